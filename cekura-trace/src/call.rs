@@ -1,0 +1,93 @@
+//! What is known of one call while it runs: its ids, its clock, its turns. This file does no I/O and does not know
+//! spans.
+
+use crate::destination::{CaptureContent, Destination};
+use opentelemetry::trace::TraceId;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// One call: the trace of one conversation.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) trace_id: TraceId,
+    /// The caller's own id of the call, else the trace id in hex.
+    pub(crate) id: String,
+    pub(crate) destination: Arc<Destination>,
+    pub(crate) capture: CaptureContent,
+    pub(crate) clock: Clock,
+    turns: AtomicI64,
+}
+
+impl Call {
+    pub(crate) fn new(
+        trace_id: TraceId,
+        id: Option<String>,
+        destination: Arc<Destination>,
+        capture: CaptureContent,
+        clock: Clock,
+    ) -> Self {
+        let id = id.unwrap_or_else(|| trace_id.to_string());
+        Self { trace_id, id, destination, capture, clock, turns: AtomicI64::new(0) }
+    }
+
+    /// The number of the turn that begins: one more than the last, or the one given.
+    pub(crate) fn next_turn(&self, number: Option<i64>) -> i64 {
+        match number {
+            None => self.turns.fetch_add(1, Ordering::Relaxed) + 1,
+            Some(number) => {
+                self.turns.store(number, Ordering::Relaxed);
+                number
+            }
+        }
+    }
+}
+
+/// One turn of a call.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) number: i64,
+    interrupted: AtomicBool,
+}
+
+impl Turn {
+    pub(crate) fn new(number: i64) -> Self {
+        Self { number, interrupted: AtomicBool::new(false) }
+    }
+
+    /// Says that the turn, or an answer in it, was dropped before its end.
+    pub(crate) fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}
+
+/// The wall clock read once, carried on by the monotonic one, so that no span ends before it starts when the wall
+/// clock is set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    wall: u64,
+    at: Instant,
+}
+
+impl Clock {
+    pub(crate) fn read() -> Self {
+        let at = Instant::now();
+        Self { wall: nanoseconds(SystemTime::now()), at }
+    }
+
+    /// Nanoseconds since the Unix epoch at `instant`.
+    pub(crate) fn at(&self, instant: Instant) -> u64 {
+        let passed = instant.saturating_duration_since(self.at).as_nanos();
+        self.wall.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
+    }
+}
+
+/// Nanoseconds since the Unix epoch; 0 before it.
+pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
+    let passed = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    u64::try_from(passed).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,99 @@
+//! A handle's settings come in; recording finds here where an ended span goes and how much of it may be kept.
+//! This file does not know what a destination does with what it accepts.
+
+use opentelemetry::trace::TraceId;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// How much of a call's content spans carry.
+///
+/// Settable for a process (`.capture(…)`, `CEKURA_CAPTURE_CONTENT`) and for one conversation
+/// (`#[cekura::conversation(capture = …)]`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CaptureContent {
+    /// Arguments, return values, transcripts and error texts are recorded.
+    #[default]
+    Full,
+    /// No content leaves in a span: only names, sizes, tokens, times, `error.type`, outcomes, and what `record(…)`
+    /// names explicitly.
+    Metadata,
+}
+
+/// What takes ended spans. Accepting one is bounded work that never waits.
+pub(crate) trait Sink: Send + Sync {
+    /// Takes one record (`finished`), given in parts that belong behind each other.
+    fn accept(&self, trace_id: TraceId, parts: &[&[u8]]);
+}
+
+/// Where the spans of one handle go.
+pub(crate) struct Destination {
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) capture: CaptureContent,
+    /// The most bytes of one content value.
+    pub(crate) content_limit: usize,
+}
+
+/// Bytes of one content value unless `.content_limit(…)` says otherwise.
+pub(crate) const CONTENT_LIMIT: usize = 32 << 10;
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination")
+            .field("capture", &self.capture)
+            .field("content_limit", &self.content_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many destinations are open; with none, an annotated function costs this load and a branch.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+static DEFAULT: RwLock<Option<Arc<Destination>>> = RwLock::new(None);
+
+#[inline]
+pub(crate) fn any_open() -> bool {
+    OPEN.load(Ordering::Relaxed) != 0
+}
+
+/// The process's default destination.
+pub(crate) fn default() -> Option<Arc<Destination>> {
+    DEFAULT.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// A destination while it takes spans; dropping it closes it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) destination: Arc<Destination>,
+    is_default: bool,
+}
+
+impl Opened {
+    pub(crate) fn new(destination: Destination) -> Self {
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        Self { destination: Arc::new(destination), is_default: false }
+    }
+
+    /// Makes this the process's default.
+    ///
+    /// # Errors
+    ///
+    /// Gives itself back when the process has a default already.
+    pub(crate) fn install(mut self) -> Result<Self, Self> {
+        let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
+        if default.is_some() {
+            return Err(self);
+        }
+        *default = Some(self.destination.clone());
+        self.is_default = true;
+        Ok(self)
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if self.is_default {
+            *DEFAULT.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}

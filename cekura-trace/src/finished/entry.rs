@@ -1,0 +1,256 @@
+//! What is set on an open span comes in, entries in bytes go out, and back. This file does not know whole records.
+
+use super::Reader;
+use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry::{Array, Value as ApiValue};
+use std::collections::HashMap;
+
+/// The value of a span attribute, borrowed from a record.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value<'a> {
+    Array(Vec<Value<'a>>),
+    Bool(bool),
+    F64(f64),
+    I64(i64),
+    Str(&'a str),
+}
+
+/// One thing that was set on a span.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Entry<'a> {
+    Attribute {
+        key: &'a str,
+        value: Value<'a>,
+        /// Found in a value rather than set by the user; gives way to one that was set.
+        found: bool,
+    },
+    /// Attributes of an event follow it as entries and count for it.
+    Event {
+        name: &'a str,
+        time: u64,
+        attributes: Vec<(&'a str, Value<'a>)>,
+    },
+    Link {
+        trace_id: TraceId,
+        span_id: SpanId,
+        attributes: Vec<(&'a str, Value<'a>)>,
+    },
+}
+
+const ARRAY: u8 = 0;
+const BOOL: u8 = 1;
+const F64: u8 = 2;
+const I64: u8 = 3;
+const STR: u8 = 4;
+const EVENT: u8 = 16;
+const LINK: u8 = 17;
+const FOUND: u8 = 0x80;
+
+/// Writers of entries; each appends exactly one.
+pub(crate) mod write {
+    use super::{ARRAY, ApiValue, Array, BOOL, EVENT, F64, FOUND, I64, LINK, STR};
+    use opentelemetry::KeyValue;
+    use opentelemetry::trace::SpanContext;
+
+    pub(crate) fn text(out: &mut Vec<u8>, key: &str, value: &str) {
+        tagged(out, STR, key);
+        string(out, value);
+    }
+
+    pub(crate) fn integer(out: &mut Vec<u8>, key: &str, value: i64) {
+        tagged(out, I64, key);
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(crate) fn float(out: &mut Vec<u8>, key: &str, value: f64) {
+        tagged(out, F64, key);
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(crate) fn flag(out: &mut Vec<u8>, key: &str, value: bool) {
+        tagged(out, BOOL, key);
+        out.push(u8::from(value));
+    }
+
+    pub(crate) fn texts(out: &mut Vec<u8>, key: &str, values: &[&str]) {
+        tagged(out, ARRAY, key);
+        count(out, values.len());
+        for value in values {
+            out.push(STR);
+            string(out, value);
+        }
+    }
+
+    /// Marks the entry that begins at `at` as found in a value, so that one set by the user wins over it.
+    pub(crate) fn mark_found(out: &mut [u8], at: usize) {
+        if let Some(tag) = out.get_mut(at) {
+            *tag |= FOUND;
+        }
+    }
+
+    /// Writes a string value of unknown length in place: `fill` appends the text, the length is set afterwards.
+    pub(crate) fn text_with(out: &mut Vec<u8>, key: &str, fill: impl FnOnce(&mut Vec<u8>)) {
+        tagged(out, STR, key);
+        let at = out.len();
+        count(out, 0);
+        fill(out);
+        let length = u32::try_from(out.len() - at - 4).unwrap_or(u32::MAX);
+        out[at..at + 4].copy_from_slice(&length.to_le_bytes());
+    }
+
+    pub(crate) fn api(out: &mut Vec<u8>, attribute: &KeyValue) {
+        let key = attribute.key.as_str();
+        match &attribute.value {
+            ApiValue::Bool(value) => flag(out, key, *value),
+            ApiValue::I64(value) => integer(out, key, *value),
+            ApiValue::F64(value) => float(out, key, *value),
+            ApiValue::String(value) => text(out, key, value.as_str()),
+            ApiValue::Array(values) => {
+                tagged(out, ARRAY, key);
+                array(out, values);
+            }
+            other => text(out, key, &other.as_str()),
+        }
+    }
+
+    pub(crate) fn event(out: &mut Vec<u8>, name: &str, time: u64, attributes: &[KeyValue]) {
+        tagged(out, EVENT, name);
+        out.extend_from_slice(&time.to_le_bytes());
+        all(out, attributes);
+    }
+
+    pub(crate) fn link(out: &mut Vec<u8>, to: &SpanContext, attributes: &[KeyValue]) {
+        out.push(LINK);
+        out.extend_from_slice(&to.trace_id().to_bytes());
+        out.extend_from_slice(&to.span_id().to_bytes());
+        all(out, attributes);
+    }
+
+    fn all(out: &mut Vec<u8>, attributes: &[KeyValue]) {
+        count(out, attributes.len());
+        for attribute in attributes {
+            api(out, attribute);
+        }
+    }
+
+    fn array(out: &mut Vec<u8>, values: &Array) {
+        match values {
+            Array::Bool(values) => each(out, values, BOOL, |out, value| out.push(u8::from(*value))),
+            Array::I64(values) => {
+                each(out, values, I64, |out, value| out.extend_from_slice(&value.to_le_bytes()))
+            }
+            Array::F64(values) => {
+                each(out, values, F64, |out, value| out.extend_from_slice(&value.to_le_bytes()))
+            }
+            Array::String(values) => each(out, values, STR, |out, value| string(out, value.as_str())),
+            _ => count(out, 0),
+        }
+    }
+
+    fn each<T>(out: &mut Vec<u8>, values: &[T], tag: u8, one: impl Fn(&mut Vec<u8>, &T)) {
+        count(out, values.len());
+        for value in values {
+            out.push(tag);
+            one(out, value);
+        }
+    }
+
+    fn tagged(out: &mut Vec<u8>, tag: u8, key: &str) {
+        out.push(tag);
+        string(out, key);
+    }
+
+    pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+        count(out, text.len());
+        out.extend_from_slice(text.as_bytes());
+    }
+
+    fn count(out: &mut Vec<u8>, count: usize) {
+        out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
+    }
+}
+
+pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Option<Entry<'a>> {
+    let tag = reader.byte()?;
+    match tag & !FOUND {
+        EVENT => {
+            let name = reader.text()?;
+            let time = u64::from_le_bytes(reader.array()?);
+            Some(Entry::Event { name, time, attributes: list(reader)? })
+        }
+        LINK => {
+            let trace_id = TraceId::from_bytes(reader.array()?);
+            let span_id = SpanId::from_bytes(reader.array()?);
+            Some(Entry::Link { trace_id, span_id, attributes: list(reader)? })
+        }
+        kind => {
+            let key = reader.text()?;
+            Some(Entry::Attribute { key, value: value(reader, kind)?, found: tag & FOUND != 0 })
+        }
+    }
+}
+
+fn list<'a>(reader: &mut Reader<'a>) -> Option<Vec<(&'a str, Value<'a>)>> {
+    (0..reader.length()?)
+        .map(|_| {
+            let tag = reader.byte()?;
+            Some((reader.text()?, value(reader, tag)?))
+        })
+        .collect()
+}
+
+fn value<'a>(reader: &mut Reader<'a>, tag: u8) -> Option<Value<'a>> {
+    Some(match tag {
+        ARRAY => {
+            let values = (0..reader.length()?).map(|_| {
+                let tag = reader.byte()?;
+                value(reader, tag)
+            });
+            Value::Array(values.collect::<Option<_>>()?)
+        }
+        BOOL => Value::Bool(reader.byte()? == 1),
+        F64 => Value::F64(f64::from_le_bytes(reader.array()?)),
+        I64 => Value::I64(i64::from_le_bytes(reader.array()?)),
+        STR => Value::Str(reader.text()?),
+        _ => return None,
+    })
+}
+
+/// Span attributes, each key once, in the order the keys were first set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attributes<'a>(Vec<(&'a str, Value<'a>)>);
+
+impl<'a> Attributes<'a> {
+    pub(super) fn resolve(entries: impl Iterator<Item = Entry<'a>>) -> Self {
+        let mut resolved: Vec<(&str, Value<'_>)> = Vec::new();
+        let mut places: HashMap<&str, (usize, bool)> = HashMap::new();
+        for entry in entries {
+            let Entry::Attribute { key, value, found } = entry else { continue };
+            match places.get_mut(key) {
+                None => {
+                    places.insert(key, (resolved.len(), found));
+                    resolved.push((key, value));
+                }
+                Some((_, false)) if found => {}
+                Some((at, was_found)) => {
+                    *was_found = found;
+                    resolved[*at].1 = value;
+                }
+            }
+        }
+        Self(resolved)
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Value<'a>> {
+        self.0.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
+    }
+}
+
+impl<'a> IntoIterator for Attributes<'a> {
+    type Item = (&'a str, Value<'a>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}

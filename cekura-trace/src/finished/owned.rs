@@ -1,0 +1,116 @@
+//! Records come in, owned spans and their trees go out, for those who keep a whole trace: the terminal and tests.
+//! This file does not know how they are drawn.
+
+use super::{Entry, Head, Record, Value};
+use opentelemetry::{Array, StringValue, Value as ApiValue};
+use std::collections::{HashMap, HashSet};
+
+/// An ended span that owns its parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Span {
+    pub(crate) head: Head,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) attributes: Vec<(String, ApiValue)>,
+    /// Names of the events with their times, in nanoseconds since the Unix epoch.
+    pub(crate) events: Vec<(String, u64)>,
+    pub(crate) links: usize,
+}
+
+impl Span {
+    pub(crate) fn attribute(&self, key: &str) -> Option<&ApiValue> {
+        self.attributes.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+    }
+}
+
+impl From<&Record<'_>> for Span {
+    fn from(record: &Record<'_>) -> Self {
+        let mut events = Vec::new();
+        let mut links = 0;
+        for entry in record.entries() {
+            match entry {
+                Entry::Attribute { .. } => {}
+                Entry::Event { name, time, .. } => events.push((name.to_owned(), time)),
+                Entry::Link { .. } => links += 1,
+            }
+        }
+        Self {
+            head: record.head,
+            name: record.name.to_owned(),
+            description: record.description.to_owned(),
+            attributes: record
+                .attributes()
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.into()))
+                .collect(),
+            events,
+            links,
+        }
+    }
+}
+
+impl From<Value<'_>> for ApiValue {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Bool(value) => Self::Bool(value),
+            Value::F64(value) => Self::F64(value),
+            Value::I64(value) => Self::I64(value),
+            Value::Str(value) => Self::String(StringValue::from(value.to_owned())),
+            Value::Array(values) => Self::Array(array(&values)),
+        }
+    }
+}
+
+fn array(values: &[Value<'_>]) -> Array {
+    fn all<'v, T>(values: &'v [Value<'_>], one: impl Fn(&'v Value<'_>) -> Option<T>) -> Vec<T> {
+        values.iter().filter_map(one).collect()
+    }
+    match values.first() {
+        Some(Value::Bool(_)) => {
+            Array::Bool(all(values, |v| if let Value::Bool(v) = v { Some(*v) } else { None }))
+        }
+        Some(Value::F64(_)) => {
+            Array::F64(all(values, |v| if let Value::F64(v) = v { Some(*v) } else { None }))
+        }
+        Some(Value::I64(_)) => {
+            Array::I64(all(values, |v| if let Value::I64(v) = v { Some(*v) } else { None }))
+        }
+        _ => Array::String(all(values, |v| {
+            if let Value::Str(v) = v { Some(StringValue::from((*v).to_owned())) } else { None }
+        })),
+    }
+}
+
+/// The spans of one or more traces in drawing order: each parent before its children, siblings by start.
+/// A span whose parent is not among them stands as a root.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tree {
+    /// Each span with its depth; roots have depth 0.
+    pub(crate) rows: Vec<(usize, Span)>,
+}
+
+impl From<Vec<Span>> for Tree {
+    fn from(mut spans: Vec<Span>) -> Self {
+        spans.sort_by_key(|span| (span.head.start, std::cmp::Reverse(span.head.end)));
+        let known: HashSet<_> = spans.iter().map(|span| span.head.span_id).collect();
+        let mut children: HashMap<_, Vec<usize>> = HashMap::new();
+        let mut waiting: Vec<(usize, usize)> = Vec::new();
+        for (at, span) in spans.iter().enumerate() {
+            if known.contains(&span.head.parent_id) {
+                children.entry(span.head.parent_id).or_default().push(at);
+            } else {
+                waiting.push((0, at));
+            }
+        }
+        waiting.reverse();
+        let mut spans: Vec<_> = spans.into_iter().map(Some).collect();
+        let mut rows = Vec::with_capacity(spans.len());
+        while let Some((depth, at)) = waiting.pop() {
+            let Some(span) = spans[at].take() else { continue };
+            let below = children.remove(&span.head.span_id).unwrap_or_default();
+            waiting.extend(below.into_iter().rev().map(|child| (depth + 1, child)));
+            rows.push((depth, span));
+        }
+        Self { rows }
+    }
+}

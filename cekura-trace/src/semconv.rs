@@ -1,0 +1,130 @@
+//! Every span name and span attribute key that this crate writes, once, with its source. This file does not know
+//! when a key is written.
+//!
+//! Sources: "Cekura docs, OpenTelemetry Traces" · "OTel GenAI conventions 1.41" · "pipecat" (its OpenTelemetry spans,
+//! which Cekura reads too). A key without a source is this crate's own.
+
+/// The instrumentation scope of every span that an attribute opens.
+pub const SCOPE: &str = "cekura";
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => { $($(#[$doc])* pub const $name: &str = $value;)* };
+}
+
+/// Span names: the attribute's name exactly.
+pub mod span {
+    names! {
+        /// One call, the root of its trace (Cekura docs, OpenTelemetry Traces).
+        CONVERSATION = "conversation";
+        /// One exchange between the caller and the agent (pipecat).
+        TURN = "turn";
+        /// Speech to text (Cekura docs, OpenTelemetry Traces).
+        STT = "stt";
+        /// A language model's answer (Cekura docs, OpenTelemetry Traces).
+        LLM = "llm";
+        /// Text to speech (Cekura docs, OpenTelemetry Traces).
+        TTS = "tts";
+        /// Speech to speech (Cekura docs, OpenTelemetry Traces).
+        S2S = "s2s";
+        /// One run of a tool (Cekura docs, OpenTelemetry Traces).
+        TOOL_CALL = "tool_call";
+    }
+}
+
+names! {
+    /// The id under which Cekura stores the call (Cekura docs, Send Calls).
+    CALL_ID = "call_id";
+    /// The call's id, or the trace id when it has none (pipecat).
+    CONVERSATION_ID = "conversation.id";
+    /// Always `voice` (pipecat).
+    CONVERSATION_TYPE = "conversation.type";
+
+    /// Counts from 1 in each conversation, i64 (pipecat).
+    TURN_NUMBER = "turn.number";
+    /// Whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end, bool (pipecat).
+    TURN_WAS_INTERRUPTED = "turn.was_interrupted";
+
+    /// The vendor of the speech recognition (Cekura docs, OpenTelemetry Traces).
+    STT_PROVIDER = "stt.provider";
+    /// What the caller said (Cekura docs, OpenTelemetry Traces).
+    STT_TRANSCRIPT = "stt.transcript";
+    /// 0 to 1, f64 (Cekura docs, OpenTelemetry Traces).
+    STT_CONFIDENCE = "stt.confidence";
+    /// Language of the speech, as the provider names it (pipecat).
+    LANGUAGE = "language";
+    /// Whether the transcript is final, bool (pipecat).
+    IS_FINAL = "is_final";
+
+    /// The vendor of the voice (Cekura docs, OpenTelemetry Traces).
+    TTS_PROVIDER = "tts.provider";
+    /// Unicode scalar values of the spoken text, i64 (Cekura docs, OpenTelemetry Traces).
+    TTS_CHARACTERS = "tts.characters";
+    /// The voice (pipecat).
+    VOICE_ID = "voice_id";
+    /// The spoken text (pipecat).
+    TEXT = "text";
+
+    /// Name of the tool (Cekura docs, OpenTelemetry Traces).
+    FUNCTION_NAME = "function.name";
+    /// Arguments of the tool, one JSON object (Cekura docs, OpenTelemetry Traces).
+    FUNCTION_INPUT = "function.input";
+    /// What the tool gave, JSON (Cekura docs, OpenTelemetry Traces).
+    FUNCTION_OUTPUT = "function.output";
+
+    /// What a function returned; on `llm` and `s2s` the text of the answer (pipecat).
+    OUTPUT = "output";
+    /// Elements of the returned buffer, i64.
+    OUTPUT_LEN = "output.len";
+    /// Prefix of an argument's name.
+    INPUT_PREFIX = "input.";
+    /// Suffix: number of elements of a byte or sample buffer, i64.
+    LEN_SUFFIX = ".len";
+    /// Suffix: `true` where a content value was cut at the limit.
+    TRUNCATED_SUFFIX = ".truncated";
+
+    /// `true` on a span that was dropped before its end (barge-in, timeout, abort).
+    CEKURA_INTERRUPTED = "cekura.interrupted";
+    /// Type name of the error, or `panic` (OTel general conventions).
+    ERROR_TYPE = "error.type";
+
+    /// `chat` or `execute_tool` (OTel GenAI conventions 1.41).
+    GEN_AI_OPERATION_NAME = "gen_ai.operation.name";
+    /// The vendor (OTel GenAI conventions 1.41).
+    GEN_AI_PROVIDER_NAME = "gen_ai.provider.name";
+    /// The vendor, under the older name that Cekura's `llm` view reads (Cekura docs, OpenTelemetry Traces).
+    GEN_AI_SYSTEM = "gen_ai.system";
+    /// The model asked for (OTel GenAI conventions 1.41).
+    GEN_AI_REQUEST_MODEL = "gen_ai.request.model";
+    /// Sampling temperature, f64 (OTel GenAI conventions 1.41).
+    GEN_AI_REQUEST_TEMPERATURE = "gen_ai.request.temperature";
+    /// The most tokens asked for, i64 (OTel GenAI conventions 1.41).
+    GEN_AI_REQUEST_MAX_TOKENS = "gen_ai.request.max_tokens";
+    /// The model that answered (OTel GenAI conventions 1.41).
+    GEN_AI_RESPONSE_MODEL = "gen_ai.response.model";
+    /// Id of the answer (OTel GenAI conventions 1.41).
+    GEN_AI_RESPONSE_ID = "gen_ai.response.id";
+    /// Why the model stopped, array of strings (OTel GenAI conventions 1.41).
+    GEN_AI_RESPONSE_FINISH_REASONS = "gen_ai.response.finish_reasons";
+    /// Tokens read, cached ones included, i64 (OTel GenAI conventions 1.41).
+    GEN_AI_USAGE_INPUT_TOKENS = "gen_ai.usage.input_tokens";
+    /// Tokens written, i64 (OTel GenAI conventions 1.41).
+    GEN_AI_USAGE_OUTPUT_TOKENS = "gen_ai.usage.output_tokens";
+    /// Input tokens served from a cache, i64 (OTel GenAI conventions 1.41).
+    GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS = "gen_ai.usage.cache_read.input_tokens";
+    /// Input tokens written to a cache, i64 (OTel GenAI conventions 1.41).
+    GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS = "gen_ai.usage.cache_creation.input_tokens";
+    /// Output tokens spent on reasoning, i64 (OTel GenAI conventions 1.41).
+    GEN_AI_USAGE_REASONING_OUTPUT_TOKENS = "gen_ai.usage.reasoning.output_tokens";
+    /// Input tokens of audio, i64 (pipecat).
+    GEN_AI_USAGE_AUDIO_INPUT_TOKENS = "gen_ai.usage.audio.input_tokens";
+    /// Output tokens of audio, i64 (pipecat).
+    GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS = "gen_ai.usage.audio.output_tokens";
+    /// Name of the tool (OTel GenAI conventions 1.41).
+    GEN_AI_TOOL_NAME = "gen_ai.tool.name";
+    /// Id that the model gave the tool call (OTel GenAI conventions 1.41).
+    GEN_AI_TOOL_CALL_ID = "gen_ai.tool.call.id";
+    /// Arguments of the tool, one JSON object (OTel GenAI conventions 1.41).
+    GEN_AI_TOOL_CALL_ARGUMENTS = "gen_ai.tool.call.arguments";
+    /// What the tool gave, JSON (OTel GenAI conventions 1.41).
+    GEN_AI_TOOL_CALL_RESULT = "gen_ai.tool.call.result";
+}
