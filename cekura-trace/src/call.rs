@@ -1,9 +1,8 @@
 //! What is known of one call while it runs: its ids, its clock, its turns. This file does no I/O and does not know
 //! spans.
 
-use crate::destination::{CaptureContent, Destination};
+use crate::destination::CaptureContent;
 use opentelemetry::trace::TraceId;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,22 +12,15 @@ pub(crate) struct Call {
     pub(crate) trace_id: TraceId,
     /// The caller's own id of the call, else the trace id in hex.
     pub(crate) id: String,
-    pub(crate) destination: Arc<Destination>,
     pub(crate) capture: CaptureContent,
     pub(crate) clock: Clock,
     turns: AtomicI64,
 }
 
 impl Call {
-    pub(crate) fn new(
-        trace_id: TraceId,
-        id: Option<String>,
-        destination: Arc<Destination>,
-        capture: CaptureContent,
-        clock: Clock,
-    ) -> Self {
+    pub(crate) fn new(trace_id: TraceId, id: Option<String>, capture: CaptureContent, clock: Clock) -> Self {
         let id = id.unwrap_or_else(|| trace_id.to_string());
-        Self { trace_id, id, destination, capture, clock, turns: AtomicI64::new(0) }
+        Self { trace_id, id, capture, clock, turns: AtomicI64::new(0) }
     }
 
     /// The number of the turn that begins: one more than the last, or the one given.

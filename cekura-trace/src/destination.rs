@@ -27,7 +27,7 @@ pub(crate) trait Sink: Send + Sync {
 }
 
 /// Where the spans of one handle go.
-pub(crate) struct Destination {
+pub struct Destination {
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) capture: CaptureContent,
     /// The most bytes of one content value.
@@ -95,5 +95,27 @@ impl Drop for Opened {
             *DEFAULT.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
         OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What `client = …` takes: a handle, or a reference to one.
+#[diagnostic::on_unimplemented(
+    message = "`client` takes a `Cekura` handle, found `{Self}`",
+    label = "expected a `Cekura` handle or a reference to one"
+)]
+pub trait Client {
+    /// `None` where the handle is off.
+    fn destination(&self) -> Option<Arc<Destination>>;
+}
+
+impl<T: Client + ?Sized> Client for &T {
+    fn destination(&self) -> Option<Arc<Destination>> {
+        (**self).destination()
+    }
+}
+
+impl<T: Client + ?Sized> Client for Arc<T> {
+    fn destination(&self) -> Option<Arc<Destination>> {
+        (**self).destination()
     }
 }

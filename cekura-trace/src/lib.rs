@@ -4,6 +4,20 @@
 mod call;
 mod destination;
 mod finished;
+mod recording;
 pub mod semconv;
+pub mod testing;
+
+#[doc(hidden)]
+pub mod __private;
 
 pub use destination::CaptureContent;
+pub use opentelemetry;
+pub use opentelemetry::trace::TraceId;
+pub use recording::context::{spawn, spawn_blocking, spawn_local};
+pub use recording::conversation::{Conversation, Turn, current_conversation, current_turn, record, trace_id};
+
+/// Context that crosses tasks, threads and processes.
+pub mod context {
+    pub use crate::recording::context::{Carried, carry};
+}

@@ -1,0 +1,5 @@
+//! The complete list of names that generated code uses. Nothing here is for people: it changes without notice.
+
+pub use crate::recording::callsite::Callsite;
+pub use crate::recording::outcome::{apply, failure, inside, never};
+pub use crate::recording::value::value;

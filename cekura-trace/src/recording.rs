@@ -1,0 +1,29 @@
+//! Values of the user's functions come in, finished records go out. This half does not know where they are sent.
+
+#![expect(missing_docs, reason = "most of it is called by generated code only")]
+
+/// One layer of a nest of newtypes; method look-up goes inwards through `Deref` (`value` says why).
+macro_rules! layer {
+    ($outer:ident over $inner:ident) => {
+        pub struct $outer<'a, T>($inner<'a, T>);
+
+        impl<'a, T> std::ops::Deref for $outer<'a, T> {
+            type Target = $inner<'a, T>;
+
+            fn deref(&self) -> &Self::Target {
+                &self.0
+            }
+        }
+    };
+}
+
+pub(crate) mod attributes;
+pub(crate) mod callsite;
+pub(crate) mod context;
+pub(crate) mod conversation;
+pub(crate) mod future;
+mod json;
+pub(crate) mod outcome;
+mod shapes;
+pub(crate) mod span;
+pub(crate) mod value;

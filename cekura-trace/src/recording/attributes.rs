@@ -1,0 +1,237 @@
+//! Values come in by argument name, entries of a record go out under their keys, as policy and limit allow. This file
+//! does not know when a span starts or ends.
+
+use super::callsite::View;
+use super::json::{Object, Root, Walk, walk, write_json};
+use super::outcome::{Failure, FailureText};
+use super::span::Opening;
+use super::value::{Flag, Float, Integer, Value};
+use crate::destination::CaptureContent;
+use crate::finished::write;
+use crate::semconv;
+use std::fmt;
+
+mod found;
+mod own;
+
+/// The span attributes that one end of a function sets: before the body, or on its return.
+pub struct Attributes {
+    pub(super) view: View,
+    pub(super) capture: CaptureContent,
+    pub(super) limit: usize,
+    pub(super) entries: Vec<u8>,
+    pub(super) opening: Opening,
+    /// Description of the failure, empty without one.
+    pub(super) failure: Option<String>,
+    tool_input: Option<Object>,
+    spoken: Spoken,
+}
+
+/// Which argument of a `tts` function is the text.
+#[derive(Default)]
+enum Spoken {
+    /// Set by `text = …`, or more than one string was seen.
+    Known,
+    #[default]
+    None,
+    /// The only string so far, and its name.
+    One(&'static str, String),
+}
+
+impl Attributes {
+    pub(super) fn new(view: View, capture: CaptureContent, limit: usize, entries: Vec<u8>) -> Self {
+        let (opening, spoken) = Default::default();
+        Self { view, capture, limit, entries, opening, failure: None, tool_input: None, spoken }
+    }
+
+    pub(super) fn keeps_content(&self) -> bool {
+        self.capture == CaptureContent::Full
+    }
+
+    /// Records an argument of the function under its name.
+    pub fn argument(&mut self, name: &'static str, value: Value<'_>) {
+        match (self.view, value) {
+            (_, Value::Nothing) => {}
+            (_, Value::Len(elements)) => {
+                self.length(&[semconv::INPUT_PREFIX, name, semconv::LEN_SUFFIX], elements)
+            }
+            (View::Tts, Value::Str(text)) => self.spoken_argument(name, text),
+            (View::ToolCall, value) if self.keeps_content() => {
+                let input = self.tool_input.get_or_insert_with(|| Object::new(self.limit));
+                as_walk(&value, |value| input.field(name, value));
+            }
+            (View::ToolCall, _) => {}
+            (_, value) => self.input(name, value),
+        }
+    }
+
+    /// Records what the user names explicitly, whatever the content policy says.
+    pub fn record(&mut self, key: &str, value: Value<'_>) {
+        match value {
+            Value::Len(elements) => self.length(&[key, semconv::LEN_SUFFIX], elements),
+            value => self.put(key, value),
+        }
+    }
+
+    /// Records a return value as its view asks, without an argument of the attribute asking for it.
+    pub fn returned(&mut self, value: Value<'_>) {
+        match (self.view, value) {
+            (_, Value::Nothing) => {}
+            (_, Value::Len(elements)) => self.length(&[semconv::OUTPUT_LEN], elements),
+            (View::Tts, _) => {}
+            (View::Stt, value) => self.found_transcript(value),
+            (View::Llm | View::S2s, value) => self.found_answer(value),
+            (View::ToolCall, value) => self.tool_output(&value),
+            (View::Conversation | View::Span | View::Turn, value) => self.content(semconv::OUTPUT, value),
+        }
+    }
+
+    /// Says that the function failed.
+    pub(super) fn fail(&mut self, failure: &Failure<'_>) {
+        write::text(&mut self.entries, semconv::ERROR_TYPE, failure.error_type);
+        let mut text = Text { out: Vec::new(), limit: self.limit, truncated: false };
+        if self.keeps_content() {
+            // A formatter that fails has written what it could.
+            let _ = match failure.text {
+                FailureText::Debug(error) => fmt::write(&mut text, format_args!("{error:?}")),
+                FailureText::Display(error) => fmt::write(&mut text, format_args!("{error}")),
+                FailureText::TypeName => fmt::write(&mut text, format_args!("{}", failure.error_type)),
+            };
+        }
+        self.failure = Some(String::from_utf8(text.out).unwrap_or_default());
+    }
+
+    /// Says that the function panicked.
+    pub(super) fn panic(&mut self, message: Option<&str>) {
+        const PANIC: &str = "panic";
+        self.fail(&Failure {
+            error_type: PANIC,
+            text: message.as_ref().map_or(FailureText::TypeName, |message| FailureText::Display(message)),
+        });
+    }
+
+    /// Writes what could only be decided when all arguments had been seen.
+    pub(super) fn close_arguments(&mut self) {
+        if let Some(input) = self.tool_input.take() {
+            let mut json = Vec::new();
+            let truncated = input.finish(&mut json);
+            let json = String::from_utf8(json).unwrap_or_default();
+            self.texts(&[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS], &json, truncated);
+        }
+        if let Spoken::One(_, text) = std::mem::replace(&mut self.spoken, Spoken::Known) {
+            self.say(&text);
+        }
+    }
+
+    fn spoken_argument(&mut self, name: &'static str, text: &str) {
+        match std::mem::replace(&mut self.spoken, Spoken::Known) {
+            Spoken::None => self.spoken = Spoken::One(name, text.to_owned()),
+            Spoken::One(first, first_text) => {
+                self.input(first, Value::Str(&first_text));
+                self.input(name, Value::Str(text));
+            }
+            Spoken::Known => self.input(name, Value::Str(text)),
+        }
+    }
+
+    fn input(&mut self, name: &str, value: Value<'_>) {
+        if self.keeps_content() {
+            self.put(&[semconv::INPUT_PREFIX, name].concat(), value);
+        }
+    }
+
+    /// Writes a value that the content policy may keep back.
+    fn content(&mut self, key: &str, value: Value<'_>) {
+        if self.keeps_content() {
+            self.put(key, value);
+        }
+    }
+
+    fn put(&mut self, key: &str, value: Value<'_>) {
+        match value {
+            Value::Nothing => {}
+            Value::Bool(value) => write::flag(&mut self.entries, key, value),
+            Value::F64(value) => write::float(&mut self.entries, key, value),
+            Value::I64(value) => write::integer(&mut self.entries, key, value),
+            Value::Len(elements) => self.length(&[key, semconv::LEN_SUFFIX], elements),
+            Value::Str(text) => self.texts(&[key], text, false),
+            Value::Debug(value) => {
+                let mut text = Text { out: Vec::new(), limit: self.limit, truncated: false };
+                // A formatter that fails has written what it could.
+                let _ = fmt::write(&mut text, format_args!("{value:?}"));
+                let truncated = text.truncated;
+                self.texts(&[key], &String::from_utf8(text.out).unwrap_or_default(), truncated);
+            }
+            Value::Serialize(value) => self.serialized(key, value),
+        }
+    }
+
+    fn serialized(&mut self, key: &str, value: &dyn Walk) {
+        let start = self.entries.len();
+        let limit = self.limit;
+        let mut walked = None;
+        write::text_with(&mut self.entries, key, |out| walked = Some(walk(value, Some(out), limit, None)));
+        let Some(walked) = walked else { return };
+        let scalar = match walked.root {
+            Root::Json | Root::Text => {
+                self.mark_truncated(key, walked.truncated);
+                return;
+            }
+            Root::Bool(value) => Value::Bool(value),
+            Root::F64(value) => Value::F64(value),
+            Root::I64(value) => Value::I64(value),
+            Root::Null => Value::Nothing,
+        };
+        self.entries.truncate(start);
+        self.put(key, scalar);
+    }
+
+    /// Writes a text under several keys, cut at the limit.
+    fn texts(&mut self, keys: &[&str], text: &str, was_cut: bool) {
+        let kept = &text[..text.floor_char_boundary(self.limit)];
+        for key in keys {
+            write::text(&mut self.entries, key, kept);
+            self.mark_truncated(key, was_cut || kept.len() < text.len());
+        }
+    }
+
+    fn mark_truncated(&mut self, key: &str, truncated: bool) {
+        if truncated {
+            write::flag(&mut self.entries, &[key, semconv::TRUNCATED_SUFFIX].concat(), true);
+        }
+    }
+
+    fn length(&mut self, key: &[&str], elements: usize) {
+        write::integer(&mut self.entries, &key.concat(), i64::try_from(elements).unwrap_or(i64::MAX));
+    }
+}
+
+/// Gives a value that has content to `use_it`, as something to walk.
+fn as_walk<R>(value: &Value<'_>, use_it: impl FnOnce(&dyn Walk) -> R) -> Option<R> {
+    Some(match value {
+        Value::Bool(value) => use_it(value),
+        Value::Debug(value) => use_it(&format!("{value:?}")),
+        Value::F64(value) => use_it(value),
+        Value::I64(value) => use_it(value),
+        Value::Serialize(value) => use_it(*value),
+        Value::Str(value) => use_it(value),
+        Value::Len(_) | Value::Nothing => return None,
+    })
+}
+
+/// Takes formatted text up to a number of bytes, and stops the formatter there.
+struct Text {
+    out: Vec<u8>,
+    limit: usize,
+    truncated: bool,
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.limit - self.out.len();
+        let kept = text.floor_char_boundary(room);
+        self.out.extend_from_slice(&text.as_bytes()[..kept]);
+        self.truncated = kept < text.len();
+        if self.truncated { Err(fmt::Error) } else { Ok(()) }
+    }
+}

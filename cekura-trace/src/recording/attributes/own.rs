@@ -1,0 +1,194 @@
+//! The attributes' own arguments come in, one method each; entries under their keys go out. This file does not know
+//! which argument belongs to which attribute: the macro crate does.
+
+use super::super::conversation::{LinkHeaders, Origin, trace_id_from};
+use super::{Attributes, Flag, Float, Integer, Root, Spoken, Value, View, walk, write};
+use crate::destination::{CaptureContent, Client};
+use crate::semconv;
+use opentelemetry::Context;
+use std::borrow::Cow;
+
+// What decides where the span goes. The generated code calls these first.
+impl Attributes {
+    pub fn parent(&mut self, parent: &Context) {
+        self.capture = Origin::of(parent).capture;
+        self.opening.parent = Some(parent.clone());
+    }
+
+    pub fn client(&mut self, client: &impl Client) {
+        self.opening.client = client.destination();
+        if let Some(destination) = &self.opening.client {
+            self.capture = destination.capture;
+            self.limit = destination.content_limit;
+        }
+    }
+
+    pub fn capture(&mut self, capture: CaptureContent) {
+        self.opening.capture = Some(capture);
+        self.capture = capture;
+    }
+
+    pub fn trace_id_from(&mut self, sid: Value<'_>) {
+        self.opening.trace_id = text(&sid).as_deref().and_then(trace_id_from);
+    }
+
+    pub fn link_headers(&mut self, headers: &impl LinkHeaders) {
+        self.opening.links.extend(headers.span_context());
+    }
+
+    pub fn call_id(&mut self, id: Value<'_>) {
+        self.opening.call_id = text(&id).map(Cow::into_owned);
+    }
+
+    pub fn number(&mut self, number: &impl Integer) {
+        self.opening.number = number.integer();
+    }
+
+    pub fn name(&mut self, name: Value<'_>) {
+        self.opening.name = text(&name).map(Cow::into_owned);
+    }
+}
+
+impl Attributes {
+    pub fn provider(&mut self, provider: Value<'_>) {
+        let Some(provider) = text(&provider) else { return };
+        let second = match self.view {
+            View::Stt => semconv::STT_PROVIDER,
+            View::Tts => semconv::TTS_PROVIDER,
+            _ => semconv::GEN_AI_SYSTEM,
+        };
+        write::text(&mut self.entries, semconv::GEN_AI_PROVIDER_NAME, &provider);
+        write::text(&mut self.entries, second, &provider);
+    }
+
+    pub fn model(&mut self, model: Value<'_>) {
+        self.named(semconv::GEN_AI_REQUEST_MODEL, &model);
+    }
+
+    pub fn response_model(&mut self, model: Value<'_>) {
+        self.named(semconv::GEN_AI_RESPONSE_MODEL, &model);
+    }
+
+    pub fn response_id(&mut self, id: Value<'_>) {
+        self.named(semconv::GEN_AI_RESPONSE_ID, &id);
+    }
+
+    pub fn language(&mut self, language: Value<'_>) {
+        self.named(semconv::LANGUAGE, &language);
+    }
+
+    pub fn voice(&mut self, voice: Value<'_>) {
+        self.named(semconv::VOICE_ID, &voice);
+    }
+
+    pub fn id(&mut self, id: Value<'_>) {
+        self.named(semconv::GEN_AI_TOOL_CALL_ID, &id);
+    }
+
+    pub fn finish_reason(&mut self, reason: Value<'_>) {
+        if let Some(reason) = text(&reason) {
+            write::texts(&mut self.entries, semconv::GEN_AI_RESPONSE_FINISH_REASONS, &[&reason]);
+        }
+    }
+
+    pub fn transcript(&mut self, transcript: Value<'_>) {
+        self.content(semconv::STT_TRANSCRIPT, transcript);
+    }
+
+    pub fn output(&mut self, output: Value<'_>) {
+        self.content(semconv::OUTPUT, output);
+    }
+
+    pub fn text(&mut self, spoken: Value<'_>) {
+        let Some(spoken) = text(&spoken) else { return };
+        // The argument that was taken for the text stands for itself, unless it is the very text.
+        if let Spoken::One(name, other) = std::mem::replace(&mut self.spoken, Spoken::Known)
+            && other != *spoken
+        {
+            self.input(name, Value::Str(&other));
+        }
+        self.say(&spoken);
+    }
+
+    pub fn confidence(&mut self, confidence: &impl Float) {
+        self.float(semconv::STT_CONFIDENCE, confidence);
+    }
+
+    pub fn temperature(&mut self, temperature: &impl Float) {
+        self.float(semconv::GEN_AI_REQUEST_TEMPERATURE, temperature);
+    }
+
+    pub fn is_final(&mut self, is_final: &impl Flag) {
+        if let Some(is_final) = is_final.flag() {
+            write::flag(&mut self.entries, semconv::IS_FINAL, is_final);
+        }
+    }
+
+    pub fn characters(&mut self, characters: &impl Integer) {
+        self.integer(semconv::TTS_CHARACTERS, characters);
+    }
+
+    pub fn input_tokens(&mut self, tokens: &impl Integer) {
+        self.integer(semconv::GEN_AI_USAGE_INPUT_TOKENS, tokens);
+    }
+
+    pub fn output_tokens(&mut self, tokens: &impl Integer) {
+        self.integer(semconv::GEN_AI_USAGE_OUTPUT_TOKENS, tokens);
+    }
+
+    pub fn max_tokens(&mut self, tokens: &impl Integer) {
+        self.integer(semconv::GEN_AI_REQUEST_MAX_TOKENS, tokens);
+    }
+
+    /// The spoken text, counted under any content policy.
+    pub(super) fn say(&mut self, spoken: &str) {
+        let characters = i64::try_from(spoken.chars().count()).unwrap_or(i64::MAX);
+        let start = self.entries.len();
+        write::integer(&mut self.entries, semconv::TTS_CHARACTERS, characters);
+        write::mark_found(&mut self.entries, start);
+        self.content(semconv::TEXT, Value::Str(spoken));
+    }
+
+    fn named(&mut self, key: &str, value: &Value<'_>) {
+        if let Some(text) = text(value) {
+            write::text(&mut self.entries, key, &text);
+        }
+    }
+
+    fn float(&mut self, key: &str, value: &impl Float) {
+        if let Some(value) = value.float() {
+            write::float(&mut self.entries, key, value);
+        }
+    }
+
+    fn integer(&mut self, key: &str, value: &impl Integer) {
+        if let Some(value) = value.integer() {
+            write::integer(&mut self.entries, key, value);
+        }
+    }
+}
+
+/// The most bytes of a name or an id.
+const NAME_LIMIT: usize = 1024;
+
+/// A value as the text of a name or an id; `None` for what is absent or has no text.
+fn text<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
+    Some(match value {
+        Value::Str(text) => Cow::Borrowed(&text[..text.floor_char_boundary(NAME_LIMIT)]),
+        Value::Bool(value) => Cow::Owned(value.to_string()),
+        Value::Debug(value) => Cow::Owned(format!("{value:?}")),
+        Value::F64(value) => Cow::Owned(value.to_string()),
+        Value::I64(value) => Cow::Owned(value.to_string()),
+        Value::Len(_) | Value::Nothing => return None,
+        Value::Serialize(value) => {
+            let mut out = Vec::new();
+            match walk(*value, Some(&mut out), NAME_LIMIT, None).root {
+                Root::Json | Root::Text => Cow::Owned(String::from_utf8(out).ok()?),
+                Root::Bool(value) => Cow::Owned(value.to_string()),
+                Root::F64(value) => Cow::Owned(value.to_string()),
+                Root::I64(value) => Cow::Owned(value.to_string()),
+                Root::Null => return None,
+            }
+        }
+    })
+}

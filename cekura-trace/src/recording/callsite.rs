@@ -1,0 +1,103 @@
+//! The place of an attribute in the user's code comes in; its span name and how it is seen go out. This file does not
+//! know values.
+
+use super::attributes::Attributes;
+use super::span::{Prepared, Span, start};
+use crate::destination;
+use crate::finished::Kind;
+use crate::semconv::span as names;
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How a backend shows a span: one view per attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    Conversation,
+    Llm,
+    S2s,
+    Span,
+    Stt,
+    ToolCall,
+    Tts,
+    Turn,
+}
+
+/// One annotated function; a `static` in its body.
+#[derive(Debug)]
+pub struct Callsite {
+    pub(crate) view: View,
+    /// The function's name.
+    pub(crate) function: &'static str,
+    at: &'static Location<'static>,
+    warned: AtomicBool,
+}
+
+macro_rules! constructors {
+    ($($name:ident => $view:ident),*) => {
+        $(#[track_caller]
+        pub const fn $name(function: &'static str) -> Self {
+            Self { view: View::$view, function, at: Location::caller(), warned: AtomicBool::new(false) }
+        })*
+    };
+}
+
+impl Callsite {
+    constructors!(conversation => Conversation, llm => Llm, s2s => S2s, span => Span, stt => Stt, tool_call => ToolCall, tts => Tts, turn => Turn);
+
+    /// Opens the function's span: `record` sets what is known before the body runs. With no open destination it is
+    /// not called, and the span is off.
+    #[inline]
+    pub fn open(&'static self, record: impl FnOnce(&mut Attributes)) -> Span {
+        if destination::any_open() { Span(open(self, record)) } else { Span(None) }
+    }
+
+    /// Like [`open`](Self::open), for a future that is returned: nothing is written if it is never polled.
+    #[inline]
+    pub fn prepare(&'static self, record: impl FnOnce(&mut Attributes)) -> Prepared {
+        Prepared(self.open(record))
+    }
+
+    /// The span's name where the attribute gives none.
+    pub(crate) fn span_name(&self) -> &'static str {
+        match self.view {
+            View::Conversation => names::CONVERSATION,
+            View::Llm => names::LLM,
+            View::S2s => names::S2S,
+            View::Span => self.function,
+            View::Stt => names::STT,
+            View::ToolCall => names::TOOL_CALL,
+            View::Tts => names::TTS,
+            View::Turn => names::TURN,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self.view {
+            View::Llm | View::S2s | View::Stt | View::Tts => Kind::Client,
+            View::Conversation | View::Span | View::ToolCall | View::Turn => Kind::Internal,
+        }
+    }
+
+    /// Says once per place that a span stands alone because no conversation is open.
+    pub(crate) fn warn_outside_conversation(&self) {
+        if self.view != View::Span && !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                target: "cekura",
+                function = self.function,
+                at = %self.at,
+                "`{}` ran outside a conversation: its span is a trace of its own. Annotate the function that handles \
+                 the call with #[cekura::conversation], and use cekura::spawn for tasks started in it",
+                self.span_name(),
+            );
+        }
+    }
+}
+
+fn open(callsite: &'static Callsite, record: impl FnOnce(&mut Attributes)) -> Option<super::span::Open> {
+    let mut record = Some(record);
+    start(callsite, &mut |attributes| {
+        if let Some(record) = record.take() {
+            record(attributes);
+        }
+    })
+}

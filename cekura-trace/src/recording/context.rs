@@ -1,0 +1,126 @@
+//! Work that leaves the current task or thread comes in; the same work in the same conversation goes out. This file
+//! does not know spans.
+
+use super::span::{Entered, Live, current};
+use opentelemetry::Context as SpanContext;
+use pin_project_lite::pin_project;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::task::JoinHandle;
+
+/// A value with the conversation and span it comes from; made by [`carry`].
+#[derive(Clone, Debug)]
+pub struct Carried<T> {
+    value: T,
+    place: Place,
+}
+
+/// Takes a value along with the conversation and span that are current here: through a channel, or into a thread.
+///
+/// ```
+/// # use std::sync::mpsc;
+/// # struct Audio;
+/// # fn play(_: Audio) {}
+/// let (sender, receiver) = mpsc::channel();
+/// sender.send(cekura::context::carry(Audio))?;
+/// // in another thread:
+/// receiver.recv()?.in_scope(|audio| play(audio)); // what `play` traces belongs to the sender's call
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub fn carry<T>(value: T) -> Carried<T> {
+    Carried { value, place: Place::current() }
+}
+
+impl<T> Carried<T> {
+    /// Calls a function with the value, in its conversation.
+    pub fn in_scope<R>(self, function: impl FnOnce(T) -> R) -> R {
+        let _entered = self.place.enter();
+        function(self.value)
+    }
+
+    /// Runs the future that a function makes of the value, in its conversation.
+    pub fn run<F: Future>(self, function: impl FnOnce(T) -> F) -> impl Future<Output = F::Output> {
+        let Self { value, place } = self;
+        let future = {
+            let _entered = place.enter();
+            function(value)
+        };
+        InPlace { future, place }
+    }
+
+    /// The value alone.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+/// [`tokio::spawn`], with the conversation and span that are current here.
+///
+/// # Panics
+///
+/// Outside a tokio runtime, as tokio's own function does.
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    tokio::spawn(InPlace { future, place: Place::current() })
+}
+
+/// [`tokio::task::spawn_local`], with the conversation and span that are current here.
+///
+/// # Panics
+///
+/// Outside a `LocalSet`, as tokio's own function does.
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    tokio::task::spawn_local(InPlace { future, place: Place::current() })
+}
+
+/// [`tokio::task::spawn_blocking`], with the conversation and span that are current here.
+///
+/// # Panics
+///
+/// Outside a tokio runtime, as tokio's own function does.
+pub fn spawn_blocking<R: Send + 'static>(function: impl FnOnce() -> R + Send + 'static) -> JoinHandle<R> {
+    let carried = carry(function);
+    tokio::task::spawn_blocking(move || carried.in_scope(|function| function()))
+}
+
+/// A context and the cekura span entered in it.
+#[derive(Clone, Debug)]
+struct Place {
+    context: SpanContext,
+    live: Option<Arc<Live>>,
+}
+
+impl Place {
+    fn current() -> Self {
+        Self { context: SpanContext::current(), live: current() }
+    }
+
+    fn enter(&self) -> Entered {
+        Entered::new(self.context.clone(), self.live.clone())
+    }
+}
+
+pin_project! {
+    /// A future whose every poll is in one place.
+    struct InPlace<F> {
+        #[pin]
+        future: F,
+        place: Place,
+    }
+}
+
+impl<F: Future> Future for InPlace<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.place.enter();
+        this.future.poll(task)
+    }
+}

@@ -1,0 +1,115 @@
+//! A future and its span come in; a future with the span as the current one at each poll goes out. This file does not
+//! know what the span records.
+
+use super::span::{Ending, Open, Prepared, Span};
+use pin_project_lite::pin_project;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+pin_project! {
+    /// The future of an annotated function.
+    pub struct Traced<F, C> {
+        // An `Option` only so that it can be dropped inside the span.
+        #[pin]
+        future: Option<F>,
+        span: Option<Open>,
+        close: Option<C>,
+        was_polled: bool,
+    }
+
+    impl<F, C> PinnedDrop for Traced<F, C> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let Some(open) = this.span.take() else { return };
+            if *this.was_polled {
+                let entered = open.enter();
+                this.future.set(None);
+                drop(entered);
+                open.interrupted();
+            } else {
+                open.forget();
+            }
+        }
+    }
+}
+
+impl<F, C> Traced<F, C> {
+    fn new(future: F, span: Option<Open>, close: C, was_polled: bool) -> Self {
+        Self { future: Some(future), span, close: Some(close), was_polled }
+    }
+}
+
+impl Span {
+    /// The future of an `async fn`, whose span is open already: this runs at the first poll.
+    #[inline]
+    pub fn future<F, C>(self, future: F, close: C) -> Traced<F, C>
+    where
+        F: Future,
+        C: FnOnce(Ending, &F::Output),
+    {
+        Traced::new(future, self.0, close, true)
+    }
+}
+
+impl Prepared {
+    /// Calls a function that returns a future, and gives that future its span.
+    pub fn wrap<F, C>(self, body: impl FnOnce() -> F, close: C) -> Traced<F, C>
+    where
+        F: Future,
+        C: FnOnce(Ending, &F::Output),
+    {
+        let Span(span) = self.0;
+        let Some(open) = span else { return Traced::new(body(), None, close, false) };
+        let entered = open.enter();
+        let made = catch_unwind(AssertUnwindSafe(body));
+        drop(entered);
+        match made {
+            Ok(future) => Traced::new(future, Some(open), close, false),
+            Err(panic) => open.panicked(panic),
+        }
+    }
+
+    /// Like [`wrap`](Self::wrap), for a function that returns its future in a box.
+    pub fn boxed<F, C>(self, body: impl FnOnce() -> F, close: C) -> Pin<Box<Traced<F, C>>>
+    where
+        F: Future,
+        C: FnOnce(Ending, &F::Output),
+    {
+        Box::pin(self.wrap(body, close))
+    }
+}
+
+impl<F, C> Future for Traced<F, C>
+where
+    F: Future,
+    C: FnOnce(Ending, &F::Output),
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        // It is there until the drop.
+        let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
+        let Some(open) = this.span.as_ref() else { return future.poll(task) };
+        if !std::mem::replace(this.was_polled, true) {
+            open.restart();
+        }
+        let entered = open.enter();
+        let polled = catch_unwind(AssertUnwindSafe(|| future.poll(task)));
+        drop(entered);
+        match (polled, this.span) {
+            (Ok(Poll::Pending), _) => Poll::Pending,
+            (Ok(Poll::Ready(returned)), span) => {
+                if let (Some(open), Some(close)) = (span.take(), this.close.take()) {
+                    close(open.ending(), &returned);
+                }
+                Poll::Ready(returned)
+            }
+            (Err(panic), span) => match span.take() {
+                Some(open) => open.panicked(panic),
+                None => std::panic::resume_unwind(panic),
+            },
+        }
+    }
+}

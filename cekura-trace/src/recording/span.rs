@@ -1,0 +1,247 @@
+//! A callsite and its attributes come in, an open span goes out, and at its end one record. This file does not know
+//! which span attributes there are, but for those of the endings.
+//!
+//! A span ends in one of four ways: its function returned, failed, panicked, or was interrupted (its future was
+//! dropped before the end).
+
+use super::attributes::Attributes;
+use super::callsite::{Callsite, View};
+use super::conversation::{Origin, Scope};
+use super::outcome::Failure;
+use crate::call::Clock;
+use crate::destination::{CaptureContent, Destination};
+use crate::finished::{Head, Kind, write};
+use crate::semconv;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceId};
+use opentelemetry::{Context, ContextGuard};
+use std::any::Any;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+mod live;
+mod pool;
+
+pub(crate) use live::Live;
+
+/// The span of one call of an annotated function; off where nothing records.
+#[must_use = "a span that is not run records nothing"]
+pub struct Span(pub(crate) Option<Open>);
+
+/// The span of a future that is returned, before its first poll.
+#[must_use = "a span that is not run records nothing"]
+pub struct Prepared(pub(crate) Span);
+
+/// A span while its function runs.
+pub(crate) struct Open {
+    callsite: &'static Callsite,
+    context: Context,
+    live: Arc<Live>,
+    capture: CaptureContent,
+}
+
+/// What decides where a span goes, as the attribute's arguments set it.
+#[derive(Default)]
+pub(super) struct Opening {
+    pub(super) parent: Option<Context>,
+    pub(super) client: Option<Arc<Destination>>,
+    pub(super) capture: Option<CaptureContent>,
+    pub(super) trace_id: Option<TraceId>,
+    pub(super) links: Vec<SpanContext>,
+    pub(super) call_id: Option<String>,
+    pub(super) number: Option<i64>,
+    pub(super) name: Option<String>,
+}
+
+thread_local! {
+    /// The innermost cekura span entered on this thread. The current `Context` may hold a host's span instead.
+    static CURRENT: RefCell<Option<Arc<Live>>> = const { RefCell::new(None) };
+}
+
+pub(super) fn current() -> Option<Arc<Live>> {
+    CURRENT.with_borrow(Clone::clone)
+}
+
+impl Span {
+    /// Runs a function's body with its span as the current one, and gives what it returned to `close`.
+    #[inline]
+    pub fn run<R>(self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &R)) -> R {
+        match self.0 {
+            None => body(),
+            Some(open) => open.run(body, close),
+        }
+    }
+}
+
+impl Open {
+    fn run<R>(self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &R)) -> R {
+        let entered = self.enter();
+        let result = catch_unwind(AssertUnwindSafe(body));
+        drop(entered);
+        match result {
+            Ok(returned) => {
+                close(self.ending(), &returned);
+                returned
+            }
+            Err(panic) => self.panicked(panic),
+        }
+    }
+
+    /// Makes this span the current one until the guard is dropped.
+    pub(super) fn enter(&self) -> Entered {
+        Entered::new(self.context.clone(), Some(self.live.clone()))
+    }
+
+    pub(super) fn ending(self) -> Ending {
+        Ending { at: Instant::now(), open: self }
+    }
+
+    /// Ends the span and lets the panic go on.
+    pub(super) fn panicked(self, panic: Box<dyn Any + Send>) -> ! {
+        let message = panic.downcast_ref::<&str>().copied();
+        let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        self.ending().finish(|attributes| attributes.panic(message));
+        resume_unwind(panic)
+    }
+
+    /// Ends the span of a future that was dropped before its end.
+    pub(super) fn interrupted(self) {
+        if let View::Llm | View::S2s | View::Tts | View::Turn = self.callsite.view
+            && let Some(turn) = self.context.get::<Scope>().and_then(|scope| scope.turn.as_ref())
+        {
+            turn.interrupt();
+        }
+        self.ending().finish(|attributes| {
+            write::flag(&mut attributes.entries, semconv::CEKURA_INTERRUPTED, true);
+        });
+    }
+
+    /// Starts the span's time again, at the first poll of its future.
+    pub(super) fn restart(&self) {
+        self.live.restart();
+    }
+
+    /// Forgets the span of a future that was never polled.
+    pub(super) fn forget(self) {
+        self.live.forget();
+    }
+}
+
+/// A span whose function is over, at the moment it was.
+pub struct Ending {
+    at: Instant,
+    open: Open,
+}
+
+impl Ending {
+    /// Ends the span: `failure` and `value` are what the return value says, `record` sets what is known of a value.
+    pub fn end<T: ?Sized>(
+        self,
+        failure: Option<Failure<'_>>,
+        value: Option<&T>,
+        record: impl FnOnce(&mut Attributes, &T),
+    ) {
+        self.finish(|attributes| {
+            if let Some(failure) = failure {
+                attributes.fail(&failure);
+            } else if let Some(value) = value {
+                record(attributes, value);
+            }
+        });
+    }
+
+    fn finish(self, record: impl FnOnce(&mut Attributes)) {
+        let Self { at, open } = self;
+        let mut attributes = Attributes::new(
+            open.callsite.view,
+            open.capture,
+            open.live.destination.content_limit,
+            pool::take(),
+        );
+        guarded(&mut attributes, record);
+        if open.callsite.view == View::Turn
+            && let Some(turn) = open.context.get::<Scope>().and_then(|scope| scope.turn.as_ref())
+        {
+            write::flag(&mut attributes.entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
+        }
+        open.live.finish(at, &attributes.entries, attributes.failure.as_deref());
+        pool::give(attributes.entries);
+    }
+}
+
+/// Calls code of the user's values, whose panics are not the traced function's.
+fn guarded(attributes: &mut Attributes, record: impl FnOnce(&mut Attributes)) {
+    let recorded = catch_unwind(AssertUnwindSafe(|| record(attributes)));
+    if recorded.is_err() {
+        tracing::error!(
+            target: "cekura",
+            "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
+             the span lacks it, the call goes on"
+        );
+    }
+}
+
+/// The current context and cekura span, until it is dropped.
+pub(super) struct Entered {
+    outer: Option<Arc<Live>>,
+    _context: ContextGuard,
+}
+
+impl Entered {
+    pub(super) fn new(context: Context, live: Option<Arc<Live>>) -> Self {
+        Self { outer: CURRENT.replace(live), _context: context.attach() }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.set(self.outer.take());
+    }
+}
+
+/// Starts a span where the current context says, unless nothing records there.
+pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Attributes)) -> Option<Open> {
+    let mut origin = Origin::current();
+    if origin.is_suppressed || origin.destination.is_none() && callsite.view != View::Conversation {
+        return None;
+    }
+    let limit = origin.destination.as_ref().map_or(crate::destination::CONTENT_LIMIT, |to| to.content_limit);
+    let mut attributes = Attributes::new(callsite.view, origin.capture, limit, pool::take());
+    guarded(&mut attributes, |attributes| {
+        record(attributes);
+        attributes.close_arguments();
+    });
+    if let Some(parent) = &attributes.opening.parent {
+        origin = Origin::of(parent);
+    }
+    let Some(place) = origin.place(callsite, &mut attributes) else {
+        pool::give(attributes.entries);
+        return None;
+    };
+    let head = place.head(callsite.kind());
+    let live = Live::new(head, place.destination, place.clock, place.name, attributes.entries);
+    let live = Arc::new(live);
+    let context = place.context.with_span(live::Handle(live.clone()));
+    Some(Open { callsite, context, live, capture: attributes.capture })
+}
+
+/// Where a new span stands.
+pub(super) struct Place {
+    pub(super) trace_id: TraceId,
+    pub(super) span_id: SpanId,
+    pub(super) parent_id: SpanId,
+    pub(super) destination: Arc<Destination>,
+    pub(super) clock: Clock,
+    pub(super) name: Cow<'static, str>,
+    /// What the span's own context is made from.
+    pub(super) context: Context,
+}
+
+impl Place {
+    fn head(&self, kind: Kind) -> Head {
+        let Self { trace_id, span_id, parent_id, .. } = *self;
+        Head { trace_id, span_id, parent_id, kind, start: 0, end: 0, failed: false }
+    }
+}

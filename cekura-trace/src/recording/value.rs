@@ -1,0 +1,269 @@
+//! A reference to any value comes in, a [`Value`] that says what can be recorded of it goes out. This file does not
+//! know span attributes.
+//!
+//! # How the type decides
+//!
+//! Nothing is asked of the user's types, so the choice is made where the type is known: in the generated code.
+//! [`value`] wraps the reference in a nest of newtypes, and `.get()` is an inherent method of each layer, with a
+//! bound on its `impl`. Method look-up takes the outermost layer whose bound holds and goes inwards through `Deref`:
+//!
+//! ```text
+//! Scalar<T: AsScalar> → Buffer<T: AsBuffer> → Shared<T: Deref<Target: AsBuffer>> → … → Serial<T: Serialize> → Shown<T: Debug> → Opaque<T>
+//! ```
+//!
+//! No trait needs to be in scope, and in a generic function the bounds written on it decide.
+
+use super::json::Walk;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::fmt::Debug;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What can be recorded of a value. Nothing is formatted yet.
+pub enum Value<'a> {
+    Bool(bool),
+    Debug(&'a dyn Debug),
+    F64(f64),
+    I64(i64),
+    /// Elements of a byte or sample buffer; its content is never recorded.
+    Len(usize),
+    Nothing,
+    Serialize(&'a dyn Walk),
+    Str(&'a str),
+}
+
+/// Wraps a value for `.get()`.
+pub fn value<T>(value: &T) -> Scalar<'_, T> {
+    Scalar(Buffer(Shared(SharedRef(SharedOption(SharedOptionRef(Serial(Shown(Opaque(value)))))))))
+}
+
+layer!(Scalar over Buffer);
+layer!(Buffer over Shared);
+layer!(Shared over SharedRef);
+layer!(SharedRef over SharedOption);
+layer!(SharedOption over SharedOptionRef);
+layer!(SharedOptionRef over Serial);
+layer!(Serial over Shown);
+layer!(Shown over Opaque);
+
+pub struct Opaque<'a, T>(&'a T);
+
+impl<'a, T: AsScalar> Scalar<'a, T> {
+    pub fn get(&self) -> Value<'a> {
+        self.0.0.0.0.0.0.0.0.0.scalar()
+    }
+}
+
+impl<'a, T: AsBuffer> Buffer<'a, T> {
+    pub fn get(&self) -> Value<'a> {
+        self.0.0.0.0.0.0.0.0.elements().map_or(Value::Nothing, Value::Len)
+    }
+}
+
+// `bytes::Bytes` and its like are known by what they dereference to, without depending on their crates.
+impl<'a, T: Deref<Target: AsBuffer>> Shared<'a, T> {
+    pub fn get(&self) -> Value<'a> {
+        self.0.0.0.0.0.0.0.deref().elements().map_or(Value::Nothing, Value::Len)
+    }
+}
+
+impl<'a, T: Deref<Target: AsBuffer>> SharedRef<'a, &T> {
+    pub fn get(&self) -> Value<'a> {
+        T::deref(self.0.0.0.0.0.0).elements().map_or(Value::Nothing, Value::Len)
+    }
+}
+
+impl<'a, T: Deref<Target: AsBuffer>> SharedOption<'a, Option<T>> {
+    pub fn get(&self) -> Value<'a> {
+        self.0.0.0.0.0.as_deref().and_then(AsBuffer::elements).map_or(Value::Nothing, Value::Len)
+    }
+}
+
+impl<'a, T: Deref<Target: AsBuffer>> SharedOptionRef<'a, Option<&T>> {
+    pub fn get(&self) -> Value<'a> {
+        self.0.0.0.0.and_then(|buffer| buffer.elements()).map_or(Value::Nothing, Value::Len)
+    }
+}
+
+impl<'a, T: Serialize> Serial<'a, T> {
+    pub fn get(&self) -> Value<'a> {
+        Value::Serialize(self.0.0.0)
+    }
+}
+
+impl<'a, T: Debug> Shown<'a, T> {
+    pub fn get(&self) -> Value<'a> {
+        Value::Debug(self.0.0)
+    }
+}
+
+impl<'a, T> Opaque<'a, T> {
+    pub fn get(&self) -> Value<'a> {
+        Value::Nothing
+    }
+}
+
+/// Types that are span attribute values as they are.
+pub trait AsScalar {
+    fn scalar(&self) -> Value<'_>;
+}
+
+/// Types that hold bytes or audio samples.
+pub trait AsBuffer {
+    /// `None` for an absent buffer.
+    fn elements(&self) -> Option<usize>;
+}
+
+/// Implements a trait for what points at a `T` that has it, and for `Option<T>`.
+macro_rules! through_pointers {
+    ($trait:ident, $method:ident -> $output:ty, absent: $absent:expr) => {
+        through_pointers!(@ $trait, $method -> $output, &T, &mut T, Arc<T>, Box<T>, Rc<T>);
+
+        impl<T: $trait> $trait for Option<T> {
+            fn $method(&self) -> $output {
+                self.as_ref().map_or($absent, $trait::$method)
+            }
+        }
+    };
+    (@ $trait:ident, $method:ident -> $output:ty, $($pointer:ty),*) => {
+        $(impl<T: $trait + ?Sized> $trait for $pointer {
+            fn $method(&self) -> $output {
+                (**self).$method()
+            }
+        })*
+    };
+}
+
+through_pointers!(AsScalar, scalar -> Value<'_>, absent: Value::Nothing);
+through_pointers!(AsBuffer, elements -> Option<usize>, absent: None);
+through_pointers!(Flag, flag -> Option<bool>, absent: None);
+through_pointers!(Float, float -> Option<f64>, absent: None);
+through_pointers!(Integer, integer -> Option<i64>, absent: None);
+
+macro_rules! scalars {
+    ($($type:ty => $variant:ident),*) => {
+        $(impl AsScalar for $type {
+            fn scalar(&self) -> Value<'_> {
+                Value::$variant((*self).into())
+            }
+        })*
+    };
+}
+
+scalars!(bool => Bool, f32 => F64, f64 => F64, i8 => I64, i16 => I64, i32 => I64, i64 => I64, u8 => I64, u16 => I64, u32 => I64);
+
+macro_rules! wide_integers {
+    ($($type:ty),*) => {
+        $(impl AsScalar for $type {
+            fn scalar(&self) -> Value<'_> {
+                i64::try_from(*self).map_or(Value::Serialize(self), Value::I64)
+            }
+        })*
+    };
+}
+
+wide_integers!(isize, u64, usize);
+
+impl AsScalar for str {
+    fn scalar(&self) -> Value<'_> {
+        Value::Str(self)
+    }
+}
+
+impl AsScalar for String {
+    fn scalar(&self) -> Value<'_> {
+        Value::Str(self)
+    }
+}
+
+impl AsScalar for Cow<'_, str> {
+    fn scalar(&self) -> Value<'_> {
+        Value::Str(self)
+    }
+}
+
+/// A byte, or one sample of audio.
+pub trait Sample {}
+
+impl Sample for u8 {}
+impl Sample for i16 {}
+impl Sample for f32 {}
+
+impl<S: Sample> AsBuffer for [S] {
+    fn elements(&self) -> Option<usize> {
+        Some(self.len())
+    }
+}
+
+impl<S: Sample, const N: usize> AsBuffer for [S; N] {
+    fn elements(&self) -> Option<usize> {
+        Some(N)
+    }
+}
+
+impl<S: Sample> AsBuffer for Vec<S> {
+    fn elements(&self) -> Option<usize> {
+        Some(self.len())
+    }
+}
+
+impl<S: Sample + Clone> AsBuffer for Cow<'_, [S]> {
+    fn elements(&self) -> Option<usize> {
+        Some(self.len())
+    }
+}
+
+/// What an argument that is true or false takes.
+#[diagnostic::on_unimplemented(
+    message = "this argument of the attribute takes a `bool`, found `{Self}`",
+    label = "expected a `bool`, a reference to one, or an `Option` of one"
+)]
+pub trait Flag {
+    fn flag(&self) -> Option<bool>;
+}
+
+/// What an argument that is a decimal number takes.
+#[diagnostic::on_unimplemented(
+    message = "this argument of the attribute takes a number, found `{Self}`",
+    label = "expected a float or an integer, a reference to one, or an `Option` of one"
+)]
+pub trait Float {
+    fn float(&self) -> Option<f64>;
+}
+
+/// What an argument that counts something takes.
+#[diagnostic::on_unimplemented(
+    message = "this argument of the attribute takes an integer, found `{Self}`",
+    label = "expected an integer, a reference to one, or an `Option` of one"
+)]
+pub trait Integer {
+    fn integer(&self) -> Option<i64>;
+}
+
+impl Flag for bool {
+    fn flag(&self) -> Option<bool> {
+        Some(*self)
+    }
+}
+
+macro_rules! numbers {
+    ($($type:ty),*) => {
+        $(impl Integer for $type {
+            fn integer(&self) -> Option<i64> {
+                i64::try_from(*self).ok()
+            }
+        })*
+    };
+    (float: $($type:ty),*) => {
+        $(impl Float for $type {
+            fn float(&self) -> Option<f64> {
+                Some(f64::from(*self))
+            }
+        })*
+    };
+}
+
+numbers!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
+numbers!(float: f32, f64, i8, i16, i32, u8, u16, u32);

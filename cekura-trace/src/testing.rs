@@ -1,0 +1,229 @@
+//! What runs inside a capture comes in, its finished spans go out: a handle whose destination is memory. This file
+//! does not know the network.
+//!
+//! For tests of annotated functions. Nothing global is touched, so tests may run side by side.
+//!
+//! ```
+//! #[cekura::stt(provider = "deepgram")]
+//! fn transcribe(audio: &[i16]) -> String {
+//!     format!("{} samples of speech", audio.len())
+//! }
+//!
+//! let trace = cekura::testing::capture(|| {
+//!     transcribe(&[0; 160]);
+//! });
+//! let stt = trace.span("stt").unwrap();
+//! assert_eq!(stt.text("stt.transcript"), Some("160 samples of speech"));
+//! assert_eq!(trace.to_string(), "stt\n");
+//! ```
+
+use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination, Opened, Sink};
+use crate::finished::{self, Tree, records};
+use crate::recording::conversation::Scope;
+use opentelemetry::trace::{FutureExt, SpanId, SpanKind, TraceId};
+use opentelemetry::{Context, Value};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Runs a function and gives the spans that ended in it, on this thread or in what it carried elsewhere.
+///
+/// The result of the function is dropped; move out of it what the test needs.
+pub fn capture<R>(function: impl FnOnce() -> R) -> Trace {
+    let memory = Memory::open(CaptureContent::Full);
+    {
+        let _attached = memory.context().attach();
+        function();
+    }
+    memory.trace()
+}
+
+/// Runs a future and gives the spans that ended in it.
+pub async fn capture_async<F: Future>(future: F) -> Trace {
+    let memory = Memory::open(CaptureContent::Full);
+    future.with_context(memory.context()).await;
+    memory.trace()
+}
+
+/// Like [`capture`], under a content policy.
+pub fn capture_with<R>(capture: CaptureContent, function: impl FnOnce() -> R) -> Trace {
+    let memory = Memory::open(capture);
+    {
+        let _attached = memory.context().attach();
+        function();
+    }
+    memory.trace()
+}
+
+/// The spans of a capture, each parent before its children and siblings by start.
+///
+/// Prints as an indented tree of span names without times, for snapshots.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    spans: Vec<Span>,
+}
+
+impl Trace {
+    /// All spans.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// The first span of a name.
+    pub fn span(&self, name: &str) -> Option<&Span> {
+        self.spans.iter().find(|span| span.name() == name)
+    }
+
+    /// All spans of a name.
+    pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Span> {
+        self.spans.iter().filter(move |span| span.name() == name)
+    }
+
+    /// All spans on which a span attribute has a value.
+    pub fn with<'a>(&'a self, key: &'a str, value: impl Into<Value>) -> impl Iterator<Item = &'a Span> {
+        let value = value.into();
+        self.spans.iter().filter(move |span| span.attribute(key) == Some(&value))
+    }
+
+    /// The parent of a span, where it ended in this capture.
+    pub fn parent(&self, span: &Span) -> Option<&Span> {
+        self.spans.iter().find(|other| other.span_id() == span.parent_id())
+    }
+
+    /// The children of a span, by start.
+    pub fn children<'a>(&'a self, span: &'a Span) -> impl Iterator<Item = &'a Span> {
+        self.spans.iter().filter(move |other| other.parent_id() == span.span_id())
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for span in &self.spans {
+            write!(f, "{:indent$}{}", "", span.name(), indent = span.depth * 2)?;
+            if span.is_error() {
+                write!(f, " failed")?;
+            }
+            if span.is_interrupted() {
+                write!(f, " interrupted")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// One finished span.
+#[derive(Clone, Debug)]
+pub struct Span {
+    depth: usize,
+    finished: finished::Span,
+}
+
+impl Span {
+    /// The span's name.
+    pub fn name(&self) -> &str {
+        &self.finished.name
+    }
+
+    /// The trace that it belongs to.
+    pub fn trace_id(&self) -> TraceId {
+        self.finished.head.trace_id
+    }
+
+    /// Its own id.
+    pub fn span_id(&self) -> SpanId {
+        self.finished.head.span_id
+    }
+
+    /// The id of its parent; invalid for a root.
+    pub fn parent_id(&self) -> SpanId {
+        self.finished.head.parent_id
+    }
+
+    /// `Client` for what calls a service, else `Internal`.
+    pub fn kind(&self) -> SpanKind {
+        self.finished.head.kind.into()
+    }
+
+    /// From its start to its end.
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(self.finished.head.end - self.finished.head.start)
+    }
+
+    /// All span attributes, each key once.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.finished.attributes.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// The value of a span attribute.
+    pub fn attribute(&self, key: &str) -> Option<&Value> {
+        self.finished.attribute(key)
+    }
+
+    /// The value of a span attribute that is a string.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match self.attribute(key)? {
+            Value::String(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+
+    /// Whether its status is error.
+    pub fn is_error(&self) -> bool {
+        self.finished.head.failed
+    }
+
+    /// The description of its error status; empty without one.
+    pub fn error(&self) -> &str {
+        &self.finished.description
+    }
+
+    /// Whether it was dropped before its end.
+    pub fn is_interrupted(&self) -> bool {
+        self.attribute(crate::semconv::CEKURA_INTERRUPTED) == Some(&Value::Bool(true))
+    }
+
+    /// Names of its events, in the order they were added.
+    pub fn events(&self) -> impl Iterator<Item = &str> {
+        self.finished.events.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// How many links it has.
+    pub fn links(&self) -> usize {
+        self.finished.links
+    }
+}
+
+struct Memory {
+    opened: Opened,
+    records: Arc<Records>,
+}
+
+#[derive(Default)]
+struct Records(Mutex<Vec<u8>>);
+
+impl Sink for Records {
+    fn accept(&self, _: TraceId, parts: &[&[u8]]) {
+        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.iter().for_each(|part| buffer.extend_from_slice(part));
+    }
+}
+
+impl Memory {
+    fn open(capture: CaptureContent) -> Self {
+        let records = Arc::<Records>::default();
+        let destination = Destination { sink: records.clone(), capture, content_limit: CONTENT_LIMIT };
+        Self { opened: Opened::new(destination), records }
+    }
+
+    fn context(&self) -> Context {
+        Context::current_with_value(Scope::of(self.opened.destination.clone()))
+    }
+
+    fn trace(&self) -> Trace {
+        let buffer = self.records.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let spans: Vec<_> = records(&buffer).map(|(record, _)| finished::Span::from(&record)).collect();
+        let spans = Tree::from(spans).rows.into_iter().map(|(depth, finished)| Span { depth, finished });
+        Trace { spans: spans.collect() }
+    }
+}
