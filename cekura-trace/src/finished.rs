@@ -53,11 +53,31 @@ impl From<Kind> for SpanKind {
 const HEAD: usize = 4 + 16 + 8 + 8 + 8 + 8 + 1 + 1;
 
 impl Head {
+    /// Hands a whole record over, in parts that belong behind each other.
+    pub(crate) fn write<R>(
+        &self,
+        name: &str,
+        description: &str,
+        entries: [&[u8]; 2],
+        take: impl FnOnce(&[&[u8]]) -> R,
+    ) -> R {
+        let rest = 4 + name.len() + 4 + description.len() + entries[0].len() + entries[1].len();
+        let (name_length, description_length) = (write::length(name.len()), write::length(description.len()));
+        take(&[
+            &self.encode(rest),
+            &name_length,
+            name.as_bytes(),
+            &description_length,
+            description.as_bytes(),
+            entries[0],
+            entries[1],
+        ])
+    }
+
     /// The length prefix and the head, for `rest` bytes of name, description and entries behind them.
-    pub(crate) fn encode(&self, rest: usize) -> [u8; HEAD] {
+    fn encode(&self, rest: usize) -> [u8; HEAD] {
         let mut bytes = [0; HEAD];
-        let length = u32::try_from(HEAD - 4 + rest).unwrap_or(u32::MAX);
-        bytes[..4].copy_from_slice(&length.to_le_bytes());
+        bytes[..4].copy_from_slice(&write::length(HEAD - 4 + rest));
         bytes[4..20].copy_from_slice(&self.trace_id.to_bytes());
         bytes[20..28].copy_from_slice(&self.span_id.to_bytes());
         bytes[28..36].copy_from_slice(&self.parent_id.to_bytes());

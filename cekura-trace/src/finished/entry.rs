@@ -94,8 +94,8 @@ pub(crate) mod write {
         let at = out.len();
         count(out, 0);
         fill(out);
-        let length = u32::try_from(out.len() - at - 4).unwrap_or(u32::MAX);
-        out[at..at + 4].copy_from_slice(&length.to_le_bytes());
+        let length = length(out.len() - at - 4);
+        out[at..at + 4].copy_from_slice(&length);
     }
 
     pub(crate) fn api(out: &mut Vec<u8>, attribute: &KeyValue) {
@@ -156,17 +156,23 @@ pub(crate) mod write {
     }
 
     fn tagged(out: &mut Vec<u8>, tag: u8, key: &str) {
-        out.push(tag);
-        string(out, key);
+        let [a, b, c, d] = length(key.len());
+        out.extend_from_slice(&[tag, a, b, c, d]);
+        out.extend_from_slice(key.as_bytes());
     }
 
-    pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+    fn string(out: &mut Vec<u8>, text: &str) {
         count(out, text.len());
         out.extend_from_slice(text.as_bytes());
     }
 
     fn count(out: &mut Vec<u8>, count: usize) {
-        out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
+        out.extend_from_slice(&length(count));
+    }
+
+    /// The length that stands before a string.
+    pub(crate) fn length(count: usize) -> [u8; 4] {
+        u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes()
     }
 }
 

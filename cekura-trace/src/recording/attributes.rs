@@ -20,7 +20,8 @@ pub struct Attributes {
     pub(super) capture: CaptureContent,
     pub(super) limit: usize,
     pub(super) entries: Vec<u8>,
-    pub(super) opening: Opening,
+    /// Boxed, for most functions have none.
+    pub(super) opening: Option<Box<Opening>>,
     /// Description of the failure, empty without one.
     pub(super) failure: Option<String>,
     tool_input: Option<Object>,
@@ -28,11 +29,9 @@ pub struct Attributes {
 }
 
 /// Which argument of a `tts` function is the text.
-#[derive(Default)]
 enum Spoken {
     /// Set by `text = …`, or more than one string was seen.
     Known,
-    #[default]
     None,
     /// The only string so far, and its name.
     One(&'static str, String),
@@ -40,8 +39,16 @@ enum Spoken {
 
 impl Attributes {
     pub(super) fn new(view: View, capture: CaptureContent, limit: usize, entries: Vec<u8>) -> Self {
-        let (opening, spoken) = Default::default();
-        Self { view, capture, limit, entries, opening, failure: None, tool_input: None, spoken }
+        Self {
+            view,
+            capture,
+            limit,
+            entries,
+            opening: None,
+            failure: None,
+            tool_input: None,
+            spoken: Spoken::None,
+        }
     }
 
     pub(super) fn keeps_content(&self) -> bool {

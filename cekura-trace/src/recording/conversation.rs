@@ -142,7 +142,7 @@ impl Origin {
     /// Decides where a new span stands; `None` where nothing records.
     pub(super) fn place(self, callsite: &'static Callsite, attributes: &mut Attributes) -> Option<Place> {
         write_fixed(callsite, attributes);
-        let opening = std::mem::take(&mut attributes.opening);
+        let opening = attributes.opening.take().map_or_else(Opening::default, |opening| *opening);
         if callsite.view == View::Conversation && self.call.is_none() {
             return self.place_conversation(callsite, opening, attributes);
         }
@@ -224,7 +224,7 @@ fn write_fixed(callsite: &Callsite, attributes: &mut Attributes) {
     match callsite.view {
         View::Llm => write::text(&mut attributes.entries, semconv::GEN_AI_OPERATION_NAME, CHAT),
         View::ToolCall => {
-            let name = attributes.opening.name.take();
+            let name = attributes.opening.as_mut().and_then(|opening| opening.name.take());
             let name = name.as_deref().unwrap_or(callsite.function);
             write::text(&mut attributes.entries, semconv::FUNCTION_NAME, name);
             write::text(&mut attributes.entries, semconv::GEN_AI_TOOL_NAME, name);

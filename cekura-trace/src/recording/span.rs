@@ -154,12 +154,9 @@ impl Ending {
 
     fn finish(self, record: impl FnOnce(&mut Attributes)) {
         let Self { at, open } = self;
-        let mut attributes = Attributes::new(
-            open.callsite.view,
-            open.capture,
-            open.live.destination.content_limit,
-            pool::take(),
-        );
+        let limit = open.live.destination.content_limit;
+        let entries = open.live.take_entries();
+        let mut attributes = Attributes::new(open.callsite.view, open.capture, limit, entries);
         guarded(&mut attributes, record);
         if open.callsite.view == View::Turn
             && let Some(turn) = open.context.get::<Scope>().and_then(|scope| scope.turn.as_ref())
@@ -213,7 +210,7 @@ pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Att
         record(attributes);
         attributes.close_arguments();
     });
-    if let Some(parent) = &attributes.opening.parent {
+    if let Some(parent) = attributes.opening.as_ref().and_then(|opening| opening.parent.as_ref()) {
         origin = Origin::of(parent);
     }
     let Some(place) = origin.place(callsite, &mut attributes) else {

@@ -4,6 +4,7 @@
 use super::super::conversation::{LinkHeaders, Origin, trace_id_from};
 use super::{Attributes, Flag, Float, Integer, Root, Spoken, Value, View, walk, write};
 use crate::destination::{CaptureContent, Client};
+use crate::recording::span::Opening;
 use crate::semconv;
 use opentelemetry::Context;
 use std::borrow::Cow;
@@ -12,40 +13,45 @@ use std::borrow::Cow;
 impl Attributes {
     pub fn parent(&mut self, parent: &Context) {
         self.capture = Origin::of(parent).capture;
-        self.opening.parent = Some(parent.clone());
+        self.opening().parent = Some(parent.clone());
     }
 
     pub fn client(&mut self, client: &impl Client) {
-        self.opening.client = client.destination();
-        if let Some(destination) = &self.opening.client {
+        let client = client.destination();
+        if let Some(destination) = &client {
             self.capture = destination.capture;
             self.limit = destination.content_limit;
         }
+        self.opening().client = client;
     }
 
     pub fn capture(&mut self, capture: CaptureContent) {
-        self.opening.capture = Some(capture);
+        self.opening().capture = Some(capture);
         self.capture = capture;
     }
 
     pub fn trace_id_from(&mut self, sid: Value<'_>) {
-        self.opening.trace_id = text(&sid).as_deref().and_then(trace_id_from);
+        self.opening().trace_id = text(&sid).as_deref().and_then(trace_id_from);
     }
 
     pub fn link_headers(&mut self, headers: &impl LinkHeaders) {
-        self.opening.links.extend(headers.span_context());
+        self.opening().links.extend(headers.span_context());
     }
 
     pub fn call_id(&mut self, id: Value<'_>) {
-        self.opening.call_id = text(&id).map(Cow::into_owned);
+        self.opening().call_id = text(&id).map(Cow::into_owned);
     }
 
     pub fn number(&mut self, number: &impl Integer) {
-        self.opening.number = number.integer();
+        self.opening().number = number.integer();
     }
 
     pub fn name(&mut self, name: Value<'_>) {
-        self.opening.name = text(&name).map(Cow::into_owned);
+        self.opening().name = text(&name).map(Cow::into_owned);
+    }
+
+    fn opening(&mut self) -> &mut Opening {
+        self.opening.get_or_insert_default()
     }
 }
 

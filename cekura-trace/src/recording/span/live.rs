@@ -1,7 +1,6 @@
 //! What is set on a span while it is open comes in, through the OpenTelemetry API or from its function; one record
 //! goes out at its end. This file does not know contexts.
 
-use super::pool;
 use crate::call::{Clock, nanoseconds};
 use crate::destination::Destination;
 use crate::finished::{Head, write};
@@ -66,33 +65,28 @@ impl Live {
         self.while_open(|state| state.is_open = false);
     }
 
-    /// Writes the record, with the span attributes of the ending behind those set before. Only the first end counts.
-    pub(super) fn finish(&self, at: Instant, ending: &[u8], failure: Option<&str>) {
-        let entries = {
-            let mut state = self.state();
-            if !state.is_open {
-                return;
-            }
-            state.is_open = false;
-            self.write(&state, self.clock.at(at.max(state.start)), ending, failure);
-            std::mem::take(&mut state.entries)
-        };
-        pool::give(entries);
+    /// Takes what was set so far, to add what is known at the end.
+    pub(super) fn take_entries(&self) -> Vec<u8> {
+        std::mem::take(&mut self.state().entries)
     }
 
-    fn write(&self, state: &State, end: u64, ending: &[u8], failure: Option<&str>) {
+    /// Writes the record, of `entries` and what was set since they were taken. Only the first end counts.
+    pub(super) fn finish(&self, at: Instant, entries: &[u8], failure: Option<&str>) {
+        let mut state = self.state();
+        if !std::mem::take(&mut state.is_open) {
+            return;
+        }
         let description = match (failure, &state.status) {
             (Some(failure), _) => Some(failure),
             (None, Status::Error { description }) => Some(description.as_ref()),
             (None, Status::Ok | Status::Unset) => None,
         };
+        let end = self.clock.at(at.max(state.start));
         let head =
             Head { start: self.clock.at(state.start), end, failed: description.is_some(), ..self.head };
-        let mut names = Vec::with_capacity(64);
-        write::string(&mut names, &state.name);
-        write::string(&mut names, description.unwrap_or_default());
-        let head = head.encode(names.len() + state.entries.len() + ending.len());
-        self.destination.sink.accept(self.head.trace_id, &[&head, &names, &state.entries, ending]);
+        head.write(&state.name, description.unwrap_or_default(), [entries, &state.entries], |parts| {
+            self.destination.sink.accept(head.trace_id, parts);
+        });
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,0 +1,302 @@
+//! Conversations: a trace of their own, turns that count, and context that is neither lost nor mixed.
+
+use cekura::opentelemetry::trace::{FutureExt, TraceContextExt};
+use cekura::opentelemetry::{Context, Value};
+use cekura::testing::{Span, Trace, capture, capture_async, capture_with};
+use cekura::{CaptureContent, TraceId};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::mpsc;
+use tokio::task::yield_now;
+
+#[cekura::conversation(call_id = id)]
+async fn call(id: &str, turns: u32) -> TraceId {
+    let trace_id = cekura::trace_id().unwrap();
+    assert_eq!(cekura::current_conversation().unwrap().id(), id);
+    for number in 1..=turns {
+        yield_now().await;
+        turn(id, trace_id, i64::from(number)).await;
+    }
+    trace_id
+}
+
+#[cekura::turn]
+async fn turn(id: &str, trace_id: TraceId, number: i64) {
+    assert_eq!(cekura::current_turn().unwrap().number(), number);
+    hear(id);
+    yield_now().await;
+    assert_eq!(answer(id).await, format!("answer to {id}"));
+    assert_eq!(cekura::trace_id(), Some(trace_id));
+}
+
+#[cekura::stt]
+fn hear(id: &str) -> String {
+    format!("said by {id}")
+}
+
+#[cekura::llm]
+async fn answer(id: &str) -> String {
+    let id = id.to_owned();
+    yield_now().await;
+    cekura::spawn(async move { look_up(&id).await }).await.unwrap()
+}
+
+#[cekura::tool_call]
+async fn look_up(id: &str) -> String {
+    yield_now().await;
+    format!("answer to {id}")
+}
+
+const ONE_CALL: &str =
+    "conversation\n  turn\n    stt\n    llm\n      tool_call\n  turn\n    stt\n    llm\n      tool_call\n";
+
+#[tokio::test]
+async fn a_call_is_one_trace() {
+    let trace = capture_async(call("call-1", 2)).await;
+    assert_eq!(trace.to_string(), ONE_CALL);
+    let root = &trace.spans()[0];
+    assert!(trace.spans().iter().all(|span| span.trace_id() == root.trace_id()));
+    assert_eq!(root.text("call_id"), Some("call-1"));
+    assert_eq!(root.text("conversation.id"), Some("call-1"));
+    assert_eq!(root.text("conversation.type"), Some("voice"));
+    assert_eq!(root.text("output"), Some(&*root.trace_id().to_string()));
+    let turns: Vec<_> = trace.named("turn").collect();
+    for (turn, number) in turns.iter().zip(1..) {
+        assert_eq!(turn.attribute("turn.number"), Some(&Value::I64(number)));
+        assert_eq!(turn.attribute("turn.was_interrupted"), Some(&Value::Bool(false)));
+        assert_eq!(turn.text("conversation.id"), Some("call-1"));
+    }
+}
+
+#[test]
+fn without_a_call_id_the_trace_id_stands_for_it() {
+    #[cekura::conversation]
+    fn call() -> String {
+        cekura::current_conversation().unwrap().id().to_owned()
+    }
+    let trace = capture(call);
+    let root = &trace.spans()[0];
+    assert_eq!(root.text("conversation.id"), Some(&*root.trace_id().to_string()));
+    assert_eq!(root.text("output"), root.text("conversation.id"));
+    assert_eq!(root.attribute("call_id"), None);
+}
+
+/// Each conversation of a trace has the shape of one call, and only what was said in it.
+fn check_unmixed(trace: &Trace, calls: usize, spans: usize) {
+    let mut of: HashMap<TraceId, &str> = HashMap::new();
+    for root in trace.named("conversation") {
+        let Entry::Vacant(entry) = of.entry(root.trace_id()) else {
+            panic!("two conversations in one trace")
+        };
+        entry.insert(root.text("call_id").unwrap());
+    }
+    assert_eq!(of.len(), calls);
+    assert_eq!(trace.spans().len(), calls * spans);
+    for span in trace.spans() {
+        let id = of[&span.trace_id()];
+        if let Some(input) = span.text("input.id") {
+            assert_eq!(input, id);
+        }
+        if let Some(said) = span.text("stt.transcript") {
+            assert_eq!(said, format!("said by {id}"));
+        }
+        if span.name() != "conversation" {
+            assert_eq!(trace.parent(span).map(Span::trace_id), Some(span.trace_id()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn conversations_interleaved_on_one_thread_do_not_mix() {
+    let ids: Vec<String> = (0..50).map(|n| format!("call-{n}")).collect();
+    let trace = capture_async(futures::future::join_all(ids.iter().map(|id| call(id, 3)))).await;
+    check_unmixed(&trace, 50, 13);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn conversations_on_a_work_stealing_runtime_do_not_mix() {
+    let trace = capture_async(async {
+        let tasks = (0..200).map(|n| cekura::spawn(async move { call(&format!("call-{n}"), 3).await }));
+        futures::future::join_all(tasks).await.into_iter().for_each(|result| drop(result.unwrap()));
+    })
+    .await;
+    check_unmixed(&trace, 200, 13);
+}
+
+#[tokio::test]
+async fn a_handoff_is_a_child_of_the_open_conversation() {
+    #[cekura::conversation(call_id = "second agent")]
+    async fn second() -> TraceId {
+        cekura::trace_id().unwrap()
+    }
+    #[cekura::conversation(call_id = "outer")]
+    async fn first() {
+        assert_eq!(Some(second().await), cekura::trace_id());
+    }
+    let trace = capture_async(first()).await;
+    assert_eq!(trace.to_string(), "conversation\n  conversation\n");
+    assert_eq!(trace.spans()[1].text("call_id"), Some("second agent"));
+}
+
+#[test]
+fn a_conversation_starts_its_own_trace_with_a_link() {
+    #[cekura::conversation]
+    fn call() {}
+    #[cekura::span]
+    fn web_request() {
+        call();
+    }
+    let trace = capture(web_request);
+    assert_eq!(trace.to_string(), "web_request\nconversation\n");
+    let [request, call] = trace.spans() else { panic!("{trace}") };
+    assert_ne!(request.trace_id(), call.trace_id());
+    assert_eq!(call.links(), 1);
+}
+
+#[test]
+fn link_headers_become_a_link() {
+    #[cekura::conversation(link_headers = headers)]
+    fn call(headers: &HashMap<String, String>) {
+        let _ = headers;
+    }
+    let links = |traceparent: &str| {
+        let headers = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+        capture(|| call(&headers)).spans()[0].links()
+    };
+    assert_eq!(links("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), 1);
+    assert_eq!(links("00-00000000000000000000000000000000-b7ad6b7169203331-01"), 0);
+    assert_eq!(links("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), 0);
+    assert_eq!(links("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01"), 0);
+    assert_eq!(links("nonsense"), 0);
+}
+
+#[test]
+fn trace_id_from_is_the_start_of_the_sids_digest() {
+    #[cekura::conversation(trace_id_from = sid)]
+    fn call(sid: &str) {
+        let _ = sid;
+    }
+    let trace = capture(|| call("CA0123456789abcdef0123456789abcdef"));
+    // printf CA0123456789abcdef0123456789abcdef | sha256sum | cut -c1-32
+    assert_eq!(trace.spans()[0].trace_id().to_string(), "1dad514175e9e9443cc6dd39fe17ff4a");
+}
+
+#[test]
+fn the_policy_of_one_conversation() {
+    #[cekura::conversation(capture = CaptureContent::Metadata)]
+    fn quiet(secret: &str) {
+        hear(secret);
+    }
+    #[cekura::conversation(capture = CaptureContent::Full)]
+    fn loud(open: &str) {
+        hear(open);
+    }
+    let trace = capture_with(CaptureContent::Full, || quiet("x"));
+    assert!(
+        trace
+            .spans()
+            .iter()
+            .all(|span| span.text("stt.transcript").is_none() && span.text("input.secret").is_none())
+    );
+    let trace = capture_with(CaptureContent::Metadata, || loud("x"));
+    assert_eq!(trace.spans()[1].text("stt.transcript"), Some("said by x"));
+}
+
+#[test]
+fn an_interrupted_answer_marks_its_turn() {
+    #[cekura::tts]
+    async fn speak(text: &str) {
+        let _ = text;
+        let () = std::future::pending().await;
+    }
+    #[cekura::turn(number = 7)]
+    async fn turn() {
+        futures::future::poll_immediate(Box::pin(speak("hello there"))).await;
+        assert!(cekura::current_turn().unwrap().was_interrupted());
+    }
+    #[cekura::turn]
+    async fn next() -> i64 {
+        cekura::current_turn().unwrap().number()
+    }
+    #[cekura::conversation]
+    async fn call() {
+        turn().await;
+        assert_eq!(next().await, 8, "counts on from the number given");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let trace = capture(|| runtime.block_on(call()));
+    assert_eq!(trace.to_string(), "conversation\n  turn\n    tts interrupted\n  turn\n");
+    let interrupted: Vec<_> =
+        trace.named("turn").map(|turn| turn.attribute("turn.was_interrupted").cloned()).collect();
+    assert_eq!(interrupted, [Some(Value::Bool(true)), Some(Value::Bool(false))]);
+}
+
+#[tokio::test]
+async fn context_crosses_tasks_threads_and_channels() {
+    #[cekura::conversation]
+    async fn call() {
+        let (sender, receiver) = mpsc::channel();
+        let worker = std::thread::spawn(move || {
+            let carried: cekura::context::Carried<&str> = receiver.recv().unwrap();
+            carried.in_scope(|id| hear(id))
+        });
+        sender.send(cekura::context::carry("by channel")).unwrap();
+        assert_eq!(worker.join().unwrap(), "said by by channel");
+        cekura::spawn_blocking(|| hear("blocking")).await.unwrap();
+        cekura::context::carry("run").run(|id| look_up(id)).await;
+        tokio::spawn(async { hear("lost") }).await.unwrap();
+        let local = tokio::task::LocalSet::new();
+        local.run_until(async { cekura::spawn_local(async { hear("local") }).await.unwrap() }).await;
+    }
+    let trace = capture_async(call()).await;
+    let said: Vec<_> = trace.named("stt").filter_map(|span| span.text("input.id")).collect();
+    assert_eq!(said, ["by channel", "blocking", "local"], "a plain tokio::spawn leaves the conversation");
+    assert!(trace.spans().iter().skip(1).all(|span| trace.parent(span).is_some()));
+}
+
+#[test]
+fn a_context_carried_by_hand_and_a_named_parent() {
+    #[cekura::span(parent = parent)]
+    fn child(parent: &Context) {
+        let _ = parent;
+    }
+    #[cekura::conversation]
+    fn call() -> Context {
+        Context::current()
+    }
+    let trace = capture(|| {
+        let mut inside = Context::new();
+        #[cekura::conversation]
+        fn call(out: &mut Context) {
+            *out = Context::current();
+        }
+        call(&mut inside);
+        child(&inside);
+        futures::FutureExt::now_or_never(async { answer_now() }.with_context(inside.clone())).unwrap();
+        assert!(inside.has_active_span());
+    });
+    assert_eq!(trace.to_string(), "conversation\n  child\n  answer_now\n");
+    let _ = call();
+}
+
+#[cekura::span]
+fn answer_now() {}
+
+#[test]
+fn suppressed_telemetry_records_nothing() {
+    let trace = capture(|| {
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        hear("suppressed");
+    });
+    assert!(trace.spans().is_empty());
+}
+
+#[test]
+fn outside_a_conversation_a_span_is_a_root_and_nothing_is_open() {
+    let trace = capture(|| {
+        hear("alone");
+        assert!(cekura::current_conversation().is_none());
+        assert!(cekura::trace_id().is_none());
+    });
+    assert_eq!(trace.to_string(), "stt\n");
+}

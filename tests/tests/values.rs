@@ -1,0 +1,226 @@
+//! How a value becomes a span attribute, by its type and without any bound on it; limits; the content policy.
+
+use cekura::CaptureContent;
+use cekura::opentelemetry::Value;
+use cekura::testing::{Span, Trace, capture, capture_with};
+use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::ops::Deref;
+use std::sync::Arc;
+
+fn only(trace: &Trace) -> &Span {
+    let [span] = trace.spans() else { panic!("one span expected:\n{trace}") };
+    span
+}
+
+macro_rules! recorded {
+    ($type:ty, $value:expr) => {{
+        #[cekura::span]
+        fn stage(it: $type) {
+            drop(it);
+        }
+        let trace = capture(|| stage($value));
+        let attributes = only(&trace).attributes();
+        attributes.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+    }};
+}
+
+#[derive(Serialize)]
+enum Level {
+    High,
+}
+
+#[derive(Serialize, Debug)]
+struct Point {
+    x: i32,
+    name: Option<String>,
+}
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "read by Debug")]
+struct Shown(u8);
+
+struct Nothing;
+
+/// Like `bytes::Bytes`.
+struct Frame(Vec<u8>);
+
+impl Deref for Frame {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[test]
+#[expect(
+    clippy::drop_non_drop,
+    clippy::dropping_references,
+    clippy::dropping_copy_types,
+    reason = "one macro for all"
+)]
+#[expect(dropping_references, dropping_copy_types, reason = "one macro for all")]
+fn by_type() {
+    assert_eq!(recorded!(bool, true), "input.it=true");
+    assert_eq!(recorded!(u8, 7), "input.it=7");
+    assert_eq!(recorded!(u64, u64::MAX), format!("input.it={}", u64::MAX), "beyond i64: its digits");
+    assert_eq!(recorded!(f32, 0.5), "input.it=0.5");
+    assert_eq!(recorded!(&str, "a"), "input.it=a");
+    assert_eq!(recorded!(Option<&String>, Some(&"a".to_owned())), "input.it=a");
+    assert_eq!(recorded!(Option<String>, None), "");
+    assert_eq!(recorded!(Arc<str>, "a".into()), "input.it=a");
+    assert_eq!(recorded!(Cow<'static, str>, "a".into()), "input.it=a");
+    assert_eq!(recorded!(&mut u8, &mut 3), "input.it=3");
+    assert_eq!(recorded!(char, 'x'), "input.it=x");
+    assert_eq!(recorded!(Vec<u8>, vec![0; 5]), "input.it.len=5");
+    assert_eq!(recorded!(&[f32], &[0.0; 5]), "input.it.len=5");
+    assert_eq!(recorded!([i16; 3], [0; 3]), "input.it.len=3");
+    assert_eq!(recorded!(Option<Vec<i16>>, Some(vec![0; 5])), "input.it.len=5");
+    assert_eq!(recorded!(Option<&[u8]>, None), "");
+    assert_eq!(recorded!(Arc<Vec<u8>>, Arc::new(vec![0; 5])), "input.it.len=5");
+    assert_eq!(recorded!(Frame, Frame(vec![0; 5])), "input.it.len=5");
+    assert_eq!(recorded!(&Frame, &Frame(vec![0; 5])), "input.it.len=5");
+    assert_eq!(recorded!(Option<Frame>, Some(Frame(vec![0; 5]))), "input.it.len=5");
+    assert_eq!(recorded!(Option<&Frame>, Some(&Frame(vec![0; 5]))), "input.it.len=5");
+    assert_eq!(recorded!(Point, Point { x: 1, name: None }), r#"input.it={"x":1,"name":null}"#);
+    assert_eq!(recorded!(Level, Level::High), "input.it=High");
+    assert_eq!(recorded!(Vec<u32>, vec![1, 2]), "input.it=[1,2]");
+    assert_eq!(recorded!(BTreeMap<u8, bool>, [(1, true)].into()), r#"input.it={"1":true}"#);
+    assert_eq!(recorded!((), ()), "");
+    assert_eq!(recorded!(Shown, Shown(1)), "input.it=Shown(1)");
+    assert_eq!(recorded!(Nothing, Nothing), "");
+}
+
+#[test]
+fn in_a_generic_function_the_bounds_decide() {
+    #[cekura::span]
+    fn bare<T>(it: T) -> Option<T> {
+        Some(it)
+    }
+    #[cekura::span]
+    fn debug<T: Debug>(it: T) -> String {
+        format!("{it:?}")
+    }
+    #[cekura::span]
+    fn serialize<T>(it: &T) -> usize
+    where
+        T: Serialize,
+    {
+        std::mem::size_of_val(it)
+    }
+    let point = || Point { x: 1, name: None };
+    let trace = capture(|| {
+        bare(point());
+        debug(point());
+        serialize(&point());
+    });
+    let [bare, debug, serialize] = trace.spans() else { panic!("{trace}") };
+    assert_eq!(bare.attributes().count(), 0);
+    assert_eq!(debug.text("input.it"), Some("Point { x: 1, name: None }"));
+    assert_eq!(serialize.text("input.it"), Some(r#"{"x":1,"name":null}"#));
+}
+
+#[test]
+fn content_is_cut_on_a_char_boundary_and_json_stays_json() {
+    const LIMIT: usize = 32 << 10;
+    #[cekura::span]
+    fn stage(text: &str, list: Vec<String>) {
+        let _ = (text, list);
+    }
+    let trace = capture(|| stage(&"é".repeat(LIMIT), vec!["y".repeat(100); 1000]));
+    let span = only(&trace);
+    let text = span.text("input.text").unwrap();
+    assert_eq!((text.len(), text.chars().all(|c| c == 'é')), (LIMIT, true));
+    assert_eq!(span.attribute("input.text.truncated"), Some(&Value::Bool(true)));
+    let list = span.text("input.list").unwrap();
+    assert!(list.len() <= LIMIT && list.len() > LIMIT - 200, "{}", list.len());
+    assert!(serde_json::from_str::<Vec<String>>(list).is_ok());
+    assert_eq!(span.attribute("input.list.truncated"), Some(&Value::Bool(true)));
+}
+
+#[test]
+fn a_value_whose_recording_panics_does_not_reach_the_call() {
+    struct Broken;
+    impl Serialize for Broken {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            panic!("broken Serialize")
+        }
+    }
+    #[cekura::span]
+    fn stage(it: Broken) -> Broken {
+        it
+    }
+    #[cekura::span(record(x = [1][usize::try_from(n).unwrap()]))]
+    fn index(n: i64) -> i64 {
+        n
+    }
+    let trace = capture(|| {
+        stage(Broken);
+        assert_eq!(index(5), 5);
+    });
+    assert_eq!(trace.to_string(), "stage\nindex\n");
+}
+
+#[test]
+fn metadata_keeps_names_sizes_and_tokens_only() {
+    #[cekura::llm(provider = "openai", output = |_| "explicit content", record(kept = "by name"))]
+    fn ask(prompt: &str, audio: &[u8]) -> serde_json::Value {
+        let _ = (prompt, audio);
+        serde_json::json!({
+            "id": "x", "object": "chat.completion", "model": "gpt",
+            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "secret"}}],
+            "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
+        })
+    }
+    #[cekura::tts]
+    fn speak(text: &str) -> Result<(), String> {
+        Err(format!("secret {text}"))
+    }
+    #[cekura::tool_call]
+    fn tool(name: &str) -> String {
+        format!("secret {name}")
+    }
+    #[cekura::stt]
+    fn hear() -> String {
+        "secret".into()
+    }
+    let trace = capture_with(CaptureContent::Metadata, || {
+        ask("secret", &[1]);
+        speak("secret").unwrap_err();
+        tool("secret");
+        hear();
+        let panicked = std::panic::catch_unwind(|| {
+            #[cekura::span]
+            fn explode() {
+                panic!("secret");
+            }
+            explode();
+        });
+        panicked.unwrap_err();
+    });
+    assert!(!format!("{trace:?}").contains("secret"), "{trace:?}");
+    let [ask, speak, tool, _, explode] = trace.spans() else { panic!("{trace}") };
+    assert_eq!(ask.attribute("gen_ai.usage.input_tokens"), Some(&Value::I64(3)));
+    assert_eq!(ask.attribute("input.audio.len"), Some(&Value::I64(1)));
+    assert_eq!(ask.text("kept"), Some("by name"));
+    assert_eq!(ask.attribute("output"), None);
+    assert_eq!(speak.attribute("tts.characters"), Some(&Value::I64(6)));
+    assert_eq!(speak.text("error.type"), Some("alloc::string::String"));
+    assert!(speak.is_error() && speak.error().is_empty());
+    assert_eq!(tool.text("function.name"), Some("tool"));
+    assert_eq!((explode.is_error(), explode.text("error.type")), (true, Some("panic")));
+}
+
+#[test]
+fn off_evaluates_nothing() {
+    fn never() -> u8 {
+        panic!("evaluated")
+    }
+    #[cekura::span(record(x = never(), y = |_| never()))]
+    fn stage() -> u8 {
+        4
+    }
+    assert_eq!(stage(), 4);
+}
