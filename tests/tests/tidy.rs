@@ -1,0 +1,214 @@
+//! The absences that ARCHITECTURE.md promises: which words may stand in which files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// All files below a folder of the project, with their paths from its root.
+fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+            if path.is_dir() && !name.ends_with("target") && !name.contains("/.venv") {
+                folders.push(path);
+            } else if name.ends_with(ending) {
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no {ending} below {folder}");
+    found.sort();
+    found
+}
+
+/// The lines of a file that are code, with their numbers.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(at, line)| (at + 1, line))
+}
+
+/// Fails with every line of code below `folder` that has one of `words`, but for the files in `except`.
+fn forbid(folder: &str, words: &[&str], except: &[&str], why: &str) {
+    let mut found = Vec::new();
+    for (name, text) in files(folder, ".rs") {
+        if except.iter().any(|except| name.contains(except)) {
+            continue;
+        }
+        for (at, line) in code(&text) {
+            if words.iter().any(|word| line.contains(word)) {
+                found.push(format!("{name}:{at}: {}", line.trim()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{why}:\n{}", found.join("\n"));
+}
+
+const LIBRARIES: [&str; 2] = ["cekura-trace/src", "cekura-trace-macros/src"];
+
+#[test]
+fn recording_knows_the_opentelemetry_api_only() {
+    let recording = "cekura-trace/src/recording";
+    forbid(
+        recording,
+        &["opentelemetry_sdk", "reqwest", "tonic", "crate::delivery", "crate::telemetry", "crate::local"],
+        &[],
+        "recording never names delivery's parts",
+    );
+    forbid(recording, &["tokio"], &["recording/context.rs"], "recording names tokio only to spawn");
+}
+
+#[test]
+fn delivery_does_not_know_recording() {
+    forbid(
+        "cekura-trace/src/delivery",
+        &["crate::recording", "super::recording"],
+        &[],
+        "delivery never names recording",
+    );
+}
+
+#[test]
+fn only_config_reads_the_environment() {
+    for library in LIBRARIES {
+        forbid(
+            library,
+            &["env::var", "std::env::", "use std::env"],
+            &["delivery/config"],
+            "only config reads the environment",
+        );
+    }
+}
+
+#[test]
+fn only_delivery_opens_sockets() {
+    forbid(
+        "cekura-trace/src",
+        &["TcpStream", "TcpListener", "UdpSocket", "reqwest::", "tonic::"],
+        &["src/delivery/"],
+        "only delivery opens sockets",
+    );
+}
+
+#[test]
+fn only_expand_writes_tokens() {
+    forbid(
+        "cekura-trace-macros/src",
+        &["quote!", "quote_spanned!"],
+        &["src/expand", "src/tests"],
+        "only expand contains quote!",
+    );
+}
+
+#[test]
+fn generated_code_reaches_only_private() {
+    let expand =
+        files("cekura-trace-macros/src", ".rs").into_iter().filter(|(name, _)| name.contains("expand"));
+    for (name, text) in expand {
+        for (at, line) in
+            code(&text).filter(|(_, line)| line.contains("#krate::") || line.contains("#runtime::"))
+        {
+            assert!(line.contains("__private"), "{name}:{at}: {line}");
+        }
+    }
+}
+
+#[test]
+fn the_library_does_not_print_or_panic_on_purpose() {
+    for library in LIBRARIES {
+        forbid(
+            library,
+            &["println!", "eprintln!", "print!(", "dbg!("],
+            &["src/local/", "/tests.rs", "/tests/"],
+            "printing belongs to local mode",
+        );
+        forbid(
+            library,
+            &["todo!", "unimplemented!", "unsafe "],
+            &["/tests.rs", "/tests/", "function.rs", "plan.rs"],
+            "unfinished or unsafe",
+        );
+    }
+}
+
+#[test]
+fn no_module_is_a_drawer() {
+    for library in LIBRARIES {
+        for (name, _) in files(library, ".rs") {
+            let stem = Path::new(&name).file_stem().unwrap().to_string_lossy().into_owned();
+            assert!(
+                !["util", "utils", "common", "helpers", "prelude", "types", "misc"].contains(&&*stem),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn keys_are_spelled_once() {
+    let semconv = fs::read_to_string(root().join("cekura-trace/src/semconv.rs")).unwrap();
+    let keys =
+        semconv.lines().filter_map(|line| line.split_once("= \"")?.1.split_once("\";")).map(|(key, _)| key);
+    let dotted: Vec<String> = keys
+        .filter(|key| key.contains('.') && !key.starts_with('.') && !key.ends_with('.'))
+        .map(|key| format!("\"{key}\""))
+        .collect();
+    assert!(dotted.len() > 20, "{dotted:?}");
+    let words: Vec<&str> = dotted.iter().map(String::as_str).collect();
+    forbid(
+        "cekura-trace/src",
+        &words,
+        &["src/semconv.rs", "/tests.rs", "/tests/"],
+        "a span attribute key outside semconv",
+    );
+}
+
+#[test]
+fn every_file_says_what_it_is_and_fits_in_the_head() {
+    for folder in ["cekura-trace/src", "cekura-trace-macros/src", "examples", "tests/src", "tests/tests"] {
+        for (name, text) in files(folder, ".rs") {
+            if name.contains("/ui/") {
+                continue;
+            }
+            assert!(text.starts_with("//!"), "{name} does not begin with what comes in and what goes out");
+            let lines = text.lines().count();
+            assert!(lines <= 400, "{name} has {lines} lines");
+        }
+    }
+}
+
+#[test]
+fn comments_are_few() {
+    for library in LIBRARIES {
+        let (mut comments, mut lines) = (0, 0);
+        for (_, text) in files(library, ".rs") {
+            for line in text.lines().map(str::trim_start).filter(|line| !line.is_empty()) {
+                let is_doc = line.starts_with("///") || line.starts_with("//!");
+                comments += usize::from(line.starts_with("//") && !is_doc);
+                lines += usize::from(!line.starts_with("//"));
+            }
+        }
+        assert!(comments * 20 <= lines, "{library}: {comments} lines of comments beside {lines} of code");
+    }
+}
+
+#[test]
+fn features_are_written_down() {
+    let manifest = fs::read_to_string(root().join("cekura-trace/Cargo.toml")).unwrap();
+    let features = manifest.split_once("[features]\n").unwrap().1.split_once("\n\n").unwrap().0;
+    let mut previous = "";
+    for line in features.lines() {
+        assert!(
+            line.starts_with('#') || line.starts_with("default") || previous.starts_with('#'),
+            "`{line}` needs a sentence"
+        );
+        previous = line;
+    }
+}
