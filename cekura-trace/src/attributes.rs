@@ -1,0 +1,193 @@
+//! The attributes come in from the macro crate, with their documentation they go out. This file has no code.
+
+/// One call: a trace of its own, with everything that runs inside.
+///
+/// | argument | span attribute |
+/// | --- | --- |
+/// | `call_id = expr` | `call_id` and `conversation.id` (without it, the trace id stands for it) |
+/// | `trace_id_from = expr` | the trace id becomes the first 16 bytes of the SHA-256 of this text, the carrier's call SID |
+/// | `capture = CaptureContent::…` | the content policy of this conversation |
+/// | `link_headers = expr` | W3C headers of the caller's process become a link |
+/// | `client = handle` | everything inside goes to this handle's agent |
+///
+/// Always there: `conversation.type = "voice"`. A span that is current when a conversation starts becomes a link; a
+/// conversation inside an open one (a handoff between agents) is an ordinary child span of it.
+///
+/// ```
+/// #[cekura::conversation(call_id = id)]
+/// async fn handle_call(id: &str) -> Result<(), std::io::Error> {
+///     // turns run here
+///     Ok(())
+/// }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # let trace = cekura::testing::capture(|| runtime.block_on(handle_call("call-42")));
+/// # assert_eq!(trace.span("conversation").unwrap().text("call_id"), Some("call-42"));
+/// ```
+pub use cekura_trace_macros::conversation;
+
+/// One exchange between the caller and the agent.
+///
+/// | argument | span attribute |
+/// | --- | --- |
+/// | `number = expr` | `turn.number`, an integer; without it, turns count up from 1 in each conversation |
+///
+/// `turn.was_interrupted` says whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end:
+/// the caller barged in.
+///
+/// ```
+/// #[cekura::turn]
+/// async fn turn(audio: &[i16]) {
+///     // hear, think, speak
+/// }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # let trace = cekura::testing::capture(|| runtime.block_on(turn(&[0; 8])));
+/// # assert!(trace.span("turn").unwrap().attribute("input.audio.len").is_some());
+/// ```
+pub use cekura_trace_macros::turn;
+
+/// Speech to text.
+///
+/// | argument | span attribute |
+/// | --- | --- |
+/// | `provider = expr` | `stt.provider`, `gen_ai.provider.name` |
+/// | `model = expr` | `gen_ai.request.model` |
+/// | `transcript = expr` | `stt.transcript` |
+/// | `confidence = expr` | `stt.confidence`, 0 to 1 |
+/// | `language = expr` | `language` |
+/// | `is_final = expr` | `is_final` |
+///
+/// A returned string is the transcript. In responses of Deepgram, Whisper and the like, transcript, confidence and
+/// language are found by themselves.
+///
+/// ```
+/// struct Heard { text: String, sure: f32 }
+///
+/// #[cekura::stt(provider = "deepgram", model = "nova-3", transcript = |heard| &heard.text, confidence = |heard| heard.sure)]
+/// async fn transcribe(audio: &[u8]) -> Result<Heard, std::io::Error> {
+///     // …
+/// #   Ok(Heard { text: "book me in".into(), sure: 0.5 })
+/// }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # let trace = cekura::testing::capture(|| runtime.block_on(transcribe(&[0; 8])));
+/// # assert_eq!(trace.span("stt").unwrap().text("stt.transcript"), Some("book me in"));
+/// # assert_eq!(trace.span("stt").unwrap().attribute("stt.confidence"), Some(&0.5.into()));
+/// ```
+pub use cekura_trace_macros::stt;
+
+/// A language model's answer.
+///
+/// | argument | span attribute |
+/// | --- | --- |
+/// | `provider = expr` | `gen_ai.provider.name` and `gen_ai.system` |
+/// | `model = expr` | `gen_ai.request.model` |
+/// | `temperature = expr`, `max_tokens = expr` | `gen_ai.request.*` |
+/// | `input_tokens = expr`, `output_tokens = expr` | `gen_ai.usage.*`, integers |
+/// | `response_model = expr`, `response_id = expr` | `gen_ai.response.model`, `gen_ai.response.id` |
+/// | `finish_reason = expr` | `gen_ai.response.finish_reasons` |
+/// | `output = expr` | `output` |
+///
+/// In responses of OpenAI, Anthropic, Gemini and Ollama, whatever client crate they come from, tokens, model, id,
+/// finish reasons and text are found by themselves when the type implements `Serialize`. A returned string is the
+/// output. `gen_ai.operation.name` is `chat`.
+///
+/// ```
+/// struct Agent { model: String }
+///
+/// impl Agent {
+///     #[cekura::llm(provider = "openai", model = self.model)]
+///     async fn answer(&self, question: &str) -> Option<String> {
+///         // …
+/// #       Some(format!("{question}!"))
+///     }
+/// }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # let agent = Agent { model: "gpt-4o".into() };
+/// # let trace = cekura::testing::capture(|| runtime.block_on(agent.answer("ready")));
+/// # assert_eq!(trace.span("llm").unwrap().text("output"), Some("ready!"));
+/// # assert_eq!(trace.span("llm").unwrap().text("gen_ai.request.model"), Some("gpt-4o"));
+/// ```
+pub use cekura_trace_macros::llm;
+
+/// Text to speech.
+///
+/// | argument | span attribute |
+/// | --- | --- |
+/// | `provider = expr` | `tts.provider`, `gen_ai.provider.name` |
+/// | `model = expr` | `gen_ai.request.model` |
+/// | `voice = expr` | `voice_id` |
+/// | `text = expr` | `text`, and its Unicode scalar values counted as `tts.characters` |
+/// | `characters = expr` | `tts.characters` |
+///
+/// Without `text`, the only argument of the function that is a string is the text. Of returned audio, `output.len`
+/// says how many elements the buffer has.
+///
+/// ```
+/// #[cekura::tts(provider = "cartesia", voice = "ana")]
+/// async fn speak(sentence: &str) -> Vec<i16> {
+///     // …
+/// #   vec![0; 80]
+/// }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # let trace = cekura::testing::capture(|| runtime.block_on(speak("hello")));
+/// # assert_eq!(trace.span("tts").unwrap().attribute("tts.characters"), Some(&5.into()));
+/// # assert_eq!(trace.span("tts").unwrap().attribute("output.len"), Some(&80.into()));
+/// ```
+pub use cekura_trace_macros::tts;
+
+/// Speech to speech: a realtime model that hears and speaks.
+///
+/// Takes the arguments of [`llm`], and finds the same in a known response; there is no `gen_ai.operation.name`.
+///
+/// ```
+/// #[cekura::s2s(provider = "openai", model = "gpt-realtime")]
+/// async fn respond(audio: &[i16]) -> String {
+///     // …
+/// #   "spoken".into()
+/// }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # let trace = cekura::testing::capture(|| runtime.block_on(respond(&[0; 8])));
+/// # assert_eq!(trace.span("s2s").unwrap().text("output"), Some("spoken"));
+/// ```
+pub use cekura_trace_macros::s2s;
+
+/// One run of a tool.
+///
+/// | argument | span attribute |
+/// | --- | --- |
+/// | `name = expr` | `function.name`, `gen_ai.tool.name` (default: the function's name) |
+/// | `id = expr` | `gen_ai.tool.call.id` |
+///
+/// The function's arguments are `function.input` (and `gen_ai.tool.call.arguments`), one JSON object; what it gives
+/// is `function.output` (and `gen_ai.tool.call.result`), JSON whatever its type: a string stands in quotes.
+///
+/// ```
+/// #[cekura::tool_call]
+/// async fn find_slot(day: &str, after: Option<u8>) -> Result<Vec<String>, std::io::Error> {
+///     // …
+/// #   Ok(vec![format!("{day} {}:00", after.unwrap_or(9))])
+/// }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # let trace = cekura::testing::capture(|| runtime.block_on(find_slot("tuesday", Some(14))));
+/// # let span = trace.span("tool_call").unwrap();
+/// # assert_eq!(span.text("function.input"), Some(r#"{"day":"tuesday","after":14}"#));
+/// # assert_eq!(span.text("function.output"), Some(r#"["tuesday 14:00"]"#));
+/// ```
+pub use cekura_trace_macros::tool_call;
+
+/// Any other stage: network, a guardrail, the end-of-turn model.
+///
+/// | argument | |
+/// | --- | --- |
+/// | `name = expr` | the span's name (default: the function's name) |
+///
+/// ```
+/// #[cekura::span(record("guardrail.words" = text.split(' ').count()))]
+/// fn guardrail(text: &str) -> bool {
+///     !text.contains("password")
+/// }
+/// # let trace = cekura::testing::capture(|| guardrail("say the password"));
+/// # let span = trace.span("guardrail").unwrap();
+/// # assert_eq!(span.attribute("guardrail.words"), Some(&3.into()));
+/// # assert_eq!(span.attribute("output"), Some(&false.into()));
+/// ```
+pub use cekura_trace_macros::span;
