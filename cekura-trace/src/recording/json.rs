@@ -1,50 +1,318 @@
-//! stub
-use super::shapes::Shapes;
+//! Any `Serialize` value comes in; JSON of at most so many bytes goes out, or what the value is when it is a scalar.
+//! On the way the value is shown to [`Shapes`]. This file does not know what the JSON is for.
+//!
+//! The JSON is the same, byte for byte, as `serde_json::to_vec` gives, but for these:
+//!
+//! * `serialize_bytes` gives `{"len":N}`: the content of a buffer says nothing to a reader.
+//! * A value more than 126 levels deep is `null`.
+//! * Where `serde_json` gives an error (a map key that is no string, an error of the value's own), what was written
+//!   until then is closed and kept, and the value counts as truncated.
+
+use super::shapes::{Scalar, Shapes};
+use bounded::Bounded;
 use serde::Serialize;
-pub struct Walker<'a>(&'a mut Vec<u8>);
+use std::fmt;
+
+mod bounded;
+mod object;
+mod serializer;
+#[cfg(test)]
+mod tests;
+mod word;
+
+pub(in crate::recording) use bounded::clip;
+pub(crate) use object::Object;
+
+/// A `Serialize` value behind a pointer, so that only the leaf code is generic.
 pub trait Walk {
     fn walk(&self, walker: &mut Walker<'_>);
 }
+
 impl<T: Serialize + ?Sized> Walk for T {
-    fn walk(&self, w: &mut Walker<'_>) {
-        let _ = (w.0.len(), std::mem::size_of_val(self));
+    fn walk(&self, walker: &mut Walker<'_>) {
+        if self.serialize(&mut *walker).is_err() {
+            walker.stopped();
+        }
     }
 }
+
+/// What a walk found out.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Walked {
     pub(crate) root: Root,
+    /// Part of the value should be in `out` and is not. Never without `out`.
     pub(crate) truncated: bool,
 }
+
+/// What a value is, seen through newtypes and `Some`.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Root {
     Bool(bool),
     F64(f64),
     I64(i64),
+    /// `out` holds valid JSON.
     Json,
+    /// Nothing to record; also a value that failed at once or of which not even the brackets fit.
     Null,
+    /// `out` holds the string as it is. An integer beyond `i64` is a string of digits.
     Text,
 }
+
+/// Walks a value. `out` grows by at most `limit` bytes; with a scalar or without `out` nothing is written.
+///
+/// Once the limit is reached, and without `out` from the start, the walk goes on only where `shapes` look for something
+/// and for at most 10,000 nodes.
 pub(crate) fn walk(
     value: &dyn Walk,
     out: Option<&mut Vec<u8>>,
     limit: usize,
     shapes: Option<&mut Shapes>,
 ) -> Walked {
-    let _ = (value, out, limit, shapes);
-    Walked { root: Root::Null, truncated: false }
+    let shapes = shapes.map(|shapes| {
+        shapes.limit(limit);
+        shapes
+    });
+    let mut walker = Walker::new(out.map(|out| Bounded::new(out, limit)), shapes);
+    value.walk(&mut walker);
+    walker.finish()
 }
+
+/// Appends a value as JSON whatever it is, a scalar too, and says whether something is missing in it.
 pub(crate) fn write_json(value: &dyn Walk, out: &mut Vec<u8>, limit: usize) -> bool {
-    let _ = (value, out, limit);
-    false
+    let mut walker = Walker::new(Some(Bounded::new(out, limit)), None);
+    walker.bare = false;
+    value.walk(&mut walker);
+    walker.finish().truncated
 }
-pub(crate) struct Object(Vec<u8>);
-impl Object {
-    pub(crate) fn new(_: usize) -> Self {
-        Self(vec![])
+
+/// Nodes that are visited without being written.
+const FURTHER_NODES: u32 = 10_000;
+
+/// The state of one walk, and the serde serializer that does it.
+pub struct Walker<'w> {
+    json: Option<Bounded<'w>>,
+    shapes: Option<&'w mut Shapes>,
+    /// Set while no container has been opened: a scalar here is the whole value.
+    bare: bool,
+    root: Root,
+    depth: u32,
+    further: u32,
+    incomplete: bool,
+}
+
+impl<'w> Walker<'w> {
+    fn new(json: Option<Bounded<'w>>, shapes: Option<&'w mut Shapes>) -> Self {
+        let further = FURTHER_NODES;
+        Self { json, shapes, bare: true, root: Root::Null, depth: 0, further, incomplete: false }
     }
-    pub(crate) fn field(&mut self, n: &str, v: &dyn Walk) {
-        let _ = (n, v);
+
+    fn finish(mut self) -> Walked {
+        let Some(json) = &mut self.json else { return Walked { root: self.root, truncated: false } };
+        json.close_to(0);
+        Walked { root: self.root, truncated: self.incomplete || json.is_cut() }
     }
-    pub(crate) fn finish(self, out: &mut Vec<u8>) -> bool {
-        out.extend(self.0);
-        false
+
+    /// The JSON, while it is being written.
+    fn writing(&mut self) -> Option<&mut Bounded<'w>> {
+        self.json.as_mut().filter(|json| !json.is_cut())
     }
+
+    /// Whether anybody wants to know the value that comes next.
+    fn is_watched(&self) -> bool {
+        self.shapes.as_ref().is_some_and(|shapes| shapes.is_watching())
+    }
+
+    /// Whether the value that comes next is to be visited; an error when nothing can come of the rest of the walk.
+    fn admit(&mut self) -> Result<bool, Stop> {
+        if self.writing().is_none() {
+            if self.shapes.is_none() || self.further == 0 {
+                return Err(Stop);
+            }
+            self.further -= 1;
+            if !self.is_watched() {
+                return Ok(false);
+            }
+        }
+        // A struct variant opens two containers at once.
+        if self.depth + 2 > Bounded::DEEPEST {
+            self.incomplete = true;
+            self.scalar(Scalar::Null);
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Visits a value inside another one.
+    fn nested<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
+        if !self.admit()? {
+            return Ok(());
+        }
+        let depth = self.depth;
+        self.depth += 1;
+        let visited = value.serialize(&mut *self);
+        self.depth = depth;
+        visited
+    }
+
+    fn scalar(&mut self, scalar: Scalar<'_>) {
+        match scalar {
+            Scalar::Bool(value) => self.value(scalar, Root::Bool(value), format_args!("{value}")),
+            Scalar::F64(value) => self.value(scalar, Root::F64(value), format_args!("{}", Float(value))),
+            Scalar::I64(value) => self.value(scalar, Root::I64(value), format_args!("{value}")),
+            Scalar::Null => self.value(scalar, Root::Null, format_args!("null")),
+            Scalar::Text(text) => self.text(text),
+        }
+    }
+
+    /// A scalar that is `root` when it is the whole value and `token` in JSON.
+    fn value(&mut self, scalar: Scalar<'_>, root: Root, token: fmt::Arguments<'_>) {
+        if let Some(shapes) = &mut self.shapes {
+            shapes.scalar(scalar);
+        }
+        if self.bare {
+            self.root = root;
+        } else if let Some(json) = &mut self.json {
+            json.token(token);
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        if let Some(shapes) = &mut self.shapes {
+            shapes.scalar(Scalar::Text(text));
+        }
+        if self.bare {
+            self.root = Root::Text;
+        }
+        let bare = self.bare;
+        match self.writing() {
+            Some(json) if bare => json.raw(text),
+            Some(json) => json.string(text),
+            None => {}
+        }
+    }
+
+    /// An integer that `i64` does not hold.
+    fn big_integer(&mut self, digits: fmt::Arguments<'_>) {
+        if self.bare {
+            self.text(&digits.to_string());
+        } else if let Some(json) = &mut self.json {
+            json.token(digits);
+        }
+    }
+
+    /// A value that is JSON already.
+    fn verbatim(&mut self, json: &str) {
+        self.bare = false;
+        let Some(out) = self.writing() else { return };
+        out.whole(json);
+        if !out.is_cut() && out.open_containers() == 0 {
+            self.root = Root::Json;
+        }
+    }
+
+    fn open(&mut self, opener: u8, tuple: bool) {
+        if let Some(shapes) = &mut self.shapes {
+            shapes.enter(tuple);
+        }
+        let opened = self.writing().is_some_and(|json| json.open(opener));
+        if self.bare {
+            self.bare = false;
+            self.root = if opened || self.json.is_none() { Root::Json } else { Root::Null };
+        }
+    }
+
+    /// How many containers are open: those written, and those the shapes have seen.
+    fn place(&self) -> Place {
+        Place {
+            written: self.json.as_ref().map_or(0, Bounded::open_containers),
+            seen: self.shapes.as_ref().map_or(0, |shapes| shapes.level()),
+        }
+    }
+
+    /// Leaves everything opened since `place`; a value that swallows an error of an inner one leaves some open.
+    fn back_to(&mut self, place: Place) {
+        if let Some(json) = &mut self.json {
+            json.close_to(place.written);
+        }
+        if let Some(shapes) = &mut self.shapes {
+            shapes.back_to(place.seen);
+        }
+    }
+
+    fn key(&mut self, key: &str) {
+        if let Some(shapes) = &mut self.shapes {
+            shapes.key(key);
+        }
+        if let Some(json) = self.writing() {
+            json.key(key);
+        }
+    }
+
+    fn element(&mut self) {
+        if let Some(shapes) = &mut self.shapes {
+            shapes.element();
+        }
+        if let Some(json) = self.writing() {
+            json.element();
+        }
+    }
+
+    fn stopped(&mut self) {
+        self.incomplete = true;
+        if let Some(json) = &mut self.json {
+            json.drop_unfinished();
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    written: u32,
+    seen: u32,
+}
+
+/// The end of a walk before the end of its value: the budget is used up, or the value has failed.
+#[derive(Debug)]
+pub struct Stop;
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the walk stops here")
+    }
+}
+
+impl std::error::Error for Stop {}
+
+impl serde::ser::Error for Stop {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
+    }
+}
+
+/// The shortest digits that read back as the same float, in the notation of `serde_json`; `null` when not finite.
+struct Float<T>(T);
+
+macro_rules! notation {
+    ($($float:ty: $decimal:expr,)*) => {$(
+        impl fmt::Display for Float<$float> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let Self(value) = self;
+                let size = value.abs();
+                if !size.is_finite() {
+                    f.write_str("null")
+                } else if size > 0.0 && !$decimal.contains(&size) {
+                    write!(f, "{value:e}")
+                } else if value.fract() == 0.0 {
+                    write!(f, "{value}.0")
+                } else {
+                    write!(f, "{value}")
+                }
+            }
+        }
+    )*};
+}
+
+notation! {
+    f32: (1e-6..1e13),
+    f64: (1e-5..1e16),
 }

@@ -1,0 +1,237 @@
+//! Pieces of JSON come in, JSON of at most so many bytes goes out, valid wherever it is cut. This file does not know
+//! what is walked.
+
+use std::fmt;
+use std::io::Write as _;
+
+/// JSON text at the end of a buffer.
+///
+/// One byte is kept for the closer of each open container, so that closing always fits. What does not fit is taken
+/// back to the last place at which closing gives valid JSON, and from there on nothing is written but the closers.
+pub(super) struct Bounded<'o> {
+    out: &'o mut Vec<u8>,
+    /// The length that `out` may reach.
+    end: usize,
+    /// The open containers, the innermost in the lowest bit: 1 for an object, 0 for an array.
+    nest: u128,
+    open: u32,
+    /// The length of `out` after the last whole piece.
+    safe: usize,
+    cut: bool,
+}
+
+impl<'o> Bounded<'o> {
+    /// The most containers that may be open at a time; that many are also what JSON parsers accept.
+    pub(super) const DEEPEST: u32 = 127;
+
+    pub(super) fn new(out: &'o mut Vec<u8>, limit: usize) -> Self {
+        let safe = out.len();
+        Self { end: safe.saturating_add(limit), out, nest: 0, open: 0, safe, cut: false }
+    }
+
+    /// Goes on inside an object that fills `out` from its start and is not closed yet.
+    pub(super) fn inside_object(out: &'o mut Vec<u8>, limit: usize) -> Self {
+        let safe = out.len();
+        Self { out, end: limit, nest: 1, open: 1, safe, cut: false }
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// The number of open containers.
+    pub(super) fn open_containers(&self) -> u32 {
+        self.open
+    }
+
+    /// Opens an array or an object, and says whether it fitted.
+    pub(super) fn open(&mut self, opener: u8) -> bool {
+        if self.cut || self.room() < 2 || self.open == Self::DEEPEST {
+            self.take_back();
+            return false;
+        }
+        self.out.push(opener);
+        self.nest = self.nest << 1 | u128::from(opener == b'{');
+        self.open += 1;
+        self.safe = self.out.len();
+        true
+    }
+
+    /// Closes containers until `open` of them are left.
+    pub(super) fn close_to(&mut self, open: u32) {
+        while self.open > open {
+            self.drop_unfinished();
+            self.out.push(if self.nest & 1 == 1 { b'}' } else { b']' });
+            self.nest >>= 1;
+            self.open -= 1;
+            self.safe = self.out.len();
+        }
+    }
+
+    /// Begins an element of the innermost array.
+    pub(super) fn element(&mut self) {
+        if self.cut {
+            return;
+        }
+        self.drop_unfinished();
+        // A whole value never ends in an opener, so that nobody has to remember which element is the first.
+        if !matches!(self.out.last(), Some(b'[' | b'{')) {
+            self.out.push(b',');
+        }
+    }
+
+    /// Begins an entry of the innermost object.
+    pub(super) fn key(&mut self, key: &str) {
+        self.key_with(|json| json.escape(key));
+    }
+
+    /// As [`key`](Self::key), of a key that `fill` writes and says whether it fitted.
+    pub(super) fn key_with(&mut self, fill: impl FnOnce(&mut Self) -> bool) {
+        self.element();
+        if self.cut {
+            return;
+        }
+        self.out.push(b'"');
+        let whole = fill(self);
+        self.out.extend_from_slice(b"\":");
+        if !whole || self.over() {
+            self.take_back();
+        }
+    }
+
+    /// A value that is written whole or not at all.
+    pub(super) fn token(&mut self, token: fmt::Arguments<'_>) {
+        if self.cut {
+            return;
+        }
+        if self.write(token) { self.settle() } else { self.take_back() }
+    }
+
+    /// A value that is JSON text already, written whole or not at all.
+    pub(super) fn whole(&mut self, json: &str) {
+        if self.cut || json.len() > self.room() {
+            self.take_back();
+            return;
+        }
+        self.out.extend_from_slice(json.as_bytes());
+        self.settle();
+    }
+
+    /// A string, cut inside on a char boundary when it is too long.
+    pub(super) fn string(&mut self, text: &str) {
+        self.string_with(|json| json.escape(text));
+    }
+
+    /// What `display` shows as a string, without a copy of it.
+    pub(super) fn display(&mut self, display: &(impl fmt::Display + ?Sized)) {
+        self.string_with(|json| fmt::write(&mut Escaping(json), format_args!("{display}")).is_ok());
+    }
+
+    fn string_with(&mut self, fill: impl FnOnce(&mut Self) -> bool) {
+        if self.cut {
+            return;
+        }
+        if self.room() < 2 {
+            self.take_back();
+            return;
+        }
+        self.out.push(b'"');
+        self.open += 1;
+        let whole = fill(self);
+        self.open -= 1;
+        self.out.push(b'"');
+        self.settle();
+        self.cut = !whole;
+    }
+
+    /// Text that is not JSON, cut on a char boundary; it takes the place of all JSON.
+    pub(super) fn raw(&mut self, text: &str) {
+        let fitting = clip(text, self.room());
+        self.out.extend_from_slice(fitting.as_bytes());
+        self.settle();
+        self.cut = fitting.len() < text.len();
+    }
+
+    /// Writes a piece and says whether it fitted.
+    pub(super) fn write(&mut self, piece: fmt::Arguments<'_>) -> bool {
+        self.out.write_fmt(piece).is_ok() && !self.over()
+    }
+
+    /// Escapes as much of the text as fits, reading no more than that, and says whether it was all.
+    fn escape(&mut self, text: &str) -> bool {
+        let mut rest = clip(text, self.room());
+        let whole = rest.len() == text.len();
+        loop {
+            let plain = rest.bytes().position(needs_escape).unwrap_or(rest.len());
+            let (run, escaped) = rest.split_at(plain);
+            let fitting = clip(run, self.room());
+            self.out.extend_from_slice(fitting.as_bytes());
+            let Some(byte) = escaped.bytes().next() else { return whole && fitting.len() == run.len() };
+            let (sequence, length) = escape_sequence(byte);
+            if fitting.len() < run.len() || self.room() < length {
+                return false;
+            }
+            self.out.extend_from_slice(&sequence[..length]);
+            rest = &escaped[1..];
+        }
+    }
+
+    fn room(&self) -> usize {
+        self.end.saturating_sub(self.out.len() + self.open as usize)
+    }
+
+    fn over(&self) -> bool {
+        self.out.len() + self.open as usize > self.end
+    }
+
+    fn settle(&mut self) {
+        self.safe = self.out.len();
+    }
+
+    /// Takes back a separator or a key whose value has not come.
+    pub(super) fn drop_unfinished(&mut self) {
+        self.out.truncate(self.safe);
+    }
+
+    fn take_back(&mut self) {
+        self.drop_unfinished();
+        self.cut = true;
+    }
+}
+
+struct Escaping<'a, 'o>(&'a mut Bounded<'o>);
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.escape(text) { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn escape_sequence(byte: u8) -> ([u8; 6], usize) {
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        0x08 => b'b',
+        0x09 => b't',
+        0x0a => b'n',
+        0x0c => b'f',
+        0x0d => b'r',
+        _ => {
+            let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
+            return ([b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte)], 6);
+        }
+    };
+    ([b'\\', short, 0, 0, 0, 0], 2)
+}
+
+/// The longest start of `text` that has at most `length` bytes and ends on a char boundary.
+pub(in crate::recording) fn clip(text: &str, length: usize) -> &str {
+    if length >= text.len() {
+        return text;
+    }
+    let end = (0..=length).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    &text[..end]
+}

@@ -1,0 +1,435 @@
+//! Values come in, their JSON is compared with `serde_json`'s, whole and cut at every length. This file does not know
+//! known responses.
+
+use super::{Object, Root, Walk, Walked, walk, write_json};
+use crate::recording::shapes::Shapes;
+use serde::ser::{Error as _, SerializeMap, SerializeSeq, SerializeStruct};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+#[derive(Serialize)]
+struct Unit;
+
+#[derive(Serialize)]
+struct Newtype(u8);
+
+#[derive(Serialize)]
+struct Pair(char, f32);
+
+#[derive(Serialize)]
+enum Shape {
+    Empty,
+    Fields { x: Option<i32>, y: Vec<Shape> },
+    Inner(Box<Shape>),
+    Two(String, u64),
+}
+
+#[derive(Serialize)]
+struct Everything {
+    unit: (),
+    marker: Unit,
+    newtype: Newtype,
+    pair: Pair,
+    nested: Option<Option<Option<bool>>>,
+    none: Option<Option<bool>>,
+    shapes: Vec<Shape>,
+    tuple: (i8, u16, i64, u64, i128, u128),
+    floats: Vec<f64>,
+    singles: Vec<f32>,
+    text: &'static str,
+    numbered: BTreeMap<i16, char>,
+    flagged: BTreeMap<bool, ()>,
+    lettered: BTreeMap<char, [u8; 0]>,
+    wide: BTreeMap<u128, &'static str>,
+    empty: BTreeMap<String, u8>,
+    #[serde(flatten)]
+    more: BTreeMap<&'static str, Value>,
+    address: std::net::IpAddr,
+}
+
+fn everything() -> Everything {
+    let control: String = (0..0x30_u8).map(char::from).collect();
+    Everything {
+        unit: (),
+        marker: Unit,
+        newtype: Newtype(7),
+        pair: Pair('"', 0.1),
+        nested: Some(Some(Some(true))),
+        none: Some(None),
+        shapes: vec![
+            Shape::Empty,
+            Shape::Inner(Box::new(Shape::Two("a\\b\u{7f}é漢😀\u{2028}".into(), u64::MAX))),
+            Shape::Fields { x: None, y: vec![Shape::Fields { x: Some(-1), y: vec![] }] },
+        ],
+        tuple: (i8::MIN, u16::MAX, i64::MIN, u64::MAX, i128::MIN, u128::MAX),
+        floats: vec![f64::NAN, f64::INFINITY, -0.0, 1.0, 1e300],
+        singles: vec![f32::NEG_INFINITY, f32::MAX, 16_777_216.0],
+        text: "\u{8}\u{c}\n\r\t/<>&'",
+        numbered: [(-3, 'c'), (4, '\0')].into(),
+        flagged: [(false, ()), (true, ())].into(),
+        lettered: [('"', [])].into(),
+        wide: [(u128::MAX, "w")].into(),
+        empty: BTreeMap::new(),
+        more: [("control", json!(control)), ("deep", json!([{"a": [[], {}, [1.5e-9, {"b": null}]]}]))].into(),
+        address: [127, 0, 0, 1].into(),
+    }
+}
+
+fn in_full(value: &dyn Walk) -> String {
+    let mut out = Vec::new();
+    assert!(!write_json(value, &mut out, usize::MAX - 8));
+    String::from_utf8(out).unwrap()
+}
+
+fn cut(value: &dyn Walk, limit: usize) -> (Vec<u8>, Walked) {
+    let mut out = b"before".to_vec();
+    let walked = walk(value, Some(&mut out), limit, None);
+    assert_eq!(&out[..6], b"before");
+    out.drain(..6);
+    (out, walked)
+}
+
+#[track_caller]
+fn assert_same<T: Serialize>(value: &T) {
+    assert_eq!(in_full(value), serde_json::to_string(value).unwrap());
+}
+
+#[test]
+fn json_is_serde_jsons() {
+    assert_same(&everything());
+    assert_same(&serde_json::to_value(everything()).unwrap());
+    assert_same(&Shape::Fields { x: Some(1), y: vec![Shape::Empty] });
+    assert_same(&"text");
+    assert_same(&Some(Newtype(3)));
+    assert_same(&());
+}
+
+#[test]
+fn floats_are_serde_jsons() {
+    // A linear congruential generator: every run sees the same bits.
+    let mut bits = 0x2545_F491_4F6C_DD1D_u64;
+    for _ in 0..50_000 {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        assert_same(&f64::from_bits(bits));
+        assert_same(&f32::from_bits((bits >> 32) as u32));
+    }
+    for power in -340..310 {
+        for digits in [1.0, 1.5, 9.999_999_999_999, 123.0, 123_456.789] {
+            let value: f64 = format!("{digits}e{power}").parse().unwrap();
+            assert_same(&[value, -value, value.next_up(), value.next_down()]);
+            let single: f32 = format!("{digits}e{power}").parse().unwrap();
+            assert_same(&[single, -single, single.next_up(), single.next_down()]);
+        }
+    }
+}
+
+#[test]
+fn map_keys_are_serde_jsons_and_so_are_their_errors() {
+    struct Entry<K>(K);
+    impl<K: Serialize> Serialize for Entry<K> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut map = serializer.serialize_map(None)?;
+            map.serialize_entry("first", &1)?;
+            map.serialize_entry(&self.0, &2)?;
+            map.end()
+        }
+    }
+    assert_same(&Entry(Some(1.5)));
+    assert_same(&Entry(1e20_f32));
+    assert_same(&Entry(Shape::Empty));
+    assert_same(&Entry(Newtype(9)));
+    assert_same(&Entry(std::net::Ipv4Addr::LOCALHOST));
+    for bad in [
+        &Entry(f64::NAN) as &dyn Walk,
+        &Entry((1, 2)),
+        &Entry(()),
+        &Entry(None::<u8>),
+        &Entry(Shape::Two(String::new(), 0)),
+    ] {
+        let (out, walked) = cut(bad, 1000);
+        assert_eq!(out, br#"{"first":1}"#);
+        assert_eq!(walked, Walked { root: Root::Json, truncated: true });
+    }
+}
+
+#[test]
+fn a_value_cut_at_any_length_is_valid_json_within_that_length() {
+    let whole = in_full(&everything());
+    for limit in 2..=whole.len() {
+        let (out, walked) = cut(&everything(), limit);
+        assert!(out.len() <= limit);
+        assert_eq!(walked, Walked { root: Root::Json, truncated: limit < whole.len() }, "at {limit}");
+        serde_json::from_slice::<Value>(&out).unwrap_or_else(|error| panic!("{error} at {limit}"));
+        let kept = out.iter().zip(whole.as_bytes()).take_while(|(a, b)| a == b).count();
+        // What is lost before the limit: closers, and a piece that would have to be whole.
+        assert!(kept + 60 >= limit.min(whole.len()), "{kept} of {limit}");
+    }
+    for limit in 0..2 {
+        let (out, walked) = cut(&everything(), limit);
+        assert_eq!((out.len(), walked), (0, Walked { root: Root::Null, truncated: true }));
+    }
+}
+
+#[test]
+fn strings_are_cut_inside() {
+    assert_eq!(cut(&["aé\n漢"], 100).0, "[\"aé\\n漢\"]".as_bytes());
+    for (limit, kept) in
+        [(4, ""), (5, "a"), (6, "a"), (7, "aé"), (8, "aé"), (9, "aé\\n"), (11, "aé\\n"), (12, "aé\\n漢")]
+    {
+        assert_eq!(cut(&["aé\n漢"], limit).0, format!("[\"{kept}\"]").into_bytes(), "at {limit}");
+    }
+    assert_eq!(cut(&["aé\n漢"], 3).0, b"[]");
+    assert_eq!(cut(&"aé漢", 4), ("aé".into(), Walked { root: Root::Text, truncated: true }));
+    assert_eq!(cut(&"aé漢", 6), ("aé漢".into(), Walked { root: Root::Text, truncated: false }));
+}
+
+#[test]
+fn scalars_are_reported_not_written() {
+    for (value, root) in [
+        (&true as &dyn Walk, Root::Bool(true)),
+        (&Some(Newtype(4)), Root::I64(4)),
+        (&0.25_f32, Root::F64(0.25)),
+        (&json!(1e3), Root::F64(1000.0)),
+        (&u64::from(u32::MAX), Root::I64(4_294_967_295)),
+        (&(), Root::Null),
+        (&None::<Newtype>, Root::Null),
+        (&Unit, Root::Null),
+    ] {
+        assert_eq!(cut(value, 10), (Vec::new(), Walked { root, truncated: false }));
+        assert_eq!(walk(value, None, 10, None).root, root);
+    }
+    assert_eq!(cut(&u64::MAX, 100), (u64::MAX.to_string().into(), Walked { root: Root::Text, truncated: false }));
+    assert_eq!(cut(&Shape::Empty, 100).0, b"Empty");
+    assert_eq!(cut(&std::net::Ipv4Addr::LOCALHOST, 100).0, b"127.0.0.1");
+    assert_eq!(cut(&'é', 1), (Vec::new(), Walked { root: Root::Text, truncated: true }));
+    assert_eq!(walk(&["a"], None, 10, None), Walked { root: Root::Json, truncated: false });
+    assert_eq!(walk(&"a", None, 10, None), Walked { root: Root::Text, truncated: false });
+}
+
+#[test]
+fn of_bytes_only_their_number_is_written() {
+    struct Bytes(&'static [u8]);
+    impl Serialize for Bytes {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_bytes(self.0)
+        }
+    }
+    assert_eq!(in_full(&[Bytes(b"abc"), Bytes(b"")]), r#"[{"len":3},{"len":0}]"#);
+    assert_eq!(cut(&Bytes(b"abc"), 100).0, br#"{"len":3}"#);
+}
+
+/// Counts how often it is visited.
+struct Counted<'a>(&'a Cell<u32>);
+
+impl Serialize for Counted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.set(self.0.get() + 1);
+        serializer.serialize_unit_struct("Counted")
+    }
+}
+
+struct Many<'a> {
+    visits: &'a Cell<u32>,
+    asked: &'a Cell<u32>,
+}
+
+impl Serialize for Many<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for key in 0..100_000 {
+            self.asked.set(key);
+            // `usage0` is no place, so that each value at the root may be a wrapper and is visited.
+            map.serialize_entry(&format!("usage{key}"), &Counted(self.visits))?;
+        }
+        map.end()
+    }
+}
+
+#[test]
+fn a_walk_of_many_nodes_ends_within_its_budget() {
+    let (visits, asked) = (Cell::new(0), Cell::new(0));
+    let many = Many { visits: &visits, asked: &asked };
+    let mut shapes = Shapes::default();
+    assert!(!walk(&many, None, 100, Some(&mut shapes)).truncated);
+    assert_eq!((visits.take(), asked.take()), (10_000, 10_000));
+
+    let mut out = Vec::new();
+    let walked = walk(&many, Some(&mut out), 100, Some(&mut shapes));
+    assert!(walked.truncated && out.len() <= 100);
+    serde_json::from_slice::<Value>(&out).unwrap();
+    // Six entries are written.
+    assert!((10_000..10_010).contains(&asked.take()));
+
+    // With nobody looking for shapes the walk ends with the writing.
+    visits.set(0);
+    cut(&many, 100);
+    assert!(visits.take() < 10);
+}
+
+#[test]
+fn what_nobody_looks_at_is_not_visited() {
+    let visits = Cell::new(0);
+    let values: Vec<_> = (0..100).map(|_| Counted(&visits)).collect();
+    walk(&BTreeMap::from([("values", values)]), None, 100, Some(&mut Shapes::default()));
+    assert_eq!(visits.get(), 0);
+}
+
+#[test]
+fn nesting_without_end_stops() {
+    #[derive(Serialize)]
+    #[serde(transparent)]
+    struct Hidden(Option<Box<Hidden>>);
+    #[derive(Serialize)]
+    enum Deep {
+        End,
+        More { inner: Box<Deep> },
+    }
+    fn arrays(levels: u32) -> Value {
+        (0..levels).fold(json!(1), |inner, _| json!([inner]))
+    }
+    assert_same(&arrays(126));
+    let deepest = cut(&arrays(127), 10_000);
+    assert!(deepest.1.truncated);
+    assert_eq!(deepest.0, format!("{}null{}", "[".repeat(126), "]".repeat(126)).into_bytes());
+
+    let deep = (0..400).fold(Deep::End, |inner, _| Deep::More { inner: Box::new(inner) });
+    for limit in 2..2500 {
+        let (out, walked) = cut(&deep, limit);
+        assert!(walked.truncated && out.len() <= limit);
+        serde_json::from_slice::<Value>(&out).unwrap();
+        let mut object = Object::new(limit);
+        object.field("deep", &deep);
+        let mut out = Vec::new();
+        assert!(object.finish(&mut out) && out.len() <= limit);
+        serde_json::from_slice::<Value>(&out).unwrap();
+    }
+    let hidden = (0..400).fold(Hidden(None), |inner, _| Hidden(Some(Box::new(inner))));
+    assert_eq!(cut(&hidden, 10), (Vec::new(), Walked { root: Root::Null, truncated: true }));
+}
+
+/// Fails after two elements; `swallowed` says whether the value around it goes on all the same.
+struct Failing {
+    swallowed: bool,
+}
+
+struct Inner;
+
+impl Serialize for Inner {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("a", &1)?;
+        map.serialize_key("usage")?;
+        Err(S::Error::custom("no"))
+    }
+}
+
+impl Serialize for Failing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut outer = serializer.serialize_struct("Failing", 1)?;
+        let inner = outer.serialize_field("inner", &Inner);
+        if !self.swallowed {
+            inner?;
+        }
+        outer.serialize_field("prompt_tokens", &1)?;
+        outer.serialize_field("completion_tokens", &2)?;
+        outer.end()
+    }
+}
+
+#[test]
+fn a_value_that_fails_leaves_valid_json() {
+    let failed = Walked { root: Root::Json, truncated: true };
+    assert_eq!(cut(&Failing { swallowed: false }, 100), (br#"{"inner":{"a":1}}"#.to_vec(), failed));
+    assert_eq!(cut(&Inner, 100), (br#"{"a":1}"#.to_vec(), failed));
+
+    let mut shapes = Shapes::default();
+    let mut out = Vec::new();
+    walk(&Failing { swallowed: true }, Some(&mut out), 100, Some(&mut shapes));
+    assert_eq!(out, br#"{"inner":{"a":1},"prompt_tokens":1,"completion_tokens":2}"#);
+    assert_eq!(shapes.found().input_tokens, Some(1));
+
+    struct AtOnce;
+    impl Serialize for AtOnce {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(S::Error::custom("no"))
+        }
+    }
+    assert_eq!(cut(&AtOnce, 100), (Vec::new(), Walked { root: Root::Null, truncated: true }));
+    assert_eq!(cut(&[AtOnce], 100), (b"[]".to_vec(), failed));
+}
+
+#[test]
+fn json_that_is_text_already_is_passed_on() {
+    // As `serde_json::value::RawValue` and its numbers of arbitrary precision serialise.
+    struct Token(&'static str, &'static str);
+    impl Serialize for Token {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut token = serializer.serialize_struct(self.0, 1)?;
+            token.serialize_field(self.0, self.1)?;
+            token.end()
+        }
+    }
+    let raw = Token("$serde_json::private::RawValue", r#"{"a": 1}"#);
+    let number = |digits| Token("$serde_json::private::Number", digits);
+    assert_eq!(cut(&raw, 8), (br#"{"a": 1}"#.to_vec(), Walked { root: Root::Json, truncated: false }));
+    assert_eq!(cut(&raw, 7), (Vec::new(), Walked { root: Root::Null, truncated: true }));
+    assert_eq!(in_full(&[&raw, &number("12.50"), &number("7")]), r#"[{"a": 1},12.50,7]"#);
+    assert_eq!(cut(&number("7"), 9).1.root, Root::I64(7));
+    assert_eq!(cut(&number("1.5"), 9).1.root, Root::F64(1.5));
+    assert_eq!(cut(&number("99999999999999999999"), 90).1.root, Root::Text);
+}
+
+#[test]
+fn an_object_is_one_json_value_whatever_its_limit() {
+    let whole = {
+        let mut object = Object::new(10_000);
+        object.field("ci\"ty", &"Zürich\n");
+        object.field("days", &3);
+        object.field("exact", &true);
+        object.field("near", &0.5);
+        object.field("filter", &everything());
+        object.field("none", &None::<u8>);
+        let mut out = Vec::new();
+        assert!(!object.finish(&mut out));
+        out
+    };
+    let expected = json!({
+        "ci\"ty": "Zürich\n", "days": 3, "exact": true, "near": 0.5,
+        "filter": serde_json::to_value(everything()).unwrap(), "none": null,
+    });
+    assert_eq!(serde_json::from_slice::<Value>(&whole).unwrap(), expected);
+    for limit in 0..whole.len() {
+        let mut object = Object::new(limit);
+        object.field("ci\"ty", &"Zürich\n");
+        object.field("days", &3);
+        object.field("exact", &true);
+        object.field("near", &0.5);
+        object.field("filter", &everything());
+        object.field("none", &None::<u8>);
+        let mut out = Vec::new();
+        assert!(object.finish(&mut out));
+        assert!(out.len() <= limit);
+        if limit >= 2 {
+            assert!(serde_json::from_slice::<Value>(&out).unwrap().is_object());
+        }
+    }
+    let mut failing = Object::new(100);
+    failing.field("a", &Failing { swallowed: false });
+    failing.field("b", &2);
+    let mut out = Vec::new();
+    assert!(failing.finish(&mut out));
+    assert_eq!(out, br#"{"a":{"inner":{"a":1}},"b":2}"#);
+    let mut empty = Vec::new();
+    assert!(!Object::new(2).finish(&mut empty));
+    assert_eq!(empty, b"{}");
+}
+
+#[test]
+fn nothing_beyond_the_limit_is_read_or_kept() {
+    let long = "é\n".repeat(1 << 20);
+    let mut out = Vec::new();
+    walk(&[&long, &long], Some(&mut out), 1000, None);
+    assert!(out.len() <= 1000 && out.capacity() < 4096);
+}
