@@ -1,1 +1,72 @@
-//! Being built.
+//! The tokens of an attribute and of the function under it come in, the function with its span goes out. This crate
+//! does not know what a span is: it writes calls to `cekura::__private`.
+#![forbid(unsafe_code)]
+#![expect(missing_docs, reason = "the documentation sits on the re-exports in cekura-trace")]
+
+use args::{Args, SpanName};
+use diagnostics::Diagnostics;
+use function::Function;
+use plan::Plan;
+use proc_macro::TokenStream;
+
+mod args;
+mod diagnostics;
+mod expand;
+mod function;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+#[proc_macro_attribute]
+pub fn conversation(args: TokenStream, item: TokenStream) -> TokenStream {
+    annotate(SpanName::Conversation, args.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn llm(args: TokenStream, item: TokenStream) -> TokenStream {
+    annotate(SpanName::Llm, args.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn s2s(args: TokenStream, item: TokenStream) -> TokenStream {
+    annotate(SpanName::S2s, args.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn span(args: TokenStream, item: TokenStream) -> TokenStream {
+    annotate(SpanName::Span, args.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn stt(args: TokenStream, item: TokenStream) -> TokenStream {
+    annotate(SpanName::Stt, args.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn tool_call(args: TokenStream, item: TokenStream) -> TokenStream {
+    annotate(SpanName::ToolCall, args.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn tts(args: TokenStream, item: TokenStream) -> TokenStream {
+    annotate(SpanName::Tts, args.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn turn(args: TokenStream, item: TokenStream) -> TokenStream {
+    annotate(SpanName::Turn, args.into(), item.into()).into()
+}
+
+fn annotate(
+    name: SpanName,
+    args: proc_macro2::TokenStream,
+    item: proc_macro2::TokenStream,
+) -> proc_macro2::TokenStream {
+    let mut mistakes = Diagnostics::default();
+    let args = Args::parse(name, args, &mut mistakes);
+    let function = Function::parse(item.clone(), &mut mistakes);
+    match function.and_then(|function| Plan::new(args, function, &mut mistakes)) {
+        Some(plan) if mistakes.is_empty() => expand::expand(&plan),
+        _ => mistakes.beside(item),
+    }
+}

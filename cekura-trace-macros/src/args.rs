@@ -1,0 +1,322 @@
+//! The tokens in an attribute's parentheses come in, [`Args`] go out: every argument with the word that names it, so
+//! that later rules can underline it. This file does not know the function.
+
+use crate::diagnostics::{Diagnostics, list, nearest};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Expr, ExprClosure, Lit, LitStr, Path, Token, token};
+
+mod table;
+
+pub(crate) use table::{Given, Rule, SpanName, When};
+
+pub(crate) struct Args {
+    pub(crate) name: SpanName,
+    /// What generated code calls the runtime crate when it is not `::cekura`.
+    pub(crate) krate: Option<Path>,
+    pub(crate) own: Vec<Own>,
+    pub(crate) record: Vec<Record>,
+    pub(crate) skip: Vec<Ident>,
+    pub(crate) skip_all: Option<Ident>,
+}
+
+/// `model = self.model`: an argument that becomes a call of the method of its name.
+pub(crate) struct Own {
+    pub(crate) rule: &'static Rule,
+    pub(crate) key: Ident,
+    pub(crate) value: Value,
+}
+
+/// `"my.key" = expr` in `record(…)`.
+pub(crate) struct Record {
+    pub(crate) key: LitStr,
+    pub(crate) value: Value,
+}
+
+pub(crate) enum Value {
+    /// Evaluated before the body.
+    Plain(Expr),
+    /// `|returned| expr`: evaluated with what the function returned.
+    Returned(ExprClosure),
+}
+
+impl Args {
+    pub(crate) fn parse(name: SpanName, tokens: TokenStream, mistakes: &mut Diagnostics) -> Self {
+        let args =
+            Self { name, krate: None, own: Vec::new(), record: Vec::new(), skip: Vec::new(), skip_all: None };
+        let mut reader = Reader { args, seen: Vec::new(), mistakes };
+        reader.each(tokens, Reader::argument);
+        reader.args
+    }
+}
+
+/// What stands behind an argument's name.
+enum Written {
+    Bare,
+    /// `=` and nothing.
+    Empty,
+    Expr(Expr),
+    List(Group),
+}
+
+impl Written {
+    fn parse(input: ParseStream<'_>, name: &str) -> syn::Result<Self> {
+        if input.is_empty() || input.peek(Token![,]) {
+            Ok(Self::Bare)
+        } else if input.peek(token::Paren) {
+            input.parse().map(Self::List)
+        } else if input.peek(Token![=]) {
+            input.parse::<Token![=]>()?;
+            if input.is_empty() || input.peek(Token![,]) {
+                Ok(Self::Empty)
+            } else {
+                input.parse().map(Self::Expr)
+            }
+        } else {
+            Err(input.error(format!("expected `=` after `{name}`")))
+        }
+    }
+}
+
+struct Reader<'a> {
+    args: Args,
+    seen: Vec<&'static str>,
+    mistakes: &'a mut Diagnostics,
+}
+
+impl Reader<'_> {
+    /// Reads a list with commas; after a mistake it goes on behind the next comma.
+    fn each(&mut self, tokens: TokenStream, entry: fn(&mut Self, ParseStream<'_>) -> syn::Result<()>) {
+        let parse = |input: ParseStream<'_>| {
+            while !input.is_empty() {
+                match entry(self, input) {
+                    Err(mistake) => self.mistakes.push(mistake),
+                    Ok(()) if input.is_empty() || input.peek(Token![,]) => {}
+                    Ok(()) => self.mistakes.push(input.error("expected `,` before this")),
+                }
+                while !input.is_empty() && !input.peek(Token![,]) {
+                    input.parse::<TokenTree>()?;
+                }
+                input.parse::<Option<Token![,]>>()?;
+            }
+            Ok(())
+        };
+        if let Err(mistake) = parse.parse2(tokens) {
+            self.mistakes.push(mistake);
+        }
+    }
+
+    fn argument(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let Ok(key) = input.call(Ident::parse_any) else {
+            let example =
+                Rule::keys(self.args.name).next().and_then(Rule::find).map_or_else(String::new, Rule::usage);
+            return Err(input.error(format!("an argument begins with its name: {example}")));
+        };
+        let written = Written::parse(input, &key.to_string())?;
+        let Some(rule) = self.rule(&key) else { return Ok(()) };
+        if self.seen.contains(&rule.key) {
+            self.mistakes.at(&key, format!("`{key}` is given twice"));
+            return Ok(());
+        }
+        self.seen.push(rule.key);
+        self.accept(rule, key, written);
+        Ok(())
+    }
+
+    /// The rule of this attribute for `key`.
+    fn rule(&mut self, key: &Ident) -> Option<&'static Rule> {
+        let name = self.args.name;
+        let word = key.to_string();
+        let rule = Rule::find(&word);
+        if let Some(rule) = rule.filter(|rule| rule.of.contains(&name)) {
+            return Some(rule);
+        }
+        let hint = match (rule, nearest(&word, Rule::keys(name))) {
+            (Some(rule), _) => format!("that belongs to {}", list(rule.of.iter().map(|name| name.as_str()))),
+            (None, Some(similar)) => format!("did you mean `{similar}`?"),
+            (None, None) => format!("it takes {}", list(Rule::keys(name))),
+        };
+        self.mistakes.at(key, format!("`{}` has no argument `{word}`; {hint}", name.as_str()));
+        None
+    }
+
+    fn accept(&mut self, rule: &'static Rule, key: Ident, written: Written) {
+        match (rule.given, written) {
+            (Given::Later(instead), _) => self.mistakes.at(&key, format!("`{key}` {instead}")),
+            (Given::SkipAll, Written::Bare) => self.args.skip_all = Some(key),
+            (Given::SkipAll, _) => self.mistakes.at(&key, "`skip_all` stands alone, without a value"),
+            (Given::Skip, Written::List(names)) if !names.stream().is_empty() => {
+                self.each(names.stream(), Self::skip);
+            }
+            (Given::Record, Written::List(entries)) if !entries.stream().is_empty() => {
+                self.each(entries.stream(), Self::record);
+            }
+            (Given::Crate, Written::Expr(Expr::Path(path))) if path.qself.is_none() => {
+                self.args.krate = Some(path.path);
+            }
+            (Given::Crate, Written::Expr(other)) => {
+                self.mistakes.at(other, "`crate` takes a path, without quotes: `crate = my_cekura`");
+            }
+            (Given::Crate | Given::Record | Given::Skip, _) => {
+                self.mistakes.at(&key, format!("write {}", rule.usage()));
+            }
+            (_, Written::Bare | Written::Empty) => {
+                self.mistakes.at(&key, format!("`{key}` needs a value: {}", rule.usage()));
+            }
+            (_, Written::List(list)) => self.mistakes.at(list, format!("write {}", rule.usage())),
+            (_, Written::Expr(expression)) => {
+                let value = self.value(rule, expression);
+                self.args.own.push(Own { rule, key, value });
+            }
+        }
+    }
+
+    fn skip(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let name = input.call(Ident::parse_any).map_err(|error| {
+            syn::Error::new(error.span(), "`skip` takes names of arguments: `skip(a, b)`")
+        })?;
+        if self.args.skip.contains(&name) {
+            self.mistakes.at(&name, format!("`{name}` is skipped twice"));
+        }
+        self.args.skip.push(name);
+        Ok(())
+    }
+
+    fn record(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let key = record_key(input)?;
+        let text = key.value();
+        match Written::parse(input, &text)? {
+            Written::Expr(expression) => {
+                if self.args.record.iter().any(|record| record.key.value() == text) {
+                    self.mistakes.at(&key, format!("`{text}` is recorded twice"));
+                }
+                let value = self.value_of(expression);
+                self.args.record.push(Record { key, value });
+            }
+            _ => self
+                .mistakes
+                .at(&key, format!("write `\"{text}\" = expression` or `\"{text}\" = |returned| expression`")),
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, rule: &Rule, expression: Expr) -> Value {
+        let key = rule.key;
+        if let Some(wanted) = rule.given.refuses(&expression) {
+            self.mistakes.at(&expression, format!("`{key}` is {wanted}"));
+        }
+        let value = self.value_of(expression);
+        if let Value::Returned(closure) = &value
+            && rule.when != When::Any
+        {
+            let message =
+                format!("`{key}` is needed before the function runs: give an expression, not a closure");
+            self.mistakes.at(closure, message);
+        }
+        value
+    }
+
+    fn value_of(&mut self, expression: Expr) -> Value {
+        match expression {
+            Expr::Group(group) => self.value_of(*group.expr),
+            Expr::Closure(closure) => {
+                self.check_closure(&closure);
+                Value::Returned(closure)
+            }
+            expression => {
+                self.check_plain(expression.to_token_stream());
+                Value::Plain(expression)
+            }
+        }
+    }
+
+    fn check_closure(&mut self, closure: &ExprClosure) {
+        if closure.inputs.len() != 1 {
+            self.mistakes.at(closure, "the closure takes one parameter: what the function returned");
+        }
+        if let Some(asyncness) = closure.asyncness {
+            self.mistakes.at(asyncness, "the closure gives a value and cannot wait: take `async` away");
+        }
+        if let Some(capture) = closure.capture {
+            self.mistakes.at(capture, "the closure sees its parameter only: take `move` away");
+        }
+    }
+
+    /// Finds what would leave the closure in which the expression runs. What stands behind a `|`, `async` or `fn` may
+    /// belong to a body of its own, so the search ends there and the compiler's own errors have to do.
+    fn check_plain(&mut self, tokens: TokenStream) {
+        let mut after_punct = false;
+        for token in tokens {
+            match &token {
+                TokenTree::Group(group) => self.check_plain(group.stream()),
+                TokenTree::Ident(word) if word == "async" || word == "fn" => return,
+                TokenTree::Ident(word) if word == "await" || word == "return" => {
+                    self.cannot_leave(word, word)
+                }
+                TokenTree::Punct(punct) if punct.as_char() == '|' => return,
+                // Behind other punctuation it is that of `?Sized`.
+                TokenTree::Punct(punct) if punct.as_char() == '?' && !after_punct => {
+                    self.cannot_leave(punct, punct);
+                }
+                _ => {}
+            }
+            after_punct = matches!(&token, TokenTree::Punct(punct) if punct.as_char() != '?');
+        }
+    }
+
+    fn cannot_leave(&mut self, place: impl ToTokens, word: impl std::fmt::Display) {
+        let word = word.to_string();
+        let word = if word == "await" { ".await" } else { &word };
+        let message = format!(
+            "`{word}` cannot stand here: the expression runs by itself before the function's body; compute the value in \
+             the body and call `cekura::record`"
+        );
+        self.mistakes.at(place, message);
+    }
+}
+
+/// `"my.key"` or `my.key`.
+fn record_key(input: ParseStream<'_>) -> syn::Result<LitStr> {
+    if input.peek(LitStr) {
+        let key: LitStr = input.parse()?;
+        return if key.value().is_empty() {
+            Err(syn::Error::new(key.span(), "a key cannot be empty"))
+        } else {
+            Ok(key)
+        };
+    }
+    let wrong = |error: syn::Error| {
+        syn::Error::new(
+            error.span(),
+            "a key is a string or words with dots between: `\"my.key\" = expression`",
+        )
+    };
+    let first = input.call(Ident::parse_any).map_err(wrong)?;
+    let mut key = first.unraw().to_string();
+    while input.parse::<Option<Token![.]>>()?.is_some() {
+        key.push('.');
+        key.push_str(&input.call(Ident::parse_any).map_err(wrong)?.unraw().to_string());
+    }
+    Ok(LitStr::new(&key, first.span()))
+}
+
+impl Given {
+    /// What the argument is, when the literal `expression` can never be that.
+    fn refuses(self, expression: &Expr) -> Option<String> {
+        let literal = match expression {
+            Expr::Lit(literal) => &literal.lit,
+            _ => return None,
+        };
+        let number = matches!(literal, Lit::Float(_) | Lit::Int(_));
+        match self {
+            Self::Flag if !matches!(literal, Lit::Bool(_)) => Some("`true` or `false`".into()),
+            Self::Float if !number => Some("a number such as `0.7`".into()),
+            Self::Integer if !matches!(literal, Lit::Int(_)) => Some("a whole number".into()),
+            Self::Policy => Some("a `CaptureContent`, such as `CaptureContent::Metadata`".into()),
+            Self::Reference(wanted) => Some(wanted.into()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Which argument belongs to which attribute, and how generated code hands it to the runtime. This file does not know
+//! how arguments are parsed.
+
+/// The attributes, named as their spans are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SpanName {
+    Conversation,
+    Llm,
+    S2s,
+    Span,
+    Stt,
+    ToolCall,
+    Tts,
+    Turn,
+}
+
+impl SpanName {
+    pub(crate) const ALL: &[Self] = EVERY;
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Conversation => "conversation",
+            Llm => "llm",
+            S2s => "s2s",
+            Span => "span",
+            Stt => "stt",
+            ToolCall => "tool_call",
+            Tts => "tts",
+            Turn => "turn",
+        }
+    }
+}
+
+/// One argument: its name, how it is given to the runtime, and the attributes that have it.
+pub(crate) struct Rule {
+    pub(crate) key: &'static str,
+    pub(crate) given: Given,
+    pub(crate) when: When,
+    pub(super) of: &'static [SpanName],
+}
+
+/// What may stand behind the name, and how generated code hands it on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// The path in `crate = path`.
+    Crate,
+    Flag,
+    Float,
+    Integer,
+    /// Part of the contract, but not built: the text says what to do instead.
+    Later(&'static str),
+    /// `CaptureContent`, which is moved.
+    Policy,
+    Record,
+    /// A reference to what is described here.
+    Reference(&'static str),
+    Skip,
+    SkipAll,
+    /// Any value, by its type.
+    Value,
+}
+
+/// When a value must be known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Before or after the body, as the user likes.
+    Any,
+    /// Before the body: no closure.
+    Before,
+    /// Before anything else is recorded, in the order of the table: no closure.
+    First,
+}
+
+use Given::{Crate, Flag, Float, Integer, Later, Policy, Record, Reference, Skip, SkipAll, Value};
+use SpanName::{Conversation, Llm, S2s, Span, Stt, ToolCall, Tts, Turn};
+use When::{Any, Before, First};
+
+const EVERY: &[SpanName] = &[Conversation, Turn, Stt, Llm, Tts, S2s, ToolCall, Span];
+const MODELS: &[SpanName] = &[Stt, Llm, Tts, S2s];
+const GENERATORS: &[SpanName] = &[Llm, S2s];
+
+const OBSERVE: &str =
+    "is not available yet: send the call log with `cekura.observe(…)` after the conversation";
+const STREAM: &str = "is not available yet: annotate the function that reads the stream to its end";
+
+/// Every argument; those that are `First` stand in the order in which the runtime needs them.
+const RULES: &[Rule] = &[
+    Rule { key: "parent", given: Reference("an `opentelemetry::Context`"), when: First, of: EVERY },
+    Rule { key: "client", given: Reference("a handle (`Cekura`)"), when: First, of: &[Conversation] },
+    Rule { key: "capture", given: Policy, when: First, of: &[Conversation] },
+    Rule { key: "trace_id_from", given: Value, when: First, of: &[Conversation] },
+    Rule { key: "link_headers", given: Reference("the caller's headers"), when: First, of: &[Conversation] },
+    Rule { key: "call_id", given: Value, when: Before, of: &[Conversation] },
+    Rule { key: "observe", given: Later(OBSERVE), when: Any, of: &[Conversation] },
+    Rule { key: "number", given: Integer, when: Before, of: &[Turn] },
+    Rule { key: "provider", given: Value, when: Any, of: MODELS },
+    Rule { key: "model", given: Value, when: Any, of: MODELS },
+    Rule { key: "transcript", given: Value, when: Any, of: &[Stt] },
+    Rule { key: "confidence", given: Float, when: Any, of: &[Stt] },
+    Rule { key: "language", given: Value, when: Any, of: &[Stt] },
+    Rule { key: "is_final", given: Flag, when: Any, of: &[Stt] },
+    Rule { key: "voice", given: Value, when: Any, of: &[Tts] },
+    Rule { key: "text", given: Value, when: Any, of: &[Tts] },
+    Rule { key: "characters", given: Integer, when: Any, of: &[Tts] },
+    Rule { key: "input_tokens", given: Integer, when: Any, of: GENERATORS },
+    Rule { key: "output_tokens", given: Integer, when: Any, of: GENERATORS },
+    Rule { key: "response_model", given: Value, when: Any, of: GENERATORS },
+    Rule { key: "response_id", given: Value, when: Any, of: GENERATORS },
+    Rule { key: "finish_reason", given: Value, when: Any, of: GENERATORS },
+    Rule { key: "temperature", given: Float, when: Any, of: GENERATORS },
+    Rule { key: "max_tokens", given: Integer, when: Any, of: GENERATORS },
+    Rule { key: "output", given: Value, when: Any, of: GENERATORS },
+    Rule { key: "name", given: Value, when: Before, of: &[ToolCall, Span] },
+    Rule { key: "id", given: Value, when: Any, of: &[ToolCall] },
+    Rule { key: "skip", given: Skip, when: Any, of: EVERY },
+    Rule { key: "skip_all", given: SkipAll, when: Any, of: EVERY },
+    Rule { key: "record", given: Record, when: Any, of: EVERY },
+    Rule { key: "stream", given: Later(STREAM), when: Any, of: EVERY },
+    Rule { key: "crate", given: Crate, when: Any, of: EVERY },
+];
+
+impl Rule {
+    pub(crate) fn find(key: &str) -> Option<&'static Self> {
+        RULES.iter().find(|rule| rule.key == key)
+    }
+
+    /// Its place in the table.
+    pub(crate) fn position(&self) -> usize {
+        RULES.iter().position(|rule| rule.key == self.key).unwrap_or(usize::MAX)
+    }
+
+    /// The names of all arguments of `name`'s attribute, its own first.
+    pub(crate) fn keys(name: SpanName) -> impl Iterator<Item = &'static str> {
+        let own = RULES.iter().filter(move |rule| rule.of != EVERY && rule.of.contains(&name));
+        let common = RULES.iter().filter(|rule| rule.of == EVERY);
+        own.chain(common).filter(|rule| !matches!(rule.given, Later(_))).map(|rule| rule.key)
+    }
+
+    /// How to write it.
+    pub(crate) fn usage(&self) -> String {
+        let key = self.key;
+        match (self.given, self.when) {
+            (Crate, _) => "`crate = path`".into(),
+            (Later(_) | SkipAll, _) => format!("`{key}`"),
+            (Record, _) => "`record(\"my.key\" = expression)`".into(),
+            (Skip, _) => "`skip(a, b)`".into(),
+            (_, Any) => format!("`{key} = expression` or `{key} = |returned| expression`"),
+            (_, Before | First) => format!("`{key} = expression`"),
+        }
+    }
+}

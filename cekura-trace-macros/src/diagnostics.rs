@@ -1,0 +1,64 @@
+//! Mistakes come in one by one, all of them go out as compile errors beside the untouched item. This file does not
+//! know the rules that were broken.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use std::fmt::Display;
+
+/// Every mistake of one attribute, each at its own word.
+#[derive(Default)]
+pub(crate) struct Diagnostics(Vec<syn::Error>);
+
+impl Diagnostics {
+    pub(crate) fn at(&mut self, words: impl ToTokens, message: impl Display) {
+        self.0.push(syn::Error::new_spanned(words, message));
+    }
+
+    pub(crate) fn push(&mut self, error: syn::Error) {
+        self.0.push(error);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The item as the user wrote it, so that nothing else that uses it fails as well, and the errors behind it.
+    pub(crate) fn beside(self, mut item: TokenStream) -> TokenStream {
+        item.extend(self.0.iter().map(syn::Error::to_compile_error));
+        item
+    }
+}
+
+/// The candidate that `word` probably meant.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|&(distance, candidate)| distance <= 1 + candidate.len() / 4)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many letters must be put in, taken out or changed to make `right` of `left` (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.bytes().enumerate() {
+            let changed = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+/// `a`, `b` and `c`.
+pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match words.as_slice() {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}

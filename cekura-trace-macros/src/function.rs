@@ -1,0 +1,294 @@
+//! The tokens under the attribute come in, a [`Function`] goes out: what its signature says, and its body as raw tokens.
+//! This file does not know the attribute's arguments.
+
+use crate::diagnostics::Diagnostics;
+use proc_macro2::{Group, Ident, TokenStream};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::token::Paren;
+use syn::{
+    AttrStyle, Attribute, FnArg, GenericArgument, LitStr, Pat, Path, PathArguments, ReturnType, Signature,
+    Token, Type, TypeInfer, TypeParamBound, TypeTuple, Visibility,
+};
+
+pub(crate) struct Function {
+    /// Outer attributes; inner ones of the body have become outer ones.
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) default: Option<Token![default]>,
+    /// As written, but that `mut` of `bindings` has moved there.
+    pub(crate) signature: Signature,
+    pub(crate) bindings: Vec<Binding>,
+    pub(crate) shape: Shape,
+    /// The braces and all between them.
+    pub(crate) body: Group,
+}
+
+/// A name that the arguments bind; none begins with `_`.
+pub(crate) struct Binding {
+    pub(crate) mutability: Option<Token![mut]>,
+    pub(crate) ident: Ident,
+}
+
+/// What the signature says of how the function gives its value; no `Type` in it contains `impl Trait`.
+pub(crate) enum Shape {
+    /// `async fn`, and what it gives.
+    Async(Returns),
+    /// `Pin<Box<dyn Future<…>>>` or one of its aliases in `futures`.
+    Boxed(Box<Type>),
+    /// `impl Future<…>`, and its output when that is written.
+    Opaque(Option<Box<Type>>),
+    Sync(Returns),
+}
+
+pub(crate) enum Returns {
+    Never,
+    Value(Box<Type>),
+}
+
+impl Function {
+    pub(crate) fn parse(item: TokenStream, mistakes: &mut Diagnostics) -> Option<Self> {
+        Self::item.parse2(item).map_err(|error| mistakes.push(error)).ok()
+    }
+
+    fn item(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let default = input.parse()?;
+        refuse_other_items(&input.fork())?;
+        let mut signature: Signature = input.parse()?;
+        if input.peek(Token![;]) {
+            let message =
+                "a function without a body cannot be measured: annotate the functions that implement it";
+            return Err(syn::Error::new(signature.ident.span(), message));
+        }
+        if let Some(constness) = signature.constness {
+            let message =
+                "a `const fn` cannot open a span: take `const` away, or annotate the function that calls it";
+            return Err(syn::Error::new(constness.span, message));
+        }
+        let body = move_inner_attributes(&input.parse()?, &mut attributes)?;
+        let shape = Shape::new(&signature)?;
+        let bindings = bindings(&mut signature);
+        Ok(Self { attributes, visibility, default, signature, bindings, shape, body })
+    }
+}
+
+/// Says what to annotate instead when the item is not a function.
+fn refuse_other_items(input: ParseStream<'_>) -> syn::Result<()> {
+    let start = input.span();
+    loop {
+        let Ok(word) = input.call(Ident::parse_any) else {
+            let message = "this attribute goes on a function: move the code into one and annotate that";
+            return Err(syn::Error::new(start, message));
+        };
+        let instead = match word.to_string().as_str() {
+            "fn" => return Ok(()),
+            "async" | "const" | "extern" | "safe" | "unsafe" => {
+                input.parse::<Option<LitStr>>()?;
+                continue;
+            }
+            "impl" => "annotate the methods inside, not the `impl` block",
+            "mod" => "annotate the functions inside, not the module",
+            "trait" => "annotate the methods that have a body, not the trait",
+            "enum" | "struct" | "type" | "union" => "this attribute goes on a function, not on a type",
+            _ => "this attribute goes on a function",
+        };
+        return Err(syn::Error::new(word.span(), instead));
+    }
+}
+
+/// The body without `#![…]` at its start, which may not stand in the block that the body becomes.
+fn move_inner_attributes(body: &Group, attributes: &mut Vec<Attribute>) -> syn::Result<Group> {
+    let parse = |input: ParseStream<'_>| {
+        for mut attribute in input.call(Attribute::parse_inner)? {
+            attribute.style = AttrStyle::Outer;
+            attributes.push(attribute);
+        }
+        input.parse::<TokenStream>()
+    };
+    let mut rest = Group::new(body.delimiter(), parse.parse2(body.stream())?);
+    rest.set_span(body.span());
+    Ok(rest)
+}
+
+/// Takes `mut` from the names: the body binds them anew, and the compiler shall say there what is unused.
+fn bindings(signature: &mut Signature) -> Vec<Binding> {
+    let mut bindings = Vec::new();
+    for input in &mut signature.inputs {
+        // An argument under `#[cfg]` may not exist.
+        if let FnArg::Typed(argument) = input
+            && !argument.attrs.iter().any(|attribute| attribute.path().is_ident("cfg"))
+        {
+            bind(&mut argument.pat, &mut bindings);
+        }
+    }
+    bindings
+}
+
+fn bind(pattern: &mut Pat, bindings: &mut Vec<Binding>) {
+    match pattern {
+        Pat::Ident(name) => {
+            if !name.ident.unraw().to_string().starts_with('_') {
+                bindings.push(Binding { mutability: name.mutability.take(), ident: name.ident.clone() });
+            }
+            if let Some((_, pattern)) = &mut name.subpat {
+                bind(pattern, bindings);
+            }
+        }
+        Pat::Or(or) => or.cases.iter_mut().take(1).for_each(|pattern| bind(pattern, bindings)),
+        Pat::Paren(paren) => bind(&mut paren.pat, bindings),
+        Pat::Reference(reference) => bind(&mut reference.pat, bindings),
+        Pat::Slice(slice) => slice.elems.iter_mut().for_each(|pattern| bind(pattern, bindings)),
+        Pat::Struct(fields) => fields.fields.iter_mut().for_each(|field| bind(&mut field.pat, bindings)),
+        Pat::Tuple(tuple) => tuple.elems.iter_mut().for_each(|pattern| bind(pattern, bindings)),
+        Pat::TupleStruct(tuple) => tuple.elems.iter_mut().for_each(|pattern| bind(pattern, bindings)),
+        _ => {}
+    }
+}
+
+impl Shape {
+    fn new(signature: &Signature) -> syn::Result<Self> {
+        let declared = match &signature.output {
+            ReturnType::Default => unit(),
+            ReturnType::Type(_, declared) => declared.as_ref().clone(),
+        };
+        if is_stream(&declared) {
+            let message = "a function that returns a stream cannot be annotated yet: annotate the function that \
+                           reads the stream to its end";
+            return Err(syn::Error::new(declared.span(), message));
+        }
+        if signature.asyncness.is_some() {
+            return Ok(Self::Async(Returns::new(declared)));
+        }
+        if let Type::ImplTrait(opaque) = peeled(&declared)
+            && let Some(future) = bound(&opaque.bounds, "Future")
+        {
+            return Ok(Self::Opaque(output(future).cloned().map(without_impl)));
+        }
+        if is_boxed(peeled(&declared), "Future") {
+            return Ok(Self::Boxed(without_impl(declared)));
+        }
+        Ok(Self::Sync(Returns::new(declared)))
+    }
+}
+
+impl Returns {
+    fn new(declared: Type) -> Self {
+        match peeled(&declared) {
+            Type::Never(_) => Self::Never,
+            _ => Self::Value(without_impl(declared)),
+        }
+    }
+}
+
+fn unit() -> Type {
+    Type::Tuple(TypeTuple { attrs: Vec::new(), paren_token: Paren::default(), elems: Punctuated::new() })
+}
+
+/// A stream, also inside `Result` or `Option`.
+fn is_stream(declared: &Type) -> bool {
+    match peeled(declared) {
+        Type::ImplTrait(opaque) => bound(&opaque.bounds, "Stream").is_some(),
+        Type::Path(path) if named(&path.path, "Result") || named(&path.path, "Option") => {
+            argument(&path.path).is_some_and(is_stream)
+        }
+        other => is_boxed(other, "Stream"),
+    }
+}
+
+/// `Pin<Box<dyn Name>>`, `BoxName` or `LocalBoxName`.
+fn is_boxed(declared: &Type, name: &str) -> bool {
+    let Type::Path(path) = declared else { return false };
+    if named(&path.path, "Pin")
+        && let Some(Type::Path(pinned)) = argument(&path.path).map(peeled)
+        && named(&pinned.path, "Box")
+        && let Some(Type::TraitObject(object)) = argument(&pinned.path).map(peeled)
+    {
+        return bound(&object.bounds, name).is_some();
+    }
+    named(&path.path, &format!("Box{name}")) || named(&path.path, &format!("LocalBox{name}"))
+}
+
+fn peeled(declared: &Type) -> &Type {
+    match declared {
+        Type::Group(group) => peeled(&group.elem),
+        Type::Paren(paren) => peeled(&paren.elem),
+        other => other,
+    }
+}
+
+fn named(path: &Path, name: &str) -> bool {
+    path.segments.last().is_some_and(|segment| segment.ident == name)
+}
+
+/// The first type among the generic arguments.
+fn argument(path: &Path) -> Option<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &path.segments.last()?.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(declared) => Some(declared),
+        _ => None,
+    })
+}
+
+fn bound<'a>(bounds: &'a Punctuated<TypeParamBound, Token![+]>, name: &str) -> Option<&'a Path> {
+    bounds.iter().find_map(|bound| match bound {
+        TypeParamBound::Trait(bound) if named(&bound.path, name) => Some(&bound.path),
+        _ => None,
+    })
+}
+
+/// `T` of `Future<Output = T>`.
+fn output(future: &Path) -> Option<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &future.segments.last()?.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
+        _ => None,
+    })
+}
+
+/// The type with `_` for each `impl Trait`, which may not stand where generated code repeats the type.
+fn without_impl(mut declared: Type) -> Box<Type> {
+    infer_impl(&mut declared);
+    Box::new(declared)
+}
+
+fn infer_impl(declared: &mut Type) {
+    match declared {
+        Type::ImplTrait(opaque) => {
+            let underscore_token = Token![_](opaque.impl_token.span);
+            *declared = Type::Infer(TypeInfer { attrs: Vec::new(), underscore_token });
+        }
+        Type::Array(array) => infer_impl(&mut array.elem),
+        Type::Group(group) => infer_impl(&mut group.elem),
+        Type::Paren(paren) => infer_impl(&mut paren.elem),
+        Type::Path(path) => infer_impl_in_path(&mut path.path),
+        Type::Reference(reference) => infer_impl(&mut reference.elem),
+        Type::Slice(slice) => infer_impl(&mut slice.elem),
+        Type::TraitObject(object) => {
+            for bound in &mut object.bounds {
+                if let TypeParamBound::Trait(bound) = bound {
+                    infer_impl_in_path(&mut bound.path);
+                }
+            }
+        }
+        Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(infer_impl),
+        _ => {}
+    }
+}
+
+fn infer_impl_in_path(path: &mut Path) {
+    for segment in &mut path.segments {
+        if let PathArguments::AngleBracketed(arguments) = &mut segment.arguments {
+            for argument in &mut arguments.args {
+                match argument {
+                    GenericArgument::AssocType(assoc) => infer_impl(&mut assoc.ty),
+                    GenericArgument::Type(declared) => infer_impl(declared),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
