@@ -1,6 +1,7 @@
 //! Traces of voice-agent calls.
 #![forbid(unsafe_code)]
 
+mod attributes;
 mod call;
 mod destination;
 mod finished;
@@ -11,6 +12,7 @@ pub mod testing;
 #[doc(hidden)]
 pub mod __private;
 
+pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
 pub use destination::CaptureContent;
 pub use opentelemetry;
 pub use opentelemetry::trace::TraceId;

@@ -163,20 +163,20 @@ impl Service {
 
 /// Calls each function that gives a future, with the name of its span.
 macro_rules! each_future {
-    ($n:expr, |$name:ident, $future:ident| $body:expr) => {{
-        each_future!(@ async_fn, $n, $name, $future, $body);
-        each_future!(@ impl_future, $n, $name, $future, $body);
-        each_future!(@ pinned, $n, $name, $future, $body);
-        each_future!(@ boxed, $n, $name, $future, $body);
-        each_future!(@ local, $n, $name, $future, $body);
+    ($check:expr, $n:expr, |$name:ident, $future:ident| $body:expr) => {{
+        each_future!(@ $check, async_fn, $n, $name, $future, $body);
+        each_future!(@ $check, impl_future, $n, $name, $future, $body);
+        each_future!(@ $check, pinned, $n, $name, $future, $body);
+        each_future!(@ $check, boxed, $n, $name, $future, $body);
+        each_future!(@ $check, local, $n, $name, $future, $body);
     }};
-    (@ $function:ident, $n:expr, $name:ident, $future:ident, $body:expr) => {{
+    (@ $check:expr, $function:ident, $n:expr, $name:ident, $future:ident, $body:expr) => {{
         let $name = stringify!($function);
         let trace = capture_async(async {
             let $future = Service.$function($n);
             $body
         }).await;
-        check(&trace, $name);
+        $check(&trace, $name);
     }};
 }
 
@@ -187,11 +187,11 @@ async fn futures_that_finish() {
         assert_eq!((span.name(), span.is_error(), span.is_interrupted()), (name, false, false));
         assert_eq!(span.attribute("output"), Some(&Value::I64(3)));
     };
-    each_future!(3, |name, future| assert_eq!(future.await.ok(), Some(3), "{name}"));
+    each_future!(check, 3, |name, future| assert_eq!(future.await.ok(), Some(3), "{name}"));
     let check = |trace: &Trace, name: &str| {
         assert_eq!((only(trace).name(), only(trace).error()), (name, "displayed"));
     };
-    each_future!(0, |name, future| assert!(future.await.is_err(), "{name}"));
+    each_future!(check, 0, |name, future| assert!(future.await.is_err(), "{name}"));
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn futures_that_are_dropped_before_their_end() {
         assert_eq!((span.name(), span.is_error(), span.is_interrupted()), (name, false, true));
         assert_eq!(span.attribute("input.n"), Some(&Value::I64(3)), "what was recorded until then is kept");
     };
-    each_future!(3, |_name, future| {
+    each_future!(check, 3, |_name, future| {
         let mut future = Box::pin(future);
         assert!(poll_immediate(&mut future).await.is_none());
     });
@@ -210,7 +210,7 @@ async fn futures_that_are_dropped_before_their_end() {
 #[tokio::test]
 async fn futures_that_are_never_polled_leave_nothing() {
     let check = |trace: &Trace, _: &str| assert!(trace.spans().is_empty(), "{trace}");
-    each_future!(3, |_name, future| drop(future));
+    each_future!(check, 3, |_name, future| drop(future));
 }
 
 #[tokio::test]

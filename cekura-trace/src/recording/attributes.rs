@@ -5,7 +5,7 @@ use super::callsite::View;
 use super::json::{Object, Root, Walk, walk, write_json};
 use super::outcome::{Failure, FailureText};
 use super::span::Opening;
-use super::value::{Flag, Float, Integer, Value};
+use super::value::{Flag, Float, Integer, Scalar, Value, value};
 use crate::destination::CaptureContent;
 use crate::finished::write;
 use crate::semconv;
@@ -53,6 +53,16 @@ impl Attributes {
 
     pub(super) fn keeps_content(&self) -> bool {
         self.capture == CaptureContent::Full
+    }
+
+    /// [`value`], as a method, which keeps generated code short.
+    pub fn value<'a, T>(&self, it: &'a T) -> Scalar<'a, T> {
+        value(it)
+    }
+
+    /// Applies a closure of the attribute; as a function, so that it may give a reference into its parameter.
+    pub fn apply<'a, T, R>(&self, value: &'a T, closure: impl FnOnce(&'a T) -> R) -> R {
+        closure(value)
     }
 
     /// Records an argument of the function under its name.

@@ -13,6 +13,8 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, Tra
 use opentelemetry::{Context, KeyValue, Value};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// A conversation that is open where this was asked for. Cheap to clone; may outlive the conversation.
@@ -256,40 +258,54 @@ pub(super) fn trace_id_from(sid: &str) -> Option<TraceId> {
     Sha256::digest(sid.as_bytes()).first_chunk().map(|bytes| TraceId::from_bytes(*bytes))
 }
 
-/// W3C trace context headers, as `link_headers` takes them: a map of strings, or anything else that the OpenTelemetry
-/// API can extract from.
+/// W3C trace context headers, as `link_headers` takes them.
 #[diagnostic::on_unimplemented(
     message = "`link_headers` takes W3C trace context headers, found `{Self}`",
-    label = "expected something that implements `opentelemetry::propagation::Extractor`, like `HashMap<String, String>`"
+    label = "expected a `HashMap<String, String>`, or a reference to an `opentelemetry::propagation::Extractor`"
 )]
 pub trait LinkHeaders {
     /// The span that the headers name, if they are valid.
     fn span_context(&self) -> Option<SpanContext>;
 }
 
-impl<T: Extractor> LinkHeaders for T {
+impl<T: Extractor + ?Sized> LinkHeaders for &T {
     fn span_context(&self) -> Option<SpanContext> {
-        let header = self.get("traceparent")?.trim();
-        let mut parts = header.split('-');
-        let (version, trace_id, span_id, flags) =
-            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let is_lower_hex = |part: &str, length| {
-            part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        let is_well_formed = is_lower_hex(version, 2)
-            && version != "ff"
-            && is_lower_hex(trace_id, 32)
-            && is_lower_hex(span_id, 16)
-            && is_lower_hex(flags, 2)
-            && (version != "00" || parts.next().is_none());
-        if !is_well_formed {
-            return None;
-        }
-        let flags = TraceFlags::new(u8::from_str_radix(flags, 16).ok()?) & TraceFlags::SAMPLED;
-        let trace_id = TraceId::from_hex(trace_id).ok()?;
-        let span_id = SpanId::from_hex(span_id).ok()?;
-        let state =
-            self.get("tracestate").and_then(|state| state.parse::<TraceState>().ok()).unwrap_or_default();
-        Some(SpanContext::new(trace_id, span_id, flags, true, state)).filter(SpanContext::is_valid)
+        let state = self.get("tracestate").and_then(|state| state.parse().ok());
+        read_traceparent(self.get("traceparent")?.trim(), state.unwrap_or_default())
     }
+}
+
+impl<S: BuildHasher> LinkHeaders for HashMap<String, String, S>
+where
+    Self: Extractor,
+{
+    fn span_context(&self) -> Option<SpanContext> {
+        (&self).span_context()
+    }
+}
+
+impl<T: LinkHeaders> LinkHeaders for Option<T> {
+    fn span_context(&self) -> Option<SpanContext> {
+        self.as_ref()?.span_context()
+    }
+}
+
+fn read_traceparent(header: &str, state: TraceState) -> Option<SpanContext> {
+    let is_lower_hex = |part: &str, length| {
+        part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let mut parts = header.split('-');
+    let (version, trace_id, span_id, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let is_well_formed = is_lower_hex(version, 2)
+        && version != "ff"
+        && is_lower_hex(trace_id, 32)
+        && is_lower_hex(span_id, 16)
+        && is_lower_hex(flags, 2)
+        && (version != "00" || parts.next().is_none());
+    if !is_well_formed {
+        return None;
+    }
+    let flags = TraceFlags::new(u8::from_str_radix(flags, 16).ok()?) & TraceFlags::SAMPLED;
+    let (trace_id, span_id) = (TraceId::from_hex(trace_id).ok()?, SpanId::from_hex(span_id).ok()?);
+    Some(SpanContext::new(trace_id, span_id, flags, true, state)).filter(SpanContext::is_valid)
 }

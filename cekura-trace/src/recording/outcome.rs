@@ -31,11 +31,6 @@ pub fn inside<R>(returned: &R) -> ResultOption<'_, R> {
     ResultOption(OkOnly(SomeOnly(Plain(returned))))
 }
 
-/// Applies a closure of the attribute; as a function, so that it may give a reference into its parameter.
-pub fn apply<'a, T, R>(value: &'a T, closure: impl FnOnce(&'a T) -> R) -> R {
-    closure(value)
-}
-
 /// Gives an async block its return type, in code that never runs.
 pub fn never<R>() -> R {
     unreachable!("stands behind `if false`")
