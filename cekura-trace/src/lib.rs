@@ -4,6 +4,8 @@
 mod call;
 mod destination;
 mod finished;
+#[cfg(feature = "local")]
+mod local;
 mod recording;
 pub mod semconv;
 pub mod testing;
