@@ -94,7 +94,7 @@ impl Axis {
     pub(super) fn bar(&self, bar: &Bar) -> (usize, String) {
         let from = self.half(bar.start).min(self.cells * 2 - 1);
         let to = self.half(bar.end).max(from + 1);
-        let first = bar.first.map_or(from, |first| self.half(first).clamp(from, to));
+        let first = bar.first.map_or(from, |first| self.half(first).clamp(from, to - 1));
         let (left, right) = (from / 2, (to - 1) / 2);
         let cells = (left..=right).map(|cell| match bar {
             _ if cell == left && bar.start < self.start => '‹',
@@ -117,9 +117,9 @@ const HOUR: u64 = 60 * MINUTE;
 fn tick_label(time: u64) -> String {
     match time {
         0 => "0".to_owned(),
-        _ if time % SECOND != 0 => text::duration(time),
+        _ if !time.is_multiple_of(SECOND) => text::duration(time),
         _ if time < MINUTE => format!("{} s", time / SECOND),
-        _ if time % MINUTE != 0 => text::duration(time),
+        _ if !time.is_multiple_of(MINUTE) => text::duration(time),
         _ if time < HOUR => format!("{}m", time / MINUTE),
         _ => text::duration(time),
     }
@@ -151,16 +151,15 @@ fn place(at: usize, from: usize, first: usize, to: usize) -> Place {
     }
 }
 
+/// A cell of two places. Waiting comes before working, so beside work there is no room for a thin line.
 fn work(left: Place, right: Place) -> char {
     match (left, right) {
         (Place::Empty, Place::Empty) => ' ',
         (Place::Empty, Place::Waiting) => '╶',
-        (Place::Empty, Place::Working) => '╺',
         (Place::Waiting, Place::Empty) => '╴',
         (Place::Waiting, Place::Waiting) => '─',
-        (Place::Waiting, Place::Working) => '╼',
-        (Place::Working, Place::Empty) => '╸',
-        (Place::Working, Place::Waiting) => '╾',
-        (Place::Working, Place::Working) => '━',
+        (Place::Working, Place::Working) => '█',
+        (_, Place::Working) => '▐',
+        (Place::Working, _) => '▌',
     }
 }

@@ -1,4 +1,4 @@
-//! All spans of a drawing come in, what they say together goes out: totals, the slowest span, answer times, ids.
+//! All spans of a drawing come in, what they say together goes out: totals, the longest span, answer times, ids.
 //! This file does not know how wide a line is.
 
 use super::row;
@@ -87,7 +87,7 @@ fn totals(tree: &Tree) -> Line {
     Line { heading: "total", items: items.into_iter().flatten().collect() }
 }
 
-/// The time of each stage, summed over its spans, and the slowest span of all.
+/// The time of each stage, summed over its spans, and the longest span of all.
 fn stages(tree: &Tree) -> Line {
     let names = [key::span::STT, key::span::LLM, key::span::TOOL_CALL, key::span::TTS, key::span::S2S];
     let mut items = Vec::new();
@@ -100,25 +100,25 @@ fn stages(tree: &Tree) -> Line {
             count => items.push((row::paint(name), format!("{name} {} in {count}", text::duration(sum)))),
         }
     }
-    if let Some(slowest) = slowest(tree, &names).filter(|_| items.len() > 1) {
-        items.push((Paint::Plain, slowest));
+    if let Some(longest) = longest(tree, &names).filter(|_| items.len() > 1) {
+        items.push((Paint::Plain, longest));
     }
     Line { heading: "stages", items }
 }
 
-fn slowest(tree: &Tree, names: &[&str]) -> Option<String> {
+fn longest(tree: &Tree, names: &[&str]) -> Option<String> {
     let mut turn = None;
-    let mut slowest: Option<(&Span, Option<&Span>)> = None;
+    let mut longest: Option<(&Span, Option<&Span>)> = None;
     for (_, span) in &tree.rows {
         if span.name == key::span::TURN {
             turn = Some(span);
         }
-        let longer = slowest.is_none_or(|(other, _)| row::length(span) > row::length(other));
+        let longer = longest.is_none_or(|(other, _)| row::length(span) > row::length(other));
         if longer && names.contains(&span.name.as_str()) {
-            slowest = Some((span, turn));
+            longest = Some((span, turn));
         }
     }
-    let (span, turn) = slowest?;
+    let (span, turn) = longest?;
     let detail = match span.name.as_str() {
         key::span::TOOL_CALL => None,
         _ => row::service(span).pop(),
@@ -126,10 +126,10 @@ fn slowest(tree: &Tree, names: &[&str]) -> Option<String> {
     let name = [Some(row::name(span)), detail].into_iter().flatten().collect::<Vec<Cow<'_, str>>>().join(" ");
     let (name, _) = text::clip(&name, LONGEST_NAME);
     let place = turn.map(|turn| format!(" in {}", row::name(turn))).unwrap_or_default();
-    Some(format!("slowest: {name} {}{place}", text::duration(row::length(span))))
+    Some(format!("longest: {name} {}{place}", text::duration(row::length(span))))
 }
 
-/// Columns that the name of the slowest span, or an id, may take.
+/// Columns that the name of the longest span, or an id, may take.
 const LONGEST_NAME: usize = 40;
 
 fn answer_times(tree: &Tree, answers: &HashMap<usize, u64>) -> Line {
@@ -155,7 +155,7 @@ fn answer_times(tree: &Tree, answers: &HashMap<usize, u64>) -> Line {
 /// What the two kinds of line in a bar mean, where there are two.
 fn legend(tree: &Tree) -> Line {
     let streamed = tree.rows.iter().any(|(_, span)| row::first_chunk(span).is_some());
-    let items = ["─ until the first chunk", "━ after it"].map(|item| (Paint::Dim, item.to_owned()));
+    let items = ["─ until the first chunk", "█ after it"].map(|item| (Paint::Dim, item.to_owned()));
     Line { heading: "bars", items: if streamed { items.into() } else { Vec::new() } }
 }
 

@@ -1,9 +1,10 @@
 //! What a drawing looks like, and what no drawing may do.
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 use super::{Style, draw, text};
-use crate::finished::Tree;
+use crate::finished::{Tree, write};
 use crate::semconv as key;
-use expect_test::{Expect, expect_file};
+use expect_test::{Expect, expect, expect_file};
 use opentelemetry::trace::SpanId;
 use sample::Sample;
 use unicode_width::UnicodeWidthStr as _;
@@ -28,32 +29,28 @@ fn hostile() -> Tree {
     let evil = "\u{1b}[31mred\u{1b}]0;title\u{7}\r\n\t\u{8}\u{9b}2J\u{202e}olleh\u{200b} 預約 👩‍⚕️ e\u{301}\u{301}\u{301}\u{301} "
         .repeat(20);
     let root = call.failed(SpanId::INVALID, "conversation", [100_000, 160_000], &evil, &|out| {
-        key_text(out, key::CALL_ID, &evil);
+        write::text(out, key::CALL_ID, &evil);
     });
     let stray = call.span(root, &evil, [0, 10], &|_| {});
     call.span(stray, "spawned after the end", [159_000, 400_000], &|_| {});
     let mut parent = root;
     for depth in 0..300 {
         parent = call.failed(parent, "llm", [100_000 + depth, 100_000 + depth], &evil, &|out| {
-            key_text(out, key::GEN_AI_REQUEST_MODEL, &evil);
-            key_text(out, key::OUTPUT, &evil);
-            crate::finished::write::integer(out, key::GEN_AI_USAGE_INPUT_TOKENS, i64::MAX);
-            crate::finished::write::integer(out, key::GEN_AI_USAGE_OUTPUT_TOKENS, i64::MIN);
-            crate::finished::write::flag(out, key::CEKURA_INTERRUPTED, true);
-            crate::finished::write::float(out, key::METRICS_TTFB, f64::NAN);
+            write::text(out, key::GEN_AI_REQUEST_MODEL, &evil);
+            write::text(out, key::OUTPUT, &evil);
+            write::integer(out, key::GEN_AI_USAGE_INPUT_TOKENS, i64::MAX);
+            write::integer(out, key::GEN_AI_USAGE_OUTPUT_TOKENS, i64::MIN);
+            write::flag(out, key::CEKURA_INTERRUPTED, true);
+            write::float(out, key::METRICS_TTFB, f64::NAN);
         });
         call.span(parent, "tool_call", [110_000, 160_000], &|out| {
-            key_text(out, key::FUNCTION_NAME, &evil);
-            key_text(out, key::FUNCTION_INPUT, &evil);
-            key_text(out, key::FUNCTION_OUTPUT, &evil);
-            crate::finished::write::float(out, key::METRICS_TTFB, 1e300);
+            write::text(out, key::FUNCTION_NAME, &evil);
+            write::text(out, key::FUNCTION_INPUT, &evil);
+            write::text(out, key::FUNCTION_OUTPUT, &evil);
+            write::float(out, key::METRICS_TTFB, 1e300);
         });
     }
     call.tree()
-}
-
-fn key_text(out: &mut Vec<u8>, key: &str, value: &str) {
-    crate::finished::write::text(out, key, value);
 }
 
 #[test]
@@ -100,13 +97,13 @@ fn check(tree: &Tree, width: usize, expected: &Expect) {
 fn a_span_without_a_conversation() {
     let mut stray = Sample::new();
     stray.failed(SpanId::INVALID, "tool_call", [0, 0], "", &|out| {
-        key_text(out, key::FUNCTION_NAME, "send_text");
-        key_text(out, key::ERROR_TYPE, "panic");
+        write::text(out, key::FUNCTION_NAME, "send_text");
+        write::text(out, key::ERROR_TYPE, "panic");
     });
     check(
         &stray.tree(),
         60,
-        &expect_test::expect![[r#"
+        &expect![[r#"
 
                              ╷0                        0 µs
         tool_call send_text  ✗                                  0 µs
@@ -131,18 +128,18 @@ fn times_outside_the_conversation() {
     check(
         &call.tree(),
         80,
-        &expect_test::expect![[r#"
+        &expect![[r#"
 
-                       ╷0       ╷5 s     ╷10 s     ╷15 s    ╷20 s        30.0 s
-        conversation                     ├─────────────────┤                     10.0 s
-        ├ wrong_clock  ‹━━━━━━━━━━━━━━━━━━━━━━━━━                                 1m44s
-        ├ summary                                         ━━━━━━━━━━━╸           6.00 s
-        ├ export                                                ━━━━━━━━━━━━━━›  13m08s
-        └ late                                                                ›   1m40s
+                           ╷0       ╷5 s     ╷10 s     ╷15 s    ╷20 s        30.0 s
+            conversation                     ├─────────────────┤                     10.0 s
+            ├ wrong_clock  ‹█████████████████████████                                 1m44s
+            ├ summary                                         ███████████▌           6.00 s
+            ├ export                                                ██████████████›  13m08s
+            └ late                                                                ›   1m40s
 
-        total    5 spans
-        trace    4bf92f3577b34da6a3ce929d0e0e4736
-    "#]],
+            total    5 spans
+            trace    4bf92f3577b34da6a3ce929d0e0e4736
+        "#]],
     );
 }
 
@@ -151,36 +148,36 @@ fn deep_trees_say_their_depth() {
     let mut call = Sample::new();
     let mut parent = SpanId::INVALID;
     for depth in 0..9 {
-        parent = call.span(parent, "step", [depth, 20 - depth], &|out| key_text(out, key::OUTPUT, "done"));
+        parent = call.span(parent, "step", [depth, 20 - depth], &|out| write::text(out, key::OUTPUT, "done"));
     }
     check(
         &call.tree(),
         60,
-        &expect_test::expect![[r#"
+        &expect![[r#"
 
-                         ╷0               ╷10 ms      20 ms
-        step             ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━    20 ms
-        │ done
-        └ step            ╺━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━      18 ms
-          │ done
-          └ step            ━━━━━━━━━━━━━━━━━━━━━━━━━━━╸       16 ms
+                             ╷0               ╷10 ms      20 ms
+            step             ██████████████████████████████████    20 ms
             │ done
-            └ step            ━━━━━━━━━━━━━━━━━━━━━━━╸         14 ms
+            └ step            ▐██████████████████████████████      18 ms
               │ done
-              └ step           ╺━━━━━━━━━━━━━━━━━━━━           12 ms
-                  done
-                ⋯5 step          ╺━━━━━━━━━━━━━━━━╸            10 ms
-                  done
-                ⋯6 step            ━━━━━━━━━━━━━╸               8 ms
-                  done
-                ⋯7 step             ╺━━━━━━━━━━                 6 ms
-                  done
-                ⋯8 step               ╺━━━━━━                   4 ms
-                  done
+              └ step            ███████████████████████████▌       16 ms
+                │ done
+                └ step            ███████████████████████▌         14 ms
+                  │ done
+                  └ step           ▐████████████████████           12 ms
+                      done
+                    ⋯5 step          ▐████████████████▌            10 ms
+                      done
+                    ⋯6 step            █████████████▌               8 ms
+                      done
+                    ⋯7 step             ▐██████████                 6 ms
+                      done
+                    ⋯8 step               ▐██████                   4 ms
+                      done
 
-        total    9 spans
-        trace    4bf92f3577b34da6a3ce929d0e0e4736
-    "#]],
+            total    9 spans
+            trace    4bf92f3577b34da6a3ce929d0e0e4736
+        "#]],
     );
 }
 
@@ -189,27 +186,27 @@ fn speech_to_speech_and_content_policy() {
     let mut call = Sample::new();
     let turn = call.span(SpanId::INVALID, "turn", [0, 3_000], &|_| {});
     call.span(turn, "s2s", [500, 2_900], &|out| {
-        key_text(out, key::GEN_AI_REQUEST_MODEL, "openai/gpt-realtime");
-        crate::finished::write::integer(out, key::GEN_AI_USAGE_INPUT_TOKENS, 123_456);
-        crate::finished::write::float(out, key::METRICS_TTFB, 0.75);
+        write::text(out, key::GEN_AI_REQUEST_MODEL, "openai/gpt-realtime");
+        write::integer(out, key::GEN_AI_USAGE_INPUT_TOKENS, 123_456);
+        write::float(out, key::METRICS_TTFB, 0.75);
     });
     check(
         &call.tree(),
         60,
-        &expect_test::expect![[r#"
+        &expect![[r#"
 
-                               ╷0       ╷1 s         3.00 s
-        turn                   ├──────────────────────────┤  3.00 s
-        │ answered after 750 ms
-        └ s2s gpt-realtime         ╶──────╼━━━━━━━━━━━━━━━   2.40 s
-            123k→ tokens
+                                   ╷0       ╷1 s         3.00 s
+            turn                   ├──────────────────────────┤  3.00 s
+            │ answered after 750 ms
+            └ s2s gpt-realtime         ╶──────▐███████████████   2.40 s
+                123k→ tokens
 
-        total    1 turn · 2 spans · 123k→0 tokens
-        stages   s2s 2.40 s
-        answers  750 ms from the span's start to first audio
-        bars     ─ until the first chunk · ━ after it
-        trace    4bf92f3577b34da6a3ce929d0e0e4736
-    "#]],
+            total    1 turn · 2 spans · 123k→0 tokens
+            stages   s2s 2.40 s
+            answers  750 ms from the span's start to first audio
+            bars     ─ until the first chunk · █ after it
+            trace    4bf92f3577b34da6a3ce929d0e0e4736
+        "#]],
     );
 }
 
@@ -243,7 +240,7 @@ fn a_thousand_spans_take_no_time() {
     let story = "and my knee still hurts on the stairs, ".repeat(800);
     for at in 0..1_000 {
         call.span(root, "stt", [at * 3_600, at * 3_600 + 900], &|out| {
-            key_text(out, key::STT_TRANSCRIPT, &story);
+            write::text(out, key::STT_TRANSCRIPT, &story);
         });
     }
     let tree = call.tree();
