@@ -55,7 +55,7 @@ impl Axis {
             .map_or(self.cells * 2, |half| half.min(self.cells * 2))
     }
 
-    /// The line above the bars: `╷0 s   ╷5 s   ╷10 s   12.4 s`.
+    /// The line above the bars: `╷0   ╷5 s   ╷10 s   12.4 s`.
     pub(super) fn ruler(&self) -> String {
         let total = text::duration(self.length);
         let total_width = total.chars().count();
@@ -90,15 +90,15 @@ impl Axis {
         round.unwrap_or_else(|| least.checked_next_multiple_of(HOUR).unwrap_or(u64::MAX))
     }
 
-    /// A span's bar and the column where it begins.
+    /// A span's bar and the column where it begins. A sign is its last character.
     pub(super) fn bar(&self, bar: &Bar) -> (usize, String) {
         let from = self.half(bar.start).min(self.cells * 2 - 1);
         let to = self.half(bar.end).max(from + 1);
         let first = bar.first.map_or(from, |first| self.half(first).clamp(from, to - 1));
         let (left, right) = (from / 2, (to - 1) / 2);
         let cells = (left..=right).map(|cell| match bar {
-            _ if cell == left && bar.start < self.start => '‹',
             Bar { sign: Some(sign), .. } if cell == right => *sign,
+            _ if cell == left && bar.start < self.start => '‹',
             _ if cell == right && bar.end > self.start.saturating_add(self.length) => '›',
             Bar { shape: Shape::Frame, .. } => frame(cell == left, cell == right),
             _ => work(place(cell * 2, from, first, to), place(cell * 2 + 1, from, first, to)),

@@ -40,7 +40,7 @@ fn answer(turn: &[(usize, Span)]) -> Option<u64> {
     let transcripts = spans().filter(|span| span.name == key::span::STT && span.head.end <= audio);
     let heard = transcripts.map(|span| span.head.end).max();
     let heard = heard.or((voice.name == key::span::S2S).then_some(voice.head.start))?;
-    Some(audio - heard)
+    Some(audio.saturating_sub(heard))
 }
 
 fn first_audio(voice: &Span) -> Option<u64> {
