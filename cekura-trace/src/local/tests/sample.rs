@@ -64,12 +64,11 @@ impl Sample {
             end,
             failed: why.is_some(),
         };
-        let mut rest = Vec::new();
-        write::string(&mut rest, name);
-        write::string(&mut rest, why.unwrap_or_default());
-        entries(&mut rest);
-        self.buffer.extend(head.encode(rest.len()));
-        self.buffer.append(&mut rest);
+        let mut written = Vec::new();
+        entries(&mut written);
+        head.write(name, why.unwrap_or_default(), [&written, &[]], |parts| {
+            self.buffer.extend(parts.iter().copied().flatten());
+        });
         span_id
     }
 
