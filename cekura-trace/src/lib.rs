@@ -5,6 +5,8 @@ mod attributes;
 mod call;
 mod destination;
 mod finished;
+#[cfg(feature = "local")]
+mod local;
 mod recording;
 pub mod semconv;
 pub mod testing;

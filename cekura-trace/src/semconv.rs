@@ -82,6 +82,9 @@ names! {
     /// Suffix: `true` where a content value was cut at the limit.
     TRUNCATED_SUFFIX = ".truncated";
 
+    /// From the span's start to its first chunk, f64 seconds (pipecat).
+    METRICS_TTFB = "metrics.ttfb";
+
     /// `true` on a span that was dropped before its end (barge-in, timeout, abort).
     CEKURA_INTERRUPTED = "cekura.interrupted";
     /// Type name of the error, or `panic` (OTel general conventions).

@@ -1,0 +1,28 @@
+//! The finished spans of a conversation come in, a drawing on standard error goes out. This file does not know how a
+//! span is drawn.
+//!
+//! ```text
+//! Tree → row (what one span says) ─┐
+//!      → axis (where its bar lies) ├→ waterfall → print
+//!      → summary (what all say)   ─┘
+//! ```
+
+use std::io::Write as _;
+
+mod axis;
+mod row;
+mod style;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod text;
+mod waterfall;
+
+pub(crate) use style::Style;
+pub(crate) use waterfall::draw;
+
+/// Writes a whole conversation at once, so that no other thread's lines come between. A closed standard error is no
+/// reason to disturb the agent.
+pub(crate) fn print(text: &str) {
+    drop(std::io::stderr().lock().write_all(text.as_bytes()));
+}

@@ -1,0 +1,202 @@
+//! A span comes in, what its row says goes out: name, service, counts, bar, words. This file does not know how much
+//! room there is.
+
+use super::axis::{Bar, Shape};
+use super::style::Paint;
+use super::text;
+use crate::finished::Span;
+use crate::semconv as key;
+use opentelemetry::{Array, Value};
+use std::borrow::Cow;
+
+/// What one span says.
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    pub(super) paint: Paint,
+    pub(super) name: Cow<'a, str>,
+    /// Provider and model, the longest form first.
+    pub(super) service: Vec<Cow<'a, str>>,
+    pub(super) bar: Bar,
+    pub(super) duration: String,
+    /// Tokens in and out, or characters spoken.
+    pub(super) counts: String,
+    pub(super) words: Vec<Piece<'a>>,
+}
+
+/// A piece of what was said; only `text` gives way when room is short.
+#[derive(Clone, Debug)]
+pub(super) struct Piece<'a> {
+    pub(super) paint: Paint,
+    pub(super) before: &'static str,
+    pub(super) text: Cow<'a, str>,
+    pub(super) after: &'static str,
+}
+
+pub(super) const ERROR: char = '✗';
+pub(super) const INTERRUPTED: char = '■';
+
+impl<'a> Row<'a> {
+    /// `answer` is how long a turn's first audio took, in nanoseconds.
+    pub(super) fn new(span: &'a Span, answer: Option<u64>) -> Self {
+        let framed = matches!(span.name.as_str(), key::span::CONVERSATION | key::span::TURN);
+        let sign = match (span.head.failed, interrupted(span)) {
+            (true, _) => Some(ERROR),
+            (false, true) => Some(INTERRUPTED),
+            (false, false) => None,
+        };
+        Self {
+            paint: paint(&span.name),
+            name: name(span),
+            service: service(span),
+            bar: Bar {
+                start: span.head.start,
+                end: span.head.end,
+                first: first_chunk(span),
+                shape: if framed { Shape::Frame } else { Shape::Work },
+                sign,
+            },
+            duration: text::duration(length(span)),
+            counts: counts(span),
+            words: words(span, answer),
+        }
+    }
+}
+
+pub(super) fn length(span: &Span) -> u64 {
+    span.head.end.saturating_sub(span.head.start)
+}
+
+pub(super) fn interrupted(span: &Span) -> bool {
+    span.attribute(key::CEKURA_INTERRUPTED) == Some(&Value::Bool(true))
+}
+
+pub(super) fn number(span: &Span, key: &str) -> Option<u64> {
+    match span.attribute(key)? {
+        Value::I64(number) => u64::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+/// A string that says something.
+pub(super) fn string<'a>(span: &'a Span, key: &str) -> Option<Cow<'a, str>> {
+    span.attribute(key).map(Value::as_str).filter(|text| !text.trim().is_empty())
+}
+
+/// When the first chunk of a streamed answer came.
+pub(super) fn first_chunk(span: &Span) -> Option<u64> {
+    let Some(Value::F64(seconds)) = span.attribute(key::METRICS_TTFB) else { return None };
+    let passed = std::time::Duration::try_from_secs_f64(*seconds).ok()?;
+    Some(span.head.start.saturating_add(u64::try_from(passed.as_nanos()).ok()?))
+}
+
+/// The span's name with what tells it from its siblings: a turn's number, a tool's name.
+pub(super) fn name(span: &Span) -> Cow<'_, str> {
+    let detail = match span.name.as_str() {
+        key::span::TOOL_CALL => string(span, key::FUNCTION_NAME),
+        key::span::TURN => number(span, key::TURN_NUMBER).map(|number| number.to_string().into()),
+        _ => None,
+    };
+    detail.map_or(Cow::Borrowed(span.name.as_str()), |detail| format!("{} {detail}", span.name).into())
+}
+
+pub(super) fn paint(name: &str) -> Paint {
+    match name {
+        key::span::CONVERSATION | key::span::TURN => Paint::Bold,
+        key::span::LLM => Paint::Llm,
+        key::span::S2S => Paint::S2s,
+        key::span::STT => Paint::Stt,
+        key::span::TOOL_CALL => Paint::ToolCall,
+        key::span::TTS => Paint::Tts,
+        _ => Paint::Plain,
+    }
+}
+
+/// `provider/model`, then the model alone. A router's model names its vendor itself.
+pub(super) fn service(span: &Span) -> Vec<Cow<'_, str>> {
+    let providers = [key::STT_PROVIDER, key::TTS_PROVIDER, key::GEN_AI_PROVIDER_NAME, key::GEN_AI_SYSTEM];
+    let models = [key::GEN_AI_REQUEST_MODEL, key::GEN_AI_RESPONSE_MODEL];
+    let provider = providers.into_iter().find_map(|key| string(span, key));
+    let model = models.into_iter().find_map(|key| string(span, key));
+    match (provider, model) {
+        (Some(provider), Some(model)) if !model.contains('/') => {
+            vec![format!("{provider}/{model}").into(), model]
+        }
+        (_, Some(model)) => {
+            let alone = model.rsplit('/').next().map(|alone| Cow::Owned(alone.to_owned()));
+            [Some(model), alone].into_iter().flatten().collect()
+        }
+        (provider, None) => provider.into_iter().collect(),
+    }
+}
+
+fn counts(span: &Span) -> String {
+    let input = number(span, key::GEN_AI_USAGE_INPUT_TOKENS).map(text::count);
+    let output = number(span, key::GEN_AI_USAGE_OUTPUT_TOKENS).map(text::count);
+    let characters = number(span, key::TTS_CHARACTERS).map(text::count);
+    match (input, output, characters) {
+        (None, None, None) => String::new(),
+        (None, None, Some(characters)) => format!("{characters} ch"),
+        (input, output, _) => format!("{}→{}", input.unwrap_or_default(), output.unwrap_or_default()),
+    }
+}
+
+fn words(span: &Span, answer: Option<u64>) -> Vec<Piece<'_>> {
+    let mut words = Vec::new();
+    let was_interrupted = span.attribute(key::TURN_WAS_INTERRUPTED) == Some(&Value::Bool(true));
+    if was_interrupted || interrupted(span) {
+        words.push(piece(Paint::Interrupted, "■ ", "interrupted", ""));
+    }
+    if let Some(answer) = answer {
+        words.push(piece(Paint::Plain, "answered after ", text::duration(answer), ""));
+    }
+    match span.name.as_str() {
+        key::span::STT => words.extend(spoken(span, key::STT_TRANSCRIPT)),
+        key::span::TTS => words.extend(spoken(span, key::TEXT)),
+        key::span::LLM | key::span::S2S => {
+            words.extend(spoken(span, key::OUTPUT).or_else(|| finish_reasons(span)));
+        }
+        key::span::TOOL_CALL => {
+            words.extend(string(span, key::FUNCTION_INPUT).map(|text| piece(Paint::Plain, "", text, "")));
+            let output = string(span, key::FUNCTION_OUTPUT);
+            words.extend(output.map(|text| piece(Paint::Plain, "→ ", text, "")));
+        }
+        _ => words.extend(string(span, key::OUTPUT).map(|text| piece(Paint::Plain, "", text, ""))),
+    }
+    words.extend(error(span));
+    if let [Piece { paint: Paint::Interrupted, after, .. }, _, ..] = &mut words[..] {
+        *after = " ·";
+    }
+    words
+}
+
+fn error(span: &Span) -> Option<Piece<'_>> {
+    if !span.head.failed {
+        return None;
+    }
+    let description = Some(Cow::Borrowed(span.description.as_str())).filter(|text| !text.trim().is_empty());
+    let kind = || string(span, key::ERROR_TYPE);
+    Some(piece(Paint::Error, "✗ ", description.or_else(kind).unwrap_or("failed".into()), ""))
+}
+
+fn spoken<'a>(span: &'a Span, key: &str) -> Option<Piece<'a>> {
+    string(span, key).map(|text| piece(Paint::Plain, "“", text, "”"))
+}
+
+/// What an answer without words ended with, such as `tool_calls`.
+fn finish_reasons(span: &Span) -> Option<Piece<'_>> {
+    let Some(Value::Array(Array::String(reasons))) = span.attribute(key::GEN_AI_RESPONSE_FINISH_REASONS)
+    else {
+        return None;
+    };
+    let reasons: Vec<_> = reasons.iter().map(opentelemetry::StringValue::as_str).collect();
+    (!reasons.is_empty()).then(|| piece(Paint::Dim, "finished with ", reasons.join(", "), ""))
+}
+
+fn piece<'a>(
+    paint: Paint,
+    before: &'static str,
+    text: impl Into<Cow<'a, str>>,
+    after: &'static str,
+) -> Piece<'a> {
+    Piece { paint, before, text: text.into(), after }
+}
