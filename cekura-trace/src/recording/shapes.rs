@@ -105,10 +105,9 @@ impl Default for Shapes {
 }
 
 impl Shapes {
-    /// Texts are kept up to this many bytes.
+    /// Texts are kept up to this many bytes and one char.
     pub(super) fn limit(&mut self, bytes: usize) {
-        // One more char, of at most four bytes, shows that there was more.
-        self.limit = bytes.saturating_add(4);
+        self.limit = bytes;
     }
 
     /// Whether there is a place for the value that comes next.

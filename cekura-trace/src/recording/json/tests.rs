@@ -112,7 +112,9 @@ fn json_is_serde_jsons() {
 
 /// As long as `serde_json`'s, and read back as the same number; equal but where two digit strings are equally near.
 #[track_caller]
-fn assert_same_float<F: Serialize + std::str::FromStr<Err: std::fmt::Debug> + PartialEq + Copy>(value: F) -> bool {
+fn assert_same_float<F: Serialize + std::str::FromStr<Err: std::fmt::Debug> + PartialEq + Copy>(
+    value: F,
+) -> bool {
     let (ours, theirs) = (in_full(&[value]), serde_json::to_string(&[value]).unwrap());
     if ours != theirs {
         let digits = ours.trim_matches(['[', ']']);
@@ -221,7 +223,10 @@ fn scalars_are_reported_not_written() {
         assert_eq!(cut(value, 10), (Vec::new(), Walked { root, truncated: false }));
         assert_eq!(walk(value, None, 10, None).root, root);
     }
-    assert_eq!(cut(&u64::MAX, 100), (u64::MAX.to_string().into(), Walked { root: Root::Text, truncated: false }));
+    assert_eq!(
+        cut(&u64::MAX, 100),
+        (u64::MAX.to_string().into(), Walked { root: Root::Text, truncated: false })
+    );
     assert_eq!(cut(&Shape::Empty, 100).0, b"Empty");
     assert_eq!(cut(&std::net::Ipv4Addr::LOCALHOST, 100).0, b"127.0.0.1");
     assert_eq!(cut(&'é', 1), (Vec::new(), Walked { root: Root::Text, truncated: true }));

@@ -57,8 +57,7 @@ impl Candidate {
             Slot::Choice => self.choices += 1,
             Slot::Mark(marks) => self.marks |= marks,
             Slot::Part => {
-                self.part =
-                    Part { start: self.answer.as_ref().map_or(0, String::len), is_thought: false };
+                self.part = Part { start: self.answer.as_ref().map_or(0, String::len), is_thought: false };
             }
             Slot::Row(count) => self.row = Some(Row { count, is_audio: false, tokens: None }),
             _ => {}
@@ -87,7 +86,9 @@ impl Candidate {
 
     fn text(&mut self, slot: Slot, text: &str, limit: usize) {
         match slot {
-            Slot::Answer if self.choices < 2 && !self.part.is_thought => append(&mut self.answer, text, limit),
+            Slot::Answer if self.choices < 2 && !self.part.is_thought => {
+                append(&mut self.answer, text, limit)
+            }
             Slot::Delta if self.marks & mark::RESPONSE == 0 || self.marks & mark::DELTA_IS_TEXT != 0 => {
                 append(&mut self.delta, text, limit);
             }
@@ -266,7 +267,10 @@ impl Candidate {
 
 fn append(text: &mut Option<String>, piece: &str, limit: usize) {
     let text = text.get_or_insert_default();
-    text.push_str(clip(piece, limit.saturating_sub(text.len())));
+    if text.len() <= limit {
+        // One more char, of at most four bytes, shows that there was more, and that no other piece follows.
+        text.push_str(clip(piece, limit.saturating_add(4) - text.len()));
+    }
 }
 
 fn name(slot: &mut Option<String>, text: &str) {

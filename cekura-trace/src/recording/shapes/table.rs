@@ -321,8 +321,7 @@ static PART: Node = node("", Slot::Part).fields(&table(&[
     // OpenAI realtime's spoken answer.
     node("transcript", Slot::Answer),
 ]));
-static OUTPUT_ITEM: Node =
-    inside("", &table(&[node("content", Slot::Mark(mark::OUTPUT)).each(&PART)]));
+static OUTPUT_ITEM: Node = inside("", &table(&[node("content", Slot::Mark(mark::OUTPUT)).each(&PART)]));
 static DETAILS: Table = table(&[node("reason", Slot::Reason)]);
 static DELTA: Table = table(&[node("text", Slot::Answer), node("stop_reason", Slot::Finish)]);
 static MODEL_IDENTITY: Table = table(&[node("model_name", Slot::Model)]);
@@ -333,9 +332,12 @@ static CHANNEL: Table = table(&[
     node("alternatives", Slot::Nothing).first(&ALTERNATIVE),
     node("detected_language", Slot::Language),
 ]);
-static ALTERNATIVE: Node = inside("", &table(&[
-    node("transcript", Slot::Transcript),
-    node("confidence", Slot::Confidence),
-    node("languages", Slot::Nothing).first(&LANGUAGE),
-]));
+static ALTERNATIVE: Node = inside(
+    "",
+    &table(&[
+        node("transcript", Slot::Transcript),
+        node("confidence", Slot::Confidence),
+        node("languages", Slot::Nothing).first(&LANGUAGE),
+    ]),
+);
 static LANGUAGE: Node = node("", Slot::Language);
