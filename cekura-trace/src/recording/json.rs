@@ -69,10 +69,7 @@ pub(crate) fn walk(
     limit: usize,
     shapes: Option<&mut Shapes>,
 ) -> Walked {
-    let shapes = shapes.map(|shapes| {
-        shapes.limit(limit);
-        shapes
-    });
+    let shapes = shapes.inspect(|shapes| shapes.limit(limit));
     let mut walker = Walker::new(out.map(|out| Bounded::new(out, limit)), shapes);
     value.walk(&mut walker);
     walker.finish()
@@ -218,10 +215,10 @@ impl<'w> Walker<'w> {
         if let Some(shapes) = &mut self.shapes {
             shapes.enter(tuple);
         }
-        let opened = self.writing().is_some_and(|json| json.open(opener));
+        let fitted = self.writing().is_some_and(|json| json.open(opener));
         if self.bare {
             self.bare = false;
-            self.root = if opened || self.json.is_none() { Root::Json } else { Root::Null };
+            self.root = if fitted || self.json.is_none() { Root::Json } else { Root::Null };
         }
     }
 

@@ -87,7 +87,7 @@ impl Candidate {
     fn text(&mut self, slot: Slot, text: &str, limit: usize) {
         match slot {
             Slot::Answer if self.choices < 2 && !self.part.is_thought => {
-                append(&mut self.answer, text, limit)
+                append(&mut self.answer, text, limit);
             }
             Slot::Delta if self.marks & mark::RESPONSE == 0 || self.marks & mark::DELTA_IS_TEXT != 0 => {
                 append(&mut self.delta, text, limit);
@@ -144,7 +144,7 @@ impl Candidate {
         }
     }
 
-    /// ElevenLabs' realtime transcripts.
+    /// The realtime transcripts of `ElevenLabs`.
     fn message_type(&mut self, kind: &str) {
         let is_final = kind.starts_with("committed_transcript");
         if is_final || kind == "partial_transcript" {
@@ -174,6 +174,7 @@ impl Candidate {
     pub(super) fn found(mut self) -> Found {
         let mut found = Found::default();
         if self.is_answer() {
+            found.known = true;
             self.take_tokens(&mut found);
             self.take_answer(&mut found);
         }
@@ -257,6 +258,7 @@ impl Candidate {
             self.transcript = self.plain.take();
         }
         if self.transcript.is_some() {
+            found.known = true;
             found.transcript = self.transcript.take();
             found.confidence = self.confidence;
             found.language = self.language.take();

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "async-openai's names")]
 struct PromptTokensDetails {
     audio_tokens: Option<u32>,
     cached_tokens: Option<u32>,
@@ -210,7 +211,7 @@ fn openai_realtime() {
     let spoken = json!({"type": "response.output_audio_transcript.delta", "delta": "Hel"});
     assert_eq!(found(&spoken).text.as_deref(), Some("Hel"));
     let audio = json!({"type": "response.output_audio.delta", "delta": "UklGRg=="});
-    assert_eq!(found(&audio), Found::default());
+    assert_eq!(found(&audio), Found { known: true, ..Found::default() });
 }
 
 #[test]
