@@ -4,14 +4,15 @@
 //! The JSON is the same, byte for byte, as `serde_json::to_vec` gives, but for these:
 //!
 //! * `serialize_bytes` gives `{"len":N}`: the content of a buffer says nothing to a reader.
-//! * A value more than 126 levels deep is `null`.
+//! * Where two shortest digit strings are equally near to a float, it may be the other one.
+//! * A value more than 125 levels below the root is `null`.
 //! * Where `serde_json` gives an error (a map key that is no string, an error of the value's own), what was written
 //!   until then is closed and kept, and the value counts as truncated.
 
 use super::shapes::{Scalar, Shapes};
 use bounded::Bounded;
 use serde::Serialize;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 mod bounded;
 mod object;
@@ -68,10 +69,7 @@ pub(crate) fn walk(
     limit: usize,
     shapes: Option<&mut Shapes>,
 ) -> Walked {
-    let shapes = shapes.map(|shapes| {
-        shapes.limit(limit);
-        shapes
-    });
+    let shapes = shapes.inspect(|shapes| shapes.limit(limit));
     let mut walker = Walker::new(out.map(|out| Bounded::new(out, limit)), shapes);
     value.walk(&mut walker);
     walker.finish()
@@ -87,6 +85,9 @@ pub(crate) fn write_json(value: &dyn Walk, out: &mut Vec<u8>, limit: usize) -> b
 
 /// Nodes that are visited without being written.
 const FURTHER_NODES: u32 = 10_000;
+
+/// Levels below the root that are visited; one more value there opens up to two containers, as a struct variant does.
+const LEVELS: u32 = Bounded::DEEPEST - 2;
 
 /// The state of one walk, and the serde serializer that does it.
 pub struct Walker<'w> {
@@ -124,7 +125,8 @@ impl<'w> Walker<'w> {
 
     /// Whether the value that comes next is to be visited; an error when nothing can come of the rest of the walk.
     fn admit(&mut self) -> Result<bool, Stop> {
-        if self.writing().is_none() {
+        // Through newtypes and `Some` the whole value is still to come.
+        if !self.bare && self.writing().is_none() {
             if self.shapes.is_none() || self.further == 0 {
                 return Err(Stop);
             }
@@ -133,8 +135,7 @@ impl<'w> Walker<'w> {
                 return Ok(false);
             }
         }
-        // A struct variant opens two containers at once.
-        if self.depth + 2 > Bounded::DEEPEST {
+        if self.depth >= LEVELS {
             self.incomplete = true;
             self.scalar(Scalar::Null);
             return Ok(false);
@@ -214,10 +215,10 @@ impl<'w> Walker<'w> {
         if let Some(shapes) = &mut self.shapes {
             shapes.enter(tuple);
         }
-        let opened = self.writing().is_some_and(|json| json.open(opener));
+        let fitted = self.writing().is_some_and(|json| json.open(opener));
         if self.bare {
             self.bare = false;
-            self.root = if opened || self.json.is_none() { Root::Json } else { Root::Null };
+            self.root = if fitted || self.json.is_none() { Root::Json } else { Root::Null };
         }
     }
 
@@ -292,6 +293,20 @@ impl serde::ser::Error for Stop {
 /// The shortest digits that read back as the same float, in the notation of `serde_json`; `null` when not finite.
 struct Float<T>(T);
 
+/// Gives an exponent without a sign its plus.
+struct Signed<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for Signed<'_, '_> {
+    fn write_str(&mut self, digits: &str) -> fmt::Result {
+        match digits.split_once('e') {
+            Some((fraction, exponent)) if !exponent.starts_with('-') => {
+                write!(self.0, "{fraction}e+{exponent}")
+            }
+            _ => self.0.write_str(digits),
+        }
+    }
+}
+
 macro_rules! notation {
     ($($float:ty: $decimal:expr,)*) => {$(
         impl fmt::Display for Float<$float> {
@@ -301,7 +316,7 @@ macro_rules! notation {
                 if !size.is_finite() {
                     f.write_str("null")
                 } else if size > 0.0 && !$decimal.contains(&size) {
-                    write!(f, "{value:e}")
+                    write!(Signed(f), "{value:e}")
                 } else if value.fract() == 0.0 {
                     write!(f, "{value}.0")
                 } else {

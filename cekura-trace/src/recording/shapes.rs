@@ -7,8 +7,8 @@
 //! | shape | known by |
 //! | --- | --- |
 //! | a usage, of any vendor | an input and an output count together, or one of them in `usage` or `usage_metadata` |
-//! | OpenAI chat | `object`, or a choice with a `message` or a `delta` |
-//! | OpenAI responses, realtime | `object`, a `type` that begins with `response.`, or an output item's `content` beside `status` |
+//! | `OpenAI` chat | `object`, or a choice with a `message` or a `delta` |
+//! | `OpenAI` responses, realtime | `object`, a `type` that begins with `response.`, or an output item's `content` beside `status` |
 //! | Anthropic | `type: "message"` beside `stop_reason`, or the `type` of a stream event |
 //! | Gemini, Gemini Live | a candidate's `content`, or `server_content` |
 //! | Ollama | `done` beside `model` |
@@ -60,6 +60,8 @@ pub(crate) struct Found {
     pub(crate) is_final: Option<bool>,
     /// The answer ends here: a finish reason or an end marker.
     pub(crate) ended: bool,
+    /// This is a known response, even if it says nothing else: an audio event, a keep-alive.
+    pub(crate) known: bool,
     /// In a stream `text` is not the next part but all of it again.
     pub(crate) whole: bool,
 }
@@ -105,10 +107,9 @@ impl Default for Shapes {
 }
 
 impl Shapes {
-    /// Texts are kept up to this many bytes.
+    /// Texts are kept up to this many bytes and one char.
     pub(super) fn limit(&mut self, bytes: usize) {
-        // One more char, of at most four bytes, shows that there was more.
-        self.limit = bytes.saturating_add(4);
+        self.limit = bytes;
     }
 
     /// Whether there is a place for the value that comes next.
@@ -215,6 +216,7 @@ impl Found {
             self.finish_reasons = other.finish_reasons;
         }
         self.ended |= other.ended;
+        self.known |= other.known;
         self.whole |= other.whole;
     }
 }

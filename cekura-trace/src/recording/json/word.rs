@@ -1,7 +1,7 @@
 //! A map key, or the text of a value that is JSON already, comes in; one string of the walk goes out. This file does
 //! not know the map.
 
-use super::{Float, Root, Scalar, Stop, Walker};
+use super::{Float, Scalar, Stop, Walker};
 use serde::ser::{Impossible, Serialize, Serializer};
 use std::fmt;
 
@@ -38,13 +38,18 @@ impl Word<'_, '_> {
 
     fn number(self, digits: &str) {
         if let Ok(value) = digits.parse() {
-            self.walker.scalar(Scalar::I64(value));
-        } else if !self.walker.bare {
-            self.walker.verbatim(digits);
-        } else if digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
-            self.walker.text(digits);
-        } else if let Ok(value) = digits.parse() {
-            self.walker.root = Root::F64(value);
+            return self.walker.scalar(Scalar::I64(value));
+        }
+        let float = digits.parse().ok().filter(|_| digits.contains(['.', 'e', 'E']));
+        match (float, self.walker.bare) {
+            (None, true) => self.walker.text(digits),
+            (Some(value), true) => self.walker.scalar(Scalar::F64(value)),
+            (float, false) => {
+                if let (Some(shapes), Some(value)) = (&mut self.walker.shapes, float) {
+                    shapes.scalar(Scalar::F64(value));
+                }
+                self.walker.verbatim(digits);
+            }
         }
     }
 }

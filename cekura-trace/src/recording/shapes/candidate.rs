@@ -87,7 +87,7 @@ impl Candidate {
     fn text(&mut self, slot: Slot, text: &str, limit: usize) {
         match slot {
             Slot::Answer if self.choices < 2 && !self.part.is_thought => {
-                append(&mut self.answer, text, limit)
+                append(&mut self.answer, text, limit);
             }
             Slot::Delta if self.marks & mark::RESPONSE == 0 || self.marks & mark::DELTA_IS_TEXT != 0 => {
                 append(&mut self.delta, text, limit);
@@ -144,7 +144,7 @@ impl Candidate {
         }
     }
 
-    /// ElevenLabs' realtime transcripts.
+    /// The realtime transcripts of `ElevenLabs`.
     fn message_type(&mut self, kind: &str) {
         let is_final = kind.starts_with("committed_transcript");
         if is_final || kind == "partial_transcript" {
@@ -174,6 +174,7 @@ impl Candidate {
     pub(super) fn found(mut self) -> Found {
         let mut found = Found::default();
         if self.is_answer() {
+            found.known = true;
             self.take_tokens(&mut found);
             self.take_answer(&mut found);
         }
@@ -257,6 +258,7 @@ impl Candidate {
             self.transcript = self.plain.take();
         }
         if self.transcript.is_some() {
+            found.known = true;
             found.transcript = self.transcript.take();
             found.confidence = self.confidence;
             found.language = self.language.take();
@@ -267,7 +269,10 @@ impl Candidate {
 
 fn append(text: &mut Option<String>, piece: &str, limit: usize) {
     let text = text.get_or_insert_default();
-    text.push_str(clip(piece, limit.saturating_sub(text.len())));
+    if text.len() <= limit {
+        // One more char, of at most four bytes, shows that there was more, and that no other piece follows.
+        text.push_str(clip(piece, limit.saturating_add(4) - text.len()));
+    }
 }
 
 fn name(slot: &mut Option<String>, text: &str) {
