@@ -67,9 +67,11 @@ pub(crate) fn walk(
     value: &dyn Walk,
     out: Option<&mut Vec<u8>>,
     limit: usize,
-    shapes: Option<&mut Shapes>,
+    mut shapes: Option<&mut Shapes>,
 ) -> Walked {
-    let shapes = shapes.inspect(|shapes| shapes.limit(limit));
+    if let Some(shapes) = &mut shapes {
+        shapes.limit(limit);
+    }
     let mut walker = Walker::new(out.map(|out| Bounded::new(out, limit)), shapes);
     value.walk(&mut walker);
     walker.finish()

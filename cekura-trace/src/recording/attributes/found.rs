@@ -37,7 +37,7 @@ impl Attributes {
         let found = shapes.found();
         if let Some(text) = &found.text {
             self.found_content(semconv::OUTPUT, Value::Str(text));
-        } else if found == Found::default() {
+        } else if !found.known {
             self.found_content(semconv::OUTPUT, value);
         }
         self.found_usage(&found);
