@@ -205,7 +205,9 @@ struct Records(Mutex<Vec<u8>>);
 impl Sink for Records {
     fn accept(&self, _: TraceId, parts: &[&[u8]]) {
         let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.iter().for_each(|part| buffer.extend_from_slice(part));
+        for part in parts {
+            buffer.extend_from_slice(part);
+        }
     }
 }
 

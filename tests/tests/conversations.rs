@@ -117,7 +117,7 @@ async fn conversations_interleaved_on_one_thread_do_not_mix() {
 async fn conversations_on_a_work_stealing_runtime_do_not_mix() {
     let trace = capture_async(async {
         let tasks = (0..200).map(|n| cekura::spawn(async move { call(&format!("call-{n}"), 3).await }));
-        futures::future::join_all(tasks).await.into_iter().for_each(|result| drop(result.unwrap()));
+        futures::future::join_all(tasks).await.into_iter().for_each(|result| assert!(result.is_ok()));
     })
     .await;
     check_unmixed(&trace, 200, 13);
@@ -238,12 +238,12 @@ async fn context_crosses_tasks_threads_and_channels() {
         let (sender, receiver) = mpsc::channel();
         let worker = std::thread::spawn(move || {
             let carried: cekura::context::Carried<&str> = receiver.recv().unwrap();
-            carried.in_scope(|id| hear(id))
+            carried.in_scope(hear)
         });
         sender.send(cekura::context::carry("by channel")).unwrap();
         assert_eq!(worker.join().unwrap(), "said by by channel");
         cekura::spawn_blocking(|| hear("blocking")).await.unwrap();
-        cekura::context::carry("run").run(|id| look_up(id)).await;
+        cekura::context::carry("run").run(look_up).await;
         tokio::spawn(async { hear("lost") }).await.unwrap();
         let local = tokio::task::LocalSet::new();
         local.run_until(async { cekura::spawn_local(async { hear("local") }).await.unwrap() }).await;
@@ -265,18 +265,12 @@ fn a_context_carried_by_hand_and_a_named_parent() {
         Context::current()
     }
     let trace = capture(|| {
-        let mut inside = Context::new();
-        #[cekura::conversation]
-        fn call(out: &mut Context) {
-            *out = Context::current();
-        }
-        call(&mut inside);
+        let inside = call();
         child(&inside);
         futures::FutureExt::now_or_never(async { answer_now() }.with_context(inside.clone())).unwrap();
         assert!(inside.has_active_span());
     });
     assert_eq!(trace.to_string(), "conversation\n  child\n  answer_now\n");
-    let _ = call();
 }
 
 #[cekura::span]

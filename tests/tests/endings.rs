@@ -110,7 +110,7 @@ fn a_panic_is_recorded_and_goes_on() {
         let panic = catch_unwind(|| explode("of me")).unwrap_err();
         assert_eq!(*panic.downcast::<String>().unwrap(), "because of me");
         assert_eq!(*catch_unwind(|| -> () { never() }).unwrap_err().downcast::<u8>().unwrap(), 7);
-        catch_unwind(AssertUnwindSafe(|| futures::executor_block(later()))).unwrap_err();
+        catch_unwind(AssertUnwindSafe(|| block_on(later()))).unwrap_err();
     });
     let seen: Vec<_> = trace.spans().iter().map(|s| (s.name(), s.error(), s.text("error.type"))).collect();
     let panic = Some("panic");
@@ -121,13 +121,9 @@ fn a_panic_is_recorded_and_goes_on() {
     assert!(trace.spans().iter().all(Span::is_error));
 }
 
-mod futures {
-    pub use ::futures::*;
-
-    /// Polls a future on this thread until it is ready.
-    pub fn executor_block<F: Future>(future: F) -> F::Output {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-    }
+/// Polls a future on this thread until it is ready.
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 struct Service;

@@ -19,7 +19,7 @@ macro_rules! recorded {
     ($type:ty, $value:expr) => {{
         #[cekura::span]
         fn stage(it: $type) {
-            drop(it);
+            let _ = it;
         }
         let trace = capture(|| stage($value));
         let attributes = only(&trace).attributes();
@@ -55,13 +55,6 @@ impl Deref for Frame {
 }
 
 #[test]
-#[expect(
-    clippy::drop_non_drop,
-    clippy::dropping_references,
-    clippy::dropping_copy_types,
-    reason = "one macro for all"
-)]
-#[expect(dropping_references, dropping_copy_types, reason = "one macro for all")]
 fn by_type() {
     assert_eq!(recorded!(bool, true), "input.it=true");
     assert_eq!(recorded!(u8, 7), "input.it=7");

@@ -137,10 +137,10 @@ pub(crate) mod write {
         match values {
             Array::Bool(values) => each(out, values, BOOL, |out, value| out.push(u8::from(*value))),
             Array::I64(values) => {
-                each(out, values, I64, |out, value| out.extend_from_slice(&value.to_le_bytes()))
+                each(out, values, I64, |out, value| out.extend_from_slice(&value.to_le_bytes()));
             }
             Array::F64(values) => {
-                each(out, values, F64, |out, value| out.extend_from_slice(&value.to_le_bytes()))
+                each(out, values, F64, |out, value| out.extend_from_slice(&value.to_le_bytes()));
             }
             Array::String(values) => each(out, values, STR, |out, value| string(out, value.as_str())),
             _ => count(out, 0),
@@ -245,10 +245,6 @@ impl<'a> Attributes<'a> {
             }
         }
         Self(resolved)
-    }
-
-    pub(crate) fn get(&self, key: &str) -> Option<&Value<'a>> {
-        self.0.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
     }
 }
 

@@ -2,7 +2,7 @@
 //! does not know when a span starts or ends.
 
 use super::callsite::View;
-use super::json::{Object, Root, Walk, walk, write_json};
+use super::json::{Object, Root, Walk, clip, walk, write_json};
 use super::outcome::{Failure, FailureText};
 use super::span::Opening;
 use super::value::{Flag, Float, Integer, Scalar, Value, value};
@@ -56,11 +56,13 @@ impl Attributes {
     }
 
     /// [`value`], as a method, which keeps generated code short.
+    #[expect(clippy::unused_self, reason = "generated code has no other path to it")]
     pub fn value<'a, T>(&self, it: &'a T) -> Scalar<'a, T> {
         value(it)
     }
 
     /// Applies a closure of the attribute; as a function, so that it may give a reference into its parameter.
+    #[expect(clippy::unused_self, reason = "generated code has no other path to it")]
     pub fn apply<'a, T, R>(&self, value: &'a T, closure: impl FnOnce(&'a T) -> R) -> R {
         closure(value)
     }
@@ -70,12 +72,12 @@ impl Attributes {
         match (self.view, value) {
             (_, Value::Nothing) => {}
             (_, Value::Len(elements)) => {
-                self.length(&[semconv::INPUT_PREFIX, name, semconv::LEN_SUFFIX], elements)
+                self.length(&[semconv::INPUT_PREFIX, name, semconv::LEN_SUFFIX], elements);
             }
             (View::Tts, Value::Str(text)) => self.spoken_argument(name, text),
             (View::ToolCall, value) if self.keeps_content() => {
                 let input = self.tool_input.get_or_insert_with(|| Object::new(self.limit));
-                as_walk(&value, |value| input.field(name, value));
+                let _ = as_walk(&value, |value| input.field(name, value));
             }
             (View::ToolCall, _) => {}
             (_, value) => self.input(name, value),
@@ -93,9 +95,8 @@ impl Attributes {
     /// Records a return value as its view asks, without an argument of the attribute asking for it.
     pub fn returned(&mut self, value: Value<'_>) {
         match (self.view, value) {
-            (_, Value::Nothing) => {}
             (_, Value::Len(elements)) => self.length(&[semconv::OUTPUT_LEN], elements),
-            (View::Tts, _) => {}
+            (View::Tts, _) | (_, Value::Nothing) => {}
             (View::Stt, value) => self.found_transcript(value),
             (View::Llm | View::S2s, value) => self.found_answer(value),
             (View::ToolCall, value) => self.tool_output(&value),
@@ -205,7 +206,7 @@ impl Attributes {
 
     /// Writes a text under several keys, cut at the limit.
     fn texts(&mut self, keys: &[&str], text: &str, was_cut: bool) {
-        let kept = &text[..text.floor_char_boundary(self.limit)];
+        let kept = clip(text, self.limit);
         for key in keys {
             write::text(&mut self.entries, key, kept);
             self.mark_truncated(key, was_cut || kept.len() < text.len());
@@ -246,9 +247,9 @@ struct Text {
 impl fmt::Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = self.limit - self.out.len();
-        let kept = text.floor_char_boundary(room);
-        self.out.extend_from_slice(&text.as_bytes()[..kept]);
-        self.truncated = kept < text.len();
+        let kept = clip(text, room);
+        self.out.extend_from_slice(kept.as_bytes());
+        self.truncated = kept.len() < text.len();
         if self.truncated { Err(fmt::Error) } else { Ok(()) }
     }
 }

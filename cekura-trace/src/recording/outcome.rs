@@ -63,6 +63,7 @@ impl<'a, T, E> WithType<'a, Result<T, E>> {
 }
 
 impl<'a, R> NoFailure<'a, R> {
+    #[expect(clippy::unused_self, reason = "the innermost layer: there is no failure")]
     pub fn get(&self) -> Option<Failure<'a>> {
         None
     }
@@ -92,6 +93,7 @@ impl<'a, T> SomeOnly<'a, Option<T>> {
 }
 
 impl<'a, R> Plain<'a, R> {
+    #[expect(clippy::unnecessary_wraps, reason = "the innermost layer: every value is inside itself")]
     pub fn get(&self) -> Option<&'a R> {
         Some(self.0)
     }

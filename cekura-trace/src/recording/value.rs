@@ -22,6 +22,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// What can be recorded of a value. Nothing is formatted yet.
+#[derive(Clone, Copy)]
 pub enum Value<'a> {
     Bool(bool),
     Debug(&'a dyn Debug),
@@ -35,7 +36,7 @@ pub enum Value<'a> {
 }
 
 /// Wraps a value for `.get()`.
-pub fn value<T>(value: &T) -> Scalar<'_, T> {
+pub(super) fn value<T>(value: &T) -> Scalar<'_, T> {
     Scalar(Buffer(Shared(SharedRef(SharedOption(SharedOptionRef(Serial(Shown(Opaque(value)))))))))
 }
 
@@ -100,6 +101,7 @@ impl<'a, T: Debug> Shown<'a, T> {
 }
 
 impl<'a, T> Opaque<'a, T> {
+    #[expect(clippy::unused_self, reason = "the innermost layer: there is nothing to look at")]
     pub fn get(&self) -> Value<'a> {
         Value::Nothing
     }

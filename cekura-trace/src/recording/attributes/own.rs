@@ -2,7 +2,7 @@
 //! which argument belongs to which attribute: the macro crate does.
 
 use super::super::conversation::{LinkHeaders, Origin, trace_id_from};
-use super::{Attributes, Flag, Float, Integer, Root, Spoken, Value, View, walk, write};
+use super::{Attributes, Flag, Float, Integer, Root, Spoken, Value, View, clip, walk, write};
 use crate::destination::{CaptureContent, Client};
 use crate::recording::span::Opening;
 use crate::semconv;
@@ -180,7 +180,7 @@ const NAME_LIMIT: usize = 1024;
 /// A value as the text of a name or an id; `None` for what is absent or has no text.
 fn text<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
     Some(match value {
-        Value::Str(text) => Cow::Borrowed(&text[..text.floor_char_boundary(NAME_LIMIT)]),
+        Value::Str(text) => Cow::Borrowed(clip(text, NAME_LIMIT)),
         Value::Bool(value) => Cow::Owned(value.to_string()),
         Value::Debug(value) => Cow::Owned(format!("{value:?}")),
         Value::F64(value) => Cow::Owned(value.to_string()),

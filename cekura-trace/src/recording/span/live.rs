@@ -111,7 +111,7 @@ impl Span for Handle {
         T: Into<Cow<'static, str>>,
     {
         self.0.while_open(|state| {
-            write::event(&mut state.entries, &name.into(), nanoseconds(time), &attributes)
+            write::event(&mut state.entries, &name.into(), nanoseconds(time), &attributes);
         });
     }
 
