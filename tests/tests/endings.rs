@@ -80,6 +80,7 @@ fn a_closure_sees_what_is_inside_one_result_and_one_option() {
             n => Ok(Some(n)),
         }
     }
+    #[expect(clippy::option_option, reason = "what this is about")]
     #[cekura::span(skip_all, record(got = |inner: &Option<i64>| inner.map(|n| n * 2)))]
     fn nested(n: i64) -> Option<Option<i64>> {
         Some(Some(n))
