@@ -159,23 +159,28 @@ impl<'w> Walker<'w> {
 
     fn scalar(&mut self, scalar: Scalar<'_>) {
         match scalar {
-            Scalar::Bool(value) => self.value(scalar, Root::Bool(value), format_args!("{value}")),
-            Scalar::F64(value) => self.value(scalar, Root::F64(value), format_args!("{}", Float(value))),
-            Scalar::I64(value) => self.value(scalar, Root::I64(value), format_args!("{value}")),
-            Scalar::Null => self.value(scalar, Root::Null, format_args!("null")),
+            Scalar::Bool(value) => {
+                let word: &[u8] = if value { b"true" } else { b"false" };
+                self.value(scalar, Root::Bool(value), |json| json.whole(word));
+            }
+            Scalar::F64(value) => {
+                self.value(scalar, Root::F64(value), |json| json.token(format_args!("{}", Float(value))));
+            }
+            Scalar::I64(value) => self.value(scalar, Root::I64(value), |json| json.integer(value)),
+            Scalar::Null => self.value(scalar, Root::Null, |json| json.whole(b"null")),
             Scalar::Text(text) => self.text(text),
         }
     }
 
-    /// A scalar that is `root` when it is the whole value and `token` in JSON.
-    fn value(&mut self, scalar: Scalar<'_>, root: Root, token: fmt::Arguments<'_>) {
+    /// A scalar that is `root` when it is the whole value, and written by `write` in JSON.
+    fn value(&mut self, scalar: Scalar<'_>, root: Root, write: impl FnOnce(&mut Bounded<'w>)) {
         if let Some(shapes) = &mut self.shapes {
             shapes.scalar(scalar);
         }
         if self.bare {
             self.root = root;
         } else if let Some(json) = &mut self.json {
-            json.token(token);
+            write(json);
         }
     }
 
@@ -207,7 +212,7 @@ impl<'w> Walker<'w> {
     fn verbatim(&mut self, json: &str) {
         self.bare = false;
         let Some(out) = self.writing() else { return };
-        out.whole(json);
+        out.whole(json.as_bytes());
         if !out.is_cut() && out.open_containers() == 0 {
             self.root = Root::Json;
         }

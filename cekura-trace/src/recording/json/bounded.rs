@@ -107,13 +107,33 @@ impl<'o> Bounded<'o> {
         if self.write(token) { self.settle() } else { self.take_back() }
     }
 
+    /// The same for an integer, without the formatter.
+    pub(super) fn integer(&mut self, value: i64) {
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        let mut rest = value.unsigned_abs();
+        for digit in digits.iter_mut().rev() {
+            at -= 1;
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if value < 0 {
+            at -= 1;
+            digits[at] = b'-';
+        }
+        self.whole(&digits[at..]);
+    }
+
     /// A value that is JSON text already, written whole or not at all.
-    pub(super) fn whole(&mut self, json: &str) {
+    pub(super) fn whole(&mut self, json: &[u8]) {
         if self.cut || json.len() > self.room() {
             self.take_back();
             return;
         }
-        self.out.extend_from_slice(json.as_bytes());
+        self.out.extend_from_slice(json);
         self.settle();
     }
 
@@ -162,7 +182,7 @@ impl<'o> Bounded<'o> {
         let mut rest = clip(text, self.room());
         let whole = rest.len() == text.len();
         loop {
-            let plain = rest.bytes().position(needs_escape).unwrap_or(rest.len());
+            let plain = plain_length(rest.as_bytes());
             let (run, escaped) = rest.split_at(plain);
             let fitting = clip(run, self.room());
             self.out.extend_from_slice(fitting.as_bytes());
@@ -205,6 +225,14 @@ impl fmt::Write for Escaping<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if self.0.escape(text) { Ok(()) } else { Err(fmt::Error) }
     }
+}
+
+/// How many bytes come before the first that needs an escape.
+fn plain_length(text: &[u8]) -> usize {
+    // Without an exit inside a chunk the compiler looks at its bytes all at once.
+    let is_plain = |chunk: &&[u8]| !chunk.iter().fold(false, |any, byte| any | needs_escape(*byte));
+    let chunks = text.chunks_exact(16).take_while(is_plain).count() * 16;
+    chunks + text[chunks..].iter().take_while(|byte| !needs_escape(**byte)).count()
 }
 
 fn needs_escape(byte: u8) -> bool {

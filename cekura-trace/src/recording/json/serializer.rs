@@ -1,7 +1,7 @@
 //! The calls of a `Serialize` value come in, steps of the walk go out. This file does not know how JSON is cut.
 
 use super::word::{Kind, Word};
-use super::{Float, Place, Scalar, Stop, Walker};
+use super::{Float, Place, Root, Scalar, Stop, Walker};
 use serde::ser::{self, Serialize, Serializer};
 use std::fmt;
 
@@ -60,7 +60,7 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     fn serialize_f32(self, value: f32) -> Result<(), Stop> {
         let wide = f64::from(value);
         // The digits of the narrow float: 0.1, not 0.10000000149011612.
-        self.value(Scalar::F64(wide), super::Root::F64(wide), format_args!("{}", Float(value)));
+        self.value(Scalar::F64(wide), Root::F64(wide), |json| json.token(format_args!("{}", Float(value))));
         Ok(())
     }
 

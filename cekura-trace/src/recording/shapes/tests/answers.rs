@@ -14,6 +14,7 @@ struct PromptTokensDetails {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "async-openai's names")]
 struct CompletionTokensDetails {
     accepted_prediction_tokens: Option<u32>,
     audio_tokens: Option<u32>,

@@ -10,6 +10,7 @@ fn transcript(text: &str) -> Found {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the deepgram crate's names")]
 struct Word {
     word: &'static str,
     start: f64,
