@@ -253,7 +253,7 @@ impl Reader<'_> {
                 TokenTree::Group(group) => self.check_plain(group.stream()),
                 TokenTree::Ident(word) if word == "async" || word == "fn" => return,
                 TokenTree::Ident(word) if word == "await" || word == "return" => {
-                    self.cannot_leave(word, word)
+                    self.cannot_leave(word, word);
                 }
                 TokenTree::Punct(punct) if punct.as_char() == '|' => return,
                 // Behind other punctuation it is that of `?Sized`.

@@ -3,10 +3,14 @@
 //!
 //! ```text
 //! fn NAME(ARGUMENTS) -> RETURNS {
-//!     static CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::ATTRIBUTE("NAME");
-//!     CALLSITE.open(|span| BEFORE).run(move || -> RETURNS { BODY }, |span, returned| AFTER)
+//!     static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::ATTRIBUTE("NAME");
+//!     __CALLSITE
+//!         .open(|span| BEFORE)
+//!         .run(move || -> RETURNS { BODY }, |span, returned| AFTER)
 //! }
 //! ```
+//!
+//! All names but `__CALLSITE` are hygienic: items cannot be, and the body sees it.
 
 use crate::args::Given;
 use crate::function::{Binding, Function, Returns, Shape};
@@ -60,8 +64,8 @@ fn content(plan: &Plan) -> TokenStream {
         }
     };
     quote_spanned! {site=>
-        static CALLSITE: #private::Callsite = #private::Callsite::#constructor(#name);
-        CALLSITE #calls
+        static __CALLSITE: #private::Callsite = #private::Callsite::#constructor(#name);
+        __CALLSITE #calls
     }
 }
 
@@ -104,9 +108,7 @@ fn after(plan: &Plan, output: Option<&Type>) -> TokenStream {
     };
     quote_spanned! {site=>
         |span, returned #output| {
-            let failure = #private::failure(returned).get();
-            let inside = #private::inside(returned).get();
-            span.end(failure, inside, #record);
+            span.end(#private::outcome(returned).get()).record(#record);
         }
     }
 }
@@ -131,9 +133,10 @@ fn own(key: &Ident, given: Given, value: &impl ToTokens) -> TokenStream {
     let site = Span::mixed_site();
     let method = method(key);
     let place = site.located_at(value.span());
-    let value = match given {
-        Given::Value => quote_spanned!(place=> span.value(&#value).get()),
-        _ => quote_spanned!(place=> &#value),
+    let value = if given == Given::Value {
+        quote_spanned!(place=> span.value(&#value).get())
+    } else {
+        quote_spanned!(place=> &#value)
     };
     quote_spanned!(site=> span.#method(#value);)
 }
@@ -178,7 +181,7 @@ fn body(function: &Function, first: &TokenStream) -> Group {
 
 /// As many as fit on a line.
 fn rows(bindings: &[Binding]) -> impl Iterator<Item = &[Binding]> {
-    const WIDTH: usize = 28;
+    const WIDTH: usize = 30;
     let mut width = 0;
     bindings.chunk_by(move |left, right| {
         let both = |binding: &Binding| binding.ident.to_string().len() + 2;

@@ -21,14 +21,15 @@ pub(super) enum FailureText<'a> {
     TypeName,
 }
 
-/// Wraps a return value for `.get()`, which gives the failure if there is one.
-pub fn failure<R>(returned: &R) -> WithDisplay<'_, R> {
-    WithDisplay(WithDebug(WithType(NoFailure(returned))))
+/// What a return value says: the failure, or the value inside it, of a `Result` and then of an `Option`.
+pub struct Outcome<'a, T> {
+    pub(super) failure: Option<Failure<'a>>,
+    pub(super) value: Option<&'a T>,
 }
 
-/// Wraps a return value for `.get()`, which gives the value inside: of a `Result`, then of an `Option`, one layer each.
-pub fn inside<R>(returned: &R) -> ResultOption<'_, R> {
-    ResultOption(OkOnly(SomeOnly(Plain(returned))))
+/// Wraps a return value for `.get()`.
+pub fn outcome<R>(returned: &R) -> DisplayOption<'_, R> {
+    DisplayOption(Displayed(DebugOption(Debugged(NamedOption(Named(Optional(Plain(returned))))))))
 }
 
 /// Gives an async block its return type, in code that never runs.
@@ -36,65 +37,77 @@ pub fn never<R>() -> R {
     unreachable!("stands behind `if false`")
 }
 
-layer!(WithDisplay over WithDebug);
-layer!(WithDebug over WithType);
-layer!(WithType over NoFailure);
-pub struct NoFailure<'a, R>(&'a R);
-
-impl<'a, T, E: Display> WithDisplay<'a, Result<T, E>> {
-    pub fn get(&self) -> Option<Failure<'a>> {
-        let error = self.0.0.0.0.as_ref().err()?;
-        Some(Failure { error_type: type_name::<E>(), text: FailureText::Display(error) })
-    }
-}
-
-impl<'a, T, E: Debug> WithDebug<'a, Result<T, E>> {
-    pub fn get(&self) -> Option<Failure<'a>> {
-        let error = self.0.0.0.as_ref().err()?;
-        Some(Failure { error_type: type_name::<E>(), text: FailureText::Debug(error) })
-    }
-}
-
-impl<'a, T, E> WithType<'a, Result<T, E>> {
-    pub fn get(&self) -> Option<Failure<'a>> {
-        self.0.0.as_ref().err()?;
-        Some(Failure { error_type: type_name::<E>(), text: FailureText::TypeName })
-    }
-}
-
-impl<'a, R> NoFailure<'a, R> {
-    #[expect(clippy::unused_self, reason = "the innermost layer: there is no failure")]
-    pub fn get(&self) -> Option<Failure<'a>> {
-        None
-    }
-}
-
-layer!(ResultOption over OkOnly);
-layer!(OkOnly over SomeOnly);
-layer!(SomeOnly over Plain);
+layer!(DisplayOption over Displayed);
+layer!(Displayed over DebugOption);
+layer!(DebugOption over Debugged);
+layer!(Debugged over NamedOption);
+layer!(NamedOption over Named);
+layer!(Named over Optional);
+layer!(Optional over Plain);
 pub struct Plain<'a, R>(&'a R);
 
-impl<'a, T, E> ResultOption<'a, Result<Option<T>, E>> {
-    pub fn get(&self) -> Option<&'a T> {
-        self.0.0.0.0.as_ref().ok()?.as_ref()
+impl<'a, T, E: Display> DisplayOption<'a, Result<Option<T>, E>> {
+    pub fn get(&self) -> Outcome<'a, T> {
+        self.0.get().inside()
     }
 }
 
-impl<'a, T, E> OkOnly<'a, Result<T, E>> {
-    pub fn get(&self) -> Option<&'a T> {
-        self.0.0.0.as_ref().ok()
+impl<'a, T, E: Display> Displayed<'a, Result<T, E>> {
+    pub fn get(&self) -> Outcome<'a, T> {
+        Outcome::of(self.0.0.0.0.0.0.0, |error| FailureText::Display(error))
     }
 }
 
-impl<'a, T> SomeOnly<'a, Option<T>> {
-    pub fn get(&self) -> Option<&'a T> {
-        self.0.0.as_ref()
+impl<'a, T, E: Debug> DebugOption<'a, Result<Option<T>, E>> {
+    pub fn get(&self) -> Outcome<'a, T> {
+        self.0.get().inside()
+    }
+}
+
+impl<'a, T, E: Debug> Debugged<'a, Result<T, E>> {
+    pub fn get(&self) -> Outcome<'a, T> {
+        Outcome::of(self.0.0.0.0.0, |error| FailureText::Debug(error))
+    }
+}
+
+impl<'a, T, E> NamedOption<'a, Result<Option<T>, E>> {
+    pub fn get(&self) -> Outcome<'a, T> {
+        self.0.get().inside()
+    }
+}
+
+impl<'a, T, E> Named<'a, Result<T, E>> {
+    pub fn get(&self) -> Outcome<'a, T> {
+        Outcome::of(self.0.0.0, |_| FailureText::TypeName)
+    }
+}
+
+impl<'a, T> Optional<'a, Option<T>> {
+    pub fn get(&self) -> Outcome<'a, T> {
+        self.0.get().inside()
     }
 }
 
 impl<'a, R> Plain<'a, R> {
-    #[expect(clippy::unnecessary_wraps, reason = "the innermost layer: every value is inside itself")]
-    pub fn get(&self) -> Option<&'a R> {
-        Some(self.0)
+    pub fn get(&self) -> Outcome<'a, R> {
+        Outcome { failure: None, value: Some(self.0) }
+    }
+}
+
+impl<'a, T> Outcome<'a, T> {
+    fn of<E>(returned: &'a Result<T, E>, text: impl FnOnce(&'a E) -> FailureText<'a>) -> Self {
+        match returned {
+            Err(error) => {
+                let failure = Failure { error_type: type_name::<E>(), text: text(error) };
+                Self { failure: Some(failure), value: None }
+            }
+            Ok(value) => Self { failure: None, value: Some(value) },
+        }
+    }
+}
+
+impl<'a, T> Outcome<'a, Option<T>> {
+    fn inside(self) -> Outcome<'a, T> {
+        Outcome { failure: self.failure, value: self.value.and_then(Option::as_ref) }
     }
 }

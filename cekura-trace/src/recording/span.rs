@@ -7,7 +7,7 @@
 use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
 use super::conversation::{Origin, Scope};
-use super::outcome::Failure;
+use super::outcome::Outcome;
 use crate::call::Clock;
 use crate::destination::{CaptureContent, Destination};
 use crate::finished::{Head, Kind, write};
@@ -136,20 +136,9 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Ends the span: `failure` and `value` are what the return value says, `record` sets what is known of a value.
-    pub fn end<T: ?Sized>(
-        self,
-        failure: Option<Failure<'_>>,
-        value: Option<&T>,
-        record: impl FnOnce(&mut Attributes, &T),
-    ) {
-        self.finish(|attributes| {
-            if let Some(failure) = failure {
-                attributes.fail(&failure);
-            } else if let Some(value) = value {
-                record(attributes, value);
-            }
-        });
+    /// What the return value says.
+    pub fn end<T>(self, outcome: Outcome<'_, T>) -> Ended<'_, T> {
+        Ended { ending: self, outcome }
     }
 
     fn finish(self, record: impl FnOnce(&mut Attributes)) {
@@ -165,6 +154,26 @@ impl Ending {
         }
         open.live.finish(at, &attributes.entries, attributes.failure.as_deref());
         pool::give(attributes.entries);
+    }
+}
+
+/// An [`Ending`], and what the return value says.
+pub struct Ended<'a, T> {
+    ending: Ending,
+    outcome: Outcome<'a, T>,
+}
+
+impl<T> Ended<'_, T> {
+    /// Ends the span, with what `record` sets of the value inside.
+    pub fn record(self, record: impl FnOnce(&mut Attributes, &T)) {
+        let Self { ending, outcome } = self;
+        ending.finish(|attributes| {
+            if let Some(failure) = &outcome.failure {
+                attributes.fail(failure);
+            } else if let Some(value) = outcome.value {
+                record(attributes, value);
+            }
+        });
     }
 }
 
