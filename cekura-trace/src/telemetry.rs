@@ -5,7 +5,7 @@ use crate::delivery::config::{self, Builder};
 use crate::delivery::error::Error;
 use crate::delivery::ledger::FlushReport;
 use crate::delivery::worker::{self, Link, Message, Reply};
-use crate::destination::{Destination, Opened};
+use crate::destination::{Client, Destination, Opened};
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -86,18 +86,12 @@ impl Cekura {
         let link = worker::start(settings)?;
         let opened = Opened::new(Destination { sink: link.queue.clone(), capture, content_limit });
         let destination = opened.destination.clone();
-        let mut running = Running { link, destination, opened: Mutex::default(), patience };
         let opened = if install { opened.install() } else { Ok(opened) };
-        match opened {
-            Ok(opened) => {
-                running.opened = Mutex::new(Some(opened));
-                Ok(Self { running: Some(running) })
-            }
-            Err(_) => {
-                running.shutdown_blocking(Duration::ZERO);
-                Err(Error::already_installed())
-            }
-        }
+        let is_refused = opened.is_err();
+        let opened = Mutex::new(Some(opened.unwrap_or_else(|refused| refused)));
+        let running = Running { link, destination, opened, patience };
+        // The refused one is dropped, which ends its worker.
+        if is_refused { Err(Error::already_installed()) } else { Ok(Self { running: Some(running) }) }
     }
 
     /// Waits until every span that has ended is delivered or dropped, at most for `deadline`, and reports.
@@ -136,11 +130,11 @@ impl Cekura {
     pub fn ledger(&self) -> FlushReport {
         self.running.as_ref().map(|running| running.link.report()).unwrap_or_default()
     }
+}
 
-    /// Where spans of this handle go; `None` when tracing is switched off.
-    #[expect(dead_code, reason = "recording asks for it with `client = handle`")]
-    pub(crate) fn destination(&self) -> Option<&Arc<Destination>> {
-        self.running.as_ref().map(|running| &running.destination)
+impl Client for Cekura {
+    fn destination(&self) -> Option<Arc<Destination>> {
+        self.running.as_ref().map(|running| running.destination.clone())
     }
 }
 

@@ -176,11 +176,11 @@ impl Reader<'_> {
         let endpoint = self.traces_endpoint(endpoint, protocol, insecure).unwrap_or_else(Given::nowhere);
         let api = self.text(code.api_url, API_URL, |text| text);
         if let Some(given) = api {
-            self.endpoint(given, insecure);
+            self.endpoint(&given, insecure);
         }
         self.check_mode(mode, protocol);
         self.check_key(key.as_ref(), identity.as_ref(), mode == Mode::Cloud && endpoint.value.is_cekura());
-        let headers = self.headers(key, identity, code.headers, &endpoint);
+        let headers = self.headers(key, identity.as_ref(), code.headers, &endpoint);
         if let Some(given) = self.text(code.spool.map(|_| String::new()), SPOOL, |text| text) {
             self.refuse(given.setting, "is not available in this version");
         }

@@ -91,26 +91,21 @@ impl Encoder {
         }
     }
 
-    /// The request in two halves; itself if it is a single span.
-    pub(crate) fn halves(&self, mut request: Request) -> Result<[Request; 2], Request> {
+    /// The request in two halves, or, if it is a single span and may be cut, with its values cut to about half the
+    /// size; itself if it can be made no smaller.
+    pub(crate) fn smaller(&self, mut request: Request, may_cut: bool) -> Result<Vec<Request>, Request> {
         let mut first = spans(&request);
-        if first.len() < 2 {
-            return Err(request);
+        if first.len() > 1 {
+            let second = first.split_off(first.len() / 2);
+            let room = request.room.split(request.room.bytes() / 2);
+            return Ok(vec![self.request(first, room), self.request(second, request.room)]);
         }
-        let second = first.split_off(first.len() / 2);
-        let room = request.room.split(request.room.bytes() / 2);
-        Ok([self.request(first, room), self.request(second, request.room)])
-    }
-
-    /// The request of a single span with its values cut to about half the size; itself if nothing can be cut.
-    pub(crate) fn cut(&self, request: Request) -> Result<Request, Request> {
-        let mut spans = spans(&request);
-        let before: usize = spans.iter().map(Message::encoded_len).sum();
-        for span in &mut spans {
+        let is_cut = first.iter_mut().any(|span| {
+            let before = span.encoded_len();
             fit(span, before / 2);
-        }
-        let after: usize = spans.iter().map(Message::encoded_len).sum();
-        if after < before { Ok(self.request(spans, request.room)) } else { Err(request) }
+            span.encoded_len() < before
+        });
+        if may_cut && is_cut { Ok(vec![self.request(first, request.room)]) } else { Err(request) }
     }
 
     fn request(&self, spans: Vec<Span>, room: Room) -> Request {
@@ -256,7 +251,7 @@ fn cut_value(value: &mut AnyValue, longest: usize) -> bool {
     match &mut value.value {
         Some(any_value::Value::StringValue(text)) => cut_text(text, longest),
         Some(any_value::Value::ArrayValue(array)) => {
-            array.values.iter_mut().fold(false, |cut, value| cut_value(value, longest) || cut)
+            array.values.iter_mut().filter_map(|value| cut_value(value, longest).then_some(())).count() > 0
         }
         _ => false,
     }

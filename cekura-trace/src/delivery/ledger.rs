@@ -104,7 +104,9 @@ impl Reason {
 }
 
 /// How many settled traces are remembered.
-pub(crate) const KEPT: usize = 4096;
+const KEPT: usize = 4096;
+/// How many of the oldest traces are looked at to forget one.
+const TRIES: usize = 4;
 
 /// The counts of one handle.
 #[derive(Debug, Default)]
@@ -203,16 +205,18 @@ impl Books {
         entry(self.traces.entry(trace).or_default());
     }
 
-    /// Forgets the oldest trace when it is settled; one with something pending counts as new again.
+    /// Forgets the oldest traces that are settled; one with something pending counts as new again.
     fn make_room(&mut self) {
-        if self.order.len() < KEPT {
-            return;
-        }
-        let Some(oldest) = self.order.pop_front() else { return };
-        if self.traces.get(&oldest).is_some_and(|account| account.pending() > 0) {
-            self.order.push_back(oldest);
-        } else {
-            self.traces.remove(&oldest);
+        for _ in 0..TRIES {
+            if self.order.len() < KEPT {
+                return;
+            }
+            let Some(oldest) = self.order.pop_front() else { return };
+            if self.traces.get(&oldest).is_some_and(|account| account.pending() > 0) {
+                self.order.push_back(oldest);
+            } else {
+                self.traces.remove(&oldest);
+            }
         }
     }
 }

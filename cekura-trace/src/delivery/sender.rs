@@ -147,24 +147,18 @@ impl Sender {
         }
         match verdict {
             Verdict::Delivered { rejected } => self.delivered(parcel, rejected, answer),
-            Verdict::Drop(reason) => self.lost(&parcel, reason, answer),
-            Verdict::Isolate => match self.halve(parcel) {
-                Ok(()) => {}
-                Err(single) => self.lost(&single, Reason::Rejected, answer),
-            },
+            Verdict::Drop(reason) => self.lost(&parcel.request, reason, answer),
+            Verdict::Isolate => self.divide(parcel, Reason::Rejected, answer),
             Verdict::Retry { reason, wait } => {
                 self.note_failure(reason, wait, answer, launched, now);
                 self.keep(parcel, reason, now);
             }
-            Verdict::RetryOnce if parcel.repeated => self.lost(&parcel, Reason::ServerError, answer),
+            Verdict::RetryOnce if parcel.repeated => self.lost(&parcel.request, Reason::ServerError, answer),
             Verdict::RetryOnce => {
                 let not_before = Some(now + self.timings.slow_retry);
                 self.ready.push_back(Parcel { repeated: true, not_before, ..parcel });
             }
-            Verdict::Shrink => match self.halve(parcel).or_else(|single| self.cut(single)) {
-                Ok(()) => {}
-                Err(single) => self.lost(&single, Reason::TooLarge, answer),
-            },
+            Verdict::Shrink => self.divide(parcel, Reason::TooLarge, answer),
             Verdict::Stop => {
                 self.note_failure(Reason::Refused, None, answer, launched, now);
                 self.keep(parcel, Reason::Refused, now);
@@ -211,41 +205,28 @@ impl Sender {
         let rejected = take_from(&mut counts, rejected);
         self.ledger.deliver(&counts);
         self.ledger.lose(&rejected, Reason::Rejected);
-        if let Answer::Accepted { message, .. } = answer {
-            if !message.is_empty() || !rejected.is_empty() {
-                let count: u64 = rejected.values().sum();
-                self.voice.say(|| {
-                    tracing::warn!(target: "cekura", rejected = count, "the backend says: {message}");
-                });
-            }
+        if !rejected.is_empty() || answer.has_message() {
+            let rejected: u64 = rejected.values().sum();
+            self.voice.say(|| tracing::warn!(target: "cekura", rejected, "the backend says: {answer}"));
         }
     }
 
-    fn lost(&self, parcel: &Parcel, reason: Reason, answer: &Answer) {
-        self.ledger.lose(&parcel.request.counts, reason);
-        let (spans, reason) = (parcel.request.spans(), reason.name());
+    fn lost(&self, request: &Request, reason: Reason, answer: &Answer) {
+        self.ledger.lose(&request.counts, reason);
+        let (spans, reason) = (request.spans(), reason.name());
         self.voice.say(|| tracing::error!(target: "cekura", spans, reason, "spans are lost: {answer}"));
     }
 
-    /// Sends a parcel in halves, before all others; gives back one with a single span.
-    fn halve(&mut self, parcel: Parcel) -> Result<(), Parcel> {
-        let epoch = parcel.epoch;
-        match self.encoder.halves(parcel.request) {
-            Ok([first, second]) => {
-                self.ready.push_front(Parcel::new(second, epoch));
-                self.ready.push_front(Parcel::new(first, epoch));
-                Ok(())
+    /// Sends it in smaller parts before all others, or drops it when there are none.
+    fn divide(&mut self, parcel: Parcel, reason: Reason, answer: &Answer) {
+        match self.encoder.smaller(parcel.request, reason == Reason::TooLarge) {
+            Ok(parts) => {
+                for part in parts.into_iter().rev() {
+                    self.ready.push_front(Parcel::new(part, parcel.epoch));
+                }
             }
-            Err(request) => Err(Parcel::new(request, epoch)),
+            Err(request) => self.lost(&request, reason, answer),
         }
-    }
-
-    /// Sends a single span with shorter values; gives back one that has none to shorten.
-    fn cut(&mut self, parcel: Parcel) -> Result<(), Parcel> {
-        let epoch = parcel.epoch;
-        let cut = self.encoder.cut(parcel.request).map_err(|request| Parcel::new(request, epoch))?;
-        self.ready.push_front(Parcel::new(cut, epoch));
-        Ok(())
     }
 }
 

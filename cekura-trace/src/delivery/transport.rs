@@ -42,25 +42,32 @@ pub(crate) enum Failure {
     Tls,
 }
 
+impl Answer {
+    fn message(&self) -> &str {
+        match self {
+            Self::Accepted { message, .. }
+            | Self::Grpc { message, .. }
+            | Self::Http { message, .. }
+            | Self::None { message, .. }
+            | Self::Unexpected { message } => message,
+        }
+    }
+
+    /// Whether the server has added words of its own.
+    pub(crate) fn has_message(&self) -> bool {
+        !self.message().is_empty()
+    }
+}
+
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = match self {
-            Self::Accepted { message, .. } => message,
-            Self::Grpc { code, message, .. } => {
-                write!(f, "gRPC status {code} ")?;
-                message
-            }
-            Self::Http { status, message, .. } => {
-                write!(f, "HTTP status {status} ")?;
-                message
-            }
-            Self::None { message, .. } => message,
-            Self::Unexpected { message } => {
-                f.write_str("unexpected answer: ")?;
-                message
-            }
-        };
-        f.write_str(message)
+        match self {
+            Self::Accepted { .. } | Self::None { .. } => {}
+            Self::Grpc { code, .. } => write!(f, "gRPC status {code} ")?,
+            Self::Http { status, .. } => write!(f, "HTTP status {status} ")?,
+            Self::Unexpected { .. } => f.write_str("unexpected answer: ")?,
+        }
+        f.write_str(self.message())
     }
 }
 

@@ -22,7 +22,7 @@ impl Reader<'_> {
         let given =
             given.unwrap_or(Given { value: default.to_owned(), setting: OTEL_ENDPOINT.1, in_code: false });
         let (setting, in_code) = (given.setting, given.in_code);
-        let endpoint = self.endpoint(given, insecure)?;
+        let endpoint = self.endpoint(&given, insecure)?;
         let value = match (protocol, endpoint.has_path()) {
             (Protocol::Grpc, true) => {
                 self.refuse(setting, "has a path, which only the protocol `http` uses");
@@ -34,7 +34,7 @@ impl Reader<'_> {
         Some(Given { value, setting, in_code })
     }
 
-    pub(super) fn endpoint(&mut self, given: Given<String>, insecure: bool) -> Option<Endpoint> {
+    pub(super) fn endpoint(&mut self, given: &Given<String>, insecure: bool) -> Option<Endpoint> {
         let Some(endpoint) = Endpoint::parse(&given.value) else {
             self.refuse(given.setting, "must be a URL such as `https://host:port`");
             return None;
@@ -86,7 +86,7 @@ impl Reader<'_> {
     pub(super) fn headers(
         &mut self,
         key: Option<Given<Secret>>,
-        identity: Option<Identity>,
+        identity: Option<&Identity>,
         own: Vec<(String, Secret)>,
         endpoint: &Given<Endpoint>,
     ) -> HeaderMap {
@@ -104,7 +104,7 @@ impl Reader<'_> {
                 Some(Identity::Project(id)) => ("x-cekura-project-id", id),
                 None => return headers,
             };
-            headers.insert(name, HeaderValue::from(id));
+            headers.insert(name, HeaderValue::from(*id));
         }
         for (name, value) in own {
             let name = HeaderName::from_bytes(name.as_bytes()).ok();
