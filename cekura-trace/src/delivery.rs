@@ -1,0 +1,15 @@
+//! Flat records of ended spans come in, requests to a backend go out, and every span is counted on the way.
+//! Nothing here knows how a span came about.
+
+pub(crate) mod config;
+mod encode;
+pub(crate) mod error;
+mod gate;
+pub(crate) mod ledger;
+pub(crate) mod queue;
+mod sender;
+pub(crate) mod timings;
+mod transport;
+mod verdict;
+mod voice;
+pub(crate) mod worker;

@@ -1,0 +1,263 @@
+//! What code and the environment say comes in, settings without a doubt or one error with every mistake goes out.
+//! This file is the only one that reads the environment, and it does not know what the settings are used for.
+//!
+//! Code wins over the environment, the environment over the default. A variable that is set to nothing counts as not
+//! set. No `OTEL_*` variable is read.
+
+mod builder;
+mod endpoint;
+mod origin;
+mod secret;
+
+pub use builder::Builder;
+pub(crate) use endpoint::Endpoint;
+
+use super::error::{Error, Problem};
+use super::timings::Timings;
+use super::transport;
+use crate::destination::{CONTENT_LIMIT, CaptureContent};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use secret::Secret;
+use std::collections::BTreeMap;
+
+/// Where spans go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// To Cekura, or to another OTLP endpoint.
+    #[default]
+    Cloud,
+    /// Nowhere: each finished conversation is drawn in the terminal. No account, no network.
+    Local,
+}
+
+/// How spans are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// OTLP over gRPC.
+    #[default]
+    Grpc,
+    /// OTLP over HTTP with protobuf bodies.
+    Http,
+}
+
+/// Everything that a handle needs to know.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) mode: Mode,
+    pub(crate) protocol: Protocol,
+    pub(crate) endpoint: Endpoint,
+    /// Sent with every request: Cekura's own and the user's.
+    pub(crate) headers: HeaderMap,
+    pub(crate) root_certificates: Vec<CertificateDer<'static>>,
+    pub(crate) resource: BTreeMap<String, String>,
+    pub(crate) capture: CaptureContent,
+    pub(crate) content_limit: usize,
+    pub(crate) memory_limit: usize,
+    pub(crate) timings: Timings,
+}
+
+const MEMORY_LIMIT: usize = 32 << 20;
+const GRPC_ENDPOINT: &str = "https://otel.cekura.ai:443";
+const HTTP_ENDPOINT: &str = "https://otel-http.cekura.ai/v1/traces";
+const TRACES_PATH: &str = "/v1/traces";
+
+/// A setting with a fixed set of values.
+struct Choice<T: 'static> {
+    variable: &'static str,
+    rule: &'static str,
+    values: &'static [(&'static str, T)],
+}
+
+const ENABLED: Choice<bool> = Choice {
+    variable: "CEKURA_TRACER_ENABLED",
+    rule: "must be `true`, `1` or `yes`, or `false`, `0` or `no`",
+    values: &[("true", true), ("1", true), ("yes", true), ("false", false), ("0", false), ("no", false)],
+};
+const MODE: Choice<Mode> = Choice {
+    variable: "CEKURA_MODE",
+    rule: "must be `cloud` or `local`",
+    values: &[("cloud", Mode::Cloud), ("local", Mode::Local)],
+};
+const PROTOCOL: Choice<Protocol> = Choice {
+    variable: "CEKURA_PROTOCOL",
+    rule: "must be `grpc` or `http`",
+    values: &[("grpc", Protocol::Grpc), ("http", Protocol::Http)],
+};
+const CAPTURE: Choice<CaptureContent> = Choice {
+    variable: "CEKURA_CAPTURE_CONTENT",
+    rule: "must be `true` or `false`",
+    values: &[("true", CaptureContent::Full), ("false", CaptureContent::Metadata)],
+};
+const INSECURE: Choice<bool> = Choice {
+    variable: "CEKURA_ALLOW_INSECURE",
+    rule: "must be `true` or `false`",
+    values: &[("true", true), ("false", false)],
+};
+
+/// A setting that is free text: its builder method and its variable.
+type Text = (&'static str, &'static str);
+
+const API_KEY: Text = (".api_key(…)", "CEKURA_API_KEY");
+const OTEL_ENDPOINT: Text = (".otel_endpoint(…)", "CEKURA_OTEL_ENDPOINT");
+const API_URL: Text = (".api_url(…)", "CEKURA_API_URL");
+const SERVICE_NAME: Text = (".service_name(…)", "CEKURA_SERVICE_NAME");
+const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
+const AGENT: &str = "CEKURA_AGENT_ID";
+const PROJECT: &str = "CEKURA_PROJECT_ID";
+
+/// Headers that belong to the transport.
+const RESERVED: [&str; 9] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "user-agent",
+];
+
+/// The settings, or `None` when tracing is switched off; nothing else is looked at then, so that the switch works
+/// whatever the other settings say.
+///
+/// # Errors
+///
+/// Names every setting with a value that cannot be used.
+pub(crate) fn resolve(mut code: Builder) -> Result<Option<Settings>, Error> {
+    let lookup = code.lookup.take().unwrap_or_else(|| {
+        Box::new(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    });
+    let mut read = Reader { lookup: &*lookup, problems: Vec::new() };
+    if read.choice(None, &ENABLED) == Some(false) {
+        return Ok(None);
+    }
+    let settings = read.settings(code);
+    if read.problems.is_empty() { Ok(Some(settings)) } else { Err(Error::configuration(read.problems)) }
+}
+
+/// A value and where it came from.
+struct Given<T> {
+    value: T,
+    /// The name to blame.
+    setting: &'static str,
+    in_code: bool,
+}
+
+impl Given<Endpoint> {
+    /// Stands in for an endpoint that was refused, so that the settings after it are checked too.
+    fn nowhere() -> Self {
+        Self { value: Endpoint::default(), setting: "", in_code: false }
+    }
+}
+
+enum Identity {
+    Agent(u64),
+    Project(u64),
+}
+
+struct Reader<'a> {
+    lookup: &'a builder::Lookup,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn settings(&mut self, code: Builder) -> Settings {
+        let key = self.text(code.api_key, API_KEY, Secret::new);
+        let mode = self.choice(code.mode, &MODE);
+        let without_key = if code.local_without_key && key.is_none() { Mode::Local } else { Mode::Cloud };
+        let mode = mode.unwrap_or(without_key);
+        let protocol = self.choice(code.protocol, &PROTOCOL).unwrap_or_default();
+        let insecure = self.choice(code.allow_insecure, &INSECURE).unwrap_or_default();
+        let identity = self.identity(code.agent, code.project);
+        let endpoint = self.text(code.otel_endpoint, OTEL_ENDPOINT, |text| text);
+        let endpoint = self.traces_endpoint(endpoint, protocol, insecure).unwrap_or_else(Given::nowhere);
+        let api = self.text(code.api_url, API_URL, |text| text);
+        if let Some(given) = api {
+            self.endpoint(&given, insecure);
+        }
+        self.check_mode(mode, protocol);
+        self.check_key(key.as_ref(), identity.as_ref(), mode == Mode::Cloud && endpoint.value.is_cekura());
+        let headers = self.headers(key, identity.as_ref(), code.headers, &endpoint);
+        if let Some(given) = self.text(code.spool.map(|_| String::new()), SPOOL, |text| text) {
+            self.refuse(given.setting, "is not available in this version");
+        }
+        Settings {
+            mode,
+            protocol,
+            headers,
+            endpoint: endpoint.value,
+            root_certificates: self.certificates(&code.root_certificates),
+            resource: self.resource(code.service_name, code.resource),
+            capture: self.choice(code.capture, &CAPTURE).unwrap_or_default(),
+            content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
+            memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
+            timings: code.timings,
+        }
+    }
+
+    fn refuse(&mut self, setting: &'static str, rule: &'static str) {
+        self.problems.push(Problem { setting, rule });
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    fn choice<T: Copy>(&mut self, code: Option<T>, choice: &Choice<T>) -> Option<T> {
+        let text = match code {
+            None => self.variable(choice.variable)?,
+            explicit => return explicit,
+        };
+        let known = choice.values.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        if known.is_none() {
+            self.refuse(choice.variable, choice.rule);
+        }
+        known
+    }
+
+    fn text<T>(&self, code: Option<T>, name: Text, from: fn(String) -> T) -> Option<Given<T>> {
+        let (method, variable) = name;
+        let said = code.map(|value| Given { value, setting: method, in_code: true });
+        let found =
+            || Some(Given { value: from(self.variable(variable)?), setting: variable, in_code: false });
+        said.or_else(found)
+    }
+
+    fn number(&mut self, variable: &'static str) -> Option<u64> {
+        let number = self.variable(variable)?.parse().ok();
+        if number.is_none() {
+            self.refuse(variable, "must be a whole number");
+        }
+        number
+    }
+
+    fn limit(&mut self, code: Option<usize>, method: &'static str, default: usize) -> usize {
+        if code == Some(0) {
+            self.refuse(method, "must be at least 1 byte");
+        }
+        code.unwrap_or(default)
+    }
+
+    fn identity(&mut self, agent: Option<u64>, project: Option<u64>) -> Option<Identity> {
+        match (agent, project) {
+            (Some(_), Some(_)) => {
+                self.refuse(".agent(…)", "and .project(…) exclude each other");
+                None
+            }
+            (Some(id), None) => Some(Identity::Agent(id)),
+            (None, Some(id)) => Some(Identity::Project(id)),
+            (None, None) => match (self.number(AGENT), self.number(PROJECT)) {
+                (Some(agent), project) => {
+                    if project.is_some() {
+                        tracing::warn!(target: "cekura", "{AGENT} and {PROJECT} are set: the agent is used");
+                    }
+                    Some(Identity::Agent(agent))
+                }
+                (None, project) => project.map(Identity::Project),
+            },
+        }
+    }
+}

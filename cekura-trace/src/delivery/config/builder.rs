@@ -1,0 +1,187 @@
+//! What code says about a handle comes in, one method per setting, and is kept as it was said. This file does not
+//! know the environment or which values are good.
+
+use super::secret::Secret;
+use super::{Mode, Protocol};
+use crate::delivery::timings::Timings;
+use crate::destination::CaptureContent;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Settings of a handle; what is set here wins over the environment.
+///
+/// ```no_run
+/// # fn main() -> Result<(), cekura::Error> {
+/// let cekura = cekura::Cekura::builder()
+///     .api_key("…")
+///     .agent(123)
+///     .service_name("my-voice-agent")
+///     .resource("deployment.environment", "prod")
+///     .install()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+#[must_use = "settings do nothing until `install` or `build`"]
+pub struct Builder {
+    pub(super) api_key: Option<Secret>,
+    pub(super) agent: Option<u64>,
+    pub(super) project: Option<u64>,
+    pub(super) service_name: Option<String>,
+    pub(super) resource: Vec<(String, String)>,
+    pub(super) protocol: Option<Protocol>,
+    pub(super) otel_endpoint: Option<String>,
+    pub(super) api_url: Option<String>,
+    pub(super) headers: Vec<(String, Secret)>,
+    pub(super) root_certificates: Vec<Vec<u8>>,
+    pub(super) allow_insecure: Option<bool>,
+    pub(super) mode: Option<Mode>,
+    pub(super) local_without_key: bool,
+    pub(super) capture: Option<CaptureContent>,
+    pub(super) content_limit: Option<usize>,
+    pub(super) memory_limit: Option<usize>,
+    pub(super) spool: Option<PathBuf>,
+    pub(super) lookup: Option<Box<Lookup>>,
+    pub(super) timings: Timings,
+}
+
+/// Gives the value of an environment variable.
+pub(super) type Lookup = dyn Fn(&str) -> Option<String>;
+
+impl Builder {
+    /// The API key (`CEKURA_API_KEY`).
+    ///
+    /// It goes to Cekura's hosts, over TLS. To another endpoint it goes only when both are given in code: a key in
+    /// the environment never leaves for a collector that the environment names.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.api_key = Some(Secret::new(key));
+        self
+    }
+
+    /// The agent that the calls belong to (`CEKURA_AGENT_ID`). Give this or [`project`](Self::project).
+    pub fn agent(mut self, id: u64) -> Self {
+        self.agent = Some(id);
+        self
+    }
+
+    /// The project that the calls belong to (`CEKURA_PROJECT_ID`). Give this or [`agent`](Self::agent).
+    pub fn project(mut self, id: u64) -> Self {
+        self.project = Some(id);
+        self
+    }
+
+    /// The resource's `service.name` (`CEKURA_SERVICE_NAME`); otherwise the executable's name.
+    pub fn service_name(mut self, name: impl Into<String>) -> Self {
+        self.service_name = Some(name.into());
+        self
+    }
+
+    /// Adds an attribute to the resource that every span is sent with, such as `deployment.environment`.
+    pub fn resource(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.resource.push((key.into(), value.into()));
+        self
+    }
+
+    /// How spans are sent (`CEKURA_PROTOCOL` = `grpc` or `http`); gRPC unless set.
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = Some(protocol);
+        self
+    }
+
+    /// Where spans are sent (`CEKURA_OTEL_ENDPOINT`): Cekura unless set, or any OTLP endpoint.
+    ///
+    /// `host:port` without a scheme means https. An HTTP endpoint without a path gets `/v1/traces`, one with a path
+    /// is taken as it is.
+    pub fn otel_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.otel_endpoint = Some(url.into());
+        self
+    }
+
+    /// Cekura's API (`CEKURA_API_URL`); `https://api.cekura.ai` unless set.
+    pub fn api_url(mut self, url: impl Into<String>) -> Self {
+        self.api_url = Some(url.into());
+        self
+    }
+
+    /// Sends a header of your own with every request to the endpoint for spans, as a gateway may need.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), Secret::new(value)));
+        self
+    }
+
+    /// Trusts the certificates of a PEM file besides the system's and Mozilla's.
+    pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates.push(pem.into());
+        self
+    }
+
+    /// Allows plain http to a host that is not this machine (`CEKURA_ALLOW_INSECURE`), such as a collector in the
+    /// cluster. The API key is not sent over it.
+    pub fn allow_insecure(mut self, allow: bool) -> Self {
+        self.allow_insecure = Some(allow);
+        self
+    }
+
+    /// Cloud or local (`CEKURA_MODE`); cloud unless set.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+
+    /// Local mode when nothing gives a key or a mode: an example or a new checkout then runs without an account.
+    pub fn local_without_key(mut self) -> Self {
+        self.local_without_key = true;
+        self
+    }
+
+    /// How much of a call's content spans carry (`CEKURA_CAPTURE_CONTENT`); all unless set.
+    pub fn capture(mut self, capture: CaptureContent) -> Self {
+        self.capture = Some(capture);
+        self
+    }
+
+    /// The most bytes of one content value; 32 KiB unless set.
+    pub fn content_limit(mut self, bytes: usize) -> Self {
+        self.content_limit = Some(bytes);
+        self
+    }
+
+    /// The most bytes of ended spans that wait for delivery; 32 MiB unless set. What comes above it is dropped and
+    /// counted.
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Keeps what is not delivered in a directory (`CEKURA_SPOOL_DIR`). This version refuses it.
+    pub fn spool(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.spool = Some(directory.into());
+        self
+    }
+
+    /// Reads variables from `lookup` instead of the process's environment.
+    #[doc(hidden)]
+    pub fn environment(mut self, lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
+        self.lookup = Some(Box::new(lookup));
+        self
+    }
+
+    /// Sets the delays and time limits of the delivery.
+    #[doc(hidden)]
+    pub fn timings(mut self, timings: Timings) -> Self {
+        self.timings = timings;
+        self
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("agent", &self.agent)
+            .field("project", &self.project)
+            .field("service_name", &self.service_name)
+            .field("protocol", &self.protocol)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,172 @@
+//! The settings of one endpoint come in, what is sent to it beside the spans goes out: key, headers, certificates,
+//! resource. This file does not know how they travel.
+
+use super::secret::Secret;
+use super::{
+    AGENT, API_KEY, BTreeMap, CertificateDer, Endpoint, GRPC_ENDPOINT, Given, HTTP_ENDPOINT, HeaderMap,
+    HeaderName, HeaderValue, Identity, MODE, Mode, OTEL_ENDPOINT, PROTOCOL, PemObject, Protocol, RESERVED,
+    Reader, SERVICE_NAME, TRACES_PATH, transport,
+};
+
+impl Reader<'_> {
+    pub(super) fn traces_endpoint(
+        &mut self,
+        given: Option<Given<String>>,
+        protocol: Protocol,
+        insecure: bool,
+    ) -> Option<Given<Endpoint>> {
+        let default = match protocol {
+            Protocol::Grpc => GRPC_ENDPOINT,
+            Protocol::Http => HTTP_ENDPOINT,
+        };
+        let given =
+            given.unwrap_or(Given { value: default.to_owned(), setting: OTEL_ENDPOINT.1, in_code: false });
+        let (setting, in_code) = (given.setting, given.in_code);
+        let endpoint = self.endpoint(&given, insecure)?;
+        let value = match (protocol, endpoint.has_path()) {
+            (Protocol::Grpc, true) => {
+                self.refuse(setting, "has a path, which only the protocol `http` uses");
+                return None;
+            }
+            (Protocol::Http, false) => endpoint.with_path(TRACES_PATH),
+            _ => endpoint,
+        };
+        Some(Given { value, setting, in_code })
+    }
+
+    pub(super) fn endpoint(&mut self, given: &Given<String>, insecure: bool) -> Option<Endpoint> {
+        let Some(endpoint) = Endpoint::parse(&given.value) else {
+            self.refuse(given.setting, "must be a URL such as `https://host:port`");
+            return None;
+        };
+        if endpoint.is_encrypted() || endpoint.is_loopback() {
+            return Some(endpoint);
+        }
+        if endpoint.is_cekura() {
+            self.refuse(given.setting, "must be https: Cekura takes nothing else");
+        } else if !insecure {
+            self.refuse(
+                given.setting,
+                "is plain http to another host: use https, or CEKURA_ALLOW_INSECURE=true",
+            );
+        }
+        Some(endpoint)
+    }
+
+    pub(super) fn check_mode(&mut self, mode: Mode, protocol: Protocol) {
+        if mode == Mode::Local {
+            self.refuse(MODE.variable, "`local` is not available in this version");
+        } else if !transport::is_available(protocol) {
+            self.refuse(
+                PROTOCOL.variable,
+                "names a transport that this build leaves out (features `grpc`, `http`)",
+            );
+        }
+    }
+
+    pub(super) fn check_key(
+        &mut self,
+        key: Option<&Given<Secret>>,
+        identity: Option<&Identity>,
+        needed: bool,
+    ) {
+        if let Some(key) = key.filter(|key| !key.value.is_key()) {
+            self.refuse(key.setting, "must be visible ASCII without spaces or line ends");
+        }
+        if needed && key.is_none() {
+            self.refuse(API_KEY.1, "is not set; Cekura's own endpoints need it");
+        }
+        let asked = self.problems.iter().any(|problem| [AGENT, ".agent(…)"].contains(&problem.setting));
+        if (needed || key.is_some()) && identity.is_none() && !asked {
+            self.refuse(AGENT, "or CEKURA_PROJECT_ID must be set with an API key");
+        }
+    }
+
+    /// Cekura's headers, where they may go, and the user's.
+    pub(super) fn headers(
+        &mut self,
+        key: Option<Given<Secret>>,
+        identity: Option<&Identity>,
+        own: Vec<(String, Secret)>,
+        endpoint: &Given<Endpoint>,
+    ) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let chosen = |key: &Given<Secret>| key.in_code && endpoint.in_code;
+        let key = key.filter(|key| endpoint.value.is_cekura() || chosen(key));
+        let private = endpoint.value.is_encrypted() || endpoint.value.is_loopback();
+        if key.is_some() && !private {
+            tracing::warn!(target: "cekura", "the API key is not sent over plain http");
+        }
+        if let Some(key) = key.filter(|_| private).and_then(|key| key.value.header()) {
+            headers.insert("x-cekura-api-key", key);
+            let (name, id) = match identity {
+                Some(Identity::Agent(id)) => ("x-cekura-agent-id", id),
+                Some(Identity::Project(id)) => ("x-cekura-project-id", id),
+                None => return headers,
+            };
+            headers.insert(name, HeaderValue::from(*id));
+        }
+        for (name, value) in own {
+            let name = HeaderName::from_bytes(name.as_bytes()).ok();
+            match name.zip(value.header()) {
+                None => self.refuse(".header(…)", "must be a name and a value that HTTP allows"),
+                Some((name, value)) => self.header(&mut headers, name, value),
+            }
+        }
+        headers
+    }
+
+    fn header(&mut self, headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+        let reserved = RESERVED.contains(&name.as_str()) || name.as_str().starts_with("grpc-");
+        if reserved || headers.contains_key(&name) {
+            self.refuse(".header(…)", "names a header that is set already");
+            return;
+        }
+        headers.insert(name, value);
+    }
+
+    pub(super) fn certificates(&mut self, files: &[Vec<u8>]) -> Vec<CertificateDer<'static>> {
+        let mut all = Vec::new();
+        for file in files {
+            let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(file).collect();
+            match read {
+                Ok(certificates) if !certificates.is_empty() => all.extend(certificates),
+                _ => self.refuse(".root_certificate(…)", "must be certificates in PEM"),
+            }
+        }
+        all
+    }
+
+    pub(super) fn resource(
+        &mut self,
+        name: Option<String>,
+        own: Vec<(String, String)>,
+    ) -> BTreeMap<String, String> {
+        let mut resource = BTreeMap::from(
+            [
+                ("service.name", executable()),
+                ("telemetry.sdk.language", "rust".to_owned()),
+                ("telemetry.sdk.name", "cekura-trace".to_owned()),
+                ("telemetry.sdk.version", env!("CARGO_PKG_VERSION").to_owned()),
+            ]
+            .map(|(key, value)| (key.to_owned(), value)),
+        );
+        if own.iter().any(|(key, _)| key.is_empty()) {
+            self.refuse(".resource(…)", "must have a key");
+        }
+        resource.extend(own);
+        if let Some(name) = self.text(name, SERVICE_NAME, |text| text) {
+            if name.value.trim().is_empty() {
+                self.refuse(name.setting, "must not be blank");
+            }
+            resource.insert("service.name".to_owned(), name.value);
+        }
+        resource
+    }
+}
+
+fn executable() -> String {
+    let path = std::env::current_exe().ok();
+    let name = path.as_ref().and_then(|path| path.file_stem());
+    name.map_or_else(|| "unknown_service".to_owned(), |name| name.to_string_lossy().into_owned())
+}

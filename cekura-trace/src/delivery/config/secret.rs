@@ -1,0 +1,33 @@
+//! A key or a header's value comes in; it goes out only where it is asked for by name, never through `Debug`.
+//! This file does not know what the secret opens.
+
+use http::HeaderValue;
+use std::fmt;
+
+/// Text that appears in no log, error or `Debug` output.
+#[derive(Clone)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Whether this can be an API key: visible ASCII and nothing else.
+    pub(crate) fn is_key(&self) -> bool {
+        !self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_graphic())
+    }
+
+    /// The value as a header that HTTP clients keep out of their own logs too.
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(&self.0).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[REDACTED]")
+    }
+}

@@ -1,0 +1,268 @@
+//! Flat records come in, encoded OTLP requests go out, and a request can be taken apart again into smaller ones. This
+//! file does not know how they are sent.
+
+use super::ledger::Counts;
+use super::queue::Room;
+use super::transport::FRAMING;
+use crate::finished::{self, Entry, Record, Value};
+use crate::semconv;
+use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{
+    AnyValue, ArrayValue, InstrumentationScope, KeyValue, any_value,
+};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, status::StatusCode};
+use prost::Message;
+use prost::bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// The most spans of one request.
+const MOST_SPANS: usize = 512;
+/// Encoded bytes of spans at which a request is full.
+const FULL: usize = 1 << 20;
+/// The most encoded bytes of one span: collectors take requests up to 4 MiB.
+const LARGEST_SPAN: usize = 3 << 20;
+/// Below this a value is not cut.
+const SHORTEST_CUT: usize = 256;
+
+/// A request, ready to be sent as often as it takes.
+pub(crate) struct Request {
+    /// gRPC's framing and the encoded message.
+    pub(crate) frame: Bytes,
+    pub(crate) counts: Counts,
+    /// What its records take of the memory limit.
+    room: Room,
+}
+
+impl Request {
+    pub(crate) fn spans(&self) -> u64 {
+        self.counts.values().sum()
+    }
+}
+
+/// What every request of a handle says beside its spans.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    resource: Resource,
+    scope: InstrumentationScope,
+}
+
+/// Spans for one request.
+#[derive(Default)]
+struct Batch {
+    spans: Vec<Span>,
+    encoded: usize,
+    held: usize,
+}
+
+impl Encoder {
+    pub(crate) fn new(resource: &BTreeMap<String, String>) -> Self {
+        let text = |(key, value): (&String, &String)| attribute(key, Value::Str(value));
+        Self {
+            resource: Resource { attributes: resource.iter().map(text).collect(), ..Resource::default() },
+            scope: InstrumentationScope {
+                name: semconv::SCOPE.to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                ..InstrumentationScope::default()
+            },
+        }
+    }
+
+    /// Encodes all records of a buffer, in as few requests as their limits allow; `room` is that of the buffer.
+    pub(crate) fn requests(&self, records: &[u8], mut room: Room, mut ready: impl FnMut(Request)) {
+        let mut batch = Batch::default();
+        for (record, held) in finished::records(records) {
+            let mut span = span(&record);
+            fit(&mut span, LARGEST_SPAN);
+            let encoded = span.encoded_len();
+            if !batch.spans.is_empty() && (batch.spans.len() == MOST_SPANS || batch.encoded + encoded > FULL)
+            {
+                let full = std::mem::take(&mut batch);
+                ready(self.request(full.spans, room.split(full.held)));
+            }
+            batch.spans.push(span);
+            batch.encoded += encoded;
+            batch.held += held;
+        }
+        if !batch.spans.is_empty() {
+            ready(self.request(batch.spans, room));
+        }
+    }
+
+    /// The request in two halves, or, if it is a single span and may be cut, with its values cut to about half the
+    /// size; itself if it can be made no smaller.
+    pub(crate) fn smaller(&self, mut request: Request, may_cut: bool) -> Result<Vec<Request>, Request> {
+        let mut first = spans(&request);
+        if first.len() > 1 {
+            let second = first.split_off(first.len() / 2);
+            let room = request.room.split(request.room.bytes() / 2);
+            return Ok(vec![self.request(first, room), self.request(second, request.room)]);
+        }
+        let is_cut = first.iter_mut().any(|span| {
+            let before = span.encoded_len();
+            fit(span, before / 2);
+            span.encoded_len() < before
+        });
+        if may_cut && is_cut { Ok(vec![self.request(first, request.room)]) } else { Err(request) }
+    }
+
+    fn request(&self, spans: Vec<Span>, room: Room) -> Request {
+        let mut counts = Counts::new();
+        for span in &spans {
+            *counts.entry(trace_of(span)).or_default() += 1;
+        }
+        let scope_spans = ScopeSpans { scope: Some(self.scope.clone()), spans, schema_url: String::new() };
+        let message = ExportTraceServiceRequest {
+            resource_spans: vec![ResourceSpans {
+                resource: Some(self.resource.clone()),
+                scope_spans: vec![scope_spans],
+                schema_url: String::new(),
+            }],
+        };
+        Request { frame: framed(&message), counts, room }
+    }
+}
+
+fn framed(message: &ExportTraceServiceRequest) -> Bytes {
+    let length = message.encoded_len();
+    let mut frame = Vec::with_capacity(FRAMING + length);
+    frame.push(0);
+    frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+    // Fails only for want of room, and a vector grows.
+    let encoded = message.encode(&mut frame);
+    debug_assert!(encoded.is_ok(), "a vector has room");
+    frame.into()
+}
+
+fn spans(request: &Request) -> Vec<Span> {
+    let message = ExportTraceServiceRequest::decode(request.frame.slice(FRAMING..)).unwrap_or_default();
+    let scopes = message.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+    scopes.flat_map(|scope| scope.spans).collect()
+}
+
+fn trace_of(span: &Span) -> TraceId {
+    span.trace_id.as_slice().try_into().map_or(TraceId::INVALID, TraceId::from_bytes)
+}
+
+fn span(record: &Record<'_>) -> Span {
+    let head = &record.head;
+    let mut span = Span {
+        trace_id: head.trace_id.to_bytes().to_vec(),
+        span_id: head.span_id.to_bytes().to_vec(),
+        parent_span_id: match head.parent_id {
+            SpanId::INVALID => Vec::new(),
+            parent => parent.to_bytes().to_vec(),
+        },
+        // W3C: sampled.
+        flags: 1,
+        name: record.name.to_owned(),
+        kind: match head.kind {
+            finished::Kind::Client => SpanKind::Client,
+            finished::Kind::Internal => SpanKind::Internal,
+        }
+        .into(),
+        start_time_unix_nano: head.start,
+        end_time_unix_nano: head.end,
+        attributes: record.attributes().into_iter().map(|(key, value)| attribute(key, value)).collect(),
+        ..Span::default()
+    };
+    if head.failed {
+        let message = record.description.to_owned();
+        span.status = Some(Status { message, code: StatusCode::Error.into() });
+    }
+    for entry in record.entries() {
+        match entry {
+            Entry::Attribute { .. } => {}
+            Entry::Event { name, time, attributes } => span.events.push(Event {
+                time_unix_nano: time,
+                name: name.to_owned(),
+                attributes: all(attributes),
+                dropped_attributes_count: 0,
+            }),
+            Entry::Link { trace_id, span_id, attributes } => span.links.push(Link {
+                trace_id: trace_id.to_bytes().to_vec(),
+                span_id: span_id.to_bytes().to_vec(),
+                attributes: all(attributes),
+                ..Link::default()
+            }),
+        }
+    }
+    span
+}
+
+fn all(attributes: Vec<(&str, Value<'_>)>) -> Vec<KeyValue> {
+    attributes.into_iter().map(|(key, value)| attribute(key, value)).collect()
+}
+
+fn attribute(key: &str, value: Value<'_>) -> KeyValue {
+    KeyValue { key: key.to_owned(), value: Some(any(value)), ..KeyValue::default() }
+}
+
+fn any(value: Value<'_>) -> AnyValue {
+    let value = match value {
+        Value::Array(values) => {
+            any_value::Value::ArrayValue(ArrayValue { values: values.into_iter().map(any).collect() })
+        }
+        Value::Bool(value) => any_value::Value::BoolValue(value),
+        Value::F64(value) => any_value::Value::DoubleValue(value),
+        Value::I64(value) => any_value::Value::IntValue(value),
+        Value::Str(value) => any_value::Value::StringValue(value.to_owned()),
+    };
+    AnyValue { value: Some(value) }
+}
+
+/// Cuts the longest strings of a span, marked as truncated, until it is no larger than `bytes` or nothing is left to
+/// cut.
+fn fit(span: &mut Span, bytes: usize) {
+    let mut longest = bytes / 2;
+    while span.encoded_len() > bytes && longest >= SHORTEST_CUT {
+        cut_text(&mut span.name, longest);
+        if let Some(status) = &mut span.status {
+            cut_text(&mut status.message, longest);
+        }
+        cut_attributes(&mut span.attributes, longest);
+        for event in &mut span.events {
+            cut_attributes(&mut event.attributes, longest);
+        }
+        for link in &mut span.links {
+            cut_attributes(&mut link.attributes, longest);
+        }
+        longest /= 2;
+    }
+}
+
+fn cut_attributes(attributes: &mut Vec<KeyValue>, longest: usize) {
+    let mut marks = Vec::new();
+    for attribute in attributes.iter_mut() {
+        if attribute.value.as_mut().is_some_and(|value| cut_value(value, longest)) {
+            marks.push(format!("{}{}", attribute.key, semconv::TRUNCATED_SUFFIX));
+        }
+    }
+    for key in marks {
+        if !attributes.iter().any(|attribute| attribute.key == key) {
+            attributes.push(attribute(&key, Value::Bool(true)));
+        }
+    }
+}
+
+fn cut_value(value: &mut AnyValue, longest: usize) -> bool {
+    match &mut value.value {
+        Some(any_value::Value::StringValue(text)) => cut_text(text, longest),
+        Some(any_value::Value::ArrayValue(array)) => {
+            array.values.iter_mut().filter_map(|value| cut_value(value, longest).then_some(())).count() > 0
+        }
+        _ => false,
+    }
+}
+
+fn cut_text(text: &mut String, longest: usize) -> bool {
+    let is_long = text.len() > longest;
+    if is_long {
+        let cut = (0..=longest).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        text.truncate(cut);
+        text.shrink_to_fit();
+    }
+    is_long
+}

@@ -1,0 +1,75 @@
+//! What went wrong at the start comes in, one opaque error with questions to ask it goes out. This file does not know
+//! any value that was configured: an error names settings and never repeats what they were set to.
+
+use std::fmt;
+
+/// Why a handle could not be made.
+#[derive(Debug)]
+pub struct Error(Box<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    AlreadyInstalled,
+    Configuration(Vec<Problem>),
+    Start(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// One setting with a value that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// The variable, or the builder's method.
+    pub(crate) setting: &'static str,
+    /// What is wrong, or what the setting may be; continues a sentence that begins with its name.
+    pub(crate) rule: &'static str,
+}
+
+impl Error {
+    pub(crate) fn already_installed() -> Self {
+        Self(Box::new(Kind::AlreadyInstalled))
+    }
+
+    pub(crate) fn configuration(problems: Vec<Problem>) -> Self {
+        Self(Box::new(Kind::Configuration(problems)))
+    }
+
+    pub(crate) fn start(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(Box::new(Kind::Start(cause.into())))
+    }
+
+    /// Whether the process has a default handle already.
+    #[must_use]
+    pub fn is_already_installed(&self) -> bool {
+        matches!(*self.0, Kind::AlreadyInstalled)
+    }
+
+    /// Whether a setting has a value that cannot be used; the message names every such setting.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        matches!(*self.0, Kind::Configuration(_))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::AlreadyInstalled => f.write_str("this process has a default handle already"),
+            Kind::Configuration(problems) => {
+                for (at, Problem { setting, rule }) in problems.iter().enumerate() {
+                    let separator = if at == 0 { "" } else { "; " };
+                    write!(f, "{separator}{setting} {rule}")?;
+                }
+                Ok(())
+            }
+            Kind::Start(_) => f.write_str("the delivery of spans could not be started"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &*self.0 {
+            Kind::Start(cause) => Some(&**cause),
+            _ => None,
+        }
+    }
+}

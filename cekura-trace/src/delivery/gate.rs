@@ -1,0 +1,166 @@
+//! How requests to one endpoint fared comes in, whether the next one may go goes out. This file does not know
+//! requests.
+
+use super::ledger::Reason;
+use super::timings::Timings;
+use rand::Rng;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How many requests are under way at a time when all is well; with an endpoint that fails it is one.
+pub(crate) const ABREAST: usize = 4;
+
+/// Open while requests succeed. Shut after a failure until its wait is over; then one request may try.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    timings: Timings,
+    shut: Option<Shut>,
+}
+
+#[derive(Debug)]
+struct Shut {
+    reason: Reason,
+    /// Failures since it was open.
+    failures: u32,
+    since: Instant,
+    until: Instant,
+    /// The server said how long.
+    asked: bool,
+    /// Until when nothing is given up, because the server has asked for a wait.
+    patience: Instant,
+}
+
+impl Gate {
+    pub(crate) fn new(timings: Timings) -> Self {
+        Self { timings, shut: None }
+    }
+
+    /// Whether one more request may go while `flying` are under way.
+    pub(crate) fn admits(&self, flying: usize, now: Instant) -> bool {
+        match &self.shut {
+            None => flying < ABREAST,
+            Some(shut) => flying == 0 && now >= shut.until,
+        }
+    }
+
+    /// When it next admits a request, if it does not now.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.shut.as_ref().map(|shut| shut.until)
+    }
+
+    /// Why it is shut.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        self.shut.as_ref().map(|shut| shut.reason)
+    }
+
+    /// Whether what has been kept for the time limit may be given up: not while it waits as long as the server asked.
+    pub(crate) fn gives_up(&self, now: Instant) -> bool {
+        self.shut.as_ref().is_some_and(|shut| now >= shut.patience)
+    }
+
+    /// A request that went at `launched` succeeded; true if the gate was shut. One that went before it was shut proves
+    /// nothing.
+    pub(crate) fn open(&mut self, launched: Instant) -> bool {
+        self.shut.take_if(|shut| launched >= shut.since).is_some()
+    }
+
+    /// A request that went at `launched` failed; true if the gate was open or shut for another reason.
+    pub(crate) fn fail(
+        &mut self,
+        reason: Reason,
+        wait: Option<Duration>,
+        launched: Instant,
+        now: Instant,
+    ) -> bool {
+        let wait = wait.map(|wait| wait.min(self.timings.longest_hint));
+        let patience = wait.map_or(now, |wait| now + wait + self.timings.after_hint);
+        let failures = match &mut self.shut {
+            // Several were under way: the first of them has counted.
+            Some(shut) if launched < shut.since => {
+                shut.until = shut.until.max(now + wait.unwrap_or_default());
+                shut.asked |= wait.is_some();
+                shut.patience = shut.patience.max(patience);
+                return false;
+            }
+            // A refusal has a plan of its own.
+            Some(shut) if (shut.reason == Reason::Refused) == (reason == Reason::Refused) => shut.failures,
+            _ => 0,
+        };
+        let pause = match reason {
+            Reason::Refused => self.timings.probes[self.timings.probes.len().min(failures as usize + 1) - 1],
+            _ => self.backoff(failures).max(wait.unwrap_or_default()),
+        };
+        let is_new = self.reason() != Some(reason);
+        let patience = self.shut.as_ref().map_or(patience, |shut| shut.patience.max(patience));
+        let (until, asked) = (now + pause, wait.is_some());
+        self.shut = Some(Shut { reason, failures: failures + 1, since: now, until, asked, patience });
+        is_new
+    }
+
+    /// Lets one request try now, unless the server asked for a wait.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        if let Some(shut) = self.shut.as_mut().filter(|shut| !shut.asked) {
+            shut.until = now;
+        }
+    }
+
+    fn backoff(&self, failures: u32) -> Duration {
+        let doubled = self.timings.first_backoff.saturating_mul(1 << failures.min(16));
+        let longest = doubled.min(self.timings.longest_backoff);
+        longest.mul_f64(rand::rng().random())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ABREAST, Duration, Gate, Instant, Reason, Timings};
+
+    #[test]
+    fn waits_grow_to_their_limit() {
+        let now = Instant::now();
+        let mut gate = Gate::new(Timings::default());
+        let mut longest = Duration::ZERO;
+        for round in 0..1000 {
+            assert_eq!(gate.fail(Reason::Unreachable, None, now, now), round == 0);
+            longest = longest.max(gate.until().unwrap() - now);
+        }
+        assert!(longest <= Duration::from_secs(20) && longest > Duration::from_secs(10), "{longest:?}");
+    }
+
+    #[test]
+    fn probes_follow_their_plan() {
+        let mut now = Instant::now();
+        let mut gate = Gate::new(Timings::default());
+        for wait in [5, 15, 60, 60] {
+            gate.fail(Reason::Refused, None, now, now);
+            let until = gate.until().unwrap();
+            assert_eq!(until - now, Duration::from_secs(wait));
+            assert!(!gate.admits(0, now) && gate.admits(0, until) && !gate.admits(1, until));
+            now = until;
+        }
+    }
+
+    #[test]
+    fn a_servers_wait_is_kept_and_capped() {
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        let mut gate = Gate::new(Timings::default());
+        gate.fail(Reason::Unavailable, Some(30 * second), now, now);
+        assert_eq!(gate.until(), Some(now + 30 * second));
+        gate.hurry(now);
+        assert!(!gate.admits(0, now));
+        gate.fail(Reason::Unavailable, Some(100_000 * second), now + second, now + second);
+        assert_eq!(gate.until(), Some(now + 601 * second));
+    }
+
+    #[test]
+    fn only_a_request_that_went_later_opens_it() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(1);
+        let mut gate = Gate::new(Timings::default());
+        gate.fail(Reason::Unavailable, None, now, later);
+        assert!(!gate.fail(Reason::Unavailable, None, now, later), "the second of two abreast");
+        assert!(!gate.open(now) && gate.open(later));
+        assert!(gate.admits(ABREAST - 1, later) && !gate.admits(ABREAST, later));
+    }
+}

@@ -1,0 +1,290 @@
+//! Spans are counted in when they are handed over and out when their fate is known; reports go out. This file does
+//! not know how a span is delivered.
+//!
+//! For each trace the count is kept while something of it is pending, and after that for the newest traces only, so
+//! that a process that runs for years holds no more than [`KEPT`] settled traces.
+
+use opentelemetry::trace::TraceId;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What became of the spans of a handle since it was made.
+///
+/// `accepted = delivered + spooled + pending + Σ dropped`, exactly.
+///
+/// ```
+/// # fn log(report: cekura::FlushReport) {
+/// if report.pending > 0 || !report.dropped.is_empty() {
+///     eprintln!("{report}"); // 12 accepted, 9 delivered, 1 pending, 2 dropped (queue_full 2)
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlushReport {
+    /// Spans that ended and were handed over.
+    pub accepted: u64,
+    /// Spans that the backend has acknowledged.
+    pub delivered: u64,
+    /// Spans that are safe on disk.
+    pub spooled: u64,
+    /// Spans that are still to be delivered.
+    pub pending: u64,
+    /// Spans that were lost: reason → count.
+    ///
+    /// The reasons: `malformed` and `panicked` (an error of this crate), `queue_full` (above the memory limit),
+    /// `refused` (key or endpoint wrong until the time limit), `rejected` (the backend did not want the span),
+    /// `server_error`, `shutdown` (ended after it, or not delivered by its deadline), `timeout`, `tls`, `too_large`,
+    /// `unavailable` (busy until the time limit), `unexpected_answer` (the endpoint is no backend for spans),
+    /// `unreachable`.
+    pub dropped: BTreeMap<&'static str, u64>,
+}
+
+impl FlushReport {
+    /// How many spans were lost, whatever the reason.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.dropped.values().sum()
+    }
+}
+
+impl fmt::Display for FlushReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} accepted, {} delivered", self.accepted, self.delivered)?;
+        for (count, what) in [(self.spooled, "spooled"), (self.pending, "pending"), (self.lost(), "dropped")]
+        {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        for (at, (reason, count)) in self.dropped.iter().enumerate() {
+            let before = if at == 0 { " (" } else { ", " };
+            write!(f, "{before}{reason} {count}")?;
+        }
+        if self.dropped.is_empty() { Ok(()) } else { f.write_str(")") }
+    }
+}
+
+/// Why a span was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reason {
+    Malformed,
+    Panicked,
+    QueueFull,
+    Refused,
+    Rejected,
+    ServerError,
+    Shutdown,
+    Timeout,
+    Tls,
+    TooLarge,
+    Unavailable,
+    UnexpectedAnswer,
+    Unreachable,
+}
+
+impl Reason {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Panicked => "panicked",
+            Self::QueueFull => "queue_full",
+            Self::Refused => "refused",
+            Self::Rejected => "rejected",
+            Self::ServerError => "server_error",
+            Self::Shutdown => "shutdown",
+            Self::Timeout => "timeout",
+            Self::Tls => "tls",
+            Self::TooLarge => "too_large",
+            Self::Unavailable => "unavailable",
+            Self::UnexpectedAnswer => "unexpected_answer",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// How many settled traces are remembered.
+const KEPT: usize = 4096;
+/// How many of the oldest traces are looked at to forget one.
+const TRIES: usize = 4;
+
+/// The counts of one handle.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger(Mutex<Books>);
+
+#[derive(Debug, Default)]
+struct Books {
+    total: Account,
+    traces: HashMap<TraceId, Account>,
+    /// The known traces, oldest first.
+    order: VecDeque<TraceId>,
+}
+
+/// The spans of all traces or of one.
+#[derive(Clone, Debug, Default)]
+struct Account {
+    /// Known here; a span still in the queue is not.
+    taken: u64,
+    delivered: u64,
+    dropped: BTreeMap<Reason, u64>,
+}
+
+/// How many spans of each trace.
+pub(crate) type Counts = HashMap<TraceId, u64>;
+
+impl Ledger {
+    /// Counts spans in.
+    pub(crate) fn take(&self, spans: &Counts) {
+        let mut books = self.books();
+        for (trace, count) in spans {
+            books.book(*trace, |account| account.taken += count);
+        }
+    }
+
+    pub(crate) fn deliver(&self, spans: &Counts) {
+        let mut books = self.books();
+        for (trace, count) in spans {
+            books.book(*trace, |account| account.delivered += count);
+        }
+    }
+
+    pub(crate) fn lose(&self, spans: &Counts, reason: Reason) {
+        let mut books = self.books();
+        for (trace, count) in spans {
+            books.book(*trace, |account| *account.dropped.entry(reason).or_default() += count);
+        }
+    }
+
+    /// Counts a span in and out that was never taken into the queue.
+    pub(crate) fn refuse(&self, trace: TraceId, reason: Reason) {
+        let mut books = self.books();
+        books.book(trace, |account| {
+            account.taken += 1;
+            *account.dropped.entry(reason).or_default() += 1;
+        });
+    }
+
+    /// Counts out everything that was taken and has no fate yet.
+    pub(crate) fn lose_pending(&self, reason: Reason) {
+        let mut books = self.books();
+        let Books { total, traces, .. } = &mut *books;
+        for account in traces.values_mut().chain([total]) {
+            let pending = account.pending();
+            if pending > 0 {
+                *account.dropped.entry(reason).or_default() += pending;
+            }
+        }
+    }
+
+    /// The report over all traces. `accepted` is read after the fates, so that none is counted before its span.
+    pub(crate) fn report(&self, accepted: impl FnOnce() -> u64) -> FlushReport {
+        let account = self.books().total.clone();
+        account.report(accepted())
+    }
+
+    /// The report over one trace, without spans that are still in the queue.
+    #[cfg(test)]
+    pub(crate) fn trace(&self, trace: TraceId) -> FlushReport {
+        let account = self.books().traces.get(&trace).cloned().unwrap_or_default();
+        account.report(account.taken)
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Books {
+    fn book(&mut self, trace: TraceId, entry: impl Fn(&mut Account)) {
+        entry(&mut self.total);
+        if let Some(account) = self.traces.get_mut(&trace) {
+            return entry(account);
+        }
+        self.make_room();
+        self.order.push_back(trace);
+        entry(self.traces.entry(trace).or_default());
+    }
+
+    /// Forgets the oldest traces that are settled; one with something pending counts as new again.
+    fn make_room(&mut self) {
+        for _ in 0..TRIES {
+            if self.order.len() < KEPT {
+                return;
+            }
+            let Some(oldest) = self.order.pop_front() else { return };
+            if self.traces.get(&oldest).is_some_and(|account| account.pending() > 0) {
+                self.order.push_back(oldest);
+            } else {
+                self.traces.remove(&oldest);
+            }
+        }
+    }
+}
+
+impl Account {
+    fn pending(&self) -> u64 {
+        let settled = self.delivered + self.dropped.values().sum::<u64>();
+        self.taken.saturating_sub(settled)
+    }
+
+    fn report(&self, accepted: u64) -> FlushReport {
+        let dropped: BTreeMap<_, _> =
+            self.dropped.iter().map(|(reason, count)| (reason.name(), *count)).collect();
+        let settled = self.delivered + dropped.values().sum::<u64>();
+        let pending = accepted.saturating_sub(settled);
+        FlushReport { accepted, delivered: self.delivered, spooled: 0, pending, dropped }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counts, FlushReport, KEPT, Ledger, Reason};
+    use opentelemetry::trace::TraceId;
+
+    fn one(trace: u128) -> Counts {
+        Counts::from([(TraceId::from(trace), 1)])
+    }
+
+    #[test]
+    fn a_report_reads_well() {
+        let ledger = Ledger::default();
+        ledger.take(&one(1));
+        ledger.take(&one(2));
+        ledger.deliver(&one(1));
+        ledger.refuse(TraceId::from(3), Reason::QueueFull);
+        ledger.refuse(TraceId::from(3), Reason::Shutdown);
+        let report = ledger.report(|| 4);
+        assert_eq!(
+            report.to_string(),
+            "4 accepted, 1 delivered, 1 pending, 2 dropped (queue_full 1, shutdown 1)"
+        );
+        assert_eq!(report.dropped["queue_full"], 1);
+        assert_eq!(FlushReport::default().to_string(), "0 accepted, 0 delivered");
+    }
+
+    #[test]
+    fn settled_traces_are_forgotten_and_pending_ones_are_not() {
+        let ledger = Ledger::default();
+        ledger.take(&one(u128::MAX));
+        for trace in 1..=3 * KEPT as u128 {
+            ledger.take(&one(trace));
+            ledger.deliver(&one(trace));
+        }
+        assert!(ledger.books().traces.len() <= KEPT + 1);
+        assert_eq!(ledger.trace(TraceId::from(u128::MAX)).pending, 1);
+        assert_eq!(ledger.trace(TraceId::from(1)), FlushReport::default());
+        let all = 3 * KEPT as u64 + 1;
+        assert_eq!(ledger.report(|| all).pending, 1);
+    }
+
+    #[test]
+    fn what_is_pending_can_be_dropped_as_a_whole() {
+        let ledger = Ledger::default();
+        ledger.take(&Counts::from([(TraceId::from(1), 3)]));
+        ledger.deliver(&one(1));
+        ledger.lose_pending(Reason::Panicked);
+        let report = ledger.trace(TraceId::from(1));
+        assert_eq!((report.delivered, report.pending, report.dropped["panicked"]), (1, 0, 2));
+        assert_eq!(ledger.report(|| 3).pending, 0);
+    }
+}

@@ -1,0 +1,197 @@
+//! Ended spans come in as flat records from any thread, whole buffers of them go out to the worker. This file does
+//! not know what a record says, but for whether it is a root.
+
+use super::ledger::{Ledger, Reason};
+use crate::destination::Sink;
+use crate::finished;
+use opentelemetry::trace::{SpanId, TraceId};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// Bytes of records in one shard at which the worker is woken before its next tick.
+const FULL: usize = 128 << 10;
+/// The largest buffer that is kept for reuse.
+const SPARE: usize = 1 << 20;
+
+/// Ended spans on their way to the worker, bounded in bytes.
+///
+/// Threads write to different shards, so that two that end spans at the same time seldom wait for each other.
+pub(crate) struct Queue {
+    shards: Box<[Shard]>,
+    /// Bytes of all records that are neither delivered nor dropped.
+    held: AtomicUsize,
+    limit: usize,
+    ledger: Arc<Ledger>,
+    bell: Bell,
+    /// Whether the worker wants to hear of each root's end.
+    announces_roots: bool,
+}
+
+// The size of two cache lines, which processors fetch as a pair.
+#[repr(align(128))]
+#[derive(Default)]
+struct Shard(Mutex<Buffer>);
+
+#[derive(Default)]
+struct Buffer {
+    records: Vec<u8>,
+    count: u64,
+    /// Spans handed over here since the start, the refused ones included.
+    accepted: u64,
+    closed: bool,
+}
+
+/// Wakes the worker, once until it has looked.
+pub(crate) struct Bell {
+    rung: AtomicBool,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Bell {
+    pub(crate) fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { rung: AtomicBool::new(false), wake: Box::new(wake) }
+    }
+
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            (self.wake)();
+        }
+    }
+}
+
+/// The room that drained records still take up; dropping it gives it back.
+pub(crate) struct Room {
+    queue: Arc<Queue>,
+    bytes: usize,
+}
+
+impl Room {
+    /// The room of records that were just drained.
+    pub(crate) fn of(queue: &Arc<Queue>, records: &[u8]) -> Self {
+        Self { queue: queue.clone(), bytes: records.len() }
+    }
+
+    /// Moves the room of `bytes` bytes to another owner.
+    pub(crate) fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self { queue: self.queue.clone(), bytes }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.queue.release(self.bytes);
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(limit: usize, ledger: Arc<Ledger>, bell: Bell, announces_roots: bool) -> Self {
+        let shards = thread::available_parallelism().map_or(1, usize::from).next_power_of_two();
+        let shards = (0..shards).map(|_| Shard::default()).collect();
+        Self { shards, held: AtomicUsize::new(0), limit, ledger, bell, announces_roots }
+    }
+
+    /// Hands every buffer with records to `take`, with their number.
+    pub(crate) fn drain(&self, take: impl FnMut(&[u8], u64)) {
+        self.empty(false, take);
+    }
+
+    /// As [`drain`](Self::drain); whatever comes later is dropped.
+    pub(crate) fn close(&self, take: impl FnMut(&[u8], u64)) {
+        self.empty(true, take);
+    }
+
+    /// Spans handed over since the start.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.lock().accepted).sum()
+    }
+
+    fn release(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn empty(&self, close: bool, mut take: impl FnMut(&[u8], u64)) {
+        self.bell.rung.store(false, Ordering::Release);
+        let mut spare = Vec::new();
+        for shard in &self.shards {
+            let count = {
+                let mut buffer = shard.lock();
+                buffer.closed |= close;
+                std::mem::swap(&mut buffer.records, &mut spare);
+                std::mem::take(&mut buffer.count)
+            };
+            if count > 0 {
+                take(&spare, count);
+            }
+            spare.clear();
+            spare.shrink_to(SPARE);
+        }
+    }
+
+    fn reserve(&self, bytes: usize) -> bool {
+        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before.saturating_add(bytes) <= self.limit;
+        if !fits {
+            self.release(bytes);
+        }
+        fits
+    }
+
+    fn is_root(record: &[u8]) -> bool {
+        let read = finished::records(record).next();
+        read.is_some_and(|(record, _)| record.head.parent_id == SpanId::INVALID)
+    }
+}
+
+impl Sink for Queue {
+    fn accept(&self, trace_id: TraceId, parts: &[&[u8]]) {
+        let bytes = parts.iter().map(|part| part.len()).sum();
+        let fits = self.reserve(bytes);
+        let (refused, wanted) = {
+            let mut buffer = self.shards[shard_of_thread() & (self.shards.len() - 1)].lock();
+            buffer.accepted += 1;
+            if !fits || buffer.closed {
+                (Some(if buffer.closed { Reason::Shutdown } else { Reason::QueueFull }), false)
+            } else {
+                let start = buffer.records.len();
+                for part in parts {
+                    buffer.records.extend_from_slice(part);
+                }
+                buffer.count += 1;
+                let full = buffer.records.len() >= FULL;
+                (None, full || self.announces_roots && Self::is_root(&buffer.records[start..]))
+            }
+        };
+        if let Some(reason) = refused {
+            if fits {
+                self.release(bytes);
+            }
+            self.ledger.refuse(trace_id, reason);
+        }
+        if wanted {
+            self.bell.ring();
+        }
+    }
+}
+
+impl Shard {
+    fn lock(&self) -> MutexGuard<'_, Buffer> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A number that stays with the thread; neighbours in time get neighbouring ones.
+fn shard_of_thread() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    // A span may end in a destructor of another thread-local value, when this one is gone.
+    NUMBER.try_with(|number| *number).unwrap_or_default()
+}

@@ -1,0 +1,289 @@
+//! Drained records come in, requests fly, and what their answers mean is done. This file does not know sockets or
+//! what a status means.
+
+use super::config::Settings;
+use super::encode::{Encoder, Request};
+use super::gate::Gate;
+use super::ledger::{Counts, Ledger, Reason};
+use super::queue::Room;
+use super::timings::Timings;
+use super::transport::{Answer, Failure, Transport};
+use super::verdict::{Verdict, verdict};
+use super::voice::Voice;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Takes the answer to the request with a number.
+pub(crate) type Answered = Arc<dyn Fn(u64, Answer) + Send + Sync>;
+
+/// Sends what one handle records to one endpoint.
+pub(crate) struct Sender {
+    transport: Arc<dyn Transport>,
+    encoder: Encoder,
+    gate: Gate,
+    timings: Timings,
+    ledger: Arc<Ledger>,
+    voice: Voice,
+    answered: Answered,
+    ready: VecDeque<Parcel>,
+    flying: HashMap<u64, Flight>,
+    launches: u64,
+}
+
+/// A request and its history.
+struct Parcel {
+    request: Request,
+    /// The flush that waits for it, and all later ones.
+    epoch: u64,
+    /// Dropped when the endpoint still fails then; set when it is first tried, or could not be.
+    give_up: Option<Instant>,
+    not_before: Option<Instant>,
+    repeated: bool,
+}
+
+impl Parcel {
+    fn new(request: Request, epoch: u64) -> Self {
+        Self { request, epoch, give_up: None, not_before: None, repeated: false }
+    }
+}
+
+struct Flight {
+    parcel: Parcel,
+    launched: Instant,
+}
+
+impl Sender {
+    pub(crate) fn new(
+        settings: &Settings,
+        transport: Arc<dyn Transport>,
+        ledger: Arc<Ledger>,
+        voice: Voice,
+        answered: Answered,
+    ) -> Self {
+        Self {
+            transport,
+            encoder: Encoder::new(&settings.resource),
+            gate: Gate::new(settings.timings),
+            timings: settings.timings,
+            ledger,
+            voice,
+            answered,
+            ready: VecDeque::new(),
+            flying: HashMap::new(),
+            launches: 0,
+        }
+    }
+
+    /// Takes a buffer of records, which the ledger has taken already.
+    pub(crate) fn take(&mut self, records: &[u8], room: Room, epoch: u64) {
+        let ready = &mut self.ready;
+        self.encoder.requests(records, room, |request| ready.push_back(Parcel::new(request, epoch)));
+    }
+
+    /// Launches what may fly, and gives up what has waited too long for an endpoint that fails.
+    pub(crate) fn proceed(&mut self, now: Instant) {
+        while self.gate.admits(self.flying.len(), now) {
+            let is_due = |parcel: &Parcel| parcel.not_before.is_none_or(|at| now >= at);
+            let Some(parcel) = self.ready.iter().position(is_due).and_then(|at| self.ready.remove(at)) else {
+                break;
+            };
+            self.launch(parcel, now);
+        }
+        // The one that flies decides for those that wait.
+        if let Some(reason) = self.gate.reason().filter(|_| self.flying.is_empty()) {
+            let limit = now + self.timings.give_up;
+            for mut parcel in std::mem::take(&mut self.ready) {
+                parcel.give_up.get_or_insert(limit);
+                self.keep(parcel, reason, now);
+            }
+        }
+    }
+
+    /// When to proceed although nothing has happened.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        if self.ready.is_empty() || !self.flying.is_empty() {
+            return None;
+        }
+        let earliest = self.ready.iter().map(|parcel| parcel.not_before).min().flatten();
+        self.gate.until().max(earliest)
+    }
+
+    /// The earliest epoch of which something is not settled.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        let flying = self.flying.values().map(|flight| &flight.parcel);
+        self.ready.iter().chain(flying).map(|parcel| parcel.epoch).min()
+    }
+
+    /// Tries once more at once, unless the server has asked for a wait.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        self.gate.hurry(now);
+        for parcel in &mut self.ready {
+            parcel.not_before = None;
+        }
+    }
+
+    /// Drops everything.
+    pub(crate) fn abandon(&mut self, reason: Reason) {
+        let flying = self.flying.drain().map(|(_, flight)| flight.parcel);
+        for parcel in self.ready.drain(..).chain(flying) {
+            self.ledger.lose(&parcel.request.counts, reason);
+        }
+    }
+
+    /// Forgets everything; the ledger has dropped it already.
+    pub(crate) fn clear(&mut self) {
+        self.ready.clear();
+        self.flying.clear();
+    }
+
+    pub(crate) fn answered(&mut self, number: u64, answer: &Answer, now: Instant) {
+        let Some(Flight { parcel, launched }) = self.flying.remove(&number) else { return };
+        let verdict = verdict(answer);
+        let failed = matches!(verdict, Verdict::Retry { .. } | Verdict::Stop);
+        if !failed && self.gate.open(launched) {
+            self.voice.say(|| tracing::info!(target: "cekura", "spans are delivered again"));
+        }
+        match verdict {
+            Verdict::Delivered { rejected } => self.delivered(parcel, rejected, answer),
+            Verdict::Drop(reason) => self.lost(&parcel.request, reason, answer),
+            Verdict::Isolate => self.divide(parcel, Reason::Rejected, answer),
+            Verdict::Retry { reason, wait } => {
+                self.note_failure(reason, wait, answer, launched, now);
+                self.keep(parcel, reason, now);
+            }
+            Verdict::RetryOnce if parcel.repeated => self.lost(&parcel.request, Reason::ServerError, answer),
+            Verdict::RetryOnce => {
+                let not_before = Some(now + self.timings.slow_retry);
+                self.ready.push_back(Parcel { repeated: true, not_before, ..parcel });
+            }
+            Verdict::Shrink => self.divide(parcel, Reason::TooLarge, answer),
+            Verdict::Stop => {
+                self.note_failure(Reason::Refused, None, answer, launched, now);
+                self.keep(parcel, Reason::Refused, now);
+            }
+        }
+    }
+
+    fn launch(&mut self, mut parcel: Parcel, now: Instant) {
+        parcel.give_up.get_or_insert(now + self.timings.give_up);
+        self.launches += 1;
+        let frame = parcel.request.frame.clone();
+        let transport = self.transport.clone();
+        let mut landing = Landing { number: self.launches, answer: None, answered: self.answered.clone() };
+        self.flying.insert(self.launches, Flight { parcel, launched: now });
+        tokio::spawn(async move {
+            landing.bring(transport.send(frame).await);
+        });
+    }
+
+    fn note_failure(
+        &mut self,
+        reason: Reason,
+        wait: Option<Duration>,
+        answer: &Answer,
+        launched: Instant,
+        now: Instant,
+    ) {
+        if self.gate.fail(reason, wait, launched, now) {
+            self.voice.say(|| tell_failure(reason, answer));
+        }
+    }
+
+    fn keep(&mut self, parcel: Parcel, reason: Reason, now: Instant) {
+        let is_over = parcel.give_up.is_some_and(|limit| now >= limit);
+        if is_over && self.gate.gives_up(now) {
+            self.ledger.lose(&parcel.request.counts, reason);
+        } else {
+            self.ready.push_back(parcel);
+        }
+    }
+
+    fn delivered(&self, parcel: Parcel, rejected: u64, answer: &Answer) {
+        let mut counts = parcel.request.counts;
+        let rejected = take_from(&mut counts, rejected);
+        self.ledger.deliver(&counts);
+        self.ledger.lose(&rejected, Reason::Rejected);
+        if !rejected.is_empty() || answer.has_message() {
+            let rejected: u64 = rejected.values().sum();
+            self.voice.say(|| tracing::warn!(target: "cekura", rejected, "the backend says: {answer}"));
+        }
+    }
+
+    fn lost(&self, request: &Request, reason: Reason, answer: &Answer) {
+        self.ledger.lose(&request.counts, reason);
+        let (spans, reason) = (request.spans(), reason.name());
+        self.voice.say(|| tracing::error!(target: "cekura", spans, reason, "spans are lost: {answer}"));
+    }
+
+    /// Sends it in smaller parts before all others, or drops it when there are none.
+    fn divide(&mut self, parcel: Parcel, reason: Reason, answer: &Answer) {
+        match self.encoder.smaller(parcel.request, reason == Reason::TooLarge) {
+            Ok(parts) => {
+                for part in parts.into_iter().rev() {
+                    self.ready.push_front(Parcel::new(part, parcel.epoch));
+                }
+            }
+            Err(request) => self.lost(&request, reason, answer),
+        }
+    }
+}
+
+/// Reports the answer when its task ends, however that ends.
+struct Landing {
+    number: u64,
+    answer: Option<Answer>,
+    answered: Answered,
+}
+
+impl Landing {
+    fn bring(&mut self, answer: Answer) {
+        self.answer = Some(answer);
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let answer = self.answer.take().unwrap_or_else(|| Answer::None {
+            failure: Failure::Connection,
+            message: "the transport has failed".to_owned(),
+        });
+        (self.answered)(self.number, answer);
+    }
+}
+
+/// Moves `count` spans out of `counts`; a backend that rejects some does not say which.
+fn take_from(counts: &mut Counts, mut count: u64) -> Counts {
+    let mut taken = Counts::new();
+    for (trace, of_trace) in counts.iter_mut() {
+        let part = count.min(*of_trace);
+        if part > 0 {
+            *of_trace -= part;
+            count -= part;
+            taken.insert(*trace, part);
+        }
+    }
+    taken
+}
+
+fn tell_failure(reason: Reason, answer: &Answer) {
+    match (reason, answer) {
+        (
+            Reason::Refused,
+            Answer::Http { status: 401 | 402 | 403 | 407, .. } | Answer::Grpc { code: 7 | 16, .. },
+        ) => {
+            tracing::error!(
+                target: "cekura",
+                "the endpoint refuses to take spans; check CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID: {answer}",
+            );
+        }
+        (Reason::Refused, _) => {
+            tracing::error!(
+                target: "cekura",
+                "the endpoint does not take spans; check CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL: {answer}",
+            );
+        }
+        _ => tracing::warn!(target: "cekura", "spans cannot be delivered for now, and are kept: {answer}"),
+    }
+}

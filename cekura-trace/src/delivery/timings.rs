@@ -1,0 +1,53 @@
+//! Every delay and time limit of the delivery, in one place, so that tests can set them short. This file does not
+//! know what happens when one has passed.
+
+use std::time::Duration;
+
+/// How long the delivery waits, for what. The defaults are what is promised; only tests set others.
+#[derive(Clone, Copy, Debug)]
+pub struct Timings {
+    /// How often ended spans are collected when nothing else asks for it.
+    pub tick: Duration,
+    /// The longest wait before the second attempt; doubles with each further one. The wait itself is random (full
+    /// jitter).
+    pub first_backoff: Duration,
+    /// The longest wait between two attempts.
+    pub longest_backoff: Duration,
+    /// The wait before the one repetition after an error that is the server's own (500, `Internal`).
+    pub slow_retry: Duration,
+    /// How long a request is kept after its first attempt.
+    pub give_up: Duration,
+    /// The longest wait that a server may ask for.
+    pub longest_hint: Duration,
+    /// How long a request is kept after the wait that a server asked for.
+    pub after_hint: Duration,
+    /// The waits before one request is tried at an endpoint that refuses; the last one repeats.
+    pub probes: [Duration; 3],
+    /// Establishing a TCP connection.
+    pub connect: Duration,
+    /// The TLS handshake.
+    pub tls: Duration,
+    /// One request, everything included.
+    pub attempt: Duration,
+    /// How long a handle that is dropped without `shutdown` waits.
+    pub drop: Duration,
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Self {
+            tick: Duration::from_secs(1),
+            first_backoff: Duration::from_millis(500),
+            longest_backoff: Duration::from_secs(20),
+            slow_retry: Duration::from_secs(5),
+            give_up: Duration::from_secs(330),
+            longest_hint: Duration::from_secs(600),
+            after_hint: Duration::from_secs(30),
+            probes: [5, 15, 60].map(Duration::from_secs),
+            connect: Duration::from_secs(3),
+            tls: Duration::from_secs(5),
+            attempt: Duration::from_secs(10),
+            drop: Duration::from_secs(2),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! An encoded request is posted to a URL, the whole reply comes back as an answer. This file does not know gRPC.
+//!
+//! Redirects are not followed and proxies of the environment are not used: the key goes to the configured host alone.
+
+use super::reply::{LONGEST, Reader, content_type};
+use super::{Answer, Arc, Bytes, Error, FRAMING, Failure, Sending, Settings, Transport, tls};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, Url};
+use rustls::ClientConfig;
+use rustls::crypto::ring;
+use std::time::Duration;
+
+pub(super) const AVAILABLE: bool = true;
+
+struct Http {
+    client: Client,
+    url: Url,
+    attempt: Duration,
+    reader: Reader,
+}
+
+pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> {
+    let endpoint = &settings.endpoint;
+    let roots = tls::roots(&settings.root_certificates)?;
+    // The provider is named here: the process's default is the host's to install.
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(Error::start)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut headers = settings.headers.clone();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+    let client = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .default_headers(headers)
+        .user_agent(concat!("cekura-trace/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .no_proxy()
+        .https_only(endpoint.is_encrypted())
+        .connect_timeout(settings.timings.connect + settings.timings.tls)
+        .build()
+        .map_err(|error| Error::start(error.without_url()))?;
+    Ok(Arc::new(Http {
+        client,
+        url: endpoint.uri().to_string().parse().map_err(Error::start)?,
+        attempt: settings.timings.attempt,
+        reader: Reader::new(&settings.headers),
+    }))
+}
+
+impl Transport for Http {
+    fn send(&self, frame: Bytes) -> Sending {
+        let request = self.client.post(self.url.clone()).body(frame.slice(FRAMING..)).send();
+        let (attempt, reader) = (self.attempt, self.reader.clone());
+        Box::pin(async move {
+            let exchange = async {
+                let response = request.await?;
+                answer(response, &reader).await
+            };
+            match tokio::time::timeout(attempt, exchange).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(error)) => reader.none(&error.without_url()),
+                Err(_) => Answer::None { failure: Failure::Timeout, message: "no answer in time".to_owned() },
+            }
+        })
+    }
+}
+
+async fn answer(mut response: Response, reader: &Reader) -> Result<Answer, reqwest::Error> {
+    let status = response.status();
+    if status.is_redirection() {
+        return Ok(reader.unexpected(&format!("a redirect ({status})")));
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > LONGEST {
+            break;
+        }
+    }
+    if !status.is_success() {
+        return Ok(reader.http(status.as_u16(), response.headers(), &body));
+    }
+    let is_page = content_type(response.headers()).starts_with("text/html");
+    Ok(if is_page || body.len() > LONGEST {
+        reader.unexpected("success with a page instead of an OTLP answer")
+    } else {
+        reader.accepted(&body)
+    })
+}

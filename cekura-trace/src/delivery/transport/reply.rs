@@ -1,0 +1,144 @@
+//! Parts of replies come in as they arrived, answers go out. This file does not know which transport they came over.
+
+use super::{Answer, Failure};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::Message;
+use std::error::Error;
+use std::time::{Duration, SystemTime};
+
+/// The most bytes of a reply that are read.
+pub(super) const LONGEST: usize = 64 << 10;
+/// The most characters of a server's text that are shown.
+const EXCERPT: usize = 200;
+
+/// Reads a server's text for people: one line, short, without the secrets that were sent to it.
+#[derive(Clone)]
+pub(super) struct Reader(Vec<String>);
+
+/// `google.rpc.Status`, which carries the message of a failed OTLP request.
+#[derive(Clone, PartialEq, Message)]
+struct Status {
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Detail>,
+}
+
+/// `google.protobuf.Any`.
+#[derive(Clone, PartialEq, Message)]
+struct Detail {
+    #[prost(string, tag = "1")]
+    kind: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+/// `google.rpc.RetryInfo`.
+#[derive(Clone, PartialEq, Message)]
+struct RetryInfo {
+    #[prost(message, optional, tag = "1")]
+    delay: Option<Delay>,
+}
+
+/// `google.protobuf.Duration`.
+#[derive(Clone, PartialEq, Message)]
+struct Delay {
+    #[prost(int64, tag = "1")]
+    seconds: i64,
+    #[prost(int32, tag = "2")]
+    nanoseconds: i32,
+}
+
+impl Reader {
+    /// Keeps what `headers` hold out of every message.
+    pub(super) fn new(headers: &HeaderMap) -> Self {
+        let secrets = headers.values().filter(|value| value.is_sensitive() && !value.is_empty());
+        Self(secrets.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect())
+    }
+
+    pub(super) fn text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.0 {
+            text = text.replace(secret, "[REDACTED]");
+        }
+        let line = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+        line.take(EXCERPT).collect::<String>().trim().to_owned()
+    }
+
+    pub(super) fn unexpected(&self, what: &str) -> Answer {
+        Answer::Unexpected { message: self.text(what) }
+    }
+
+    /// What a successful reply says.
+    pub(super) fn accepted(&self, body: &[u8]) -> Answer {
+        let Ok(response) = ExportTraceServiceResponse::decode(body) else {
+            return self.unexpected("success with a body that is not OTLP");
+        };
+        let partial = response.partial_success.unwrap_or_default();
+        Answer::Accepted {
+            rejected: u64::try_from(partial.rejected_spans).unwrap_or_default(),
+            message: self.text(&partial.error_message),
+        }
+    }
+
+    /// What a reply with an HTTP status other than 2xx says.
+    pub(super) fn http(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Answer {
+        let kind = content_type(headers);
+        let message = if kind.starts_with("application/x-protobuf") {
+            Status::decode(body).map(|status| status.message).unwrap_or_default()
+        } else if kind.starts_with("text/html") {
+            String::new()
+        } else {
+            String::from_utf8_lossy(body).into_owned()
+        };
+        let wait = headers.get(RETRY_AFTER).and_then(retry_after);
+        Answer::Http { status, wait, message: self.text(&message) }
+    }
+
+    /// What a gRPC status says; `details` are its encoded `google.rpc.Status`.
+    #[cfg(feature = "grpc")]
+    pub(super) fn grpc(&self, code: i32, message: &str, details: &[u8]) -> Answer {
+        let details = Status::decode(details).unwrap_or_default().details;
+        let info = details.iter().find(|detail| detail.kind.ends_with("google.rpc.RetryInfo"));
+        let delay = info.and_then(|info| RetryInfo::decode(&*info.value).ok()?.delay);
+        let wait = delay.and_then(|delay| {
+            let nanoseconds = u32::try_from(delay.nanoseconds).ok().filter(|part| *part < 1_000_000_000)?;
+            Some(Duration::new(u64::try_from(delay.seconds).ok()?, nanoseconds))
+        });
+        Answer::Grpc { code, wait, message: self.text(message) }
+    }
+
+    /// No reply, and why.
+    pub(super) fn none(&self, error: &(dyn Error + 'static)) -> Answer {
+        let mut failure = Failure::Connection;
+        let mut deepest = error;
+        let mut next = Some(error);
+        while let Some(error) = next {
+            deepest = error;
+            let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            if error.is::<rustls::Error>()
+                || inner.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
+            {
+                failure = Failure::Tls;
+            }
+            next = error.source();
+        }
+        Answer::None { failure, message: self.text(&deepest.to_string()) }
+    }
+}
+
+pub(super) fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Seconds, or a date; a date that has passed is no wait.
+fn retry_after(value: &HeaderValue) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    seconds.or_else(|| {
+        let date = httpdate::parse_http_date(text).ok()?;
+        Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    })
+}

@@ -1,0 +1,146 @@
+//! The answer to one request comes in, what to do about it goes out: the whole table, without state. This file does
+//! not know who acts on it.
+
+use super::ledger::Reason;
+use super::transport::{Answer, Failure};
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Taken but for so many spans.
+    Delivered { rejected: u64 },
+    /// Lost; sending it again would not help.
+    Drop(Reason),
+    /// Some span in it is at fault: send it in halves until that one stands alone.
+    Isolate,
+    /// Send it again when the endpoint may be tried again, which the server may have said.
+    Retry { reason: Reason, wait: Option<Duration> },
+    /// Send it again once, later.
+    RetryOnce,
+    /// Too large: send it in halves, and a single span with its values cut.
+    Shrink,
+    /// Wrong key or endpoint: only a person can help. Send nothing more but a probe now and then.
+    Stop,
+}
+
+pub(crate) fn verdict(answer: &Answer) -> Verdict {
+    match answer {
+        Answer::Accepted { rejected, .. } => Verdict::Delivered { rejected: *rejected },
+        Answer::Grpc { code, wait, .. } => grpc(*code, *wait),
+        Answer::Http { status, wait, .. } => http(*status, *wait),
+        Answer::None { failure, .. } => Verdict::Retry { reason: (*failure).into(), wait: None },
+        Answer::Unexpected { .. } => Verdict::Drop(Reason::UnexpectedAnswer),
+    }
+}
+
+/// The codes are gRPC's (grpc.io, "Status codes and their use in gRPC"); this table stands without that feature too.
+fn grpc(code: i32, wait: Option<Duration>) -> Verdict {
+    const CANCELLED: i32 = 1;
+    const INVALID_ARGUMENT: i32 = 3;
+    const DEADLINE_EXCEEDED: i32 = 4;
+    const NOT_FOUND: i32 = 5;
+    const ALREADY_EXISTS: i32 = 6;
+    const PERMISSION_DENIED: i32 = 7;
+    const RESOURCE_EXHAUSTED: i32 = 8;
+    const FAILED_PRECONDITION: i32 = 9;
+    const ABORTED: i32 = 10;
+    const OUT_OF_RANGE: i32 = 11;
+    const UNIMPLEMENTED: i32 = 12;
+    const UNAVAILABLE: i32 = 14;
+    const DATA_LOSS: i32 = 15;
+    const UNAUTHENTICATED: i32 = 16;
+    let busy = Verdict::Retry { reason: Reason::Unavailable, wait };
+    match code {
+        ABORTED | CANCELLED | DATA_LOSS | DEADLINE_EXCEEDED | UNAVAILABLE => busy,
+        RESOURCE_EXHAUSTED if wait.is_some() => busy,
+        OUT_OF_RANGE | RESOURCE_EXHAUSTED => Verdict::Shrink,
+        INVALID_ARGUMENT => Verdict::Isolate,
+        NOT_FOUND | PERMISSION_DENIED | UNAUTHENTICATED | UNIMPLEMENTED => Verdict::Stop,
+        ALREADY_EXISTS | FAILED_PRECONDITION => Verdict::Drop(Reason::Rejected),
+        _ => Verdict::RetryOnce,
+    }
+}
+
+fn http(status: u16, wait: Option<Duration>) -> Verdict {
+    match status {
+        300..=399 => Verdict::Drop(Reason::UnexpectedAnswer),
+        400 | 422 => Verdict::Isolate,
+        401..=405 | 407 | 415 | 501 => Verdict::Stop,
+        413 => Verdict::Shrink,
+        408 | 425 | 429 | 502..=504 => Verdict::Retry { reason: Reason::Unavailable, wait },
+        500..=599 => Verdict::RetryOnce,
+        _ => Verdict::Drop(Reason::Rejected),
+    }
+}
+
+impl From<Failure> for Reason {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Connection => Self::Unreachable,
+            Failure::Timeout => Self::Timeout,
+            Failure::Tls => Self::Tls,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Duration, Failure, Reason, Verdict, verdict};
+
+    const WAIT: Option<Duration> = Some(Duration::from_secs(7));
+
+    fn busy(wait: Option<Duration>) -> Verdict {
+        Verdict::Retry { reason: Reason::Unavailable, wait }
+    }
+
+    #[test]
+    fn every_http_status_has_its_verdict() {
+        let table: [(&[u16], Verdict); 7] = [
+            (&[401, 402, 403, 404, 405, 407, 415, 501], Verdict::Stop),
+            (&[408, 429, 502, 503, 504], busy(WAIT)),
+            (&[500, 505, 507, 599], Verdict::RetryOnce),
+            (&[400, 422], Verdict::Isolate),
+            (&[413], Verdict::Shrink),
+            (&[301, 302, 307, 308], Verdict::Drop(Reason::UnexpectedAnswer)),
+            (&[406, 409, 418, 451, 600], Verdict::Drop(Reason::Rejected)),
+        ];
+        for (statuses, expected) in table {
+            for status in statuses {
+                let answer = Answer::Http { status: *status, wait: WAIT, message: String::new() };
+                assert_eq!(verdict(&answer), expected, "{status}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_grpc_code_has_its_verdict() {
+        let table: [(&[i32], Option<Duration>, Verdict); 8] = [
+            (&[7, 12, 16, 5], None, Verdict::Stop),
+            (&[1, 4, 10, 14, 15], None, busy(None)),
+            (&[8, 14], WAIT, busy(WAIT)),
+            (&[8, 11], None, Verdict::Shrink),
+            (&[11], WAIT, Verdict::Shrink),
+            (&[3], WAIT, Verdict::Isolate),
+            (&[2, 13, 99, -1], None, Verdict::RetryOnce),
+            (&[6, 9], None, Verdict::Drop(Reason::Rejected)),
+        ];
+        for (codes, wait, expected) in table {
+            for code in codes {
+                let answer = Answer::Grpc { code: *code, wait, message: String::new() };
+                assert_eq!(verdict(&answer), expected, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_answer_is_tried_again_for_a_reason() {
+        for (failure, reason) in [
+            (Failure::Connection, Reason::Unreachable),
+            (Failure::Timeout, Reason::Timeout),
+            (Failure::Tls, Reason::Tls),
+        ] {
+            let answer = Answer::None { failure, message: String::new() };
+            assert_eq!(verdict(&answer), Verdict::Retry { reason, wait: None });
+        }
+    }
+}

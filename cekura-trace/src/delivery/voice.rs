@@ -1,0 +1,41 @@
+//! The delivery's own events come in and reach the program's `tracing` subscriber, while those of the HTTP stack
+//! beneath it do not: a subscriber that turns events into spans would make new requests of each request. This file
+//! does not know what is said.
+
+use std::cell::RefCell;
+use tracing::Dispatch;
+use tracing::dispatcher::{self, DefaultGuard};
+use tracing::subscriber::NoSubscriber;
+
+thread_local! {
+    static SILENCE: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
+}
+
+/// Where events of the worker's thread go.
+#[derive(Clone, Debug)]
+pub(crate) struct Voice(Option<Dispatch>);
+
+impl Voice {
+    /// Takes the subscriber of the calling thread, or the process's, if there is one yet.
+    pub(crate) fn here() -> Self {
+        let current = dispatcher::get_default(Clone::clone);
+        Self(Some(current).filter(|current| !current.is::<NoSubscriber>()))
+    }
+
+    /// Says something from a silent thread; without a subscriber of its own, to the process's of the moment.
+    pub(crate) fn say(&self, event: impl FnOnce()) {
+        if let Some(subscriber) = &self.0 {
+            return dispatcher::with_default(subscriber, event);
+        }
+        let was_silent = SILENCE.take().is_some();
+        event();
+        if was_silent {
+            silence();
+        }
+    }
+}
+
+/// Keeps every event of this thread, but those that are said, from any subscriber.
+pub(crate) fn silence() {
+    SILENCE.set(Some(dispatcher::set_default(&Dispatch::new(NoSubscriber::new()))));
+}

@@ -1,0 +1,242 @@
+//! Commands and answers come in on one line; the queue is emptied, the sender is driven, and flushes are answered
+//! with reports. This file does not know requests or sockets.
+//!
+//! The worker is a thread with a small runtime of its own, so that it works beside any runtime of the program or none,
+//! and outlives it.
+
+use super::config::Settings;
+use super::error::Error;
+use super::ledger::{Counts, FlushReport, Ledger, Reason};
+use super::queue::{Bell, Queue, Room};
+use super::sender::Sender;
+use super::timings::Timings;
+use super::transport::{self, Answer, Transport};
+use super::voice::{self, Voice};
+use crate::finished;
+use opentelemetry::Context;
+use opentelemetry::trace::TraceId;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use tokio::runtime::{self, Runtime};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, timeout_at};
+
+/// What the worker is told.
+pub(crate) enum Message {
+    Answered {
+        number: u64,
+        answer: Answer,
+    },
+    /// Deliver what has ended until now, and report when that is settled or the deadline has passed.
+    Flush {
+        deadline: Instant,
+        report: Reply,
+    },
+    /// As `Flush`, after which the worker ends.
+    Shutdown {
+        deadline: Instant,
+        report: Reply,
+    },
+    /// There is something in the queue.
+    Wake,
+}
+
+/// Takes the report of a flush.
+pub(crate) type Reply = Box<dyn FnOnce(FlushReport) + Send>;
+
+/// The worker as the handle sees it.
+pub(crate) struct Link {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) inbox: UnboundedSender<Message>,
+    ledger: Arc<Ledger>,
+}
+
+impl Link {
+    /// The counts of this moment.
+    pub(crate) fn report(&self) -> FlushReport {
+        self.ledger.report(|| self.queue.accepted())
+    }
+}
+
+/// Starts the thread.
+///
+/// # Errors
+///
+/// When there is no thread to be had, or the transport cannot be set up.
+pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
+    let (inbox, messages) = unbounded_channel();
+    let ledger = Arc::new(Ledger::default());
+    let wake = inbox.clone();
+    // The worker may have ended, which is why the queue is closed by then.
+    let bell = Bell::new(move || drop(wake.send(Message::Wake)));
+    let queue = Arc::new(Queue::new(settings.memory_limit, ledger.clone(), bell, false));
+    let link = Link { queue: queue.clone(), inbox: inbox.clone(), ledger: ledger.clone() };
+    let voice = Voice::here();
+    let (ready, started) = mpsc::sync_channel(1);
+    let body = move || {
+        let _quiet = Context::enter_telemetry_suppressed_scope();
+        voice::silence();
+        let (runtime, transport) = match prepare(&settings) {
+            Ok(prepared) => prepared,
+            Err(error) => return drop(ready.send(Err(error))),
+        };
+        let worker = Worker::new(&settings, queue, ledger, voice, transport, inbox);
+        drop(ready.send(Ok(())));
+        worker.live(messages, &runtime);
+        // A name lookup that hangs must not hold the thread.
+        runtime.shutdown_background();
+    };
+    thread::Builder::new().name("cekura-trace".to_owned()).spawn(body).map_err(Error::start)?;
+    started.recv().map_err(Error::start)??;
+    Ok(link)
+}
+
+fn prepare(settings: &Settings) -> Result<(Runtime, Arc<dyn Transport>), Error> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::start)?;
+    let transport = {
+        let _inside = runtime.enter();
+        transport::connect(settings)?
+    };
+    Ok((runtime, transport))
+}
+
+struct Worker {
+    queue: Arc<Queue>,
+    ledger: Arc<Ledger>,
+    voice: Voice,
+    sender: Sender,
+    timings: Timings,
+    flushes: Vec<Flush>,
+    /// Counts flushes; what is drained carries the number of the flush that waits for it.
+    epoch: u64,
+    next_tick: Instant,
+    /// Dropped spans that an event has told of.
+    told: u64,
+}
+
+struct Flush {
+    epoch: u64,
+    deadline: Instant,
+    is_last: bool,
+    report: Reply,
+}
+
+impl Worker {
+    fn new(
+        settings: &Settings,
+        queue: Arc<Queue>,
+        ledger: Arc<Ledger>,
+        voice: Voice,
+        transport: Arc<dyn Transport>,
+        inbox: UnboundedSender<Message>,
+    ) -> Self {
+        let answered = Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
+        let sender = Sender::new(settings, transport, ledger.clone(), voice.clone(), answered);
+        Self {
+            queue,
+            ledger,
+            voice,
+            sender,
+            timings: settings.timings,
+            flushes: Vec::new(),
+            epoch: 0,
+            next_tick: Instant::now(),
+            told: 0,
+        }
+    }
+
+    /// Runs until shutdown. A panic costs what was being delivered, which is counted; the worker goes on.
+    fn live(mut self, mut messages: UnboundedReceiver<Message>, runtime: &Runtime) {
+        while catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.run(&mut messages)))).is_err() {
+            self.sender.clear();
+            self.ledger.lose_pending(Reason::Panicked);
+        }
+    }
+
+    async fn run(&mut self, messages: &mut UnboundedReceiver<Message>) {
+        loop {
+            let now = Instant::now();
+            if now >= self.next_tick {
+                self.next_tick = now + self.timings.tick;
+                self.collect();
+                self.tell_losses();
+            }
+            self.sender.proceed(now);
+            if self.answer_flushes(now) {
+                return;
+            }
+            let next = self.flushes.iter().map(|flush| flush.deadline).chain(self.sender.due());
+            let next = next.fold(self.next_tick, Instant::min);
+            if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
+                self.handle(message);
+            }
+        }
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Answered { number, answer } => self.sender.answered(number, &answer, Instant::now()),
+            Message::Flush { deadline, report } => {
+                self.collect();
+                self.await_settled(deadline, false, report);
+            }
+            Message::Shutdown { deadline, report } => {
+                let queue = self.queue.clone();
+                queue.close(|records, count| self.take(records, count));
+                self.sender.hurry(Instant::now());
+                self.await_settled(deadline, true, report);
+            }
+            Message::Wake => self.collect(),
+        }
+    }
+
+    fn await_settled(&mut self, deadline: Instant, is_last: bool, report: Reply) {
+        self.flushes.push(Flush { epoch: self.epoch, deadline, is_last, report });
+        self.epoch += 1;
+    }
+
+    fn collect(&mut self) {
+        let queue = self.queue.clone();
+        queue.drain(|records, count| self.take(records, count));
+    }
+
+    fn take(&mut self, records: &[u8], count: u64) {
+        let room = Room::of(&self.queue, records);
+        let mut counts = Counts::new();
+        for (record, _) in finished::records(records) {
+            *counts.entry(record.head.trace_id).or_default() += 1;
+        }
+        self.ledger.take(&counts);
+        for _ in counts.values().sum()..count {
+            self.ledger.refuse(TraceId::INVALID, Reason::Malformed);
+        }
+        self.sender.take(records, room, self.epoch);
+    }
+
+    /// Answers the flushes that are settled or late; true when the last one is.
+    fn answer_flushes(&mut self, now: Instant) -> bool {
+        let oldest = self.sender.oldest();
+        let is_over =
+            |flush: &mut Flush| now >= flush.deadline || oldest.is_none_or(|oldest| oldest > flush.epoch);
+        let over: Vec<_> = self.flushes.extract_if(.., is_over).collect();
+        let ends = over.iter().any(|flush| flush.is_last);
+        if ends {
+            self.sender.abandon(Reason::Shutdown);
+            self.tell_losses();
+        }
+        for flush in over {
+            (flush.report)(self.ledger.report(|| self.queue.accepted()));
+        }
+        ends
+    }
+
+    fn tell_losses(&mut self) {
+        let report = self.ledger.report(|| self.queue.accepted());
+        if report.lost() > self.told {
+            self.told = report.lost();
+            self.voice.say(|| tracing::warn!(target: "cekura", "spans were dropped so far: {report}"));
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Settings come in, a handle goes out: what accepts spans is opened, the worker is started, and both end with the
+//! handle. This file does not know how spans are made or sent.
+
+use crate::delivery::config::{self, Builder};
+use crate::delivery::error::Error;
+use crate::delivery::ledger::FlushReport;
+use crate::delivery::worker::{self, Link, Message, Reply};
+use crate::destination::{Client, Destination, Opened};
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// Starts tracing with everything from the environment, as the process's default.
+///
+/// ```no_run
+/// # async fn agent() -> Result<(), cekura::Error> {
+/// let cekura = cekura::init()?;
+/// // … calls …
+/// cekura.shutdown(std::time::Duration::from_secs(5)).await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// When a variable has a value that cannot be used, or the process has a default already.
+pub fn init() -> Result<Cekura, Error> {
+    Cekura::builder().install()
+}
+
+/// Delivers what is recorded, for as long as it lives.
+///
+/// End it with [`shutdown`](Self::shutdown): dropped without it, it waits for at most 2 s, which in async code blocks
+/// the thread.
+#[must_use = "tracing ends when the handle is dropped"]
+pub struct Cekura {
+    /// `None` when tracing is switched off.
+    running: Option<Running>,
+}
+
+struct Running {
+    link: Link,
+    destination: Arc<Destination>,
+    /// Open until shutdown.
+    opened: Mutex<Option<Opened>>,
+    /// How long a drop without shutdown waits.
+    patience: Duration,
+}
+
+impl Builder {
+    /// Starts tracing as the process's default: what is not told otherwise goes here.
+    ///
+    /// # Errors
+    ///
+    /// When a setting has a value that cannot be used, or the process has a default already.
+    pub fn install(self) -> Result<Cekura, Error> {
+        Cekura::new(self, true)
+    }
+
+    /// Starts tracing for what names this handle (`#[cekura::conversation(client = handle)]`), and nothing else. A
+    /// process may have as many as it wants.
+    ///
+    /// # Errors
+    ///
+    /// When a setting has a value that cannot be used.
+    pub fn build(self) -> Result<Cekura, Error> {
+        Cekura::new(self, false)
+    }
+}
+
+impl Cekura {
+    /// Settings in code, which win over the environment.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    fn new(builder: Builder, install: bool) -> Result<Self, Error> {
+        let Some(settings) = config::resolve(builder)? else {
+            return Ok(Self { running: None });
+        };
+        let (capture, content_limit) = (settings.capture, settings.content_limit);
+        let patience = settings.timings.drop;
+        let link = worker::start(settings)?;
+        let opened = Opened::new(Destination { sink: link.queue.clone(), capture, content_limit });
+        let destination = opened.destination.clone();
+        let opened = if install { opened.install() } else { Ok(opened) };
+        let is_refused = opened.is_err();
+        let opened = Mutex::new(Some(opened.unwrap_or_else(|refused| refused)));
+        let running = Running { link, destination, opened, patience };
+        // The refused one is dropped, which ends its worker.
+        if is_refused { Err(Error::already_installed()) } else { Ok(Self { running: Some(running) }) }
+    }
+
+    /// Waits until every span that has ended is delivered or dropped, at most for `deadline`, and reports.
+    ///
+    /// It needs no particular runtime. Dropping the future does not stop the delivery.
+    pub async fn flush(&self, deadline: Duration) -> FlushReport {
+        match &self.running {
+            None => FlushReport::default(),
+            Some(running) => running.ask(deadline, flush).await,
+        }
+    }
+
+    /// As [`flush`](Self::flush), blocking the thread.
+    pub fn flush_blocking(&self, deadline: Duration) -> FlushReport {
+        self.running.as_ref().map(|running| running.ask_blocking(deadline, flush)).unwrap_or_default()
+    }
+
+    /// Delivers what has ended, at most for `deadline`, then stops: what is not delivered by then, and what ends later,
+    /// is dropped and counted. A second shutdown only reports.
+    pub async fn shutdown(&self, deadline: Duration) -> FlushReport {
+        let Some(running) = &self.running else { return FlushReport::default() };
+        if !running.close() {
+            return running.link.report();
+        }
+        let report = running.ask(deadline, shutdown).await;
+        tell_losses(&report);
+        report
+    }
+
+    /// As [`shutdown`](Self::shutdown), blocking the thread.
+    pub fn shutdown_blocking(&self, deadline: Duration) -> FlushReport {
+        self.running.as_ref().map(|running| running.shutdown_blocking(deadline)).unwrap_or_default()
+    }
+
+    /// What has become of the spans until now, without waiting.
+    pub fn ledger(&self) -> FlushReport {
+        self.running.as_ref().map(|running| running.link.report()).unwrap_or_default()
+    }
+}
+
+impl Client for Cekura {
+    fn destination(&self) -> Option<Arc<Destination>> {
+        self.running.as_ref().map(|running| running.destination.clone())
+    }
+}
+
+fn flush(deadline: Instant, report: Reply) -> Message {
+    Message::Flush { deadline, report }
+}
+
+fn shutdown(deadline: Instant, report: Reply) -> Message {
+    Message::Shutdown { deadline, report }
+}
+
+impl Running {
+    /// Lets no new conversation in; true the first time.
+    fn close(&self) -> bool {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+    }
+
+    async fn ask(&self, deadline: Duration, message: fn(Instant, Reply) -> Message) -> FlushReport {
+        let (reply, report) = oneshot::channel();
+        let message = message(after(deadline), Box::new(|report| drop(reply.send(report))));
+        if self.link.inbox.send(message).is_err() {
+            return self.link.report();
+        }
+        // The worker keeps the deadline, so that no timer of the caller's runtime is needed.
+        report.await.unwrap_or_else(|_| self.link.report())
+    }
+
+    fn ask_blocking(&self, deadline: Duration, message: fn(Instant, Reply) -> Message) -> FlushReport {
+        let (reply, report) = mpsc::sync_channel(1);
+        let message = message(after(deadline), Box::new(move |report| drop(reply.send(report))));
+        if self.link.inbox.send(message).is_err() {
+            return self.link.report();
+        }
+        report.recv().unwrap_or_else(|_| self.link.report())
+    }
+
+    fn shutdown_blocking(&self, deadline: Duration) -> FlushReport {
+        self.close();
+        let report = self.ask_blocking(deadline, shutdown);
+        tell_losses(&report);
+        report
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.close() {
+            let report = self.ask_blocking(self.patience, shutdown);
+            tell_losses(&report);
+        }
+    }
+}
+
+impl fmt::Debug for Cekura {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cekura").field("enabled", &self.running.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// The instant after `wait`, or one that never comes.
+fn after(wait: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    Instant::now() + wait.min(FAR)
+}
+
+/// The one line that this crate prints outside local mode: a program without a `tracing` subscriber would otherwise
+/// never hear that spans were lost.
+fn tell_losses(report: &FlushReport) {
+    if !report.dropped.is_empty() {
+        // Standard error may be closed, which is no reason to panic.
+        drop(writeln!(std::io::stderr(), "cekura: spans were lost: {report}"));
+    }
+}
