@@ -60,7 +60,7 @@ pub(crate) struct Found {
     pub(crate) is_final: Option<bool>,
     /// The answer ends here: a finish reason or an end marker.
     pub(crate) ended: bool,
-    /// This is a known response, even if it says nothing else: an audio event, a keep-alive.
+    /// This is a known answer of a model, even if it says nothing else: an audio event, a keep-alive.
     pub(crate) known: bool,
     /// In a stream `text` is not the next part but all of it again.
     pub(crate) whole: bool,

@@ -258,7 +258,6 @@ impl Candidate {
             self.transcript = self.plain.take();
         }
         if self.transcript.is_some() {
-            found.known = true;
             found.transcript = self.transcript.take();
             found.confidence = self.confidence;
             found.language = self.language.take();

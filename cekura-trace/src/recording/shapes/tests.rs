@@ -19,11 +19,7 @@ fn found<T: Serialize>(value: &T) -> Found {
     walk(value, Some(&mut Vec::new()), 1000, Some(&mut shapes));
     assert_eq!(shapes.found(), found);
     let known = std::mem::take(&mut found.known);
-    if found == Found::default() {
-        found.known = known;
-    } else {
-        assert!(known);
-    }
+    found.known = known && found == Found::default();
     found
 }
 
@@ -62,6 +58,18 @@ fn ordinary_values_say_nothing() {
     ];
     for value in nothing {
         assert_eq!(found(&value), Found::default(), "{value}");
+    }
+}
+
+#[test]
+fn a_transcript_is_no_answer() {
+    for value in
+        [json!({"text": "Hello"}), json!({"transcript": "Hello"}), json!({"text": "a", "language": "en"})]
+    {
+        let mut shapes = Shapes::default();
+        walk(&value, None, 1000, Some(&mut shapes));
+        let found = shapes.found();
+        assert!(found.transcript.is_some() && found.text.is_none() && !found.known, "{value}");
     }
 }
 
