@@ -4,12 +4,17 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 cargo build --release --quiet
+cargo build --release --quiet --features allocations --target-dir target/allocations
 binary=target/release/cekura-trace-benches
 
 instructions() {
   valgrind --tool=callgrind --callgrind-out-file=/dev/null --collect-atstart=no \
     --toggle-collect='*measured_region*' "$binary" "$@" 2>&1 >/dev/null |
     sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
+}
+
+allocations() {
+  target/allocations/release/cekura-trace-benches "$@" 2>/dev/null
 }
 
 row() {
@@ -21,7 +26,7 @@ row 'one span' instructions allocations
 for kind in 'plain off' 'sync off' 'async off' 'plain on' 'sync on' 'async on' 'async8 on'; do
   read -r function state <<<"$kind"
   total[$kind]=$(instructions "$function" "$state")
-  row "$function, $state" "$((total[$kind] / 1000))" "$("$binary" "$function" "$state" allocations 2>/dev/null)"
+  row "$function, $state" "$((total[$kind] / 1000))" "$(allocations "$function" "$state")"
 done
 row 'per extra poll' "$(((total['async8 on'] - total['async on']) / 8000))" ''
 row 'off, over plain' "$(((total['sync off'] - total['plain off']) / 1000))" ''

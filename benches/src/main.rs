@@ -14,7 +14,7 @@ const SPANS: i64 = 1000;
 
 #[inline(never)]
 fn body(prompt: &str, tokens: i64) -> i64 {
-    black_box(prompt.len().cast_signed() as i64 + tokens)
+    black_box(prompt.len() as i64 + tokens)
 }
 
 #[cekura::span(
@@ -92,35 +92,34 @@ fn measured_region(call: Call) {
 }
 
 #[cekura::conversation(skip_all)]
-fn in_conversation(call: Call, counts_allocations: bool) {
+fn in_conversation(call: Call) {
     // The first time fills buffers and thread-locals.
     for n in 0..SPANS {
         black_box(call(n));
     }
-    measure(call, counts_allocations);
+    measure(call);
 }
 
-fn measure(call: Call, counts_allocations: bool) {
-    if counts_allocations {
-        let counted = allocation_counter::measure(|| (0..SPANS).for_each(|n| drop(black_box(call(n)))));
-        println!("{}", counted.count_total as f64 / SPANS as f64);
-    } else {
-        measured_region(call);
-        println!("{SPANS}");
-    }
+#[cfg(feature = "allocations")]
+fn measure(call: Call) {
+    let counted = allocation_counter::measure(|| measured_region(call));
+    println!("{:.3}", counted.count_total as f64 / SPANS as f64);
+}
+
+#[cfg(not(feature = "allocations"))]
+fn measure(call: Call) {
+    measured_region(call);
 }
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let kind = arguments.next().expect("plain, sync, async or async8");
-    let is_on = arguments.next().as_deref() == Some("on");
-    let counts_allocations = arguments.next().as_deref() == Some("allocations");
-    let call = call(&kind);
-    if !is_on {
-        return measure(call, counts_allocations);
+    let call = call(&arguments.next().expect("plain, sync, async or async8"));
+    if arguments.next().as_deref() != Some("on") {
+        return measure(call);
     }
     // Nobody listens there: the spans stay in the queue.
-    let cekura = cekura::Cekura::builder().otel_endpoint("http://127.0.0.1:9").install().expect("a valid set-up");
-    in_conversation(call, counts_allocations);
+    let cekura =
+        cekura::Cekura::builder().otel_endpoint("http://127.0.0.1:9").install().expect("a valid set-up");
+    in_conversation(call);
     cekura.shutdown_blocking(Duration::ZERO);
 }

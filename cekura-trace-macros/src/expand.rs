@@ -32,7 +32,7 @@ fn content(plan: &Plan) -> TokenStream {
     let site = Span::mixed_site();
     let private = private(plan);
     let constructor = Ident::new(plan.name.as_str(), site);
-    let name = plan.function.signature.ident.unraw().to_string();
+    let label = &plan.label;
     let before = before(plan);
     let plain_body = || body(&plan.function, &TokenStream::new());
     let calls = match &plan.function.shape {
@@ -64,7 +64,7 @@ fn content(plan: &Plan) -> TokenStream {
         }
     };
     quote_spanned! {site=>
-        static __CALLSITE: #private::Callsite = #private::Callsite::#constructor(#name);
+        static __CALLSITE: #private::Callsite = #private::Callsite::#constructor(#label);
         __CALLSITE #calls
     }
 }

@@ -6,10 +6,12 @@ use crate::diagnostics::{Diagnostics, list};
 use crate::function::{Binding, Function, Returns, Shape};
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
-use syn::{Expr, ExprClosure, LitStr, Path};
+use syn::{Expr, ExprClosure, ExprLit, Lit, LitStr, Path};
 
 pub(crate) struct Plan {
     pub(crate) name: SpanName,
+    /// The function's name, or the literal that `name = …` gives in its place.
+    pub(crate) label: String,
     pub(crate) krate: Option<Path>,
     pub(crate) function: Function,
     /// What is recorded before the body, in this order.
@@ -42,6 +44,9 @@ impl Plan {
         let recorded = |binding: &&Binding| returned && !skip.contains(&binding.ident);
         let arguments =
             function.bindings.iter().filter(recorded).map(|binding| Entry::Argument(binding.ident.clone()));
+        let label = own.extract_if(.., |own| own.key == "name" && literal(&own.value).is_some()).last();
+        let label = label.and_then(|own| literal(&own.value));
+        let label = label.unwrap_or_else(|| function.signature.ident.unraw().to_string());
         let is_first = |when| when == When::First;
         own.sort_by_key(|own| if is_first(own.rule.when) { own.rule.position() } else { usize::MAX });
         let first = own.iter().take_while(|own| is_first(own.rule.when)).count();
@@ -61,7 +66,15 @@ impl Plan {
                 Value::Returned(closure) => after.push(Entry::Record(record.key, closure)),
             }
         }
-        Self { name, krate, function, before, returned, after }
+        Self { name, label, krate, function, before, returned, after }
+    }
+}
+
+/// The text of a plain string literal.
+fn literal(value: &Value) -> Option<String> {
+    match value {
+        Value::Plain(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text.value()),
+        _ => None,
     }
 }
 

@@ -57,13 +57,24 @@ impl Seen {
 pub enum Reply {
     Accept,
     /// Success but for some spans.
-    Partial { rejected: i64, message: &'static str },
+    Partial {
+        rejected: i64,
+        message: &'static str,
+    },
     /// An HTTP status over HTTP, a gRPC code over gRPC. `wait` is the header `Retry-After`, or base64 of the details.
-    Fail { status: u16, code: i32, wait: Option<String>, message: String },
+    Fail {
+        status: u16,
+        code: i32,
+        wait: Option<String>,
+        message: String,
+    },
     /// A success that is a page for people.
     Page,
     /// Any success.
-    Raw { content_type: &'static str, body: Vec<u8> },
+    Raw {
+        content_type: &'static str,
+        body: Vec<u8>,
+    },
     Redirect(String),
     /// None at all, while the connection stays open.
     Silence,

@@ -33,7 +33,8 @@ pub(crate) fn response(reply: Reply, is_grpc: bool) -> Option<Response<Body>> {
     Some(match reply {
         Reply::Accept => success(None, is_grpc),
         Reply::Partial { rejected, message } => {
-            let partial = ExportTracePartialSuccess { rejected_spans: rejected, error_message: message.to_owned() };
+            let partial =
+                ExportTracePartialSuccess { rejected_spans: rejected, error_message: message.to_owned() };
             success(Some(partial), is_grpc)
         }
         Reply::Fail { code, wait, message, .. } if is_grpc => grpc_failure(code, wait, &message),

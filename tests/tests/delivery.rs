@@ -51,7 +51,8 @@ fn the_same_spans_arrive_over_both_transports() {
         assert!(!scope.version.is_empty());
 
         let spans = backend.spans();
-        let root = spans.iter().find(|span| span.trace_id == trace_id.to_bytes() && span.name == "conversation");
+        let root =
+            spans.iter().find(|span| span.trace_id == trace_id.to_bytes() && span.name == "conversation");
         let root = root.unwrap();
         assert!(root.parent_span_id.is_empty() && root.kind == 1 && root.status.is_none());
         assert_eq!(text(&root.attributes, "call_id"), Some("call-7"));
@@ -138,9 +139,12 @@ fn a_backend_that_is_busy_gets_them_later() {
     // 503, 429 and 502, and their like in gRPC.
     for (status, code) in [(503, 14), (429, 14), (502, 4), (408, 10)] {
         for protocol in PROTOCOLS {
-            let backend = Backend::scripted(move |_, before| {
-                if before < 3 { Reply::fail(status, code) } else { Reply::Accept }
-            });
+            let backend =
+                Backend::scripted(
+                    move |_, before| {
+                        if before < 3 { Reply::fail(status, code) } else { Reply::Accept }
+                    },
+                );
             let handle = to(&backend, protocol).build().unwrap();
             converse(&handle, 1);
             assert_eq!(handle.flush_blocking(LONG).to_string(), "2 accepted, 2 delivered");
@@ -156,7 +160,9 @@ fn a_wait_that_the_server_asks_for_is_kept() {
     let details = "GjAKKHR5cGUuZ29vZ2xlYXBpcy5jb20vZ29vZ2xlLnJwYy5SZXRyeUluZm8SBAoCCAE=";
     for (protocol, wait) in [(Protocol::Http, "1"), (Protocol::Grpc, details)] {
         let backend = Backend::scripted(move |_, before| match before {
-            0 => Reply::Fail { status: 429, code: 8, wait: Some(wait.to_owned()), message: "busy".to_owned() },
+            0 => {
+                Reply::Fail { status: 429, code: 8, wait: Some(wait.to_owned()), message: "busy".to_owned() }
+            }
             _ => Reply::Accept,
         });
         let handle = to(&backend, protocol).build().unwrap();
@@ -197,9 +203,8 @@ fn what_stays_unavailable_is_given_up_with_a_reason() {
 #[test]
 fn a_refusal_stops_everything_but_a_probe() {
     for protocol in PROTOCOLS {
-        let backend = Backend::scripted(|_, before| {
-            if before < 3 { Reply::fail(401, 16) } else { Reply::Accept }
-        });
+        let backend =
+            Backend::scripted(|_, before| if before < 3 { Reply::fail(401, 16) } else { Reply::Accept });
         let timings = Timings { probes: [Duration::from_millis(150); 3], ..quick() };
         let handle = to(&backend, protocol).timings(timings).build().unwrap();
         for _ in 0..10 {
@@ -220,9 +225,12 @@ fn a_refusal_stops_everything_but_a_probe() {
 fn a_servers_own_error_is_repeated_once() {
     for protocol in PROTOCOLS {
         for (failures, delivered) in [(1, 2), (9, 0)] {
-            let backend = Backend::scripted(move |_, before| {
-                if before < failures { Reply::fail(500, 13) } else { Reply::Accept }
-            });
+            let backend =
+                Backend::scripted(
+                    move |_, before| {
+                        if before < failures { Reply::fail(500, 13) } else { Reply::Accept }
+                    },
+                );
             let handle = to(&backend, protocol).build().unwrap();
             converse(&handle, 1);
             let report = handle.flush_blocking(LONG);

@@ -51,12 +51,11 @@ fn sync_unit() {
     let expected = expect![[r#"
         pub(crate) fn receive(packet: Packet) {
             static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::span(
-                "receive",
+                "network_in",
             );
             __CALLSITE
                 .open(|span| {
                     span.argument("packet", span.value(&packet).get());
-                    span.name(span.value(&"network_in").get());
                 })
                 .run(
                     move || -> () {
