@@ -1,11 +1,11 @@
 //! An ended span's parts come in, a flat record goes out, and a record read back is a view into its bytes.
 //! This file does not know who writes records or where they go.
 //!
-//! A record is written once, in one copy, by the thread that ends the span. The receiving side reads it in place and
-//! frees nothing that the writing thread allocated:
+//! A record is written in place while its span is open, and handed over in one copy by the thread that ends the span.
+//! The receiving side reads it in place and frees nothing that the writing thread allocated:
 //!
 //! ```text
-//! u32 length of all that follows · head (fixed size) · name · status description · entries
+//! u32 length of all that follows · head (fixed size) · name · entries
 //! entry = tag · key or name · value            (attributes, events, links, in the order they were set)
 //! ```
 //!
@@ -50,10 +50,33 @@ impl From<Kind> for SpanKind {
     }
 }
 
-const HEAD: usize = 4 + 16 + 8 + 8 + 8 + 8 + 1 + 1;
+const HEAD: usize = 4 + 16 + 8 + 8 + 8 + 8 + 1 + 1 + 1;
 
+/// Begins a record: room for the head, then the name. Entries go behind it.
+pub(crate) fn begin(record: &mut Vec<u8>, name: &str) {
+    record.clear();
+    record.extend_from_slice(&[0; HEAD]);
+    write::string(record, name);
+}
+
+/// Ends a record that [`begin`] began. `renamed` says that an entry holds another name.
+pub(crate) fn seal(record: &mut [u8], head: &Head, renamed: bool) {
+    let length = write::length(record.len() - 4);
+    let Some(bytes) = record.first_chunk_mut::<HEAD>() else { return };
+    bytes[..4].copy_from_slice(&length);
+    bytes[4..20].copy_from_slice(&head.trace_id.to_bytes());
+    bytes[20..28].copy_from_slice(&head.span_id.to_bytes());
+    bytes[28..36].copy_from_slice(&head.parent_id.to_bytes());
+    bytes[36..44].copy_from_slice(&head.start.to_le_bytes());
+    bytes[44..52].copy_from_slice(&head.end.to_le_bytes());
+    bytes[52] = u8::from(head.kind == Kind::Client);
+    bytes[53] = u8::from(head.failed);
+    bytes[54] = u8::from(renamed);
+}
+
+#[cfg(test)]
 impl Head {
-    /// Hands a whole record over, in parts that belong behind each other.
+    /// A whole record of this head, for tests of what reads records.
     pub(crate) fn write<R>(
         &self,
         name: &str,
@@ -61,31 +84,12 @@ impl Head {
         entries: [&[u8]; 2],
         take: impl FnOnce(&[&[u8]]) -> R,
     ) -> R {
-        let rest = 4 + name.len() + 4 + description.len() + entries[0].len() + entries[1].len();
-        let (name_length, description_length) = (write::length(name.len()), write::length(description.len()));
-        take(&[
-            &self.encode(rest),
-            &name_length,
-            name.as_bytes(),
-            &description_length,
-            description.as_bytes(),
-            entries[0],
-            entries[1],
-        ])
-    }
-
-    /// The length prefix and the head, for `rest` bytes of name, description and entries behind them.
-    fn encode(&self, rest: usize) -> [u8; HEAD] {
-        let mut bytes = [0; HEAD];
-        bytes[..4].copy_from_slice(&write::length(HEAD - 4 + rest));
-        bytes[4..20].copy_from_slice(&self.trace_id.to_bytes());
-        bytes[20..28].copy_from_slice(&self.span_id.to_bytes());
-        bytes[28..36].copy_from_slice(&self.parent_id.to_bytes());
-        bytes[36..44].copy_from_slice(&self.start.to_le_bytes());
-        bytes[44..52].copy_from_slice(&self.end.to_le_bytes());
-        bytes[52] = u8::from(self.kind == Kind::Client);
-        bytes[53] = u8::from(self.failed);
-        bytes
+        let mut record = Vec::new();
+        begin(&mut record, name);
+        record.extend_from_slice(&entries.concat());
+        write::description(&mut record, description);
+        seal(&mut record, self, false);
+        take(&[&record])
     }
 }
 
@@ -101,7 +105,7 @@ pub(crate) struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// Attributes, events and links as they were set, duplicates included.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'a>> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
         let mut reader = Reader(self.entries);
         std::iter::from_fn(move || entry::read(&mut reader))
     }
@@ -118,10 +122,25 @@ impl<'a> Record<'a> {
         let parent_id = SpanId::from_bytes(reader.array()?);
         let start = u64::from_le_bytes(reader.array()?);
         let end = u64::from_le_bytes(reader.array()?);
-        let [client, failed] = reader.array()?;
-        let kind = if client == 1 { Kind::Client } else { Kind::Internal };
-        let head = Head { trace_id, span_id, parent_id, kind, start, end, failed: failed == 1 };
-        Some(Self { head, name: reader.text()?, description: reader.text()?, entries: reader.0 })
+        let [client, failed, renamed] = reader.array()?.map(|byte: u8| byte == 1);
+        let kind = if client { Kind::Client } else { Kind::Internal };
+        let head = Head { trace_id, span_id, parent_id, kind, start, end, failed };
+        let mut record = Self { head, name: reader.text()?, description: "", entries: reader.0 };
+        if failed || renamed {
+            record.read_words();
+        }
+        Some(record)
+    }
+
+    /// The last name and description among the entries.
+    fn read_words(&mut self) {
+        for entry in self.entries() {
+            match entry {
+                Entry::Description(text) => self.description = text,
+                Entry::Name(text) => self.name = text,
+                _ => {}
+            }
+        }
     }
 }
 

@@ -174,7 +174,7 @@ fn span(record: &Record<'_>) -> Span {
     }
     for entry in record.entries() {
         match entry {
-            Entry::Attribute { .. } => {}
+            Entry::Attribute { .. } | Entry::Description(_) | Entry::Name(_) => {}
             Entry::Event { name, time, attributes } => span.events.push(Event {
                 time_unix_nano: time,
                 name: name.to_owned(),

@@ -24,7 +24,8 @@ pub(crate) enum Entry<'a> {
         /// Found in a value rather than set by the user; gives way to one that was set.
         found: bool,
     },
-    /// Attributes of an event follow it as entries and count for it.
+    /// Of the error; the last one counts.
+    Description(&'a str),
     Event {
         name: &'a str,
         time: u64,
@@ -35,6 +36,8 @@ pub(crate) enum Entry<'a> {
         span_id: SpanId,
         attributes: Vec<(&'a str, Value<'a>)>,
     },
+    /// In place of the one that the record began with; the last one counts.
+    Name(&'a str),
 }
 
 const ARRAY: u8 = 0;
@@ -44,15 +47,18 @@ const I64: u8 = 3;
 const STR: u8 = 4;
 const EVENT: u8 = 16;
 const LINK: u8 = 17;
+const NAME: u8 = 18;
+const DESCRIPTION: u8 = 19;
 const FOUND: u8 = 0x80;
 
 /// Writers of entries; each appends exactly one.
 pub(crate) mod write {
-    use super::{ARRAY, ApiValue, Array, BOOL, EVENT, F64, FOUND, I64, LINK, STR};
+    use super::{ARRAY, ApiValue, Array, BOOL, DESCRIPTION, EVENT, F64, FOUND, I64, LINK, NAME, STR};
     use opentelemetry::KeyValue;
     use opentelemetry::trace::SpanContext;
 
     pub(crate) fn text(out: &mut Vec<u8>, key: &str, value: &str) {
+        out.reserve(9 + key.len() + value.len());
         tagged(out, STR, key);
         string(out, value);
     }
@@ -126,6 +132,14 @@ pub(crate) mod write {
         all(out, attributes);
     }
 
+    pub(crate) fn name(out: &mut Vec<u8>, name: &str) {
+        tagged(out, NAME, name);
+    }
+
+    pub(crate) fn description(out: &mut Vec<u8>, text: &str) {
+        tagged(out, DESCRIPTION, text);
+    }
+
     fn all(out: &mut Vec<u8>, attributes: &[KeyValue]) {
         count(out, attributes.len());
         for attribute in attributes {
@@ -161,7 +175,7 @@ pub(crate) mod write {
         out.extend_from_slice(key.as_bytes());
     }
 
-    fn string(out: &mut Vec<u8>, text: &str) {
+    pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
         count(out, text.len());
         out.extend_from_slice(text.as_bytes());
     }
@@ -189,6 +203,8 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Option<Entry<'a>> {
             let span_id = SpanId::from_bytes(reader.array()?);
             Some(Entry::Link { trace_id, span_id, attributes: list(reader)? })
         }
+        NAME => Some(Entry::Name(reader.text()?)),
+        DESCRIPTION => Some(Entry::Description(reader.text()?)),
         kind => {
             let key = reader.text()?;
             Some(Entry::Attribute { key, value: value(reader, kind)?, found: tag & FOUND != 0 })

@@ -29,7 +29,7 @@ impl From<&Record<'_>> for Span {
         let mut links = 0;
         for entry in record.entries() {
             match entry {
-                Entry::Attribute { .. } => {}
+                Entry::Attribute { .. } | Entry::Description(_) | Entry::Name(_) => {}
                 Entry::Event { name, time, .. } => events.push((name.to_owned(), time)),
                 Entry::Link { .. } => links += 1,
             }

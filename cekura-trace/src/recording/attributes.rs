@@ -26,6 +26,8 @@ pub struct Attributes {
     pub(super) failure: Option<String>,
     tool_input: Option<Object>,
     spoken: Spoken,
+    /// Where the entry begins that is being written by a value's own code.
+    unfinished: Option<usize>,
 }
 
 /// Which argument of a `tts` function is the text.
@@ -48,6 +50,7 @@ impl Attributes {
             failure: None,
             tool_input: None,
             spoken: Spoken::None,
+            unfinished: None,
         }
     }
 
@@ -141,6 +144,13 @@ impl Attributes {
         }
     }
 
+    /// Takes back what a value's own code began to write when it panicked.
+    pub(super) fn drop_unfinished(&mut self) {
+        if let Some(start) = self.unfinished.take() {
+            self.entries.truncate(start);
+        }
+    }
+
     fn spoken_argument(&mut self, name: &'static str, text: &str) {
         match std::mem::replace(&mut self.spoken, Spoken::Known) {
             Spoken::None => self.spoken = Spoken::One(name, text.to_owned()),
@@ -172,6 +182,7 @@ impl Attributes {
             Value::F64(value) => write::float(&mut self.entries, key, value),
             Value::I64(value) => write::integer(&mut self.entries, key, value),
             Value::Len(elements) => self.length(&[key, semconv::LEN_SUFFIX], elements),
+            Value::Str(text) if text.len() <= self.limit => write::text(&mut self.entries, key, text),
             Value::Str(text) => self.texts(&[key], text, false),
             Value::Debug(value) => {
                 let mut text = Text { out: Vec::new(), limit: self.limit, truncated: false };
@@ -187,8 +198,10 @@ impl Attributes {
     fn serialized(&mut self, key: &str, value: &dyn Walk) {
         let start = self.entries.len();
         let limit = self.limit;
+        self.unfinished = Some(start);
         let mut walked = None;
         write::text_with(&mut self.entries, key, |out| walked = Some(walk(value, Some(out), limit, None)));
+        self.unfinished = None;
         let Some(walked) = walked else { return };
         let scalar = match walked.root {
             Root::Json | Root::Text => {

@@ -6,13 +6,12 @@ use super::callsite::{Callsite, View};
 use super::span::{self, Opening, Place};
 use crate::call::{self, Call, Clock};
 use crate::destination::{self, CaptureContent, Destination};
-use crate::finished::write;
+use crate::finished::{Head, write};
 use crate::semconv;
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue, Value};
 use sha2::{Digest, Sha256};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -137,39 +136,30 @@ impl Origin {
         Self { is_suppressed, destination, capture, call, trace_id, span_id, context: None }
     }
 
-    fn context(&self) -> Context {
-        self.context.clone().unwrap_or_else(Context::current)
-    }
-
     /// Decides where a new span stands; `None` where nothing records.
     pub(super) fn place(self, callsite: &'static Callsite, attributes: &mut Attributes) -> Option<Place> {
-        write_fixed(callsite, attributes);
-        let opening = attributes.opening.take().map_or_else(Opening::default, |opening| *opening);
-        if callsite.view == View::Conversation && self.call.is_none() {
-            return self.place_conversation(callsite, opening, attributes);
-        }
-        if callsite.view == View::Conversation {
-            let call = self.call.as_ref()?;
-            let id = opening.call_id.as_deref().unwrap_or(&call.id);
-            write_conversation(attributes, id, opening.call_id.is_some());
-        }
-        if self.call.is_none() {
-            callsite.warn_outside_conversation();
+        let mut opening = attributes.opening.take();
+        let name = opening.as_mut().and_then(|opening| opening.name.take());
+        write_fixed(callsite, name.as_deref(), attributes);
+        match (callsite.view, &self.call) {
+            (View::Conversation, None) => return self.place_conversation(callsite, opening, attributes),
+            (View::Conversation, Some(call)) => {
+                let call_id = opening.as_ref().and_then(|opening| opening.call_id.as_deref());
+                write_conversation(attributes, call_id.unwrap_or(&call.id), call_id.is_some());
+            }
+            (_, None) => callsite.warn_outside_conversation(),
+            (_, Some(_)) => {}
         }
         let context = match callsite.view {
-            View::Turn => self.turn_context(opening.number, attributes),
-            _ => self.context(),
+            View::Turn => Some(self.turn_context(opening.and_then(|opening| opening.number), attributes)),
+            _ => self.context,
         };
+        let trace_id = if self.trace_id == TraceId::INVALID { new_trace_id() } else { self.trace_id };
         Some(Place {
-            trace_id: if self.trace_id == TraceId::INVALID { new_trace_id() } else { self.trace_id },
-            span_id: new_span_id(),
-            parent_id: self.span_id,
+            head: head(callsite, trace_id, self.span_id),
             destination: self.destination?,
             clock: self.call.map_or_else(Clock::read, |call| call.clock),
-            name: opening
-                .name
-                .filter(|_| callsite.view == View::Span)
-                .map_or(callsite.span_name().into(), Cow::Owned),
+            is_renamed: callsite.view == View::Span && name.is_some(),
             context,
         })
     }
@@ -177,10 +167,11 @@ impl Origin {
     fn place_conversation(
         self,
         callsite: &Callsite,
-        opening: Opening,
+        opening: Option<Box<Opening>>,
         attributes: &mut Attributes,
     ) -> Option<Place> {
-        let context = self.context();
+        let opening = opening.unwrap_or_default();
+        let context = self.context.unwrap_or_else(Context::current);
         let destination = opening.client.or(self.destination)?;
         attributes.capture = opening.capture.unwrap_or(destination.capture);
         let trace_id = opening.trace_id.unwrap_or_else(new_trace_id);
@@ -194,13 +185,11 @@ impl Origin {
         }
         let scope = Scope { destination: destination.clone(), call: Some(Arc::new(call)), turn: None };
         Some(Place {
-            trace_id,
-            span_id: new_span_id(),
-            parent_id: SpanId::INVALID,
+            head: head(callsite, trace_id, SpanId::INVALID),
             destination,
             clock,
-            name: callsite.span_name().into(),
-            context: context.with_value(scope),
+            is_renamed: false,
+            context: Some(context.with_value(scope)),
         })
     }
 
@@ -212,22 +201,31 @@ impl Origin {
         if let Some(call) = &self.call {
             write::text(&mut attributes.entries, semconv::CONVERSATION_ID, &call.id);
         }
-        let context = self.context();
+        let context = self.context.clone().unwrap_or_else(Context::current);
         let Some(destination) = self.destination.clone() else { return context };
         let turn = Some(Arc::new(call::Turn::new(number.unwrap_or(1))));
         context.with_value(Scope { destination, call: self.call.clone(), turn })
     }
 }
 
-/// What every span of a view carries, whatever its arguments say.
-fn write_fixed(callsite: &Callsite, attributes: &mut Attributes) {
+fn head(callsite: &Callsite, trace_id: TraceId, parent_id: SpanId) -> Head {
+    let span_id = SpanId::from(rand::random::<u64>().max(1));
+    Head { trace_id, span_id, parent_id, kind: callsite.kind(), start: 0, end: 0, failed: false }
+}
+
+/// What every span of a view carries; `name` is what the attribute gives.
+fn write_fixed(callsite: &Callsite, name: Option<&str>, attributes: &mut Attributes) {
     const CHAT: &str = "chat";
     const EXECUTE_TOOL: &str = "execute_tool";
     match callsite.view {
         View::Llm => write::text(&mut attributes.entries, semconv::GEN_AI_OPERATION_NAME, CHAT),
+        View::Span => {
+            if let Some(name) = name {
+                write::name(&mut attributes.entries, name);
+            }
+        }
         View::ToolCall => {
-            let name = attributes.opening.as_mut().and_then(|opening| opening.name.take());
-            let name = name.as_deref().unwrap_or(callsite.function);
+            let name = name.unwrap_or(callsite.function);
             write::text(&mut attributes.entries, semconv::FUNCTION_NAME, name);
             write::text(&mut attributes.entries, semconv::GEN_AI_TOOL_NAME, name);
             write::text(&mut attributes.entries, semconv::GEN_AI_OPERATION_NAME, EXECUTE_TOOL);
@@ -247,10 +245,6 @@ fn write_conversation(attributes: &mut Attributes, id: &str, is_call_id: bool) {
 
 fn new_trace_id() -> TraceId {
     TraceId::from(rand::random::<u128>().max(1))
-}
-
-fn new_span_id() -> SpanId {
-    SpanId::from(rand::random::<u64>().max(1))
 }
 
 /// The trace id of a carrier's call: the first 16 bytes of the SHA-256 of its call SID.

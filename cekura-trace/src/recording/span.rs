@@ -9,14 +9,13 @@ use super::callsite::{Callsite, View};
 use super::conversation::{Origin, Scope};
 use super::outcome::Outcome;
 use crate::call::Clock;
-use crate::destination::{CaptureContent, Destination};
-use crate::finished::{Head, Kind, write};
+use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
+use crate::finished::{Head, begin, write};
 use crate::semconv;
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceId};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
 use opentelemetry::{Context, ContextGuard};
 use std::any::Any;
-use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -57,11 +56,18 @@ pub(super) struct Opening {
 
 thread_local! {
     /// The innermost cekura span entered on this thread. The current `Context` may hold a host's span instead.
-    static CURRENT: RefCell<Option<Arc<Live>>> = const { RefCell::new(None) };
+    static CURRENT: Cell<Option<Arc<Live>>> = const { Cell::new(None) };
 }
 
 pub(super) fn current() -> Option<Arc<Live>> {
-    CURRENT.with_borrow(Clone::clone)
+    let current = replace_current(None);
+    replace_current(current.clone());
+    current
+}
+
+/// Gives what was there; nothing on a thread that is ending.
+fn replace_current(live: Option<Arc<Live>>) -> Option<Arc<Live>> {
+    CURRENT.try_with(|current| current.replace(live)).ok().flatten()
 }
 
 impl Span {
@@ -76,8 +82,8 @@ impl Span {
 }
 
 impl Open {
-    fn run<R>(self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &R)) -> R {
-        let entered = self.enter();
+    fn run<R>(mut self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &R)) -> R {
+        let entered = self.enter_once();
         let result = catch_unwind(AssertUnwindSafe(body));
         drop(entered);
         match result {
@@ -92,6 +98,15 @@ impl Open {
     /// Makes this span the current one until the guard is dropped.
     pub(super) fn enter(&self) -> Entered {
         Entered::new(self.context.clone(), Some(self.live.clone()))
+    }
+
+    /// Like [`enter`](Self::enter), where nobody needs the context afterwards but the ending of a turn.
+    fn enter_once(&mut self) -> Entered {
+        let context = match self.callsite.view {
+            View::Turn => self.context.clone(),
+            _ => std::mem::take(&mut self.context),
+        };
+        Entered::new(context, Some(self.live.clone()))
     }
 
     pub(super) fn ending(self) -> Ending {
@@ -144,7 +159,7 @@ impl Ending {
     fn finish(self, record: impl FnOnce(&mut Attributes)) {
         let Self { at, open } = self;
         let limit = open.live.destination.content_limit;
-        let entries = open.live.take_entries();
+        let entries = open.live.take_record();
         let mut attributes = Attributes::new(open.callsite.view, open.capture, limit, entries);
         guarded(&mut attributes, record);
         if open.callsite.view == View::Turn
@@ -152,7 +167,8 @@ impl Ending {
         {
             write::flag(&mut attributes.entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
         }
-        open.live.finish(at, &attributes.entries, attributes.failure.as_deref());
+        let failure = attributes.failure.take();
+        open.live.finish(at, &mut attributes.entries, failure.as_deref());
         pool::give(attributes.entries);
     }
 }
@@ -181,6 +197,7 @@ impl<T> Ended<'_, T> {
 fn guarded(attributes: &mut Attributes, record: impl FnOnce(&mut Attributes)) {
     let recorded = catch_unwind(AssertUnwindSafe(|| record(attributes)));
     if recorded.is_err() {
+        attributes.drop_unfinished();
         tracing::error!(
             target: "cekura",
             "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
@@ -197,13 +214,13 @@ pub(super) struct Entered {
 
 impl Entered {
     pub(super) fn new(context: Context, live: Option<Arc<Live>>) -> Self {
-        Self { outer: CURRENT.replace(live), _context: context.attach() }
+        Self { outer: replace_current(live), _context: context.attach() }
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        CURRENT.set(self.outer.take());
+        replace_current(self.outer.take());
     }
 }
 
@@ -213,8 +230,10 @@ pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Att
     if origin.is_suppressed || origin.destination.is_none() && callsite.view != View::Conversation {
         return None;
     }
-    let limit = origin.destination.as_ref().map_or(crate::destination::CONTENT_LIMIT, |to| to.content_limit);
-    let mut attributes = Attributes::new(callsite.view, origin.capture, limit, pool::take());
+    let limit = origin.destination.as_ref().map_or(CONTENT_LIMIT, |to| to.content_limit);
+    let mut record_of_span = pool::take();
+    begin(&mut record_of_span, callsite.span_name());
+    let mut attributes = Attributes::new(callsite.view, origin.capture, limit, record_of_span);
     guarded(&mut attributes, |attributes| {
         record(attributes);
         attributes.close_arguments();
@@ -226,28 +245,23 @@ pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Att
         pool::give(attributes.entries);
         return None;
     };
-    let head = place.head(callsite.kind());
-    let live = Live::new(head, place.destination, place.clock, place.name, attributes.entries);
-    let live = Arc::new(live);
-    let context = place.context.with_span(live::Handle(live.clone()));
+    let Place { head, destination, clock, is_renamed, context } = place;
+    let live = Arc::new(Live::new(head, destination, clock, attributes.entries, is_renamed));
+    let handle = live::Handle(live.clone());
+    let context = match context {
+        None => Context::current_with_span(handle),
+        Some(context) => context.with_span(handle),
+    };
     Some(Open { callsite, context, live, capture: attributes.capture })
 }
 
 /// Where a new span stands.
 pub(super) struct Place {
-    pub(super) trace_id: TraceId,
-    pub(super) span_id: SpanId,
-    pub(super) parent_id: SpanId,
+    /// Without its times.
+    pub(super) head: Head,
     pub(super) destination: Arc<Destination>,
     pub(super) clock: Clock,
-    pub(super) name: Cow<'static, str>,
-    /// What the span's own context is made from.
-    pub(super) context: Context,
-}
-
-impl Place {
-    fn head(&self, kind: Kind) -> Head {
-        let Self { trace_id, span_id, parent_id, .. } = *self;
-        Head { trace_id, span_id, parent_id, kind, start: 0, end: 0, failed: false }
-    }
+    pub(super) is_renamed: bool,
+    /// What the span's own context is made from, unless it is the current one.
+    pub(super) context: Option<Context>,
 }

@@ -3,7 +3,7 @@
 
 use crate::call::{Clock, nanoseconds};
 use crate::destination::Destination;
-use crate::finished::{Head, write};
+use crate::finished::{Head, seal, write};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span, SpanContext, Status, TraceFlags, TraceId, TraceState};
 use std::borrow::Cow;
@@ -23,9 +23,10 @@ pub(crate) struct Live {
 #[derive(Debug)]
 struct State {
     start: Instant,
-    name: Cow<'static, str>,
-    entries: Vec<u8>,
+    /// The record as far as it is written, but for while its ending is: then what is set meanwhile.
+    record: Vec<u8>,
     status: Status,
+    is_renamed: bool,
     is_open: bool,
 }
 
@@ -34,19 +35,13 @@ impl Live {
         head: Head,
         destination: Arc<Destination>,
         clock: Clock,
-        name: Cow<'static, str>,
-        entries: Vec<u8>,
+        record: Vec<u8>,
+        is_renamed: bool,
     ) -> Self {
         let context =
             SpanContext::new(head.trace_id, head.span_id, TraceFlags::SAMPLED, false, TraceState::NONE);
-        let (start, status) = (Instant::now(), Status::Unset);
-        Self {
-            head,
-            context,
-            destination,
-            clock,
-            state: Mutex::new(State { start, name, entries, status, is_open: true }),
-        }
+        let state = State { start: Instant::now(), record, status: Status::Unset, is_renamed, is_open: true };
+        Self { head, context, destination, clock, state: Mutex::new(state) }
     }
 
     pub(crate) fn trace_id(&self) -> TraceId {
@@ -54,7 +49,7 @@ impl Live {
     }
 
     pub(crate) fn set(&self, attribute: &KeyValue) {
-        self.while_open(|state| write::api(&mut state.entries, attribute));
+        self.while_open(|state| write::api(&mut state.record, attribute));
     }
 
     pub(super) fn restart(&self) {
@@ -65,28 +60,30 @@ impl Live {
         self.while_open(|state| state.is_open = false);
     }
 
-    /// Takes what was set so far, to add what is known at the end.
-    pub(super) fn take_entries(&self) -> Vec<u8> {
-        std::mem::take(&mut self.state().entries)
+    /// Takes the record, to add what is known at the end.
+    pub(super) fn take_record(&self) -> Vec<u8> {
+        std::mem::take(&mut self.state().record)
     }
 
-    /// Writes the record, of `entries` and what was set since they were taken. Only the first end counts.
-    pub(super) fn finish(&self, at: Instant, entries: &[u8], failure: Option<&str>) {
+    /// Hands the record over, with what was set since it was taken. Only the first end counts.
+    pub(super) fn finish(&self, at: Instant, record: &mut Vec<u8>, failure: Option<&str>) {
         let mut state = self.state();
         if !std::mem::take(&mut state.is_open) {
             return;
         }
+        record.extend_from_slice(&state.record);
         let description = match (failure, &state.status) {
             (Some(failure), _) => Some(failure),
             (None, Status::Error { description }) => Some(description.as_ref()),
             (None, Status::Ok | Status::Unset) => None,
         };
+        if let Some(description) = description {
+            write::description(record, description);
+        }
+        let start = self.clock.at(state.start);
         let end = self.clock.at(at.max(state.start));
-        let head =
-            Head { start: self.clock.at(state.start), end, failed: description.is_some(), ..self.head };
-        head.write(&state.name, description.unwrap_or_default(), [entries, &state.entries], |parts| {
-            self.destination.sink.accept(head.trace_id, parts);
-        });
+        seal(record, &Head { start, end, failed: description.is_some(), ..self.head }, state.is_renamed);
+        self.destination.sink.accept(self.head.trace_id, &[record]);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -111,7 +108,7 @@ impl Span for Handle {
         T: Into<Cow<'static, str>>,
     {
         self.0.while_open(|state| {
-            write::event(&mut state.entries, &name.into(), nanoseconds(time), &attributes);
+            write::event(&mut state.record, &name.into(), nanoseconds(time), &attributes);
         });
     }
 
@@ -137,11 +134,14 @@ impl Span for Handle {
     }
 
     fn update_name<T: Into<Cow<'static, str>>>(&mut self, name: T) {
-        self.0.while_open(|state| state.name = name.into());
+        self.0.while_open(|state| {
+            write::name(&mut state.record, &name.into());
+            state.is_renamed = true;
+        });
     }
 
     fn add_link(&mut self, to: SpanContext, attributes: Vec<KeyValue>) {
-        self.0.while_open(|state| write::link(&mut state.entries, &to, &attributes));
+        self.0.while_open(|state| write::link(&mut state.record, &to, &attributes));
     }
 
     // The span is its function's to end.
