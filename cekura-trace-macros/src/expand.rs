@@ -6,7 +6,7 @@
 //!     static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::ATTRIBUTE("NAME");
 //!     __CALLSITE
 //!         .open(|span| BEFORE)
-//!         .run(move || -> RETURNS { BODY }, |span, returned| AFTER)
+//!         .run(#function -> RETURNS { BODY }, |span, returned| AFTER)
 //! }
 //! ```
 //!
@@ -19,7 +19,7 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Expr, ExprClosure, Type};
+use syn::{Expr, ExprClosure, Token, Type};
 
 pub(crate) fn expand(plan: &Plan) -> TokenStream {
     let Function { attributes, visibility, default, signature, .. } = &plan.function;
@@ -30,10 +30,11 @@ pub(crate) fn expand(plan: &Plan) -> TokenStream {
 
 fn content(plan: &Plan) -> TokenStream {
     let site = Span::mixed_site();
-    let private = private(plan);
+    let runtime = private(plan, site);
     let constructor = Ident::new(plan.name.as_str(), site);
     let label = &plan.label;
     let before = before(plan);
+    let function = quote_spanned!(site.located_at(plan.function.signature.ident.span())=> move ||);
     let plain_body = || body(&plan.function, &TokenStream::new());
     let calls = match &plan.function.shape {
         Shape::Async(Returns::Never) => {
@@ -42,29 +43,32 @@ fn content(plan: &Plan) -> TokenStream {
         }
         Shape::Async(Returns::Value(returns)) => {
             // A block has no place for its type, and an async closure would show an error in its body twice.
-            let typed = quote_spanned!(site=> if false { return #private::never::<#returns>(); });
+            let place = returns.span();
+            let runtime = private(plan, place);
+            let never = quote_spanned!(place=> #runtime::never::<#returns>());
+            let typed = quote_spanned!(site=> if false { return #never; });
             let (body, after) = (body(&plan.function, &typed), after(plan, None));
             quote_spanned!(site=> .open(#before).future(async move #body, #after).await)
         }
         Shape::Boxed(returns) => {
             let (body, after) = (plain_body(), after(plan, None));
-            quote_spanned!(site=> .prepare(#before).boxed(move || -> #returns #body, #after))
+            quote_spanned!(site=> .prepare(#before).boxed(#function -> #returns #body, #after))
         }
         Shape::Opaque(output) => {
             let (body, after) = (plain_body(), after(plan, output.as_deref()));
-            quote_spanned!(site=> .prepare(#before).wrap(move || #body, #after))
+            quote_spanned!(site=> .prepare(#before).wrap(#function #body, #after))
         }
         Shape::Sync(Returns::Never) => {
             let body = plain_body();
-            quote_spanned!(site=> .open(#before).run(move || #body, |_, _| {}))
+            quote_spanned!(site=> .open(#before).run(#function #body, |_, _| {}))
         }
         Shape::Sync(Returns::Value(returns)) => {
             let (body, after) = (plain_body(), after(plan, None));
-            quote_spanned!(site=> .open(#before).run(move || -> #returns #body, #after))
+            quote_spanned!(site=> .open(#before).run(#function -> #returns #body, #after))
         }
     };
     quote_spanned! {site=>
-        static __CALLSITE: #private::Callsite = #private::Callsite::#constructor(#label);
+        static __CALLSITE: #runtime::Callsite = #runtime::Callsite::#constructor(#label);
         __CALLSITE #calls
     }
 }
@@ -96,7 +100,7 @@ fn before(plan: &Plan) -> TokenStream {
 /// The closure that records how the function ended.
 fn after(plan: &Plan, output: Option<&Type>) -> TokenStream {
     let site = Span::mixed_site();
-    let private = private(plan);
+    let runtime = private(plan, site);
     let output = output.map(|output| quote_spanned!(site=> : &#output));
     let record = if plan.returned || !plan.after.is_empty() {
         let returned =
@@ -108,7 +112,7 @@ fn after(plan: &Plan, output: Option<&Type>) -> TokenStream {
     };
     quote_spanned! {site=>
         |span, returned #output| {
-            span.end(#private::outcome(returned).get()).record(#record);
+            span.end(#runtime::outcome(returned).get()).record(#record);
         }
     }
 }
@@ -125,6 +129,10 @@ fn with_returned(entry: &Entry<ExprClosure>) -> TokenStream {
             (closure, quote_spanned!(site=> span.record(#key, span.value(&value).get());))
         }
     };
+    let mut closure = closure.clone();
+    // Clippy would ask for a path in place of `|reply| reply.text()`.
+    let place = site.located_at(closure.span());
+    closure.inputs_begin = Token![|](place);
     quote_spanned!(site=> let value = span.apply(returned, #closure); #call)
 }
 
@@ -198,9 +206,9 @@ fn braces(content: TokenStream, span: Span) -> Group {
     group
 }
 
-fn private(plan: &Plan) -> TokenStream {
-    let site = Span::mixed_site();
+/// The path of what generated code calls.
+fn private(plan: &Plan, place: Span) -> TokenStream {
     let krate =
-        plan.krate.as_ref().map_or_else(|| quote_spanned!(site=> ::cekura), ToTokens::to_token_stream);
-    quote_spanned!(site=> #krate::__private)
+        plan.krate.as_ref().map_or_else(|| quote_spanned!(place=> ::cekura), ToTokens::to_token_stream);
+    quote_spanned!(place=> #krate::__private)
 }

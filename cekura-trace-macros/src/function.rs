@@ -2,7 +2,7 @@
 //! This file does not know the attribute's arguments.
 
 use crate::diagnostics::Diagnostics;
-use proc_macro2::{Group, Ident, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -132,7 +132,8 @@ fn bind(pattern: &mut Pat, bindings: &mut Vec<Binding>) {
     match pattern {
         Pat::Ident(name) => {
             if !name.ident.unraw().to_string().starts_with('_') {
-                bindings.push(Binding { mutability: name.mutability.take(), ident: name.ident.clone() });
+                let mutability = if name.by_ref.is_none() { name.mutability.take() } else { None };
+                bindings.push(Binding { mutability, ident: name.ident.clone() });
             }
             if let Some((_, pattern)) = &mut name.subpat {
                 bind(pattern, bindings);
@@ -152,7 +153,7 @@ fn bind(pattern: &mut Pat, bindings: &mut Vec<Binding>) {
 impl Shape {
     fn new(signature: &Signature) -> syn::Result<Self> {
         let declared = match &signature.output {
-            ReturnType::Default => unit(),
+            ReturnType::Default => unit(signature.ident.span()),
             ReturnType::Type(_, declared) => declared.as_ref().clone(),
         };
         if is_stream(&declared) {
@@ -184,8 +185,8 @@ impl Returns {
     }
 }
 
-fn unit() -> Type {
-    Type::Tuple(TypeTuple { attrs: Vec::new(), paren_token: Paren::default(), elems: Punctuated::new() })
+fn unit(place: Span) -> Type {
+    Type::Tuple(TypeTuple { attrs: Vec::new(), paren_token: Paren(place), elems: Punctuated::new() })
 }
 
 /// A stream, also inside `Result` or `Option`.

@@ -1,0 +1,77 @@
+//! A source file of these tests comes in, what a compiler says of it goes out. This file does not know what it should
+//! say.
+
+use serde_json::Value;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A compiler, with `cekura` among its libraries.
+pub(crate) struct Compiler {
+    pub(crate) tool: &'static str,
+    pub(crate) arguments: &'static [&'static str],
+}
+
+/// A warning or an error.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// The line and the column of the word it is about.
+    pub(crate) at: (u64, u64),
+    /// The name of the lint, or the number of the error.
+    pub(crate) code: String,
+    pub(crate) text: String,
+    /// As it is shown.
+    pub(crate) shown: String,
+}
+
+impl Compiler {
+    /// What the compiler says of `file`, in the order of its lines.
+    pub(crate) fn check(&self, file: &str, more: &[&str]) -> Vec<Message> {
+        let libraries = env::current_exe().expect("a path").parent().expect("a folder").to_owned();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(file);
+        let output = Command::new(self.tool)
+            .arg(source)
+            .args([
+                "--error-format=json",
+                "--crate-type=lib",
+                "--emit=metadata=/dev/null",
+                "--crate-name=fixture",
+            ])
+            .arg(format!("--extern=cekura={}", newest(&libraries, "libcekura-").display()))
+            .arg(format!("-Ldependency={}", libraries.display()))
+            .args(self.arguments)
+            .args(more)
+            .output()
+            .expect("the toolchain of this workspace has this tool");
+        let text = String::from_utf8(output.stderr).expect("text");
+        let mut messages: Vec<_> = text.lines().filter_map(message).collect();
+        assert!(output.status.success() || !messages.is_empty(), "{}: {text}", self.tool);
+        messages.sort_by_key(|message| message.at);
+        messages
+    }
+}
+
+/// One line of the compiler's output, unless it only counts others.
+fn message(line: &str) -> Option<Message> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    let place = message["spans"].as_array()?.iter().find(|span| span["is_primary"] == true)?;
+    let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
+    Some(Message {
+        at: (place["line_start"].as_u64()?, place["column_start"].as_u64()?),
+        code: text(&message["code"]["code"]),
+        text: text(&message["message"]),
+        shown: text(&message["rendered"]),
+    })
+}
+
+/// Cargo keeps a library of each set of features; the newest is that of the build that made this test.
+fn newest(folder: &Path, prefix: &str) -> PathBuf {
+    let entries = folder.read_dir().expect("a folder").flatten();
+    let libraries = entries.filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with(prefix) && name.ends_with(".rlib")
+    });
+    let modified = |entry: &std::fs::DirEntry| entry.metadata().and_then(|metadata| metadata.modified()).ok();
+    libraries.max_by_key(modified).expect("cekura was built for these tests").path()
+}

@@ -1,0 +1,70 @@
+//! An annotated function gets the warnings and errors that it gets without its attribute, at the same places.
+//!
+//! Each file is compiled twice: its attributes are there only with `--cfg annotated`.
+
+mod compiler;
+
+use compiler::{Compiler, Message};
+
+const RUSTC: Compiler =
+    Compiler { tool: "rustc", arguments: &["--edition=2024", "--check-cfg=cfg(annotated)"] };
+const CLIPPY: Compiler = Compiler {
+    tool: "clippy-driver",
+    arguments: &["--edition=2024", "--check-cfg=cfg(annotated)", "-Wclippy::all", "-Wclippy::pedantic"],
+};
+
+#[test]
+fn warnings_are_the_same() {
+    let without = RUSTC.check("lints/warnings.rs", &[]);
+    let with = RUSTC.check("lints/warnings.rs", &["--cfg=annotated"]);
+    let seen = |messages: &[Message]| -> Vec<_> {
+        messages.iter().map(|message| (message.at, message.code.clone(), message.text.clone())).collect()
+    };
+    assert_eq!(seen(&with), seen(&without));
+    for lint in [
+        "dead_code",
+        "unreachable_code",
+        "unused_assignments",
+        "unused_mut",
+        "unused_must_use",
+        "unused_variables",
+    ] {
+        assert!(without.iter().any(|message| message.code == lint), "{lint}");
+    }
+}
+
+/// Checks that each error comes once, on the line on which it comes without the attribute.
+#[track_caller]
+fn errors_are_the_same(file: &str, functions: usize) {
+    let without = RUSTC.check(file, &[]);
+    let with = RUSTC.check(file, &["--cfg=annotated"]);
+    let seen = |messages: &[Message]| -> Vec<_> {
+        messages.iter().map(|message| (message.at.0, message.code.clone())).collect()
+    };
+    assert_eq!(seen(&with), seen(&without), "{}", shown(&with));
+    assert_eq!(without.len(), functions, "{}", shown(&without));
+}
+
+#[test]
+fn type_errors_come_once_and_at_the_users_code() {
+    errors_are_the_same("lints/type_errors.rs", 15);
+}
+
+#[test]
+fn borrow_errors_come_once_and_at_the_users_code() {
+    errors_are_the_same("lints/borrow_errors.rs", 7);
+}
+
+#[test]
+fn clippy_says_nothing_of_an_expansion() {
+    let messages = CLIPPY.check("lints/clean.rs", &["--cfg=annotated"]);
+    assert!(messages.is_empty(), "{}", shown(&messages));
+    assert!(
+        !CLIPPY.check("lints/warnings.rs", &["--cfg=annotated"]).is_empty(),
+        "clippy looks at expansions"
+    );
+}
+
+fn shown(messages: &[Message]) -> String {
+    messages.iter().map(|message| message.shown.as_str()).collect()
+}

@@ -1,0 +1,103 @@
+//! Warnings that every function here deserves.
+#![allow(dead_code)]
+
+use cekura as _;
+use std::future::Future;
+use std::pin::Pin;
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn unused(used: u8, unused: u8, mut mutable: u8, (left, right): (u8, u8)) -> u8 {
+    used + left
+}
+
+#[cfg_attr(annotated, cekura::span(skip(skipped)))]
+pub fn skipped(skipped: u8) {}
+
+#[cfg_attr(annotated, cekura::span(skip_all))]
+pub fn all_skipped(one: u8, mut two: u8) {}
+
+#[cfg_attr(annotated, cekura::span)]
+pub async fn in_async(used: u8, unused: String, mut mutable: u8) -> u8 {
+    let local = 1;
+    used + mutable
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn in_boxed(unused: String) -> Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(async {})
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn in_opaque(mut unused: String) -> impl Future<Output = ()> {
+    async {}
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn shadowed(text: &str) -> usize {
+    let text = "other";
+    text.len()
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn assigned(mut n: u8) {
+    n = 1;
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn never_read(n: u8) -> u8 {
+    let mut last = n;
+    last = 2;
+    n
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn unreachable(n: u8) -> u8 {
+    return n;
+    n + 1
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn must_use(text: &str) -> Result<(), std::fmt::Error> {
+    text.parse::<u8>();
+    Ok(())
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub async fn not_awaited(n: u8) {
+    in_async(n, String::new(), n);
+}
+
+pub struct Agent(u8);
+
+impl Agent {
+    #[cfg_attr(annotated, cekura::span)]
+    pub fn method(mut self, unused: &str) -> Self {
+        self
+    }
+
+    #[cfg_attr(annotated, cekura::span)]
+    pub async fn async_method(&self, unused: &str) -> u8 {
+        let _unused = ();
+        self.0
+    }
+}
+
+pub trait Speak {
+    #[cfg_attr(annotated, cekura::span)]
+    fn provided(&self, unused: &str) -> u8 {
+        1
+    }
+}
+
+#[warn(dead_code)]
+mod dead {
+    #[cfg_attr(annotated, cekura::span)]
+    fn never_called(n: u8) -> u8 {
+        n
+    }
+
+    #[cfg_attr(annotated, cekura::span)]
+    fn calls_itself(n: u8) -> u8 {
+        if n == 0 { 0 } else { calls_itself(n - 1) }
+    }
+}
