@@ -1,0 +1,135 @@
+//! The clinic's agent: one caller's utterances → a call, turn by turn. It does not know which service transcribes,
+//! thinks and speaks.
+
+use crate::answer::{self, Action};
+use crate::caller::{Error, Utterance};
+use crate::clinic::Clinic;
+use crate::openai::{Models, OpenAi};
+use crate::phone::Phone;
+use async_openai::error::OpenAIError;
+use async_openai::types::audio::{
+    AudioInput, CreateSpeechRequestArgs, CreateTranscriptionRequestArgs, SpeechModel, SpeechResponseFormat, Voice,
+};
+use async_openai::types::chat::{
+    ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
+    ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs, CreateChatCompletionResponse,
+};
+use serde::{Deserialize, Serialize};
+
+/// A small model may go on calling tools for ever.
+const ANSWERS_PER_TURN: usize = 4;
+const GIVES_UP: &str = "I am sorry, I could not do that. What else can I do for you?";
+
+pub struct Agent {
+    openai: OpenAi,
+    models: Models,
+    clinic: Clinic,
+    messages: Vec<ChatCompletionRequestMessage>,
+}
+
+impl Agent {
+    pub fn new(openai: OpenAi, models: Models) -> Self {
+        let instructions = ChatCompletionRequestSystemMessage::from(answer::INSTRUCTIONS);
+        Self { openai, models, clinic: Clinic::new(), messages: vec![instructions.into()] }
+    }
+
+    #[cekura::conversation(call_id = call_id)]
+    pub async fn answer_call(&mut self, call_id: &str, utterances: &[Utterance]) -> Result<(), Error> {
+        let phone = Phone::default();
+        for (utterance, number) in utterances.iter().zip(1..) {
+            println!("Turn {number} of {}", utterances.len());
+            tokio::select! {
+                done = self.turn(utterance, &phone) => done?,
+                () = phone.cut_in(utterance.cuts_in) => println!("  the caller cuts in"),
+            }
+        }
+        Ok(())
+    }
+
+    #[cekura::turn]
+    async fn turn(&mut self, utterance: &Utterance, phone: &Phone) -> Result<(), Error> {
+        let heard = self.transcribe(&utterance.wav).await?.text;
+        println!("  caller: {}", heard.trim());
+        self.messages.push(ChatCompletionRequestUserMessage::from(heard.trim()).into());
+        let say = self.decide().await?;
+        println!("  agent:  {say}");
+        let audio = self.synthesize(&say).await?;
+        phone.play(&audio).await?;
+        Ok(())
+    }
+
+    #[cekura::stt(provider = "openai", model = self.models.transcription, language = "en")]
+    async fn transcribe(&self, wav: &[u8]) -> Result<Transcription, OpenAIError> {
+        let request = CreateTranscriptionRequestArgs::default()
+            .file(AudioInput::from_vec_u8("utterance.wav".to_owned(), wav.to_vec()))
+            .model(&self.models.transcription)
+            .language("en")
+            .build()?;
+        self.openai.audio().transcription().create_byot(request).await
+    }
+
+    /// Asks the model until it has something to say to the caller, and does what it wants before.
+    async fn decide(&mut self) -> Result<String, OpenAIError> {
+        for _ in 0..ANSWERS_PER_TURN {
+            let response = self.ask(&self.messages).await?;
+            let text = response.choices.into_iter().find_map(|choice| choice.message.content).unwrap_or_default();
+            let action = Action::read(&text);
+            self.messages.push(ChatCompletionRequestAssistantMessage::from(text).into());
+            let result = match action {
+                Action::Reply { say } => return Ok(say),
+                Action::FindSlot { day, part_of_day } => {
+                    let times = self.clinic.find_slot(day, part_of_day);
+                    format!("find_slot: {}", serde_json::json!({ "free": times }))
+                }
+                Action::BookAppointment { day, time, name } => {
+                    match self.clinic.book_appointment(day, &time, &name) {
+                        Ok(booking) => format!("book_appointment: {}", serde_json::json!({ "booked": booking })),
+                        Err(refused) => {
+                            let refused = refused.to_string();
+                            format!("book_appointment: {}", serde_json::json!({ "refused": refused }))
+                        }
+                    }
+                }
+            };
+            println!("  {result}");
+            self.messages.push(ChatCompletionRequestUserMessage::from(result).into());
+        }
+        Ok(GIVES_UP.to_owned())
+    }
+
+    #[cekura::llm(provider = "openai", model = self.models.chat, temperature = 0.0)]
+    async fn ask(
+        &self,
+        messages: &[ChatCompletionRequestMessage],
+    ) -> Result<CreateChatCompletionResponse, OpenAIError> {
+        let request = CreateChatCompletionRequestArgs::default()
+            .model(&self.models.chat)
+            .messages(messages)
+            .response_format(answer::format())
+            .temperature(0.0)
+            .max_completion_tokens(200_u32)
+            .build()?;
+        self.openai.chat().create(request).await
+    }
+
+    #[cekura::tts(provider = "openai", model = self.models.speech, voice = "alloy")]
+    async fn synthesize(&self, text: &str) -> Result<Vec<u8>, OpenAIError> {
+        let request = CreateSpeechRequestArgs::default()
+            .model(SpeechModel::Other(self.models.speech.clone()))
+            .voice(Voice::Alloy)
+            .input(text)
+            .response_format(SpeechResponseFormat::Wav)
+            .build()?;
+        Ok(self.openai.audio().speech().create(request).await?.bytes.into())
+    }
+
+    pub fn clinic(&self) -> &Clinic {
+        &self.clinic
+    }
+}
+
+/// What every compatible service answers. OpenAI's own says more.
+#[derive(Deserialize, Serialize)]
+struct Transcription {
+    text: String,
+}

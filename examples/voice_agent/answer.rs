@@ -1,0 +1,92 @@
+//! What the model may answer, as a JSON schema and as a type: its text → one action. It does not know how the text
+//! came.
+
+use crate::clinic::{Day, PartOfDay};
+use async_openai::types::chat::{ResponseFormat, ResponseFormatJsonSchema};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+pub const INSTRUCTIONS: &str = "\
+You answer the telephone of a small clinic and make appointments. Answer with one action in JSON.
+find_slot: look up which times are free. Do this before you offer times.
+book_appointment: book one free time, written like 14:30, when you know the caller's name.
+reply: say one short, friendly sentence to the caller.
+The result of find_slot and book_appointment comes back as the next message.";
+
+const NOT_UNDERSTOOD: &str = "I am sorry, could you say that again?";
+
+/// The next thing the agent does.
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    Reply { say: String },
+    FindSlot { day: Day, part_of_day: PartOfDay },
+    BookAppointment { day: Day, time: String, name: String },
+}
+
+impl Action {
+    /// Reads the model's text. A model that answers nonsense makes the agent ask again.
+    pub fn read(text: &str) -> Self {
+        #[derive(Deserialize)]
+        struct Answer {
+            next: Action,
+        }
+        match serde_json::from_str(text) {
+            Ok(Answer { next: Self::Reply { say } }) if say.trim().is_empty() => Self::not_understood(),
+            Ok(Answer { next }) => next,
+            Err(_) => Self::not_understood(),
+        }
+    }
+
+    fn not_understood() -> Self {
+        Self::Reply { say: NOT_UNDERSTOOD.to_owned() }
+    }
+}
+
+/// The schema that the service holds the model to. An `anyOf` stands in a property because OpenAI wants an object at
+/// the root.
+pub fn format() -> ResponseFormat {
+    let day = json!({ "type": "string", "enum": ["monday", "tuesday", "wednesday", "thursday", "friday"] });
+    let part_of_day = json!({ "type": "string", "enum": ["morning", "afternoon"] });
+    let text = json!({ "type": "string" });
+    let next = json!({ "anyOf": [
+        object(json!({ "action": constant("reply"), "say": text })),
+        object(json!({ "action": constant("find_slot"), "day": day, "part_of_day": part_of_day })),
+        object(json!({ "action": constant("book_appointment"), "day": day, "time": text, "name": text })),
+    ] });
+    ResponseFormat::JsonSchema {
+        json_schema: ResponseFormatJsonSchema {
+            name: "next_action".to_owned(),
+            description: None,
+            schema: object(json!({ "next": next })),
+            strict: Some(true),
+        },
+    }
+}
+
+fn object(properties: Value) -> Value {
+    let required: Vec<&String> = properties.as_object().into_iter().flat_map(|map| map.keys()).collect();
+    json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
+}
+
+fn constant(word: &str) -> Value {
+    json!({ "type": "string", "enum": [word] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_is_read_from_its_json() {
+        let text = r#"{"next":{"action":"find_slot","day":"tuesday","part_of_day":"afternoon"}}"#;
+        assert_eq!(Action::read(text), Action::FindSlot { day: Day::Tuesday, part_of_day: PartOfDay::Afternoon });
+    }
+
+    #[test]
+    fn nonsense_makes_the_agent_ask_again() {
+        for text in ["", "Sure!", r#"{"next":{"action":"dance"}}"#, r#"{"next":{"action":"reply","say":" "}}"#] {
+            assert_eq!(Action::read(text), Action::not_understood(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The environment → a client of an OpenAI-compatible service and the names of its models. Nothing behind it knows
+//! which service that is.
+
+use crate::stand_in;
+use async_openai::{Client, config::OpenAIConfig};
+use std::{env, io};
+
+pub type OpenAi = Client<OpenAIConfig>;
+
+/// The models that the agent asks for.
+pub struct Models {
+    pub transcription: String,
+    pub chat: String,
+    pub speech: String,
+}
+
+impl Models {
+    pub fn from_env() -> Self {
+        let model = |variable, default: &str| env::var(variable).unwrap_or_else(|_| default.to_owned());
+        Self {
+            transcription: model("TRANSCRIPTION_MODEL", "whisper-1"),
+            chat: model("CHAT_MODEL", "gpt-4o-mini"),
+            speech: model("SPEECH_MODEL", "tts-1"),
+        }
+    }
+}
+
+/// A client of the service that `OPENAI_BASE_URL` and `OPENAI_API_KEY` name, or of one that starts in this process.
+pub async fn client() -> io::Result<OpenAi> {
+    if env::var_os("OPENAI_BASE_URL").is_some() || env::var_os("OPENAI_API_KEY").is_some() {
+        let config = OpenAIConfig::new();
+        println!("Service: {}", async_openai::config::Config::api_base(&config));
+        return Ok(client_of(config));
+    }
+    let url = stand_in::start().await?;
+    println!("Service: a stand-in at {url} (OPENAI_BASE_URL and OPENAI_API_KEY name a real one)");
+    Ok(client_of(OpenAIConfig::new().with_api_base(url).with_api_key("none")))
+}
+
+fn client_of(config: OpenAIConfig) -> OpenAi {
+    // The client brings no TLS provider of its own. An error means that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::with_config(config)
+}
