@@ -8,7 +8,8 @@ use crate::openai::{Models, OpenAi};
 use crate::phone::Phone;
 use async_openai::error::OpenAIError;
 use async_openai::types::audio::{
-    AudioInput, CreateSpeechRequestArgs, CreateTranscriptionRequestArgs, SpeechModel, SpeechResponseFormat, Voice,
+    AudioInput, CreateSpeechRequestArgs, CreateTranscriptionRequestArgs, SpeechModel, SpeechResponseFormat,
+    Voice,
 };
 use async_openai::types::chat::{
     ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 const ANSWERS_PER_TURN: usize = 4;
 const GIVES_UP: &str = "I am sorry, I could not do that. What else can I do for you?";
 
-pub struct Agent {
+pub(crate) struct Agent {
     openai: OpenAi,
     models: Models,
     clinic: Clinic,
@@ -28,13 +29,13 @@ pub struct Agent {
 }
 
 impl Agent {
-    pub fn new(openai: OpenAi, models: Models) -> Self {
+    pub(crate) fn new(openai: OpenAi, models: Models) -> Self {
         let instructions = ChatCompletionRequestSystemMessage::from(answer::INSTRUCTIONS);
         Self { openai, models, clinic: Clinic::new(), messages: vec![instructions.into()] }
     }
 
     #[cekura::conversation(call_id = call_id)]
-    pub async fn answer_call(&mut self, call_id: &str, utterances: &[Utterance]) -> Result<(), Error> {
+    pub(crate) async fn answer_call(&mut self, call_id: &str, utterances: &[Utterance]) -> Result<(), Error> {
         let phone = Phone::default();
         for (utterance, number) in utterances.iter().zip(1..) {
             println!("Turn {number} of {}", utterances.len());
@@ -72,7 +73,8 @@ impl Agent {
     async fn decide(&mut self) -> Result<String, OpenAIError> {
         for _ in 0..ANSWERS_PER_TURN {
             let response = self.ask(&self.messages).await?;
-            let text = response.choices.into_iter().find_map(|choice| choice.message.content).unwrap_or_default();
+            let text =
+                response.choices.into_iter().find_map(|choice| choice.message.content).unwrap_or_default();
             let action = Action::read(&text);
             self.messages.push(ChatCompletionRequestAssistantMessage::from(text).into());
             let result = match action {
@@ -83,7 +85,9 @@ impl Agent {
                 }
                 Action::BookAppointment { day, time, name } => {
                     match self.clinic.book_appointment(day, &time, &name) {
-                        Ok(booking) => format!("book_appointment: {}", serde_json::json!({ "booked": booking })),
+                        Ok(booking) => {
+                            format!("book_appointment: {}", serde_json::json!({ "booked": booking }))
+                        }
                         Err(refused) => {
                             let refused = refused.to_string();
                             format!("book_appointment: {}", serde_json::json!({ "refused": refused }))
@@ -123,7 +127,7 @@ impl Agent {
         Ok(self.openai.audio().speech().create(request).await?.bytes.into())
     }
 
-    pub fn clinic(&self) -> &Clinic {
+    pub(crate) fn clinic(&self) -> &Clinic {
         &self.clinic
     }
 }

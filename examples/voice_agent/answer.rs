@@ -6,7 +6,7 @@ use async_openai::types::chat::{ResponseFormat, ResponseFormatJsonSchema};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub const INSTRUCTIONS: &str = "\
+pub(crate) const INSTRUCTIONS: &str = "\
 You answer the telephone of a small clinic and make appointments. Answer with one action in JSON.
 find_slot: look up which times are free. Do this before you offer times.
 book_appointment: book one free time, written like 14:30, when you know the caller's name.
@@ -18,7 +18,7 @@ const NOT_UNDERSTOOD: &str = "I am sorry, could you say that again?";
 /// The next thing the agent does.
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(tag = "action", rename_all = "snake_case")]
-pub enum Action {
+pub(crate) enum Action {
     Reply { say: String },
     FindSlot { day: Day, part_of_day: PartOfDay },
     BookAppointment { day: Day, time: String, name: String },
@@ -26,7 +26,7 @@ pub enum Action {
 
 impl Action {
     /// Reads the model's text. A model that answers nonsense makes the agent ask again.
-    pub fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         #[derive(Deserialize)]
         struct Answer {
             next: Action,
@@ -45,26 +45,26 @@ impl Action {
 
 /// The schema that the service holds the model to. An `anyOf` stands in a property because OpenAI wants an object at
 /// the root.
-pub fn format() -> ResponseFormat {
+pub(crate) fn format() -> ResponseFormat {
     let day = json!({ "type": "string", "enum": ["monday", "tuesday", "wednesday", "thursday", "friday"] });
     let part_of_day = json!({ "type": "string", "enum": ["morning", "afternoon"] });
     let text = json!({ "type": "string" });
     let next = json!({ "anyOf": [
-        object(json!({ "action": constant("reply"), "say": text })),
-        object(json!({ "action": constant("find_slot"), "day": day, "part_of_day": part_of_day })),
-        object(json!({ "action": constant("book_appointment"), "day": day, "time": text, "name": text })),
+        object(&json!({ "action": constant("reply"), "say": text })),
+        object(&json!({ "action": constant("find_slot"), "day": day, "part_of_day": part_of_day })),
+        object(&json!({ "action": constant("book_appointment"), "day": day, "time": text, "name": text })),
     ] });
     ResponseFormat::JsonSchema {
         json_schema: ResponseFormatJsonSchema {
             name: "next_action".to_owned(),
             description: None,
-            schema: object(json!({ "next": next })),
+            schema: object(&json!({ "next": next })),
             strict: Some(true),
         },
     }
 }
 
-fn object(properties: Value) -> Value {
+fn object(properties: &Value) -> Value {
     let required: Vec<&String> = properties.as_object().into_iter().flat_map(|map| map.keys()).collect();
     json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
 }
@@ -80,12 +80,17 @@ mod tests {
     #[test]
     fn an_action_is_read_from_its_json() {
         let text = r#"{"next":{"action":"find_slot","day":"tuesday","part_of_day":"afternoon"}}"#;
-        assert_eq!(Action::read(text), Action::FindSlot { day: Day::Tuesday, part_of_day: PartOfDay::Afternoon });
+        assert_eq!(
+            Action::read(text),
+            Action::FindSlot { day: Day::Tuesday, part_of_day: PartOfDay::Afternoon }
+        );
     }
 
     #[test]
     fn nonsense_makes_the_agent_ask_again() {
-        for text in ["", "Sure!", r#"{"next":{"action":"dance"}}"#, r#"{"next":{"action":"reply","say":" "}}"#] {
+        for text in
+            ["", "Sure!", r#"{"next":{"action":"dance"}}"#, r#"{"next":{"action":"reply","say":" "}}"#]
+        {
             assert_eq!(Action::read(text), Action::not_understood(), "{text}");
         }
     }

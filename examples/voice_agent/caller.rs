@@ -5,7 +5,7 @@ use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use std::io::Cursor;
 use std::time::Duration;
 
-pub type Error = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 const FRAME: Duration = Duration::from_millis(20);
 /// Speech is what is louder than this share of the loudest frame.
@@ -18,14 +18,14 @@ const HEARD_OUT: Duration = Duration::from_millis(1300);
 const MARGIN: usize = 8;
 
 /// What the caller says in one go.
-pub struct Utterance {
-    pub wav: Vec<u8>,
+pub(crate) struct Utterance {
+    pub(crate) wav: Vec<u8>,
     /// How far into the agent's answer the caller speaks again, if the caller does not hear it out.
-    pub cuts_in: Option<Duration>,
+    pub(crate) cuts_in: Option<Duration>,
 }
 
 /// Reads a WAV file (one channel, 16 bits) and divides it.
-pub fn utterances(recording: &[u8]) -> Result<Vec<Utterance>, Error> {
+pub(crate) fn utterances(recording: &[u8]) -> Result<Vec<Utterance>, Error> {
     let mut reader = WavReader::new(Cursor::new(recording))?;
     let spec = reader.spec();
     if (spec.channels, spec.bits_per_sample, spec.sample_format) != (1, 16, SampleFormat::Int) {

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The times that are still free, and what was booked.
-pub struct Clinic {
+pub(crate) struct Clinic {
     free: Vec<(Day, &'static str)>,
     booked: Vec<Booking>,
 }
 
 impl Clinic {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         use Day::{Friday, Monday, Thursday, Tuesday, Wednesday};
         let free = vec![
             (Monday, "09:00"),
@@ -29,14 +29,14 @@ impl Clinic {
 
     /// The free times of one morning or afternoon.
     #[cekura::tool_call]
-    pub fn find_slot(&self, day: Day, part_of_day: PartOfDay) -> Vec<&'static str> {
+    pub(crate) fn find_slot(&self, day: Day, part_of_day: PartOfDay) -> Vec<&'static str> {
         let wanted = |time: &str| (time >= "12:00") == (part_of_day == PartOfDay::Afternoon);
         self.free.iter().filter(|(free, time)| *free == day && wanted(time)).map(|(_, time)| *time).collect()
     }
 
     /// Books a free time. It is not free any more then.
     #[cekura::tool_call]
-    pub fn book_appointment(&mut self, day: Day, time: &str, name: &str) -> Result<Booking, Refused> {
+    pub(crate) fn book_appointment(&mut self, day: Day, time: &str, name: &str) -> Result<Booking, Refused> {
         if name.trim().is_empty() {
             return Err(Refused::NoName);
         }
@@ -48,14 +48,14 @@ impl Clinic {
         Ok(booking)
     }
 
-    pub fn booked(&self) -> &[Booking] {
+    pub(crate) fn booked(&self) -> &[Booking] {
         &self.booked
     }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Day {
+pub(crate) enum Day {
     Monday,
     Tuesday,
     Wednesday,
@@ -65,16 +65,16 @@ pub enum Day {
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum PartOfDay {
+pub(crate) enum PartOfDay {
     Morning,
     Afternoon,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Booking {
-    pub day: Day,
-    pub time: String,
-    pub name: String,
+pub(crate) struct Booking {
+    pub(crate) day: Day,
+    pub(crate) time: String,
+    pub(crate) name: String,
 }
 
 impl fmt::Display for Booking {
@@ -85,7 +85,7 @@ impl fmt::Display for Booking {
 
 /// Why nothing was booked.
 #[derive(Debug)]
-pub enum Refused {
+pub(crate) enum Refused {
     NoName,
     Taken { day: Day, time: String },
 }

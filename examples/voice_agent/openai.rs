@@ -5,17 +5,17 @@ use crate::stand_in;
 use async_openai::{Client, config::OpenAIConfig};
 use std::{env, io};
 
-pub type OpenAi = Client<OpenAIConfig>;
+pub(crate) type OpenAi = Client<OpenAIConfig>;
 
 /// The models that the agent asks for.
-pub struct Models {
-    pub transcription: String,
-    pub chat: String,
-    pub speech: String,
+pub(crate) struct Models {
+    pub(crate) transcription: String,
+    pub(crate) chat: String,
+    pub(crate) speech: String,
 }
 
 impl Models {
-    pub fn from_env() -> Self {
+    pub(crate) fn from_env() -> Self {
         let model = |variable, default: &str| env::var(variable).unwrap_or_else(|_| default.to_owned());
         Self {
             transcription: model("TRANSCRIPTION_MODEL", "whisper-1"),
@@ -26,7 +26,7 @@ impl Models {
 }
 
 /// A client of the service that `OPENAI_BASE_URL` and `OPENAI_API_KEY` name, or of one that starts in this process.
-pub async fn client() -> io::Result<OpenAi> {
+pub(crate) async fn client() -> io::Result<OpenAi> {
     if env::var_os("OPENAI_BASE_URL").is_some() || env::var_os("OPENAI_API_KEY").is_some() {
         let config = OpenAIConfig::new();
         println!("Service: {}", async_openai::config::Config::api_base(&config));

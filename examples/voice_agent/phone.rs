@@ -10,14 +10,14 @@ const FASTER: u32 = 10;
 
 /// A line whose caller may cut in while the agent speaks.
 #[derive(Default)]
-pub struct Phone {
+pub(crate) struct Phone {
     playing: Notify,
 }
 
 impl Phone {
     /// Plays a WAV file to its end.
     #[cekura::span(name = "playback")]
-    pub async fn play(&self, wav: &[u8]) -> Result<(), hound::Error> {
+    pub(crate) async fn play(&self, wav: &[u8]) -> Result<(), hound::Error> {
         let spec = WavReader::new(wav)?.spec();
         // From the bytes there are: a service that streams does not know the length when it writes the header.
         let second = spec.sample_rate * u32::from(spec.channels) * u32::from(spec.bits_per_sample / 8);
@@ -28,7 +28,7 @@ impl Phone {
     }
 
     /// Ends when the caller has heard `after` of the agent's answer and speaks again; never if there is no `after`.
-    pub async fn cut_in(&self, after: Option<Duration>) {
+    pub(crate) async fn cut_in(&self, after: Option<Duration>) {
         let Some(after) = after else { return std::future::pending().await };
         self.playing.notified().await;
         sleep(after / FASTER).await;

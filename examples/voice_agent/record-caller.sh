@@ -9,8 +9,12 @@ trap 'rm -r "$parts"' EXIT
 at=0
 : > caller.tsv
 
+sum() {
+    awk "BEGIN { printf \"%.3f\", $1 + $2 }"
+}
+
 silence() {
-    at=$(echo "$at + $1" | bc)
+    at=$(sum "$at" "$1")
     file=$(printf '%s/%s.wav' "$parts" "$(printf '%08.3f' "$at")")
     sox -n -r 16000 -c 1 -b 16 "$file" trim 0.0 "$1"
 }
@@ -19,7 +23,7 @@ say() {
     espeak-ng -v en-us -s 140 -w "$parts/spoken" "$1"
     sox -t wav "$parts/spoken" -D -r 16000 -c 1 -b 16 "$parts/said.wav" norm -3 silence 1 0.01 0.5% reverse silence 1 0.01 0.5% reverse
     length=$(soxi -D "$parts/said.wav")
-    end=$(echo "$at + $length" | bc)
+    end=$(sum "$at" "$length")
     printf '%.2f\t%.2f\t%s\n' "$at" "$end" "$1" >> caller.tsv
     at=$end
     mv "$parts/said.wav" "$(printf '%s/%08.3f.wav' "$parts" "$at")"

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 /// Starts the server on a free port of this machine and returns its base URL.
-pub async fn start() -> io::Result<String> {
+pub(crate) async fn start() -> io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/v1", listener.local_addr()?);
     let router = Router::new()
@@ -50,7 +50,9 @@ async fn transcriptions(mut form: Multipart) -> Result<Response, Invalid> {
 async fn completions(body: Bytes) -> Result<Response, Invalid> {
     let request: CreateChatCompletionRequest = read(&body)?;
     if !matches!(request.response_format, Some(ResponseFormat::JsonSchema { .. })) {
-        return Err(Invalid("the stand-in answers with a `response_format` of type `json_schema` only".to_owned()));
+        return Err(Invalid(
+            "the stand-in answers with a `response_format` of type `json_schema` only".to_owned(),
+        ));
     }
     let messages = serde_json::to_value(&request.messages).map_err(|error| Invalid(error.to_string()))?;
     let messages: Vec<rules::Message> =
@@ -119,7 +121,8 @@ impl From<MultipartError> for Invalid {
 
 impl IntoResponse for Invalid {
     fn into_response(self) -> Response {
-        let error = json!({ "message": self.0, "type": "invalid_request_error", "param": null, "code": null });
+        let error =
+            json!({ "message": self.0, "type": "invalid_request_error", "param": null, "code": null });
         (StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response()
     }
 }

@@ -19,16 +19,19 @@ pub(super) fn listen(wav: &[u8]) -> Result<Heard, hound::Error> {
     let (piece, rate) = samples(wav)?;
     let (recording, _) = samples(RECORDING)?;
     let text = position(&recording, &piece).map_or_else(String::new, |at| {
-        let seconds = |samples: usize| samples as f64 / f64::from(rate);
-        words(seconds(at), seconds(at + piece.len()))
+        words(time(at, rate).as_secs_f64(), time(at + piece.len(), rate).as_secs_f64())
     });
-    Ok(Heard { text, length: Duration::from_secs_f64(piece.len() as f64 / f64::from(rate)) })
+    Ok(Heard { text, length: time(piece.len(), rate) })
 }
 
 fn samples(wav: &[u8]) -> Result<(Vec<i16>, u32), hound::Error> {
     let mut reader = WavReader::new(wav)?;
     let rate = reader.spec().sample_rate;
     Ok((reader.samples().collect::<Result<_, _>>()?, rate))
+}
+
+fn time(samples: usize, rate: u32) -> Duration {
+    Duration::from_secs(samples as u64) / rate
 }
 
 /// Where in the recording the piece begins.

@@ -84,7 +84,8 @@ struct Caller {
 
 impl Caller {
     fn of(messages: &[Message]) -> Self {
-        let said = messages.iter().filter(|message| message.role == "user" && result(&message.content).is_none());
+        let said =
+            messages.iter().filter(|message| message.role == "user" && result(&message.content).is_none());
         said.fold(Self::default(), |caller, message| caller.hearing(&message.content))
     }
 
