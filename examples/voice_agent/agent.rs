@@ -132,7 +132,7 @@ impl Agent {
     }
 }
 
-/// What every compatible service answers. OpenAI's own says more.
+/// What every compatible service answers. The one of OpenAI says more.
 #[derive(Deserialize, Serialize)]
 struct Transcription {
     text: String,

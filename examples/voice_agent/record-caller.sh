@@ -16,12 +16,12 @@ sum() {
 silence() {
     at=$(sum "$at" "$1")
     file=$(printf '%s/%s.wav' "$parts" "$(printf '%08.3f' "$at")")
-    sox -n -r 16000 -c 1 -b 16 "$file" trim 0.0 "$1"
+    sox -D -n -r 16000 -c 1 -b 16 "$file" trim 0.0 "$1"
 }
 
 say() {
     espeak-ng -v en-us -s 140 -w "$parts/spoken" "$1"
-    sox -t wav "$parts/spoken" -D -r 16000 -c 1 -b 16 "$parts/said.wav" norm -3 silence 1 0.01 0.5% reverse silence 1 0.01 0.5% reverse
+    sox -D -t wav "$parts/spoken" -r 16000 -c 1 -b 16 "$parts/said.wav" norm -3 silence 1 0.01 0.5% reverse silence 1 0.01 0.5% reverse
     length=$(soxi -D "$parts/said.wav")
     end=$(sum "$at" "$length")
     printf '%.2f\t%.2f\t%s\n' "$at" "$end" "$1" >> caller.tsv
@@ -39,4 +39,4 @@ silence 1.6
 say "No, thank you. Goodbye."
 silence 0.8
 
-sox "$parts"/0*.wav caller.wav
+sox -D "$parts"/0*.wav caller.wav
