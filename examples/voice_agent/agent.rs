@@ -36,6 +36,7 @@ impl Agent {
 
     #[cekura::conversation(call_id = call_id)]
     pub(crate) async fn answer_call(&mut self, call_id: &str, utterances: &[Utterance]) -> Result<(), Error> {
+        println!("Call {call_id}");
         let phone = Phone::default();
         for (utterance, number) in utterances.iter().zip(1..) {
             println!("Turn {number} of {}", utterances.len());
