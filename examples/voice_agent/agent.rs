@@ -3,7 +3,7 @@
 
 use crate::answer::{self, Action};
 use crate::caller::{Error, Utterance};
-use crate::clinic::Clinic;
+use crate::clinic::{Booking, Clinic, Refused};
 use crate::openai::{Models, OpenAi};
 use crate::phone::Phone;
 use async_openai::error::OpenAIError;
@@ -14,10 +14,12 @@ use async_openai::types::audio::{
 use async_openai::types::chat::{
     ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
     ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs, CreateChatCompletionResponse,
+    ResponseFormat,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-/// A small model may go on calling tools for ever.
+/// A model that is not held to the schema may go on calling tools for ever.
 const ANSWERS_PER_TURN: usize = 4;
 const GIVES_UP: &str = "I am sorry, I could not do that. What else can I do for you?";
 
@@ -70,47 +72,40 @@ impl Agent {
         self.openai.audio().transcription().create_byot(request).await
     }
 
-    /// Asks the model until it has something to say to the caller, and does what it wants before.
+    /// Asks the model until it has something to say to the caller, and calls the tools that it wants before.
     async fn decide(&mut self) -> Result<String, OpenAIError> {
+        let mut called = Vec::new();
         for _ in 0..ANSWERS_PER_TURN {
-            let response = self.ask(&self.messages).await?;
-            let text =
-                response.choices.into_iter().find_map(|choice| choice.message.content).unwrap_or_default();
+            let response = self.ask(&self.messages, answer::format(&called)).await?;
+            let text = response.choices.into_iter().find_map(|choice| choice.message.content).unwrap_or_default();
             let action = Action::read(&text);
             self.messages.push(ChatCompletionRequestAssistantMessage::from(text).into());
-            let result = match action {
+            let (tool, result) = match action {
                 Action::Reply { say } => return Ok(say),
                 Action::FindSlot { day, part_of_day } => {
-                    let times = self.clinic.find_slot(day, part_of_day);
-                    format!("find_slot: {}", serde_json::json!({ "free": times }))
+                    ("find_slot", json!({ "free": self.clinic.find_slot(day, part_of_day) }))
                 }
                 Action::BookAppointment { day, time, name } => {
-                    match self.clinic.book_appointment(day, &time, &name) {
-                        Ok(booking) => {
-                            format!("book_appointment: {}", serde_json::json!({ "booked": booking }))
-                        }
-                        Err(refused) => {
-                            let refused = refused.to_string();
-                            format!("book_appointment: {}", serde_json::json!({ "refused": refused }))
-                        }
-                    }
+                    ("book_appointment", booked(self.clinic.book_appointment(day, &time, &name)))
                 }
             };
-            println!("  {result}");
-            self.messages.push(ChatCompletionRequestUserMessage::from(result).into());
+            println!("  {tool}: {result}");
+            self.messages.push(ChatCompletionRequestUserMessage::from(format!("{tool}: {result}")).into());
+            called.push(tool);
         }
         Ok(GIVES_UP.to_owned())
     }
 
-    #[cekura::llm(provider = "openai", model = self.models.chat, temperature = 0.0)]
+    #[cekura::llm(provider = "openai", model = self.models.chat, temperature = 0.0, skip(format))]
     async fn ask(
         &self,
         messages: &[ChatCompletionRequestMessage],
+        format: ResponseFormat,
     ) -> Result<CreateChatCompletionResponse, OpenAIError> {
         let request = CreateChatCompletionRequestArgs::default()
             .model(&self.models.chat)
             .messages(messages)
-            .response_format(answer::format())
+            .response_format(format)
             .temperature(0.0)
             .max_completion_tokens(200_u32)
             .build()?;
@@ -130,6 +125,14 @@ impl Agent {
 
     pub(crate) fn clinic(&self) -> &Clinic {
         &self.clinic
+    }
+}
+
+/// A refusal is something to talk about, not the end of the call.
+fn booked(outcome: Result<Booking, Refused>) -> Value {
+    match outcome {
+        Ok(booking) => json!({ "booked": booking }),
+        Err(refused) => json!({ "refused": refused.to_string() }),
     }
 }
 

@@ -32,7 +32,9 @@ impl Action {
             next: Action,
         }
         match serde_json::from_str(text) {
-            Ok(Answer { next: Self::Reply { say } }) if say.trim().is_empty() => Self::not_understood(),
+            Ok(Answer { next: Self::Reply { say } }) if !say.chars().any(char::is_alphanumeric) => {
+                Self::not_understood()
+            }
             Ok(Answer { next }) => next,
             Err(_) => Self::not_understood(),
         }
@@ -43,17 +45,23 @@ impl Action {
     }
 }
 
-/// The schema that the service holds the model to. An `anyOf` stands in a property because OpenAI wants an object at
-/// the root.
-pub(crate) fn format() -> ResponseFormat {
+/// The schema that the service holds the model to. It offers each tool once a turn, for small models repeat themselves.
+pub(crate) fn format(called: &[&str]) -> ResponseFormat {
     let day = json!({ "type": "string", "enum": ["monday", "tuesday", "wednesday", "thursday", "friday"] });
     let part_of_day = json!({ "type": "string", "enum": ["morning", "afternoon"] });
     let text = json!({ "type": "string" });
-    let next = json!({ "anyOf": [
-        object(&json!({ "action": constant("reply"), "say": text })),
-        object(&json!({ "action": constant("find_slot"), "day": day, "part_of_day": part_of_day })),
-        object(&json!({ "action": constant("book_appointment"), "day": day, "time": text, "name": text })),
-    ] });
+    let mut actions = vec![
+        ("reply", json!({ "say": text })),
+        ("find_slot", json!({ "day": day, "part_of_day": part_of_day })),
+        ("book_appointment", json!({ "day": day, "time": text, "name": text })),
+    ];
+    actions.retain(|(name, _)| !called.contains(name));
+    let actions = actions.into_iter().map(|(name, mut properties)| {
+        properties["action"] = json!({ "type": "string", "enum": [name] });
+        object(&properties)
+    });
+    // In a property, because the root must be an object.
+    let next = json!({ "anyOf": actions.collect::<Vec<_>>() });
     ResponseFormat::JsonSchema {
         json_schema: ResponseFormatJsonSchema {
             name: "next_action".to_owned(),
@@ -67,10 +75,6 @@ pub(crate) fn format() -> ResponseFormat {
 fn object(properties: &Value) -> Value {
     let required: Vec<&String> = properties.as_object().into_iter().flat_map(|map| map.keys()).collect();
     json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
-}
-
-fn constant(word: &str) -> Value {
-    json!({ "type": "string", "enum": [word] })
 }
 
 #[cfg(test)]
@@ -89,7 +93,7 @@ mod tests {
     #[test]
     fn nonsense_makes_the_agent_ask_again() {
         for text in
-            ["", "Sure!", r#"{"next":{"action":"dance"}}"#, r#"{"next":{"action":"reply","say":" "}}"#]
+            ["", "Sure!", r#"{"next":{"action":"dance"}}"#, r#"{"next":{"action":"reply","say":" ..."}}"#]
         {
             assert_eq!(Action::read(text), Action::not_understood(), "{text}");
         }
