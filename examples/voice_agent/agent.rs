@@ -77,7 +77,8 @@ impl Agent {
         let mut called = Vec::new();
         for _ in 0..ANSWERS_PER_TURN {
             let response = self.ask(&self.messages, answer::format(&called)).await?;
-            let text = response.choices.into_iter().find_map(|choice| choice.message.content).unwrap_or_default();
+            let text =
+                response.choices.into_iter().find_map(|choice| choice.message.content).unwrap_or_default();
             let action = Action::read(&text);
             self.messages.push(ChatCompletionRequestAssistantMessage::from(text).into());
             let (tool, result) = match action {
