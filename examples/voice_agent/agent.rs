@@ -2,7 +2,7 @@
 //! thinks and speaks.
 
 use crate::answer::{self, Action};
-use crate::caller::{Error, Utterance};
+use crate::caller::Utterance;
 use crate::clinic::{Booking, Clinic, Refused};
 use crate::openai::{Models, OpenAi};
 use crate::phone::Phone;
@@ -18,6 +18,8 @@ use async_openai::types::chat::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// A model that is not held to the schema may go on calling tools for ever.
 const ANSWERS_PER_TURN: usize = 4;

@@ -5,8 +5,6 @@ use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use std::io::Cursor;
 use std::time::Duration;
 
-pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
-
 const FRAME: Duration = Duration::from_millis(20);
 /// Speech is what is louder than this share of the loudest frame.
 const SPEECH: f64 = 0.02;
@@ -25,11 +23,11 @@ pub(crate) struct Utterance {
 }
 
 /// Reads a WAV file (one channel, 16 bits) and divides it.
-pub(crate) fn utterances(recording: &[u8]) -> Result<Vec<Utterance>, Error> {
+pub(crate) fn utterances(recording: &[u8]) -> Result<Vec<Utterance>, hound::Error> {
     let mut reader = WavReader::new(Cursor::new(recording))?;
     let spec = reader.spec();
     if (spec.channels, spec.bits_per_sample, spec.sample_format) != (1, 16, SampleFormat::Int) {
-        return Err("the recording must have one channel of 16 bits".into());
+        return Err(hound::Error::Unsupported);
     }
     let samples: Vec<i16> = reader.samples().collect::<Result<_, _>>()?;
     let frame = samples_in(FRAME, spec.sample_rate);

@@ -4,6 +4,7 @@
 //!
 //! Without variables a stand-in in this process transcribes, thinks and speaks; `OPENAI_BASE_URL` and `OPENAI_API_KEY`
 //! name a real service. With `CEKURA_API_KEY` the trace goes to Cekura, without it to the terminal.
+//! The agent does not know which.
 
 mod agent;
 mod answer;
@@ -20,7 +21,7 @@ use std::time::Duration;
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/voice_agent/caller.wav");
 
 #[tokio::main]
-async fn main() -> Result<(), caller::Error> {
+async fn main() -> Result<(), agent::Error> {
     let cekura = cekura::Cekura::builder().service_name("clinic").local_without_key().install()?;
 
     let file = std::env::args().nth(1).unwrap_or_else(|| RECORDING.to_owned());
