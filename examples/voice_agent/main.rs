@@ -25,7 +25,8 @@ async fn main() -> Result<(), agent::Error> {
     let cekura = cekura::Cekura::builder().service_name("clinic").local_without_key().install()?;
 
     let file = std::env::args().nth(1).unwrap_or_else(|| RECORDING.to_owned());
-    let utterances = caller::utterances(&std::fs::read(&file)?)?;
+    let recording = std::fs::read(&file).map_err(|error| format!("{file}: {error}"))?;
+    let utterances = caller::utterances(&recording)?;
     println!("Caller: {} utterances in {file}", utterances.len());
 
     let mut agent = agent::Agent::new(openai::client().await?, openai::Models::from_env());
