@@ -1,0 +1,58 @@
+//! The environment → a client of an OpenAI-compatible service and the names of its models. Nothing behind it knows
+//! which service that is.
+
+use crate::stand_in;
+use async_openai::Client;
+use async_openai::config::{Config, OpenAIConfig};
+use std::{env, io};
+
+pub(crate) type OpenAi = Client<OpenAIConfig>;
+
+/// The models that the agent asks for.
+pub(crate) struct Models {
+    pub(crate) transcription: String,
+    pub(crate) chat: String,
+    pub(crate) speech: String,
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        let model = str::to_owned;
+        Self { transcription: model("whisper-1"), chat: model("gpt-4o-mini"), speech: model("tts-1") }
+    }
+}
+
+impl Models {
+    pub(crate) fn from_env() -> Self {
+        let default = Self::default();
+        let model = |variable, default| env::var(variable).unwrap_or(default);
+        Self {
+            transcription: model("TRANSCRIPTION_MODEL", default.transcription),
+            chat: model("CHAT_MODEL", default.chat),
+            speech: model("SPEECH_MODEL", default.speech),
+        }
+    }
+}
+
+/// A client of the service that `OPENAI_BASE_URL` and `OPENAI_API_KEY` name, or of one that starts in this process.
+pub(crate) async fn client() -> io::Result<OpenAi> {
+    if env::var_os("OPENAI_BASE_URL").is_some() || env::var_os("OPENAI_API_KEY").is_some() {
+        let config = OpenAIConfig::new();
+        println!("Service: {}", config.api_base());
+        return Ok(client_of(config));
+    }
+    let url = stand_in::start().await?;
+    println!("Service: a stand-in at {url} (OPENAI_BASE_URL and OPENAI_API_KEY name a real one)");
+    Ok(client_at(url))
+}
+
+/// A client of a service that wants no key.
+pub(crate) fn client_at(url: String) -> OpenAi {
+    client_of(OpenAIConfig::new().with_api_base(url).with_api_key("none"))
+}
+
+fn client_of(config: OpenAIConfig) -> OpenAi {
+    // The client brings no TLS provider of its own. An error means that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::with_config(config)
+}
