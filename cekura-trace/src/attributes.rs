@@ -106,6 +106,82 @@ pub use cekura_trace_macros::stt;
 /// # assert_eq!(trace.span("llm").unwrap().text("output"), Some("ready!"));
 /// # assert_eq!(trace.span("llm").unwrap().text("gen_ai.request.model"), Some("gpt-4o"));
 /// ```
+///
+/// # The generated code
+///
+/// Every attribute turns a function into one call, with the body in it as it was written:
+///
+/// ```
+/// # struct Client;
+/// # struct Agent { model: String, client: Client }
+/// # struct Reply { text: String }
+/// # type Error = std::io::Error;
+/// # impl Client {
+/// #     fn ask(&self, prompt: &str) -> Result<Reply, Error> { Ok(Reply { text: prompt.to_uppercase() }) }
+/// # }
+/// # impl Agent {
+/// #[cekura::llm(provider = "openai", model = self.model, output = |reply| &reply.text)]
+/// fn ask(&self, prompt: &str) -> Result<Reply, Error> {
+///     self.client.ask(prompt)
+/// }
+/// # }
+/// ```
+///
+/// becomes
+///
+/// ```
+/// # struct Client;
+/// # struct Agent { model: String, client: Client }
+/// # struct Reply { text: String }
+/// # type Error = std::io::Error;
+/// # impl Client {
+/// #     fn ask(&self, prompt: &str) -> Result<Reply, Error> { Ok(Reply { text: prompt.to_uppercase() }) }
+/// # }
+/// # impl Agent {
+/// fn ask(&self, prompt: &str) -> Result<Reply, Error> {
+///     static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm("ask");
+///     __CALLSITE
+///         .open(|span| {
+///             span.argument("prompt", span.value(&prompt).get());
+///             span.provider(span.value(&"openai").get());
+///             span.model(span.value(&self.model).get());
+///         })
+///         .run(
+///             move || -> Result<Reply, Error> {
+///                 let (prompt,) = (prompt,);
+///                 { self.client.ask(prompt) }
+///             },
+///             |span, returned| {
+///                 span.end(::cekura::__private::outcome(returned).get())
+///                     .record(|span, returned| {
+///                         span.returned(span.value(returned).get());
+///                         let value = span.apply(returned, |reply| &reply.text);
+///                         span.output(span.value(&value).get());
+///                     });
+///             },
+///         )
+/// }
+/// # }
+/// # let agent = Agent { model: "gpt-4o".into(), client: Client };
+/// # let trace = cekura::testing::capture(|| agent.ask("hello"));
+/// # let span = trace.span("llm").unwrap();
+/// # assert_eq!(span.text("input.prompt"), Some("hello"));
+/// # assert_eq!(span.text("gen_ai.request.model"), Some("gpt-4o"));
+/// # assert_eq!(span.text("output"), Some("HELLO"));
+/// ```
+///
+/// * `open` calls its closure only where something records: when tracing is off, no argument is looked at.
+/// * `value(…).get()` and `outcome(…).get()` choose by type what can be recorded and whether the function failed. No
+///   trait comes into the body's scope.
+/// * `run` makes the span the current one for the body, and ends it however the body ends.
+/// * The arguments are bound anew inside, so that the compiler warns of unused ones as it does without the attribute.
+///
+/// An `async fn` has `.future(async move { … }, …).await` in place of `.run(…)`. `cargo expand` shows the code of your own
+/// crate; so does, with nothing installed:
+///
+/// ```sh
+/// RUSTC_BOOTSTRAP=1 cargo rustc --lib --profile=check -- -Zunpretty=expanded
+/// ```
 pub use cekura_trace_macros::llm;
 
 /// Text to speech.

@@ -1,4 +1,32 @@
-//! Traces of voice-agent calls.
+//! Traces of voice-agent calls: one attribute per function, one trace per call. Settings and annotated functions come
+//! in, OTLP requests or a drawing in the terminal go out. Nothing here knows how the agent hears, thinks or speaks.
+//!
+//! ```no_run
+//! #[cekura::llm(provider = "openai", model = "gpt-4o")]
+//! async fn think(heard: &str) -> String {
+//!     format!("You said: {heard}")
+//! }
+//!
+//! #[cekura::conversation(call_id = call_id)]
+//! async fn answer_call(call_id: &str) {
+//!     think("Hello?").await;
+//! }
+//!
+//! # async fn run() -> Result<(), cekura::Error> {
+//! let cekura = cekura::init()?; // CEKURA_API_KEY, CEKURA_AGENT_ID
+//! answer_call("call-1").await;
+//! let report = cekura.shutdown(std::time::Duration::from_secs(5)).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * **What is recorded**: the attributes [`conversation`], [`turn`], [`stt`], [`llm`], [`tts`], [`s2s`], [`tool_call`]
+//!   and [`span`](macro@span); [`llm`] shows the code that they generate. [`record`] adds what only the body knows,
+//!   [`semconv`] lists every key.
+//! * **Where it goes**: [`init`] reads the environment, [`Cekura::builder`] takes settings in code. Without a handle the
+//!   attributes are off. [`Cekura::flush`] and [`Cekura::shutdown`] report what became of each span.
+//! * **Into other tasks and threads**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`].
+//! * **In tests**: [`testing::capture`].
 #![forbid(unsafe_code)]
 
 mod attributes;
@@ -33,3 +61,7 @@ pub use telemetry::{Cekura, init};
 pub mod context {
     pub use crate::recording::context::{Carried, carry};
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeDoctests;
