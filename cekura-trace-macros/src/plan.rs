@@ -4,7 +4,8 @@
 use crate::args::{Args, Given, SpanName, Value, When};
 use crate::diagnostics::{Diagnostics, list};
 use crate::function::{Binding, Function, Returns, Shape};
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{Expr, ExprClosure, ExprLit, Lit, LitStr, Path};
 
@@ -29,6 +30,25 @@ pub(crate) enum Entry<E> {
     Record(LitStr, E),
 }
 
+impl Entry<Expr> {
+    fn names(&self, ident: &Ident) -> bool {
+        match self {
+            Self::Argument(_) => false,
+            Self::Own(_, _, expression) | Self::Record(_, expression) => {
+                has(expression.to_token_stream(), ident)
+            }
+        }
+    }
+}
+
+fn has(tokens: TokenStream, ident: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Group(group) => has(group.stream(), ident),
+        TokenTree::Ident(other) => other == *ident,
+        TokenTree::Literal(_) | TokenTree::Punct(_) => false,
+    })
+}
+
 impl Plan {
     /// `None` when a rule is broken.
     pub(crate) fn new(args: Args, function: Function, mistakes: &mut Diagnostics) -> Option<Self> {
@@ -38,12 +58,16 @@ impl Plan {
         mistakes.is_empty().then(|| Self::of(args, function))
     }
 
-    fn of(args: Args, function: Function) -> Self {
+    fn of(args: Args, mut function: Function) -> Self {
         let Args { name, krate, mut own, record, skip, skip_all } = args;
         let returned = skip_all.is_none();
         let recorded = |binding: &&Binding| returned && !skip.contains(&binding.ident);
-        let arguments =
-            function.bindings.iter().filter(recorded).map(|binding| Entry::Argument(binding.ident.clone()));
+        let arguments: Vec<_> = function
+            .bindings
+            .iter()
+            .filter(recorded)
+            .map(|binding| Entry::Argument(binding.ident.clone()))
+            .collect();
         let label = own.extract_if(.., |own| own.key == "name" && literal(&own.value).is_some()).last();
         let label = label.and_then(|own| literal(&own.value));
         let label = label.unwrap_or_else(|| function.signature.ident.unraw().to_string());
@@ -66,6 +90,8 @@ impl Plan {
                 Value::Returned(closure) => after.push(Entry::Record(record.key, closure)),
             }
         }
+        // What the attribute names is used, whether or not the body uses it too.
+        function.bindings.retain(|binding| !before.iter().any(|entry| entry.names(&binding.ident)));
         Self { name, label, krate, function, before, returned, after }
     }
 }

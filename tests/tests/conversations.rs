@@ -157,7 +157,6 @@ fn a_conversation_starts_its_own_trace_with_a_link() {
 fn link_headers_become_a_link() {
     #[cekura::conversation(link_headers = headers)]
     fn call(headers: &HashMap<String, String>) {
-        let _ = headers;
     }
     let links = |traceparent: &str| {
         let headers = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
@@ -174,7 +173,6 @@ fn link_headers_become_a_link() {
 fn trace_id_from_is_the_start_of_the_sids_digest() {
     #[cekura::conversation(trace_id_from = sid)]
     fn call(sid: &str) {
-        let _ = sid;
     }
     let trace = capture(|| call("CA0123456789abcdef0123456789abcdef"));
     // printf CA0123456789abcdef0123456789abcdef | sha256sum | cut -c1-32
@@ -258,7 +256,6 @@ async fn context_crosses_tasks_threads_and_channels() {
 fn a_context_carried_by_hand_and_a_named_parent() {
     #[cekura::span(parent = parent)]
     fn child(parent: &Context) {
-        let _ = parent;
     }
     #[cekura::conversation]
     fn call() -> Context {

@@ -110,10 +110,7 @@ fn first_what_opens_the_span() {
                     span.record("a.b", span.value(&1).get());
                 })
                 .run(
-                    move || -> () {
-                        let (sid, headers, cx, handle) = (sid, headers, cx, handle);
-                        {}
-                    },
+                    move || -> () {},
                     |span, returned| {
                         span.end(::cekura::__private::outcome(returned).get())
                             .record(|span, returned| {
@@ -148,10 +145,7 @@ fn operators_stand_in_parentheses() {
                     span.record("not", span.value(&(!done)).get());
                 })
                 .run(
-                    move || -> () {
-                        let (count, done) = (count, done);
-                        {}
-                    },
+                    move || -> () {},
                     |span, returned| {
                         span.end(::cekura::__private::outcome(returned).get())
                             .record(|span, returned| {

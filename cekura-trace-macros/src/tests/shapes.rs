@@ -99,7 +99,7 @@ fn async_fn() {
                         if false {
                             return ::cekura::__private::never::<Result<Heard, Error>>();
                         }
-                        let (audio, mut words) = (audio, words);
+                        let (mut words,) = (words,);
                         {
                             words.clear();
                             self.client.hear(audio, words).await
@@ -145,8 +145,7 @@ fn boxed() {
                 })
                 .boxed(
                     move || -> Pin<Box<dyn Future<Output = Audio> + Send + 'a>> {
-                        let (text,) = (text,);
-                        { Box::pin(async move { self.say(text).await }) }
+                        Box::pin(async move { self.say(text).await })
                     },
                     |span, returned| {
                         span.end(::cekura::__private::outcome(returned).get())
