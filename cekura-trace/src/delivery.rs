@@ -6,10 +6,16 @@ mod encode;
 pub(crate) mod error;
 mod gate;
 pub(crate) mod ledger;
+mod outlet;
 pub(crate) mod queue;
 mod sender;
+#[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]
+mod terminal;
 pub(crate) mod timings;
 mod transport;
 mod verdict;
 mod voice;
 pub(crate) mod worker;
+
+#[cfg(test)]
+mod tests;

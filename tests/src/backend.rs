@@ -24,13 +24,17 @@ use tokio_rustls::TlsAcceptor;
 /// One request for spans.
 #[derive(Clone, Debug)]
 pub struct Seen {
+    /// Of the URL.
     pub path: String,
+    /// All of them.
     pub headers: HeaderMap,
-    /// Encoded.
+    /// Length of the body.
     pub bytes: usize,
+    /// What the body says.
     pub message: ExportTraceServiceRequest,
     /// Which connection it came over.
     pub connection: usize,
+    /// When it was read to its end.
     pub at: Instant,
     /// Whether the reply acknowledged it.
     pub is_accepted: bool,
@@ -42,11 +46,13 @@ impl Seen {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Its spans.
     pub fn spans(&self) -> impl Iterator<Item = &Span> {
         let scopes = self.message.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
         scopes.flat_map(|scope| &scope.spans)
     }
 
+    /// The resource of its spans.
     pub fn resource(&self) -> &Resource {
         self.message.resource_spans[0].resource.as_ref().unwrap()
     }
@@ -55,32 +61,33 @@ impl Seen {
 /// What the backend answers.
 #[derive(Clone, Debug)]
 pub enum Reply {
+    /// Success.
     Accept,
-    /// Success but for some spans.
-    Partial {
-        rejected: i64,
-        message: &'static str,
-    },
-    /// An HTTP status over HTTP, a gRPC code over gRPC. `wait` is the header `Retry-After`, or base64 of the details.
+    /// An HTTP status over HTTP, a gRPC code over gRPC.
     Fail {
+        /// The HTTP status.
         status: u16,
+        /// The gRPC code.
         code: i32,
+        /// The header `Retry-After`, or the details of a gRPC status in base64.
         wait: Option<String>,
+        /// The server's words.
         message: String,
     },
     /// A success that is a page for people.
     Page,
-    /// Any success.
-    Raw {
-        content_type: &'static str,
-        body: Vec<u8>,
-    },
+    /// Success but for some spans, with the server's words.
+    Partial(i64, &'static str),
+    /// A success with any body of any content type.
+    Raw(&'static str, Vec<u8>),
+    /// A redirect to this URL.
     Redirect(String),
     /// None at all, while the connection stays open.
     Silence,
 }
 
 impl Reply {
+    /// A failure without more to it.
     pub fn fail(status: u16, code: i32) -> Self {
         Self::Fail { status, code, wait: None, message: "as the script says".to_owned() }
     }
@@ -109,6 +116,7 @@ impl Backend {
         Self::scripted(|_, _| Reply::Accept)
     }
 
+    /// One that answers as `script` says.
     pub fn scripted(script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
         Self::start(TcpListener::bind("127.0.0.1:0").unwrap(), None, script)
     }
@@ -120,7 +128,12 @@ impl Backend {
 
     /// One that accepts everything, over TLS.
     pub fn encrypted(config: Arc<ServerConfig>) -> Self {
-        Self::start(TcpListener::bind("127.0.0.1:0").unwrap(), Some(config), |_, _| Reply::Accept)
+        Self::encrypted_at("127.0.0.1:0".parse().unwrap(), config)
+    }
+
+    /// The same at a port that was free before.
+    pub fn encrypted_at(address: SocketAddr, config: Arc<ServerConfig>) -> Self {
+        Self::start(TcpListener::bind(address).unwrap(), Some(config), |_, _| Reply::Accept)
     }
 
     fn start(
@@ -148,10 +161,6 @@ impl Backend {
             });
         });
         Self { address, is_encrypted, state, _stop: stop }
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.address
     }
 
     /// Scheme, host and port.
@@ -254,7 +263,7 @@ async fn answer(
     let reply = {
         let mut all = state.seen.lock().unwrap();
         let reply = (state.script)(&seen, all.len());
-        seen.is_accepted = matches!(reply, Reply::Accept | Reply::Partial { .. });
+        seen.is_accepted = matches!(reply, Reply::Accept | Reply::Partial(..));
         all.push(seen);
         reply
     };

@@ -5,6 +5,7 @@ use crate::backend::Backend;
 use cekura::{Builder, Cekura, FlushReport, Protocol, Timings};
 use std::time::Duration;
 
+/// Both transports.
 pub const PROTOCOLS: [Protocol; 2] = [Protocol::Grpc, Protocol::Http];
 
 /// Longer than anything that ends by itself.
@@ -32,6 +33,7 @@ pub fn to(backend: &Backend, protocol: Protocol) -> Builder {
     at(&backend.url(), protocol)
 }
 
+/// A handle for an endpoint, as it is without a key.
 pub fn at(url: &str, protocol: Protocol) -> Builder {
     Cekura::builder()
         .environment(|_| None)
@@ -47,6 +49,7 @@ pub fn converse(handle: &Cekura, turns: u32) {
 }
 
 #[cekura::conversation(client = handle, skip_all)]
+#[expect(unused_variables, reason = "only the attribute uses the handle")]
 fn conversation(handle: &Cekura, turns: u32) {
     for number in 1..=turns {
         turn(number);

@@ -32,9 +32,8 @@ pub(crate) fn request(body: &[u8], is_grpc: bool) -> ExportTraceServiceRequest {
 pub(crate) fn response(reply: Reply, is_grpc: bool) -> Option<Response<Body>> {
     Some(match reply {
         Reply::Accept => success(None, is_grpc),
-        Reply::Partial { rejected, message } => {
-            let partial =
-                ExportTracePartialSuccess { rejected_spans: rejected, error_message: message.to_owned() };
+        Reply::Partial(rejected_spans, message) => {
+            let partial = ExportTracePartialSuccess { rejected_spans, error_message: message.to_owned() };
             success(Some(partial), is_grpc)
         }
         Reply::Fail { code, wait, message, .. } if is_grpc => grpc_failure(code, wait, &message),
@@ -46,7 +45,7 @@ pub(crate) fn response(reply: Reply, is_grpc: bool) -> Option<Response<Body>> {
             response
         }
         Reply::Page => whole(200, "text/html", b"<html>Please log in</html>".to_vec()),
-        Reply::Raw { content_type, body } => whole(200, content_type, body),
+        Reply::Raw(content_type, body) => whole(200, content_type, body),
         Reply::Redirect(url) => {
             let mut response = whole(307, "text/plain", Vec::new());
             response.headers_mut().insert(LOCATION, url.parse().unwrap());

@@ -22,6 +22,7 @@ fn ids(spans: &[Span]) -> HashSet<Vec<u8>> {
 }
 
 #[cekura::conversation(client = handle, call_id = "call-7")]
+#[expect(unused_variables, reason = "only the attribute uses the handle")]
 fn whole_call(handle: &Cekura, caller: &str) -> Result<TraceId, std::fmt::Error> {
     cekura::record("count", 3);
     answer(&caller.repeat(2)).map(|_| cekura::trace_id().unwrap())
@@ -244,7 +245,7 @@ fn a_servers_own_error_is_repeated_once() {
 #[test]
 fn rejected_spans_are_counted() {
     for protocol in PROTOCOLS {
-        let backend = Backend::scripted(|_, _| Reply::Partial { rejected: 2, message: "too old" });
+        let backend = Backend::scripted(|_, _| Reply::Partial(2, "too old"));
         let handle = to(&backend, protocol).build().unwrap();
         converse(&handle, 4);
         let report = handle.flush_blocking(LONG);
@@ -255,7 +256,7 @@ fn rejected_spans_are_counted() {
 
 #[test]
 fn what_is_no_backend_for_spans_is_an_error() {
-    let raw = |content_type, body: &[u8]| Reply::Raw { content_type, body: body.to_vec() };
+    let raw = |content_type, body: &[u8]| Reply::Raw(content_type, body.to_vec());
     for reply in [
         Reply::Page,
         raw("text/plain", b"OK"),
@@ -305,6 +306,7 @@ fn one_bad_span_does_not_cost_the_others() {
 }
 
 #[cekura::conversation(client = handle, skip_all)]
+#[expect(unused_variables, reason = "only the attribute uses the handle")]
 fn with_one_bad(handle: &Cekura) {
     for number in 0..20 {
         if number == 7 {
@@ -368,6 +370,7 @@ fn a_limit_that_nothing_meets_is_counted() {
 }
 
 #[cekura::conversation(client = handle, skip_all)]
+#[expect(unused_variables, reason = "only the attribute uses the handle")]
 fn with_one_fat(handle: &Cekura, text: &str) {
     fat(text);
     (0..10).for_each(good);

@@ -14,7 +14,7 @@ pub(crate) use endpoint::Endpoint;
 
 use super::error::{Error, Problem};
 use super::timings::Timings;
-use super::transport;
+use super::{terminal, transport};
 use crate::destination::{CONTENT_LIMIT, CaptureContent};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
@@ -55,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) capture: CaptureContent,
     pub(crate) content_limit: usize,
     pub(crate) memory_limit: usize,
+    /// Drawings have no colours.
+    pub(crate) no_color: bool,
     pub(crate) timings: Timings,
 }
 
@@ -179,7 +181,10 @@ impl Reader<'_> {
             self.endpoint(&given, insecure);
         }
         self.check_mode(mode, protocol);
-        self.check_key(key.as_ref(), identity.as_ref(), mode == Mode::Cloud && endpoint.value.is_cekura());
+        self.check_key(key.as_ref());
+        if mode == Mode::Cloud {
+            self.check_account(key.is_some(), identity.is_some(), endpoint.value.is_cekura());
+        }
         let headers = self.headers(key, identity.as_ref(), code.headers, &endpoint);
         if let Some(given) = self.text(code.spool.map(|_| String::new()), SPOOL, |text| text) {
             self.refuse(given.setting, "is not available in this version");
@@ -194,6 +199,8 @@ impl Reader<'_> {
             capture: self.choice(code.capture, &CAPTURE).unwrap_or_default(),
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
+            // A convention of its own, no-color.org; whatever it is set to.
+            no_color: self.variable("NO_COLOR").is_some(),
             timings: code.timings,
         }
     }

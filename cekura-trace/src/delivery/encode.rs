@@ -40,6 +40,21 @@ impl Request {
     pub(crate) fn spans(&self) -> u64 {
         self.counts.values().sum()
     }
+
+    /// Whether both fit in one request.
+    pub(crate) fn has_room_for(&self, other: &Self) -> bool {
+        self.spans() + other.spans() <= MOST_SPANS as u64 && self.frame.len() + other.frame.len() <= FULL
+    }
+
+    /// Becomes the request for both: one encoded message behind another of the same type is their union.
+    pub(crate) fn join(&mut self, other: Self) {
+        let message = [&self.frame[FRAMING..], &other.frame[FRAMING..]].concat();
+        self.frame = framed(message.len(), |frame| frame.extend_from_slice(&message));
+        for (trace, count) in other.counts {
+            *self.counts.entry(trace).or_default() += count;
+        }
+        self.room.join(other.room);
+    }
 }
 
 /// What every request of a handle says beside its spans.
@@ -121,18 +136,18 @@ impl Encoder {
                 schema_url: String::new(),
             }],
         };
-        Request { frame: framed(&message), counts, room }
+        // Fails only for want of room, and a vector grows.
+        let encode = |frame: &mut Vec<u8>| message.encode(frame).is_ok();
+        Request { frame: framed(message.encoded_len(), encode), counts, room }
     }
 }
 
-fn framed(message: &ExportTraceServiceRequest) -> Bytes {
-    let length = message.encoded_len();
+/// A message of known length behind gRPC's framing: not compressed, length.
+fn framed<R>(length: usize, write: impl FnOnce(&mut Vec<u8>) -> R) -> Bytes {
     let mut frame = Vec::with_capacity(FRAMING + length);
     frame.push(0);
     frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
-    // Fails only for want of room, and a vector grows.
-    let encoded = message.encode(&mut frame);
-    debug_assert!(encoded.is_ok(), "a vector has room");
+    write(&mut frame);
     frame.into()
 }
 

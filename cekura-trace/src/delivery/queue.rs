@@ -79,6 +79,11 @@ impl Room {
         Self { queue: self.queue.clone(), bytes }
     }
 
+    /// Takes over the room of another.
+    pub(crate) fn join(&mut self, mut other: Self) {
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

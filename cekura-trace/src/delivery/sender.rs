@@ -5,6 +5,7 @@ use super::config::Settings;
 use super::encode::{Encoder, Request};
 use super::gate::Gate;
 use super::ledger::{Counts, Ledger, Reason};
+use super::outlet::Outlet;
 use super::queue::Room;
 use super::timings::Timings;
 use super::transport::{Answer, Failure, Transport};
@@ -41,11 +42,19 @@ struct Parcel {
     give_up: Option<Instant>,
     not_before: Option<Instant>,
     repeated: bool,
+    /// Never tried, nor a part of one that was; it may still grow.
+    is_new: bool,
 }
 
 impl Parcel {
     fn new(request: Request, epoch: u64) -> Self {
-        Self { request, epoch, give_up: None, not_before: None, repeated: false }
+        Self { request, epoch, give_up: None, not_before: None, repeated: false, is_new: false }
+    }
+
+    /// Takes in what has ended later, so that a wait makes requests larger rather than more.
+    fn grow(&mut self, request: Request) {
+        self.request.join(request);
+        self.give_up = None;
     }
 }
 
@@ -75,15 +84,19 @@ impl Sender {
             launches: 0,
         }
     }
+}
 
-    /// Takes a buffer of records, which the ledger has taken already.
-    pub(crate) fn take(&mut self, records: &[u8], room: Room, epoch: u64) {
+impl Outlet for Sender {
+    fn take(&mut self, records: &[u8], room: Room, epoch: u64) {
         let ready = &mut self.ready;
-        self.encoder.requests(records, room, |request| ready.push_back(Parcel::new(request, epoch)));
+        self.encoder.requests(records, room, |request| match ready.back_mut() {
+            Some(last) if last.is_new && last.request.has_room_for(&request) => last.grow(request),
+            _ => ready.push_back(Parcel { is_new: true, ..Parcel::new(request, epoch) }),
+        });
     }
 
     /// Launches what may fly, and gives up what has waited too long for an endpoint that fails.
-    pub(crate) fn proceed(&mut self, now: Instant) {
+    fn proceed(&mut self, now: Instant) {
         while self.gate.admits(self.flying.len(), now) {
             let is_due = |parcel: &Parcel| parcel.not_before.is_none_or(|at| now >= at);
             let Some(parcel) = self.ready.iter().position(is_due).and_then(|at| self.ready.remove(at)) else {
@@ -101,8 +114,7 @@ impl Sender {
         }
     }
 
-    /// When to proceed although nothing has happened.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    fn due(&self) -> Option<Instant> {
         if self.ready.is_empty() || !self.flying.is_empty() {
             return None;
         }
@@ -110,35 +122,32 @@ impl Sender {
         self.gate.until().max(earliest)
     }
 
-    /// The earliest epoch of which something is not settled.
-    pub(crate) fn oldest(&self) -> Option<u64> {
+    fn oldest(&self) -> Option<u64> {
         let flying = self.flying.values().map(|flight| &flight.parcel);
         self.ready.iter().chain(flying).map(|parcel| parcel.epoch).min()
     }
 
     /// Tries once more at once, unless the server has asked for a wait.
-    pub(crate) fn hurry(&mut self, now: Instant) {
+    fn finish(&mut self, now: Instant) {
         self.gate.hurry(now);
         for parcel in &mut self.ready {
             parcel.not_before = None;
         }
     }
 
-    /// Drops everything.
-    pub(crate) fn abandon(&mut self, reason: Reason) {
+    fn abandon(&mut self, reason: Reason) {
         let flying = self.flying.drain().map(|(_, flight)| flight.parcel);
         for parcel in self.ready.drain(..).chain(flying) {
             self.ledger.lose(&parcel.request.counts, reason);
         }
     }
 
-    /// Forgets everything; the ledger has dropped it already.
-    pub(crate) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.ready.clear();
         self.flying.clear();
     }
 
-    pub(crate) fn answered(&mut self, number: u64, answer: &Answer, now: Instant) {
+    fn answered(&mut self, number: u64, answer: &Answer, now: Instant) {
         let Some(Flight { parcel, launched }) = self.flying.remove(&number) else { return };
         let verdict = verdict(answer);
         let failed = matches!(verdict, Verdict::Retry { .. } | Verdict::Stop);
@@ -165,9 +174,12 @@ impl Sender {
             }
         }
     }
+}
 
+impl Sender {
     fn launch(&mut self, mut parcel: Parcel, now: Instant) {
         parcel.give_up.get_or_insert(now + self.timings.give_up);
+        parcel.is_new = false;
         self.launches += 1;
         let frame = parcel.request.frame.clone();
         let transport = self.transport.clone();

@@ -4,13 +4,15 @@
 //! The worker is a thread with a small runtime of its own, so that it works beside any runtime of the program or none,
 //! and outlives it.
 
-use super::config::Settings;
+use super::config::{Mode, Settings};
 use super::error::Error;
 use super::ledger::{Counts, FlushReport, Ledger, Reason};
+use super::outlet::Outlet;
 use super::queue::{Bell, Queue, Room};
 use super::sender::Sender;
+use super::terminal;
 use super::timings::Timings;
-use super::transport::{self, Answer, Transport};
+use super::transport::{self, Answer};
 use super::voice::{self, Voice};
 use crate::finished;
 use opentelemetry::Context;
@@ -71,18 +73,19 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let wake = inbox.clone();
     // The worker may have ended, which is why the queue is closed by then.
     let bell = Bell::new(move || drop(wake.send(Message::Wake)));
-    let queue = Arc::new(Queue::new(settings.memory_limit, ledger.clone(), bell, false));
+    let queue =
+        Arc::new(Queue::new(settings.memory_limit, ledger.clone(), bell, settings.mode == Mode::Local));
     let link = Link { queue: queue.clone(), inbox: inbox.clone(), ledger: ledger.clone() };
     let voice = Voice::here();
     let (ready, started) = mpsc::sync_channel(1);
     let body = move || {
         let _quiet = Context::enter_telemetry_suppressed_scope();
         voice::silence();
-        let (runtime, transport) = match prepare(&settings) {
+        let (runtime, outlet) = match prepare(&settings, ledger.clone(), voice.clone(), inbox) {
             Ok(prepared) => prepared,
             Err(error) => return drop(ready.send(Err(error))),
         };
-        let worker = Worker::new(&settings, queue, ledger, voice, transport, inbox);
+        let worker = Worker::new(settings.timings, queue, ledger, voice, outlet);
         drop(ready.send(Ok(())));
         worker.live(messages, &runtime);
         // A name lookup that hangs must not hold the thread.
@@ -93,20 +96,34 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     Ok(link)
 }
 
-fn prepare(settings: &Settings) -> Result<(Runtime, Arc<dyn Transport>), Error> {
+fn prepare(
+    settings: &Settings,
+    ledger: Arc<Ledger>,
+    voice: Voice,
+    inbox: UnboundedSender<Message>,
+) -> Result<(Runtime, Box<dyn Outlet>), Error> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::start)?;
-    let transport = {
-        let _inside = runtime.enter();
-        transport::connect(settings)?
+    let inside = runtime.enter();
+    let outlet = match settings.mode {
+        Mode::Cloud => {
+            let transport = transport::connect(settings)?;
+            let answered =
+                Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
+            Box::new(Sender::new(settings, transport, ledger, voice, answered))
+        }
+        Mode::Local => {
+            terminal::open(settings, ledger).ok_or_else(|| Error::start("there is no local mode"))?
+        }
     };
-    Ok((runtime, transport))
+    drop(inside);
+    Ok((runtime, outlet))
 }
 
 struct Worker {
     queue: Arc<Queue>,
     ledger: Arc<Ledger>,
     voice: Voice,
-    sender: Sender,
+    outlet: Box<dyn Outlet>,
     timings: Timings,
     flushes: Vec<Flush>,
     /// Counts flushes; what is drained carries the number of the flush that waits for it.
@@ -125,32 +142,20 @@ struct Flush {
 
 impl Worker {
     fn new(
-        settings: &Settings,
+        timings: Timings,
         queue: Arc<Queue>,
         ledger: Arc<Ledger>,
         voice: Voice,
-        transport: Arc<dyn Transport>,
-        inbox: UnboundedSender<Message>,
+        outlet: Box<dyn Outlet>,
     ) -> Self {
-        let answered = Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
-        let sender = Sender::new(settings, transport, ledger.clone(), voice.clone(), answered);
-        Self {
-            queue,
-            ledger,
-            voice,
-            sender,
-            timings: settings.timings,
-            flushes: Vec::new(),
-            epoch: 0,
-            next_tick: Instant::now(),
-            told: 0,
-        }
+        let (flushes, next_tick) = (Vec::new(), Instant::now());
+        Self { queue, ledger, voice, outlet, timings, flushes, epoch: 0, next_tick, told: 0 }
     }
 
     /// Runs until shutdown. A panic costs what was being delivered, which is counted; the worker goes on.
     fn live(mut self, mut messages: UnboundedReceiver<Message>, runtime: &Runtime) {
         while catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.run(&mut messages)))).is_err() {
-            self.sender.clear();
+            self.outlet.clear();
             self.ledger.lose_pending(Reason::Panicked);
         }
     }
@@ -163,11 +168,11 @@ impl Worker {
                 self.collect();
                 self.tell_losses();
             }
-            self.sender.proceed(now);
+            self.outlet.proceed(now);
             if self.answer_flushes(now) {
                 return;
             }
-            let next = self.flushes.iter().map(|flush| flush.deadline).chain(self.sender.due());
+            let next = self.flushes.iter().map(|flush| flush.deadline).chain(self.outlet.due());
             let next = next.fold(self.next_tick, Instant::min);
             if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
                 self.handle(message);
@@ -177,7 +182,7 @@ impl Worker {
 
     fn handle(&mut self, message: Message) {
         match message {
-            Message::Answered { number, answer } => self.sender.answered(number, &answer, Instant::now()),
+            Message::Answered { number, answer } => self.outlet.answered(number, &answer, Instant::now()),
             Message::Flush { deadline, report } => {
                 self.collect();
                 self.await_settled(deadline, false, report);
@@ -185,7 +190,7 @@ impl Worker {
             Message::Shutdown { deadline, report } => {
                 let queue = self.queue.clone();
                 queue.close(|records, count| self.take(records, count));
-                self.sender.hurry(Instant::now());
+                self.outlet.finish(Instant::now());
                 self.await_settled(deadline, true, report);
             }
             Message::Wake => self.collect(),
@@ -200,6 +205,9 @@ impl Worker {
     fn collect(&mut self) {
         let queue = self.queue.clone();
         queue.drain(|records, count| self.take(records, count));
+        if self.outlet.wants_more() {
+            queue.drain(|records, count| self.take(records, count));
+        }
     }
 
     fn take(&mut self, records: &[u8], count: u64) {
@@ -212,18 +220,18 @@ impl Worker {
         for _ in counts.values().sum()..count {
             self.ledger.refuse(TraceId::INVALID, Reason::Malformed);
         }
-        self.sender.take(records, room, self.epoch);
+        self.outlet.take(records, room, self.epoch);
     }
 
     /// Answers the flushes that are settled or late; true when the last one is.
     fn answer_flushes(&mut self, now: Instant) -> bool {
-        let oldest = self.sender.oldest();
+        let oldest = self.outlet.oldest();
         let is_over =
             |flush: &mut Flush| now >= flush.deadline || oldest.is_none_or(|oldest| oldest > flush.epoch);
         let over: Vec<_> = self.flushes.extract_if(.., is_over).collect();
         let ends = over.iter().any(|flush| flush.is_last);
         if ends {
-            self.sender.abandon(Reason::Shutdown);
+            self.outlet.abandon(Reason::Shutdown);
             self.tell_losses();
         }
         for flush in over {
@@ -240,3 +248,7 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests/worker.rs"]
+mod tests;

@@ -17,7 +17,8 @@ impl Endpoint {
         let known = [Scheme::HTTP, Scheme::HTTPS].contains(uri.scheme()?);
         let authority = uri.authority()?;
         let has_user = authority.as_str().contains('@');
-        let bad_port = authority.as_str().ends_with(':') || authority.port_u16() == Some(0);
+        let says_port = authority.as_str().len() > authority.host().len();
+        let bad_port = says_port && authority.port_u16().is_none_or(|port| port == 0);
         (known && !has_user && !bad_port && !authority.host().is_empty()).then_some(Self(uri))
     }
 
@@ -73,9 +74,18 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in
-            ["", " ", "ftp://host", "https://", "http://a b", "https://user:pw@host", "host:", "host:0"]
-        {
+        for text in [
+            "",
+            " ",
+            "ftp://host",
+            "https://",
+            "http://a b",
+            "https://user:pw@host",
+            "host:",
+            "host:0",
+            "host:65536",
+            "host:a",
+        ] {
             assert_eq!(parsed(text), None, "{text:?}");
         }
     }

@@ -4,8 +4,8 @@
 use super::secret::Secret;
 use super::{
     AGENT, API_KEY, BTreeMap, CertificateDer, Endpoint, GRPC_ENDPOINT, Given, HTTP_ENDPOINT, HeaderMap,
-    HeaderName, HeaderValue, Identity, MODE, Mode, OTEL_ENDPOINT, PROTOCOL, PemObject, Protocol, RESERVED,
-    Reader, SERVICE_NAME, TRACES_PATH, transport,
+    HeaderName, HeaderValue, Identity, MODE, Mode, OTEL_ENDPOINT, PROJECT, PROTOCOL, PemObject, Protocol,
+    RESERVED, Reader, SERVICE_NAME, TRACES_PATH, terminal, transport,
 };
 
 impl Reader<'_> {
@@ -55,7 +55,9 @@ impl Reader<'_> {
 
     pub(super) fn check_mode(&mut self, mode: Mode, protocol: Protocol) {
         if mode == Mode::Local {
-            self.refuse(MODE.variable, "`local` is not available in this version");
+            if !terminal::AVAILABLE {
+                self.refuse(MODE.variable, "`local` is left out of this build (feature `local`)");
+            }
         } else if !transport::is_available(protocol) {
             self.refuse(
                 PROTOCOL.variable,
@@ -64,20 +66,19 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn check_key(
-        &mut self,
-        key: Option<&Given<Secret>>,
-        identity: Option<&Identity>,
-        needed: bool,
-    ) {
+    pub(super) fn check_key(&mut self, key: Option<&Given<Secret>>) {
         if let Some(key) = key.filter(|key| !key.value.is_key()) {
             self.refuse(key.setting, "must be visible ASCII without spaces or line ends");
         }
-        if needed && key.is_none() {
+    }
+
+    pub(super) fn check_account(&mut self, has_key: bool, has_identity: bool, is_needed: bool) {
+        if is_needed && !has_key {
             self.refuse(API_KEY.1, "is not set; Cekura's own endpoints need it");
         }
-        let asked = self.problems.iter().any(|problem| [AGENT, ".agent(…)"].contains(&problem.setting));
-        if (needed || key.is_some()) && identity.is_none() && !asked {
+        let is_told =
+            self.problems.iter().any(|problem| [AGENT, PROJECT, ".agent(…)"].contains(&problem.setting));
+        if (is_needed || has_key) && !has_identity && !is_told {
             self.refuse(AGENT, "or CEKURA_PROJECT_ID must be set with an API key");
         }
     }

@@ -114,19 +114,20 @@ impl Reader {
     pub(super) fn none(&self, error: &(dyn Error + 'static)) -> Answer {
         let mut failure = Failure::Connection;
         let mut deepest = error;
-        let mut next = Some(error);
-        while let Some(error) = next {
-            deepest = error;
-            let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-            if error.is::<rustls::Error>()
-                || inner.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
-            {
+        while let Some(cause) = cause(deepest) {
+            deepest = cause;
+            if deepest.is::<rustls::Error>() {
                 failure = Failure::Tls;
             }
-            next = error.source();
         }
         Answer::None { failure, message: self.text(&deepest.to_string()) }
     }
+}
+
+/// What is inside an error; an I/O error skips what it wraps when it is asked for its source.
+fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    wrapped.map(|wrapped| wrapped as &(dyn Error + 'static)).or_else(|| error.source())
 }
 
 pub(super) fn content_type(headers: &HeaderMap) -> &str {

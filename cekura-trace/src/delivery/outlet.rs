@@ -1,0 +1,43 @@
+//! What the worker drives: records come in, their fate goes into the ledger. This file does not know which way they
+//! leave.
+
+use super::ledger::Reason;
+use super::queue::Room;
+use super::transport::Answer;
+use tokio::time::Instant;
+
+/// Where drained records go: to an endpoint or to the terminal.
+pub(crate) trait Outlet {
+    /// Takes a buffer of records, which the ledger has taken already. `epoch` is the flush that waits for it.
+    fn take(&mut self, records: &[u8], room: Room, epoch: u64);
+
+    /// Asked when the queue has been drained: whether it must be once more before what was taken is complete.
+    fn wants_more(&mut self) -> bool {
+        false
+    }
+
+    /// Does what can be done now.
+    fn proceed(&mut self, now: Instant);
+
+    /// When to proceed although nothing has happened.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The earliest epoch of which something is not settled.
+    fn oldest(&self) -> Option<u64> {
+        None
+    }
+
+    /// The answer to one of its requests.
+    fn answered(&mut self, _number: u64, _answer: &Answer, _now: Instant) {}
+
+    /// Nothing more will come.
+    fn finish(&mut self, now: Instant);
+
+    /// Drops everything.
+    fn abandon(&mut self, reason: Reason);
+
+    /// Forgets everything; the ledger has dropped it already.
+    fn clear(&mut self);
+}

@@ -1,0 +1,118 @@
+//! Drained records come in, each finished conversation is drawn: local mode. This file does not know what a drawing
+//! looks like.
+
+use super::config::Settings;
+use super::ledger::{Counts, Ledger, Reason};
+use super::outlet::Outlet;
+use super::queue::Room;
+use crate::finished::{Span, Tree, records};
+use crate::local::{self, Style};
+use opentelemetry::trace::{SpanId, TraceId};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+pub(crate) const AVAILABLE: bool = true;
+
+/// How many drawn conversations are remembered, for spans that end after them.
+const REMEMBERED: usize = 1024;
+
+struct Terminal {
+    ledger: Arc<Ledger>,
+    show: Box<dyn Fn(&Tree)>,
+    open: HashMap<TraceId, Open>,
+    /// Traces whose root has ended.
+    ended: Vec<TraceId>,
+    /// Those of them of which no buffer can hold an older span.
+    complete: Vec<TraceId>,
+    drawn: HashSet<TraceId>,
+    /// The drawn traces, oldest first.
+    order: VecDeque<TraceId>,
+}
+
+/// What has ended of one conversation.
+#[derive(Default)]
+struct Open {
+    spans: Vec<Span>,
+    rooms: Vec<Room>,
+}
+
+/// Draws on standard error.
+pub(crate) fn open(settings: &Settings, ledger: Arc<Ledger>) -> Option<Box<dyn Outlet>> {
+    let no_color = settings.no_color;
+    let show = move |tree: &Tree| local::print(&local::draw(tree, &Style::of_standard_error(no_color)));
+    Some(Box::new(Terminal::new(ledger, Box::new(show))))
+}
+
+impl Terminal {
+    fn new(ledger: Arc<Ledger>, show: Box<dyn Fn(&Tree)>) -> Self {
+        let (open, drawn) = (HashMap::new(), HashSet::new());
+        let (ended, complete, order) = (Vec::new(), Vec::new(), VecDeque::new());
+        Self { ledger, show, open, ended, complete, drawn, order }
+    }
+
+    fn draw(&mut self, trace: TraceId) {
+        let Some(open) = self.open.remove(&trace) else { return };
+        let count = open.spans.len() as u64;
+        (self.show)(&Tree::from(open.spans));
+        self.ledger.deliver(&Counts::from([(trace, count)]));
+        if self.order.len() == REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.drawn.remove(&oldest);
+        }
+        if self.drawn.insert(trace) {
+            self.order.push_back(trace);
+        }
+    }
+}
+
+impl Outlet for Terminal {
+    fn take(&mut self, buffer: &[u8], mut room: Room, _epoch: u64) {
+        for (record, bytes) in records(buffer) {
+            let trace = record.head.trace_id;
+            if self.drawn.contains(&trace) {
+                self.ledger.deliver(&Counts::from([(trace, 1)]));
+                continue;
+            }
+            let open = self.open.entry(trace).or_default();
+            open.spans.push(Span::from(&record));
+            open.rooms.push(room.split(bytes));
+            if record.head.parent_id == SpanId::INVALID {
+                self.ended.push(trace);
+            }
+        }
+    }
+
+    // A child that ended on another thread before its root may lie in a buffer that was drained before the root's.
+    fn wants_more(&mut self) -> bool {
+        self.complete.append(&mut self.ended);
+        !self.complete.is_empty()
+    }
+
+    fn proceed(&mut self, _now: Instant) {
+        for trace in std::mem::take(&mut self.complete) {
+            self.draw(trace);
+        }
+    }
+
+    fn finish(&mut self, _now: Instant) {
+        self.complete.extend(self.open.keys().copied());
+    }
+
+    fn abandon(&mut self, reason: Reason) {
+        for (trace, open) in self.open.drain() {
+            self.ledger.lose(&Counts::from([(trace, open.spans.len() as u64)]), reason);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.open.clear();
+        self.ended.clear();
+        self.complete.clear();
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/terminal.rs"]
+mod tests;

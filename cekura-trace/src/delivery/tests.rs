@@ -1,0 +1,22 @@
+//! Records as recording writes them, for the tests of the parts of delivery. This file does not know what is tested.
+
+use super::queue::Queue;
+use crate::destination::Sink;
+use crate::finished::{Head, Kind, write};
+use opentelemetry::trace::{SpanId, TraceId};
+
+/// Ends a span in a queue, with a text of so many bytes.
+pub(crate) fn end(queue: &Queue, trace: u64, span: u64, parent: u64, bytes: usize) {
+    let head = Head {
+        trace_id: TraceId::from(u128::from(trace)),
+        span_id: SpanId::from(span),
+        parent_id: SpanId::from(parent),
+        kind: Kind::Internal,
+        start: span,
+        end: span + 1,
+        failed: false,
+    };
+    let mut entries = Vec::new();
+    write::text(&mut entries, "text", &"x".repeat(bytes));
+    head.write("span", "", [&entries, &[]], |parts| queue.accept(head.trace_id, parts));
+}

@@ -1,0 +1,114 @@
+//! When a conversation is drawn, and that what is drawn counts as delivered.
+
+use super::{Arc, Counts, Instant, Ledger, Outlet, Reason, Room, Terminal, TraceId, Tree, records};
+use crate::delivery::queue::{Bell, Queue};
+use crate::delivery::tests::end;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+struct Local {
+    terminal: Terminal,
+    ledger: Arc<Ledger>,
+    queue: Arc<Queue>,
+    shown: Rc<RefCell<Vec<usize>>>,
+}
+
+impl Local {
+    fn new() -> Self {
+        let ledger = Arc::new(Ledger::default());
+        let shown = Rc::<RefCell<Vec<usize>>>::default();
+        let rows = shown.clone();
+        let show = move |tree: &Tree| rows.borrow_mut().push(tree.rows.len());
+        let queue = Arc::new(Queue::new(1 << 20, ledger.clone(), Bell::new(|| {}), true));
+        Self { terminal: Terminal::new(ledger.clone(), Box::new(show)), ledger, queue, shown }
+    }
+
+    fn drain(&mut self) {
+        let queue = self.queue.clone();
+        queue.drain(|buffer, _| {
+            for (record, _) in records(buffer) {
+                self.ledger.take(&Counts::from([(record.head.trace_id, 1)]));
+            }
+            self.terminal.take(buffer, Room::of(&queue, buffer), 0);
+        });
+    }
+
+    /// The sizes of the trees that are drawn now.
+    fn look(&mut self) -> Vec<usize> {
+        self.drain();
+        if self.terminal.wants_more() {
+            self.drain();
+        }
+        self.terminal.proceed(Instant::now());
+        self.shown.take()
+    }
+
+    fn counts(&self) -> (u64, u64, u64) {
+        let report = self.ledger.report(|| self.queue.accepted());
+        (report.accepted, report.delivered, report.pending)
+    }
+}
+
+#[test]
+fn a_conversation_is_drawn_when_its_root_has_ended() {
+    let mut local = Local::new();
+    end(&local.queue, 1, 2, 1, 0);
+    end(&local.queue, 2, 9, 8, 0);
+    assert!(local.look().is_empty());
+    assert_eq!(local.counts(), (2, 0, 2));
+    end(&local.queue, 1, 3, 1, 0);
+    end(&local.queue, 1, 1, 0, 0);
+    assert_eq!(local.look(), [3]);
+    assert_eq!(local.counts(), (4, 3, 1));
+    assert!(local.look().is_empty());
+}
+
+#[test]
+fn a_child_that_was_drained_after_its_root_is_in_the_drawing() {
+    let mut local = Local::new();
+    end(&local.queue, 1, 1, 0, 0);
+    local.drain();
+    end(&local.queue, 1, 2, 1, 0);
+    assert_eq!(local.look(), [2]);
+}
+
+#[test]
+fn a_span_that_ends_after_the_drawing_is_counted_and_forgotten() {
+    let mut local = Local::new();
+    end(&local.queue, 1, 1, 0, 0);
+    assert_eq!(local.look(), [1]);
+    end(&local.queue, 1, 2, 1, 0);
+    assert!(local.look().is_empty());
+    assert_eq!(local.counts(), (2, 2, 0));
+    assert!(local.terminal.open.is_empty());
+}
+
+#[test]
+fn what_is_unfinished_is_drawn_at_the_end() {
+    let mut local = Local::new();
+    end(&local.queue, 1, 2, 1, 0);
+    assert!(local.look().is_empty());
+    local.terminal.finish(Instant::now());
+    local.terminal.proceed(Instant::now());
+    assert_eq!(local.shown.take(), [1]);
+    assert_eq!(local.counts(), (1, 1, 0));
+}
+
+#[test]
+fn many_conversations_leave_nothing_behind() {
+    let mut local = Local::new();
+    for trace in 1..=5000 {
+        end(&local.queue, trace, 1, 0, 100);
+        assert_eq!(local.look(), [1], "{trace}");
+    }
+    assert!(local.terminal.drawn.len() <= super::REMEMBERED && local.terminal.open.is_empty());
+}
+
+#[test]
+fn what_is_abandoned_is_counted() {
+    let mut local = Local::new();
+    end(&local.queue, 7, 2, 1, 0);
+    local.drain();
+    local.terminal.abandon(Reason::Shutdown);
+    assert_eq!(local.ledger.trace(TraceId::from(7)).dropped["shutdown"], 1);
+}

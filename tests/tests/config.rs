@@ -1,0 +1,292 @@
+//! Every setting, good and bad, from code and from the environment, and that no error says a key.
+
+use cekura::{Builder, CaptureContent, Cekura, Error, Mode, Protocol};
+use cekura_trace_tests::backend::Backend;
+use cekura_trace_tests::handles::{LONG, converse, quick};
+
+const CANARY: &str = "canary-key-123";
+
+/// A builder that sees these variables and no others.
+fn with(variables: &[(&'static str, &str)]) -> Builder {
+    let variables: Vec<(&str, String)> =
+        variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    let lookup =
+        move |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    Cekura::builder().environment(lookup).timings(quick())
+}
+
+const KEY: (&str, &str) = ("CEKURA_API_KEY", CANARY);
+const AGENT: (&str, &str) = ("CEKURA_AGENT_ID", "1");
+
+fn good(variables: &[(&'static str, &str)]) {
+    if let Err(error) = with(variables).build() {
+        panic!("{variables:?}: {error}");
+    }
+}
+
+fn error(builder: Builder) -> Error {
+    assert!(!format!("{builder:?}").contains("canary"));
+    let error = builder.build().unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    error
+}
+
+/// The start fails, and what it says names the setting and what it may be.
+fn bad(variables: &[(&'static str, &str)], expected: &str) {
+    assert_eq!(error(with(variables)).to_string(), expected, "{variables:?}");
+}
+
+const NO_KEY: &str = "CEKURA_API_KEY is not set; Cekura's own endpoints need it";
+const NO_AGENT: &str = "CEKURA_AGENT_ID or CEKURA_PROJECT_ID must be set with an API key";
+
+#[test]
+fn cekura_needs_a_key_and_an_agent_or_a_project() {
+    good(&[KEY, AGENT]);
+    good(&[KEY, ("CEKURA_PROJECT_ID", "42")]);
+    good(&[KEY, AGENT, ("CEKURA_PROJECT_ID", "42")]);
+    bad(&[], &format!("{NO_KEY}; {NO_AGENT}"));
+    bad(&[AGENT], NO_KEY);
+    bad(&[("CEKURA_API_KEY", ""), AGENT], NO_KEY);
+    bad(&[KEY], NO_AGENT);
+    bad(&[KEY, ("CEKURA_OTEL_ENDPOINT", "collector:4317")], NO_AGENT);
+    bad(&[("CEKURA_OTEL_ENDPOINT", "otel.cekura.ai"), AGENT], NO_KEY);
+    good(&[("CEKURA_OTEL_ENDPOINT", "collector:4317")]);
+    good(&[("CEKURA_TRACER_ENABLED", "false")]);
+}
+
+#[test]
+fn code_wins_over_the_environment() {
+    let code = || with(&[("CEKURA_PROTOCOL", "telegraph"), ("CEKURA_AGENT_ID", "x"), KEY]);
+    assert!(code().protocol(Protocol::Http).agent(1).build().is_ok());
+    assert!(code().protocol(Protocol::Http).project(1).build().is_ok());
+    assert!(code().agent(1).build().is_err());
+    let both = error(with(&[KEY]).agent(1).project(2));
+    assert_eq!(both.to_string(), ".agent(…) and .project(…) exclude each other");
+}
+
+#[test]
+fn a_key_is_visible_ascii() {
+    for key in ["canary ", " canary", "can ary", "canary\n", "canary\r\n", "canary\t", "canaryé", "canary\0"]
+    {
+        let rule = "must be visible ASCII without spaces or line ends";
+        bad(&[("CEKURA_API_KEY", key), AGENT], &format!("CEKURA_API_KEY {rule}"));
+        let in_code = error(with(&[AGENT]).api_key(key));
+        assert_eq!(in_code.to_string(), format!(".api_key(…) {rule}"));
+    }
+    assert!(error(with(&[AGENT]).api_key("")).is_configuration());
+}
+
+#[test]
+fn ids_are_whole_numbers() {
+    for id in ["canary", "1.5", "-1", "1 ", "0x10", "99999999999999999999"] {
+        bad(&[KEY, ("CEKURA_AGENT_ID", id)], "CEKURA_AGENT_ID must be a whole number");
+        bad(&[KEY, ("CEKURA_PROJECT_ID", id), AGENT], "CEKURA_PROJECT_ID must be a whole number");
+    }
+}
+
+#[test]
+fn choices_are_what_they_may_be() {
+    let table: [(&str, &[&str], &[&str], &str); 5] = [
+        (
+            "CEKURA_TRACER_ENABLED",
+            &["true", "1", "yes", "false", "0", "no", ""],
+            &["maybe", "TRUE", "on", "canary"],
+            "must be `true`, `1` or `yes`, or `false`, `0` or `no`",
+        ),
+        ("CEKURA_MODE", &["cloud", "local", ""], &["Cloud", "canary"], "must be `cloud` or `local`"),
+        ("CEKURA_PROTOCOL", &["grpc", "http", ""], &["http/protobuf", "canary"], "must be `grpc` or `http`"),
+        ("CEKURA_CAPTURE_CONTENT", &["true", "false", ""], &["no", "canary"], "must be `true` or `false`"),
+        ("CEKURA_ALLOW_INSECURE", &["true", "false", ""], &["1", "canary"], "must be `true` or `false`"),
+    ];
+    for (variable, known, unknown, rule) in table {
+        for value in known {
+            good(&[KEY, AGENT, (variable, value)]);
+        }
+        for value in unknown {
+            bad(&[KEY, AGENT, (variable, value)], &format!("{variable} {rule}"));
+        }
+    }
+}
+
+#[test]
+fn endpoints_are_urls() {
+    for endpoint in
+        ["https://collector", "collector:4317", "http://127.0.0.1:4317", "http://localhost", "[::1]:1"]
+    {
+        good(&[("CEKURA_OTEL_ENDPOINT", endpoint)]);
+        good(&[("CEKURA_OTEL_ENDPOINT", endpoint), ("CEKURA_PROTOCOL", "http")]);
+        good(&[KEY, AGENT, ("CEKURA_API_URL", endpoint)]);
+    }
+    good(&[("CEKURA_OTEL_ENDPOINT", "https://collector/a/b?c=d"), ("CEKURA_PROTOCOL", "http")]);
+    let url = "must be a URL such as `https://host:port`";
+    for endpoint in
+        ["ftp://canary", "canary canary", "https://", "https://canary:pw@host", "host:", "host:99999"]
+    {
+        bad(&[("CEKURA_OTEL_ENDPOINT", endpoint)], &format!("CEKURA_OTEL_ENDPOINT {url}"));
+        bad(&[KEY, AGENT, ("CEKURA_API_URL", endpoint)], &format!("CEKURA_API_URL {url}"));
+        assert_eq!(error(with(&[]).otel_endpoint(endpoint)).to_string(), format!(".otel_endpoint(…) {url}"));
+    }
+    bad(
+        &[("CEKURA_OTEL_ENDPOINT", "http://127.0.0.1:4318/v1/traces")],
+        "CEKURA_OTEL_ENDPOINT has a path, which only the protocol `http` uses",
+    );
+}
+
+#[test]
+fn plain_http_stays_on_this_machine_unless_allowed() {
+    let far = ("CEKURA_OTEL_ENDPOINT", "http://collector:4317");
+    let rule = "is plain http to another host: use https, or CEKURA_ALLOW_INSECURE=true";
+    bad(&[far], &format!("CEKURA_OTEL_ENDPOINT {rule}"));
+    bad(&[KEY, AGENT, ("CEKURA_API_URL", "http://api")], &format!("CEKURA_API_URL {rule}"));
+    good(&[far, ("CEKURA_ALLOW_INSECURE", "true")]);
+    assert!(with(&[far]).allow_insecure(true).build().is_ok());
+    assert!(with(&[far, ("CEKURA_ALLOW_INSECURE", "true")]).allow_insecure(false).build().is_err());
+    bad(
+        &[KEY, AGENT, ("CEKURA_ALLOW_INSECURE", "true"), ("CEKURA_OTEL_ENDPOINT", "http://otel.cekura.ai")],
+        "CEKURA_OTEL_ENDPOINT must be https: Cekura takes nothing else",
+    );
+}
+
+#[test]
+fn headers_are_headers_of_the_users_own() {
+    let builder = || with(&[KEY, AGENT]);
+    assert!(builder().header("X-Team", "voice").header("authorization", "Bearer canary").build().is_ok());
+    for (name, value) in [("x team", "canary"), ("", "canary"), ("x-team", "canary\n")] {
+        let error = error(builder().header(name, value));
+        assert_eq!(error.to_string(), ".header(…) must be a name and a value that HTTP allows");
+    }
+    for name in ["Content-Type", "host", "te", "grpc-timeout", "x-cekura-api-key", "X-Cekura-Agent-Id"] {
+        let error = error(builder().header(name, "canary"));
+        assert_eq!(error.to_string(), ".header(…) names a header that is set already");
+    }
+}
+
+#[test]
+fn limits_names_and_the_spool() {
+    let builder = || with(&[KEY, AGENT]);
+    assert_eq!(error(builder().memory_limit(0)).to_string(), ".memory_limit(…) must be at least 1 byte");
+    assert_eq!(error(builder().content_limit(0)).to_string(), ".content_limit(…) must be at least 1 byte");
+    assert_eq!(error(builder().service_name(" ")).to_string(), ".service_name(…) must not be blank");
+    assert_eq!(error(builder().resource("", "x")).to_string(), ".resource(…) must have a key");
+    assert_eq!(error(builder().spool("/tmp")).to_string(), ".spool(…) is not available in this version");
+    bad(&[KEY, AGENT, ("CEKURA_SPOOL_DIR", "/tmp")], "CEKURA_SPOOL_DIR is not available in this version");
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let error = error(with(&[
+        ("CEKURA_API_KEY", "canary "),
+        ("CEKURA_AGENT_ID", "canary"),
+        ("CEKURA_PROTOCOL", "canary"),
+        ("CEKURA_OTEL_ENDPOINT", "canary canary"),
+        ("CEKURA_MODE", "canary"),
+    ]));
+    let message = error.to_string();
+    for variable in
+        ["CEKURA_API_KEY", "CEKURA_AGENT_ID", "CEKURA_PROTOCOL", "CEKURA_OTEL_ENDPOINT", "CEKURA_MODE"]
+    {
+        assert_eq!(message.matches(variable).count(), 1, "{message}");
+    }
+    assert!(error.is_configuration() && !error.is_already_installed());
+}
+
+#[test]
+fn the_switch_works_whatever_else_is_wrong() {
+    for off in ["false", "0", "no"] {
+        let variables =
+            [("CEKURA_TRACER_ENABLED", off), ("CEKURA_PROTOCOL", "canary"), ("CEKURA_API_KEY", " ")];
+        let handle = with(&variables).build().unwrap();
+        converse(&handle, 1);
+        assert_eq!(handle.flush_blocking(LONG), cekura::FlushReport::default());
+        assert_eq!(handle.shutdown_blocking(LONG), handle.ledger());
+        assert!(!format!("{handle:?}").contains("canary"));
+    }
+}
+
+#[test]
+fn foreign_variables_change_nothing() {
+    let backend = Backend::new();
+    let builder = with(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-other=secret"),
+        ("OTEL_TRACES_SAMPLER", "always_off"),
+        ("OTEL_SDK_DISABLED", "true"),
+        ("OTEL_SERVICE_NAME", "other"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=b"),
+        ("CEKURA_SERVICE_NAME", "agent"),
+    ]);
+    let handle = builder.otel_endpoint(backend.url()).build().unwrap();
+    converse(&handle, 1);
+    assert_eq!(handle.flush_blocking(LONG).delivered, 2);
+    let seen = &backend.seen()[0];
+    assert_eq!(seen.header("x-other"), None);
+    let keys: Vec<_> = seen.resource().attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+    assert_eq!(
+        keys,
+        ["service.name", "telemetry.sdk.language", "telemetry.sdk.name", "telemetry.sdk.version"]
+    );
+}
+
+#[test]
+fn an_http_endpoint_gets_its_path() {
+    for (given, path) in
+        [("", "/v1/traces"), ("/", "/v1/traces"), ("/a/b", "/a/b"), ("/v1/traces/", "/v1/traces/")]
+    {
+        let backend = Backend::new();
+        let url = format!("{}{given}", backend.url());
+        let handle = with(&[("CEKURA_PROTOCOL", "http"), ("CEKURA_OTEL_ENDPOINT", &url)]).build().unwrap();
+        converse(&handle, 1);
+        assert_eq!(handle.flush_blocking(LONG).delivered, 2);
+        assert_eq!(backend.seen()[0].path, path);
+    }
+}
+
+#[test]
+fn the_content_policy_is_the_handles() {
+    let policies =
+        [(None, "true", true), (None, "false", false), (Some(CaptureContent::Full), "false", true)];
+    for (in_code, variable, expected) in policies {
+        let backend = Backend::new();
+        let mut builder = with(&[("CEKURA_CAPTURE_CONTENT", variable)]).otel_endpoint(backend.url());
+        if let Some(capture) = in_code {
+            builder = builder.capture(capture);
+        }
+        let handle = builder.build().unwrap();
+        say(&handle, "hello");
+        assert_eq!(handle.flush_blocking(LONG).delivered, 1);
+        let spans = backend.spans();
+        let is_there = spans[0].attributes.iter().any(|attribute| attribute.key == "input.words");
+        assert_eq!(is_there, expected, "{in_code:?} {variable}");
+    }
+}
+
+#[cekura::conversation(client = handle, skip(handle))]
+#[expect(unused_variables, reason = "only the attribute uses the handle")]
+fn say(handle: &Cekura, words: &str) {
+    std::hint::black_box(words);
+}
+
+#[test]
+fn the_second_default_is_an_error() {
+    let first = with(&[KEY, AGENT]).install().unwrap();
+    let error = with(&[KEY, AGENT]).install().unwrap_err();
+    assert!(error.is_already_installed() && !error.is_configuration());
+    assert!(with(&[KEY, AGENT]).build().is_ok());
+    first.shutdown_blocking(LONG);
+    let next = with(&[KEY, AGENT]).install().unwrap();
+    drop(next);
+    assert!(with(&[KEY, AGENT]).install().is_ok());
+}
+
+#[test]
+fn local_mode_needs_nothing() {
+    good(&[("CEKURA_MODE", "local")]);
+    good(&[("CEKURA_MODE", "local"), KEY]);
+    assert!(with(&[]).mode(Mode::Local).build().is_ok());
+    assert!(with(&[]).local_without_key().build().is_ok());
+    assert_eq!(
+        error(with(&[("CEKURA_MODE", "cloud")]).local_without_key()).to_string().split(';').next(),
+        NO_KEY.split(';').next()
+    );
+    assert_eq!(error(with(&[KEY]).local_without_key()).to_string(), NO_AGENT);
+}
