@@ -6,6 +6,7 @@ use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
+use syn::spanned::Spanned;
 use syn::{Expr, ExprClosure, Lit, LitStr, Path, Token, token};
 
 mod table;
@@ -68,12 +69,16 @@ impl Written {
         } else if input.peek(token::Paren) {
             input.parse().map(Self::List)
         } else if input.peek(Token![=]) {
-            input.parse::<Token![=]>()?;
+            let equals: Token![=] = input.parse()?;
             if input.is_empty() || input.peek(Token![,]) {
-                Ok(Self::Empty)
-            } else {
-                input.parse().map(Self::Expr)
+                return Ok(Self::Empty);
             }
+            input.parse().map(Self::Expr).map_err(|error| {
+                // The end has no place of its own.
+                let unfinished =
+                    || syn::Error::new(equals.span(), format!("the expression of `{name}` is not finished"));
+                if input.is_empty() { unfinished() } else { error }
+            })
         } else {
             Err(input.error(format!("expected `=` after `{name}`")))
         }

@@ -2,7 +2,7 @@
 //! This file does not know the attribute's arguments.
 
 use crate::diagnostics::Diagnostics;
-use proc_macro2::{Group, Ident, Span, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -73,6 +73,14 @@ impl Function {
         let shape = Shape::new(&signature)?;
         let bindings = bindings(&mut signature);
         Ok(Self { attributes, visibility, default, signature, bindings, shape, body })
+    }
+}
+
+pub(crate) fn is_closure(item: &TokenStream) -> bool {
+    match item.clone().into_iter().next() {
+        Some(TokenTree::Ident(word)) => word == "move",
+        Some(TokenTree::Punct(punct)) => punct.as_char() == '|',
+        _ => false,
     }
 }
 

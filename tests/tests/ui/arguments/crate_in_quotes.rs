@@ -1,0 +1,4 @@
+#[cekura::turn(crate = "cekura")]
+fn turn() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[cekura::turn(crate)]
+fn turn() {}
+
+fn main() {}

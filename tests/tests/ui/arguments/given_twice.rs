@@ -1,0 +1,4 @@
+#[cekura::stt(model = "nova", language = "en", model = "whisper")]
+fn hear() {}
+
+fn main() {}

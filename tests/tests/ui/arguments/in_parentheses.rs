@@ -1,0 +1,4 @@
+#[cekura::llm(model("gpt-4o"))]
+fn ask() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[cekura::llm(modle = "gpt-4o")]
+fn ask() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[cekura::span("network_in")]
+fn receive() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[cekura::llm(model = struct, temperature = 0.5 +)]
+fn ask() {}
+
+fn main() {}

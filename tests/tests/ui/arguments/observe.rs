@@ -1,0 +1,4 @@
+#[cekura::conversation(observe)]
+fn handle() {}
+
+fn main() {}

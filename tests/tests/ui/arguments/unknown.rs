@@ -1,0 +1,4 @@
+#[cekura::turn(speed = 3)]
+fn turn() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[cekura::llm(skip_all = true)]
+fn ask() {}
+
+fn main() {}

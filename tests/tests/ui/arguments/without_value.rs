@@ -1,0 +1,4 @@
+#[cekura::llm(model, provider =, temperature =)]
+fn ask() {}
+
+fn main() {}

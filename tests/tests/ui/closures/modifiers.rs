@@ -1,0 +1,6 @@
+#[cekura::llm(model = async |reply| reply, output = move |reply| reply)]
+fn ask() -> String {
+    String::new()
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[cekura::conversation(record("last" = |last| last))]
+fn serve() -> ! {
+    loop {}
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[cekura::llm(model = drop(name))]
+fn ask(name: String) -> String {
+    name
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+fn main() {
+    #[cekura::span]
+    let n = 1;
+}

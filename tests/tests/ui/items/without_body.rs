@@ -1,0 +1,6 @@
+trait Work {
+    #[cekura::span]
+    fn work(&self);
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[cekura::span(record = 1)]
+fn work() {}
+
+#[cekura::span(record())]
+fn more_work() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[cekura::span(skip(_name))]
+fn work(_name: &str) {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[cekura::llm(stream)]
+fn ask() -> Vec<u8> {
+    vec![]
+}
+
+fn main() {}

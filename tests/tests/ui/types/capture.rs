@@ -1,0 +1,4 @@
+#[cekura::conversation(capture = metadata)]
+fn handle(metadata: bool) {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[cekura::span(parent = cx)]
+fn work(cx: &str) {}
+
+fn main() {}
