@@ -199,7 +199,6 @@ fn one_bad_span_does_not_cost_the_others() {
 }
 
 #[cekura::conversation(client = handle, skip_all)]
-#[expect(unused_variables, reason = "only the attribute uses the handle")]
 fn with_one_bad(handle: &Cekura) {
     for number in 0..20 {
         if number == 7 {
@@ -261,7 +260,6 @@ fn a_limit_that_nothing_meets_is_counted() {
 }
 
 #[cekura::conversation(client = handle, skip_all)]
-#[expect(unused_variables, reason = "only the attribute uses the handle")]
 fn with_one_fat(handle: &Cekura, text: &str) {
     fat(text);
     (0..10).for_each(good);

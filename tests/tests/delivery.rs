@@ -22,7 +22,6 @@ fn ids(spans: &[Span]) -> HashSet<Vec<u8>> {
 }
 
 #[cekura::conversation(client = handle, call_id = "call-7")]
-#[expect(unused_variables, reason = "only the attribute uses the handle")]
 fn whole_call(handle: &Cekura, caller: &str) -> Result<TraceId, std::fmt::Error> {
     cekura::record("count", 3);
     answer(&caller.repeat(2)).map(|_| cekura::trace_id().unwrap())
