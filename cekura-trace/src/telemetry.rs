@@ -168,11 +168,14 @@ impl Running {
         if self.link.inbox.send(message).is_err() {
             return self.link.report();
         }
-        report.recv().unwrap_or_else(|_| self.link.report())
+        // The worker keeps the deadline; a subscriber that blocks it must not block the program too.
+        report.recv_timeout(deadline.saturating_add(GRACE)).unwrap_or_else(|_| self.link.report())
     }
 
     fn shutdown_blocking(&self, deadline: Duration) -> FlushReport {
-        self.close();
+        if !self.close() {
+            return self.link.report();
+        }
         let report = self.ask_blocking(deadline, shutdown);
         tell_losses(&report);
         report
@@ -181,10 +184,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.close() {
-            let report = self.ask_blocking(self.patience, shutdown);
-            tell_losses(&report);
-        }
+        self.shutdown_blocking(self.patience);
     }
 }
 
@@ -193,6 +193,9 @@ impl fmt::Debug for Cekura {
         f.debug_struct("Cekura").field("enabled", &self.running.is_some()).finish_non_exhaustive()
     }
 }
+
+/// How much later than its deadline a report may come.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// The instant after `wait`, or one that never comes.
 fn after(wait: Duration) -> Instant {

@@ -26,7 +26,7 @@ impl Authority {
 
     /// What a server needs to be `name`.
     pub fn server(&self, name: &str) -> Arc<ServerConfig> {
-        self.issue(CertificateParams::new([name.to_owned()]).unwrap())
+        self.issue(&CertificateParams::new([name.to_owned()]).unwrap())
     }
 
     /// The same with a certificate that ran out long ago.
@@ -34,10 +34,10 @@ impl Authority {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2000, 1, 1);
         params.not_after = date_time_ymd(2001, 1, 1);
-        self.issue(params)
+        self.issue(&params)
     }
 
-    fn issue(&self, params: CertificateParams) -> Arc<ServerConfig> {
+    fn issue(&self, params: &CertificateParams) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));

@@ -49,7 +49,6 @@ pub fn converse(handle: &Cekura, turns: u32) {
 }
 
 #[cekura::conversation(client = handle, skip_all)]
-#[expect(unused_variables, reason = "only the attribute uses the handle")]
 fn conversation(handle: &Cekura, turns: u32) {
     for number in 1..=turns {
         turn(number);

@@ -67,10 +67,10 @@ fn success(partial_success: Option<ExportTracePartialSuccess>, is_grpc: bool) ->
     if !is_grpc {
         return whole(200, "application/x-protobuf", message);
     }
-    let mut framed = vec![0];
-    framed.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-    framed.extend(message);
-    let frames = [Frame::data(Bytes::from(framed)), Frame::trailers(grpc_status(0))];
+    let mut data = vec![0];
+    data.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+    data.extend(message);
+    let frames = [Frame::data(Bytes::from(data)), Frame::trailers(grpc_status(0))];
     let body = StreamBody::new(futures::stream::iter(frames.map(Ok::<_, Infallible>)));
     let mut response = Response::new(body.boxed_unsync());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));

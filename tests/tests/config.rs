@@ -261,7 +261,6 @@ fn the_content_policy_is_the_handles() {
 }
 
 #[cekura::conversation(client = handle, skip(handle))]
-#[expect(unused_variables, reason = "only the attribute uses the handle")]
 fn say(handle: &Cekura, words: &str) {
     std::hint::black_box(words);
 }

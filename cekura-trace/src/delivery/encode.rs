@@ -106,8 +106,8 @@ impl Encoder {
         }
     }
 
-    /// The request in two halves, or, if it is a single span and may be cut, with its values cut to about half the
-    /// size; itself if it can be made no smaller.
+    /// The request in two halves, or, if it is a single span and may be cut, with its values cut to at most half
+    /// the size; itself if it can be made no smaller.
     pub(crate) fn smaller(&self, mut request: Request, may_cut: bool) -> Result<Vec<Request>, Request> {
         let mut first = spans(&request);
         if first.len() > 1 {
@@ -115,12 +115,16 @@ impl Encoder {
             let room = request.room.split(request.room.bytes() / 2);
             return Ok(vec![self.request(first, room), self.request(second, request.room)]);
         }
-        let is_cut = first.iter_mut().any(|span| {
+        let cut = |span: &mut Span| {
             let before = span.encoded_len();
             fit(span, before / 2);
             span.encoded_len() < before
-        });
-        if may_cut && is_cut { Ok(vec![self.request(first, request.room)]) } else { Err(request) }
+        };
+        if may_cut && first.iter_mut().any(cut) {
+            Ok(vec![self.request(first, request.room)])
+        } else {
+            Err(request)
+        }
     }
 
     fn request(&self, spans: Vec<Span>, room: Room) -> Request {
@@ -281,3 +285,7 @@ fn cut_text(text: &mut String, longest: usize) -> bool {
     }
     is_long
 }
+
+#[cfg(test)]
+#[path = "tests/encode.rs"]
+mod tests;

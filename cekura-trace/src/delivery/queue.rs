@@ -200,3 +200,7 @@ fn shard_of_thread() -> usize {
     // A span may end in a destructor of another thread-local value, when this one is gone.
     NUMBER.try_with(|number| *number).unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "tests/queue.rs"]
+mod tests;

@@ -31,6 +31,8 @@ pub(crate) struct Sender {
     ready: VecDeque<Parcel>,
     flying: HashMap<u64, Flight>,
     launches: u64,
+    /// The last reason for a loss that an event has told of.
+    told: Option<Reason>,
 }
 
 /// A request and its history.
@@ -82,6 +84,7 @@ impl Sender {
             ready: VecDeque::new(),
             flying: HashMap::new(),
             launches: 0,
+            told: None,
         }
     }
 }
@@ -149,7 +152,7 @@ impl Outlet for Sender {
 
     fn answered(&mut self, number: u64, answer: &Answer, now: Instant) {
         let Some(Flight { parcel, launched }) = self.flying.remove(&number) else { return };
-        let verdict = verdict(answer);
+        let verdict = verdict(answer, parcel.request.frame.len());
         let failed = matches!(verdict, Verdict::Retry { .. } | Verdict::Stop);
         if !failed && self.gate.open(launched) {
             self.voice.say(|| tracing::info!(target: "cekura", "spans are delivered again"));
@@ -223,8 +226,12 @@ impl Sender {
         }
     }
 
-    fn lost(&self, request: &Request, reason: Reason, answer: &Answer) {
+    /// Each reason is told once, and again after another; the worker tells of the numbers.
+    fn lost(&mut self, request: &Request, reason: Reason, answer: &Answer) {
         self.ledger.lose(&request.counts, reason);
+        if self.told.replace(reason) == Some(reason) {
+            return;
+        }
         let (spans, reason) = (request.spans(), reason.name());
         self.voice.say(|| tracing::error!(target: "cekura", spans, reason, "spans are lost: {answer}"));
     }

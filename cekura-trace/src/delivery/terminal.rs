@@ -38,6 +38,7 @@ struct Open {
 }
 
 /// Draws on standard error.
+#[expect(clippy::unnecessary_wraps, reason = "its stand-in has nothing to give")]
 pub(crate) fn open(settings: &Settings, ledger: Arc<Ledger>) -> Option<Box<dyn Outlet>> {
     let no_color = settings.no_color;
     let show = move |tree: &Tree| local::print(&local::draw(tree, &Style::of_standard_error(no_color)));

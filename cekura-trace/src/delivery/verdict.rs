@@ -23,8 +23,13 @@ pub(crate) enum Verdict {
     Stop,
 }
 
-pub(crate) fn verdict(answer: &Answer) -> Verdict {
+/// What an answer means for a request of so many encoded bytes.
+pub(crate) fn verdict(answer: &Answer, bytes: usize) -> Verdict {
     match answer {
+        // Sent for too many requests as well, and without the hint that it should have then. Size is no reason here.
+        Answer::Grpc { code: RESOURCE_EXHAUSTED, wait: None, .. } if bytes < SMALL => {
+            Verdict::Retry { reason: Reason::Unavailable, wait: None }
+        }
         Answer::Accepted { rejected, .. } => Verdict::Delivered { rejected: *rejected },
         Answer::Grpc { code, wait, .. } => grpc(*code, *wait),
         Answer::Http { status, wait, .. } => http(*status, *wait),
@@ -32,6 +37,10 @@ pub(crate) fn verdict(answer: &Answer) -> Verdict {
         Answer::Unexpected { .. } => Verdict::Drop(Reason::UnexpectedAnswer),
     }
 }
+
+/// No backend finds less than this too large.
+const SMALL: usize = 64 << 10;
+const RESOURCE_EXHAUSTED: i32 = 8;
 
 /// The codes are gRPC's (grpc.io, "Status codes and their use in gRPC"); this table stands without that feature too.
 fn grpc(code: i32, wait: Option<Duration>) -> Verdict {
@@ -41,7 +50,6 @@ fn grpc(code: i32, wait: Option<Duration>) -> Verdict {
     const NOT_FOUND: i32 = 5;
     const ALREADY_EXISTS: i32 = 6;
     const PERMISSION_DENIED: i32 = 7;
-    const RESOURCE_EXHAUSTED: i32 = 8;
     const FAILED_PRECONDITION: i32 = 9;
     const ABORTED: i32 = 10;
     const OUT_OF_RANGE: i32 = 11;
@@ -85,7 +93,7 @@ impl From<Failure> for Reason {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Duration, Failure, Reason, Verdict, verdict};
+    use super::{Answer, Duration, Failure, Reason, SMALL, Verdict, verdict};
 
     const WAIT: Option<Duration> = Some(Duration::from_secs(7));
 
@@ -107,7 +115,7 @@ mod tests {
         for (statuses, expected) in table {
             for status in statuses {
                 let answer = Answer::Http { status: *status, wait: WAIT, message: String::new() };
-                assert_eq!(verdict(&answer), expected, "{status}");
+                assert_eq!(verdict(&answer, SMALL), expected, "{status}");
             }
         }
     }
@@ -127,9 +135,16 @@ mod tests {
         for (codes, wait, expected) in table {
             for code in codes {
                 let answer = Answer::Grpc { code: *code, wait, message: String::new() };
-                assert_eq!(verdict(&answer), expected, "{code}");
+                assert_eq!(verdict(&answer, SMALL), expected, "{code}");
             }
         }
+    }
+
+    #[test]
+    fn a_small_request_exhausts_no_resource_by_its_size() {
+        let answer = Answer::Grpc { code: 8, wait: None, message: String::new() };
+        assert_eq!(verdict(&answer, SMALL - 1), busy(None));
+        assert_eq!(verdict(&answer, SMALL), Verdict::Shrink);
     }
 
     #[test]
@@ -140,7 +155,7 @@ mod tests {
             (Failure::Tls, Reason::Tls),
         ] {
             let answer = Answer::None { failure, message: String::new() };
-            assert_eq!(verdict(&answer), Verdict::Retry { reason, wait: None });
+            assert_eq!(verdict(&answer, SMALL), Verdict::Retry { reason, wait: None });
         }
     }
 }

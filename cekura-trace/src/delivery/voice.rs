@@ -27,11 +27,17 @@ impl Voice {
         if let Some(subscriber) = &self.0 {
             return dispatcher::with_default(subscriber, event);
         }
-        let was_silent = SILENCE.take().is_some();
+        let _silent_again = SILENCE.take().map(|_| Silent);
         event();
-        if was_silent {
-            silence();
-        }
+    }
+}
+
+/// Makes the thread silent when dropped, after a subscriber's panic too.
+struct Silent;
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        silence();
     }
 }
 

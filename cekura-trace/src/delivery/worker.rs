@@ -20,10 +20,14 @@ use opentelemetry::trace::TraceId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{self, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout_at};
+
+/// The shortest time between two events that tell of lost spans.
+const BETWEEN_TELLING: Duration = Duration::from_secs(10);
 
 /// What the worker is told.
 pub(crate) enum Message {
@@ -129,8 +133,8 @@ struct Worker {
     /// Counts flushes; what is drained carries the number of the flush that waits for it.
     epoch: u64,
     next_tick: Instant,
-    /// Dropped spans that an event has told of.
-    told: u64,
+    /// Dropped spans that an event has told of, and when.
+    told: (u64, Instant),
 }
 
 struct Flush {
@@ -149,7 +153,7 @@ impl Worker {
         outlet: Box<dyn Outlet>,
     ) -> Self {
         let (flushes, next_tick) = (Vec::new(), Instant::now());
-        Self { queue, ledger, voice, outlet, timings, flushes, epoch: 0, next_tick, told: 0 }
+        Self { queue, ledger, voice, outlet, timings, flushes, epoch: 0, next_tick, told: (0, next_tick) }
     }
 
     /// Runs until shutdown. A panic costs what was being delivered, which is counted; the worker goes on.
@@ -166,7 +170,9 @@ impl Worker {
             if now >= self.next_tick {
                 self.next_tick = now + self.timings.tick;
                 self.collect();
-                self.tell_losses();
+                if now >= self.told.1 + BETWEEN_TELLING {
+                    self.tell_losses(now);
+                }
             }
             self.outlet.proceed(now);
             if self.answer_flushes(now) {
@@ -232,7 +238,7 @@ impl Worker {
         let ends = over.iter().any(|flush| flush.is_last);
         if ends {
             self.outlet.abandon(Reason::Shutdown);
-            self.tell_losses();
+            self.tell_losses(now);
         }
         for flush in over {
             (flush.report)(self.ledger.report(|| self.queue.accepted()));
@@ -240,10 +246,10 @@ impl Worker {
         ends
     }
 
-    fn tell_losses(&mut self) {
+    fn tell_losses(&mut self, now: Instant) {
         let report = self.ledger.report(|| self.queue.accepted());
-        if report.lost() > self.told {
-            self.told = report.lost();
+        if report.lost() > self.told.0 {
+            self.told = (report.lost(), now);
             self.voice.say(|| tracing::warn!(target: "cekura", "spans were dropped so far: {report}"));
         }
     }

@@ -1,6 +1,6 @@
 //! The worker against a transport that answers as a script says, on a clock that stands still until everybody waits.
 
-use super::{Arc, FlushReport, Ledger, Link, Message, Outlet, Reason, Timings, Voice, Worker};
+use super::{Arc, Duration, FlushReport, Ledger, Link, Message, Outlet, Reason, Timings, Voice, Worker};
 use crate::delivery::config::{Builder, resolve};
 use crate::delivery::queue::{Bell, Queue, Room};
 use crate::delivery::sender::Sender;
@@ -8,7 +8,6 @@ use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use prost::bytes::Bytes;
 use std::sync::{Mutex, mpsc};
-use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
@@ -341,7 +340,7 @@ fn a_panic_in_the_worker_is_counted_and_survived() {
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     worker.live(messages, &runtime);
-    let (lost, last) = asking.join().unwrap();
-    assert_eq!(lost.dropped["panicked"], 2);
+    let (first, last) = asking.join().unwrap();
+    assert_eq!(first.dropped["panicked"], 2);
     assert_eq!(last.to_string(), "3 accepted, 1 delivered, 2 dropped (panicked 2)");
 }

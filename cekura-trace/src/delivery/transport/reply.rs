@@ -143,3 +143,7 @@ fn retry_after(value: &HeaderValue) -> Option<Duration> {
         Some(date.duration_since(SystemTime::now()).unwrap_or_default())
     })
 }
+
+#[cfg(test)]
+#[path = "../tests/reply.rs"]
+mod tests;

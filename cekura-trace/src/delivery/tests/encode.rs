@@ -1,0 +1,112 @@
+//! Requests keep their limits, and taken apart or joined they hold the same spans.
+
+use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Room, Span, fit, spans};
+use crate::delivery::queue::{Bell, Queue};
+use crate::delivery::tests::end;
+use prost::Message;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The requests for spans with texts of these lengths, one span each.
+fn requests(lengths: impl IntoIterator<Item = usize>) -> Vec<Request> {
+    let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Bell::new(|| {}), false));
+    for (number, length) in lengths.into_iter().enumerate() {
+        end(&queue, 1, number as u64 + 1, 0, length);
+    }
+    let encoder = encoder();
+    let mut requests = Vec::new();
+    queue.drain(|buffer, _| {
+        encoder.requests(buffer, Room::of(&queue, buffer), |request| requests.push(request));
+    });
+    requests
+}
+
+fn encoder() -> Encoder {
+    Encoder::new(&BTreeMap::from([("service.name".to_owned(), "test".to_owned())]))
+}
+
+fn starts(requests: &[Request]) -> Vec<u64> {
+    let mut starts: Vec<_> =
+        requests.iter().flat_map(spans).map(|span: Span| span.start_time_unix_nano).collect();
+    starts.sort_unstable();
+    starts
+}
+
+#[test]
+fn requests_are_filled_to_their_limits() {
+    let many = requests(vec![0; 1200]);
+    assert_eq!(many.iter().map(Request::spans).collect::<Vec<_>>(), [512, 512, 176]);
+    assert_eq!(starts(&many), (1..=1200).collect::<Vec<_>>());
+    let large = requests(vec![300 << 10; 10]);
+    assert_eq!(large.iter().map(Request::spans).collect::<Vec<_>>(), [3, 3, 3, 1]);
+    let fat = requests([10, 20 << 20, 10]);
+    assert_eq!(fat.iter().map(Request::spans).collect::<Vec<_>>(), [1, 1, 1]);
+    assert!(fat.iter().all(|request| request.frame.len() < LARGEST_SPAN + (64 << 10)));
+}
+
+#[test]
+fn a_frame_is_a_grpc_message() {
+    let frame = &requests([10])[0].frame;
+    let length = u32::try_from(frame.len() - FRAMING).unwrap();
+    assert_eq!(frame[0], 0);
+    assert_eq!(frame[1..FRAMING], length.to_be_bytes());
+}
+
+#[test]
+fn joined_requests_hold_both() {
+    let [mut first] = <[_; 1]>::try_from(requests(vec![5; 300])).ok().unwrap();
+    let [second] = <[_; 1]>::try_from(requests(vec![7; 212])).ok().unwrap();
+    let [third] = <[_; 1]>::try_from(requests([1])).ok().unwrap();
+    assert!(first.has_room_for(&second));
+    let rooms = first.room.bytes() + second.room.bytes();
+    first.join(second);
+    assert_eq!((first.spans(), first.room.bytes()), (MOST_SPANS as u64, rooms));
+    assert_eq!(spans(&first).len(), MOST_SPANS);
+    assert!(!first.has_room_for(&third));
+}
+
+#[test]
+fn a_request_falls_apart_into_its_spans() {
+    let mut whole = requests(vec![100; 37]);
+    let mut single = Vec::new();
+    let mut room = 0;
+    while let Some(request) = whole.pop() {
+        match encoder().smaller(request, false) {
+            Ok(parts) => whole.extend(parts),
+            Err(request) => {
+                room += request.room.bytes();
+                single.push(request);
+            }
+        }
+    }
+    assert_eq!(starts(&single), (1..=37).collect::<Vec<_>>());
+    assert!(room >= 37 * 100);
+}
+
+#[test]
+fn a_single_span_is_cut_until_nothing_is_left_to_cut() {
+    let mut next = requests([100_000]).pop();
+    let mut lengths = Vec::new();
+    while let Some(request) = next {
+        lengths.push(request.frame.len());
+        next = encoder().smaller(request, true).ok().and_then(|mut parts| parts.pop());
+    }
+    assert!(lengths.len() >= 5 && lengths.is_sorted_by(|before, after| before > after), "{lengths:?}");
+    assert!(lengths.last() < Some(&1000), "{lengths:?}");
+}
+
+#[test]
+fn cutting_keeps_characters_whole_and_says_so() {
+    let queue = requests([10]);
+    let mut span = spans(&queue[0]).pop().unwrap();
+    for key in ["a", "b"] {
+        span.attributes.push(super::attribute(key, super::Value::Str(&"é".repeat(FULL))));
+    }
+    fit(&mut span, 10_001);
+    assert!(span.encoded_len() <= 10_001);
+    let keys: Vec<_> = span.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+    assert_eq!(keys, ["text", "a", "b", "a.truncated", "b.truncated"]);
+    let before = span.clone();
+    fit(&mut span, 10_001);
+    assert_eq!(span, before);
+}

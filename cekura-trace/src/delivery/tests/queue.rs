@@ -1,0 +1,131 @@
+//! That the queue is bounded, counts, wakes and closes.
+
+use super::{Arc, Bell, FULL, Queue, Room, TraceId};
+use crate::delivery::tests::end;
+use crate::finished::records;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn queue(limit: usize, announces_roots: bool) -> (Arc<Queue>, Arc<AtomicUsize>) {
+    let rung = Arc::new(AtomicUsize::new(0));
+    let ringing = rung.clone();
+    let bell = Bell::new(move || {
+        ringing.fetch_add(1, Ordering::Relaxed);
+    });
+    (Arc::new(Queue::new(limit, Arc::default(), bell, announces_roots)), rung)
+}
+
+fn drained(queue: &Queue) -> Vec<u64> {
+    let mut spans = Vec::new();
+    queue.drain(|buffer, count| {
+        let read: Vec<_> = records(buffer).map(|(record, _)| record.head.start).collect();
+        assert_eq!(read.len() as u64, count);
+        spans.extend(read);
+    });
+    spans.sort_unstable();
+    spans
+}
+
+#[test]
+fn what_goes_in_comes_out_once() {
+    let (queue, _) = queue(1 << 20, false);
+    std::thread::scope(|scope| {
+        for part in 0..8 {
+            let queue = &queue;
+            scope.spawn(move || (0..100).for_each(|span| end(queue, 1, part * 100 + span, 0, 5)));
+        }
+    });
+    assert_eq!(drained(&queue), (0..800).collect::<Vec<_>>());
+    assert!(drained(&queue).is_empty());
+    assert_eq!(queue.accepted(), 800);
+}
+
+#[test]
+fn the_limit_counts_until_the_room_is_given_back() {
+    let (queue, _) = queue(1000, false);
+    for span in 0..100 {
+        end(&queue, 1, span, 0, 100);
+    }
+    let full = queue.ledger.trace(TraceId::from(1)).dropped["queue_full"];
+    assert_eq!(drained(&queue).len() as u64 + full, 100);
+    // Drained is not delivered.
+    end(&queue, 1, 1, 0, 100);
+    assert!(drained(&queue).is_empty());
+    let mut room = Room { bytes: queue.held.load(Ordering::Relaxed), queue: queue.clone() };
+    let part = room.split(300);
+    drop(part);
+    end(&queue, 1, 2, 0, 100);
+    assert_eq!(drained(&queue), [2]);
+    drop(room);
+    end(&queue, 1, 3, 0, 700);
+    assert_eq!(drained(&queue), [3]);
+    assert_eq!(queue.accepted(), 103);
+}
+
+#[test]
+fn a_record_above_the_whole_limit_is_refused() {
+    let (queue, _) = queue(1000, false);
+    end(&queue, 1, 1, 0, 2000);
+    end(&queue, 1, 2, 0, 10);
+    assert_eq!(drained(&queue), [2]);
+}
+
+#[test]
+fn a_hundred_fat_spans_stay_below_the_limit() {
+    let (queue, _) = queue(32 << 20, false);
+    for span in 0..100 {
+        end(&queue, 1, span, 0, 5 << 20);
+        assert!(queue.held.load(Ordering::Relaxed) <= 32 << 20);
+    }
+    assert_eq!(drained(&queue).len(), 6);
+    assert_eq!(queue.ledger.trace(TraceId::from(1)).dropped["queue_full"], 94);
+}
+
+#[test]
+fn the_bell_rings_once_until_somebody_looks() {
+    let (queue, rung) = queue(1 << 30, false);
+    end(&queue, 1, 1, 0, 10);
+    assert_eq!(rung.load(Ordering::Relaxed), 0);
+    for _ in 0..3 {
+        end(&queue, 1, 1, 0, FULL);
+    }
+    assert_eq!(rung.load(Ordering::Relaxed), 1);
+    drained(&queue);
+    end(&queue, 1, 1, 0, FULL);
+    assert_eq!(rung.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_root_rings_where_it_is_wanted() {
+    for (announces, rings) in [(true, 1), (false, 0)] {
+        let (queue, rung) = queue(1 << 20, announces);
+        end(&queue, 1, 2, 1, 10);
+        assert_eq!(rung.load(Ordering::Relaxed), 0);
+        end(&queue, 1, 1, 0, 10);
+        assert_eq!(rung.load(Ordering::Relaxed), rings);
+    }
+}
+
+#[test]
+fn a_closed_queue_counts_and_keeps_nothing() {
+    let (queue, _) = queue(1000, false);
+    end(&queue, 1, 1, 0, 10);
+    queue.close(|_, _| {});
+    end(&queue, 1, 2, 0, 10);
+    assert!(drained(&queue).is_empty());
+    assert_eq!(queue.ledger.trace(TraceId::from(1)).dropped["shutdown"], 1);
+    assert_eq!(queue.accepted(), 2);
+}
+
+#[test]
+fn a_poisoned_shard_still_works() {
+    let (queue, _) = queue(1000, false);
+    end(&queue, 1, 1, 0, 10);
+    let broken = queue.clone();
+    let locked = std::thread::spawn(move || {
+        let _all: Vec<_> = broken.shards.iter().map(super::Shard::lock).collect();
+        panic!("as the test says");
+    });
+    assert!(locked.join().is_err());
+    end(&queue, 1, 2, 0, 10);
+    assert_eq!(drained(&queue), [1, 2]);
+}

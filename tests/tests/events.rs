@@ -1,0 +1,138 @@
+//! What the delivery says of itself: enough to know what is wrong, never a key, and nothing of the HTTP stack's that
+//! a subscriber could turn into spans again.
+
+use cekura_trace_tests::backend::{Backend, Reply, deserted};
+use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, at, converse, to};
+use std::fmt::{Debug, Write};
+use std::sync::{Mutex, Once};
+use std::thread;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Keeps every event of the process.
+struct Everything;
+
+#[derive(Clone, Debug)]
+struct Heard {
+    thread: String,
+    target: String,
+    level: Level,
+    text: String,
+}
+
+static HEARD: Mutex<Vec<Heard>> = Mutex::new(Vec::new());
+
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, "{}={value:?} ", field.name()).unwrap();
+    }
+}
+
+fn hear(metadata: &Metadata<'_>, text: String) {
+    let thread = thread::current().name().unwrap_or_default().to_owned();
+    let heard = Heard { thread, target: metadata.target().to_owned(), level: *metadata.level(), text };
+    HEARD.lock().unwrap().push(heard);
+}
+
+impl Subscriber for Everything {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut text = Text(String::new());
+        span.record(&mut text);
+        hear(span.metadata(), text.0);
+        Id::from_u64(1)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        hear(event.metadata(), text.0);
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// Listens from now on; later handles find the subscriber, earlier ones must too.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Everything).unwrap());
+}
+
+fn heard(part: &str) -> Vec<Heard> {
+    HEARD.lock().unwrap().iter().filter(|heard| heard.text.contains(part)).cloned().collect()
+}
+
+#[test]
+fn a_refusal_is_one_loud_event_that_names_the_variable() {
+    for protocol in PROTOCOLS {
+        let word = format!("refusal-{protocol:?}");
+        let message = format!("{word}: no such key: canary");
+        let backend = Backend::scripted(move |_, _| Reply::Fail {
+            status: 401,
+            code: 16,
+            wait: None,
+            message: message.clone(),
+        });
+        let handle = to(&backend, protocol).api_key("canary").agent(1).build().unwrap();
+        listen();
+        converse(&handle, 1);
+        backend.await_requests(3);
+        handle.shutdown_blocking(SHORT);
+        let heard = heard(&word);
+        assert_eq!(heard.len(), 1, "{heard:?}");
+        assert_eq!((heard[0].level, heard[0].target.as_str()), (Level::ERROR, "cekura"));
+        assert!(heard[0].text.contains("CEKURA_API_KEY"), "{heard:?}");
+        assert!(heard[0].text.contains("[REDACTED]"), "{heard:?}");
+    }
+}
+
+#[test]
+fn a_failure_and_its_end_are_one_event_each() {
+    listen();
+    let address = deserted();
+    let handle = at(&format!("http://{address}"), PROTOCOLS[0]).build().unwrap();
+    converse(&handle, 1);
+    handle.flush_blocking(SHORT);
+    let failures = heard("spans cannot be delivered for now, and are kept: ");
+    assert!(failures.iter().any(|heard| heard.text.contains("refused")), "{failures:?}");
+    let backend = Backend::at(address);
+    assert_eq!(handle.flush_blocking(LONG).delivered, 2);
+    assert!(!heard("spans are delivered again").is_empty());
+    drop(backend);
+}
+
+#[test]
+fn the_http_stack_is_not_heard_and_nobody_hears_the_key() {
+    listen();
+    for protocol in PROTOCOLS {
+        let backend = Backend::scripted(|_, before| match before % 3 {
+            0 => Reply::fail(503, 14),
+            1 => Reply::Partial(1, "canary"),
+            _ => Reply::Accept,
+        });
+        let handle = to(&backend, protocol).api_key("canary").agent(1).build().unwrap();
+        for _ in 0..9 {
+            converse(&handle, 3);
+            handle.flush_blocking(LONG);
+        }
+        handle.shutdown_blocking(LONG);
+    }
+    let all = HEARD.lock().unwrap().clone();
+    let stack = all.iter().filter(|heard| heard.thread == "cekura-trace" && heard.target != "cekura");
+    assert_eq!(stack.count(), 0);
+    assert!(all.iter().any(|heard| heard.thread == "cekura-trace"));
+    let backend = all.iter().any(|heard| heard.target.starts_with("h2"));
+    assert!(backend, "the backend's own stack is heard, so that this test can fail");
+    let keys: Vec<_> =
+        all.iter().filter(|heard| heard.thread == "cekura-trace" && heard.text.contains("canary")).collect();
+    assert!(keys.is_empty(), "{keys:?}");
+}
