@@ -87,8 +87,8 @@ pub use cekura_trace_macros::stt;
 /// | `output = expr` | `output` |
 ///
 /// In responses of OpenAI, Anthropic, Gemini and Ollama, whatever client crate they come from, tokens, model, id,
-/// finish reasons and text are found by themselves when the type implements `Serialize`. A returned string is the
-/// output. `gen_ai.operation.name` is `chat`.
+/// finish reasons and text are found by themselves when the type implements `Serialize`. Of anything else, a string is
+/// the output, and so is the JSON of a value. `gen_ai.operation.name` is `chat`.
 ///
 /// ```
 /// struct Agent { model: String }

@@ -27,6 +27,41 @@
 //!   attributes are off. [`Cekura::flush`] and [`Cekura::shutdown`] report what became of each span.
 //! * **Into other tasks and threads**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`].
 //! * **In tests**: [`testing::capture`].
+//!
+//! # Arguments of the attributes
+//!
+//! Every argument is optional. `key = expression` is evaluated once, before the body, and may use the function's
+//! arguments without moving them. `key = |returned| expression` is evaluated with a reference to what is inside the
+//! returned `Result` or `Option`, or both; on `Err` and `None` it does not run. `None` as a value records nothing.
+//!
+//! | every attribute takes | |
+//! | --- | --- |
+//! | `skip(a, b)` | does not record these arguments of the function |
+//! | `skip_all` | records neither arguments nor the return value |
+//! | `record("my.key" = …, other.key = …)` | span attributes of your own, under any content policy |
+//! | `parent = context` | the parent, in place of the current [`Context`](opentelemetry::Context) |
+//! | `crate = path` | where this library is, if it was renamed |
+//!
+//! ```
+//! struct Reply { text: String, cost: Option<f64> }
+//!
+//! #[cekura::llm(
+//!     output = |reply: &Reply| &reply.text,
+//!     skip(history),
+//!     record("history.turns" = history.len(), "reply.cost" = |reply| reply.cost)
+//! )]
+//! fn answer(question: &str, history: &[String]) -> Result<Option<Reply>, std::io::Error> {
+//!     // …
+//! #   let _ = history;
+//! #   Ok(Some(Reply { text: question.to_owned(), cost: Some(0.25) }))
+//! }
+//! # let trace = cekura::testing::capture(|| answer("why", &[]));
+//! # let span = trace.span("llm").unwrap();
+//! # assert_eq!((span.text("input.question"), span.text("output")), (Some("why"), Some("why")));
+//! # assert_eq!(span.attribute("input.history"), None);
+//! # assert_eq!(span.attribute("history.turns"), Some(&0.into()));
+//! # assert_eq!(span.attribute("reply.cost"), Some(&0.25.into()));
+//! ```
 #![forbid(unsafe_code)]
 
 mod attributes;
