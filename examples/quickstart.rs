@@ -4,7 +4,6 @@ use std::time::Duration;
 
 #[cekura::conversation(call_id = call_id)]
 async fn answer_call(call_id: &str) {
-    println!("Taking {call_id}");
     let heard = transcribe(&[0; 8_000]).await;
     let answer = think(&heard).await;
     speak(&answer).await;

@@ -5,7 +5,7 @@
 mod clinic;
 
 use clinic::{Clinic, Day, PartOfDay};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -17,14 +17,13 @@ fn answer_call(call_id: &str, clinic: &Mutex<Clinic>, caller: &str, day: Day) {
 
 #[cekura::turn]
 fn turn(clinic: &Mutex<Clinic>, caller: &str, day: Day) -> String {
-    let mut clinic = clinic.lock().unwrap_or_else(PoisonError::into_inner);
-    let times = clinic.find_slot(day, PartOfDay::Afternoon);
+    let times = open(clinic).find_slot(day, PartOfDay::Afternoon);
     let time = choose(&times);
-    let answer = match clinic.book_appointment(day, time, caller) {
+    let booking = open(clinic).book_appointment(day, time, caller);
+    let answer = match booking {
         Ok(booking) => format!("I have booked {booking}."),
         Err(refused) => format!("I am sorry, {refused}."),
     };
-    drop(clinic);
     speak(&answer);
     answer
 }
@@ -41,6 +40,10 @@ fn speak(text: &str) -> Vec<i16> {
     vec![0; text.len() * 1000]
 }
 
+fn open(clinic: &Mutex<Clinic>) -> MutexGuard<'_, Clinic> {
+    clinic.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cekura = cekura::Cekura::builder().service_name("clinic").local_without_key().install()?;
     let clinic = Mutex::new(Clinic::new());
@@ -53,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             scope.spawn(move || answer_call(call_id, clinic, caller, day));
         }
     });
-    for booking in clinic.lock().unwrap_or_else(PoisonError::into_inner).booked() {
+    for booking in open(&clinic).booked() {
         println!("Booked: {booking}");
     }
     println!("{}", cekura.shutdown_blocking(Duration::from_secs(5)));
