@@ -8,7 +8,7 @@ use std::any::type_name;
 use std::fmt::{Debug, Display};
 
 /// What a failed call says of itself.
-pub struct Failure<'a> {
+pub(super) struct Failure<'a> {
     /// The error's type, by name.
     pub(super) error_type: &'static str,
     pub(super) text: FailureText<'a>,
