@@ -156,8 +156,7 @@ fn a_conversation_starts_its_own_trace_with_a_link() {
 #[test]
 fn link_headers_become_a_link() {
     #[cekura::conversation(link_headers = headers)]
-    fn call(headers: &HashMap<String, String>) {
-    }
+    fn call(headers: &HashMap<String, String>) {}
     let links = |traceparent: &str| {
         let headers = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
         capture(|| call(&headers)).spans()[0].links()
@@ -172,8 +171,7 @@ fn link_headers_become_a_link() {
 #[test]
 fn trace_id_from_is_the_start_of_the_sids_digest() {
     #[cekura::conversation(trace_id_from = sid)]
-    fn call(sid: &str) {
-    }
+    fn call(sid: &str) {}
     let trace = capture(|| call("CA0123456789abcdef0123456789abcdef"));
     // printf CA0123456789abcdef0123456789abcdef | sha256sum | cut -c1-32
     assert_eq!(trace.spans()[0].trace_id().to_string(), "1dad514175e9e9443cc6dd39fe17ff4a");
@@ -255,8 +253,7 @@ async fn context_crosses_tasks_threads_and_channels() {
 #[test]
 fn a_context_carried_by_hand_and_a_named_parent() {
     #[cekura::span(parent = parent)]
-    fn child(parent: &Context) {
-    }
+    fn child(parent: &Context) {}
     #[cekura::conversation]
     fn call() -> Context {
         Context::current()

@@ -113,7 +113,7 @@ fn generated_code_reaches_only_private() {
         files("cekura-trace-macros/src", ".rs").into_iter().filter(|(name, _)| name.contains("expand"));
     for (name, text) in expand {
         for (at, line) in
-            code(&text).filter(|(_, line)| line.contains("#krate::") || line.contains("#runtime::"))
+            code(&text).filter(|(_, line)| line.contains("#krate::") || line.contains("::cekura::"))
         {
             assert!(line.contains("__private"), "{name}:{at}: {line}");
         }
