@@ -136,3 +136,27 @@ fn the_http_stack_is_not_heard_and_nobody_hears_the_key() {
         all.iter().filter(|heard| heard.thread == "cekura-trace" && heard.text.contains("canary")).collect();
     assert!(keys.is_empty(), "{keys:?}");
 }
+
+#[test]
+fn a_span_outside_a_conversation_is_told_of_once_per_place() {
+    #[cekura::llm]
+    fn lonely() {}
+    #[cekura::span]
+    fn stage() {}
+    listen();
+    let trace = cekura::testing::capture(|| {
+        for _ in 0..3 {
+            lonely();
+            stage();
+        }
+    });
+    assert_eq!(trace.spans().len(), 6);
+    let told = heard("lonely");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].level, told[0].target.as_str()), (Level::WARN, "cekura"));
+    assert!(
+        told[0].text.contains("events.rs:") && told[0].text.contains("#[cekura::conversation]"),
+        "{told:?}"
+    );
+    assert!(heard("stage").is_empty());
+}

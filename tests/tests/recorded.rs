@@ -133,6 +133,30 @@ fn an_argument_of_the_attribute_wins_over_what_is_found() {
 }
 
 #[test]
+fn finish_reasons_are_always_a_list() {
+    #[derive(Serialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Reason {
+        ToolCalls,
+        Stop,
+    }
+    #[cekura::llm(skip_all, finish_reason = |reason| reason)]
+    fn one() -> Reason {
+        Reason::ToolCalls
+    }
+    #[cekura::llm(skip_all, finish_reason = |reasons| reasons)]
+    fn several() -> Vec<Reason> {
+        vec![Reason::Stop, Reason::ToolCalls]
+    }
+    let reasons = |trace: &Trace| only(trace).attribute("gen_ai.response.finish_reasons").cloned();
+    let list = |texts: &[&'static str]| {
+        Some(Value::Array(Array::String(texts.iter().map(|text| (*text).into()).collect())))
+    };
+    assert_eq!(reasons(&capture(one)), list(&["tool_calls"]));
+    assert_eq!(reasons(&capture(several)), list(&["stop", "tool_calls"]));
+}
+
+#[test]
 fn s2s_is_as_llm_without_the_operation_name() {
     #[cekura::s2s(provider = "openai", model = "gpt-realtime")]
     fn answer(audio: &[i16]) -> String {

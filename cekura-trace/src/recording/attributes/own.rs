@@ -92,9 +92,14 @@ impl Attributes {
     }
 
     pub fn finish_reason(&mut self, reason: Value<'_>) {
-        if let Some(reason) = text(&reason) {
-            write::texts(&mut self.entries, semconv::GEN_AI_RESPONSE_FINISH_REASONS, &[&reason]);
-        }
+        let Some(reason) = text(&reason) else { return };
+        // Several are a JSON list here. Reasons are words: no commas, nothing escaped.
+        let list = reason.strip_prefix('[').and_then(|list| list.strip_suffix(']'));
+        let reasons: Vec<&str> = match list {
+            None => vec![&reason],
+            Some(list) => list.split(',').map(|reason| reason.trim_matches('"')).collect(),
+        };
+        write::texts(&mut self.entries, semconv::GEN_AI_RESPONSE_FINISH_REASONS, &reasons);
     }
 
     pub fn transcript(&mut self, transcript: Value<'_>) {
