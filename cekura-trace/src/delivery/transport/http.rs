@@ -22,7 +22,7 @@ struct Http {
 
 pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> {
     let endpoint = &settings.endpoint;
-    let roots = tls::roots(&settings.root_certificates)?;
+    let roots = tls::roots(settings)?;
     // The provider is named here: the process's default is the host's to install.
     let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
