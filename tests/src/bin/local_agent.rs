@@ -1,0 +1,17 @@
+//! Two short calls in local mode, for the test that reads what they draw on standard error.
+
+use cekura::{Cekura, Mode};
+use cekura_trace_tests::handles::{LONG, converse, quick};
+use std::time::Duration;
+
+fn main() {
+    let no_color = |name: &str| (name == "NO_COLOR").then(|| "1".to_owned());
+    let handle = Cekura::builder().environment(no_color).mode(Mode::Local).timings(quick()).build().unwrap();
+    converse(&handle, 2);
+    // Long enough to be drawn without a flush.
+    std::thread::sleep(Duration::from_millis(200));
+    println!("{}", handle.ledger());
+    eprintln!("after the first");
+    converse(&handle, 1);
+    println!("{}", handle.shutdown_blocking(LONG));
+}
