@@ -174,7 +174,8 @@ pub use cekura_trace_macros::stt;
 /// * `value(…).get()` and `outcome(…).get()` choose by type what can be recorded and whether the function failed. No
 ///   trait comes into the body's scope.
 /// * `run` makes the span the current one for the body, and ends it however the body ends.
-/// * The arguments are bound anew inside, so that the compiler warns of unused ones as it does without the attribute.
+/// * Arguments that the attribute does not name are bound anew inside, so that the compiler warns of unused ones as it
+///   does without the attribute.
 ///
 /// An `async fn` has `.future(async move { … }, …).await` in place of `.run(…)`. `cargo expand` shows the code of your own
 /// crate; so does, with nothing installed:
