@@ -13,6 +13,8 @@
 /// Always there: `conversation.type = "voice"`. A span that is current when a conversation starts becomes a link; a
 /// conversation inside an open one (a handoff between agents) is an ordinary child span of it.
 ///
+/// Outside a conversation the other attributes make traces of their own; one warning for each place in the code says so.
+///
 /// ```
 /// #[cekura::conversation(call_id = id)]
 /// async fn handle_call(id: &str) -> Result<(), std::io::Error> {
