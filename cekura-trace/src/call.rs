@@ -4,7 +4,7 @@
 use crate::destination::CaptureContent;
 use opentelemetry::trace::TraceId;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One call: the trace of one conversation.
 #[derive(Debug)]
@@ -73,13 +73,17 @@ impl Clock {
 
     /// Nanoseconds since the Unix epoch at `instant`.
     pub(crate) fn at(&self, instant: Instant) -> u64 {
-        let passed = instant.saturating_duration_since(self.at).as_nanos();
-        self.wall.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
+        self.wall.saturating_add(count(instant.saturating_duration_since(self.at)))
     }
 }
 
 /// Nanoseconds since the Unix epoch; 0 before it.
 pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
-    let passed = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    u64::try_from(passed).unwrap_or(u64::MAX)
+    count(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// The nanoseconds of a duration, of at most 584 years.
+fn count(duration: Duration) -> u64 {
+    const SECOND: u64 = 1_000_000_000;
+    duration.as_secs().saturating_mul(SECOND).saturating_add(duration.subsec_nanos().into())
 }

@@ -34,14 +34,14 @@ pub fn carry<T>(value: T) -> Carried<T> {
 
 impl<T> Carried<T> {
     /// Calls a function with the value, in its conversation.
-    pub fn in_scope<R>(self, function: impl FnOnce(T) -> R) -> R {
+    pub fn in_scope<R>(mut self, function: impl FnOnce(T) -> R) -> R {
         let _entered = self.place.enter();
         function(self.value)
     }
 
     /// Runs the future that a function makes of the value, in its conversation.
     pub fn run<F: Future>(self, function: impl FnOnce(T) -> F) -> impl Future<Output = F::Output> {
-        let Self { value, place } = self;
+        let Self { value, mut place } = self;
         let future = {
             let _entered = place.enter();
             function(value)
@@ -101,8 +101,8 @@ impl Place {
         Self { context: SpanContext::current(), live: current() }
     }
 
-    fn enter(&self) -> Entered {
-        Entered::new(self.context.clone(), self.live.clone())
+    fn enter(&mut self) -> Entered<'_> {
+        Entered::new(self.context.clone(), &mut self.live)
     }
 }
 

@@ -105,7 +105,8 @@ pub(super) struct Origin {
     pub(super) is_suppressed: bool,
     pub(super) destination: Option<Arc<Destination>>,
     pub(super) capture: CaptureContent,
-    call: Option<Arc<Call>>,
+    /// Of the conversation, where one is open.
+    clock: Option<Clock>,
     trace_id: TraceId,
     span_id: SpanId,
     /// Set where the attribute names the parent; else the current context is meant.
@@ -124,8 +125,9 @@ impl Origin {
     fn read(context: &Context) -> Self {
         let scope = context.get::<Scope>();
         let destination = scope.map(|scope| scope.destination.clone()).or_else(destination::default);
-        let call = scope.and_then(|scope| scope.call.clone());
-        let capture = match (&call, &destination) {
+        let call = scope.and_then(|scope| scope.call.as_ref());
+        let clock = call.map(|call| call.clock);
+        let capture = match (call, &destination) {
             (Some(call), _) => call.capture,
             (None, Some(destination)) => destination.capture,
             (None, None) => CaptureContent::default(),
@@ -133,7 +135,12 @@ impl Origin {
         let span = context.span();
         let (trace_id, span_id) = (span.span_context().trace_id(), span.span_context().span_id());
         let is_suppressed = context.is_telemetry_suppressed();
-        Self { is_suppressed, destination, capture, call, trace_id, span_id, context: None }
+        Self { is_suppressed, destination, capture, clock, trace_id, span_id, context: None }
+    }
+
+    fn call(&self) -> Option<Arc<Call>> {
+        let call = |context: &Context| context.get::<Scope>()?.call.clone();
+        self.context.as_ref().map_or_else(|| Context::map_current(call), call)
     }
 
     /// Decides where a new span stands; `None` where nothing records.
@@ -141,9 +148,10 @@ impl Origin {
         let mut opening = attributes.opening.take();
         let name = opening.as_mut().and_then(|opening| opening.name.take());
         write_fixed(callsite, name.as_deref(), attributes);
-        match (callsite.view, &self.call) {
+        match (callsite.view, self.clock) {
             (View::Conversation, None) => return self.place_conversation(callsite, opening, attributes),
-            (View::Conversation, Some(call)) => {
+            (View::Conversation, Some(_)) => {
+                let call = self.call()?;
                 let call_id = opening.as_ref().and_then(|opening| opening.call_id.as_deref());
                 write_conversation(attributes, call_id.unwrap_or(&call.id), call_id.is_some());
             }
@@ -158,7 +166,7 @@ impl Origin {
         Some(Place {
             head: head(callsite, trace_id, self.span_id),
             destination: self.destination?,
-            clock: self.call.map_or_else(Clock::read, |call| call.clock),
+            clock: self.clock.unwrap_or_else(Clock::read),
             is_renamed: callsite.view == View::Span && name.is_some(),
             context,
         })
@@ -194,17 +202,18 @@ impl Origin {
     }
 
     fn turn_context(&self, number: Option<i64>, attributes: &mut Attributes) -> Context {
-        let number = self.call.as_ref().map(|call| call.next_turn(number)).or(number);
+        let call = self.call();
+        let number = call.as_ref().map(|call| call.next_turn(number)).or(number);
         if let Some(number) = number {
             write::integer(&mut attributes.entries, semconv::TURN_NUMBER, number);
         }
-        if let Some(call) = &self.call {
+        if let Some(call) = &call {
             write::text(&mut attributes.entries, semconv::CONVERSATION_ID, &call.id);
         }
         let context = self.context.clone().unwrap_or_else(Context::current);
         let Some(destination) = self.destination.clone() else { return context };
         let turn = Some(Arc::new(call::Turn::new(number.unwrap_or(1))));
-        context.with_value(Scope { destination, call: self.call.clone(), turn })
+        context.with_value(Scope { destination, call, turn })
     }
 }
 

@@ -21,7 +21,7 @@ pin_project! {
     impl<F, C> PinnedDrop for Traced<F, C> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let Some(open) = this.span.take() else { return };
+            let Some(mut open) = this.span.take() else { return };
             if *this.was_polled {
                 let entered = open.enter();
                 this.future.set(None);
@@ -60,7 +60,7 @@ impl Prepared {
         C: FnOnce(Ending, &F::Output),
     {
         let Span(span) = self.0;
-        let Some(open) = span else { return Traced::new(body(), None, close, false) };
+        let Some(mut open) = span else { return Traced::new(body(), None, close, false) };
         let entered = open.enter();
         let made = catch_unwind(AssertUnwindSafe(body));
         drop(entered);
@@ -91,7 +91,7 @@ where
         let this = self.project();
         // It is there until the drop.
         let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
-        let Some(open) = this.span.as_ref() else { return future.poll(task) };
+        let Some(open) = this.span.as_mut() else { return future.poll(task) };
         if !std::mem::replace(this.was_polled, true) {
             open.restart();
         }

@@ -37,7 +37,8 @@ pub struct Prepared(pub(crate) Span);
 pub(crate) struct Open {
     callsite: &'static Callsite,
     context: Context,
-    live: Arc<Live>,
+    /// Lent to the thread while the span is entered.
+    live: Option<Arc<Live>>,
     capture: CaptureContent,
 }
 
@@ -60,14 +61,17 @@ thread_local! {
 }
 
 pub(super) fn current() -> Option<Arc<Live>> {
-    let current = replace_current(None);
-    replace_current(current.clone());
+    let mut outer = None;
+    swap_current(&mut outer);
+    let current = outer.clone();
+    swap_current(&mut outer);
     current
 }
 
-/// Gives what was there; nothing on a thread that is ending.
-fn replace_current(live: Option<Arc<Live>>) -> Option<Arc<Live>> {
-    CURRENT.try_with(|current| current.replace(live)).ok().flatten()
+/// Leaves `live` as it is on a thread that is ending.
+fn swap_current(live: &mut Option<Arc<Live>>) {
+    // An error says that the thread's own values are gone already.
+    let _ = CURRENT.try_with(|current| *live = current.replace(live.take()));
 }
 
 impl Span {
@@ -96,17 +100,17 @@ impl Open {
     }
 
     /// Makes this span the current one until the guard is dropped.
-    pub(super) fn enter(&self) -> Entered {
-        Entered::new(self.context.clone(), Some(self.live.clone()))
+    pub(super) fn enter(&mut self) -> Entered<'_> {
+        Entered::new(self.context.clone(), &mut self.live)
     }
 
     /// Like [`enter`](Self::enter), where nobody needs the context afterwards but the ending of a turn.
-    fn enter_once(&mut self) -> Entered {
+    fn enter_once(&mut self) -> Entered<'_> {
         let context = match self.callsite.view {
             View::Turn => self.context.clone(),
             _ => std::mem::take(&mut self.context),
         };
-        Entered::new(context, Some(self.live.clone()))
+        Entered::new(context, &mut self.live)
     }
 
     pub(super) fn ending(self) -> Ending {
@@ -135,12 +139,12 @@ impl Open {
 
     /// Starts the span's time again, at the first poll of its future.
     pub(super) fn restart(&self) {
-        self.live.restart();
+        self.live.as_ref().inspect(|live| live.restart());
     }
 
     /// Forgets the span of a future that was never polled.
     pub(super) fn forget(self) {
-        self.live.forget();
+        self.live.inspect(|live| live.forget());
     }
 }
 
@@ -158,8 +162,9 @@ impl Ending {
 
     fn finish(self, record: impl FnOnce(&mut Attributes)) {
         let Self { at, open } = self;
-        let limit = open.live.destination.content_limit;
-        let entries = open.live.take_record();
+        let Some(live) = &open.live else { return };
+        let limit = live.destination.content_limit;
+        let entries = live.take_record();
         let mut attributes = Attributes::new(open.callsite.view, open.capture, limit, entries);
         guarded(&mut attributes, record);
         if open.callsite.view == View::Turn
@@ -168,7 +173,7 @@ impl Ending {
             write::flag(&mut attributes.entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
         }
         let failure = attributes.failure.take();
-        open.live.finish(at, &mut attributes.entries, failure.as_deref());
+        live.finish(at, &mut attributes.entries, failure.as_deref());
         pool::give(attributes.entries);
     }
 }
@@ -207,20 +212,23 @@ fn guarded(attributes: &mut Attributes, record: impl FnOnce(&mut Attributes)) {
 }
 
 /// The current context and cekura span, until it is dropped.
-pub(super) struct Entered {
-    outer: Option<Arc<Live>>,
+pub(super) struct Entered<'a> {
+    /// What was current before.
+    outer: &'a mut Option<Arc<Live>>,
     _context: ContextGuard,
 }
 
-impl Entered {
-    pub(super) fn new(context: Context, live: Option<Arc<Live>>) -> Self {
-        Self { outer: replace_current(live), _context: context.attach() }
+impl<'a> Entered<'a> {
+    /// Lends `live` to the thread.
+    pub(super) fn new(context: Context, live: &'a mut Option<Arc<Live>>) -> Self {
+        swap_current(live);
+        Self { outer: live, _context: context.attach() }
     }
 }
 
-impl Drop for Entered {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        replace_current(self.outer.take());
+        swap_current(self.outer);
     }
 }
 
@@ -252,7 +260,7 @@ pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Att
         None => Context::current_with_span(handle),
         Some(context) => context.with_span(handle),
     };
-    Some(Open { callsite, context, live, capture: attributes.capture })
+    Some(Open { callsite, context, live: Some(live), capture: attributes.capture })
 }
 
 /// Where a new span stands.
