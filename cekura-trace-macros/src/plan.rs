@@ -90,8 +90,10 @@ impl Plan {
                 Value::Returned(closure) => after.push(Entry::Record(record.key, closure)),
             }
         }
-        // What the attribute names is used, whether or not the body uses it too.
-        function.bindings.retain(|binding| !before.iter().any(|entry| entry.names(&binding.ident)));
+        // What the attribute names is used, whether or not the body uses it too; but `mut` stands at the binding.
+        function.bindings.retain(|binding| {
+            binding.mutability.is_some() || !before.iter().any(|entry| entry.names(&binding.ident))
+        });
         Self { name, label, krate, function, before, returned, after }
     }
 }

@@ -6,39 +6,62 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A compiler, with `cekura` among its libraries.
-pub(crate) struct Compiler {
-    pub(crate) tool: &'static str,
-    pub(crate) arguments: &'static [&'static str],
+/// A compiler, with this crate as the only library beside std.
+pub struct Compiler {
+    /// Its command.
+    pub tool: &'static str,
+    /// Under which name the fixture knows this crate.
+    pub library: &'static str,
 }
+
+/// The compiler of this workspace.
+pub const RUSTC: Compiler = Compiler { tool: "rustc", library: "cekura" };
 
 /// A warning or an error.
 #[derive(Debug)]
-pub(crate) struct Message {
+pub struct Message {
     /// The line and the column of the word it is about.
-    pub(crate) at: (u64, u64),
+    pub at: (u64, u64),
     /// The name of the lint, or the number of the error.
-    pub(crate) code: String,
-    pub(crate) text: String,
+    pub code: String,
+    /// What is wrong.
+    pub text: String,
     /// As it is shown.
-    pub(crate) shown: String,
+    pub shown: String,
+    /// Whether nothing is compiled because of it.
+    pub is_error: bool,
+}
+
+/// Messages as a person sees them.
+pub fn shown(messages: &[Message]) -> String {
+    messages.iter().map(|message| message.shown.as_str()).collect()
 }
 
 impl Compiler {
+    /// Whether this machine has the tool. With `CEKURA_TESTS=all` it must.
+    pub fn is_there(&self) -> bool {
+        let is_there = Command::new(self.tool).arg("--version").output().is_ok();
+        assert!(is_there || env::var("CEKURA_TESTS").as_deref() != Ok("all"), "{} is missing", self.tool);
+        if !is_there {
+            eprintln!("skipped: {} is missing", self.tool);
+        }
+        is_there
+    }
+
     /// What the compiler says of `file`, in the order of its lines.
-    pub(crate) fn check(&self, file: &str, more: &[&str]) -> Vec<Message> {
+    pub fn check(&self, file: &str, more: &[&str]) -> Vec<Message> {
         let libraries = env::current_exe().expect("a path").parent().expect("a folder").to_owned();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(file);
         // A folder of cargo's, one per call: these tests run beside each other. Never a device: the compiler renames its
         // output into place.
         let out = format!("{}-{file}-{}", self.tool, more.concat()).replace('/', "-");
+        let folder = libraries.join("fixtures").join(out);
         let output = Command::new(self.tool)
             .arg(source)
             .args(["--error-format=json", "--crate-type=lib", "--emit=metadata", "--crate-name=fixture"])
-            .arg(format!("--out-dir={}", Path::new(env!("CARGO_TARGET_TMPDIR")).join(out).display()))
-            .arg(format!("--extern=cekura={}", newest(&libraries, "libcekura-").display()))
+            .arg(format!("--out-dir={}", folder.display()))
+            .arg(format!("--extern={}={}", self.library, newest(&libraries, "libcekura-").display()))
             .arg(format!("-Ldependency={}", libraries.display()))
-            .args(self.arguments)
             .args(more)
             .output()
             .expect("the toolchain of this workspace has this tool");
@@ -60,6 +83,7 @@ fn message(line: &str) -> Option<Message> {
         code: text(&message["code"]["code"]),
         text: text(&message["message"]),
         shown: text(&message["rendered"]),
+        is_error: message["level"] == "error",
     })
 }
 
