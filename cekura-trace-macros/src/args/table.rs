@@ -79,8 +79,7 @@ const EVERY: &[SpanName] = &[Conversation, Turn, Stt, Llm, Tts, S2s, ToolCall, S
 const MODELS: &[SpanName] = &[Stt, Llm, Tts, S2s];
 const GENERATORS: &[SpanName] = &[Llm, S2s];
 
-const OBSERVE: &str =
-    "is not available yet: send the call log with `cekura.observe(…)` after the conversation";
+const OBSERVE: &str = "is not available yet: the trace is sent without a call log";
 const STREAM: &str = "is not available yet: annotate the function that reads the stream to its end";
 
 /// Every argument; those that are `First` stand in the order in which the runtime needs them.
