@@ -267,14 +267,19 @@ fn say(handle: &Cekura, words: &str) {
 
 #[test]
 fn the_second_default_is_an_error() {
-    let first = with(&[KEY, AGENT]).install().unwrap();
-    let error = with(&[KEY, AGENT]).install().unwrap_err();
+    let backend = Backend::new();
+    let install = || with(&[]).otel_endpoint(backend.url()).install();
+    let first = install().unwrap();
+    let error = install().unwrap_err();
     assert!(error.is_already_installed() && !error.is_configuration());
-    assert!(with(&[KEY, AGENT]).build().is_ok());
-    first.shutdown_blocking(LONG);
-    let next = with(&[KEY, AGENT]).install().unwrap();
+    assert!(with(&[]).otel_endpoint(backend.url()).build().is_ok());
+    // A conversation of a handle that is switched off does not go to the process's default, nor what is in it.
+    let off = with(&[("CEKURA_TRACER_ENABLED", "false")]).build().unwrap();
+    converse(&off, 2);
+    assert_eq!(first.shutdown_blocking(LONG).accepted, 0);
+    let next = install().unwrap();
     drop(next);
-    assert!(with(&[KEY, AGENT]).install().is_ok());
+    assert!(install().is_ok());
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct Attributes {
     pub(super) entries: Vec<u8>,
     /// Boxed, for most functions have none.
     pub(super) opening: Option<Box<Opening>>,
+    /// Nothing is recorded here: the conversation's handle is switched off.
+    pub(super) is_off: bool,
     /// Description of the failure, empty without one.
     pub(super) failure: Option<String>,
     tool_input: Option<Object>,
@@ -47,6 +49,7 @@ impl Attributes {
             limit,
             entries,
             opening: None,
+            is_off: false,
             failure: None,
             tool_input: None,
             spoken: Spoken::None,

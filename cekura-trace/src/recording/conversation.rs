@@ -3,7 +3,7 @@
 
 use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
-use super::span::{self, Opening, Place};
+use super::span::{self, Client, Opening, Place};
 use crate::call::{self, Call, Clock};
 use crate::destination::{self, CaptureContent, Destination};
 use crate::finished::{Head, write};
@@ -88,7 +88,8 @@ pub fn record(key: &'static str, value: impl Into<Value>) {
 /// What every context inside a conversation, turn or capture carries.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
-    pub(crate) destination: Arc<Destination>,
+    /// `None` where nothing is recorded.
+    destination: Option<Arc<Destination>>,
     pub(super) call: Option<Arc<Call>>,
     pub(super) turn: Option<Arc<call::Turn>>,
 }
@@ -96,8 +97,10 @@ pub(crate) struct Scope {
 impl Scope {
     /// Sends the spans of a context without a conversation to a destination.
     pub(crate) fn of(destination: Arc<Destination>) -> Self {
-        Self { destination, call: None, turn: None }
+        Self { destination: Some(destination), ..Self::OFF }
     }
+
+    pub(super) const OFF: Self = Self { destination: None, call: None, turn: None };
 }
 
 /// What a context says of the spans that start in it.
@@ -124,7 +127,7 @@ impl Origin {
 
     fn read(context: &Context) -> Self {
         let scope = context.get::<Scope>();
-        let destination = scope.map(|scope| scope.destination.clone()).or_else(destination::default);
+        let destination = scope.map_or_else(destination::default, |scope| scope.destination.clone());
         let call = scope.and_then(|scope| scope.call.as_ref());
         let clock = call.map(|call| call.clock);
         let capture = match (call, &destination) {
@@ -180,7 +183,14 @@ impl Origin {
     ) -> Option<Place> {
         let opening = opening.unwrap_or_default();
         let context = self.context.unwrap_or_else(Context::current);
-        let destination = opening.client.or(self.destination)?;
+        let destination = match opening.client {
+            Client::Current => self.destination,
+            Client::Off => {
+                attributes.is_off = true;
+                None
+            }
+            Client::To(destination) => Some(destination),
+        }?;
         attributes.capture = opening.capture.unwrap_or(destination.capture);
         let trace_id = opening.trace_id.unwrap_or_else(new_trace_id);
         let has_call_id = opening.call_id.is_some();
@@ -191,7 +201,7 @@ impl Origin {
         for link in opening.links.iter().chain(outer.is_valid().then_some(&outer)) {
             write::link(&mut attributes.entries, link, &[]);
         }
-        let scope = Scope { destination: destination.clone(), call: Some(Arc::new(call)), turn: None };
+        let scope = Scope { destination: Some(destination.clone()), call: Some(Arc::new(call)), turn: None };
         Some(Place {
             head: head(callsite, trace_id, SpanId::INVALID),
             destination,
@@ -211,7 +221,7 @@ impl Origin {
             write::text(&mut attributes.entries, semconv::CONVERSATION_ID, &call.id);
         }
         let context = self.context.clone().unwrap_or_else(Context::current);
-        let Some(destination) = self.destination.clone() else { return context };
+        let destination = self.destination.clone();
         let turn = Some(Arc::new(call::Turn::new(number.unwrap_or(1))));
         context.with_value(Scope { destination, call, turn })
     }

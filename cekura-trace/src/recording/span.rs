@@ -37,16 +37,27 @@ pub struct Prepared(pub(crate) Span);
 pub(crate) struct Open {
     callsite: &'static Callsite,
     context: Context,
-    /// Lent to the thread while the span is entered.
+    /// Lent to the thread while the span is entered. `None` in a conversation of a handle that is off.
     live: Option<Arc<Live>>,
     capture: CaptureContent,
+}
+
+/// Whose conversation it is.
+#[derive(Default)]
+pub(super) enum Client {
+    /// The one of the context, else of the process.
+    #[default]
+    Current,
+    /// A handle that is switched off: nothing inside is recorded.
+    Off,
+    To(Arc<Destination>),
 }
 
 /// What decides where a span goes, as the attribute's arguments set it.
 #[derive(Default)]
 pub(super) struct Opening {
     pub(super) parent: Option<Context>,
-    pub(super) client: Option<Arc<Destination>>,
+    pub(super) client: Client,
     pub(super) capture: Option<CaptureContent>,
     pub(super) trace_id: Option<TraceId>,
     pub(super) links: Vec<SpanContext>,
@@ -251,7 +262,8 @@ pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Att
     }
     let Some(place) = origin.place(callsite, &mut attributes) else {
         pool::give(attributes.entries);
-        return None;
+        let context = attributes.is_off.then(|| Context::current_with_value(Scope::OFF))?;
+        return Some(Open { callsite, context, live: None, capture: attributes.capture });
     };
     let Place { head, destination, clock, is_renamed, context } = place;
     let live = Arc::new(Live::new(head, destination, clock, attributes.entries, is_renamed));

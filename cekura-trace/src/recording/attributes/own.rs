@@ -3,8 +3,8 @@
 
 use super::super::conversation::{LinkHeaders, Origin, trace_id_from};
 use super::{Attributes, Flag, Float, Integer, Root, Spoken, Value, View, clip, walk, write};
-use crate::destination::{CaptureContent, Client};
-use crate::recording::span::Opening;
+use crate::destination::{self, CaptureContent};
+use crate::recording::span::{Client, Opening};
 use crate::semconv;
 use opentelemetry::Context;
 use std::borrow::Cow;
@@ -16,13 +16,14 @@ impl Attributes {
         self.opening().parent = Some(parent.clone());
     }
 
-    pub fn client(&mut self, client: &impl Client) {
-        let client = client.destination();
-        if let Some(destination) = &client {
-            self.capture = destination.capture;
-            self.limit = destination.content_limit;
-        }
-        self.opening().client = client;
+    pub fn client(&mut self, client: &impl destination::Client) {
+        let Some(destination) = client.destination() else {
+            self.opening().client = Client::Off;
+            return;
+        };
+        self.capture = destination.capture;
+        self.limit = destination.content_limit;
+        self.opening().client = Client::To(destination);
     }
 
     pub fn capture(&mut self, capture: CaptureContent) {
