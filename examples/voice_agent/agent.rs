@@ -1,41 +1,37 @@
 //! The clinic's agent: one caller's utterances → a call, turn by turn. It does not know which service transcribes,
 //! thinks and speaks.
 
-use crate::answer::{self, Action};
+use crate::answer::{self, Action, Answer};
 use crate::caller::Utterance;
-use crate::clinic::{Booking, Clinic, Refused};
+use crate::clinic::Clinic;
 use crate::openai::{Models, OpenAi};
 use crate::phone::Phone;
+use crate::wish::Wish;
+use crate::wording;
 use async_openai::error::OpenAIError;
 use async_openai::types::audio::{
     AudioInput, CreateSpeechRequestArgs, CreateTranscriptionRequestArgs, SpeechModel, SpeechResponseFormat,
     Voice,
 };
-use async_openai::types::chat::{
-    ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
-    ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs, CreateChatCompletionResponse,
-    ResponseFormat,
-};
+use async_openai::types::chat::{ChatCompletionRequestMessage, CreateChatCompletionResponse};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::value::RawValue;
 
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
-
-/// A model that is not held to the schema may go on calling tools for ever.
-const ANSWERS_PER_TURN: usize = 4;
-const GIVES_UP: &str = "I am sorry, I could not do that. What else can I do for you?";
 
 pub(crate) struct Agent {
     openai: OpenAi,
     models: Models,
     clinic: Clinic,
-    messages: Vec<ChatCompletionRequestMessage>,
+    wish: Wish,
+    offered: Vec<&'static str>,
+    said: Option<String>,
 }
 
 impl Agent {
     pub(crate) fn new(openai: OpenAi, models: Models) -> Self {
-        let instructions = ChatCompletionRequestSystemMessage::from(answer::INSTRUCTIONS);
-        Self { openai, models, clinic: Clinic::new(), messages: vec![instructions.into()] }
+        let (clinic, wish) = (Clinic::new(), Wish::default());
+        Self { openai, models, clinic, wish, offered: Vec::new(), said: None }
     }
 
     #[cekura::conversation(call_id = call_id)]
@@ -55,10 +51,21 @@ impl Agent {
     #[cekura::turn]
     async fn turn(&mut self, utterance: &Utterance, phone: &Phone) -> Result<(), Error> {
         let heard = self.transcribe(&utterance.wav).await?.text;
-        println!("  caller: {}", heard.trim());
-        self.messages.push(ChatCompletionRequestUserMessage::from(heard.trim()).into());
-        let say = self.decide().await?;
+        let heard = heard.trim();
+        println!("  caller: {heard}");
+        let messages = answer::messages(self.said.as_deref(), heard);
+        let response = self.ask(&messages, &answer::format(!self.offered.is_empty())?).await?;
+        let text = response.choices.into_iter().find_map(|choice| choice.message.content).unwrap_or_default();
+        let answer = Answer::read(&text);
+        println!("  model:  {:?}", answer.action);
+        self.wish.hear(heard, &answer, &self.offered);
+        let say = match answer.action {
+            Action::BookAppointment => self.book(),
+            Action::FindSlot => self.offer(),
+            Action::Reply => answer.say,
+        };
         println!("  agent:  {say}");
+        self.said = Some(say.clone());
         let audio = self.synthesize(&say).await?;
         phone.play(&audio).await?;
         Ok(())
@@ -74,45 +81,43 @@ impl Agent {
         self.openai.audio().transcription().create_byot(request).await
     }
 
-    /// Asks the model until it has something to say to the caller, and calls the tools that it wants before.
-    async fn decide(&mut self) -> Result<String, OpenAIError> {
-        let mut called = Vec::new();
-        for _ in 0..ANSWERS_PER_TURN {
-            let response = self.ask(&self.messages, answer::format(&called)).await?;
-            let text =
-                response.choices.into_iter().find_map(|choice| choice.message.content).unwrap_or_default();
-            let action = Action::read(&text);
-            self.messages.push(ChatCompletionRequestAssistantMessage::from(text).into());
-            let (tool, result) = match action {
-                Action::Reply { say } => return Ok(say),
-                Action::FindSlot { day, part_of_day } => {
-                    ("find_slot", json!({ "free": self.clinic.find_slot(day, part_of_day) }))
-                }
-                Action::BookAppointment { day, time, name } => {
-                    ("book_appointment", booked(self.clinic.book_appointment(day, &time, &name)))
-                }
-            };
-            println!("  {tool}: {result}");
-            self.messages.push(ChatCompletionRequestUserMessage::from(format!("{tool}: {result}")).into());
-            called.push(tool);
-        }
-        Ok(GIVES_UP.to_owned())
-    }
-
     #[cekura::llm(provider = "openai", model = self.models.chat, temperature = 0.0, skip(format))]
     async fn ask(
         &self,
         messages: &[ChatCompletionRequestMessage],
-        format: ResponseFormat,
+        format: &RawValue,
     ) -> Result<CreateChatCompletionResponse, OpenAIError> {
-        let request = CreateChatCompletionRequestArgs::default()
-            .model(&self.models.chat)
-            .messages(messages)
-            .response_format(format)
-            .temperature(0.0)
-            .max_completion_tokens(200_u32)
-            .build()?;
-        self.openai.chat().create(request).await
+        let request = ChatRequest {
+            model: &self.models.chat,
+            messages,
+            response_format: format,
+            temperature: 0.0,
+            max_completion_tokens: 100,
+        };
+        self.openai.chat().create_byot(request).await
+    }
+
+    /// Books what the caller wants, and asks for what is missing.
+    fn book(&mut self) -> String {
+        let Wish { day: Some(day), time: Some(time), name, .. } = self.wish.clone() else {
+            return self.offer();
+        };
+        let Some(name) = name else { return wording::WHICH_NAME.to_owned() };
+        self.wish.time = None;
+        match self.clinic.book_appointment(day, &time, &name) {
+            Ok(booking) => wording::booked(&booking),
+            // A refusal is something to talk about, not the end of the call.
+            Err(refused) => {
+                println!("  refused: {refused}");
+                format!("{} {}", wording::taken(&time), self.offer())
+            }
+        }
+    }
+
+    fn offer(&mut self) -> String {
+        let Some(day) = self.wish.day else { return wording::WHICH_DAY.to_owned() };
+        self.offered = self.clinic.find_slot(day, self.wish.part_of_day);
+        wording::free(day, &self.offered)
     }
 
     #[cekura::tts(provider = "openai", model = self.models.speech, voice = "alloy")]
@@ -131,12 +136,14 @@ impl Agent {
     }
 }
 
-/// A refusal is something to talk about, not the end of the call.
-fn booked(outcome: Result<Booking, Refused>) -> Value {
-    match outcome {
-        Ok(booking) => json!({ "booked": booking }),
-        Err(refused) => json!({ "refused": refused.to_string() }),
-    }
+/// The crate's own request sorts the properties of its schema; see [`answer::format`].
+#[derive(Serialize)]
+struct ChatRequest<'a> {
+    model: &'a str,
+    messages: &'a [ChatCompletionRequestMessage],
+    response_format: &'a RawValue,
+    temperature: f32,
+    max_completion_tokens: u32,
 }
 
 /// What every compatible service answers. The one of OpenAI says more.

@@ -1,7 +1,7 @@
 //! The clinic's calendar for one week: a day and a part of it → free times, a free time and a name → a booking.
 //! It knows neither the caller nor the model.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fmt;
 
 /// The times that are still free, and what was booked.
@@ -27,10 +27,12 @@ impl Clinic {
         Self { free, booked: Vec::new() }
     }
 
-    /// The free times of one morning or afternoon.
+    /// The free times of a day, or of its morning or afternoon.
     #[cekura::tool_call]
-    pub(crate) fn find_slot(&self, day: Day, part_of_day: PartOfDay) -> Vec<&'static str> {
-        let wanted = |time: &str| (time >= "12:00") == (part_of_day == PartOfDay::Afternoon);
+    pub(crate) fn find_slot(&self, day: Day, part_of_day: Option<PartOfDay>) -> Vec<&'static str> {
+        let wanted = |time: &str| {
+            part_of_day.is_none_or(|part_of_day| (time >= "12:00") == (part_of_day == PartOfDay::Afternoon))
+        };
         self.free.iter().filter(|(free, time)| *free == day && wanted(time)).map(|(_, time)| *time).collect()
     }
 
@@ -53,7 +55,7 @@ impl Clinic {
     }
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Day {
     Monday,
@@ -63,7 +65,7 @@ pub(crate) enum Day {
     Friday,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PartOfDay {
     Morning,

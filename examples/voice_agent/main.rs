@@ -15,6 +15,8 @@ mod phone;
 mod stand_in;
 #[cfg(test)]
 mod tests;
+mod wish;
+mod wording;
 
 use std::time::Duration;
 
