@@ -57,7 +57,8 @@ async fn completions(body: Bytes) -> Result<Response, Invalid> {
     let messages = serde_json::to_value(&request.messages).map_err(|error| Invalid(error.to_string()))?;
     let messages: Vec<rules::Message> =
         serde_json::from_value(messages).map_err(|error| Invalid(error.to_string()))?;
-    let content = rules::answer(&messages, &json_schema.schema).to_string();
+    let answer = rules::answer(&messages, &json_schema.schema);
+    let content = serde_json::to_string(&answer).map_err(|error| Invalid(error.to_string()))?;
     let read: usize = messages.iter().map(|message| tokens(&message.content)).sum();
     let written = tokens(&content);
     sleep(Duration::from_millis(30) + Duration::from_micros(100 * read as u64 + 1500 * written as u64)).await;

@@ -44,9 +44,10 @@ fn settle<T: Clone + PartialEq>(suggested: &[T], heard: &[T]) -> Option<T> {
 }
 
 fn words(text: &str) -> Vec<String> {
-    // "p.m." is one word.
-    let text = text.to_lowercase().replace('.', "");
-    text.split(|c: char| !c.is_alphanumeric() && !"':".contains(c)).map(str::to_owned).collect()
+    // "p.m." is one word, and so is "o’clock".
+    let text = text.to_lowercase().replace('.', "").replace('’', "'");
+    let words = text.split(|c: char| !c.is_alphanumeric() && !"':".contains(c));
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 fn days(words: &[String]) -> Vec<Day> {
@@ -70,15 +71,18 @@ fn parts_of_day(words: &[String]) -> Vec<PartOfDay> {
     words.iter().filter_map(part_of_day).collect()
 }
 
-/// "three o'clock", "3 pm", "half past two" or "14:30". The clinic is open from eight to seven.
+/// "three o'clock", "3 pm", "at 3", "half past two" or "14:30". The clinic is open from eight to seven.
 fn times(words: &[String]) -> Vec<String> {
-    let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let time = |index: usize| {
         let (hour, minute) = match words[index..] {
             ["half", "past", word, ..] => (hour(word)?, "30"),
-            [word, "o'clock" | "am" | "pm", ..] => (hour(word)?, "00"),
-            [word, ..] => word.split_once(':').and_then(|(word, minute)| Some((hour(word)?, minute)))?,
-            [] => return None,
+            [word, ..] if word.contains(':') => {
+                let (word, minute) = word.split_once(':')?;
+                (hour(word)?, minute)
+            }
+            [word, "o'clock" | "am" | "pm", ..] | ["at", word, ..] => (hour(word)?, "00"),
+            _ => return None,
         };
         Some(format!("{:02}:{minute}", if hour < 8 { hour + 12 } else { hour }))
     };
@@ -146,8 +150,8 @@ mod tests {
 
     #[test]
     fn times_are_understood_as_they_are_spoken_and_written() {
-        let heard = "Three o'clock, 9 a.m., half past 2, 16:00 or 4:30.";
-        assert_eq!(times(&words(heard)), ["15:00", "09:00", "14:30", "16:00", "16:30"]);
+        let heard = "Three o’clock, 9 a.m., half past 2, 16:00, 4:30 p.m. or at five.";
+        assert_eq!(times(&words(heard)), ["15:00", "09:00", "14:30", "16:00", "16:30", "17:00"]);
         assert!(times(&words("25:99, four people, o'clock")).is_empty());
     }
 }

@@ -1,8 +1,8 @@
 //! The caller's last words → the answer that the schema asks for, by rules about weekdays, times and names.
 //! It knows no more than the request says.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 const DAYS: [&str; 5] = ["monday", "tuesday", "wednesday", "thursday", "friday"];
 
@@ -12,7 +12,17 @@ pub(super) struct Message {
     pub(super) content: String,
 }
 
-pub(super) fn answer(messages: &[Message], schema: &Value) -> Value {
+/// In the schema's order, as a model writes it.
+#[derive(Serialize)]
+pub(super) struct Answer<'a> {
+    name: &'a str,
+    day: &'a str,
+    time: String,
+    action: &'static str,
+    say: &'static str,
+}
+
+pub(super) fn answer<'a>(messages: &'a [Message], schema: &Value) -> Answer<'a> {
     let heard = messages.iter().rfind(|message| message.role == "user").map_or("", |m| m.content.as_str());
     let day = words(heard).find(|word| DAYS.contains(&word.to_lowercase().as_str())).unwrap_or("");
     let part_of_day = words(heard).find(|word| ["morning", "afternoon"].contains(word)).unwrap_or("");
@@ -28,8 +38,8 @@ pub(super) fn answer(messages: &[Message], schema: &Value) -> Value {
     } else {
         ("reply", "I am sorry, could you say that again?")
     };
-    let time = if time.is_empty() { part_of_day } else { &time };
-    json!({ "name": name, "day": day, "time": time, "action": action, "say": say })
+    let time = if time.is_empty() { part_of_day.to_owned() } else { time };
+    Answer { name, day, time, action, say }
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
