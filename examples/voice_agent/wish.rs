@@ -17,12 +17,13 @@ pub(crate) struct Wish {
 impl Wish {
     /// The model's answer is a suggestion: it counts where the caller was heard to say it, or chose from what was
     /// offered. What the caller says later counts more.
-    pub(crate) fn hear(&mut self, heard: &str, answer: &Answer, offered: &[&str]) {
+    pub(crate) fn hear(&mut self, heard: &str, answer: &Answer, mut offered: &[&str]) {
         let suggested = words(&format!("{} {}", answer.day, answer.time));
         let heard_words = words(heard);
 
         let day = settle(&days(&suggested), &days(&heard_words)).or(self.day);
         if day != self.day {
+            offered = &[];
             *self = Self { day, name: self.name.take(), ..Self::default() };
         }
         self.part_of_day =
@@ -133,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_model_chooses_among_what_was_heard_or_offered() {
-        let mut wants = Wish::default();
+        let mut wants = wish(Day::Tuesday, None, None, None);
         let heard = "Not Monday morning, Tuesday afternoon, the first one, for Peter Jones.";
         wants.hear(heard, &answer("Peter Jones", "tuesday", "afternoon, 14:30"), &["14:30", "16:00"]);
         assert_eq!(wants, wish(Day::Tuesday, Some(PartOfDay::Afternoon), Some("14:30"), Some("Peter Jones")));
@@ -144,7 +145,7 @@ mod tests {
         let mut wants = wish(Day::Tuesday, Some(PartOfDay::Afternoon), Some("16:00"), Some("Anna Miller"));
         wants.hear("Half past two, please.", &answer("", "", ""), &[]);
         assert_eq!(wants, wish(Day::Tuesday, Some(PartOfDay::Afternoon), Some("14:30"), Some("Anna Miller")));
-        wants.hear("Or on Friday?", &answer("", "", ""), &[]);
+        wants.hear("Or on Friday?", &answer("", "", "14:30"), &["14:30", "16:00"]);
         assert_eq!(wants, wish(Day::Friday, None, None, Some("Anna Miller")));
     }
 

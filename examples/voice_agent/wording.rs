@@ -12,8 +12,9 @@ pub(crate) fn free(day: Day, times: &[&str]) -> String {
     if times.is_empty() {
         return format!("There is nothing free on {day:?} then. Which other day would suit you?");
     }
+    let question = if times.len() == 1 { "Would you like that?" } else { "Which would you like?" };
     let times: Vec<String> = times.iter().map(|time| spoken(time)).collect();
-    format!("On {day:?} I have {}. Which would you like?", times.join(" or "))
+    format!("On {day:?} I have {}. {question}", times.join(" or "))
 }
 
 pub(crate) fn booked(booking: &Booking) -> String {
