@@ -17,7 +17,7 @@ fn answer_call(call_id: &str, clinic: &Mutex<Clinic>, caller: &str, day: Day) {
 
 #[cekura::turn]
 fn turn(clinic: &Mutex<Clinic>, caller: &str, day: Day) -> String {
-    let times = open(clinic).find_slot(day, PartOfDay::Afternoon);
+    let times = open(clinic).find_slot(day, Some(PartOfDay::Afternoon));
     let time = choose(&times);
     let booking = open(clinic).book_appointment(day, time, caller);
     let answer = match booking {
