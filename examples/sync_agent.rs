@@ -10,14 +10,14 @@ use std::thread;
 use std::time::Duration;
 
 #[cekura::conversation(call_id = call_id)]
-fn answer_call(call_id: &str, clinic: &Mutex<Clinic>, caller: &str, day: Day) {
-    let answer = turn(clinic, caller, day);
+fn answer_call(call_id: &str, clinic: &Mutex<Clinic>, caller: &str, day: Day, part: PartOfDay) {
+    let answer = turn(clinic, caller, day, part);
     println!("{call_id}: {answer}");
 }
 
 #[cekura::turn]
-fn turn(clinic: &Mutex<Clinic>, caller: &str, day: Day) -> String {
-    let times = open(clinic).find_slot(day, Some(PartOfDay::Afternoon));
+fn turn(clinic: &Mutex<Clinic>, caller: &str, day: Day, part: PartOfDay) -> String {
+    let times = open(clinic).find_slot(day, Some(part));
     let time = choose(&times);
     let booking = open(clinic).book_appointment(day, time, caller);
     let answer = match booking {
@@ -49,11 +49,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clinic = Mutex::new(Clinic::new());
     println!("Two calls at once");
     thread::scope(|scope| {
-        for (call_id, caller, day) in
-            [("call-1", "Anna Miller", Day::Tuesday), ("call-2", "Ben Fisher", Day::Thursday)]
-        {
+        for (call_id, caller, day, part) in [
+            ("call-1", "Anna Miller", Day::Tuesday, PartOfDay::Afternoon),
+            ("call-2", "Ben Fisher", Day::Thursday, PartOfDay::Morning),
+        ] {
             let clinic = &clinic;
-            scope.spawn(move || answer_call(call_id, clinic, caller, day));
+            scope.spawn(move || answer_call(call_id, clinic, caller, day, part));
         }
     });
     for booking in open(&clinic).booked() {
