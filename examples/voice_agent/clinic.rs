@@ -1,7 +1,7 @@
 //! The clinic's calendar for one week: a day and a part of it → free times, a free time and a name → a booking.
 //! It knows neither the caller nor the model.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The times that are still free, and what was booked.
@@ -55,7 +55,7 @@ impl Clinic {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Day {
     Monday,
@@ -65,7 +65,7 @@ pub(crate) enum Day {
     Friday,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PartOfDay {
     Morning,

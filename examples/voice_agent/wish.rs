@@ -3,6 +3,7 @@
 use crate::answer::Answer;
 use crate::clinic::{Day, PartOfDay};
 use crate::wording::HOURS;
+use serde::de::DeserializeOwned;
 
 /// What the caller wants, as far as it was said.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,13 +22,12 @@ impl Wish {
         let suggested = words(&format!("{} {}", answer.day, answer.time));
         let heard_words = words(heard);
 
-        let day = settle(&days(&suggested), &days(&heard_words)).or(self.day);
+        let day = settle::<Day>(&named(&suggested), &named(&heard_words)).or(self.day);
         if day != self.day {
             offered = &[];
             *self = Self { day, name: self.name.take(), ..Self::default() };
         }
-        self.part_of_day =
-            settle(&parts_of_day(&suggested), &parts_of_day(&heard_words)).or(self.part_of_day);
+        self.part_of_day = settle::<PartOfDay>(&named(&suggested), &named(&heard_words)).or(self.part_of_day);
 
         let times = times(&suggested);
         let chosen = || times.iter().find(|time| offered.contains(&time.as_str())).cloned();
@@ -51,25 +51,9 @@ fn words(text: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-fn days(words: &[String]) -> Vec<Day> {
-    let day = |word: &String| match word.as_str() {
-        "monday" => Some(Day::Monday),
-        "tuesday" => Some(Day::Tuesday),
-        "wednesday" => Some(Day::Wednesday),
-        "thursday" => Some(Day::Thursday),
-        "friday" => Some(Day::Friday),
-        _ => None,
-    };
-    words.iter().filter_map(day).collect()
-}
-
-fn parts_of_day(words: &[String]) -> Vec<PartOfDay> {
-    let part_of_day = |word: &String| match word.as_str() {
-        "morning" => Some(PartOfDay::Morning),
-        "afternoon" => Some(PartOfDay::Afternoon),
-        _ => None,
-    };
-    words.iter().filter_map(part_of_day).collect()
+/// The words that name a `T`.
+fn named<T: DeserializeOwned>(words: &[String]) -> Vec<T> {
+    words.iter().filter_map(|word| serde_json::from_value(word.as_str().into()).ok()).collect()
 }
 
 /// "three o'clock", "3 pm", "at 3", "half past two" or "14:30". The clinic is open from eight to seven.
