@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     thread::scope(|scope| {
         for (call_id, caller, day, part) in [
             ("call-1", "Anna Miller", Day::Tuesday, PartOfDay::Afternoon),
-            ("call-2", "Ben Fisher", Day::Thursday, PartOfDay::Morning),
+            ("call-2", "Ben Fisher", Day::Tuesday, PartOfDay::Morning),
         ] {
             let clinic = &clinic;
             scope.spawn(move || answer_call(call_id, clinic, caller, day, part));
