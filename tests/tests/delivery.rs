@@ -2,20 +2,11 @@
 
 use cekura::opentelemetry::trace::TraceId;
 use cekura::{Builder, Cekura, Protocol, Timings};
-use cekura_trace_tests::backend::{Backend, Reply, deserted};
+use cekura_trace_tests::backend::{Backend, Reply, deserted, text};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, adds_up, at, converse, quick, reasons, to};
-use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
-
-fn text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
-    let found = attributes.iter().find(|attribute| attribute.key == key)?;
-    match found.value.as_ref()?.value.as_ref()? {
-        Value::StringValue(text) => Some(text),
-        _ => None,
-    }
-}
 
 fn ids(spans: &[Span]) -> HashSet<Vec<u8>> {
     spans.iter().map(|span| span.span_id.clone()).collect()

@@ -292,3 +292,30 @@ fn the_end_is_never_before_the_start_and_children_end_inside() {
     assert!(child.duration().as_millis() >= 60);
     assert!(parent.duration() >= child.duration());
 }
+
+#[test]
+fn a_function_that_runs_when_its_thread_ends_still_runs() {
+    static SEEN: AtomicU8 = AtomicU8::new(0);
+    #[cekura::span]
+    fn hang_up() {
+        SEEN.fetch_add(1, Ordering::Relaxed);
+    }
+    struct Line;
+    impl Drop for Line {
+        fn drop(&mut self) {
+            hang_up();
+        }
+    }
+    thread_local!(static LINE: Line = const { Line });
+    let trace = capture(|| {
+        let carried = cekura::context::carry(());
+        let thread = std::thread::spawn(move || {
+            // Made before the thread's context, so it goes after it.
+            LINE.with(|_| ());
+            carried.in_scope(|()| hang_up());
+        });
+        thread.join().unwrap();
+    });
+    assert_eq!(SEEN.load(Ordering::Relaxed), 2);
+    assert_eq!(trace.to_string(), "hang_up\n");
+}

@@ -2,11 +2,11 @@
 //! know values.
 
 use super::attributes::Attributes;
-use super::span::{Prepared, Span, start};
+use super::span::{Open, Prepared, Span, start};
 use crate::destination;
 use crate::finished::Kind;
 use crate::semconv::span as names;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How a backend shows a span: one view per attribute.
@@ -93,11 +93,13 @@ impl Callsite {
     }
 }
 
-fn open(callsite: &'static Callsite, record: impl FnOnce(&mut Attributes)) -> Option<super::span::Open> {
+/// Nothing that goes wrong here reaches the function: at the worst it runs without a span.
+fn open(callsite: &'static Callsite, record: impl FnOnce(&mut Attributes)) -> Option<Open> {
     let mut record = Some(record);
-    start(callsite, &mut |attributes| {
+    let mut record = |attributes: &mut Attributes| {
         if let Some(record) = record.take() {
             record(attributes);
         }
-    })
+    };
+    catch_unwind(AssertUnwindSafe(|| start(callsite, &mut record))).ok().flatten()
 }

@@ -245,6 +245,8 @@ impl Drop for Entered<'_> {
 
 /// Starts a span where the current context says, unless nothing records there.
 pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Attributes)) -> Option<Open> {
+    // The thread is ending: its current context is gone too.
+    CURRENT.try_with(|_| ()).ok()?;
     let mut origin = Origin::current();
     if origin.is_suppressed || origin.destination.is_none() && callsite.view != View::Conversation {
         return None;
