@@ -24,10 +24,12 @@ fn good(variables: &[(&'static str, &str)]) {
     }
 }
 
+/// What `Debug` says is what a `main` that returns the error prints, so it reads the same.
 fn error(builder: Builder) -> Error {
     assert!(!format!("{builder:?}").contains("canary"));
     let error = builder.build().unwrap_err();
-    assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    assert_eq!(format!("{error:?}"), error.to_string());
+    assert!(!error.to_string().contains("canary"), "{error}");
     error
 }
 

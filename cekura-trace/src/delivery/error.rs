@@ -4,10 +4,8 @@
 use std::fmt;
 
 /// Why a handle could not be made.
-#[derive(Debug)]
 pub struct Error(Box<Kind>);
 
-#[derive(Debug)]
 enum Kind {
     AlreadyInstalled,
     Configuration(Vec<Problem>),
@@ -61,6 +59,16 @@ impl fmt::Display for Error {
                 Ok(())
             }
             Kind::Start(_) => f.write_str("the delivery of spans could not be started"),
+        }
+    }
+}
+
+// What a `main` that returns the error prints: the sentence, and its cause.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::Start(cause) => write!(f, "{self}: {cause}"),
+            _ => write!(f, "{self}"),
         }
     }
 }
