@@ -219,6 +219,21 @@ fn stt_finds_a_transcript_in_a_known_response() {
 }
 
 #[test]
+fn what_the_attribute_says_before_the_body_wins_over_what_is_found_after_it() {
+    #[cekura::stt(language = "de", confidence = 1, skip_all, record("later" = true))]
+    fn said() {}
+    #[cekura::stt(language = "de", confidence = 1)]
+    fn transcribe() -> serde_json::Value {
+        serde_json::json!({"text": "hallo", "language": "fr", "duration": 1.5})
+    }
+    let trace = capture(transcribe);
+    assert_eq!(only(&trace).text("stt.transcript"), Some("hallo"));
+    assert_eq!(only(&trace).text("language"), Some("de"));
+    assert_eq!(float(only(&trace), "stt.confidence"), Some(1.0));
+    assert_eq!(keys(only(&capture(said))), ["language", "later", "stt.confidence"]);
+}
+
+#[test]
 fn tts_records_its_text_once_and_counts_it() {
     #[cekura::tts(provider = "cartesia", model = "sonic-3", voice = "ana")]
     fn speak(sentence: &str, speed: f32) -> Vec<i16> {

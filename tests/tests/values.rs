@@ -157,6 +157,26 @@ fn a_value_whose_recording_panics_does_not_reach_the_call() {
 }
 
 #[test]
+fn a_value_that_panics_halfway_takes_only_itself_away() {
+    #[derive(Serialize)]
+    struct Half {
+        written: &'static str,
+        #[serde(serialize_with = "explode")]
+        rest: u8,
+    }
+    fn explode<S: serde::Serializer>(_: &u8, _: S) -> Result<S::Ok, S::Error> {
+        panic!("halfway")
+    }
+    #[cekura::span]
+    fn stage(before: u8, half: Half, after: u8) -> u8 {
+        before + half.rest + after
+    }
+    let trace = capture(|| stage(1, Half { written: "some of it", rest: 2 }, 3));
+    let attributes: Vec<_> = only(&trace).attributes().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(attributes, ["input.before=1", "output=6"]);
+}
+
+#[test]
 fn metadata_keeps_names_sizes_and_tokens_only() {
     #[cekura::llm(provider = "openai", output = |_| "explicit content", record(kept = "by name"))]
     fn ask(prompt: &str, audio: &[u8]) -> serde_json::Value {

@@ -217,7 +217,7 @@ fn guarded(attributes: &mut Attributes, record: impl FnOnce(&mut Attributes)) {
         tracing::error!(
             target: "cekura",
             "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
-             the span lacks it, the call goes on"
+             the span lacks it and what was to be recorded after it, the call goes on"
         );
     }
 }
