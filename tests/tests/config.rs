@@ -290,6 +290,13 @@ fn local_mode_needs_nothing() {
     good(&[("CEKURA_MODE", "local"), KEY]);
     assert!(with(&[]).mode(Mode::Local).build().is_ok());
     assert!(with(&[]).local_without_key().build().is_ok());
+    // An endpoint says where to send, so it is sent there.
+    let backend = Backend::new();
+    let url = backend.url();
+    let handle = with(&[("CEKURA_OTEL_ENDPOINT", &url)]).local_without_key().build().unwrap();
+    converse(&handle, 1);
+    assert_eq!(handle.flush_blocking(LONG).delivered, 2);
+    assert_eq!(backend.spans().len(), 2);
     assert_eq!(
         error(with(&[("CEKURA_MODE", "cloud")]).local_without_key()).to_string().split(';').next(),
         NO_KEY.split(';').next()

@@ -164,6 +164,7 @@ fn a_value_that_panics_halfway_takes_only_itself_away() {
         #[serde(serialize_with = "explode")]
         rest: u8,
     }
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
     fn explode<S: serde::Serializer>(_: &u8, _: S) -> Result<S::Ok, S::Error> {
         panic!("halfway")
     }

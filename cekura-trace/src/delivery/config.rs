@@ -169,12 +169,13 @@ impl Reader<'_> {
     fn settings(&mut self, code: Builder) -> Settings {
         let key = self.text(code.api_key, API_KEY, Secret::new);
         let mode = self.choice(code.mode, &MODE);
-        let without_key = if code.local_without_key && key.is_none() { Mode::Local } else { Mode::Cloud };
-        let mode = mode.unwrap_or(without_key);
         let protocol = self.choice(code.protocol, &PROTOCOL).unwrap_or_default();
         let insecure = self.choice(code.allow_insecure, &INSECURE).unwrap_or_default();
         let identity = self.identity(code.agent, code.project);
         let endpoint = self.text(code.otel_endpoint, OTEL_ENDPOINT, |text| text);
+        let has_nowhere_to_send = key.is_none() && endpoint.is_none();
+        let default = if code.local_without_key && has_nowhere_to_send { Mode::Local } else { Mode::Cloud };
+        let mode = mode.unwrap_or(default);
         let endpoint = self.traces_endpoint(endpoint, protocol, insecure).unwrap_or_else(Given::nowhere);
         let api = self.text(code.api_url, API_URL, |text| text);
         if let Some(given) = api {

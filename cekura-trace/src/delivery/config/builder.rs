@@ -128,7 +128,8 @@ impl Builder {
         self
     }
 
-    /// Local mode when nothing gives a key or a mode: an example or a new checkout then runs without an account.
+    /// Local mode when nothing gives a key, an endpoint or a mode: an example or a new checkout then runs without an
+    /// account.
     pub fn local_without_key(mut self) -> Self {
         self.local_without_key = true;
         self
