@@ -270,6 +270,41 @@ fn a_context_carried_by_hand_and_a_named_parent() {
 #[cekura::span]
 fn answer_now() {}
 
+#[tokio::test]
+async fn record_finds_the_span_of_a_context_that_was_carried_by_hand() {
+    #[cekura::conversation]
+    async fn call(id: &str) {
+        let context = Context::current();
+        let mark = async || {
+            yield_now().await;
+            cekura::record("marked", "here");
+        };
+        // As the OpenTelemetry API spawns.
+        tokio::spawn(async move { mark().await }.with_context(context)).await.unwrap();
+        let _ = id;
+    }
+    #[cekura::span]
+    fn in_between(other: &Context) {
+        let _attached = other.clone().attach();
+        cekura::record("marked", "in the other");
+    }
+    let trace = capture_async(async {
+        call("first").await;
+        let mut second = Context::new();
+        hold(&mut second).await;
+        in_between(&second);
+    })
+    .await;
+    let marked: Vec<_> = trace.spans().iter().map(|span| (span.name(), span.text("marked"))).collect();
+    assert_eq!(marked, [("conversation", Some("here")), ("conversation", None), ("in_between", None)]);
+}
+
+/// Gives the context of a conversation that is over.
+#[cekura::conversation(skip_all)]
+async fn hold(out: &mut Context) {
+    *out = Context::current();
+}
+
 #[test]
 fn suppressed_telemetry_records_nothing() {
     let trace = capture(|| {

@@ -80,8 +80,16 @@ pub fn trace_id() -> Option<TraceId> {
 /// }
 /// ```
 pub fn record(key: &'static str, value: impl Into<Value>) {
-    if let Some(live) = span::current() {
-        live.set(&KeyValue::new(key, value));
+    let attribute = KeyValue::new(key, value);
+    let span_of =
+        |context: &Context| context.get::<Scope>().map(|_| context.span().span_context().trace_id());
+    match (span::current(), Context::map_current(span_of)) {
+        (Some(live), trace_id) if trace_id.is_none_or(|trace_id| trace_id == live.trace_id()) => {
+            live.set(&attribute);
+        }
+        // The context was carried here with the OpenTelemetry API alone.
+        (_, Some(_)) => Context::map_current(|context| context.span().set_attribute(attribute)),
+        (_, None) => {}
     }
 }
 
