@@ -18,15 +18,18 @@ allocations() {
 }
 
 row() {
-  printf '%-22s %12s %12s\n' "$@"
+  printf '%-24s %12s %12s\n' "$@"
 }
 
 declare -A total
 row 'one span' instructions allocations
-for kind in 'plain off' 'sync off' 'async off' 'plain on' 'sync on' 'async on' 'async8 on'; do
+for kind in 'plain off' 'sync off' 'plain_async off' 'async off' 'plain_async8 off' 'async8 off' \
+  'sync on' 'async on' 'async8 on'; do
   read -r function state <<<"$kind"
   total[$kind]=$(instructions "$function" "$state")
   row "$function, $state" "$((total[$kind] / 1000))" "$(allocations "$function" "$state")"
 done
 row 'per extra poll' "$(((total['async8 on'] - total['async on']) / 8000))" ''
 row 'off, over plain' "$(((total['sync off'] - total['plain off']) / 1000))" ''
+row 'off, async, over plain' "$(((total['async off'] - total['plain_async off']) / 1000))" ''
+row 'off, per extra poll' "$(((total['async8 off'] - total['async off'] - total['plain_async8 off'] + total['plain_async off']) / 8000))" ''

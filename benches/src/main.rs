@@ -72,15 +72,22 @@ fn drive<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+async fn plain_async(prompt: &str, tokens: i64, pending: u32) -> i64 {
+    Pending(pending).await;
+    body(prompt, tokens)
+}
+
 type Call = fn(i64) -> i64;
 
 fn call(kind: &str) -> Call {
     match kind {
         "plain" => |n| body(black_box(PROMPT), n),
+        "plain_async" => |n| drive(plain_async(black_box(PROMPT), n, 0)),
+        "plain_async8" => |n| drive(plain_async(black_box(PROMPT), n, 8)),
         "sync" => |n| traced(black_box(PROMPT), n),
         "async" => |n| drive(traced_async(black_box(PROMPT), n, 0)),
         "async8" => |n| drive(traced_async(black_box(PROMPT), n, 8)),
-        other => panic!("{other} is none of plain, sync, async, async8"),
+        other => panic!("{other} is none of plain, plain_async, plain_async8, sync, async, async8"),
     }
 }
 
@@ -113,7 +120,7 @@ fn measure(call: Call) {
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let call = call(&arguments.next().expect("plain, sync, async or async8"));
+    let call = call(&arguments.next().expect("the way to call"));
     if arguments.next().as_deref() != Some("on") {
         return measure(call);
     }

@@ -3,7 +3,7 @@
 
 use super::span::{Ending, Open, Prepared, Span};
 use pin_project_lite::pin_project;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -87,29 +87,47 @@ where
 {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         // It is there until the drop.
         let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
-        let Some(open) = this.span.as_mut() else { return future.poll(task) };
-        if !std::mem::replace(this.was_polled, true) {
-            open.restart();
+        if this.span.is_none() {
+            return future.poll(task);
         }
-        let entered = open.enter();
-        let polled = catch_unwind(AssertUnwindSafe(|| future.poll(task)));
-        drop(entered);
-        match (polled, this.span) {
-            (Ok(Poll::Pending), _) => Poll::Pending,
-            (Ok(Poll::Ready(returned)), span) => {
-                if let (Some(open), Some(close)) = (span.take(), this.close.take()) {
-                    close(open.ending(), &returned);
-                }
-                Poll::Ready(returned)
+        poll_inside(future, this.span, this.close, this.was_polled, task)
+    }
+}
+
+fn poll_inside<F, C>(
+    future: Pin<&mut F>,
+    span: &mut Option<Open>,
+    close: &mut Option<C>,
+    was_polled: &mut bool,
+    task: &mut Context<'_>,
+) -> Poll<F::Output>
+where
+    F: Future,
+    C: FnOnce(Ending, &F::Output),
+{
+    let Some(open) = span else { return Poll::Pending };
+    if !std::mem::replace(was_polled, true) {
+        open.restart();
+    }
+    let entered = open.enter();
+    let polled = catch_unwind(AssertUnwindSafe(|| future.poll(task)));
+    drop(entered);
+    match polled {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(returned)) => {
+            if let (Some(open), Some(close)) = (span.take(), close.take()) {
+                close(open.ending(), &returned);
             }
-            (Err(panic), span) => match span.take() {
-                Some(open) => open.panicked(panic),
-                None => std::panic::resume_unwind(panic),
-            },
+            Poll::Ready(returned)
         }
+        Err(panic) => match span.take() {
+            Some(open) => open.panicked(panic),
+            None => resume_unwind(panic),
+        },
     }
 }
