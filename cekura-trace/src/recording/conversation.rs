@@ -11,7 +11,10 @@ use crate::semconv;
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue, Value};
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -235,8 +238,13 @@ impl Origin {
     }
 }
 
+thread_local! {
+    /// Span ids need to differ within a trace only; trace ids come from the system's own source.
+    static SPAN_IDS: RefCell<SmallRng> = RefCell::new(SmallRng::from_os_rng());
+}
+
 fn head(callsite: &Callsite, trace_id: TraceId, parent_id: SpanId) -> Head {
-    let span_id = SpanId::from(rand::random::<u64>().max(1));
+    let span_id = SpanId::from(SPAN_IDS.with_borrow_mut(SmallRng::random::<u64>).max(1));
     Head { trace_id, span_id, parent_id, kind: callsite.kind(), start: 0, end: 0, failed: false }
 }
 
