@@ -239,7 +239,7 @@ impl Origin {
 }
 
 thread_local! {
-    /// Span ids need to differ within a trace only; trace ids come from the system's own source.
+    /// Quick, for span ids need to differ within a trace only.
     static SPAN_IDS: RefCell<SmallRng> = RefCell::new(SmallRng::from_os_rng());
 }
 
