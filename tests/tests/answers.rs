@@ -91,11 +91,12 @@ fn a_refusal_stops_everything_but_a_probe() {
     for protocol in PROTOCOLS {
         let backend =
             Backend::scripted(|_, before| if before < 3 { Reply::fail(401, 16) } else { Reply::Accept });
-        let timings = Timings { probes: [Duration::from_millis(150); 3], ..quick() };
+        let timings = Timings { probes: [Duration::from_millis(300); 3], ..quick() };
         let handle = to(&backend, protocol).timings(timings).build().unwrap();
         converse(&handle, 1);
-        handle.flush_blocking(Duration::from_millis(50));
-        // The first has been refused by now: nothing else goes until it is tried again.
+        backend.await_requests(1);
+        // Time enough to hear of the refusal: nothing else goes until it is tried again.
+        std::thread::sleep(Duration::from_millis(150));
         for _ in 0..9 {
             converse(&handle, 1);
             handle.flush_blocking(Duration::from_millis(1));
@@ -104,7 +105,7 @@ fn a_refusal_stops_everything_but_a_probe() {
         assert_eq!(report.to_string(), "20 accepted, 20 delivered");
         let seen = backend.seen();
         assert!(seen.iter().take(3).all(|seen| !seen.is_accepted) && seen[3].is_accepted);
-        assert!(seen[3].at - seen[0].at >= Duration::from_millis(450));
+        assert!(seen[3].at - seen[0].at >= Duration::from_millis(900));
     }
 }
 
