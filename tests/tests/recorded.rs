@@ -234,6 +234,18 @@ fn what_the_attribute_says_before_the_body_wins_over_what_is_found_after_it() {
 }
 
 #[test]
+fn what_the_user_records_wins_over_what_every_span_of_an_attribute_carries() {
+    #[cekura::llm(skip_all, record("gen_ai.operation.name" = "generate_content"))]
+    fn ask() {}
+    #[cekura::tool_call(skip_all, record("gen_ai.tool.name" = "other"))]
+    fn tool() {}
+    assert_eq!(only(&capture(ask)).text("gen_ai.operation.name"), Some("generate_content"));
+    let trace = capture(tool);
+    assert_eq!(only(&trace).text("gen_ai.tool.name"), Some("other"));
+    assert_eq!(only(&trace).text("function.name"), Some("tool"));
+}
+
+#[test]
 fn tts_records_its_text_once_and_counts_it() {
     #[cekura::tts(provider = "cartesia", model = "sonic-3", voice = "ana")]
     fn speak(sentence: &str, speed: f32) -> Vec<i16> {

@@ -248,12 +248,17 @@ fn head(callsite: &Callsite, trace_id: TraceId, parent_id: SpanId) -> Head {
     Head { trace_id, span_id, parent_id, kind: callsite.kind(), start: 0, end: 0, failed: false }
 }
 
-/// What every span of a view carries; `name` is what the attribute gives.
+/// What every span of a view carries, unless the user records something else; `name` is what the attribute gives.
 fn write_fixed(callsite: &Callsite, name: Option<&str>, attributes: &mut Attributes) {
     const CHAT: &str = "chat";
     const EXECUTE_TOOL: &str = "execute_tool";
+    let mut fixed = |key, value| {
+        let start = attributes.entries.len();
+        write::text(&mut attributes.entries, key, value);
+        write::mark_found(&mut attributes.entries, start);
+    };
     match callsite.view {
-        View::Llm => write::text(&mut attributes.entries, semconv::GEN_AI_OPERATION_NAME, CHAT),
+        View::Llm => fixed(semconv::GEN_AI_OPERATION_NAME, CHAT),
         View::Span => {
             if let Some(name) = name {
                 write::name(&mut attributes.entries, name);
@@ -261,9 +266,9 @@ fn write_fixed(callsite: &Callsite, name: Option<&str>, attributes: &mut Attribu
         }
         View::ToolCall => {
             let name = name.unwrap_or(callsite.function);
-            write::text(&mut attributes.entries, semconv::FUNCTION_NAME, name);
-            write::text(&mut attributes.entries, semconv::GEN_AI_TOOL_NAME, name);
-            write::text(&mut attributes.entries, semconv::GEN_AI_OPERATION_NAME, EXECUTE_TOOL);
+            fixed(semconv::FUNCTION_NAME, name);
+            fixed(semconv::GEN_AI_TOOL_NAME, name);
+            fixed(semconv::GEN_AI_OPERATION_NAME, EXECUTE_TOOL);
         }
         _ => {}
     }
