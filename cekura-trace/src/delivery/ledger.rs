@@ -32,7 +32,7 @@ pub struct FlushReport {
     pub pending: u64,
     /// Spans that were lost: reason → count.
     ///
-    /// The reasons: `malformed` and `panicked` (an error of this crate), `queue_full` (above the memory limit),
+    /// The reasons: `late` (local mode: ended after its conversation was drawn), `malformed` and `panicked` (an error of this crate), `queue_full` (above the memory limit),
     /// `refused` (key or endpoint wrong until the time limit), `rejected` (the backend did not want the span),
     /// `server_error`, `shutdown` (ended after it, or not delivered by its deadline), `timeout`, `tls`, `too_large`,
     /// `unavailable` (busy until the time limit), `unexpected_answer` (the endpoint is no backend for spans),
@@ -68,6 +68,7 @@ impl fmt::Display for FlushReport {
 /// Why a span was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reason {
+    Late,
     Malformed,
     Panicked,
     QueueFull,
@@ -86,6 +87,7 @@ pub(crate) enum Reason {
 impl Reason {
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Late => "late",
             Self::Malformed => "malformed",
             Self::Panicked => "panicked",
             Self::QueueFull => "queue_full",

@@ -73,7 +73,7 @@ impl Outlet for Terminal {
         for (record, bytes) in records(buffer) {
             let trace = record.head.trace_id;
             if self.drawn.contains(&trace) {
-                self.ledger.deliver(&Counts::from([(trace, 1)]));
+                self.ledger.lose(&Counts::from([(trace, 1)]), Reason::Late);
                 continue;
             }
             let open = self.open.entry(trace).or_default();

@@ -79,7 +79,8 @@ fn a_span_that_ends_after_the_drawing_is_counted_and_forgotten() {
     assert_eq!(local.look(), [1]);
     end(&local.queue, 1, 2, 1, 0);
     assert!(local.look().is_empty());
-    assert_eq!(local.counts(), (2, 2, 0));
+    assert_eq!(local.counts(), (2, 1, 0));
+    assert_eq!(local.ledger.report(|| 2).dropped["late"], 1, "nobody sees it");
     assert!(local.terminal.open.is_empty());
 }
 
