@@ -220,7 +220,8 @@ fn many_conversations_share_requests_and_connections() {
         (0..1000).for_each(|_| converse(&handle, 1));
         assert_eq!(handle.flush_blocking(LONG).delivered, 2000);
         assert!(backend.seen().len() <= 20, "{} requests", backend.seen().len());
-        assert!(backend.connections() <= 4, "{} connections", backend.connections());
+        // Four requests at a time. An HTTP client that waits for a connection to come free dials another meanwhile.
+        assert!(backend.connections() <= 8, "{} connections", backend.connections());
         assert!(backend.seen().iter().all(|seen| seen.spans().count() <= 512));
     }
 }
