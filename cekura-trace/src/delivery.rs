@@ -11,6 +11,7 @@ pub(crate) mod error;
 mod gate;
 pub(crate) mod ledger;
 mod outlet;
+pub(crate) mod processor;
 pub(crate) mod queue;
 mod sender;
 #[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]

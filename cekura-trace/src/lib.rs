@@ -83,6 +83,7 @@ pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
 pub use delivery::config::{Builder, Mode, Protocol};
 pub use delivery::error::Error;
 pub use delivery::ledger::FlushReport;
+pub use delivery::processor::Processor;
 #[doc(hidden)]
 pub use delivery::timings::Timings;
 pub use destination::CaptureContent;

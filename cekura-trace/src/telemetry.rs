@@ -4,8 +4,13 @@
 use crate::delivery::config::{self, Builder};
 use crate::delivery::error::Error;
 use crate::delivery::ledger::FlushReport;
+use crate::delivery::processor::{self, Processor};
 use crate::delivery::worker::{self, Link, Message, Reply};
-use crate::destination::{Client, Destination, Opened};
+use crate::destination::{Client, Destination, Host, Opened};
+use crate::semconv;
+use opentelemetry::global::BoxedTracer;
+use opentelemetry::trace::{Tracer, TracerProvider};
+use opentelemetry::{InstrumentationScope, global};
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -82,16 +87,62 @@ impl Cekura {
             return Ok(Self { running: None });
         };
         let (capture, content_limit) = (settings.capture, settings.content_limit);
-        let patience = settings.timings.drop;
+        let (patience, set_global) = (settings.timings.drop, settings.set_global);
         let link = worker::start(settings)?;
-        let opened = Opened::new(Destination { sink: link.queue.clone(), capture, content_limit });
+        let opened = Opened::new(Destination::new(link.queue.clone(), capture, content_limit));
         let destination = opened.destination.clone();
-        let opened = if install { opened.install() } else { Ok(opened) };
-        let is_refused = opened.is_err();
-        let opened = Mutex::new(Some(opened.unwrap_or_else(|refused| refused)));
-        let running = Running { link, destination, opened, patience };
-        // The refused one is dropped, which ends its worker.
-        if is_refused { Err(Error::already_installed()) } else { Ok(Self { running: Some(running) }) }
+        let running = Running { link, destination, opened: Mutex::new(Some(opened)), patience };
+        // Where it is refused it is dropped, which ends its worker.
+        if install {
+            running.install()?;
+        }
+        let handle = Self { running: Some(running) };
+        if set_global {
+            global::set_tracer_provider(processor::provider(handle.processor()));
+        }
+        Ok(handle)
+    }
+
+    /// A span processor for the tracer provider of the program that this handle stands beside: with it the program's
+    /// own spans inside conversations of this handle are delivered too, and nothing else of them.
+    ///
+    /// ```
+    /// use opentelemetry_sdk::trace::SdkTracerProvider;
+    ///
+    /// # fn start() -> Result<(), cekura::Error> {
+    /// let cekura = cekura::Cekura::builder().build()?;
+    /// let provider = SdkTracerProvider::builder()
+    ///     // … your exporters …
+    ///     .with_span_processor(cekura.processor())
+    ///     .build();
+    /// cekura.attach(&provider)?; // your exporters get the spans of annotated functions too
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn processor(&self) -> Processor {
+        Processor::new(self.destination())
+    }
+
+    /// Makes this handle the process's default, and lets a tracer provider of the program make a twin of each span of
+    /// an annotated function, for the program's own exporters.
+    ///
+    /// The tracer provider's sampler and id generator then decide for both: what it does not sample is dropped and
+    /// counted as `unsampled`, `trace_id_from` is not used, and a function that returns a future begins its span at
+    /// the call. The tracer provider should have this handle's [`processor`](Self::processor). Its resource, span
+    /// limits and other processors change nothing of what this handle delivers.
+    ///
+    /// # Errors
+    ///
+    /// When another handle is the process's default, or this one has a tracer provider already.
+    pub fn attach<P>(&self, provider: &P) -> Result<(), Error>
+    where
+        P: TracerProvider<Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static>,
+    {
+        let Some(running) = &self.running else { return Ok(()) };
+        let scope = InstrumentationScope::builder(semconv::SCOPE).with_version(env!("CARGO_PKG_VERSION"));
+        let tracer = BoxedTracer::new(Box::new(provider.tracer_with_scope(scope.build())));
+        running.install()?;
+        running.destination.host.set(Host(tracer)).map_err(|_| Error::already_attached())
     }
 
     /// Waits until every span that has ended is delivered or dropped, at most for `deadline`, and reports.
@@ -147,6 +198,12 @@ fn shutdown(deadline: Instant, report: Reply) -> Message {
 }
 
 impl Running {
+    fn install(&self) -> Result<(), Error> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_default = opened.as_mut().is_none_or(Opened::install);
+        if is_default { Ok(()) } else { Err(Error::already_installed()) }
+    }
+
     /// Lets no new conversation in; true the first time.
     fn close(&self) -> bool {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
@@ -206,7 +263,7 @@ fn after(wait: Duration) -> Instant {
 /// The one line that this crate prints outside local mode: a program without a `tracing` subscriber would otherwise
 /// never hear that spans were lost.
 fn tell_losses(report: &FlushReport) {
-    if !report.dropped.is_empty() {
+    if report.mishaps() > 0 {
         // Standard error may be closed, which is no reason to panic.
         drop(writeln!(std::io::stderr(), "cekura: spans were lost: {report}"));
     }

@@ -248,8 +248,8 @@ impl Worker {
 
     fn tell_losses(&mut self, now: Instant) {
         let report = self.ledger.report(|| self.queue.accepted());
-        if report.lost() > self.told.0 {
-            self.told = (report.lost(), now);
+        if report.mishaps() > self.told.0 {
+            self.told = (report.mishaps(), now);
             self.voice.say(|| tracing::warn!(target: "cekura", "spans were dropped so far: {report}"));
         }
     }
