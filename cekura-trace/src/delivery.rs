@@ -8,11 +8,14 @@
 pub(crate) mod config;
 mod encode;
 pub(crate) mod error;
+#[cfg(any(feature = "grpc", feature = "http"))]
+mod exporter;
 mod gate;
 pub(crate) mod ledger;
 mod outlet;
 pub(crate) mod processor;
 pub(crate) mod queue;
+mod quiet;
 mod sender;
 #[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]
 mod terminal;

@@ -6,7 +6,7 @@ use cekura::opentelemetry::{Context, global};
 use cekura::{Cekura, Protocol};
 use cekura_trace_tests::backend::{Backend, text};
 use cekura_trace_tests::handles::{LONG, converse, to};
-use cekura_trace_tests::host::{Beside, Exported, ask, call, named, names, provider};
+use cekura_trace_tests::host::{Beside, Kept, ask, call, named, names, provider};
 use opentelemetry_sdk::trace::SdkTracer;
 
 /// A request of the program's that has nothing to do with a call.
@@ -64,7 +64,7 @@ fn what_ends_after_its_conversation_arrives_if_it_began_in_it() {
 fn without_the_processor_no_span_hangs_from_one_that_does_not_arrive() {
     let backend = Backend::new();
     let handle = to(&backend, Protocol::Http).build().unwrap();
-    let exported = Exported::default();
+    let exported = Kept::default();
     let provider = provider(&exported).build();
     call(&handle, &provider.tracer("database"));
     handle.flush_blocking(LONG);
@@ -91,7 +91,7 @@ fn a_span_of_the_program_from_elsewhere_does_not_take_ours_out_of_the_conversati
 
 #[test]
 fn outside_a_conversation_a_span_of_the_program_is_linked_and_no_parent() {
-    let exported = Exported::default();
+    let exported = Kept::default();
     let tracer = provider(&exported).build().tracer("server");
     let trace = cekura::testing::capture(|| tracer.in_span("request", |_| ask("alone?")));
     let llm = trace.span("llm").unwrap();
@@ -103,7 +103,7 @@ fn outside_a_conversation_a_span_of_the_program_is_linked_and_no_parent() {
 fn several_handles_each_get_their_own_calls() {
     let (one, two) = (Beside::new(|builder| builder), Beside::new(|builder| builder));
     // One tracer provider with both processors.
-    let exported = Exported::default();
+    let exported = Kept::default();
     let provider = provider(&exported)
         .with_span_processor(one.handle.processor())
         .with_span_processor(two.handle.processor())
@@ -120,7 +120,7 @@ fn several_handles_each_get_their_own_calls() {
 
 #[test]
 fn a_handle_that_is_off_changes_nothing() {
-    let exported = Exported::default();
+    let exported = Kept::default();
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
     let handle = Cekura::builder().environment(off).build().unwrap();
     let provider = provider(&exported).with_span_processor(handle.processor()).build();

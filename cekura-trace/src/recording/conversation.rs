@@ -124,8 +124,10 @@ pub trait LinkHeaders {
 
 impl<T: Extractor + ?Sized> LinkHeaders for &T {
     fn span_context(&self) -> Option<SpanContext> {
-        let state = self.get("tracestate").and_then(|state| state.parse().ok());
-        read_traceparent(self.get("traceparent")?.trim(), state.unwrap_or_default())
+        // Two parents are none; a state may come in parts (W3C Trace Context, 3.2 and 3.3).
+        let [parent] = self.get_all("traceparent")?[..] else { return None };
+        let state = self.get_all("tracestate").and_then(|parts| parts.join(",").parse().ok());
+        read_traceparent(parent.trim(), state.unwrap_or_default())
     }
 }
 

@@ -75,7 +75,7 @@ thread_local! {
 }
 
 pub(super) fn current() -> Option<Arc<Live>> {
-    with_current(Option::<&Arc<Live>>::cloned)
+    with_current(|live| live.map(Arc::clone))
 }
 
 /// Looks at the innermost cekura span entered on this thread.

@@ -3,8 +3,8 @@
 //! Redirects are not followed and proxies of the environment are not used: the key goes to the configured host alone.
 
 use super::reply::{LONGEST, Reader, content_type};
-use super::{Answer, Arc, Bytes, Error, FRAMING, Failure, Sending, Settings, Transport, tls};
-use http::header::{CONTENT_TYPE, HeaderValue};
+use super::{Answer, Arc, Bytes, Error, FRAMING, Failure, Sending, Settings, Transport, is_compressed, tls};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use rustls::ClientConfig;
@@ -51,7 +51,11 @@ pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> 
 
 impl Transport for Http {
     fn send(&self, frame: Bytes) -> Sending {
-        let request = self.client.post(self.url.clone()).body(frame.slice(FRAMING..)).send();
+        let mut request = self.client.post(self.url.clone()).body(frame.slice(FRAMING..));
+        if is_compressed(&frame) {
+            request = request.header(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let request = request.send();
         let (attempt, reader) = (self.attempt, self.reader.clone());
         Box::pin(async move {
             let exchange = async {
