@@ -1,6 +1,10 @@
 //! What is known of one call while it runs: its ids, its clock, its turns. This file does no I/O and does not know
 //! spans.
 
+mod notes;
+
+pub(crate) use notes::{Noted, Notes};
+
 use crate::destination::CaptureContent;
 use opentelemetry::trace::TraceId;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -14,13 +18,14 @@ pub(crate) struct Call {
     pub(crate) id: String,
     pub(crate) capture: CaptureContent,
     pub(crate) clock: Clock,
+    pub(crate) notes: Notes,
     turns: AtomicI64,
 }
 
 impl Call {
     pub(crate) fn new(trace_id: TraceId, id: Option<String>, capture: CaptureContent, clock: Clock) -> Self {
         let id = id.unwrap_or_else(|| trace_id.to_string());
-        Self { trace_id, id, capture, clock, turns: AtomicI64::new(0) }
+        Self { trace_id, id, capture, clock, notes: Notes::default(), turns: AtomicI64::new(0) }
     }
 
     /// The number of the turn that begins: one more than the last, or the one given.
@@ -69,6 +74,16 @@ impl Clock {
     pub(crate) fn read() -> Self {
         let at = Instant::now();
         Self { wall: nanoseconds(SystemTime::now()), at }
+    }
+
+    /// The wall clock when it was read.
+    pub(crate) fn start(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.wall)
+    }
+
+    /// The time since it was read.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.at.elapsed()
     }
 
     /// Nanoseconds since the Unix epoch at `instant`.

@@ -1,6 +1,7 @@
 //! A handle's settings come in; recording finds here where an ended span goes and how much of it may be kept.
 //! This file does not know what a destination does with what it accepts.
 
+use crate::call::{Call, Noted};
 use opentelemetry::trace::TraceId;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,6 +25,9 @@ pub enum CaptureContent {
 pub(crate) trait Sink: Send + Sync {
     /// Takes one record (`finished`), given in parts that belong behind each other.
     fn accept(&self, trace_id: TraceId, parts: &[&[u8]]);
+
+    /// Takes what was noted of a call that has ended, to post its call log.
+    fn observe(&self, _call: &Call, _noted: Noted) {}
 }
 
 /// Where the spans of one handle go.

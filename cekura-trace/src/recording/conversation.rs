@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// A conversation that is open where this was asked for. Cheap to clone; may outlive the conversation.
 #[derive(Clone, Debug)]
-pub struct Conversation(Arc<Call>);
+pub struct Conversation(pub(super) Arc<Call>);
 
 impl Conversation {
     /// The trace id, under which a backend shows the conversation.
@@ -166,6 +166,9 @@ impl Origin {
             (View::Conversation, None) => return self.place_conversation(callsite, opening, attributes),
             (View::Conversation, Some(_)) => {
                 let call = self.call()?;
+                if opening.as_ref().is_some_and(|opening| opening.is_observed) {
+                    call.notes.want();
+                }
                 let call_id = opening.as_ref().and_then(|opening| opening.call_id.as_deref());
                 write_conversation(attributes, call_id.unwrap_or(&call.id), call_id.is_some());
             }
@@ -207,6 +210,9 @@ impl Origin {
         let has_call_id = opening.call_id.is_some();
         let clock = Clock::read();
         let call = Call::new(trace_id, opening.call_id, attributes.capture, clock);
+        if opening.is_observed {
+            call.notes.want();
+        }
         write_conversation(attributes, &call.id, has_call_id);
         let outer = context.span().span_context().clone();
         for link in opening.links.iter().chain(outer.is_valid().then_some(&outer)) {

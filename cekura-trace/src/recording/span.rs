@@ -62,6 +62,7 @@ pub(super) struct Opening {
     pub(super) trace_id: Option<TraceId>,
     pub(super) links: Vec<SpanContext>,
     pub(super) call_id: Option<String>,
+    pub(super) is_observed: bool,
     pub(super) number: Option<i64>,
     pub(super) name: Option<String>,
 }
@@ -115,10 +116,10 @@ impl Open {
         Entered::new(self.context.clone(), &mut self.live)
     }
 
-    /// Like [`enter`](Self::enter), where nobody needs the context afterwards but the ending of a turn.
+    /// Like [`enter`](Self::enter), where nobody needs the context afterwards but the ending of a conversation or turn.
     fn enter_once(&mut self) -> Entered<'_> {
         let context = match self.callsite.view {
-            View::Turn => self.context.clone(),
+            View::Conversation | View::Turn => self.context.clone(),
             _ => std::mem::take(&mut self.context),
         };
         Entered::new(context, &mut self.live)
@@ -146,6 +147,17 @@ impl Open {
         self.ending().finish(|attributes| {
             write::flag(&mut attributes.entries, semconv::CEKURA_INTERRUPTED, true);
         });
+    }
+
+    /// Hands over what was noted of the call that this span opened.
+    fn hand_over_call(&self, live: &Live) {
+        if self.callsite.view == View::Conversation
+            && live.is_root()
+            && let Some(call) = self.context.get::<Scope>().and_then(|scope| scope.call.as_ref())
+            && let Some(noted) = call.notes.close()
+        {
+            live.destination.sink.observe(call, noted);
+        }
     }
 
     /// Starts the span's time again, at the first poll of its future.
@@ -183,6 +195,7 @@ impl Ending {
         {
             write::flag(&mut attributes.entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
         }
+        open.hand_over_call(live);
         let failure = attributes.failure.take();
         live.finish(at, &mut attributes.entries, failure.as_deref());
         pool::give(attributes.entries);

@@ -5,7 +5,7 @@ use crate::call::{Clock, nanoseconds};
 use crate::destination::Destination;
 use crate::finished::{Head, seal, write};
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span, SpanContext, Status, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{Span, SpanContext, SpanId, Status, TraceFlags, TraceId, TraceState};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -50,6 +50,10 @@ impl Live {
 
     pub(crate) fn set(&self, attribute: &KeyValue) {
         self.while_open(|state| write::api(&mut state.record, attribute));
+    }
+
+    pub(super) fn is_root(&self) -> bool {
+        self.head.parent_id == SpanId::INVALID
     }
 
     pub(super) fn restart(&self) {
