@@ -14,6 +14,7 @@ mod landing;
 pub(crate) mod ledger;
 pub(crate) mod observe;
 mod outlet;
+pub(crate) mod processor;
 pub(crate) mod queue;
 mod sender;
 #[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]

@@ -86,6 +86,7 @@ pub use delivery::call_log::{CallLog, TranscriptType};
 pub use delivery::config::{Builder, Mode, Protocol};
 pub use delivery::error::Error;
 pub use delivery::ledger::FlushReport;
+pub use delivery::processor::Processor;
 #[doc(hidden)]
 pub use delivery::timings::Timings;
 pub use destination::CaptureContent;

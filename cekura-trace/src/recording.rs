@@ -24,6 +24,7 @@ pub(crate) mod conversation;
 pub(crate) mod future;
 mod json;
 mod notes;
+mod origin;
 pub(crate) mod outcome;
 mod shapes;
 pub(crate) mod span;

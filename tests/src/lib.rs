@@ -6,4 +6,5 @@ pub mod authority;
 pub mod backend;
 pub mod compiler;
 pub mod handles;
+pub mod host;
 mod wire;

@@ -3,6 +3,7 @@
 
 use cekura_trace_tests::backend::{Backend, Reply, deserted};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, at, converse, to};
+use cekura_trace_tests::host::{Exported, provider};
 use std::fmt::{Debug, Write};
 use std::sync::{Mutex, Once};
 use std::thread;
@@ -159,4 +160,23 @@ fn a_span_outside_a_conversation_is_told_of_once_per_place() {
         "{told:?}"
     );
     assert!(heard("stage").is_empty());
+}
+
+#[test]
+fn an_attached_tracer_provider_without_the_processor_is_told_once() {
+    #[cekura::conversation(trace_id_from = "CA-attached")]
+    fn call() {}
+    listen();
+    let backend = Backend::new();
+    let handle = to(&backend, PROTOCOLS[0]).build().unwrap();
+    let program = provider(&Exported::default()).build();
+    handle.attach(&program).unwrap();
+    call();
+    call();
+    assert_eq!(handle.flush_blocking(LONG).delivered, 2);
+    for part in ["with_span_processor(cekura.processor())", "`trace_id_from` is not used"] {
+        let told = heard(part);
+        assert_eq!(told.len(), 1, "{part}: {told:?}");
+        assert_eq!(told[0].level, Level::ERROR);
+    }
 }

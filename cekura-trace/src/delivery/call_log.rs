@@ -241,7 +241,7 @@ impl CallLog {
         // Entries with times of their own may come later than others that stand behind them.
         entries.sort_by(|left, right| transcript::by_start(left, right));
         let log = Self::new(call.id.clone())
-            .trace_id(call.trace_id)
+            .trace_id(call.root.trace_id())
             .timestamp(call.clock.start())
             .transcript(entries)
             .object("metadata", Some(Value::Object(metadata)))

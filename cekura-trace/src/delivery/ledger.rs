@@ -36,7 +36,7 @@ pub struct FlushReport {
     /// `refused` (key or endpoint wrong until the time limit), `rejected` (the backend did not want the span),
     /// `server_error`, `shutdown` (ended after it, or not delivered by its deadline), `timeout`, `tls`, `too_large`,
     /// `unavailable` (busy until the time limit), `unexpected_answer` (the endpoint is no backend for spans),
-    /// `unreachable`.
+    /// `unreachable`, `unsampled` (by the host's sampler, with an attached tracer provider).
     pub dropped: BTreeMap<&'static str, u64>,
 }
 
@@ -45,6 +45,11 @@ impl FlushReport {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.dropped.values().sum()
+    }
+
+    /// How many were lost that nobody chose to lose.
+    pub(crate) fn mishaps(&self) -> u64 {
+        self.lost() - self.dropped.get(Reason::Unsampled.name()).copied().unwrap_or_default()
     }
 }
 
@@ -82,6 +87,7 @@ pub(crate) enum Reason {
     Unavailable,
     UnexpectedAnswer,
     Unreachable,
+    Unsampled,
 }
 
 impl Reason {
@@ -101,6 +107,7 @@ impl Reason {
             Self::Unavailable => "unavailable",
             Self::UnexpectedAnswer => "unexpected_answer",
             Self::Unreachable => "unreachable",
+            Self::Unsampled => "unsampled",
         }
     }
 }

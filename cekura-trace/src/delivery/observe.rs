@@ -37,7 +37,7 @@ const REPETITIONS: u32 = 2;
 pub(crate) type Exchange = Box<dyn Fn(Method, &str, Option<Bytes>) -> Result<Asking, ObserveError>>;
 
 /// Whether a conversation, or a span of it, is open.
-pub(crate) type IsOpen = Box<dyn Fn(TraceId) -> bool + Send>;
+pub(crate) type IsOpen = Box<dyn Fn(TraceId) -> bool>;
 
 /// Takes what became of a call log; gives an error back that nobody hears.
 pub(crate) type Told = Box<dyn FnOnce(Result<Sent, ObserveError>) -> Option<ObserveError> + Send>;

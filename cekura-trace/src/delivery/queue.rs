@@ -191,6 +191,10 @@ impl Queue {
         fits
     }
 
+    fn shard(&self) -> &Shard {
+        &self.shards[shard_of_thread() & (self.shards.len() - 1)]
+    }
+
     fn is_root(record: &[u8]) -> bool {
         let read = finished::records(record).next();
         read.is_some_and(|(record, _)| record.head.parent_id == SpanId::INVALID)
@@ -202,7 +206,7 @@ impl Sink for Queue {
         let bytes = parts.iter().map(|part| part.len()).sum();
         let fits = self.reserve(bytes);
         let (refused, wanted) = {
-            let mut buffer = self.shards[shard_of_thread() & (self.shards.len() - 1)].lock();
+            let mut buffer = self.shard().lock();
             buffer.accepted += 1;
             if !fits || buffer.closed {
                 (Some(if buffer.closed { Reason::Shutdown } else { Reason::QueueFull }), false)
@@ -249,6 +253,11 @@ impl Sink for Queue {
                 tracing::error!(target: "cekura", call_id = call.id, "{error}");
             }
         }
+    }
+
+    fn decline(&self, trace_id: TraceId) {
+        self.shard().lock().accepted += 1;
+        self.ledger.refuse(trace_id, Reason::Unsampled);
     }
 }
 

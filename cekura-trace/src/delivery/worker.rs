@@ -9,7 +9,7 @@ use super::call_log::{Account, CallLog, Letter};
 use super::config::{Mode, Settings};
 use super::error::Error;
 use super::ledger::{Counts, FlushReport, Ledger, Reason};
-use super::observe::{Courier, IsOpen, Told, exchange};
+use super::observe::{Courier, Told, exchange};
 use super::outlet::Outlet;
 use super::queue::{Bell, Queue, Room};
 use super::sender::Sender;
@@ -17,6 +17,7 @@ use super::terminal;
 use super::timings::Timings;
 use super::transport::{self, Answer, Response};
 use super::voice::{self, Voice};
+use crate::call::Calls;
 use crate::finished;
 use opentelemetry::Context;
 use opentelemetry::trace::TraceId;
@@ -73,6 +74,7 @@ pub(crate) struct Link {
     pub(crate) inbox: UnboundedSender<Message>,
     ledger: Arc<Ledger>,
     account: Account,
+    pub(crate) calls: Arc<Calls>,
     /// Counts call logs that were not posted.
     failed: Arc<AtomicU64>,
 }
@@ -106,7 +108,7 @@ impl Link {
 /// # Errors
 ///
 /// When there is no thread to be had, or the transport cannot be set up.
-pub(crate) fn start(settings: Settings, is_open: IsOpen) -> Result<Link, Error> {
+pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (inbox, messages) = unbounded_channel();
     let ledger = Arc::new(Ledger::default());
     let wake = inbox.clone();
@@ -114,12 +116,14 @@ pub(crate) fn start(settings: Settings, is_open: IsOpen) -> Result<Link, Error> 
     let bell = Bell::new(move || drop(wake.send(Message::Wake)));
     let queue =
         Arc::new(Queue::new(settings.memory_limit, ledger.clone(), bell, settings.mode == Mode::Local));
-    let (account, failed) = (Account::of(&settings), Arc::<AtomicU64>::default());
+    let (account, calls, failed) =
+        (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
     let link = Link {
         queue: queue.clone(),
         inbox: inbox.clone(),
         ledger: ledger.clone(),
         account,
+        calls: calls.clone(),
         failed: failed.clone(),
     };
     let voice = Voice::here();
@@ -133,6 +137,7 @@ pub(crate) fn start(settings: Settings, is_open: IsOpen) -> Result<Link, Error> 
         };
         let timings = settings.timings;
         let heard = Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
+        let is_open = Box::new(move |trace| calls.is_open(trace));
         let exchange = exchange(settings);
         let courier = Courier::new(exchange, is_open, timings, ledger.clone(), voice.clone(), heard, failed);
         let worker = Worker::new(timings, queue, ledger, voice, outlet, account, courier);
@@ -338,8 +343,8 @@ impl Worker {
 
     fn tell_losses(&mut self, now: Instant) {
         let report = self.ledger.report(|| self.queue.accepted());
-        if report.lost() > self.told.0 {
-            self.told = (report.lost(), now);
+        if report.mishaps() > self.told.0 {
+            self.told = (report.mishaps(), now);
             self.voice.say(|| tracing::warn!(target: "cekura", "spans were dropped so far: {report}"));
         }
     }

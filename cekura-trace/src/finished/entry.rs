@@ -38,6 +38,11 @@ pub(crate) enum Entry<'a> {
     },
     /// In place of the one that the record began with; the last one counts.
     Name(&'a str),
+    /// Who made the span, where it is not ours.
+    Scope {
+        name: &'a str,
+        version: &'a str,
+    },
 }
 
 const ARRAY: u8 = 0;
@@ -49,11 +54,12 @@ const EVENT: u8 = 16;
 const LINK: u8 = 17;
 const NAME: u8 = 18;
 const DESCRIPTION: u8 = 19;
+const SCOPE: u8 = 20;
 const FOUND: u8 = 0x80;
 
 /// Writers of entries; each appends exactly one.
 pub(crate) mod write {
-    use super::{ARRAY, ApiValue, Array, BOOL, DESCRIPTION, EVENT, F64, FOUND, I64, LINK, NAME, STR};
+    use super::{ARRAY, ApiValue, Array, BOOL, DESCRIPTION, EVENT, F64, FOUND, I64, LINK, NAME, SCOPE, STR};
     use opentelemetry::KeyValue;
     use opentelemetry::trace::SpanContext;
 
@@ -140,6 +146,11 @@ pub(crate) mod write {
         tagged(out, DESCRIPTION, text);
     }
 
+    pub(crate) fn scope(out: &mut Vec<u8>, name: &str, version: &str) {
+        tagged(out, SCOPE, name);
+        string(out, version);
+    }
+
     fn all(out: &mut Vec<u8>, attributes: &[KeyValue]) {
         count(out, attributes.len());
         for attribute in attributes {
@@ -204,6 +215,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Option<Entry<'a>> {
             Some(Entry::Link { trace_id, span_id, attributes: list(reader)? })
         }
         NAME => Some(Entry::Name(reader.text()?)),
+        SCOPE => Some(Entry::Scope { name: reader.text()?, version: reader.text()? }),
         DESCRIPTION => Some(Entry::Description(reader.text()?)),
         kind => {
             let key = reader.text()?;

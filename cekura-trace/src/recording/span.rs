@@ -6,13 +6,14 @@
 
 use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
-use super::conversation::{Origin, Scope};
+use super::conversation::Scope;
+use super::origin::Origin;
 use super::outcome::Outcome;
-use crate::call::Clock;
+use crate::call::{Call, Clock};
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
-use crate::finished::{Head, begin, write};
+use crate::finished::{begin, write};
 use crate::semconv;
-use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
+use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceContextExt, TraceId};
 use opentelemetry::{Context, ContextGuard};
 use std::any::Any;
 use std::cell::Cell;
@@ -22,8 +23,10 @@ use std::time::Instant;
 
 mod live;
 mod pool;
+mod twin;
 
 pub(crate) use live::Live;
+pub(super) use twin::Twin;
 
 /// The span of one call of an annotated function; off where nothing records.
 #[must_use = "a span that is not run records nothing"]
@@ -73,11 +76,16 @@ thread_local! {
 }
 
 pub(super) fn current() -> Option<Arc<Live>> {
-    let mut outer = None;
-    swap_current(&mut outer);
-    let current = outer.clone();
-    swap_current(&mut outer);
-    current
+    with_current(|live| live.map(Arc::clone))
+}
+
+/// Looks at the innermost cekura span entered on this thread.
+pub(super) fn with_current<R>(look: impl FnOnce(Option<&Arc<Live>>) -> R) -> R {
+    let mut live = None;
+    swap_current(&mut live);
+    let seen = look(live.as_ref());
+    swap_current(&mut live);
+    seen
 }
 
 /// Leaves `live` as it is on a thread that is ending.
@@ -116,10 +124,10 @@ impl Open {
         Entered::new(self.context.clone(), &mut self.live)
     }
 
-    /// Like [`enter`](Self::enter), where nobody needs the context afterwards but the ending of a conversation or turn.
+    /// Like [`enter`](Self::enter), where nobody needs the context afterwards but the ending of a turn.
     fn enter_once(&mut self) -> Entered<'_> {
         let context = match self.callsite.view {
-            View::Conversation | View::Turn => self.context.clone(),
+            View::Turn => self.context.clone(),
             _ => std::mem::take(&mut self.context),
         };
         Entered::new(context, &mut self.live)
@@ -147,17 +155,6 @@ impl Open {
         self.ending().finish(|attributes| {
             write::flag(&mut attributes.entries, semconv::CEKURA_INTERRUPTED, true);
         });
-    }
-
-    /// Hands over what was noted of the call that this span opened.
-    fn hand_over_call(&self, live: &Live) {
-        if self.callsite.view == View::Conversation
-            && live.is_root()
-            && let Some(call) = self.context.get::<Scope>().and_then(|scope| scope.call.as_ref())
-            && let Some(noted) = call.notes.close()
-        {
-            live.destination.sink.observe(call, noted);
-        }
     }
 
     /// Starts the span's time again, at the first poll of its future.
@@ -195,7 +192,6 @@ impl Ending {
         {
             write::flag(&mut attributes.entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
         }
-        open.hand_over_call(live);
         let failure = attributes.failure.take();
         live.finish(at, &mut attributes.entries, failure.as_deref());
         pool::give(attributes.entries);
@@ -275,13 +271,13 @@ pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Att
     if let Some(parent) = attributes.opening.as_ref().and_then(|opening| opening.parent.as_ref()) {
         origin = Origin::of(parent);
     }
-    let Some(place) = origin.place(callsite, &mut attributes) else {
+    let Some(mut place) = origin.place(callsite, &mut attributes) else {
         pool::give(attributes.entries);
         let context = attributes.is_off.then(|| Context::current_with_value(Scope::OFF))?;
         return Some(Open { callsite, context, live: None, capture: attributes.capture });
     };
-    let Place { head, destination, clock, is_renamed, context } = place;
-    let live = Arc::new(Live::new(head, destination, clock, attributes.entries, is_renamed));
+    let context = place.context.take();
+    let live = Arc::new(Live::new(place, attributes.entries));
     let handle = live::Handle(live.clone());
     let context = match context {
         None => Context::current_with_span(handle),
@@ -292,11 +288,21 @@ pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Att
 
 /// Where a new span stands.
 pub(super) struct Place {
-    /// Without its times.
-    pub(super) head: Head,
+    pub(super) birth: Birth,
+    /// `SpanId::INVALID` for a root.
+    pub(super) parent_id: SpanId,
+    pub(super) kind: SpanKind,
     pub(super) destination: Arc<Destination>,
+    pub(super) call: Option<Arc<Call>>,
     pub(super) clock: Clock,
     pub(super) is_renamed: bool,
     /// What the span's own context is made from, unless it is the current one.
     pub(super) context: Option<Context>,
+}
+
+/// How a span comes by its ids: ours, or those that a host's tracer provider gave to its twin.
+pub(super) struct Birth {
+    pub(super) context: SpanContext,
+    /// The twin, and when both began.
+    pub(super) twin: Option<(Twin, Instant)>,
 }
