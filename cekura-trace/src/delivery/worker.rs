@@ -351,5 +351,8 @@ impl Worker {
 }
 
 #[cfg(test)]
+#[path = "tests/observe.rs"]
+mod observe_tests;
+#[cfg(test)]
 #[path = "tests/worker.rs"]
 mod tests;
