@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// A conversation that is open where this was asked for. Cheap to clone; may outlive the conversation.
 #[derive(Clone, Debug)]
-pub struct Conversation(Arc<Call>);
+pub struct Conversation(pub(super) Arc<Call>);
 
 impl Conversation {
     /// The trace id, under which a backend shows the conversation.

@@ -118,6 +118,9 @@ impl Origin {
         match (callsite.view, &self.call) {
             (View::Conversation, None) => return self.place_conversation(callsite, opening, attributes),
             (View::Conversation, Some(call)) => {
+                if opening.as_ref().is_some_and(|opening| opening.is_observed) {
+                    call.notes.want();
+                }
                 let call_id = opening.as_ref().and_then(|opening| opening.call_id.as_deref());
                 write_conversation(attributes, call_id.unwrap_or(&call.id), call_id.is_some());
             }
@@ -193,6 +196,9 @@ impl Origin {
         }
         let has_call_id = opening.call_id.is_some();
         let call = Call::new(birth.context.clone(), opening.call_id, attributes.capture, clock);
+        if opening.is_observed {
+            call.notes.want();
+        }
         if !has_call_id {
             write_conversation(attributes, &call.id, false);
         }

@@ -65,6 +65,7 @@ pub(super) struct Opening {
     pub(super) trace_id: Option<TraceId>,
     pub(super) links: Vec<SpanContext>,
     pub(super) call_id: Option<String>,
+    pub(super) is_observed: bool,
     pub(super) number: Option<i64>,
     pub(super) name: Option<String>,
 }

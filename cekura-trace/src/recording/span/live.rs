@@ -113,6 +113,7 @@ impl Live {
         seal(record, &Head { start, end, status, ..self.head.clone() }, state.is_renamed);
         let twin = state.twin.take();
         drop(state);
+        self.close_call();
         if self.context.is_sampled() {
             self.destination.sink.accept(self.head.trace_id, &[record]);
         } else {
@@ -122,6 +123,15 @@ impl Live {
             twin.end(record);
         }
         self.leave();
+    }
+
+    /// Hands over what was noted of the call whose conversation this is.
+    fn close_call(&self) {
+        if let Some(call) = self.call.as_ref().filter(|call| call.root == self.context)
+            && let Some(noted) = call.notes.close()
+        {
+            self.destination.sink.observe(call, noted);
+        }
     }
 
     fn leave(&self) {
