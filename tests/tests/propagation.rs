@@ -129,6 +129,22 @@ async fn headers_of_a_request_become_a_link() {
     }
 }
 
+#[tokio::test]
+async fn a_host_that_sends_a_state_is_linked_with_it() {
+    let backend = Backend::new();
+    let handle = Arc::new(to(&backend, PROTOCOLS[0]).build().unwrap());
+    let answering = handle.clone();
+    let url = serve(move |headers| answer(&answering, headers)).await;
+    let mut headers = HeaderMap::new();
+    headers.insert("traceparent", PARENT.parse().unwrap());
+    // A list header may come in parts.
+    headers.append("tracestate", "one=1".parse().unwrap());
+    headers.append("tracestate", "two=2".parse().unwrap());
+    send(&url, headers).await;
+    handle.flush(LONG).await;
+    assert_eq!(backend.spans().remove(0).links.remove(0).trace_state, "one=1,two=2");
+}
+
 #[test]
 fn the_state_of_a_span_goes_on_with_it() {
     assert_eq!(cekura::context::headers(), HashMap::new());
