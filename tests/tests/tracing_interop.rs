@@ -156,6 +156,15 @@ async fn a_conversation_under_a_tracing_span_is_its_own_trace_with_a_link() {
     assert_eq!(tree(&spans), NESTED);
 }
 
+#[tokio::test]
+async fn the_programs_own_exporter_gets_the_same_tree_when_attached() {
+    let (beside, _listening) = listening(true);
+    beside.handle.attach(&beside.provider).unwrap();
+    request(&beside.handle).await;
+    assert_eq!(tree(&delivered(&beside)), NESTED);
+    assert_eq!(tree(&beside.exported.spans()), format!("request\n  query\n    parse\n{NESTED}"));
+}
+
 /// Without activation the OpenTelemetry context does not follow `tracing` spans, nor they it: the parent of a span is
 /// the nearest of its own kind. All are in the conversation's trace.
 #[tokio::test]
