@@ -5,11 +5,11 @@ use cekura_trace_tests::backend::{Backend, Seen, deserted};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use std::process::Command;
 
-/// What a handle sends in a process of its own, with everything taken out that differs from run to run.
-fn sent(variables: &[(&str, &str)], protocol: &str) -> String {
+/// What a run sends in a process of its own, with everything taken out that differs from run to run.
+fn sent(variables: &[(&str, &str)], run: &str, protocol: &str) -> String {
     let backend = Backend::new();
     let output = Command::new(env!("CARGO_BIN_EXE_foreign_variables"))
-        .args(["handle", protocol, &backend.url()])
+        .args([run, protocol, &backend.url()])
         .envs(variables.iter().copied())
         .output()
         .unwrap();
@@ -24,7 +24,9 @@ fn sent(variables: &[(&str, &str)], protocol: &str) -> String {
             let attributes: Vec<_> =
                 span.attributes.iter().filter(|attribute| attribute.key != "conversation.id").collect();
             let parent = parent(span).map(|parent| &parent.name);
-            format!("{} under {parent:?}, kind {}: {attributes:?}", span.name, span.kind)
+            let events: Vec<_> = span.events.iter().map(|event| (&event.name, &event.attributes)).collect();
+            let (name, kind, links) = (&span.name, span.kind, &span.links);
+            format!("{name} under {parent:?}, kind {kind}: {attributes:?} {events:?} {links:?}")
         })
         .collect();
     shown.sort();
@@ -40,7 +42,23 @@ fn request(seen: &Seen) -> String {
 }
 
 #[test]
-fn no_variable_of_opentelemetry_changes_what_is_sent() {
+fn no_variable_of_opentelemetry_changes_what_a_handle_sends() {
+    for protocol in ["grpc", "http"] {
+        let plain = unchanged("handle", protocol);
+        assert!(
+            plain.contains("turn under Some(\\\"conversation\\\")") && plain.contains("canary"),
+            "{plain}"
+        );
+    }
+}
+
+#[test]
+fn nor_what_its_global_tracer_provider_makes() {
+    let plain = unchanged("global", "grpc");
+    assert!(plain.contains("event 2") && plain.contains("attribute 2"), "{plain}");
+}
+
+fn unchanged(run: &str, protocol: &str) -> String {
     let elsewhere = format!("http://{}", deserted());
     let variables = [
         ("OTEL_TRACES_SAMPLER", "always_off"),
@@ -70,15 +88,10 @@ fn no_variable_of_opentelemetry_changes_what_is_sent() {
         ("OTEL_LOG_LEVEL", "debug"),
         ("OTEL_CONFIG_FILE", "/nowhere.yaml"),
     ];
-    for protocol in ["grpc", "http"] {
-        let plain = sent(&[], protocol);
-        assert!(
-            plain.contains("turn under Some(\\\"conversation\\\")") && plain.contains("canary"),
-            "{plain}"
-        );
-        for variable in variables {
-            assert_eq!(sent(&[variable], protocol), plain, "{variable:?}");
-        }
-        assert_eq!(sent(&variables, protocol), plain);
+    let plain = sent(&[], run, protocol);
+    for variable in variables {
+        assert_eq!(sent(&[variable], run, protocol), plain, "{variable:?}");
     }
+    assert_eq!(sent(&variables, run, protocol), plain);
+    plain
 }

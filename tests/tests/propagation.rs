@@ -129,6 +129,50 @@ async fn headers_of_a_request_become_a_link() {
     }
 }
 
+/// A program's middleware makes what the caller sent the current context.
+#[tokio::test]
+async fn a_call_in_a_request_that_continues_another_trace_is_linked_to_it() {
+    #[cekura::conversation(client = handle)]
+    fn call(handle: &cekura::Cekura) {}
+    let backend = Backend::new();
+    let handle = Arc::new(to(&backend, PROTOCOLS[0]).build().unwrap());
+    let exported = Kept::default();
+    let tracer = exported.provider().tracer("server");
+    let answering = handle.clone();
+    let url = serve(move |headers| {
+        let context = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
+        let _caller = context.clone().attach();
+        call(&answering);
+        let span = tracer.start_with_context("POST /", &context);
+        let _request = Context::current_with_span(span).attach();
+        call(&answering);
+    })
+    .await;
+    send(&url, HeaderMap::from_iter([(HeaderName::from_static("traceparent"), PARENT.parse().unwrap())]))
+        .await;
+    handle.flush(LONG).await;
+    let linked: Vec<_> =
+        backend.spans().into_iter().flat_map(|span| span.links).map(|link| link.span_id).collect();
+    let request = exported.span("POST /");
+    assert_eq!(linked, [request.parent_span_id.to_bytes(), request.span_context.span_id().to_bytes()]);
+}
+
+#[tokio::test]
+async fn a_host_that_sends_a_state_is_linked_with_it() {
+    let backend = Backend::new();
+    let handle = Arc::new(to(&backend, PROTOCOLS[0]).build().unwrap());
+    let answering = handle.clone();
+    let url = serve(move |headers| answer(&answering, headers)).await;
+    let mut headers = HeaderMap::new();
+    headers.insert("traceparent", PARENT.parse().unwrap());
+    // A list header may come in parts.
+    headers.append("tracestate", "one=1".parse().unwrap());
+    headers.append("tracestate", "two=2".parse().unwrap());
+    send(&url, headers).await;
+    handle.flush(LONG).await;
+    assert_eq!(backend.spans().remove(0).links.remove(0).trace_state, "one=1,two=2");
+}
+
 #[test]
 fn the_state_of_a_span_goes_on_with_it() {
     assert_eq!(cekura::context::headers(), HashMap::new());

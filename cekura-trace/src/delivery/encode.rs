@@ -219,9 +219,10 @@ fn span(record: &Record<'_>) -> Scoped {
                 attributes: all(attributes),
                 dropped_attributes_count: 0,
             }),
-            Entry::Link { trace_id, span_id, attributes } => span.links.push(Link {
+            Entry::Link { trace_id, span_id, state, attributes } => span.links.push(Link {
                 trace_id: trace_id.to_bytes().to_vec(),
                 span_id: span_id.to_bytes().to_vec(),
+                trace_state: state.to_owned(),
                 attributes: all(attributes),
                 ..Link::default()
             }),

@@ -7,7 +7,7 @@ use crate::finished::{Entry, Record, Status, Value, draft};
 use crate::semconv;
 use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{
-    Span, SpanBuilder, SpanContext, SpanKind, Status as ApiStatus, TraceFlags, TraceState, Tracer,
+    Span, SpanBuilder, SpanContext, SpanKind, Status as ApiStatus, TraceFlags, Tracer,
 };
 use opentelemetry::{Context, KeyValue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -85,9 +85,9 @@ impl Twin {
                 Entry::Event { name, time: at, attributes } => {
                     self.span.add_event_with_timestamp(name.to_owned(), time(at), owned(attributes));
                 }
-                Entry::Link { trace_id, span_id, attributes } => {
-                    let to =
-                        SpanContext::new(trace_id, span_id, TraceFlags::default(), false, TraceState::NONE);
+                Entry::Link { trace_id, span_id, state, attributes } => {
+                    let state = state.parse().unwrap_or_default();
+                    let to = SpanContext::new(trace_id, span_id, TraceFlags::default(), false, state);
                     self.span.add_link(to, owned(attributes));
                 }
                 Entry::Name(name) => self.span.update_name(name.to_owned()),
