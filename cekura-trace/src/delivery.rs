@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod config;
+pub(crate) mod doctor;
 mod encode;
 pub(crate) mod error;
 mod gate;

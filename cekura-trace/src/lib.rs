@@ -25,6 +25,7 @@
 //!   [`semconv`] lists every key.
 //! * **Where it goes**: [`init`] reads the environment, [`Cekura::builder`] takes settings in code. Without a handle the
 //!   attributes are off. [`Cekura::flush`] and [`Cekura::shutdown`] report what became of each span.
+//!   [`doctor`] says what keeps spans from arriving.
 //! * **Into other tasks and threads**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`].
 //! * **In tests**: [`testing::capture`].
 //!
@@ -81,6 +82,7 @@ pub mod __private;
 
 pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
 pub use delivery::config::{Builder, Mode, Protocol};
+pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
 pub use delivery::ledger::FlushReport;
 #[doc(hidden)]

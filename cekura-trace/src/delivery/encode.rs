@@ -132,6 +132,15 @@ impl Encoder {
         for span in &spans {
             *counts.entry(trace_of(span)).or_default() += 1;
         }
+        Request { frame: self.frame(spans), counts, room }
+    }
+
+    /// A request for one record that no ledger counts.
+    pub(crate) fn alone(&self, record: &[u8]) -> Bytes {
+        self.frame(finished::records(record).map(|(record, _)| span(&record)).collect())
+    }
+
+    fn frame(&self, spans: Vec<Span>) -> Bytes {
         let scope_spans = ScopeSpans { scope: Some(self.scope.clone()), spans, schema_url: String::new() };
         let message = ExportTraceServiceRequest {
             resource_spans: vec![ResourceSpans {
@@ -141,8 +150,7 @@ impl Encoder {
             }],
         };
         // Fails only for want of room, and a vector grows.
-        let encode = |frame: &mut Vec<u8>| message.encode(frame).is_ok();
-        Request { frame: framed(message.encoded_len(), encode), counts, room }
+        framed(message.encoded_len(), |frame| message.encode(frame).is_ok())
     }
 }
 

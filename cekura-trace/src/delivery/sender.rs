@@ -287,17 +287,14 @@ fn take_from(counts: &mut Counts, mut count: u64) -> Counts {
 }
 
 fn tell_failure(reason: Reason, answer: &Answer) {
-    match (reason, answer) {
-        (
-            Reason::Refused,
-            Answer::Http { status: 401 | 402 | 403 | 407, .. } | Answer::Grpc { code: 7 | 16, .. },
-        ) => {
+    match reason {
+        Reason::Refused if answer.is_refusal() => {
             tracing::error!(
                 target: "cekura",
                 "the endpoint refuses to take spans; check CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID: {answer}",
             );
         }
-        (Reason::Refused, _) => {
+        Reason::Refused => {
             tracing::error!(
                 target: "cekura",
                 "the endpoint does not take spans; check CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL: {answer}",
