@@ -61,8 +61,8 @@ fn a_good_set_up_is_healthy() {
 ok    configuration  agent 7, an API key; spans go over gRPC to
                      http://127.0.0.1:PORT_
 ok    name           127.0.0.1 is an address
-ok    connection     127.0.0.1:PORT_ accepts
-ok    connection     127.0.0.1:PORT_ accepts
+ok    connection     127.0.0.1:PORT_ accepts connections
+ok    connection     127.0.0.1:PORT_ accepts connections
 skip  TLS            not used: http://127.0.0.1:PORT_ is this machine
 skip  TLS            not used: http://127.0.0.1:PORT_ is this machine
 ok    credentials    the API key may send for agent 7
@@ -145,8 +145,20 @@ fn a_wrong_key_is_named() {
 FAIL  credentials    127.0.0.1:PORT_ does not know the API key (status 401:
                      [REDACTED] is no key.)
                      → copy it once more from Cekura's dashboard into
-                     CEKURA_API_KEY"
+                       CEKURA_API_KEY"
     );
+}
+
+#[test]
+fn a_problem_is_a_sentence() {
+    let (spans, api) = (Backend::new(), api(401, ""));
+    let diagnosis = account(to(&spans, Protocol::Http), &api.url()).doctor();
+    let address = api.url().replace("http://", "");
+    let expected = format!(
+        "credentials: {address} does not know the API key (status 401); \
+         copy it once more from Cekura's dashboard into CEKURA_API_KEY"
+    );
+    assert_eq!(diagnosis.problems().collect::<Vec<_>>(), [expected]);
 }
 
 #[test]
@@ -156,7 +168,7 @@ fn a_wrong_id_is_named() {
         "\
 FAIL  credentials    the API key may not send for agent 7 (status 403)
                      → check CEKURA_AGENT_ID, and that CEKURA_API_KEY is of the
-                     same account"
+                       same account"
     );
 }
 
@@ -167,7 +179,7 @@ fn a_server_that_is_not_the_api_is_named() {
             "\
 FAIL  credentials    127.0.0.1:PORT_ is not Cekura's API (status {status})
                      → unset CEKURA_API_URL, unless you were given one: then
-                     check it"
+                       check it"
         );
         assert_eq!(credentials(status, body), expected);
     }
@@ -199,7 +211,7 @@ fn what_a_backend_says_of_the_span_is_explained() {
 FAIL  span           127.0.0.1:PORT_ refuses the span: gRPC status 16 as the
                      script says
                      → check CEKURA_API_KEY, and CEKURA_AGENT_ID or
-                     CEKURA_PROJECT_ID"
+                       CEKURA_PROJECT_ID"
     );
     assert_eq!(
         span(refused(), Protocol::Http, false),
@@ -207,7 +219,7 @@ FAIL  span           127.0.0.1:PORT_ refuses the span: gRPC status 16 as the
 FAIL  span           127.0.0.1:PORT_ refuses the span: HTTP status 401 as the
                      script says
                      → give the credentials that it wants with .header(name,
-                     value). CEKURA_API_KEY is kept for Cekura's own hosts"
+                       value). CEKURA_API_KEY is kept for Cekura's own hosts"
     );
     assert_eq!(
         span(Reply::fail(404, 12), Protocol::Http, true),
@@ -215,7 +227,7 @@ FAIL  span           127.0.0.1:PORT_ refuses the span: HTTP status 401 as the
 FAIL  span           127.0.0.1:PORT_ does not take spans: HTTP status 404 as the
                      script says
                      → check CEKURA_OTEL_ENDPOINT, its path too, and
-                     CEKURA_PROTOCOL"
+                       CEKURA_PROTOCOL"
     );
     assert_eq!(
         span(Reply::Page, Protocol::Http, false),
@@ -223,7 +235,7 @@ FAIL  span           127.0.0.1:PORT_ does not take spans: HTTP status 404 as the
 FAIL  span           127.0.0.1:PORT_ does not take spans: unexpected answer:
                      success with a page instead of an OTLP answer
                      → check CEKURA_OTEL_ENDPOINT, its path too, and
-                     CEKURA_PROTOCOL"
+                       CEKURA_PROTOCOL"
     );
     assert_eq!(
         span(Reply::Partial(1, "no room"), Protocol::Grpc, false),
@@ -237,7 +249,7 @@ FAIL  span           127.0.0.1:PORT_ rejects the span: no room
 FAIL  span           127.0.0.1:PORT_ takes no span now: gRPC status 14 as the
                      script says
                      → try again later; an agent keeps its spans meanwhile, for
-                     a while"
+                       a while"
     );
 }
 

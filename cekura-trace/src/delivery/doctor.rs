@@ -154,17 +154,20 @@ impl fmt::Display for Finding {
             State::Skipped => "skip",
         };
         write!(f, "{state:<6}{:<14}", self.check.name())?;
-        let mut column = 0;
+        let (mut margin, mut column) = (MARGIN - 1, 0);
         let remedy = Some(self.remedy.split(' ')).filter(|_| !self.remedy.is_empty());
         let remedy = remedy.into_iter().flat_map(|words| std::iter::once("→").chain(words));
         for word in self.seen.split(' ').chain(remedy) {
             let length = 1 + word.chars().count();
-            if column > 0 && (word == "→" || MARGIN + column + length > WIDTH + 1) {
-                write!(f, "\n{:1$}", "", MARGIN - 1)?;
+            if column > 0 && (word == "→" || margin + column + length > WIDTH) {
+                write!(f, "\n{:margin$}", "")?;
                 column = 0;
             }
             write!(f, " {word}")?;
             column += length;
+            if word == "→" {
+                (margin, column) = (margin + length, 0);
+            }
         }
         Ok(())
     }

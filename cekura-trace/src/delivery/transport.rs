@@ -69,13 +69,13 @@ impl Answer {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Accepted { .. } | Self::None { .. } => {}
-            Self::Grpc { code, .. } => write!(f, "gRPC status {code} ")?,
-            Self::Http { status, .. } => write!(f, "HTTP status {status} ")?,
-            Self::Unexpected { .. } => f.write_str("unexpected answer: ")?,
-        }
-        f.write_str(self.message())
+        let kind = match self {
+            Self::Accepted { .. } | Self::None { .. } => String::new(),
+            Self::Grpc { code, .. } => format!("gRPC status {code} "),
+            Self::Http { status, .. } => format!("HTTP status {status} "),
+            Self::Unexpected { .. } => "unexpected answer: ".to_owned(),
+        };
+        f.write_str((kind + self.message()).trim_end())
     }
 }
 

@@ -23,8 +23,8 @@ ok    name           127.0.0.1 is an address
 FAIL  connection     no connection to 127.0.0.1:PORT_: Connection refused (os
                      error 111)
                      → start what should listen there, or check host and port in
-                     CEKURA_OTEL_ENDPOINT
-ok    connection     127.0.0.1:PORT_ accepts
+                       CEKURA_OTEL_ENDPOINT
+ok    connection     127.0.0.1:PORT_ accepts connections
 skip  TLS            not tried with 127.0.0.1:PORT_
 skip  TLS            not used: http://127.0.0.1:PORT_ is this machine
 ok    credentials    the API key may send for agent 7
@@ -69,8 +69,8 @@ fn what_is_wrong_with_a_certificate_is_told_apart() {
 FAIL  TLS            the certificate of 127.0.0.1:PORT_ is signed by nobody who
                      is trusted: invalid peer certificate: UnknownIssuer
                      → trust its authority with .root_certificate(pem) or in
-                     this machine's certificates; where a proxy opens TLS, that
-                     is the proxy's authority"
+                       this machine's certificates; where a proxy opens TLS,
+                       that is the proxy's authority"
     );
     let other = tls(authority.server("example.com"), Some(&authority));
     assert!(
@@ -98,7 +98,7 @@ fn a_server_without_tls_is_named() {
 FAIL  TLS            127.0.0.1:PORT_ does not speak TLS: received corrupt
                      message of type InvalidContentType
                      → write its port for TLS in CEKURA_OTEL_ENDPOINT, or
-                     http:// if it has none"
+                       http:// if it has none"
         );
         assert!(spans.seen().is_empty());
     }

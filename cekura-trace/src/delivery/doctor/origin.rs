@@ -72,7 +72,10 @@ impl Origin {
         let (shown, limit) = (self.shown(), self.within(self.settings.timings.connect));
         let error = match limited(limit, move || connect(&addresses, limit)).await {
             Ok(stream) => {
-                return (Some(stream), Finding::good(Check::Connection, format!("{shown} accepts")));
+                return (
+                    Some(stream),
+                    Finding::good(Check::Connection, format!("{shown} accepts connections")),
+                );
             }
             Err(error) => error,
         };
