@@ -116,7 +116,7 @@ fn prepare(
             Box::new(Sender::new(settings, transport, ledger, voice, answered))
         }
         Mode::Local => {
-            terminal::open(settings, ledger).ok_or_else(|| Error::start("there is no local mode"))?
+            terminal::open(settings, ledger, voice).ok_or_else(|| Error::start("there is no local mode"))?
         }
     };
     drop(inside);
