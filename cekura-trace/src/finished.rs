@@ -17,7 +17,7 @@ mod entry;
 mod owned;
 
 pub(crate) use entry::{Attributes, Entry, Value, write};
-pub(crate) use owned::{Pairs, Span, Tree};
+pub(crate) use owned::{Span, Tree};
 
 /// Everything of a record that has a fixed size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

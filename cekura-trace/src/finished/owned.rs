@@ -12,13 +12,10 @@ pub(crate) struct Span {
     pub(crate) head: Head,
     pub(crate) name: String,
     pub(crate) description: String,
-    pub(crate) attributes: Pairs,
+    pub(crate) attributes: Vec<(String, ApiValue)>,
     pub(crate) events: Vec<Event>,
     pub(crate) links: Vec<Link>,
 }
-
-/// Keys with their values.
-pub(crate) type Pairs = Vec<(String, ApiValue)>;
 
 #[derive(Clone, Debug)]
 #[cfg_attr(not(feature = "local"), expect(dead_code, reason = "pages show all of it"))]
@@ -26,7 +23,7 @@ pub(crate) struct Event {
     pub(crate) name: String,
     /// Nanoseconds since the Unix epoch.
     pub(crate) time: u64,
-    pub(crate) attributes: Pairs,
+    pub(crate) attributes: Vec<(String, ApiValue)>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,7 +31,7 @@ pub(crate) struct Event {
 pub(crate) struct Link {
     pub(crate) trace_id: TraceId,
     pub(crate) span_id: SpanId,
-    pub(crate) attributes: Pairs,
+    pub(crate) attributes: Vec<(String, ApiValue)>,
 }
 
 impl Span {
@@ -69,7 +66,7 @@ impl From<&Record<'_>> for Span {
     }
 }
 
-fn owned<'a>(pairs: impl IntoIterator<Item = (&'a str, Value<'a>)>) -> Pairs {
+fn owned<'a>(pairs: impl IntoIterator<Item = (&'a str, Value<'a>)>) -> Vec<(String, ApiValue)> {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
 }
 

@@ -4,6 +4,8 @@
 const DEEPEST = 5_000;
 /** Pixels that a tick's label wants. */
 const TICK = 80;
+/** Pixels of one of its characters. */
+const LETTER = 8;
 /** Pixels after which a press is a drag. */
 const DRAG = 4;
 
@@ -29,10 +31,11 @@ function makeAxis(length) {
     const rules = [];
     for (let time = Math.ceil(shown.from / each) * each; time < shown.to; time += each) {
       const left = ((time - shown.from) / span) * 100;
-      const mark = element('span', {}, tick(time, each));
+      const label = tick(time, each);
+      const mark = element('span', {}, label);
       const line = element('i');
       mark.style.left = line.style.left = `${left}%`;
-      if ((left / 100) * width < width - 30) marks.push(mark);
+      if ((left / 100) * width < width - label.length * LETTER) marks.push(mark);
       rules.push(line);
     }
     ticks.replaceChildren(...marks);

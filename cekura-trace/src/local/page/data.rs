@@ -7,7 +7,7 @@ use super::super::style::Paint;
 use super::super::{summary, text};
 use super::stages::{self, Spread};
 use super::transcript::{self, Entry};
-use crate::finished::{Pairs, Span, Tree};
+use crate::finished::{Span, Tree};
 use crate::semconv as key;
 use opentelemetry::trace::SpanId;
 use opentelemetry::{Array, Value as ApiValue};
@@ -122,7 +122,7 @@ fn look(paint: Paint) -> &'static str {
 }
 
 /// Keys with their values as text; numbers of JavaScript would not hold every integer.
-fn pairs(pairs: &Pairs) -> Vec<[String; 2]> {
+fn pairs(pairs: &[(String, ApiValue)]) -> Vec<[String; 2]> {
     pairs.iter().map(|(key, value)| [key.clone(), shown(value)]).collect()
 }
 

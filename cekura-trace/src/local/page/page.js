@@ -26,7 +26,10 @@ const tree = makeTree(data.spans, data.length, axis, {
     transcript.mark(row);
     if (details.isOpen()) details.fill(row);
   },
-  opened: (row, byKeyboard) => details.open(row, byKeyboard),
+  opened: (row, byKeyboard) => {
+    details.open(row, byKeyboard);
+    tree.reveal();
+  },
 });
 makeTotals(data, (row) => tree.focus(row));
 document.documentElement.dataset.ready = Math.round(performance.now());

@@ -9,7 +9,7 @@ function endings(span) {
 }
 
 /** A span in one sentence, for those who do not see its bar. */
-function sentence(span) {
+function sentence(span, inside) {
   const said = [
     span.service ? `${span.name} ${span.service}` : span.name,
     duration(span.length),
@@ -17,6 +17,7 @@ function sentence(span) {
     span.first !== null ? `first chunk after ${duration(span.first)}` : null,
     span.answer !== null ? `answered after ${duration(span.answer)}` : null,
     ...endings(span),
+    inside > 0 ? `${inside} failed inside` : null,
     span.failed && span.description ? span.description.slice(0, 200) : null,
   ];
   return said.filter(Boolean).join(', ');
@@ -45,14 +46,27 @@ function bar(span, length) {
   return made;
 }
 
-function row(span, at, length) {
+/** For each span how many of those below it failed. */
+function failedInside(spans) {
+  const open = [];
+  const inside = spans.map(() => 0);
+  spans.forEach((span, at) => {
+    open.length = Math.min(open.length, span.depth);
+    if (span.failed) open.forEach((above) => { inside[above] += 1; });
+    open[span.depth] = at;
+  });
+  return inside;
+}
+
+function row(span, at, length, inside) {
   const ends = endings(span);
   const name = element(
-    'span', { class: 'name' },
+    'span', { class: 'name', title: [span.name, span.service].filter(Boolean).join(' ') },
     element('i', { class: 'toggle' }),
     element('i', { class: `swatch ${span.look}` }),
     element('span', { class: 'label' }, foreign(span.name)),
     ...signs(span),
+    inside > 0 ? element('span', { class: 'inside' }, `${SIGNS.failed} ${inside} inside`) : null,
     span.service ? element('span', { class: 'service' }, foreign(span.service)) : null,
   );
   name.style.setProperty('--depth', Math.min(span.depth, 12));
@@ -61,7 +75,7 @@ function row(span, at, length) {
     'div',
     {
       id: `span-${at}`, class: ['columns row', ...ends].join(' '), role: 'treeitem', tabindex: -1,
-      'aria-level': span.depth + 1, 'aria-selected': 'false', 'aria-label': sentence(span),
+      'aria-level': span.depth + 1, 'aria-selected': 'false', 'aria-label': sentence(span, inside),
     },
     name,
     element('span', { class: 'lane' }, element('span', { class: 'strip' }, bar(span, length))),

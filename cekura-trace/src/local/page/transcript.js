@@ -1,5 +1,7 @@
 // Lines of a transcript come in, the transcript beside the tree goes out. Nothing here knows bars or details.
 
+/** Characters of a line; the rest is in its span's details. */
+const SHOWN = 700;
 const WHO = { agent: 'Agent', tool: 'Tool', user: 'Caller' };
 
 function makeTranscript(lines, spans, chosen) {
@@ -14,15 +16,15 @@ function makeTranscript(lines, spans, chosen) {
       list = element('ol');
       box.append(...[turnHeading(turn, spans, box.childElementCount === 0), list].filter(Boolean));
     }
-    const said = sayer(line, spans);
+    const shown = sayer(line, spans);
     if (line.row !== null) {
-      byRow.set(line.row, said);
-      said.addEventListener('click', () => chosen(line.row));
+      byRow.set(line.row, shown);
+      shown.addEventListener('click', () => chosen(line.row));
     }
-    list.append(element('li', {}, said));
+    list.append(element('li', {}, shown));
   }
-  if (lines.length === 0) {
-    box.append(element('p', { class: 'note' }, 'No words were recorded: the call had none, or its content was not captured.'));
+  if (lines.every(({ role }) => role === 'tool')) {
+    box.prepend(element('p', { class: 'note' }, 'No words were recorded: nothing was said, or content is not captured.'));
   }
   return {
     /** Marks the line of a row, or none. */
@@ -47,6 +49,14 @@ function turnHeading(turn, spans, isFirst) {
   );
 }
 
+/** What a tool was given and what it gave. */
+const said = (span) => span.words.flatMap(([look, text]) => (look === 'other' ? [text] : [])).join(' ');
+
+/** Never half a character. */
+function beginning(text) {
+  return text.length > SHOWN ? `${text.slice(0, SHOWN).replace(/[\ud800-\udbff]$/, '')}…` : text;
+}
+
 function sayer(line, spans) {
   const span = line.row === null ? null : spans[line.row];
   const notes = [
@@ -58,7 +68,9 @@ function sayer(line, spans) {
   return element(
     line.row === null ? 'div' : 'button', { type: line.row === null ? null : 'button', class: `line ${line.role}` },
     element('span', { class: 'who' }, WHO[line.role], ' ', element('time', {}, moment(line.start))),
-    element('span', { class: 'said', dir: 'auto' }, line.text),
+    element('span', { class: 'said', dir: 'auto' }, beginning(line.text)),
+    line.text.length > SHOWN ? element('span', { class: 'note' }, `the first ${SHOWN} of ${line.text.length} characters`) : null,
+    line.role === 'tool' && span && said(span) ? element('span', { class: 'words' }, foreign(said(span))) : null,
     failed,
     ...notes,
   );

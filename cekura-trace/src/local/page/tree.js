@@ -1,12 +1,16 @@
 // Spans come in, a tree of rows goes out, with one current row. Nothing here knows what is done with that row.
 
+/** The most bars that a folded row shows of those below it. */
+const ECHOES = 300;
+
 /**
  * `changed` is told which row has become current, `opened` which row is to be shown in detail and whether the
  * keyboard said so.
  */
 function makeTree(spans, length, axis, { changed, opened }) {
   const tree = byId('tree');
-  const rows = spans.map((span, at) => row(span, at, length));
+  const inside = failedInside(spans);
+  const rows = spans.map((span, at) => row(span, at, length, inside[at]));
   const isParent = (at) => spans[at + 1]?.depth > spans[at].depth;
   const folded = new Set();
   let current = null;
@@ -22,11 +26,23 @@ function makeTree(spans, length, axis, { changed, opened }) {
       if (span.depth <= hiddenBelow) hiddenBelow = Infinity;
       rows[at].hidden = hiddenBelow !== Infinity;
       if (hiddenBelow === Infinity && folded.has(at)) hiddenBelow = span.depth;
-      if (isParent(at)) rows[at].setAttribute('aria-expanded', String(!folded.has(at)));
+      if (isParent(at)) showFold(at);
     });
     const turns = foldable();
     byId('fold').textContent = turns.some((at) => !folded.has(at)) ? 'Fold turns' : 'Unfold turns';
     byId('fold').hidden = turns.length === 0;
+  };
+  /** What a folded row hides stands in its own lane, smaller. */
+  const showFold = (at) => {
+    rows[at].setAttribute('aria-expanded', String(!folded.has(at)));
+    const strip = rows[at].querySelector('.strip');
+    const isShown = strip.childElementCount > 1;
+    if (isShown === folded.has(at)) return;
+    if (isShown) return strip.replaceChildren(strip.firstChild);
+    const end = spans.findIndex((span, below) => below > at && span.depth <= spans[at].depth);
+    const below = spans.slice(at + 1, end < 0 ? spans.length : end).filter(({ look }) => look !== 'frame');
+    strip.append(...below.slice(0, ECHOES).map((span) => bar(span, length)));
+    [...strip.children].slice(1).forEach((echo) => echo.classList.add('echo'));
   };
   const fold = (at, isFolded) => {
     if (!isParent(at)) return;
@@ -61,9 +77,10 @@ function makeTree(spans, length, axis, { changed, opened }) {
     current = at;
     rows[at].setAttribute('aria-selected', 'true');
     rows[at].setAttribute('tabindex', '0');
-    rows[at].scrollIntoView({ block: 'nearest' });
     changed(at);
+    reveal();
   };
+  const reveal = () => rows[current].scrollIntoView({ block: 'nearest' });
   const focus = (at) => {
     choose(at);
     rows[at].focus({ preventScroll: true });
@@ -119,7 +136,7 @@ function makeTree(spans, length, axis, { changed, opened }) {
     keys[event.key]();
   });
   refresh();
-  return { choose, focus, current: () => current };
+  return { choose, focus, reveal, current: () => current };
 }
 
 /** Shows a span and a little of what is around it. */
