@@ -70,7 +70,8 @@ function row(span, at, length, inside) {
     span.service ? element('span', { class: 'service' }, foreign(span.service)) : null,
   );
   name.style.setProperty('--depth', Math.min(span.depth, 12));
-  const words = span.words.map(([look, text]) => element('span', { class: look }, foreign(text), ' '));
+  const errorFirst = [...span.words].sort((a, b) => (b[0] === 'error') - (a[0] === 'error'));
+  const words = errorFirst.map(([look, text]) => element('span', { class: look }, foreign(text), ' '));
   return element(
     'div',
     {
