@@ -1,6 +1,10 @@
 //! What is known of one call while it runs: its ids, its clock, its turns. This file does no I/O and does not know
 //! spans.
 
+mod notes;
+
+pub(crate) use notes::{Noted, Notes};
+
 use crate::destination::CaptureContent;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
@@ -15,6 +19,7 @@ pub(crate) struct Call {
     pub(crate) id: String,
     pub(crate) capture: CaptureContent,
     pub(crate) clock: Clock,
+    pub(crate) notes: Notes,
     /// The span of the conversation.
     pub(crate) root: SpanContext,
     turns: AtomicI64,
@@ -28,7 +33,8 @@ impl Call {
     pub(crate) fn new(root: SpanContext, id: Option<String>, capture: CaptureContent, clock: Clock) -> Self {
         let id = id.unwrap_or_else(|| root.trace_id().to_string());
         let (turns, open, of_host) = (AtomicI64::new(0), AtomicUsize::new(0), Mutex::default());
-        Self { id, capture, clock, root, turns, open, of_host }
+        let notes = Notes::default();
+        Self { id, capture, clock, notes, root, turns, open, of_host }
     }
 
     /// Whether this is an open span of a host's, and reaches the same destination.
@@ -132,6 +138,16 @@ impl Clock {
     pub(crate) fn read() -> Self {
         let at = Instant::now();
         Self { wall: nanoseconds(SystemTime::now()), at }
+    }
+
+    /// The wall clock when it was read.
+    pub(crate) fn start(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.wall)
+    }
+
+    /// The time since it was read.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.at.elapsed()
     }
 
     /// Nanoseconds since the Unix epoch at `instant`.

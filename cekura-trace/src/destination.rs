@@ -1,7 +1,7 @@
 //! A handle's settings come in; recording finds here where an ended span goes and how much of it may be kept.
 //! This file does not know what a destination does with what it accepts.
 
-use crate::call::Calls;
+use crate::call::{Call, Calls, Noted};
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::TraceId;
 use std::fmt;
@@ -27,6 +27,9 @@ pub(crate) trait Sink: Send + Sync {
     /// Takes one record (`finished`), given in parts that belong behind each other.
     fn accept(&self, trace_id: TraceId, parts: &[&[u8]]);
 
+    /// Takes what was noted of a call that has ended, to post its call log.
+    fn observe(&self, _call: &Call, _noted: Noted) {}
+
     /// Counts a span that the host's sampler does not want.
     fn decline(&self, trace_id: TraceId);
 }
@@ -37,7 +40,7 @@ pub struct Destination {
     pub(crate) capture: CaptureContent,
     /// The most bytes of one content value.
     pub(crate) content_limit: usize,
-    pub(crate) calls: Calls,
+    pub(crate) calls: Arc<Calls>,
     /// Set where a host's tracer provider is attached.
     pub(crate) host: OnceLock<Host>,
     /// Whether the processor for a host's spans has heard of one.
@@ -53,7 +56,7 @@ pub(crate) struct Twinned;
 
 impl Destination {
     pub(crate) fn new(sink: Arc<dyn Sink>, capture: CaptureContent, content_limit: usize) -> Self {
-        let (calls, host, is_heard) = (Calls::default(), OnceLock::new(), AtomicBool::new(false));
+        let (calls, host, is_heard) = (Arc::default(), OnceLock::new(), AtomicBool::new(false));
         Self { sink, capture, content_limit, calls, host, is_heard }
     }
 }

@@ -76,11 +76,14 @@ mod recording;
 pub mod semconv;
 mod telemetry;
 pub mod testing;
+mod transcript;
 
 #[doc(hidden)]
 pub mod __private;
 
 pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
+pub use delivery::call_log::error::{ObserveError, Sent};
+pub use delivery::call_log::{CallLog, TranscriptType};
 pub use delivery::config::{Builder, Mode, Protocol};
 pub use delivery::error::Error;
 pub use delivery::ledger::FlushReport;
@@ -93,6 +96,7 @@ pub use opentelemetry::trace::TraceId;
 pub use recording::context::{spawn, spawn_blocking, spawn_local};
 pub use recording::conversation::{Conversation, Turn, current_conversation, current_turn, record, trace_id};
 pub use telemetry::{Cekura, init};
+pub use transcript::Entry;
 
 /// Context that crosses tasks, threads and processes.
 pub mod context {

@@ -1,6 +1,8 @@
 //! Settings come in, a handle goes out: what accepts spans is opened, the worker is started, and both end with the
 //! handle. This file does not know how spans are made or sent.
 
+use crate::delivery::call_log::CallLog;
+use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::config::{self, Builder};
 use crate::delivery::error::Error;
 use crate::delivery::ledger::FlushReport;
@@ -89,7 +91,8 @@ impl Cekura {
         let (capture, content_limit) = (settings.capture, settings.content_limit);
         let (patience, set_global) = (settings.timings.drop, settings.set_global);
         let link = worker::start(settings)?;
-        let opened = Opened::new(Destination::new(link.queue.clone(), capture, content_limit));
+        let destination = Destination::new(link.queue.clone(), capture, content_limit);
+        let opened = Opened::new(Destination { calls: link.calls.clone(), ..destination });
         let destination = opened.destination.clone();
         let running = Running { link, destination, opened: Mutex::new(Some(opened)), patience };
         // Where it is refused it is dropped, which ends its worker.
@@ -168,13 +171,44 @@ impl Cekura {
             return running.link.report();
         }
         let report = running.ask(deadline, shutdown).await;
-        tell_losses(&report);
+        tell_losses(&report, running.link.lost_calls());
         report
     }
 
     /// As [`shutdown`](Self::shutdown), blocking the thread.
     pub fn shutdown_blocking(&self, deadline: Duration) -> FlushReport {
         self.running.as_ref().map(|running| running.shutdown_blocking(deadline)).unwrap_or_default()
+    }
+
+    /// Has Cekura store a call: waits until its trace is delivered, at most for the deadline of the call log (5 s), posts
+    /// in any case, and says what was stored.
+    ///
+    /// A post that fails is repeated for as long as spans are, but never so that a call is stored twice. Dropping the
+    /// future does not stop it. Needs no particular runtime. What waits counts towards the memory limit.
+    ///
+    /// # Errors
+    ///
+    /// When the call log has mistakes, which are all named; when Cekura does not take it; when it could not be reached.
+    pub async fn observe(&self, call_log: CallLog) -> Result<Sent, ObserveError> {
+        let Some(running) = &self.running else { return Ok(Sent::default()) };
+        let (reply, sent) = oneshot::channel();
+        running.link.observe(call_log, Box::new(|result| reply.send(result).err().and_then(Result::err)))?;
+        sent.await.unwrap_or_else(|_| Err(ObserveError::shutdown()))
+    }
+
+    /// As [`observe`](Self::observe), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// As `observe`.
+    pub fn observe_blocking(&self, call_log: CallLog) -> Result<Sent, ObserveError> {
+        let Some(running) = &self.running else { return Ok(Sent::default()) };
+        let (reply, sent) = mpsc::sync_channel(1);
+        running.link.observe(
+            call_log,
+            Box::new(move |result| reply.send(result).err().and_then(|unheard| unheard.0.err())),
+        )?;
+        sent.recv().unwrap_or_else(|_| Err(ObserveError::shutdown()))
     }
 
     /// What has become of the spans until now, without waiting.
@@ -234,7 +268,7 @@ impl Running {
             return self.link.report();
         }
         let report = self.ask_blocking(deadline, shutdown);
-        tell_losses(&report);
+        tell_losses(&report, self.link.lost_calls());
         report
     }
 }
@@ -261,10 +295,13 @@ fn after(wait: Duration) -> Instant {
 }
 
 /// The one line that this crate prints outside local mode: a program without a `tracing` subscriber would otherwise
-/// never hear that spans were lost.
-fn tell_losses(report: &FlushReport) {
-    if report.mishaps() > 0 {
+/// never hear that spans or call logs were lost.
+fn tell_losses(report: &FlushReport, calls: u64) {
+    let spans = (report.mishaps() > 0).then(|| format!("spans were lost: {report}"));
+    let calls = (calls > 0).then(|| format!("{calls} call logs were not posted"));
+    let lost: Vec<String> = spans.into_iter().chain(calls).collect();
+    if !lost.is_empty() {
         // Standard error may be closed, which is no reason to panic.
-        drop(writeln!(std::io::stderr(), "cekura: spans were lost: {report}"));
+        drop(writeln!(std::io::stderr(), "cekura: {}", lost.join("; ")));
     }
 }

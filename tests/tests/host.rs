@@ -6,8 +6,8 @@ use cekura::opentelemetry::{Context, global};
 use cekura::{Cekura, Protocol};
 use cekura_trace_tests::backend::{Backend, text};
 use cekura_trace_tests::handles::{LONG, converse, to};
-use cekura_trace_tests::host::{Beside, Kept, ask, call, named, names, provider};
-use opentelemetry_sdk::trace::SdkTracer;
+use cekura_trace_tests::host::{Beside, CountingIds, Kept, ask, call, named, names, provider};
+use opentelemetry_sdk::trace::{Sampler, SdkTracer};
 
 /// A request of the program's that has nothing to do with a call.
 fn request(tracer: &SdkTracer) {
@@ -82,11 +82,28 @@ fn a_span_of_the_program_from_elsewhere_does_not_take_ours_out_of_the_conversati
         let elsewhere = tracer.start_with_context("elsewhere", &Context::new());
         let _entered = Context::current_with_span(elsewhere).attach();
         ask("still in the call?");
+        cekura::record("still", true);
     }
     handled_elsewhere(&beside.handle, &beside.tracer);
     let spans = beside.delivered();
     assert_eq!(names(&spans), ["conversation", "llm"]);
-    assert_eq!(named(&spans, "llm").parent_span_id, named(&spans, "conversation").span_id);
+    let conversation = named(&spans, "conversation");
+    assert_eq!(named(&spans, "llm").parent_span_id, conversation.span_id);
+    assert!(conversation.attributes.iter().any(|attribute| attribute.key == "still"));
+}
+
+#[test]
+fn unattached_the_programs_sampler_and_ids_do_not_matter() {
+    let beside = Beside::new(|builder| {
+        builder.with_sampler(Sampler::AlwaysOff).with_id_generator(CountingIds::default())
+    });
+    call(&beside.handle, &beside.tracer);
+    let spans = beside.delivered();
+    assert_eq!(names(&spans), ["conversation", "llm", "turn"]);
+    assert!(!spans[0].trace_id.starts_with(&[0; 8]));
+    assert_eq!(named(&spans, "llm").parent_span_id, named(&spans, "turn").span_id);
+    let report = beside.handle.ledger();
+    assert_eq!((report.accepted, report.delivered), (3, 3));
 }
 
 #[test]

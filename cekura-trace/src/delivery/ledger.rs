@@ -136,6 +136,19 @@ struct Account {
     taken: u64,
     delivered: u64,
     dropped: BTreeMap<Reason, u64>,
+    /// Some of it may be among the spans that a backend has rejected without saying which.
+    is_doubtful: bool,
+}
+
+/// What is known of a trace of which no span is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Completeness {
+    /// Every span was delivered.
+    Complete,
+    /// A span was lost, or may have been.
+    Incomplete,
+    /// Nothing is known of it, or something is still to be delivered.
+    Open,
 }
 
 /// How many spans of each trace.
@@ -171,6 +184,23 @@ impl Ledger {
             account.taken += 1;
             *account.dropped.entry(reason).or_default() += 1;
         });
+    }
+
+    /// Says that a span of these traces was lost, and that nobody knows of which.
+    pub(crate) fn doubt(&self, traces: &Counts) {
+        let mut books = self.books();
+        for trace in traces.keys() {
+            books.traces.entry(*trace).and_modify(|account| account.is_doubtful = true);
+        }
+    }
+
+    /// What is known of the spans of a trace that are not in the queue any more.
+    pub(crate) fn completeness(&self, trace: TraceId) -> Completeness {
+        match self.books().traces.get(&trace) {
+            Some(account) if account.is_doubtful || !account.dropped.is_empty() => Completeness::Incomplete,
+            Some(account) if account.pending() == 0 => Completeness::Complete,
+            _ => Completeness::Open,
+        }
     }
 
     /// Counts out everything that was taken and has no fate yet.

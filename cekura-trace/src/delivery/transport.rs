@@ -2,6 +2,8 @@
 //! answer means.
 
 // The same two names come from a file that has no transport when its feature is off.
+#[cfg_attr(not(feature = "http"), path = "transport/no_api.rs")]
+pub(super) mod api;
 #[cfg_attr(not(feature = "grpc"), path = "transport/absent.rs")]
 mod grpc;
 #[cfg_attr(not(feature = "http"), path = "transport/absent.rs")]
@@ -72,6 +74,17 @@ impl fmt::Display for Answer {
 }
 
 pub(crate) type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What came back for one request to Cekura's API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Response {
+    /// No answer. Where `was_sent` is false, the request has surely not arrived.
+    None { failure: Failure, was_sent: bool, message: String },
+    /// The whole answer, without the key if the server repeats it.
+    Whole { status: u16, wait: Option<Duration>, body: String },
+}
+
+pub(crate) type Asking = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// Sends requests to one endpoint.
 pub(crate) trait Transport: Send + Sync {

@@ -1,21 +1,26 @@
 //! Commands and answers come in on one line; the queue is emptied, the sender is driven, and flushes are answered
 //! with reports. This file does not know requests or sockets.
 
+use super::call_log::error::{ObserveError, Sent};
+use super::call_log::{Account, CallLog, Letter};
 use super::config::{Mode, Settings};
 use super::error::Error;
 use super::ledger::{Counts, FlushReport, Ledger, Reason};
+use super::observe::{Courier, Told, exchange};
 use super::outlet::Outlet;
 use super::queue::{Bell, Queue, Room};
 use super::quiet;
 use super::sender::Sender;
 use super::terminal;
 use super::timings::Timings;
-use super::transport::{self, Answer};
+use super::transport::{self, Answer, Response};
 use super::voice::Voice;
+use crate::call::Calls;
 use crate::finished;
 use opentelemetry::trace::TraceId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -35,6 +40,17 @@ pub(crate) enum Message {
         deadline: Instant,
         report: Reply,
     },
+    /// What the API answers.
+    Heard {
+        number: u64,
+        response: Response,
+    },
+    /// Post a call log.
+    Observe {
+        letter: Letter,
+        room: Room,
+        told: Told,
+    },
     /// As `Flush`, after which the worker ends.
     Shutdown {
         deadline: Instant,
@@ -52,12 +68,33 @@ pub(crate) struct Link {
     pub(crate) queue: Arc<Queue>,
     pub(crate) inbox: UnboundedSender<Message>,
     ledger: Arc<Ledger>,
+    account: Account,
+    pub(crate) calls: Arc<Calls>,
+    /// Counts call logs that were not posted.
+    failed: Arc<AtomicU64>,
 }
 
 impl Link {
     /// The counts of this moment.
     pub(crate) fn report(&self) -> FlushReport {
         self.ledger.report(|| self.queue.accepted())
+    }
+
+    /// How many call logs were not posted.
+    pub(crate) fn lost_calls(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed) + self.queue.refused_calls()
+    }
+
+    /// Hands a call log over, to be posted when its trace is delivered.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be sent as it is, or there is no room for it, or the worker has ended.
+    pub(crate) fn observe(&self, log: CallLog, told: Told) -> Result<(), ObserveError> {
+        let letter = log.seal(&self.account)?;
+        let room = Room::take(&self.queue, letter.fields.len()).ok_or_else(ObserveError::full)?;
+        let message = Message::Observe { letter, room, told };
+        self.inbox.send(message).map_err(|_| ObserveError::shutdown())
     }
 }
 
@@ -74,14 +111,30 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let bell = Bell::new(move || drop(wake.send(Message::Wake)));
     let queue =
         Arc::new(Queue::new(settings.memory_limit, ledger.clone(), bell, settings.mode == Mode::Local));
-    let link = Link { queue: queue.clone(), inbox: inbox.clone(), ledger: ledger.clone() };
+    let (account, calls, failed) =
+        (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
+    let link = Link {
+        queue: queue.clone(),
+        inbox: inbox.clone(),
+        ledger: ledger.clone(),
+        account,
+        calls: calls.clone(),
+        failed: failed.clone(),
+    };
     let (voice, timings) = (Voice::here(), settings.timings);
     let prepare = {
         let (ledger, voice) = (ledger.clone(), voice.clone());
-        move || outlet(&settings, ledger, voice, inbox)
+        move || {
+            let outlet = outlet(&settings, ledger.clone(), voice.clone(), inbox.clone())?;
+            let heard =
+                Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
+            let is_open = Box::new(move |trace| calls.is_open(trace));
+            let exchange = exchange(settings);
+            Ok((outlet, Courier::new(exchange, is_open, timings, ledger, voice, heard, failed)))
+        }
     };
-    quiet::start("cekura-trace", prepare, move |outlet, runtime| {
-        Worker::new(timings, queue, ledger, voice, outlet).live(messages, runtime);
+    quiet::start("cekura-trace", prepare, move |(outlet, courier), runtime| {
+        Worker::new(timings, queue, ledger, voice, outlet, account, courier).live(messages, runtime);
     })?;
     Ok(link)
 }
@@ -108,6 +161,8 @@ struct Worker {
     ledger: Arc<Ledger>,
     voice: Voice,
     outlet: Box<dyn Outlet>,
+    account: Account,
+    courier: Courier,
     timings: Timings,
     flushes: Vec<Flush>,
     /// Counts flushes; what is drained carries the number of the flush that waits for it.
@@ -131,9 +186,12 @@ impl Worker {
         ledger: Arc<Ledger>,
         voice: Voice,
         outlet: Box<dyn Outlet>,
+        account: Account,
+        courier: Courier,
     ) -> Self {
         let (flushes, next_tick) = (Vec::new(), Instant::now());
-        Self { queue, ledger, voice, outlet, timings, flushes, epoch: 0, next_tick, told: (0, next_tick) }
+        let told = (0, next_tick);
+        Self { queue, ledger, voice, outlet, account, courier, timings, flushes, epoch: 0, next_tick, told }
     }
 
     /// Runs until shutdown. A panic costs what was being delivered, which is counted; the worker goes on.
@@ -154,11 +212,20 @@ impl Worker {
                     self.tell_losses(now);
                 }
             }
+            if self.courier.wants_spans() {
+                self.collect();
+            }
             self.outlet.proceed(now);
+            self.courier.proceed(now);
             if self.answer_flushes(now) {
                 return;
             }
-            let next = self.flushes.iter().map(|flush| flush.deadline).chain(self.outlet.due());
+            let next = self
+                .flushes
+                .iter()
+                .map(|flush| flush.deadline)
+                .chain(self.outlet.due())
+                .chain(self.courier.due(now));
             let next = next.fold(self.next_tick, Instant::min);
             if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
                 self.handle(message);
@@ -173,10 +240,14 @@ impl Worker {
                 self.collect();
                 self.await_settled(deadline, false, report);
             }
+            Message::Heard { number, response } => self.courier.answered(number, response, Instant::now()),
+            Message::Observe { letter, room, told } => self.observe(letter, room, told),
             Message::Shutdown { deadline, report } => {
                 let queue = self.queue.clone();
                 queue.close(|records, count| self.take(records, count));
+                queue.close_calls(|log, room| self.observe_ended(log, room));
                 self.outlet.finish(Instant::now());
+                self.courier.finish(Instant::now(), deadline);
                 self.await_settled(deadline, true, report);
             }
             Message::Wake => self.collect(),
@@ -193,6 +264,29 @@ impl Worker {
         queue.drain(|records, count| self.take(records, count));
         if self.outlet.wants_more() {
             queue.drain(|records, count| self.take(records, count));
+        }
+        // A call ends before its root, so that none is missing whose root was drained.
+        queue.drain_calls(|log, room| self.observe_ended(log, room));
+    }
+
+    /// Posts what was noted of a call that has ended.
+    fn observe_ended(&mut self, log: CallLog, room: Room) {
+        let call_id = log.id().to_owned();
+        match log.seal(&self.account) {
+            Ok(letter) => self.observe(letter, room, Box::new(Result::err)),
+            Err(error) => {
+                self.courier.count_failure();
+                self.voice.say(|| tracing::error!(target: "cekura", call_id, "{error}"));
+            }
+        }
+    }
+
+    fn observe(&mut self, letter: Letter, room: Room, told: Told) {
+        if self.account.is_local {
+            self.outlet.call_log(&letter);
+            drop(told(Ok(Sent::default())));
+        } else {
+            self.courier.take(letter, room, told, Instant::now());
         }
     }
 
@@ -211,13 +305,16 @@ impl Worker {
 
     /// Answers the flushes that are settled or late; true when the last one is.
     fn answer_flushes(&mut self, now: Instant) -> bool {
-        let oldest = self.outlet.oldest();
-        let is_over =
-            |flush: &mut Flush| now >= flush.deadline || oldest.is_none_or(|oldest| oldest > flush.epoch);
+        let (oldest, is_idle) = (self.outlet.oldest(), self.courier.is_idle());
+        let is_over = |flush: &mut Flush| {
+            now >= flush.deadline
+                || oldest.is_none_or(|oldest| oldest > flush.epoch) && (!flush.is_last || is_idle)
+        };
         let over: Vec<_> = self.flushes.extract_if(.., is_over).collect();
         let ends = over.iter().any(|flush| flush.is_last);
         if ends {
             self.outlet.abandon(Reason::Shutdown);
+            self.courier.abandon();
             self.tell_losses(now);
         }
         for flush in over {
@@ -235,6 +332,9 @@ impl Worker {
     }
 }
 
+#[cfg(test)]
+#[path = "tests/observe.rs"]
+mod observe_tests;
 #[cfg(test)]
 #[path = "tests/worker.rs"]
 mod tests;

@@ -40,14 +40,14 @@ enum Parent {
     /// Nothing: it begins a trace.
     None,
     /// Another span of ours, where that of the context is a host's and does not go where ours go.
-    Other(SpanContext),
+    Other(Box<SpanContext>),
 }
 
 impl Parent {
     /// The parent in a context that the attribute names.
     fn named(here: &SpanContext, call: Option<&Call>) -> Self {
         match call {
-            Some(call) if call.root.trace_id() != here.trace_id() => Self::Other(call.root.clone()),
+            Some(call) if call.root.trace_id() != here.trace_id() => Self::Other(Box::new(call.root.clone())),
             _ if here.is_valid() => Self::Here(here.trace_id(), here.span_id()),
             _ => Self::None,
         }
@@ -66,8 +66,8 @@ impl Parent {
                 (_, Some(call)) if is_here && (ours.is_none() || call.is_of_host(here.span_id())) => {
                     Self::Here(trace_id, here.span_id())
                 }
-                (Some(ours), _) => Self::Other(ours.clone()),
-                (None, Some(call)) => Self::Other(call.root.clone()),
+                (Some(ours), _) => Self::Other(Box::new(ours.clone())),
+                (None, Some(call)) => Self::Other(Box::new(call.root.clone())),
                 (None, None) => Self::None,
             }
         })
@@ -118,6 +118,9 @@ impl Origin {
         match (callsite.view, &self.call) {
             (View::Conversation, None) => return self.place_conversation(callsite, opening, attributes),
             (View::Conversation, Some(call)) => {
+                if opening.as_ref().is_some_and(|opening| opening.is_observed) {
+                    call.notes.want();
+                }
                 let call_id = opening.as_ref().and_then(|opening| opening.call_id.as_deref());
                 write_conversation(attributes, call_id.unwrap_or(&call.id), call_id.is_some());
             }
@@ -193,6 +196,9 @@ impl Origin {
         }
         let has_call_id = opening.call_id.is_some();
         let call = Call::new(birth.context.clone(), opening.call_id, attributes.capture, clock);
+        if opening.is_observed {
+            call.notes.want();
+        }
         if !has_call_id {
             write_conversation(attributes, &call.id, false);
         }
@@ -228,13 +234,13 @@ impl Birth {
             let context = match parent {
                 Parent::Here(..) => context,
                 Parent::None => without_span(&context),
-                Parent::Other(parent) => context.with_remote_span_context(parent.clone()),
+                Parent::Other(parent) => context.with_remote_span_context((**parent).clone()),
             };
             let (kind, start) = (callsite.kind(), Instant::now());
-            let twin = Twin::start(destination, kind, &attributes.entries, clock.at(start), &context)?;
-            Some((twin, start))
+            let twin = Twin::start(destination, kind, &attributes.entries, (start, clock), &context)?;
+            Some(Box::new(twin))
         });
-        let context = twin.as_ref().map(|(twin, _)| twin.span_context());
+        let context = twin.as_ref().map(|twin| twin.span_context());
         Self { context: context.unwrap_or_else(|| new_span_context(parent)), twin }
     }
 

@@ -65,6 +65,7 @@ pub(super) struct Opening {
     pub(super) trace_id: Option<TraceId>,
     pub(super) links: Vec<SpanContext>,
     pub(super) call_id: Option<String>,
+    pub(super) is_observed: bool,
     pub(super) number: Option<i64>,
     pub(super) name: Option<String>,
 }
@@ -302,6 +303,5 @@ pub(super) struct Place {
 /// How a span comes by its ids: ours, or those that a host's tracer provider gave to its twin.
 pub(super) struct Birth {
     pub(super) context: SpanContext,
-    /// The twin, and when both began.
-    pub(super) twin: Option<(Twin, Instant)>,
+    pub(super) twin: Option<Box<Twin>>,
 }

@@ -52,7 +52,7 @@ pub(super) type Lookup = dyn Fn(&str) -> Option<String>;
 impl Builder {
     /// The API key (`CEKURA_API_KEY`).
     ///
-    /// It goes to Cekura's hosts, over TLS. To another endpoint it goes only when both are given in code: a key in
+    /// It goes to the API, and to Cekura's hosts, over TLS. To another endpoint for spans it goes only when both are given in code: a key in
     /// the environment never leaves for a collector that the environment names.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(Secret::new(key));

@@ -30,6 +30,11 @@ impl Endpoint {
         self.0.scheme() == Some(&Scheme::HTTPS)
     }
 
+    /// Whether nobody on the way can read what is sent.
+    pub(crate) fn is_private(&self) -> bool {
+        self.is_encrypted() || self.is_loopback()
+    }
+
     pub(crate) fn has_path(&self) -> bool {
         self.0.path_and_query().is_some_and(|path| path.as_str() != "/")
     }

@@ -4,6 +4,8 @@
 
 use super::reply::{LONGEST, Reader, content_type};
 use super::{Answer, Arc, Bytes, Error, FRAMING, Failure, Sending, Settings, Transport, is_compressed, tls};
+use crate::delivery::config::Endpoint;
+use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
@@ -21,17 +23,27 @@ struct Http {
 }
 
 pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> {
-    let endpoint = &settings.endpoint;
-    let roots = tls::roots(settings)?;
+    let mut headers = settings.headers.clone();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+    let url = settings.endpoint.uri().to_string().parse().map_err(Error::start)?;
+    Ok(Arc::new(Http {
+        client: client(&settings.endpoint, headers, settings)?,
+        url,
+        attempt: settings.timings.attempt,
+        reader: Reader::new(&settings.headers),
+    }))
+}
+
+/// What sends `headers` with every request to one endpoint.
+pub(super) fn client(endpoint: &Endpoint, headers: HeaderMap, settings: &Settings) -> Result<Client, Error> {
+    let roots = tls::roots(endpoint, settings)?;
     // The provider is named here: the process's default is the host's to install.
     let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(Error::start)?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let mut headers = settings.headers.clone();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-    let client = Client::builder()
+    Client::builder()
         .tls_backend_preconfigured(tls)
         .default_headers(headers)
         .user_agent(concat!("cekura-trace/", env!("CARGO_PKG_VERSION")))
@@ -40,13 +52,7 @@ pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> 
         .https_only(endpoint.is_encrypted())
         .connect_timeout(settings.timings.connect + settings.timings.tls)
         .build()
-        .map_err(|error| Error::start(error.without_url()))?;
-    Ok(Arc::new(Http {
-        client,
-        url: endpoint.uri().to_string().parse().map_err(Error::start)?,
-        attempt: settings.timings.attempt,
-        reader: Reader::new(&settings.headers),
-    }))
+        .map_err(|error| Error::start(error.without_url()))
 }
 
 impl Transport for Http {
@@ -71,25 +77,32 @@ impl Transport for Http {
     }
 }
 
-async fn answer(mut response: Response, reader: &Reader) -> Result<Answer, reqwest::Error> {
+async fn answer(response: Response, reader: &Reader) -> Result<Answer, reqwest::Error> {
     let status = response.status();
     if status.is_redirection() {
         return Ok(reader.unexpected(&format!("a redirect ({status})")));
     }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > LONGEST {
-            break;
-        }
-    }
+    let headers = response.headers().clone();
+    let body = body(response, LONGEST).await?;
     if !status.is_success() {
-        return Ok(reader.http(status.as_u16(), response.headers(), &body));
+        return Ok(reader.http(status.as_u16(), &headers, &body));
     }
-    let is_page = content_type(response.headers()).starts_with("text/html");
+    let is_page = content_type(&headers).starts_with("text/html");
     Ok(if is_page || body.len() > LONGEST {
         reader.unexpected("success with a page instead of an OTLP answer")
     } else {
         reader.accepted(&body)
     })
+}
+
+/// A body as far as `longest` bytes, and a little more when it is longer.
+pub(super) async fn body(mut response: Response, longest: usize) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > longest {
+            break;
+        }
+    }
+    Ok(body)
 }

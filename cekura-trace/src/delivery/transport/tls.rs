@@ -2,12 +2,13 @@
 //! not know who connects.
 
 use super::{Error, Settings};
+use crate::delivery::config::Endpoint;
 use rustls::RootCertStore;
 
 /// The system's roots, Mozilla's and the user's; none where nothing is encrypted, for reading them takes a while. A
 /// system without any (a bare container) is no error.
-pub(super) fn roots(settings: &Settings) -> Result<RootCertStore, Error> {
-    if !settings.endpoint.is_encrypted() {
+pub(super) fn roots(endpoint: &Endpoint, settings: &Settings) -> Result<RootCertStore, Error> {
+    if !endpoint.is_encrypted() {
         return Ok(RootCertStore::empty());
     }
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };

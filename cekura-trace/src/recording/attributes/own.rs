@@ -44,6 +44,10 @@ impl Attributes {
         self.opening().call_id = text(&id).map(Cow::into_owned);
     }
 
+    pub fn observe(&mut self) {
+        self.opening().is_observed = true;
+    }
+
     pub fn number(&mut self, number: &impl Integer) {
         self.opening().number = number.integer();
     }

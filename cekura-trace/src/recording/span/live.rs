@@ -32,7 +32,7 @@ struct State {
     status: Status,
     is_renamed: bool,
     is_open: bool,
-    twin: Option<Twin>,
+    twin: Option<Box<Twin>>,
 }
 
 impl Live {
@@ -45,8 +45,7 @@ impl Live {
         if let Some(call) = &call {
             destination.calls.enter(call);
         }
-        let (twin, start) = twin.unzip();
-        let start = start.unwrap_or_else(Instant::now);
+        let start = twin.as_ref().map_or_else(Instant::now, |twin| twin.start);
         let state = State { start, record, status: Status::Unset, is_renamed, is_open: true, twin };
         Self { head, context, destination, call, clock, state: Mutex::new(state) }
     }
@@ -114,6 +113,7 @@ impl Live {
         seal(record, &Head { start, end, status, ..self.head.clone() }, state.is_renamed);
         let twin = state.twin.take();
         drop(state);
+        self.close_call();
         if self.context.is_sampled() {
             self.destination.sink.accept(self.head.trace_id, &[record]);
         } else {
@@ -123,6 +123,15 @@ impl Live {
             twin.end(record);
         }
         self.leave();
+    }
+
+    /// Hands over what was noted of the call whose conversation this is.
+    fn close_call(&self) {
+        if let Some(call) = self.call.as_ref().filter(|call| call.root == self.context)
+            && let Some(noted) = call.notes.close()
+        {
+            self.destination.sink.observe(call, noted);
+        }
     }
 
     fn leave(&self) {
