@@ -2,8 +2,9 @@
 // exit status, and what is wrong on standard error. Nothing here knows how the page was made.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const [folder, file, name] = process.argv.slice(2);
@@ -40,7 +41,31 @@ async function press(page, ...keys) {
   for (const key of keys) await page.keyboard.press(key);
 }
 
+/** The functions that write numbers and JSON, out of their page. */
+function format() {
+  const source = readFileSync(join(dirname(process.argv[1]), '../../cekura-trace/src/local/page/format.js'), 'utf8');
+  return new Function(`${source}; return { duration, count, moment, tick, indented };`)();
+}
+
 const checks = {
+  async writes_numbers_as_the_terminal_does() {
+    const { duration, count, moment, tick, indented } = format();
+    assert.deepEqual(
+      [0, 999, 999_499, 999_500, 1_500_000, 999_499_999, 999_500_000, 9_994_999_999, 9_995_000_000, 59_949_999_999,
+        59_950_000_000, 3_599_400_000_000, 3_600_000_000_000, 5_124_095 * 3_600_000_000_000].map(duration),
+      ['0 µs', '1 µs', '999 µs', '1 ms', '2 ms', '999 ms', '1.00 s', '9.99 s', '10.0 s', '59.9 s', '1m00s', '59m59s', '1h00m', '5124095h'],
+    );
+    assert.deepEqual([0, 9_999, 10_000, 99_999, 123_456, 1_250_000, 100_000_000].map(count), ['0', '9999', '10.0k', '99.9k', '123k', '1.2M', '100M']);
+    assert.deepEqual([0, 4_990_000_000, 65_000_000_000, -1_500_000_000, 3_600_000_000_000].map(moment), ['0:00.0', '0:04.9', '1:05.0', '−0:01.5', '60:00.0']);
+    assert.deepEqual([[0, 1e9], [5e8, 5e8], [1.5e9, 5e8], [2e9, 1e9], [9e10, 3e10], [61.5e9, 5e8], [2000, 1000]].map((each) => tick(...each)),
+      ['0', '500 ms', '1.5 s', '2 s', '1:30', '1:01.5', '0.002 ms']);
+    const json = '{"a":[1.0,12345678901234567890,{}],"b":{"c":"x, {y}: \\"z\\"","d":[]},"e":null}';
+    assert.equal(indented(json), '{\n  "a": [\n    1.0,\n    12345678901234567890,\n    {}\n  ],\n  "b": {\n    "c": "x, {y}: \\"z\\"",\n    "d": []\n  },\n  "e": null\n}');
+    assert.deepEqual(JSON.parse(indented(json)), JSON.parse(json));
+    assert.deepEqual(['{cut', 'plain', '12', '"text"', '', '[]'].map(indented), [null, null, null, null, null, '[]']);
+    assert.ok(indented(JSON.stringify(['x"\\'.repeat(20_000)])).length > 80_000, 'long strings too');
+  },
+
   async says_what_happened(page) {
     assert.match(await page.title(), /^clinic-0931 · /);
     const totals = await page.locator('#totals').innerText();

@@ -35,6 +35,11 @@ fn check(kind: &str, check: &str) {
 }
 
 #[test]
+fn it_writes_numbers_as_the_terminal_does() {
+    check("clinic", "writes_numbers_as_the_terminal_does");
+}
+
+#[test]
 fn it_says_what_happened() {
     check("clinic", "says_what_happened");
 }
