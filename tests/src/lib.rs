@@ -1,5 +1,5 @@
 //! What tests share: a backend for spans that does as it is told, an authority for certificates, handles that deliver
-//! fast, and compilers. Nothing here asserts anything.
+//! fast, compilers and other tools. Nothing here asserts anything.
 #![expect(clippy::missing_panics_doc, reason = "a test that cannot be set up has failed")]
 
 pub mod authority;
@@ -8,5 +8,6 @@ pub mod clinic;
 pub mod compiler;
 pub mod handles;
 pub mod host;
+pub mod tools;
 pub mod tree;
 mod wire;
