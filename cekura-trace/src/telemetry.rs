@@ -298,7 +298,7 @@ fn after(wait: Duration) -> Instant {
 /// never hear that spans or call logs were lost.
 fn tell_losses(report: &FlushReport, calls: u64) {
     let spans = (report.mishaps() > 0).then(|| format!("spans were lost: {report}"));
-    let calls = (calls > 0).then(|| format!("{calls} call logs were not posted"));
+    let calls = (calls > 0).then(|| format!("call logs were not posted: {calls}"));
     let lost: Vec<String> = spans.into_iter().chain(calls).collect();
     if !lost.is_empty() {
         // Standard error may be closed, which is no reason to panic.
