@@ -9,6 +9,8 @@ pub(crate) mod call_log;
 pub(crate) mod config;
 mod encode;
 pub(crate) mod error;
+#[cfg(any(feature = "grpc", feature = "http"))]
+mod exporter;
 mod gate;
 mod landing;
 pub(crate) mod ledger;
@@ -16,6 +18,7 @@ pub(crate) mod observe;
 mod outlet;
 pub(crate) mod processor;
 pub(crate) mod queue;
+mod quiet;
 mod sender;
 #[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]
 mod terminal;

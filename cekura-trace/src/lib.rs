@@ -25,7 +25,8 @@
 //!   [`semconv`] lists every key.
 //! * **Where it goes**: [`init`] reads the environment, [`Cekura::builder`] takes settings in code. Without a handle the
 //!   attributes are off. [`Cekura::flush`] and [`Cekura::shutdown`] report what became of each span.
-//! * **Into other tasks and threads**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`].
+//! * **Into other tasks, threads and processes**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`],
+//!   [`context::headers`].
 //! * **In tests**: [`testing::capture`].
 //!
 //! # Arguments of the attributes
@@ -99,7 +100,7 @@ pub use transcript::Entry;
 
 /// Context that crosses tasks, threads and processes.
 pub mod context {
-    pub use crate::recording::context::{Carried, carry};
+    pub use crate::recording::context::{Carried, carry, headers};
 }
 
 #[cfg(doctest)]

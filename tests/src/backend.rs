@@ -251,7 +251,7 @@ async fn answer(
     let body = body.to_bytes();
     let path = head.uri.path().to_owned();
     let is_grpc = path == GRPC_PATH;
-    let message = wire::request(&body, is_grpc);
+    let message = wire::request(&head.headers, &body, is_grpc);
     let mut seen = Seen {
         path,
         headers: head.headers,

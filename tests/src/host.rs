@@ -17,12 +17,12 @@ use std::sync::{Arc, Mutex};
 
 /// What a program's own exporter got.
 #[derive(Clone, Debug, Default)]
-pub struct Exported {
+pub struct Kept {
     spans: Arc<Mutex<Vec<SpanData>>>,
     resource: Arc<Mutex<Vec<(String, String)>>>,
 }
 
-impl SpanExporter for Exported {
+impl SpanExporter for Kept {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         self.spans.lock().unwrap().extend(batch);
         Ok(())
@@ -34,7 +34,12 @@ impl SpanExporter for Exported {
     }
 }
 
-impl Exported {
+impl Kept {
+    /// A tracer provider that exports here.
+    pub fn provider(&self) -> SdkTracerProvider {
+        provider(self).build()
+    }
+
     /// All spans, in the order they ended.
     pub fn spans(&self) -> Vec<SpanData> {
         self.spans.lock().unwrap().clone()
@@ -70,7 +75,7 @@ pub fn value<'a>(span: &'a SpanData, key: &str) -> Option<&'a Value> {
 }
 
 /// A program's tracer provider, whatever the environment says.
-pub fn provider(exported: &Exported) -> TracerProviderBuilder {
+pub fn provider(exported: &Kept) -> TracerProviderBuilder {
     SdkTracerProvider::builder()
         .with_simple_exporter(exported.clone())
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
@@ -98,7 +103,7 @@ pub struct Beside {
     /// Sends there.
     pub handle: Cekura,
     /// What the program's own exporter got.
-    pub exported: Exported,
+    pub exported: Kept,
     /// The program's.
     pub provider: SdkTracerProvider,
     /// Of its database client.
@@ -110,7 +115,7 @@ impl Beside {
     pub fn new(build: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder) -> Self {
         let backend = Backend::new();
         let handle = to(&backend, Protocol::Grpc).build().unwrap();
-        let exported = Exported::default();
+        let exported = Kept::default();
         let processor = handle.processor();
         let provider = build(provider(&exported)).with_span_processor(processor).build();
         let tracer = provider.tracer("database");

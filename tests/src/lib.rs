@@ -5,7 +5,9 @@
 pub mod api;
 pub mod authority;
 pub mod backend;
+pub mod clinic;
 pub mod compiler;
 pub mod handles;
 pub mod host;
+pub mod tree;
 mod wire;

@@ -6,8 +6,8 @@ use cekura::opentelemetry::{Context, global};
 use cekura::{Cekura, Protocol};
 use cekura_trace_tests::backend::{Backend, text};
 use cekura_trace_tests::handles::{LONG, converse, to};
-use cekura_trace_tests::host::{Beside, Exported, ask, call, named, names, provider};
-use opentelemetry_sdk::trace::SdkTracer;
+use cekura_trace_tests::host::{Beside, CountingIds, Kept, ask, call, named, names, provider};
+use opentelemetry_sdk::trace::{Sampler, SdkTracer};
 
 /// A request of the program's that has nothing to do with a call.
 fn request(tracer: &SdkTracer) {
@@ -64,7 +64,7 @@ fn what_ends_after_its_conversation_arrives_if_it_began_in_it() {
 fn without_the_processor_no_span_hangs_from_one_that_does_not_arrive() {
     let backend = Backend::new();
     let handle = to(&backend, Protocol::Http).build().unwrap();
-    let exported = Exported::default();
+    let exported = Kept::default();
     let provider = provider(&exported).build();
     call(&handle, &provider.tracer("database"));
     handle.flush_blocking(LONG);
@@ -82,16 +82,33 @@ fn a_span_of_the_program_from_elsewhere_does_not_take_ours_out_of_the_conversati
         let elsewhere = tracer.start_with_context("elsewhere", &Context::new());
         let _entered = Context::current_with_span(elsewhere).attach();
         ask("still in the call?");
+        cekura::record("still", true);
     }
     handled_elsewhere(&beside.handle, &beside.tracer);
     let spans = beside.delivered();
     assert_eq!(names(&spans), ["conversation", "llm"]);
-    assert_eq!(named(&spans, "llm").parent_span_id, named(&spans, "conversation").span_id);
+    let conversation = named(&spans, "conversation");
+    assert_eq!(named(&spans, "llm").parent_span_id, conversation.span_id);
+    assert!(conversation.attributes.iter().any(|attribute| attribute.key == "still"));
+}
+
+#[test]
+fn unattached_the_programs_sampler_and_ids_do_not_matter() {
+    let beside = Beside::new(|builder| {
+        builder.with_sampler(Sampler::AlwaysOff).with_id_generator(CountingIds::default())
+    });
+    call(&beside.handle, &beside.tracer);
+    let spans = beside.delivered();
+    assert_eq!(names(&spans), ["conversation", "llm", "turn"]);
+    assert!(!spans[0].trace_id.starts_with(&[0; 8]));
+    assert_eq!(named(&spans, "llm").parent_span_id, named(&spans, "turn").span_id);
+    let report = beside.handle.ledger();
+    assert_eq!((report.accepted, report.delivered), (3, 3));
 }
 
 #[test]
 fn outside_a_conversation_a_span_of_the_program_is_linked_and_no_parent() {
-    let exported = Exported::default();
+    let exported = Kept::default();
     let tracer = provider(&exported).build().tracer("server");
     let trace = cekura::testing::capture(|| tracer.in_span("request", |_| ask("alone?")));
     let llm = trace.span("llm").unwrap();
@@ -103,7 +120,7 @@ fn outside_a_conversation_a_span_of_the_program_is_linked_and_no_parent() {
 fn several_handles_each_get_their_own_calls() {
     let (one, two) = (Beside::new(|builder| builder), Beside::new(|builder| builder));
     // One tracer provider with both processors.
-    let exported = Exported::default();
+    let exported = Kept::default();
     let provider = provider(&exported)
         .with_span_processor(one.handle.processor())
         .with_span_processor(two.handle.processor())
@@ -120,7 +137,7 @@ fn several_handles_each_get_their_own_calls() {
 
 #[test]
 fn a_handle_that_is_off_changes_nothing() {
-    let exported = Exported::default();
+    let exported = Kept::default();
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
     let handle = Cekura::builder().environment(off).build().unwrap();
     let provider = provider(&exported).with_span_processor(handle.processor()).build();

@@ -49,7 +49,7 @@ impl Request {
     /// Becomes the request for both: one encoded message behind another of the same type is their union.
     pub(crate) fn join(&mut self, other: Self) {
         let message = [&self.frame[FRAMING..], &other.frame[FRAMING..]].concat();
-        self.frame = framed(message.len(), |frame| frame.extend_from_slice(&message));
+        self.frame = framed(false, message.len(), |frame| frame.extend_from_slice(&message));
         for (trace, count) in other.counts {
             *self.counts.entry(trace).or_default() += count;
         }
@@ -150,7 +150,7 @@ impl Encoder {
         };
         // Fails only for want of room, and a vector grows.
         let encode = |frame: &mut Vec<u8>| message.encode(frame).is_ok();
-        Request { frame: framed(message.encoded_len(), encode), counts, room }
+        Request { frame: framed(false, message.encoded_len(), encode), counts, room }
     }
 
     fn spans(&self, request: &Request) -> Vec<Scoped> {
@@ -164,10 +164,10 @@ impl Encoder {
     }
 }
 
-/// A message of known length behind gRPC's framing: not compressed, length.
-fn framed<R>(length: usize, write: impl FnOnce(&mut Vec<u8>) -> R) -> Bytes {
+/// A message of known length behind gRPC's framing: whether it is compressed, and its length.
+pub(crate) fn framed<R>(is_compressed: bool, length: usize, write: impl FnOnce(&mut Vec<u8>) -> R) -> Bytes {
     let mut frame = Vec::with_capacity(FRAMING + length);
-    frame.push(0);
+    frame.push(u8::from(is_compressed));
     frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
     write(&mut frame);
     frame.into()
@@ -219,9 +219,10 @@ fn span(record: &Record<'_>) -> Scoped {
                 attributes: all(attributes),
                 dropped_attributes_count: 0,
             }),
-            Entry::Link { trace_id, span_id, attributes } => span.links.push(Link {
+            Entry::Link { trace_id, span_id, state, attributes } => span.links.push(Link {
                 trace_id: trace_id.to_bytes().to_vec(),
                 span_id: span_id.to_bytes().to_vec(),
+                trace_state: state.to_owned(),
                 attributes: all(attributes),
                 ..Link::default()
             }),

@@ -264,22 +264,26 @@ fn take_from(counts: &mut Counts, mut count: u64) -> Counts {
 }
 
 fn tell_failure(reason: Reason, answer: &Answer) {
-    match (reason, answer) {
-        (
-            Reason::Refused,
-            Answer::Http { status: 401 | 402 | 403 | 407, .. } | Answer::Grpc { code: 7 | 16, .. },
-        ) => {
+    if reason == Reason::Refused {
+        return tell_refusal(answer);
+    }
+    tracing::warn!(target: "cekura", "spans cannot be delivered for now, and are kept: {answer}");
+}
+
+/// Says which settings a person must look at when an endpoint refuses.
+pub(crate) fn tell_refusal(answer: &Answer) {
+    match answer {
+        Answer::Http { status: 401 | 402 | 403 | 407, .. } | Answer::Grpc { code: 7 | 16, .. } => {
             tracing::error!(
                 target: "cekura",
                 "the endpoint refuses to take spans; check CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID: {answer}",
             );
         }
-        (Reason::Refused, _) => {
+        _ => {
             tracing::error!(
                 target: "cekura",
                 "the endpoint does not take spans; check CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL: {answer}",
             );
         }
-        _ => tracing::warn!(target: "cekura", "spans cannot be delivered for now, and are kept: {answer}"),
     }
 }

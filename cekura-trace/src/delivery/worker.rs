@@ -1,8 +1,5 @@
 //! Commands and answers come in on one line; the queue is emptied, the sender is driven, and flushes are answered
 //! with reports. This file does not know requests or sockets.
-//!
-//! The worker is a thread with a small runtime of its own, so that it works beside any runtime of the program or none,
-//! and outlives it.
 
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::{Account, CallLog, Letter};
@@ -12,22 +9,20 @@ use super::ledger::{Counts, FlushReport, Ledger, Reason};
 use super::observe::{Courier, Told, exchange};
 use super::outlet::Outlet;
 use super::queue::{Bell, Queue, Room};
+use super::quiet;
 use super::sender::Sender;
 use super::terminal;
 use super::timings::Timings;
 use super::transport::{self, Answer, Response};
-use super::voice::{self, Voice};
+use super::voice::Voice;
 use crate::call::Calls;
 use crate::finished;
-use opentelemetry::Context;
 use opentelemetry::trace::TraceId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::Duration;
-
-use tokio::runtime::{self, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout_at};
 
@@ -126,52 +121,39 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         calls: calls.clone(),
         failed: failed.clone(),
     };
-    let voice = Voice::here();
-    let (ready, started) = mpsc::sync_channel(1);
-    let body = move || {
-        let _quiet = Context::enter_telemetry_suppressed_scope();
-        voice::silence();
-        let (runtime, outlet) = match prepare(&settings, ledger.clone(), voice.clone(), inbox.clone()) {
-            Ok(prepared) => prepared,
-            Err(error) => return drop(ready.send(Err(error))),
-        };
-        let timings = settings.timings;
-        let heard = Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
-        let is_open = Box::new(move |trace| calls.is_open(trace));
-        let exchange = exchange(settings);
-        let courier = Courier::new(exchange, is_open, timings, ledger.clone(), voice.clone(), heard, failed);
-        let worker = Worker::new(timings, queue, ledger, voice, outlet, account, courier);
-        drop(ready.send(Ok(())));
-        worker.live(messages, &runtime);
-        // A name lookup that hangs must not hold the thread.
-        runtime.shutdown_background();
+    let (voice, timings) = (Voice::here(), settings.timings);
+    let prepare = {
+        let (ledger, voice) = (ledger.clone(), voice.clone());
+        move || {
+            let outlet = outlet(&settings, ledger.clone(), voice.clone(), inbox.clone())?;
+            let heard =
+                Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
+            let is_open = Box::new(move |trace| calls.is_open(trace));
+            let exchange = exchange(settings);
+            Ok((outlet, Courier::new(exchange, is_open, timings, ledger, voice, heard, failed)))
+        }
     };
-    thread::Builder::new().name("cekura-trace".to_owned()).spawn(body).map_err(Error::start)?;
-    started.recv().map_err(Error::start)??;
+    quiet::start("cekura-trace", prepare, move |(outlet, courier), runtime| {
+        Worker::new(timings, queue, ledger, voice, outlet, account, courier).live(messages, runtime);
+    })?;
     Ok(link)
 }
 
-fn prepare(
+fn outlet(
     settings: &Settings,
     ledger: Arc<Ledger>,
     voice: Voice,
     inbox: UnboundedSender<Message>,
-) -> Result<(Runtime, Box<dyn Outlet>), Error> {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::start)?;
-    let inside = runtime.enter();
-    let outlet = match settings.mode {
+) -> Result<Box<dyn Outlet>, Error> {
+    match settings.mode {
         Mode::Cloud => {
             let transport = transport::connect(settings)?;
             let answered =
                 Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
-            Box::new(Sender::new(settings, transport, ledger, voice, answered))
+            Ok(Box::new(Sender::new(settings, transport, ledger, voice, answered)))
         }
-        Mode::Local => {
-            terminal::open(settings, ledger).ok_or_else(|| Error::start("there is no local mode"))?
-        }
-    };
-    drop(inside);
-    Ok((runtime, outlet))
+        Mode::Local => terminal::open(settings, ledger).ok_or_else(|| Error::start("there is no local mode")),
+    }
 }
 
 struct Worker {

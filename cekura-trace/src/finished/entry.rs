@@ -34,6 +34,8 @@ pub(crate) enum Entry<'a> {
     Link {
         trace_id: TraceId,
         span_id: SpanId,
+        /// The value of W3C's header `tracestate`.
+        state: &'a str,
         attributes: Vec<(&'a str, Value<'a>)>,
     },
     /// In place of the one that the record began with; the last one counts.
@@ -135,6 +137,7 @@ pub(crate) mod write {
         out.push(LINK);
         out.extend_from_slice(&to.trace_id().to_bytes());
         out.extend_from_slice(&to.span_id().to_bytes());
+        string(out, &to.trace_state().header());
         all(out, attributes);
     }
 
@@ -212,7 +215,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Option<Entry<'a>> {
         LINK => {
             let trace_id = TraceId::from_bytes(reader.array()?);
             let span_id = SpanId::from_bytes(reader.array()?);
-            Some(Entry::Link { trace_id, span_id, attributes: list(reader)? })
+            Some(Entry::Link { trace_id, span_id, state: reader.text()?, attributes: list(reader)? })
         }
         NAME => Some(Entry::Name(reader.text()?)),
         SCOPE => Some(Entry::Scope { name: reader.text()?, version: reader.text()? }),

@@ -77,16 +77,18 @@ pub fn trace_id() -> Option<TraceId> {
 /// ```
 pub fn record(key: &'static str, value: impl Into<Value>) {
     let attribute = KeyValue::new(key, value);
-    let span_of =
-        |context: &Context| context.get::<Scope>().map(|_| context.span().span_context().trace_id());
-    match (span::current(), Context::map_current(span_of)) {
-        (Some(live), trace_id) if trace_id.is_none_or(|trace_id| trace_id == live.trace_id()) => {
-            live.set(&attribute);
-        }
-        // The context was carried here with the OpenTelemetry API alone.
-        (_, Some(_)) => Context::map_current(|context| context.span().set_attribute(attribute)),
-        (_, None) => {}
-    }
+    Context::map_current(|context| {
+        let scope = context.get::<Scope>();
+        let here = context.span().span_context().trace_id();
+        let call = scope.and_then(|scope| scope.call.as_ref());
+        let trace_id = call.map_or(here, |call| call.root.trace_id());
+        span::with_current(|live| match live {
+            Some(live) if scope.is_none() || live.trace_id() == trace_id => live.set(&attribute),
+            // The context was carried here with the OpenTelemetry API alone.
+            _ if scope.is_some() && here == trace_id => context.span().set_attribute(attribute),
+            _ => {}
+        });
+    });
 }
 
 /// What every context inside a conversation, turn or capture carries.
@@ -124,8 +126,10 @@ pub trait LinkHeaders {
 
 impl<T: Extractor + ?Sized> LinkHeaders for &T {
     fn span_context(&self) -> Option<SpanContext> {
-        let state = self.get("tracestate").and_then(|state| state.parse().ok());
-        read_traceparent(self.get("traceparent")?.trim(), state.unwrap_or_default())
+        // Two parents are none; a state may come in parts (W3C Trace Context, 3.2 and 3.3).
+        let [parent] = self.get_all("traceparent")?[..] else { return None };
+        let state = self.get_all("tracestate").and_then(|parts| parts.join(",").parse().ok());
+        read_traceparent(parent.trim(), state.unwrap_or_default())
     }
 }
 

@@ -40,14 +40,14 @@ enum Parent {
     /// Nothing: it begins a trace.
     None,
     /// Another span of ours, where that of the context is a host's and does not go where ours go.
-    Other(SpanContext),
+    Other(Box<SpanContext>),
 }
 
 impl Parent {
     /// The parent in a context that the attribute names.
     fn named(here: &SpanContext, call: Option<&Call>) -> Self {
         match call {
-            Some(call) if call.root.trace_id() != here.trace_id() => Self::Other(call.root.clone()),
+            Some(call) if call.root.trace_id() != here.trace_id() => Self::Other(Box::new(call.root.clone())),
             _ if here.is_valid() => Self::Here(here.trace_id(), here.span_id()),
             _ => Self::None,
         }
@@ -66,8 +66,8 @@ impl Parent {
                 (_, Some(call)) if is_here && (ours.is_none() || call.is_of_host(here.span_id())) => {
                     Self::Here(trace_id, here.span_id())
                 }
-                (Some(ours), _) => Self::Other(ours.clone()),
-                (None, Some(call)) => Self::Other(call.root.clone()),
+                (Some(ours), _) => Self::Other(Box::new(ours.clone())),
+                (None, Some(call)) => Self::Other(Box::new(call.root.clone())),
                 (None, None) => Self::None,
             }
         })
@@ -234,13 +234,13 @@ impl Birth {
             let context = match parent {
                 Parent::Here(..) => context,
                 Parent::None => without_span(&context),
-                Parent::Other(parent) => context.with_remote_span_context(parent.clone()),
+                Parent::Other(parent) => context.with_remote_span_context((**parent).clone()),
             };
             let (kind, start) = (callsite.kind(), Instant::now());
-            let twin = Twin::start(destination, kind, &attributes.entries, clock.at(start), &context)?;
-            Some((twin, start))
+            let twin = Twin::start(destination, kind, &attributes.entries, (start, clock), &context)?;
+            Some(Box::new(twin))
         });
-        let context = twin.as_ref().map(|(twin, _)| twin.span_context());
+        let context = twin.as_ref().map(|twin| twin.span_context());
         Self { context: context.unwrap_or_else(|| new_span_context(parent)), twin }
     }
 

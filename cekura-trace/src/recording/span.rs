@@ -303,6 +303,5 @@ pub(super) struct Place {
 /// How a span comes by its ids: ours, or those that a host's tracer provider gave to its twin.
 pub(super) struct Birth {
     pub(super) context: SpanContext,
-    /// The twin, and when both began.
-    pub(super) twin: Option<(Twin, Instant)>,
+    pub(super) twin: Option<Box<Twin>>,
 }

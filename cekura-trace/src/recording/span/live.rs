@@ -32,7 +32,7 @@ struct State {
     status: Status,
     is_renamed: bool,
     is_open: bool,
-    twin: Option<Twin>,
+    twin: Option<Box<Twin>>,
 }
 
 impl Live {
@@ -45,8 +45,7 @@ impl Live {
         if let Some(call) = &call {
             destination.calls.enter(call);
         }
-        let (twin, start) = twin.unzip();
-        let start = start.unwrap_or_else(Instant::now);
+        let start = twin.as_ref().map_or_else(Instant::now, |twin| twin.start);
         let state = State { start, record, status: Status::Unset, is_renamed, is_open: true, twin };
         Self { head, context, destination, call, clock, state: Mutex::new(state) }
     }

@@ -1,35 +1,37 @@
 //! A span of an annotated function comes in, the same span goes through the host's tracer provider to the host's own
 //! exporters. This file does not know what the span is about.
 
+use crate::call::Clock;
 use crate::destination::{Destination, Host, Twinned};
 use crate::finished::{Entry, Record, Status, Value, draft};
 use crate::semconv;
 use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{
-    Span, SpanBuilder, SpanContext, SpanKind, Status as ApiStatus, TraceFlags, TraceState, Tracer,
+    Span, SpanBuilder, SpanContext, SpanKind, Status as ApiStatus, TraceFlags, Tracer,
 };
 use opentelemetry::{Context, KeyValue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What the host's tracer provider made of one of our spans: its sampler decides for both, its id generator names
 /// both.
 #[derive(Debug)]
 pub(crate) struct Twin {
     span: BoxedSpan,
+    /// When both began.
+    pub(super) start: Instant,
     /// The span attributes that the sampler saw.
     given: Vec<KeyValue>,
 }
 
 impl Twin {
     /// Starts the twin of a span whose record is written so far; `None` where the tracer provider is shut down.
-    /// `start` is in nanoseconds since the Unix epoch.
     pub(crate) fn start(
         to: &Destination,
         kind: SpanKind,
         record: &[u8],
-        start: u64,
+        (start, clock): (Instant, Clock),
         parent: &Context,
     ) -> Option<Self> {
         let Host(tracer) = to.host.get()?;
@@ -38,7 +40,7 @@ impl Twin {
         let given: Vec<_> = record.entries().filter(set).filter_map(attribute).collect();
         let builder = SpanBuilder::from_name(record.name.to_owned())
             .with_kind(kind)
-            .with_start_time(time(start))
+            .with_start_time(time(clock.at(start)))
             .with_attributes(given.clone());
         let parent = parent.with_value(Twinned);
         // A processor of the host's may panic, which is no concern of the function.
@@ -52,7 +54,7 @@ impl Twin {
                  `.with_span_processor(cekura.processor())`"
             );
         }
-        Some(Self { span, given })
+        Some(Self { span, start, given })
     }
 
     pub(crate) fn span_context(&self) -> SpanContext {
@@ -83,9 +85,9 @@ impl Twin {
                 Entry::Event { name, time: at, attributes } => {
                     self.span.add_event_with_timestamp(name.to_owned(), time(at), owned(attributes));
                 }
-                Entry::Link { trace_id, span_id, attributes } => {
-                    let to =
-                        SpanContext::new(trace_id, span_id, TraceFlags::default(), false, TraceState::NONE);
+                Entry::Link { trace_id, span_id, state, attributes } => {
+                    let state = state.parse().unwrap_or_default();
+                    let to = SpanContext::new(trace_id, span_id, TraceFlags::default(), false, state);
                     self.span.add_link(to, owned(attributes));
                 }
                 Entry::Name(name) => self.span.update_name(name.to_owned()),
