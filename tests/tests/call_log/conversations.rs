@@ -5,6 +5,7 @@ use cekura_trace_tests::api::{Api, KEY, Reply};
 use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::handles::{LONG, observing, to};
 use serde_json::{Value, json};
+use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -200,7 +201,11 @@ fn a_project_is_told_the_agent_by_the_conversation() {
     of_agent(&handle, None);
     handle.shutdown_blocking(LONG);
     assert_eq!(api.posted()["agent"], 9);
-    assert_eq!(heard.count("message=agent is missing, for the handle knows its project only"), 1, "{heard:?}");
+    assert_eq!(
+        heard.count("message=agent is missing, for the handle knows its project only"),
+        1,
+        "{heard:?}"
+    );
 }
 
 #[test]
@@ -288,7 +293,7 @@ struct Text(String);
 
 impl Visit for Text {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.0 += &format!("{}={value:?} ", field.name());
+        write!(self.0, "{}={value:?} ", field.name()).unwrap();
     }
 }
 

@@ -6,6 +6,7 @@ use super::{CallLog, transcript};
 use crate::delivery::config::{Identity, Mode, Settings};
 use opentelemetry::trace::TraceId;
 use serde_json::Value;
+use std::fmt;
 use std::time::Duration;
 
 /// The most characters of a call's id.
@@ -25,19 +26,37 @@ impl CallLog {
             let rule = format!("has {length} characters: Cekura takes at most {LONGEST_ID}");
             self = self.mistake("call_id", rule);
         }
-        let entries = std::mem::take(&mut self.transcript);
-        if let Some((kind, entries)) = transcript::write(entries, &mut self.mistakes) {
-            self = self.set(transcript::TYPE, kind.into()).set(transcript::JSON, entries);
-        }
-        self = account.complete(self);
+        self = account.complete(self.with_written_transcript());
         if !self.mistakes.is_empty() {
             return Err(ObserveError::invalid(self.mistakes));
         }
         let agent = self.fields.get("agent").map(|agent| format!("agent_id={agent}"));
         let owner = agent.or_else(|| Some(format!("project_id={}", account.project()?)));
-        let Self { id, trace_id, mut fields, deadline, .. } = self;
-        fields.insert("call_id".to_owned(), id.clone().into());
-        Ok(Letter { id, trace_id, owner, fields: Value::Object(fields).to_string(), deadline })
+        let fields = self.json().to_string();
+        let Self { id, trace_id, deadline, .. } = self;
+        Ok(Letter { id, trace_id, owner, fields, deadline })
+    }
+
+    /// Moves the entries into the fields.
+    fn with_written_transcript(mut self) -> Self {
+        let entries = std::mem::take(&mut self.transcript);
+        match transcript::write(entries, &mut self.mistakes) {
+            None => self,
+            Some((kind, entries)) => self.set(transcript::TYPE, kind.into()).set(transcript::JSON, entries),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut fields = self.fields.clone();
+        fields.insert("call_id".to_owned(), self.id.clone().into());
+        Value::Object(fields)
+    }
+}
+
+/// The JSON that is posted, but for what the handle adds: the agent, and the trace id.
+impl fmt::Display for CallLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.clone().with_written_transcript().json())
     }
 }
 

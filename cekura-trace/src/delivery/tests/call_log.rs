@@ -69,6 +69,14 @@ fn every_field_has_the_apis_name_and_form() {
 }
 
 #[test]
+fn it_prints_what_is_posted() {
+    let log = CallLog::new("c").transcript([Entry::agent("Hello.")]).trace_id(TraceId::from(1));
+    let printed: Value = serde_json::from_str(&log.to_string()).unwrap();
+    let entries = json!([{ "role": "assistant", "content": "Hello." }]);
+    assert_eq!(printed, json!({ "call_id": "c", "transcript_type": "pipecat", "transcript_json": entries }));
+}
+
+#[test]
 fn what_is_empty_is_left_out() {
     let log = CallLog::new("c")
         .trace_id(TraceId::INVALID)
