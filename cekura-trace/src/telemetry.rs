@@ -163,7 +163,7 @@ impl Cekura {
         self.running.as_ref().map(|running| running.ask_blocking(deadline, flush)).unwrap_or_default()
     }
 
-    /// Delivers what has ended, at most for `deadline`, then stops: what is not delivered by then, and what ends later,
+    /// Delivers what has ended and posts the call logs that were handed over, at most for `deadline`, then stops: what is not delivered by then, and what ends later,
     /// is dropped and counted. A second shutdown only reports.
     pub async fn shutdown(&self, deadline: Duration) -> FlushReport {
         let Some(running) = &self.running else { return FlushReport::default() };

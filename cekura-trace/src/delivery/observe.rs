@@ -244,7 +244,7 @@ impl Courier {
         errand.not_before = None;
         let request = match errand.step {
             Step::Ask => (self.exchange)(Method::GET, &search(&errand.letter), None),
-            _ => (self.exchange)(Method::POST, OBSERVE, Some(errand.letter.body().into())),
+            _ => (self.exchange)(Method::POST, OBSERVE, Some(errand.letter.body.clone())),
         };
         let request = match request {
             Ok(request) => request,
@@ -309,6 +309,7 @@ impl Errand {
         };
         let known = if is_collected { ledger.completeness(trace) } else { Completeness::Open };
         if known == Completeness::Complete {
+            self.letter.name_trace();
             self.step = Step::Post;
         } else if known == Completeness::Incomplete || now >= until {
             self.letter.trace_id = None;

@@ -137,6 +137,7 @@ fn use_tools(handle: &Cekura) {
     call.entry(Entry::user("Before.").at(0.1, 0.2));
     call.entry(Entry::user("Never.").at(2.0, 1.0));
     call.entry(Entry::user("  "));
+    call.entry(Entry::tool_call("t2", "find", std::collections::HashMap::from([((), 1)])));
     call.metadata("no object");
 }
 
@@ -151,7 +152,11 @@ fn entries_with_times_of_their_own_are_put_in_order() {
     let entries = body["transcript_json"].as_array().unwrap();
     let roles: Vec<_> = entries.iter().map(|entry| entry["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["Testing Agent", "Function Call", "Function Call Result"]);
-    assert!(heard.has("its times are not seconds") && heard.has("metadata must be a JSON object"));
+    assert!(
+        heard.has("its times are not seconds")
+            && heard.has("what a tool took or gave cannot be written")
+            && heard.has("metadata must be a JSON object")
+    );
 }
 
 #[test]

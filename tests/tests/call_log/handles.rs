@@ -7,6 +7,7 @@ use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::handles::{LONG, observing, quick, to};
 use futures::FutureExt;
 use serde_json::json;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -124,10 +125,13 @@ async fn many_at_a_time_are_each_posted_once() {
     for sent in futures::future::join_all(all).await {
         sent.unwrap();
     }
+    let handle = Arc::new(handle);
+    let elsewhere = handle.clone();
+    tokio::spawn(async move { elsewhere.observe(CallLog::new("call-50")).await }).await.unwrap().unwrap();
     let mut ids: Vec<_> = api.seen().iter().map(|seen| seen.body["call_id"].to_string()).collect();
     ids.sort();
     ids.dedup();
-    assert_eq!(ids.len(), 50);
+    assert_eq!((ids.len(), api.seen().len()), (51, 51));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use cekura::{CallLog, Cekura, TraceId};
 use cekura_trace_tests::api::Api;
 use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::handles::{observing, quick};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use serde_json::Value;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
@@ -118,6 +119,17 @@ fn a_backend_that_hangs_costs_the_trace_id_and_the_deadline() {
     let (body, took) = post(&handle, &api, 300);
     assert_eq!(body.get("trace_id"), None);
     assert!((300..3000).contains(&took.as_millis()), "{took:?}");
+}
+
+#[test]
+fn a_trace_that_the_hosts_sampler_does_not_want_is_not_named() {
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = observing(&backend, &api).build().unwrap();
+    let host = SdkTracerProvider::builder().with_sampler(Sampler::AlwaysOff);
+    handle.attach(&host.with_span_processor(handle.processor()).build()).unwrap();
+    let (body, _) = post(&handle, &api, 20_000);
+    assert_eq!(body.get("trace_id"), None);
+    assert_eq!(handle.ledger().dropped["unsampled"], 6);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::error::ObserveError;
 use super::{CallLog, transcript};
 use crate::delivery::config::{Identity, Mode, Settings};
 use opentelemetry::trace::TraceId;
+use prost::bytes::Bytes;
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
@@ -32,9 +33,9 @@ impl CallLog {
         }
         let agent = self.fields.get("agent").map(|agent| format!("agent_id={agent}"));
         let owner = agent.or_else(|| Some(format!("project_id={}", account.project()?)));
-        let fields = self.json().to_string();
+        let body = self.json().to_string().into();
         let Self { id, trace_id, deadline, .. } = self;
-        Ok(Letter { id, trace_id, owner, fields, deadline })
+        Ok(Letter { id, trace_id, owner, body, deadline })
     }
 
     /// Moves the entries into the fields.
@@ -68,18 +69,18 @@ pub(crate) struct Letter {
     pub(crate) trace_id: Option<TraceId>,
     /// The parameter under which a search for it finds it.
     pub(crate) owner: Option<String>,
-    /// All fields but the trace id, as one JSON object.
-    pub(crate) fields: String,
+    /// One JSON object; without the trace id until that is known to be complete.
+    pub(crate) body: Bytes,
     /// How long it waits for its trace.
     pub(crate) deadline: Duration,
 }
 
 impl Letter {
-    /// The body of the request.
-    pub(crate) fn body(&self) -> String {
-        match (self.trace_id, self.fields.strip_prefix('{')) {
-            (Some(trace_id), Some(fields)) => format!("{{\"trace_id\":\"{trace_id}\",{fields}"),
-            _ => self.fields.clone(),
+    /// Names the trace in the body.
+    pub(crate) fn name_trace(&mut self) {
+        if let (Some(trace_id), Some(fields)) = (self.trace_id, self.body.strip_prefix(b"{")) {
+            let start = format!("{{\"trace_id\":\"{trace_id}\",");
+            self.body = [start.as_bytes(), fields].concat().into();
         }
     }
 }

@@ -14,7 +14,9 @@ fn agent() -> Account {
 }
 
 fn body(log: CallLog) -> Value {
-    serde_json::from_str(&log.seal(&agent()).unwrap().body()).unwrap()
+    let mut letter = log.seal(&agent()).unwrap();
+    letter.name_trace();
+    serde_json::from_slice(&letter.body).unwrap()
 }
 
 fn mistakes(log: CallLog) -> String {
