@@ -7,6 +7,7 @@
 
 pub(crate) mod call_log;
 pub(crate) mod config;
+pub(crate) mod doctor;
 mod encode;
 pub(crate) mod error;
 #[cfg(any(feature = "grpc", feature = "http"))]

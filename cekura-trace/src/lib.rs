@@ -25,6 +25,7 @@
 //!   [`semconv`] lists every key.
 //! * **Where it goes**: [`init`] reads the environment, [`Cekura::builder`] takes settings in code. Without a handle the
 //!   attributes are off. [`Cekura::flush`] and [`Cekura::shutdown`] report what became of each span.
+//!   [`doctor`] says what keeps spans from arriving.
 //! * **Into other tasks, threads and processes**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`],
 //!   [`context::headers`].
 //! * **In tests**: [`testing::capture`].
@@ -85,6 +86,7 @@ pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
 pub use delivery::call_log::error::{ObserveError, Sent};
 pub use delivery::call_log::{CallLog, TranscriptType};
 pub use delivery::config::{Builder, Mode, Protocol};
+pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
 pub use delivery::ledger::FlushReport;
 pub use delivery::processor::Processor;

@@ -1,15 +1,18 @@
-//! The finished spans of a conversation come in, a drawing on standard error goes out. This file does not know how a
-//! span is drawn.
+//! The finished spans of a conversation come in, a drawing on standard error and a page in a folder go out. This file
+//! does not know how a span is drawn.
 //!
 //! ```text
 //! Tree → row (what one span says) ─┐
 //!      → axis (where its bar lies) ├→ waterfall → print
-//!      → summary (what all say)   ─┘
+//!      → summary (what all say)   ─┤
+//!                                  └→ page → folder
 //! ```
 
 use std::io::Write as _;
 
 mod axis;
+mod folder;
+mod page;
 mod row;
 mod style;
 mod summary;
@@ -18,6 +21,7 @@ mod tests;
 mod text;
 mod waterfall;
 
+pub(crate) use folder::{Folder, line};
 pub(crate) use style::Style;
 pub(crate) use waterfall::draw;
 

@@ -28,6 +28,8 @@ pub mod span {
         S2S = "s2s";
         /// One run of a tool (Cekura docs, OpenTelemetry Traces).
         TOOL_CALL = "tool_call";
+        /// What a diagnosis sends to see whether spans arrive.
+        DOCTOR = "cekura.doctor";
     }
 }
 
@@ -84,6 +86,10 @@ names! {
 
     /// From the span's start to its first chunk, f64 seconds (pipecat).
     METRICS_TTFB = "metrics.ttfb";
+    /// The same, f64 seconds (OTel GenAI conventions 1.41).
+    GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk";
+    /// The same on `llm`, f64 milliseconds.
+    LLM_FIRST_TOKEN_MS = "llm.first_token_ms";
 
     /// `true` on a span that was dropped before its end (barge-in, timeout, abort).
     CEKURA_INTERRUPTED = "cekura.interrupted";

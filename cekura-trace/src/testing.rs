@@ -185,12 +185,12 @@ impl Span {
 
     /// Names of its events, in the order they were added.
     pub fn events(&self) -> impl Iterator<Item = &str> {
-        self.finished.events.iter().map(|(name, _)| name.as_str())
+        self.finished.events.iter().map(|event| event.name.as_str())
     }
 
     /// How many links it has.
     pub fn links(&self) -> usize {
-        self.finished.links
+        self.finished.links.len()
     }
 }
 

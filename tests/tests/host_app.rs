@@ -203,4 +203,9 @@ fn it_is_joined_by_at_most_ten_lines() {
     let changed = changed_lines(&before, &joined);
     assert!((1..=10).contains(&changed), "{changed} lines");
     assert!(joined.lines().count() <= 120);
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let added = joined.lines().filter(|line| !before.lines().any(|known| known == *line));
+    for line in added {
+        assert!(readme.contains(&format!("\n+{line}\n")), "the README lacks {line}");
+    }
 }

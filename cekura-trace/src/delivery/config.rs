@@ -17,6 +17,7 @@ use super::timings::Timings;
 use super::{terminal, transport};
 use crate::destination::{CONTENT_LIMIT, CaptureContent};
 use http::{HeaderMap, HeaderName, HeaderValue};
+pub(crate) use origin::KEY_HEADER;
 use origin::api_headers;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;

@@ -128,9 +128,20 @@ impl Encoder {
 
     fn request(&self, spans: Vec<Scoped>, room: Room) -> Request {
         let mut counts = Counts::new();
+        for (_, span) in &spans {
+            *counts.entry(trace_of(span)).or_default() += 1;
+        }
+        Request { frame: self.frame(spans), counts, room }
+    }
+
+    /// A request for one record that no ledger counts.
+    pub(crate) fn alone(&self, record: &[u8]) -> Bytes {
+        self.frame(finished::records(record).map(|(record, _)| span(&record)).collect())
+    }
+
+    fn frame(&self, spans: Vec<Scoped>) -> Bytes {
         let mut scope_spans: Vec<ScopeSpans> = Vec::new();
         for (scope, span) in spans {
-            *counts.entry(trace_of(&span)).or_default() += 1;
             let scope = scope.as_ref().unwrap_or(&self.scope);
             match scope_spans.iter_mut().find(|known| known.scope.as_ref() == Some(scope)) {
                 Some(known) => known.spans.push(span),
@@ -149,8 +160,7 @@ impl Encoder {
             }],
         };
         // Fails only for want of room, and a vector grows.
-        let encode = |frame: &mut Vec<u8>| message.encode(frame).is_ok();
-        Request { frame: framed(false, message.encoded_len(), encode), counts, room }
+        framed(false, message.encoded_len(), |frame| message.encode(frame).is_ok())
     }
 
     fn spans(&self, request: &Request) -> Vec<Scoped> {

@@ -39,6 +39,14 @@ impl Error {
         Self(Box::new(Kind::Start(cause.into())))
     }
 
+    /// The settings with values that cannot be used.
+    pub(crate) fn problems(&self) -> &[Problem] {
+        match &*self.0 {
+            Kind::Configuration(problems) => problems,
+            _ => &[],
+        }
+    }
+
     /// Whether the process has a default handle already.
     #[must_use]
     pub fn is_already_installed(&self) -> bool {

@@ -272,18 +272,10 @@ fn tell_failure(reason: Reason, answer: &Answer) {
 
 /// Says which settings a person must look at when an endpoint refuses.
 pub(crate) fn tell_refusal(answer: &Answer) {
-    match answer {
-        Answer::Http { status: 401 | 402 | 403 | 407, .. } | Answer::Grpc { code: 7 | 16, .. } => {
-            tracing::error!(
-                target: "cekura",
-                "the endpoint refuses to take spans; check CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID: {answer}",
-            );
-        }
-        _ => {
-            tracing::error!(
-                target: "cekura",
-                "the endpoint does not take spans; check CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL: {answer}",
-            );
-        }
-    }
+    let (fault, settings) = if answer.is_refusal() {
+        ("refuses to take", "CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID")
+    } else {
+        ("does not take", "CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL")
+    };
+    tracing::error!(target: "cekura", "the endpoint {fault} spans; check {settings}: {answer}");
 }

@@ -1,13 +1,15 @@
-//! Drained records come in, each finished conversation is drawn: local mode. This file does not know what a drawing
-//! looks like.
+//! Drained records come in, each finished conversation is drawn and kept as a page: local mode. This file does not
+//! know what a drawing or a page looks like.
 
 use super::config::Settings;
 use super::ledger::{Counts, Ledger, Reason};
 use super::outlet::Outlet;
 use super::queue::Room;
+use super::voice::Voice;
 use crate::finished::{Span, Tree, records};
-use crate::local::{self, Style};
+use crate::local::{self, Folder, Style};
 use opentelemetry::trace::{SpanId, TraceId};
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -37,12 +39,42 @@ struct Open {
     rooms: Vec<Room>,
 }
 
+/// Where pages are kept, from where the program runs.
+const PAGES: &str = "cekura-traces";
+
 /// Draws on standard error.
 #[expect(clippy::unnecessary_wraps, reason = "its stand-in has nothing to give")]
-pub(crate) fn open(settings: &Settings, ledger: Arc<Ledger>) -> Option<Box<dyn Outlet>> {
+pub(crate) fn open(settings: &Settings, ledger: Arc<Ledger>, voice: Voice) -> Option<Box<dyn Outlet>> {
     let no_color = settings.no_color;
-    let show = move |tree: &Tree| local::print(&local::draw(tree, &Style::of_standard_error(no_color)));
+    let pages = Pages { folder: Folder::new(PAGES), voice, told: Cell::new(false) };
+    let show = move |tree: &Tree| {
+        let drawing = local::draw(tree, &Style::of_standard_error(no_color));
+        local::print(&(drawing + &pages.add(tree)));
+    };
     Some(Box::new(Terminal::new(ledger, Box::new(show))))
+}
+
+struct Pages {
+    folder: Folder,
+    voice: Voice,
+    /// Whether an event has said that no page could be written, since one could.
+    told: Cell<bool>,
+}
+
+impl Pages {
+    /// Writes a page, and gives the line that says where it is.
+    fn add(&self, tree: &Tree) -> String {
+        let added = self.folder.add(tree);
+        let told = self.told.replace(added.is_err());
+        if let Err(error) = &added
+            && !told
+        {
+            let folder = &self.folder;
+            self.voice
+                .say(|| tracing::warn!(target: "cekura", "no page can be written to {folder}: {error}"));
+        }
+        added.ok().flatten().map(|path| local::line(&path)).unwrap_or_default()
+    }
 }
 
 impl Terminal {

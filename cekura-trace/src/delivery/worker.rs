@@ -152,7 +152,9 @@ fn outlet(
                 Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
             Ok(Box::new(Sender::new(settings, transport, ledger, voice, answered)))
         }
-        Mode::Local => terminal::open(settings, ledger).ok_or_else(|| Error::start("there is no local mode")),
+        Mode::Local => {
+            terminal::open(settings, ledger, voice).ok_or_else(|| Error::start("there is no local mode"))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! This file does not know how they are drawn.
 
 use super::{Entry, Head, Record, Value};
+use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry::{Array, StringValue, Value as ApiValue};
 use std::collections::{HashMap, HashSet};
 
@@ -12,9 +13,25 @@ pub(crate) struct Span {
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) attributes: Vec<(String, ApiValue)>,
-    /// Names of the events with their times, in nanoseconds since the Unix epoch.
-    pub(crate) events: Vec<(String, u64)>,
-    pub(crate) links: usize,
+    pub(crate) events: Vec<Event>,
+    pub(crate) links: Vec<Link>,
+}
+
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "local"), expect(dead_code, reason = "pages show all of it"))]
+pub(crate) struct Event {
+    pub(crate) name: String,
+    /// Nanoseconds since the Unix epoch.
+    pub(crate) time: u64,
+    pub(crate) attributes: Vec<(String, ApiValue)>,
+}
+
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "local"), expect(dead_code, reason = "pages show all of it"))]
+pub(crate) struct Link {
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    pub(crate) attributes: Vec<(String, ApiValue)>,
 }
 
 impl Span {
@@ -26,27 +43,31 @@ impl Span {
 impl From<&Record<'_>> for Span {
     fn from(record: &Record<'_>) -> Self {
         let mut events = Vec::new();
-        let mut links = 0;
+        let mut links = Vec::new();
         for entry in record.entries() {
             match entry {
                 Entry::Attribute { .. } | Entry::Description(_) | Entry::Name(_) | Entry::Scope { .. } => {}
-                Entry::Event { name, time, .. } => events.push((name.to_owned(), time)),
-                Entry::Link { .. } => links += 1,
+                Entry::Event { name, time, attributes } => {
+                    events.push(Event { name: name.to_owned(), time, attributes: owned(attributes) });
+                }
+                Entry::Link { trace_id, span_id, attributes, .. } => {
+                    links.push(Link { trace_id, span_id, attributes: owned(attributes) });
+                }
             }
         }
         Self {
             head: record.head.clone(),
             name: record.name.to_owned(),
             description: record.description.to_owned(),
-            attributes: record
-                .attributes()
-                .into_iter()
-                .map(|(key, value)| (key.to_owned(), value.into()))
-                .collect(),
+            attributes: owned(record.attributes()),
             events,
             links,
         }
     }
+}
+
+fn owned<'a>(pairs: impl IntoIterator<Item = (&'a str, Value<'a>)>) -> Vec<(String, ApiValue)> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
 }
 
 impl From<Value<'_>> for ApiValue {

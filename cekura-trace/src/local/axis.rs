@@ -33,19 +33,9 @@ pub(super) enum Shape {
 }
 
 impl Axis {
-    /// Covers the conversation, and of what lies outside it at most its own length on either side, so that one wrong
-    /// clock does not flatten all the rest.
     pub(super) fn new(tree: &Tree, cells: usize) -> Self {
-        let heads = || tree.rows.iter().map(|(_, span)| &span.head);
-        let start = heads().map(|head| head.start).min().unwrap_or_default();
-        let end = heads().map(|head| head.end).max().unwrap_or_default();
-        let conversation = tree.rows.iter().find(|(_, span)| span.name == semconv::span::CONVERSATION);
-        let (start, end) = conversation.map_or((start, end), |(_, span)| {
-            let (from, to) = (span.head.start, span.head.end);
-            let length = to.saturating_sub(from);
-            (start.max(from.saturating_sub(length)), end.min(to.saturating_add(length)))
-        });
-        Self { start, length: end.saturating_sub(start).max(1), cells }
+        let (start, length) = time_shown(tree);
+        Self { start, length, cells }
     }
 
     /// Half cells from the left edge: each cell has two places.
@@ -105,6 +95,21 @@ impl Axis {
         });
         (left, cells.collect())
     }
+}
+
+/// The start and the length of the time that is drawn, in nanoseconds: that of the conversation, and of what lies
+/// outside it at most its own length on either side, so that one wrong clock does not flatten all the rest.
+pub(super) fn time_shown(tree: &Tree) -> (u64, u64) {
+    let heads = || tree.rows.iter().map(|(_, span)| &span.head);
+    let start = heads().map(|head| head.start).min().unwrap_or_default();
+    let end = heads().map(|head| head.end).max().unwrap_or_default();
+    let conversation = tree.rows.iter().find(|(_, span)| span.name == semconv::span::CONVERSATION);
+    let (start, end) = conversation.map_or((start, end), |(_, span)| {
+        let (from, to) = (span.head.start, span.head.end);
+        let length = to.saturating_sub(from);
+        (start.max(from.saturating_sub(length)), end.min(to.saturating_add(length)))
+    });
+    (start, end.saturating_sub(start).max(1))
 }
 
 /// Columns that a tick and its label want.

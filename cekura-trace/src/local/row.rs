@@ -84,8 +84,13 @@ pub(super) fn string<'a>(span: &'a Span, key: &str) -> Option<Cow<'a, str>> {
 
 /// When the first chunk of a streamed answer came.
 pub(super) fn first_chunk(span: &Span) -> Option<u64> {
-    let Some(Value::F64(seconds)) = span.attribute(key::METRICS_TTFB) else { return None };
-    let passed = std::time::Duration::try_from_secs_f64(*seconds).ok()?;
+    let number = |key| match span.attribute(key)? {
+        Value::F64(number) => Some(*number),
+        _ => None,
+    };
+    let seconds = [key::METRICS_TTFB, key::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK].into_iter().find_map(number);
+    let seconds = seconds.or_else(|| Some(number(key::LLM_FIRST_TOKEN_MS)? / 1_000.0))?;
+    let passed = std::time::Duration::try_from_secs_f64(seconds).ok()?;
     Some(span.head.start.saturating_add(u64::try_from(passed.as_nanos()).ok()?))
 }
 

@@ -63,16 +63,42 @@ pub(super) fn lines(tree: &Tree, answers: &HashMap<usize, u64>) -> Vec<Line> {
         .collect()
 }
 
+/// Counts over all spans.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Totals {
+    pub(super) turns: usize,
+    pub(super) tools: usize,
+    pub(super) failed: usize,
+    pub(super) interrupted: usize,
+    /// Tokens read.
+    pub(super) input: u64,
+    /// Tokens written.
+    pub(super) output: u64,
+    /// Characters spoken.
+    pub(super) characters: u64,
+}
+
+impl Totals {
+    pub(super) fn of(tree: &Tree) -> Self {
+        let count =
+            |wanted: &dyn Fn(&Span) -> bool| tree.rows.iter().filter(|(_, span)| wanted(span)).count();
+        let sum = |key| {
+            tree.rows.iter().filter_map(|(_, span)| row::number(span, key)).fold(0, u64::saturating_add)
+        };
+        Self {
+            turns: count(&|span| span.name == key::span::TURN),
+            tools: count(&|span| span.name == key::span::TOOL_CALL),
+            failed: count(&|span| span.head.failed()),
+            interrupted: count(&row::interrupted),
+            input: sum(key::GEN_AI_USAGE_INPUT_TOKENS),
+            output: sum(key::GEN_AI_USAGE_OUTPUT_TOKENS),
+            characters: sum(key::TTS_CHARACTERS),
+        }
+    }
+}
+
 fn totals(tree: &Tree) -> Line {
-    let count = |wanted: &dyn Fn(&Span) -> bool| tree.rows.iter().filter(|(_, span)| wanted(span)).count();
-    let sum =
-        |key| tree.rows.iter().filter_map(|(_, span)| row::number(span, key)).fold(0, u64::saturating_add);
-    let turns = count(&|span| span.name == key::span::TURN);
-    let tools = count(&|span| span.name == key::span::TOOL_CALL);
-    let failed = count(&|span| span.head.failed());
-    let interrupted = count(&row::interrupted);
-    let (input, output) = (sum(key::GEN_AI_USAGE_INPUT_TOKENS), sum(key::GEN_AI_USAGE_OUTPUT_TOKENS));
-    let characters = sum(key::TTS_CHARACTERS);
+    let Totals { turns, tools, failed, interrupted, input, output, characters } = Totals::of(tree);
     let items = [
         (turns > 0).then(|| (Paint::Plain, text::plural(turns, "turn"))),
         Some((Paint::Plain, text::plural(tree.rows.len(), "span"))),
@@ -87,11 +113,19 @@ fn totals(tree: &Tree) -> Line {
     Line { heading: "total", items: items.into_iter().flatten().collect() }
 }
 
+/// The spans in which the time of a call goes by.
+pub(super) const STAGES: [&str; 5] =
+    [key::span::STT, key::span::LLM, key::span::TOOL_CALL, key::span::TTS, key::span::S2S];
+
+/// Where a percentile stands in a sorted list: the least value that so many per cent do not exceed.
+pub(super) fn rank(count: usize, percent: usize) -> usize {
+    (count * percent).div_ceil(100).saturating_sub(1)
+}
+
 /// The time of each stage, summed over its spans, and the longest span of all.
 fn stages(tree: &Tree) -> Line {
-    let names = [key::span::STT, key::span::LLM, key::span::TOOL_CALL, key::span::TTS, key::span::S2S];
     let mut items = Vec::new();
-    for name in names {
+    for name in STAGES {
         let spans = || tree.rows.iter().filter(|(_, span)| span.name == name);
         let sum = spans().map(|(_, span)| row::length(span)).fold(0, u64::saturating_add);
         match spans().count() {
@@ -100,13 +134,13 @@ fn stages(tree: &Tree) -> Line {
             count => items.push((row::paint(name), format!("{name} {} in {count}", text::duration(sum)))),
         }
     }
-    if let Some(longest) = longest(tree, &names).filter(|_| items.len() > 1) {
+    if let Some(longest) = longest(tree).filter(|_| items.len() > 1) {
         items.push((Paint::Plain, longest));
     }
     Line { heading: "stages", items }
 }
 
-fn longest(tree: &Tree, names: &[&str]) -> Option<String> {
+fn longest(tree: &Tree) -> Option<String> {
     let mut turn = None;
     let mut longest: Option<(&Span, Option<&Span>)> = None;
     for (_, span) in &tree.rows {
@@ -114,7 +148,7 @@ fn longest(tree: &Tree, names: &[&str]) -> Option<String> {
             turn = Some(span);
         }
         let longer = longest.is_none_or(|(other, _)| row::length(span) > row::length(other));
-        if longer && names.contains(&span.name.as_str()) {
+        if longer && STAGES.contains(&span.name.as_str()) {
             longest = Some((span, turn));
         }
     }
@@ -141,7 +175,7 @@ fn answer_times(tree: &Tree, answers: &HashMap<usize, u64>) -> Line {
         [] => Vec::new(),
         [(time, _)] => vec![format!("{} {from}", text::duration(time))],
         [.., (longest, at)] => {
-            let (median, _) = times[(times.len() - 1) / 2];
+            let (median, _) = times[rank(times.len(), 50)];
             let turn = row::name(&tree.rows[at].1);
             vec![
                 format!("median {} {from}", text::duration(median)),
@@ -161,17 +195,23 @@ fn legend(tree: &Tree) -> Line {
 
 /// What finds the conversation again: the trace in a backend, the call in Cekura.
 fn ids(tree: &Tree) -> Line {
-    let mut items: Vec<(Paint, String)> = Vec::new();
-    for (depth, span) in &tree.rows {
-        let id = span.head.trace_id.to_string();
-        if *depth == 0 && items.iter().all(|(_, known)| *known != id) {
-            items.push((Paint::Plain, id));
-        }
-    }
+    let mut items: Vec<_> = traces(tree).into_iter().map(|id| (Paint::Plain, id)).collect();
     if let Some(call) = call_id(tree) {
         items.push((Paint::Plain, format!("call {}", text::clip(&call, LONGEST_NAME).0)));
     }
     Line { heading: "trace", items }
+}
+
+/// The ids of all traces, as they are written.
+pub(super) fn traces(tree: &Tree) -> Vec<String> {
+    let mut ids = Vec::new();
+    for (_, span) in tree.rows.iter().filter(|(depth, _)| *depth == 0) {
+        let id = span.head.trace_id.to_string();
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
 }
 
 /// The id under which the agent knows the call.

@@ -9,7 +9,7 @@ use opentelemetry::trace::SpanId;
 use sample::Sample;
 use unicode_width::UnicodeWidthStr as _;
 
-mod sample;
+pub(super) mod sample;
 
 fn plain(tree: &Tree, width: usize) -> String {
     draw(tree, &Style { width, colour: false })

@@ -8,7 +8,7 @@ use super::{
     PROTOCOL, PemObject, Protocol, RESERVED, Reader, SERVICE_NAME, TRACES_PATH, terminal, transport,
 };
 
-const KEY_HEADER: HeaderName = HeaderName::from_static("x-cekura-api-key");
+pub(crate) const KEY_HEADER: HeaderName = HeaderName::from_static("x-cekura-api-key");
 
 impl Reader<'_> {
     pub(super) fn traces_endpoint(

@@ -3,14 +3,13 @@
 //! Redirects are not followed and proxies of the environment are not used: the key goes to the configured host alone.
 
 use super::reply::{LONGEST, Reader, content_type};
-use super::{Answer, Arc, Bytes, Error, FRAMING, Failure, Sending, Settings, Transport, is_compressed, tls};
-use crate::delivery::config::Endpoint;
+use super::{
+    Answer, Arc, Bytes, Endpoint, Error, FRAMING, Failure, Sending, Settings, Transport, is_compressed, tls,
+};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
-use rustls::ClientConfig;
-use rustls::crypto::ring;
 use std::time::Duration;
 
 pub(super) const AVAILABLE: bool = true;
@@ -36,15 +35,8 @@ pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> 
 
 /// What sends `headers` with every request to one endpoint.
 pub(super) fn client(endpoint: &Endpoint, headers: HeaderMap, settings: &Settings) -> Result<Client, Error> {
-    let roots = tls::roots(endpoint, settings)?;
-    // The provider is named here: the process's default is the host's to install.
-    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(Error::start)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(tls::config(endpoint, settings)?)
         .default_headers(headers)
         .user_agent(concat!("cekura-trace/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())

@@ -6,24 +6,24 @@ use crate::semconv as key;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 
 /// Spans of one trace, written one after the other.
-pub(super) struct Sample {
+pub(in crate::local) struct Sample {
     buffer: Vec<u8>,
     next: u64,
 }
 
 /// 2026-11-21, 09:31 UTC.
-pub(super) const START: u64 = 1_795_253_460_000_000_000;
+pub(in crate::local) const START: u64 = 1_795_253_460_000_000_000;
 const MILLISECOND: u64 = 1_000_000;
 
 type Entries<'a> = &'a dyn Fn(&mut Vec<u8>);
 
 impl Sample {
-    pub(super) fn new() -> Self {
+    pub(in crate::local) fn new() -> Self {
         Self { buffer: Vec::new(), next: 1 }
     }
 
     /// Writes a span from one millisecond of the call to another.
-    pub(super) fn span(
+    pub(in crate::local) fn span(
         &mut self,
         parent: SpanId,
         name: &str,
@@ -33,7 +33,7 @@ impl Sample {
         self.write(parent, name, time, None, entries)
     }
 
-    pub(super) fn failed(
+    pub(in crate::local) fn failed(
         &mut self,
         parent: SpanId,
         name: &str,
@@ -72,7 +72,7 @@ impl Sample {
         span_id
     }
 
-    pub(super) fn tree(&self) -> Tree {
+    pub(in crate::local) fn tree(&self) -> Tree {
         let spans: Vec<Span> =
             finished::records(&self.buffer).map(|(record, _)| Span::from(&record)).collect();
         Tree::from(spans)
@@ -132,7 +132,7 @@ fn tool(out: &mut Vec<u8>, name: &str, input: &str, output: &str) {
 }
 
 /// A caller moves an appointment: a barge-in, a tool that fails, and a story of 2 KB.
-pub(super) fn clinic() -> Tree {
+pub(in crate::local) fn clinic() -> Tree {
     let mut call = Sample::new();
     let root = call.span(SpanId::INVALID, "conversation", [0, 31_420], &|out| {
         write::text(out, key::CALL_ID, "clinic-0931");

@@ -1,0 +1,158 @@
+//! Pages come in, files in one folder go out, the newest of which are kept. This file does not know what a page says.
+
+use super::page::page;
+use super::{axis, summary};
+use crate::finished::Tree;
+use crate::semconv as key;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use std::{fmt, fs, io};
+
+#[cfg(test)]
+mod tests;
+
+/// Where the pages of conversations are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    limits: Limits,
+}
+
+/// What is kept of the pages in a folder.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    files: usize,
+    bytes: u64,
+}
+
+impl Folder {
+    /// Keeps the newest 200 pages, and of those as many as have 256 MiB together.
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), limits: Limits { files: 200, bytes: 256 << 20 } }
+    }
+
+    /// Writes the page of a conversation; `None` for spans that belong to none.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be made or written to.
+    pub(crate) fn add(&self, tree: &Tree) -> io::Result<Option<PathBuf>> {
+        let is_call = |name: &str| matches!(name, key::span::CONVERSATION | key::span::TURN);
+        if !tree.rows.iter().any(|(_, span)| is_call(&span.name)) {
+            return Ok(None);
+        }
+        self.make()?;
+        let name = self.free(tree);
+        let path = self.path.join(&name);
+        let unfinished = self.path.join(name + UNFINISHED);
+        fs::write(&unfinished, page(tree)).and_then(|()| fs::rename(&unfinished, &path)).inspect_err(
+            |_| {
+                drop(fs::remove_file(&unfinished));
+            },
+        )?;
+        self.prune()?;
+        Ok(Some(path))
+    }
+
+    /// What callers say does not belong into a repository, so the folder keeps itself out of it.
+    fn make(&self) -> io::Result<()> {
+        if self.path.is_dir() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.path)?;
+        fs::write(self.path.join(".gitignore"), "*\n")
+    }
+
+    /// A file name that is not taken.
+    fn free(&self, tree: &Tree) -> String {
+        let names = (1..).map(|number| name(tree, number));
+        let mut free = names.filter(|name| !self.path.join(name).exists());
+        free.next().unwrap_or_default()
+    }
+
+    /// Removes the oldest pages above the limits, and nothing that is not called like a page.
+    fn prune(&self) -> io::Result<()> {
+        let files = fs::read_dir(&self.path)?.flatten();
+        let pages = files.filter(|file| file.file_name().to_str().is_some_and(is_page));
+        let mut pages: Vec<_> = pages
+            .filter_map(|page| page.metadata().ok().map(|about| (page.path(), about)))
+            .map(|(path, about)| (about.modified().unwrap_or(SystemTime::UNIX_EPOCH), path, about.len()))
+            .collect();
+        pages.sort_unstable();
+        let mut kept = 0;
+        for (at, (_, path, bytes)) in pages.iter().rev().enumerate() {
+            kept += bytes;
+            if at > 0 && (at >= self.limits.files || kept > self.limits.bytes) {
+                drop(fs::remove_file(path));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.display().fmt(f)
+    }
+}
+
+/// The line that says where a page is, in the columns of the lines above it.
+pub(crate) fn line(path: &Path) -> String {
+    format!("page     {}\n", path.display())
+}
+
+const PAGE: &str = ".html";
+const UNFINISHED: &str = ".tmp";
+
+/// `2026-11-21_09-31-00_clinic-0931_4bf92f35.html`: the start in UTC, the call's id as far as any file system takes
+/// it, the head of the trace id.
+fn name(tree: &Tree, number: u64) -> String {
+    let call = summary::call_id(tree).map_or_else(String::new, |id| safe(&id));
+    let again = if number == 1 { String::new() } else { format!("{number}_") };
+    let (start, _) = axis::time_shown(tree);
+    let trace = summary::traces(tree).pop().unwrap_or_default();
+    format!("{}_{call}{again}{:.8}{PAGE}", utc(start / 1_000_000_000), trace)
+}
+
+/// Letters and digits of ASCII, at most [`CALL`] of them, with `-` for anything between, and `_` at the end.
+fn safe(call_id: &str) -> String {
+    let words = call_id.split(|each: char| !each.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut safe = String::new();
+    for word in words {
+        let dash = if safe.is_empty() { "" } else { "-" };
+        safe.extend(dash.chars().chain(word.chars()).take(CALL - safe.len()));
+    }
+    if safe.is_empty() { safe } else { safe + "_" }
+}
+
+/// Characters of a call's id in a file's name.
+const CALL: usize = 60;
+
+fn is_page(file: &str) -> bool {
+    let name = file.strip_suffix(UNFINISHED).unwrap_or(file);
+    let Some((time, rest)) = name.strip_suffix(PAGE).and_then(|name| name.split_at_checked(SHAPE.len()))
+    else {
+        return false;
+    };
+    let digits = time.chars().map(|each| if each.is_ascii_digit() { '0' } else { each });
+    let trace = rest.rsplit('_').next().unwrap_or_default();
+    digits.eq(SHAPE.chars()) && trace.len() == 8 && trace.bytes().all(|each| each.is_ascii_hexdigit())
+}
+
+const SHAPE: &str = "0000-00-00_00-00-00_";
+
+/// Seconds since the Unix epoch as `2026-11-21_09-31-00`.
+///
+/// Days are counted from 1 March of the year 0, as in Howard Hinnant's "chrono-compatible low-level date algorithms".
+fn utc(seconds: u64) -> String {
+    let days = seconds / 86_400 + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}_{hour:02}-{minute:02}-{second:02}")
+}

@@ -1,0 +1,132 @@
+//! Which files come to be in the folder of pages, and which leave it.
+
+use super::{Folder, Limits, UNFINISHED, is_page, name, safe, utc};
+use crate::finished::{Tree, write};
+use crate::local::tests::sample::{self, Sample};
+use crate::semconv as key;
+use opentelemetry::trace::SpanId;
+use std::fs;
+use std::path::PathBuf;
+
+/// A path of which nothing exists, below the folder that cargo builds in.
+fn fresh(test: &str) -> PathBuf {
+    let path = std::env::current_exe().unwrap().with_file_name("pages").join(test);
+    drop(fs::remove_dir_all(&path));
+    path
+}
+
+fn call(id: &str) -> Tree {
+    let mut call = Sample::new();
+    call.span(SpanId::INVALID, "conversation", [0, 10], &|out| write::text(out, key::CALL_ID, id));
+    call.tree()
+}
+
+fn files(path: &PathBuf) -> Vec<String> {
+    let names = fs::read_dir(path).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_name_says_when_who_and_which() {
+    assert_eq!(name(&sample::clinic(), 1), "2026-11-21_09-31-00_clinic-0931_4bf92f35.html");
+    assert_eq!(name(&sample::clinic(), 2), "2026-11-21_09-31-00_clinic-0931_2_4bf92f35.html");
+}
+
+#[test]
+fn no_call_id_does_harm() {
+    let known = [
+        ("../../x", "x_"),
+        ("..", ""),
+        ("CON", "CON_"),
+        ("C:\\Windows\\system.ini", "C-Windows-system-ini_"),
+        ("a/b\0c\n\u{202e}d", "a-b-c-d_"),
+        ("<script>", "script_"),
+        ("預約", ""),
+        (" ", ""),
+    ];
+    for (id, expected) in known {
+        assert_eq!(safe(id), expected, "{id:?}");
+    }
+    for id in ["x".repeat(300), "x-".repeat(300), "../".repeat(300), "\u{0}".repeat(5), "€".repeat(300)] {
+        let name = name(&call(&id), 1);
+        assert!(name.len() < 120 && is_page(&name), "{name}");
+        let ordinary = |each: char| each.is_ascii_alphanumeric() || "-_.".contains(each);
+        assert!(name.chars().all(ordinary) && !name.contains(".."), "{name}");
+    }
+}
+
+#[test]
+fn times_are_utc() {
+    let known = [
+        (0, "1970-01-01_00-00-00"),
+        (951_782_399, "2000-02-28_23-59-59"),
+        (951_782_400, "2000-02-29_00-00-00"),
+        (1_709_251_199, "2024-02-29_23-59-59"),
+        (1_795_253_460, "2026-11-21_09-31-00"),
+        (4_107_542_399, "2100-02-28_23-59-59"),
+        (4_107_542_400, "2100-03-01_00-00-00"),
+        (18_446_744_073, "2554-07-21_23-34-33"),
+    ];
+    for (seconds, expected) in known {
+        assert_eq!(utc(seconds), expected);
+    }
+}
+
+#[test]
+fn a_page_is_written_whole_and_replaces_none() {
+    let path = fresh("whole").join("made/on/demand");
+    let folder = Folder::new(&path);
+    let [first, second] = [1, 2].map(|_| folder.add(&sample::clinic()).unwrap().unwrap());
+    assert_ne!(first, second);
+    assert!(fs::read_to_string(&first).unwrap().ends_with("</html>\n"));
+    let names = [".gitignore", "2026-11-21_09-31-00_clinic-0931_2_4bf92f35.html"];
+    assert_eq!(files(&path)[..2], names);
+    assert_eq!(files(&path).len(), 3, "nothing unfinished is left");
+    assert_eq!(fs::read_to_string(path.join(".gitignore")).unwrap(), "*\n");
+}
+
+#[test]
+fn spans_outside_a_conversation_have_no_page() {
+    let path = fresh("stray");
+    let mut stray = Sample::new();
+    stray.span(SpanId::INVALID, "stt", [0, 10], &|_| {});
+    assert_eq!(Folder::new(&path).add(&stray.tree()).unwrap(), None);
+    assert!(!path.exists());
+}
+
+#[test]
+fn what_cannot_be_written_is_an_error() {
+    let path = fresh("file");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "in the way").unwrap();
+    assert!(Folder::new(&path).add(&sample::clinic()).is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "in the way");
+    fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn the_oldest_pages_leave_and_nothing_else() {
+    let path = fresh("kept");
+    let folder = Folder { path: path.clone(), limits: Limits { files: 3, bytes: u64::MAX } };
+    fs::create_dir_all(&path).unwrap();
+    let others = ["index.html", "2026-11-21_notes.html", "2026-11-21_09-31-00_mine_saved.html", "a.tmp"];
+    for other in others {
+        fs::write(path.join(other), "").unwrap();
+    }
+    let unfinished = format!("1999-01-01_00-00-00_crashed_00000000.html{UNFINISHED}");
+    fs::write(path.join(&unfinished), "").unwrap();
+    let pages: Vec<_> =
+        (0..5).map(|number| folder.add(&call(&format!("call {number}"))).unwrap().unwrap()).collect();
+    assert!(pages[..2].iter().all(|page| !page.exists()) && pages[2..].iter().all(|page| page.exists()));
+    assert!(others.iter().all(|other| path.join(other).exists()) && !path.join(unfinished).exists());
+}
+
+#[test]
+fn large_pages_leave_sooner_but_never_the_newest() {
+    let path = fresh("large");
+    let folder = Folder { path: path.clone(), limits: Limits { files: 200, bytes: 1 } };
+    let pages = [1, 2].map(|number| folder.add(&call(&number.to_string())).unwrap().unwrap());
+    assert!(!pages[0].exists() && pages[1].exists());
+}

@@ -1,0 +1,56 @@
+//! The finished spans of a conversation come in, one HTML file that needs nothing else goes out. This file does not
+//! know what the page says or where it is kept.
+//!
+//! ```text
+//! Tree → transcript (who said what) ─┐
+//!      → stages (how long each took) ├→ data (JSON) → page: one file with its style and script
+//! ```
+
+use crate::finished::Tree;
+
+mod data;
+mod stages;
+#[cfg(test)]
+mod tests;
+mod transcript;
+
+const TEMPLATE: &str = include_str!("page/page.html");
+const STYLE: &str = include_str!("page/page.css");
+const SCRIPT: &str = concat!(
+    include_str!("page/format.js"),
+    include_str!("page/rows.js"),
+    include_str!("page/axis.js"),
+    include_str!("page/tree.js"),
+    include_str!("page/details.js"),
+    include_str!("page/transcript.js"),
+    include_str!("page/totals.js"),
+    include_str!("page/page.js"),
+);
+
+/// A conversation as a page. Its script and style carry a number that nobody could know before, and a browser runs
+/// and applies nothing else.
+pub(super) fn page(tree: &Tree) -> String {
+    let nonce = format!("{:032x}", rand::random::<u128>());
+    let data = inert(&data::data(tree, &transcript::derive(tree)).to_string());
+    let parts = [("nonce", &*nonce), ("style", STYLE), ("data", &*data), ("script", SCRIPT)];
+    fill(TEMPLATE, &parts)
+}
+
+/// Puts each part where `{{its name}}` stands. What a part contains is not looked at again.
+fn fill(template: &str, parts: &[(&str, &str)]) -> String {
+    let room = parts.iter().map(|(_, part)| part.len()).sum::<usize>() + template.len();
+    let mut page = String::with_capacity(room);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, after) = after.split_once("}}").unwrap_or((after, ""));
+        page.push_str(before);
+        page.extend(parts.iter().filter(|(known, _)| *known == name).map(|(_, part)| *part));
+        rest = after;
+    }
+    page + rest
+}
+
+/// The same JSON without anything that could end or nest the element around it: `<` stands only in strings.
+fn inert(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}

@@ -1,0 +1,160 @@
+//! A tree of spans and a transcript come in, everything that a page shows goes out as JSON. This file does not know
+//! how it looks; times are nanoseconds from the start of the page's time axis.
+
+use super::super::axis;
+use super::super::row::{self, Row};
+use super::super::style::Paint;
+use super::super::{summary, text};
+use super::stages::{self, Spread};
+use super::transcript::{self, Entry};
+use crate::finished::{Span, Tree};
+use crate::semconv as key;
+use opentelemetry::trace::SpanId;
+use opentelemetry::{Array, Value as ApiValue};
+use serde_json::{Value, json};
+
+pub(super) fn data(tree: &Tree, entries: &[Entry]) -> Value {
+    let (start, length) = axis::time_shown(tree);
+    let clock = Clock { start };
+    let answers = summary::answers(tree);
+    let times = stages::spread(answers.values().copied().collect());
+    let totals = summary::Totals::of(tree);
+    let rows = tree.rows.iter().enumerate();
+    json!({
+        "call": summary::call_id(tree),
+        "traces": summary::traces(tree),
+        "start": start / 1_000_000,
+        "length": length,
+        "spans": rows.map(|(at, (depth, row))| span(*depth, row, answers.get(&at), clock)).collect::<Vec<_>>(),
+        "transcript": transcript(tree, entries, clock),
+        "stages": stages::stages(tree).iter().map(|stage| json!({
+            "name": stage.name,
+            "known": summary::STAGES.contains(&stage.name),
+            "look": look(row::paint(stage.name)),
+            "count": stage.count,
+            "failed": stage.failed,
+            "longest": stage.longest,
+            "spread": spread(&stage.spread),
+            "first": stage.first.as_ref().map(spread),
+        })).collect::<Vec<_>>(),
+        "answers": times.as_ref().map(spread),
+        "totals": {
+            "turns": totals.turns,
+            "tools": totals.tools,
+            "failed": totals.failed,
+            "interrupted": totals.interrupted,
+            "input": totals.input,
+            "output": totals.output,
+            "characters": totals.characters,
+        },
+    })
+}
+
+/// Columns of a piece of what a row says; all of it is in the span's details.
+const WORDS: usize = 160;
+
+/// The zero of the page's times.
+#[derive(Clone, Copy)]
+struct Clock {
+    start: u64,
+}
+
+impl Clock {
+    fn passed(self, time: u64) -> Value {
+        let passed = i128::from(time) - i128::from(self.start);
+        i64::try_from(passed).map_or(Value::Null, Value::from)
+    }
+}
+
+fn span(depth: usize, span: &Span, answer: Option<&u64>, clock: Clock) -> Value {
+    let row = Row::new(span, answer.copied());
+    let words = row.words.iter().map(|piece| {
+        let (said, _) = text::clip(&piece.text, WORDS);
+        json!([look(piece.paint), format!("{}{said}{}", piece.before, piece.after)])
+    });
+    json!({
+        "id": span.head.span_id.to_string(),
+        "trace": span.head.trace_id.to_string(),
+        "parent": (span.head.parent_id != SpanId::INVALID).then(|| span.head.parent_id.to_string()),
+        "depth": depth,
+        "kind": span.name,
+        "look": look(row.paint),
+        "name": row.name,
+        "service": row.service.first(),
+        "start": clock.passed(span.head.start),
+        "length": row::length(span),
+        "first": row.bar.first.map(|first| first.saturating_sub(span.head.start)),
+        "answer": answer,
+        "counts": row.counts,
+        "words": words.collect::<Vec<_>>(),
+        "failed": span.head.failed(),
+        "interrupted": row::interrupted(span),
+        "cut": span.attribute(key::TURN_WAS_INTERRUPTED) == Some(&ApiValue::Bool(true)),
+        "description": span.description,
+        "attributes": pairs(&span.attributes),
+        "events": span.events.iter().map(|event| json!({
+            "name": event.name,
+            "at": clock.passed(event.time),
+            "attributes": pairs(&event.attributes),
+        })).collect::<Vec<_>>(),
+        "links": span.links.iter().map(|link| json!({
+            "trace": link.trace_id.to_string(),
+            "id": link.span_id.to_string(),
+            "attributes": pairs(&link.attributes),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// A style's name for what a paint means.
+fn look(paint: Paint) -> &'static str {
+    match paint {
+        Paint::Bold => "frame",
+        Paint::Dim => "dim",
+        Paint::Error => "error",
+        Paint::Interrupted => "interrupted",
+        Paint::Llm => "llm",
+        Paint::Plain => "other",
+        Paint::S2s => "s2s",
+        Paint::Stt => "stt",
+        Paint::ToolCall => "tool",
+        Paint::Tts => "tts",
+    }
+}
+
+/// Keys with their values as text; numbers of JavaScript would not hold every integer.
+fn pairs(pairs: &[(String, ApiValue)]) -> Vec<[String; 2]> {
+    pairs.iter().map(|(key, value)| [key.clone(), shown(value)]).collect()
+}
+
+fn shown(value: &ApiValue) -> String {
+    match value {
+        ApiValue::Array(Array::String(texts)) => {
+            json!(texts.iter().map(opentelemetry::StringValue::as_str).collect::<Vec<_>>()).to_string()
+        }
+        other => other.to_string(),
+    }
+}
+
+fn spread(spread: &Spread) -> Value {
+    json!({ "p50": spread.p50, "p95": spread.p95, "most": spread.most })
+}
+
+fn transcript(tree: &Tree, entries: &[Entry], clock: Clock) -> Vec<Value> {
+    let turns = transcript::turns(tree);
+    let begun = |time: u64| {
+        let rows = tree.rows.iter().enumerate();
+        let turns = rows.filter(|(_, (_, row))| row.name == key::span::TURN && row.head.start <= time);
+        turns.map(|(at, _)| at).next_back()
+    };
+    let line = |entry: &Entry| {
+        json!({
+            "role": entry.role.name(),
+            "text": entry.text,
+            "start": clock.passed(entry.start),
+            "truncated": entry.truncated,
+            "row": entry.row,
+            "turn": entry.row.map_or_else(|| begun(entry.start), |row| turns[row]),
+        })
+    };
+    entries.iter().map(line).collect()
+}

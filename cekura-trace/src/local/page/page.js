@@ -1,0 +1,35 @@
+// The data of the page comes in, its parts are made and told of each other.
+
+const data = JSON.parse(byId('data').textContent);
+
+const began = new Date(data.start);
+const call = data.call ?? 'Conversation without a call id';
+document.title = `${call} · ${began.toLocaleString()}`;
+byId('title').replaceChildren(foreign(call));
+byId('about').replaceChildren(
+  element('time', { datetime: began.toISOString() }, began.toLocaleString(undefined, { dateStyle: 'full', timeStyle: 'long' })),
+  ...data.traces.flatMap((trace) => {
+    const id = element('code', {}, trace);
+    return [element('span', {}, 'trace ', id, ' ', copier('trace id', trace, id))];
+  }),
+);
+byId('legend').replaceChildren(
+  ...(data.spans.some((span) => span.first !== null && span.look !== 'frame')
+    ? [element('i', { class: 'sample' }), 'waiting, then the first chunk'] : []),
+);
+
+const axis = makeAxis(data.length);
+const details = makeDetails(data.spans, data.start, (wasInside) => wasInside && tree.focus(tree.current() ?? 0));
+const transcript = makeTranscript(data.transcript, data.spans, (row) => tree.choose(row));
+const tree = makeTree(data.spans, data.length, axis, {
+  changed: (row) => {
+    transcript.mark(row);
+    if (details.isOpen()) details.fill(row);
+  },
+  opened: (row, byKeyboard) => {
+    details.open(row, byKeyboard);
+    tree.reveal();
+  },
+});
+makeTotals(data, (row) => tree.focus(row));
+document.documentElement.dataset.ready = Math.round(performance.now());

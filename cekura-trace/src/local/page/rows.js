@@ -1,0 +1,88 @@
+// A span comes in, its row of the tree goes out. Nothing here knows which rows are folded or selected.
+
+const SIGNS = { failed: '✗', interrupted: '■' };
+
+/** What a span's end was, in words; empty for an ordinary one. */
+function endings(span) {
+  const cut = span.interrupted || span.cut;
+  return [span.failed && 'failed', cut && 'interrupted'].filter(Boolean);
+}
+
+/** A span in one sentence, for those who do not see its bar. */
+function sentence(span, inside) {
+  const said = [
+    span.service ? `${span.name} ${span.service}` : span.name,
+    duration(span.length),
+    `at ${moment(span.start)}`,
+    span.first !== null ? `first chunk after ${duration(span.first)}` : null,
+    span.answer !== null ? `answered after ${duration(span.answer)}` : null,
+    ...endings(span),
+    inside > 0 ? `${inside} failed inside` : null,
+    span.failed && span.description ? span.description.slice(0, 200) : null,
+  ];
+  return said.filter(Boolean).join(', ');
+}
+
+function signs(span) {
+  return endings(span).map((ending) => element('b', { class: `sign ${ending}` }, SIGNS[ending]));
+}
+
+/** A bar from a span's start to its end: hollow until the first chunk, full after it. */
+function bar(span, length) {
+  const made = element('span', { class: `bar ${span.look}` }, ...signs(span));
+  const from = Math.max(span.start, 0);
+  const to = Math.min(span.start + span.length, length);
+  if (span.start < 0) made.classList.add('earlier');
+  if (span.start + span.length > length) made.classList.add('later');
+  made.style.left = `${(Math.min(from, length) / length) * 100}%`;
+  made.style.width = `${(Math.max(to - from, 0) / length) * 100}%`;
+  if (span.first !== null && span.look !== 'frame') {
+    const wait = Math.min(Math.max((span.start + span.first - from) / Math.max(to - from, 1), 0), 1);
+    const waiting = element('i', { class: 'wait' });
+    waiting.style.width = `${wait * 100}%`;
+    made.classList.add('streamed');
+    made.prepend(waiting, element('i', { class: 'work' }));
+  }
+  return made;
+}
+
+/** For each span how many of those below it failed. */
+function failedInside(spans) {
+  const open = [];
+  const inside = spans.map(() => 0);
+  spans.forEach((span, at) => {
+    open.length = Math.min(open.length, span.depth);
+    if (span.failed) open.forEach((above) => { inside[above] += 1; });
+    open[span.depth] = at;
+  });
+  return inside;
+}
+
+function row(span, at, length, inside) {
+  const ends = endings(span);
+  const name = element(
+    'span', { class: 'name', title: [span.name, span.service].filter(Boolean).join(' ') },
+    element('i', { class: 'toggle' }),
+    element('i', { class: `swatch ${span.look}` }),
+    element('span', { class: 'label' }, foreign(span.name)),
+    ...signs(span),
+    inside > 0 ? element('span', { class: 'inside' }, `${SIGNS.failed} ${inside} inside`) : null,
+    span.service ? element('span', { class: 'service' }, foreign(span.service)) : null,
+  );
+  name.style.setProperty('--depth', Math.min(span.depth, 12));
+  const errorFirst = [...span.words].sort((a, b) => (b[0] === 'error') - (a[0] === 'error'));
+  const words = errorFirst.map(([look, text]) => element('span', { class: look }, foreign(text), ' '));
+  return element(
+    'div',
+    {
+      id: `span-${at}`, class: ['columns row', ...ends].join(' '), role: 'treeitem', tabindex: -1,
+      'aria-level': span.depth + 1, 'aria-selected': 'false', 'aria-label': sentence(span, inside),
+    },
+    name,
+    element('span', { class: 'lane' }, element('span', { class: 'strip' }, bar(span, length))),
+    element('span', { class: 'time' }, duration(span.length)),
+    element('span', { class: 'counts' }, span.counts),
+    element('span', { class: 'words' }, ...words),
+  );
+}
+

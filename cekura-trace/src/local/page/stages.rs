@@ -1,0 +1,63 @@
+//! A tree of spans comes in, how long each stage took goes out. This file does not know what a stage does.
+
+use super::super::{row, summary};
+use crate::finished::{Span, Tree};
+use crate::semconv as key;
+
+/// The spans of one name.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stage<'a> {
+    pub(super) name: &'a str,
+    pub(super) count: usize,
+    pub(super) failed: usize,
+    /// The row of the longest one.
+    pub(super) longest: usize,
+    /// Of their lengths, in nanoseconds.
+    pub(super) spread: Spread,
+    /// Of the times until the first chunk, in nanoseconds, where any streamed.
+    pub(super) first: Option<Spread>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spread {
+    pub(super) p50: u64,
+    pub(super) p95: u64,
+    pub(super) most: u64,
+}
+
+/// The stages of a conversation, the known ones first, then others as they come; of those at most
+/// [`OTHERS`]. Conversations and turns are around stages and none themselves.
+pub(super) fn stages(tree: &Tree) -> Vec<Stage<'_>> {
+    let mut names = summary::STAGES.to_vec();
+    for (_, span) in &tree.rows {
+        let is_frame = matches!(span.name.as_str(), key::span::CONVERSATION | key::span::TURN);
+        if names.len() < summary::STAGES.len() + OTHERS && !is_frame && !names.contains(&span.name.as_str()) {
+            names.push(&span.name);
+        }
+    }
+    names.into_iter().filter_map(|name| stage(tree, name)).collect()
+}
+
+/// Names beside the known ones.
+const OTHERS: usize = 16;
+
+fn stage<'a>(tree: &Tree, name: &'a str) -> Option<Stage<'a>> {
+    let spans = || tree.rows.iter().map(|(_, span)| span).enumerate().filter(|(_, span)| span.name == name);
+    let longest = spans().max_by_key(|(row, span)| (row::length(span), std::cmp::Reverse(*row)))?.0;
+    let waited = |span: &Span| Some(row::first_chunk(span)?.saturating_sub(span.head.start));
+    Some(Stage {
+        name,
+        count: spans().count(),
+        failed: spans().filter(|(_, span)| span.head.failed()).count(),
+        longest,
+        spread: spread(spans().map(|(_, span)| row::length(span)).collect())?,
+        first: spread(spans().filter_map(|(_, span)| waited(span)).collect()),
+    })
+}
+
+pub(super) fn spread(mut times: Vec<u64>) -> Option<Spread> {
+    times.sort_unstable();
+    let most = *times.last()?;
+    let at = |percent| times[summary::rank(times.len(), percent)];
+    Some(Spread { p50: at(50), p95: at(95), most })
+}

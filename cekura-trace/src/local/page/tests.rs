@@ -1,0 +1,203 @@
+//! What a page says of a conversation, and that nothing in it is more than text.
+
+use super::stages::{Spread, stages};
+use super::transcript::{Role, derive};
+use super::{SCRIPT, STYLE, TEMPLATE, fill, page};
+use crate::finished::{Tree, write};
+use crate::local::tests::sample::{self, Sample};
+use crate::semconv as key;
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use serde_json::{Value, json};
+
+const EVIL: &str = "</script><script>alert(1)</script><!--<script>\u{2028}\u{2029}{{script}}\u{0}\"'&";
+
+/// The data of a page, read as a browser finds it: up to the first thing that ends its element.
+fn data(page: &str) -> (String, Value) {
+    let (_, rest) = page.split_once(r#"<script id="data" type="application/json">"#).unwrap();
+    let (text, _) = rest.split_once("</script").unwrap();
+    (text.to_owned(), serde_json::from_str(text).unwrap())
+}
+
+#[test]
+fn content_is_never_more_than_text() {
+    let mut call = Sample::new();
+    let root = call.failed(SpanId::INVALID, "conversation", [0, 10], EVIL, &|out| {
+        write::text(out, key::CALL_ID, EVIL);
+    });
+    call.span(root, EVIL, [1, 2], &|out| write::text(out, EVIL, EVIL));
+    call.span(root, "stt", [2, 3], &|out| write::text(out, key::STT_TRANSCRIPT, EVIL));
+    let page = page(&call.tree());
+    let (text, data) = data(&page);
+    assert!(!text.contains(['<', '\u{2028}', '\u{2029}', '\0']), "{text}");
+    assert_eq!(data["call"], EVIL);
+    assert_eq!(data["spans"][0]["description"], EVIL);
+    assert_eq!(data["spans"][1]["attributes"], json!([[EVIL, EVIL]]));
+    assert_eq!(data["transcript"][0]["text"], EVIL);
+    assert_eq!(page.matches("<script").count(), 2, "the data and the script");
+}
+
+#[test]
+fn a_part_is_not_filled_again() {
+    assert_eq!(fill("a {{x}} b {{y}}{{z}}", &[("x", "{{y}}"), ("y", "}} {{x")]), "a {{y}} b }} {{x");
+    assert_eq!(fill("open {{x", &[("x", "1")]), "open 1");
+}
+
+#[test]
+fn a_page_needs_nothing_else_and_runs_nothing_else() {
+    let (first, second) = (page(&sample::clinic()), page(&sample::clinic()));
+    let nonce = |page: &str| page.split_once("script-src 'nonce-").unwrap().1[..32].to_owned();
+    assert_ne!(nonce(&first), nonce(&second));
+    assert_eq!(first.matches(&nonce(&first)).count(), 4, "the policy's two, the style, the script");
+    assert!(first.contains("default-src 'none'"));
+    for text in [TEMPLATE, STYLE, SCRIPT] {
+        for word in ["http:", "https:", "//cdn", " src=", "href=", "url(", "@import", "@font-face"] {
+            assert!(!text.contains(word), "{word}");
+        }
+    }
+    for word in
+        ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "import("]
+    {
+        assert!(!SCRIPT.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn what_a_span_says_is_kept_whole() {
+    let mut call = Sample::new();
+    let other =
+        SpanContext::new(TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::NONE);
+    let root = call.span(SpanId::INVALID, "conversation", [0, 3_000], &|_| {});
+    let attributes = [KeyValue::new("attempt", i64::MAX), KeyValue::new("late", true)];
+    call.failed(root, "tool_call", [1_000, 2_500], "no answer", &|out| {
+        write::text(out, key::FUNCTION_NAME, "book");
+        write::text(out, key::FUNCTION_INPUT, r#"{"id":12345678901234567890}"#);
+        write::texts(out, key::GEN_AI_RESPONSE_FINISH_REASONS, &["a\"b", "c"]);
+        write::flag(out, key::CEKURA_INTERRUPTED, true);
+        write::float(out, key::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, 0.25);
+        write::event(out, "retried", sample::START + 1_200_000_000, &attributes);
+        write::link(out, &other, &[]);
+    });
+    let (_, data) = data(&page(&call.tree()));
+    let expected = json!({
+        "id": "0000000000000002",
+        "trace": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "parent": "0000000000000001",
+        "depth": 1,
+        "kind": "tool_call",
+        "look": "tool",
+        "name": "tool_call book",
+        "service": null,
+        "start": 1_000_000_000,
+        "length": 1_500_000_000,
+        "first": 250_000_000,
+        "answer": null,
+        "counts": "",
+        "words": [
+            ["interrupted", "■ interrupted ·"],
+            ["other", r#"{"id":12345678901234567890}"#],
+            ["error", "✗ no answer"],
+        ],
+        "failed": true,
+        "interrupted": true,
+        "cut": false,
+        "description": "no answer",
+        "attributes": [
+            ["function.name", "book"],
+            ["function.input", r#"{"id":12345678901234567890}"#],
+            ["gen_ai.response.finish_reasons", r#"["a\"b","c"]"#],
+            ["cekura.interrupted", "true"],
+            ["gen_ai.response.time_to_first_chunk", "0.25"],
+        ],
+        "events": [{
+            "name": "retried",
+            "at": 1_200_000_000,
+            "attributes": [["attempt", "9223372036854775807"], ["late", "true"]],
+        }],
+        "links": [{ "trace": "00000000000000000000000000000007", "id": "0000000000000009", "attributes": [] }],
+    });
+    assert_eq!(data["spans"][1], expected);
+    assert_eq!(data["start"], sample::START / 1_000_000);
+}
+
+/// Who says what, with the first words of it.
+fn lines(tree: &Tree) -> Vec<(Role, String)> {
+    let begin = |text: &str| text.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    derive(tree).iter().map(|entry| (entry.role, begin(&entry.text))).collect()
+}
+
+#[test]
+fn the_agents_words_are_those_that_a_voice_spoke() {
+    use Role::{Agent, Tool, User};
+    let expected = [
+        (Agent, "Riverside Clinic,"),
+        (User, "Hi, I"),
+        (Tool, "find_slot"),
+        (Agent, "I have"),
+        (User, "Tuesday half"),
+        (Tool, "book_slot"),
+        (Agent, "I could"),
+        (User, "Yes, 谢谢"),
+        (Agent, "Done: a"),
+    ];
+    assert_eq!(lines(&sample::clinic()), expected.map(|(role, text)| (role, text.to_owned())));
+}
+
+#[test]
+fn without_a_voice_they_are_the_models() {
+    let mut call = Sample::new();
+    let turn = |call: &mut Sample, at| call.span(SpanId::INVALID, "turn", [at, at + 90], &|_| {});
+    let first = turn(&mut call, 0);
+    for (at, is_final) in [(1, false), (2, false), (3, true)] {
+        call.span(first, "stt", [at, at + 1], &|out| {
+            write::text(out, key::STT_TRANSCRIPT, &format!("heard {at}"));
+            write::flag(out, key::IS_FINAL, is_final);
+        });
+    }
+    call.span(first, "llm", [10, 20], &|out| {
+        write::text(out, key::OUTPUT, "typed answer");
+        write::flag(out, "output.truncated", true);
+    });
+    let second = turn(&mut call, 100);
+    call.span(second, "stt", [101, 102], &|out| {
+        write::text(out, key::STT_TRANSCRIPT, "only interim");
+        write::flag(out, key::IS_FINAL, false);
+    });
+    call.span(second, "llm", [110, 120], &|out| write::text(out, key::OUTPUT, "thought silently"));
+    call.span(second, "s2s", [110, 120], &|out| write::text(out, key::OUTPUT, "spoken answer"));
+    let tree = call.tree();
+    let said: Vec<_> = derive(&tree).into_iter().map(|entry| (entry.text, entry.truncated)).collect();
+    let expected =
+        [("heard 3", false), ("typed answer", true), ("only interim", false), ("spoken answer", false)];
+    assert_eq!(said, expected.map(|(text, truncated)| (text.to_owned(), truncated)));
+    let (_, data) = data(&page(&tree));
+    let turns: Vec<_> = data["transcript"].as_array().unwrap().iter().map(|line| &line["turn"]).collect();
+    assert_eq!(turns, [0, 0, 5, 5]);
+}
+
+#[test]
+fn percentiles_are_times_that_were_measured() {
+    let mut call = Sample::new();
+    let root = call.span(SpanId::INVALID, "conversation", [0, 100_000], &|_| {});
+    for length in 1..=40 {
+        call.span(root, "llm", [length, length * 2], &|_| {});
+    }
+    call.span(root, "playback", [0, 7], &|out| write::float(out, key::METRICS_TTFB, 0.002));
+    let tree = call.tree();
+    let found = stages(&tree);
+    let names: Vec<_> = found.iter().map(|stage| (stage.name, stage.count)).collect();
+    assert_eq!(names, [("llm", 40), ("playback", 1)]);
+    let spread = |p50, p95, most| {
+        let [p50, p95, most] = [p50, p95, most].map(|milliseconds: u64| milliseconds * 1_000_000);
+        Spread { p50, p95, most }
+    };
+    assert_eq!((found[0].spread, found[0].first), (spread(20, 38, 40), None));
+    assert_eq!((found[1].spread, found[1].first), (spread(7, 7, 7), Some(spread(2, 2, 2))));
+    assert_eq!(tree.rows[found[0].longest].1.head.span_id, SpanId::from(41));
+}
+
+#[test]
+fn an_empty_tree_has_a_page() {
+    let (_, data) = data(&page(&Tree::default()));
+    assert_eq!((&data["spans"], &data["call"], &data["length"]), (&json!([]), &Value::Null, &json!(1)));
+}

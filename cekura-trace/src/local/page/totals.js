@@ -1,0 +1,67 @@
+// Counts and percentiles come in, the summary above the timeline goes out. Nothing here knows how they were counted.
+
+/** `chosen` is told which row a person wants to see. */
+function makeTotals(data, chosen) {
+  byId('totals').replaceChildren(...tiles(data, chosen).filter(Boolean));
+  if (data.stages.length > 0) byId('stages').replaceChildren(stageTable(data, chosen));
+}
+
+function tile(title, value, note = null, attributes = {}) {
+  return element('li', attributes, element('span', { class: 'title' }, title), element('span', { class: 'value' }, value), note);
+}
+
+/** A button that goes from one of its rows to the next. */
+function finder(text, rows, chosen, label = null) {
+  let next = 0;
+  const button = element('button', { type: 'button', class: 'find', 'aria-label': label }, text);
+  button.addEventListener('click', () => {
+    chosen(rows[next % rows.length]);
+    next += 1;
+  });
+  return button;
+}
+
+function tiles({ length, spans, totals, answers, stages }, chosen) {
+  const rows = (wanted) => spans.flatMap((span, at) => (wanted(span) ? [at] : []));
+  const note = (text) => element('span', { class: 'note' }, text);
+  const slowest = stages.filter((stage) => stage.known).sort((a, b) => b.spread.p95 - a.spread.p95)[0];
+  const late = rows((span) => span.answer !== null && span.answer === answers?.most);
+  const failed = rows((span) => span.failed);
+  const interrupted = rows((span) => span.interrupted);
+  return [
+    tile('Duration', duration(length), note(plural(spans.length, 'span'))),
+    totals.turns > 0 ? tile('Turns', String(totals.turns), totals.tools > 0 ? note(plural(totals.tools, 'tool call')) : null) : null,
+    answers ? tile('Answer time', duration(answers.p50), finder(`slowest ${duration(answers.most)}`, late, chosen),
+      { title: 'Median time from the end of what the caller said to the first audio of the answer' }) : null,
+    slowest ? tile('Slowest stage', slowest.name, finder(`p95 ${duration(slowest.spread.p95)}`, [slowest.longest], chosen)) : null,
+    totals.input + totals.output > 0 ? tile('Tokens', `${count(totals.input)} → ${count(totals.output)}`, note('in → out')) : null,
+    totals.characters > 0 ? tile('Spoken', count(totals.characters), note('characters')) : null,
+    failed.length > 0 ? tile('Failed', `${SIGNS.failed} ${failed.length}`, finder('show next', failed, chosen, 'Show the next failed span'), { class: 'failed' }) : null,
+    interrupted.length > 0 ? tile('Interrupted', `${SIGNS.interrupted} ${interrupted.length}`,
+      finder('show next', interrupted, chosen, 'Show the next interrupted span'), { class: 'interrupted' }) : null,
+  ];
+}
+
+function stageTable({ stages }, chosen) {
+  const streamed = stages.some((stage) => stage.first);
+  const cell = (text) => element('td', {}, text);
+  const hasFailed = stages.some((stage) => stage.failed > 0);
+  const heads = ['Stage', 'Spans', ...(hasFailed ? ['Failed'] : []), 'p50', 'p95', 'Longest', ...(streamed ? ['First chunk p50', 'p95'] : [])];
+  const lines = stages.map(({ name, look, count: spans, failed, spread, first, longest }) => element(
+    'tr', {},
+    element('th', { scope: 'row' }, element('i', { class: `swatch ${look}` }), foreign(name)),
+    cell(String(spans)),
+    ...(hasFailed ? [element('td', {}, failed > 0 ? element('b', { class: 'sign failed' }, `${SIGNS.failed} ${failed}`) : '')] : []),
+    cell(duration(spread.p50)),
+    cell(duration(spread.p95)),
+    element('td', {}, finder(duration(spread.most), [longest], chosen, `Show the longest ${name}, ${duration(spread.most)}`)),
+    ...(streamed ? [cell(first ? duration(first.p50) : ''), cell(first ? duration(first.p95) : '')] : []),
+  ));
+  return element(
+    'table', {},
+    element('caption', {}, 'Time per stage'),
+    element('thead', {}, element('tr', {}, ...heads.map((head) => element('th', { scope: 'col' }, head)))),
+    element('tbody', {}, ...lines),
+  );
+}
+

@@ -1,0 +1,78 @@
+// Lines of a transcript come in, the transcript beside the tree goes out. Nothing here knows bars or details.
+
+/** Characters of a line; the rest is in its span's details. */
+const SHOWN = 700;
+const WHO = { agent: 'Agent', tool: 'Tool', user: 'Caller' };
+
+function makeTranscript(lines, spans, chosen) {
+  const box = byId('lines-said');
+  const byRow = new Map();
+  let marked = null;
+  let turn;
+  let list = null;
+  for (const line of lines) {
+    if (list === null || line.turn !== turn) {
+      turn = line.turn;
+      list = element('ol');
+      box.append(...[turnHeading(turn, spans, box.childElementCount === 0), list].filter(Boolean));
+    }
+    const shown = sayer(line, spans);
+    if (line.row !== null) {
+      byRow.set(line.row, shown);
+      shown.addEventListener('click', () => chosen(line.row));
+    }
+    list.append(element('li', {}, shown));
+  }
+  if (lines.every(({ role }) => role === 'tool')) {
+    box.prepend(element('p', { class: 'note' }, 'No words were recorded: nothing was said, or content is not captured.'));
+  }
+  return {
+    /** Marks the line of a row, or none. */
+    mark: (row) => {
+      marked?.removeAttribute('aria-current');
+      marked = byRow.get(row) ?? null;
+      marked?.setAttribute('aria-current', 'true');
+      if (marked && byId('transcript').scrollHeight > byId('transcript').clientHeight) {
+        marked.scrollIntoView({ block: 'nearest' });
+      }
+    },
+  };
+}
+
+function turnHeading(turn, spans, isFirst) {
+  if (turn === null) return isFirst ? null : element('h3', {}, 'Outside the turns');
+  const { name, answer, interrupted, cut } = spans[turn];
+  return element(
+    'h3', {}, name[0].toUpperCase() + name.slice(1),
+    answer !== null ? element('span', { class: 'note' }, `answered after ${duration(answer)}`) : null,
+    interrupted || cut ? element('span', { class: 'interrupted' }, `${SIGNS.interrupted} interrupted`) : null,
+  );
+}
+
+/** What a tool was given and what it gave. */
+const said = (span) => span.words.flatMap(([look, text]) => (look === 'other' ? [text] : [])).join(' ');
+
+/** Never half a character. */
+function beginning(text) {
+  return text.length > SHOWN ? `${text.slice(0, SHOWN).replace(/[\ud800-\udbff]$/, '')}…` : text;
+}
+
+function sayer(line, spans) {
+  const span = line.row === null ? null : spans[line.row];
+  const notes = [
+    span?.interrupted ? element('span', { class: 'interrupted' }, `${SIGNS.interrupted} interrupted`) : null,
+    line.role === 'agent' && span?.kind === 'llm' ? element('span', { class: 'note' }, 'written by the model, no voice recorded') : null,
+    line.truncated ? element('span', { class: 'note' }, '✂ cut at the content limit') : null,
+  ];
+  const failed = span?.failed ? element('span', { class: 'error' }, `${SIGNS.failed} `, foreign(span.description || 'failed')) : null;
+  return element(
+    line.row === null ? 'div' : 'button', { type: line.row === null ? null : 'button', class: `line ${line.role}` },
+    element('span', { class: 'who' }, WHO[line.role], ' ', element('time', {}, moment(line.start))),
+    element('span', { class: 'said', dir: 'auto' }, beginning(line.text)),
+    line.text.length > SHOWN ? element('span', { class: 'note' }, `the first ${SHOWN} of ${line.text.length} characters`) : null,
+    line.role === 'tool' && span && said(span) ? element('span', { class: 'words' }, foreign(said(span))) : null,
+    failed,
+    ...notes,
+  );
+}
+

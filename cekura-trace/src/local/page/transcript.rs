@@ -1,0 +1,105 @@
+//! A tree of spans comes in, who said what goes out. This file does not know how it is shown.
+
+use super::super::row;
+use crate::finished::{Span, Tree};
+use crate::semconv as key;
+use opentelemetry::Value;
+use std::collections::HashMap;
+
+/// One line of a transcript.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry {
+    pub(super) role: Role,
+    pub(super) text: String,
+    /// When it began, in nanoseconds since the Unix epoch.
+    pub(super) start: u64,
+    /// Whether the text was cut at the content limit.
+    pub(super) truncated: bool,
+    /// The row of the span that says so.
+    pub(super) row: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Agent,
+    Tool,
+    User,
+}
+
+impl Role {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Tool => "tool",
+            Self::User => "user",
+        }
+    }
+}
+
+/// What the spans say, by time.
+///
+/// The caller's words are transcripts. The agent's are what a voice was given to say; in a turn without a voice, what
+/// the model answered.
+pub(super) fn derive(tree: &Tree) -> Vec<Entry> {
+    let turns = turns(tree);
+    let spans = || tree.rows.iter().map(|(_, span)| span).enumerate();
+    let mut voiced = HashMap::new();
+    let mut settled = HashMap::new();
+    for (row, span) in spans() {
+        *voiced.entry(turns[row]).or_insert(false) |= spoken(span).is_some();
+        *settled.entry(turns[row]).or_insert(false) |= span.name == key::span::STT && !is_interim(span);
+    }
+    let mut entries: Vec<_> = spans()
+        .filter_map(|(row, span)| {
+            let turn = &turns[row];
+            let (role, key) = match span.name.as_str() {
+                key::span::STT if is_interim(span) && settled[turn] => return None,
+                key::span::STT => (Role::User, key::STT_TRANSCRIPT),
+                key::span::LLM if voiced[turn] => return None,
+                key::span::LLM => (Role::Agent, key::OUTPUT),
+                key::span::TOOL_CALL => (Role::Tool, key::FUNCTION_NAME),
+                _ => (Role::Agent, spoken(span)?),
+            };
+            Some(Entry { row: Some(row), ..entry(role, span, key)? })
+        })
+        .collect();
+    entries.sort_by_key(|entry| entry.start);
+    entries
+}
+
+/// For each row the row of the turn that it is in.
+pub(super) fn turns(tree: &Tree) -> Vec<Option<usize>> {
+    let mut open: Option<(usize, usize)> = None;
+    let turn_of = |(row, (depth, span)): (usize, &(usize, Span))| {
+        open = open.filter(|(_, above)| depth > above);
+        if open.is_none() && span.name == key::span::TURN {
+            open = Some((row, *depth));
+        }
+        open.map(|(turn, _)| turn)
+    };
+    tree.rows.iter().enumerate().map(turn_of).collect()
+}
+
+/// The key of the words that a voice has spoken.
+fn spoken(span: &Span) -> Option<&'static str> {
+    let key = match span.name.as_str() {
+        key::span::S2S => key::OUTPUT,
+        key::span::TTS => key::TEXT,
+        _ => return None,
+    };
+    row::string(span, key).map(|_| key)
+}
+
+fn is_interim(span: &Span) -> bool {
+    span.attribute(key::IS_FINAL) == Some(&Value::Bool(false))
+}
+
+fn entry(role: Role, span: &Span, key: &str) -> Option<Entry> {
+    let text = match role {
+        Role::Tool => row::string(span, key).unwrap_or(span.name.as_str().into()),
+        Role::Agent | Role::User => row::string(span, key)?,
+    };
+    let start = row::first_chunk(span).filter(|_| role == Role::Agent).unwrap_or(span.head.start);
+    let truncated = span.attribute(&format!("{key}{}", key::TRUNCATED_SUFFIX)) == Some(&Value::Bool(true));
+    Some(Entry { role, text: text.into_owned(), start, truncated, row: None })
+}

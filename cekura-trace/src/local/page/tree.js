@@ -1,0 +1,167 @@
+// Spans come in, a tree of rows goes out, with one current row. Nothing here knows what is done with that row.
+
+/** The most bars that a folded row shows of those below it. */
+const ECHOES = 300;
+
+/**
+ * `changed` is told which row has become current, `opened` which row is to be shown in detail and whether the
+ * keyboard said so.
+ */
+function makeTree(spans, length, axis, { changed, opened }) {
+  const tree = byId('tree');
+  const inside = failedInside(spans);
+  const rows = spans.map((span, at) => row(span, at, length, inside[at]));
+  const isParent = (at) => spans[at + 1]?.depth > spans[at].depth;
+  const folded = new Set();
+  let current = null;
+
+  number(spans, rows);
+  rows.forEach((each, at) => isParent(at) && each.setAttribute('aria-expanded', 'true'));
+  rows[0]?.setAttribute('tabindex', '0');
+  tree.append(...rows);
+
+  const refresh = () => {
+    let hiddenBelow = Infinity;
+    spans.forEach((span, at) => {
+      if (span.depth <= hiddenBelow) hiddenBelow = Infinity;
+      rows[at].hidden = hiddenBelow !== Infinity;
+      if (hiddenBelow === Infinity && folded.has(at)) hiddenBelow = span.depth;
+      if (isParent(at)) showFold(at);
+    });
+    const turns = foldable();
+    byId('fold').textContent = turns.some((at) => !folded.has(at)) ? 'Fold turns' : 'Unfold turns';
+    byId('fold').hidden = turns.length === 0;
+  };
+  /** What a folded row hides stands in its own lane, smaller. */
+  const showFold = (at) => {
+    rows[at].setAttribute('aria-expanded', String(!folded.has(at)));
+    const strip = rows[at].querySelector('.strip');
+    const isShown = strip.childElementCount > 1;
+    if (isShown === folded.has(at)) return;
+    if (isShown) return strip.replaceChildren(strip.firstChild);
+    const end = spans.findIndex((span, below) => below > at && span.depth <= spans[at].depth);
+    const below = spans.slice(at + 1, end < 0 ? spans.length : end).filter(({ look }) => look !== 'frame');
+    strip.append(...below.slice(0, ECHOES).map((span) => bar(span, length)));
+    [...strip.children].slice(1).forEach((echo) => echo.classList.add('echo'));
+  };
+  const fold = (at, isFolded) => {
+    if (!isParent(at)) return;
+    if (isFolded) folded.add(at); else folded.delete(at);
+    if (isFolded && current !== null && parents(current).includes(at)) choose(at);
+    refresh();
+  };
+  const parents = (at) => {
+    const found = [];
+    for (let above = at - 1, depth = spans[at].depth; above >= 0 && depth > 0; above -= 1) {
+      if (spans[above].depth < depth) {
+        found.push(above);
+        depth = spans[above].depth;
+      }
+    }
+    return found;
+  };
+  const foldable = () => {
+    const turns = spans.flatMap((span, at) => (span.kind === 'turn' && isParent(at) ? [at] : []));
+    const lesser = spans.flatMap((span, at) => (span.depth === 1 && isParent(at) ? [at] : []));
+    return turns.length > 0 ? turns : lesser;
+  };
+
+  /** Makes a row current, unfolding what hides it. */
+  const choose = (at) => {
+    const hiding = parents(at).filter((above) => folded.has(above));
+    hiding.forEach((above) => folded.delete(above));
+    if (hiding.length > 0) refresh();
+    const before = rows[current ?? 0];
+    before.setAttribute('aria-selected', 'false');
+    before.setAttribute('tabindex', '-1');
+    current = at;
+    rows[at].setAttribute('aria-selected', 'true');
+    rows[at].setAttribute('tabindex', '0');
+    changed(at);
+    reveal();
+  };
+  const reveal = () => rows[current].scrollIntoView({ block: 'nearest' });
+  const focus = (at) => {
+    choose(at);
+    rows[at].focus({ preventScroll: true });
+  };
+
+  byId('fold').addEventListener('click', () => {
+    const turns = foldable();
+    const isFolding = turns.some((at) => !folded.has(at));
+    turns.forEach((at) => (isFolding ? folded.add(at) : folded.delete(at)));
+    const hiding = isFolding && current !== null && parents(current).find((above) => folded.has(above));
+    if (typeof hiding === 'number') choose(hiding);
+    refresh();
+  });
+  tree.addEventListener('click', (event) => {
+    const clicked = event.target.closest('.row');
+    if (!clicked) return;
+    const at = rows.indexOf(clicked);
+    const isToggle = event.target.closest('.toggle') && isParent(at);
+    if (isToggle) fold(at, !folded.has(at));
+    focus(at);
+    if (!isToggle) opened(at, false);
+  });
+  tree.addEventListener('keydown', (event) => {
+    const at = rows.indexOf(event.target);
+    if (at < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+    const next = (by) => {
+      let to = at + by;
+      while (rows[to]?.hidden) to += by;
+      if (rows[to]) focus(to);
+    };
+    const last = () => rows.findLastIndex((each) => !each.hidden);
+    const middle = spans[at].start + spans[at].length / 2;
+    const inward = () => (folded.has(at) ? fold(at, false) : isParent(at) && focus(at + 1));
+    const outward = () => (isParent(at) && !folded.has(at) ? fold(at, true) : spans[at].depth > 0 && focus(parents(at)[0]));
+    const keys = {
+      ArrowDown: () => next(1),
+      ArrowUp: () => next(-1),
+      ArrowRight: () => (event.shiftKey ? axis.pan(1 / 4) : inward()),
+      ArrowLeft: () => (event.shiftKey ? axis.pan(-1 / 4) : outward()),
+      Home: () => focus(0),
+      End: () => focus(last()),
+      Enter: () => (choose(at), opened(at, true)),
+      ' ': () => (choose(at), opened(at, true)),
+      '+': () => axis.zoom(2, middle),
+      '=': () => axis.zoom(2, middle),
+      '-': () => axis.zoom(1 / 2, middle),
+      '0': () => axis.all(),
+      z: () => frame(spans[at], axis),
+      Z: () => frame(spans[at], axis),
+    };
+    if (!keys[event.key]) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+  refresh();
+  return { choose, focus, reveal, current: () => current };
+}
+
+/** Shows a span and a little of what is around it. */
+function frame(span, axis) {
+  const margin = Math.max(span.length, 1) / 10;
+  axis.show(span.start - margin, span.start + span.length + margin);
+}
+
+/** Says of each row which of its siblings it is. */
+function number(spans, rows) {
+  const open = [];
+  const close = (depth) => {
+    while (open.length > depth) {
+      const group = open.pop();
+      group.forEach((at, place) => {
+        rows[at].setAttribute('aria-posinset', place + 1);
+        rows[at].setAttribute('aria-setsize', group.length);
+      });
+    }
+  };
+  spans.forEach(({ depth }, at) => {
+    close(depth + 1);
+    while (open.length <= depth) open.push([]);
+    open[depth].push(at);
+  });
+  close(0);
+}
+

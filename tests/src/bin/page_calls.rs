@@ -1,0 +1,154 @@
+//! One call in local mode, of the kind that the argument names, for the tests that open its page.
+
+use cekura::opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use cekura::opentelemetry::{Context, KeyValue};
+use cekura::{CaptureContent, Cekura, Mode};
+use cekura_trace_tests::handles::{LONG, quick};
+use std::thread::sleep;
+use std::time::Duration;
+use tokio::time::timeout;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let kind = std::env::args().nth(1).expect("clinic, hostile, long or metadata");
+    let capture = if kind == "metadata" { CaptureContent::Metadata } else { CaptureContent::Full };
+    let builder = Cekura::builder().environment(|_| None).mode(Mode::Local).timings(quick());
+    let handle = builder.capture(capture).build().unwrap();
+    match kind.as_str() {
+        "hostile" => hostile(&handle, "../../CON</title><script>alert(1)</script>").await,
+        "long" => long(&handle, "long-call"),
+        _ => clinic(&handle, "clinic-0931").await,
+    }
+    handle.shutdown(LONG).await;
+}
+
+fn pass(milliseconds: u64) {
+    sleep(Duration::from_millis(milliseconds));
+}
+
+/// Two turns: a tool that fails under a model, and an answer that the caller cuts off.
+#[cekura::conversation(client = handle, call_id = call_id, skip_all)]
+async fn clinic(handle: &Cekura, call_id: &str) {
+    first_turn();
+    drop(timeout(Duration::from_millis(120), second_turn()).await);
+}
+
+#[cekura::turn]
+fn first_turn() {
+    hear("I need to move my appointment with Dr. Kim, please.", 60);
+    think("I could not reach the calendar just now.", Some("P-2207"), 90);
+    say("I could not reach the calendar just now. Shall a colleague call you?", 60);
+}
+
+#[cekura::turn]
+async fn second_turn() {
+    hear("Yes, 谢谢 🙏 that works.", 30);
+    think("Done: a colleague will call you. Is there anything else?", None, 30);
+    say_for_long("Done: a colleague will call you. Is there anything else?").await;
+}
+
+#[cekura::stt(provider = "deepgram", model = "nova-3", transcript = words, skip_all)]
+fn hear(words: &str, milliseconds: u64) {
+    pass(milliseconds);
+}
+
+#[cekura::llm(
+    provider = "openai", model = "gpt-4.1-mini", input_tokens = 1_204, output_tokens = 31, output = words, skip_all,
+    record("metrics.ttfb" = (milliseconds > 5).then_some(0.012))
+)]
+fn think(words: &str, patient: Option<&str>, milliseconds: u64) {
+    pass(milliseconds / 2);
+    if let Some(patient) = patient {
+        drop(book_slot("2026-11-24T09:30", patient, [12_345_678_901_234_567_890, 2]));
+    }
+    pass(milliseconds / 2);
+}
+
+#[cekura::tool_call]
+fn book_slot(slot: &str, patient: &str, alternatives: [u64; 2]) -> Result<String, std::io::Error> {
+    let span = Context::current();
+    let attributes = vec![KeyValue::new("attempt", 2), KeyValue::new("reason", "no answer within 2 s")];
+    span.span().add_event("retried", attributes);
+    pass(40);
+    let _ = alternatives;
+    Err(std::io::Error::other(format!("calendar did not answer within 2 s: POST /v2/slots/{slot}/{patient}")))
+}
+
+#[cekura::tts(provider = "elevenlabs", model = "eleven_flash_v2_5", text = words, skip_all, record("metrics.ttfb" = (milliseconds > 5).then_some(0.02)))]
+fn say(words: &str, milliseconds: u64) {
+    pass(milliseconds);
+}
+
+#[cekura::tts(provider = "elevenlabs", model = "eleven_flash_v2_5", text = words, skip_all, record("metrics.ttfb" = 0.02))]
+async fn say_for_long(words: &str) {
+    tokio::time::sleep(LONG).await;
+}
+
+/// Text that tries to be more than text, right-to-left text, long text, a tool that never ends.
+#[cekura::conversation(client = handle, call_id = call_id, skip_all)]
+async fn hostile(handle: &Cekura, call_id: &str) {
+    let other =
+        SpanContext::new(TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::NONE);
+    Context::current().span().add_link(other, vec![KeyValue::new("from", "<i>the carrier</i>")]);
+    hostile_turn().await;
+    drop(timeout(Duration::from_millis(60), look_up("<b>", &EVIL.repeat(3))).await);
+    drop(fails(&EVIL.repeat(30)));
+}
+
+const EVIL: &str = "</script><img src=x onerror=\"window.evil = 1\"><!--<script>window.evil = 2</script>\u{2028}{{data}} \
+                    ${alert(1)} javascript:alert(1) \u{202e}nehcsilgne\u{202c} ";
+
+#[cekura::turn]
+async fn hostile_turn() {
+    hear(EVIL, 20);
+    hear("مرحبا، أحتاج إلى موعد مع الدكتور كيم يوم الثلاثاء 24.11. שלום, אני צריך תור 👩🏽‍⚕️🇩🇪", 20);
+    hear(&"and my knee still hurts on the stairs, ".repeat(1_200), 20);
+    think(&"Donaudampfschifffahrtsgesellschaftskapitän".repeat(20), None, 20);
+}
+
+#[cekura::tool_call]
+async fn look_up(query: &str, more: &str) -> String {
+    tokio::time::sleep(LONG).await;
+    format!("{query}{more}")
+}
+
+#[cekura::span(name = "</div><script>window.evil = 3</script>")]
+fn fails(why: &str) -> Result<(), String> {
+    pass(15);
+    Err(why.to_owned())
+}
+
+/// 100 turns, 2,000 spans.
+#[cekura::conversation(client = handle, call_id = call_id, skip_all)]
+fn long(handle: &Cekura, call_id: &str) {
+    for _ in 0..99 {
+        long_turn();
+    }
+    for _ in 0..19 {
+        guardrail();
+    }
+}
+
+#[cekura::turn]
+fn long_turn() {
+    hear("And my knee still hurts on the stairs, since about last Thursday.", 2);
+    for _ in 0..4 {
+        guardrail();
+        look("knee", 3);
+        think("I see. Does it hurt when you sit, too?", None, 1);
+        guardrail();
+    }
+    guardrail();
+    say("I see. Does it hurt when you sit, too?", 3);
+}
+
+#[cekura::tool_call]
+fn look(part: &str, limit: u32) -> Vec<String> {
+    pass(1);
+    (0..limit).map(|number| format!("{part} {number}")).collect()
+}
+
+#[cekura::span]
+fn guardrail() -> bool {
+    true
+}
