@@ -163,7 +163,7 @@ impl Cekura {
         self.running.as_ref().map(|running| running.ask_blocking(deadline, flush)).unwrap_or_default()
     }
 
-    /// Delivers what has ended, at most for `deadline`, then stops: what is not delivered by then, and what ends later,
+    /// Delivers what has ended and posts the call logs that were handed over, at most for `deadline`, then stops: what is not delivered by then, and what ends later,
     /// is dropped and counted. A second shutdown only reports.
     pub async fn shutdown(&self, deadline: Duration) -> FlushReport {
         let Some(running) = &self.running else { return FlushReport::default() };
@@ -298,7 +298,7 @@ fn after(wait: Duration) -> Instant {
 /// never hear that spans or call logs were lost.
 fn tell_losses(report: &FlushReport, calls: u64) {
     let spans = (report.mishaps() > 0).then(|| format!("spans were lost: {report}"));
-    let calls = (calls > 0).then(|| format!("{calls} call logs were not posted"));
+    let calls = (calls > 0).then(|| format!("call logs were not posted: {calls}"));
     let lost: Vec<String> = spans.into_iter().chain(calls).collect();
     if !lost.is_empty() {
         // Standard error may be closed, which is no reason to panic.

@@ -1,7 +1,7 @@
 //! What the agent's code says of its call while it runs comes in; all of it goes out once, at the call's end. This file
 //! does not know where it goes.
 
-use crate::transcript::Entry;
+use crate::transcript::{Content, Entry};
 use serde_json::{Map, Value};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -46,6 +46,9 @@ impl Notes {
             && !(start >= 0.0 && start <= end && end.is_finite())
         {
             return tell("its times are not seconds from the call's start");
+        }
+        if let Content::Unreadable { .. } = entry.content {
+            return tell("what a tool took or gave cannot be written as JSON");
         }
         self.note(entry.bytes() + PER_ENTRY, |noted| {
             // Read under the lock, so that no entry stands before an earlier one.

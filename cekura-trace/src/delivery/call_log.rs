@@ -239,7 +239,7 @@ impl CallLog {
     pub(crate) fn of(call: &Call, noted: Noted) -> Self {
         let Noted { mut entries, metadata, ended_reason, agent, .. } = noted;
         // Entries with times of their own may come later than others that stand behind them.
-        entries.sort_by(|left, right| transcript::by_start(left, right));
+        entries.sort_by(transcript::by_start);
         let log = Self::new(call.id.clone())
             .trace_id(call.root.trace_id())
             .timestamp(call.clock.start())

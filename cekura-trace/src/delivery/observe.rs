@@ -127,13 +127,9 @@ impl Courier {
     }
 
     pub(crate) fn take(&mut self, letter: Letter, room: Room, told: Told, now: Instant) {
-        let step = match letter.trace_id {
-            None => Step::Post,
-            Some(_) => {
-                let until = now.checked_add(letter.deadline).unwrap_or(now + self.timings.give_up);
-                Step::Trace { until, is_collected: false }
-            }
-        };
+        let until = now.checked_add(letter.deadline).unwrap_or(now + self.timings.give_up);
+        let step =
+            if letter.trace_id.is_some() { Step::Trace { until, is_collected: false } } else { Step::Post };
         let errand = Errand { letter, told, _room: room, step, give_up: None, not_before: None, errors: 0 };
         self.waiting.push(errand);
     }
@@ -237,7 +233,7 @@ impl Courier {
             Ruling::Stored { id, already_existed } => {
                 // The one that was there before has kept its own.
                 let trace_id = errand.letter.trace_id.filter(|_| !already_existed);
-                let sent = Sent { was_sent: true, id, already_existed, trace_id };
+                let sent = Sent { posted: true, id, already_existed, trace_id };
                 self.end(errand, Ok(sent));
             }
         }
@@ -248,7 +244,7 @@ impl Courier {
         errand.not_before = None;
         let request = match errand.step {
             Step::Ask => (self.exchange)(Method::GET, &search(&errand.letter), None),
-            _ => (self.exchange)(Method::POST, OBSERVE, Some(errand.letter.body().into())),
+            _ => (self.exchange)(Method::POST, OBSERVE, Some(errand.letter.body.clone())),
         };
         let request = match request {
             Ok(request) => request,
@@ -313,6 +309,7 @@ impl Errand {
         };
         let known = if is_collected { ledger.completeness(trace) } else { Completeness::Open };
         if known == Completeness::Complete {
+            self.letter.name_trace();
             self.step = Step::Post;
         } else if known == Completeness::Incomplete || now >= until {
             self.letter.trace_id = None;

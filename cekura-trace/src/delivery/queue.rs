@@ -234,10 +234,11 @@ impl Sink for Queue {
     fn observe(&self, call: &Call, noted: Noted) {
         let bytes = noted.bytes;
         let fits = self.reserve(bytes);
+        let log = CallLog::of(call, noted);
         let obstacle = {
             let mut calls = self.calls();
             if fits && !calls.closed {
-                calls.logs.push((CallLog::of(call, noted), bytes));
+                calls.logs.push((log, bytes));
                 None
             } else {
                 calls.refused += 1;

@@ -92,7 +92,7 @@ impl Link {
     /// When it cannot be sent as it is, or there is no room for it, or the worker has ended.
     pub(crate) fn observe(&self, log: CallLog, told: Told) -> Result<(), ObserveError> {
         let letter = log.seal(&self.account)?;
-        let room = Room::take(&self.queue, letter.fields.len()).ok_or_else(ObserveError::full)?;
+        let room = Room::take(&self.queue, letter.body.len()).ok_or_else(ObserveError::full)?;
         let message = Message::Observe { letter, room, told };
         self.inbox.send(message).map_err(|_| ObserveError::shutdown())
     }

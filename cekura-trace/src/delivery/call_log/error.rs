@@ -8,7 +8,7 @@ use std::fmt;
 /// What Cekura has stored of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
-    pub(crate) was_sent: bool,
+    pub(crate) posted: bool,
     pub(crate) id: Option<String>,
     pub(crate) already_existed: bool,
     pub(crate) trace_id: Option<TraceId>,
@@ -18,7 +18,7 @@ impl Sent {
     /// Whether there was anything to send to: false in local mode, and when tracing is switched off.
     #[must_use]
     pub fn was_sent(&self) -> bool {
-        self.was_sent
+        self.posted
     }
 
     /// Cekura's own id of the call, where the answer says it.

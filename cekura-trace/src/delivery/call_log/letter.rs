@@ -5,7 +5,9 @@ use super::error::ObserveError;
 use super::{CallLog, transcript};
 use crate::delivery::config::{Identity, Mode, Settings};
 use opentelemetry::trace::TraceId;
+use prost::bytes::Bytes;
 use serde_json::Value;
+use std::fmt;
 use std::time::Duration;
 
 /// The most characters of a call's id.
@@ -25,19 +27,37 @@ impl CallLog {
             let rule = format!("has {length} characters: Cekura takes at most {LONGEST_ID}");
             self = self.mistake("call_id", rule);
         }
-        let entries = std::mem::take(&mut self.transcript);
-        if let Some((kind, entries)) = transcript::write(entries, &mut self.mistakes) {
-            self = self.set(transcript::TYPE, kind.into()).set(transcript::JSON, entries);
-        }
-        self = account.complete(self);
+        self = account.complete(self.with_written_transcript());
         if !self.mistakes.is_empty() {
             return Err(ObserveError::invalid(self.mistakes));
         }
         let agent = self.fields.get("agent").map(|agent| format!("agent_id={agent}"));
         let owner = agent.or_else(|| Some(format!("project_id={}", account.project()?)));
-        let Self { id, trace_id, mut fields, deadline, .. } = self;
-        fields.insert("call_id".to_owned(), id.clone().into());
-        Ok(Letter { id, trace_id, owner, fields: Value::Object(fields).to_string(), deadline })
+        let body = self.json().to_string().into();
+        let Self { id, trace_id, deadline, .. } = self;
+        Ok(Letter { id, trace_id, owner, body, deadline })
+    }
+
+    /// Moves the entries into the fields.
+    fn with_written_transcript(mut self) -> Self {
+        let entries = std::mem::take(&mut self.transcript);
+        match transcript::write(entries, &mut self.mistakes) {
+            None => self,
+            Some((kind, entries)) => self.set(transcript::TYPE, kind.into()).set(transcript::JSON, entries),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut fields = self.fields.clone();
+        fields.insert("call_id".to_owned(), self.id.clone().into());
+        Value::Object(fields)
+    }
+}
+
+/// The JSON that is posted, but for what the handle adds: the agent, and the trace id.
+impl fmt::Display for CallLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.clone().with_written_transcript().json())
     }
 }
 
@@ -49,18 +69,18 @@ pub(crate) struct Letter {
     pub(crate) trace_id: Option<TraceId>,
     /// The parameter under which a search for it finds it.
     pub(crate) owner: Option<String>,
-    /// All fields but the trace id, as one JSON object.
-    pub(crate) fields: String,
+    /// One JSON object; without the trace id until that is known to be complete.
+    pub(crate) body: Bytes,
     /// How long it waits for its trace.
     pub(crate) deadline: Duration,
 }
 
 impl Letter {
-    /// The body of the request.
-    pub(crate) fn body(&self) -> String {
-        match (self.trace_id, self.fields.strip_prefix('{')) {
-            (Some(trace_id), Some(fields)) => format!("{{\"trace_id\":\"{trace_id}\",{fields}"),
-            _ => self.fields.clone(),
+    /// Names the trace in the body.
+    pub(crate) fn name_trace(&mut self) {
+        if let (Some(trace_id), Some(fields)) = (self.trace_id, self.body.strip_prefix(b"{")) {
+            let start = format!("{{\"trace_id\":\"{trace_id}\",");
+            self.body = [start.as_bytes(), fields].concat().into();
         }
     }
 }

@@ -13,7 +13,7 @@ fn server(answer: impl Fn(&mut TcpStream) + Send + 'static) -> (SocketAddr, thre
     let serving = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut request = Vec::new();
-        while !request.ends_with(b"{}") && !(request.ends_with(b"\r\n\r\n") && request.starts_with(b"GET")) {
+        while !(request.ends_with(b"{}") || request.ends_with(b"\r\n\r\n") && request.starts_with(b"GET")) {
             let mut byte = [0];
             stream.read_exact(&mut byte).unwrap();
             request.extend(byte);

@@ -14,7 +14,9 @@ fn agent() -> Account {
 }
 
 fn body(log: CallLog) -> Value {
-    serde_json::from_str(&log.seal(&agent()).unwrap().body()).unwrap()
+    let mut letter = log.seal(&agent()).unwrap();
+    letter.name_trace();
+    serde_json::from_slice(&letter.body).unwrap()
 }
 
 fn mistakes(log: CallLog) -> String {
@@ -66,6 +68,14 @@ fn every_field_has_the_apis_name_and_form() {
         "main_agent_channel_index": 1,
     });
     assert_eq!(body(log), expected);
+}
+
+#[test]
+fn it_prints_what_is_posted() {
+    let log = CallLog::new("c").transcript([Entry::agent("Hello.")]).trace_id(TraceId::from(1));
+    let printed: Value = serde_json::from_str(&log.to_string()).unwrap();
+    let entries = json!([{ "role": "assistant", "content": "Hello." }]);
+    assert_eq!(printed, json!({ "call_id": "c", "transcript_type": "pipecat", "transcript_json": entries }));
 }
 
 #[test]

@@ -278,7 +278,7 @@ async fn a_trace_that_has_lost_a_span_or_has_none_is_not_named() {
 async fn a_shutdown_posts_what_waits_for_its_trace() {
     // The spans take longer than the shutdown, the call log does not wait for all of it.
     let (world, asked) = world(60, || ACCEPTED, |_, _| stored());
-    let (_, report, _) = world
+    let ((), report, _) = world
         .play_until(8, async |link| {
             end(&link.queue, 3, 1, 0, 10);
             let log = log().trace_id(trace()).deadline(Duration::from_secs(50));
