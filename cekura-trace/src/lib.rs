@@ -1,5 +1,6 @@
 //! Traces of voice-agent calls: one attribute per function, one trace per call. Settings and annotated functions come
-//! in, OTLP requests or a drawing in the terminal go out. Nothing here knows how the agent hears, thinks or speaks.
+//! in, OTLP requests, or a drawing and a page of each call, go out. Nothing here knows how the agent hears, thinks or
+//! speaks.
 //!
 //! ```no_run
 //! #[cekura::llm(provider = "openai", model = "gpt-4o")]

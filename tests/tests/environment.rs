@@ -3,6 +3,7 @@
 
 use cekura_trace_tests::backend::{Backend, Seen, deserted};
 use opentelemetry_proto::tonic::trace::v1::Span;
+use std::collections::BTreeSet;
 use std::process::Command;
 
 /// What a run sends in a process of its own, with everything taken out that differs from run to run.
@@ -30,15 +31,20 @@ fn sent(variables: &[(&str, &str)], run: &str, protocol: &str) -> String {
         })
         .collect();
     shown.sort();
-    let requests: Vec<_> = backend.seen().iter().map(request).collect();
+    // However many there are.
+    let requests: BTreeSet<_> = backend.seen().iter().flat_map(requests).collect();
     format!("{shown:#?}\n{requests:#?}")
 }
 
-fn request(seen: &Seen) -> String {
-    let mut headers: Vec<_> = seen.headers.iter().filter(|(name, _)| *name != "host").collect();
+/// What a request says beside its spans, for each scope in it.
+fn requests(seen: &Seen) -> Vec<String> {
+    let varying = ["host", "content-length"];
+    let mut headers: Vec<_> =
+        seen.headers.iter().filter(|(name, _)| !varying.contains(&name.as_str())).collect();
     headers.sort_by_key(|(name, _)| name.as_str());
-    let (resource, scopes) = (seen.resource(), &seen.message.resource_spans[0].scope_spans);
-    format!("{} {headers:?} {resource:?} {:?}", seen.path, scopes[0].scope)
+    let scopes = &seen.message.resource_spans[0].scope_spans;
+    let said = |scope| format!("{} {headers:?} {:?} {scope:?}", seen.path, seen.resource());
+    scopes.iter().map(|scope| said(&scope.scope)).collect()
 }
 
 #[test]

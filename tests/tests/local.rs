@@ -1,15 +1,48 @@
-//! Local mode in a process of its own: what a person sees on standard error.
+//! Local mode in a process of its own: what a person sees on standard error, and finds in the folder of pages.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// A folder of which nothing is left from another run.
+fn fresh(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("local").join(test);
+    drop(fs::remove_dir_all(&folder));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// What the agent writes to standard error and to standard output.
+fn run(folder: &Path) -> (String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_local_agent")).current_dir(folder).output().unwrap();
+    let shown = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{shown}");
+    (shown, String::from_utf8(output.stdout).unwrap())
+}
 
 #[test]
 fn each_conversation_is_drawn_when_it_has_ended() {
-    let output = Command::new(env!("CARGO_BIN_EXE_local_agent")).output().unwrap();
-    let shown = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{shown}");
+    let folder = fresh("drawn");
+    let (shown, reports) = run(&folder);
     let (first, second) = shown.split_once("after the first").unwrap();
-    assert!(first.contains("2 turns · 3 spans"), "{shown}");
-    assert!(second.contains("1 turn · 2 spans"), "{shown}");
-    let reports = String::from_utf8(output.stdout).unwrap();
+    for (drawing, total) in [(first, "2 turns · 3 spans"), (second, "1 turn · 2 spans")] {
+        assert!(drawing.contains(total), "{shown}");
+        let (above, page) = drawing.trim_end().rsplit_once("\npage     ").unwrap();
+        assert!(above.lines().last().unwrap().starts_with("trace "), "{shown}");
+        assert!(page.starts_with("cekura-traces/"), "{page}");
+        assert!(fs::read_to_string(folder.join(page)).unwrap().starts_with("<!doctype html>"));
+    }
     assert_eq!(reports, "3 accepted, 3 delivered\n5 accepted, 5 delivered\n");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_one_event_and_drawings_go_on() {
+    let folder = fresh("in_the_way");
+    fs::write(folder.join("cekura-traces"), "a file").unwrap();
+    let (shown, reports) = run(&folder);
+    assert!(shown.contains("2 turns · 3 spans") && shown.contains("1 turn · 2 spans"), "{shown}");
+    assert!(!shown.contains("page "), "{shown}");
+    let events: Vec<_> = reports.lines().filter(|line| !line.contains("accepted")).collect();
+    assert!(matches!(&events[..], [event] if event.contains("cekura-traces")), "{reports}");
+    assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
 }

@@ -185,6 +185,16 @@ fn every_file_says_what_it_is_and_fits_in_the_head() {
 }
 
 #[test]
+fn so_does_every_script() {
+    for (folder, ending) in [("cekura-trace/src", ".js"), ("tests/browser", ".mjs")] {
+        for (name, text) in files(folder, ending) {
+            assert!(text.starts_with("// "), "{name} does not begin with what comes in and what goes out");
+            assert!(text.lines().count() <= 400, "{name} is too long");
+        }
+    }
+}
+
+#[test]
 fn comments_are_few() {
     for library in LIBRARIES {
         let (mut comments, mut lines) = (0, 0);

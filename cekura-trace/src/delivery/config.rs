@@ -30,7 +30,8 @@ pub enum Mode {
     /// To Cekura, or to another OTLP endpoint.
     #[default]
     Cloud,
-    /// Nowhere: each finished conversation is drawn in the terminal. No account, no network.
+    /// Nowhere: each finished conversation is drawn in the terminal and written as one HTML page to `cekura-traces`
+    /// below the working directory, where the newest 200 are kept. No account, no network.
     Local,
 }
 

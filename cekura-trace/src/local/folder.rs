@@ -50,7 +50,7 @@ impl Folder {
                 drop(fs::remove_file(&unfinished));
             },
         )?;
-        self.prune()?;
+        self.prune();
         Ok(Some(path))
     }
 
@@ -71,9 +71,9 @@ impl Folder {
     }
 
     /// Removes the oldest pages above the limits, and nothing that is not called like a page.
-    fn prune(&self) -> io::Result<()> {
-        let files = fs::read_dir(&self.path)?.flatten();
-        let pages = files.filter(|file| file.file_name().to_str().is_some_and(is_page));
+    fn prune(&self) {
+        let Ok(files) = fs::read_dir(&self.path) else { return };
+        let pages = files.flatten().filter(|file| file.file_name().to_str().is_some_and(is_page));
         let mut pages: Vec<_> = pages
             .filter_map(|page| page.metadata().ok().map(|about| (page.path(), about)))
             .map(|(path, about)| (about.modified().unwrap_or(SystemTime::UNIX_EPOCH), path, about.len()))
@@ -86,7 +86,6 @@ impl Folder {
                 drop(fs::remove_file(path));
             }
         }
-        Ok(())
     }
 }
 

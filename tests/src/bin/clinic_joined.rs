@@ -30,7 +30,7 @@ async fn slots(State(clinic): State<Clinic>) -> String {
     clinic.database.free_time().await
 }
 
-#[tracing::instrument(name = "POST /calls", skip_all, fields(otel.kind = "server", call))]
+#[tracing::instrument(name = "POST /calls", skip_all, fields(otel.kind = "server"))]
 async fn call(State(clinic): State<Clinic>, Path(id): Path<String>, heard: String) -> String {
     clinic.answer(&id, &heard).await
 }

@@ -3,7 +3,9 @@
 
 use cekura::{Cekura, Protocol};
 use cekura_trace_tests::handles::{LONG, at, converse};
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::trace::{
+    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceState, Tracer, TracerProvider,
+};
 use opentelemetry::{KeyValue, global};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
@@ -38,9 +40,9 @@ fn call(handle: &Cekura) {
             let linked = SpanContext::new(
                 1.into(),
                 SpanId::from(number + 1),
-                Default::default(),
+                TraceFlags::SAMPLED,
                 true,
-                Default::default(),
+                TraceState::NONE,
             );
             span.add_link(linked, vec![KeyValue::new("one", 1), KeyValue::new("two", 2)]);
         }

@@ -6,11 +6,11 @@ use crate::local::tests::sample::{self, Sample};
 use crate::semconv as key;
 use opentelemetry::trace::SpanId;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A path of which nothing exists, below the folder that cargo builds in.
 fn fresh(test: &str) -> PathBuf {
-    let path = std::env::current_exe().unwrap().with_file_name("pages").join(test);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/pages").join(test);
     drop(fs::remove_dir_all(&path));
     path
 }

@@ -143,7 +143,7 @@ function makeDetails(spans, start, closed) {
       fill(at);
       panel.hidden = false;
       document.body.classList.add('with-details');
-      if (withFocus) panel.focus();
+      if (withFocus) panel.focus({ preventScroll: true });
     },
   };
 }

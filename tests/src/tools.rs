@@ -1,0 +1,18 @@
+//! The name of a program comes in, whether this machine has it goes out. This file does not know what it is for.
+
+use std::env;
+use std::process::Command;
+
+/// Whether a program can be run. With `CEKURA_TESTS=all` it must.
+pub fn is_there(tool: &str) -> bool {
+    needs(tool, Command::new(tool).arg("--version").output().is_ok())
+}
+
+/// Says that a test is skipped for something that is missing. With `CEKURA_TESTS=all` nothing may be.
+pub fn needs(what: &str, is_there: bool) -> bool {
+    assert!(is_there || env::var("CEKURA_TESTS").as_deref() != Ok("all"), "{what} is missing");
+    if !is_there {
+        eprintln!("skipped: {what} is missing");
+    }
+    is_there
+}

@@ -1,0 +1,90 @@
+//! The page of a conversation in headless Chromium: what it shows, and what it does with clicks and keys. What is
+//! checked stands in `tests/browser/page.mjs`.
+//!
+//! `tests/browser/install.sh` installs what this needs. Without it these tests are skipped.
+
+use cekura_trace_tests::tools;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The page of a call in a process of its own.
+fn page(kind: &str, check: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page").join(check);
+    drop(fs::remove_dir_all(&folder));
+    fs::create_dir_all(&folder).unwrap();
+    let agent =
+        Command::new(env!("CARGO_BIN_EXE_page_calls")).arg(kind).current_dir(&folder).output().unwrap();
+    let shown = String::from_utf8(agent.stderr).unwrap();
+    let (_, path) = shown.trim_end().rsplit_once("\npage     ").unwrap_or_else(|| panic!("{shown}"));
+    folder.join(path)
+}
+
+fn check(kind: &str, check: &str) {
+    let driver = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser");
+    let has_driver = driver.join("node_modules/playwright-core").is_dir();
+    let installed = tools::is_there("chromium") && tools::is_there("node");
+    if !installed || !tools::needs("playwright-core (tests/browser/install.sh)", has_driver) {
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/page.mjs");
+    let output =
+        Command::new("node").arg(script).arg(driver).arg(page(kind, check)).arg(check).output().unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn it_writes_numbers_as_the_terminal_does() {
+    check("clinic", "writes_numbers_as_the_terminal_does");
+}
+
+#[test]
+fn it_says_what_happened() {
+    check("clinic", "says_what_happened");
+}
+
+#[test]
+fn it_obeys_keys() {
+    check("clinic", "obeys_keys");
+}
+
+#[test]
+fn it_obeys_the_pointer() {
+    check("clinic", "obeys_the_pointer");
+}
+
+#[test]
+fn it_joins_transcript_and_spans() {
+    check("clinic", "joins_transcript_and_spans");
+}
+
+#[test]
+fn it_shows_content_as_text() {
+    check("hostile", "shows_content_as_text");
+}
+
+#[test]
+fn it_opens_2000_spans_at_once() {
+    check("long", "opens_2000_spans_at_once");
+}
+
+#[test]
+fn it_is_fine_without_content() {
+    check("metadata", "is_fine_without_content");
+}
+
+#[test]
+fn it_reads_aloud() {
+    check("clinic", "reads_aloud");
+}
+
+#[test]
+fn it_fits_every_window() {
+    check("clinic", "fits_every_window");
+}
+
+#[test]
+fn it_prints_whole() {
+    check("clinic", "prints_whole");
+}
