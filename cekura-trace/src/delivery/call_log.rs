@@ -253,11 +253,6 @@ impl CallLog {
         &self.id
     }
 
-    /// The trace, and what was said in it.
-    pub(crate) fn said(&self) -> (Option<TraceId>, &[Entry]) {
-        (self.trace_id, &self.transcript)
-    }
-
     fn set(mut self, field: &'static str, value: Value) -> Self {
         match without_nulls(value) {
             Some(value) if !is_empty(&value) => drop(self.fields.insert(field.to_owned(), value)),

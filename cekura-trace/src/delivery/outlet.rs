@@ -1,11 +1,10 @@
 //! What the worker drives: records come in, their fate goes into the ledger. This file does not know which way they
 //! leave.
 
+use super::call_log::Letter;
 use super::ledger::Reason;
 use super::queue::Room;
 use super::transport::Answer;
-use crate::transcript::Entry;
-use opentelemetry::trace::TraceId;
 use tokio::time::Instant;
 
 /// Where drained records go: to an endpoint or to the terminal.
@@ -34,8 +33,8 @@ pub(crate) trait Outlet {
     /// The answer to one of its requests.
     fn answered(&mut self, _number: u64, _answer: &Answer, _now: Instant) {}
 
-    /// Takes what was noted of a conversation before its root comes, where its call log is not posted.
-    fn transcript(&mut self, _trace: TraceId, _entries: &[Entry]) {}
+    /// Takes the call log of a conversation, which is not posted: local mode.
+    fn call_log(&mut self, _letter: &Letter) {}
 
     /// Nothing more will come.
     fn finish(&mut self, now: Instant);

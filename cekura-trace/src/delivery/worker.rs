@@ -274,9 +274,6 @@ impl Worker {
     /// Posts what was noted of a call that has ended.
     fn observe_ended(&mut self, log: CallLog, room: Room) {
         let call_id = log.id().to_owned();
-        if let (true, (Some(trace), transcript)) = (self.account.is_local, log.said()) {
-            self.outlet.transcript(trace, transcript);
-        }
         match log.seal(&self.account) {
             Ok(letter) => self.observe(letter, room, Box::new(Result::err)),
             Err(error) => {
@@ -288,6 +285,7 @@ impl Worker {
 
     fn observe(&mut self, letter: Letter, room: Room, told: Told) {
         if self.account.is_local {
+            self.outlet.call_log(&letter);
             drop(told(Ok(Sent::default())));
         } else {
             self.courier.take(letter, room, told, Instant::now());
