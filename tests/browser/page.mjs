@@ -17,9 +17,8 @@ const FLAGS = [
 ];
 
 /** Opens the page in a profile of its own, which says and asks for nothing beside the page. */
-async function open(browser, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
+async function open(browser) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   page.complaints = [];
   const complain = (text) => page.complaints.push(text);
   page.on('console', (message) => complain(`${message.type()}: ${message.text()}`));
@@ -265,11 +264,12 @@ const checks = {
     }
   },
 
-  async fits_every_window(_, browser) {
+  async fits_every_window(page) {
+    await item(page, /^tool_call book_slot/).click();
     for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       for (const width of [400, 640, 900, 1280, 1600, 2000]) {
-        const page = await open(browser, { viewport: { width, height: 800 }, colorScheme, reducedMotion: 'reduce' });
-        await item(page, /^tool_call book_slot/).click();
+        await page.setViewportSize({ width, height: 800 });
         const seen = await page.evaluate(() => {
           const shade = (element, property) => {
             const [r, g, b] = getComputedStyle(element)[property].match(/[\d.]+/g).map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
@@ -292,8 +292,6 @@ const checks = {
         assert.ok(seen.texts.every(([, contrast]) => contrast >= 4.5), where);
         assert.ok(seen.bars.every(([, contrast]) => contrast >= 3), where);
         assert.deepEqual(seen.cut, [], where);
-        assert.deepEqual(page.complaints, []);
-        await page.context().close();
       }
     }
   },
@@ -313,7 +311,7 @@ const checks = {
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
 try {
   const page = await open(browser);
-  await checks[name](page, browser);
+  await checks[name](page);
   assert.deepEqual(page.complaints, [], 'the page complains or asks for more');
 } finally {
   await browser.close();
