@@ -9,9 +9,11 @@
 /// | `capture = CaptureContent::…` | the content policy of this conversation |
 /// | `link_headers = expr` | W3C headers of the caller's process become a link |
 /// | `client = handle` | everything inside goes to this handle's agent |
+/// | `observe` | the call gets a [call log](crate::CallLog), posted when the conversation ends, however it ends |
 ///
 /// Always there: `conversation.type = "voice"`. A span that is current when a conversation starts becomes a link; a
-/// conversation inside an open one (a handoff between agents) is an ordinary child span of it.
+/// conversation inside an open one (a handoff between agents) is an ordinary child span of it, and shares its call log.
+/// What the call log says comes from [`Conversation`](crate::Conversation): its transcript, metadata, why it ended.
 ///
 /// Outside a conversation the other attributes make traces of their own; one warning for each place in the code says so.
 ///

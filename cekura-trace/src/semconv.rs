@@ -28,6 +28,8 @@ pub mod span {
         S2S = "s2s";
         /// One run of a tool (Cekura docs, OpenTelemetry Traces).
         TOOL_CALL = "tool_call";
+        /// What a diagnosis sends to see whether spans arrive.
+        DOCTOR = "cekura.doctor";
     }
 }
 

@@ -34,7 +34,7 @@ impl Agent {
         Self { openai, models, clinic, wish, offered: Vec::new(), said: None }
     }
 
-    #[cekura::conversation(call_id = call_id)]
+    #[cekura::conversation(call_id = call_id, observe)]
     pub(crate) async fn answer_call(&mut self, call_id: &str, utterances: &[Utterance]) -> Result<(), Error> {
         println!("Call {call_id}");
         let phone = Phone::default();
@@ -45,6 +45,7 @@ impl Agent {
                 () = phone.cut_in(utterance.cuts_in) => println!("  the caller cuts in"),
             }
         }
+        note(|call| call.ended("customer-ended-call"));
         Ok(())
     }
 
@@ -53,6 +54,7 @@ impl Agent {
         let heard = self.transcribe(&utterance.wav).await?.text;
         let heard = heard.trim();
         println!("  caller: {heard}");
+        note(|call| call.user(heard));
         let messages = answer::messages(self.said.as_deref(), heard);
         let response = self.ask(&messages, &answer::format(!self.offered.is_empty())?).await?;
         let text = response.choices.into_iter().find_map(|choice| choice.message.content).unwrap_or_default();
@@ -67,6 +69,7 @@ impl Agent {
         println!("  agent:  {say}");
         self.said = Some(say.clone());
         let audio = self.synthesize(&say).await?;
+        note(|call| call.agent(say));
         phone.play(&audio).await?;
         Ok(())
     }
@@ -134,6 +137,11 @@ impl Agent {
     pub(crate) fn clinic(&self) -> &Clinic {
         &self.clinic
     }
+}
+
+/// Notes something for the call log. There is no conversation where tracing is switched off.
+fn note(note: impl FnOnce(&cekura::Conversation)) {
+    cekura::current_conversation().as_ref().map(note);
 }
 
 /// The crate's own request sorts the properties of its schema; see [`answer::format`].

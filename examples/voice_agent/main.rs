@@ -3,8 +3,8 @@
 //!     cargo run --example voice_agent [recording.wav]
 //!
 //! Without variables a stand-in in this process transcribes, thinks and speaks; `OPENAI_BASE_URL` and `OPENAI_API_KEY`
-//! name a real service. With `CEKURA_API_KEY` the trace goes to Cekura, without it to the terminal.
-//! The agent does not know which.
+//! name a real service. With `CEKURA_API_KEY` the trace and the call log go to Cekura, without it
+//! the trace goes to the terminal. The agent does not know which.
 
 mod agent;
 mod answer;

@@ -27,6 +27,8 @@ use tokio_rustls::TlsAcceptor;
 pub struct Seen {
     /// Of the URL.
     pub path: String,
+    /// Of the URL; empty without one.
+    pub query: String,
     /// All of them.
     pub headers: HeaderMap,
     /// Length of the body.
@@ -250,10 +252,12 @@ async fn answer(
     let Ok(body) = body.collect().await else { return std::future::pending().await };
     let body = body.to_bytes();
     let path = head.uri.path().to_owned();
+    let query = head.uri.query().unwrap_or_default().to_owned();
     let is_grpc = path == GRPC_PATH;
-    let message = wire::request(&body, is_grpc);
+    let message = wire::request(&head.headers, &body, is_grpc);
     let mut seen = Seen {
         path,
+        query,
         headers: head.headers,
         bytes: body.len(),
         message,

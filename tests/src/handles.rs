@@ -1,6 +1,7 @@
 //! Builders of handles that see no environment and wait for milliseconds where others wait for seconds. This file
 //! does not know what answers them.
 
+use crate::api::{Api, KEY};
 use crate::backend::Backend;
 use cekura::{Builder, Cekura, FlushReport, Protocol, Timings};
 use std::time::Duration;
@@ -41,6 +42,11 @@ pub fn at(url: &str, protocol: Protocol) -> Builder {
         .otel_endpoint(url)
         .protocol(protocol)
         .timings(quick())
+}
+
+/// A handle that posts call logs, for agent 5.
+pub fn observing(backend: &Backend, api: &Api) -> Builder {
+    to(backend, Protocol::Grpc).api_key(KEY).agent(5).api_url(api.url())
 }
 
 /// One conversation with `turns` turns, recorded by a handle.

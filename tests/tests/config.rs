@@ -139,7 +139,9 @@ fn plain_http_stays_on_this_machine_unless_allowed() {
     let far = ("CEKURA_OTEL_ENDPOINT", "http://collector:4317");
     let rule = "is plain http to another host: use https, or CEKURA_ALLOW_INSECURE=true";
     bad(&[far], &format!("CEKURA_OTEL_ENDPOINT {rule}"));
-    bad(&[KEY, AGENT, ("CEKURA_API_URL", "http://api")], &format!("CEKURA_API_URL {rule}"));
+    let (insecure, api) = (("CEKURA_ALLOW_INSECURE", "true"), ("CEKURA_API_URL", "http://api"));
+    bad(&[KEY, AGENT, api], "CEKURA_API_URL must be https: the API key goes there");
+    bad(&[KEY, AGENT, api, insecure], "CEKURA_API_URL must be https: the API key goes there");
     good(&[far, ("CEKURA_ALLOW_INSECURE", "true")]);
     assert!(with(&[far]).allow_insecure(true).build().is_ok());
     assert!(with(&[far, ("CEKURA_ALLOW_INSECURE", "true")]).allow_insecure(false).build().is_err());

@@ -17,6 +17,8 @@ use super::timings::Timings;
 use super::{terminal, transport};
 use crate::destination::{CONTENT_LIMIT, CaptureContent};
 use http::{HeaderMap, HeaderName, HeaderValue};
+pub(crate) use origin::KEY_HEADER;
+use origin::api_headers;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use secret::Secret;
@@ -51,6 +53,10 @@ pub(crate) struct Settings {
     pub(crate) endpoint: Endpoint,
     /// Sent with every request: Cekura's own and the user's.
     pub(crate) headers: HeaderMap,
+    pub(crate) api: Endpoint,
+    /// Sent with every request to the API: the key, or nothing.
+    pub(crate) api_headers: HeaderMap,
+    pub(crate) identity: Option<Identity>,
     pub(crate) root_certificates: Vec<CertificateDer<'static>>,
     pub(crate) resource: BTreeMap<String, String>,
     pub(crate) capture: CaptureContent,
@@ -58,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) memory_limit: usize,
     /// Drawings have no colours.
     pub(crate) no_color: bool,
+    /// The process's global tracer provider is to be this handle's.
+    pub(crate) set_global: bool,
     pub(crate) timings: Timings,
 }
 
@@ -65,6 +73,7 @@ const MEMORY_LIMIT: usize = 32 << 20;
 const GRPC_ENDPOINT: &str = "https://otel.cekura.ai:443";
 const HTTP_ENDPOINT: &str = "https://otel-http.cekura.ai/v1/traces";
 const TRACES_PATH: &str = "/v1/traces";
+const API_ENDPOINT: &str = "https://api.cekura.ai";
 
 /// A setting with a fixed set of values.
 struct Choice<T: 'static> {
@@ -156,7 +165,9 @@ impl Given<Endpoint> {
     }
 }
 
-enum Identity {
+/// Whose calls they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
     Agent(u64),
     Project(u64),
 }
@@ -178,16 +189,14 @@ impl Reader<'_> {
         let default = if code.local_without_key && has_nowhere_to_send { Mode::Local } else { Mode::Cloud };
         let mode = mode.unwrap_or(default);
         let endpoint = self.traces_endpoint(endpoint, protocol, insecure).unwrap_or_else(Given::nowhere);
-        let api = self.text(code.api_url, API_URL, |text| text);
-        if let Some(given) = api {
-            self.endpoint(&given, insecure);
-        }
+        let api = self.api_endpoint(code.api_url);
         self.check_mode(mode, protocol);
         self.check_key(key.as_ref());
         if mode == Mode::Cloud {
             self.check_account(key.is_some(), identity.is_some(), endpoint.value.is_cekura());
         }
-        let headers = self.headers(key, identity.as_ref(), code.headers, &endpoint);
+        let api_headers = api_headers(key.as_ref());
+        let headers = self.headers(key, identity, code.headers, &endpoint);
         if let Some(given) = self.text(code.spool.map(|_| String::new()), SPOOL, |text| text) {
             self.refuse(given.setting, "is not available in this version");
         }
@@ -196,6 +205,9 @@ impl Reader<'_> {
             protocol,
             headers,
             endpoint: endpoint.value,
+            api,
+            api_headers,
+            identity,
             root_certificates: self.certificates(&code.root_certificates),
             resource: self.resource(code.service_name, code.resource),
             capture: self.choice(code.capture, &CAPTURE).unwrap_or_default(),
@@ -203,6 +215,7 @@ impl Reader<'_> {
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
             // A convention of its own, no-color.org; whatever it is set to.
             no_color: self.variable("NO_COLOR").is_some(),
+            set_global: code.set_global,
             timings: code.timings,
         }
     }

@@ -23,12 +23,16 @@ pub struct Timings {
     pub after_hint: Duration,
     /// The waits before one request is tried at an endpoint that refuses; the last one repeats.
     pub probes: [Duration; 3],
+    /// Looking up a host's addresses, in a diagnosis.
+    pub lookup: Duration,
     /// Establishing a TCP connection.
     pub connect: Duration,
     /// The TLS handshake.
     pub tls: Duration,
     /// One request, everything included.
     pub attempt: Duration,
+    /// A whole diagnosis.
+    pub diagnosis: Duration,
     /// How long a handle that is dropped without `shutdown` waits.
     pub drop: Duration,
 }
@@ -44,9 +48,11 @@ impl Default for Timings {
             longest_hint: Duration::from_secs(600),
             after_hint: Duration::from_secs(30),
             probes: [5, 15, 60].map(Duration::from_secs),
+            lookup: Duration::from_secs(3),
             connect: Duration::from_secs(3),
             tls: Duration::from_secs(5),
             attempt: Duration::from_secs(10),
+            diagnosis: Duration::from_secs(15),
             drop: Duration::from_secs(2),
         }
     }

@@ -1,20 +1,23 @@
 //! One encoded request comes in, one answer goes out, over gRPC or HTTP. Nothing here knows spans, retries or what an
 //! answer means.
 
-// The same two names come from a file that has no transport when its feature is off.
+// The same names come from a file that has no transport when its feature is off.
+#[cfg_attr(not(feature = "http"), path = "transport/no_api.rs")]
+pub(super) mod api;
 #[cfg_attr(not(feature = "grpc"), path = "transport/absent.rs")]
 mod grpc;
 #[cfg_attr(not(feature = "http"), path = "transport/absent.rs")]
 mod http;
 #[cfg(any(feature = "grpc", feature = "http"))]
 mod reply;
-#[cfg(any(feature = "grpc", feature = "http"))]
+#[cfg_attr(not(any(feature = "grpc", feature = "http")), path = "transport/absent.rs")]
 mod tls;
 
-use super::config::{Protocol, Settings};
+use super::config::{Endpoint, Protocol, Settings};
 use super::error::Error;
 use prost::bytes::Bytes;
 use std::fmt;
+use std::net::TcpStream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +56,11 @@ impl Answer {
         }
     }
 
+    /// Whether the server knows what it is asked for and does not take it from this sender.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Http { status: 401 | 402 | 403 | 407, .. } | Self::Grpc { code: 7 | 16, .. })
+    }
+
     /// Whether the server has added words of its own.
     pub(crate) fn has_message(&self) -> bool {
         !self.message().is_empty()
@@ -61,26 +69,57 @@ impl Answer {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Accepted { .. } | Self::None { .. } => {}
-            Self::Grpc { code, .. } => write!(f, "gRPC status {code} ")?,
-            Self::Http { status, .. } => write!(f, "HTTP status {status} ")?,
-            Self::Unexpected { .. } => f.write_str("unexpected answer: ")?,
-        }
-        f.write_str(self.message())
+        let kind = match self {
+            Self::Accepted { .. } | Self::None { .. } => String::new(),
+            Self::Grpc { code, .. } => format!("gRPC status {code} "),
+            Self::Http { status, .. } => format!("HTTP status {status} "),
+            Self::Unexpected { .. } => "unexpected answer: ".to_owned(),
+        };
+        f.write_str((kind + self.message()).trim_end())
     }
+}
+
+/// What is wrong with a server as TLS sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// The certificate's time is over, or has not begun.
+    Expired,
+    /// Nobody who is trusted has signed the certificate.
+    Issuer,
+    /// The certificate is for other hosts.
+    Name,
+    Other,
+    /// It speaks something else than TLS.
+    Plain,
+    Silent,
 }
 
 pub(crate) type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
+/// What came back for one request to Cekura's API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Response {
+    /// No answer. Where `was_sent` is false, the request has surely not arrived.
+    None { failure: Failure, was_sent: bool, message: String },
+    /// The whole answer, without the key if the server repeats it.
+    Whole { status: u16, wait: Option<Duration>, body: String },
+}
+
+pub(crate) type Asking = Pin<Box<dyn Future<Output = Response> + Send>>;
+
 /// Sends requests to one endpoint.
 pub(crate) trait Transport: Send + Sync {
-    /// Sends an `ExportTraceServiceRequest` that stands behind the five bytes of gRPC's framing.
+    /// Sends an `ExportTraceServiceRequest` that stands behind the five bytes of gRPC's framing; the first of them says
+    /// whether it is compressed, with gzip.
     fn send(&self, frame: Bytes) -> Sending;
 }
 
 /// Bytes in front of the message in a frame.
 pub(crate) const FRAMING: usize = 5;
+
+fn is_compressed(frame: &Bytes) -> bool {
+    frame.first() == Some(&1)
+}
 
 pub(crate) fn is_available(protocol: Protocol) -> bool {
     match protocol {
@@ -99,4 +138,17 @@ pub(crate) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> 
         Protocol::Grpc => grpc::connect(settings),
         Protocol::Http => http::connect(settings),
     }
+}
+
+/// Does of a connection what comes before a request: the handshake, with the roots that the delivery trusts. Blocks.
+///
+/// # Errors
+///
+/// What is wrong, and the words that the delivery would have for it.
+pub(crate) fn shake_hands(
+    endpoint: &Endpoint,
+    settings: &Settings,
+    stream: TcpStream,
+) -> Result<(), (Flaw, String)> {
+    tls::shake_hands(endpoint, settings, stream)
 }

@@ -46,17 +46,17 @@ impl From<&Record<'_>> for Span {
         let mut links = Vec::new();
         for entry in record.entries() {
             match entry {
-                Entry::Attribute { .. } | Entry::Description(_) | Entry::Name(_) => {}
+                Entry::Attribute { .. } | Entry::Description(_) | Entry::Name(_) | Entry::Scope { .. } => {}
                 Entry::Event { name, time, attributes } => {
                     events.push(Event { name: name.to_owned(), time, attributes: owned(attributes) });
                 }
-                Entry::Link { trace_id, span_id, attributes } => {
+                Entry::Link { trace_id, span_id, attributes, .. } => {
                     links.push(Link { trace_id, span_id, attributes: owned(attributes) });
                 }
             }
         }
         Self {
-            head: record.head,
+            head: record.head.clone(),
             name: record.name.to_owned(),
             description: record.description.to_owned(),
             attributes: owned(record.attributes()),

@@ -44,7 +44,7 @@ fn answer(turn: &[(usize, Span)]) -> Option<u64> {
 }
 
 fn first_audio(voice: &Span) -> Option<u64> {
-    let whole = !voice.head.failed && !row::interrupted(voice);
+    let whole = !voice.head.failed() && !row::interrupted(voice);
     row::first_chunk(voice).or(whole.then_some(voice.head.end))
 }
 
@@ -88,7 +88,7 @@ impl Totals {
         Self {
             turns: count(&|span| span.name == key::span::TURN),
             tools: count(&|span| span.name == key::span::TOOL_CALL),
-            failed: count(&|span| span.head.failed),
+            failed: count(&|span| span.head.failed()),
             interrupted: count(&row::interrupted),
             input: sum(key::GEN_AI_USAGE_INPUT_TOKENS),
             output: sum(key::GEN_AI_USAGE_OUTPUT_TOKENS),

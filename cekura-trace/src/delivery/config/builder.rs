@@ -40,6 +40,7 @@ pub struct Builder {
     pub(super) capture: Option<CaptureContent>,
     pub(super) content_limit: Option<usize>,
     pub(super) memory_limit: Option<usize>,
+    pub(super) set_global: bool,
     pub(super) spool: Option<PathBuf>,
     pub(super) lookup: Option<Box<Lookup>>,
     pub(super) timings: Timings,
@@ -51,7 +52,7 @@ pub(super) type Lookup = dyn Fn(&str) -> Option<String>;
 impl Builder {
     /// The API key (`CEKURA_API_KEY`).
     ///
-    /// It goes to Cekura's hosts, over TLS. To another endpoint it goes only when both are given in code: a key in
+    /// It goes to the API, and to Cekura's hosts, over TLS. To another endpoint for spans it goes only when both are given in code: a key in
     /// the environment never leaves for a collector that the environment names.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(Secret::new(key));
@@ -151,6 +152,13 @@ impl Builder {
     /// counted.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Makes a tracer provider of this handle's the process's global one, so that spans made with the OpenTelemetry API
+    /// alone arrive where they are inside conversations. For programs without a tracer provider of their own.
+    pub fn set_global(mut self) -> Self {
+        self.set_global = true;
         self
     }
 

@@ -30,6 +30,11 @@ impl Endpoint {
         self.0.scheme() == Some(&Scheme::HTTPS)
     }
 
+    /// Whether nobody on the way can read what is sent.
+    pub(crate) fn is_private(&self) -> bool {
+        self.is_encrypted() || self.is_loopback()
+    }
+
     pub(crate) fn has_path(&self) -> bool {
         self.0.path_and_query().is_some_and(|path| path.as_str() != "/")
     }
@@ -42,7 +47,7 @@ impl Endpoint {
 
     /// Whether this is this machine.
     pub(crate) fn is_loopback(&self) -> bool {
-        let host = self.host().trim_start_matches('[').trim_end_matches(']');
+        let (host, _) = self.address();
         let name = host.eq_ignore_ascii_case("localhost");
         name || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
@@ -51,6 +56,18 @@ impl Endpoint {
     pub(crate) fn is_cekura(&self) -> bool {
         let host = self.host().trim_end_matches('.').to_ascii_lowercase();
         host == "cekura.ai" || host.ends_with(".cekura.ai")
+    }
+
+    /// Its host, an IPv6 address without brackets, and its port.
+    pub(crate) fn address(&self) -> (&str, u16) {
+        let port = if self.is_encrypted() { 443 } else { 80 };
+        (self.host().trim_start_matches('[').trim_end_matches(']'), self.0.port_u16().unwrap_or(port))
+    }
+
+    /// What is looked up, connected to and shown: `https://host:port`.
+    pub(crate) fn origin(&self) -> String {
+        let scheme = if self.is_encrypted() { "https" } else { "http" };
+        format!("{scheme}://{}:{}", self.host(), self.address().1)
     }
 
     fn host(&self) -> &str {

@@ -3,10 +3,12 @@
 
 use super::secret::Secret;
 use super::{
-    AGENT, API_KEY, BTreeMap, CertificateDer, Endpoint, GRPC_ENDPOINT, Given, HTTP_ENDPOINT, HeaderMap,
-    HeaderName, HeaderValue, Identity, MODE, Mode, OTEL_ENDPOINT, PROJECT, PROTOCOL, PemObject, Protocol,
-    RESERVED, Reader, SERVICE_NAME, TRACES_PATH, terminal, transport,
+    AGENT, API_ENDPOINT, API_KEY, API_URL, BTreeMap, CertificateDer, Endpoint, GRPC_ENDPOINT, Given,
+    HTTP_ENDPOINT, HeaderMap, HeaderName, HeaderValue, Identity, MODE, Mode, OTEL_ENDPOINT, PROJECT,
+    PROTOCOL, PemObject, Protocol, RESERVED, Reader, SERVICE_NAME, TRACES_PATH, terminal, transport,
 };
+
+pub(crate) const KEY_HEADER: HeaderName = HeaderName::from_static("x-cekura-api-key");
 
 impl Reader<'_> {
     pub(super) fn traces_endpoint(
@@ -39,7 +41,7 @@ impl Reader<'_> {
             self.refuse(given.setting, "must be a URL such as `https://host:port`");
             return None;
         };
-        if endpoint.is_encrypted() || endpoint.is_loopback() {
+        if endpoint.is_private() {
             return Some(endpoint);
         }
         if endpoint.is_cekura() {
@@ -51,6 +53,19 @@ impl Reader<'_> {
             );
         }
         Some(endpoint)
+    }
+
+    /// Where Cekura's API is. The key always goes there, so that plain http to another host is never allowed.
+    pub(super) fn api_endpoint(&mut self, code: Option<String>) -> Endpoint {
+        let Some(given) = self.text(code, API_URL, |text| text) else {
+            return Endpoint::parse(API_ENDPOINT).unwrap_or_default();
+        };
+        match Endpoint::parse(&given.value) {
+            None => self.refuse(given.setting, "must be a URL such as `https://host:port`"),
+            Some(endpoint) if endpoint.is_private() => return endpoint,
+            Some(_) => self.refuse(given.setting, "must be https: the API key goes there"),
+        }
+        Endpoint::default()
     }
 
     pub(super) fn check_mode(&mut self, mode: Mode, protocol: Protocol) {
@@ -87,25 +102,25 @@ impl Reader<'_> {
     pub(super) fn headers(
         &mut self,
         key: Option<Given<Secret>>,
-        identity: Option<&Identity>,
+        identity: Option<Identity>,
         own: Vec<(String, Secret)>,
         endpoint: &Given<Endpoint>,
     ) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let chosen = |key: &Given<Secret>| key.in_code && endpoint.in_code;
         let key = key.filter(|key| endpoint.value.is_cekura() || chosen(key));
-        let private = endpoint.value.is_encrypted() || endpoint.value.is_loopback();
+        let private = endpoint.value.is_private();
         if key.is_some() && !private {
             tracing::warn!(target: "cekura", "the API key is not sent over plain http");
         }
         if let Some(key) = key.filter(|_| private).and_then(|key| key.value.header()) {
-            headers.insert("x-cekura-api-key", key);
+            headers.insert(KEY_HEADER, key);
             let (name, id) = match identity {
                 Some(Identity::Agent(id)) => ("x-cekura-agent-id", id),
                 Some(Identity::Project(id)) => ("x-cekura-project-id", id),
                 None => return headers,
             };
-            headers.insert(name, HeaderValue::from(*id));
+            headers.insert(name, HeaderValue::from(id));
         }
         for (name, value) in own {
             let name = HeaderName::from_bytes(name.as_bytes()).ok();
@@ -164,6 +179,11 @@ impl Reader<'_> {
         }
         resource
     }
+}
+
+/// The key alone: headers for the traces' endpoint are no concern of the API's.
+pub(super) fn api_headers(key: Option<&Given<Secret>>) -> HeaderMap {
+    key.and_then(|key| key.value.header()).map(|key| (KEY_HEADER, key)).into_iter().collect()
 }
 
 fn executable() -> String {

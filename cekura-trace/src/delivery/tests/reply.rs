@@ -1,6 +1,7 @@
 //! What is read from replies as servers really write them.
 
-use super::{Answer, Duration, EXCERPT, HeaderMap, HeaderValue, RETRY_AFTER, Reader, SystemTime};
+use super::{Answer, Duration, EXCERPT, HeaderMap, RETRY_AFTER, Reader, SystemTime};
+use http::HeaderValue;
 
 fn wait(text: &str) -> Option<Duration> {
     let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(text).unwrap())]);

@@ -1,8 +1,8 @@
 //! Parts of replies come in as they arrived, answers go out. This file does not know which transport they came over.
 
 use super::{Answer, Failure};
+use http::HeaderMap;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 use std::error::Error;
@@ -58,11 +58,13 @@ impl Reader {
         Self(secrets.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect())
     }
 
+    /// All of a server's text but the secrets.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[REDACTED]"))
+    }
+
     pub(super) fn text(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in &self.0 {
-            text = text.replace(secret, "[REDACTED]");
-        }
+        let text = self.redacted(text);
         let line = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
         line.take(EXCERPT).collect::<String>().trim().to_owned()
     }
@@ -93,8 +95,7 @@ impl Reader {
         } else {
             String::from_utf8_lossy(body).into_owned()
         };
-        let wait = headers.get(RETRY_AFTER).and_then(retry_after);
-        Answer::Http { status, wait, message: self.text(&message) }
+        Answer::Http { status, wait: retry_after(headers), message: self.text(&message) }
     }
 
     /// What a gRPC status says; `details` are its encoded `google.rpc.Status`.
@@ -112,6 +113,11 @@ impl Reader {
 
     /// No reply, and why.
     pub(super) fn none(&self, error: &(dyn Error + 'static)) -> Answer {
+        let (failure, message) = self.failure(error);
+        Answer::None { failure, message }
+    }
+
+    pub(super) fn failure(&self, error: &(dyn Error + 'static)) -> (Failure, String) {
         let mut failure = Failure::Connection;
         let mut deepest = error;
         while let Some(cause) = cause(deepest) {
@@ -120,12 +126,12 @@ impl Reader {
                 failure = Failure::Tls;
             }
         }
-        Answer::None { failure, message: self.text(&deepest.to_string()) }
+        (failure, self.text(&deepest.to_string()))
     }
 }
 
 /// What is inside an error; an I/O error skips what it wraps when it is asked for its source.
-fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+pub(super) fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
     let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     wrapped.map(|wrapped| wrapped as &(dyn Error + 'static)).or_else(|| error.source())
 }
@@ -135,8 +141,8 @@ pub(super) fn content_type(headers: &HeaderMap) -> &str {
 }
 
 /// Seconds, or a date; a date that has passed is no wait.
-fn retry_after(value: &HeaderValue) -> Option<Duration> {
-    let text = value.to_str().ok()?.trim();
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let seconds = text.parse().ok().map(Duration::from_secs);
     seconds.or_else(|| {
         let date = httpdate::parse_http_date(text).ok()?;

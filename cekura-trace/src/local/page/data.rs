@@ -87,7 +87,7 @@ fn span(depth: usize, span: &Span, answer: Option<&u64>, clock: Clock) -> Value 
         "answer": answer,
         "counts": row.counts,
         "words": words.collect::<Vec<_>>(),
-        "failed": span.head.failed,
+        "failed": span.head.failed(),
         "interrupted": row::interrupted(span),
         "cut": span.attribute(key::TURN_WAS_INTERRUPTED) == Some(&ApiValue::Bool(true)),
         "description": span.description,

@@ -48,7 +48,7 @@ fn stage<'a>(tree: &Tree, name: &'a str) -> Option<Stage<'a>> {
     Some(Stage {
         name,
         count: spans().count(),
-        failed: spans().filter(|(_, span)| span.head.failed).count(),
+        failed: spans().filter(|(_, span)| span.head.failed()).count(),
         longest,
         spread: spread(spans().map(|(_, span)| row::length(span)).collect())?,
         first: spread(spans().filter_map(|(_, span)| waited(span)).collect()),

@@ -1,0 +1,127 @@
+//! A call log and the account that it belongs to come in; a letter goes out, the JSON that is posted, or every mistake
+//! at once. This file does not know the meaning of most fields.
+
+use super::error::ObserveError;
+use super::{CallLog, transcript};
+use crate::delivery::config::{Identity, Mode, Settings};
+use opentelemetry::trace::TraceId;
+use prost::bytes::Bytes;
+use serde_json::Value;
+use std::fmt;
+use std::time::Duration;
+
+/// The most characters of a call's id.
+const LONGEST_ID: usize = 100;
+
+impl CallLog {
+    /// Checks it, and writes what is posted.
+    ///
+    /// # Errors
+    ///
+    /// Names every mistake.
+    pub(crate) fn seal(mut self, account: &Account) -> Result<Letter, ObserveError> {
+        let length = self.id.chars().count();
+        if self.id.trim().is_empty() {
+            self = self.mistake("call_id", "is empty: give the call an id of your own");
+        } else if length > LONGEST_ID {
+            let rule = format!("has {length} characters: Cekura takes at most {LONGEST_ID}");
+            self = self.mistake("call_id", rule);
+        }
+        self = account.complete(self.with_written_transcript());
+        if !self.mistakes.is_empty() {
+            return Err(ObserveError::invalid(self.mistakes));
+        }
+        let agent = self.fields.get("agent").map(|agent| format!("agent_id={agent}"));
+        let owner = agent.or_else(|| Some(format!("project_id={}", account.project()?)));
+        let body = self.json().to_string().into();
+        let Self { id, trace_id, deadline, .. } = self;
+        Ok(Letter { id, trace_id, owner, body, deadline })
+    }
+
+    /// Moves the entries into the fields.
+    fn with_written_transcript(mut self) -> Self {
+        let entries = std::mem::take(&mut self.transcript);
+        match transcript::write(entries, &mut self.mistakes) {
+            None => self,
+            Some((kind, entries)) => self.set(transcript::TYPE, kind.into()).set(transcript::JSON, entries),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut fields = self.fields.clone();
+        fields.insert("call_id".to_owned(), self.id.clone().into());
+        Value::Object(fields)
+    }
+}
+
+/// The JSON that is posted, but for what the handle adds: the agent, and the trace id.
+impl fmt::Display for CallLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.clone().with_written_transcript().json())
+    }
+}
+
+/// A call log that can be posted.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(crate) id: String,
+    /// The trace that it is to name, if that is complete.
+    pub(crate) trace_id: Option<TraceId>,
+    /// The parameter under which a search for it finds it.
+    pub(crate) owner: Option<String>,
+    /// One JSON object; without the trace id until that is known to be complete.
+    pub(crate) body: Bytes,
+    /// How long it waits for its trace.
+    pub(crate) deadline: Duration,
+}
+
+impl Letter {
+    /// Names the trace in the body.
+    pub(crate) fn name_trace(&mut self) {
+        if let (Some(trace_id), Some(fields)) = (self.trace_id, self.body.strip_prefix(b"{")) {
+            let start = format!("{{\"trace_id\":\"{trace_id}\",");
+            self.body = [start.as_bytes(), fields].concat().into();
+        }
+    }
+}
+
+/// Whose call logs a handle posts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Account {
+    pub(crate) is_local: bool,
+    has_key: bool,
+    identity: Option<Identity>,
+}
+
+impl Account {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self {
+            is_local: settings.mode == Mode::Local,
+            has_key: !settings.api_headers.is_empty(),
+            identity: settings.identity,
+        }
+    }
+
+    fn complete(&self, log: CallLog) -> CallLog {
+        let has_owner = log.fields.contains_key("agent") || log.fields.contains_key("assistant_id");
+        match self.identity {
+            _ if !self.is_local && !self.has_key => {
+                log.mistake("CEKURA_API_KEY", "is not set; a call log needs it, and CEKURA_AGENT_ID")
+            }
+            Some(Identity::Agent(id)) if !log.fields.contains_key("agent") => log.agent(id),
+            Some(Identity::Project(_)) if !has_owner => log.mistake(
+                "agent",
+                "is missing, for the handle knows its project only: call `CallLog::agent`, or `Conversation::agent_id` \
+                 inside a conversation with `observe`",
+            ),
+            _ => log,
+        }
+    }
+
+    fn project(&self) -> Option<u64> {
+        match self.identity {
+            Some(Identity::Project(id)) => Some(id),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Settings come in, what is wrong with them and with the way to Cekura goes out, in words that say what to do. This
+//! file does not know how anything is repaired.
+
+mod origin;
+mod questions;
+
+use super::config::{self, Builder, Identity, Mode, Protocol, Settings};
+use super::error::Error;
+use super::voice;
+use opentelemetry::Context;
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+use tokio::runtime;
+use tokio::time::Instant;
+
+/// Looks for what keeps traces from arriving, with everything from the environment: configuration, name resolution,
+/// connection, TLS, credentials, and one span (`cekura.doctor`) that is really sent.
+///
+/// It needs no runtime, blocks the thread for at most 15 s, prints nothing and changes nothing in the process. Settings
+/// in code: [`Builder::doctor`].
+///
+/// ```no_run
+/// let diagnosis = cekura::doctor();
+/// println!("{diagnosis}");
+/// assert!(diagnosis.is_healthy());
+/// ```
+pub fn doctor() -> Diagnosis {
+    Builder::default().doctor()
+}
+
+impl Builder {
+    /// As [`doctor`], with these settings.
+    pub fn doctor(self) -> Diagnosis {
+        let settings = match config::resolve(self) {
+            Err(error) => return Diagnosis(mistakes(&error)),
+            Ok(None) => return Diagnosis(vec![off()]),
+            Ok(Some(settings)) if settings.mode == Mode::Local => return Diagnosis(vec![local()]),
+            Ok(Some(settings)) => settings,
+        };
+        let name = "cekura-doctor".to_owned();
+        let examined = thread::Builder::new().name(name).spawn(move || examine(&Arc::new(settings)));
+        let findings = match examined.map(thread::JoinHandle::join) {
+            Ok(Ok(Ok(findings))) => findings,
+            Ok(Ok(Err(error))) => mistakes(&error),
+            Ok(Err(_)) => vec![broken("the checks ended before their time; please report this")],
+            Err(error) => vec![broken(&format!("the checks could not be started: {error}"))],
+        };
+        Diagnosis(findings)
+    }
+}
+
+/// What [`doctor`] has found. Prints as one paragraph per check, at most 80 columns wide.
+#[derive(Clone, Debug)]
+pub struct Diagnosis(Vec<Finding>);
+
+impl Diagnosis {
+    /// Whether no check has failed; tracing that is switched off, or local, is healthy.
+    pub fn is_healthy(&self) -> bool {
+        self.problems().next().is_none()
+    }
+
+    /// What is wrong and what to do, one sentence for each check that failed.
+    pub fn problems(&self) -> impl Iterator<Item = String> {
+        let failed = self.0.iter().filter(|finding| finding.is_failed());
+        failed.map(|Finding { check, seen, remedy, .. }| {
+            let separator = if remedy.is_empty() { "" } else { "; " };
+            format!("{}: {seen}{separator}{remedy}", check.name())
+        })
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, finding) in self.0.iter().enumerate() {
+            if at > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{finding}")?;
+        }
+        Ok(())
+    }
+}
+
+/// In the order in which they are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Check {
+    Configuration,
+    Name,
+    Connection,
+    Tls,
+    Credentials,
+    Span,
+}
+
+impl Check {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Name => "name",
+            Self::Connection => "connection",
+            Self::Tls => "TLS",
+            Self::Credentials => "credentials",
+            Self::Span => "span",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Failed,
+    Good,
+    Skipped,
+}
+
+/// What one check has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Finding {
+    check: Check,
+    state: State,
+    /// What was looked at, and what is wrong with it.
+    seen: String,
+    /// What to do; empty where nothing is wrong, or where that says it.
+    remedy: String,
+}
+
+impl Finding {
+    fn good(check: Check, seen: impl Into<String>) -> Self {
+        Self { check, state: State::Good, seen: seen.into(), remedy: String::new() }
+    }
+
+    fn failed(check: Check, wrong: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { check, state: State::Failed, seen: wrong.into(), remedy: remedy.into() }
+    }
+
+    fn skipped(check: Check, why: impl Into<String>) -> Self {
+        Self { check, state: State::Skipped, seen: why.into(), remedy: String::new() }
+    }
+
+    fn is_failed(&self) -> bool {
+        self.state == State::Failed
+    }
+}
+
+/// Columns before a finding's words, and before the end of a line.
+const MARGIN: usize = 21;
+const WIDTH: usize = 80;
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Failed => "FAIL",
+            State::Good => "ok",
+            State::Skipped => "skip",
+        };
+        write!(f, "{state:<6}{:<14}", self.check.name())?;
+        let (mut margin, mut column) = (MARGIN - 1, 0);
+        let remedy = Some(self.remedy.split(' ')).filter(|_| !self.remedy.is_empty());
+        let remedy = remedy.into_iter().flat_map(|words| std::iter::once("→").chain(words));
+        for word in self.seen.split(' ').chain(remedy) {
+            let length = 1 + word.chars().count();
+            if column > 0 && (word == "→" || margin + column + length > WIDTH) {
+                write!(f, "\n{:margin$}", "")?;
+                column = 0;
+            }
+            write!(f, " {word}")?;
+            column += length;
+            if word == "→" {
+                (margin, column) = (margin + length, 0);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn mistakes(error: &Error) -> Vec<Finding> {
+    let problems = error.problems().iter().map(|problem| format!("{} {}", problem.setting, problem.rule));
+    let mut wrong: Vec<_> = problems.collect();
+    if wrong.is_empty() {
+        wrong.push(format!("{error:?}"));
+    }
+    wrong.into_iter().map(|wrong| Finding::failed(Check::Configuration, wrong, "")).collect()
+}
+
+fn off() -> Finding {
+    let seen = "tracing is off: CEKURA_TRACER_ENABLED says so, and nothing else is looked at";
+    Finding::good(Check::Configuration, seen)
+}
+
+fn local() -> Finding {
+    let seen = "local mode: conversations are drawn on standard error and nothing is sent. \
+                CEKURA_MODE=cloud sends them";
+    Finding::good(Check::Configuration, seen)
+}
+
+fn broken(wrong: &str) -> Finding {
+    Finding::failed(Check::Configuration, wrong, "nothing was checked")
+}
+
+/// Runs on a thread of its own.
+fn examine(settings: &Arc<Settings>) -> Result<Vec<Finding>, Error> {
+    let _quiet = Context::enter_telemetry_suppressed_scope();
+    voice::silence();
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::start)?;
+    let findings = runtime.block_on(questions::ask(settings, Instant::now() + settings.timings.diagnosis));
+    // A name lookup that hangs must not hold the thread.
+    runtime.shutdown_background();
+    let mut findings = findings?;
+    findings.push(configured(settings));
+    findings.sort_by_key(|finding| finding.check);
+    // Both origins may be the same.
+    findings.dedup();
+    Ok(findings)
+}
+
+fn configured(settings: &Settings) -> Finding {
+    let account = match settings.identity {
+        Some(Identity::Agent(id)) => format!("agent {id}, "),
+        Some(Identity::Project(id)) => format!("project {id}, "),
+        None => String::new(),
+    };
+    let protocol = match settings.protocol {
+        Protocol::Grpc => "gRPC",
+        Protocol::Http => "HTTP",
+    };
+    let (key, kept) =
+        match (settings.api_headers.is_empty(), settings.headers.contains_key(config::KEY_HEADER)) {
+            (true, _) => ("no API key", ""),
+            (false, true) => ("an API key", ""),
+            (false, false) => ("an API key", ", without the key"),
+        };
+    let origin = settings.endpoint.origin();
+    let seen = format!("{account}{key}; spans go over {protocol} to {origin}{kept}");
+    Finding::good(Check::Configuration, seen)
+}

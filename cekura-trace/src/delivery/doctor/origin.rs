@@ -1,0 +1,172 @@
+//! An endpoint comes in, what its name, connection and certificate are like goes out. This file does not know what is
+//! asked there.
+
+use super::super::config::{Endpoint, Settings};
+use super::super::transport::{Flaw, shake_hands};
+use super::{Check, Finding};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
+
+/// One endpoint, the variable that names it, and when the time for all checks is over.
+pub(super) struct Origin {
+    pub(super) settings: Arc<Settings>,
+    pub(super) endpoint: Endpoint,
+    pub(super) variable: &'static str,
+    pub(super) deadline: Instant,
+}
+
+impl Origin {
+    /// Looks at one layer after the other; what comes after a failure is skipped.
+    pub(super) async fn examine(&self) -> Vec<Finding> {
+        let (addresses, name) = self.name().await;
+        let mut findings = vec![name];
+        if !addresses.is_empty() {
+            let (stream, connection) = self.connection(addresses).await;
+            findings.push(connection);
+            if let Some(stream) = stream {
+                findings.push(self.tls(stream).await);
+            }
+        }
+        for check in [Check::Connection, Check::Tls].into_iter().skip(findings.len() - 1) {
+            findings.push(Finding::skipped(check, format!("not tried with {}", self.shown())));
+        }
+        findings
+    }
+
+    /// Host and port.
+    pub(super) fn shown(&self) -> String {
+        let (host, port) = self.endpoint.address();
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
+    /// A limit, or what is left of the whole if that is less.
+    pub(super) fn within(&self, limit: Duration) -> Duration {
+        limit.min(self.deadline.saturating_duration_since(Instant::now()))
+    }
+
+    async fn name(&self) -> (Vec<SocketAddr>, Finding) {
+        let (host, port) = self.endpoint.address();
+        let asked = (host.to_owned(), port);
+        let look_up = move || Ok(asked.to_socket_addrs()?.collect::<Vec<_>>());
+        let found = limited(self.within(self.settings.timings.lookup), look_up).await;
+        let wrong = match found {
+            Ok(addresses) if !addresses.is_empty() => {
+                let finding = Finding::good(Check::Name, named(host, &addresses));
+                return (addresses, finding);
+            }
+            Ok(_) => "it has no address".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let mut remedy = "check this machine's network and DNS".to_owned();
+        if !self.endpoint.is_cekura() {
+            remedy = format!("{remedy}, and the host in {}", self.variable);
+        }
+        (Vec::new(), Finding::failed(Check::Name, format!("{host} is not known: {wrong}"), remedy))
+    }
+
+    async fn connection(&self, addresses: Vec<SocketAddr>) -> (Option<TcpStream>, Finding) {
+        let (shown, limit) = (self.shown(), self.within(self.settings.timings.connect));
+        let error = match limited(limit, move || connect(&addresses, limit)).await {
+            Ok(stream) => {
+                return (
+                    Some(stream),
+                    Finding::good(Check::Connection, format!("{shown} accepts connections")),
+                );
+            }
+            Err(error) => error,
+        };
+        let remedy = if error.kind() == io::ErrorKind::ConnectionRefused {
+            format!("start what should listen there, or check host and port in {}", self.variable)
+        } else {
+            "let this machine out to it (routes, firewall); proxies are not used".to_owned()
+        };
+        (None, Finding::failed(Check::Connection, format!("no connection to {shown}: {error}"), remedy))
+    }
+
+    async fn tls(&self, stream: TcpStream) -> Finding {
+        let shown = self.shown();
+        if !self.endpoint.is_encrypted() {
+            let why = if self.endpoint.is_loopback() { "this machine" } else { "allowed without" };
+            return Finding::skipped(Check::Tls, format!("not used: {} is {why}", self.endpoint.origin()));
+        }
+        let (endpoint, settings) = (self.endpoint.clone(), self.settings.clone());
+        let greet = move || Ok(shake_hands(&endpoint, &settings, stream));
+        let greeted = limited(self.within(self.settings.timings.tls), greet).await;
+        match greeted.unwrap_or_else(|error| Err((Flaw::Silent, error.to_string()))) {
+            Ok(()) => Finding::good(Check::Tls, format!("the certificate of {shown} is trusted")),
+            Err((flaw, message)) => {
+                let (wrong, remedy) = self.flawed(flaw);
+                Finding::failed(Check::Tls, format!("{wrong}: {message}"), remedy)
+            }
+        }
+    }
+
+    fn flawed(&self, flaw: Flaw) -> (String, String) {
+        let (shown, variable) = (self.shown(), self.variable);
+        match flaw {
+            Flaw::Expired => (
+                format!("the certificate of {shown} is not valid today"),
+                "renew it, or set this machine's clock".to_owned(),
+            ),
+            Flaw::Issuer => (
+                format!("the certificate of {shown} is signed by nobody who is trusted"),
+                "trust its authority with .root_certificate(pem) or in this machine's certificates; where a \
+                 proxy opens TLS, that is the proxy's authority"
+                    .to_owned(),
+            ),
+            Flaw::Name => (
+                format!("the certificate of {shown} is for another host"),
+                format!("write a host that it is for in {variable}"),
+            ),
+            Flaw::Other => (
+                format!("no TLS with {shown}"),
+                format!("check host and port in {variable}, and which TLS it offers"),
+            ),
+            Flaw::Plain => (
+                format!("{shown} does not speak TLS"),
+                format!("write its port for TLS in {variable}, or http:// if it has none"),
+            ),
+            Flaw::Silent => (
+                format!("{shown} does not answer the TLS handshake"),
+                format!("check the port in {variable}, and firewalls on the way"),
+            ),
+        }
+    }
+}
+
+/// What blocks, on a thread of its own, for at most so long.
+async fn limited<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    match timeout(limit, spawn_blocking(work)).await {
+        Ok(done) => done.map_err(io::Error::other)?,
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")),
+    }
+}
+
+fn named(host: &str, addresses: &[SocketAddr]) -> String {
+    match addresses {
+        _ if host.parse::<IpAddr>().is_ok() => format!("{host} is an address"),
+        [first] => format!("{host} is {}", first.ip()),
+        [first, more @ ..] => format!("{host} is {} (and {} more)", first.ip(), more.len()),
+        [] => String::new(),
+    }
+}
+
+/// The first that connects, each with its part of the time.
+fn connect(addresses: &[SocketAddr], limit: Duration) -> io::Result<TcpStream> {
+    let part = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match TcpStream::connect_timeout(address, part) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}

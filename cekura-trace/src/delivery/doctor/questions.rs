@@ -1,0 +1,179 @@
+//! Endpoints come in, and where they can be reached, what they say of the key and of a span goes out in words. This
+//! file does not know names or certificates.
+
+use super::super::config::{Endpoint, Identity, KEY_HEADER, Protocol, Settings};
+use super::super::encode::Encoder;
+use super::super::error::Error;
+use super::super::transport::api::Api;
+use super::super::transport::{self, Answer, Failure, Response, Transport};
+use super::super::verdict::{Verdict, verdict};
+use super::origin::Origin;
+use super::{Check, Finding};
+use crate::{finished, semconv};
+use http::Method;
+use opentelemetry::trace::{SpanId, SpanKind, TraceId};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::{Instant, timeout};
+
+const LATE: &str = "no answer in time";
+
+/// Every check but the first, of both origins at the same time.
+pub(super) async fn ask(settings: &Arc<Settings>, deadline: Instant) -> Result<Vec<Finding>, Error> {
+    let transport = transport::connect(settings)?;
+    let origin = |endpoint: &Endpoint, variable| Origin {
+        settings: settings.clone(),
+        endpoint: endpoint.clone(),
+        variable,
+        deadline,
+    };
+    let asked = tokio::spawn(validate(origin(&settings.api, "CEKURA_API_URL")));
+    let mut findings = send(&origin(&settings.endpoint, "CEKURA_OTEL_ENDPOINT"), transport).await;
+    findings.extend(asked.await.map_err(Error::start)?);
+    Ok(findings)
+}
+
+async fn send(origin: &Origin, transport: Arc<dyn Transport>) -> Vec<Finding> {
+    let mut findings = origin.examine().await;
+    findings.push(if findings.iter().any(Finding::is_failed) {
+        Finding::skipped(Check::Span, "none was sent")
+    } else {
+        let frame = Encoder::new(&origin.settings.resource).alone(&record());
+        let bytes = frame.len();
+        let limit = origin.within(origin.settings.timings.attempt);
+        let late = |_| Answer::None { failure: Failure::Timeout, message: LATE.to_owned() };
+        let answer = timeout(limit, transport.send(frame)).await.unwrap_or_else(late);
+        taken(origin, &answer, bytes)
+    });
+    findings
+}
+
+/// A span that begins and ends now, in a trace of its own.
+fn record() -> Vec<u8> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+    let head = finished::Head {
+        trace_id: TraceId::from_bytes(rand::random()),
+        span_id: SpanId::from_bytes(rand::random()),
+        parent_id: SpanId::INVALID,
+        kind: SpanKind::Internal,
+        start: now,
+        end: now,
+        status: finished::Status::Unset,
+    };
+    let mut record = Vec::new();
+    finished::begin(&mut record, semconv::span::DOCTOR);
+    finished::seal(&mut record, &head, false);
+    record
+}
+
+fn taken(origin: &Origin, answer: &Answer, bytes: usize) -> Finding {
+    let shown = origin.shown();
+    let has_key = origin.settings.headers.contains_key(KEY_HEADER);
+    let (wrong, remedy) = match verdict(answer, bytes) {
+        Verdict::Delivered { rejected: 0 } => {
+            let words = if answer.has_message() { format!(" and says: {answer}") } else { String::new() };
+            return Finding::good(
+                Check::Span,
+                format!("{shown} has taken `{}`{words}", semconv::span::DOCTOR),
+            );
+        }
+        Verdict::Delivered { .. } | Verdict::Isolate | Verdict::Shrink => {
+            ("rejects the span", "ask whoever runs it what is wrong with it")
+        }
+        Verdict::Stop if answer.is_refusal() && has_key => {
+            ("refuses the span", "check CEKURA_API_KEY, and CEKURA_AGENT_ID or CEKURA_PROJECT_ID")
+        }
+        Verdict::Stop if answer.is_refusal() => (
+            "refuses the span",
+            "give the credentials that it wants with .header(name, value). CEKURA_API_KEY is kept for \
+             Cekura's own hosts",
+        ),
+        Verdict::Stop | Verdict::Drop(_) => {
+            ("does not take spans", "check CEKURA_OTEL_ENDPOINT, its path too, and CEKURA_PROTOCOL")
+        }
+        Verdict::Retry { .. } if matches!(answer, Answer::None { .. }) => {
+            ("does not answer", "check the port in CEKURA_OTEL_ENDPOINT, and CEKURA_PROTOCOL")
+        }
+        Verdict::Retry { .. } | Verdict::RetryOnce => {
+            ("takes no span now", "try again later; an agent keeps its spans meanwhile, for a while")
+        }
+    };
+    Finding::failed(Check::Span, format!("{shown} {wrong}: {answer}"), remedy)
+}
+
+async fn validate(origin: Origin) -> Vec<Finding> {
+    let settings = &origin.settings;
+    let Some(identity) = settings.identity.filter(|_| !settings.api_headers.is_empty()) else {
+        let why = "no API key is set; a collector of your own needs none";
+        return vec![Finding::skipped(Check::Credentials, why)];
+    };
+    if !transport::is_available(Protocol::Http) {
+        let why = "not checked: this build leaves out HTTP (feature `http`)";
+        return vec![Finding::skipped(Check::Credentials, why)];
+    }
+    let mut findings = origin.examine().await;
+    findings.push(if findings.iter().any(Finding::is_failed) {
+        Finding::skipped(Check::Credentials, "the API was not asked")
+    } else {
+        ask_api(&origin, identity).await
+    });
+    findings
+}
+
+async fn ask_api(origin: &Origin, identity: Identity) -> Finding {
+    let query = match identity {
+        Identity::Agent(id) => format!("agent_id={id}"),
+        Identity::Project(id) => format!("project_id={id}"),
+    };
+    let asking = match Api::connect(&origin.settings) {
+        Ok(api) => api.send(Method::GET, &format!("/app/otel/validate/?{query}"), None),
+        Err(error) => {
+            return Finding::failed(Check::Credentials, format!("{error:?}"), "the API was not asked");
+        }
+    };
+    let message = match timeout(origin.within(origin.settings.timings.attempt), asking).await {
+        Ok(Response::Whole { status, body, .. }) => return judged(origin, status, &body, identity),
+        Ok(Response::None { message, .. }) => message,
+        Err(_) => LATE.to_owned(),
+    };
+    let wrong = format!("{} does not answer: {message}", origin.shown());
+    Finding::failed(Check::Credentials, wrong, "check CEKURA_API_URL; if it is not set, try again later")
+}
+
+fn judged(origin: &Origin, status: u16, body: &str, identity: Identity) -> Finding {
+    let (account, variable) = match identity {
+        Identity::Agent(id) => (format!("agent {id}"), "CEKURA_AGENT_ID"),
+        Identity::Project(id) => (format!("project {id}"), "CEKURA_PROJECT_ID"),
+    };
+    let shown = origin.shown();
+    let said = detail(body).map(|said| format!(": {said}")).unwrap_or_default();
+    let is_page = body.trim_start().starts_with('<');
+    let (wrong, remedy) = match status {
+        200..=299 if !is_page => {
+            return Finding::good(Check::Credentials, format!("the API key may send for {account}"));
+        }
+        401 => (
+            format!("{shown} does not know the API key (status 401{said})"),
+            "copy it once more from Cekura's dashboard into CEKURA_API_KEY".to_owned(),
+        ),
+        403 => (
+            format!("the API key may not send for {account} (status 403{said})"),
+            format!("check {variable}, and that CEKURA_API_KEY is of the same account"),
+        ),
+        200..=399 | 404 | 405 => (
+            format!("{shown} is not Cekura's API (status {status}{said})"),
+            "unset CEKURA_API_URL, unless you were given one: then check it".to_owned(),
+        ),
+        _ => (format!("{shown} answers with status {status}{said}"), "try again later".to_owned()),
+    };
+    Finding::failed(Check::Credentials, wrong, remedy)
+}
+
+/// What the API says to people.
+fn detail(body: &str) -> Option<String> {
+    let answer: Value = serde_json::from_str(body).ok()?;
+    let words = answer.get("detail")?.as_str()?;
+    Some(words.chars().filter(|letter| !letter.is_control()).take(200).collect())
+}

@@ -1,0 +1,74 @@
+//! A request to Cekura's API goes out, the whole answer comes back. This file does not know what is asked or what an
+//! answer means.
+
+use super::http::{body, client};
+use super::reply::{LONGEST, Reader, retry_after};
+use super::{Asking, Bytes, Error, Failure, Response, Settings};
+use http::Method;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use std::time::Duration;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Cekura's API, at the address that the settings name. Redirects are not followed.
+pub(crate) struct Api {
+    client: reqwest::Client,
+    /// Without a slash at its end.
+    base: String,
+    attempt: Duration,
+    reader: Reader,
+}
+
+impl Api {
+    /// Prepares the connection; must run inside the runtime that will send.
+    ///
+    /// # Errors
+    ///
+    /// When a certificate cannot be used, or HTTP is not part of this build.
+    pub(crate) fn connect(settings: &Settings) -> Result<Self, Error> {
+        let mut headers = settings.api_headers.clone();
+        headers.insert(ACCEPT, JSON);
+        Ok(Self {
+            client: client(&settings.api, headers, settings)?,
+            base: settings.api.uri().to_string().trim_end_matches('/').to_owned(),
+            attempt: settings.timings.attempt,
+            reader: Reader::new(&settings.api_headers),
+        })
+    }
+
+    /// Sends a request to a path, which begins with a slash and may have a query, with a body of JSON or none.
+    pub(crate) fn send(&self, method: Method, path: &str, json: Option<Bytes>) -> Asking {
+        // The API repeats what it was given.
+        let longest = LONGEST + 4 * json.as_ref().map_or(0, Bytes::len);
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if let Some(json) = json {
+            request = request.header(CONTENT_TYPE, JSON).body(json);
+        }
+        let (attempt, reader) = (self.attempt, self.reader.clone());
+        Box::pin(async move {
+            let exchange = async {
+                let response = request.send().await?;
+                let (status, wait) = (response.status().as_u16(), retry_after(response.headers()));
+                let body = body(response, longest).await?;
+                let body = reader.redacted(&String::from_utf8_lossy(&body));
+                Ok::<_, reqwest::Error>(Response::Whole { status, wait, body })
+            };
+            match tokio::time::timeout(attempt, exchange).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => {
+                    let was_sent = !error.is_connect();
+                    let (failure, message) = reader.failure(&error.without_url());
+                    Response::None { failure, was_sent, message }
+                }
+                Err(_) => {
+                    let message = "no answer in time".to_owned();
+                    Response::None { failure: Failure::Timeout, was_sent: true, message }
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "../tests/api.rs"]
+mod tests;

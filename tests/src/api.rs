@@ -1,0 +1,208 @@
+//! Cekura's API on 127.0.0.1, which answers as a script says and records what it saw. It fails a test that posts null,
+//! or the key anywhere but in its header. This file does not know what is tested with it.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The key that handles of [`handles::observing`](crate::handles::observing) have.
+pub const KEY: &str = "canary";
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Such as `POST`.
+    pub method: String,
+    /// With its query.
+    pub path: String,
+    /// All of them.
+    pub headers: HeaderMap,
+    /// Null where there is none.
+    pub body: Value,
+    /// When it was read to its end.
+    pub at: Instant,
+}
+
+/// What the API answers.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// A status and a body.
+    Body(u16, String),
+    /// A redirect to this URL.
+    Redirect(String),
+    /// The connection is closed without an answer.
+    Reset,
+    /// No answer, while the connection stays open.
+    Silence,
+    /// A status and its `Retry-After`.
+    Wait(u16, &'static str),
+}
+
+impl Reply {
+    /// A status and a body of JSON.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::Body(status, body.to_string())
+    }
+
+    /// What a call log is answered that was stored.
+    pub fn stored(id: u64) -> Self {
+        Self::json(201, &json!({ "id": id, "status": "evaluating" }))
+    }
+}
+
+/// Says what to answer to a request, given how many came before it.
+type Script = dyn Fn(&Seen, usize) -> Reply + Send + Sync;
+
+/// A running API; it takes no connections after it was dropped.
+pub struct Api {
+    address: SocketAddr,
+    state: Arc<State>,
+}
+
+struct State {
+    script: Box<Script>,
+    seen: Mutex<Vec<Seen>>,
+    connections: AtomicUsize,
+}
+
+impl Api {
+    /// One that stores everything as number 7.
+    pub fn new() -> Self {
+        Self::scripted(|_, _| Reply::stored(7))
+    }
+
+    /// One that answers as `script` says.
+    pub fn scripted(script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::at("127.0.0.1:0".parse().unwrap(), script)
+    }
+
+    /// The same at a port that was free before.
+    pub fn at(address: SocketAddr, script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (seen, connections) = (Mutex::default(), AtomicUsize::new(0));
+        let state = Arc::new(State { script: Box::new(script), seen, connections });
+        let serving = state.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                serving.connections.fetch_add(1, Ordering::Relaxed);
+                let state = serving.clone();
+                thread::spawn(move || while answer(stream.as_ref().unwrap(), &state).is_some() {});
+            }
+        });
+        Self { address, state }
+    }
+
+    /// Scheme, host and port.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every request, answered or not.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.state.seen.lock().unwrap().clone()
+    }
+
+    /// Method and path of every request.
+    pub fn requests(&self) -> Vec<String> {
+        self.seen().into_iter().map(|seen| format!("{} {}", seen.method, seen.path)).collect()
+    }
+
+    /// The body of the only post.
+    pub fn posted(&self) -> Value {
+        let seen = self.seen();
+        let [post] = seen.as_slice() else { panic!("{} requests instead of one", seen.len()) };
+        post.body.clone()
+    }
+
+    /// How many connections were made.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it has seen so many requests.
+    pub fn await_requests(&self, count: usize) {
+        let limit = Instant::now() + Duration::from_secs(20);
+        while self.seen().len() < count {
+            assert!(Instant::now() < limit, "{} requests instead of {count}", self.seen().len());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        for seen in self.seen().into_iter().filter(|_| !thread::panicking()) {
+            assert!(seen.body.is_null() || !has_null(&seen.body), "null is sent: {}", seen.body);
+            assert_eq!(seen.headers["x-cekura-api-key"], KEY);
+            let elsewhere = seen.headers.iter().filter(|(name, _)| *name != "x-cekura-api-key");
+            let elsewhere = format!("{:?}{}{}", elsewhere.collect::<Vec<_>>(), seen.path, seen.body);
+            assert!(!elsewhere.contains(KEY), "the key is sent elsewhere: {elsewhere}");
+        }
+    }
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.iter().any(has_null),
+        Value::Object(members) => members.values().any(has_null),
+        _ => false,
+    }
+}
+
+/// Reads one request and answers it; `None` when the connection is over.
+fn answer(mut stream: &TcpStream, state: &State) -> Option<()> {
+    let seen = read(stream)?;
+    let reply = {
+        let mut all = state.seen.lock().unwrap();
+        all.push(seen.clone());
+        let before = all.len() - 1;
+        drop(all);
+        (state.script)(&seen, before)
+    };
+    let (status, header, body) = match reply {
+        Reply::Body(status, body) => (status, String::new(), body),
+        Reply::Redirect(url) => (302, format!("location: {url}\r\n"), String::new()),
+        Reply::Reset => return None,
+        Reply::Silence => {
+            // Until the client goes.
+            let _ = stream.read(&mut [0]);
+            return None;
+        }
+        Reply::Wait(status, wait) => (status, format!("retry-after: {wait}\r\n"), String::new()),
+    };
+    let length = body.len();
+    write!(stream, "HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\n{header}\r\n{body}").ok()
+}
+
+fn read(stream: &TcpStream) -> Option<Seen> {
+    let mut reader = BufReader::new(stream);
+    let mut line = || {
+        let mut line = String::new();
+        (reader.read_line(&mut line).ok()? > 0).then(|| line.trim_end().to_owned())
+    };
+    let first = line()?;
+    let mut words = first.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
+    let mut headers = HeaderMap::new();
+    while let Some((name, value)) = line()?.split_once(": ") {
+        headers.insert(name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?);
+    }
+    let length = headers.get("content-length").map_or(0, |length| length.to_str().unwrap().parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+    Some(Seen { method, path, headers, body, at: Instant::now() })
+}
