@@ -235,6 +235,17 @@ const checks = {
     assert.ok(await page.evaluate(() => document.activeElement.getBoundingClientRect().bottom <= innerHeight), 'the last row is in view');
   },
 
+  async shows_the_call_log(page) {
+    const lines = page.locator('.line');
+    assert.deepEqual(await lines.locator('.said').allInnerTexts(), ['Riverside Clinic, how can I help?', 'I would like to cancel.']);
+    assert.equal(await lines.first().evaluate((line) => line.tagName), 'DIV', 'no span says so');
+    await lines.nth(1).click();
+    assert.match(await page.locator('[role=treeitem][aria-selected=true]').getAttribute('aria-label'), /^stt/);
+    await page.getByText('Call log', { exact: true }).click();
+    const log = JSON.parse(await page.locator('#transcript pre').innerText());
+    assert.deepEqual([log.call_id, log.call_ended_reason, log.metadata.bot_version], ['observed-call', 'user-hangup', '</script>1.0']);
+  },
+
   async is_fine_without_content(page) {
     assert.match(await page.locator('#transcript').innerText(), /No words were recorded/);
     assert.equal(await visible(page), 10);
