@@ -41,6 +41,8 @@ pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> 
         .map_err(Error::start)?
         .connect_timeout(settings.timings.connect);
     if settings.endpoint.is_encrypted() {
+        // tonic takes the same one, and panics without any.
+        tls::provider()?;
         let roots = tls::roots(&settings.endpoint, settings)?;
         let tls = ClientTlsConfig::new().trust_anchors(roots.roots).timeout(settings.timings.tls);
         endpoint = endpoint.tls_config(tls).map_err(Error::start)?;

@@ -3,7 +3,7 @@
 
 use super::reply::{Reader, cause};
 use super::{Arc, Endpoint, Error, Flaw, Settings, TcpStream};
-use rustls::crypto::ring;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 use std::io;
@@ -22,9 +22,34 @@ pub(super) fn roots(endpoint: &Endpoint, settings: &Settings) -> Result<RootCert
     Ok(roots)
 }
 
+/// The cryptography that the program has installed, else what this build has. None is installed here: that is the
+/// program's to do.
+pub(super) fn provider() -> Result<Arc<CryptoProvider>, Error> {
+    let installed = CryptoProvider::get_default().cloned();
+    installed.or_else(|| built_in().map(Arc::new)).ok_or_else(|| {
+        Error::start(
+            "there is no cryptography for TLS: enable the feature `ring` or `aws-lc-rs` of cekura-trace",
+        )
+    })
+}
+
+#[cfg(feature = "ring")]
+fn built_in() -> Option<CryptoProvider> {
+    Some(rustls::crypto::ring::default_provider())
+}
+
+#[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
+fn built_in() -> Option<CryptoProvider> {
+    Some(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+fn built_in() -> Option<CryptoProvider> {
+    None
+}
+
 pub(super) fn config(endpoint: &Endpoint, settings: &Settings) -> Result<ClientConfig, Error> {
-    // The provider is named here: the process's default is the host's to install.
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let config = ClientConfig::builder_with_provider(provider()?)
         .with_safe_default_protocol_versions()
         .map_err(Error::start)?;
     Ok(config.with_root_certificates(roots(endpoint, settings)?).with_no_client_auth())
