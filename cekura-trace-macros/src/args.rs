@@ -19,6 +19,8 @@ pub(crate) struct Args {
     pub(crate) krate: Option<Path>,
     pub(crate) own: Vec<Own>,
     pub(crate) record: Vec<Record>,
+    /// `observe`: names that become calls without a value.
+    pub(crate) words: Vec<Ident>,
     pub(crate) skip: Vec<Ident>,
     pub(crate) skip_all: Option<Ident>,
 }
@@ -45,8 +47,15 @@ pub(crate) enum Value {
 
 impl Args {
     pub(crate) fn parse(name: SpanName, tokens: TokenStream, mistakes: &mut Diagnostics) -> Self {
-        let args =
-            Self { name, krate: None, own: Vec::new(), record: Vec::new(), skip: Vec::new(), skip_all: None };
+        let args = Self {
+            name,
+            krate: None,
+            own: Vec::new(),
+            record: Vec::new(),
+            words: Vec::new(),
+            skip: Vec::new(),
+            skip_all: None,
+        };
         let mut reader = Reader { args, seen: Vec::new(), mistakes };
         reader.each(tokens, Reader::argument);
         reader.args
@@ -151,7 +160,10 @@ impl Reader<'_> {
         match (rule.given, written) {
             (Given::Later(instead), _) => self.mistakes.at(&key, format!("`{key}` {instead}")),
             (Given::SkipAll, Written::Bare) => self.args.skip_all = Some(key),
-            (Given::SkipAll, _) => self.mistakes.at(&key, "`skip_all` stands alone, without a value"),
+            (Given::Word, Written::Bare) => self.args.words.push(key),
+            (Given::SkipAll | Given::Word, _) => {
+                self.mistakes.at(&key, format!("`{key}` stands alone, without a value"));
+            }
             (Given::Skip, Written::List(names)) if !names.stream().is_empty() => {
                 self.each(names.stream(), Self::skip);
             }

@@ -93,6 +93,10 @@ fn before(plan: &Plan) -> TokenStream {
             let value = operand(expression);
             quote_spanned!(site=> span.record(#key, span.value(&#value).get());)
         }
+        Entry::Word(key) => {
+            let method = method(key);
+            quote_spanned!(site=> span.#method();)
+        }
     });
     quote_spanned!(site=> |span| { #(#calls)* })
 }
@@ -120,7 +124,7 @@ fn after(plan: &Plan, output: Option<&Type>) -> TokenStream {
 fn with_returned(entry: &Entry<ExprClosure>) -> TokenStream {
     let site = Span::mixed_site();
     let (closure, call) = match entry {
-        Entry::Argument(_) => return TokenStream::new(),
+        Entry::Argument(_) | Entry::Word(_) => return TokenStream::new(),
         Entry::Own(key, given, closure) => {
             let value = Ident::new("value", site.located_at(closure.span()));
             (closure, own(key, *given, &value))

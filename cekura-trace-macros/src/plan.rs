@@ -28,12 +28,13 @@ pub(crate) enum Entry<E> {
     Argument(Ident),
     Own(Ident, Given, E),
     Record(LitStr, E),
+    Word(Ident),
 }
 
 impl Entry<Expr> {
     fn names(&self, ident: &Ident) -> bool {
         match self {
-            Self::Argument(_) => false,
+            Self::Argument(_) | Self::Word(_) => false,
             Self::Own(_, _, expression) | Self::Record(_, expression) => {
                 has(expression.to_token_stream(), ident)
             }
@@ -59,7 +60,7 @@ impl Plan {
     }
 
     fn of(args: Args, mut function: Function) -> Self {
-        let Args { name, krate, mut own, record, skip, skip_all } = args;
+        let Args { name, krate, mut own, record, words, skip, skip_all } = args;
         let returned = skip_all.is_none();
         let recorded = |binding: &&Binding| returned && !skip.contains(&binding.ident);
         let arguments: Vec<_> = function
@@ -84,6 +85,7 @@ impl Plan {
             }
         }
         before.splice(first..first, arguments);
+        before.extend(words.into_iter().map(Entry::Word));
         for record in record {
             match record.value {
                 Value::Plain(expression) => before.push(Entry::Record(record.key, expression)),

@@ -1,26 +1,45 @@
 //! What is known of one call while it runs: its ids, its clock, its turns. This file does no I/O and does not know
 //! spans.
 
+mod notes;
+
+pub(crate) use notes::{Noted, Notes};
+
 use crate::destination::CaptureContent;
-use opentelemetry::trace::TraceId;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use opentelemetry::trace::{SpanContext, SpanId, TraceId};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One call: the trace of one conversation.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) trace_id: TraceId,
     /// The caller's own id of the call, else the trace id in hex.
     pub(crate) id: String,
     pub(crate) capture: CaptureContent,
     pub(crate) clock: Clock,
+    pub(crate) notes: Notes,
+    /// The span of the conversation.
+    pub(crate) root: SpanContext,
     turns: AtomicI64,
+    /// How many spans are open.
+    open: AtomicUsize,
+    /// Those of them that are a host's and reach the same destination.
+    of_host: Mutex<HashSet<SpanId>>,
 }
 
 impl Call {
-    pub(crate) fn new(trace_id: TraceId, id: Option<String>, capture: CaptureContent, clock: Clock) -> Self {
-        let id = id.unwrap_or_else(|| trace_id.to_string());
-        Self { trace_id, id, capture, clock, turns: AtomicI64::new(0) }
+    pub(crate) fn new(root: SpanContext, id: Option<String>, capture: CaptureContent, clock: Clock) -> Self {
+        let id = id.unwrap_or_else(|| root.trace_id().to_string());
+        let (turns, open, of_host) = (AtomicI64::new(0), AtomicUsize::new(0), Mutex::default());
+        let notes = Notes::default();
+        Self { id, capture, clock, notes, root, turns, open, of_host }
+    }
+
+    /// Whether this is an open span of a host's, and reaches the same destination.
+    pub(crate) fn is_of_host(&self, span: SpanId) -> bool {
+        locked(&self.of_host).contains(&span)
     }
 
     /// The number of the turn that begins: one more than the last, or the one given.
@@ -33,6 +52,56 @@ impl Call {
             }
         }
     }
+}
+
+/// The calls of one destination that are not over: their conversation, or a span of it, is open.
+#[derive(Debug, Default)]
+pub(crate) struct Calls(Mutex<HashMap<TraceId, Arc<Call>>>);
+
+impl Calls {
+    /// Whether anything of this trace is still open.
+    pub(crate) fn is_open(&self, trace: TraceId) -> bool {
+        locked(&self.0).contains_key(&trace)
+    }
+
+    /// A span of the call begins.
+    pub(crate) fn enter(&self, call: &Arc<Call>) {
+        if call.open.fetch_add(1, Ordering::AcqRel) == 0 {
+            locked(&self.0).insert(call.root.trace_id(), call.clone());
+        }
+    }
+
+    /// A span that entered is over, and handed over.
+    pub(crate) fn leave(&self, call: &Call) {
+        if call.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let mut calls = locked(&self.0);
+            // Another span may have begun meanwhile.
+            if call.open.load(Ordering::Acquire) == 0 {
+                calls.remove(&call.root.trace_id());
+            }
+        }
+    }
+
+    /// A span of a host's begins, which counts where its trace is that of an open call.
+    pub(crate) fn enter_of_host(&self, trace: TraceId, span: SpanId) {
+        let call = locked(&self.0).get(&trace).cloned();
+        if let Some(call) = call {
+            locked(&call.of_host).insert(span);
+            self.enter(&call);
+        }
+    }
+
+    /// A span of a host's is over: hands it over if it entered.
+    pub(crate) fn leave_of_host(&self, trace: TraceId, span: SpanId, hand_over: impl FnOnce()) {
+        let call = locked(&self.0).get(&trace).cloned();
+        let Some(call) = call.filter(|call| locked(&call.of_host).remove(&span)) else { return };
+        hand_over();
+        self.leave(&call);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One turn of a call.
@@ -69,6 +138,16 @@ impl Clock {
     pub(crate) fn read() -> Self {
         let at = Instant::now();
         Self { wall: nanoseconds(SystemTime::now()), at }
+    }
+
+    /// The wall clock when it was read.
+    pub(crate) fn start(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.wall)
+    }
+
+    /// The time since it was read.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.at.elapsed()
     }
 
     /// Nanoseconds since the Unix epoch at `instant`.

@@ -5,14 +5,21 @@
     allow(dead_code, reason = "a build without a way out leaves behind what only that way needs")
 )]
 
+pub(crate) mod call_log;
 pub(crate) mod config;
 pub(crate) mod doctor;
 mod encode;
 pub(crate) mod error;
+#[cfg(any(feature = "grpc", feature = "http"))]
+mod exporter;
 mod gate;
+mod landing;
 pub(crate) mod ledger;
+pub(crate) mod observe;
 mod outlet;
+pub(crate) mod processor;
 pub(crate) mod queue;
+mod quiet;
 mod sender;
 #[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]
 mod terminal;

@@ -1,10 +1,12 @@
 //! A handle's settings come in; recording finds here where an ended span goes and how much of it may be kept.
 //! This file does not know what a destination does with what it accepts.
 
+use crate::call::{Call, Calls, Noted};
+use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::TraceId;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// How much of a call's content spans carry.
 ///
@@ -24,6 +26,12 @@ pub enum CaptureContent {
 pub(crate) trait Sink: Send + Sync {
     /// Takes one record (`finished`), given in parts that belong behind each other.
     fn accept(&self, trace_id: TraceId, parts: &[&[u8]]);
+
+    /// Takes what was noted of a call that has ended, to post its call log.
+    fn observe(&self, _call: &Call, _noted: Noted) {}
+
+    /// Counts a span that the host's sampler does not want.
+    fn decline(&self, trace_id: TraceId);
 }
 
 /// Where the spans of one handle go.
@@ -32,6 +40,25 @@ pub struct Destination {
     pub(crate) capture: CaptureContent,
     /// The most bytes of one content value.
     pub(crate) content_limit: usize,
+    pub(crate) calls: Arc<Calls>,
+    /// Set where a host's tracer provider is attached.
+    pub(crate) host: OnceLock<Host>,
+    /// Whether the processor for a host's spans has heard of one.
+    pub(crate) is_heard: AtomicBool,
+}
+
+/// A host's tracer provider, which makes a twin of each span for the host's own exporters.
+pub(crate) struct Host(pub(crate) BoxedTracer);
+
+/// In the context in which a twin starts, so that the processor for a host's spans leaves it out.
+#[derive(Debug)]
+pub(crate) struct Twinned;
+
+impl Destination {
+    pub(crate) fn new(sink: Arc<dyn Sink>, capture: CaptureContent, content_limit: usize) -> Self {
+        let (calls, host, is_heard) = (Arc::default(), OnceLock::new(), AtomicBool::new(false));
+        Self { sink, capture, content_limit, calls, host, is_heard }
+    }
 }
 
 /// Bytes of one content value unless `.content_limit(…)` says otherwise.
@@ -73,19 +100,14 @@ impl Opened {
         Self { destination: Arc::new(destination), is_default: false }
     }
 
-    /// Makes this the process's default.
-    ///
-    /// # Errors
-    ///
-    /// Gives itself back when the process has a default already.
-    pub(crate) fn install(mut self) -> Result<Self, Self> {
+    /// Makes this the process's default; false when the process has another already.
+    pub(crate) fn install(&mut self) -> bool {
         let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
-        if default.is_some() {
-            return Err(self);
+        if default.is_none() {
+            *default = Some(self.destination.clone());
+            self.is_default = true;
         }
-        *default = Some(self.destination.clone());
-        self.is_default = true;
-        Ok(self)
+        self.is_default
     }
 }
 

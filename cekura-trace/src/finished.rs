@@ -20,35 +20,39 @@ pub(crate) use entry::{Attributes, Entry, Value, write};
 pub(crate) use owned::{Span, Tree};
 
 /// Everything of a record that has a fixed size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Head {
     pub(crate) trace_id: TraceId,
     pub(crate) span_id: SpanId,
     /// `SpanId::INVALID` for a root.
     pub(crate) parent_id: SpanId,
-    pub(crate) kind: Kind,
+    pub(crate) kind: SpanKind,
     /// Nanoseconds since the Unix epoch.
     pub(crate) start: u64,
     /// Nanoseconds since the Unix epoch, never before `start`.
     pub(crate) end: u64,
-    pub(crate) failed: bool,
+    pub(crate) status: Status,
 }
 
-/// The span kinds that exist here: `stt`, `llm`, `tts` and `s2s` call a service, the rest is the agent's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Client,
-    Internal,
-}
-
-impl From<Kind> for SpanKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Client => Self::Client,
-            Kind::Internal => Self::Internal,
-        }
+impl Head {
+    pub(crate) fn failed(&self) -> bool {
+        self.status == Status::Error
     }
 }
+
+/// How a span ended, as OpenTelemetry's status says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Status {
+    #[default]
+    Unset,
+    Ok,
+    Error,
+}
+
+/// The kinds by their number in a record.
+const KINDS: [SpanKind; 5] =
+    [SpanKind::Internal, SpanKind::Client, SpanKind::Server, SpanKind::Producer, SpanKind::Consumer];
+const STATUSES: [Status; 3] = [Status::Unset, Status::Ok, Status::Error];
 
 const HEAD: usize = 4 + 16 + 8 + 8 + 8 + 8 + 1 + 1 + 1;
 
@@ -69,9 +73,18 @@ pub(crate) fn seal(record: &mut [u8], head: &Head, renamed: bool) {
     bytes[28..36].copy_from_slice(&head.parent_id.to_bytes());
     bytes[36..44].copy_from_slice(&head.start.to_le_bytes());
     bytes[44..52].copy_from_slice(&head.end.to_le_bytes());
-    bytes[52] = u8::from(head.kind == Kind::Client);
-    bytes[53] = u8::from(head.failed);
+    bytes[52] = place(&KINDS, &head.kind);
+    bytes[53] = place(&STATUSES, &head.status);
     bytes[54] = u8::from(renamed);
+}
+
+fn place<T: PartialEq>(all: &[T], one: &T) -> u8 {
+    all.iter().position(|other| other == one).and_then(|at| u8::try_from(at).ok()).unwrap_or_default()
+}
+
+/// A record that is not sealed yet, read as far as it is written; its head is empty.
+pub(crate) fn draft(record: &[u8]) -> Option<Record<'_>> {
+    Record::read(record.get(4..)?)
 }
 
 #[cfg(test)]
@@ -94,11 +107,11 @@ impl Head {
 }
 
 /// One ended span, read in place.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Record<'a> {
     pub(crate) head: Head,
     pub(crate) name: &'a str,
-    /// Empty unless `head.failed`.
+    /// Empty unless the span failed.
     pub(crate) description: &'a str,
     entries: &'a [u8],
 }
@@ -122,11 +135,12 @@ impl<'a> Record<'a> {
         let parent_id = SpanId::from_bytes(reader.array()?);
         let start = u64::from_le_bytes(reader.array()?);
         let end = u64::from_le_bytes(reader.array()?);
-        let [client, failed, renamed] = reader.array()?.map(|byte: u8| byte == 1);
-        let kind = if client { Kind::Client } else { Kind::Internal };
-        let head = Head { trace_id, span_id, parent_id, kind, start, end, failed };
+        let [kind, status, renamed] = reader.array()?;
+        let kind = KINDS.get(usize::from(kind))?.clone();
+        let status = *STATUSES.get(usize::from(status))?;
+        let head = Head { trace_id, span_id, parent_id, kind, start, end, status };
         let mut record = Self { head, name: reader.text()?, description: "", entries: reader.0 };
-        if failed || renamed {
+        if record.head.failed() || renamed != 0 {
             record.read_words();
         }
         Some(record)

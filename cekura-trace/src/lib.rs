@@ -26,7 +26,8 @@
 //! * **Where it goes**: [`init`] reads the environment, [`Cekura::builder`] takes settings in code. Without a handle the
 //!   attributes are off. [`Cekura::flush`] and [`Cekura::shutdown`] report what became of each span.
 //!   [`doctor`] says what keeps spans from arriving.
-//! * **Into other tasks and threads**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`].
+//! * **Into other tasks, threads and processes**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`],
+//!   [`context::headers`].
 //! * **In tests**: [`testing::capture`].
 //!
 //! # Arguments of the attributes
@@ -76,15 +77,19 @@ mod recording;
 pub mod semconv;
 mod telemetry;
 pub mod testing;
+mod transcript;
 
 #[doc(hidden)]
 pub mod __private;
 
 pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
+pub use delivery::call_log::error::{ObserveError, Sent};
+pub use delivery::call_log::{CallLog, TranscriptType};
 pub use delivery::config::{Builder, Mode, Protocol};
 pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
 pub use delivery::ledger::FlushReport;
+pub use delivery::processor::Processor;
 #[doc(hidden)]
 pub use delivery::timings::Timings;
 pub use destination::CaptureContent;
@@ -93,10 +98,11 @@ pub use opentelemetry::trace::TraceId;
 pub use recording::context::{spawn, spawn_blocking, spawn_local};
 pub use recording::conversation::{Conversation, Turn, current_conversation, current_turn, record, trace_id};
 pub use telemetry::{Cekura, init};
+pub use transcript::Entry;
 
 /// Context that crosses tasks, threads and processes.
 pub mod context {
-    pub use crate::recording::context::{Carried, carry};
+    pub use crate::recording::context::{Carried, carry, headers};
 }
 
 #[cfg(doctest)]

@@ -23,6 +23,8 @@ pub(crate) mod context;
 pub(crate) mod conversation;
 pub(crate) mod future;
 mod json;
+mod notes;
+mod origin;
 pub(crate) mod outcome;
 mod shapes;
 pub(crate) mod span;

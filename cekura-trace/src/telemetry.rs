@@ -1,11 +1,18 @@
 //! Settings come in, a handle goes out: what accepts spans is opened, the worker is started, and both end with the
 //! handle. This file does not know how spans are made or sent.
 
+use crate::delivery::call_log::CallLog;
+use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::config::{self, Builder};
 use crate::delivery::error::Error;
 use crate::delivery::ledger::FlushReport;
+use crate::delivery::processor::{self, Processor};
 use crate::delivery::worker::{self, Link, Message, Reply};
-use crate::destination::{Client, Destination, Opened};
+use crate::destination::{Client, Destination, Host, Opened};
+use crate::semconv;
+use opentelemetry::global::BoxedTracer;
+use opentelemetry::trace::{Tracer, TracerProvider};
+use opentelemetry::{InstrumentationScope, global};
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -82,16 +89,63 @@ impl Cekura {
             return Ok(Self { running: None });
         };
         let (capture, content_limit) = (settings.capture, settings.content_limit);
-        let patience = settings.timings.drop;
+        let (patience, set_global) = (settings.timings.drop, settings.set_global);
         let link = worker::start(settings)?;
-        let opened = Opened::new(Destination { sink: link.queue.clone(), capture, content_limit });
+        let destination = Destination::new(link.queue.clone(), capture, content_limit);
+        let opened = Opened::new(Destination { calls: link.calls.clone(), ..destination });
         let destination = opened.destination.clone();
-        let opened = if install { opened.install() } else { Ok(opened) };
-        let is_refused = opened.is_err();
-        let opened = Mutex::new(Some(opened.unwrap_or_else(|refused| refused)));
-        let running = Running { link, destination, opened, patience };
-        // The refused one is dropped, which ends its worker.
-        if is_refused { Err(Error::already_installed()) } else { Ok(Self { running: Some(running) }) }
+        let running = Running { link, destination, opened: Mutex::new(Some(opened)), patience };
+        // Where it is refused it is dropped, which ends its worker.
+        if install {
+            running.install()?;
+        }
+        let handle = Self { running: Some(running) };
+        if set_global {
+            global::set_tracer_provider(processor::provider(handle.processor()));
+        }
+        Ok(handle)
+    }
+
+    /// A span processor for the tracer provider of the program that this handle stands beside: with it the program's
+    /// own spans inside conversations of this handle are delivered too, and nothing else of them.
+    ///
+    /// ```
+    /// use opentelemetry_sdk::trace::SdkTracerProvider;
+    ///
+    /// # fn start() -> Result<(), cekura::Error> {
+    /// let cekura = cekura::Cekura::builder().build()?;
+    /// let provider = SdkTracerProvider::builder()
+    ///     // … your exporters …
+    ///     .with_span_processor(cekura.processor())
+    ///     .build();
+    /// cekura.attach(&provider)?; // your exporters get the spans of annotated functions too
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn processor(&self) -> Processor {
+        Processor::new(self.destination())
+    }
+
+    /// Makes this handle the process's default, and lets a tracer provider of the program make a twin of each span of
+    /// an annotated function, for the program's own exporters.
+    ///
+    /// The tracer provider's sampler and id generator then decide for both: what it does not sample is dropped and
+    /// counted as `unsampled`, `trace_id_from` is not used, and a function that returns a future begins its span at
+    /// the call. The tracer provider should have this handle's [`processor`](Self::processor). Its resource, span
+    /// limits and other processors change nothing of what this handle delivers.
+    ///
+    /// # Errors
+    ///
+    /// When another handle is the process's default, or this one has a tracer provider already.
+    pub fn attach<P>(&self, provider: &P) -> Result<(), Error>
+    where
+        P: TracerProvider<Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static>,
+    {
+        let Some(running) = &self.running else { return Ok(()) };
+        let scope = InstrumentationScope::builder(semconv::SCOPE).with_version(env!("CARGO_PKG_VERSION"));
+        let tracer = BoxedTracer::new(Box::new(provider.tracer_with_scope(scope.build())));
+        running.install()?;
+        running.destination.host.set(Host(tracer)).map_err(|_| Error::already_attached())
     }
 
     /// Waits until every span that has ended is delivered or dropped, at most for `deadline`, and reports.
@@ -117,13 +171,44 @@ impl Cekura {
             return running.link.report();
         }
         let report = running.ask(deadline, shutdown).await;
-        tell_losses(&report);
+        tell_losses(&report, running.link.lost_calls());
         report
     }
 
     /// As [`shutdown`](Self::shutdown), blocking the thread.
     pub fn shutdown_blocking(&self, deadline: Duration) -> FlushReport {
         self.running.as_ref().map(|running| running.shutdown_blocking(deadline)).unwrap_or_default()
+    }
+
+    /// Has Cekura store a call: waits until its trace is delivered, at most for the deadline of the call log (5 s), posts
+    /// in any case, and says what was stored.
+    ///
+    /// A post that fails is repeated for as long as spans are, but never so that a call is stored twice. Dropping the
+    /// future does not stop it. Needs no particular runtime. What waits counts towards the memory limit.
+    ///
+    /// # Errors
+    ///
+    /// When the call log has mistakes, which are all named; when Cekura does not take it; when it could not be reached.
+    pub async fn observe(&self, call_log: CallLog) -> Result<Sent, ObserveError> {
+        let Some(running) = &self.running else { return Ok(Sent::default()) };
+        let (reply, sent) = oneshot::channel();
+        running.link.observe(call_log, Box::new(|result| reply.send(result).err().and_then(Result::err)))?;
+        sent.await.unwrap_or_else(|_| Err(ObserveError::shutdown()))
+    }
+
+    /// As [`observe`](Self::observe), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// As `observe`.
+    pub fn observe_blocking(&self, call_log: CallLog) -> Result<Sent, ObserveError> {
+        let Some(running) = &self.running else { return Ok(Sent::default()) };
+        let (reply, sent) = mpsc::sync_channel(1);
+        running.link.observe(
+            call_log,
+            Box::new(move |result| reply.send(result).err().and_then(|unheard| unheard.0.err())),
+        )?;
+        sent.recv().unwrap_or_else(|_| Err(ObserveError::shutdown()))
     }
 
     /// What has become of the spans until now, without waiting.
@@ -147,6 +232,12 @@ fn shutdown(deadline: Instant, report: Reply) -> Message {
 }
 
 impl Running {
+    fn install(&self) -> Result<(), Error> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_default = opened.as_mut().is_none_or(Opened::install);
+        if is_default { Ok(()) } else { Err(Error::already_installed()) }
+    }
+
     /// Lets no new conversation in; true the first time.
     fn close(&self) -> bool {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
@@ -177,7 +268,7 @@ impl Running {
             return self.link.report();
         }
         let report = self.ask_blocking(deadline, shutdown);
-        tell_losses(&report);
+        tell_losses(&report, self.link.lost_calls());
         report
     }
 }
@@ -204,10 +295,13 @@ fn after(wait: Duration) -> Instant {
 }
 
 /// The one line that this crate prints outside local mode: a program without a `tracing` subscriber would otherwise
-/// never hear that spans were lost.
-fn tell_losses(report: &FlushReport) {
-    if !report.dropped.is_empty() {
+/// never hear that spans or call logs were lost.
+fn tell_losses(report: &FlushReport, calls: u64) {
+    let spans = (report.mishaps() > 0).then(|| format!("spans were lost: {report}"));
+    let calls = (calls > 0).then(|| format!("{calls} call logs were not posted"));
+    let lost: Vec<String> = spans.into_iter().chain(calls).collect();
+    if !lost.is_empty() {
         // Standard error may be closed, which is no reason to panic.
-        drop(writeln!(std::io::stderr(), "cekura: spans were lost: {report}"));
+        drop(writeln!(std::io::stderr(), "cekura: {}", lost.join("; ")));
     }
 }

@@ -142,7 +142,7 @@ impl Span {
 
     /// `Client` for what calls a service, else `Internal`.
     pub fn kind(&self) -> SpanKind {
-        self.finished.head.kind.into()
+        self.finished.head.kind.clone()
     }
 
     /// From its start to its end.
@@ -170,7 +170,7 @@ impl Span {
 
     /// Whether its status is error.
     pub fn is_error(&self) -> bool {
-        self.finished.head.failed
+        self.finished.head.failed()
     }
 
     /// The description of its error status; empty without one.
@@ -209,12 +209,14 @@ impl Sink for Records {
             buffer.extend_from_slice(part);
         }
     }
+
+    fn decline(&self, _: TraceId) {}
 }
 
 impl Memory {
     fn open(capture: CaptureContent) -> Self {
         let records = Arc::<Records>::default();
-        let destination = Destination { sink: records.clone(), capture, content_limit: CONTENT_LIMIT };
+        let destination = Destination::new(records.clone(), capture, CONTENT_LIMIT);
         Self { opened: Opened::new(destination), records }
     }
 

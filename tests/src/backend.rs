@@ -254,7 +254,7 @@ async fn answer(
     let path = head.uri.path().to_owned();
     let query = head.uri.query().unwrap_or_default().to_owned();
     let is_grpc = path == GRPC_PATH;
-    let message = wire::request(&body, is_grpc);
+    let message = wire::request(&head.headers, &body, is_grpc);
     let mut seen = Seen {
         path,
         query,

@@ -4,6 +4,9 @@
 
 pub mod authority;
 pub mod backend;
+pub mod clinic;
 pub mod compiler;
 pub mod handles;
+pub mod host;
+pub mod tree;
 mod wire;

@@ -2,7 +2,8 @@
 //! does not know sockets or scripts.
 
 use crate::backend::Reply;
-use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use flate2::read::GzDecoder;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -12,20 +13,25 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use prost::Message;
 use std::convert::Infallible;
+use std::io::Read;
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 pub(crate) const GRPC_PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
-pub(crate) fn request(body: &[u8], is_grpc: bool) -> ExportTraceServiceRequest {
-    let message = if is_grpc {
-        assert_eq!(body[0], 0, "not compressed");
+pub(crate) fn request(headers: &HeaderMap, body: &[u8], is_grpc: bool) -> ExportTraceServiceRequest {
+    let (message, encoding) = if is_grpc {
         assert_eq!(u32::from_be_bytes(body[1..5].try_into().unwrap()) as usize, body.len() - 5);
-        &body[5..]
+        assert_eq!(body[0] == 1, headers.contains_key("grpc-encoding"));
+        (&body[5..], headers.get("grpc-encoding"))
     } else {
-        body
+        (body, headers.get(CONTENT_ENCODING))
     };
-    ExportTraceServiceRequest::decode(message).unwrap()
+    let Some(encoding) = encoding else { return ExportTraceServiceRequest::decode(message).unwrap() };
+    assert_eq!(encoding, "gzip");
+    let mut unpacked = Vec::new();
+    GzDecoder::new(message).read_to_end(&mut unpacked).unwrap();
+    ExportTraceServiceRequest::decode(&*unpacked).unwrap()
 }
 
 /// `None` for silence.

@@ -3,6 +3,9 @@
 
 use cekura_trace_tests::backend::{Backend, Reply, deserted};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, at, converse, to};
+use cekura_trace_tests::host::{Kept, provider};
+use opentelemetry::trace::{Tracer, TracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use std::fmt::{Debug, Write};
 use std::sync::{Mutex, Once};
 use std::thread;
@@ -138,6 +141,32 @@ fn the_http_stack_is_not_heard_and_nobody_hears_the_key() {
 }
 
 #[test]
+fn an_exporter_says_once_what_the_standard_pipeline_does_not() {
+    listen();
+    for protocol in PROTOCOLS {
+        let word = format!("exporter-{protocol:?}");
+        let message = format!("{word}: canary");
+        let backend = Backend::scripted(move |_, _| Reply::Fail {
+            status: 403,
+            code: 7,
+            wait: None,
+            message: message.clone(),
+        });
+        let exporter = to(&backend, protocol).api_key("canary").agent(1).span_exporter().unwrap();
+        let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
+        for _ in 0..3 {
+            provider.tracer("program").in_span("work", |_| {});
+            provider.force_flush().unwrap_err();
+        }
+        let heard = heard(&word);
+        assert_eq!(heard.len(), 1, "{heard:?}");
+        assert_eq!((heard[0].level, heard[0].target.as_str()), (Level::ERROR, "cekura"));
+        assert!(heard[0].text.contains("CEKURA_API_KEY"), "{heard:?}");
+        assert!(heard[0].text.contains("[REDACTED]"), "{heard:?}");
+    }
+}
+
+#[test]
 fn a_span_outside_a_conversation_is_told_of_once_per_place() {
     #[cekura::llm]
     fn lonely() {}
@@ -159,4 +188,23 @@ fn a_span_outside_a_conversation_is_told_of_once_per_place() {
         "{told:?}"
     );
     assert!(heard("stage").is_empty());
+}
+
+#[test]
+fn an_attached_tracer_provider_without_the_processor_is_told_once() {
+    #[cekura::conversation(trace_id_from = "CA-attached")]
+    fn call() {}
+    listen();
+    let backend = Backend::new();
+    let handle = to(&backend, PROTOCOLS[0]).build().unwrap();
+    let program = provider(&Kept::default()).build();
+    handle.attach(&program).unwrap();
+    call();
+    call();
+    assert_eq!(handle.flush_blocking(LONG).delivered, 2);
+    for part in ["with_span_processor(cekura.processor())", "`trace_id_from` is not used"] {
+        let told = heard(part);
+        assert_eq!(told.len(), 1, "{part}: {told:?}");
+        assert_eq!(told[0].level, Level::ERROR);
+    }
 }

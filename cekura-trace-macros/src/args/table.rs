@@ -58,6 +58,8 @@ pub(crate) enum Given {
     SkipAll,
     /// Any value, by its type.
     Value,
+    /// Nothing: the name says it.
+    Word,
 }
 
 /// When a value must be known.
@@ -71,7 +73,7 @@ pub(crate) enum When {
     First,
 }
 
-use Given::{Crate, Flag, Float, Integer, Later, Policy, Record, Reference, Skip, SkipAll, Value};
+use Given::{Crate, Flag, Float, Integer, Later, Policy, Record, Reference, Skip, SkipAll, Value, Word};
 use SpanName::{Conversation, Llm, S2s, Span, Stt, ToolCall, Tts, Turn};
 use When::{Any, Before, First};
 
@@ -79,7 +81,6 @@ const EVERY: &[SpanName] = &[Conversation, Turn, Stt, Llm, Tts, S2s, ToolCall, S
 const MODELS: &[SpanName] = &[Stt, Llm, Tts, S2s];
 const GENERATORS: &[SpanName] = &[Llm, S2s];
 
-const OBSERVE: &str = "is not available yet: the trace is sent without a call log";
 const STREAM: &str = "is not available yet: annotate the function that reads the stream to its end";
 
 /// Every argument; those that are `First` stand in the order in which the runtime needs them.
@@ -90,7 +91,7 @@ const RULES: &[Rule] = &[
     Rule { key: "trace_id_from", given: Value, when: First, of: &[Conversation] },
     Rule { key: "link_headers", given: Reference("the caller's headers"), when: First, of: &[Conversation] },
     Rule { key: "call_id", given: Value, when: Before, of: &[Conversation] },
-    Rule { key: "observe", given: Later(OBSERVE), when: Any, of: &[Conversation] },
+    Rule { key: "observe", given: Word, when: Before, of: &[Conversation] },
     Rule { key: "number", given: Integer, when: Before, of: &[Turn] },
     Rule { key: "provider", given: Value, when: Any, of: MODELS },
     Rule { key: "model", given: Value, when: Any, of: MODELS },
@@ -140,7 +141,7 @@ impl Rule {
         let key = self.key;
         match (self.given, self.when) {
             (Crate, _) => "`crate = path`".into(),
-            (Later(_) | SkipAll, _) => format!("`{key}`"),
+            (Later(_) | SkipAll | Word, _) => format!("`{key}`"),
             (Record, _) => "`record(\"my.key\" = expression)`".into(),
             (Skip, _) => "`skip(a, b)`".into(),
             (_, Any) => format!("`{key} = expression` or `{key} = |returned| expression`"),

@@ -5,6 +5,40 @@ use crate::args::SpanName::{Conversation, Llm, Turn};
 use expect_test::expect;
 
 #[test]
+fn a_word_is_a_call() {
+    let function = "async fn answer_call(id: &str) {}";
+    let expected = expect![[r#"
+        async fn answer_call(id: &str) {
+            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::conversation(
+                "answer_call",
+            );
+            __CALLSITE
+                .open(|span| {
+                    span.argument("id", span.value(&id).get());
+                    span.call_id(span.value(&id).get());
+                    span.observe();
+                })
+                .future(
+                    async move {
+                        if false {
+                            return ::cekura::__private::never::<()>();
+                        }
+                        {}
+                    },
+                    |span, returned| {
+                        span.end(::cekura::__private::outcome(returned).get())
+                            .record(|span, returned| {
+                                span.returned(span.value(returned).get());
+                            });
+                    },
+                )
+                .await
+        }
+    "#]];
+    check(Conversation, "observe, call_id = id", function, &expected);
+}
+
+#[test]
 fn skip() {
     let item = "fn ask(prompt: &str, history: History) -> Reply { history.ask(prompt) }";
     let expected = expect![[r#"

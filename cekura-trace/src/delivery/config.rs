@@ -63,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) memory_limit: usize,
     /// Drawings have no colours.
     pub(crate) no_color: bool,
+    /// The process's global tracer provider is to be this handle's.
+    pub(crate) set_global: bool,
     pub(crate) timings: Timings,
 }
 
@@ -212,6 +214,7 @@ impl Reader<'_> {
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
             // A convention of its own, no-color.org; whatever it is set to.
             no_color: self.variable("NO_COLOR").is_some(),
+            set_global: code.set_global,
             timings: code.timings,
         }
     }

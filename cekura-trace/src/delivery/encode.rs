@@ -6,7 +6,7 @@ use super::queue::Room;
 use super::transport::FRAMING;
 use crate::finished::{self, Entry, Record, Value};
 use crate::semconv;
-use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry::trace::{SpanId, SpanKind as ApiKind, TraceId};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, ArrayValue, InstrumentationScope, KeyValue, any_value,
@@ -49,7 +49,7 @@ impl Request {
     /// Becomes the request for both: one encoded message behind another of the same type is their union.
     pub(crate) fn join(&mut self, other: Self) {
         let message = [&self.frame[FRAMING..], &other.frame[FRAMING..]].concat();
-        self.frame = framed(message.len(), |frame| frame.extend_from_slice(&message));
+        self.frame = framed(false, message.len(), |frame| frame.extend_from_slice(&message));
         for (trace, count) in other.counts {
             *self.counts.entry(trace).or_default() += count;
         }
@@ -64,10 +64,13 @@ pub(crate) struct Encoder {
     scope: InstrumentationScope,
 }
 
+/// A span, and its instrumentation scope where that is not ours.
+type Scoped = (Option<InstrumentationScope>, Span);
+
 /// Spans for one request.
 #[derive(Default)]
 struct Batch {
-    spans: Vec<Span>,
+    spans: Vec<Scoped>,
     encoded: usize,
     held: usize,
 }
@@ -77,11 +80,7 @@ impl Encoder {
         let text = |(key, value): (&String, &String)| attribute(key, Value::Str(value));
         Self {
             resource: Resource { attributes: resource.iter().map(text).collect(), ..Resource::default() },
-            scope: InstrumentationScope {
-                name: semconv::SCOPE.to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                ..InstrumentationScope::default()
-            },
+            scope: scope(semconv::SCOPE, env!("CARGO_PKG_VERSION")),
         }
     }
 
@@ -89,15 +88,15 @@ impl Encoder {
     pub(crate) fn requests(&self, records: &[u8], mut room: Room, mut ready: impl FnMut(Request)) {
         let mut batch = Batch::default();
         for (record, held) in finished::records(records) {
-            let mut span = span(&record);
-            fit(&mut span, LARGEST_SPAN);
-            let encoded = span.encoded_len();
+            let mut scoped = span(&record);
+            fit(&mut scoped.1, LARGEST_SPAN);
+            let encoded = scoped.1.encoded_len();
             if !batch.spans.is_empty() && (batch.spans.len() == MOST_SPANS || batch.encoded + encoded > FULL)
             {
                 let full = std::mem::take(&mut batch);
                 ready(self.request(full.spans, room.split(full.held)));
             }
-            batch.spans.push(span);
+            batch.spans.push(scoped);
             batch.encoded += encoded;
             batch.held += held;
         }
@@ -109,13 +108,13 @@ impl Encoder {
     /// The request in two halves, or, if it is a single span and may be cut, with its values cut to at most half
     /// the size; itself if it can be made no smaller.
     pub(crate) fn smaller(&self, mut request: Request, may_cut: bool) -> Result<Vec<Request>, Request> {
-        let mut first = spans(&request);
+        let mut first = self.spans(&request);
         if first.len() > 1 {
             let second = first.split_off(first.len() / 2);
             let room = request.room.split(request.room.bytes() / 2);
             return Ok(vec![self.request(first, room), self.request(second, request.room)]);
         }
-        let cut = |span: &mut Span| {
+        let cut = |(_, span): &mut Scoped| {
             let before = span.encoded_len();
             fit(span, before / 2);
             span.encoded_len() < before
@@ -127,53 +126,69 @@ impl Encoder {
         }
     }
 
-    fn request(&self, spans: Vec<Span>, room: Room) -> Request {
+    /// A request for records that no ledger counts.
+    pub(crate) fn uncounted(&self, records: &[u8]) -> Bytes {
+        self.frame(finished::records(records).map(|(record, _)| span(&record)).collect())
+    }
+
+    fn request(&self, spans: Vec<Scoped>, room: Room) -> Request {
         let mut counts = Counts::new();
-        for span in &spans {
+        for (_, span) in &spans {
             *counts.entry(trace_of(span)).or_default() += 1;
         }
         Request { frame: self.frame(spans), counts, room }
     }
 
-    /// A request for one record that no ledger counts.
-    pub(crate) fn alone(&self, record: &[u8]) -> Bytes {
-        self.frame(finished::records(record).map(|(record, _)| span(&record)).collect())
-    }
-
-    fn frame(&self, spans: Vec<Span>) -> Bytes {
-        let scope_spans = ScopeSpans { scope: Some(self.scope.clone()), spans, schema_url: String::new() };
+    fn frame(&self, spans: Vec<Scoped>) -> Bytes {
+        let mut scope_spans: Vec<ScopeSpans> = Vec::new();
+        for (scope, span) in spans {
+            let scope = scope.as_ref().unwrap_or(&self.scope);
+            match scope_spans.iter_mut().find(|known| known.scope.as_ref() == Some(scope)) {
+                Some(known) => known.spans.push(span),
+                None => scope_spans.push(ScopeSpans {
+                    scope: Some(scope.clone()),
+                    spans: vec![span],
+                    schema_url: String::new(),
+                }),
+            }
+        }
         let message = ExportTraceServiceRequest {
             resource_spans: vec![ResourceSpans {
                 resource: Some(self.resource.clone()),
-                scope_spans: vec![scope_spans],
+                scope_spans,
                 schema_url: String::new(),
             }],
         };
         // Fails only for want of room, and a vector grows.
-        framed(message.encoded_len(), |frame| message.encode(frame).is_ok())
+        framed(false, message.encoded_len(), |frame| message.encode(frame).is_ok())
+    }
+
+    fn spans(&self, request: &Request) -> Vec<Scoped> {
+        let message = ExportTraceServiceRequest::decode(request.frame.slice(FRAMING..)).unwrap_or_default();
+        let scopes = message.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+        let spans = scopes.flat_map(|ScopeSpans { scope, spans, .. }| {
+            let of_host = scope.filter(|scope| *scope != self.scope);
+            spans.into_iter().map(move |span| (of_host.clone(), span))
+        });
+        spans.collect()
     }
 }
 
-/// A message of known length behind gRPC's framing: not compressed, length.
-fn framed<R>(length: usize, write: impl FnOnce(&mut Vec<u8>) -> R) -> Bytes {
+/// A message of known length behind gRPC's framing: whether it is compressed, and its length.
+pub(crate) fn framed<R>(is_compressed: bool, length: usize, write: impl FnOnce(&mut Vec<u8>) -> R) -> Bytes {
     let mut frame = Vec::with_capacity(FRAMING + length);
-    frame.push(0);
+    frame.push(u8::from(is_compressed));
     frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
     write(&mut frame);
     frame.into()
-}
-
-fn spans(request: &Request) -> Vec<Span> {
-    let message = ExportTraceServiceRequest::decode(request.frame.slice(FRAMING..)).unwrap_or_default();
-    let scopes = message.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-    scopes.flat_map(|scope| scope.spans).collect()
 }
 
 fn trace_of(span: &Span) -> TraceId {
     span.trace_id.as_slice().try_into().map_or(TraceId::INVALID, TraceId::from_bytes)
 }
 
-fn span(record: &Record<'_>) -> Span {
+fn span(record: &Record<'_>) -> Scoped {
+    let mut of_host = None;
     let head = &record.head;
     let mut span = Span {
         trace_id: head.trace_id.to_bytes().to_vec(),
@@ -186,8 +201,11 @@ fn span(record: &Record<'_>) -> Span {
         flags: 1,
         name: record.name.to_owned(),
         kind: match head.kind {
-            finished::Kind::Client => SpanKind::Client,
-            finished::Kind::Internal => SpanKind::Internal,
+            ApiKind::Client => SpanKind::Client,
+            ApiKind::Consumer => SpanKind::Consumer,
+            ApiKind::Internal => SpanKind::Internal,
+            ApiKind::Producer => SpanKind::Producer,
+            ApiKind::Server => SpanKind::Server,
         }
         .into(),
         start_time_unix_nano: head.start,
@@ -195,28 +213,37 @@ fn span(record: &Record<'_>) -> Span {
         attributes: record.attributes().into_iter().map(|(key, value)| attribute(key, value)).collect(),
         ..Span::default()
     };
-    if head.failed {
-        let message = record.description.to_owned();
-        span.status = Some(Status { message, code: StatusCode::Error.into() });
-    }
+    let code = match head.status {
+        finished::Status::Unset => None,
+        finished::Status::Ok => Some(StatusCode::Ok),
+        finished::Status::Error => Some(StatusCode::Error),
+    };
+    span.status = code.map(|code| Status { message: record.description.to_owned(), code: code.into() });
     for entry in record.entries() {
         match entry {
             Entry::Attribute { .. } | Entry::Description(_) | Entry::Name(_) => {}
+            Entry::Scope { name, version } => of_host = Some(scope(name, version)),
             Entry::Event { name, time, attributes } => span.events.push(Event {
                 time_unix_nano: time,
                 name: name.to_owned(),
                 attributes: all(attributes),
                 dropped_attributes_count: 0,
             }),
-            Entry::Link { trace_id, span_id, attributes } => span.links.push(Link {
+            Entry::Link { trace_id, span_id, state, attributes } => span.links.push(Link {
                 trace_id: trace_id.to_bytes().to_vec(),
                 span_id: span_id.to_bytes().to_vec(),
+                trace_state: state.to_owned(),
                 attributes: all(attributes),
                 ..Link::default()
             }),
         }
     }
-    span
+    (of_host, span)
+}
+
+fn scope(name: &str, version: &str) -> InstrumentationScope {
+    let (name, version) = (name.to_owned(), version.to_owned());
+    InstrumentationScope { name, version, ..InstrumentationScope::default() }
 }
 
 fn all(attributes: Vec<(&str, Value<'_>)>) -> Vec<KeyValue> {

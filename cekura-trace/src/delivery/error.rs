@@ -7,6 +7,7 @@ use std::fmt;
 pub struct Error(Box<Kind>);
 
 enum Kind {
+    AlreadyAttached,
     AlreadyInstalled,
     Configuration(Vec<Problem>),
     Start(Box<dyn std::error::Error + Send + Sync>),
@@ -22,6 +23,10 @@ pub(crate) struct Problem {
 }
 
 impl Error {
+    pub(crate) fn already_attached() -> Self {
+        Self(Box::new(Kind::AlreadyAttached))
+    }
+
     pub(crate) fn already_installed() -> Self {
         Self(Box::new(Kind::AlreadyInstalled))
     }
@@ -58,6 +63,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
+            Kind::AlreadyAttached => f.write_str("this handle has a tracer provider already"),
             Kind::AlreadyInstalled => f.write_str("this process has a default handle already"),
             Kind::Configuration(problems) => {
                 for (at, Problem { setting, rule }) in problems.iter().enumerate() {

@@ -36,7 +36,7 @@ pub struct FlushReport {
     /// `refused` (key or endpoint wrong until the time limit), `rejected` (the backend did not want the span),
     /// `server_error`, `shutdown` (ended after it, or not delivered by its deadline), `timeout`, `tls`, `too_large`,
     /// `unavailable` (busy until the time limit), `unexpected_answer` (the endpoint is no backend for spans),
-    /// `unreachable`.
+    /// `unreachable`, `unsampled` (by the host's sampler, with an attached tracer provider).
     pub dropped: BTreeMap<&'static str, u64>,
 }
 
@@ -45,6 +45,11 @@ impl FlushReport {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.dropped.values().sum()
+    }
+
+    /// How many were lost that nobody chose to lose.
+    pub(crate) fn mishaps(&self) -> u64 {
+        self.lost() - self.dropped.get(Reason::Unsampled.name()).copied().unwrap_or_default()
     }
 }
 
@@ -82,6 +87,7 @@ pub(crate) enum Reason {
     Unavailable,
     UnexpectedAnswer,
     Unreachable,
+    Unsampled,
 }
 
 impl Reason {
@@ -101,6 +107,7 @@ impl Reason {
             Self::Unavailable => "unavailable",
             Self::UnexpectedAnswer => "unexpected_answer",
             Self::Unreachable => "unreachable",
+            Self::Unsampled => "unsampled",
         }
     }
 }
@@ -129,6 +136,19 @@ struct Account {
     taken: u64,
     delivered: u64,
     dropped: BTreeMap<Reason, u64>,
+    /// Some of it may be among the spans that a backend has rejected without saying which.
+    is_doubtful: bool,
+}
+
+/// What is known of a trace of which no span is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Completeness {
+    /// Every span was delivered.
+    Complete,
+    /// A span was lost, or may have been.
+    Incomplete,
+    /// Nothing is known of it, or something is still to be delivered.
+    Open,
 }
 
 /// How many spans of each trace.
@@ -164,6 +184,23 @@ impl Ledger {
             account.taken += 1;
             *account.dropped.entry(reason).or_default() += 1;
         });
+    }
+
+    /// Says that a span of these traces was lost, and that nobody knows of which.
+    pub(crate) fn doubt(&self, traces: &Counts) {
+        let mut books = self.books();
+        for trace in traces.keys() {
+            books.traces.entry(*trace).and_modify(|account| account.is_doubtful = true);
+        }
+    }
+
+    /// What is known of the spans of a trace that are not in the queue any more.
+    pub(crate) fn completeness(&self, trace: TraceId) -> Completeness {
+        match self.books().traces.get(&trace) {
+            Some(account) if account.is_doubtful || !account.dropped.is_empty() => Completeness::Incomplete,
+            Some(account) if account.pending() == 0 => Completeness::Complete,
+            _ => Completeness::Open,
+        }
     }
 
     /// Counts out everything that was taken and has no fate yet.

@@ -1,6 +1,7 @@
 //! What the worker drives: records come in, their fate goes into the ledger. This file does not know which way they
 //! leave.
 
+use super::call_log::Letter;
 use super::ledger::Reason;
 use super::queue::Room;
 use super::transport::Answer;
@@ -31,6 +32,9 @@ pub(crate) trait Outlet {
 
     /// The answer to one of its requests.
     fn answered(&mut self, _number: u64, _answer: &Answer, _now: Instant) {}
+
+    /// Takes the call log of a conversation, which is not posted: local mode.
+    fn call_log(&mut self, _letter: &Letter) {}
 
     /// Nothing more will come.
     fn finish(&mut self, now: Instant);

@@ -1,7 +1,10 @@
-//! Ended spans come in as flat records from any thread, whole buffers of them go out to the worker. This file does
-//! not know what a record says, but for whether it is a root.
+//! Ended spans come in as flat records from any thread, and what was noted of ended calls; whole buffers of them go
+//! out to the worker. This file does not know what a record says, but for whether it is a root.
 
+use super::call_log::CallLog;
+use super::call_log::error::ObserveError;
 use super::ledger::{Ledger, Reason};
+use crate::call::{Call, Noted};
 use crate::destination::Sink;
 use crate::finished;
 use opentelemetry::trace::{SpanId, TraceId};
@@ -19,7 +22,8 @@ const SPARE: usize = 1 << 20;
 /// Threads write to different shards, so that two that end spans at the same time seldom wait for each other.
 pub(crate) struct Queue {
     shards: Box<[Shard]>,
-    /// Bytes of all records that are neither delivered nor dropped.
+    calls: Mutex<Calls>,
+    /// Bytes of all records and call logs that are neither delivered nor dropped.
     held: AtomicUsize,
     limit: usize,
     ledger: Arc<Ledger>,
@@ -39,6 +43,16 @@ struct Buffer {
     count: u64,
     /// Spans handed over here since the start, the refused ones included.
     accepted: u64,
+    closed: bool,
+}
+
+/// The calls that have ended and are to be posted.
+#[derive(Default)]
+struct Calls {
+    /// With the bytes that each of them holds.
+    logs: Vec<(CallLog, usize)>,
+    /// Those that came after the end, or did not fit.
+    refused: u64,
     closed: bool,
 }
 
@@ -72,6 +86,11 @@ impl Room {
         Self { queue: queue.clone(), bytes: records.len() }
     }
 
+    /// Takes up room, if there is any left.
+    pub(crate) fn take(queue: &Arc<Queue>, bytes: usize) -> Option<Self> {
+        queue.reserve(bytes).then(|| Self { queue: queue.clone(), bytes })
+    }
+
     /// Moves the room of `bytes` bytes to another owner.
     pub(crate) fn split(&mut self, bytes: usize) -> Self {
         let bytes = bytes.min(self.bytes);
@@ -99,7 +118,8 @@ impl Queue {
     pub(crate) fn new(limit: usize, ledger: Arc<Ledger>, bell: Bell, announces_roots: bool) -> Self {
         let shards = thread::available_parallelism().map_or(1, usize::from).next_power_of_two();
         let shards = (0..shards).map(|_| Shard::default()).collect();
-        Self { shards, held: AtomicUsize::new(0), limit, ledger, bell, announces_roots }
+        let (calls, held) = (Mutex::default(), AtomicUsize::new(0));
+        Self { shards, calls, held, limit, ledger, bell, announces_roots }
     }
 
     /// Hands every buffer with records to `take`, with their number.
@@ -110,6 +130,29 @@ impl Queue {
     /// As [`drain`](Self::drain); whatever comes later is dropped.
     pub(crate) fn close(&self, take: impl FnMut(&[u8], u64)) {
         self.empty(true, take);
+    }
+
+    /// Hands every ended call to `take`.
+    pub(crate) fn drain_calls(self: &Arc<Self>, mut take: impl FnMut(CallLog, Room)) {
+        let logs = std::mem::take(&mut self.calls().logs);
+        for (log, bytes) in logs {
+            take(log, Room { queue: self.clone(), bytes });
+        }
+    }
+
+    /// As [`drain_calls`](Self::drain_calls); whatever comes later is refused.
+    pub(crate) fn close_calls(self: &Arc<Self>, take: impl FnMut(CallLog, Room)) {
+        self.calls().closed = true;
+        self.drain_calls(take);
+    }
+
+    /// Call logs that were not taken.
+    pub(crate) fn refused_calls(&self) -> u64 {
+        self.calls().refused
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Spans handed over since the start.
@@ -148,6 +191,10 @@ impl Queue {
         fits
     }
 
+    fn shard(&self) -> &Shard {
+        &self.shards[shard_of_thread() & (self.shards.len() - 1)]
+    }
+
     fn is_root(record: &[u8]) -> bool {
         let read = finished::records(record).next();
         read.is_some_and(|(record, _)| record.head.parent_id == SpanId::INVALID)
@@ -159,7 +206,7 @@ impl Sink for Queue {
         let bytes = parts.iter().map(|part| part.len()).sum();
         let fits = self.reserve(bytes);
         let (refused, wanted) = {
-            let mut buffer = self.shards[shard_of_thread() & (self.shards.len() - 1)].lock();
+            let mut buffer = self.shard().lock();
             buffer.accepted += 1;
             if !fits || buffer.closed {
                 (Some(if buffer.closed { Reason::Shutdown } else { Reason::QueueFull }), false)
@@ -182,6 +229,35 @@ impl Sink for Queue {
         if wanted {
             self.bell.ring();
         }
+    }
+
+    fn observe(&self, call: &Call, noted: Noted) {
+        let bytes = noted.bytes;
+        let fits = self.reserve(bytes);
+        let obstacle = {
+            let mut calls = self.calls();
+            if fits && !calls.closed {
+                calls.logs.push((CallLog::of(call, noted), bytes));
+                None
+            } else {
+                calls.refused += 1;
+                Some(if calls.closed { ObserveError::shutdown() } else { ObserveError::full() })
+            }
+        };
+        match obstacle {
+            None => self.bell.ring(),
+            Some(error) => {
+                if fits {
+                    self.release(bytes);
+                }
+                tracing::error!(target: "cekura", call_id = call.id, "{error}");
+            }
+        }
+    }
+
+    fn decline(&self, trace_id: TraceId) {
+        self.shard().lock().accepted += 1;
+        self.ledger.refuse(trace_id, Reason::Unsampled);
     }
 }
 

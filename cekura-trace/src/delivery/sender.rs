@@ -4,6 +4,7 @@
 use super::config::Settings;
 use super::encode::{Encoder, Request};
 use super::gate::Gate;
+use super::landing::{Answered, FAILED, launch};
 use super::ledger::{Counts, Ledger, Reason};
 use super::outlet::Outlet;
 use super::queue::Room;
@@ -16,9 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Takes the answer to the request with a number.
-pub(crate) type Answered = Arc<dyn Fn(u64, Answer) + Send + Sync>;
-
 /// Sends what one handle records to one endpoint.
 pub(crate) struct Sender {
     transport: Arc<dyn Transport>,
@@ -27,7 +25,7 @@ pub(crate) struct Sender {
     timings: Timings,
     ledger: Arc<Ledger>,
     voice: Voice,
-    answered: Answered,
+    answered: Answered<Answer>,
     ready: VecDeque<Parcel>,
     flying: HashMap<u64, Flight>,
     launches: u64,
@@ -71,7 +69,7 @@ impl Sender {
         transport: Arc<dyn Transport>,
         ledger: Arc<Ledger>,
         voice: Voice,
-        answered: Answered,
+        answered: Answered<Answer>,
     ) -> Self {
         Self {
             transport,
@@ -186,11 +184,10 @@ impl Sender {
         self.launches += 1;
         let frame = parcel.request.frame.clone();
         let transport = self.transport.clone();
-        let mut landing = Landing { number: self.launches, answer: None, answered: self.answered.clone() };
         self.flying.insert(self.launches, Flight { parcel, launched: now });
-        tokio::spawn(async move {
-            landing.bring(transport.send(frame).await);
-        });
+        let failed = Answer::None { failure: Failure::Connection, message: FAILED.to_owned() };
+        let request = async move { transport.send(frame).await };
+        launch(self.launches, request, failed, self.answered.clone());
     }
 
     fn note_failure(
@@ -217,6 +214,9 @@ impl Sender {
 
     fn delivered(&self, parcel: Parcel, rejected: u64, answer: &Answer) {
         let mut counts = parcel.request.counts;
+        if rejected > 0 {
+            self.ledger.doubt(&counts);
+        }
         let rejected = take_from(&mut counts, rejected);
         self.ledger.deliver(&counts);
         self.ledger.lose(&rejected, Reason::Rejected);
@@ -249,29 +249,6 @@ impl Sender {
     }
 }
 
-/// Reports the answer when its task ends, however that ends.
-struct Landing {
-    number: u64,
-    answer: Option<Answer>,
-    answered: Answered,
-}
-
-impl Landing {
-    fn bring(&mut self, answer: Answer) {
-        self.answer = Some(answer);
-    }
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        let answer = self.answer.take().unwrap_or_else(|| Answer::None {
-            failure: Failure::Connection,
-            message: "the transport has failed".to_owned(),
-        });
-        (self.answered)(self.number, answer);
-    }
-}
-
 /// Moves `count` spans out of `counts`; a backend that rejects some does not say which.
 fn take_from(counts: &mut Counts, mut count: u64) -> Counts {
     let mut taken = Counts::new();
@@ -287,19 +264,23 @@ fn take_from(counts: &mut Counts, mut count: u64) -> Counts {
 }
 
 fn tell_failure(reason: Reason, answer: &Answer) {
-    match reason {
-        Reason::Refused if answer.is_refusal() => {
-            tracing::error!(
-                target: "cekura",
-                "the endpoint refuses to take spans; check CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID: {answer}",
-            );
-        }
-        Reason::Refused => {
-            tracing::error!(
-                target: "cekura",
-                "the endpoint does not take spans; check CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL: {answer}",
-            );
-        }
-        _ => tracing::warn!(target: "cekura", "spans cannot be delivered for now, and are kept: {answer}"),
+    if reason == Reason::Refused {
+        return tell_refusal(answer);
+    }
+    tracing::warn!(target: "cekura", "spans cannot be delivered for now, and are kept: {answer}");
+}
+
+/// Says which settings a person must look at when an endpoint refuses.
+pub(crate) fn tell_refusal(answer: &Answer) {
+    if answer.is_refusal() {
+        tracing::error!(
+            target: "cekura",
+            "the endpoint refuses to take spans; check CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID: {answer}",
+        );
+    } else {
+        tracing::error!(
+            target: "cekura",
+            "the endpoint does not take spans; check CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL: {answer}",
+        );
     }
 }

@@ -109,12 +109,17 @@ pub(crate) type Asking = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// Sends requests to one endpoint.
 pub(crate) trait Transport: Send + Sync {
-    /// Sends an `ExportTraceServiceRequest` that stands behind the five bytes of gRPC's framing.
+    /// Sends an `ExportTraceServiceRequest` that stands behind the five bytes of gRPC's framing; the first of them says
+    /// whether it is compressed, with gzip.
     fn send(&self, frame: Bytes) -> Sending;
 }
 
 /// Bytes in front of the message in a frame.
 pub(crate) const FRAMING: usize = 5;
+
+fn is_compressed(frame: &Bytes) -> bool {
+    frame.first() == Some(&1)
+}
 
 pub(crate) fn is_available(protocol: Protocol) -> bool {
     match protocol {

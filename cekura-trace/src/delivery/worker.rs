@@ -1,28 +1,28 @@
 //! Commands and answers come in on one line; the queue is emptied, the sender is driven, and flushes are answered
 //! with reports. This file does not know requests or sockets.
-//!
-//! The worker is a thread with a small runtime of its own, so that it works beside any runtime of the program or none,
-//! and outlives it.
 
+use super::call_log::error::{ObserveError, Sent};
+use super::call_log::{Account, CallLog, Letter};
 use super::config::{Mode, Settings};
 use super::error::Error;
 use super::ledger::{Counts, FlushReport, Ledger, Reason};
+use super::observe::{Courier, Told, exchange};
 use super::outlet::Outlet;
 use super::queue::{Bell, Queue, Room};
+use super::quiet;
 use super::sender::Sender;
 use super::terminal;
 use super::timings::Timings;
-use super::transport::{self, Answer};
-use super::voice::{self, Voice};
+use super::transport::{self, Answer, Response};
+use super::voice::Voice;
+use crate::call::Calls;
 use crate::finished;
-use opentelemetry::Context;
 use opentelemetry::trace::TraceId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-use tokio::runtime::{self, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout_at};
 
@@ -39,6 +39,17 @@ pub(crate) enum Message {
     Flush {
         deadline: Instant,
         report: Reply,
+    },
+    /// What the API answers.
+    Heard {
+        number: u64,
+        response: Response,
+    },
+    /// Post a call log.
+    Observe {
+        letter: Letter,
+        room: Room,
+        told: Told,
     },
     /// As `Flush`, after which the worker ends.
     Shutdown {
@@ -57,12 +68,33 @@ pub(crate) struct Link {
     pub(crate) queue: Arc<Queue>,
     pub(crate) inbox: UnboundedSender<Message>,
     ledger: Arc<Ledger>,
+    account: Account,
+    pub(crate) calls: Arc<Calls>,
+    /// Counts call logs that were not posted.
+    failed: Arc<AtomicU64>,
 }
 
 impl Link {
     /// The counts of this moment.
     pub(crate) fn report(&self) -> FlushReport {
         self.ledger.report(|| self.queue.accepted())
+    }
+
+    /// How many call logs were not posted.
+    pub(crate) fn lost_calls(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed) + self.queue.refused_calls()
+    }
+
+    /// Hands a call log over, to be posted when its trace is delivered.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be sent as it is, or there is no room for it, or the worker has ended.
+    pub(crate) fn observe(&self, log: CallLog, told: Told) -> Result<(), ObserveError> {
+        let letter = log.seal(&self.account)?;
+        let room = Room::take(&self.queue, letter.fields.len()).ok_or_else(ObserveError::full)?;
+        let message = Message::Observe { letter, room, told };
+        self.inbox.send(message).map_err(|_| ObserveError::shutdown())
     }
 }
 
@@ -79,48 +111,49 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let bell = Bell::new(move || drop(wake.send(Message::Wake)));
     let queue =
         Arc::new(Queue::new(settings.memory_limit, ledger.clone(), bell, settings.mode == Mode::Local));
-    let link = Link { queue: queue.clone(), inbox: inbox.clone(), ledger: ledger.clone() };
-    let voice = Voice::here();
-    let (ready, started) = mpsc::sync_channel(1);
-    let body = move || {
-        let _quiet = Context::enter_telemetry_suppressed_scope();
-        voice::silence();
-        let (runtime, outlet) = match prepare(&settings, ledger.clone(), voice.clone(), inbox) {
-            Ok(prepared) => prepared,
-            Err(error) => return drop(ready.send(Err(error))),
-        };
-        let worker = Worker::new(settings.timings, queue, ledger, voice, outlet);
-        drop(ready.send(Ok(())));
-        worker.live(messages, &runtime);
-        // A name lookup that hangs must not hold the thread.
-        runtime.shutdown_background();
+    let (account, calls, failed) =
+        (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
+    let link = Link {
+        queue: queue.clone(),
+        inbox: inbox.clone(),
+        ledger: ledger.clone(),
+        account,
+        calls: calls.clone(),
+        failed: failed.clone(),
     };
-    thread::Builder::new().name("cekura-trace".to_owned()).spawn(body).map_err(Error::start)?;
-    started.recv().map_err(Error::start)??;
+    let (voice, timings) = (Voice::here(), settings.timings);
+    let prepare = {
+        let (ledger, voice) = (ledger.clone(), voice.clone());
+        move || {
+            let outlet = outlet(&settings, ledger.clone(), voice.clone(), inbox.clone())?;
+            let heard =
+                Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
+            let is_open = Box::new(move |trace| calls.is_open(trace));
+            let exchange = exchange(settings);
+            Ok((outlet, Courier::new(exchange, is_open, timings, ledger, voice, heard, failed)))
+        }
+    };
+    quiet::start("cekura-trace", prepare, move |(outlet, courier), runtime| {
+        Worker::new(timings, queue, ledger, voice, outlet, account, courier).live(messages, runtime);
+    })?;
     Ok(link)
 }
 
-fn prepare(
+fn outlet(
     settings: &Settings,
     ledger: Arc<Ledger>,
     voice: Voice,
     inbox: UnboundedSender<Message>,
-) -> Result<(Runtime, Box<dyn Outlet>), Error> {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::start)?;
-    let inside = runtime.enter();
-    let outlet = match settings.mode {
+) -> Result<Box<dyn Outlet>, Error> {
+    match settings.mode {
         Mode::Cloud => {
             let transport = transport::connect(settings)?;
             let answered =
                 Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
-            Box::new(Sender::new(settings, transport, ledger, voice, answered))
+            Ok(Box::new(Sender::new(settings, transport, ledger, voice, answered)))
         }
-        Mode::Local => {
-            terminal::open(settings, ledger).ok_or_else(|| Error::start("there is no local mode"))?
-        }
-    };
-    drop(inside);
-    Ok((runtime, outlet))
+        Mode::Local => terminal::open(settings, ledger).ok_or_else(|| Error::start("there is no local mode")),
+    }
 }
 
 struct Worker {
@@ -128,6 +161,8 @@ struct Worker {
     ledger: Arc<Ledger>,
     voice: Voice,
     outlet: Box<dyn Outlet>,
+    account: Account,
+    courier: Courier,
     timings: Timings,
     flushes: Vec<Flush>,
     /// Counts flushes; what is drained carries the number of the flush that waits for it.
@@ -151,9 +186,12 @@ impl Worker {
         ledger: Arc<Ledger>,
         voice: Voice,
         outlet: Box<dyn Outlet>,
+        account: Account,
+        courier: Courier,
     ) -> Self {
         let (flushes, next_tick) = (Vec::new(), Instant::now());
-        Self { queue, ledger, voice, outlet, timings, flushes, epoch: 0, next_tick, told: (0, next_tick) }
+        let told = (0, next_tick);
+        Self { queue, ledger, voice, outlet, account, courier, timings, flushes, epoch: 0, next_tick, told }
     }
 
     /// Runs until shutdown. A panic costs what was being delivered, which is counted; the worker goes on.
@@ -174,11 +212,20 @@ impl Worker {
                     self.tell_losses(now);
                 }
             }
+            if self.courier.wants_spans() {
+                self.collect();
+            }
             self.outlet.proceed(now);
+            self.courier.proceed(now);
             if self.answer_flushes(now) {
                 return;
             }
-            let next = self.flushes.iter().map(|flush| flush.deadline).chain(self.outlet.due());
+            let next = self
+                .flushes
+                .iter()
+                .map(|flush| flush.deadline)
+                .chain(self.outlet.due())
+                .chain(self.courier.due(now));
             let next = next.fold(self.next_tick, Instant::min);
             if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
                 self.handle(message);
@@ -193,10 +240,14 @@ impl Worker {
                 self.collect();
                 self.await_settled(deadline, false, report);
             }
+            Message::Heard { number, response } => self.courier.answered(number, response, Instant::now()),
+            Message::Observe { letter, room, told } => self.observe(letter, room, told),
             Message::Shutdown { deadline, report } => {
                 let queue = self.queue.clone();
                 queue.close(|records, count| self.take(records, count));
+                queue.close_calls(|log, room| self.observe_ended(log, room));
                 self.outlet.finish(Instant::now());
+                self.courier.finish(Instant::now(), deadline);
                 self.await_settled(deadline, true, report);
             }
             Message::Wake => self.collect(),
@@ -213,6 +264,29 @@ impl Worker {
         queue.drain(|records, count| self.take(records, count));
         if self.outlet.wants_more() {
             queue.drain(|records, count| self.take(records, count));
+        }
+        // A call ends before its root, so that none is missing whose root was drained.
+        queue.drain_calls(|log, room| self.observe_ended(log, room));
+    }
+
+    /// Posts what was noted of a call that has ended.
+    fn observe_ended(&mut self, log: CallLog, room: Room) {
+        let call_id = log.id().to_owned();
+        match log.seal(&self.account) {
+            Ok(letter) => self.observe(letter, room, Box::new(Result::err)),
+            Err(error) => {
+                self.courier.count_failure();
+                self.voice.say(|| tracing::error!(target: "cekura", call_id, "{error}"));
+            }
+        }
+    }
+
+    fn observe(&mut self, letter: Letter, room: Room, told: Told) {
+        if self.account.is_local {
+            self.outlet.call_log(&letter);
+            drop(told(Ok(Sent::default())));
+        } else {
+            self.courier.take(letter, room, told, Instant::now());
         }
     }
 
@@ -231,13 +305,16 @@ impl Worker {
 
     /// Answers the flushes that are settled or late; true when the last one is.
     fn answer_flushes(&mut self, now: Instant) -> bool {
-        let oldest = self.outlet.oldest();
-        let is_over =
-            |flush: &mut Flush| now >= flush.deadline || oldest.is_none_or(|oldest| oldest > flush.epoch);
+        let (oldest, is_idle) = (self.outlet.oldest(), self.courier.is_idle());
+        let is_over = |flush: &mut Flush| {
+            now >= flush.deadline
+                || oldest.is_none_or(|oldest| oldest > flush.epoch) && (!flush.is_last || is_idle)
+        };
         let over: Vec<_> = self.flushes.extract_if(.., is_over).collect();
         let ends = over.iter().any(|flush| flush.is_last);
         if ends {
             self.outlet.abandon(Reason::Shutdown);
+            self.courier.abandon();
             self.tell_losses(now);
         }
         for flush in over {
@@ -248,13 +325,16 @@ impl Worker {
 
     fn tell_losses(&mut self, now: Instant) {
         let report = self.ledger.report(|| self.queue.accepted());
-        if report.lost() > self.told.0 {
-            self.told = (report.lost(), now);
+        if report.mishaps() > self.told.0 {
+            self.told = (report.mishaps(), now);
             self.voice.say(|| tracing::warn!(target: "cekura", "spans were dropped so far: {report}"));
         }
     }
 }
 
+#[cfg(test)]
+#[path = "tests/observe.rs"]
+mod observe_tests;
 #[cfg(test)]
 #[path = "tests/worker.rs"]
 mod tests;

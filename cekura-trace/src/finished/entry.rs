@@ -34,10 +34,17 @@ pub(crate) enum Entry<'a> {
     Link {
         trace_id: TraceId,
         span_id: SpanId,
+        /// The value of W3C's header `tracestate`.
+        state: &'a str,
         attributes: Vec<(&'a str, Value<'a>)>,
     },
     /// In place of the one that the record began with; the last one counts.
     Name(&'a str),
+    /// Who made the span, where it is not ours.
+    Scope {
+        name: &'a str,
+        version: &'a str,
+    },
 }
 
 const ARRAY: u8 = 0;
@@ -49,11 +56,12 @@ const EVENT: u8 = 16;
 const LINK: u8 = 17;
 const NAME: u8 = 18;
 const DESCRIPTION: u8 = 19;
+const SCOPE: u8 = 20;
 const FOUND: u8 = 0x80;
 
 /// Writers of entries; each appends exactly one.
 pub(crate) mod write {
-    use super::{ARRAY, ApiValue, Array, BOOL, DESCRIPTION, EVENT, F64, FOUND, I64, LINK, NAME, STR};
+    use super::{ARRAY, ApiValue, Array, BOOL, DESCRIPTION, EVENT, F64, FOUND, I64, LINK, NAME, SCOPE, STR};
     use opentelemetry::KeyValue;
     use opentelemetry::trace::SpanContext;
 
@@ -129,6 +137,7 @@ pub(crate) mod write {
         out.push(LINK);
         out.extend_from_slice(&to.trace_id().to_bytes());
         out.extend_from_slice(&to.span_id().to_bytes());
+        string(out, &to.trace_state().header());
         all(out, attributes);
     }
 
@@ -138,6 +147,11 @@ pub(crate) mod write {
 
     pub(crate) fn description(out: &mut Vec<u8>, text: &str) {
         tagged(out, DESCRIPTION, text);
+    }
+
+    pub(crate) fn scope(out: &mut Vec<u8>, name: &str, version: &str) {
+        tagged(out, SCOPE, name);
+        string(out, version);
     }
 
     fn all(out: &mut Vec<u8>, attributes: &[KeyValue]) {
@@ -201,9 +215,10 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Option<Entry<'a>> {
         LINK => {
             let trace_id = TraceId::from_bytes(reader.array()?);
             let span_id = SpanId::from_bytes(reader.array()?);
-            Some(Entry::Link { trace_id, span_id, attributes: list(reader)? })
+            Some(Entry::Link { trace_id, span_id, state: reader.text()?, attributes: list(reader)? })
         }
         NAME => Some(Entry::Name(reader.text()?)),
+        SCOPE => Some(Entry::Scope { name: reader.text()?, version: reader.text()? }),
         DESCRIPTION => Some(Entry::Description(reader.text()?)),
         kind => {
             let key = reader.text()?;

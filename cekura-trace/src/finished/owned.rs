@@ -29,13 +29,13 @@ impl From<&Record<'_>> for Span {
         let mut links = 0;
         for entry in record.entries() {
             match entry {
-                Entry::Attribute { .. } | Entry::Description(_) | Entry::Name(_) => {}
+                Entry::Attribute { .. } | Entry::Description(_) | Entry::Name(_) | Entry::Scope { .. } => {}
                 Entry::Event { name, time, .. } => events.push((name.to_owned(), time)),
                 Entry::Link { .. } => links += 1,
             }
         }
         Self {
-            head: record.head,
+            head: record.head.clone(),
             name: record.name.to_owned(),
             description: record.description.to_owned(),
             attributes: record

@@ -39,7 +39,7 @@ impl<'a> Row<'a> {
     /// `answer` is how long a turn's first audio took, in nanoseconds.
     pub(super) fn new(span: &'a Span, answer: Option<u64>) -> Self {
         let framed = matches!(span.name.as_str(), key::span::CONVERSATION | key::span::TURN);
-        let sign = match (span.head.failed, interrupted(span)) {
+        let sign = match (span.head.failed(), interrupted(span)) {
             (true, _) => Some(ERROR),
             (false, true) => Some(INTERRUPTED),
             (false, false) => None,
@@ -170,7 +170,7 @@ fn words(span: &Span, answer: Option<u64>) -> Vec<Piece<'_>> {
 }
 
 fn error(span: &Span) -> Option<Piece<'_>> {
-    if !span.head.failed {
+    if !span.head.failed() {
         return None;
     }
     let description = Some(Cow::Borrowed(span.description.as_str())).filter(|text| !text.trim().is_empty());

@@ -44,7 +44,7 @@ fn answer(turn: &[(usize, Span)]) -> Option<u64> {
 }
 
 fn first_audio(voice: &Span) -> Option<u64> {
-    let whole = !voice.head.failed && !row::interrupted(voice);
+    let whole = !voice.head.failed() && !row::interrupted(voice);
     row::first_chunk(voice).or(whole.then_some(voice.head.end))
 }
 
@@ -69,7 +69,7 @@ fn totals(tree: &Tree) -> Line {
         |key| tree.rows.iter().filter_map(|(_, span)| row::number(span, key)).fold(0, u64::saturating_add);
     let turns = count(&|span| span.name == key::span::TURN);
     let tools = count(&|span| span.name == key::span::TOOL_CALL);
-    let failed = count(&|span| span.head.failed);
+    let failed = count(&|span| span.head.failed());
     let interrupted = count(&row::interrupted);
     let (input, output) = (sum(key::GEN_AI_USAGE_INPUT_TOKENS), sum(key::GEN_AI_USAGE_OUTPUT_TOKENS));
     let characters = sum(key::TTS_CHARACTERS);

@@ -4,8 +4,8 @@
 use super::attributes::Attributes;
 use super::span::{Open, Prepared, Span, start};
 use crate::destination;
-use crate::finished::Kind;
 use crate::semconv::span as names;
+use opentelemetry::trace::SpanKind;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -71,10 +71,10 @@ impl Callsite {
         }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> SpanKind {
         match self.view {
-            View::Llm | View::S2s | View::Stt | View::Tts => Kind::Client,
-            View::Conversation | View::Span | View::ToolCall | View::Turn => Kind::Internal,
+            View::Llm | View::S2s | View::Stt | View::Tts => SpanKind::Client,
+            View::Conversation | View::Span | View::ToolCall | View::Turn => SpanKind::Internal,
         }
     }
 
@@ -88,6 +88,19 @@ impl Callsite {
                 "`{}` ran outside a conversation: its span is a trace of its own. Annotate the function that handles \
                  the call with #[cekura::conversation], and use cekura::spawn for tasks started in it",
                 self.span_name(),
+            );
+        }
+    }
+
+    /// Says once per place that a host's id generator makes the trace ids.
+    pub(crate) fn refuse_trace_id(&self) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                target: "cekura",
+                function = self.function,
+                at = %self.at,
+                "`trace_id_from` is not used: the tracer provider given to `attach` makes the trace ids. Leave the \
+                 argument out, or do not attach",
             );
         }
     }

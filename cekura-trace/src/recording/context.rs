@@ -3,7 +3,9 @@
 
 use super::span::{Entered, Live, current};
 use opentelemetry::Context as SpanContext;
+use opentelemetry::trace::TraceContextExt;
 use pin_project_lite::pin_project;
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -53,6 +55,37 @@ impl<T> Carried<T> {
     pub fn into_inner(self) -> T {
         self.value
     }
+}
+
+/// W3C trace context headers of the span that is current here, for a request to another process: `traceparent`, and
+/// `tracestate` where there is one. Empty where no span is current.
+///
+/// There, [`link_headers`](crate::conversation) takes them, as does any other W3C propagator. Baggage is the program's:
+/// its own propagator sends it.
+///
+/// ```
+/// #[cekura::tool_call(skip_all)]
+/// fn look_up(request: &mut Vec<(String, String)>) {
+///     request.extend(cekura::context::headers());
+/// }
+/// # let mut request = Vec::new();
+/// # let trace = cekura::testing::capture(|| look_up(&mut request));
+/// # let span = trace.span("tool_call").unwrap();
+/// # let parent = format!("00-{}-{}-01", span.trace_id(), span.span_id());
+/// # assert_eq!(request, [("traceparent".to_owned(), parent)]);
+/// ```
+#[must_use]
+pub fn headers() -> HashMap<String, String> {
+    let context = SpanContext::map_current(|context| context.span().span_context().clone());
+    if !context.is_valid() {
+        return HashMap::new();
+    }
+    let (trace_id, span_id) = (context.trace_id(), context.span_id());
+    let flags = u8::from(context.is_sampled());
+    let parent = ("traceparent", format!("00-{trace_id}-{span_id}-{flags:02x}"));
+    let state = ("tracestate", context.trace_state().header());
+    let headers = [parent, state].into_iter().filter(|(_, value)| !value.is_empty());
+    headers.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// [`tokio::spawn`], with the conversation and span that are current here.

@@ -6,13 +6,14 @@
 
 use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
-use super::conversation::{Origin, Scope};
+use super::conversation::Scope;
+use super::origin::Origin;
 use super::outcome::Outcome;
-use crate::call::Clock;
+use crate::call::{Call, Clock};
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
-use crate::finished::{Head, begin, write};
+use crate::finished::{begin, write};
 use crate::semconv;
-use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
+use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceContextExt, TraceId};
 use opentelemetry::{Context, ContextGuard};
 use std::any::Any;
 use std::cell::Cell;
@@ -22,8 +23,10 @@ use std::time::Instant;
 
 mod live;
 mod pool;
+mod twin;
 
 pub(crate) use live::Live;
+pub(super) use twin::Twin;
 
 /// The span of one call of an annotated function; off where nothing records.
 #[must_use = "a span that is not run records nothing"]
@@ -62,6 +65,7 @@ pub(super) struct Opening {
     pub(super) trace_id: Option<TraceId>,
     pub(super) links: Vec<SpanContext>,
     pub(super) call_id: Option<String>,
+    pub(super) is_observed: bool,
     pub(super) number: Option<i64>,
     pub(super) name: Option<String>,
 }
@@ -72,11 +76,16 @@ thread_local! {
 }
 
 pub(super) fn current() -> Option<Arc<Live>> {
-    let mut outer = None;
-    swap_current(&mut outer);
-    let current = outer.clone();
-    swap_current(&mut outer);
-    current
+    with_current(|live| live.map(Arc::clone))
+}
+
+/// Looks at the innermost cekura span entered on this thread.
+pub(super) fn with_current<R>(look: impl FnOnce(Option<&Arc<Live>>) -> R) -> R {
+    let mut live = None;
+    swap_current(&mut live);
+    let seen = look(live.as_ref());
+    swap_current(&mut live);
+    seen
 }
 
 /// Leaves `live` as it is on a thread that is ending.
@@ -262,13 +271,13 @@ pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Att
     if let Some(parent) = attributes.opening.as_ref().and_then(|opening| opening.parent.as_ref()) {
         origin = Origin::of(parent);
     }
-    let Some(place) = origin.place(callsite, &mut attributes) else {
+    let Some(mut place) = origin.place(callsite, &mut attributes) else {
         pool::give(attributes.entries);
         let context = attributes.is_off.then(|| Context::current_with_value(Scope::OFF))?;
         return Some(Open { callsite, context, live: None, capture: attributes.capture });
     };
-    let Place { head, destination, clock, is_renamed, context } = place;
-    let live = Arc::new(Live::new(head, destination, clock, attributes.entries, is_renamed));
+    let context = place.context.take();
+    let live = Arc::new(Live::new(place, attributes.entries));
     let handle = live::Handle(live.clone());
     let context = match context {
         None => Context::current_with_span(handle),
@@ -279,11 +288,20 @@ pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Att
 
 /// Where a new span stands.
 pub(super) struct Place {
-    /// Without its times.
-    pub(super) head: Head,
+    pub(super) birth: Birth,
+    /// `SpanId::INVALID` for a root.
+    pub(super) parent_id: SpanId,
+    pub(super) kind: SpanKind,
     pub(super) destination: Arc<Destination>,
+    pub(super) call: Option<Arc<Call>>,
     pub(super) clock: Clock,
     pub(super) is_renamed: bool,
     /// What the span's own context is made from, unless it is the current one.
     pub(super) context: Option<Context>,
+}
+
+/// How a span comes by its ids: ours, or those that a host's tracer provider gave to its twin.
+pub(super) struct Birth {
+    pub(super) context: SpanContext,
+    pub(super) twin: Option<Box<Twin>>,
 }

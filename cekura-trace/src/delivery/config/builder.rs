@@ -40,6 +40,7 @@ pub struct Builder {
     pub(super) capture: Option<CaptureContent>,
     pub(super) content_limit: Option<usize>,
     pub(super) memory_limit: Option<usize>,
+    pub(super) set_global: bool,
     pub(super) spool: Option<PathBuf>,
     pub(super) lookup: Option<Box<Lookup>>,
     pub(super) timings: Timings,
@@ -151,6 +152,13 @@ impl Builder {
     /// counted.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Makes a tracer provider of this handle's the process's global one, so that spans made with the OpenTelemetry API
+    /// alone arrive where they are inside conversations. For programs without a tracer provider of their own.
+    pub fn set_global(mut self) -> Self {
+        self.set_global = true;
         self
     }
 

@@ -1,6 +1,6 @@
 //! Requests keep their limits, and taken apart or joined they hold the same spans.
 
-use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Room, Span, fit, spans};
+use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Room, Span, fit};
 use crate::delivery::queue::{Bell, Queue};
 use crate::delivery::tests::end;
 use prost::Message;
@@ -23,6 +23,10 @@ fn requests(lengths: impl IntoIterator<Item = usize>) -> Vec<Request> {
 
 fn encoder() -> Encoder {
     Encoder::new(&BTreeMap::from([("service.name".to_owned(), "test".to_owned())]))
+}
+
+fn spans(request: &Request) -> Vec<Span> {
+    encoder().spans(request).into_iter().map(|(_, span)| span).collect()
 }
 
 fn starts(requests: &[Request]) -> Vec<u64> {

@@ -1,7 +1,11 @@
 //! The worker against a transport that answers as a script says, on a clock that stands still until everybody waits.
 
-use super::{Arc, Duration, FlushReport, Ledger, Link, Message, Outlet, Reason, Timings, Voice, Worker};
+use super::{
+    Account, Arc, Courier, Duration, FlushReport, Ledger, Link, Message, Outlet, Reason, Settings, Timings,
+    Voice, Worker,
+};
 use crate::delivery::config::{Builder, resolve};
+use crate::delivery::observe::Exchange;
 use crate::delivery::queue::{Bell, Queue, Room};
 use crate::delivery::sender::Sender;
 use crate::delivery::tests::end;
@@ -12,7 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-const ACCEPTED: Answer = Answer::Accepted { rejected: 0, message: String::new() };
+pub(super) const ACCEPTED: Answer = Answer::Accepted { rejected: 0, message: String::new() };
 
 fn refused() -> Answer {
     Answer::None { failure: Failure::Connection, message: "refused".to_owned() }
@@ -49,16 +53,28 @@ impl Transport for Scripted {
 }
 
 /// A worker that is not running yet, and what is on its other side.
-struct World {
+pub(super) struct World {
     link: Link,
     worker: Worker,
     messages: UnboundedReceiver<Message>,
     attempts: Arc<Mutex<Vec<u64>>>,
 }
 
-fn outlet(link: &Link, script: Box<Script>, attempts: Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet> {
+fn settings() -> Settings {
     let builder = Builder::default().environment(|_| None).otel_endpoint("http://127.0.0.1:1");
-    let settings = resolve(builder).unwrap().unwrap();
+    resolve(builder.api_key("canary").agent(5)).unwrap().unwrap()
+}
+
+fn courier(link: &Link, exchange: Exchange) -> Courier {
+    let (inbox, calls) = (link.inbox.clone(), link.calls.clone());
+    let heard = Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
+    let is_open = Box::new(move |trace| calls.is_open(trace));
+    let (ledger, failed) = (link.ledger.clone(), link.failed.clone());
+    Courier::new(exchange, is_open, Timings::default(), ledger, Voice::here(), heard, failed)
+}
+
+pub(super) fn outlet(link: &Link, script: Box<Script>, attempts: Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet> {
+    let settings = settings();
     let inbox = link.inbox.clone();
     let answered = Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
     let transport = Arc::new(Scripted { script, start: Instant::now(), attempts });
@@ -67,13 +83,23 @@ fn outlet(link: &Link, script: Box<Script>, attempts: Arc<Mutex<Vec<u64>>>) -> B
 
 impl World {
     fn new(make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet>) -> Self {
+        Self::with_api(make, Box::new(|_, _, _| panic!("there is no call log")))
+    }
+
+    /// Spans go out as `make` says, call logs by `exchange`.
+    pub(super) fn with_api(
+        make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet>,
+        exchange: Exchange,
+    ) -> Self {
         let (inbox, messages) = unbounded_channel();
         let ledger = Arc::new(Ledger::default());
         let queue = Arc::new(Queue::new(32 << 20, ledger.clone(), Bell::new(|| {}), false));
-        let link = Link { queue: queue.clone(), inbox, ledger: ledger.clone() };
+        let (account, calls, failed) = (Account::of(&settings()), Arc::default(), Arc::default());
+        let link = Link { queue: queue.clone(), inbox, ledger: ledger.clone(), account, calls, failed };
         let attempts = Arc::default();
         let outlet = make(&link, Arc::clone(&attempts));
-        let worker = Worker::new(Timings::default(), queue, ledger, Voice::here(), outlet);
+        let courier = courier(&link, exchange);
+        let worker = Worker::new(Timings::default(), queue, ledger, Voice::here(), outlet, account, courier);
         Self { link, worker, messages, attempts }
     }
 
@@ -82,12 +108,21 @@ impl World {
     }
 
     /// Runs the worker while `act` acts, then shuts it down without patience.
-    async fn play<R>(mut self, act: impl AsyncFnOnce(&Link) -> R) -> (R, FlushReport, Vec<u64>) {
+    pub(super) async fn play<R>(self, act: impl AsyncFnOnce(&Link) -> R) -> (R, FlushReport, Vec<u64>) {
+        self.play_until(0, act).await
+    }
+
+    /// The same with a shutdown of so many seconds.
+    pub(super) async fn play_until<R>(
+        mut self,
+        seconds: u64,
+        act: impl AsyncFnOnce(&Link) -> R,
+    ) -> (R, FlushReport, Vec<u64>) {
         let Self { link, worker, messages, attempts } = &mut self;
         let acting = async {
             let result = act(link).await;
-            let last = ask(link, 0, |deadline, report| Message::Shutdown { deadline, report }).await;
-            (result, last)
+            let shutdown = |deadline, report| Message::Shutdown { deadline, report };
+            (result, ask(link, seconds, shutdown).await)
         };
         let ((result, last), ()) = tokio::join!(acting, worker.run(messages));
         let attempts = attempts.lock().unwrap().clone();

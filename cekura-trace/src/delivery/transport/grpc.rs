@@ -4,7 +4,7 @@
 //! a reply that is not gRPC stays recognisable, and a malformed status cannot panic.
 
 use super::reply::{LONGEST, Reader, content_type};
-use super::{Answer, Arc, Bytes, Error, FRAMING, Failure, Sending, Settings, Transport, tls};
+use super::{Answer, Arc, Bytes, Error, FRAMING, Failure, Sending, Settings, Transport, is_compressed, tls};
 use http::header::{CONTENT_TYPE, HeaderValue, TE};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -74,11 +74,15 @@ impl Connection {
 
 impl Transport for Grpc {
     fn send(&self, frame: Bytes) -> Sending {
+        let is_compressed = is_compressed(&frame);
         let mut request = Request::new(Body::new(Full::new(frame)));
         *request.method_mut() = http::Method::POST;
         *request.version_mut() = http::Version::HTTP_2;
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
+        if is_compressed {
+            request.headers_mut().insert("grpc-encoding", HeaderValue::from_static("gzip"));
+        }
         let (connection, reader, attempt) = (self.connection.clone(), self.reader.clone(), self.attempt);
         Box::pin(async move {
             let (number, channel) = connection.channel();

@@ -3,9 +3,11 @@
 //! Redirects are not followed and proxies of the environment are not used: the key goes to the configured host alone.
 
 use super::reply::{LONGEST, Reader, content_type};
-use super::{Answer, Arc, Bytes, Endpoint, Error, FRAMING, Failure, Sending, Settings, Transport, tls};
+use super::{
+    Answer, Arc, Bytes, Endpoint, Error, FRAMING, Failure, Sending, Settings, Transport, is_compressed, tls,
+};
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use std::time::Duration;
@@ -47,7 +49,11 @@ pub(super) fn client(endpoint: &Endpoint, headers: HeaderMap, settings: &Setting
 
 impl Transport for Http {
     fn send(&self, frame: Bytes) -> Sending {
-        let request = self.client.post(self.url.clone()).body(frame.slice(FRAMING..)).send();
+        let mut request = self.client.post(self.url.clone()).body(frame.slice(FRAMING..));
+        if is_compressed(&frame) {
+            request = request.header(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let request = request.send();
         let (attempt, reader) = (self.attempt, self.reader.clone());
         Box::pin(async move {
             let exchange = async {

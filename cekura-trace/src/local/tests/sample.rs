@@ -1,9 +1,9 @@
 //! Milliseconds, names and words come in, a tree of finished spans goes out, by way of the records that recording
 //! writes. This file does not know how a tree is drawn.
 
-use crate::finished::{self, Head, Kind, Span, Tree, write};
+use crate::finished::{self, Head, Span, Status, Tree, write};
 use crate::semconv as key;
-use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 
 /// Spans of one trace, written one after the other.
 pub(super) struct Sample {
@@ -59,10 +59,10 @@ impl Sample {
             trace_id: TraceId::from(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736),
             span_id,
             parent_id: parent,
-            kind: Kind::Internal,
+            kind: SpanKind::Internal,
             start,
             end,
-            failed: why.is_some(),
+            status: if why.is_some() { Status::Error } else { Status::Unset },
         };
         let mut written = Vec::new();
         entries(&mut written);

@@ -1,7 +1,8 @@
 //! The attributes' own arguments come in, one method each; entries under their keys go out. This file does not know
 //! which argument belongs to which attribute: the macro crate does.
 
-use super::super::conversation::{LinkHeaders, Origin, trace_id_from};
+use super::super::conversation::{LinkHeaders, trace_id_from};
+use super::super::origin::Origin;
 use super::{Attributes, Flag, Float, Integer, Root, Spoken, Value, View, clip, walk, write};
 use crate::destination::{self, CaptureContent};
 use crate::recording::span::{Client, Opening};
@@ -41,6 +42,10 @@ impl Attributes {
 
     pub fn call_id(&mut self, id: Value<'_>) {
         self.opening().call_id = text(&id).map(Cow::into_owned);
+    }
+
+    pub fn observe(&mut self) {
+        self.opening().is_observed = true;
     }
 
     pub fn number(&mut self, number: &impl Integer) {

@@ -1,11 +1,13 @@
 //! What is set on a span while it is open comes in, through the OpenTelemetry API or from its function; one record
 //! goes out at its end. This file does not know contexts.
 
-use crate::call::{Clock, nanoseconds};
+use super::twin::Twin;
+use super::{Birth, Place};
+use crate::call::{Call, Clock, nanoseconds};
 use crate::destination::Destination;
-use crate::finished::{Head, seal, write};
+use crate::finished::{self, Head, seal, write};
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span, SpanContext, Status, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{Span, SpanContext, Status, TraceId};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -13,9 +15,11 @@ use std::time::{Instant, SystemTime};
 /// An open span, shared by the function that it belongs to and the contexts made from it.
 #[derive(Debug)]
 pub(crate) struct Live {
+    /// Without times and status.
     head: Head,
     context: SpanContext,
     pub(super) destination: Arc<Destination>,
+    call: Option<Arc<Call>>,
     clock: Clock,
     state: Mutex<State>,
 }
@@ -28,20 +32,26 @@ struct State {
     status: Status,
     is_renamed: bool,
     is_open: bool,
+    twin: Option<Box<Twin>>,
 }
 
 impl Live {
-    pub(super) fn new(
-        head: Head,
-        destination: Arc<Destination>,
-        clock: Clock,
-        record: Vec<u8>,
-        is_renamed: bool,
-    ) -> Self {
-        let context =
-            SpanContext::new(head.trace_id, head.span_id, TraceFlags::SAMPLED, false, TraceState::NONE);
-        let state = State { start: Instant::now(), record, status: Status::Unset, is_renamed, is_open: true };
-        Self { head, context, destination, clock, state: Mutex::new(state) }
+    pub(super) fn new(place: Place, record: Vec<u8>) -> Self {
+        let Place { birth, parent_id, kind, destination, call, clock, is_renamed, context: _ } = place;
+        let Birth { context, twin } = birth;
+        let (trace_id, span_id) = (context.trace_id(), context.span_id());
+        let status = finished::Status::Unset;
+        let head = Head { trace_id, span_id, parent_id, kind, start: 0, end: 0, status };
+        if let Some(call) = &call {
+            destination.calls.enter(call);
+        }
+        let start = twin.as_ref().map_or_else(Instant::now, |twin| twin.start);
+        let state = State { start, record, status: Status::Unset, is_renamed, is_open: true, twin };
+        Self { head, context, destination, call, clock, state: Mutex::new(state) }
+    }
+
+    pub(crate) fn span_context(&self) -> &SpanContext {
+        &self.context
     }
 
     pub(crate) fn trace_id(&self) -> TraceId {
@@ -52,12 +62,25 @@ impl Live {
         self.while_open(|state| write::api(&mut state.record, attribute));
     }
 
+    /// Its twin has begun already, and both are one span.
     pub(super) fn restart(&self) {
-        self.while_open(|state| state.start = Instant::now());
+        self.while_open(|state| {
+            if state.twin.is_none() {
+                state.start = Instant::now();
+            }
+        });
     }
 
     pub(super) fn forget(&self) {
-        self.while_open(|state| state.is_open = false);
+        let mut state = self.state();
+        if std::mem::take(&mut state.is_open) {
+            let twin = state.twin.take();
+            drop(state);
+            if let Some(twin) = twin {
+                twin.forget();
+            }
+            self.leave();
+        }
     }
 
     /// Takes the record, to add what is known at the end.
@@ -82,8 +105,39 @@ impl Live {
         }
         let start = self.clock.at(state.start);
         let end = self.clock.at(at.max(state.start));
-        seal(record, &Head { start, end, failed: description.is_some(), ..self.head }, state.is_renamed);
-        self.destination.sink.accept(self.head.trace_id, &[record]);
+        let status = match (description, &state.status) {
+            (Some(_), _) => finished::Status::Error,
+            (None, Status::Ok) => finished::Status::Ok,
+            (None, _) => finished::Status::Unset,
+        };
+        seal(record, &Head { start, end, status, ..self.head.clone() }, state.is_renamed);
+        let twin = state.twin.take();
+        drop(state);
+        self.close_call();
+        if self.context.is_sampled() {
+            self.destination.sink.accept(self.head.trace_id, &[record]);
+        } else {
+            self.destination.sink.decline(self.head.trace_id);
+        }
+        if let Some(twin) = twin {
+            twin.end(record);
+        }
+        self.leave();
+    }
+
+    /// Hands over what was noted of the call whose conversation this is.
+    fn close_call(&self) {
+        if let Some(call) = self.call.as_ref().filter(|call| call.root == self.context)
+            && let Some(noted) = call.notes.close()
+        {
+            self.destination.sink.observe(call, noted);
+        }
+    }
+
+    fn leave(&self) {
+        if let Some(call) = &self.call {
+            self.destination.calls.leave(call);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,4 +1,7 @@
-#[cekura::conversation(observe)]
+#[cekura::conversation(observe = true)]
 fn handle() {}
+
+#[cekura::turn(observe)]
+fn turn() {}
 
 fn main() {}

@@ -1,0 +1,192 @@
+//! Settings come in, an exporter for the standard pipeline goes out: it encodes, and what it has encoded leaves through
+//! the transports of this crate. This file does not know spans.
+//!
+//! The clients that the exporter brings along would send headers of `OTEL_*` variables, follow redirects with the key,
+//! and need a runtime of the program. A thread of our own has none of that.
+
+use super::config::{self, Builder, Mode, Settings};
+use super::encode::framed;
+use super::error::{Error, Problem};
+use super::quiet;
+use super::sender::tell_refusal;
+use super::transport::{self, Answer};
+use super::verdict::{Verdict, verdict};
+use http::header::{CONTENT_ENCODING, RETRY_AFTER};
+use http::{HeaderValue, Request, Response, StatusCode};
+use opentelemetry_http::{HttpClient, HttpError};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceResponse,
+};
+use prost::Message;
+use prost::bytes::Bytes;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+
+impl Builder {
+    /// An exporter with these settings, for a tracer provider of the OpenTelemetry SDK and its batch processor.
+    ///
+    /// Endpoint, protocol, headers, certificates and time limits are those of a handle, no `OTEL_EXPORTER_*` variable
+    /// replaces them, and it works in any runtime or none. It sends every span of its tracer provider, under the
+    /// resource of that; `.service_name(…)`, `.resource(…)`, `.capture(…)` and the limits do nothing. When tracing is
+    /// switched off it takes everything and sends nothing.
+    ///
+    /// What a handle promises, the standard pipeline does not: it holds 2,048 spans and drops more unsaid, gives up
+    /// about a second after a backend has failed, and its `force_flush` and `shutdown` do not tell what was lost.
+    ///
+    /// ```no_run
+    /// # use opentelemetry_sdk::trace::SdkTracerProvider;
+    /// # fn main() -> Result<(), cekura::Error> {
+    /// let exporter = cekura::Cekura::builder().api_key("…").agent(123).span_exporter()?;
+    /// let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a setting has a value that cannot be used, or the mode is local: an exporter needs an endpoint.
+    pub fn span_exporter(self) -> Result<SpanExporter, Error> {
+        let mut exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
+        let mut client = Client::default();
+        if let Some(settings) = config::resolve(self)? {
+            if settings.mode == Mode::Local {
+                let rule =
+                    "is `local`, where conversations of a handle are drawn: an exporter needs an endpoint";
+                return Err(Error::configuration(vec![Problem { setting: "CEKURA_MODE", rule }]));
+            }
+            exporter = exporter
+                .with_endpoint(settings.endpoint.uri().to_string())
+                .with_timeout(settings.timings.attempt);
+            client.errands = Some(employ(settings)?);
+        }
+        exporter.with_http_client(client).build().map_err(Error::start)
+    }
+}
+
+/// A request, and who waits for its answer.
+type Errand = (Bytes, oneshot::Sender<Answer>);
+
+/// Starts what sends requests until nobody has any left.
+fn employ(settings: Settings) -> Result<UnboundedSender<Errand>, Error> {
+    let (errands, inbox) = unbounded_channel();
+    quiet::start(
+        "cekura-exporter",
+        move || transport::connect(&settings),
+        move |transport, runtime: &Runtime| {
+            let mut inbox: UnboundedReceiver<Errand> = inbox;
+            runtime.block_on(async {
+                while let Some((frame, answer)) = inbox.recv().await {
+                    let sending = transport.send(frame);
+                    tokio::spawn(async move { answer.send(sending.await) });
+                }
+            });
+        },
+    )?;
+    Ok(errands)
+}
+
+/// The exporter's HTTP client, whatever the protocol.
+#[derive(Default)]
+struct Client {
+    /// `None` when tracing is switched off.
+    errands: Option<UnboundedSender<Errand>>,
+    /// Whether it was told that requests fail.
+    is_failing: AtomicBool,
+}
+
+impl Client {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let Some(errands) = &self.errands else { return Ok(Response::default()) };
+        // Of the exporter's request only the body counts: its headers may come from the environment.
+        let frame = frame(&request)?;
+        let bytes = frame.len();
+        let (answer, answered) = oneshot::channel();
+        errands.send((frame, answer))?;
+        let answer = answered.await?;
+        let verdict = verdict(&answer, bytes);
+        self.tell(&answer, verdict);
+        Ok(response(&answer, verdict))
+    }
+
+    /// Says that requests fail, once until one succeeds: of what goes wrong the exporter itself says little.
+    fn tell(&self, answer: &Answer, verdict: Verdict) {
+        let fails = !matches!(verdict, Verdict::Delivered { rejected: 0 });
+        if self.is_failing.swap(fails, Ordering::Relaxed) || !fails {
+            return;
+        }
+        match verdict {
+            Verdict::Stop => tell_refusal(answer),
+            Verdict::Delivered { rejected } => {
+                tracing::warn!(target: "cekura", "the endpoint rejected {rejected} spans of an exporter: {answer}");
+            }
+            _ => tracing::warn!(target: "cekura", "spans of an exporter were not delivered: {answer}"),
+        }
+    }
+}
+
+impl HttpClient for Client {
+    fn send_bytes<'client, 'sending>(
+        &'client self,
+        request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'sending>>
+    where
+        'client: 'sending,
+        Self: 'sending,
+    {
+        Box::pin(self.send(request))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("enabled", &self.errands.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// The body as a frame; the framing says whether it is compressed, as `OTEL_EXPORTER_OTLP_COMPRESSION` may ask for.
+fn frame(request: &Request<Bytes>) -> Result<Bytes, HttpError> {
+    let body = request.body();
+    let is_compressed = match request.headers().get(CONTENT_ENCODING) {
+        None => false,
+        Some(encoding) if encoding == "gzip" => true,
+        Some(_) => {
+            tracing::error!(
+                target: "cekura",
+                "an exporter cannot send; set OTEL_EXPORTER_OTLP_TRACES_COMPRESSION to `gzip` or `none`"
+            );
+            return Err("a compression other than gzip".into());
+        }
+    };
+    Ok(framed(is_compressed, body.len(), |frame| frame.extend_from_slice(body)))
+}
+
+/// What the exporter makes of an answer is decided by an HTTP status: 429, 502, 503 and 504 are tried again.
+fn response(answer: &Answer, verdict: Verdict) -> Response<Bytes> {
+    let (status, wait) = match (answer, verdict) {
+        (Answer::Accepted { .. }, _) => (StatusCode::OK, None),
+        (Answer::Http { status, wait, .. }, _) => {
+            (StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST), *wait)
+        }
+        (_, Verdict::Retry { wait, .. }) => (StatusCode::SERVICE_UNAVAILABLE, wait),
+        _ => (StatusCode::BAD_REQUEST, None),
+    };
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    if let Some(wait) = wait {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+    }
+    if let Answer::Accepted { rejected, message } = answer {
+        let partial = ExportTracePartialSuccess {
+            rejected_spans: i64::try_from(*rejected).unwrap_or(i64::MAX),
+            error_message: message.clone(),
+        };
+        *response.body_mut() =
+            ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec().into();
+    }
+    response
+}

@@ -1,0 +1,348 @@
+//! Call logs come in, wait for their traces and are posted, one request at a time for each; what became of them goes
+//! out. This file does not know sockets or what a status means.
+
+mod ruling;
+
+use super::call_log::Letter;
+use super::call_log::error::{ObserveError, Sent};
+use super::config::Settings;
+use super::gate::Gate;
+use super::landing::{Answered, FAILED, launch};
+use super::ledger::{Completeness, Ledger};
+use super::queue::Room;
+use super::timings::Timings;
+use super::transport::api::Api;
+use super::transport::{Asking, Failure, Response};
+use super::voice::Voice;
+use http::Method;
+use opentelemetry::trace::TraceId;
+use prost::bytes::Bytes;
+use ruling::{Ruling, Trouble};
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+const OBSERVE: &str = "/observability/v1/observe/";
+const CALL_LOGS: &str = "/observability/v1/call-logs/";
+/// How often an errand looks whether its conversation is over.
+const LOOK: Duration = Duration::from_millis(20);
+/// How often a call log is sent again after the server's own error.
+const REPETITIONS: u32 = 2;
+
+/// Sends one request to the API: method, path with query, body.
+pub(crate) type Exchange = Box<dyn Fn(Method, &str, Option<Bytes>) -> Result<Asking, ObserveError>>;
+
+/// Whether a conversation, or a span of it, is open.
+pub(crate) type IsOpen = Box<dyn Fn(TraceId) -> bool>;
+
+/// Takes what became of a call log; gives an error back that nobody hears.
+pub(crate) type Told = Box<dyn FnOnce(Result<Sent, ObserveError>) -> Option<ObserveError> + Send>;
+
+/// Posts the call logs of one handle.
+pub(crate) struct Courier {
+    exchange: Exchange,
+    is_open: IsOpen,
+    gate: Gate,
+    timings: Timings,
+    ledger: Arc<Ledger>,
+    voice: Voice,
+    answered: Answered<Response>,
+    /// Counts call logs that were not posted.
+    failed: Arc<AtomicU64>,
+    waiting: Vec<Errand>,
+    flying: HashMap<u64, Flight>,
+    launches: u64,
+    /// Why the last attempt has come to nothing.
+    trouble: Option<Trouble>,
+}
+
+/// A call log on its way.
+pub(crate) struct Errand {
+    letter: Letter,
+    told: Told,
+    /// Held until it is over.
+    _room: Room,
+    step: Step,
+    /// Given up when the API still fails then; set when it is first tried, or could not be.
+    give_up: Option<Instant>,
+    not_before: Option<Instant>,
+    /// Errors of the server's own.
+    errors: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// It may be stored already.
+    Ask,
+    Post,
+    /// Its trace is being delivered. `is_collected` once nothing of it can be in the queue any more.
+    Trace {
+        until: Instant,
+        is_collected: bool,
+    },
+}
+
+struct Flight {
+    errand: Errand,
+    launched: Instant,
+}
+
+/// Connects to the API when the first call log is due: reading certificates takes a while.
+pub(crate) fn exchange(settings: Settings) -> Exchange {
+    let api = OnceCell::new();
+    Box::new(move |method, path, json| {
+        let api = api.get_or_init(|| Api::connect(&settings).map_err(|error| format!("{error:?}")));
+        api.as_ref().map(|api| api.send(method, path, json)).map_err(ObserveError::failed)
+    })
+}
+
+impl Courier {
+    pub(crate) fn new(
+        exchange: Exchange,
+        is_open: IsOpen,
+        timings: Timings,
+        ledger: Arc<Ledger>,
+        voice: Voice,
+        answered: Answered<Response>,
+        failed: Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            exchange,
+            is_open,
+            gate: Gate::new(timings),
+            timings,
+            ledger,
+            voice,
+            answered,
+            failed,
+            waiting: Vec::new(),
+            flying: HashMap::new(),
+            launches: 0,
+            trouble: None,
+        }
+    }
+
+    pub(crate) fn take(&mut self, letter: Letter, room: Room, told: Told, now: Instant) {
+        let step = match letter.trace_id {
+            None => Step::Post,
+            Some(_) => {
+                let until = now.checked_add(letter.deadline).unwrap_or(now + self.timings.give_up);
+                Step::Trace { until, is_collected: false }
+            }
+        };
+        let errand = Errand { letter, told, _room: room, step, give_up: None, not_before: None, errors: 0 };
+        self.waiting.push(errand);
+    }
+
+    /// Whether the queue must be drained so that it is known what became of a conversation that is over.
+    pub(crate) fn wants_spans(&mut self) -> bool {
+        let mut wants = false;
+        for errand in &mut self.waiting {
+            if let (Step::Trace { is_collected, .. }, Some(trace)) =
+                (&mut errand.step, errand.letter.trace_id)
+            {
+                let is_over = !(self.is_open)(trace);
+                wants |= is_over && !*is_collected;
+                *is_collected = is_over;
+            }
+        }
+        wants
+    }
+
+    /// Launches what may fly, and gives up what has waited too long for an API that fails.
+    pub(crate) fn proceed(&mut self, now: Instant) {
+        for errand in &mut self.waiting {
+            errand.await_trace(&self.ledger, now);
+        }
+        while self.gate.admits(self.flying.len(), now) {
+            let Some(at) = self.waiting.iter().position(|errand| errand.is_due(now)) else { break };
+            let errand = self.waiting.remove(at);
+            self.launch(errand, now);
+        }
+        if self.flying.is_empty() && self.gate.reason().is_some() {
+            self.give_up(now);
+        }
+    }
+
+    /// When to proceed although nothing has happened.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
+        let is_held = !self.flying.is_empty() && self.gate.reason().is_some();
+        let due = self.waiting.iter().filter_map(|errand| match errand.step {
+            Step::Trace { until, is_collected: true } => Some(until),
+            Step::Trace { until, is_collected: false } => Some(until.min(now + LOOK)),
+            Step::Ask | Step::Post if is_held => None,
+            Step::Ask | Step::Post => self.gate.until().max(errand.not_before),
+        });
+        due.min()
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.flying.is_empty()
+    }
+
+    /// Nothing more will come: tries once more at once, unless the server has asked for a wait, and leaves half of the
+    /// time until the deadline for what waits for its trace.
+    pub(crate) fn finish(&mut self, now: Instant, deadline: Instant) {
+        self.gate.hurry(now);
+        let half = now + deadline.saturating_duration_since(now) / 2;
+        for errand in &mut self.waiting {
+            errand.not_before = None;
+            if let (Step::Trace { until, .. }, Some(trace)) = (&mut errand.step, errand.letter.trace_id) {
+                // What is still open ends after the end, and is dropped.
+                *until = if (self.is_open)(trace) { now } else { half.min(*until) };
+            }
+        }
+    }
+
+    /// Gives everything up.
+    pub(crate) fn abandon(&mut self) {
+        let flying = std::mem::take(&mut self.flying).into_values().map(|flight| flight.errand);
+        for errand in std::mem::take(&mut self.waiting).into_iter().chain(flying) {
+            let (id, error) = (errand.letter.id.clone(), ObserveError::shutdown());
+            self.voice.say(|| tracing::error!(target: "cekura", call_id = id, "{error}"));
+            self.end(errand, Err(error));
+        }
+    }
+
+    /// The answer to one of its requests.
+    pub(crate) fn answered(&mut self, number: u64, response: Response, now: Instant) {
+        let Some(Flight { mut errand, launched }) = self.flying.remove(&number) else { return };
+        let ruling = match errand.step {
+            Step::Ask => ruling::asked(response, &errand.letter.id),
+            Step::Post | Step::Trace { .. } => ruling::posted(response),
+        };
+        let has_failed = matches!(ruling, Ruling::Ask(_) | Ruling::Missing | Ruling::Retry(_));
+        if !has_failed && self.gate.open(launched) {
+            self.voice.say(|| tracing::info!(target: "cekura", "call logs are posted again"));
+        }
+        match ruling {
+            Ruling::Ask(trouble) => {
+                errand.step = Step::Ask;
+                self.keep(errand, trouble, launched, now);
+            }
+            Ruling::Fail(error) => self.end(errand, Err(error)),
+            Ruling::Missing => self.waiting.push(Errand { step: Step::Post, ..errand }),
+            Ruling::Retry(trouble) => self.keep(errand, trouble, launched, now),
+            Ruling::RetryTwice(trouble) if errand.errors == REPETITIONS => {
+                self.end(errand, Err(trouble.into()));
+            }
+            Ruling::RetryTwice(_) => {
+                let not_before = Some(now + self.timings.slow_retry);
+                self.waiting.push(Errand { errors: errand.errors + 1, not_before, ..errand });
+            }
+            Ruling::Stored { id, already_existed } => {
+                // The one that was there before has kept its own.
+                let trace_id = errand.letter.trace_id.filter(|_| !already_existed);
+                let sent = Sent { was_sent: true, id, already_existed, trace_id };
+                self.end(errand, Ok(sent));
+            }
+        }
+    }
+
+    fn launch(&mut self, mut errand: Errand, now: Instant) {
+        errand.give_up.get_or_insert(now + self.timings.give_up);
+        errand.not_before = None;
+        let request = match errand.step {
+            Step::Ask => (self.exchange)(Method::GET, &search(&errand.letter), None),
+            _ => (self.exchange)(Method::POST, OBSERVE, Some(errand.letter.body().into())),
+        };
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return self.end(errand, Err(error)),
+        };
+        self.launches += 1;
+        self.flying.insert(self.launches, Flight { errand, launched: now });
+        let failed =
+            Response::None { failure: Failure::Connection, was_sent: true, message: FAILED.to_owned() };
+        launch(self.launches, request, failed, self.answered.clone());
+    }
+
+    /// Keeps what has failed for another attempt.
+    fn keep(&mut self, errand: Errand, trouble: Trouble, launched: Instant, now: Instant) {
+        if self.gate.fail(trouble.reason, trouble.wait, launched, now) {
+            self.voice.say(|| tracing::warn!(target: "cekura", "call logs cannot be posted for now, and are kept: {trouble}"));
+        }
+        self.trouble = Some(trouble);
+        self.waiting.push(errand);
+    }
+
+    /// Ends what was kept for as long as it may be while the API fails.
+    fn give_up(&mut self, now: Instant) {
+        let (limit, gives_up) = (now + self.timings.give_up, self.gate.gives_up(now));
+        let is_over = |errand: &mut Errand| {
+            errand.is_ready() && *errand.give_up.get_or_insert(limit) <= now && gives_up
+        };
+        for errand in self.waiting.extract_if(.., is_over).collect::<Vec<_>>() {
+            let error = self.trouble.clone().map_or_else(ObserveError::shutdown, ObserveError::from);
+            self.end(errand, Err(error));
+        }
+    }
+
+    pub(crate) fn count_failure(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn end(&self, errand: Errand, result: Result<Sent, ObserveError>) {
+        if result.is_err() {
+            self.count_failure();
+        }
+        if let Some(error) = (errand.told)(result) {
+            let call_id = errand.letter.id;
+            self.voice.say(|| tracing::error!(target: "cekura", call_id, "{error}"));
+        }
+    }
+}
+
+impl Errand {
+    fn is_ready(&self) -> bool {
+        !matches!(self.step, Step::Trace { .. })
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.is_ready() && self.not_before.is_none_or(|at| now >= at)
+    }
+
+    /// Goes on when it is known what became of the trace, or it has waited long enough.
+    fn await_trace(&mut self, ledger: &Ledger, now: Instant) {
+        let (Step::Trace { until, is_collected }, Some(trace)) = (self.step, self.letter.trace_id) else {
+            return;
+        };
+        let known = if is_collected { ledger.completeness(trace) } else { Completeness::Open };
+        if known == Completeness::Complete {
+            self.step = Step::Post;
+        } else if known == Completeness::Incomplete || now >= until {
+            self.letter.trace_id = None;
+            self.step = Step::Post;
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(status) = self.status {
+            write!(f, "HTTP status {status} ")?;
+        }
+        f.write_str(&self.words)
+    }
+}
+
+impl From<Trouble> for ObserveError {
+    fn from(trouble: Trouble) -> Self {
+        Self::unavailable(trouble.status, trouble.words)
+    }
+}
+
+/// The question whether a call is stored.
+fn search(letter: &Letter) -> String {
+    let escaped = letter.id.bytes().map(|byte| match byte {
+        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    let owner = letter.owner.as_ref().map(|owner| format!("&{owner}")).unwrap_or_default();
+    format!("{CALL_LOGS}?call_ids={}{owner}", escaped.collect::<String>())
+}

@@ -1,0 +1,119 @@
+//! A span of an annotated function comes in, the same span goes through the host's tracer provider to the host's own
+//! exporters. This file does not know what the span is about.
+
+use crate::call::Clock;
+use crate::destination::{Destination, Host, Twinned};
+use crate::finished::{Entry, Record, Status, Value, draft};
+use crate::semconv;
+use opentelemetry::global::BoxedSpan;
+use opentelemetry::trace::{
+    Span, SpanBuilder, SpanContext, SpanKind, Status as ApiStatus, TraceFlags, Tracer,
+};
+use opentelemetry::{Context, KeyValue};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// What the host's tracer provider made of one of our spans: its sampler decides for both, its id generator names
+/// both.
+#[derive(Debug)]
+pub(crate) struct Twin {
+    span: BoxedSpan,
+    /// When both began.
+    pub(super) start: Instant,
+    /// The span attributes that the sampler saw.
+    given: Vec<KeyValue>,
+}
+
+impl Twin {
+    /// Starts the twin of a span whose record is written so far; `None` where the tracer provider is shut down.
+    pub(crate) fn start(
+        to: &Destination,
+        kind: SpanKind,
+        record: &[u8],
+        (start, clock): (Instant, Clock),
+        parent: &Context,
+    ) -> Option<Self> {
+        let Host(tracer) = to.host.get()?;
+        let record = draft(record)?;
+        let set = |entry: &Entry<'_>| !matches!(entry, Entry::Attribute { found: true, .. });
+        let given: Vec<_> = record.entries().filter(set).filter_map(attribute).collect();
+        let builder = SpanBuilder::from_name(record.name.to_owned())
+            .with_kind(kind)
+            .with_start_time(time(clock.at(start)))
+            .with_attributes(given.clone());
+        let parent = parent.with_value(Twinned);
+        // A processor of the host's may panic, which is no concern of the function.
+        let started = catch_unwind(AssertUnwindSafe(|| tracer.build_with_context(builder, &parent)));
+        let span = started.ok().filter(|span| span.span_context().is_valid())?;
+        if span.span_context().is_sampled() && !to.is_heard.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                target: "cekura",
+                "the tracer provider given to `attach` lacks this handle's processor: the spans that your own code \
+                 makes inside conversations do not reach Cekura. Build it with \
+                 `.with_span_processor(cekura.processor())`"
+            );
+        }
+        Some(Self { span, start, given })
+    }
+
+    pub(crate) fn span_context(&self) -> SpanContext {
+        self.span.span_context().clone()
+    }
+
+    /// Ends it as its sealed record says.
+    pub(super) fn end(mut self, record: &[u8]) {
+        if let Some(record) = draft(record) {
+            drop(catch_unwind(AssertUnwindSafe(|| self.copy(&record))));
+        }
+    }
+
+    /// Ends it where ours leaves nothing: a future that was never polled.
+    pub(super) fn forget(mut self) {
+        self.span.set_attribute(KeyValue::new(semconv::CEKURA_INTERRUPTED, true));
+        drop(catch_unwind(AssertUnwindSafe(move || self.span.end())));
+    }
+
+    fn copy(&mut self, record: &Record<'_>) {
+        let attributes = record.attributes().into_iter();
+        let attributes = attributes.map(|(key, value)| KeyValue::new(key.to_owned(), value));
+        for attribute in attributes.filter(|attribute| !self.given.contains(attribute)) {
+            self.span.set_attribute(attribute);
+        }
+        for entry in record.entries() {
+            match entry {
+                Entry::Event { name, time: at, attributes } => {
+                    self.span.add_event_with_timestamp(name.to_owned(), time(at), owned(attributes));
+                }
+                Entry::Link { trace_id, span_id, state, attributes } => {
+                    let state = state.parse().unwrap_or_default();
+                    let to = SpanContext::new(trace_id, span_id, TraceFlags::default(), false, state);
+                    self.span.add_link(to, owned(attributes));
+                }
+                Entry::Name(name) => self.span.update_name(name.to_owned()),
+                Entry::Attribute { .. } | Entry::Description(_) | Entry::Scope { .. } => {}
+            }
+        }
+        match record.head.status {
+            Status::Unset => {}
+            Status::Ok => self.span.set_status(ApiStatus::Ok),
+            Status::Error => self.span.set_status(ApiStatus::error(record.description.to_owned())),
+        }
+        self.span.end_with_timestamp(time(record.head.end));
+    }
+}
+
+fn attribute(entry: Entry<'_>) -> Option<KeyValue> {
+    match entry {
+        Entry::Attribute { key, value, .. } => Some(KeyValue::new(key.to_owned(), value)),
+        _ => None,
+    }
+}
+
+fn owned(attributes: Vec<(&str, Value<'_>)>) -> Vec<KeyValue> {
+    attributes.into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value)).collect()
+}
+
+fn time(nanoseconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(nanoseconds)
+}

@@ -1,0 +1,121 @@
+//! What was said and done in a call comes in, entries of its transcript go out. This file does not know in which form
+//! they are sent.
+
+use serde::Serialize;
+use serde_json::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// One entry of a transcript: what somebody said, or a tool call, or its result.
+///
+/// ```
+/// use cekura::Entry;
+///
+/// let transcript = [
+///     Entry::user("Is there a table for two?").at(0.0, 1.6),
+///     Entry::tool_call("call-1", "find_table", serde_json::json!({ "people": 2 })).at(1.9, 1.9),
+///     Entry::tool_result("call-1", "find_table", "19:30").at(2.1, 2.1),
+///     Entry::agent("At half past seven.").at(2.4, 3.7),
+/// ];
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub(crate) content: Content,
+    /// Start and end in seconds from the call's start.
+    pub(crate) times: Option<(f64, f64)>,
+}
+
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Content {
+    Speech {
+        role: Role,
+        text: String,
+    },
+    ToolCall {
+        id: String,
+        name: String,
+        arguments: String,
+    },
+    ToolResult {
+        id: String,
+        name: String,
+        result: String,
+    },
+    /// The arguments or the result of this tool could not be written as JSON.
+    Unreadable {
+        name: String,
+    },
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Agent,
+    User,
+}
+
+impl Entry {
+    /// What the caller said. An entry without text is left out.
+    pub fn user(text: impl Into<String>) -> Self {
+        Self::new(Content::Speech { role: Role::User, text: text.into() })
+    }
+
+    /// What the agent said. An entry without text is left out.
+    pub fn agent(text: impl Into<String>) -> Self {
+        Self::new(Content::Speech { role: Role::Agent, text: text.into() })
+    }
+
+    /// A tool that the agent called. A string as arguments is taken for the JSON that a model has written.
+    pub fn tool_call(id: impl Into<String>, name: impl Into<String>, arguments: impl Serialize) -> Self {
+        let name = name.into();
+        Self::new(match json_text(arguments) {
+            Some(arguments) => Content::ToolCall { id: id.into(), name, arguments },
+            None => Content::Unreadable { name },
+        })
+    }
+
+    /// What a tool gave back: a string as it is, anything else as JSON.
+    pub fn tool_result(id: impl Into<String>, name: impl Into<String>, result: impl Serialize) -> Self {
+        let name = name.into();
+        Self::new(match json_text(result) {
+            Some(result) => Content::ToolResult { id: id.into(), name, result },
+            None => Content::Unreadable { name },
+        })
+    }
+
+    /// When it began and ended, in seconds from the call's start.
+    ///
+    /// Give times to all entries or to none; a tool call or its result without times stands at the end of the entry
+    /// before it.
+    #[must_use]
+    pub fn at(mut self, start: f64, end: f64) -> Self {
+        self.times = Some((start, end));
+        self
+    }
+
+    /// Bytes of its texts.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.content {
+            Content::Speech { text, .. } => text.len(),
+            Content::ToolCall { id, name, arguments: text }
+            | Content::ToolResult { id, name, result: text } => id.len() + name.len() + text.len(),
+            Content::Unreadable { name } => name.len(),
+        }
+    }
+
+    fn new(content: Content) -> Self {
+        Self { content, times: None }
+    }
+}
+
+/// A value as JSON; `None` if it cannot be written, or its `Serialize` panics.
+pub(crate) fn json(value: impl Serialize) -> Option<Value> {
+    catch_unwind(AssertUnwindSafe(|| serde_json::to_value(value).ok())).ok().flatten()
+}
+
+fn json_text(value: impl Serialize) -> Option<String> {
+    Some(match json(value)? {
+        Value::String(text) => text,
+        other => other.to_string(),
+    })
+}

@@ -1,0 +1,205 @@
+//! With a program's tracer provider attached: its exporter gets the same spans, and its sampler and ids count.
+
+use cekura::Protocol;
+use cekura::opentelemetry::trace::{
+    Link, SpanId, SpanKind, Status, TraceContextExt, TraceId, TraceState, Tracer,
+};
+use cekura::opentelemetry::{Context, KeyValue, Value};
+use cekura_trace_tests::backend::text;
+use cekura_trace_tests::handles::{reasons, to};
+use cekura_trace_tests::host::{Beside, CountingIds, call, named, names, turn, value};
+use opentelemetry_sdk::trace::{
+    Sampler, SamplingDecision, SamplingResult, SdkTracer, ShouldSample, TracerProviderBuilder,
+};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Attaches the program's tracer provider, for as long as no other test is the process's default.
+fn attached<R>(
+    build: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
+    test: impl FnOnce(&Beside) -> R,
+) -> R {
+    static DEFAULT: Mutex<()> = Mutex::new(());
+    let _only = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
+    let beside = Beside::new(build);
+    beside.handle.attach(&beside.provider).unwrap();
+    test(&beside)
+}
+
+/// A call of whatever handle is the default.
+#[cekura::conversation(call_id = "call-2")]
+fn default_call(tracer: &SdkTracer) {
+    turn(tracer);
+}
+
+#[test]
+fn the_programs_exporter_gets_the_same_spans() {
+    attached(
+        |builder| builder.with_id_generator(CountingIds::default()),
+        |beside| {
+            beside.tracer.in_span("request", |_| default_call(&beside.tracer));
+            let spans = beside.delivered();
+            assert_eq!(names(&spans), ["conversation", "llm", "query", "turn"]);
+            let mut all = beside.exported.names();
+            all.retain(|name| name != "request");
+            assert_eq!(all, names(&spans));
+            for span in &spans {
+                let twin = beside.exported.span(&span.name);
+                assert_eq!(twin.span_context.trace_id().to_bytes(), *span.trace_id, "{}", span.name);
+                assert_eq!(twin.span_context.span_id().to_bytes(), *span.span_id, "{}", span.name);
+                assert!(span.trace_id.starts_with(&[0; 8]), "the program's generator counts");
+                let parent = twin.parent_span_id;
+                assert_eq!(parent != SpanId::INVALID, !span.parent_span_id.is_empty());
+                assert!(parent == SpanId::INVALID || parent.to_bytes() == *span.parent_span_id);
+                assert_eq!(nanoseconds(twin.start_time), span.start_time_unix_nano, "{}", span.name);
+                assert_eq!(nanoseconds(twin.end_time), span.end_time_unix_nano, "{}", span.name);
+                assert_eq!(twin.attributes.len(), span.attributes.len(), "{:?}", twin.attributes);
+                assert_eq!(twin.links.len(), span.links.len());
+                for attribute in &span.attributes {
+                    assert!(value(&twin, &attribute.key).is_some(), "{}", attribute.key);
+                }
+            }
+            let llm = beside.exported.span("llm");
+            assert_eq!(value(&llm, "gen_ai.request.model"), Some(&Value::from("gpt-4o")));
+            assert_eq!(llm.span_kind, SpanKind::Client);
+            assert_eq!(llm.instrumentation_scope.name(), "cekura");
+            assert!(llm.instrumentation_scope.version().is_some());
+        },
+    );
+}
+
+fn nanoseconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap().as_nanos().try_into().unwrap()
+}
+
+#[test]
+fn a_failure_and_what_is_renamed_or_overridden_is_the_same_on_both_sides() {
+    #[cekura::tool_call(name = "book", record("gen_ai.operation.name" = "mine"))]
+    fn book(day: &str) -> Result<(), std::num::ParseIntError> {
+        cekura::record("function.name", "rebooked");
+        Context::map_current(|context| context.span().update_name("booking"));
+        day.parse::<u8>().map(|_| ())
+    }
+    attached(
+        |builder| builder,
+        |beside| {
+            #[cekura::conversation]
+            fn call() {
+                drop(book("Monday"));
+            }
+            call();
+            let spans = beside.delivered();
+            let (ours, twin) = (named(&spans, "booking"), beside.exported.span("booking"));
+            let Status::Error { description } = &twin.status else { panic!("{:?}", twin.status) };
+            assert_eq!(ours.status.as_ref().unwrap().message, *description);
+            assert_eq!(value(&twin, "gen_ai.operation.name"), Some(&Value::from("mine")));
+            assert_eq!(text(&ours.attributes, "gen_ai.operation.name"), Some("mine"));
+            assert_eq!(value(&twin, "error.type"), Some(&Value::from("core::num::error::ParseIntError")));
+        },
+    );
+}
+
+#[test]
+fn a_conversation_that_the_program_does_not_sample_is_counted() {
+    attached(
+        |builder| builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff))),
+        |beside| {
+            default_call(&beside.tracer);
+            assert!(beside.delivered().is_empty() && beside.exported.spans().is_empty());
+            let report = beside.handle.ledger();
+            assert_eq!((report.accepted, reasons(&report)), (3, vec![("unsampled", 3)]));
+        },
+    );
+}
+
+#[test]
+fn the_sampler_sees_what_the_attribute_says() {
+    #[derive(Clone, Debug)]
+    struct Vip;
+    impl ShouldSample for Vip {
+        fn should_sample(
+            &self,
+            parent: Option<&Context>,
+            _: TraceId,
+            _: &str,
+            _: &SpanKind,
+            attributes: &[KeyValue],
+            _: &[Link],
+        ) -> SamplingResult {
+            let inside = parent.is_some_and(|parent| parent.span().span_context().is_sampled());
+            let vip = attributes.iter().any(|attribute| *attribute == KeyValue::new("call_id", "call-2"));
+            let decision =
+                if inside || vip { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop };
+            SamplingResult { decision, attributes: Vec::new(), trace_state: TraceState::NONE }
+        }
+    }
+    attached(
+        |builder| builder.with_sampler(Vip),
+        |beside| {
+            call(&beside.handle, &beside.tracer);
+            default_call(&beside.tracer);
+            assert_eq!(names(&beside.delivered()), ["conversation", "llm", "query", "turn"]);
+        },
+    );
+}
+
+#[test]
+fn the_programs_span_limits_are_its_own() {
+    attached(
+        |builder| builder.with_max_attributes_per_span(1),
+        |beside| {
+            default_call(&beside.tracer);
+            let spans = beside.delivered();
+            assert_eq!(text(&named(&spans, "llm").attributes, "gen_ai.request.model"), Some("gpt-4o"));
+            assert_eq!(beside.exported.span("llm").attributes.len(), 1);
+        },
+    );
+}
+
+#[test]
+fn a_future_that_is_never_polled_leaves_nothing_here() {
+    #[cekura::tool_call]
+    fn later() -> impl Future<Output = ()> {
+        std::future::ready(())
+    }
+    attached(
+        |builder| builder,
+        |beside| {
+            #[cekura::conversation]
+            fn call() {
+                drop(later());
+            }
+            call();
+            assert_eq!(names(&beside.delivered()), ["conversation"]);
+            let twin = beside.exported.span("tool_call");
+            assert_eq!(value(&twin, "cekura.interrupted"), Some(&Value::Bool(true)));
+        },
+    );
+}
+
+#[test]
+fn to_a_tracer_provider_that_is_shut_down_the_spans_still_arrive() {
+    attached(
+        |builder| builder,
+        |beside| {
+            beside.provider.shutdown().unwrap();
+            default_call(&beside.tracer);
+            assert_eq!(names(&beside.delivered()), ["conversation", "llm", "turn"]);
+        },
+    );
+}
+
+#[test]
+fn attaching_makes_the_default_and_is_done_once() {
+    attached(
+        |builder| builder,
+        |beside| {
+            let again = beside.handle.attach(&beside.provider).unwrap_err();
+            assert_eq!(again.to_string(), "this handle has a tracer provider already");
+            let other = to(&beside.backend, Protocol::Grpc).build().unwrap();
+            assert!(other.attach(&beside.provider).unwrap_err().is_already_installed());
+            let installed = to(&beside.backend, Protocol::Grpc).install();
+            assert!(installed.unwrap_err().is_already_installed());
+        },
+    );
+}
