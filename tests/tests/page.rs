@@ -70,6 +70,11 @@ fn it_opens_2000_spans_at_once() {
 }
 
 #[test]
+fn it_shows_the_call_log() {
+    check("observed", "shows_the_call_log");
+}
+
+#[test]
 fn it_is_fine_without_content() {
     check("metadata", "is_fine_without_content");
 }

@@ -1,6 +1,7 @@
 //! Drained records come in, each finished conversation is drawn and kept as a page: local mode. This file does not
 //! know what a drawing or a page looks like.
 
+use super::call_log::Letter;
 use super::config::Settings;
 use super::ledger::{Counts, Ledger, Reason};
 use super::outlet::Outlet;
@@ -9,6 +10,7 @@ use super::voice::Voice;
 use crate::finished::{Span, Tree, records};
 use crate::local::{self, Folder, Style};
 use opentelemetry::trace::{SpanId, TraceId};
+use prost::bytes::Bytes;
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -19,9 +21,12 @@ pub(crate) const AVAILABLE: bool = true;
 /// How many drawn conversations are remembered, for spans that end after them.
 const REMEMBERED: usize = 1024;
 
+/// How many call logs wait for their conversations, of which they come just before the end.
+const WAITING_LOGS: usize = 64;
+
 struct Terminal {
     ledger: Arc<Ledger>,
-    show: Box<dyn Fn(&Tree)>,
+    show: Box<Show>,
     open: HashMap<TraceId, Open>,
     /// Traces whose root has ended.
     ended: Vec<TraceId>,
@@ -30,7 +35,12 @@ struct Terminal {
     drawn: HashSet<TraceId>,
     /// The drawn traces, oldest first.
     order: VecDeque<TraceId>,
+    /// Call logs of conversations that are not drawn yet, oldest first.
+    logs: VecDeque<(TraceId, Bytes)>,
 }
+
+/// Shows a conversation, with its call log as it would be posted.
+type Show = dyn Fn(&Tree, Option<&[u8]>);
 
 /// What has ended of one conversation.
 #[derive(Default)]
@@ -47,9 +57,9 @@ const PAGES: &str = "cekura-traces";
 pub(crate) fn open(settings: &Settings, ledger: Arc<Ledger>, voice: Voice) -> Option<Box<dyn Outlet>> {
     let no_color = settings.no_color;
     let pages = Pages { folder: Folder::new(PAGES), voice, told: Cell::new(false) };
-    let show = move |tree: &Tree| {
+    let show = move |tree: &Tree, call_log: Option<&[u8]>| {
         let drawing = local::draw(tree, &Style::of_standard_error(no_color));
-        local::print(&(drawing + &pages.add(tree)));
+        local::print(&(drawing + &pages.add(tree, call_log)));
     };
     Some(Box::new(Terminal::new(ledger, Box::new(show))))
 }
@@ -63,8 +73,8 @@ struct Pages {
 
 impl Pages {
     /// Writes a page, and gives the line that says where it is.
-    fn add(&self, tree: &Tree) -> String {
-        let added = self.folder.add(tree);
+    fn add(&self, tree: &Tree, call_log: Option<&[u8]>) -> String {
+        let added = self.folder.add(tree, call_log);
         let told = self.told.replace(added.is_err());
         if let Err(error) = &added
             && !told
@@ -78,16 +88,19 @@ impl Pages {
 }
 
 impl Terminal {
-    fn new(ledger: Arc<Ledger>, show: Box<dyn Fn(&Tree)>) -> Self {
+    fn new(ledger: Arc<Ledger>, show: Box<Show>) -> Self {
         let (open, drawn) = (HashMap::new(), HashSet::new());
-        let (ended, complete, order) = (Vec::new(), Vec::new(), VecDeque::new());
-        Self { ledger, show, open, ended, complete, drawn, order }
+        let (ended, complete) = (Vec::new(), Vec::new());
+        let (order, logs) = (VecDeque::new(), VecDeque::new());
+        Self { ledger, show, open, ended, complete, drawn, order, logs }
     }
 
     fn draw(&mut self, trace: TraceId) {
         let Some(open) = self.open.remove(&trace) else { return };
         let count = open.spans.len() as u64;
-        (self.show)(&Tree::from(open.spans));
+        let log = self.logs.iter().position(|(known, _)| *known == trace);
+        let log = log.and_then(|at| self.logs.remove(at));
+        (self.show)(&Tree::from(open.spans), log.as_ref().map(|(_, log)| &**log));
         self.ledger.deliver(&Counts::from([(trace, count)]));
         if self.order.len() == REMEMBERED
             && let Some(oldest) = self.order.pop_front()
@@ -117,6 +130,15 @@ impl Outlet for Terminal {
         }
     }
 
+    fn call_log(&mut self, letter: &Letter) {
+        if let Some(trace) = letter.trace_id.filter(|trace| !self.drawn.contains(trace)) {
+            if self.logs.len() == WAITING_LOGS {
+                self.logs.pop_front();
+            }
+            self.logs.push_back((trace, letter.body.clone()));
+        }
+    }
+
     // A child that ended on another thread before its root may lie in a buffer that was drained before the root's.
     fn wants_more(&mut self) -> bool {
         self.complete.append(&mut self.ended);
@@ -143,6 +165,7 @@ impl Outlet for Terminal {
         self.open.clear();
         self.ended.clear();
         self.complete.clear();
+        self.logs.clear();
     }
 }
 

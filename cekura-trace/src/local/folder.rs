@@ -31,12 +31,12 @@ impl Folder {
         Self { path: path.into(), limits: Limits { files: 200, bytes: 256 << 20 } }
     }
 
-    /// Writes the page of a conversation; `None` for spans that belong to none.
+    /// Writes the page of a conversation, with its call log as it would be posted; `None` for spans that belong to none.
     ///
     /// # Errors
     ///
     /// When the folder cannot be made or written to.
-    pub(crate) fn add(&self, tree: &Tree) -> io::Result<Option<PathBuf>> {
+    pub(crate) fn add(&self, tree: &Tree, call_log: Option<&[u8]>) -> io::Result<Option<PathBuf>> {
         let is_call = |name: &str| matches!(name, key::span::CONVERSATION | key::span::TURN);
         if !tree.rows.iter().any(|(_, span)| is_call(&span.name)) {
             return Ok(None);
@@ -45,11 +45,11 @@ impl Folder {
         let name = self.free(tree);
         let path = self.path.join(&name);
         let unfinished = self.path.join(name + UNFINISHED);
-        fs::write(&unfinished, page(tree)).and_then(|()| fs::rename(&unfinished, &path)).inspect_err(
-            |_| {
+        fs::write(&unfinished, page(tree, call_log))
+            .and_then(|()| fs::rename(&unfinished, &path))
+            .inspect_err(|_| {
                 drop(fs::remove_file(&unfinished));
-            },
-        )?;
+            })?;
         self.prune();
         Ok(Some(path))
     }

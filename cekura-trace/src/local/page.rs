@@ -2,7 +2,7 @@
 //! know what the page says or where it is kept.
 //!
 //! ```text
-//! Tree → transcript (who said what) ─┐
+//! Tree and call log → transcript (who said what) ─┐
 //!      → stages (how long each took) ├→ data (JSON) → page: one file with its style and script
 //! ```
 
@@ -27,11 +27,12 @@ const SCRIPT: &str = concat!(
     include_str!("page/page.js"),
 );
 
-/// A conversation as a page. Its script and style carry a number that nobody could know before, and a browser runs
+/// A conversation as a page, with the call log of it, if there is one. Its script and style carry a number that nobody could know before, and a browser runs
 /// and applies nothing else.
-pub(super) fn page(tree: &Tree) -> String {
+pub(super) fn page(tree: &Tree, call_log: Option<&[u8]>) -> String {
     let nonce = format!("{:032x}", rand::random::<u128>());
-    let data = inert(&data::data(tree, &transcript::derive(tree)).to_string());
+    let log = call_log.and_then(|log| serde_json::from_slice(log).ok()).unwrap_or_default();
+    let data = inert(&data::data(tree, log).to_string());
     let parts = [("nonce", &*nonce), ("style", STYLE), ("data", &*data), ("script", SCRIPT)];
     fill(TEMPLATE, &parts)
 }

@@ -10,13 +10,14 @@ use tokio::time::timeout;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let kind = std::env::args().nth(1).expect("clinic, hostile, long or metadata");
+    let kind = std::env::args().nth(1).expect("clinic, hostile, long, metadata or observed");
     let capture = if kind == "metadata" { CaptureContent::Metadata } else { CaptureContent::Full };
     let builder = Cekura::builder().environment(|_| None).mode(Mode::Local).timings(quick());
     let handle = builder.capture(capture).build().unwrap();
     match kind.as_str() {
         "hostile" => hostile(&handle, "../../CON</title><script>alert(1)</script>").await,
         "long" => long(&handle, "long-call"),
+        "observed" => observed(&handle, "observed-call"),
         _ => clinic(&handle, "clinic-0931").await,
     }
     handle.shutdown(LONG).await;
@@ -116,6 +117,17 @@ async fn look_up(query: &str, more: &str) -> String {
 fn fails(why: &str) -> Result<(), String> {
     pass(15);
     Err(why.to_owned())
+}
+
+/// A call whose own log has words that no span has.
+#[cekura::conversation(client = handle, call_id = call_id, skip_all, observe)]
+fn observed(handle: &Cekura, call_id: &str) {
+    let call = cekura::current_conversation().unwrap();
+    call.agent("Riverside Clinic, how can I help?");
+    hear("I would like to cancel.", 20);
+    call.user("I would like to cancel.");
+    call.metadata(serde_json::json!({ "bot_version": "</script>1.0" }));
+    call.ended("user-hangup");
 }
 
 /// 100 turns, 2,000 spans.

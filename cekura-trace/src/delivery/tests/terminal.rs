@@ -1,6 +1,8 @@
 //! When a conversation is drawn, and that what is drawn counts as delivered.
 
-use super::{Arc, Counts, Instant, Ledger, Outlet, Reason, Room, Terminal, TraceId, Tree, records};
+use super::{
+    Arc, Bytes, Counts, Instant, Ledger, Letter, Outlet, Reason, Room, Terminal, TraceId, Tree, records,
+};
 use crate::delivery::queue::{Bell, Queue};
 use crate::delivery::tests::end;
 use std::cell::RefCell;
@@ -18,7 +20,7 @@ impl Local {
         let ledger = Arc::new(Ledger::default());
         let shown = Rc::<RefCell<Vec<usize>>>::default();
         let rows = shown.clone();
-        let show = move |tree: &Tree| rows.borrow_mut().push(tree.rows.len());
+        let show = move |tree: &Tree, _: Option<&[u8]>| rows.borrow_mut().push(tree.rows.len());
         let queue = Arc::new(Queue::new(1 << 20, ledger.clone(), Bell::new(|| {}), true));
         Self { terminal: Terminal::new(ledger.clone(), Box::new(show)), ledger, queue, shown }
     }
@@ -112,4 +114,25 @@ fn what_is_abandoned_is_counted() {
     local.drain();
     local.terminal.abandon(Reason::Shutdown);
     assert_eq!(local.ledger.trace(TraceId::from(7)).dropped["shutdown"], 1);
+}
+
+#[test]
+fn a_call_log_waits_for_its_conversation_but_not_forever() {
+    let mut local = Local::new();
+    let letter = |trace: u128| Letter {
+        id: "call".to_owned(),
+        trace_id: Some(TraceId::from(trace)),
+        owner: None,
+        body: Bytes::from_static(b"{}"),
+        deadline: std::time::Duration::ZERO,
+    };
+    local.terminal.call_log(&letter(1));
+    assert_eq!(local.terminal.logs.len(), 1);
+    end(&local.queue, 1, 1, 0, 0);
+    local.look();
+    assert!(local.terminal.logs.is_empty(), "shown");
+    local.terminal.call_log(&letter(1));
+    assert!(local.terminal.logs.is_empty(), "too late");
+    (2..1000).for_each(|trace| local.terminal.call_log(&letter(trace)));
+    assert_eq!(local.terminal.logs.len(), super::WAITING_LOGS);
 }

@@ -78,7 +78,7 @@ fn times_are_utc() {
 fn a_page_is_written_whole_and_replaces_none() {
     let path = fresh("whole").join("made/on/demand");
     let folder = Folder::new(&path);
-    let [first, second] = [1, 2].map(|_| folder.add(&sample::clinic()).unwrap().unwrap());
+    let [first, second] = [1, 2].map(|_| folder.add(&sample::clinic(), None).unwrap().unwrap());
     assert_ne!(first, second);
     assert!(fs::read_to_string(&first).unwrap().ends_with("</html>\n"));
     let names = [".gitignore", "2026-11-21_09-31-00_clinic-0931_2_4bf92f35.html"];
@@ -92,7 +92,7 @@ fn spans_outside_a_conversation_have_no_page() {
     let path = fresh("stray");
     let mut stray = Sample::new();
     stray.span(SpanId::INVALID, "stt", [0, 10], &|_| {});
-    assert_eq!(Folder::new(&path).add(&stray.tree()).unwrap(), None);
+    assert_eq!(Folder::new(&path).add(&stray.tree(), None).unwrap(), None);
     assert!(!path.exists());
 }
 
@@ -101,7 +101,7 @@ fn what_cannot_be_written_is_an_error() {
     let path = fresh("file");
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, "in the way").unwrap();
-    assert!(Folder::new(&path).add(&sample::clinic()).is_err());
+    assert!(Folder::new(&path).add(&sample::clinic(), None).is_err());
     assert_eq!(fs::read_to_string(&path).unwrap(), "in the way");
     fs::remove_file(&path).unwrap();
 }
@@ -118,7 +118,7 @@ fn the_oldest_pages_leave_and_nothing_else() {
     let unfinished = format!("1999-01-01_00-00-00_crashed_00000000.html{UNFINISHED}");
     fs::write(path.join(&unfinished), "").unwrap();
     let pages: Vec<_> =
-        (0..5).map(|number| folder.add(&call(&format!("call {number}"))).unwrap().unwrap()).collect();
+        (0..5).map(|number| folder.add(&call(&format!("call {number}")), None).unwrap().unwrap()).collect();
     assert!(pages[..2].iter().all(|page| !page.exists()) && pages[2..].iter().all(|page| page.exists()));
     assert!(others.iter().all(|other| path.join(other).exists()) && !path.join(unfinished).exists());
 }
@@ -127,6 +127,6 @@ fn the_oldest_pages_leave_and_nothing_else() {
 fn large_pages_leave_sooner_but_never_the_newest() {
     let path = fresh("large");
     let folder = Folder { path: path.clone(), limits: Limits { files: 200, bytes: 1 } };
-    let pages = [1, 2].map(|number| folder.add(&call(&number.to_string())).unwrap().unwrap());
+    let pages = [1, 2].map(|number| folder.add(&call(&number.to_string()), None).unwrap().unwrap());
     assert!(!pages[0].exists() && pages[1].exists());
 }

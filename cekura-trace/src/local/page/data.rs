@@ -1,4 +1,4 @@
-//! A tree of spans and a transcript come in, everything that a page shows goes out as JSON. This file does not know
+//! A tree of spans and a call log come in, everything that a page shows goes out as JSON. This file does not know
 //! how it looks; times are nanoseconds from the start of the page's time axis.
 
 use super::super::axis;
@@ -13,7 +13,12 @@ use opentelemetry::trace::SpanId;
 use opentelemetry::{Array, Value as ApiValue};
 use serde_json::{Value, json};
 
-pub(super) fn data(tree: &Tree, entries: &[Entry]) -> Value {
+/// `log` is the call log as it would be posted, or null.
+pub(super) fn data(tree: &Tree, mut log: Value) -> Value {
+    let entries = transcript::transcript(tree, &log);
+    if let Some(fields) = log.as_object_mut() {
+        fields.remove(transcript::ENTRIES);
+    }
     let (start, length) = axis::time_shown(tree);
     let clock = Clock { start };
     let answers = summary::answers(tree);
@@ -26,7 +31,8 @@ pub(super) fn data(tree: &Tree, entries: &[Entry]) -> Value {
         "start": start / 1_000_000,
         "length": length,
         "spans": rows.map(|(at, (depth, row))| span(*depth, row, answers.get(&at), clock)).collect::<Vec<_>>(),
-        "transcript": transcript(tree, entries, clock),
+        "transcript": lines(tree, &entries, clock),
+        "log": log.is_object().then(|| format!("{log}")),
         "stages": stages::stages(tree).iter().map(|stage| json!({
             "name": stage.name,
             "known": summary::STAGES.contains(&stage.name),
@@ -139,7 +145,7 @@ fn spread(spread: &Spread) -> Value {
     json!({ "p50": spread.p50, "p95": spread.p95, "most": spread.most })
 }
 
-fn transcript(tree: &Tree, entries: &[Entry], clock: Clock) -> Vec<Value> {
+fn lines(tree: &Tree, entries: &[Entry], clock: Clock) -> Vec<Value> {
     let turns = transcript::turns(tree);
     let begun = |time: u64| {
         let rows = tree.rows.iter().enumerate();

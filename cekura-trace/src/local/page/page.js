@@ -20,7 +20,7 @@ byId('legend').replaceChildren(
 
 const axis = makeAxis(data.length);
 const details = makeDetails(data.spans, data.start, (wasInside) => wasInside && tree.focus(tree.current() ?? 0));
-const transcript = makeTranscript(data.transcript, data.spans, (row) => tree.choose(row));
+const transcript = makeTranscript(data.transcript, data.log, data.spans, (row) => tree.choose(row));
 const tree = makeTree(data.spans, data.length, axis, {
   changed: (row) => {
     transcript.mark(row);

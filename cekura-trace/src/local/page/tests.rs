@@ -1,7 +1,7 @@
 //! What a page says of a conversation, and that nothing in it is more than text.
 
 use super::stages::{Spread, stages};
-use super::transcript::{Role, derive};
+use super::transcript::{Role, transcript};
 use super::{SCRIPT, STYLE, TEMPLATE, fill, page};
 use crate::finished::{Tree, write};
 use crate::local::tests::sample::{self, Sample};
@@ -27,7 +27,7 @@ fn content_is_never_more_than_text() {
     });
     call.span(root, EVIL, [1, 2], &|out| write::text(out, EVIL, EVIL));
     call.span(root, "stt", [2, 3], &|out| write::text(out, key::STT_TRANSCRIPT, EVIL));
-    let page = page(&call.tree());
+    let page = page(&call.tree(), None);
     let (text, data) = data(&page);
     assert!(!text.contains(['<', '\u{2028}', '\u{2029}', '\0']), "{text}");
     assert_eq!(data["call"], EVIL);
@@ -45,7 +45,7 @@ fn a_part_is_not_filled_again() {
 
 #[test]
 fn a_page_needs_nothing_else_and_runs_nothing_else() {
-    let (first, second) = (page(&sample::clinic()), page(&sample::clinic()));
+    let (first, second) = (page(&sample::clinic(), None), page(&sample::clinic(), None));
     let nonce = |page: &str| page.split_once("script-src 'nonce-").unwrap().1[..32].to_owned();
     assert_ne!(nonce(&first), nonce(&second));
     assert_eq!(first.matches(&nonce(&first)).count(), 4, "the policy's two, the style, the script");
@@ -78,7 +78,7 @@ fn what_a_span_says_is_kept_whole() {
         write::event(out, "retried", sample::START + 1_200_000_000, &attributes);
         write::link(out, &other, &[]);
     });
-    let (_, data) = data(&page(&call.tree()));
+    let (_, data) = data(&page(&call.tree(), None));
     let expected = json!({
         "id": "0000000000000002",
         "trace": "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -123,7 +123,7 @@ fn what_a_span_says_is_kept_whole() {
 /// Who says what, with the first words of it.
 fn lines(tree: &Tree) -> Vec<(Role, String)> {
     let begin = |text: &str| text.split(' ').take(2).collect::<Vec<_>>().join(" ");
-    derive(tree).iter().map(|entry| (entry.role, begin(&entry.text))).collect()
+    transcript(tree, &Value::Null).iter().map(|entry| (entry.role, begin(&entry.text))).collect()
 }
 
 #[test]
@@ -166,11 +166,12 @@ fn without_a_voice_they_are_the_models() {
     call.span(second, "llm", [110, 120], &|out| write::text(out, key::OUTPUT, "thought silently"));
     call.span(second, "s2s", [110, 120], &|out| write::text(out, key::OUTPUT, "spoken answer"));
     let tree = call.tree();
-    let said: Vec<_> = derive(&tree).into_iter().map(|entry| (entry.text, entry.truncated)).collect();
+    let said: Vec<_> =
+        transcript(&tree, &Value::Null).into_iter().map(|entry| (entry.text, entry.truncated)).collect();
     let expected =
         [("heard 3", false), ("typed answer", true), ("only interim", false), ("spoken answer", false)];
     assert_eq!(said, expected.map(|(text, truncated)| (text.to_owned(), truncated)));
-    let (_, data) = data(&page(&tree));
+    let (_, data) = data(&page(&tree, None));
     let turns: Vec<_> = data["transcript"].as_array().unwrap().iter().map(|line| &line["turn"]).collect();
     assert_eq!(turns, [0, 0, 5, 5]);
 }
@@ -198,6 +199,43 @@ fn percentiles_are_times_that_were_measured() {
 
 #[test]
 fn an_empty_tree_has_a_page() {
-    let (_, data) = data(&page(&Tree::default()));
+    let (_, data) = data(&page(&Tree::default(), None));
     assert_eq!((&data["spans"], &data["call"], &data["length"]), (&json!([]), &Value::Null, &json!(1)));
+}
+
+#[test]
+fn a_call_logs_own_words_win_and_find_their_spans() {
+    let entry =
+        |role: &str, text: &str, start: f64| json!({ "role": role, "content": text, "start_time": start });
+    let log = json!({
+        "call_id": "clinic-0931",
+        "metadata": { "bot_version": EVIL },
+        "transcript_json": [
+            entry("Testing Agent", "Yes, 谢谢 🙏 that works. Bye! ", 21.6),
+            { "role": "Function Call", "data": { "name": "book_slot" }, "start_time": 22.0 },
+            { "role": "Function Call Result", "data": { "name": "book_slot" }, "start_time": 22.5 },
+            entry("Main Agent", "said by no span", 2.5),
+        ],
+    });
+    let tree = sample::clinic();
+    let lines = transcript(&tree, &log);
+    let seen: Vec<_> = lines.iter().map(|line| (line.role, line.start - sample::START, line.row)).collect();
+    let row = |name: &str| tree.rows.iter().rposition(|(_, span)| span.name == name);
+    let expected = [
+        (Role::User, 21_600_000_000, row("stt")),
+        (Role::Tool, 22_000_000_000, row("tool_call")),
+        (Role::Agent, 2_500_000_000, None),
+    ];
+    assert_eq!(seen, expected);
+    let (text, data) = data(&page(&tree, Some(log.to_string().as_bytes())));
+    assert!(!text.contains('<'));
+    let turn = &data["transcript"][2]["turn"];
+    assert_eq!(
+        data["spans"][turn.as_u64().and_then(|turn| usize::try_from(turn).ok()).unwrap()]["name"],
+        "turn 1"
+    );
+    let shown: Value = serde_json::from_str(data["log"].as_str().unwrap()).unwrap();
+    assert_eq!(shown, json!({ "call_id": "clinic-0931", "metadata": { "bot_version": EVIL } }));
+    let untimed = json!({ "transcript_json": [{ "role": "assistant", "content": "Hello!" }] });
+    assert_eq!(transcript(&tree, &untimed)[0].start, sample::START);
 }

@@ -4,7 +4,8 @@
 const SHOWN = 700;
 const WHO = { agent: 'Agent', tool: 'Tool', user: 'Caller' };
 
-function makeTranscript(lines, spans, chosen) {
+/** `log` is the call log beside its transcript, as JSON, or `null`. */
+function makeTranscript(lines, log, spans, chosen) {
   const box = byId('lines-said');
   const byRow = new Map();
   let marked = null;
@@ -25,6 +26,10 @@ function makeTranscript(lines, spans, chosen) {
   }
   if (lines.every(({ role }) => role === 'tool')) {
     box.prepend(element('p', { class: 'note' }, 'No words were recorded: nothing was said, or content is not captured.'));
+  }
+  if (log !== null) {
+    const shown = element('pre', { class: 'json' }, indented(log));
+    box.append(element('details', {}, element('summary', {}, 'Call log'), copier('call log', indented(log), shown), shown));
   }
   return {
     /** Marks the line of a row, or none. */

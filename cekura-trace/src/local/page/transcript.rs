@@ -1,10 +1,12 @@
-//! A tree of spans comes in, who said what goes out. This file does not know how it is shown.
+//! A tree of spans and a call log come in, who said what goes out. This file does not know how it is shown.
 
 use super::super::row;
 use crate::finished::{Span, Tree};
 use crate::semconv as key;
-use opentelemetry::Value;
+use opentelemetry::Value as ApiValue;
+use serde_json::Value;
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// One line of a transcript.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,11 +38,47 @@ impl Role {
     }
 }
 
+/// What the call log says; where it says nothing, what the spans say.
+pub(super) fn transcript(tree: &Tree, log: &Value) -> Vec<Entry> {
+    let spoken = derive(tree);
+    let given = given(tree, log, &spoken);
+    if given.is_empty() { spoken } else { given }
+}
+
+/// The field of a call log with its entries ("Transcript format" in Cekura's documentation).
+pub(super) const ENTRIES: &str = "transcript_json";
+
+/// The entries of a call log. One that says what a span says belongs to that span.
+fn given(tree: &Tree, log: &Value, spoken: &[Entry]) -> Vec<Entry> {
+    let call = tree.rows.iter().find(|(_, span)| span.name == key::span::CONVERSATION);
+    let start = call.or(tree.rows.first()).map_or(0, |(_, span)| span.head.start);
+    let mut free: Vec<_> = spoken.iter().collect();
+    let mut begun = start;
+    let entry = |entry: &Value| {
+        let (role, text) = match entry["role"].as_str()? {
+            "Main Agent" | "assistant" => (Role::Agent, &entry["content"]),
+            "Testing Agent" | "user" => (Role::User, &entry["content"]),
+            "Function Call" | "tool_call" => (Role::Tool, &entry["data"]["name"]),
+            _ => return None,
+        };
+        let text = text.as_str()?;
+        let same = free.iter().position(|other| other.role == role && other.text.trim() == text.trim());
+        let same = same.map(|at| free.remove(at));
+        let passed = entry["start_time"].as_f64().and_then(|time| Duration::try_from_secs_f64(time).ok());
+        let passed = passed.and_then(|time| u64::try_from(time.as_nanos()).ok());
+        begun =
+            passed.map_or_else(|| same.map_or(begun, |same| same.start), |time| start.saturating_add(time));
+        let row = same.and_then(|same| same.row);
+        Some(Entry { role, text: text.to_owned(), start: begun, truncated: false, row })
+    };
+    log[ENTRIES].as_array().into_iter().flatten().filter_map(entry).collect()
+}
+
 /// What the spans say, by time.
 ///
 /// The caller's words are transcripts. The agent's are what a voice was given to say; in a turn without a voice, what
 /// the model answered.
-pub(super) fn derive(tree: &Tree) -> Vec<Entry> {
+fn derive(tree: &Tree) -> Vec<Entry> {
     let turns = turns(tree);
     let spans = || tree.rows.iter().map(|(_, span)| span).enumerate();
     let mut voiced = HashMap::new();
@@ -91,7 +129,7 @@ fn spoken(span: &Span) -> Option<&'static str> {
 }
 
 fn is_interim(span: &Span) -> bool {
-    span.attribute(key::IS_FINAL) == Some(&Value::Bool(false))
+    span.attribute(key::IS_FINAL) == Some(&ApiValue::Bool(false))
 }
 
 fn entry(role: Role, span: &Span, key: &str) -> Option<Entry> {
@@ -100,6 +138,6 @@ fn entry(role: Role, span: &Span, key: &str) -> Option<Entry> {
         Role::Agent | Role::User => row::string(span, key)?,
     };
     let start = row::first_chunk(span).filter(|_| role == Role::Agent).unwrap_or(span.head.start);
-    let truncated = span.attribute(&format!("{key}{}", key::TRUNCATED_SUFFIX)) == Some(&Value::Bool(true));
+    let truncated = span.attribute(&format!("{key}{}", key::TRUNCATED_SUFFIX)) == Some(&ApiValue::Bool(true));
     Some(Entry { role, text: text.into_owned(), start, truncated, row: None })
 }
