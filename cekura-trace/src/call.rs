@@ -9,7 +9,7 @@ use crate::destination::CaptureContent;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One call: the trace of one conversation.
@@ -54,29 +54,35 @@ impl Call {
     }
 }
 
-/// The calls of one destination that are not over: their conversation, or a span of it, is open.
+/// The calls of one destination that are not over: their conversation, or a span of it, is open. Several have the same
+/// trace id where `trace_id_from` gives it to them.
 #[derive(Debug, Default)]
-pub(crate) struct Calls(Mutex<HashMap<TraceId, Arc<Call>>>);
+pub(crate) struct Calls(RwLock<HashMap<TraceId, Vec<Arc<Call>>>>);
 
 impl Calls {
     /// Whether anything of this trace is still open.
     pub(crate) fn is_open(&self, trace: TraceId) -> bool {
-        locked(&self.0).contains_key(&trace)
+        self.known().contains_key(&trace)
     }
 
     /// A span of the call begins.
     pub(crate) fn enter(&self, call: &Arc<Call>) {
         if call.open.fetch_add(1, Ordering::AcqRel) == 0 {
-            locked(&self.0).insert(call.root.trace_id(), call.clone());
+            let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            calls.entry(call.root.trace_id()).or_default().push(call.clone());
         }
     }
 
     /// A span that entered is over, and handed over.
     pub(crate) fn leave(&self, call: &Call) {
         if call.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let mut calls = locked(&self.0);
-            // Another span may have begun meanwhile.
-            if call.open.load(Ordering::Acquire) == 0 {
+            let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let Some(same) = calls.get_mut(&call.root.trace_id()) else { return };
+            // Another span may have begun meanwhile, and may have ended too.
+            same.retain(|known| {
+                !std::ptr::eq(Arc::as_ptr(known), call) || call.open.load(Ordering::Acquire) > 0
+            });
+            if same.is_empty() {
                 calls.remove(&call.root.trace_id());
             }
         }
@@ -84,7 +90,7 @@ impl Calls {
 
     /// A span of a host's begins, which counts where its trace is that of an open call.
     pub(crate) fn enter_of_host(&self, trace: TraceId, span: SpanId) {
-        let call = locked(&self.0).get(&trace).cloned();
+        let call = self.known().get(&trace).and_then(|same| same.last().cloned());
         if let Some(call) = call {
             locked(&call.of_host).insert(span);
             self.enter(&call);
@@ -93,10 +99,16 @@ impl Calls {
 
     /// A span of a host's is over: hands it over if it entered.
     pub(crate) fn leave_of_host(&self, trace: TraceId, span: SpanId, hand_over: impl FnOnce()) {
-        let call = locked(&self.0).get(&trace).cloned();
-        let Some(call) = call.filter(|call| locked(&call.of_host).remove(&span)) else { return };
-        hand_over();
-        self.leave(&call);
+        let has_entered = |call: &&Arc<Call>| locked(&call.of_host).remove(&span);
+        let call = self.known().get(&trace).and_then(|same| same.iter().find(has_entered).cloned());
+        if let Some(call) = call {
+            hand_over();
+            self.leave(&call);
+        }
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, HashMap<TraceId, Vec<Arc<Call>>>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -165,4 +177,59 @@ pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
 fn count(duration: Duration) -> u64 {
     const SECOND: u64 = 1_000_000_000;
     duration.as_secs().saturating_mul(SECOND).saturating_add(duration.subsec_nanos().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arc, Call, Calls, Clock, SpanContext, SpanId, TraceId};
+    use opentelemetry::trace::{TraceFlags, TraceState};
+
+    const TRACE: TraceId = TraceId::from_bytes([7; 16]);
+
+    fn call() -> Arc<Call> {
+        let (span, flags) = (SpanId::from(1), TraceFlags::SAMPLED);
+        let root = SpanContext::new(TRACE, span, flags, false, TraceState::NONE);
+        Arc::new(Call::new(root, None, super::CaptureContent::Full, Clock::read()))
+    }
+
+    #[test]
+    fn a_call_is_open_until_its_last_span_is_over() {
+        let (calls, call) = (Calls::default(), call());
+        calls.enter(&call);
+        calls.enter(&call);
+        calls.leave(&call);
+        assert!(calls.is_open(TRACE));
+        calls.leave(&call);
+        assert!(!calls.is_open(TRACE));
+        calls.enter(&call);
+        assert!(calls.is_open(TRACE), "a span that came late opens it again");
+    }
+
+    #[test]
+    fn two_calls_may_have_one_trace_id() {
+        let (calls, first, second) = (Calls::default(), call(), call());
+        calls.enter(&first);
+        calls.enter(&second);
+        calls.leave(&second);
+        assert!(calls.is_open(TRACE));
+        calls.leave(&first);
+        assert!(!calls.is_open(TRACE));
+    }
+
+    #[test]
+    fn a_hosts_span_is_handed_over_once_and_only_if_it_began_in_the_call() {
+        let (calls, call) = (Calls::default(), call());
+        let (early, inside) = (SpanId::from(2), SpanId::from(3));
+        calls.enter_of_host(TRACE, early);
+        calls.enter(&call);
+        calls.enter_of_host(TRACE, inside);
+        assert!(call.is_of_host(inside) && !call.is_of_host(early));
+        calls.leave(&call);
+        let mut handed_over = Vec::new();
+        for span in [early, inside, inside] {
+            calls.leave_of_host(TRACE, span, || handed_over.push(span));
+        }
+        assert_eq!(handed_over, [inside]);
+        assert!(!calls.is_open(TRACE));
+    }
 }

@@ -27,6 +27,8 @@
 //! * **Where it goes**: [`init`] reads the environment, [`Cekura::builder`] takes settings in code. Without a handle the
 //!   attributes are off. [`Cekura::flush`] and [`Cekura::shutdown`] report what became of each span.
 //!   [`doctor`] says what keeps spans from arriving.
+//! * **What Cekura lists of a call**: [`Cekura::observe`] posts a [`CallLog`], `#[cekura::conversation(observe)]` does so
+//!   when the conversation ends.
 //! * **Into other tasks, threads and processes**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`],
 //!   [`context::headers`].
 //! * **In tests**: [`testing::capture`].

@@ -184,7 +184,8 @@ fn answer(mut stream: &TcpStream, state: &State) -> Option<()> {
         Reply::Wait(status, wait) => (status, format!("retry-after: {wait}\r\n"), String::new()),
     };
     let length = body.len();
-    write!(stream, "HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\n{header}\r\n{body}").ok()
+    let answer = format!("HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\n{header}\r\n{body}");
+    stream.write_all(answer.as_bytes()).ok()
 }
 
 fn read(stream: &TcpStream) -> Option<Seen> {

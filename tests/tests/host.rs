@@ -49,11 +49,11 @@ fn nothing_of_the_program_outside_a_conversation_leaves() {
 
 #[test]
 fn what_ends_after_its_conversation_arrives_if_it_began_in_it() {
-    let beside = Beside::new(|builder| builder);
     #[cekura::conversation(client = handle, skip_all)]
     fn begin(handle: &Cekura, tracer: &SdkTracer) -> opentelemetry_sdk::trace::Span {
         tracer.start("query")
     }
+    let beside = Beside::new(|builder| builder);
     let query = begin(&beside.handle, &beside.tracer);
     assert_eq!(names(&beside.delivered()), ["conversation"]);
     drop(query);
@@ -76,7 +76,6 @@ fn without_the_processor_no_span_hangs_from_one_that_does_not_arrive() {
 
 #[test]
 fn a_span_of_the_program_from_elsewhere_does_not_take_ours_out_of_the_conversation() {
-    let beside = Beside::new(|builder| builder);
     #[cekura::conversation(client = handle, skip_all)]
     fn handled_elsewhere(handle: &Cekura, tracer: &SdkTracer) {
         let elsewhere = tracer.start_with_context("elsewhere", &Context::new());
@@ -84,6 +83,7 @@ fn a_span_of_the_program_from_elsewhere_does_not_take_ours_out_of_the_conversati
         ask("still in the call?");
         cekura::record("still", true);
     }
+    let beside = Beside::new(|builder| builder);
     handled_elsewhere(&beside.handle, &beside.tracer);
     let spans = beside.delivered();
     assert_eq!(names(&spans), ["conversation", "llm"]);

@@ -58,7 +58,7 @@ fn recording_knows_the_opentelemetry_api_only() {
     let recording = "cekura-trace/src/recording";
     forbid(
         recording,
-        &["opentelemetry_sdk", "reqwest", "tonic", "crate::delivery", "crate::telemetry", "crate::local"],
+        &["opentelemetry_sdk", "hyper", "tonic", "crate::delivery", "crate::telemetry", "crate::local"],
         &[],
         "recording never names delivery's parts",
     );
@@ -91,7 +91,7 @@ fn only_config_reads_the_environment() {
 fn only_delivery_opens_sockets() {
     forbid(
         "cekura-trace/src",
-        &["TcpStream", "TcpListener", "UdpSocket", "reqwest::", "tonic::"],
+        &["TcpStream", "TcpListener", "UdpSocket", "hyper_util::", "tonic::"],
         &["src/delivery/"],
         "only delivery opens sockets",
     );
@@ -207,6 +207,13 @@ fn comments_are_few() {
         }
         assert!(comments * 20 <= lines, "{library}: {comments} lines of comments beside {lines} of code");
     }
+}
+
+#[test]
+fn no_client_of_the_program_gets_features_of_ours() {
+    // Cargo joins the features of one crate: with TLS of ours but no provider, reqwest's own client panics.
+    let manifest = fs::read_to_string(root().join("cekura-trace/Cargo.toml")).unwrap();
+    assert!(!manifest.contains("reqwest"), "the library does not depend on reqwest");
 }
 
 #[test]

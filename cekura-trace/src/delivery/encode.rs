@@ -126,17 +126,17 @@ impl Encoder {
         }
     }
 
+    /// A request for records that no ledger counts.
+    pub(crate) fn uncounted(&self, records: &[u8]) -> Bytes {
+        self.frame(finished::records(records).map(|(record, _)| span(&record)).collect())
+    }
+
     fn request(&self, spans: Vec<Scoped>, room: Room) -> Request {
         let mut counts = Counts::new();
         for (_, span) in &spans {
             *counts.entry(trace_of(span)).or_default() += 1;
         }
         Request { frame: self.frame(spans), counts, room }
-    }
-
-    /// A request for one record that no ledger counts.
-    pub(crate) fn alone(&self, record: &[u8]) -> Bytes {
-        self.frame(finished::records(record).map(|(record, _)| span(&record)).collect())
     }
 
     fn frame(&self, spans: Vec<Scoped>) -> Bytes {

@@ -6,6 +6,7 @@ mod ruling;
 use super::call_log::Letter;
 use super::call_log::error::{ObserveError, Sent};
 use super::config::Settings;
+use super::error::Error;
 use super::gate::Gate;
 use super::landing::{Answered, FAILED, launch};
 use super::ledger::{Completeness, Ledger};
@@ -20,6 +21,7 @@ use prost::bytes::Bytes;
 use ruling::{Ruling, Trouble};
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -95,7 +97,8 @@ struct Flight {
 pub(crate) fn exchange(settings: Settings) -> Exchange {
     let api = OnceCell::new();
     Box::new(move |method, path, json| {
-        let api = api.get_or_init(|| Api::connect(&settings).map_err(|error| format!("{error:?}")));
+        let cause = |error: Error| error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        let api = api.get_or_init(|| Api::connect(&settings).map_err(cause));
         api.as_ref().map(|api| api.send(method, path, json)).map_err(ObserveError::failed)
     })
 }
@@ -198,9 +201,7 @@ impl Courier {
     pub(crate) fn abandon(&mut self) {
         let flying = std::mem::take(&mut self.flying).into_values().map(|flight| flight.errand);
         for errand in std::mem::take(&mut self.waiting).into_iter().chain(flying) {
-            let (id, error) = (errand.letter.id.clone(), ObserveError::shutdown());
-            self.voice.say(|| tracing::error!(target: "cekura", call_id = id, "{error}"));
-            self.end(errand, Err(error));
+            self.end(errand, Err(ObserveError::shutdown()));
         }
     }
 
@@ -260,7 +261,8 @@ impl Courier {
     /// Keeps what has failed for another attempt.
     fn keep(&mut self, errand: Errand, trouble: Trouble, launched: Instant, now: Instant) {
         if self.gate.fail(trouble.reason, trouble.wait, launched, now) {
-            self.voice.say(|| tracing::warn!(target: "cekura", "call logs cannot be posted for now, and are kept: {trouble}"));
+            let what = "call logs cannot be posted for now, and are kept";
+            self.voice.say(|| tracing::warn!(target: "cekura", "{what}: {trouble}"));
         }
         self.trouble = Some(trouble);
         self.waiting.push(errand);

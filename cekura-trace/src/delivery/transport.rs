@@ -4,6 +4,8 @@
 // The same names come from a file that has no transport when its feature is off.
 #[cfg_attr(not(feature = "http"), path = "transport/no_api.rs")]
 pub(super) mod api;
+#[cfg(feature = "http")]
+mod client;
 #[cfg_attr(not(feature = "grpc"), path = "transport/absent.rs")]
 mod grpc;
 #[cfg_attr(not(feature = "http"), path = "transport/absent.rs")]

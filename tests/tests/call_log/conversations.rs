@@ -257,14 +257,14 @@ fn conversations_side_by_side_keep_their_own_transcripts() {
     let (backend, api) = (Backend::new(), Api::new());
     let handle = observing(&backend, &api).build().unwrap();
     thread::scope(|scope| {
-        for number in 0..20 {
+        for number in 0..200 {
             let handle = &handle;
             scope.spawn(move || numbered(handle, number));
         }
     });
     handle.shutdown_blocking(LONG);
     let seen = api.seen();
-    assert_eq!(seen.len(), 20);
+    assert_eq!(seen.len(), 200);
     for seen in seen {
         let said: Vec<_> = seen.body["transcript_json"].as_array().unwrap().iter().collect();
         assert_eq!(said.len(), 10);

@@ -120,7 +120,8 @@ impl ObserveError {
         matches!(*self.0, Kind::NoCredits(..))
     }
 
-    /// Whether Cekura could not be reached, or was not able to answer, for as long as this is tried.
+    /// Whether Cekura could not be reached, or was not able to answer, for as long as this is tried. The call may be
+    /// stored where an answer was lost on the way.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(*self.0, Kind::Unavailable(..))
@@ -132,7 +133,7 @@ impl ObserveError {
         matches!(*self.0, Kind::Unexpected(..))
     }
 
-    /// Whether the handle was shut down before the call log was posted.
+    /// Whether the handle was shut down before the call log was posted, or before the answer came.
     #[must_use]
     pub fn is_shutdown(&self) -> bool {
         matches!(*self.0, Kind::Shutdown)
@@ -174,7 +175,9 @@ impl fmt::Display for ObserveError {
             Kind::Rejected(status, words) => {
                 write!(f, "Cekura does not take the call log (HTTP status {status}){}", Words(words))
             }
-            Kind::Shutdown => f.write_str("the handle was shut down before the call log was posted"),
+            Kind::Shutdown => {
+                f.write_str("the handle was shut down before Cekura had confirmed the call log")
+            }
             Kind::Unavailable(status, words) => {
                 f.write_str("Cekura's API was not available for as long as this is tried")?;
                 if let Some(status) = status {

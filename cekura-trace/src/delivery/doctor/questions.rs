@@ -9,12 +9,13 @@ use super::super::transport::{self, Answer, Failure, Response, Transport};
 use super::super::verdict::{Verdict, verdict};
 use super::origin::Origin;
 use super::{Check, Finding};
+use crate::call::nanoseconds;
 use crate::{finished, semconv};
 use http::Method;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 use tokio::time::{Instant, timeout};
 
 const LATE: &str = "no answer in time";
@@ -39,7 +40,7 @@ async fn send(origin: &Origin, transport: Arc<dyn Transport>) -> Vec<Finding> {
     findings.push(if findings.iter().any(Finding::is_failed) {
         Finding::skipped(Check::Span, "none was sent")
     } else {
-        let frame = Encoder::new(&origin.settings.resource).alone(&record());
+        let frame = Encoder::new(&origin.settings.resource).uncounted(&record());
         let bytes = frame.len();
         let limit = origin.within(origin.settings.timings.attempt);
         let late = |_| Answer::None { failure: Failure::Timeout, message: LATE.to_owned() };
@@ -51,8 +52,7 @@ async fn send(origin: &Origin, transport: Arc<dyn Transport>) -> Vec<Finding> {
 
 /// A span that begins and ends now, in a trace of its own.
 fn record() -> Vec<u8> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+    let now = nanoseconds(SystemTime::now());
     let head = finished::Head {
         trace_id: TraceId::from_bytes(rand::random()),
         span_id: SpanId::from_bytes(rand::random()),

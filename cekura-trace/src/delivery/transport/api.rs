@@ -1,18 +1,18 @@
 //! A request to Cekura's API goes out, the whole answer comes back. This file does not know what is asked or what an
 //! answer means.
 
-use super::http::{body, client};
+use super::client::Client;
 use super::reply::{LONGEST, Reader, retry_after};
 use super::{Asking, Bytes, Error, Failure, Response, Settings};
-use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use http::{Method, Request};
 use std::time::Duration;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Cekura's API, at the address that the settings name. Redirects are not followed.
 pub(crate) struct Api {
-    client: reqwest::Client,
+    client: Client,
     /// Without a slash at its end.
     base: String,
     attempt: Duration,
@@ -29,7 +29,7 @@ impl Api {
         let mut headers = settings.api_headers.clone();
         headers.insert(ACCEPT, JSON);
         Ok(Self {
-            client: client(&settings.api, headers, settings)?,
+            client: Client::new(&settings.api, headers, settings)?,
             base: settings.api.uri().to_string().trim_end_matches('/').to_owned(),
             attempt: settings.timings.attempt,
             reader: Reader::new(&settings.api_headers),
@@ -40,25 +40,26 @@ impl Api {
     pub(crate) fn send(&self, method: Method, path: &str, json: Option<Bytes>) -> Asking {
         // The API repeats what it was given.
         let longest = LONGEST + 4 * json.as_ref().map_or(0, Bytes::len);
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
-        if let Some(json) = json {
-            request = request.header(CONTENT_TYPE, JSON).body(json);
+        let has_body = json.is_some();
+        let mut request = Request::new(json.unwrap_or_default());
+        *request.method_mut() = method;
+        // Its parts are an address and a path, each good by itself.
+        *request.uri_mut() = format!("{}{path}", self.base).parse().unwrap_or_default();
+        if has_body {
+            request.headers_mut().insert(CONTENT_TYPE, JSON);
         }
         let (attempt, reader) = (self.attempt, self.reader.clone());
+        let answered = self.client.send(request, longest);
         Box::pin(async move {
-            let exchange = async {
-                let response = request.send().await?;
-                let (status, wait) = (response.status().as_u16(), retry_after(response.headers()));
-                let body = body(response, longest).await?;
-                let body = reader.redacted(&String::from_utf8_lossy(&body));
-                Ok::<_, reqwest::Error>(Response::Whole { status, wait, body })
-            };
-            match tokio::time::timeout(attempt, exchange).await {
-                Ok(Ok(response)) => response,
-                Ok(Err(error)) => {
-                    let was_sent = !error.is_connect();
-                    let (failure, message) = reader.failure(&error.without_url());
-                    Response::None { failure, was_sent, message }
+            match tokio::time::timeout(attempt, answered).await {
+                Ok(Ok(response)) => {
+                    let (status, wait) = (response.status().as_u16(), retry_after(response.headers()));
+                    let body = reader.redacted(&String::from_utf8_lossy(response.body()));
+                    Response::Whole { status, wait, body }
+                }
+                Ok(Err(broken)) => {
+                    let (failure, message) = reader.failure(&*broken.cause);
+                    Response::None { failure, was_sent: broken.was_sent, message }
                 }
                 Err(_) => {
                     let message = "no answer in time".to_owned();

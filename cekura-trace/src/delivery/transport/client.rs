@@ -1,0 +1,77 @@
+//! A request to one origin goes out over HTTP/1.1, its answer comes back whole. This file does not know what either
+//! means.
+//!
+//! Redirects are not followed and proxies of the environment are not used: the key goes to the configured host alone.
+//! It is not reqwest, whose feature for our TLS would make clients that the program builds without TLS panic.
+
+use super::{Bytes, Endpoint, Error, Settings, tls};
+use http::header::{HeaderValue, USER_AGENT};
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_timeout::TimeoutConnector;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+/// Sends the same headers with every request.
+pub(super) struct Client {
+    client: legacy::Client<TimeoutConnector<HttpsConnector<HttpConnector>>, Full<Bytes>>,
+    headers: HeaderMap,
+}
+
+/// Why there is no whole answer.
+pub(super) struct Broken {
+    pub(super) cause: Box<dyn std::error::Error + Send + Sync>,
+    /// Whether the request may have arrived.
+    pub(super) was_sent: bool,
+}
+
+impl Client {
+    /// Prepares the connection; must run inside the runtime that will send.
+    pub(super) fn new(
+        endpoint: &Endpoint,
+        mut headers: HeaderMap,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let tls = HttpsConnectorBuilder::new().with_tls_config(tls::config(endpoint, settings)?);
+        let tls = if endpoint.is_encrypted() { tls.https_only() } else { tls.https_or_http() };
+        let mut connector = TimeoutConnector::new(tls.enable_http1().wrap_connector(tcp));
+        connector.set_connect_timeout(Some(settings.timings.connect + settings.timings.tls));
+        let agent = concat!("cekura-trace/", env!("CARGO_PKG_VERSION"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+        let client =
+            legacy::Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+        Ok(Self { client, headers })
+    }
+
+    /// Reads a body as far as `longest` bytes, and a little more when it is longer.
+    pub(super) fn send(
+        &self,
+        mut request: Request<Bytes>,
+        longest: usize,
+    ) -> impl Future<Output = Result<Response<Vec<u8>>, Broken>> + Send + use<> {
+        request.headers_mut().extend(self.headers.clone());
+        let answered = self.client.request(request.map(Full::new));
+        async move {
+            let (head, mut body) = answered.await.map_err(Broken::before)?.into_parts();
+            let mut whole = Vec::new();
+            while whole.len() <= longest
+                && let Some(frame) = body.frame().await
+            {
+                let frame = frame.map_err(|error| Broken { cause: error.into(), was_sent: true })?;
+                whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+            }
+            Ok(Response::from_parts(head, whole))
+        }
+    }
+}
+
+impl Broken {
+    fn before(error: legacy::Error) -> Self {
+        Self { was_sent: !error.is_connect(), cause: error.into() }
+    }
+}
