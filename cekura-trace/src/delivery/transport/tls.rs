@@ -28,22 +28,18 @@ pub(super) fn provider() -> Result<Arc<CryptoProvider>, Error> {
     let installed = CryptoProvider::get_default().cloned();
     installed.or_else(|| built_in().map(Arc::new)).ok_or_else(|| {
         Error::start(
-            "there is no cryptography for TLS: enable the feature `ring` or `aws-lc-rs` of cekura-trace",
+            "there is no cryptography for TLS: install one for rustls, or enable the feature `ring` of cekura-trace",
         )
     })
 }
 
 #[cfg(feature = "ring")]
+#[expect(clippy::unnecessary_wraps, reason = "its stand-in has nothing to give")]
 fn built_in() -> Option<CryptoProvider> {
     Some(rustls::crypto::ring::default_provider())
 }
 
-#[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
-fn built_in() -> Option<CryptoProvider> {
-    Some(rustls::crypto::aws_lc_rs::default_provider())
-}
-
-#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+#[cfg(not(feature = "ring"))]
 fn built_in() -> Option<CryptoProvider> {
     None
 }
