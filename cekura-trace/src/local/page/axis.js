@@ -49,7 +49,7 @@ function makeAxis(length) {
     timeline.style.setProperty('--zoom', length / span);
     timeline.style.setProperty('--shift', -shown.from / span);
     const isAll = span >= length;
-    byId('range').textContent = isAll ? '' : `${duration(shown.from)} to ${duration(shown.to)} of ${duration(length)}`;
+    byId('range').textContent = isAll ? '' : `${tick(Math.round(shown.from), span / 10)} to ${tick(shown.to, span / 10)} of ${duration(length)}`;
     for (const id of ['earlier', 'later', 'out', 'all']) byId(id).disabled = isAll;
     byId('in').disabled = span <= length / DEEPEST;
     rule();

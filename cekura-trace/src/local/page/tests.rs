@@ -237,5 +237,7 @@ fn a_call_logs_own_words_win_and_find_their_spans() {
     let shown: Value = serde_json::from_str(data["log"].as_str().unwrap()).unwrap();
     assert_eq!(shown, json!({ "call_id": "clinic-0931", "metadata": { "bot_version": EVIL } }));
     let untimed = json!({ "transcript_json": [{ "role": "assistant", "content": "Hello!" }] });
-    assert_eq!(transcript(&tree, &untimed)[0].start, sample::START);
+    let seen: Vec<_> = transcript(&tree, &untimed).iter().map(|line| (line.role, line.start)).collect();
+    assert_eq!(seen[0], (Role::Agent, sample::START));
+    assert_eq!(seen.iter().map(|(role, _)| *role).collect::<Vec<_>>(), [Role::Agent, Role::Tool, Role::Tool]);
 }

@@ -37,11 +37,16 @@ function makeTranscript(lines, log, spans, chosen) {
       marked?.removeAttribute('aria-current');
       marked = byRow.get(row) ?? null;
       marked?.setAttribute('aria-current', 'true');
-      if (marked && byId('transcript').scrollHeight > byId('transcript').clientHeight) {
-        marked.scrollIntoView({ block: 'nearest' });
-      }
+      if (marked) showLine(marked, byId('transcript'));
     },
   };
+}
+
+/** Scrolls the transcript, and never the page around it. */
+function showLine(line, box) {
+  const [{ top, bottom }, around] = [line.getBoundingClientRect(), box.getBoundingClientRect()];
+  const end = Math.min(around.bottom, innerHeight);
+  if (top < around.top || bottom > end) box.scrollTop += top < around.top ? top - around.top : Math.min(bottom - end, top - around.top);
 }
 
 function turnHeading(turn, spans, isFirst) {

@@ -38,11 +38,18 @@ impl Role {
     }
 }
 
-/// What the call log says; where it says nothing, what the spans say.
+/// What the call log says, with the tools of the spans if it names none; without words in it, what the spans say.
 pub(super) fn transcript(tree: &Tree, log: &Value) -> Vec<Entry> {
     let spoken = derive(tree);
-    let given = given(tree, log, &spoken);
-    if given.is_empty() { spoken } else { given }
+    let mut given = given(tree, log, &spoken);
+    if given.is_empty() {
+        return spoken;
+    }
+    if given.iter().all(|entry| entry.role != Role::Tool) {
+        given.extend(spoken.into_iter().filter(|entry| entry.role == Role::Tool));
+        given.sort_by_key(|entry| entry.start);
+    }
+    given
 }
 
 /// The field of a call log with its entries ("Transcript format" in Cekura's documentation).
