@@ -194,18 +194,25 @@ fn changed_lines(before: &str, after: &str) -> usize {
     before.len() + after.len() - 2 * common[before.len()][after.len()]
 }
 
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)).unwrap()
+}
+
 #[test]
 fn it_is_joined_by_at_most_ten_lines() {
-    let read =
-        |name| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin").join(name)).unwrap();
-    let (before, joined) = (read("clinic_before.rs"), read("clinic_joined.rs"));
+    let before = read("tests/src/bin/clinic_before.rs");
+    let joined = read("tests/src/bin/clinic_joined.rs");
     assert_eq!(changed_lines("a\nb\nc", "a\nc\nd"), 2);
     let changed = changed_lines(&before, &joined);
     assert!((1..=10).contains(&changed), "{changed} lines");
     assert!(joined.lines().count() <= 120);
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
-    let added = joined.lines().filter(|line| !before.lines().any(|known| known == *line));
-    for line in added {
-        assert!(readme.contains(&format!("\n+{line}\n")), "the README lacks {line}");
+    let readme = read("README.md");
+    let shown = readme.split("```diff").find(|block| block.contains("attach")).unwrap();
+    let shown: Vec<_> = shown.split("```").next().unwrap().lines().collect();
+    let added: Vec<_> = shown.iter().filter_map(|line| line.strip_prefix('+')).collect();
+    assert_eq!(added.len(), changed, "the README shows them all: {added:?}");
+    let mut rest = joined.lines();
+    for line in shown.iter().filter(|line| !line.is_empty() && !line.contains('⋮')) {
+        assert!(rest.any(|own| own == &line[1..]), "the README shows {line:?}");
     }
 }

@@ -8,6 +8,11 @@ use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 use std::io;
 
+#[cfg(feature = "ring")]
+const BUILT_IN: Option<fn() -> CryptoProvider> = Some(rustls::crypto::ring::default_provider);
+#[cfg(not(feature = "ring"))]
+const BUILT_IN: Option<fn() -> CryptoProvider> = None;
+
 /// The system's roots, Mozilla's and the user's; none where nothing is encrypted, for reading them takes a while. A
 /// system without any (a bare container) is no error.
 pub(super) fn roots(endpoint: &Endpoint, settings: &Settings) -> Result<RootCertStore, Error> {
@@ -26,22 +31,11 @@ pub(super) fn roots(endpoint: &Endpoint, settings: &Settings) -> Result<RootCert
 /// program's to do.
 pub(super) fn provider() -> Result<Arc<CryptoProvider>, Error> {
     let installed = CryptoProvider::get_default().cloned();
-    installed.or_else(|| built_in().map(Arc::new)).ok_or_else(|| {
+    installed.or_else(|| BUILT_IN.map(|built_in| Arc::new(built_in()))).ok_or_else(|| {
         Error::start(
             "there is no cryptography for TLS: install one for rustls, or enable the feature `ring` of cekura-trace",
         )
     })
-}
-
-#[cfg(feature = "ring")]
-#[expect(clippy::unnecessary_wraps, reason = "its stand-in has nothing to give")]
-fn built_in() -> Option<CryptoProvider> {
-    Some(rustls::crypto::ring::default_provider())
-}
-
-#[cfg(not(feature = "ring"))]
-fn built_in() -> Option<CryptoProvider> {
-    None
 }
 
 pub(super) fn config(endpoint: &Endpoint, settings: &Settings) -> Result<ClientConfig, Error> {
