@@ -98,11 +98,11 @@ impl Calls {
     }
 
     /// A span of a host's is over: hands it over if it entered.
-    pub(crate) fn leave_of_host(&self, trace: TraceId, span: SpanId, hand_over: impl FnOnce()) {
+    pub(crate) fn leave_of_host(&self, trace: TraceId, span: SpanId, hand_over: impl FnOnce(&Call)) {
         let has_entered = |call: &&Arc<Call>| locked(&call.of_host).remove(&span);
         let call = self.known().get(&trace).and_then(|same| same.iter().find(has_entered).cloned());
         if let Some(call) = call {
-            hand_over();
+            hand_over(&call);
             self.leave(&call);
         }
     }
@@ -227,7 +227,7 @@ mod tests {
         calls.leave(&call);
         let mut handed_over = Vec::new();
         for span in [early, inside, inside] {
-            calls.leave_of_host(TRACE, span, || handed_over.push(span));
+            calls.leave_of_host(TRACE, span, |_| handed_over.push(span));
         }
         assert_eq!(handed_over, [inside]);
         assert!(!calls.is_open(TRACE));

@@ -1,9 +1,9 @@
 //! Beside a program's own tracer provider: what reaches this library's backend, what the program's exporter still gets,
 //! and which spans are parents.
 
-use cekura::opentelemetry::trace::{SpanId, TraceContextExt, Tracer, TracerProvider};
-use cekura::opentelemetry::{Context, global};
-use cekura::{Cekura, Protocol};
+use cekura::opentelemetry::trace::{SpanId, Status, TraceContextExt, Tracer, TracerProvider};
+use cekura::opentelemetry::{Context, KeyValue, global};
+use cekura::{CaptureContent, Cekura, Protocol};
 use cekura_trace_tests::backend::{Backend, text};
 use cekura_trace_tests::handles::{LONG, converse, to};
 use cekura_trace_tests::host::{Beside, CountingIds, Kept, ask, call, named, names, provider};
@@ -45,6 +45,27 @@ fn nothing_of_the_program_outside_a_conversation_leaves() {
     assert_eq!(names(&beside.delivered()), ["conversation", "llm", "query", "turn"]);
     let all = ["query", "query of request", "query of request", "request", "request"];
     assert_eq!(beside.exported.names(), all, "its own exporter gets all of its spans");
+}
+
+#[test]
+fn without_content_the_programs_texts_stay_behind() {
+    #[cekura::conversation(client = handle, capture = CaptureContent::Metadata, skip_all)]
+    fn private(handle: &Cekura, tracer: &SdkTracer) {
+        tracer.in_span("query", |context| {
+            context.span().set_attribute(KeyValue::new("db.query.text", "SELECT 'Anna Miller'"));
+            context.span().set_attribute(KeyValue::new("db.rows", 3));
+            context.span().add_event("Anna Miller was found", Vec::new());
+            context.span().set_status(Status::error("no Anna Miller"));
+        });
+    }
+    let beside = Beside::new(|builder| builder);
+    private(&beside.handle, &beside.tracer);
+    let spans = beside.delivered();
+    let query = named(&spans, "query");
+    assert_eq!(query.attributes.iter().map(|attribute| &*attribute.key).collect::<Vec<_>>(), ["db.rows"]);
+    assert_eq!(query.status.as_ref().unwrap().code, 2);
+    assert!(!format!("{spans:?}").contains("Miller"), "{spans:?}");
+    assert_eq!(beside.exported.span("query").attributes.len(), 2, "the program's exporter gets all of it");
 }
 
 #[test]

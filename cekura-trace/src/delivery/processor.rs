@@ -2,13 +2,15 @@
 //! know how the host makes them or what else it does with them.
 
 use crate::call::nanoseconds;
-use crate::destination::{Destination, Twinned};
+use crate::destination::{CaptureContent, Destination, Twinned};
 use crate::finished::{self, Head, begin, seal, write};
-use opentelemetry::Context;
+use crate::semconv;
 use opentelemetry::trace::{Span as _, Status};
+use opentelemetry::{Array, Context, KeyValue, Value};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, Span, SpanData, SpanProcessor};
 use opentelemetry_sdk::{Resource, trace::RandomIdGenerator};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,7 +18,8 @@ use std::time::Duration;
 /// Takes the spans of a host's tracer provider that are in a conversation of its handle; made by
 /// [`Cekura::processor`](crate::Cekura::processor).
 ///
-/// It adds nothing to the host's spans and holds none of them up. The host shuts down its tracer provider, not this.
+/// It adds nothing to the host's spans and holds none of them up. Under [`CaptureContent::Metadata`] their texts and
+/// events stay behind too, for nobody knows which of them are content. The host shuts down its tracer provider, not this.
 #[derive(Debug)]
 pub struct Processor {
     /// `None` where tracing is switched off.
@@ -42,8 +45,8 @@ impl SpanProcessor for Processor {
     fn on_end(&self, span: SpanData) {
         let Some(destination) = &self.destination else { return };
         let (trace_id, span_id) = (span.span_context.trace_id(), span.span_context.span_id());
-        destination.calls.leave_of_host(trace_id, span_id, || {
-            destination.sink.accept(trace_id, &[&record(span)]);
+        destination.calls.leave_of_host(trace_id, span_id, |call| {
+            destination.sink.accept(trace_id, &[&record(span, call.capture)]);
         });
     }
 
@@ -73,7 +76,21 @@ pub(crate) fn provider(processor: Processor) -> SdkTracerProvider {
         .build()
 }
 
-fn record(span: SpanData) -> Vec<u8> {
+/// Of a host's texts it is not known which are content, so the policy keeps all of them back but the type of an error.
+fn is_content(attribute: &KeyValue) -> bool {
+    let is_text = matches!(attribute.value, Value::String(_) | Value::Array(Array::String(_)));
+    is_text && attribute.key.as_str() != semconv::ERROR_TYPE
+}
+
+fn record(mut span: SpanData, capture: CaptureContent) -> Vec<u8> {
+    if capture == CaptureContent::Metadata {
+        span.attributes.retain(|attribute| !is_content(attribute));
+        // The names of events are often messages.
+        span.events.events.clear();
+        if let Status::Error { description } = &mut span.status {
+            *description = Cow::Borrowed("");
+        }
+    }
     let mut record = Vec::new();
     begin(&mut record, &span.name);
     let scope = &span.instrumentation_scope;

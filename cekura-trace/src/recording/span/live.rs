@@ -127,7 +127,8 @@ impl Live {
 
     /// Hands over what was noted of the call whose conversation this is.
     fn close_call(&self) {
-        if let Some(call) = self.call.as_ref().filter(|call| call.root == self.context)
+        let is_root = |call: &&Arc<Call>| call.root.span_id() == self.head.span_id;
+        if let Some(call) = self.call.as_ref().filter(is_root)
             && let Some(noted) = call.notes.close()
         {
             self.destination.sink.observe(call, noted);
