@@ -132,6 +132,7 @@ const checks = {
     );
     await details(page).getByRole('button', { name: 'Copy Tool input' }).click();
     await page.waitForFunction(() => /Copied/.test(document.getElementById('details').innerText) || /P-2207/.test(String(getSelection())));
+    await page.waitForFunction(() => /Copied|Selected/.test(document.getElementById('status').textContent));
     await page.keyboard.press('ArrowDown');
     await item(page, /^stt .*/).first().click();
     assert.match(await details(page).innerText(), /Transcript/, 'the details follow');
@@ -273,6 +274,15 @@ const checks = {
     for (const button of await page.getByRole('button').all()) {
       assert.ok(await button.evaluate((each) => each.hidden || (each.getAttribute('aria-label') ?? each.innerText).trim()), 'a button has a name');
     }
+  },
+
+  async says_why_it_is_empty_without_scripts(page) {
+    const still = await page.context().browser().newContext({ javaScriptEnabled: false });
+    const empty = await still.newPage();
+    await empty.goto(url);
+    const shown = await empty.locator('body').innerText();
+    assert.match(shown, /scripts are switched off here\. Allow them/);
+    assert.doesNotMatch(shown, /Timeline|Fold|zoom/, 'nothing that does not work');
   },
 
   async fits_every_window(page) {

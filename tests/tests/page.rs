@@ -85,6 +85,11 @@ fn it_reads_aloud() {
 }
 
 #[test]
+fn it_says_why_it_is_empty_without_scripts() {
+    check("clinic", "says_why_it_is_empty_without_scripts");
+}
+
+#[test]
 fn it_fits_every_window() {
     check("clinic", "fits_every_window");
 }

@@ -27,8 +27,8 @@ const SCRIPT: &str = concat!(
     include_str!("page/page.js"),
 );
 
-/// A conversation as a page, with the call log of it, if there is one. Its script and style carry a number that nobody could know before, and a browser runs
-/// and applies nothing else.
+/// A conversation as a page, with its call log, if there is one. Its script and style carry a number that nobody could
+/// know before, and a browser runs and applies nothing else.
 pub(super) fn page(tree: &Tree, call_log: Option<&[u8]>) -> String {
     let nonce = format!("{:032x}", rand::random::<u128>());
     let log = call_log.and_then(|log| serde_json::from_slice(log).ok()).unwrap_or_default();

@@ -12,14 +12,18 @@ const TITLES = {
 const LONG = 100;
 const TRUNCATED = '.truncated';
 
-/** Copies a text; where the browser forbids it, selects it for the person to copy. */
+/** Copies a text and says so; where the browser forbids it, selects it for the person to copy. */
 async function copy(text, button, shown) {
   try {
     await navigator.clipboard.writeText(text);
-    button.textContent = 'Copied';
-    setTimeout(() => { button.textContent = 'Copy'; }, 1500);
+    button.textContent = byId('status').textContent = 'Copied';
+    setTimeout(() => {
+      button.textContent = 'Copy';
+      byId('status').textContent = '';
+    }, 1500);
   } catch {
     getSelection().selectAllChildren(shown);
+    byId('status').textContent = 'Selected to be copied';
   }
 }
 
