@@ -298,7 +298,8 @@ ok    configuration  tracing is off: CEKURA_TRACER_ENABLED says so, and nothing
         shown(&to(&spans, Protocol::Grpc).mode(Mode::Local).doctor()),
         "\
 ok    configuration  local mode: conversations are drawn on standard error and
-                     nothing is sent. CEKURA_MODE=cloud sends them"
+                     kept as pages in cekura-traces/, and nothing is sent.
+                     CEKURA_MODE=cloud sends them"
     );
     assert_eq!(spans.connections(), 0);
 }

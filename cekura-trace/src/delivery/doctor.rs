@@ -52,6 +52,7 @@ impl Builder {
 
 /// What [`doctor`] has found. Prints as one paragraph per check, at most 80 columns wide.
 #[derive(Clone, Debug)]
+#[must_use = "it is to be printed, or asked what is wrong"]
 pub struct Diagnosis(Vec<Finding>);
 
 impl Diagnosis {
@@ -188,8 +189,8 @@ fn off() -> Finding {
 }
 
 fn local() -> Finding {
-    let seen = "local mode: conversations are drawn on standard error and nothing is sent. \
-                CEKURA_MODE=cloud sends them";
+    let seen = "local mode: conversations are drawn on standard error and kept as pages in \
+                cekura-traces/, and nothing is sent. CEKURA_MODE=cloud sends them";
     Finding::good(Check::Configuration, seen)
 }
 

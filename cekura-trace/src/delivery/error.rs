@@ -63,8 +63,13 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Kind::AlreadyAttached => f.write_str("this handle has a tracer provider already"),
-            Kind::AlreadyInstalled => f.write_str("this process has a default handle already"),
+            Kind::AlreadyAttached => f.write_str(
+                "this handle has a tracer provider already: attach it once, to the one whose exporters want the spans",
+            ),
+            Kind::AlreadyInstalled => f.write_str(
+                "this process has a default handle already: shut that down first, or `build` this one and name it with \
+                 `#[cekura::conversation(client = …)]`",
+            ),
             Kind::Configuration(problems) => {
                 for (at, Problem { setting, rule }) in problems.iter().enumerate() {
                     let separator = if at == 0 { "" } else { "; " };

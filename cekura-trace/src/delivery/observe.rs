@@ -262,7 +262,8 @@ impl Courier {
     fn keep(&mut self, errand: Errand, trouble: Trouble, launched: Instant, now: Instant) {
         if self.gate.fail(trouble.reason, trouble.wait, launched, now) {
             let what = "call logs cannot be posted for now, and are kept";
-            self.voice.say(|| tracing::warn!(target: "cekura", "{what}: {trouble}"));
+            let then = "cekura::doctor() looks for the cause";
+            self.voice.say(|| tracing::warn!(target: "cekura", "{what}: {trouble}; {then}"));
         }
         self.trouble = Some(trouble);
         self.waiting.push(errand);

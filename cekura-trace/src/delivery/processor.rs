@@ -21,6 +21,7 @@ use std::time::Duration;
 /// It adds nothing to the host's spans and holds none of them up. Under [`CaptureContent::Metadata`] their texts and
 /// events stay behind too, for nobody knows which of them are content. The host shuts down its tracer provider, not this.
 #[derive(Debug)]
+#[must_use = "a processor does nothing until a tracer provider is built with it"]
 pub struct Processor {
     /// `None` where tracing is switched off.
     destination: Option<Arc<Destination>>,

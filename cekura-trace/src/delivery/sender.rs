@@ -267,7 +267,8 @@ fn tell_failure(reason: Reason, answer: &Answer) {
     if reason == Reason::Refused {
         return tell_refusal(answer);
     }
-    tracing::warn!(target: "cekura", "spans cannot be delivered for now, and are kept: {answer}");
+    let then = "cekura::doctor() looks for the cause";
+    tracing::warn!(target: "cekura", "spans cannot be delivered for now, and are kept: {answer}; {then}");
 }
 
 /// Says which settings a person must look at when an endpoint refuses.

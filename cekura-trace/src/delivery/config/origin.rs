@@ -76,7 +76,7 @@ impl Reader<'_> {
         } else if !transport::is_available(protocol) {
             self.refuse(
                 PROTOCOL.variable,
-                "names a transport that this build leaves out (features `grpc`, `http`)",
+                "must name a transport that this build has (`grpc` unless set; features `grpc`, `http`)",
             );
         }
     }
