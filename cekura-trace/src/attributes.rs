@@ -7,13 +7,14 @@
 /// | `call_id = expr` | `call_id` and `conversation.id` (without it, the trace id stands for it) |
 /// | `trace_id_from = expr` | the trace id becomes the first 16 bytes of the SHA-256 of this text, the carrier's call SID |
 /// | `capture = CaptureContent::…` | the content policy of this conversation |
-/// | `link_headers = expr` | W3C headers of the caller's process become a link |
-/// | `client = handle` | everything inside goes to this handle's agent |
+/// | `link_headers = expr` | W3C headers of the caller's process, a `HashMap<String, String>` or a reference to an `Extractor`, become a link |
+/// | `client = handle` | everything inside goes to this handle, which `build` has made: several agents in one process |
 /// | `observe` | the call gets a [call log](crate::CallLog), posted when the conversation ends, however it ends |
 ///
 /// Always there: `conversation.type = "voice"`. A span that is current when a conversation starts becomes a link; a
 /// conversation inside an open one (a handoff between agents) is an ordinary child span of it, and shares its call log.
-/// What the call log says comes from [`Conversation`](crate::Conversation): its transcript, metadata, why it ended.
+/// What the call log says comes from [`Conversation`](crate::Conversation): its transcript, metadata, why it ended. Its id
+/// is the `call_id`, so that one should be given.
 ///
 /// Outside a conversation the other attributes make traces of their own; one warning for each place in the code says so.
 ///

@@ -109,6 +109,9 @@ impl Cekura {
     /// A span processor for the tracer provider of the program that this handle stands beside: with it the program's
     /// own spans inside conversations of this handle are delivered too, and nothing else of them.
     ///
+    /// It makes no handle the process's default: without [`attach`](Self::attach), make the handle with
+    /// [`install`](Builder::install), or name it with `client = handle`.
+    ///
     /// ```
     /// use opentelemetry_sdk::trace::SdkTracerProvider;
     ///
@@ -127,12 +130,14 @@ impl Cekura {
     }
 
     /// Makes this handle the process's default, and lets a tracer provider of the program make a twin of each span of
-    /// an annotated function, for the program's own exporters.
+    /// an annotated function, for the program's own exporters. Made before the first call; [`processor`](Self::processor)
+    /// has an example.
     ///
     /// The tracer provider's sampler and id generator then decide for both: what it does not sample is dropped and
     /// counted as `unsampled`, `trace_id_from` is not used, and a function that returns a future begins its span at
-    /// the call. The tracer provider should have this handle's [`processor`](Self::processor). Its resource, span
-    /// limits and other processors change nothing of what this handle delivers.
+    /// the call. The tracer provider should have this handle's processor; where it lacks it, an error event says so. Its
+    /// resource, span limits and other processors change nothing of what this handle delivers. Both crates must mean
+    /// the same version of `opentelemetry`, which is [`cekura::opentelemetry`](crate::opentelemetry).
     ///
     /// # Errors
     ///
@@ -163,8 +168,8 @@ impl Cekura {
         self.running.as_ref().map(|running| running.ask_blocking(deadline, flush)).unwrap_or_default()
     }
 
-    /// Delivers what has ended and posts the call logs that were handed over, at most for `deadline`, then stops: what is not delivered by then, and what ends later,
-    /// is dropped and counted. A second shutdown only reports.
+    /// Delivers what has ended and posts the call logs that were handed over, at most for `deadline`, then stops: what
+    /// is not delivered by then, and what ends later, is dropped and counted. A second shutdown only reports.
     pub async fn shutdown(&self, deadline: Duration) -> FlushReport {
         let Some(running) = &self.running else { return FlushReport::default() };
         if !running.close() {
@@ -183,12 +188,14 @@ impl Cekura {
     /// Has Cekura store a call: waits until its trace is delivered, at most for the deadline of the call log (5 s), posts
     /// in any case, and says what was stored.
     ///
-    /// A post that fails is repeated for as long as spans are, but never so that a call is stored twice. Dropping the
-    /// future does not stop it. Needs no particular runtime. What waits counts towards the memory limit.
+    /// A post that fails is repeated for 330 s, as spans are, but never so that a call is stored twice. Dropping the
+    /// future does not stop it. Needs no particular runtime. What waits counts towards the memory limit. In local mode,
+    /// and when tracing is switched off, nothing is posted and [`Sent::was_sent`] is false. [`CallLog`] has an example.
     ///
     /// # Errors
     ///
-    /// When the call log has mistakes, which are all named; when Cekura does not take it; when it could not be reached.
+    /// When the call log has mistakes, which are all named, in local mode too; when Cekura does not take it; when it
+    /// could not be reached. Methods of [`ObserveError`] tell these apart.
     pub async fn observe(&self, call_log: CallLog) -> Result<Sent, ObserveError> {
         let Some(running) = &self.running else { return Ok(Sent::default()) };
         let (reply, sent) = oneshot::channel();
@@ -196,7 +203,7 @@ impl Cekura {
         sent.await.unwrap_or_else(|_| Err(ObserveError::shutdown()))
     }
 
-    /// As [`observe`](Self::observe), blocking the thread.
+    /// As [`observe`](Self::observe), blocking the thread: until Cekura has answered, which may take minutes.
     ///
     /// # Errors
     ///

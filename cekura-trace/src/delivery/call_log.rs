@@ -47,7 +47,7 @@ pub struct CallLog {
     mistakes: Vec<Mistake>,
 }
 
-/// How the transcript of a provider is written ("Transcript format" in Cekura's documentation).
+/// How the transcript of a provider is written ("Transcript format" in [Cekura's documentation](https://docs.cekura.ai)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "their names say it")]
@@ -129,7 +129,8 @@ impl CallLog {
         }
     }
 
-    /// The trace of the call. It is named in the call log only if every span of it was delivered.
+    /// The trace of the call, as [`cekura::trace_id`](crate::trace_id) gives it inside the conversation. It is named in
+    /// the call log only if every span of it was delivered.
     pub fn trace_id(mut self, trace_id: TraceId) -> Self {
         self.trace_id = Some(trace_id).filter(|trace_id| *trace_id != TraceId::INVALID);
         self
@@ -162,7 +163,7 @@ impl CallLog {
         }
     }
 
-    /// Tags of your own: anything that serialises to a JSON object.
+    /// Tags of your own: anything that serialises to a JSON object. It replaces an object that was given before.
     pub fn metadata(self, metadata: impl Serialize) -> Self {
         self.object("metadata", json(metadata))
     }
@@ -172,7 +173,7 @@ impl CallLog {
         self.object("dynamic_variables", json(variables))
     }
 
-    /// Where the recording can be fetched.
+    /// Where the recording can be fetched: a URL with `https://` or `http://`.
     pub fn voice_recording_url(self, url: impl Into<String>) -> Self {
         let url = url.into();
         if url.is_empty() || url.starts_with("https://") || url.starts_with("http://") {
@@ -192,7 +193,7 @@ impl CallLog {
         self.set("customer_number", Value::String(number.into()))
     }
 
-    /// When the call started.
+    /// When the call started; times of the transcript count from here. Between the years 1970 and 9999.
     pub fn timestamp(self, start: SystemTime) -> Self {
         match rfc3339(start) {
             Some(text) => self.set("timestamp", text.into()),
@@ -205,7 +206,8 @@ impl CallLog {
         self.set("feedback", Value::String(feedback.into()))
     }
 
-    /// What Cekura takes out of transcript and recording, in place of what the agent's settings say.
+    /// What Cekura takes out of transcript and recording, in place of what the agent's settings say: of `person_name`,
+    /// `phone_number`, `email_address`, `credit_card` and others; a wrong name is a mistake that lists them all.
     pub fn redact_fields<F: Into<String>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
         let fields: Vec<String> = fields.into_iter().map(Into::into).collect();
         for field in fields.iter().filter(|field| !REDACTABLE.contains(&field.as_str())) {
@@ -215,7 +217,7 @@ impl CallLog {
         self.set("redact_fields", fields.into())
     }
 
-    /// The metrics to evaluate.
+    /// The metrics to evaluate, by Cekura's ids.
     pub fn metric_ids(self, ids: impl IntoIterator<Item = u64>) -> Self {
         let ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
         self.set("metric_ids", ids.join(",").into())
@@ -229,7 +231,8 @@ impl CallLog {
         self.set("main_agent_channel_index", channel.into())
     }
 
-    /// How long `observe` waits until the trace is delivered, before it posts in any case; 5 s unless set.
+    /// How long `observe` waits until the trace is delivered, before it posts in any case; 5 s unless set. Zero does
+    /// not wait.
     pub fn deadline(mut self, wait: Duration) -> Self {
         self.deadline = wait;
         self

@@ -1,5 +1,5 @@
-//! What the agent's code says of the call that it is in comes in, and is noted for the call log. This file does not know
-//! how a call log looks.
+//! What the agent's code says of the call that it is in comes in, and is noted for the call log. This file does not
+//! know how a call log looks.
 
 use super::conversation::Conversation;
 use crate::transcript::{Entry, json};
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// For the call log of `#[cekura::conversation(observe)]`, which is posted when the conversation ends, however it ends.
 /// Each of these may be called from any task, waits for nothing, and does nothing where there is no such call log; an
-/// event says so then, once.
+/// event says so then, once. A call log takes 4 MiB at most.
 ///
 /// ```
 /// #[cekura::conversation(call_id = call_id, observe)]
@@ -31,7 +31,15 @@ impl Conversation {
         self.entry(Entry::agent(text));
     }
 
-    /// Notes any entry, at this moment unless it has times of its own.
+    /// Notes any entry, at this moment unless it has times of its own, in seconds from the conversation's start.
+    ///
+    /// ```
+    /// # use cekura::{Conversation, Entry};
+    /// # fn note(call: &Conversation, slots: &[String]) {
+    /// call.entry(Entry::tool_call("call-1", "find_slot", serde_json::json!({ "day": "tuesday" })));
+    /// call.entry(Entry::tool_result("call-1", "find_slot", slots));
+    /// # }
+    /// ```
     pub fn entry(&self, entry: Entry) {
         self.0.notes.entry(entry, || self.0.clock.elapsed());
     }
@@ -41,7 +49,7 @@ impl Conversation {
         self.0.notes.metadata(json(metadata));
     }
 
-    /// Says why the call ended, such as `user-hangup`.
+    /// Says why the call ended, such as `user-hangup` or `agent-ended-call`; the last word counts.
     pub fn ended(&self, reason: impl Into<String>) {
         self.0.notes.ended(reason.into());
     }

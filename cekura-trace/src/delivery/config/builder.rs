@@ -52,8 +52,8 @@ pub(super) type Lookup = dyn Fn(&str) -> Option<String>;
 impl Builder {
     /// The API key (`CEKURA_API_KEY`).
     ///
-    /// It goes to the API, and to Cekura's hosts, over TLS. To another endpoint for spans it goes only when both are given in code: a key in
-    /// the environment never leaves for a collector that the environment names.
+    /// It goes to the API, and to Cekura's hosts, over TLS. To another endpoint for spans it goes only when both are
+    /// given in code: a key in the environment never leaves for a collector that the environment names.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(Secret::new(key));
         self
@@ -98,7 +98,10 @@ impl Builder {
         self
     }
 
-    /// Cekura's API (`CEKURA_API_URL`); `https://api.cekura.ai` unless set.
+    /// Cekura's API (`CEKURA_API_URL`), where call logs go; `https://api.cekura.ai` unless set.
+    ///
+    /// `host:port` without a scheme means https; a path stands before those of the API. The key goes there, so that
+    /// plain http is an error but to this machine.
     pub fn api_url(mut self, url: impl Into<String>) -> Self {
         self.api_url = Some(url.into());
         self
@@ -156,7 +159,19 @@ impl Builder {
     }
 
     /// Makes a tracer provider of this handle's the process's global one, so that spans made with the OpenTelemetry API
-    /// alone arrive where they are inside conversations. For programs without a tracer provider of their own.
+    /// alone arrive where they are inside conversations. For programs without a tracer provider of their own: the one that
+    /// is global when the handle is made is replaced.
+    ///
+    /// ```
+    /// # fn start() -> Result<(), cekura::Error> {
+    /// use cekura::opentelemetry::{global, trace::Tracer};
+    ///
+    /// let cekura = cekura::Cekura::builder().set_global().install()?;
+    /// // inside a conversation this span is delivered:
+    /// global::tracer("database").in_span("SELECT slots", |_| { /* … */ });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_global(mut self) -> Self {
         self.set_global = true;
         self
