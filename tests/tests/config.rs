@@ -38,7 +38,7 @@ fn bad(variables: &[(&'static str, &str)], expected: &str) {
     assert_eq!(error(with(variables)).to_string(), expected, "{variables:?}");
 }
 
-const NO_KEY: &str = "CEKURA_API_KEY is not set; Cekura's own endpoints need it";
+const NO_KEY: &str = "CEKURA_API_KEY is not set; Cekura's own endpoints need it (CEKURA_MODE=local does not)";
 const NO_AGENT: &str = "CEKURA_AGENT_ID or CEKURA_PROJECT_ID must be set with an API key";
 
 #[test]

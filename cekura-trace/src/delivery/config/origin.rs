@@ -89,7 +89,7 @@ impl Reader<'_> {
 
     pub(super) fn check_account(&mut self, has_key: bool, has_identity: bool, is_needed: bool) {
         if is_needed && !has_key {
-            self.refuse(API_KEY.1, "is not set; Cekura's own endpoints need it");
+            self.refuse(API_KEY.1, "is not set; Cekura's own endpoints need it (CEKURA_MODE=local does not)");
         }
         let is_told =
             self.problems.iter().any(|problem| [AGENT, PROJECT, ".agent(…)"].contains(&problem.setting));
