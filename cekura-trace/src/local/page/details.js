@@ -44,7 +44,7 @@ function block({ keys, text, truncated }) {
   const shown = element('pre', { class: json ? 'json' : 'prose', dir: json ? 'ltr' : 'auto' }, json ?? text);
   const title = titleOf(keys[0]);
   return element(
-    'section', { class: 'block' },
+    'section', {},
     element('h3', {}, title ?? foreign(keys[0]), element('span', { class: 'keys' }, ...(title ? [foreign(keys.join(', '))] : [])),
       copier(title ?? keys[0], json ?? text, shown)),
     shown,
@@ -74,8 +74,7 @@ function parted(attributes) {
 }
 
 function facts(span, start) {
-  const clock = new Date(start + span.start / 1e6);
-  const time = `${clock.toLocaleTimeString()}`;
+  const time = new Date(start + span.start / 1e6).toLocaleTimeString();
   return [
     ['Start', `${moment(span.start)} into the conversation, ${time}`],
     ['Duration', duration(span.length)],
@@ -102,7 +101,7 @@ function list(title, items) {
 function failure(span) {
   const text = span.description || 'No message was recorded.';
   const shown = element('pre', { class: 'prose', dir: 'auto' }, text);
-  return element('section', { class: 'block failure' }, element('h3', {}, `${SIGNS.failed} Failed`, copier('error', text, shown)), shown);
+  return element('section', { class: 'failure' }, element('h3', {}, `${SIGNS.failed} Failed`, copier('error', text, shown)), shown);
 }
 
 /** The panel; `closed` is told when it has been closed, and whether the keyboard was in it. */
@@ -141,7 +140,6 @@ function makeDetails(spans, start, closed) {
   };
   return {
     isOpen: () => !panel.hidden,
-    close,
     fill,
     open: (at, withFocus) => {
       fill(at);
