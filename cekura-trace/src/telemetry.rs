@@ -136,8 +136,8 @@ impl Cekura {
     /// The tracer provider's sampler and id generator then decide for both: what it does not sample is dropped and
     /// counted as `unsampled`, `trace_id_from` is not used, and a function that returns a future begins its span at
     /// the call. The tracer provider should have this handle's processor; where it lacks it, an error event says so. Its
-    /// resource, span limits and other processors change nothing of what this handle delivers. Both crates must mean
-    /// the same version of `opentelemetry`, which is [`cekura::opentelemetry`](crate::opentelemetry).
+    /// resource, span limits and other processors change nothing of what this handle delivers. It must be one of the
+    /// same version of `opentelemetry` as [`cekura::opentelemetry`](crate::opentelemetry).
     ///
     /// # Errors
     ///
