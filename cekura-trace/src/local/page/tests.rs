@@ -48,7 +48,7 @@ fn a_page_needs_nothing_else_and_runs_nothing_else() {
     let (first, second) = (page(&sample::clinic(), None), page(&sample::clinic(), None));
     let nonce = |page: &str| page.split_once("script-src 'nonce-").unwrap().1[..32].to_owned();
     assert_ne!(nonce(&first), nonce(&second));
-    assert_eq!(first.matches(&nonce(&first)).count(), 4, "the policy's two, the style, the script");
+    assert_eq!(first.matches(&nonce(&first)).count(), 5, "the policy's two, two styles, the script");
     assert!(first.contains("default-src 'none'"));
     for text in [TEMPLATE, STYLE, SCRIPT] {
         for word in ["http:", "https:", "//cdn", " src=", "href=", "url(", "@import", "@font-face"] {
