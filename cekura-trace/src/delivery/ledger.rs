@@ -32,11 +32,11 @@ pub struct FlushReport {
     pub pending: u64,
     /// Spans that were lost: reason → count.
     ///
-    /// The reasons: `late` (local mode: ended after its conversation was drawn), `malformed` and `panicked` (an error of this crate), `queue_full` (above the memory limit),
-    /// `refused` (key or endpoint wrong until the time limit), `rejected` (the backend did not want the span),
-    /// `server_error`, `shutdown` (ended after it, or not delivered by its deadline), `timeout`, `tls`, `too_large`,
-    /// `unavailable` (busy until the time limit), `unexpected_answer` (the endpoint is no backend for spans),
-    /// `unreachable`, `unsampled` (by the host's sampler, with an attached tracer provider).
+    /// The reasons: `late` (local mode: ended after its conversation was drawn), `malformed` and `panicked` (an error of
+    /// this crate), `queue_full` (above the memory limit), `refused` (key or endpoint wrong until the time limit),
+    /// `rejected` (the backend did not want the span), `server_error`, `shutdown` (ended after it, or not delivered by
+    /// its deadline), `timeout`, `tls`, `too_large`, `unavailable` (busy until the time limit), `unexpected_answer` (the
+    /// endpoint is no backend for spans), `unreachable`, `unsampled` (by the sampler of an attached tracer provider).
     pub dropped: BTreeMap<&'static str, u64>,
 }
 

@@ -15,11 +15,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Takes the spans of a host's tracer provider that are in a conversation of its handle; made by
+/// Takes the spans of a program's tracer provider that are in a conversation of its handle; made by
 /// [`Cekura::processor`](crate::Cekura::processor).
 ///
-/// It adds nothing to the host's spans and holds none of them up. Under [`CaptureContent::Metadata`] their texts and
-/// events stay behind too, for nobody knows which of them are content. The host shuts down its tracer provider, not this.
+/// It adds nothing to the program's spans and holds none of them up. Under [`CaptureContent::Metadata`] their texts and
+/// events stay behind too, for nobody knows which of them are content. Shutting the tracer provider down does not shut
+/// down the handle.
 #[derive(Debug)]
 #[must_use = "a processor does nothing until a tracer provider is built with it"]
 pub struct Processor {
