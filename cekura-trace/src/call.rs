@@ -37,6 +37,11 @@ impl Call {
         Self { id, capture, clock, notes, root, turns, open, of_host }
     }
 
+    /// The id of the conversation's span; invalid where the host does not sample it.
+    pub(crate) fn arriving(&self) -> SpanId {
+        if self.root.is_sampled() { self.root.span_id() } else { SpanId::INVALID }
+    }
+
     /// Whether this is an open span of a host's, and reaches the same destination.
     pub(crate) fn is_of_host(&self, span: SpanId) -> bool {
         locked(&self.of_host).contains(&span)

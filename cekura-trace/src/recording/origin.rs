@@ -35,19 +35,21 @@ pub(super) struct Origin {
 
 /// What a new span is a child of, unless it is a conversation.
 enum Parent {
-    /// The span of the context.
+    /// The span of the context; or, where a host does not sample that, the id of the nearest one above that arrives.
     Here(TraceId, SpanId),
     /// Nothing: it begins a trace.
     None,
-    /// Another span of ours, where that of the context is a host's and does not go where ours go.
-    Other(Box<SpanContext>),
+    /// Another span of ours, where that of the context is a host's and does not go where ours go; and the id of the
+    /// nearest one from there that arrives.
+    Other(Box<SpanContext>, SpanId),
 }
 
 impl Parent {
     /// The parent in a context that the attribute names.
     fn named(here: &SpanContext, call: Option<&Call>) -> Self {
         match call {
-            Some(call) if call.root.trace_id() != here.trace_id() => Self::Other(Box::new(call.root.clone())),
+            Some(call) if call.root.trace_id() != here.trace_id() => Self::root(call),
+            Some(call) if !here.is_sampled() => Self::Here(here.trace_id(), call.arriving()),
             _ if here.is_valid() => Self::Here(here.trace_id(), here.span_id()),
             _ => Self::None,
         }
@@ -57,27 +59,32 @@ impl Parent {
     fn current(here: &SpanContext, call: Option<&Call>) -> Self {
         let trace_id = call.map_or(here.trace_id(), |call| call.root.trace_id());
         span::with_current(|live| {
-            let ours = live.map(|live| live.span_context()).filter(|ours| ours.trace_id() == trace_id);
+            let ours = live.filter(|live| live.trace_id() == trace_id);
             let is_here = here.trace_id() == trace_id;
             match (ours, call) {
-                (Some(ours), _) if is_here && ours.span_id() == here.span_id() => {
+                (Some(ours), _) if is_here && ours.span_context().span_id() == here.span_id() => {
+                    Self::Here(trace_id, ours.arriving())
+                }
+                (_, Some(call)) if is_here && call.is_of_host(here.span_id()) => {
                     Self::Here(trace_id, here.span_id())
                 }
-                (_, Some(call)) if is_here && (ours.is_none() || call.is_of_host(here.span_id())) => {
-                    Self::Here(trace_id, here.span_id())
-                }
-                (Some(ours), _) => Self::Other(Box::new(ours.clone())),
-                (None, Some(call)) => Self::Other(Box::new(call.root.clone())),
+                (Some(ours), _) => Self::Other(Box::new(ours.span_context().clone()), ours.arriving()),
+                (None, Some(_)) if is_here && here.is_sampled() => Self::Here(trace_id, here.span_id()),
+                (None, Some(call)) if is_here => Self::Here(trace_id, call.arriving()),
+                (None, Some(call)) => Self::root(call),
                 (None, None) => Self::None,
             }
         })
     }
 
+    fn root(call: &Call) -> Self {
+        Self::Other(Box::new(call.root.clone()), call.arriving())
+    }
+
     fn span_id(&self) -> SpanId {
         match self {
-            Self::Here(_, span_id) => *span_id,
+            Self::Here(_, span_id) | Self::Other(_, span_id) => *span_id,
             Self::None => SpanId::INVALID,
-            Self::Other(parent) => parent.span_id(),
         }
     }
 }
@@ -234,7 +241,7 @@ impl Birth {
             let context = match parent {
                 Parent::Here(..) => context,
                 Parent::None => without_span(&context),
-                Parent::Other(parent) => context.with_remote_span_context((**parent).clone()),
+                Parent::Other(parent, _) => context.with_remote_span_context((**parent).clone()),
             };
             let (kind, start) = (callsite.kind(), Instant::now());
             let twin = Twin::start(destination, kind, &attributes.entries, (start, clock), &context)?;
@@ -262,7 +269,7 @@ fn new_span_context(parent: &Parent) -> SpanContext {
     let trace_id = match parent {
         Parent::Here(trace_id, _) => *trace_id,
         Parent::None => TraceId::from(rand::random::<u128>().max(1)),
-        Parent::Other(parent) => parent.trace_id(),
+        Parent::Other(parent, _) => parent.trace_id(),
     };
     span_context(trace_id, span_id)
 }

@@ -1,0 +1,92 @@
+//! Contexts that are named, carried by hand, not sampled, suppressed or of another handle: where the spans that begin in
+//! them arrive, and what is left alone.
+
+use cekura::opentelemetry::Context;
+use cekura::opentelemetry::trace::{FutureExt, Span, TraceContextExt, Tracer, TracerProvider};
+use cekura::{CaptureContent, Cekura, Protocol};
+use cekura_trace_tests::backend::Backend;
+use cekura_trace_tests::handles::{LONG, SHORT, reasons, to};
+use cekura_trace_tests::host::{Beside, Kept, ask, named, names, provider};
+use opentelemetry_sdk::trace::{Sampler, SdkTracer};
+
+#[cekura::conversation(client = handle, skip_all)]
+fn within<R>(handle: &Cekura, body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+#[cekura::turn(skip_all)]
+fn turn<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+#[cekura::tool_call(parent = parent, skip_all)]
+fn look_up(parent: &Context) -> &'static str {
+    let _ = parent;
+    "Anna Miller"
+}
+
+#[test]
+fn a_span_of_the_program_that_is_not_sampled_is_no_parent_in_a_context_carried_by_hand() {
+    let beside = Beside::new(|builder| builder.with_sampler(Sampler::AlwaysOff));
+    let carried = within(&beside.handle, || {
+        let query = beside.tracer.start("query");
+        Context::current_with_span(query)
+    });
+    futures::executor::block_on(async { ask("why?") }.with_context(carried));
+    let spans = beside.delivered();
+    assert_eq!(names(&spans), ["conversation", "llm"]);
+    assert_eq!(named(&spans, "llm").parent_span_id, named(&spans, "conversation").span_id);
+}
+
+#[test]
+fn after_the_handles_end_an_open_call_goes_on_and_is_counted() {
+    let beside = Beside::new(|builder| builder);
+    within(&beside.handle, || {
+        let query = beside.tracer.start("query");
+        turn(|| beside.handle.shutdown_blocking(SHORT));
+        drop(query);
+        assert_eq!(ask("still there?"), "still there?");
+    });
+    let report = beside.handle.ledger();
+    assert!(report.accepted >= 3, "{report}");
+    assert_eq!(reasons(&report), [("shutdown", report.accepted)]);
+    assert_eq!(beside.exported.names(), ["query"]);
+}
+
+#[test]
+fn where_telemetry_is_suppressed_nothing_is_recorded_of_either() {
+    let beside = Beside::new(|builder| builder);
+    within(&beside.handle, || {
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        beside.tracer.in_span("query", |_| ask("hidden?"));
+    });
+    assert_eq!(names(&beside.delivered()), ["conversation"]);
+    assert!(beside.exported.names().is_empty());
+}
+
+#[test]
+fn a_capture_inside_a_conversation_takes_its_own_spans_only() {
+    let beside = Beside::new(|builder| builder);
+    let trace = within(&beside.handle, || {
+        ask("before");
+        cekura::testing::capture(|| ask("inside"))
+    });
+    assert_eq!(trace.to_string(), "llm\n");
+    assert_eq!(names(&beside.delivered()), ["conversation", "llm"]);
+}
+
+#[test]
+fn a_span_ended_by_hand_or_by_another_thread_arrives_once() {
+    let beside = Beside::new(|builder| builder);
+    let mut query = within(&beside.handle, || beside.tracer.start("query"));
+    std::thread::spawn(move || {
+        query.end();
+        query.end();
+    })
+    .join()
+    .unwrap();
+    assert_eq!(names(&beside.delivered()), ["conversation", "query"]);
+    let context = within(&beside.handle, Context::current);
+    context.span().end();
+    assert_eq!(beside.delivered().len(), 3);
+}
