@@ -26,6 +26,18 @@ fn look_up(parent: &Context) -> &'static str {
 }
 
 #[test]
+fn a_named_parent_says_whose_span_it_is() {
+    let backend = Backend::new();
+    let handle = to(&backend, Protocol::Grpc).build().unwrap();
+    let inside = within(&handle, Context::current);
+    look_up(&inside);
+    handle.flush_blocking(LONG);
+    let spans = backend.spans();
+    assert_eq!(names(&spans), ["conversation", "tool_call"]);
+    assert_eq!(named(&spans, "tool_call").parent_span_id, named(&spans, "conversation").span_id);
+}
+
+#[test]
 fn a_span_of_the_program_that_is_not_sampled_is_no_parent_in_a_context_carried_by_hand() {
     let beside = Beside::new(|builder| builder.with_sampler(Sampler::AlwaysOff));
     let carried = within(&beside.handle, || {

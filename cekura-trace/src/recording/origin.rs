@@ -24,6 +24,8 @@ use std::time::Instant;
 /// What a context says of the spans that start in it.
 pub(super) struct Origin {
     pub(super) is_suppressed: bool,
+    /// Inside a conversation of a handle that is switched off.
+    pub(super) is_off: bool,
     pub(super) destination: Option<Arc<Destination>>,
     pub(super) capture: CaptureContent,
     /// Where a conversation is open.
@@ -100,6 +102,7 @@ impl Origin {
 
     fn read(context: &Context, parent: fn(&SpanContext, Option<&Call>) -> Parent) -> Self {
         let scope = context.get::<Scope>();
+        let is_off = scope.is_some_and(|scope| scope.destination.is_none());
         let destination = scope.map_or_else(destination::default, |scope| scope.destination.clone());
         let call = scope.and_then(|scope| scope.call.clone());
         let capture = match (&call, &destination) {
@@ -109,7 +112,7 @@ impl Origin {
         };
         let parent = parent(context.span().span_context(), call.as_deref());
         let is_suppressed = context.is_telemetry_suppressed();
-        Self { is_suppressed, destination, capture, call, parent, context: None }
+        Self { is_suppressed, is_off, destination, capture, call, parent, context: None }
     }
 
     /// The context in which the span begins.

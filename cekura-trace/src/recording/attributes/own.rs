@@ -13,7 +13,9 @@ use std::borrow::Cow;
 // What decides where the span goes. The generated code calls these first.
 impl Attributes {
     pub fn parent(&mut self, parent: &Context) {
-        self.capture = Origin::of(parent).capture;
+        let origin = Origin::of(parent);
+        self.capture = origin.capture;
+        self.limit = origin.destination.map_or(self.limit, |to| to.content_limit);
         self.opening().parent = Some(parent.clone());
     }
 
