@@ -51,6 +51,19 @@ fn a_span_of_the_program_that_is_not_sampled_is_no_parent_in_a_context_carried_b
 }
 
 #[test]
+fn in_a_conversation_that_is_off_nothing_is_set_on_the_programs_span() {
+    let exported = Kept::default();
+    let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
+    let handle = Cekura::builder().environment(off).build().unwrap();
+    // Another one that is on.
+    let beside = Beside::new(|builder| builder);
+    let tracer: SdkTracer = provider(&exported).build().tracer("server");
+    tracer.in_span("request", |_| within(&handle, || cekura::record("answer", "Anna Miller")));
+    assert!(exported.span("request").attributes.is_empty(), "{:?}", exported.span("request").attributes);
+    drop(beside);
+}
+
+#[test]
 fn after_the_handles_end_an_open_call_goes_on_and_is_counted() {
     let beside = Beside::new(|builder| builder);
     within(&beside.handle, || {
