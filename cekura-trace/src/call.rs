@@ -97,8 +97,11 @@ impl Calls {
     pub(crate) fn enter_of_host(&self, trace: TraceId, span: SpanId) {
         let call = self.known().get(&trace).and_then(|same| same.last().cloned());
         if let Some(call) = call {
-            locked(&call.of_host).insert(span);
-            self.enter(&call);
+            // A program may have two processors of one handle.
+            let is_new = locked(&call.of_host).insert(span);
+            if is_new {
+                self.enter(&call);
+            }
         }
     }
 
@@ -235,6 +238,19 @@ mod tests {
             calls.leave_of_host(TRACE, span, |_| handed_over.push(span));
         }
         assert_eq!(handed_over, [inside]);
+        assert!(!calls.is_open(TRACE));
+    }
+
+    #[test]
+    fn two_processors_of_one_handle_count_a_hosts_span_once() {
+        let (calls, call) = (Calls::default(), call());
+        calls.enter(&call);
+        let span = SpanId::from(2);
+        calls.enter_of_host(TRACE, span);
+        calls.enter_of_host(TRACE, span);
+        calls.leave(&call);
+        calls.leave_of_host(TRACE, span, |_| {});
+        calls.leave_of_host(TRACE, span, |_| panic!("handed over twice"));
         assert!(!calls.is_open(TRACE));
     }
 }
