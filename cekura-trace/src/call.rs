@@ -128,12 +128,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) number: i64,
+    pub(crate) span: SpanId,
     interrupted: AtomicBool,
 }
 
 impl Turn {
-    pub(crate) fn new(number: i64) -> Self {
-        Self { number, interrupted: AtomicBool::new(false) }
+    pub(crate) fn new(number: i64, span: SpanId) -> Self {
+        Self { number, span, interrupted: AtomicBool::new(false) }
     }
 
     /// Says that the turn, or an answer in it, was dropped before its end.

@@ -51,6 +51,18 @@ fn a_span_of_the_program_that_is_not_sampled_is_no_parent_in_a_context_carried_b
 }
 
 #[test]
+fn a_turns_context_carried_by_hand_into_its_conversation_is_the_parent() {
+    let beside = Beside::new(|builder| builder);
+    within(&beside.handle, || {
+        let of_turn = turn(Context::current);
+        futures::executor::block_on(async { ask("why?") }.with_context(of_turn));
+    });
+    let spans = beside.delivered();
+    assert_eq!(names(&spans), ["conversation", "llm", "turn"]);
+    assert_eq!(named(&spans, "llm").parent_span_id, named(&spans, "turn").span_id);
+}
+
+#[test]
 fn in_a_conversation_that_is_off_nothing_is_set_on_the_programs_span() {
     let exported = Kept::default();
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());

@@ -106,6 +106,12 @@ impl Scope {
         Self { destination: Some(destination), ..Self::OFF }
     }
 
+    /// Whether a span is that of the turn or the conversation.
+    pub(super) fn is_of(&self, span: SpanId) -> bool {
+        self.turn.as_ref().is_some_and(|turn| turn.span == span)
+            || self.call.as_ref().is_some_and(|call| call.root.span_id() == span)
+    }
+
     pub(super) const OFF: Self = Self { destination: None, call: None, turn: None };
 }
 

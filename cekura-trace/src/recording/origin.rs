@@ -48,8 +48,8 @@ enum Parent {
 
 impl Parent {
     /// The parent in a context that the attribute names.
-    fn named(here: &SpanContext, call: Option<&Call>) -> Self {
-        match call {
+    fn named(here: &SpanContext, scope: Option<&Scope>) -> Self {
+        match scope.and_then(|scope| scope.call.as_deref()) {
             Some(call) if call.root.trace_id() != here.trace_id() => Self::root(call),
             Some(call) if !here.is_sampled() => Self::Here(here.trace_id(), call.arriving()),
             _ if here.is_valid() => Self::Here(here.trace_id(), here.span_id()),
@@ -58,16 +58,19 @@ impl Parent {
     }
 
     /// The parent in the current context, `here` being its span.
-    fn current(here: &SpanContext, call: Option<&Call>) -> Self {
+    fn current(here: &SpanContext, scope: Option<&Scope>) -> Self {
+        let call = scope.and_then(|scope| scope.call.as_deref());
         let trace_id = call.map_or(here.trace_id(), |call| call.root.trace_id());
         span::with_current(|live| {
             let ours = live.filter(|live| live.trace_id() == trace_id);
             let is_here = here.trace_id() == trace_id;
+            // Of ours, these two are known in a context that was carried by hand; others may be a host's.
+            let is_known = || here.is_sampled() && scope.is_some_and(|scope| scope.is_of(here.span_id()));
             match (ours, call) {
                 (Some(ours), _) if is_here && ours.span_context().span_id() == here.span_id() => {
                     Self::Here(trace_id, ours.arriving())
                 }
-                (_, Some(call)) if is_here && call.is_of_host(here.span_id()) => {
+                (_, Some(call)) if is_here && (is_known() || call.is_of_host(here.span_id())) => {
                     Self::Here(trace_id, here.span_id())
                 }
                 (Some(ours), _) => Self::Other(Box::new(ours.span_context().clone()), ours.arriving()),
@@ -100,7 +103,7 @@ impl Origin {
         Self { context: Some(context.clone()), ..Self::read(context, Parent::named) }
     }
 
-    fn read(context: &Context, parent: fn(&SpanContext, Option<&Call>) -> Parent) -> Self {
+    fn read(context: &Context, parent: fn(&SpanContext, Option<&Scope>) -> Parent) -> Self {
         let scope = context.get::<Scope>();
         let is_off = scope.is_some_and(|scope| scope.destination.is_none());
         let destination = scope.map_or_else(destination::default, |scope| scope.destination.clone());
@@ -110,7 +113,7 @@ impl Origin {
             (None, Some(destination)) => destination.capture,
             (None, None) => CaptureContent::default(),
         };
-        let parent = parent(context.span().span_context(), call.as_deref());
+        let parent = parent(context.span().span_context(), scope);
         let is_suppressed = context.is_telemetry_suppressed();
         Self { is_suppressed, is_off, destination, capture, call, parent, context: None }
     }
@@ -142,20 +145,20 @@ impl Origin {
             }
             (_, Some(_)) => {}
         }
-        let turn = match callsite.view {
-            View::Turn => Some(self.turn(opening.and_then(|opening| opening.number), attributes)),
+        let turn_number = match callsite.view {
+            View::Turn => Some(self.number(opening.and_then(|opening| opening.number), attributes)),
             _ => None,
         };
         let destination = self.destination.clone()?;
         let clock = self.call.as_ref().map_or_else(Clock::read, |call| call.clock);
         let standing = (&self.parent, self.context.as_ref());
         let birth = Birth::of(&destination, callsite, attributes, clock, standing);
-        let context = match turn {
-            Some(turn) => Some(self.context().with_value(Scope {
-                destination: self.destination,
-                call: self.call.clone(),
-                turn: Some(turn),
-            })),
+        let context = match turn_number {
+            Some(number) => {
+                let turn = Some(Arc::new(call::Turn::new(number, birth.context.span_id())));
+                let (context, call) = (self.context(), self.call.clone());
+                Some(context.with_value(Scope { destination: self.destination, call, turn }))
+            }
             None => self.context,
         };
         let is_renamed = callsite.view == View::Span && name.is_some();
@@ -219,7 +222,8 @@ impl Origin {
         Some(Place { birth, parent_id, kind, destination, call, clock, is_renamed: false, context })
     }
 
-    fn turn(&self, number: Option<i64>, attributes: &mut Attributes) -> Arc<call::Turn> {
+    /// The number of the turn that begins.
+    fn number(&self, number: Option<i64>, attributes: &mut Attributes) -> i64 {
         let number = self.call.as_ref().map(|call| call.next_turn(number)).or(number);
         if let Some(number) = number {
             write::integer(&mut attributes.entries, semconv::TURN_NUMBER, number);
@@ -227,7 +231,7 @@ impl Origin {
         if let Some(call) = &self.call {
             write::text(&mut attributes.entries, semconv::CONVERSATION_ID, &call.id);
         }
-        Arc::new(call::Turn::new(number.unwrap_or(1)))
+        number.unwrap_or(1)
     }
 }
 
