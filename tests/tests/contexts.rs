@@ -127,3 +127,12 @@ fn a_span_ended_by_hand_or_by_another_thread_arrives_once() {
     context.span().end();
     assert_eq!(beside.delivered().len(), 3);
 }
+
+#[test]
+fn an_annotated_function_runs_where_no_context_can_be_attached() {
+    let beside = Beside::new(|builder| builder);
+    let answer = within(&beside.handle, || Context::map_current(|_| ask("where am I?")));
+    assert_eq!(answer, "where am I?");
+    let spans = beside.delivered();
+    assert_eq!(named(&spans, "llm").parent_span_id, named(&spans, "conversation").span_id);
+}
