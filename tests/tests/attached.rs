@@ -323,3 +323,36 @@ fn a_processor_of_the_programs_that_panics_stops_nothing() {
         },
     );
 }
+
+#[test]
+fn a_processor_of_the_programs_may_call_an_annotated_function() {
+    #[derive(Debug)]
+    struct Annotated;
+    #[cekura::span]
+    fn redact() {}
+    impl SpanProcessor for Annotated {
+        fn on_start(&self, _: &mut opentelemetry_sdk::trace::Span, _: &Context) {
+            redact();
+        }
+        fn on_end(&self, _: SpanData) {
+            redact();
+        }
+        fn force_flush(&self) -> OTelSdkResult {
+            Ok(())
+        }
+        fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+            Ok(())
+        }
+    }
+    attached(
+        |builder| builder.with_span_processor(Annotated),
+        |beside| {
+            default_call(&beside.tracer);
+            let spans = beside.delivered();
+            let all = names(&spans);
+            for name in ["conversation", "llm", "query", "turn"] {
+                assert!(all.contains(&name), "{all:?}");
+            }
+        },
+    );
+}
