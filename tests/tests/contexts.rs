@@ -76,6 +76,24 @@ fn in_a_conversation_that_is_off_nothing_is_set_on_the_programs_span() {
 }
 
 #[test]
+fn a_conversation_without_content_keeps_it_back_from_one_inside_it() {
+    #[cekura::conversation(client = inner)]
+    fn second(inner: &Cekura, name: &str) -> String {
+        name.to_uppercase()
+    }
+    #[cekura::conversation(client = handle, capture = CaptureContent::Metadata, skip_all)]
+    fn first(handle: &Cekura, inner: &Cekura) {
+        second(inner, "Anna Miller");
+    }
+    let (one, two) = (Beside::new(|builder| builder), Beside::new(|builder| builder));
+    first(&one.handle, &two.handle);
+    let spans = one.delivered();
+    assert_eq!(names(&spans), ["conversation", "conversation"]);
+    let text = format!("{spans:?}");
+    assert!(!text.contains("Miller") && !text.contains("MILLER"), "{text}");
+}
+
+#[test]
 fn after_the_handles_end_an_open_call_goes_on_and_is_counted() {
     let beside = Beside::new(|builder| builder);
     within(&beside.handle, || {

@@ -1,7 +1,7 @@
 //! The attributes' own arguments come in, one method each; entries under their keys go out. This file does not know
 //! which argument belongs to which attribute: the macro crate does.
 
-use super::super::conversation::{LinkHeaders, trace_id_from};
+use super::super::conversation::{LinkHeaders, current_conversation, trace_id_from};
 use super::super::origin::Origin;
 use super::{Attributes, Flag, Float, Integer, Root, Spoken, Value, View, clip, walk, write};
 use crate::destination::{self, CaptureContent};
@@ -24,8 +24,11 @@ impl Attributes {
             self.opening().client = Client::Off;
             return;
         };
-        self.capture = destination.capture;
-        self.limit = destination.content_limit;
+        // Inside an open conversation it is that one's client and policy that count.
+        if current_conversation().is_none() {
+            self.capture = destination.capture;
+            self.limit = destination.content_limit;
+        }
         self.opening().client = Client::To(destination);
     }
 
