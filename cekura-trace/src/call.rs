@@ -70,6 +70,11 @@ impl Calls {
         self.known().contains_key(&trace)
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known().is_empty()
+    }
+
     /// A span of the call begins.
     pub(crate) fn enter(&self, call: &Arc<Call>) {
         if call.open.fetch_add(1, Ordering::AcqRel) == 0 {
