@@ -8,6 +8,9 @@ use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::handles::{LONG, SHORT, reasons, to};
 use cekura_trace_tests::host::{Beside, Kept, ask, named, names, provider};
 use opentelemetry_sdk::trace::{Sampler, SdkTracer};
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::sync::Arc;
 
 #[cekura::conversation(client = handle, skip_all)]
 fn within<R>(handle: &Cekura, body: impl FnOnce() -> R) -> R {
@@ -153,4 +156,30 @@ fn an_annotated_function_runs_where_no_context_can_be_attached() {
     assert_eq!(answer, "where am I?");
     let spans = beside.delivered();
     assert_eq!(named(&spans, "llm").parent_span_id, named(&spans, "conversation").span_id);
+}
+
+#[test]
+fn a_future_that_is_dropped_as_its_thread_ends_is_interrupted() {
+    thread_local! {
+        static KEPT: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>> = const { RefCell::new(None) };
+    }
+    #[cekura::conversation(client = handle, skip_all)]
+    async fn call(handle: Arc<Cekura>) {
+        std::future::pending::<()>().await;
+    }
+    let backend = Backend::new();
+    let handle = Arc::new(to(&backend, Protocol::Grpc).build().unwrap());
+    let inner = handle.clone();
+    std::thread::spawn(move || {
+        KEPT.set(None);
+        let mut future = Box::pin(call(inner));
+        assert!(futures::FutureExt::now_or_never(future.as_mut()).is_none());
+        KEPT.set(Some(future));
+    })
+    .join()
+    .unwrap();
+    handle.flush_blocking(LONG);
+    let spans = backend.spans();
+    assert_eq!(names(&spans), ["conversation"]);
+    assert!(spans[0].attributes.iter().any(|attribute| attribute.key == "cekura.interrupted"));
 }
