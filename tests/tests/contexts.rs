@@ -97,6 +97,18 @@ fn a_conversation_without_content_keeps_it_back_from_one_inside_it() {
 }
 
 #[test]
+fn a_conversation_inside_another_may_keep_its_content_back() {
+    #[cekura::conversation(capture = CaptureContent::Metadata)]
+    fn second(name: &str) -> String {
+        ask(name)
+    }
+    let one = Beside::new(|builder| builder);
+    within(&one.handle, || drop(second("Anna Miller")));
+    let text = format!("{:?}", one.delivered());
+    assert!(!text.contains("Miller"), "{text}");
+}
+
+#[test]
 fn after_the_handles_end_an_open_call_goes_on_and_is_counted() {
     let beside = Beside::new(|builder| builder);
     within(&beside.handle, || {

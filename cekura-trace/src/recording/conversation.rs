@@ -3,7 +3,7 @@
 
 use super::span;
 use crate::call::{self, Call};
-use crate::destination::Destination;
+use crate::destination::{CaptureContent, Destination};
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue, Value};
@@ -98,6 +98,8 @@ pub(crate) struct Scope {
     pub(super) destination: Option<Arc<Destination>>,
     pub(super) call: Option<Arc<Call>>,
     pub(super) turn: Option<Arc<call::Turn>>,
+    /// Set where less is kept than the conversation keeps.
+    pub(super) capture: Option<CaptureContent>,
 }
 
 impl Scope {
@@ -112,7 +114,7 @@ impl Scope {
             || self.call.as_ref().is_some_and(|call| call.root.span_id() == span)
     }
 
-    pub(super) const OFF: Self = Self { destination: None, call: None, turn: None };
+    pub(super) const OFF: Self = Self { destination: None, call: None, turn: None, capture: None };
 }
 
 /// The trace id of a carrier's call: the first 16 bytes of the SHA-256 of its call SID.

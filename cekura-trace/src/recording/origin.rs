@@ -109,7 +109,7 @@ impl Origin {
         let destination = scope.map_or_else(destination::default, |scope| scope.destination.clone());
         let call = scope.and_then(|scope| scope.call.clone());
         let capture = match (&call, &destination) {
-            (Some(call), _) => call.capture,
+            (Some(call), _) => scope.and_then(|scope| scope.capture).unwrap_or(call.capture),
             (None, Some(destination)) => destination.capture,
             (None, None) => CaptureContent::default(),
         };
@@ -145,6 +145,8 @@ impl Origin {
             }
             (_, Some(_)) => {}
         }
+        let keeps_less =
+            callsite.view == View::Conversation && attributes.capture == CaptureContent::Metadata;
         let turn_number = match callsite.view {
             View::Turn => Some(self.number(opening.and_then(|opening| opening.number), attributes)),
             _ => None,
@@ -157,7 +159,13 @@ impl Origin {
             Some(number) => {
                 let turn = Some(Arc::new(call::Turn::new(number, birth.context.span_id())));
                 let (context, call) = (self.context(), self.call.clone());
-                Some(context.with_value(Scope { destination: self.destination, call, turn }))
+                let capture = Some(self.capture);
+                Some(context.with_value(Scope { destination: self.destination, call, turn, capture }))
+            }
+            None if keeps_less => {
+                let context = self.context();
+                let scope = context.get::<Scope>().cloned().unwrap_or(Scope::OFF);
+                Some(context.with_value(Scope { capture: Some(attributes.capture), ..scope }))
             }
             None => self.context,
         };
@@ -216,7 +224,8 @@ impl Origin {
             write_conversation(attributes, &call.id, false);
         }
         let call = Some(Arc::new(call));
-        let scope = Scope { destination: Some(destination.clone()), call: call.clone(), turn: None };
+        let scope =
+            Scope { destination: Some(destination.clone()), call: call.clone(), turn: None, capture: None };
         let context = Some(context.with_value(scope));
         let (parent_id, kind) = (SpanId::INVALID, callsite.kind());
         Some(Place { birth, parent_id, kind, destination, call, clock, is_renamed: false, context })

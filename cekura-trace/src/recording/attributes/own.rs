@@ -34,7 +34,9 @@ impl Attributes {
 
     pub fn capture(&mut self, capture: CaptureContent) {
         self.opening().capture = Some(capture);
-        self.capture = capture;
+        if capture == CaptureContent::Metadata || current_conversation().is_none() {
+            self.capture = capture;
+        }
     }
 
     pub fn trace_id_from(&mut self, sid: Value<'_>) {
