@@ -77,13 +77,7 @@ fn one(kind: usize, handle: &Cekura, other: &Cekura, tracer: &SdkTracer) -> Opti
         0..3 => poll(call(handle, tracer), kind),
         3 => within(handle, || drop(look_up(false))),
         4 => fallen(&mut || within(handle, || drop(look_up(true)))),
-        5 => fallen(&mut || {
-            within(handle, || {
-                tracer.in_span("query", |_| {
-                    fall();
-                })
-            })
-        }),
+        5 => fallen(&mut || within(handle, || tracer.in_span("query", |_| _ = fall()))),
         6 => within(handle, || within(other, answer)),
         7 => return Some(within(handle, || tracer.start("query"))),
         8 => of_carrier(handle, || of_carrier(handle, answer)),
