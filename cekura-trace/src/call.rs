@@ -100,7 +100,12 @@ impl Calls {
 
     /// A span of a host's begins, which counts where its trace is that of an open call.
     pub(crate) fn enter_of_host(&self, trace: TraceId, span: SpanId) {
-        let call = self.known().get(&trace).and_then(|same| same.last().cloned());
+        // Of several, nobody knows which it belongs to: the one that keeps least.
+        let keeps_least = |same: &Vec<Arc<Call>>| {
+            let least = same.iter().rfind(|call| call.capture == CaptureContent::Metadata);
+            least.or(same.last()).cloned()
+        };
+        let call = self.known().get(&trace).and_then(keeps_least);
         if let Some(call) = call {
             // A program may have two processors of one handle.
             let is_new = locked(&call.of_host).insert(span);
@@ -245,6 +250,18 @@ mod tests {
         }
         assert_eq!(handed_over, [inside]);
         assert!(!calls.is_open(TRACE));
+    }
+
+    #[test]
+    fn a_hosts_span_of_several_calls_belongs_to_the_one_that_keeps_least() {
+        let (calls, full) = (Calls::default(), call());
+        let (root, clock) = (full.root.clone(), Clock::read());
+        let least = Arc::new(Call::new(root, None, super::CaptureContent::Metadata, clock));
+        let span = SpanId::from(2);
+        calls.enter(&least);
+        calls.enter(&full);
+        calls.enter_of_host(TRACE, span);
+        assert!(least.is_of_host(span) && !full.is_of_host(span));
     }
 
     #[test]
