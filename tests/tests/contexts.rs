@@ -177,7 +177,16 @@ fn a_future_that_is_dropped_as_its_thread_ends_is_interrupted() {
     }
     #[cekura::conversation(client = handle, skip_all)]
     async fn call(handle: Arc<Cekura>) {
+        let _line = Line;
         std::future::pending::<()>().await;
+    }
+    struct Line;
+    impl Drop for Line {
+        fn drop(&mut self) {
+            cekura::record("line", "closed");
+            drop((cekura::trace_id(), cekura::current_turn(), cekura::current_conversation()));
+            cekura::context::carry(()).in_scope(|()| drop(cekura::context::headers()));
+        }
     }
     let backend = Backend::new();
     let handle = Arc::new(to(&backend, Protocol::Grpc).build().unwrap());

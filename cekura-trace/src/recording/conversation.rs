@@ -10,6 +10,7 @@ use opentelemetry::{Context, KeyValue, Value};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// A conversation that is open where this was asked for. Cheap to clone; may outlive the conversation.
@@ -46,20 +47,20 @@ impl Turn {
 
 /// The conversation that is open here, if one is.
 pub fn current_conversation() -> Option<Conversation> {
-    Context::map_current(|context| context.get::<Scope>()?.call.clone()).map(Conversation)
+    look(|context| context.get::<Scope>()?.call.clone()).flatten().map(Conversation)
 }
 
 /// The turn that is open here, if one is.
 pub fn current_turn() -> Option<Turn> {
-    Context::map_current(|context| context.get::<Scope>()?.turn.clone()).map(Turn)
+    look(|context| context.get::<Scope>()?.turn.clone()).flatten().map(Turn)
 }
 
 /// The trace id of the conversation that is open here, else of the annotated function that runs here.
 ///
 /// Prints as 32 hex digits, the form that a call log takes.
 pub fn trace_id() -> Option<TraceId> {
-    let call = Context::map_current(|context| Some(context.get::<Scope>()?.call.as_ref()?.root.trace_id()));
-    call.or_else(|| span::current().map(|live| live.trace_id()))
+    let call = look(|context| Some(context.get::<Scope>()?.call.as_ref()?.root.trace_id()));
+    call.flatten().or_else(|| span::current().map(|live| live.trace_id()))
 }
 
 /// Sets a span attribute on the innermost annotated function that runs here; without one, does nothing.
@@ -77,7 +78,7 @@ pub fn trace_id() -> Option<TraceId> {
 /// ```
 pub fn record(key: &'static str, value: impl Into<Value>) {
     let attribute = KeyValue::new(key, value);
-    Context::map_current(|context| {
+    look(|context| {
         let scope = context.get::<Scope>();
         let here = context.span().span_context().trace_id();
         let call = scope.and_then(|scope| scope.call.as_ref());
@@ -89,6 +90,11 @@ pub fn record(key: &'static str, value: impl Into<Value>) {
             _ => {}
         });
     });
+}
+
+/// Looks at the current context. There is none on a thread that is ending, where the API panics.
+pub(super) fn look<R>(look: impl FnOnce(&Context) -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(|| Context::map_current(look))).ok()
 }
 
 /// What every context inside a conversation, turn or capture carries.
