@@ -37,6 +37,11 @@ impl Call {
         Self { id, capture, clock, notes, root, turns, open, of_host }
     }
 
+    /// The id of the conversation's span; invalid where the host does not sample it.
+    pub(crate) fn arriving(&self) -> SpanId {
+        if self.root.is_sampled() { self.root.span_id() } else { SpanId::INVALID }
+    }
+
     /// Whether this is an open span of a host's, and reaches the same destination.
     pub(crate) fn is_of_host(&self, span: SpanId) -> bool {
         locked(&self.of_host).contains(&span)
@@ -65,6 +70,11 @@ impl Calls {
         self.known().contains_key(&trace)
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known().is_empty()
+    }
+
     /// A span of the call begins.
     pub(crate) fn enter(&self, call: &Arc<Call>) {
         if call.open.fetch_add(1, Ordering::AcqRel) == 0 {
@@ -90,10 +100,18 @@ impl Calls {
 
     /// A span of a host's begins, which counts where its trace is that of an open call.
     pub(crate) fn enter_of_host(&self, trace: TraceId, span: SpanId) {
-        let call = self.known().get(&trace).and_then(|same| same.last().cloned());
+        // Of several, nobody knows which it belongs to: the one that keeps least.
+        let keeps_least = |same: &Vec<Arc<Call>>| {
+            let least = same.iter().rfind(|call| call.capture == CaptureContent::Metadata);
+            least.or(same.last()).cloned()
+        };
+        let call = self.known().get(&trace).and_then(keeps_least);
         if let Some(call) = call {
-            locked(&call.of_host).insert(span);
-            self.enter(&call);
+            // A program may have two processors of one handle.
+            let is_new = locked(&call.of_host).insert(span);
+            if is_new {
+                self.enter(&call);
+            }
         }
     }
 
@@ -120,12 +138,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) number: i64,
+    pub(crate) span: SpanId,
     interrupted: AtomicBool,
 }
 
 impl Turn {
-    pub(crate) fn new(number: i64) -> Self {
-        Self { number, interrupted: AtomicBool::new(false) }
+    pub(crate) fn new(number: i64, span: SpanId) -> Self {
+        Self { number, span, interrupted: AtomicBool::new(false) }
     }
 
     /// Says that the turn, or an answer in it, was dropped before its end.
@@ -230,6 +249,31 @@ mod tests {
             calls.leave_of_host(TRACE, span, |_| handed_over.push(span));
         }
         assert_eq!(handed_over, [inside]);
+        assert!(!calls.is_open(TRACE));
+    }
+
+    #[test]
+    fn a_hosts_span_of_several_calls_belongs_to_the_one_that_keeps_least() {
+        let (calls, full) = (Calls::default(), call());
+        let (root, clock) = (full.root.clone(), Clock::read());
+        let least = Arc::new(Call::new(root, None, super::CaptureContent::Metadata, clock));
+        let span = SpanId::from(2);
+        calls.enter(&least);
+        calls.enter(&full);
+        calls.enter_of_host(TRACE, span);
+        assert!(least.is_of_host(span) && !full.is_of_host(span));
+    }
+
+    #[test]
+    fn two_processors_of_one_handle_count_a_hosts_span_once() {
+        let (calls, call) = (Calls::default(), call());
+        calls.enter(&call);
+        let span = SpanId::from(2);
+        calls.enter_of_host(TRACE, span);
+        calls.enter_of_host(TRACE, span);
+        calls.leave(&call);
+        calls.leave_of_host(TRACE, span, |_| {});
+        calls.leave_of_host(TRACE, span, |_| panic!("handed over twice"));
         assert!(!calls.is_open(TRACE));
     }
 }

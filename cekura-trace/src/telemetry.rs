@@ -312,3 +312,7 @@ fn tell_losses(report: &FlushReport, calls: u64) {
         drop(writeln!(std::io::stderr(), "cekura: {}", lost.join("; ")));
     }
 }
+
+#[cfg(test)]
+#[path = "tests/telemetry.rs"]
+mod tests;

@@ -2,17 +2,19 @@
 
 use cekura::Protocol;
 use cekura::opentelemetry::trace::{
-    Link, SpanId, SpanKind, Status, TraceContextExt, TraceId, TraceState, Tracer,
+    Link, Span as _, SpanId, SpanKind, Status, TraceContextExt, TraceId, TraceState, Tracer,
 };
 use cekura::opentelemetry::{Context, KeyValue, Value};
 use cekura_trace_tests::backend::text;
 use cekura_trace_tests::handles::{reasons, to};
-use cekura_trace_tests::host::{Beside, CountingIds, call, named, names, turn, value};
+use cekura_trace_tests::host::{Beside, CountingIds, ask, call, named, names, turn, value};
+use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    Sampler, SamplingDecision, SamplingResult, SdkTracer, ShouldSample, TracerProviderBuilder,
+    Sampler, SamplingDecision, SamplingResult, SdkTracer, ShouldSample, SpanData, SpanProcessor,
+    TracerProviderBuilder,
 };
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Attaches the program's tracer provider, for as long as no other test is the process's default.
 fn attached<R>(
@@ -201,6 +203,157 @@ fn attaching_makes_the_default_and_is_done_once() {
             assert!(taken.is_already_installed() && taken.to_string().contains("client = …"), "{taken}");
             let installed = to(&beside.backend, Protocol::Grpc).install();
             assert!(installed.unwrap_err().is_already_installed());
+        },
+    );
+}
+
+/// Drops the spans of these names, whatever their parents are.
+#[derive(Clone, Debug)]
+struct Without(&'static [&'static str], SamplingDecision);
+
+impl ShouldSample for Without {
+    fn should_sample(
+        &self,
+        _: Option<&Context>,
+        _: TraceId,
+        name: &str,
+        _: &SpanKind,
+        _: &[KeyValue],
+        _: &[Link],
+    ) -> SamplingResult {
+        let decision =
+            if self.0.contains(&name) { self.1.clone() } else { SamplingDecision::RecordAndSample };
+        SamplingResult { decision, attributes: Vec::new(), trace_state: TraceState::NONE }
+    }
+}
+
+#[test]
+fn a_span_that_the_program_does_not_sample_is_no_parent() {
+    for decision in [SamplingDecision::Drop, SamplingDecision::RecordOnly] {
+        attached(
+            |builder| builder.with_sampler(Without(&["turn"], decision)),
+            |beside| {
+                #[cekura::conversation]
+                fn call(tracer: &SdkTracer) {
+                    turn(tracer);
+                    direct();
+                }
+                #[cekura::turn]
+                fn direct() {
+                    ask("why?");
+                }
+                call(&beside.tracer);
+                let spans = beside.delivered();
+                assert_eq!(names(&spans), ["conversation", "llm", "llm", "query"]);
+                let ids: Vec<_> = spans.iter().map(|span| span.span_id.clone()).collect();
+                for span in spans.iter().filter(|span| span.name != "query") {
+                    let parent = &span.parent_span_id;
+                    assert!(parent.is_empty() || ids.contains(parent), "{} hangs from nothing", span.name);
+                }
+            },
+        );
+    }
+}
+
+#[test]
+fn a_processor_of_the_programs_may_use_what_is_current() {
+    #[derive(Debug)]
+    struct Curious;
+    impl SpanProcessor for Curious {
+        fn on_start(&self, span: &mut opentelemetry_sdk::trace::Span, context: &Context) {
+            context.span().set_attribute(KeyValue::new("child", true));
+            Context::current().span().set_attribute(KeyValue::new("seen", "start"));
+            cekura::record("recorded", true);
+            span.set_attribute(KeyValue::new("mine", 1));
+        }
+        fn on_end(&self, _: SpanData) {
+            Context::current().span().set_attribute(KeyValue::new("seen", "end"));
+            cekura::record("recorded", false);
+        }
+        fn force_flush(&self) -> OTelSdkResult {
+            Ok(())
+        }
+        fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+            Ok(())
+        }
+    }
+    attached(
+        |builder| builder.with_span_processor(Curious),
+        |beside| {
+            default_call(&beside.tracer);
+            let spans = beside.delivered();
+            assert_eq!(names(&spans), ["conversation", "llm", "query", "turn"]);
+            assert_eq!(text(&named(&spans, "turn").attributes, "seen"), Some("end"));
+        },
+    );
+}
+
+#[test]
+fn a_processor_of_the_programs_that_panics_stops_nothing() {
+    #[derive(Debug)]
+    struct Panics;
+    impl SpanProcessor for Panics {
+        fn on_start(&self, span: &mut opentelemetry_sdk::trace::Span, _: &Context) {
+            assert!(!format!("{span:?}").contains("turn"), "at the start");
+        }
+        fn on_end(&self, span: SpanData) {
+            assert_ne!(span.name, "llm", "at the end");
+        }
+        fn force_flush(&self) -> OTelSdkResult {
+            Ok(())
+        }
+        fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+            Ok(())
+        }
+    }
+    attached(
+        |builder| builder.with_span_processor(Panics),
+        |beside| {
+            #[cekura::conversation]
+            fn call() -> String {
+                direct()
+            }
+            #[cekura::turn]
+            fn direct() -> String {
+                ask("why?")
+            }
+            assert_eq!(call(), "why?");
+            let spans = beside.delivered();
+            assert_eq!(names(&spans), ["conversation", "llm", "turn"]);
+            assert_eq!(beside.handle.ledger().accepted, 3);
+        },
+    );
+}
+
+#[test]
+fn a_processor_of_the_programs_may_call_an_annotated_function() {
+    #[derive(Debug)]
+    struct Annotated;
+    #[cekura::span]
+    fn redact() {}
+    impl SpanProcessor for Annotated {
+        fn on_start(&self, _: &mut opentelemetry_sdk::trace::Span, _: &Context) {
+            redact();
+        }
+        fn on_end(&self, _: SpanData) {
+            redact();
+        }
+        fn force_flush(&self) -> OTelSdkResult {
+            Ok(())
+        }
+        fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+            Ok(())
+        }
+    }
+    attached(
+        |builder| builder.with_span_processor(Annotated),
+        |beside| {
+            default_call(&beside.tracer);
+            let spans = beside.delivered();
+            let all = names(&spans);
+            for name in ["conversation", "llm", "query", "turn"] {
+                assert!(all.contains(&name), "{all:?}");
+            }
         },
     );
 }

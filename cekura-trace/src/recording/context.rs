@@ -1,6 +1,7 @@
 //! Work that leaves the current task or thread comes in; the same work in the same conversation goes out. This file
 //! does not know spans.
 
+use super::conversation::look;
 use super::span::{Entered, Live, current};
 use opentelemetry::Context as SpanContext;
 use opentelemetry::trace::TraceContextExt;
@@ -76,10 +77,10 @@ impl<T> Carried<T> {
 /// ```
 #[must_use]
 pub fn headers() -> HashMap<String, String> {
-    let context = SpanContext::map_current(|context| context.span().span_context().clone());
-    if !context.is_valid() {
+    let context = look(|context| context.span().span_context().clone());
+    let Some(context) = context.filter(opentelemetry::trace::SpanContext::is_valid) else {
         return HashMap::new();
-    }
+    };
     let (trace_id, span_id) = (context.trace_id(), context.span_id());
     let flags = u8::from(context.is_sampled());
     let parent = ("traceparent", format!("00-{trace_id}-{span_id}-{flags:02x}"));
@@ -131,7 +132,7 @@ struct Place {
 
 impl Place {
     fn current() -> Self {
-        Self { context: SpanContext::current(), live: current() }
+        Self { context: look(SpanContext::clone).unwrap_or_default(), live: current() }
     }
 
     fn enter(&mut self) -> Entered<'_> {

@@ -3,13 +3,14 @@
 
 use super::span;
 use crate::call::{self, Call};
-use crate::destination::Destination;
+use crate::destination::{CaptureContent, Destination};
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue, Value};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// A conversation that is open where this was asked for. Cheap to clone; may outlive the conversation.
@@ -46,20 +47,20 @@ impl Turn {
 
 /// The conversation that is open here, if one is.
 pub fn current_conversation() -> Option<Conversation> {
-    Context::map_current(|context| context.get::<Scope>()?.call.clone()).map(Conversation)
+    look(|context| context.get::<Scope>()?.call.clone()).flatten().map(Conversation)
 }
 
 /// The turn that is open here, if one is.
 pub fn current_turn() -> Option<Turn> {
-    Context::map_current(|context| context.get::<Scope>()?.turn.clone()).map(Turn)
+    look(|context| context.get::<Scope>()?.turn.clone()).flatten().map(Turn)
 }
 
 /// The trace id of the conversation that is open here, else of the annotated function that runs here.
 ///
 /// Prints as 32 hex digits, the form that a call log takes.
 pub fn trace_id() -> Option<TraceId> {
-    let call = Context::map_current(|context| Some(context.get::<Scope>()?.call.as_ref()?.root.trace_id()));
-    call.or_else(|| span::current().map(|live| live.trace_id()))
+    let call = look(|context| Some(context.get::<Scope>()?.call.as_ref()?.root.trace_id()));
+    call.flatten().or_else(|| span::current().map(|live| live.trace_id()))
 }
 
 /// Sets a span attribute on the innermost annotated function that runs here; without one, does nothing.
@@ -77,7 +78,7 @@ pub fn trace_id() -> Option<TraceId> {
 /// ```
 pub fn record(key: &'static str, value: impl Into<Value>) {
     let attribute = KeyValue::new(key, value);
-    Context::map_current(|context| {
+    look(|context| {
         let scope = context.get::<Scope>();
         let here = context.span().span_context().trace_id();
         let call = scope.and_then(|scope| scope.call.as_ref());
@@ -85,10 +86,15 @@ pub fn record(key: &'static str, value: impl Into<Value>) {
         span::with_current(|live| match live {
             Some(live) if scope.is_none() || live.trace_id() == trace_id => live.set(&attribute),
             // The context was carried here with the OpenTelemetry API alone.
-            _ if scope.is_some() && here == trace_id => context.span().set_attribute(attribute),
+            _ if call.is_some() && here == trace_id => context.span().set_attribute(attribute),
             _ => {}
         });
     });
+}
+
+/// Looks at the current context. There is none on a thread that is ending, where the API panics.
+pub(super) fn look<R>(look: impl FnOnce(&Context) -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(|| Context::map_current(look))).ok()
 }
 
 /// What every context inside a conversation, turn or capture carries.
@@ -98,6 +104,8 @@ pub(crate) struct Scope {
     pub(super) destination: Option<Arc<Destination>>,
     pub(super) call: Option<Arc<Call>>,
     pub(super) turn: Option<Arc<call::Turn>>,
+    /// Set where less is kept than the conversation keeps.
+    pub(super) capture: Option<CaptureContent>,
 }
 
 impl Scope {
@@ -106,7 +114,13 @@ impl Scope {
         Self { destination: Some(destination), ..Self::OFF }
     }
 
-    pub(super) const OFF: Self = Self { destination: None, call: None, turn: None };
+    /// Whether a span is that of the turn or the conversation.
+    pub(super) fn is_of(&self, span: SpanId) -> bool {
+        self.turn.as_ref().is_some_and(|turn| turn.span == span)
+            || self.call.as_ref().is_some_and(|call| call.root.span_id() == span)
+    }
+
+    pub(super) const OFF: Self = Self { destination: None, call: None, turn: None, capture: None };
 }
 
 /// The trace id of a carrier's call: the first 16 bytes of the SHA-256 of its call SID.

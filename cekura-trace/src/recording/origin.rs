@@ -24,6 +24,8 @@ use std::time::Instant;
 /// What a context says of the spans that start in it.
 pub(super) struct Origin {
     pub(super) is_suppressed: bool,
+    /// Inside a conversation of a handle that is switched off.
+    pub(super) is_off: bool,
     pub(super) destination: Option<Arc<Destination>>,
     pub(super) capture: CaptureContent,
     /// Where a conversation is open.
@@ -35,49 +37,59 @@ pub(super) struct Origin {
 
 /// What a new span is a child of, unless it is a conversation.
 enum Parent {
-    /// The span of the context.
+    /// The span of the context; or, where a host does not sample that, the id of the nearest one above that arrives.
     Here(TraceId, SpanId),
     /// Nothing: it begins a trace.
     None,
-    /// Another span of ours, where that of the context is a host's and does not go where ours go.
-    Other(Box<SpanContext>),
+    /// Another span of ours, where that of the context is a host's and does not go where ours go; and the id of the
+    /// nearest one from there that arrives.
+    Other(Box<SpanContext>, SpanId),
 }
 
 impl Parent {
     /// The parent in a context that the attribute names.
-    fn named(here: &SpanContext, call: Option<&Call>) -> Self {
-        match call {
-            Some(call) if call.root.trace_id() != here.trace_id() => Self::Other(Box::new(call.root.clone())),
+    fn named(here: &SpanContext, scope: Option<&Scope>) -> Self {
+        match scope.and_then(|scope| scope.call.as_deref()) {
+            Some(call) if call.root.trace_id() != here.trace_id() => Self::root(call),
+            Some(call) if !here.is_sampled() => Self::Here(here.trace_id(), call.arriving()),
             _ if here.is_valid() => Self::Here(here.trace_id(), here.span_id()),
             _ => Self::None,
         }
     }
 
     /// The parent in the current context, `here` being its span.
-    fn current(here: &SpanContext, call: Option<&Call>) -> Self {
+    fn current(here: &SpanContext, scope: Option<&Scope>) -> Self {
+        let call = scope.and_then(|scope| scope.call.as_deref());
         let trace_id = call.map_or(here.trace_id(), |call| call.root.trace_id());
         span::with_current(|live| {
-            let ours = live.map(|live| live.span_context()).filter(|ours| ours.trace_id() == trace_id);
+            let ours = live.filter(|live| live.trace_id() == trace_id);
             let is_here = here.trace_id() == trace_id;
+            // Of ours, these two are known in a context that was carried by hand; others may be a host's.
+            let is_known = || here.is_sampled() && scope.is_some_and(|scope| scope.is_of(here.span_id()));
             match (ours, call) {
-                (Some(ours), _) if is_here && ours.span_id() == here.span_id() => {
+                (Some(ours), _) if is_here && ours.span_context().span_id() == here.span_id() => {
+                    Self::Here(trace_id, ours.arriving())
+                }
+                (_, Some(call)) if is_here && (is_known() || call.is_of_host(here.span_id())) => {
                     Self::Here(trace_id, here.span_id())
                 }
-                (_, Some(call)) if is_here && (ours.is_none() || call.is_of_host(here.span_id())) => {
-                    Self::Here(trace_id, here.span_id())
-                }
-                (Some(ours), _) => Self::Other(Box::new(ours.clone())),
-                (None, Some(call)) => Self::Other(Box::new(call.root.clone())),
+                (Some(ours), _) => Self::Other(Box::new(ours.span_context().clone()), ours.arriving()),
+                (None, Some(_)) if is_here && here.is_sampled() => Self::Here(trace_id, here.span_id()),
+                (None, Some(call)) if is_here => Self::Here(trace_id, call.arriving()),
+                (None, Some(call)) => Self::root(call),
                 (None, None) => Self::None,
             }
         })
     }
 
+    fn root(call: &Call) -> Self {
+        Self::Other(Box::new(call.root.clone()), call.arriving())
+    }
+
     fn span_id(&self) -> SpanId {
         match self {
-            Self::Here(_, span_id) => *span_id,
+            Self::Here(_, span_id) | Self::Other(_, span_id) => *span_id,
             Self::None => SpanId::INVALID,
-            Self::Other(parent) => parent.span_id(),
         }
     }
 }
@@ -91,18 +103,19 @@ impl Origin {
         Self { context: Some(context.clone()), ..Self::read(context, Parent::named) }
     }
 
-    fn read(context: &Context, parent: fn(&SpanContext, Option<&Call>) -> Parent) -> Self {
+    fn read(context: &Context, parent: fn(&SpanContext, Option<&Scope>) -> Parent) -> Self {
         let scope = context.get::<Scope>();
+        let is_off = scope.is_some_and(|scope| scope.destination.is_none());
         let destination = scope.map_or_else(destination::default, |scope| scope.destination.clone());
         let call = scope.and_then(|scope| scope.call.clone());
         let capture = match (&call, &destination) {
-            (Some(call), _) => call.capture,
+            (Some(call), _) => scope.and_then(|scope| scope.capture).unwrap_or(call.capture),
             (None, Some(destination)) => destination.capture,
             (None, None) => CaptureContent::default(),
         };
-        let parent = parent(context.span().span_context(), call.as_deref());
+        let parent = parent(context.span().span_context(), scope);
         let is_suppressed = context.is_telemetry_suppressed();
-        Self { is_suppressed, destination, capture, call, parent, context: None }
+        Self { is_suppressed, is_off, destination, capture, call, parent, context: None }
     }
 
     /// The context in which the span begins.
@@ -132,20 +145,28 @@ impl Origin {
             }
             (_, Some(_)) => {}
         }
-        let turn = match callsite.view {
-            View::Turn => Some(self.turn(opening.and_then(|opening| opening.number), attributes)),
+        let keeps_less =
+            callsite.view == View::Conversation && attributes.capture == CaptureContent::Metadata;
+        let turn_number = match callsite.view {
+            View::Turn => Some(self.number(opening.and_then(|opening| opening.number), attributes)),
             _ => None,
         };
         let destination = self.destination.clone()?;
         let clock = self.call.as_ref().map_or_else(Clock::read, |call| call.clock);
         let standing = (&self.parent, self.context.as_ref());
         let birth = Birth::of(&destination, callsite, attributes, clock, standing);
-        let context = match turn {
-            Some(turn) => Some(self.context().with_value(Scope {
-                destination: self.destination,
-                call: self.call.clone(),
-                turn: Some(turn),
-            })),
+        let context = match turn_number {
+            Some(number) => {
+                let turn = Some(Arc::new(call::Turn::new(number, birth.context.span_id())));
+                let (context, call) = (self.context(), self.call.clone());
+                let capture = Some(self.capture);
+                Some(context.with_value(Scope { destination: self.destination, call, turn, capture }))
+            }
+            None if keeps_less => {
+                let context = self.context();
+                let scope = context.get::<Scope>().cloned().unwrap_or(Scope::OFF);
+                Some(context.with_value(Scope { capture: Some(attributes.capture), ..scope }))
+            }
             None => self.context,
         };
         let is_renamed = callsite.view == View::Span && name.is_some();
@@ -203,13 +224,15 @@ impl Origin {
             write_conversation(attributes, &call.id, false);
         }
         let call = Some(Arc::new(call));
-        let scope = Scope { destination: Some(destination.clone()), call: call.clone(), turn: None };
+        let scope =
+            Scope { destination: Some(destination.clone()), call: call.clone(), turn: None, capture: None };
         let context = Some(context.with_value(scope));
         let (parent_id, kind) = (SpanId::INVALID, callsite.kind());
         Some(Place { birth, parent_id, kind, destination, call, clock, is_renamed: false, context })
     }
 
-    fn turn(&self, number: Option<i64>, attributes: &mut Attributes) -> Arc<call::Turn> {
+    /// The number of the turn that begins.
+    fn number(&self, number: Option<i64>, attributes: &mut Attributes) -> i64 {
         let number = self.call.as_ref().map(|call| call.next_turn(number)).or(number);
         if let Some(number) = number {
             write::integer(&mut attributes.entries, semconv::TURN_NUMBER, number);
@@ -217,7 +240,7 @@ impl Origin {
         if let Some(call) = &self.call {
             write::text(&mut attributes.entries, semconv::CONVERSATION_ID, &call.id);
         }
-        Arc::new(call::Turn::new(number.unwrap_or(1)))
+        number.unwrap_or(1)
     }
 }
 
@@ -234,7 +257,7 @@ impl Birth {
             let context = match parent {
                 Parent::Here(..) => context,
                 Parent::None => without_span(&context),
-                Parent::Other(parent) => context.with_remote_span_context((**parent).clone()),
+                Parent::Other(parent, _) => context.with_remote_span_context((**parent).clone()),
             };
             let (kind, start) = (callsite.kind(), Instant::now());
             let twin = Twin::start(destination, kind, &attributes.entries, (start, clock), &context)?;
@@ -262,7 +285,7 @@ fn new_span_context(parent: &Parent) -> SpanContext {
     let trace_id = match parent {
         Parent::Here(trace_id, _) => *trace_id,
         Parent::None => TraceId::from(rand::random::<u128>().max(1)),
-        Parent::Other(parent) => parent.trace_id(),
+        Parent::Other(parent, _) => parent.trace_id(),
     };
     span_context(trace_id, span_id)
 }

@@ -235,14 +235,16 @@ fn guarded(attributes: &mut Attributes, record: impl FnOnce(&mut Attributes)) {
 pub(super) struct Entered<'a> {
     /// What was current before.
     outer: &'a mut Option<Arc<Live>>,
-    _context: ContextGuard,
+    _context: Option<ContextGuard>,
 }
 
 impl<'a> Entered<'a> {
     /// Lends `live` to the thread.
     pub(super) fn new(context: Context, live: &'a mut Option<Arc<Live>>) -> Self {
         swap_current(live);
-        Self { outer: live, _context: context.attach() }
+        // The API panics here where somebody looks at the current context: a host's sampler, or a processor at a start.
+        let context = catch_unwind(AssertUnwindSafe(|| context.attach())).ok();
+        Self { outer: live, _context: context }
     }
 }
 
@@ -257,7 +259,7 @@ pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Att
     // The thread is ending: its current context is gone too.
     CURRENT.try_with(|_| ()).ok()?;
     let mut origin = Origin::current();
-    if origin.is_suppressed || origin.destination.is_none() && callsite.view != View::Conversation {
+    if origin.is_suppressed || origin.is_off && callsite.view != View::Conversation {
         return None;
     }
     let limit = origin.destination.as_ref().map_or(CONTENT_LIMIT, |to| to.content_limit);
@@ -271,7 +273,9 @@ pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Att
     if let Some(parent) = attributes.opening.as_ref().and_then(|opening| opening.parent.as_ref()) {
         origin = Origin::of(parent);
     }
-    let Some(mut place) = origin.place(callsite, &mut attributes) else {
+    let is_nowhere = origin.destination.is_none() && callsite.view != View::Conversation;
+    let place = if is_nowhere { None } else { origin.place(callsite, &mut attributes) };
+    let Some(mut place) = place else {
         pool::give(attributes.entries);
         let context = attributes.is_off.then(|| Context::current_with_value(Scope::OFF))?;
         return Some(Open { callsite, context, live: None, capture: attributes.capture });

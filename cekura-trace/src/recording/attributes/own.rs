@@ -1,7 +1,7 @@
 //! The attributes' own arguments come in, one method each; entries under their keys go out. This file does not know
 //! which argument belongs to which attribute: the macro crate does.
 
-use super::super::conversation::{LinkHeaders, trace_id_from};
+use super::super::conversation::{LinkHeaders, current_conversation, trace_id_from};
 use super::super::origin::Origin;
 use super::{Attributes, Flag, Float, Integer, Root, Spoken, Value, View, clip, walk, write};
 use crate::destination::{self, CaptureContent};
@@ -13,7 +13,9 @@ use std::borrow::Cow;
 // What decides where the span goes. The generated code calls these first.
 impl Attributes {
     pub fn parent(&mut self, parent: &Context) {
-        self.capture = Origin::of(parent).capture;
+        let origin = Origin::of(parent);
+        self.capture = origin.capture;
+        self.limit = origin.destination.map_or(self.limit, |to| to.content_limit);
         self.opening().parent = Some(parent.clone());
     }
 
@@ -22,14 +24,19 @@ impl Attributes {
             self.opening().client = Client::Off;
             return;
         };
-        self.capture = destination.capture;
-        self.limit = destination.content_limit;
+        // Inside an open conversation it is that one's client and policy that count.
+        if current_conversation().is_none() {
+            self.capture = destination.capture;
+            self.limit = destination.content_limit;
+        }
         self.opening().client = Client::To(destination);
     }
 
     pub fn capture(&mut self, capture: CaptureContent) {
         self.opening().capture = Some(capture);
-        self.capture = capture;
+        if capture == CaptureContent::Metadata || current_conversation().is_none() {
+            self.capture = capture;
+        }
     }
 
     pub fn trace_id_from(&mut self, sid: Value<'_>) {

@@ -7,7 +7,7 @@ use crate::call::{Call, Clock, nanoseconds};
 use crate::destination::Destination;
 use crate::finished::{self, Head, seal, write};
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span, SpanContext, Status, TraceId};
+use opentelemetry::trace::{Span, SpanContext, SpanId, Status, TraceId};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -56,6 +56,11 @@ impl Live {
 
     pub(crate) fn trace_id(&self) -> TraceId {
         self.head.trace_id
+    }
+
+    /// Its id; where the host does not sample it, that of the nearest one above that arrives.
+    pub(crate) fn arriving(&self) -> SpanId {
+        if self.context.is_sampled() { self.head.span_id } else { self.head.parent_id }
     }
 
     pub(crate) fn set(&self, attribute: &KeyValue) {

@@ -13,13 +13,16 @@ thread_local! {
 }
 
 pub(super) fn take() -> Vec<u8> {
-    POOL.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(NEW_BYTES))
+    let kept = POOL.try_with(|pool| pool.borrow_mut().pop());
+    kept.ok().flatten().unwrap_or_else(|| Vec::with_capacity(NEW_BYTES))
 }
 
 pub(super) fn give(mut buffer: Vec<u8>) {
     if buffer.capacity() <= KEPT_BYTES {
         buffer.clear();
-        POOL.with_borrow_mut(|pool| {
+        // On a thread that is ending there is none.
+        let _ = POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
             if pool.len() < KEPT {
                 pool.push(buffer);
             }

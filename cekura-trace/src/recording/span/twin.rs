@@ -10,6 +10,7 @@ use opentelemetry::trace::{
     Span, SpanBuilder, SpanContext, SpanKind, Status as ApiStatus, TraceFlags, Tracer,
 };
 use opentelemetry::{Context, KeyValue};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -35,6 +36,9 @@ impl Twin {
         parent: &Context,
     ) -> Option<Self> {
         let Host(tracer) = to.host.get()?;
+        if IS_IN_HOST.get() {
+            return None;
+        }
         let record = draft(record)?;
         let set = |entry: &Entry<'_>| !matches!(entry, Entry::Attribute { found: true, .. });
         let given: Vec<_> = record.entries().filter(set).filter_map(attribute).collect();
@@ -43,9 +47,8 @@ impl Twin {
             .with_start_time(time(clock.at(start)))
             .with_attributes(given.clone());
         let parent = parent.with_value(Twinned);
-        // A processor of the host's may panic, which is no concern of the function.
-        let started = catch_unwind(AssertUnwindSafe(|| tracer.build_with_context(builder, &parent)));
-        let span = started.ok().filter(|span| span.span_context().is_valid())?;
+        let span = shielded(|| tracer.build_with_context(builder, &parent))
+            .filter(|span| span.span_context().is_valid())?;
         if span.span_context().is_sampled() && !to.is_heard.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 target: "cekura",
@@ -64,14 +67,16 @@ impl Twin {
     /// Ends it as its sealed record says.
     pub(super) fn end(mut self, record: &[u8]) {
         if let Some(record) = draft(record) {
-            drop(catch_unwind(AssertUnwindSafe(|| self.copy(&record))));
+            shielded(move || self.copy(&record));
         }
     }
 
     /// Ends it where ours leaves nothing: a future that was never polled.
     pub(super) fn forget(mut self) {
-        self.span.set_attribute(KeyValue::new(semconv::CEKURA_INTERRUPTED, true));
-        drop(catch_unwind(AssertUnwindSafe(move || self.span.end())));
+        shielded(move || {
+            self.span.set_attribute(KeyValue::new(semconv::CEKURA_INTERRUPTED, true));
+            self.span.end();
+        });
     }
 
     fn copy(&mut self, record: &Record<'_>) {
@@ -101,6 +106,20 @@ impl Twin {
         }
         self.span.end_with_timestamp(time(record.head.end));
     }
+}
+
+thread_local! {
+    /// Whether a tracer provider of a host's is at work here: an annotated function that its processors call has no
+    /// twin, for that would call them again.
+    static IS_IN_HOST: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls a host's tracer provider. Its processors may panic, which is no concern of the function.
+fn shielded<R>(call: impl FnOnce() -> R) -> Option<R> {
+    let was_in_host = IS_IN_HOST.replace(true);
+    let returned = catch_unwind(AssertUnwindSafe(call)).ok();
+    IS_IN_HOST.set(was_in_host);
+    returned
 }
 
 fn attribute(entry: Entry<'_>) -> Option<KeyValue> {
