@@ -36,12 +36,12 @@ fn each_conversation_is_drawn_when_it_has_ended() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_one_event_and_drawings_go_on() {
+fn a_folder_that_cannot_be_written_is_one_event_and_a_line_below_each_drawing() {
     let folder = fresh("in_the_way");
     fs::write(folder.join("cekura-traces"), "a file").unwrap();
     let (shown, reports) = run(&folder);
     assert!(shown.contains("2 turns · 3 spans") && shown.contains("1 turn · 2 spans"), "{shown}");
-    assert!(!shown.contains("page "), "{shown}");
+    assert_eq!(shown.matches("\npage     no page can be written to cekura-traces: ").count(), 2, "{shown}");
     let events: Vec<_> = reports.lines().filter(|line| !line.contains("accepted")).collect();
     assert!(matches!(&events[..], [event] if event.contains("cekura-traces")), "{reports}");
     assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");

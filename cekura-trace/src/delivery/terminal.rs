@@ -72,18 +72,20 @@ struct Pages {
 }
 
 impl Pages {
-    /// Writes a page, and gives the line that says where it is.
+    /// Writes a page, and gives the line that says where it is, or why there is none.
     fn add(&self, tree: &Tree, call_log: Option<&[u8]>) -> String {
         let added = self.folder.add(tree, call_log);
         let told = self.told.replace(added.is_err());
-        if let Err(error) = &added
-            && !told
-        {
-            let folder = &self.folder;
-            self.voice
-                .say(|| tracing::warn!(target: "cekura", "no page can be written to {folder}: {error}"));
+        match added {
+            Ok(path) => path.map(|path| local::line(path.display())).unwrap_or_default(),
+            Err(error) => {
+                let failure = format!("no page can be written to {}: {error}", self.folder);
+                if !told {
+                    self.voice.say(|| tracing::warn!(target: "cekura", "{failure}"));
+                }
+                local::line(failure)
+            }
         }
-        added.ok().flatten().map(|path| local::line(&path)).unwrap_or_default()
     }
 }
 

@@ -4,7 +4,7 @@ use super::page::page;
 use super::{axis, summary};
 use crate::finished::Tree;
 use crate::semconv as key;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 use std::{fmt, fs, io};
 
@@ -95,9 +95,9 @@ impl fmt::Display for Folder {
     }
 }
 
-/// The line that says where a page is, in the columns of the lines above it.
-pub(crate) fn line(path: &Path) -> String {
-    format!("page     {}\n", path.display())
+/// The line that says where a page is, or why there is none, in the columns of the lines above it.
+pub(crate) fn line(what: impl fmt::Display) -> String {
+    format!("page     {what}\n")
 }
 
 const PAGE: &str = ".html";
