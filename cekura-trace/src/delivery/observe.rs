@@ -137,7 +137,8 @@ impl Courier {
         self.waiting.push(errand);
     }
 
-    /// Whether the queue must be drained so that it is known what became of a conversation that is over.
+    /// Whether the queue must be drained so that it is known what became of a conversation that is over: before its first
+    /// look, and before the last one, for spans may have come while others were delivered.
     pub(crate) fn wants_spans(&mut self) -> bool {
         let mut wants = false;
         for errand in &mut self.waiting {
@@ -145,7 +146,8 @@ impl Courier {
                 (&mut errand.step, errand.letter.trace_id)
             {
                 let is_over = !(self.is_open)(trace);
-                wants |= is_over && !*is_collected;
+                let is_complete = || self.ledger.completeness(trace) == Completeness::Complete;
+                wants |= is_over && (!*is_collected || is_complete());
                 *is_collected = is_over;
             }
         }

@@ -229,6 +229,28 @@ async fn it_waits_for_the_spans_that_are_open_and_for_those_in_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_span_that_came_while_the_others_were_delivered_is_waited_for_too() {
+    let (world, asked) = world(3, || ACCEPTED, |_, _| stored());
+    let (sent, ..) = world
+        .play(async |link| {
+            // Between two collections.
+            sleep(Duration::from_millis(500)).await;
+            end(&link.queue, 3, 1, 0, 10);
+            let posted = observe(link, log().trace_id(trace()).deadline(Duration::from_secs(20)));
+            let late = async {
+                sleep(Duration::from_millis(2700)).await;
+                let call = call();
+                link.calls.enter(&call);
+                end(&link.queue, 3, 2, 1, 10);
+                link.calls.leave(&call);
+            };
+            tokio::join!(posted, late).0.unwrap()
+        })
+        .await;
+    assert_eq!((sent.trace_id(), times(&asked)[0].0), (Some(trace()), 6));
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_is_posted_at_its_deadline_without_a_trace_that_is_not_delivered() {
     for (deadline, at) in [(None, 5), (Some(1), 1), (Some(20), 20)] {
         let (world, asked) = world(60, || ACCEPTED, |_, _| stored());
