@@ -171,7 +171,8 @@ impl Courier {
 
     /// When to proceed although nothing has happened.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
-        let is_held = !self.flying.is_empty() && self.gate.reason().is_some();
+        // An answer must come first.
+        let is_held = !self.flying.is_empty() && !self.gate.admits(self.flying.len(), now);
         let due = self.waiting.iter().filter_map(|errand| match errand.step {
             Step::Trace { until, is_collected: true } => Some(until),
             Step::Trace { until, is_collected: false } => Some(until.min(now + LOOK)),

@@ -346,3 +346,19 @@ async fn a_call_log_that_does_not_fit_is_refused() {
         .await;
     assert_eq!(times(&asked).len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_repetition_that_must_wait_for_its_turn_does_not_keep_the_worker_busy() {
+    let answer = |number, _| if number == 1 { whole(500, "") } else { (30, stored().1) };
+    let (world, asked) = world(0, || ACCEPTED, answer);
+    let playing = world.play(async |link| {
+        link.observe(CallLog::new("repeated"), Box::new(Result::err)).unwrap();
+        sleep(Duration::from_secs(2)).await;
+        for number in 0..4 {
+            link.observe(CallLog::new(format!("slow {number}")), Box::new(Result::err)).unwrap();
+        }
+        sleep(Duration::from_secs(60)).await;
+    });
+    playing.await;
+    assert_eq!(times(&asked).iter().map(|(second, _)| *second).collect::<Vec<_>>(), [0, 2, 2, 2, 2, 32]);
+}
