@@ -231,8 +231,9 @@ impl Courier {
                 self.end(errand, Err(trouble.into()));
             }
             Ruling::RetryTwice(_) => {
+                let (step, errors) = (Step::Ask, errand.errors + 1);
                 let not_before = Some(now + self.timings.slow_retry);
-                self.waiting.push(Errand { errors: errand.errors + 1, not_before, ..errand });
+                self.waiting.push(Errand { step, errors, not_before, ..errand });
             }
             Ruling::Stored { id, already_existed } => {
                 // The one that was there before has kept its own.

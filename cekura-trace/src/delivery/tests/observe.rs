@@ -119,13 +119,19 @@ async fn an_api_that_stays_away_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_servers_own_error_is_repeated_twice() {
-    let (result, asked) = post(|_, _| whole(500, "oops")).await;
+async fn a_servers_own_error_is_repeated_twice_where_it_has_stored_nothing() {
+    let api = |number, _| if number % 2 == 1 { whole(500, "oops") } else { whole(200, "[]") };
+    let (result, asked) = post(api).await;
     assert_eq!(result.unwrap_err().status(), Some(500));
-    assert_eq!(times(&asked).len(), 3);
-    let (result, asked) = post(|number, _| if number < 3 { whole(507, "") } else { stored() }).await;
-    assert!(result.is_ok());
-    assert_eq!(times(&asked).iter().map(|(second, _)| *second).collect::<Vec<_>>(), [0, 5, 10]);
+    let expected = [(0, OBSERVE), (5, SEARCH), (5, OBSERVE), (10, SEARCH), (10, OBSERVE)];
+    assert_eq!(times(&asked), expected.map(|(second, request)| (second, request.to_owned())));
+
+    let found = r#"[{"id": 9, "call_id": "a/b"}]"#;
+    let (result, asked) =
+        post(move |number, _| if number < 3 { whole(507, "") } else { whole(200, found) }).await;
+    assert_eq!(result.unwrap().id(), Some("9"));
+    let expected = [(0, OBSERVE), (5, SEARCH), (10, SEARCH)];
+    assert_eq!(times(&asked), expected.map(|(second, request)| (second, request.to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
