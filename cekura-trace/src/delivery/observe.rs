@@ -233,7 +233,7 @@ impl Courier {
             Ruling::RetryTwice(_) => {
                 let (step, errors) = (Step::Ask, errand.errors + 1);
                 let not_before = Some(now + self.timings.slow_retry);
-                self.waiting.push(Errand { step, errors, not_before, ..errand });
+                self.waiting.push(Errand { step, not_before, errors, ..errand });
             }
             Ruling::Stored { id, already_existed } => {
                 // The one that was there before has kept its own.
