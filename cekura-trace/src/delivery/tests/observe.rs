@@ -5,7 +5,8 @@ use super::{Arc, CallLog, Duration, Link, ObserveError, Response, Sent};
 use crate::call::{Call, Clock};
 use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure};
-use crate::destination::CaptureContent;
+use crate::destination::{CaptureContent, Sink};
+use crate::transcript::Entry;
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use serde_json::Value;
 use std::sync::Mutex;
@@ -351,6 +352,25 @@ async fn a_call_log_that_does_not_fit_is_refused() {
         })
         .await;
     assert_eq!(times(&asked).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_calls_log_takes_the_room_of_its_json() {
+    let (world, asked) = world(0, || ACCEPTED, |_, _| (30, stored().1));
+    world
+        .play(async |link| {
+            for _ in 0..3 {
+                let call = call();
+                call.notes.want();
+                // Six times as long in JSON.
+                call.notes.entry(Entry::user("\u{1}".repeat(3 << 20)), Duration::default);
+                link.queue.observe(&call, call.notes.close().unwrap());
+            }
+            sleep(Duration::from_secs(10)).await;
+            assert_eq!(link.lost_calls(), 2);
+        })
+        .await;
+    assert_eq!(times(&asked).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
