@@ -135,6 +135,14 @@ fn endpoints_are_urls() {
 }
 
 #[test]
+fn the_api_may_have_a_path_but_no_query() {
+    good(&[KEY, AGENT, ("CEKURA_API_URL", "https://gateway/cekura/")]);
+    for url in ["https://gateway/?tenant=1", "https://gateway/cekura?"] {
+        bad(&[KEY, AGENT, ("CEKURA_API_URL", url)], "CEKURA_API_URL has a query, which nothing uses");
+    }
+}
+
+#[test]
 fn plain_http_stays_on_this_machine_unless_allowed() {
     let far = ("CEKURA_OTEL_ENDPOINT", "http://collector:4317");
     let rule = "is plain http to another host: use https, or CEKURA_ALLOW_INSECURE=true";

@@ -186,6 +186,24 @@ FAIL  credentials    127.0.0.1:PORT_ is not Cekura's API (status {status})
 }
 
 #[test]
+fn what_does_not_pass_by_waiting_is_no_matter_of_trying_again() {
+    assert_eq!(
+        credentials(402, ""),
+        "\
+FAIL  credentials    the Cekura account is out of credits (status 402)
+                     → add credits on Cekura's dashboard"
+    );
+    assert_eq!(
+        credentials(400, r#"{"detail": "no such agent"}"#),
+        "\
+FAIL  credentials    127.0.0.1:PORT_ does not take agent 7 (status 400: no such
+                     agent)
+                     → check CEKURA_AGENT_ID"
+    );
+    assert!(credentials(429, "").contains("try again later"));
+}
+
+#[test]
 fn a_server_in_trouble_is_no_fault_of_the_users() {
     assert_eq!(
         credentials(503, r#"{"detail": "maintenance"}"#),

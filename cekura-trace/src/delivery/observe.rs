@@ -137,7 +137,8 @@ impl Courier {
         self.waiting.push(errand);
     }
 
-    /// Whether the queue must be drained so that it is known what became of a conversation that is over.
+    /// Whether the queue must be drained so that it is known what became of a conversation that is over: before its first
+    /// look, and before the last one, for spans may have come while others were delivered.
     pub(crate) fn wants_spans(&mut self) -> bool {
         let mut wants = false;
         for errand in &mut self.waiting {
@@ -145,7 +146,8 @@ impl Courier {
                 (&mut errand.step, errand.letter.trace_id)
             {
                 let is_over = !(self.is_open)(trace);
-                wants |= is_over && !*is_collected;
+                let is_complete = || self.ledger.completeness(trace) == Completeness::Complete;
+                wants |= is_over && (!*is_collected || is_complete());
                 *is_collected = is_over;
             }
         }
@@ -169,7 +171,8 @@ impl Courier {
 
     /// When to proceed although nothing has happened.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
-        let is_held = !self.flying.is_empty() && self.gate.reason().is_some();
+        // An answer must come first.
+        let is_held = !self.flying.is_empty() && !self.gate.admits(self.flying.len(), now);
         let due = self.waiting.iter().filter_map(|errand| match errand.step {
             Step::Trace { until, is_collected: true } => Some(until),
             Step::Trace { until, is_collected: false } => Some(until.min(now + LOOK)),
@@ -228,8 +231,9 @@ impl Courier {
                 self.end(errand, Err(trouble.into()));
             }
             Ruling::RetryTwice(_) => {
+                let (step, errors) = (Step::Ask, errand.errors + 1);
                 let not_before = Some(now + self.timings.slow_retry);
-                self.waiting.push(Errand { errors: errand.errors + 1, not_before, ..errand });
+                self.waiting.push(Errand { step, not_before, errors, ..errand });
             }
             Ruling::Stored { id, already_existed } => {
                 // The one that was there before has kept its own.

@@ -29,6 +29,9 @@ use tokio::time::{Instant, timeout_at};
 /// The shortest time between two events that tell of lost spans.
 const BETWEEN_TELLING: Duration = Duration::from_secs(10);
 
+/// Bytes of an ended call's log that are not counted: its fields beside what was noted.
+const BESIDE_NOTES: usize = 1 << 10;
+
 /// What the worker is told.
 pub(crate) enum Message {
     Answered {
@@ -272,9 +275,15 @@ impl Worker {
     }
 
     /// Posts what was noted of a call that has ended.
-    fn observe_ended(&mut self, log: CallLog, room: Room) {
+    fn observe_ended(&mut self, log: CallLog, mut room: Room) {
         let call_id = log.id().to_owned();
-        match log.seal(&self.account) {
+        let sealed = log.seal(&self.account).and_then(|letter| {
+            // Escapes may make it longer than what was noted.
+            let more = letter.body.len().saturating_sub(room.bytes() + BESIDE_NOTES);
+            room.join(Room::take(&self.queue, more).ok_or_else(ObserveError::full)?);
+            Ok(letter)
+        });
+        match sealed {
             Ok(letter) => self.observe(letter, room, Box::new(Result::err)),
             Err(error) => {
                 self.courier.count_failure();

@@ -62,6 +62,9 @@ impl Reader<'_> {
         };
         match Endpoint::parse(&given.value) {
             None => self.refuse(given.setting, "must be a URL such as `https://host:port`"),
+            Some(endpoint) if endpoint.uri().query().is_some() => {
+                self.refuse(given.setting, "has a query, which nothing uses");
+            }
             Some(endpoint) if endpoint.is_private() => return endpoint,
             Some(_) => self.refuse(given.setting, "must be https: the API key goes there"),
         }

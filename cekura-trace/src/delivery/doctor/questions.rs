@@ -162,6 +162,13 @@ fn judged(origin: &Origin, status: u16, body: &str, identity: Identity) -> Findi
             format!("the API key may not send for {account} (status 403{said})"),
             format!("check {variable}, and that CEKURA_API_KEY is of the same account"),
         ),
+        402 => (
+            format!("the Cekura account is out of credits (status 402{said})"),
+            "add credits on Cekura's dashboard".to_owned(),
+        ),
+        400 | 422 => {
+            (format!("{shown} does not take {account} (status {status}{said})"), format!("check {variable}"))
+        }
         200..=399 | 404 | 405 => (
             format!("{shown} is not Cekura's API (status {status}{said})"),
             "unset CEKURA_API_URL, unless you were given one: then check it".to_owned(),

@@ -13,7 +13,7 @@ pub(super) enum Ruling {
     Ask(Trouble),
     /// Not stored, and never will be.
     Fail(ObserveError),
-    /// The server's own error: twice more, later.
+    /// The server's own error, before or after it was stored: twice more, later, after a look.
     RetryTwice(Trouble),
     /// Surely not stored: send it again when the API may be tried again.
     Retry(Trouble),

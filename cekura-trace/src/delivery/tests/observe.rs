@@ -5,7 +5,8 @@ use super::{Arc, CallLog, Duration, Link, ObserveError, Response, Sent};
 use crate::call::{Call, Clock};
 use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure};
-use crate::destination::CaptureContent;
+use crate::destination::{CaptureContent, Sink};
+use crate::transcript::Entry;
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use serde_json::Value;
 use std::sync::Mutex;
@@ -119,13 +120,19 @@ async fn an_api_that_stays_away_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_servers_own_error_is_repeated_twice() {
-    let (result, asked) = post(|_, _| whole(500, "oops")).await;
+async fn a_servers_own_error_is_repeated_twice_where_it_has_stored_nothing() {
+    let api = |number, _| if number % 2 == 1 { whole(500, "oops") } else { whole(200, "[]") };
+    let (result, asked) = post(api).await;
     assert_eq!(result.unwrap_err().status(), Some(500));
-    assert_eq!(times(&asked).len(), 3);
-    let (result, asked) = post(|number, _| if number < 3 { whole(507, "") } else { stored() }).await;
-    assert!(result.is_ok());
-    assert_eq!(times(&asked).iter().map(|(second, _)| *second).collect::<Vec<_>>(), [0, 5, 10]);
+    let expected = [(0, OBSERVE), (5, SEARCH), (5, OBSERVE), (10, SEARCH), (10, OBSERVE)];
+    assert_eq!(times(&asked), expected.map(|(second, request)| (second, request.to_owned())));
+
+    let found = r#"[{"id": 9, "call_id": "a/b"}]"#;
+    let (result, asked) =
+        post(move |number, _| if number < 3 { whole(507, "") } else { whole(200, found) }).await;
+    assert_eq!(result.unwrap().id(), Some("9"));
+    let expected = [(0, OBSERVE), (5, SEARCH), (10, SEARCH)];
+    assert_eq!(times(&asked), expected.map(|(second, request)| (second, request.to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,6 +236,28 @@ async fn it_waits_for_the_spans_that_are_open_and_for_those_in_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_span_that_came_while_the_others_were_delivered_is_waited_for_too() {
+    let (world, asked) = world(3, || ACCEPTED, |_, _| stored());
+    let (sent, ..) = world
+        .play(async |link| {
+            // Between two collections.
+            sleep(Duration::from_millis(500)).await;
+            end(&link.queue, 3, 1, 0, 10);
+            let posted = observe(link, log().trace_id(trace()).deadline(Duration::from_secs(20)));
+            let late = async {
+                sleep(Duration::from_millis(2700)).await;
+                let call = call();
+                link.calls.enter(&call);
+                end(&link.queue, 3, 2, 1, 10);
+                link.calls.leave(&call);
+            };
+            tokio::join!(posted, late).0.unwrap()
+        })
+        .await;
+    assert_eq!((sent.trace_id(), times(&asked)[0].0), (Some(trace()), 6));
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_is_posted_at_its_deadline_without_a_trace_that_is_not_delivered() {
     for (deadline, at) in [(None, 5), (Some(1), 1), (Some(20), 20)] {
         let (world, asked) = world(60, || ACCEPTED, |_, _| stored());
@@ -323,4 +352,39 @@ async fn a_call_log_that_does_not_fit_is_refused() {
         })
         .await;
     assert_eq!(times(&asked).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_calls_log_takes_the_room_of_its_json() {
+    let (world, asked) = world(0, || ACCEPTED, |_, _| (30, stored().1));
+    world
+        .play(async |link| {
+            for _ in 0..3 {
+                let call = call();
+                call.notes.want();
+                // Six times as long in JSON.
+                call.notes.entry(Entry::user("\u{1}".repeat(3 << 20)), Duration::default);
+                link.queue.observe(&call, call.notes.close().unwrap());
+            }
+            sleep(Duration::from_secs(10)).await;
+            assert_eq!(link.lost_calls(), 2);
+        })
+        .await;
+    assert_eq!(times(&asked).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repetition_that_must_wait_for_its_turn_does_not_keep_the_worker_busy() {
+    let answer = |number, _| if number == 1 { whole(500, "") } else { (30, stored().1) };
+    let (world, asked) = world(0, || ACCEPTED, answer);
+    let playing = world.play(async |link| {
+        link.observe(CallLog::new("repeated"), Box::new(Result::err)).unwrap();
+        sleep(Duration::from_secs(2)).await;
+        for number in 0..4 {
+            link.observe(CallLog::new(format!("slow {number}")), Box::new(Result::err)).unwrap();
+        }
+        sleep(Duration::from_secs(60)).await;
+    });
+    playing.await;
+    assert_eq!(times(&asked).iter().map(|(second, _)| *second).collect::<Vec<_>>(), [0, 2, 2, 2, 2, 32]);
 }

@@ -33,6 +33,16 @@ fn a_servers_words_are_short_and_without_secrets() {
     assert_eq!(reader.text(&"é".repeat(10_000)).chars().count(), EXCERPT);
 }
 
+#[test]
+fn a_secret_is_recognised_as_json_may_spell_it() {
+    let mut key = HeaderValue::from_static("ca/na+\"ry");
+    key.set_sensitive(true);
+    let reader = Reader::new(&HeaderMap::from_iter([(http::header::AUTHORIZATION, key)]));
+    let said = r#"{"a\n": "ca/na+\"ry é ca\/na\u002b\u0022ry \u0063a\/na+\"ry", "b": "ca\\/na+\"ry ca/na"}"#;
+    let expected = r#"{"a\n": "[REDACTED] é [REDACTED] [REDACTED]", "b": "ca\\/na+\"ry ca/na"}"#;
+    assert_eq!(reader.redacted(said), expected);
+}
+
 #[cfg(feature = "grpc")]
 #[test]
 fn details_of_a_grpc_status_may_be_anything() {

@@ -60,7 +60,7 @@ impl Reader {
 
     /// All of a server's text but the secrets.
     pub(super) fn redacted(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[REDACTED]"))
+        self.0.iter().fold(text.to_owned(), |text, secret| without(secret, &text))
     }
 
     pub(super) fn text(&self, text: &str) -> String {
@@ -128,6 +128,38 @@ impl Reader {
         }
         (failure, self.text(&deepest.to_string()))
     }
+}
+
+/// The text without the secret, also where it is spelled as JSON allows.
+fn without(secret: &str, text: &str) -> String {
+    const REDACTED: &str = "[REDACTED]";
+    if !text.contains('\\') {
+        return text.replace(secret, REDACTED);
+    }
+    let (mut redacted, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(letter) = rest.chars().next() {
+        if let Some(behind) = secret.chars().try_fold(rest, after) {
+            redacted.push_str(REDACTED);
+            rest = behind;
+        } else {
+            redacted.push(letter);
+            rest = &rest[letter.len_utf8()..];
+        }
+    }
+    redacted
+}
+
+/// What stands behind a character, which may be written `/`, `\/` or `\u002f`.
+fn after(text: &str, letter: char) -> Option<&str> {
+    let escaped = || {
+        let text = text.strip_prefix('\\')?;
+        let code = || {
+            let (code, behind) = text.strip_prefix('u')?.split_at_checked(4)?;
+            (u32::from_str_radix(code, 16) == Ok(letter.into())).then_some(behind)
+        };
+        code().or_else(|| text.strip_prefix(letter))
+    };
+    text.strip_prefix(letter).or_else(escaped)
 }
 
 /// What is inside an error; an I/O error skips what it wraps when it is asked for its source.
