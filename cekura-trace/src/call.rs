@@ -7,7 +7,6 @@ pub(crate) use notes::{Noted, Notes};
 
 use crate::destination::CaptureContent;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -63,31 +62,12 @@ impl Call {
 /// The calls of one destination that are not over: their conversation, or a span of it, is open. Several have the same
 /// trace id where `trace_id_from` gives it to them.
 #[derive(Debug, Default)]
-pub(crate) struct Calls {
-    known: RwLock<HashMap<TraceId, Vec<Arc<Call>>>>,
-    /// How many spans are open in each trace without a conversation.
-    stray: Mutex<HashMap<TraceId, usize>>,
-}
+pub(crate) struct Calls(RwLock<HashMap<TraceId, Vec<Arc<Call>>>>);
 
 impl Calls {
     /// Whether anything of this trace is still open.
     pub(crate) fn is_open(&self, trace: TraceId) -> bool {
-        self.known().contains_key(&trace) || locked(&self.stray).contains_key(&trace)
-    }
-
-    /// A span outside any conversation begins.
-    pub(crate) fn enter_stray(&self, trace: TraceId) {
-        *locked(&self.stray).entry(trace).or_default() += 1;
-    }
-
-    /// A span that entered outside any conversation is over, and handed over.
-    pub(crate) fn leave_stray(&self, trace: TraceId) {
-        if let Entry::Occupied(mut open) = locked(&self.stray).entry(trace) {
-            *open.get_mut() -= 1;
-            if *open.get() == 0 {
-                open.remove();
-            }
-        }
+        self.known().contains_key(&trace)
     }
 
     #[cfg(test)]
@@ -98,7 +78,7 @@ impl Calls {
     /// A span of the call begins.
     pub(crate) fn enter(&self, call: &Arc<Call>) {
         if call.open.fetch_add(1, Ordering::AcqRel) == 0 {
-            let mut calls = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
             calls.entry(call.root.trace_id()).or_default().push(call.clone());
         }
     }
@@ -106,7 +86,7 @@ impl Calls {
     /// A span that entered is over, and handed over.
     pub(crate) fn leave(&self, call: &Call) {
         if call.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let mut calls = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
             let Some(same) = calls.get_mut(&call.root.trace_id()) else { return };
             // Another span may have begun meanwhile, and may have ended too.
             same.retain(|known| {
@@ -146,7 +126,7 @@ impl Calls {
     }
 
     fn known(&self) -> RwLockReadGuard<'_, HashMap<TraceId, Vec<Arc<Call>>>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

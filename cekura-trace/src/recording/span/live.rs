@@ -42,9 +42,8 @@ impl Live {
         let (trace_id, span_id) = (context.trace_id(), context.span_id());
         let status = finished::Status::Unset;
         let head = Head { trace_id, span_id, parent_id, kind, start: 0, end: 0, status };
-        match &call {
-            Some(call) => destination.calls.enter(call),
-            None => destination.calls.enter_stray(trace_id),
+        if let Some(call) = &call {
+            destination.calls.enter(call);
         }
         let start = twin.as_ref().map_or_else(Instant::now, |twin| twin.start);
         let state = State { start, record, status: Status::Unset, is_renamed, is_open: true, twin };
@@ -142,9 +141,8 @@ impl Live {
     }
 
     fn leave(&self) {
-        match &self.call {
-            Some(call) => self.destination.calls.leave(call),
-            None => self.destination.calls.leave_stray(self.head.trace_id),
+        if let Some(call) = &self.call {
+            self.destination.calls.leave(call);
         }
     }
 
