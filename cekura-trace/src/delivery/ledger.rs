@@ -132,6 +132,7 @@ struct Books {
 /// The spans of all traces or of one.
 #[derive(Clone, Debug, Default)]
 struct Account {
+    has_root: bool,
     /// Known here; a span still in the queue is not.
     taken: u64,
     delivered: u64,
@@ -160,6 +161,13 @@ impl Ledger {
         let mut books = self.books();
         for (trace, count) in spans {
             books.book(*trace, |account| account.taken += count);
+        }
+    }
+
+    /// Says that among the spans of a trace that were counted in is its root.
+    pub(crate) fn root(&self, trace: TraceId) {
+        if let Some(account) = self.books().traces.get_mut(&trace) {
+            account.has_root = true;
         }
     }
 
@@ -198,7 +206,8 @@ impl Ledger {
     pub(crate) fn completeness(&self, trace: TraceId) -> Completeness {
         match self.books().traces.get(&trace) {
             Some(account) if account.is_doubtful || !account.dropped.is_empty() => Completeness::Incomplete,
-            Some(account) if account.pending() == 0 => Completeness::Complete,
+            // A trace's root ends last; it may have begun outside any conversation.
+            Some(account) if account.pending() == 0 && account.has_root => Completeness::Complete,
             _ => Completeness::Open,
         }
     }

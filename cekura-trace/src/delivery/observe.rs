@@ -212,7 +212,11 @@ impl Courier {
     pub(crate) fn answered(&mut self, number: u64, response: Response, now: Instant) {
         let Some(Flight { mut errand, launched }) = self.flying.remove(&number) else { return };
         let ruling = match errand.step {
-            Step::Ask => ruling::asked(response, &errand.letter.id),
+            Step::Ask => match ruling::asked(response, &errand.letter.id) {
+                // After an error of the server's own it is sent again also where it cannot be looked for.
+                Ruling::Fail(_) | Ruling::RetryTwice(_) if errand.errors > 0 => Ruling::Missing,
+                other => other,
+            },
             Step::Post | Step::Trace { .. } => ruling::posted(response),
         };
         let has_failed = matches!(ruling, Ruling::Ask(_) | Ruling::Missing | Ruling::Retry(_));

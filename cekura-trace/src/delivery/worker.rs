@@ -16,8 +16,8 @@ use super::timings::Timings;
 use super::transport::{self, Answer, Response};
 use super::voice::Voice;
 use crate::call::Calls;
-use crate::finished;
-use opentelemetry::trace::TraceId;
+use crate::finished::{self, Record};
+use opentelemetry::trace::{SpanId, TraceId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -303,11 +303,17 @@ impl Worker {
 
     fn take(&mut self, records: &[u8], count: u64) {
         let room = Room::of(&self.queue, records);
-        let mut counts = Counts::new();
-        for (record, _) in finished::records(records) {
-            *counts.entry(record.head.trace_id).or_default() += 1;
+        let (mut counts, mut roots) = (Counts::new(), Vec::new());
+        for (Record { head, .. }, _) in finished::records(records) {
+            *counts.entry(head.trace_id).or_default() += 1;
+            if head.parent_id == SpanId::INVALID {
+                roots.push(head.trace_id);
+            }
         }
         self.ledger.take(&counts);
+        for trace in roots {
+            self.ledger.root(trace);
+        }
         for _ in counts.values().sum()..count {
             self.ledger.refuse(TraceId::INVALID, Reason::Malformed);
         }

@@ -1,10 +1,10 @@
 //! A trace id in a call log means that the trace is complete; the call log is posted in any case.
 
 use super::OBSERVE;
-use cekura::{CallLog, Cekura, TraceId};
+use cekura::{CallLog, Cekura, Sent, TraceId};
 use cekura_trace_tests::api::Api;
 use cekura_trace_tests::backend::{Backend, Reply};
-use cekura_trace_tests::handles::{observing, quick};
+use cekura_trace_tests::handles::{LONG, observing, quick};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use serde_json::Value;
 use std::sync::{Arc, Barrier, Mutex};
@@ -121,8 +121,32 @@ fn a_backend_that_hangs_costs_the_trace_id_and_the_deadline() {
     assert!((300..3000).contains(&took.as_millis()), "{took:?}");
 }
 
+/// Held by a test whose handle is the process's default.
+static DEFAULT: Mutex<()> = Mutex::new(());
+
+#[cekura::span(skip_all)]
+fn without_conversation(handle: &Cekura, deadline: u64) -> Sent {
+    think(1);
+    handle.flush_blocking(LONG);
+    let log = CallLog::new("call-1").trace_id(cekura::trace_id().unwrap());
+    handle.observe_blocking(log.deadline(Duration::from_millis(deadline))).unwrap()
+}
+
+#[test]
+fn a_trace_without_conversation_is_not_named_while_a_span_of_it_is_open() {
+    let _default = DEFAULT.lock().unwrap();
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = observing(&backend, &api).install().unwrap();
+    assert_eq!(without_conversation(&handle, 300).trace_id(), None);
+    handle.flush_blocking(LONG);
+    let trace_id = TraceId::from_bytes(backend.spans()[0].trace_id.as_slice().try_into().unwrap());
+    let sent = handle.observe_blocking(CallLog::new("call-1").trace_id(trace_id)).unwrap();
+    assert_eq!(sent.trace_id(), Some(trace_id));
+}
+
 #[test]
 fn a_trace_that_the_hosts_sampler_does_not_want_is_not_named() {
+    let _default = DEFAULT.lock().unwrap();
     let (backend, api) = (Backend::new(), Api::new());
     let handle = observing(&backend, &api).build().unwrap();
     let host = SdkTracerProvider::builder().with_sampler(Sampler::AlwaysOff);
