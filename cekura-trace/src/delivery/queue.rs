@@ -88,7 +88,7 @@ impl Room {
 
     /// Takes up room, if there is any left.
     pub(crate) fn take(queue: &Arc<Queue>, bytes: usize) -> Option<Self> {
-        queue.reserve(bytes).then(|| Self { queue: queue.clone(), bytes })
+        queue.reserve(bytes, queue.limit).then(|| Self { queue: queue.clone(), bytes })
     }
 
     /// Moves the room of `bytes` bytes to another owner.
@@ -182,9 +182,9 @@ impl Queue {
         }
     }
 
-    fn reserve(&self, bytes: usize) -> bool {
+    fn reserve(&self, bytes: usize, limit: usize) -> bool {
         let before = self.held.fetch_add(bytes, Ordering::Relaxed);
-        let fits = before.saturating_add(bytes) <= self.limit;
+        let fits = before.saturating_add(bytes) <= limit;
         if !fits {
             self.release(bytes);
         }
@@ -204,7 +204,8 @@ impl Queue {
 impl Sink for Queue {
     fn accept(&self, trace_id: TraceId, parts: &[&[u8]]) {
         let bytes = parts.iter().map(|part| part.len()).sum();
-        let fits = self.reserve(bytes);
+        // Spans that cannot be delivered must not keep out call logs, whose API may be well.
+        let fits = self.reserve(bytes, self.limit - self.limit / 8);
         let (refused, wanted) = {
             let mut buffer = self.shard().lock();
             buffer.accepted += 1;
@@ -233,7 +234,7 @@ impl Sink for Queue {
 
     fn observe(&self, call: &Call, noted: Noted) {
         let bytes = noted.bytes;
-        let fits = self.reserve(bytes);
+        let fits = self.reserve(bytes, self.limit);
         let log = CallLog::of(call, noted);
         let obstacle = {
             let mut calls = self.calls();

@@ -151,8 +151,8 @@ impl Builder {
         self
     }
 
-    /// The most bytes of ended spans that wait for delivery; 32 MiB unless set. What comes above it is dropped and
-    /// counted.
+    /// The most bytes of ended spans and call logs that wait for delivery; 32 MiB unless set. What comes above it is
+    /// dropped and counted. Spans leave an eighth of it to call logs.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
         self
