@@ -32,15 +32,16 @@ skip  span           none was sent"
     );
 }
 
+/// Two dots in a row, so that no name server is asked.
 #[test]
 fn a_name_that_does_not_resolve_is_named() {
     let diagnosis =
-        account(at("https://nowhere.invalid", Protocol::Http), "https://nowhere.invalid").doctor();
+        account(at("https://nowhere..invalid", Protocol::Http), "https://nowhere..invalid").doctor();
     let text = shown(&diagnosis);
-    assert!(text.contains("FAIL  name           nowhere.invalid is not known: "), "{text}");
+    assert!(text.contains("FAIL  name           nowhere..invalid is not known: "), "{text}");
     let rest = "
-skip  connection     not tried with nowhere.invalid:443
-skip  TLS            not tried with nowhere.invalid:443
+skip  connection     not tried with nowhere..invalid:443
+skip  TLS            not tried with nowhere..invalid:443
 skip  credentials    the API was not asked
 skip  span           none was sent";
     assert!(text.ends_with(rest), "{text}");
@@ -56,7 +57,9 @@ fn tls(server: Arc<ServerConfig>, root: Option<&Authority>) -> String {
         said.push(problems(&builder.doctor()));
     }
     assert!(spans.seen().is_empty());
-    assert_eq!(said[0], said[1], "the handshake is the same");
+    // An expiry is said to the second.
+    let [one, other] = [0, 1].map(|at: usize| said[at].replace(char::is_numeric, "#"));
+    assert_eq!(one, other, "the handshake is the same");
     said.remove(0)
 }
 
