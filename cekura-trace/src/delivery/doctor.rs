@@ -6,12 +6,10 @@ mod questions;
 
 use super::config::{self, Builder, Identity, Mode, Protocol, Settings};
 use super::error::Error;
-use super::voice;
-use opentelemetry::Context;
+use super::quiet;
 use std::fmt;
-use std::sync::Arc;
-use std::thread;
-use tokio::runtime;
+use std::sync::{Arc, mpsc};
+use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 /// Looks for what keeps traces from arriving, with everything from the environment: configuration, name resolution,
@@ -38,15 +36,15 @@ impl Builder {
             Ok(Some(settings)) if settings.mode == Mode::Local => return Diagnosis(vec![local()]),
             Ok(Some(settings)) => settings,
         };
-        let name = "cekura-doctor".to_owned();
-        let examined = thread::Builder::new().name(name).spawn(move || examine(&Arc::new(settings)));
-        let findings = match examined.map(thread::JoinHandle::join) {
+        let (found, findings) = mpsc::sync_channel(1);
+        let live = move |(), runtime: &Runtime| drop(found.send(examine(&Arc::new(settings), runtime)));
+        let started = quiet::start("cekura-doctor", || Ok(()), live);
+        Diagnosis(match started.map(|()| findings.recv()) {
             Ok(Ok(Ok(findings))) => findings,
             Ok(Ok(Err(error))) => mistakes(&error),
             Ok(Err(_)) => vec![broken("the checks ended before their time; please report this")],
-            Err(error) => vec![broken(&format!("the checks could not be started: {error}"))],
-        };
-        Diagnosis(findings)
+            Err(error) => vec![broken(&format!("the checks could not be started: {error:?}"))],
+        })
     }
 }
 
@@ -199,14 +197,9 @@ fn broken(wrong: &str) -> Finding {
 }
 
 /// Runs on a thread of its own.
-fn examine(settings: &Arc<Settings>) -> Result<Vec<Finding>, Error> {
-    let _quiet = Context::enter_telemetry_suppressed_scope();
-    voice::silence();
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::start)?;
-    let findings = runtime.block_on(questions::ask(settings, Instant::now() + settings.timings.diagnosis));
-    // A name lookup that hangs must not hold the thread.
-    runtime.shutdown_background();
-    let mut findings = findings?;
+fn examine(settings: &Arc<Settings>, runtime: &Runtime) -> Result<Vec<Finding>, Error> {
+    let deadline = Instant::now() + settings.timings.diagnosis;
+    let mut findings = runtime.block_on(questions::ask(settings, deadline))?;
     findings.push(configured(settings));
     findings.sort_by_key(|finding| finding.check);
     // Both origins may be the same.
