@@ -1,5 +1,5 @@
-//! The current context comes in; where a new span stands in it goes out: under which parent, in which conversation
-//! and turn, for which destination. This file does not know values or endings.
+//! The current context comes in, the conversation and turn that are open in it go out, and what is recorded lands on the
+//! innermost span; W3C headers of another process become a link. This file does not know where a new span stands.
 
 use super::span;
 use crate::call::{self, Call};
