@@ -1,6 +1,7 @@
 //! The name of a program comes in, whether this machine has it goes out. This file does not know what it is for.
 
 use std::env;
+use std::io::{Write, stderr};
 use std::process::Command;
 
 /// Whether a program can be run. With `CEKURA_TESTS=all` it must.
@@ -12,7 +13,8 @@ pub fn is_there(tool: &str) -> bool {
 pub fn needs(what: &str, is_there: bool) -> bool {
     assert!(is_there || env::var("CEKURA_TESTS").as_deref() != Ok("all"), "{what} is missing");
     if !is_there {
-        eprintln!("skipped: {what} is missing");
+        // The test passes, and of those nothing is shown that is printed with `eprintln!`.
+        drop(writeln!(stderr(), "skipped: {what} is missing"));
     }
     is_there
 }
