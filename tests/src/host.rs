@@ -138,6 +138,12 @@ pub fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
     span
 }
 
+/// The name of the parent of the only span of a name; `None` where it is not among them.
+pub fn parent<'a>(spans: &'a [Span], name: &str) -> Option<&'a str> {
+    let id = &named(spans, name).parent_span_id;
+    spans.iter().find(|span| span.span_id == *id).map(|span| &*span.name)
+}
+
 /// Names of spans, sorted.
 pub fn names(spans: &[Span]) -> Vec<&str> {
     let mut names: Vec<_> = spans.iter().map(|span| span.name.as_str()).collect();

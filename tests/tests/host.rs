@@ -6,7 +6,7 @@ use cekura::opentelemetry::{Context, KeyValue, global};
 use cekura::{CaptureContent, Cekura, Protocol};
 use cekura_trace_tests::backend::{Backend, text};
 use cekura_trace_tests::handles::{LONG, converse, to};
-use cekura_trace_tests::host::{Beside, CountingIds, Kept, ask, call, named, names, provider};
+use cekura_trace_tests::host::{Beside, CountingIds, Kept, ask, call, named, names, parent, provider};
 use opentelemetry_sdk::trace::{Sampler, SdkTracer};
 
 /// A request of the program's that has nothing to do with a call.
@@ -20,9 +20,9 @@ fn spans_of_the_program_inside_a_conversation_arrive_under_their_parents() {
     call(&beside.handle, &beside.tracer);
     let spans = beside.delivered();
     assert_eq!(names(&spans), ["conversation", "llm", "query", "turn"]);
-    let (query, llm) = (named(&spans, "query"), named(&spans, "llm"));
-    assert_eq!(query.parent_span_id, named(&spans, "turn").span_id);
-    assert_eq!(llm.parent_span_id, query.span_id);
+    let query = named(&spans, "query");
+    assert_eq!(parent(&spans, "query"), Some("turn"));
+    assert_eq!(parent(&spans, "llm"), Some("query"));
     assert_eq!(query.trace_id, named(&spans, "conversation").trace_id);
     assert_eq!(text(&query.attributes, "db.system"), Some("postgres"));
     assert_eq!(query.events[0].name, "row");
@@ -91,7 +91,7 @@ fn without_the_processor_no_span_hangs_from_one_that_does_not_arrive() {
     handle.flush_blocking(LONG);
     let spans = backend.spans();
     assert_eq!(names(&spans), ["conversation", "llm", "turn"]);
-    assert_eq!(named(&spans, "llm").parent_span_id, named(&spans, "turn").span_id);
+    assert_eq!(parent(&spans, "llm"), Some("turn"));
     assert_eq!(exported.span("query").span_context.trace_id().to_bytes().to_vec(), spans[0].trace_id);
 }
 
@@ -109,7 +109,7 @@ fn a_span_of_the_program_from_elsewhere_does_not_take_ours_out_of_the_conversati
     let spans = beside.delivered();
     assert_eq!(names(&spans), ["conversation", "llm"]);
     let conversation = named(&spans, "conversation");
-    assert_eq!(named(&spans, "llm").parent_span_id, conversation.span_id);
+    assert_eq!(parent(&spans, "llm"), Some("conversation"));
     assert!(conversation.attributes.iter().any(|attribute| attribute.key == "still"));
 }
 
@@ -122,7 +122,7 @@ fn unattached_the_programs_sampler_and_ids_do_not_matter() {
     let spans = beside.delivered();
     assert_eq!(names(&spans), ["conversation", "llm", "turn"]);
     assert!(!spans[0].trace_id.starts_with(&[0; 8]));
-    assert_eq!(named(&spans, "llm").parent_span_id, named(&spans, "turn").span_id);
+    assert_eq!(parent(&spans, "llm"), Some("turn"));
     let report = beside.handle.ledger();
     assert_eq!((report.accepted, report.delivered), (3, 3));
 }
