@@ -124,10 +124,10 @@ impl Open {
         Entered::new(self.context.clone(), &mut self.live)
     }
 
-    /// Like [`enter`](Self::enter), where nobody needs the context afterwards but the ending of a turn.
+    /// Like [`enter`](Self::enter), where nobody needs the context afterwards but the endings of a turn and of speech.
     fn enter_once(&mut self) -> Entered<'_> {
         let context = match self.callsite.view {
-            View::Turn => self.context.clone(),
+            View::Stt | View::Tts | View::Turn => self.context.clone(),
             _ => std::mem::take(&mut self.context),
         };
         Entered::new(context, &mut self.live)
@@ -188,9 +188,9 @@ impl Ending {
         let mut attributes = Attributes::new(open.callsite.view, open.capture, limit, entries);
         guarded(&mut attributes, record);
         if open.callsite.view == View::Turn
-            && let Some(turn) = open.context.get::<Scope>().and_then(|scope| scope.turn.as_ref())
+            && let Some(scope) = open.context.get::<Scope>()
         {
-            write::flag(&mut attributes.entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
+            scope.write_turn(live.length(at), &mut attributes.entries);
         }
         let failure = attributes.failure.take();
         live.finish(at, &mut attributes.entries, failure.as_deref());
@@ -208,6 +208,13 @@ impl<T> Ended<'_, T> {
     /// Ends the span, with what `record` sets of the value inside.
     pub fn record(self, record: impl FnOnce(&mut Attributes, &T)) {
         let Self { ending, outcome } = self;
+        if let (Some(_), Some(scope)) = (outcome.value, ending.open.context.get::<Scope>()) {
+            match ending.open.callsite.view {
+                View::Stt => scope.heard(ending.at),
+                View::Tts => scope.spoke(ending.at),
+                _ => {}
+            }
+        }
         ending.finish(|attributes| {
             if let Some(failure) = &outcome.failure {
                 attributes.fail(failure);

@@ -10,7 +10,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span, SpanContext, SpanId, Status, TraceId};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
 #[derive(Debug)]
@@ -86,6 +86,11 @@ impl Live {
             }
             self.leave();
         }
+    }
+
+    /// From its start to `at`.
+    pub(super) fn length(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.state().start)
     }
 
     /// Takes the record, to add what is known at the end.
