@@ -190,3 +190,18 @@ fn a_caller_who_only_spoke_after_the_audio_is_no_latency() {
     });
     assert_eq!(latencies(&trace), [None, None]);
 }
+
+#[test]
+fn a_turn_as_long_as_a_call_keeps_what_it_answered() {
+    let start = Instant::now();
+    let trace = capture(|| {
+        turn(|turn| {
+            turn.user_stopped_at(start);
+            turn.first_audio_at(start + ms(700));
+            for number in 0..1_000 {
+                turn.user_stopped_at(start + ms(2_000 + number));
+            }
+        });
+    });
+    assert_eq!(latency(&trace), Some(0.7));
+}
