@@ -1,0 +1,8 @@
+//! Functions that return a stream, in every form: their spans stay open until the stream is over, however it ends.
+
+mod streams {
+    mod feed;
+    mod forms;
+
+    mod matrix;
+}
