@@ -3,6 +3,7 @@
 mod streams {
     mod feed;
     mod forms;
+    mod gathered;
 
     mod matrix;
 }
