@@ -157,6 +157,21 @@ impl Open {
         });
     }
 
+    pub(super) fn view(&self) -> View {
+        self.callsite.view
+    }
+
+    /// An `stt` has understood something, or audio of the agent is there.
+    pub(super) fn tell_turn(&self, at: Instant) {
+        if let Some(scope) = self.context.get::<Scope>() {
+            match self.callsite.view {
+                View::Stt => scope.heard(at),
+                View::S2s | View::Tts => scope.spoke(at),
+                _ => {}
+            }
+        }
+    }
+
     /// When it began; `None` in a conversation of a handle that is off.
     pub(super) fn start(&self) -> Option<Instant> {
         self.live.as_ref().map(|live| live.start())
