@@ -8,6 +8,7 @@ pub mod backend;
 pub mod calls;
 pub mod clinic;
 pub mod compiler;
+pub mod events;
 pub mod handles;
 pub mod host;
 pub mod tools;
