@@ -86,9 +86,9 @@ impl Callsite {
                 function = self.function,
                 at = %self.at,
                 "this `{}` span is in no conversation and becomes a trace of its own. If a call is open, its task, \
-                 thread or message was started without it: write cekura::spawn for tokio::spawn (there are \
-                 spawn_local and spawn_blocking too), and cekura::context::carry(…) around what a JoinSet, a channel, \
-                 a thread or another runtime takes. If none is, annotate the function that handles the call with \
+                 thread or message was started without it: write cekura::spawn for a runtime's own spawn (also \
+                 spawn_local, spawn_blocking), and cekura::context::carry(…) around what a JoinSet, a channel or a \
+                 thread takes. If none is open, annotate the function that handles the call with \
                  #[cekura::conversation]. This is said once for each place in the code",
                 self.span_name(),
             );
