@@ -11,6 +11,7 @@ pub mod compiler;
 pub mod events;
 pub mod handles;
 pub mod host;
+pub mod polls;
 pub mod tools;
 pub mod tree;
 mod wire;
