@@ -10,7 +10,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span, SpanContext, SpanId, Status, TraceId};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
 #[derive(Debug)]
@@ -67,6 +67,10 @@ impl Live {
         self.while_open(|state| write::api(&mut state.record, attribute));
     }
 
+    pub(super) fn start(&self) -> Instant {
+        self.state().start
+    }
+
     /// Its twin has begun already, and both are one span.
     pub(super) fn restart(&self) {
         self.while_open(|state| {
@@ -84,13 +88,9 @@ impl Live {
             if let Some(twin) = twin {
                 twin.forget();
             }
+            self.destination.watch.as_ref().inspect(|watch| watch.forget(self.head.span_id));
             self.leave();
         }
-    }
-
-    /// From its start to `at`.
-    pub(super) fn length(&self, at: Instant) -> Duration {
-        at.saturating_duration_since(self.state().start)
     }
 
     /// Takes the record, to add what is known at the end.
