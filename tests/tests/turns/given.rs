@@ -35,12 +35,17 @@ fn the_wall_clock_says_it_too() {
 
 #[test]
 fn now_is_when_it_is_called() {
+    let now = |call: &dyn Fn()| {
+        let before = Instant::now();
+        call();
+        before..=Instant::now()
+    };
     let (mut stopped, mut heard) = (None, None);
     let trace = capture(|| {
         turn(|turn| {
-            stopped = Some(ending(|| turn.user_stopped()));
+            stopped = Some(now(&|| turn.user_stopped()));
             pass();
-            heard = Some(ending(|| turn.first_audio()));
+            heard = Some(now(&|| turn.first_audio()));
         });
     });
     check(latency(&trace), &stopped.unwrap(), &heard.unwrap());
@@ -141,6 +146,22 @@ fn who_interrupts_an_answer_is_answered_by_the_next_turn() {
                 turn.first_audio_at(start + ms(500));
                 turn.user_stopped_at(start + ms(2_000));
                 turn.first_audio_at(start + ms(2_100));
+            });
+            turn(|turn| turn.first_audio_at(start + ms(2_600)));
+        });
+    });
+    assert_eq!(latencies(&trace), [Some(0.5), Some(0.6)]);
+}
+
+#[test]
+fn an_audio_told_late_answers_only_what_was_said_before_it() {
+    let start = Instant::now();
+    let trace = capture(|| {
+        call(|| {
+            turn(|turn| {
+                turn.user_stopped_at(start);
+                turn.user_stopped_at(start + ms(2_000));
+                turn.first_audio_at(start + ms(500));
             });
             turn(|turn| turn.first_audio_at(start + ms(2_600)));
         });
