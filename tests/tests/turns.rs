@@ -18,6 +18,8 @@ mod around;
 mod given;
 #[path = "turns/spans.rs"]
 mod spans;
+#[path = "turns/streams.rs"]
+mod streams;
 
 const LATENCY: &str = "turn.user_bot_latency_seconds";
 const DURATION: &str = "turn.duration_seconds";
