@@ -57,14 +57,15 @@ impl Attributes {
     }
 
     fn found_usage(&mut self, found: &Found) {
+        let usage = found.usage.settled();
         let counts = [
-            (semconv::GEN_AI_USAGE_INPUT_TOKENS, found.input_tokens),
-            (semconv::GEN_AI_USAGE_OUTPUT_TOKENS, found.output_tokens),
-            (semconv::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, found.cache_read_input_tokens),
-            (semconv::GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS, found.cache_creation_input_tokens),
-            (semconv::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, found.reasoning_output_tokens),
-            (semconv::GEN_AI_USAGE_AUDIO_INPUT_TOKENS, found.audio_input_tokens),
-            (semconv::GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS, found.audio_output_tokens),
+            (semconv::GEN_AI_USAGE_INPUT_TOKENS, usage.input),
+            (semconv::GEN_AI_USAGE_OUTPUT_TOKENS, usage.output),
+            (semconv::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, usage.cache_read),
+            (semconv::GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS, usage.cache_creation),
+            (semconv::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, usage.reasoning),
+            (semconv::GEN_AI_USAGE_AUDIO_INPUT_TOKENS, usage.audio_input),
+            (semconv::GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS, usage.audio_output),
         ];
         for (key, count) in counts {
             self.found(key, count.map(Value::I64));
