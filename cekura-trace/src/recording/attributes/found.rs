@@ -16,15 +16,20 @@ impl Attributes {
         };
         let mut shapes = Shapes::default();
         let walked = walk(serialize, None, self.limit, Some(&mut shapes));
-        let found = shapes.found();
+        if let Root::Text = walked.root {
+            self.found_content(semconv::STT_TRANSCRIPT, value);
+        }
+        self.write_transcript(&shapes.found().transcribed());
+    }
+
+    pub(super) fn write_transcript(&mut self, found: &Found) {
         if let Some(transcript) = &found.transcript {
             self.found_content(semconv::STT_TRANSCRIPT, Value::Str(transcript));
-        } else if let Root::Text = walked.root {
-            self.found_content(semconv::STT_TRANSCRIPT, value);
         }
         self.found(semconv::STT_CONFIDENCE, found.confidence.map(Value::F64));
         self.found(semconv::LANGUAGE, found.language.as_deref().map(Value::Str));
         self.found(semconv::IS_FINAL, found.is_final.map(Value::Bool));
+        self.write_usage(found);
     }
 
     /// What an `llm` or `s2s` function returned: a string is the answer; of a value without a known shape, its JSON.
@@ -35,12 +40,11 @@ impl Attributes {
         let mut shapes = Shapes::default();
         walk(serialize, None, self.limit, Some(&mut shapes));
         let found = shapes.found();
-        if let Some(text) = &found.text {
-            self.found_content(semconv::OUTPUT, Value::Str(text));
-        } else if !found.known {
+        if found.known {
+            self.write_answer(&found);
+        } else {
             self.found_content(semconv::OUTPUT, value);
         }
-        self.found_usage(&found);
     }
 
     /// What a tool gave, as JSON whatever its type.
@@ -56,7 +60,14 @@ impl Attributes {
         }
     }
 
-    fn found_usage(&mut self, found: &Found) {
+    pub(super) fn write_answer(&mut self, found: &Found) {
+        if let Some(text) = &found.text {
+            self.found_content(semconv::OUTPUT, Value::Str(text));
+        }
+        self.write_usage(found);
+    }
+
+    fn write_usage(&mut self, found: &Found) {
         let usage = found.usage.settled();
         let counts = [
             (semconv::GEN_AI_USAGE_INPUT_TOKENS, usage.input),

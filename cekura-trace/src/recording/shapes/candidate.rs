@@ -213,8 +213,7 @@ impl Candidate {
             found.sentence = true;
         }
         if self.is_answer() || self.has(mark::HEARD) {
-            found.heard = self.has(mark::HEARD);
-            found.known = !found.heard;
+            found.known = !self.has(mark::HEARD);
             found.usage = self.usage();
             self.take_answer(&mut found);
         }

@@ -26,8 +26,6 @@ pub(crate) struct Found {
     pub(crate) sentence: bool,
     /// In a stream `transcript` is no sentence of its own but the next part of one.
     pub(crate) continues: bool,
-    /// This is what a recogniser heard, and the usage is that recogniser's.
-    pub(crate) heard: bool,
 }
 
 /// Numbers of tokens.
@@ -61,9 +59,9 @@ pub(crate) struct Together {
 }
 
 impl Together {
-    /// Takes an item of a model's stream. What was heard in between is another model's.
+    /// Takes an item of a model's stream. What a recogniser heard in between is none.
     pub(crate) fn answer(&mut self, mut next: Found, limit: usize) {
-        if next.heard {
+        if !next.known {
             return;
         }
         let text = next.text.take();
@@ -106,6 +104,12 @@ impl Together {
         }
         let put = if continues { append } else { join };
         put(&mut self.found.transcript, &transcript, limit);
+    }
+
+    /// Takes an item that is a text and nothing else.
+    pub(crate) fn text(&mut self, text: &str, limit: usize) {
+        self.found.known = true;
+        append(&mut self.found.text, text, limit);
     }
 
     /// Whether the last of them ended the answer, or left no transcript open.
@@ -152,7 +156,6 @@ impl Found {
         self.whole |= other.whole;
         self.sentence |= other.sentence;
         self.continues |= other.continues;
-        self.heard |= other.heard;
     }
 
     /// Takes what comes next in a list.
@@ -177,7 +180,7 @@ impl Found {
 
     /// What a model answers is the transcript where it was asked to transcribe.
     pub(crate) fn transcribed(mut self) -> Self {
-        if self.transcript.is_none() && self.text.is_some() {
+        if self.known && self.transcript.is_none() {
             self.transcript = self.text.take();
             self.continues = !self.whole;
         }

@@ -1,7 +1,7 @@
 //! Answers of language models.
 
 use super::super::{Found, Usage};
-use super::{counts, found, reasons, tokens};
+use super::{counts, found, reasons};
 use serde::Serialize;
 use serde_json::json;
 

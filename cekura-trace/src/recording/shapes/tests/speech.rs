@@ -82,7 +82,8 @@ fn deepgram_live() {
     };
     assert_eq!(found(&response), expected);
     assert_eq!(found(&json!({"Transcript": response})), expected);
-    assert_eq!(found(&json!({"type": "UtteranceEnd", "last_word_end": 2.3})), Found::default());
+    let silence = Found { ended: true, ..Found::default() };
+    assert_eq!(found(&json!({"type": "UtteranceEnd", "last_word_end": 2.3})), silence);
 }
 
 #[test]

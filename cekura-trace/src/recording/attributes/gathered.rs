@@ -1,0 +1,122 @@
+//! Items of a stream come in as they arrive; what they say together goes out once, at its end. This file does not know
+//! when they arrived.
+
+use super::super::json::{Root, walk};
+use super::super::shapes::{Shapes, Together, append};
+use super::own::clipped;
+use super::{Attributes, Value, View};
+use crate::destination::CaptureContent;
+use crate::finished::{last_of_each, write};
+use crate::semconv;
+
+/// What the items of a stream have said so far.
+#[derive(Default)]
+pub(super) struct Gathered {
+    /// What `output = …` gave, part behind part.
+    output: Option<String>,
+    /// What `transcript = …` gave, part behind part.
+    transcript: Option<String>,
+    /// What the items themselves say.
+    said: Together,
+    elements: Option<i64>,
+    bytes: Option<i64>,
+    /// An item was the last one of an answer.
+    has_ended: bool,
+    /// The bytes of entries at which what was overwritten is dropped.
+    room: usize,
+}
+
+const ROOM: usize = 4 << 10;
+
+impl Attributes {
+    /// For what the items of a stream say together.
+    pub(in crate::recording) fn of_items(view: View, capture: CaptureContent, limit: usize) -> Self {
+        let mut items = Self::new(view, capture, limit, Vec::new());
+        items.gathered = Some(Box::new(Gathered { room: ROOM, ..Gathered::default() }));
+        items
+    }
+
+    /// Whether an item said that it was the last one.
+    pub(in crate::recording) fn has_ended(&self) -> bool {
+        self.gathered.as_ref().is_some_and(|gathered| gathered.has_ended || gathered.said.has_ended())
+    }
+
+    /// Drops entries that later ones stand for.
+    pub(in crate::recording) fn tidy(&mut self) {
+        if let Some(gathered) = &mut self.gathered
+            && self.entries.len() > gathered.room
+        {
+            self.entries = last_of_each(&self.entries);
+            gathered.room = ROOM.max(2 * self.entries.len());
+        }
+    }
+
+    /// Writes what the items said where the span's own end is written.
+    pub(in crate::recording) fn write_items(self, end: &mut Self) {
+        let Some(gathered) = self.gathered else { return };
+        end.entries.extend_from_slice(&last_of_each(&self.entries));
+        end.failure = self.failure;
+        let Gathered { output, transcript, said, elements, bytes, .. } = *gathered;
+        for (key, text) in [(semconv::OUTPUT, output), (semconv::STT_TRANSCRIPT, transcript)] {
+            end.content(key, text.as_deref().map_or(Value::Nothing, Value::Str));
+        }
+        match end.view {
+            View::Stt => end.write_transcript(&said.found(end.limit).transcribed()),
+            View::Llm | View::S2s => end.write_answer(&said.found(end.limit)),
+            _ => {}
+        }
+        if let (Some(elements), View::Llm | View::S2s | View::Stt | View::Tts) = (elements, end.view) {
+            write::integer(&mut end.entries, semconv::OUTPUT_LEN, elements);
+        }
+        if let Some(bytes) = bytes {
+            write::integer(&mut end.entries, semconv::STREAM_BYTES, bytes);
+        }
+    }
+
+    /// Writes a text; of the items of a stream, one part of it.
+    pub(super) fn part(&mut self, key: &str, value: Value<'_>) {
+        let Some(gathered) = &mut self.gathered else { return self.content(key, value) };
+        let text = if key == semconv::OUTPUT { &mut gathered.output } else { &mut gathered.transcript };
+        if let Some(part) = clipped(&value, self.limit.saturating_add(1)) {
+            append(text, &part, self.limit);
+        }
+    }
+
+    pub(super) fn mark_ended(&mut self) {
+        if let Some(gathered) = &mut self.gathered {
+            gathered.has_ended = true;
+        }
+    }
+
+    /// What one item says by itself.
+    pub(super) fn gather(&mut self, value: Value<'_>) {
+        let Some(gathered) = &mut self.gathered else { return };
+        match (self.view, value) {
+            (_, Value::Len(length)) => {
+                add(&mut gathered.elements, length.elements);
+                if length.are_bytes {
+                    add(&mut gathered.bytes, length.elements);
+                }
+            }
+            (View::Llm | View::S2s | View::Stt, Value::Str(text)) => gathered.said.text(text, self.limit),
+            (View::Llm | View::S2s | View::Stt, Value::Serialize(item)) => {
+                let mut shapes = Shapes::default();
+                let walked = walk(item, None, self.limit, Some(&mut shapes));
+                if let Root::Text = walked.root {
+                    let text = clipped(&value, self.limit.saturating_add(1));
+                    return self.gather(text.as_deref().map_or(Value::Nothing, Value::Str));
+                }
+                match self.view {
+                    View::Stt => gathered.said.transcript(shapes.found(), self.limit),
+                    _ => gathered.said.answer(shapes.found(), self.limit),
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn add(sum: &mut Option<i64>, elements: usize) {
+    let elements = i64::try_from(elements).unwrap_or(i64::MAX);
+    *sum = Some(sum.unwrap_or(0).saturating_add(elements));
+}
