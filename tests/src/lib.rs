@@ -12,4 +12,5 @@ pub mod host;
 pub mod polls;
 pub mod tools;
 pub mod tree;
+pub mod vendors;
 mod wire;

@@ -23,7 +23,7 @@ use candidate::Candidate;
 use place::{Node, Slot};
 use table::{ROOT, WRAPPED};
 
-pub(crate) use found::{Found, Together, Usage};
+pub(crate) use found::{Found, Together};
 
 mod candidate;
 mod found;

@@ -1,9 +1,9 @@
 //! What stands at the places of one possible response comes in; what the response says goes out, or nothing if it is
 //! none. This file does not know where the places are.
 
-use super::found::join;
+use super::found::{Piece, Usage, join};
 use super::place::{Count, Slot, mark};
-use super::{Found, Scalar, Usage, append};
+use super::{Found, Scalar, append};
 
 /// Longer strings are neither ids nor names.
 const NAME: usize = 256;
@@ -210,7 +210,7 @@ impl Candidate {
         if self.has(mark::UTTERANCE) {
             let said = if self.has(mark::USER) { &mut self.transcript } else { &mut self.answer };
             *said = self.plain.take();
-            found.sentence = true;
+            found.piece = Some(Piece::Sentence);
         }
         if self.is_answer() || self.has(mark::HEARD) {
             found.known = !self.has(mark::HEARD);
@@ -279,7 +279,9 @@ impl Candidate {
             found.finish_reasons.extend(self.reason.take().filter(|_| status.is_some()).or(status));
         }
         found.ended = self.has(mark::ENDED) || !found.finish_reasons.is_empty();
-        found.whole = self.has(mark::WHOLE);
+        if self.has(mark::WHOLE) {
+            found.piece = Some(Piece::Whole);
+        }
         if !self.has_any(mark::HEARD | mark::REPEATS) {
             let delta = if self.has(mark::DELTA_IS_TEXT) { self.delta.take() } else { None };
             let plain = self.plain.clone();
@@ -303,7 +305,9 @@ impl Candidate {
             found.language = self.language.take();
             let said_at_once = self.has_any(mark::HEARD | mark::UTTERANCE);
             found.is_final = self.is_final.or(said_at_once.then(|| !self.has(mark::CONTINUES)));
-            found.continues = self.has_any(mark::CONTINUES | mark::GEMINI);
+            if self.has_any(mark::CONTINUES | mark::GEMINI) {
+                found.piece = Some(Piece::Continuation);
+            }
             found.model = found.model.take().or(self.model.take());
             found.response_id = found.response_id.take().or(self.request_id.take());
         }

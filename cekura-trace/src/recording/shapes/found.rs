@@ -20,12 +20,19 @@ pub(crate) struct Found {
     pub(crate) ended: bool,
     /// This is a known answer of a model, even if it says nothing else: an audio event, a keep-alive.
     pub(crate) known: bool,
-    /// In a stream `text` is not the next part but all of it again.
-    pub(crate) whole: bool,
-    /// In a stream `text` is a sentence of its own.
-    pub(crate) sentence: bool,
-    /// In a stream `transcript` is no sentence of its own but the next part of one.
-    pub(crate) continues: bool,
+    /// What an item is of a text in a stream; else an answer continues, and a transcript is a sentence.
+    pub(crate) piece: Option<Piece>,
+}
+
+/// What an item is of the text before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Piece {
+    /// What comes next in it.
+    Continuation,
+    /// A sentence of its own.
+    Sentence,
+    /// All of it again.
+    Whole,
 }
 
 /// Numbers of tokens.
@@ -65,45 +72,46 @@ impl Together {
             return;
         }
         let text = next.text.take();
-        if self.found.ended && (self.is_of_another(&next) || (!next.whole && is_said(text.as_ref()))) {
-            self.begin();
+        let piece = next.piece;
+        let is_more = piece != Some(Piece::Whole) && is_said(text.as_ref());
+        if self.found.ended && (is_more || self.is_of_another(&next)) {
+            self.begin(&next);
         }
-        let Found { sentence, whole, .. } = next;
         self.found.then(next);
         let Some(text) = text else { return };
-        let so_far = self.found.text.get_or_insert_default();
-        if whole {
+        if let (Some(Piece::Whole), Some(so_far)) = (piece, &mut self.found.text) {
             so_far.truncate(self.start);
         }
-        if self.start > 0 && so_far.len() == self.start {
+        if self.start > 0 && self.length() == self.start {
             append(&mut self.found.text, "\n", limit);
         }
-        let put = if sentence { join } else { append };
+        let put = if piece == Some(Piece::Sentence) { join } else { append };
         put(&mut self.found.text, &text, limit);
     }
 
     /// Takes an item of a recogniser's stream, or of a model's that transcribes.
-    pub(crate) fn transcript(&mut self, next: Found, limit: usize) {
-        let mut next = next.transcribed();
-        let Some(transcript) = next.transcript.take() else { return self.found.then(next) };
-        if self.found.ended && is_said(Some(&transcript)) {
-            self.begin();
+    pub(crate) fn transcript(&mut self, mut next: Found, limit: usize) {
+        let transcript = next.transcript.take();
+        let Found { is_final, piece, .. } = next;
+        let continues = piece == Some(Piece::Continuation);
+        let put = if continues && !self.found.ended { append } else { join };
+        if self.found.ended && is_said(transcript.as_ref()) {
+            self.begin(&next);
         }
-        let Found { is_final, continues, whole, .. } = next;
-        self.found.then(next);
+        if next.known {
+            self.answer(next, limit);
+        } else {
+            self.found.then(next);
+        }
+        let Some(transcript) = transcript else { return };
+        if is_final != Some(false) || !continues {
+            self.interim = None;
+        }
         if is_final == Some(false) {
-            if !continues {
-                self.interim = None;
-            }
             return append(&mut self.interim, &transcript, limit);
         }
-        self.interim = None;
-        self.found.ended |= is_final == Some(true);
-        if whole {
-            self.found.transcript = None;
-        }
-        let put = if continues { append } else { join };
         put(&mut self.found.transcript, &transcript, limit);
+        self.found.ended |= is_final == Some(true);
     }
 
     /// Takes an item that is a text and nothing else.
@@ -126,11 +134,20 @@ impl Together {
         self.found
     }
 
-    /// The next answer or transcript begins, with counts of its own.
-    fn begin(&mut self) {
-        self.earlier = self.earlier.plus(std::mem::take(&mut self.found.usage).settled());
+    /// An answer or a transcript begins after one that has ended, with counts of its own.
+    fn begin(&mut self, next: &Found) {
         self.found.ended = false;
-        self.start = self.found.text.as_ref().map_or(0, String::len);
+        // Without either, this may still be part of the one before it, that came late.
+        if self.is_of_another(next) || self.found.usage != Usage::default() {
+            self.earlier = self.earlier.plus(std::mem::take(&mut self.found.usage).settled());
+            self.found.finish_reasons.clear();
+            self.start = self.length();
+        }
+    }
+
+    /// The length of the text so far.
+    fn length(&self) -> usize {
+        self.found.text.as_ref().map_or(0, String::len)
     }
 
     fn is_of_another(&self, next: &Found) -> bool {
@@ -146,16 +163,13 @@ impl Found {
                 $(if self.$field.is_none() { self.$field = other.$field; })*
             };
         }
-        fill! { model, response_id, text, transcript, confidence, language, is_final, }
+        fill! { model, response_id, text, transcript, confidence, language, is_final, piece, }
         self.usage = self.usage.with(other.usage, Option::or);
         if self.finish_reasons.is_empty() {
             self.finish_reasons = other.finish_reasons;
         }
         self.ended |= other.ended;
         self.known |= other.known;
-        self.whole |= other.whole;
-        self.sentence |= other.sentence;
-        self.continues |= other.continues;
     }
 
     /// Takes what comes next in a list.
@@ -182,7 +196,6 @@ impl Found {
     pub(crate) fn transcribed(mut self) -> Self {
         if self.known && self.transcript.is_none() {
             self.transcript = self.text.take();
-            self.continues = !self.whole;
         }
         self
     }

@@ -1,7 +1,8 @@
 //! Responses as vendors and client crates write them come in; what is found in each is compared. This file does not
 //! know the tables.
 
-use super::{Found, Shapes, Usage};
+use super::found::Usage;
+use super::{Found, Shapes};
 use crate::recording::json::walk;
 use serde::Serialize;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Answers of language models.
 
-use super::super::{Found, Usage};
+use super::super::found::{Found, Piece, Usage};
 use super::{counts, found, reasons};
 use serde::Serialize;
 use serde_json::json;
@@ -139,7 +139,7 @@ fn openai_chat_stream() {
         }))
     };
     let middle = chunk(json!({"content": "Hel"}), None);
-    assert_eq!((middle.text.as_deref(), middle.ended, middle.whole), (Some("Hel"), false, false));
+    assert_eq!((middle.text.as_deref(), middle.ended, middle.piece), (Some("Hel"), false, None));
     let last = chunk(json!({}), Some("stop"));
     assert_eq!((last.text, last.finish_reasons, last.ended), (None, reasons(&["stop"]), true));
     let usage = found(&json!({
@@ -176,7 +176,7 @@ fn openai_responses() {
     assert_eq!(found(&response), expected);
 
     let event = json!({"type": "response.incomplete", "sequence_number": 9, "response": response});
-    assert_eq!(found(&event), Found { whole: true, ..expected });
+    assert_eq!(found(&event), Found { piece: Some(Piece::Whole), ..expected });
     let delta = json!({"type": "response.output_text.delta", "item_id": "msg_1", "delta": "Good "});
     assert_eq!(found(&delta), Found { text: Some("Good ".into()), ..Found::default() });
     let repeated = json!({"type": "response.output_text.done", "item_id": "msg_1", "text": "Good day."});
@@ -204,7 +204,7 @@ fn openai_realtime() {
         finish_reasons: reasons(&["turn_detected"]),
         text: Some("Hello there".into()),
         ended: true,
-        whole: true,
+        piece: Some(Piece::Whole),
         usage: Usage {
             cache_read: Some(64),
             audio_input: Some(13),
