@@ -220,7 +220,7 @@ impl Attributes {
         self.unfinished = None;
         let Some(walked) = walked else { return };
         let scalar = match walked.root {
-            Root::Json | Root::Text => {
+            Root::Json | Root::Name | Root::Text => {
                 self.mark_truncated(key, walked.truncated);
                 return;
             }

@@ -218,7 +218,7 @@ pub(super) fn clipped<'a>(value: &Value<'a>, limit: usize) -> Option<Cow<'a, str
         Value::Serialize(value) => {
             let mut out = Vec::new();
             match walk(*value, Some(&mut out), limit, None).root {
-                Root::Json | Root::Text => Cow::Owned(String::from_utf8(out).ok()?),
+                Root::Json | Root::Name | Root::Text => Cow::Owned(String::from_utf8(out).ok()?),
                 Root::Bool(value) => Cow::Owned(value.to_string()),
                 Root::F64(value) => Cow::Owned(value.to_string()),
                 Root::I64(value) => Cow::Owned(value.to_string()),
