@@ -14,6 +14,8 @@ use tokio::task::yield_now;
 
 #[path = "turns/around.rs"]
 mod around;
+#[path = "turns/by_hand.rs"]
+mod by_hand;
 #[path = "turns/given.rs"]
 mod given;
 #[path = "turns/spans.rs"]
