@@ -23,6 +23,7 @@ pub(crate) struct Args {
     pub(crate) words: Vec<Ident>,
     pub(crate) skip: Vec<Ident>,
     pub(crate) skip_all: Option<Ident>,
+    pub(crate) stream: Option<Ident>,
 }
 
 /// `model = self.model`: an argument that becomes a call of the method of its name.
@@ -55,6 +56,7 @@ impl Args {
             words: Vec::new(),
             skip: Vec::new(),
             skip_all: None,
+            stream: None,
         };
         let mut reader = Reader { args, seen: Vec::new(), mistakes };
         reader.each(tokens, Reader::argument);
@@ -158,10 +160,10 @@ impl Reader<'_> {
 
     fn accept(&mut self, rule: &'static Rule, key: Ident, written: Written) {
         match (rule.given, written) {
-            (Given::Later(instead), _) => self.mistakes.at(&key, format!("`{key}` {instead}")),
             (Given::SkipAll, Written::Bare) => self.args.skip_all = Some(key),
+            (Given::Stream, Written::Bare) => self.args.stream = Some(key),
             (Given::Word, Written::Bare) => self.args.words.push(key),
-            (Given::SkipAll | Given::Word, _) => {
+            (Given::SkipAll | Given::Stream | Given::Word, _) => {
                 self.mistakes.at(&key, format!("`{key}` stands alone, without a value"));
             }
             (Given::Skip, Written::List(names)) if !names.stream().is_empty() => {

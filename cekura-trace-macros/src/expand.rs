@@ -13,7 +13,7 @@
 //! All names but `__CALLSITE` are hygienic: items cannot be, and the body sees it.
 
 use crate::args::Given;
-use crate::function::{Binding, Function, Returns, Shape};
+use crate::function::{Binding, Function, Opaque, Returned, Returns, Shape};
 use crate::plan::{Entry, Plan};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -41,36 +41,59 @@ fn content(plan: &Plan) -> TokenStream {
             let body = plain_body();
             quote_spanned!(site=> .open(#before).future(async move #body, |_, _| {}).await)
         }
-        Shape::Async(Returns::Value(returns)) => {
+        Shape::Async(Returns::Value(Returned { declared, stream })) => {
             // A block has no place for its type, and an async closure would show an error in its body twice.
-            let place = returns.span();
+            let place = declared.span();
             let runtime = private(plan, place);
-            let never = quote_spanned!(place=> #runtime::never::<#returns>());
+            let never = quote_spanned!(place=> #runtime::never::<#declared>());
             let typed = quote_spanned!(site=> if false { return #never; });
             let (body, after) = (body(&plan.function, &typed), after(plan, None));
-            quote_spanned!(site=> .open(#before).future(async move #body, #after).await)
+            let body = with_room(plan, "map", quote_spanned!(site=> async move #body), stream.as_ref());
+            quote_spanned!(site=> .open(#before).future(#body, #after).await)
         }
         Shape::Boxed(returns) => {
             let (body, after) = (plain_body(), after(plan, None));
             quote_spanned!(site=> .prepare(#before).boxed(#function -> #returns #body, #after))
         }
         Shape::Opaque(output) => {
-            let (body, after) = (plain_body(), after(plan, output.as_deref()));
-            quote_spanned!(site=> .prepare(#before).wrap(#function #body, #after))
+            let (body, after) = (plain_body(), after(plan, output.as_ref().map(|output| &*output.declared)));
+            let body = quote_spanned!(site=> #function #body);
+            let body = match output.as_ref().and_then(|output| output.stream.as_ref()) {
+                None => body,
+                stream => {
+                    let future = with_room(plan, "map", quote_spanned!(site=> future), stream);
+                    let runtime = private(plan, site);
+                    quote_spanned!(site=> #runtime::then(#body, |future| #future))
+                }
+            };
+            quote_spanned!(site=> .prepare(#before).wrap(#body, #after))
         }
         Shape::Sync(Returns::Never) => {
             let body = plain_body();
             quote_spanned!(site=> .open(#before).run(#function #body, |_, _| {}))
         }
-        Shape::Sync(Returns::Value(returns)) => {
+        Shape::Sync(Returns::Value(Returned { declared, stream })) => {
             let (body, after) = (plain_body(), after(plan, None));
-            quote_spanned!(site=> .open(#before).run(#function -> #returns #body, #after))
+            let body = quote_spanned!(site=> #function -> #declared #body);
+            let body = with_room(plan, "then", body, stream.as_ref());
+            quote_spanned!(site=> .open(#before).run(#body, #after))
         }
     };
     quote_spanned! {site=>
         static __CALLSITE: #runtime::Callsite = #runtime::Callsite::#constructor(#label);
         __CALLSITE #calls
     }
+}
+
+/// What makes the value; a stream without a name in it gets room for a span.
+fn with_room(plan: &Plan, combine: &str, maker: TokenStream, stream: Option<&Opaque>) -> TokenStream {
+    let Some(Opaque { depth, item }) = stream else { return maker };
+    let site = Span::mixed_site();
+    let (runtime, combine) = (private(plan, site), Ident::new(combine, site));
+    let item = item.as_ref().map_or_else(|| quote_spanned!(site=> _), ToTokens::to_token_stream);
+    let inside = quote_spanned!(site=> #runtime::stream::<#item, _>);
+    let wrap = (0..*depth).fold(inside, |inside, _| quote_spanned!(site=> |returned| returned.map(#inside)));
+    quote_spanned!(site=> #runtime::#combine(#maker, #wrap))
 }
 
 /// The closure that records what is known before the body.
@@ -105,7 +128,11 @@ fn before(plan: &Plan) -> TokenStream {
 fn after(plan: &Plan, output: Option<&Type>) -> TokenStream {
     let site = Span::mixed_site();
     let runtime = private(plan, site);
-    let output = output.map(|output| quote_spanned!(site=> : &#output));
+    let output = output.map(|output| quote_spanned!(site=> : &mut #output));
+    let stream = plan.stream.as_ref().map(|word| {
+        let method = method(word);
+        quote_spanned!(site=> .#method())
+    });
     let record = if plan.returned || !plan.after.is_empty() {
         let returned =
             plan.returned.then(|| quote_spanned!(site=> span.returned(span.value(returned).get());));
@@ -116,7 +143,7 @@ fn after(plan: &Plan, output: Option<&Type>) -> TokenStream {
     };
     quote_spanned! {site=>
         |span, returned #output| {
-            span.end(#runtime::outcome(returned).get()).record(#record);
+            span.end(#runtime::outcome(returned).get())#stream.record(#record);
         }
     }
 }

@@ -6,7 +6,6 @@ use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned;
 use syn::token::Paren;
 use syn::{
     AttrStyle, Attribute, FnArg, GenericArgument, LitStr, Pat, Path, PathArguments, ReturnType, Signature,
@@ -39,13 +38,28 @@ pub(crate) enum Shape {
     /// `Pin<Box<dyn Future<…>>>` or one of its aliases in `futures`.
     Boxed(Box<Type>),
     /// `impl Future<…>`, and its output when that is written.
-    Opaque(Option<Box<Type>>),
+    Opaque(Option<Returned>),
     Sync(Returns),
 }
 
 pub(crate) enum Returns {
     Never,
-    Value(Box<Type>),
+    Value(Returned),
+}
+
+/// The type of a value.
+pub(crate) struct Returned {
+    pub(crate) declared: Box<Type>,
+    /// Set where it is, or has inside, a stream without a name.
+    pub(crate) stream: Option<Opaque>,
+}
+
+/// `impl Stream`.
+pub(crate) struct Opaque {
+    /// How many of `Result` and `Option` it is inside.
+    pub(crate) depth: usize,
+    /// What it gives, when that is written.
+    pub(crate) item: Option<Box<Type>>,
 }
 
 impl Function {
@@ -70,7 +84,7 @@ impl Function {
             return Err(syn::Error::new(constness.span, message));
         }
         let body = move_inner_attributes(&input.parse()?, &mut attributes)?;
-        let shape = Shape::new(&signature)?;
+        let shape = Shape::new(&signature);
         let bindings = bindings(&mut signature);
         Ok(Self { attributes, visibility, default, signature, bindings, shape, body })
     }
@@ -159,28 +173,23 @@ fn bind(pattern: &mut Pat, bindings: &mut Vec<Binding>) {
 }
 
 impl Shape {
-    fn new(signature: &Signature) -> syn::Result<Self> {
+    fn new(signature: &Signature) -> Self {
         let declared = match &signature.output {
             ReturnType::Default => unit(signature.ident.span()),
             ReturnType::Type(_, declared) => declared.as_ref().clone(),
         };
-        if is_stream(&declared) {
-            let message = "a function that returns a stream cannot be annotated yet: annotate the function that \
-                           reads the stream to its end";
-            return Err(syn::Error::new(declared.span(), message));
-        }
         if signature.asyncness.is_some() {
-            return Ok(Self::Async(Returns::new(declared)));
+            return Self::Async(Returns::new(declared));
         }
         if let Type::ImplTrait(opaque) = peeled(&declared)
-            && let Some(future) = bound(&opaque.bounds, "Future")
+            && let Some(future) = bound(&opaque.bounds, &["Future"])
         {
-            return Ok(Self::Opaque(output(future).cloned().map(without_impl)));
+            return Self::Opaque(associated(future, "Output").cloned().map(Returned::new));
         }
-        if is_boxed(peeled(&declared), "Future") {
-            return Ok(Self::Boxed(without_impl(declared)));
+        if is_boxed_future(peeled(&declared)) {
+            return Self::Boxed(without_impl(declared));
         }
-        Ok(Self::Sync(Returns::new(declared)))
+        Self::Sync(Returns::new(declared))
     }
 }
 
@@ -188,7 +197,32 @@ impl Returns {
     fn new(declared: Type) -> Self {
         match peeled(&declared) {
             Type::Never(_) => Self::Never,
-            _ => Self::Value(without_impl(declared)),
+            _ => Self::Value(Returned::new(declared)),
+        }
+    }
+}
+
+impl Returned {
+    fn new(declared: Type) -> Self {
+        let stream = Opaque::find(&declared);
+        Self { declared: without_impl(declared), stream }
+    }
+}
+
+impl Opaque {
+    /// The stream, also inside `Result` or `Option`.
+    fn find(declared: &Type) -> Option<Self> {
+        match peeled(declared) {
+            Type::ImplTrait(opaque) => {
+                let stream = bound(&opaque.bounds, &["FusedStream", "Stream", "TryStream"])?;
+                let item = associated(stream, "Item").cloned().map(without_impl);
+                Some(Self { depth: 0, item })
+            }
+            Type::Path(path) if named(&path.path, "Result") || named(&path.path, "Option") => {
+                let Self { depth, item } = Self::find(argument(&path.path)?)?;
+                Some(Self { depth: depth + 1, item })
+            }
+            _ => None,
         }
     }
 }
@@ -197,28 +231,17 @@ fn unit(place: Span) -> Type {
     Type::Tuple(TypeTuple { attrs: Vec::new(), paren_token: Paren(place), elems: Punctuated::new() })
 }
 
-/// A stream, also inside `Result` or `Option`.
-fn is_stream(declared: &Type) -> bool {
-    match peeled(declared) {
-        Type::ImplTrait(opaque) => bound(&opaque.bounds, "Stream").is_some(),
-        Type::Path(path) if named(&path.path, "Result") || named(&path.path, "Option") => {
-            argument(&path.path).is_some_and(is_stream)
-        }
-        other => is_boxed(other, "Stream"),
-    }
-}
-
-/// `Pin<Box<dyn Name>>`, `BoxName` or `LocalBoxName`.
-fn is_boxed(declared: &Type, name: &str) -> bool {
+/// `Pin<Box<dyn Future>>`, `BoxFuture` or `LocalBoxFuture`.
+fn is_boxed_future(declared: &Type) -> bool {
     let Type::Path(path) = declared else { return false };
     if named(&path.path, "Pin")
         && let Some(Type::Path(pinned)) = argument(&path.path).map(peeled)
         && named(&pinned.path, "Box")
         && let Some(Type::TraitObject(object)) = argument(&pinned.path).map(peeled)
     {
-        return bound(&object.bounds, name).is_some();
+        return bound(&object.bounds, &["Future"]).is_some();
     }
-    named(&path.path, &format!("Box{name}")) || named(&path.path, &format!("LocalBox{name}"))
+    named(&path.path, "BoxFuture") || named(&path.path, "LocalBoxFuture")
 }
 
 fn peeled(declared: &Type) -> &Type {
@@ -242,18 +265,21 @@ fn argument(path: &Path) -> Option<&Type> {
     })
 }
 
-fn bound<'a>(bounds: &'a Punctuated<TypeParamBound, Token![+]>, name: &str) -> Option<&'a Path> {
+/// The first bound of one of these names.
+fn bound<'a>(bounds: &'a Punctuated<TypeParamBound, Token![+]>, names: &[&str]) -> Option<&'a Path> {
     bounds.iter().find_map(|bound| match bound {
-        TypeParamBound::Trait(bound) if named(&bound.path, name) => Some(&bound.path),
+        TypeParamBound::Trait(bound) if names.iter().any(|name| named(&bound.path, name)) => {
+            Some(&bound.path)
+        }
         _ => None,
     })
 }
 
 /// `T` of `Future<Output = T>`.
-fn output(future: &Path) -> Option<&Type> {
-    let PathArguments::AngleBracketed(arguments) = &future.segments.last()?.arguments else { return None };
+fn associated<'a>(bound: &'a Path, name: &str) -> Option<&'a Type> {
+    let PathArguments::AngleBracketed(arguments) = &bound.segments.last()?.arguments else { return None };
     arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
+        GenericArgument::AssocType(associated) if associated.ident == name => Some(&associated.ty),
         _ => None,
     })
 }

@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) returned: bool,
     /// What is recorded with the return value, in this order.
     pub(crate) after: Vec<Entry<ExprClosure>>,
+    /// The word that asks for a stream.
+    pub(crate) stream: Option<Ident>,
 }
 
 /// One call on the span.
@@ -60,7 +62,7 @@ impl Plan {
     }
 
     fn of(args: Args, mut function: Function) -> Self {
-        let Args { name, krate, mut own, record, words, skip, skip_all } = args;
+        let Args { name, krate, mut own, record, words, skip, skip_all, stream } = args;
         let returned = skip_all.is_none();
         let recorded = |binding: &&Binding| returned && !skip.contains(&binding.ident);
         let arguments: Vec<_> = function
@@ -96,7 +98,7 @@ impl Plan {
         function.bindings.retain(|binding| {
             binding.mutability.is_some() || !before.iter().any(|entry| entry.names(&binding.ident))
         });
-        Self { name, label, krate, function, before, returned, after }
+        Self { name, label, krate, function, before, returned, after, stream }
     }
 }
 
@@ -158,5 +160,8 @@ fn refuse_closures_without_return(args: &Args, function: &Function, mistakes: &m
         if let Value::Returned(closure) = value {
             mistakes.at(closure, "the function never returns, so this closure would never run");
         }
+    }
+    if let Some(stream) = &args.stream {
+        mistakes.at(stream, "the function never returns, so there is no stream");
     }
 }

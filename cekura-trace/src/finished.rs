@@ -16,7 +16,7 @@ use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 mod entry;
 mod owned;
 
-pub(crate) use entry::{Attributes, Entry, Value, write};
+pub(crate) use entry::{Attributes, Entry, Value, last_of_each, write};
 pub(crate) use owned::{Span, Tree};
 
 /// Everything of a record that has a fixed size.

@@ -45,6 +45,10 @@ names! {
     TURN_NUMBER = "turn.number";
     /// Whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end, bool (pipecat).
     TURN_WAS_INTERRUPTED = "turn.was_interrupted";
+    /// From the moment the caller stopped speaking to the first audio of the answer, f64 seconds (pipecat).
+    TURN_USER_BOT_LATENCY_SECONDS = "turn.user_bot_latency_seconds";
+    /// From the turn's start to its end, f64 seconds (pipecat).
+    TURN_DURATION_SECONDS = "turn.duration_seconds";
 
     /// The vendor of the speech recognition (Cekura docs, OpenTelemetry Traces).
     STT_PROVIDER = "stt.provider";
@@ -90,6 +94,12 @@ names! {
     GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk";
     /// The same on `llm`, f64 milliseconds.
     LLM_FIRST_TOKEN_MS = "llm.first_token_ms";
+    /// Items that a stream gave, i64.
+    STREAM_ITEMS = "stream.items";
+    /// Bytes of a stream's items, where they are byte buffers, i64.
+    STREAM_BYTES = "stream.bytes";
+    /// The longest time between two items of a stream, f64 seconds.
+    STREAM_LONGEST_GAP_SECONDS = "stream.longest_gap_seconds";
 
     /// `true` on a span that was dropped before its end (barge-in, timeout, abort).
     CEKURA_INTERRUPTED = "cekura.interrupted";

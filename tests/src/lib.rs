@@ -9,6 +9,7 @@ pub mod clinic;
 pub mod compiler;
 pub mod handles;
 pub mod host;
+pub mod polls;
 pub mod tools;
 pub mod tree;
 mod wire;

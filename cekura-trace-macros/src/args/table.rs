@@ -47,8 +47,6 @@ pub(crate) enum Given {
     Flag,
     Float,
     Integer,
-    /// Part of the contract, but not built: the text says what to do instead.
-    Later(&'static str),
     /// `CaptureContent`, which is moved.
     Policy,
     Record,
@@ -56,6 +54,7 @@ pub(crate) enum Given {
     Reference(&'static str),
     Skip,
     SkipAll,
+    Stream,
     /// Any value, by its type.
     Value,
     /// Nothing: the name says it.
@@ -73,15 +72,13 @@ pub(crate) enum When {
     First,
 }
 
-use Given::{Crate, Flag, Float, Integer, Later, Policy, Record, Reference, Skip, SkipAll, Value, Word};
+use Given::{Crate, Flag, Float, Integer, Policy, Record, Reference, Skip, SkipAll, Stream, Value, Word};
 use SpanName::{Conversation, Llm, S2s, Span, Stt, ToolCall, Tts, Turn};
 use When::{Any, Before, First};
 
 const EVERY: &[SpanName] = &[Conversation, Turn, Stt, Llm, Tts, S2s, ToolCall, Span];
 const MODELS: &[SpanName] = &[Stt, Llm, Tts, S2s];
 const GENERATORS: &[SpanName] = &[Llm, S2s];
-
-const STREAM: &str = "is not available yet: annotate the function that reads the stream to its end";
 
 /// Every argument; those that are `First` stand in the order in which the runtime needs them.
 const RULES: &[Rule] = &[
@@ -115,7 +112,7 @@ const RULES: &[Rule] = &[
     Rule { key: "skip", given: Skip, when: Any, of: EVERY },
     Rule { key: "skip_all", given: SkipAll, when: Any, of: EVERY },
     Rule { key: "record", given: Record, when: Any, of: EVERY },
-    Rule { key: "stream", given: Later(STREAM), when: Any, of: EVERY },
+    Rule { key: "stream", given: Stream, when: Any, of: EVERY },
     Rule { key: "crate", given: Crate, when: Any, of: EVERY },
 ];
 
@@ -133,7 +130,7 @@ impl Rule {
     pub(crate) fn keys(name: SpanName) -> impl Iterator<Item = &'static str> {
         let own = RULES.iter().filter(move |rule| rule.of != EVERY && rule.of.contains(&name));
         let common = RULES.iter().filter(|rule| rule.of == EVERY);
-        own.chain(common).filter(|rule| !matches!(rule.given, Later(_))).map(|rule| rule.key)
+        own.chain(common).map(|rule| rule.key)
     }
 
     /// How to write it.
@@ -141,7 +138,7 @@ impl Rule {
         let key = self.key;
         match (self.given, self.when) {
             (Crate, _) => "`crate = path`".into(),
-            (Later(_) | SkipAll | Word, _) => format!("`{key}`"),
+            (SkipAll | Stream | Word, _) => format!("`{key}`"),
             (Record, _) => "`record(\"my.key\" = expression)`".into(),
             (Skip, _) => "`skip(a, b)`".into(),
             (_, Any) => format!("`{key} = expression` or `{key} = |returned| expression`"),

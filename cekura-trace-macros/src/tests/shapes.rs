@@ -259,7 +259,7 @@ fn opaque() {
                         let (history,) = (history,);
                         { history.ask() }
                     },
-                    |span, returned: &Result<_, Error>| {
+                    |span, returned: &mut Result<_, Error>| {
                         span.end(::cekura::__private::outcome(returned).get())
                             .record(|span, returned| {
                                 span.returned(span.value(returned).get());

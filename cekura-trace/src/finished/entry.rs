@@ -227,6 +227,28 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Option<Entry<'a>> {
     }
 }
 
+/// Entries without the span attributes that a later one of the same key stands for.
+pub(crate) fn last_of_each(entries: &[u8]) -> Vec<u8> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    let mut places = HashMap::new();
+    let mut reader = Reader(entries);
+    loop {
+        let rest = reader.0;
+        let Some(entry) = read(&mut reader) else { return kept.concat() };
+        let bytes = &rest[..rest.len() - reader.0.len()];
+        match entry {
+            Entry::Attribute { key, found, .. } => match places.get(&(key, found)) {
+                None => {
+                    places.insert((key, found), kept.len());
+                    kept.push(bytes);
+                }
+                Some(at) => kept[*at] = bytes,
+            },
+            _ => kept.push(bytes),
+        }
+    }
+}
+
 fn list<'a>(reader: &mut Reader<'a>) -> Option<Vec<(&'a str, Value<'a>)>> {
     (0..reader.length()?)
         .map(|_| {

@@ -5,14 +5,17 @@ use super::callsite::View;
 use super::json::{Object, Root, Walk, clip, walk, write_json};
 use super::outcome::{Failure, FailureText};
 use super::span::Opening;
-use super::value::{Flag, Float, Integer, Scalar, Value, value};
+use super::value::{Flag, Float, Integer, Len, Scalar, Value, value};
 use crate::destination::CaptureContent;
 use crate::finished::write;
 use crate::semconv;
 use std::fmt;
 
 mod found;
+mod gathered;
 mod own;
+
+use gathered::Gathered;
 
 /// The span attributes that one end of a function sets: before the body, or on its return.
 pub struct Attributes {
@@ -26,6 +29,8 @@ pub struct Attributes {
     pub(super) is_off: bool,
     /// Description of the failure, empty without one.
     pub(super) failure: Option<String>,
+    /// Where these are items of a stream.
+    gathered: Option<Box<Gathered>>,
     tool_input: Option<Object>,
     spoken: Spoken,
     /// Where the entry begins that is being written by a value's own code.
@@ -51,6 +56,7 @@ impl Attributes {
             opening: None,
             is_off: false,
             failure: None,
+            gathered: None,
             tool_input: None,
             spoken: Spoken::None,
             unfinished: None,
@@ -77,8 +83,8 @@ impl Attributes {
     pub fn argument(&mut self, name: &'static str, value: Value<'_>) {
         match (self.view, value) {
             (_, Value::Nothing) => {}
-            (_, Value::Len(elements)) => {
-                self.length(&[semconv::INPUT_PREFIX, name, semconv::LEN_SUFFIX], elements);
+            (_, Value::Len(length)) => {
+                self.length(&[semconv::INPUT_PREFIX, name, semconv::LEN_SUFFIX], length);
             }
             (View::Tts, Value::Str(text)) => self.spoken_argument(name, text),
             (View::ToolCall, value) if self.keeps_content() => {
@@ -93,7 +99,7 @@ impl Attributes {
     /// Records what the user names explicitly, whatever the content policy says.
     pub fn record(&mut self, key: &str, value: Value<'_>) {
         match value {
-            Value::Len(elements) => self.length(&[key, semconv::LEN_SUFFIX], elements),
+            Value::Len(length) => self.length(&[key, semconv::LEN_SUFFIX], length),
             value => self.put(key, value),
         }
     }
@@ -101,7 +107,8 @@ impl Attributes {
     /// Records a return value as its view asks, without an argument of the attribute asking for it.
     pub fn returned(&mut self, value: Value<'_>) {
         match (self.view, value) {
-            (_, Value::Len(elements)) => self.length(&[semconv::OUTPUT_LEN], elements),
+            (_, value) if self.gathered.is_some() => self.gather(value),
+            (_, Value::Len(length)) => self.length(&[semconv::OUTPUT_LEN], length),
             (View::Tts, _) | (_, Value::Nothing) => {}
             (View::Stt, value) => self.found_transcript(value),
             (View::Llm | View::S2s, value) => self.found_answer(value),
@@ -184,7 +191,7 @@ impl Attributes {
             Value::Bool(value) => write::flag(&mut self.entries, key, value),
             Value::F64(value) => write::float(&mut self.entries, key, value),
             Value::I64(value) => write::integer(&mut self.entries, key, value),
-            Value::Len(elements) => self.length(&[key, semconv::LEN_SUFFIX], elements),
+            Value::Len(length) => self.length(&[key, semconv::LEN_SUFFIX], length),
             Value::Str(text) if text.len() <= self.limit => write::text(&mut self.entries, key, text),
             Value::Str(text) => self.texts(&[key], text, false),
             Value::Debug(value) => {
@@ -235,8 +242,9 @@ impl Attributes {
         }
     }
 
-    fn length(&mut self, key: &[&str], elements: usize) {
-        write::integer(&mut self.entries, &key.concat(), i64::try_from(elements).unwrap_or(i64::MAX));
+    fn length(&mut self, key: &[&str], length: Len) {
+        let elements = i64::try_from(length.elements).unwrap_or(i64::MAX);
+        write::integer(&mut self.entries, &key.concat(), elements);
     }
 }
 

@@ -26,7 +26,7 @@ pin_project! {
                 let entered = open.enter();
                 this.future.set(None);
                 drop(entered);
-                open.interrupted();
+                open.interrupted(|_| {});
             } else {
                 open.forget();
             }
@@ -46,7 +46,7 @@ impl Span {
     pub fn future<F, C>(self, future: F, close: C) -> Traced<F, C>
     where
         F: Future,
-        C: FnOnce(Ending, &F::Output),
+        C: FnOnce(Ending, &mut F::Output),
     {
         Traced::new(future, self.0, close, true)
     }
@@ -57,7 +57,7 @@ impl Prepared {
     pub fn wrap<F, C>(self, body: impl FnOnce() -> F, close: C) -> Traced<F, C>
     where
         F: Future,
-        C: FnOnce(Ending, &F::Output),
+        C: FnOnce(Ending, &mut F::Output),
     {
         let Span(span) = self.0;
         let Some(mut open) = span else { return Traced::new(body(), None, close, false) };
@@ -66,7 +66,7 @@ impl Prepared {
         drop(entered);
         match made {
             Ok(future) => Traced::new(future, Some(open), close, false),
-            Err(panic) => open.panicked(panic),
+            Err(panic) => open.panicked(panic, |_| {}),
         }
     }
 
@@ -74,7 +74,7 @@ impl Prepared {
     pub fn boxed<F, C>(self, body: impl FnOnce() -> F, close: C) -> Pin<Box<Traced<F, C>>>
     where
         F: Future,
-        C: FnOnce(Ending, &F::Output),
+        C: FnOnce(Ending, &mut F::Output),
     {
         Box::pin(self.wrap(body, close))
     }
@@ -83,7 +83,7 @@ impl Prepared {
 impl<F, C> Future for Traced<F, C>
 where
     F: Future,
-    C: FnOnce(Ending, &F::Output),
+    C: FnOnce(Ending, &mut F::Output),
 {
     type Output = F::Output;
 
@@ -108,7 +108,7 @@ fn poll_inside<F, C>(
 ) -> Poll<F::Output>
 where
     F: Future,
-    C: FnOnce(Ending, &F::Output),
+    C: FnOnce(Ending, &mut F::Output),
 {
     let Some(open) = span else { return Poll::Pending };
     if !std::mem::replace(was_polled, true) {
@@ -119,14 +119,14 @@ where
     drop(entered);
     match polled {
         Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(returned)) => {
+        Ok(Poll::Ready(mut returned)) => {
             if let (Some(open), Some(close)) = (span.take(), close.take()) {
-                close(open.ending(), &returned);
+                close(open.ending(), &mut returned);
             }
             Poll::Ready(returned)
         }
         Err(panic) => match span.take() {
-            Some(open) => open.panicked(panic),
+            Some(open) => open.panicked(panic, |_| {}),
             None => resume_unwind(panic),
         },
     }

@@ -201,7 +201,7 @@ impl Shapes {
 
 impl Found {
     /// Takes from `other` what is not known yet.
-    fn fill(&mut self, other: Self) {
+    pub(super) fn fill(&mut self, other: Self) {
         macro_rules! fill {
             ($($field:ident,)*) => {
                 $(if self.$field.is_none() { self.$field = other.$field; })*

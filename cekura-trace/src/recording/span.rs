@@ -1,14 +1,13 @@
 //! A callsite and its attributes come in, an open span goes out, and at its end one record. This file does not know
 //! which span attributes there are, but for those of the endings.
 //!
-//! A span ends in one of four ways: its function returned, failed, panicked, or was interrupted (its future was
-//! dropped before the end).
+//! A span ends in one of four ways: its function returned, failed, panicked, or was interrupted (its future or stream
+//! was dropped before the end).
 
 use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
 use super::conversation::Scope;
 use super::origin::Origin;
-use super::outcome::Outcome;
 use crate::call::{Call, Clock};
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
 use crate::finished::{begin, write};
@@ -21,10 +20,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
+mod ending;
 mod live;
 mod pool;
 mod twin;
 
+pub(super) use ending::{Ending, guarded};
 pub(crate) use live::Live;
 pub(super) use twin::Twin;
 
@@ -97,7 +98,7 @@ fn swap_current(live: &mut Option<Arc<Live>>) {
 impl Span {
     /// Runs a function's body with its span as the current one, and gives what it returned to `close`.
     #[inline]
-    pub fn run<R>(self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &R)) -> R {
+    pub fn run<R>(self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &mut R)) -> R {
         match self.0 {
             None => body(),
             Some(open) => open.run(body, close),
@@ -106,16 +107,16 @@ impl Span {
 }
 
 impl Open {
-    fn run<R>(mut self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &R)) -> R {
-        let entered = self.enter_once();
+    fn run<R>(mut self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &mut R)) -> R {
+        let entered = self.enter();
         let result = catch_unwind(AssertUnwindSafe(body));
         drop(entered);
         match result {
-            Ok(returned) => {
-                close(self.ending(), &returned);
+            Ok(mut returned) => {
+                close(self.ending(), &mut returned);
                 returned
             }
-            Err(panic) => self.panicked(panic),
+            Err(panic) => self.panicked(panic, |_| {}),
         }
     }
 
@@ -124,29 +125,27 @@ impl Open {
         Entered::new(self.context.clone(), &mut self.live)
     }
 
-    /// Like [`enter`](Self::enter), where nobody needs the context afterwards but the ending of a turn.
-    fn enter_once(&mut self) -> Entered<'_> {
-        let context = match self.callsite.view {
-            View::Turn => self.context.clone(),
-            _ => std::mem::take(&mut self.context),
-        };
-        Entered::new(context, &mut self.live)
-    }
-
     pub(super) fn ending(self) -> Ending {
-        Ending { at: Instant::now(), open: self }
+        self.ending_at(Instant::now())
     }
 
-    /// Ends the span and lets the panic go on.
-    pub(super) fn panicked(self, panic: Box<dyn Any + Send>) -> ! {
+    pub(super) fn ending_at(self, at: Instant) -> Ending {
+        Ending { at, open: self }
+    }
+
+    /// Ends the span, with what `record` sets, and lets the panic go on.
+    pub(super) fn panicked(self, panic: Box<dyn Any + Send>, record: impl FnOnce(&mut Attributes)) -> ! {
         let message = panic.downcast_ref::<&str>().copied();
         let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        self.ending().finish(|attributes| attributes.panic(message));
+        self.ending().finish(|attributes| {
+            record(attributes);
+            attributes.panic(message);
+        });
         resume_unwind(panic)
     }
 
-    /// Ends the span of a future that was dropped before its end.
-    pub(super) fn interrupted(self) {
+    /// Ends the span of a future or stream that was dropped before its end, with what `record` sets.
+    pub(super) fn interrupted(self, record: impl FnOnce(&mut Attributes)) {
         if let View::Llm | View::S2s | View::Tts | View::Turn = self.callsite.view
             && let Some(turn) = self.context.get::<Scope>().and_then(|scope| scope.turn.as_ref())
         {
@@ -154,7 +153,19 @@ impl Open {
         }
         self.ending().finish(|attributes| {
             write::flag(&mut attributes.entries, semconv::CEKURA_INTERRUPTED, true);
+            record(attributes);
         });
+    }
+
+    /// When it began; `None` in a conversation of a handle that is off.
+    pub(super) fn start(&self) -> Option<Instant> {
+        self.live.as_ref().map(|live| live.start())
+    }
+
+    /// For what the items of a stream say.
+    pub(super) fn items(&self) -> Attributes {
+        let limit = self.live.as_ref().map_or(CONTENT_LIMIT, |live| live.destination.content_limit);
+        Attributes::of_items(self.callsite.view, self.capture, limit)
     }
 
     /// Starts the span's time again, at the first poll of its future.
@@ -165,69 +176,6 @@ impl Open {
     /// Forgets the span of a future that was never polled.
     pub(super) fn forget(self) {
         self.live.inspect(|live| live.forget());
-    }
-}
-
-/// A span whose function is over, at the moment it was.
-pub struct Ending {
-    at: Instant,
-    open: Open,
-}
-
-impl Ending {
-    /// What the return value says.
-    pub fn end<T>(self, outcome: Outcome<'_, T>) -> Ended<'_, T> {
-        Ended { ending: self, outcome }
-    }
-
-    fn finish(self, record: impl FnOnce(&mut Attributes)) {
-        let Self { at, open } = self;
-        let Some(live) = &open.live else { return };
-        let limit = live.destination.content_limit;
-        let entries = live.take_record();
-        let mut attributes = Attributes::new(open.callsite.view, open.capture, limit, entries);
-        guarded(&mut attributes, record);
-        if open.callsite.view == View::Turn
-            && let Some(turn) = open.context.get::<Scope>().and_then(|scope| scope.turn.as_ref())
-        {
-            write::flag(&mut attributes.entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
-        }
-        let failure = attributes.failure.take();
-        live.finish(at, &mut attributes.entries, failure.as_deref());
-        pool::give(attributes.entries);
-    }
-}
-
-/// An [`Ending`], and what the return value says.
-pub struct Ended<'a, T> {
-    ending: Ending,
-    outcome: Outcome<'a, T>,
-}
-
-impl<T> Ended<'_, T> {
-    /// Ends the span, with what `record` sets of the value inside.
-    pub fn record(self, record: impl FnOnce(&mut Attributes, &T)) {
-        let Self { ending, outcome } = self;
-        ending.finish(|attributes| {
-            if let Some(failure) = &outcome.failure {
-                attributes.fail(failure);
-            } else if let Some(value) = outcome.value {
-                record(attributes, value);
-            }
-        });
-    }
-}
-
-/// Calls code of the user's values, whose panics are not the traced function's.
-fn guarded(attributes: &mut Attributes, record: impl FnOnce(&mut Attributes)) {
-    let recorded = catch_unwind(AssertUnwindSafe(|| record(attributes)));
-    if recorded.is_err() {
-        attributes.drop_unfinished();
-        tracing::error!(
-            target: "cekura",
-            "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
-             the span lacks it and what was to be recorded after it, the call goes on"
-        );
     }
 }
 

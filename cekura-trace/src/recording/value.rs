@@ -28,11 +28,18 @@ pub enum Value<'a> {
     Debug(&'a dyn Debug),
     F64(f64),
     I64(i64),
-    /// Elements of a byte or sample buffer; its content is never recorded.
-    Len(usize),
+    /// A byte or sample buffer, whose content is never recorded.
+    Len(Len),
     Nothing,
     Serialize(&'a dyn Walk),
     Str(&'a str),
+}
+
+/// The size of a buffer.
+#[derive(Clone, Copy)]
+pub struct Len {
+    pub(super) elements: usize,
+    pub(super) are_bytes: bool,
 }
 
 /// Wraps a value for `.get()`.
@@ -59,32 +66,32 @@ impl<'a, T: AsScalar> Scalar<'a, T> {
 
 impl<'a, T: AsBuffer> Buffer<'a, T> {
     pub fn get(&self) -> Value<'a> {
-        self.0.0.0.0.0.0.0.0.elements().map_or(Value::Nothing, Value::Len)
+        self.0.0.0.0.0.0.0.0.length().map_or(Value::Nothing, Value::Len)
     }
 }
 
 // `bytes::Bytes` and its like are known by what they dereference to, without depending on their crates.
 impl<'a, T: Deref<Target: AsBuffer>> Shared<'a, T> {
     pub fn get(&self) -> Value<'a> {
-        self.0.0.0.0.0.0.0.deref().elements().map_or(Value::Nothing, Value::Len)
+        self.0.0.0.0.0.0.0.deref().length().map_or(Value::Nothing, Value::Len)
     }
 }
 
 impl<'a, T: Deref<Target: AsBuffer>> SharedRef<'a, &T> {
     pub fn get(&self) -> Value<'a> {
-        T::deref(self.0.0.0.0.0.0).elements().map_or(Value::Nothing, Value::Len)
+        T::deref(self.0.0.0.0.0.0).length().map_or(Value::Nothing, Value::Len)
     }
 }
 
 impl<'a, T: Deref<Target: AsBuffer>> SharedOption<'a, Option<T>> {
     pub fn get(&self) -> Value<'a> {
-        self.0.0.0.0.0.as_deref().and_then(AsBuffer::elements).map_or(Value::Nothing, Value::Len)
+        self.0.0.0.0.0.as_deref().and_then(AsBuffer::length).map_or(Value::Nothing, Value::Len)
     }
 }
 
 impl<'a, T: Deref<Target: AsBuffer>> SharedOptionRef<'a, Option<&T>> {
     pub fn get(&self) -> Value<'a> {
-        self.0.0.0.0.and_then(|buffer| buffer.elements()).map_or(Value::Nothing, Value::Len)
+        self.0.0.0.0.and_then(|buffer| buffer.length()).map_or(Value::Nothing, Value::Len)
     }
 }
 
@@ -115,7 +122,7 @@ pub trait AsScalar {
 /// Types that hold bytes or audio samples.
 pub trait AsBuffer {
     /// `None` for an absent buffer.
-    fn elements(&self) -> Option<usize>;
+    fn length(&self) -> Option<Len>;
 }
 
 /// Implements a trait for what points at a `T` that has it, and for `Option<T>`.
@@ -139,7 +146,7 @@ macro_rules! through_pointers {
 }
 
 through_pointers!(AsScalar, scalar -> Value<'_>, absent: Value::Nothing);
-through_pointers!(AsBuffer, elements -> Option<usize>, absent: None);
+through_pointers!(AsBuffer, length -> Option<Len>, absent: None);
 through_pointers!(Flag, flag -> Option<bool>, absent: None);
 through_pointers!(Float, float -> Option<f64>, absent: None);
 through_pointers!(Integer, integer -> Option<i64>, absent: None);
@@ -187,33 +194,38 @@ impl AsScalar for Cow<'_, str> {
 }
 
 /// A byte, or one sample of audio.
-pub trait Sample {}
+pub trait Sample {
+    const IS_BYTE: bool = false;
+}
 
-impl Sample for u8 {}
+impl Sample for u8 {
+    const IS_BYTE: bool = true;
+}
+
 impl Sample for i16 {}
 impl Sample for f32 {}
 
 impl<S: Sample> AsBuffer for [S] {
-    fn elements(&self) -> Option<usize> {
-        Some(self.len())
+    fn length(&self) -> Option<Len> {
+        Some(Len { elements: self.len(), are_bytes: S::IS_BYTE })
     }
 }
 
 impl<S: Sample, const N: usize> AsBuffer for [S; N] {
-    fn elements(&self) -> Option<usize> {
-        Some(N)
+    fn length(&self) -> Option<Len> {
+        Some(Len { elements: N, are_bytes: S::IS_BYTE })
     }
 }
 
 impl<S: Sample> AsBuffer for Vec<S> {
-    fn elements(&self) -> Option<usize> {
-        Some(self.len())
+    fn length(&self) -> Option<Len> {
+        Some(Len { elements: self.len(), are_bytes: S::IS_BYTE })
     }
 }
 
 impl<S: Sample + Clone> AsBuffer for Cow<'_, [S]> {
-    fn elements(&self) -> Option<usize> {
-        Some(self.len())
+    fn length(&self) -> Option<Len> {
+        Some(Len { elements: self.len(), are_bytes: S::IS_BYTE })
     }
 }
 

@@ -17,10 +17,15 @@ impl Attributes {
         let mut shapes = Shapes::default();
         let walked = walk(serialize, None, self.limit, Some(&mut shapes));
         let found = shapes.found();
+        if let (Root::Text, None) = (walked.root, &found.transcript) {
+            self.found_content(semconv::STT_TRANSCRIPT, value);
+        }
+        self.write_transcript(&found);
+    }
+
+    pub(super) fn write_transcript(&mut self, found: &Found) {
         if let Some(transcript) = &found.transcript {
             self.found_content(semconv::STT_TRANSCRIPT, Value::Str(transcript));
-        } else if let Root::Text = walked.root {
-            self.found_content(semconv::STT_TRANSCRIPT, value);
         }
         self.found(semconv::STT_CONFIDENCE, found.confidence.map(Value::F64));
         self.found(semconv::LANGUAGE, found.language.as_deref().map(Value::Str));
@@ -35,12 +40,10 @@ impl Attributes {
         let mut shapes = Shapes::default();
         walk(serialize, None, self.limit, Some(&mut shapes));
         let found = shapes.found();
-        if let Some(text) = &found.text {
-            self.found_content(semconv::OUTPUT, Value::Str(text));
-        } else if !found.known {
+        if found.text.is_none() && !found.known {
             self.found_content(semconv::OUTPUT, value);
         }
-        self.found_usage(&found);
+        self.write_answer(&found);
     }
 
     /// What a tool gave, as JSON whatever its type.
@@ -56,7 +59,10 @@ impl Attributes {
         }
     }
 
-    fn found_usage(&mut self, found: &Found) {
+    pub(super) fn write_answer(&mut self, found: &Found) {
+        if let Some(text) = &found.text {
+            self.found_content(semconv::OUTPUT, Value::Str(text));
+        }
         let counts = [
             (semconv::GEN_AI_USAGE_INPUT_TOKENS, found.input_tokens),
             (semconv::GEN_AI_USAGE_OUTPUT_TOKENS, found.output_tokens),

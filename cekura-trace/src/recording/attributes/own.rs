@@ -113,14 +113,15 @@ impl Attributes {
             Some(list) => list.split(',').map(|reason| reason.trim_matches('"')).collect(),
         };
         write::texts(&mut self.entries, semconv::GEN_AI_RESPONSE_FINISH_REASONS, &reasons);
+        self.mark_ended();
     }
 
     pub fn transcript(&mut self, transcript: Value<'_>) {
-        self.content(semconv::STT_TRANSCRIPT, transcript);
+        self.part(semconv::STT_TRANSCRIPT, transcript);
     }
 
     pub fn output(&mut self, output: Value<'_>) {
-        self.content(semconv::OUTPUT, output);
+        self.part(semconv::OUTPUT, output);
     }
 
     pub fn text(&mut self, spoken: Value<'_>) {
@@ -197,8 +198,13 @@ const NAME_LIMIT: usize = 1024;
 
 /// A value as the text of a name or an id; `None` for what is absent or has no text.
 fn text<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
+    clipped(value, NAME_LIMIT)
+}
+
+/// A value as a text of at most `limit` bytes.
+pub(super) fn clipped<'a>(value: &Value<'a>, limit: usize) -> Option<Cow<'a, str>> {
     Some(match value {
-        Value::Str(text) => Cow::Borrowed(clip(text, NAME_LIMIT)),
+        Value::Str(text) => Cow::Borrowed(clip(text, limit)),
         Value::Bool(value) => Cow::Owned(value.to_string()),
         Value::Debug(value) => Cow::Owned(format!("{value:?}")),
         Value::F64(value) => Cow::Owned(value.to_string()),
@@ -206,7 +212,7 @@ fn text<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
         Value::Len(_) | Value::Nothing => return None,
         Value::Serialize(value) => {
             let mut out = Vec::new();
-            match walk(*value, Some(&mut out), NAME_LIMIT, None).root {
+            match walk(*value, Some(&mut out), limit, None).root {
                 Root::Json | Root::Text => Cow::Owned(String::from_utf8(out).ok()?),
                 Root::Bool(value) => Cow::Owned(value.to_string()),
                 Root::F64(value) => Cow::Owned(value.to_string()),

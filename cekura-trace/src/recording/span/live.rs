@@ -67,6 +67,10 @@ impl Live {
         self.while_open(|state| write::api(&mut state.record, attribute));
     }
 
+    pub(super) fn start(&self) -> Instant {
+        self.state().start
+    }
+
     /// Its twin has begun already, and both are one span.
     pub(super) fn restart(&self) {
         self.while_open(|state| {

@@ -1,0 +1,82 @@
+//! Chunks of an answer come in as they arrive; at its end what they say together, and how they came, goes out. This file
+//! does not know who asks for them.
+
+use super::attributes::Attributes;
+use super::callsite::View;
+use super::span::guarded;
+use crate::finished::write;
+use crate::semconv;
+use std::time::{Duration, Instant};
+
+/// What has come of an answer that comes in chunks.
+pub(super) struct Progress {
+    attributes: Attributes,
+    items: Option<i64>,
+    first: Option<Instant>,
+    last: Option<Instant>,
+    longest_gap: Option<Duration>,
+}
+
+impl Progress {
+    /// `attributes` take what items say.
+    pub(super) fn new(attributes: Attributes) -> Self {
+        Self { attributes, items: None, first: None, last: None, longest_gap: None }
+    }
+
+    /// For what is a stream although nothing may ever come.
+    pub(super) fn of_stream(attributes: Attributes) -> Self {
+        Self { items: Some(0), ..Self::new(attributes) }
+    }
+
+    /// The first chunk is here; says whether it is the first.
+    pub(super) fn first_chunk(&mut self, at: Instant) -> bool {
+        let is_first = self.first.is_none();
+        self.first.get_or_insert(at);
+        is_first
+    }
+
+    /// An item is here, and `record` sets what it says.
+    pub(super) fn item(&mut self, at: Instant, record: impl FnOnce(&mut Attributes)) {
+        self.first_chunk(at);
+        *self.items.get_or_insert(0) += 1;
+        let gap = self.last.replace(at).map(|last| at.saturating_duration_since(last));
+        self.longest_gap = self.longest_gap.max(gap);
+        self.record(record);
+    }
+
+    /// Sets what is known of the answer.
+    pub(super) fn record(&mut self, record: impl FnOnce(&mut Attributes)) {
+        guarded(&mut self.attributes, record);
+        self.attributes.tidy();
+    }
+
+    /// When its last item came, if that said that it was the last.
+    pub(super) fn ended(&self) -> Option<Instant> {
+        self.last.filter(|_| self.attributes.has_ended())
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.attributes.failure.is_some()
+    }
+
+    /// Writes all of it where the end of a span that began at `start` is written.
+    pub(super) fn write(self, start: Instant, end: &mut Attributes) {
+        let Self { attributes, items, first, longest_gap, last: _ } = self;
+        if let Some(first) = first {
+            let time = first.saturating_duration_since(start);
+            write::float(&mut end.entries, semconv::METRICS_TTFB, time.as_secs_f64());
+            write::float(&mut end.entries, semconv::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, time.as_secs_f64());
+            if end.view == View::Llm {
+                let milliseconds = time.as_secs_f64() * 1_000.0;
+                write::float(&mut end.entries, semconv::LLM_FIRST_TOKEN_MS, milliseconds);
+            }
+        }
+        if let Some(items) = items {
+            write::integer(&mut end.entries, semconv::STREAM_ITEMS, items);
+        }
+        if let Some(gap) = longest_gap {
+            write::float(&mut end.entries, semconv::STREAM_LONGEST_GAP_SECONDS, gap.as_secs_f64());
+        }
+        attributes.write_items(end);
+    }
+}

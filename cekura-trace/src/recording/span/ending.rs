@@ -1,0 +1,141 @@
+//! A span whose function is over comes in, with what the return value says; its record goes out, or the span goes on in
+//! the stream that was returned. This file does not know how a stream is polled.
+//!
+//! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.record(…)` is found
+//! through `Deref`. The outer ones are for streams, by what is in their items.
+
+use super::super::attributes::Attributes;
+use super::super::callsite::View;
+use super::super::conversation::Scope;
+use super::super::outcome::{Failure, FailureText, Outcome};
+use super::super::stream::{Each, Slot};
+use super::{Open, pool};
+use crate::finished::write;
+use crate::semconv;
+use std::cell::Cell;
+use std::fmt::{Debug, Display};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+/// A span whose function is over, at the moment it was.
+pub struct Ending {
+    pub(super) at: Instant,
+    pub(super) open: Open,
+}
+
+impl Ending {
+    /// What the return value says.
+    pub fn end<T>(self, outcome: Outcome<'_, T>) -> DisplayItems<'_, T> {
+        let ended = Ended(Cell::new(Some((self, outcome))));
+        DisplayItems(DebugItems(NamedItems(Items(ended))))
+    }
+
+    /// The span goes on.
+    pub(in super::super) fn go_on(self) -> Open {
+        self.open
+    }
+
+    pub(in super::super) fn finish(self, record: impl FnOnce(&mut Attributes)) {
+        let Self { at, open } = self;
+        let Some(live) = &open.live else { return };
+        let limit = live.destination.content_limit;
+        let entries = live.take_record();
+        let mut attributes = Attributes::new(open.callsite.view, open.capture, limit, entries);
+        guarded(&mut attributes, record);
+        if open.callsite.view == View::Turn
+            && let Some(turn) = open.context.get::<Scope>().and_then(|scope| scope.turn.as_ref())
+        {
+            write::flag(&mut attributes.entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
+        }
+        let failure = attributes.failure.take();
+        live.finish(at, &mut attributes.entries, failure.as_deref());
+        pool::give(attributes.entries);
+    }
+}
+
+layer!(DisplayItems over DebugItems);
+layer!(DebugItems over NamedItems);
+layer!(NamedItems over Items);
+layer!(Items over Ended);
+/// An [`Ending`] and what the return value says, until one of the layers takes them.
+pub struct Ended<'a, T>(Cell<Option<(Ending, Outcome<'a, T>)>>);
+
+impl<T> DisplayItems<'_, T> {
+    /// Asks for a stream: the word `stream` in the attribute.
+    pub fn stream(&self) -> &Self
+    where
+        T: Slot,
+    {
+        self
+    }
+}
+
+/// Of a stream of results, the error ends the span and `record` sees what is inside.
+macro_rules! results {
+    ($($layer:ident<$error:ident $(: $bound:path)?>, $text:expr;)*) => {
+        $(impl<T, V, $error $(: $bound)?> $layer<'_, T>
+        where
+            T: Slot<Item = Result<V, $error>>,
+        {
+            pub fn record(&self, record: impl Fn(&mut Attributes, &V) + Send + Sync + 'static) {
+                self.follow(Box::new(move |attributes, item| match item {
+                    Err(error) => attributes.fail(&Failure::of(error, $text)),
+                    Ok(value) => record(attributes, value),
+                }));
+            }
+        })*
+    };
+}
+
+results! {
+    DisplayItems<E: Display>, |error| FailureText::Display(error);
+    DebugItems<E: Debug>, |error| FailureText::Debug(error);
+    NamedItems<E>, |_| FailureText::TypeName;
+}
+
+impl<T: Slot> Items<'_, T> {
+    pub fn record(&self, record: impl Fn(&mut Attributes, &T::Item) + Send + Sync + 'static) {
+        self.follow(Box::new(record));
+    }
+}
+
+impl<T> Ended<'_, T> {
+    /// Ends the span, with what `record` sets of the value inside.
+    pub fn record(&self, record: impl FnOnce(&mut Attributes, &T)) {
+        let Some((ending, outcome)) = self.0.take() else { return };
+        ending.finish(|attributes| {
+            if let Some(failure) = &outcome.failure {
+                attributes.fail(failure);
+            } else if let Some(value) = outcome.value {
+                record(attributes, value);
+            }
+        });
+    }
+
+    /// Gives the span to the stream inside, if there is one.
+    fn follow(&self, each: Each<T::Item>)
+    where
+        T: Slot,
+    {
+        match self.0.take() {
+            Some((ending, Outcome { failure: None, value: Some(stream) })) => stream.fill(ending, each),
+            rest => {
+                self.0.set(rest);
+                self.record(|_, _| {});
+            }
+        }
+    }
+}
+
+/// Calls code of the user's values, whose panics are not the traced function's.
+pub(in super::super) fn guarded(attributes: &mut Attributes, record: impl FnOnce(&mut Attributes)) {
+    let recorded = catch_unwind(AssertUnwindSafe(|| record(attributes)));
+    if recorded.is_err() {
+        attributes.drop_unfinished();
+        tracing::error!(
+            target: "cekura",
+            "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
+             the span lacks it and what was to be recorded after it, the call goes on"
+        );
+    }
+}

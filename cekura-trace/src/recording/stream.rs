@@ -1,0 +1,209 @@
+//! A stream and its span come in; a stream with the span as the current one at each poll goes out. This file does not
+//! know what the span records.
+
+use super::attributes::Attributes;
+use super::progress::Progress;
+use super::span::{Ending, Open};
+use futures_core::Stream;
+use futures_core::stream::FusedStream;
+use pin_project_lite::pin_project;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// Sets what one item says. In a box, whose type does not say how long items live; empty closures take no memory.
+pub(super) type Each<T> = Box<dyn Fn(&mut Attributes, &T) + Send + Sync>;
+
+/// A place with a stream in it, to which a span can be given.
+#[diagnostic::on_unimplemented(
+    message = "no span can follow `{Self}` to its end",
+    label = "`stream` needs a stream that can be wrapped",
+    note = "return `impl Stream<Item = …>`, `BoxStream<'_, …>`, `LocalBoxStream<'_, …>` or \
+            `Pin<Box<dyn Stream<Item = …>>>`, or a `Result` or an `Option` of one of these"
+)]
+pub trait Slot {
+    type Item;
+
+    /// Gives a span to the stream.
+    fn fill(&mut self, span: Ending, each: Each<Self::Item>);
+}
+
+pin_project! {
+    /// The stream of an annotated function.
+    pub struct Streamed<S>
+    where
+        S: Stream,
+    {
+        // An `Option` only so that it can be dropped inside the span.
+        #[pin]
+        stream: Option<S>,
+        followed: Option<Box<Followed<S::Item>>>,
+    }
+
+    impl<S> PinnedDrop for Streamed<S>
+    where
+        S: Stream,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let Some(mut followed) = this.followed.take() else { return };
+            let entered = followed.open.enter();
+            this.stream.set(None);
+            drop(entered);
+            followed.drop_stream();
+        }
+    }
+}
+
+/// A span, and what the items of its stream said.
+struct Followed<T> {
+    open: Open,
+    progress: Progress,
+    each: Each<T>,
+}
+
+impl<S: Stream> Streamed<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream: Some(stream), followed: None }
+    }
+}
+
+impl<S: Stream> Slot for Streamed<S> {
+    type Item = S::Item;
+
+    fn fill(&mut self, span: Ending, each: Each<S::Item>) {
+        self.followed = Some(Followed::new(span, each));
+    }
+}
+
+macro_rules! slots {
+    ($($container:ident<$boxed:ty>,)*) => {
+        $(impl<'a, T: 'a> Slot for $boxed {
+            type Item = T;
+
+                    fn fill(&mut self, span: Ending, each: Each<T>) {
+                let stream = std::mem::replace(self, slots!(@ $container Never::<Self>(PhantomData)));
+                *self = slots!(@ $container Streamed { stream: Some(stream), followed: Some(Followed::new(span, each)) });
+            }
+        })*
+    };
+    (@ Pinned $stream:expr) => { Box::pin($stream) };
+    (@ Unpinned $stream:expr) => { Box::new($stream) };
+}
+
+slots! {
+    Pinned<Pin<Box<dyn Stream<Item = T> + 'a>>>,
+    Pinned<Pin<Box<dyn Stream<Item = T> + Send + 'a>>>,
+    Pinned<Pin<Box<dyn Stream<Item = T> + Send + Sync + 'a>>>,
+    Unpinned<Box<dyn Stream<Item = T> + Unpin + 'a>>,
+    Unpinned<Box<dyn Stream<Item = T> + Send + Unpin + 'a>>,
+    Unpinned<Box<dyn Stream<Item = T> + Send + Sync + Unpin + 'a>>,
+}
+
+/// Stands in for a stream while that is taken out of its place.
+struct Never<S>(PhantomData<S>);
+
+impl<S: Stream> Stream for Never<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        Poll::Ready(None)
+    }
+}
+
+impl<S: Stream> Stream for Streamed<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let this = self.project();
+        // It is there until the drop.
+        let Some(stream) = this.stream.as_pin_mut() else { return Poll::Ready(None) };
+        match this.followed.take() {
+            None => stream.poll_next(task),
+            Some(followed) => followed.poll(stream, this.followed, task),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.stream.as_ref().map_or((0, Some(0)), Stream::size_hint)
+    }
+}
+
+impl<S: FusedStream> FusedStream for Streamed<S> {
+    fn is_terminated(&self) -> bool {
+        self.stream.as_ref().is_none_or(FusedStream::is_terminated)
+    }
+}
+
+impl<T> Followed<T> {
+    fn new(span: Ending, each: Each<T>) -> Box<Self> {
+        let open = span.go_on();
+        let progress = Progress::of_stream(open.items());
+        Box::new(Self { open, progress, each })
+    }
+
+    /// Polls the stream in the span, which goes back to its `place` unless it is over.
+    fn poll<S: Stream<Item = T>>(
+        mut self: Box<Self>,
+        stream: Pin<&mut S>,
+        place: &mut Option<Box<Self>>,
+        task: &mut Context<'_>,
+    ) -> Poll<Option<T>> {
+        let entered = self.open.enter();
+        let polled = catch_unwind(AssertUnwindSafe(|| stream.poll_next(task)));
+        drop(entered);
+        let polled = match polled {
+            Ok(polled) => polled,
+            Err(panic) => {
+                let (open, write) = self.over();
+                open.panicked(panic, write)
+            }
+        };
+        let is_over = match &polled {
+            Poll::Pending => false,
+            Poll::Ready(Some(item)) => self.item(item),
+            Poll::Ready(None) => true,
+        };
+        if is_over {
+            self.end(Instant::now());
+        } else {
+            *place = Some(self);
+        }
+        polled
+    }
+
+    /// Records an item, and says whether it was an error.
+    fn item(&mut self, item: &T) -> bool {
+        let Self { progress, each, .. } = self;
+        progress.item(Instant::now(), |attributes| each(attributes, item));
+        progress.has_failed()
+    }
+
+    /// Ends the span of a stream that is over.
+    fn end(self, at: Instant) {
+        let (open, write) = self.over();
+        open.ending_at(at).finish(write);
+    }
+
+    /// Ends the span of a stream that is dropped: at its last item, if that said so.
+    fn drop_stream(self) {
+        if let Some(at) = self.progress.ended() {
+            self.end(at);
+        } else {
+            let (open, write) = self.over();
+            open.interrupted(write);
+        }
+    }
+
+    fn over(self) -> (Open, impl FnOnce(&mut Attributes)) {
+        let Self { open, progress, .. } = self;
+        let start = open.start();
+        (open, move |attributes: &mut Attributes| {
+            if let Some(start) = start {
+                progress.write(start, attributes);
+            }
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! Functions that return a stream, in every form: their spans stay open until the stream is over, however it ends.
+
+mod streams {
+    mod feed;
+    mod forms;
+    mod gathered;
+
+    mod matrix;
+}

@@ -1,6 +1,0 @@
-#[cekura::llm(stream)]
-fn ask() -> Vec<u8> {
-    vec![]
-}
-
-fn main() {}
