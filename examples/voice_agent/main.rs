@@ -17,6 +17,8 @@ mod sentences;
 mod service;
 mod stand_in;
 #[cfg(test)]
+mod stopwatch;
+#[cfg(test)]
 mod tests;
 mod wish;
 mod wording;

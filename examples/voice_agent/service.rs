@@ -13,8 +13,7 @@ use async_openai::types::chat::{
     ChatCompletionRequestMessage, ChatCompletionResponseStream, ChatCompletionStreamOptions,
 };
 use axum::body::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use futures_util::Stream;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -59,7 +58,10 @@ impl Service {
 
     /// The sentence as samples (24 kHz, one channel, 16 bits), in pieces as they come.
     #[cekura::tts(provider = "openai", model = self.models.speech, voice = "alloy")]
-    pub(crate) async fn synthesize(&self, text: &str) -> Result<Audio, OpenAIError> {
+    pub(crate) async fn synthesize(
+        &self,
+        text: &str,
+    ) -> Result<impl Stream<Item = reqwest::Result<Bytes>> + use<>, OpenAIError> {
         let request = CreateSpeechRequestArgs::default()
             .model(SpeechModel::Other(self.models.speech.clone()))
             .voice(Voice::Alloy)
@@ -69,11 +71,9 @@ impl Service {
         // The client's own request gives the audio when all of it is there.
         let config = self.openai.config();
         let request = self.http.post(config.url("/audio/speech")).headers(config.headers()).json(&request);
-        Ok(request.send().await?.error_for_status()?.bytes_stream().boxed())
+        Ok(request.send().await?.error_for_status()?.bytes_stream())
     }
 }
-
-pub(crate) type Audio = BoxStream<'static, reqwest::Result<Bytes>>;
 
 /// The crate's own request sorts the properties of its schema; see [`crate::answer::format`].
 #[derive(Serialize)]

@@ -76,27 +76,34 @@ async fn completions(body: Bytes) -> Result<Response, Invalid> {
     let answer = rules::answer(&messages, &json_schema.schema);
     let content = serde_json::to_string(&answer).map_err(|error| Invalid(error.to_string()))?;
     let read: usize = messages.iter().map(|message| tokens(&message.content).len()).sum();
-    let tokens = tokens(&content);
-    let usage = json!({
-        "prompt_tokens": read, "completion_tokens": tokens.len(), "total_tokens": read + tokens.len(),
-    });
-    let chunk = |choices: Value, usage: Value| {
-        json!({
-            "id": format!("chatcmpl-{}", messages.len()), "object": "chat.completion.chunk", "created": 0,
-            "model": request.model, "choices": choices, "usage": usage,
-        })
-    };
-    let delta = |delta: Value, finish_reason: Option<&str>| {
-        chunk(json!([{ "index": 0, "delta": delta, "finish_reason": finish_reason }]), Value::Null)
-    };
-    let mut chunks = vec![delta(json!({ "role": "assistant", "content": "" }), None)];
-    chunks.extend(tokens.into_iter().map(|token| delta(json!({ "content": token }), None)));
-    chunks.push(delta(json!({}), Some("stop")));
-    chunks.extend(request.stream_options.map(|_| chunk(json!([]), usage)));
-    let events = chunks.iter().map(Value::to_string).chain(["[DONE]".to_owned()]);
-    let events: Vec<Event> = events.map(|event| Event::default().data(event)).collect();
+    let chunks = chunks(&request.model, read, &tokens(&content), request.stream_options.is_some());
+    let chunks = chunks.iter().map(Value::to_string).chain(["[DONE]".to_owned()]);
+    let events: Vec<Event> = chunks.map(|chunk| Event::default().data(chunk)).collect();
     sleep(Duration::from_millis(30) + Duration::from_micros(100 * read as u64)).await;
     Ok(Sse::new(bit_by_bit(events, TOKEN)).into_response())
+}
+
+/// An answer as OpenAI streams it: who speaks, the tokens, why they end, and the usage if that is wanted.
+fn chunks(model: &str, read: usize, tokens: &[String], with_usage: bool) -> Vec<Value> {
+    let chunk = |choices: Value, usage: Value| {
+        json!({
+            "id": format!("chatcmpl-{read}"), "object": "chat.completion.chunk", "created": 0, "model": model,
+            "choices": choices, "usage": usage,
+        })
+    };
+    let choice = |delta: Value, finish_reason: Value| {
+        chunk(json!([{ "index": 0, "delta": delta, "finish_reason": finish_reason }]), Value::Null)
+    };
+    let mut chunks = vec![choice(json!({ "role": "assistant", "content": "" }), Value::Null)];
+    chunks.extend(tokens.iter().map(|token| choice(json!({ "content": token }), Value::Null)));
+    chunks.push(choice(json!({}), "stop".into()));
+    if with_usage {
+        let written = tokens.len();
+        let usage =
+            json!({ "prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written });
+        chunks.push(chunk(json!([]), usage));
+    }
+    chunks
 }
 
 async fn speech(body: Bytes) -> Result<Response, Invalid> {

@@ -135,6 +135,27 @@ async fn the_first_sentence_is_spoken_before_the_model_writes_the_second() {
     assert_eq!(said, ["One.", "Two."]);
 }
 
+#[tokio::test]
+async fn a_caller_who_cuts_in_stops_the_model_too() {
+    let first = written(r#"{"name": "", "day": "", "time": "", "action": "reply", "say": "One. T"#);
+    let mut agent = Agent::new(service(stream::iter([first]).chain(stream::pending()), || ()).await);
+    let mut utterances = recorded();
+    utterances[0].cuts_in = Some(Duration::from_millis(100));
+    let trace = call(&mut agent, &utterances[..1]).await;
+
+    assert_eq!(
+        trace.to_string(),
+        "\
+conversation
+  turn interrupted
+    stt
+    llm interrupted
+    tts
+    playback interrupted
+"
+    );
+}
+
 /// A piece of the model's answer.
 fn written(content: &str) -> String {
     let choice = json!({ "index": 0, "delta": { "content": content } });
@@ -158,7 +179,7 @@ async fn service(
             "/v1/audio/speech",
             post(async move || {
                 told();
-                vec![0; 4800]
+                vec![0; 48_000]
             }),
         );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
