@@ -22,7 +22,7 @@ pub(crate) struct Phone {
 
 impl Phone {
     /// Plays samples as they come, until there are no more.
-    #[cekura::span(name = "playback")]
+    #[cekura::span(name = "playback", skip(audio))]
     pub(crate) async fn play(&self, mut audio: UnboundedReceiver<Bytes>) {
         let mut until = Instant::now();
         while let Some(samples) = audio.recv().await {

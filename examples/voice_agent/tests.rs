@@ -91,11 +91,26 @@ async fn the_trace_says_what_was_heard_used_and_said() {
     );
     let llm = trace.span("llm").unwrap();
     assert_eq!(llm.text("gen_ai.request.model"), Some("gpt-4o-mini"));
+    assert_eq!(
+        llm.text("output"),
+        Some(r#"{"name":"","day":"Tuesday","time":"afternoon","action":"find_slot","say":"Let me look."}"#)
+    );
+    let times = ["metrics.ttfb", "llm.first_token_ms", "stream.items", "stream.longest_gap_seconds"];
+    let answer =
+        ["gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.response.finish_reasons"];
+    for key in times.into_iter().chain(answer) {
+        assert!(llm.attribute(key).is_some(), "{key} in {llm:?}");
+    }
     let tool_call = trace.span("tool_call").unwrap();
     assert_eq!(tool_call.text("function.input"), Some(r#"{"day":"tuesday","part_of_day":"afternoon"}"#));
     assert_eq!(tool_call.text("function.output"), Some(r#"["14:30","16:00"]"#));
     let said: Vec<_> = trace.named("tts").map(|tts| tts.text("text").unwrap()).collect();
     assert_eq!(said, ["On Tuesday I have half past two or four o'clock.", "Which would you like?"]);
+    for tts in trace.named("tts") {
+        for key in ["metrics.ttfb", "stream.items", "stream.bytes", "output.len"] {
+            assert!(tts.attribute(key).is_some(), "{key} in {tts:?}");
+        }
+    }
 }
 
 #[tokio::test]
