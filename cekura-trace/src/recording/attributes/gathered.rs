@@ -22,6 +22,8 @@ pub(super) struct Gathered {
     interim: Option<String>,
     elements: Option<i64>,
     bytes: Option<i64>,
+    /// The item that was taken last is a sentence that the recogniser will not change, or audio.
+    tells_turn: bool,
     /// An item was the last one of an answer.
     has_ended: bool,
     /// The bytes of entries at which what was overwritten is dropped.
@@ -41,6 +43,11 @@ impl Attributes {
     /// Whether an item said that it was the last one.
     pub(in crate::recording) fn has_ended(&self) -> bool {
         self.gathered.as_ref().is_some_and(|gathered| gathered.has_ended)
+    }
+
+    /// Whether the last item says when somebody spoke: a final transcript, or audio.
+    pub(in crate::recording) fn take_telling(&mut self) -> bool {
+        self.gathered.as_mut().is_some_and(|gathered| std::mem::take(&mut gathered.tells_turn))
     }
 
     /// Drops entries that later ones stand for.
@@ -101,6 +108,7 @@ impl Attributes {
         match (self.view, value) {
             (_, Value::Len(length)) => {
                 add(&mut gathered.elements, length.elements);
+                gathered.tells_turn = length.elements > 0;
                 if length.are_bytes {
                     add(&mut gathered.bytes, length.elements);
                 }
@@ -131,6 +139,7 @@ impl Gathered {
         }
         if let Some(transcript) = next.transcript.take() {
             self.interim = None;
+            self.tells_turn = next.is_final == Some(true) && !transcript.is_empty();
             if next.is_final == Some(false) {
                 self.interim = Some(transcript);
             } else {
