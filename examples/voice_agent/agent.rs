@@ -46,6 +46,9 @@ impl Agent {
     /// Thinks, speaks and plays at the same time. Dropping the turn stops all three.
     #[cekura::turn]
     async fn turn(&mut self, utterance: &Utterance, phone: &Phone) -> Result<(), Error> {
+        if let Some(turn) = cekura::current_turn() {
+            turn.user_stopped();
+        }
         let heard = self.service.transcribe(&utterance.wav).await?.text;
         let heard = heard.trim();
         println!("  caller: {heard}");

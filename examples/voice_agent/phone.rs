@@ -26,6 +26,9 @@ impl Phone {
     pub(crate) async fn play(&self, mut audio: UnboundedReceiver<Bytes>) {
         let mut until = Instant::now();
         while let Some(samples) = audio.recv().await {
+            if let Some(turn) = cekura::current_turn() {
+                turn.first_audio();
+            }
             until = until.max(Instant::now());
             for frame in samples.chunks(FRAME_BYTES) {
                 let length = Duration::from_secs(frame.len() as u64) / BYTES_A_SECOND;

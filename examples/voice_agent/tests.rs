@@ -8,6 +8,7 @@ use crate::stand_in;
 use async_openai::types::audio::{CreateSpeechRequestArgs, SpeechResponseFormat};
 use axum::body::Body;
 use axum::{Json, Router, routing::post};
+use cekura::opentelemetry::Value;
 use cekura::testing::{Trace, capture_async};
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::json;
@@ -89,6 +90,12 @@ async fn the_trace_says_what_was_heard_used_and_said() {
         stt.text("stt.transcript"),
         Some("Hello. I would like an appointment next Tuesday afternoon.")
     );
+    let turn = trace.span("turn").unwrap();
+    let Some(Value::F64(latency)) = turn.attribute("turn.user_bot_latency_seconds") else {
+        panic!("{turn:?}")
+    };
+    let latency = Duration::from_secs_f64(*latency);
+    assert!(stt.duration() < latency && latency < turn.duration(), "{latency:?} in {turn:?}");
     let llm = trace.span("llm").unwrap();
     assert_eq!(llm.text("gen_ai.request.model"), Some("gpt-4o-mini"));
     assert_eq!(
@@ -172,7 +179,7 @@ conversation
 }
 
 /// A piece of the model's answer.
-fn written(content: &str) -> String {
+pub(crate) fn written(content: &str) -> String {
     let choice = json!({ "index": 0, "delta": { "content": content } });
     let chunk = json!({
         "id": "1", "object": "chat.completion.chunk", "created": 0, "model": "parrot", "choices": [choice],
@@ -181,7 +188,7 @@ fn written(content: &str) -> String {
 }
 
 /// A service whose model writes this once, and which tells of each sentence that it is to speak.
-async fn service(
+pub(crate) async fn service(
     chunks: impl Stream<Item = String> + Send + 'static,
     told: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Service {

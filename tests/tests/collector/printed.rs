@@ -116,5 +116,6 @@ fn path(span: &Printed, all: &[Printed]) -> String {
 /// What is the same in each call: times and what depends on them are only there or not.
 fn steady<'v>(key: &str, value: &'v str) -> &'v str {
     let varies = ["metrics.", "stream.", "llm.first_token_ms", "gen_ai.response.time_to_first_chunk"];
-    if varies.iter().any(|start| key.starts_with(start)) { "…" } else { value }
+    let varies = varies.iter().any(|start| key.starts_with(start)) || key.ends_with("_seconds");
+    if varies { "…" } else { value }
 }
