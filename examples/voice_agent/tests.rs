@@ -19,6 +19,9 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+/// The beginning of an answer of two sentences.
+const ONE: &str = r#"{"name": "", "day": "", "time": "", "action": "reply", "say": "One. T"#;
+
 fn recorded() -> Vec<Utterance> {
     utterances(include_bytes!("caller.wav")).unwrap()
 }
@@ -134,6 +137,15 @@ async fn a_model_that_makes_things_up_books_nothing() {
 }
 
 #[tokio::test]
+async fn a_model_that_says_nothing_makes_the_agent_ask_again() {
+    for text in ["Sure!", r#"{"name": "", "day": "", "time": "", "action": "reply", "say": " ..."}"#] {
+        let mut agent = Agent::new(service(stream::iter([written(text)]), || ()).await);
+        let trace = call(&mut agent, &recorded()[..1]).await;
+        assert_eq!(trace.span("tts").unwrap().text("text"), Some("I am sorry, could you say that again?"));
+    }
+}
+
+#[tokio::test]
 async fn a_request_that_the_stand_in_cannot_answer_is_an_error() {
     let request =
         CreateSpeechRequestArgs::default().input("Hello").response_format(SpeechResponseFormat::Mp3).build();
@@ -144,13 +156,13 @@ async fn a_request_that_the_stand_in_cannot_answer_is_an_error() {
 #[tokio::test]
 async fn the_first_sentence_is_spoken_before_the_model_writes_the_second() {
     let spoken = Arc::new(Notify::new());
-    let first = written(r#"{"name": "", "day": "", "time": "", "action": "reply", "say": "One. T"#);
-    let (spoken_first, rest) = (spoken.clone(), async move {
+    let speaks = spoken.clone();
+    let rest = async move {
         spoken.notified().await;
         written(r#"wo."}"#)
-    });
-    let chunks = stream::iter([first]).chain(stream::once(rest));
-    let mut agent = Agent::new(service(chunks, move || spoken_first.notify_one()).await);
+    };
+    let chunks = stream::iter([written(ONE)]).chain(stream::once(rest));
+    let mut agent = Agent::new(service(chunks, move || speaks.notify_one()).await);
     let trace = timeout(Duration::from_secs(10), call(&mut agent, &recorded()[..1])).await.unwrap();
 
     let said: Vec<_> = trace.named("tts").map(|tts| tts.text("text").unwrap()).collect();
@@ -159,8 +171,8 @@ async fn the_first_sentence_is_spoken_before_the_model_writes_the_second() {
 
 #[tokio::test]
 async fn a_caller_who_cuts_in_stops_the_model_too() {
-    let first = written(r#"{"name": "", "day": "", "time": "", "action": "reply", "say": "One. T"#);
-    let mut agent = Agent::new(service(stream::iter([first]).chain(stream::pending()), || ()).await);
+    let chunks = stream::iter([written(ONE)]).chain(stream::pending());
+    let mut agent = Agent::new(service(chunks, || ()).await);
     let mut utterances = recorded();
     utterances[0].cuts_in = Some(Duration::from_millis(100));
     let trace = call(&mut agent, &utterances[..1]).await;
@@ -192,18 +204,16 @@ pub(crate) async fn service(
     chunks: impl Stream<Item = String> + Send + 'static,
     told: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Service {
-    let chunks = Mutex::new(Some(Body::from_stream(chunks.map(Ok::<_, Infallible>))));
-    let chunks = Arc::new(chunks);
+    let chunks = Body::from_stream(chunks.map(Ok::<_, Infallible>));
+    let chunks = Arc::new(Mutex::new(Some(chunks)));
+    let speech = async move || {
+        told();
+        vec![0; 48_000]
+    };
     let router = Router::new()
         .route("/v1/audio/transcriptions", post(async || Json(json!({ "text": "Hello." }))))
         .route("/v1/chat/completions", post(async move || chunks.lock().unwrap().take().unwrap()))
-        .route(
-            "/v1/audio/speech",
-            post(async move || {
-                told();
-                vec![0; 48_000]
-            }),
-        );
+        .route("/v1/audio/speech", post(speech));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, router).await });
