@@ -25,9 +25,9 @@ use tokio::time::sleep;
 
 /// Between two tokens.
 const TOKEN: Duration = Duration::from_millis(2);
-/// Between two pieces of audio, each of 200 ms.
-const AUDIO: Duration = Duration::from_millis(5);
-const AUDIO_BYTES: usize = 9600;
+/// Between two pieces of audio, each of 500 ms: few, so that a busy machine delays them no more than the phone.
+const AUDIO: Duration = Duration::from_millis(10);
+const AUDIO_BYTES: usize = 24_000;
 
 /// Starts the server on a free port of this machine and returns its base URL.
 pub(crate) async fn start() -> io::Result<String> {
