@@ -41,6 +41,11 @@ impl Call {
         Self { id, capture, clock, notes, root, unanswered, turns, open, of_host }
     }
 
+    /// A call of which nothing is recorded.
+    pub(crate) fn nowhere() -> Self {
+        Self::new(SpanContext::NONE, None, CaptureContent::Metadata, Clock::read())
+    }
+
     /// The id of the conversation's span; invalid where the host does not sample it.
     pub(crate) fn arriving(&self) -> SpanId {
         if self.root.is_sampled() { self.root.span_id() } else { SpanId::INVALID }
