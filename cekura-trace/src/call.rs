@@ -169,9 +169,10 @@ impl Clock {
 
     /// Nanoseconds since the Unix epoch at `instant`, which may be before it was read.
     pub(crate) fn at(&self, instant: Instant) -> u64 {
-        let after = count(instant.saturating_duration_since(self.at));
-        let before = count(self.at.saturating_duration_since(instant));
-        self.wall.saturating_add(after).saturating_sub(before)
+        match instant.checked_duration_since(self.at) {
+            Some(after) => self.wall.saturating_add(count(after)),
+            None => self.wall.saturating_sub(count(self.at.saturating_duration_since(instant))),
+        }
     }
 }
 

@@ -88,7 +88,7 @@ impl Progress {
             write::float(&mut end.entries, semconv::METRICS_TTFB, time.as_secs_f64());
             write::float(&mut end.entries, semconv::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, time.as_secs_f64());
             if end.view == View::Llm {
-                let milliseconds = time.as_secs_f64() * 1_000.0;
+                let milliseconds = time.div_duration_f64(Duration::from_millis(1));
                 write::float(&mut end.entries, semconv::LLM_FIRST_TOKEN_MS, milliseconds);
             }
         }
