@@ -14,4 +14,5 @@ pub mod host;
 pub mod polls;
 pub mod tools;
 pub mod tree;
+pub mod vendors;
 mod wire;

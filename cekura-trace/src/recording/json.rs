@@ -53,6 +53,8 @@ pub(crate) enum Root {
     I64(i64),
     /// `out` holds valid JSON.
     Json,
+    /// As `Text`, but what the string holds is only the name of a variant.
+    Name,
     /// Nothing to record; also a value that failed at once or of which not even the brackets fit.
     Null,
     /// `out` holds the string as it is. An integer beyond `i64` is a string of digits.

@@ -2,7 +2,7 @@
 //! a value is walked, nor what its JSON looks like.
 //!
 //! A response is looked for at the root and one level below it, in a field that no response has (a user's wrapper) or
-//! in an element of a tuple. `table` lists the places, `candidate` the rules:
+//! in an element of a tuple or list. `table` lists the places, `candidate` the rules, `found` what follows from several:
 //!
 //! | shape | known by |
 //! | --- | --- |
@@ -18,10 +18,16 @@
 //!
 //! Without one of these, `id`, `model` and `text` say nothing, whatever they hold.
 
+use super::json::clip;
 use candidate::Candidate;
-use table::{Node, ROOT, Slot, WRAPPED};
+use place::{Node, Slot};
+use table::{ROOT, WRAPPED};
+
+pub(crate) use found::{Found, Together};
 
 mod candidate;
+mod found;
+mod place;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -36,36 +42,6 @@ pub(crate) enum Scalar<'a> {
     Text(&'a str),
 }
 
-/// What a known response says.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Found {
-    /// Cached tokens included, whatever the vendor counts.
-    pub(crate) input_tokens: Option<i64>,
-    /// Reasoning tokens included.
-    pub(crate) output_tokens: Option<i64>,
-    pub(crate) cache_read_input_tokens: Option<i64>,
-    pub(crate) cache_creation_input_tokens: Option<i64>,
-    pub(crate) reasoning_output_tokens: Option<i64>,
-    pub(crate) audio_input_tokens: Option<i64>,
-    pub(crate) audio_output_tokens: Option<i64>,
-    pub(crate) model: Option<String>,
-    pub(crate) response_id: Option<String>,
-    pub(crate) finish_reasons: Vec<String>,
-    /// The answer, or this item's part of it; at most one char longer than the limit, which says that it was cut.
-    pub(crate) text: Option<String>,
-    /// Bounded as `text`.
-    pub(crate) transcript: Option<String>,
-    pub(crate) confidence: Option<f64>,
-    pub(crate) language: Option<String>,
-    pub(crate) is_final: Option<bool>,
-    /// The answer ends here: a finish reason or an end marker.
-    pub(crate) ended: bool,
-    /// This is a known answer of a model, even if it says nothing else: an audio event, a keep-alive.
-    pub(crate) known: bool,
-    /// In a stream `text` is not the next part but all of it again.
-    pub(crate) whole: bool,
-}
-
 /// The levels at which there are places.
 const LEVELS: usize = 8;
 
@@ -77,6 +53,8 @@ pub(crate) struct Shapes {
     frames: [Frame; LEVELS],
     level: u32,
     tuple: bool,
+    /// The whole value is a list: each element comes after the one before it, as the items of a stream do.
+    list: bool,
     /// A response inside an unknown field of the root, while the walk is in it.
     inner: Option<Candidate>,
     root: Candidate,
@@ -98,6 +76,7 @@ impl Default for Shapes {
             frames: Default::default(),
             level: 0,
             tuple: false,
+            list: false,
             inner: None,
             root: Candidate::default(),
             below: Found::default(),
@@ -147,7 +126,8 @@ impl Shapes {
             if level < 2
                 && let Some(inner) = self.inner.take()
             {
-                self.below.fill(inner.found());
+                let found = inner.found();
+                if self.list { self.below.follow(found, self.limit) } else { self.below.fill(found) }
             }
         }
     }
@@ -168,7 +148,8 @@ impl Shapes {
     /// An element of the innermost container comes next.
     pub(super) fn element(&mut self) {
         self.next = None;
-        let wrapped = self.level == 1 && self.tuple;
+        let wrapped = self.level == 1;
+        self.list |= wrapped && !self.tuple;
         let Some(frame) = self.frame() else { return };
         let Some(place) = frame.place else { return };
         let taken = place.first_only && frame.elements > 0;
@@ -199,24 +180,11 @@ impl Shapes {
     }
 }
 
-impl Found {
-    /// Takes from `other` what is not known yet.
-    pub(super) fn fill(&mut self, other: Self) {
-        macro_rules! fill {
-            ($($field:ident,)*) => {
-                $(if self.$field.is_none() { self.$field = other.$field; })*
-            };
-        }
-        fill! {
-            input_tokens, output_tokens, cache_read_input_tokens, cache_creation_input_tokens,
-            reasoning_output_tokens, audio_input_tokens, audio_output_tokens, model, response_id, text, transcript,
-            confidence, language, is_final,
-        }
-        if self.finish_reasons.is_empty() {
-            self.finish_reasons = other.finish_reasons;
-        }
-        self.ended |= other.ended;
-        self.known |= other.known;
-        self.whole |= other.whole;
+/// Appends as much as shows that the limit was passed.
+pub(super) fn append(text: &mut Option<String>, piece: &str, limit: usize) {
+    let text = text.get_or_insert_default();
+    if text.len() <= limit {
+        // One more char, of at most four bytes, shows that there was more, and that no other piece follows.
+        text.push_str(clip(piece, limit.saturating_add(4) - text.len()));
     }
 }

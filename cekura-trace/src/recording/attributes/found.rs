@@ -2,7 +2,7 @@
 //! This file does not know the shapes themselves.
 
 use super::super::shapes::{Found, Shapes};
-use super::{Attributes, Root, Value, as_walk, walk, write, write_json};
+use super::{Attributes, Root, Value, Walk, as_walk, walk, write, write_json};
 use crate::semconv;
 
 impl Attributes {
@@ -16,11 +16,10 @@ impl Attributes {
         };
         let mut shapes = Shapes::default();
         let walked = walk(serialize, None, self.limit, Some(&mut shapes));
-        let found = shapes.found();
-        if let (Root::Text, None) = (walked.root, &found.transcript) {
+        if let Root::Text = walked.root {
             self.found_content(semconv::STT_TRANSCRIPT, value);
         }
-        self.write_transcript(&found);
+        self.write_transcript(&shapes.found().transcribed());
     }
 
     pub(super) fn write_transcript(&mut self, found: &Found) {
@@ -30,6 +29,7 @@ impl Attributes {
         self.found(semconv::STT_CONFIDENCE, found.confidence.map(Value::F64));
         self.found(semconv::LANGUAGE, found.language.as_deref().map(Value::Str));
         self.found(semconv::IS_FINAL, found.is_final.map(Value::Bool));
+        self.write_usage(found);
     }
 
     /// What an `llm` or `s2s` function returned: a string is the answer; of a value without a known shape, its JSON.
@@ -40,14 +40,29 @@ impl Attributes {
         let mut shapes = Shapes::default();
         walk(serialize, None, self.limit, Some(&mut shapes));
         let found = shapes.found();
-        if found.text.is_none() && !found.known {
+        if found.known {
+            self.write_answer(&found);
+        } else {
             self.found_content(semconv::OUTPUT, value);
         }
-        self.write_answer(&found);
+    }
+
+    /// What a tool was given: JSON that is written already, or a value.
+    pub(in crate::recording) fn tool_arguments(&mut self, arguments: &dyn Walk) {
+        let mut json = Vec::new();
+        let walked = walk(arguments, Some(&mut json), self.limit, None);
+        if self.keeps_content() && !json.is_empty() {
+            let json = String::from_utf8(json).unwrap_or_default();
+            self.texts(
+                &[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS],
+                &json,
+                walked.truncated,
+            );
+        }
     }
 
     /// What a tool gave, as JSON whatever its type.
-    pub(super) fn tool_output(&mut self, value: &Value<'_>) {
+    pub(in crate::recording) fn tool_output(&mut self, value: &Value<'_>) {
         if !self.keeps_content() {
             return;
         }
@@ -63,14 +78,19 @@ impl Attributes {
         if let Some(text) = &found.text {
             self.found_content(semconv::OUTPUT, Value::Str(text));
         }
+        self.write_usage(found);
+    }
+
+    fn write_usage(&mut self, found: &Found) {
+        let usage = found.usage.settled();
         let counts = [
-            (semconv::GEN_AI_USAGE_INPUT_TOKENS, found.input_tokens),
-            (semconv::GEN_AI_USAGE_OUTPUT_TOKENS, found.output_tokens),
-            (semconv::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, found.cache_read_input_tokens),
-            (semconv::GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS, found.cache_creation_input_tokens),
-            (semconv::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, found.reasoning_output_tokens),
-            (semconv::GEN_AI_USAGE_AUDIO_INPUT_TOKENS, found.audio_input_tokens),
-            (semconv::GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS, found.audio_output_tokens),
+            (semconv::GEN_AI_USAGE_INPUT_TOKENS, usage.input),
+            (semconv::GEN_AI_USAGE_OUTPUT_TOKENS, usage.output),
+            (semconv::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, usage.cache_read),
+            (semconv::GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS, usage.cache_creation),
+            (semconv::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, usage.reasoning),
+            (semconv::GEN_AI_USAGE_AUDIO_INPUT_TOKENS, usage.audio_input),
+            (semconv::GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS, usage.audio_output),
         ];
         for (key, count) in counts {
             self.found(key, count.map(Value::I64));

@@ -1,8 +1,8 @@
 //! Items of a stream come in as they arrive; what they say together goes out once, at its end. This file does not know
 //! when they arrived.
 
-use super::super::json::{Root, clip, walk};
-use super::super::shapes::{Found, Shapes};
+use super::super::json::{Root, walk};
+use super::super::shapes::{Shapes, Together, append};
 use super::own::clipped;
 use super::{Attributes, Value, View};
 use crate::destination::CaptureContent;
@@ -16,10 +16,8 @@ pub(super) struct Gathered {
     output: Option<String>,
     /// What `transcript = …` gave, part behind part.
     transcript: Option<String>,
-    /// What the items themselves say; its texts grow, of the rest the last word counts.
-    found: Found,
-    /// A transcript that the recogniser may still change.
-    interim: Option<String>,
+    /// What the items themselves say.
+    said: Together,
     elements: Option<i64>,
     bytes: Option<i64>,
     /// The item that was taken last is a sentence that the recogniser will not change, or audio.
@@ -42,7 +40,7 @@ impl Attributes {
 
     /// Whether an item said that it was the last one.
     pub(in crate::recording) fn has_ended(&self) -> bool {
-        self.gathered.as_ref().is_some_and(|gathered| gathered.has_ended)
+        self.gathered.as_ref().is_some_and(|gathered| gathered.has_ended || gathered.said.has_ended())
     }
 
     /// Whether the last item says when somebody spoke: a final transcript, or audio.
@@ -65,18 +63,13 @@ impl Attributes {
         let Some(gathered) = self.gathered else { return };
         end.entries.extend_from_slice(&last_of_each(&self.entries));
         end.failure = self.failure;
-        let Gathered { output, transcript, mut found, interim, elements, bytes, .. } = *gathered;
+        let Gathered { output, transcript, said, elements, bytes, .. } = *gathered;
         for (key, text) in [(semconv::OUTPUT, output), (semconv::STT_TRANSCRIPT, transcript)] {
             end.content(key, text.as_deref().map_or(Value::Nothing, Value::Str));
         }
         match end.view {
-            View::Stt => {
-                if let Some(interim) = interim {
-                    continue_with(&mut found.transcript, &interim, end.limit);
-                }
-                end.write_transcript(&found);
-            }
-            View::Llm | View::S2s => end.write_answer(&found),
+            View::Stt => end.write_transcript(&said.found(end.limit).transcribed()),
+            View::Llm | View::S2s => end.write_answer(&said.found(end.limit)),
             _ => {}
         }
         if let (Some(elements), View::Llm | View::S2s | View::Stt | View::Tts) = (elements, end.view) {
@@ -113,8 +106,7 @@ impl Attributes {
                     add(&mut gathered.bytes, length.elements);
                 }
             }
-            (View::Llm | View::S2s, Value::Str(text)) => append(&mut gathered.found.text, text, self.limit),
-            (View::Stt, Value::Str(text)) => append(&mut gathered.found.transcript, text, self.limit),
+            (View::Llm | View::S2s | View::Stt, Value::Str(text)) => gathered.said.text(text, self.limit),
             (View::Llm | View::S2s | View::Stt, Value::Serialize(item)) => {
                 let mut shapes = Shapes::default();
                 let walked = walk(item, None, self.limit, Some(&mut shapes));
@@ -122,56 +114,21 @@ impl Attributes {
                     let text = clipped(&value, self.limit.saturating_add(1));
                     return self.gather(text.as_deref().map_or(Value::Nothing, Value::Str));
                 }
-                gathered.take(shapes.found(), self.limit);
+                let found = shapes.found();
+                if self.view == View::Stt {
+                    let is_said = found.transcript.as_ref().is_some_and(|text| !text.is_empty());
+                    gathered.tells_turn = is_said && found.is_final == Some(true);
+                    gathered.said.transcript(found, self.limit);
+                } else {
+                    gathered.said.answer(found, self.limit);
+                }
             }
             _ => {}
         }
     }
 }
 
-impl Gathered {
-    fn take(&mut self, mut next: Found, limit: usize) {
-        if let Some(text) = next.text.take() {
-            if next.whole {
-                self.found.text = None;
-            }
-            append(&mut self.found.text, &text, limit);
-        }
-        if let Some(transcript) = next.transcript.take() {
-            self.interim = None;
-            self.tells_turn = next.is_final == Some(true) && !transcript.is_empty();
-            if next.is_final == Some(false) {
-                self.interim = Some(transcript);
-            } else {
-                continue_with(&mut self.found.transcript, &transcript, limit);
-            }
-        }
-        self.has_ended |= next.ended;
-        next.fill(std::mem::take(&mut self.found));
-        self.found = next;
-    }
-}
-
 fn add(sum: &mut Option<i64>, elements: usize) {
     let elements = i64::try_from(elements).unwrap_or(i64::MAX);
     *sum = Some(sum.unwrap_or(0).saturating_add(elements));
-}
-
-/// Puts the next sentence of a recogniser behind those before it.
-fn continue_with(transcript: &mut Option<String>, next: &str, limit: usize) {
-    let is_joined =
-        transcript.as_ref().is_none_or(|text| text.is_empty() || text.ends_with(char::is_whitespace));
-    if !is_joined && !next.is_empty() && !next.starts_with(char::is_whitespace) {
-        append(transcript, " ", limit);
-    }
-    append(transcript, next, limit);
-}
-
-/// Appends as much as shows that the limit was passed.
-fn append(text: &mut Option<String>, part: &str, limit: usize) {
-    let text = text.get_or_insert_default();
-    if text.len() <= limit {
-        // One more char, of at most four bytes, shows that there was more, and that no other part follows.
-        text.push_str(clip(part, limit.saturating_add(4) - text.len()));
-    }
 }

@@ -9,6 +9,7 @@ use crate::recording::span::{Client, Opening};
 use crate::semconv;
 use opentelemetry::Context;
 use std::borrow::Cow;
+use std::time::Instant;
 
 // What decides where the span goes. The generated code calls these first.
 impl Attributes {
@@ -61,6 +62,10 @@ impl Attributes {
 
     pub fn name(&mut self, name: Value<'_>) {
         self.opening().name = text(&name).map(Cow::into_owned);
+    }
+
+    pub(in crate::recording) fn started_at(&mut self, at: Instant) {
+        self.opening().start = Some(at);
     }
 
     fn opening(&mut self) -> &mut Opening {
@@ -213,7 +218,7 @@ pub(super) fn clipped<'a>(value: &Value<'a>, limit: usize) -> Option<Cow<'a, str
         Value::Serialize(value) => {
             let mut out = Vec::new();
             match walk(*value, Some(&mut out), limit, None).root {
-                Root::Json | Root::Text => Cow::Owned(String::from_utf8(out).ok()?),
+                Root::Json | Root::Name | Root::Text => Cow::Owned(String::from_utf8(out).ok()?),
                 Root::Bool(value) => Cow::Owned(value.to_string()),
                 Root::F64(value) => Cow::Owned(value.to_string()),
                 Root::I64(value) => Cow::Owned(value.to_string()),

@@ -106,7 +106,11 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Stop> {
-        self.serialize_str(variant)
+        self.serialize_str(variant)?;
+        if self.bare {
+            self.root = Root::Name;
+        }
+        Ok(())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Stop> {

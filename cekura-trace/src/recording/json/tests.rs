@@ -263,7 +263,7 @@ fn a_value_that_fails_leaves_valid_json() {
     let mut out = Vec::new();
     walk(&Failing { swallowed: true }, Some(&mut out), 100, Some(&mut shapes));
     assert_eq!(out, br#"{"inner":{"a":1},"prompt_tokens":1,"completion_tokens":2}"#);
-    assert_eq!(shapes.found().input_tokens, Some(1));
+    assert_eq!(shapes.found().usage.input, Some(1));
 
     assert_eq!(cut(&AtOnce, 100), (Vec::new(), Walked { root: Root::Null, truncated: true }));
     assert_eq!(cut(&[AtOnce], 100), (b"[]".to_vec(), failed));

@@ -1,9 +1,9 @@
 //! What stands at the places of one possible response comes in; what the response says goes out, or nothing if it is
 //! none. This file does not know where the places are.
 
-use super::table::{Count, Slot, mark};
-use super::{Found, Scalar};
-use crate::recording::json::clip;
+use super::found::{Piece, Usage, join};
+use super::place::{Count, Slot, mark};
+use super::{Found, Scalar, append};
 
 /// Longer strings are neither ids nor names.
 const NAME: usize = 256;
@@ -18,6 +18,7 @@ pub(super) struct Candidate {
     counts: [Option<i64>; 10],
     model: Option<String>,
     id: Option<String>,
+    request_id: Option<String>,
     response_id: Option<String>,
     finish_reasons: Vec<String>,
     status: Option<&'static str>,
@@ -26,12 +27,22 @@ pub(super) struct Candidate {
     plain: Option<String>,
     delta: Option<String>,
     transcript: Option<String>,
+    segments: Option<String>,
     confidence: Option<f64>,
     language: Option<String>,
     is_final: Option<bool>,
-    choices: u32,
+    choice: Choice,
     part: Part,
     row: Option<Row>,
+}
+
+/// The one of several answers that is being read.
+#[derive(Debug, Default)]
+struct Choice {
+    /// The length of the answer before it.
+    start: usize,
+    is_another: bool,
+    seen: bool,
 }
 
 /// The part of an answer that is being read.
@@ -54,10 +65,12 @@ impl Candidate {
     /// An object or array stands at a place.
     pub(super) fn enter(&mut self, slot: Slot) {
         match slot {
-            Slot::Choice => self.choices += 1,
+            Slot::Choice => {
+                self.choice = Choice { start: self.length(), is_another: self.choice.seen, seen: true };
+            }
             Slot::Mark(marks) => self.marks |= marks,
             Slot::Part => {
-                self.part = Part { start: self.answer.as_ref().map_or(0, String::len), is_thought: false };
+                self.part = Part { start: self.length(), is_thought: false };
             }
             Slot::Row(count) => self.row = Some(Row { count, is_audio: false, tokens: None }),
             _ => {}
@@ -70,11 +83,13 @@ impl Candidate {
             (_, Scalar::Text(text)) => self.text(slot, text, limit),
             (Slot::Finish, Scalar::Null) => self.marks |= mark::STOP,
             (_, Scalar::Null) => {}
+            (Slot::ChoiceIndex, Scalar::I64(1..)) => self.discard_choice(),
             (Slot::Confidence, Scalar::F64(value)) => {
                 self.confidence.get_or_insert(value);
             }
             (Slot::Count(count), Scalar::I64(tokens)) => self.counts[count as usize] = Some(tokens),
             (Slot::Done, Scalar::Bool(done)) => self.marks |= mark::DONE | ended_if(done),
+            (Slot::Interrupted, Scalar::Bool(true)) => self.finish("interrupted"),
             (Slot::IsFinal, Scalar::Bool(value)) => self.is_final = Some(value),
             (Slot::RowCount, Scalar::I64(tokens)) => self.count_row(|row| row.tokens = Some(tokens)),
             (Slot::Thought, Scalar::Bool(true)) => self.discard_part(),
@@ -86,19 +101,14 @@ impl Candidate {
 
     fn text(&mut self, slot: Slot, text: &str, limit: usize) {
         match slot {
-            Slot::Answer if self.choices < 2 && !self.part.is_thought => {
+            Slot::Answer if !self.choice.is_another && !self.part.is_thought => {
                 append(&mut self.answer, text, limit);
             }
-            Slot::Delta if self.marks & mark::RESPONSE == 0 || self.marks & mark::DELTA_IS_TEXT != 0 => {
-                append(&mut self.delta, text, limit);
-            }
+            // Audio in base64, where the type has come first.
+            Slot::Delta if self.has(mark::RESPONSE) && !self.has(mark::DELTA_IS_TEXT) => {}
+            Slot::Delta => append(&mut self.delta, text, limit),
             Slot::Event => self.event(text),
-            Slot::Finish => {
-                self.marks |= mark::STOP;
-                if self.finish_reasons.len() < REASONS && text.len() <= NAME {
-                    self.finish_reasons.push(text.to_owned());
-                }
-            }
+            Slot::Finish => self.finish(text),
             Slot::Id => name(&mut self.id, text),
             Slot::Language => name(&mut self.language, text),
             Slot::Mark(mark::SPEECH) => self.marks |= mark::SPEECH,
@@ -113,11 +123,14 @@ impl Candidate {
                 append(&mut self.plain, text, limit);
             }
             Slot::Reason => name(&mut self.reason, text),
+            Slot::RequestId => name(&mut self.request_id, text),
             Slot::ResponseId => name(&mut self.response_id, text),
+            Slot::Role if text == "user" => self.marks |= mark::USER,
             Slot::RowModality => {
                 let is_audio = text.eq_ignore_ascii_case("audio");
                 self.count_row(|row| row.is_audio = is_audio);
             }
+            Slot::Segment if self.plain.is_none() => join(&mut self.segments, text, limit),
             Slot::Status => {
                 self.marks |= mark::STATUS;
                 self.status = ["cancelled", "completed", "failed", "incomplete"]
@@ -153,11 +166,32 @@ impl Candidate {
         }
     }
 
+    fn finish(&mut self, reason: &str) {
+        self.marks |= mark::STOP;
+        if self.finish_reasons.len() < REASONS && reason.len() <= NAME {
+            self.finish_reasons.push(reason.to_owned());
+        }
+    }
+
+    /// The length of the answer so far.
+    fn length(&self) -> usize {
+        self.answer.as_ref().map_or(0, String::len)
+    }
+
+    fn cut(&mut self, length: usize) {
+        if let Some(answer) = &mut self.answer {
+            answer.truncate(length);
+        }
+    }
+
+    fn discard_choice(&mut self) {
+        self.choice.is_another = true;
+        self.cut(self.choice.start);
+    }
+
     fn discard_part(&mut self) {
         self.part.is_thought = true;
-        if let Some(answer) = &mut self.answer {
-            answer.truncate(self.part.start);
-        }
+        self.cut(self.part.start);
     }
 
     fn count_row(&mut self, set: impl FnOnce(&mut Row)) {
@@ -173,9 +207,14 @@ impl Candidate {
     /// What the response says, if this is one.
     pub(super) fn found(mut self) -> Found {
         let mut found = Found::default();
-        if self.is_answer() {
-            found.known = true;
-            self.take_tokens(&mut found);
+        if self.has(mark::UTTERANCE) {
+            let said = if self.has(mark::USER) { &mut self.transcript } else { &mut self.answer };
+            *said = self.plain.take();
+            found.piece = Some(Piece::Sentence);
+        }
+        if self.is_answer() || self.has(mark::HEARD) {
+            found.known = !self.has(mark::HEARD);
+            found.usage = self.usage();
             self.take_answer(&mut found);
         }
         self.take_transcript(&mut found);
@@ -198,7 +237,7 @@ impl Candidate {
     fn is_vendor_answer(&self) -> bool {
         self.has_any(mark::CHAT | mark::EVENT | mark::GEMINI | mark::MODEL_IDENTITY | mark::RESPONSE)
             || self.has(mark::OUTPUT | mark::STATUS)
-            || self.has(mark::MESSAGE | mark::STOP)
+            || (self.has(mark::STOP) && (self.has(mark::MESSAGE) || self.has_usage()))
             || (self.has(mark::DONE) && self.model.is_some())
     }
 
@@ -213,22 +252,21 @@ impl Candidate {
         self.is_vendor_answer() || self.has_usage()
     }
 
-    fn take_tokens(&self, found: &mut Found) {
+    fn usage(&self) -> Usage {
         let extra = (self.count(Count::ExtraCacheRead), self.count(Count::ExtraCacheCreation));
-        let cache_read = self.count(Count::CacheRead);
-        // rig-core counts the cache as Anthropic does but has one input for all vendors.
-        let anthropic = if cache_read.is_none() { extra } else { (None, None) };
-        found.input_tokens = self.count(Count::Input).map(|tokens| {
-            tokens.saturating_add(anthropic.0.unwrap_or(0)).saturating_add(anthropic.1.unwrap_or(0))
-        });
-        let thoughts = self.count(Count::Thoughts);
-        found.output_tokens =
-            self.count(Count::Output).map(|tokens| tokens.saturating_add(thoughts.unwrap_or(0)));
-        found.cache_read_input_tokens = cache_read.or(extra.0);
-        found.cache_creation_input_tokens = self.count(Count::CacheCreation).or(extra.1);
-        found.reasoning_output_tokens = self.count(Count::Reasoning).or(thoughts);
-        found.audio_input_tokens = self.count(Count::AudioInput);
-        found.audio_output_tokens = self.count(Count::AudioOutput);
+        let (cache_read, thoughts) = (self.count(Count::CacheRead), self.count(Count::Thoughts));
+        Usage {
+            input: self.count(Count::Input),
+            output: self.count(Count::Output),
+            cache_read: cache_read.or(extra.0),
+            cache_creation: self.count(Count::CacheCreation).or(extra.1),
+            reasoning: self.count(Count::Reasoning).or(thoughts),
+            audio_input: self.count(Count::AudioInput),
+            audio_output: self.count(Count::AudioOutput),
+            // rig-core counts the cache as Anthropic does but has one input for all vendors.
+            cache_is_extra: cache_read.is_none() && (extra.0.is_some() || extra.1.is_some()),
+            reasoning_is_extra: thoughts.is_some(),
+        }
     }
 
     fn take_answer(&mut self, found: &mut Found) {
@@ -241,8 +279,10 @@ impl Candidate {
             found.finish_reasons.extend(self.reason.take().filter(|_| status.is_some()).or(status));
         }
         found.ended = self.has(mark::ENDED) || !found.finish_reasons.is_empty();
-        found.whole = self.has(mark::WHOLE);
-        if !self.has(mark::REPEATS) {
+        if self.has(mark::WHOLE) {
+            found.piece = Some(Piece::Whole);
+        }
+        if !self.has_any(mark::HEARD | mark::REPEATS) {
             let delta = if self.has(mark::DELTA_IS_TEXT) { self.delta.take() } else { None };
             let plain = self.plain.clone();
             found.text = self.answer.take().filter(|answer| !answer.is_empty()).or(delta).or(plain);
@@ -251,26 +291,26 @@ impl Candidate {
 
     /// A text is a transcript when nothing stands beside it, or something that only recognisers write.
     fn take_transcript(&mut self, found: &mut Found) {
+        if self.has_any(mark::REPEATS | mark::RESPONSE) {
+            return;
+        }
         let plain_is_transcript = self.has(mark::TEXT)
             && !self.is_vendor_answer()
             && (self.fields == 1 || self.language.is_some() || self.has_any(mark::SPEECH | mark::USAGE));
-        if self.transcript.is_none() && plain_is_transcript {
-            self.transcript = self.plain.take();
-        }
-        if self.transcript.is_some() {
-            found.transcript = self.transcript.take();
+        let plain = if plain_is_transcript { self.plain.take() } else { None };
+        let delta = if self.has(mark::CONTINUES) { self.delta.take() } else { None };
+        found.transcript = self.transcript.take().or(plain).or(delta).or(self.segments.take());
+        if found.transcript.is_some() {
             found.confidence = self.confidence;
             found.language = self.language.take();
-            found.is_final = self.is_final;
+            let said_at_once = self.has_any(mark::HEARD | mark::UTTERANCE);
+            found.is_final = self.is_final.or(said_at_once.then(|| !self.has(mark::CONTINUES)));
+            if self.has_any(mark::CONTINUES | mark::GEMINI) {
+                found.piece = Some(Piece::Continuation);
+            }
+            found.model = found.model.take().or(self.model.take());
+            found.response_id = found.response_id.take().or(self.request_id.take());
         }
-    }
-}
-
-fn append(text: &mut Option<String>, piece: &str, limit: usize) {
-    let text = text.get_or_insert_default();
-    if text.len() <= limit {
-        // One more char, of at most four bytes, shows that there was more, and that no other piece follows.
-        text.push_str(clip(piece, limit.saturating_add(4) - text.len()));
     }
 }
 
@@ -296,15 +336,27 @@ fn event_type(kind: &str) -> u32 {
     match kind {
         "message" => mark::MESSAGE,
         "content_block_delta" | "content_block_start" | "message_delta" | "message_start" => mark::EVENT,
-        "message_stop" => mark::EVENT | mark::ENDED,
+        "AgentAudioDone" | "message_stop" => mark::EVENT | mark::ENDED,
+        "session.created" | "session.updated" => mark::EVENT | mark::REPEATS,
         "response.completed" | "response.done" | "response.failed" | "response.incomplete" => {
             mark::RESPONSE | mark::ENDED | mark::WHOLE
         }
-        "response.audio_transcript.delta"
+        "response.audio.transcript.delta"
+        | "response.audio_transcript.delta"
         | "response.output_audio_transcript.delta"
         | "response.output_text.delta"
+        | "response.refusal.delta"
         | "response.text.delta" => mark::RESPONSE | mark::DELTA_IS_TEXT,
         _ if kind.starts_with("response.") => mark::RESPONSE | mark::REPEATS,
+        "conversation.item.input_audio_transcription.delta" | "transcript.text.delta" => {
+            mark::HEARD | mark::CONTINUES
+        }
+        "conversation.item.input_audio_transcription.completed" | "transcript.text.done" => mark::HEARD,
+        "conversation.item.input_audio_transcription.segment" | "transcript.text.segment" => {
+            mark::HEARD | mark::REPEATS
+        }
+        "UtteranceEnd" => mark::HEARD | mark::ENDED,
+        "ConversationText" => mark::EVENT | mark::UTTERANCE,
         _ => 0,
     }
 }

@@ -5,173 +5,7 @@
 //! public API references, and the types of the crates `async-openai`, `genai`, `rig-core`, `misanthropic`,
 //! `ollama-rs`, `deepgram` and `elevenlabs_rs`, which serialise under those names.
 
-/// A place: what to do there with a scalar, inside an object, with the elements of an array.
-#[derive(Debug)]
-pub(super) struct Node {
-    pub(super) name: &'static str,
-    pub(super) slot: Slot,
-    pub(super) fields: Option<&'static Table>,
-    pub(super) elements: Option<&'static Node>,
-    pub(super) first_only: bool,
-}
-
-#[derive(Debug)]
-pub(super) struct Table {
-    nodes: &'static [Node],
-    /// Fields that may stand here as well.
-    also: Option<&'static Table>,
-}
-
-/// What stands at a place.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Slot {
-    /// Part of the model's answer.
-    Answer,
-    /// One of several answers; the text of the first counts.
-    Choice,
-    Confidence,
-    Count(Count),
-    /// A string that is text or base64, as the event's type says.
-    Delta,
-    Done,
-    Event,
-    Finish,
-    Id,
-    IsFinal,
-    Language,
-    Mark(u32),
-    MessageType,
-    Model,
-    Nothing,
-    Object,
-    /// One part of an answer, which may turn out to be a thought.
-    Part,
-    PartType,
-    /// A string that is the answer, if this is one.
-    Plain,
-    /// Why a response did not end as it should.
-    Reason,
-    ResponseId,
-    /// Tokens of one modality.
-    Row(Count),
-    RowCount,
-    RowModality,
-    Status,
-    /// As `Plain`, but also the transcript, if this is one.
-    Text,
-    Thought,
-    Transcript,
-    Type,
-    /// A field that no shape has: a response may be inside.
-    Wrapped,
-}
-
-/// A number of tokens.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Count {
-    AudioInput,
-    AudioOutput,
-    CacheCreation,
-    CacheRead,
-    /// Anthropic's, not part of its input tokens.
-    ExtraCacheCreation,
-    ExtraCacheRead,
-    Input,
-    Output,
-    Reasoning,
-    /// Gemini's, not part of its output tokens.
-    Thoughts,
-}
-
-/// Signs by which a response is known, as bits.
-pub(super) mod mark {
-    pub(in crate::recording::shapes) const CHAT: u32 = 1;
-    pub(in crate::recording::shapes) const DELTA_IS_TEXT: u32 = 1 << 1;
-    pub(in crate::recording::shapes) const DONE: u32 = 1 << 2;
-    pub(in crate::recording::shapes) const ENDED: u32 = 1 << 3;
-    /// One of Anthropic's stream events.
-    pub(in crate::recording::shapes) const EVENT: u32 = 1 << 4;
-    pub(in crate::recording::shapes) const GEMINI: u32 = 1 << 5;
-    pub(in crate::recording::shapes) const MESSAGE: u32 = 1 << 6;
-    pub(in crate::recording::shapes) const MODEL_IDENTITY: u32 = 1 << 7;
-    pub(in crate::recording::shapes) const OUTPUT: u32 = 1 << 8;
-    /// Says again what deltas have said.
-    pub(in crate::recording::shapes) const REPEATS: u32 = 1 << 9;
-    pub(in crate::recording::shapes) const RESPONSE: u32 = 1 << 10;
-    pub(in crate::recording::shapes) const SPEECH: u32 = 1 << 11;
-    pub(in crate::recording::shapes) const STATUS: u32 = 1 << 12;
-    pub(in crate::recording::shapes) const STOP: u32 = 1 << 13;
-    pub(in crate::recording::shapes) const TEXT: u32 = 1 << 14;
-    pub(in crate::recording::shapes) const USAGE: u32 = 1 << 15;
-    pub(in crate::recording::shapes) const WHOLE: u32 = 1 << 16;
-}
-
-impl Node {
-    const fn fields(mut self, fields: &'static Table) -> Self {
-        self.fields = Some(fields);
-        self
-    }
-
-    const fn each(mut self, element: &'static Node) -> Self {
-        self.elements = Some(element);
-        self
-    }
-
-    const fn first(mut self, element: &'static Node) -> Self {
-        self.elements = Some(element);
-        self.first_only = true;
-        self
-    }
-}
-
-impl Table {
-    pub(super) fn find(&self, key: &str) -> Option<&'static Node> {
-        let here = self.nodes.iter().find(|node| is_named(node.name, key));
-        here.or_else(|| self.also?.find(key))
-    }
-}
-
-/// Whether `key` is `name`, or `name` in camel case.
-fn is_named(name: &str, key: &str) -> bool {
-    if name.as_bytes().first() != key.as_bytes().first() {
-        return false;
-    }
-    if key.len() >= name.len() {
-        return name == key;
-    }
-    let mut key = key.bytes();
-    let mut capital = false;
-    let same = name.bytes().all(|byte| {
-        if byte == b'_' {
-            capital = true;
-            return true;
-        }
-        let expected = if capital { byte.to_ascii_uppercase() } else { byte };
-        capital = false;
-        key.next() == Some(expected)
-    });
-    same && key.next().is_none()
-}
-
-const fn node(name: &'static str, slot: Slot) -> Node {
-    Node { name, slot, fields: None, elements: None, first_only: false }
-}
-
-const fn count(name: &'static str, count: Count) -> Node {
-    node(name, Slot::Count(count))
-}
-
-const fn inside(name: &'static str, fields: &'static Table) -> Node {
-    node(name, Slot::Nothing).fields(fields)
-}
-
-const fn signs(name: &'static str, marks: u32) -> Node {
-    node(name, Slot::Mark(marks))
-}
-
-const fn table(nodes: &'static [Node]) -> Table {
-    Table { nodes, also: None }
-}
+use super::place::{Count, Node, Slot, Table, count, inside, mark, node, signs, table};
 
 /// The whole value.
 pub(super) static ROOT: Node = inside("", &RESPONSE);
@@ -200,13 +34,19 @@ static RESPONSE: Table = Table {
         node("status", Slot::Status),
         inside("incomplete_details", &DETAILS),
         inside("status_details", &DETAILS),
+        inside("session", &SESSION),
+        // What events repeat of an answer is none by itself.
+        node("item", Slot::Nothing),
+        node("part", Slot::Nothing),
         // Ollama generate: a string. OpenAI events: the response.
         node("response", Slot::Plain).fields(&RESPONSE),
         // Anthropic message_start, Ollama chat.
         inside("message", &RESPONSE),
         // Anthropic stream: an object. OpenAI events: a string.
         node("delta", Slot::Delta).fields(&DELTA),
-        node("stop_reason", Slot::Finish),
+        node("content_block", Slot::Part).fields(&PARTS),
+        // genai: in a variant.
+        node("stop_reason", Slot::Finish).fields(&STOP_REASON),
         // Gemini.
         node("candidates", Slot::Nothing).each(&CANDIDATE),
         node("usage_metadata", Slot::Mark(mark::USAGE)).fields(&USAGE),
@@ -219,24 +59,39 @@ static RESPONSE: Table = Table {
         inside("final_data", &USAGE),
         // genai, the model that answered first.
         node("provider_model_iden", Slot::Mark(mark::MODEL_IDENTITY)).fields(&MODEL_IDENTITY),
+        // genai's stream.
+        node("Chunk", Slot::Mark(mark::EVENT)).fields(&CHUNK),
+        node("End", Slot::Mark(mark::EVENT | mark::ENDED)).fields(&RESPONSE),
+        node("captured_usage", Slot::Mark(mark::EVENT | mark::ENDED)).fields(&USAGE),
+        node("captured_stop_reason", Slot::Mark(mark::EVENT)).fields(&STOP_REASON),
+        node("captured_content", Slot::Mark(mark::EVENT | mark::ENDED | mark::WHOLE)).each(&PART),
+        node("captured_response_id", Slot::ResponseId),
         // rig-core.
         node("choice", Slot::Nothing).each(&PART),
         // Deepgram.
+        node("request_id", Slot::RequestId),
+        inside("metadata", &METADATA),
         inside("channel", &CHANNEL),
         inside("results", &RESULTS),
         node("is_final", Slot::IsFinal),
         signs("turn_index", mark::SPEECH),
         node("event", Slot::Event),
+        node("role", Slot::Role),
         // Any recogniser.
         node("transcript", Slot::Transcript),
         node("confidence", Slot::Confidence),
         node("language", Slot::Language),
         node("language_code", Slot::Language),
         node("languages", Slot::Nothing).first(&LANGUAGE),
-        signs("segments", mark::SPEECH),
+        signs("segments", mark::SPEECH).each(&SEGMENT),
         signs("words", mark::SPEECH),
         signs("duration", mark::SPEECH),
         signs("logprobs", mark::SPEECH),
+        // One segment.
+        node("final", Slot::IsFinal),
+        signs("start", mark::SPEECH),
+        signs("start_time", mark::SPEECH),
+        signs("start_timestamp", mark::SPEECH),
         node("message_type", Slot::MessageType),
     ],
 };
@@ -293,15 +148,18 @@ static CHOICE: Node = node("", Slot::Choice).fields(&table(&[
     node("message", Slot::Mark(mark::CHAT)).fields(&MESSAGE),
     node("delta", Slot::Mark(mark::CHAT)).fields(&MESSAGE),
     node("finish_reason", Slot::Finish),
+    node("index", Slot::ChoiceIndex),
 ]));
 static MESSAGE: Table = table(&[
     node("content", Slot::Answer).each(&PART),
+    node("refusal", Slot::Answer),
     inside("audio", &table(&[node("transcript", Slot::Answer)])),
 ]);
 
 static CANDIDATE: Node = node("", Slot::Choice).fields(&table(&[
     node("content", Slot::Mark(mark::GEMINI)).fields(&CONTENT),
     node("finish_reason", Slot::Finish),
+    node("index", Slot::ChoiceIndex),
 ]));
 static CONTENT: Table = table(&[node("parts", Slot::Nothing).each(&PART)]);
 static SERVER_CONTENT: Table = table(&[
@@ -310,9 +168,11 @@ static SERVER_CONTENT: Table = table(&[
     inside("input_transcription", &table(&[node("text", Slot::Transcript)])),
     node("turn_complete", Slot::Done),
     node("generation_complete", Slot::Done),
+    node("interrupted", Slot::Interrupted),
 ]);
 
-static PART: Node = node("", Slot::Part).fields(&table(&[
+static PART: Node = node("", Slot::Part).fields(&PARTS);
+static PARTS: Table = table(&[
     node("type", Slot::PartType),
     node("thought", Slot::Thought),
     node("text", Slot::Answer),
@@ -320,11 +180,29 @@ static PART: Node = node("", Slot::Part).fields(&table(&[
     node("Text", Slot::Answer),
     // OpenAI realtime's spoken answer.
     node("transcript", Slot::Answer),
-]));
+    node("refusal", Slot::Answer),
+]);
 static OUTPUT_ITEM: Node = inside("", &table(&[node("content", Slot::Mark(mark::OUTPUT)).each(&PART)]));
 static DETAILS: Table = table(&[node("reason", Slot::Reason)]);
-static DELTA: Table = table(&[node("text", Slot::Answer), node("stop_reason", Slot::Finish)]);
-static MODEL_IDENTITY: Table = table(&[node("model_name", Slot::Model)]);
+static DELTA: Table = table(&[
+    node("text", Slot::Answer),
+    node("stop_reason", Slot::Finish),
+    // misanthropic.
+    node("usage", Slot::Mark(mark::USAGE)).fields(&USAGE),
+]);
+static SESSION: Table = table(&[node("model", Slot::Model)]);
+static MODEL_IDENTITY: Table = table(&[node("model_name", Slot::Model).fields(&MODEL_NAME)]);
+// genai's `ModelName` is written as the variant that it is.
+static MODEL_NAME: Table = table(&[node("Shared", Slot::Model), node("Static", Slot::Model)]);
+static STOP_REASON: Table = table(&[
+    node("Completed", Slot::Finish),
+    node("ContentFilter", Slot::Finish),
+    node("MaxTokens", Slot::Finish),
+    node("Other", Slot::Finish),
+    node("StopSequence", Slot::Finish),
+    node("ToolCall", Slot::Finish),
+]);
+static CHUNK: Table = table(&[node("content", Slot::Answer)]);
 
 static RESULTS: Table = table(&[node("channels", Slot::Nothing).each(&PRERECORDED)]);
 static PRERECORDED: Node = inside("", &CHANNEL);
@@ -341,3 +219,9 @@ static ALTERNATIVE: Node = inside(
     ]),
 );
 static LANGUAGE: Node = node("", Slot::Language);
+static METADATA: Table =
+    table(&[node("request_id", Slot::RequestId), inside("model_info", &table(&[node("name", Slot::Model)]))]);
+static SEGMENT: Node = inside(
+    "",
+    &table(&[node("text", Slot::Segment), node("language", Slot::Language), node("final", Slot::IsFinal)]),
+);

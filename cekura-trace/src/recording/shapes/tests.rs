@@ -1,6 +1,7 @@
 //! Responses as vendors and client crates write them come in; what is found in each is compared. This file does not
 //! know the tables.
 
+use super::found::Usage;
 use super::{Found, Shapes};
 use crate::recording::json::walk;
 use serde::Serialize;
@@ -18,13 +19,18 @@ fn found<T: Serialize>(value: &T) -> Found {
     let mut shapes = Shapes::default();
     walk(value, Some(&mut Vec::new()), 1000, Some(&mut shapes));
     assert_eq!(shapes.found(), found);
+    found.usage = found.usage.settled();
     let known = std::mem::take(&mut found.known);
     found.known = known && found == Found::default();
     found
 }
 
+fn counts(input: i64, output: i64) -> Usage {
+    Usage { input: Some(input), output: Some(output), ..Usage::default() }
+}
+
 fn tokens(input: i64, output: i64) -> Found {
-    Found { input_tokens: Some(input), output_tokens: Some(output), ..Found::default() }
+    Found { usage: counts(input, output), ..Found::default() }
 }
 
 fn reasons(reasons: &[&str]) -> Vec<String> {
@@ -50,7 +56,7 @@ fn ordinary_values_say_nothing() {
         json!({"delta": "x", "type": "patch"}),
         json!({"confidence": 0.5, "language": "en", "is_final": true}),
         json!({"channel": "general", "results": [1, 2]}),
-        json!([{"usage": {"input_tokens": 1, "output_tokens": 2}}]),
+        json!([{"id": "a", "model": "Golf"}, {"text": "Hello", "id": "7"}]),
         json!({"a": {"b": {"usage": {"input_tokens": 1, "output_tokens": 2}}}}),
         json!("text"),
         json!(null),
@@ -93,7 +99,7 @@ fn a_wrapper_of_a_response_is_seen_through() {
     let both = json!({"model": "outer", "usage": {"input_tokens": 1}, "raw": completion});
     let both = found(&both);
     assert_eq!(
-        (both.model.as_deref(), both.input_tokens, both.output_tokens),
+        (both.model.as_deref(), both.usage.input, both.usage.output),
         (Some("outer"), Some(1), Some(4))
     );
     assert_eq!(both.text.as_deref(), Some("Hi"));
@@ -122,7 +128,7 @@ fn a_response_behind_the_limit_is_found() {
     assert!(walk(&reply, Some(&mut out), 100, Some(&mut shapes)).truncated);
     assert!(out.len() <= 100);
     let found = shapes.found();
-    assert_eq!((found.text.as_deref(), found.input_tokens), (Some("Hi"), Some(1)));
+    assert_eq!((found.text.as_deref(), found.usage.input), (Some("Hi"), Some(1)));
 }
 
 #[test]

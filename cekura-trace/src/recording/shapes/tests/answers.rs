@@ -1,7 +1,7 @@
 //! Answers of language models.
 
-use super::super::Found;
-use super::{found, reasons, tokens};
+use super::super::found::{Found, Piece, Usage};
+use super::{counts, found, reasons};
 use serde::Serialize;
 use serde_json::json;
 
@@ -87,12 +87,15 @@ fn usage() -> CompletionUsage {
 
 fn usage_found() -> Found {
     Found {
-        cache_read_input_tokens: Some(1024),
-        cache_creation_input_tokens: Some(9),
-        reasoning_output_tokens: Some(20),
-        audio_input_tokens: Some(11),
-        audio_output_tokens: Some(0),
-        ..tokens(1117, 46)
+        usage: Usage {
+            cache_read: Some(1024),
+            cache_creation: Some(9),
+            reasoning: Some(20),
+            audio_input: Some(11),
+            audio_output: Some(0),
+            ..counts(1117, 46)
+        },
+        ..Found::default()
     }
 }
 
@@ -136,14 +139,14 @@ fn openai_chat_stream() {
         }))
     };
     let middle = chunk(json!({"content": "Hel"}), None);
-    assert_eq!((middle.text.as_deref(), middle.ended, middle.whole), (Some("Hel"), false, false));
+    assert_eq!((middle.text.as_deref(), middle.ended, middle.piece), (Some("Hel"), false, None));
     let last = chunk(json!({}), Some("stop"));
     assert_eq!((last.text, last.finish_reasons, last.ended), (None, reasons(&["stop"]), true));
     let usage = found(&json!({
         "id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "m", "choices": [],
         "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
     }));
-    assert_eq!((usage.input_tokens, usage.output_tokens, usage.ended), (Some(1), Some(2), false));
+    assert_eq!((usage.usage.input, usage.usage.output, usage.ended), (Some(1), Some(2), false));
 }
 
 #[test]
@@ -162,19 +165,18 @@ fn openai_responses() {
             "output_tokens_details": {"reasoning_tokens": 64}, "total_tokens": 123},
     });
     let expected = Found {
-        cache_read_input_tokens: Some(12),
-        reasoning_output_tokens: Some(64),
         model: Some("gpt-5".into()),
         response_id: Some("resp_1".into()),
         finish_reasons: reasons(&["max_output_tokens"]),
         text: Some("Good day.".into()),
         ended: true,
-        ..tokens(36, 87)
+        usage: Usage { cache_read: Some(12), reasoning: Some(64), ..counts(36, 87) },
+        ..Found::default()
     };
     assert_eq!(found(&response), expected);
 
     let event = json!({"type": "response.incomplete", "sequence_number": 9, "response": response});
-    assert_eq!(found(&event), Found { whole: true, ..expected });
+    assert_eq!(found(&event), Found { piece: Some(Piece::Whole), ..expected });
     let delta = json!({"type": "response.output_text.delta", "item_id": "msg_1", "delta": "Good "});
     assert_eq!(found(&delta), Found { text: Some("Good ".into()), ..Found::default() });
     let repeated = json!({"type": "response.output_text.done", "item_id": "msg_1", "text": "Good day."});
@@ -198,15 +200,18 @@ fn openai_realtime() {
         },
     });
     let expected = Found {
-        cache_read_input_tokens: Some(64),
-        audio_input_tokens: Some(13),
-        audio_output_tokens: Some(91),
         response_id: Some("resp_2".into()),
         finish_reasons: reasons(&["turn_detected"]),
         text: Some("Hello there".into()),
         ended: true,
-        whole: true,
-        ..tokens(132, 121)
+        piece: Some(Piece::Whole),
+        usage: Usage {
+            cache_read: Some(64),
+            audio_input: Some(13),
+            audio_output: Some(91),
+            ..counts(132, 121)
+        },
+        ..Found::default()
     };
     assert_eq!(found(&done), expected);
     let spoken = json!({"type": "response.output_audio_transcript.delta", "delta": "Hel"});
@@ -226,15 +231,18 @@ fn anthropic_messages() {
             "output_tokens_details": {"thinking_tokens": 5}},
     });
     let expected = Found {
-        cache_read_input_tokens: Some(3000),
-        cache_creation_input_tokens: Some(200),
-        reasoning_output_tokens: Some(5),
         model: Some("claude-sonnet-4-5".into()),
         response_id: Some("msg_1".into()),
         finish_reasons: reasons(&["end_turn"]),
         text: Some("Hi!".into()),
         ended: true,
-        ..tokens(3210, 25)
+        usage: Usage {
+            cache_read: Some(3000),
+            cache_creation: Some(200),
+            reasoning: Some(5),
+            ..counts(3210, 25)
+        },
+        ..Found::default()
     };
     assert_eq!(found(&message), expected);
 }
@@ -245,14 +253,14 @@ fn anthropic_stream() {
         "id": "msg_1", "type": "message", "role": "assistant", "content": [], "model": "claude-haiku",
         "stop_reason": null, "usage": {"input_tokens": 25, "cache_read_input_tokens": 5, "output_tokens": 1},
     }}));
-    assert_eq!((start.input_tokens, start.output_tokens, start.ended), (Some(30), Some(1), false));
+    assert_eq!((start.usage.input, start.usage.output, start.ended), (Some(30), Some(1), false));
     assert_eq!((start.model.as_deref(), start.response_id.as_deref()), (Some("claude-haiku"), Some("msg_1")));
     let text =
         json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "He"}});
     assert_eq!(found(&text), Found { text: Some("He".into()), ..Found::default() });
     let end = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 15}});
     let expected = Found {
-        output_tokens: Some(15),
+        usage: Usage { output: Some(15), ..Usage::default() },
         finish_reasons: reasons(&["end_turn"]),
         ended: true,
         ..Found::default()
@@ -273,15 +281,13 @@ fn gemini() {
         "modelVersion": "gemini-2.5-flash", "responseId": "r1",
     });
     let expected = Found {
-        cache_read_input_tokens: Some(4),
-        reasoning_output_tokens: Some(30),
-        audio_input_tokens: Some(6),
         model: Some("gemini-2.5-flash".into()),
         response_id: Some("r1".into()),
         finish_reasons: reasons(&["STOP"]),
         text: Some("Hello".into()),
         ended: true,
-        ..tokens(8, 35)
+        usage: Usage { cache_read: Some(4), reasoning: Some(30), audio_input: Some(6), ..counts(8, 35) },
+        ..Found::default()
     };
     assert_eq!(found(&wire), expected);
     let snake = wire.to_string();
@@ -319,10 +325,9 @@ fn gemini_live() {
             "responseTokensDetails": [{"tokenCount": 19, "modality": "AUDIO"}, {"modality": "TEXT", "tokenCount": 1}]},
     });
     let expected = Found {
-        audio_output_tokens: Some(19),
-        reasoning_output_tokens: Some(1),
         ended: true,
-        ..tokens(10, 21)
+        usage: Usage { audio_output: Some(19), reasoning: Some(1), ..counts(10, 21) },
+        ..Found::default()
     };
     assert_eq!(found(&end), expected);
     assert!(!found(&json!({"serverContent": {"turnComplete": false}})).ended);
@@ -351,7 +356,7 @@ fn ollama() {
     assert_eq!(found(&part), expected);
     let data = FinalData { total_duration: 1, prompt_eval_count: 26, eval_count: 298 };
     let last = ChatResponse { done: true, final_data: Some(data), ..part };
-    let expected = Found { ended: true, input_tokens: Some(26), output_tokens: Some(298), ..expected };
+    let expected = Found { ended: true, usage: counts(26, 298), ..expected };
     assert_eq!(found(&last), expected);
 
     let nested = json!({"model": "llama3", "message": message(), "done": true,
@@ -371,13 +376,11 @@ fn rig_core_and_genai() {
         "raw_response": {"id": "chatcmpl-1", "object": "chat.completion", "model": "gpt-4o", "choices": []},
     });
     let expected = Found {
-        cache_read_input_tokens: Some(4),
-        cache_creation_input_tokens: Some(2),
-        reasoning_output_tokens: Some(3),
         model: Some("gpt-4o".into()),
         response_id: Some("chatcmpl-1".into()),
         text: Some("Hi".into()),
-        ..tokens(10, 5)
+        usage: Usage { cache_read: Some(4), cache_creation: Some(2), reasoning: Some(3), ..counts(10, 5) },
+        ..Found::default()
     };
     assert_eq!(found(&rig), expected);
     let genai = json!({
@@ -387,10 +390,10 @@ fn rig_core_and_genai() {
         "usage": {"prompt_tokens": 3, "prompt_tokens_details": {"cache_creation_tokens": 1}, "completion_tokens": 4},
     });
     let expected = Found {
-        cache_creation_input_tokens: Some(1),
         model: Some("gpt-4o-2024".into()),
         text: Some("Hi".into()),
-        ..tokens(3, 4)
+        usage: Usage { cache_creation: Some(1), ..counts(3, 4) },
+        ..Found::default()
     };
     assert_eq!(found(&genai), expected);
 }

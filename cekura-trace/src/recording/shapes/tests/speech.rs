@@ -76,11 +76,14 @@ fn deepgram_live() {
         confidence: Some(0.98),
         language: Some("en".into()),
         is_final: Some(true),
+        model: Some("nova-3".into()),
+        response_id: Some("r".into()),
         ..transcript("two tickets")
     };
     assert_eq!(found(&response), expected);
     assert_eq!(found(&json!({"Transcript": response})), expected);
-    assert_eq!(found(&json!({"type": "UtteranceEnd", "last_word_end": 2.3})), Found::default());
+    let silence = Found { ended: true, ..Found::default() };
+    assert_eq!(found(&json!({"type": "UtteranceEnd", "last_word_end": 2.3})), silence);
 }
 
 #[test]
@@ -102,7 +105,12 @@ fn deepgram_prerecorded() {
             {"alternatives": [{"transcript": "hi", "confidence": 0.5}]},
         ]},
     });
-    let expected = Found { confidence: Some(0.99), language: Some("en".into()), ..transcript("hello\nhi") };
+    let expected = Found {
+        confidence: Some(0.99),
+        language: Some("en".into()),
+        response_id: Some("r".into()),
+        ..transcript("hello\nhi")
+    };
     assert_eq!(found(&response), expected);
 }
 
@@ -153,5 +161,5 @@ fn openai_transcription_event() {
             "input_token_details": {"text_tokens": 0, "audio_tokens": 13}, "output_tokens": 9},
     });
     let event = found(&event);
-    assert_eq!((event.transcript.as_deref(), event.input_tokens), (Some("two tickets"), Some(13)));
+    assert_eq!((event.transcript.as_deref(), event.usage.input), (Some("two tickets"), Some(13)));
 }
