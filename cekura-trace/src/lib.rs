@@ -31,7 +31,7 @@
 //!   when the conversation ends.
 //! * **Into other tasks, threads and processes**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`],
 //!   [`context::headers`].
-//! * **In tests**: [`testing::capture`].
+//! * **In tests**: [`testing::capture`], and [`strict`](testing::Trace::strict) for what lost its call.
 //!
 //! # Arguments of the attributes
 //!
