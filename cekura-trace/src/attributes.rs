@@ -37,7 +37,10 @@ pub use cekura_trace_macros::conversation;
 /// | `number = expr` | `turn.number`, an integer; without it, turns count up from 1 in each conversation |
 ///
 /// `turn.was_interrupted` says whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end:
-/// the caller barged in.
+/// the caller barged in. `turn.user_bot_latency_seconds` is the time from the moment the caller stopped speaking to the
+/// first audio of the answer: one measured value, of what [`Turn::user_stopped`](crate::Turn::user_stopped) and
+/// [`Turn::first_audio`](crate::Turn::first_audio) say, else of what the turn's spans do. `turn.duration_seconds` is the
+/// whole turn.
 ///
 /// ```
 /// #[cekura::turn]

@@ -2,13 +2,16 @@
 //! spans.
 
 mod notes;
+mod turn;
 
 pub(crate) use notes::{Noted, Notes};
+use turn::Unanswered;
+pub(crate) use turn::{Source, Turn};
 
 use crate::destination::CaptureContent;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -22,6 +25,7 @@ pub(crate) struct Call {
     pub(crate) notes: Notes,
     /// The span of the conversation.
     pub(crate) root: SpanContext,
+    pub(crate) unanswered: Arc<Unanswered>,
     turns: AtomicI64,
     /// How many spans are open.
     open: AtomicUsize,
@@ -33,8 +37,8 @@ impl Call {
     pub(crate) fn new(root: SpanContext, id: Option<String>, capture: CaptureContent, clock: Clock) -> Self {
         let id = id.unwrap_or_else(|| root.trace_id().to_string());
         let (turns, open, of_host) = (AtomicI64::new(0), AtomicUsize::new(0), Mutex::default());
-        let notes = Notes::default();
-        Self { id, capture, clock, notes, root, turns, open, of_host }
+        let (notes, unanswered) = (Notes::default(), Arc::default());
+        Self { id, capture, clock, notes, root, unanswered, turns, open, of_host }
     }
 
     /// The id of the conversation's span; invalid where the host does not sample it.
@@ -134,29 +138,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One turn of a call.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    pub(crate) number: i64,
-    pub(crate) span: SpanId,
-    interrupted: AtomicBool,
-}
-
-impl Turn {
-    pub(crate) fn new(number: i64, span: SpanId) -> Self {
-        Self { number, span, interrupted: AtomicBool::new(false) }
-    }
-
-    /// Says that the turn, or an answer in it, was dropped before its end.
-    pub(crate) fn interrupt(&self) {
-        self.interrupted.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn was_interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
-    }
-}
-
 /// The wall clock read once, carried on by the monotonic one, so that no span ends before it starts when the wall
 /// clock is set.
 #[derive(Clone, Copy, Debug)]
@@ -181,9 +162,11 @@ impl Clock {
         self.at.elapsed()
     }
 
-    /// Nanoseconds since the Unix epoch at `instant`.
+    /// Nanoseconds since the Unix epoch at `instant`, which may be before it was read.
     pub(crate) fn at(&self, instant: Instant) -> u64 {
-        self.wall.saturating_add(count(instant.saturating_duration_since(self.at)))
+        let after = count(instant.saturating_duration_since(self.at));
+        let before = count(self.at.saturating_duration_since(instant));
+        self.wall.saturating_add(after).saturating_sub(before)
     }
 }
 

@@ -2,6 +2,7 @@
 //! This file does not know what a destination does with what it accepts.
 
 use crate::call::{Call, Calls, Noted};
+use crate::watch::Watch;
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::TraceId;
 use std::fmt;
@@ -45,6 +46,8 @@ pub struct Destination {
     pub(crate) host: OnceLock<Host>,
     /// Whether the processor for a host's spans has heard of one.
     pub(crate) is_heard: AtomicBool,
+    /// Set where a test captures.
+    pub(crate) watch: Option<Arc<Watch>>,
 }
 
 /// A host's tracer provider, which makes a twin of each span for the host's own exporters.
@@ -57,7 +60,7 @@ pub(crate) struct Twinned;
 impl Destination {
     pub(crate) fn new(sink: Arc<dyn Sink>, capture: CaptureContent, content_limit: usize) -> Self {
         let (calls, host, is_heard) = (Arc::default(), OnceLock::new(), AtomicBool::new(false));
-        Self { sink, capture, content_limit, calls, host, is_heard }
+        Self { sink, capture, content_limit, calls, host, is_heard, watch: None }
     }
 }
 

@@ -81,6 +81,7 @@ pub mod semconv;
 mod telemetry;
 pub mod testing;
 mod transcript;
+mod watch;
 
 #[doc(hidden)]
 pub mod __private;

@@ -23,6 +23,7 @@ pub(crate) mod context;
 pub(crate) mod conversation;
 pub(crate) mod future;
 mod json;
+pub(crate) mod moment;
 mod notes;
 pub(crate) mod opaque;
 mod origin;

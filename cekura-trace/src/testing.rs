@@ -20,29 +20,23 @@
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination, Opened, Sink};
 use crate::finished::{self, Tree, records};
 use crate::recording::conversation::Scope;
+use crate::watch::Watch;
 use opentelemetry::trace::{FutureExt, SpanId, SpanKind, TraceId};
 use opentelemetry::{Context, Value};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Runs a function and gives the spans that ended in it, on this thread or in what it carried elsewhere.
 ///
 /// The result of the function is dropped; move out of it what the test needs.
 pub fn capture<R>(function: impl FnOnce() -> R) -> Trace {
-    let memory = Memory::open(CaptureContent::Full);
-    {
-        let _attached = memory.context().attach();
-        function();
-    }
-    memory.trace()
+    capture_with(CaptureContent::Full, function)
 }
 
 /// Runs a future and gives the spans that ended in it.
 pub async fn capture_async<F: Future>(future: F) -> Trace {
-    let memory = Memory::open(CaptureContent::Full);
-    future.with_context(memory.context()).await;
-    memory.trace()
+    capture_async_with(CaptureContent::Full, future).await
 }
 
 /// Like [`capture`], under a content policy.
@@ -55,12 +49,20 @@ pub fn capture_with<R>(capture: CaptureContent, function: impl FnOnce() -> R) ->
     memory.trace()
 }
 
+/// Like [`capture_async`], under a content policy.
+pub async fn capture_async_with<F: Future>(capture: CaptureContent, future: F) -> Trace {
+    let memory = Memory::open(capture);
+    future.with_context(memory.context()).await;
+    memory.trace()
+}
+
 /// The spans of a capture, each parent before its children and siblings by start.
 ///
 /// Prints as an indented tree of span names without times, for snapshots.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     spans: Vec<Span>,
+    faults: Vec<String>,
 }
 
 impl Trace {
@@ -85,9 +87,45 @@ impl Trace {
         self.spans.iter().filter(move |span| span.attribute(key) == Some(&value))
     }
 
+    /// The same trace, when each of its spans has a conversation and has ended.
+    ///
+    /// A [`span`](macro@crate::span) may stand outside a conversation, as the library gives no warning for it either.
+    /// Spans that left the capture are known too, unless they began on a thread of their own.
+    ///
+    /// # Panics
+    ///
+    /// Names every other span, with its function and place, that began outside a conversation or was still open when
+    /// the capture ended.
+    #[expect(clippy::return_self_not_must_use, reason = "the check alone may be wanted")]
+    #[track_caller]
+    pub fn strict(self) -> Self {
+        let faults = self.faults.join("\n* ");
+        assert!(faults.is_empty(), "spans are lost or left open:\n* {faults}\nof this capture:\n{self}");
+        self
+    }
+
     /// The parent of a span, where it ended in this capture.
     pub fn parent(&self, span: &Span) -> Option<&Span> {
         self.spans.iter().find(|other| other.span_id() == span.parent_id())
+    }
+
+    /// The tree as it prints, with these span attributes where they are set.
+    ///
+    /// ```
+    /// #[cekura::tool_call]
+    /// fn find_slot(day: &str) -> Option<u8> {
+    ///     (day == "tuesday").then_some(9)
+    /// }
+    ///
+    /// let trace = cekura::testing::capture(|| (find_slot("monday"), find_slot("tuesday")));
+    /// let expected = "\
+    /// tool_call function.name=\"find_slot\"
+    /// tool_call function.name=\"find_slot\" function.output=9
+    /// ";
+    /// assert_eq!(trace.draw(&["function.name", "function.output"]), expected);
+    /// ```
+    pub fn draw(&self, keys: &[&str]) -> String {
+        Drawing(self, keys).to_string()
     }
 
     /// The children of a span, by start.
@@ -98,13 +136,29 @@ impl Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for span in &self.spans {
+        Drawing(self, &[]).fmt(f)
+    }
+}
+
+/// A tree, with the span attributes of these keys.
+struct Drawing<'a>(&'a Trace, &'a [&'a str]);
+
+impl fmt::Display for Drawing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(trace, keys) = self;
+        for span in &trace.spans {
             write!(f, "{:indent$}{}", "", span.name(), indent = span.depth * 2)?;
             if span.is_error() {
                 write!(f, " failed")?;
             }
             if span.is_interrupted() {
                 write!(f, " interrupted")?;
+            }
+            for (key, value) in keys.iter().filter_map(|key| Some((key, span.attribute(key)?))) {
+                match value {
+                    Value::String(text) => write!(f, " {key}={:?}", text.as_str())?,
+                    value => write!(f, " {key}={value}")?,
+                }
             }
             writeln!(f)?;
         }
@@ -143,6 +197,16 @@ impl Span {
     /// `Client` for what calls a service, else `Internal`.
     pub fn kind(&self) -> SpanKind {
         self.finished.head.kind.clone()
+    }
+
+    /// When it started. Times of one trace come from one clock that never goes back.
+    pub fn start(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.finished.head.start)
+    }
+
+    /// When it ended.
+    pub fn end(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.finished.head.end)
     }
 
     /// From its start to its end.
@@ -197,6 +261,7 @@ impl Span {
 struct Memory {
     opened: Opened,
     records: Arc<Records>,
+    watch: Arc<Watch>,
 }
 
 #[derive(Default)]
@@ -216,8 +281,11 @@ impl Sink for Records {
 impl Memory {
     fn open(capture: CaptureContent) -> Self {
         let records = Arc::<Records>::default();
+        let watch = Arc::<Watch>::default();
+        watch.stand();
         let destination = Destination::new(records.clone(), capture, CONTENT_LIMIT);
-        Self { opened: Opened::new(destination), records }
+        let destination = Destination { watch: Some(watch.clone()), ..destination };
+        Self { opened: Opened::new(destination), records, watch }
     }
 
     fn context(&self) -> Context {
@@ -227,7 +295,14 @@ impl Memory {
     fn trace(&self) -> Trace {
         let buffer = self.records.0.lock().unwrap_or_else(PoisonError::into_inner);
         let spans: Vec<_> = records(&buffer).map(|(record, _)| finished::Span::from(&record)).collect();
+        let faults = self.watch.faults(&spans.iter().map(|span| span.head.span_id).collect());
         let spans = Tree::from(spans).rows.into_iter().map(|(depth, finished)| Span { depth, finished });
-        Trace { spans: spans.collect() }
+        Trace { spans: spans.collect(), faults }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.watch.close();
     }
 }

@@ -1,12 +1,14 @@
-//! What tests share: a backend for spans and an API that do as they are told, an authority for certificates, handles
+//! What tests share: calls, a backend for spans and an API that do as they are told, an authority for certificates, handles
 //! that deliver fast, compilers and other tools. Nothing here asserts anything.
 #![expect(clippy::missing_panics_doc, reason = "a test that cannot be set up has failed")]
 
 pub mod api;
 pub mod authority;
 pub mod backend;
+pub mod calls;
 pub mod clinic;
 pub mod compiler;
+pub mod events;
 pub mod handles;
 pub mod host;
 pub mod polls;

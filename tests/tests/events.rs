@@ -2,77 +2,12 @@
 //! a subscriber could turn into spans again.
 
 use cekura_trace_tests::backend::{Backend, Reply, deserted};
+use cekura_trace_tests::events::{heard, listen};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, at, converse, to};
 use cekura_trace_tests::host::{Kept, provider};
 use opentelemetry::trace::{Tracer, TracerProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use std::fmt::{Debug, Write};
-use std::sync::{Mutex, Once};
-use std::thread;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
-
-/// Keeps every event of the process.
-struct Everything;
-
-#[derive(Clone, Debug)]
-struct Heard {
-    thread: String,
-    target: String,
-    level: Level,
-    text: String,
-}
-
-static HEARD: Mutex<Vec<Heard>> = Mutex::new(Vec::new());
-
-struct Text(String);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        write!(self.0, "{}={value:?} ", field.name()).unwrap();
-    }
-}
-
-fn hear(metadata: &Metadata<'_>, text: String) {
-    let thread = thread::current().name().unwrap_or_default().to_owned();
-    let heard = Heard { thread, target: metadata.target().to_owned(), level: *metadata.level(), text };
-    HEARD.lock().unwrap().push(heard);
-}
-
-impl Subscriber for Everything {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        let mut text = Text(String::new());
-        span.record(&mut text);
-        hear(span.metadata(), text.0);
-        Id::from_u64(1)
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        hear(event.metadata(), text.0);
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-/// Listens from now on; later handles find the subscriber, earlier ones must too.
-fn listen() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| tracing::subscriber::set_global_default(Everything).unwrap());
-}
-
-fn heard(part: &str) -> Vec<Heard> {
-    HEARD.lock().unwrap().iter().filter(|heard| heard.text.contains(part)).cloned().collect()
-}
+use tracing::Level;
 
 #[test]
 fn a_refusal_is_one_loud_event_that_names_the_variable() {
@@ -129,7 +64,7 @@ fn the_http_stack_is_not_heard_and_nobody_hears_the_key() {
         }
         handle.shutdown_blocking(LONG);
     }
-    let all = HEARD.lock().unwrap().clone();
+    let all = heard("");
     let stack = all.iter().filter(|heard| heard.thread == "cekura-trace" && heard.target != "cekura");
     assert_eq!(stack.count(), 0);
     assert!(all.iter().any(|heard| heard.thread == "cekura-trace"));

@@ -6,8 +6,9 @@ use super::span::{Open, Prepared, Span, start};
 use crate::destination;
 use crate::semconv::span as names;
 use opentelemetry::trace::SpanKind;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 /// How a backend shows a span: one view per attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,20 +24,19 @@ pub(crate) enum View {
 }
 
 /// One annotated function; a `static` in its body.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Callsite {
     pub(crate) view: View,
     /// The function's name.
     pub(crate) function: &'static str,
-    at: &'static Location<'static>,
-    warned: AtomicBool,
+    pub(crate) at: &'static Location<'static>,
 }
 
 macro_rules! constructors {
     ($($name:ident => $view:ident),*) => {
         $(#[track_caller]
         pub const fn $name(function: &'static str) -> Self {
-            Self { view: View::$view, function, at: Location::caller(), warned: AtomicBool::new(false) }
+            Self { view: View::$view, function, at: Location::caller() }
         })*
     };
 }
@@ -80,13 +80,16 @@ impl Callsite {
 
     /// Says once per place that a span stands alone because no conversation is open.
     pub(crate) fn warn_outside_conversation(&self) {
-        if self.view != View::Span && !self.warned.swap(true, Ordering::Relaxed) {
+        if self.view != View::Span && self.is_first() {
             tracing::warn!(
                 target: "cekura",
                 function = self.function,
                 at = %self.at,
-                "`{}` ran outside a conversation: its span is a trace of its own. Annotate the function that handles \
-                 the call with #[cekura::conversation], and use cekura::spawn for tasks started in it",
+                "this `{}` span is in no conversation and becomes a trace of its own. If a call is open, its task, \
+                 thread or message was started without it: write cekura::spawn for a runtime's own spawn (also \
+                 spawn_local, spawn_blocking), and cekura::context::carry(…) around what a JoinSet, a channel or a \
+                 thread takes. If none is open, annotate the function that handles the call with \
+                 #[cekura::conversation]. This is said once for each place in the code",
                 self.span_name(),
             );
         }
@@ -94,7 +97,7 @@ impl Callsite {
 
     /// Says once per place that a host's id generator makes the trace ids.
     pub(crate) fn refuse_trace_id(&self) {
-        if !self.warned.swap(true, Ordering::Relaxed) {
+        if self.is_first() {
             tracing::error!(
                 target: "cekura",
                 function = self.function,
@@ -103,6 +106,15 @@ impl Callsite {
                  argument out, or do not attach",
             );
         }
+    }
+
+    /// Whether this was never asked of the place before.
+    fn is_first(&self) -> bool {
+        // With the function's name, for those that one macro makes have one location.
+        static KNOWN: RwLock<BTreeSet<(&str, &Location<'_>)>> = RwLock::new(BTreeSet::new());
+        let place = (self.function, self.at);
+        let is_known = KNOWN.read().unwrap_or_else(PoisonError::into_inner).contains(&place);
+        !is_known && KNOWN.write().unwrap_or_else(PoisonError::into_inner).insert(place)
     }
 }
 

@@ -12,11 +12,28 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 
-/// A value with the conversation and span it comes from; made by [`carry`].
-#[derive(Clone, Debug)]
-pub struct Carried<T> {
-    value: T,
-    place: Place,
+pin_project! {
+    /// A value with the conversation and span it comes from; made by [`carry`].
+    ///
+    /// Of a future it is that future: every poll of it, and the drop of what it holds, is in the conversation.
+    #[derive(Clone, Debug)]
+    #[must_use = "a message arrives only where it is sent to, and a future does nothing unless it is polled"]
+    pub struct Carried<T> {
+        // An `Option` only so that it can be dropped inside the place.
+        #[pin]
+        value: Option<T>,
+        place: Place,
+    }
+
+    impl<T> PinnedDrop for Carried<T> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.value.is_some() {
+                let _entered = this.place.enter();
+                this.value.set(None);
+            }
+        }
+    }
 }
 
 /// Takes a value along with the conversation and span that are current here: through a channel, or into a thread.
@@ -31,30 +48,107 @@ pub struct Carried<T> {
 /// receiver.recv()?.in_scope(|audio| play(audio)); // what `play` traces belongs to the sender's call
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A future that is carried is a future, for whatever runs it: a `JoinSet`, `FuturesUnordered`, the `spawn` of any
+/// runtime. [`spawn`] is short for `tokio::spawn(carry(future))`.
+///
+/// ```
+/// use cekura::context::carry;
+/// use tokio::task::JoinSet;
+///
+/// #[cekura::tool_call]
+/// async fn look_up(source: &str) -> String {
+///     // …
+/// #   source.to_owned()
+/// }
+///
+/// #[cekura::conversation]
+/// async fn call() {
+///     let mut tools = JoinSet::new();
+///     tools.spawn(carry(look_up("calendar")));
+///     tools.spawn(carry(look_up("customers")));
+///     while let Some(found) = tools.join_next().await {
+///         // …
+/// #       found.unwrap();
+///     }
+/// }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # let trace = runtime.block_on(cekura::testing::capture_async(call()));
+/// # assert_eq!(trace.to_string(), "conversation\n  tool_call\n  tool_call\n");
+/// ```
+///
+/// One task that serves many conversations is in none of its own. Each message brings its conversation along:
+///
+/// ```
+/// use cekura::context::{Carried, carry};
+/// use tokio::sync::{mpsc, oneshot};
+///
+/// struct Question(String, oneshot::Sender<String>);
+///
+/// #[cekura::llm]
+/// async fn think(question: &str) -> String {
+///     // …
+/// #   question.to_uppercase()
+/// }
+///
+/// async fn serve(mut inbox: mpsc::Receiver<Carried<Question>>) {
+///     while let Some(message) = inbox.recv().await {
+///         let answered = message.run(async |Question(text, reply)| reply.send(think(&text).await));
+///         answered.await.ok();
+///     }
+/// }
+///
+/// #[cekura::conversation]
+/// async fn call(brain: mpsc::Sender<Carried<Question>>) {
+///     let (reply, answer) = oneshot::channel();
+///     brain.send(carry(Question("Do you open on Sundays?".into(), reply))).await.ok();
+/// #   assert_eq!(
+///     answer.await
+/// #   .unwrap(), "DO YOU OPEN ON SUNDAYS?");
+/// }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # let (brain, inbox) = mpsc::channel(8);
+/// # let trace = runtime.block_on(async {
+/// #     tokio::spawn(serve(inbox));
+/// #     cekura::testing::capture_async(call(brain)).await
+/// # });
+/// # assert_eq!(trace.to_string(), "conversation\n  llm\n");
+/// ```
 pub fn carry<T>(value: T) -> Carried<T> {
-    Carried { value, place: Place::current() }
+    Carried { value: Some(value), place: Place::current() }
 }
 
 impl<T> Carried<T> {
     /// Calls a function with the value, in its conversation.
     pub fn in_scope<R>(mut self, function: impl FnOnce(T) -> R) -> R {
+        let value = self.take();
         let _entered = self.place.enter();
-        function(self.value)
+        function(value)
     }
 
     /// Runs the future that a function makes of the value, in its conversation.
-    pub fn run<F: Future>(self, function: impl FnOnce(T) -> F) -> impl Future<Output = F::Output> {
-        let Self { value, mut place } = self;
-        let future = {
-            let _entered = place.enter();
-            function(value)
-        };
-        InPlace { future, place }
+    pub fn run<F: Future>(self, function: impl FnOnce(T) -> F) -> Carried<F> {
+        self.in_scope(|value| carry(function(value)))
     }
 
     /// The value alone.
-    pub fn into_inner(self) -> T {
-        self.value
+    pub fn into_inner(mut self) -> T {
+        self.take()
+    }
+
+    fn take(&mut self) -> T {
+        self.value.take().expect("only who owns it takes the value out")
+    }
+}
+
+impl<F: Future> Future for Carried<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.place.enter();
+        // It is there until the drop.
+        this.value.as_pin_mut().map_or(Poll::Pending, |future| future.poll(task))
     }
 }
 
@@ -98,7 +192,7 @@ pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    tokio::spawn(InPlace { future, place: Place::current() })
+    tokio::spawn(carry(future))
 }
 
 /// [`tokio::task::spawn_local`], with the conversation and span that are current here.
@@ -110,7 +204,7 @@ pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: 'static> + 'static,
 {
-    tokio::task::spawn_local(InPlace { future, place: Place::current() })
+    tokio::task::spawn_local(carry(future))
 }
 
 /// [`tokio::task::spawn_blocking`], with the conversation and span that are current here.
@@ -137,24 +231,5 @@ impl Place {
 
     fn enter(&mut self) -> Entered<'_> {
         Entered::new(self.context.clone(), &mut self.live)
-    }
-}
-
-pin_project! {
-    /// A future whose every poll is in one place.
-    struct InPlace<F> {
-        #[pin]
-        future: F,
-        place: Place,
-    }
-}
-
-impl<F: Future> Future for InPlace<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let _entered = this.place.enter();
-        this.future.poll(task)
     }
 }

@@ -1,9 +1,12 @@
 //! The current context comes in, the conversation and turn that are open in it go out, and what is recorded lands on the
 //! innermost span; W3C headers of another process become a link. This file does not know where a new span stands.
 
+use super::moment::Moment;
 use super::span;
-use crate::call::{self, Call};
+use crate::call::{self, Call, Source};
 use crate::destination::{CaptureContent, Destination};
+use crate::finished::write;
+use crate::semconv;
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue, Value};
@@ -12,6 +15,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A conversation that is open where this was asked for. Cheap to clone; may outlive the conversation.
 #[derive(Clone, Debug)]
@@ -42,6 +46,48 @@ impl Turn {
     /// Whether an `llm`, `tts` or `s2s` of the turn, or the turn itself, was dropped before its end.
     pub fn was_interrupted(&self) -> bool {
         self.0.was_interrupted()
+    }
+
+    /// The caller stopped speaking now, as a voice activity detector says.
+    ///
+    /// Without it, the end of an `stt` counts that understood something: of the turn, else of the conversation where no
+    /// turn has answered it. One that failed, was interrupted or gave `None` says nothing.
+    ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// #[cekura::turn]
+    /// async fn turn(speech_ended: SystemTime) {
+    ///     let turn = cekura::current_turn(); // `None` where nothing is recorded
+    ///     turn.inspect(|turn| turn.user_stopped_at(speech_ended));
+    ///     // … the agent hears, thinks and speaks, and says when it is heard:
+    ///     cekura::current_turn().inspect(cekura::Turn::first_audio);
+    /// }
+    /// # let mut turn = Box::pin(turn(SystemTime::now()));
+    /// # let trace = cekura::testing::capture(|| {
+    /// #     turn.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready()
+    /// # });
+    /// # assert!(trace.span("turn").unwrap().attribute("turn.user_bot_latency_seconds").is_some());
+    /// ```
+    pub fn user_stopped(&self) {
+        self.user_stopped_at(Instant::now());
+    }
+
+    /// The caller stopped speaking at that moment, an `Instant` or a `SystemTime`; of several, the last one before the
+    /// first audio counts.
+    pub fn user_stopped_at(&self, at: impl Moment) {
+        self.0.heard(Source::Program, at.instant());
+    }
+
+    /// The caller hears the agent from now on; the first time counts.
+    ///
+    /// Without it, the first item of a `tts` that streams counts, or the end of one that gives its audio at once.
+    pub fn first_audio(&self) {
+        self.first_audio_at(Instant::now());
+    }
+
+    /// The caller heard the agent from that moment on, an `Instant` or a `SystemTime`; the earliest one counts.
+    pub fn first_audio_at(&self, at: impl Moment) {
+        self.0.spoke(Source::Program, at.instant());
     }
 }
 
@@ -118,6 +164,34 @@ impl Scope {
     pub(super) fn is_of(&self, span: SpanId) -> bool {
         self.turn.as_ref().is_some_and(|turn| turn.span == span)
             || self.call.as_ref().is_some_and(|call| call.root.span_id() == span)
+    }
+
+    /// An `stt` ended, having understood something.
+    pub(super) fn heard(&self, at: Instant) {
+        match (&self.turn, &self.call) {
+            (Some(turn), _) => turn.heard(Source::Span, at),
+            (None, Some(call)) => call.unanswered.heard(Source::Span, at),
+            (None, None) => {}
+        }
+    }
+
+    /// Audio of the agent is there.
+    pub(super) fn spoke(&self, at: Instant) {
+        match (&self.turn, &self.call) {
+            (Some(turn), _) => turn.spoke(Source::Span, at),
+            (None, Some(call)) => drop(call.unanswered.spoke(at)),
+            (None, None) => {}
+        }
+    }
+
+    /// Writes how the turn went that ends, `length` after its start.
+    pub(super) fn write_turn(&self, length: Duration, entries: &mut Vec<u8>) {
+        let Some(turn) = &self.turn else { return };
+        if let Some(latency) = turn.latency() {
+            write::float(entries, semconv::TURN_USER_BOT_LATENCY_SECONDS, latency.as_secs_f64());
+        }
+        write::float(entries, semconv::TURN_DURATION_SECONDS, length.as_secs_f64());
+        write::flag(entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
     }
 
     pub(super) const OFF: Self = Self { destination: None, call: None, turn: None, capture: None };

@@ -157,8 +157,10 @@ impl Origin {
         let birth = Birth::of(&destination, callsite, attributes, clock, standing);
         let context = match turn_number {
             Some(number) => {
-                let turn = Some(Arc::new(call::Turn::new(number, birth.context.span_id())));
                 let (context, call) = (self.context(), self.call.clone());
+                let outer = context.get::<Scope>().and_then(|scope| scope.turn.clone());
+                let span = birth.context.span_id();
+                let turn = Some(Arc::new(call::Turn::new(number, span, outer, call.as_deref())));
                 let capture = Some(self.capture);
                 Some(context.with_value(Scope { destination: self.destination, call, turn, capture }))
             }

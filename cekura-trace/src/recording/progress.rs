@@ -15,12 +15,13 @@ pub(super) struct Progress {
     first: Option<Instant>,
     last: Option<Instant>,
     longest_gap: Option<Duration>,
+    has_told: bool,
 }
 
 impl Progress {
     /// `attributes` take what items say.
     pub(super) fn new(attributes: Attributes) -> Self {
-        Self { attributes, items: None, first: None, last: None, longest_gap: None }
+        Self { attributes, items: None, first: None, last: None, longest_gap: None, has_told: false }
     }
 
     /// For what is a stream although nothing may ever come.
@@ -50,6 +51,24 @@ impl Progress {
         self.attributes.tidy();
     }
 
+    /// Whether the item that was recorded last says when somebody spoke: a final transcript, the first audio.
+    pub(super) fn tells_turn(&mut self, view: View) -> bool {
+        let says = self.attributes.take_telling();
+        let tells = match view {
+            View::Stt => says,
+            // Whatever its type, it is speech.
+            View::Tts => !self.has_told && !self.has_failed(),
+            _ => says && !self.has_told,
+        };
+        self.has_told |= tells;
+        tells
+    }
+
+    /// Whether there were items and none of them said so.
+    pub(super) fn has_heard_more(&self) -> bool {
+        self.first.is_some() && !self.has_told && !self.has_failed()
+    }
+
     /// When its last item came, if that said that it was the last.
     pub(super) fn ended(&self) -> Option<Instant> {
         self.last.filter(|_| self.attributes.has_ended())
@@ -61,7 +80,7 @@ impl Progress {
 
     /// Writes all of it where the end of a span that began at `start` is written.
     pub(super) fn write(self, start: Instant, end: &mut Attributes) {
-        let Self { attributes, items, first, longest_gap, last: _ } = self;
+        let Self { attributes, items, first, longest_gap, last: _, has_told: _ } = self;
         if let Some(first) = first {
             let time = first.saturating_duration_since(start);
             write::float(&mut end.entries, semconv::METRICS_TTFB, time.as_secs_f64());

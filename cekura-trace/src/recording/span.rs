@@ -12,6 +12,7 @@ use crate::call::{Call, Clock};
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
 use crate::finished::{begin, write};
 use crate::semconv;
+use crate::watch;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceContextExt, TraceId};
 use opentelemetry::{Context, ContextGuard};
 use std::any::Any;
@@ -157,6 +158,21 @@ impl Open {
         });
     }
 
+    pub(super) fn view(&self) -> View {
+        self.callsite.view
+    }
+
+    /// An `stt` has understood something, or audio of the agent is there.
+    pub(super) fn tell_turn(&self, at: Instant) {
+        if let Some(scope) = self.context.get::<Scope>() {
+            match self.callsite.view {
+                View::Stt => scope.heard(at),
+                View::S2s | View::Tts => scope.spoke(at),
+                _ => {}
+            }
+        }
+    }
+
     /// When it began; `None` in a conversation of a handle that is off.
     pub(super) fn start(&self) -> Option<Instant> {
         self.live.as_ref().map(|live| live.start())
@@ -224,10 +240,16 @@ pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Att
     let is_nowhere = origin.destination.is_none() && callsite.view != View::Conversation;
     let place = if is_nowhere { None } else { origin.place(callsite, &mut attributes) };
     let Some(mut place) = place else {
+        if is_nowhere {
+            watch::lose(callsite);
+        }
         pool::give(attributes.entries);
         let context = attributes.is_off.then(|| Context::current_with_value(Scope::OFF))?;
         return Some(Open { callsite, context, live: None, capture: attributes.capture });
     };
+    if let Some(watch) = &place.destination.watch {
+        watch.begin(place.birth.context.span_id(), callsite, place.call.is_some());
+    }
     let context = place.context.take();
     let live = Arc::new(Live::new(place, attributes.entries));
     let handle = live::Handle(live.clone());

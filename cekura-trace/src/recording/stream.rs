@@ -2,6 +2,7 @@
 //! know what the span records.
 
 use super::attributes::Attributes;
+use super::callsite::View;
 use super::progress::Progress;
 use super::span::{Ending, Open};
 use futures_core::Stream;
@@ -176,13 +177,20 @@ impl<T> Followed<T> {
 
     /// Records an item, and says whether it was an error.
     fn item(&mut self, item: &T) -> bool {
-        let Self { progress, each, .. } = self;
-        progress.item(Instant::now(), |attributes| each(attributes, item));
+        let Self { open, progress, each } = self;
+        let at = Instant::now();
+        progress.item(at, |attributes| each(attributes, item));
+        if progress.tells_turn(open.view()) {
+            open.tell_turn(at);
+        }
         progress.has_failed()
     }
 
     /// Ends the span of a stream that is over.
     fn end(self, at: Instant) {
+        if self.open.view() == View::Stt && self.progress.has_heard_more() {
+            self.open.tell_turn(at);
+        }
         let (open, write) = self.over();
         open.ending_at(at).finish(write);
     }

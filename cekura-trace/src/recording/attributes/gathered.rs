@@ -20,6 +20,8 @@ pub(super) struct Gathered {
     said: Together,
     elements: Option<i64>,
     bytes: Option<i64>,
+    /// The item that was taken last is a sentence that the recogniser will not change, or audio.
+    tells_turn: bool,
     /// An item was the last one of an answer.
     has_ended: bool,
     /// The bytes of entries at which what was overwritten is dropped.
@@ -39,6 +41,11 @@ impl Attributes {
     /// Whether an item said that it was the last one.
     pub(in crate::recording) fn has_ended(&self) -> bool {
         self.gathered.as_ref().is_some_and(|gathered| gathered.has_ended || gathered.said.has_ended())
+    }
+
+    /// Whether the last item says when somebody spoke: a final transcript, or audio.
+    pub(in crate::recording) fn take_telling(&mut self) -> bool {
+        self.gathered.as_mut().is_some_and(|gathered| std::mem::take(&mut gathered.tells_turn))
     }
 
     /// Drops entries that later ones stand for.
@@ -94,6 +101,7 @@ impl Attributes {
         match (self.view, value) {
             (_, Value::Len(length)) => {
                 add(&mut gathered.elements, length.elements);
+                gathered.tells_turn = length.elements > 0;
                 if length.are_bytes {
                     add(&mut gathered.bytes, length.elements);
                 }
@@ -106,9 +114,13 @@ impl Attributes {
                     let text = clipped(&value, self.limit.saturating_add(1));
                     return self.gather(text.as_deref().map_or(Value::Nothing, Value::Str));
                 }
-                match self.view {
-                    View::Stt => gathered.said.transcript(shapes.found(), self.limit),
-                    _ => gathered.said.answer(shapes.found(), self.limit),
+                let found = shapes.found();
+                if self.view == View::Stt {
+                    gathered.tells_turn = found.is_final_sentence();
+                    gathered.said.transcript(found, self.limit);
+                } else {
+                    gathered.tells_turn = found.is_audio;
+                    gathered.said.answer(found, self.limit);
                 }
             }
             _ => {}

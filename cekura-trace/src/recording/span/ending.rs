@@ -10,8 +10,6 @@ use super::super::conversation::Scope;
 use super::super::outcome::{Failure, FailureText, Outcome};
 use super::super::stream::{Each, Slot};
 use super::{Open, pool};
-use crate::finished::write;
-use crate::semconv;
 use std::cell::Cell;
 use std::fmt::{Debug, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,9 +41,9 @@ impl Ending {
         let mut attributes = Attributes::new(open.callsite.view, open.capture, limit, entries);
         guarded(&mut attributes, record);
         if open.callsite.view == View::Turn
-            && let Some(turn) = open.context.get::<Scope>().and_then(|scope| scope.turn.as_ref())
+            && let Some(scope) = open.context.get::<Scope>()
         {
-            write::flag(&mut attributes.entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
+            scope.write_turn(at.saturating_duration_since(live.start()), &mut attributes.entries);
         }
         let failure = attributes.failure.take();
         live.finish(at, &mut attributes.entries, failure.as_deref());
@@ -103,6 +101,9 @@ impl<T> Ended<'_, T> {
     /// Ends the span, with what `record` sets of the value inside.
     pub fn record(&self, record: impl FnOnce(&mut Attributes, &T)) {
         let Some((ending, outcome)) = self.0.take() else { return };
+        if let (Some(_), View::Stt | View::Tts) = (&outcome.value, ending.open.callsite.view) {
+            ending.open.tell_turn(ending.at);
+        }
         ending.finish(|attributes| {
             if let Some(failure) = &outcome.failure {
                 attributes.fail(failure);

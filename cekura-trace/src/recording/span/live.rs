@@ -88,6 +88,7 @@ impl Live {
             if let Some(twin) = twin {
                 twin.forget();
             }
+            self.destination.watch.as_ref().inspect(|watch| watch.forget(self.head.span_id));
             self.leave();
         }
     }

@@ -1,0 +1,142 @@
+//! When the caller stopped speaking and when the agent began to comes in, how long a turn took to answer goes out.
+//! This file does not know spans.
+//!
+//! What the caller said is answered once: a turn's first audio answers all that was said before it, also before the
+//! turn began, so that no later turn in which nobody is heard seems to answer it.
+
+use super::{Call, locked};
+use opentelemetry::trace::SpanId;
+use std::iter::successors;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// One turn of a call.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) number: i64,
+    pub(crate) span: SpanId,
+    /// The turn that this one is in.
+    outer: Option<Arc<Turn>>,
+    unanswered: Arc<Unanswered>,
+    interrupted: AtomicBool,
+    speech: Mutex<Speech>,
+}
+
+/// Who says when somebody spoke; the greatest is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Source {
+    /// A span outside the turn.
+    Around,
+    /// A span of the turn: the end of its `stt`, the first item of its `tts`.
+    Span,
+    /// The program, by calling so.
+    Program,
+}
+
+/// What was said aloud.
+#[derive(Debug, Default)]
+struct Speech {
+    /// When the caller stopped speaking, at most [`KEPT`] times.
+    stops: Vec<(Source, Instant)>,
+    /// The agent's first audio.
+    audio: Option<(Source, Instant)>,
+}
+
+/// What the caller of a call, or of a turn outside any, said since the agent's last audio that was an answer.
+#[derive(Debug, Default)]
+pub(crate) struct Unanswered(Mutex<Speech>);
+
+/// More would be a call in which the agent is silent.
+const KEPT: usize = 32;
+
+impl Turn {
+    pub(crate) fn new(number: i64, span: SpanId, outer: Option<Arc<Self>>, call: Option<&Call>) -> Self {
+        let unanswered = call.map(|call| &call.unanswered).or(outer.as_ref().map(|outer| &outer.unanswered));
+        let unanswered = unanswered.cloned().unwrap_or_default();
+        let (interrupted, speech) = (AtomicBool::new(false), Mutex::default());
+        Self { number, span, outer, unanswered, interrupted, speech }
+    }
+
+    /// The turn and those that it is in.
+    fn around(&self) -> impl Iterator<Item = &Self> {
+        successors(Some(self), |turn| turn.outer.as_deref())
+    }
+
+    /// The caller stopped speaking.
+    pub(crate) fn heard(&self, source: Source, at: Instant) {
+        self.unanswered.heard(source, at);
+        self.around().for_each(|turn| locked(&turn.speech).heard((source, at)));
+    }
+
+    /// The agent is heard; the first time counts.
+    pub(crate) fn spoke(&self, source: Source, at: Instant) {
+        if self.around().any(|turn| locked(&turn.speech).is_first(source, at)) {
+            let answered = self.unanswered.spoke(at);
+            self.around().for_each(|turn| locked(&turn.speech).spoke((source, at), &answered));
+        }
+    }
+
+    /// From the caller's last word before the first audio to that audio, where both are known.
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        let speech = locked(&self.speech);
+        let (_, audio) = speech.audio?;
+        let (_, stop) = speech.stops.iter().filter(|(_, stop)| *stop <= audio).max()?;
+        Some(audio.duration_since(*stop))
+    }
+
+    /// Says that the turn, or an answer in it, was dropped before its end.
+    pub(crate) fn interrupt(&self) {
+        self.around().for_each(|turn| turn.interrupted.store(true, Ordering::Relaxed));
+    }
+
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}
+
+impl Unanswered {
+    /// The caller stopped speaking.
+    pub(crate) fn heard(&self, source: Source, at: Instant) {
+        let mut speech = locked(&self.0);
+        if speech.audio.is_none_or(|(_, audio)| at > audio) {
+            speech.heard((source, at));
+        }
+    }
+
+    /// The agent is heard: gives what it answers.
+    pub(crate) fn spoke(&self, at: Instant) -> Vec<(Source, Instant)> {
+        let mut speech = locked(&self.0);
+        speech.audio = speech.audio.max(Some((Source::Around, at)));
+        speech.stops.extract_if(.., |(_, stop)| *stop <= at).collect()
+    }
+}
+
+impl Speech {
+    fn heard(&mut self, stop: (Source, Instant)) {
+        self.stops.push(stop);
+        if self.stops.len() > KEPT {
+            let is_before = |at| self.audio.is_none_or(|(_, audio)| at <= audio);
+            let stops = self.stops.iter().enumerate();
+            let least = stops.min_by_key(|(_, (source, at))| (is_before(*at), *source, *at));
+            if let Some((least, _)) = least {
+                self.stops.swap_remove(least);
+            }
+        }
+    }
+
+    /// Whether this is the first audio, as far as is known.
+    fn is_first(&self, source: Source, at: Instant) -> bool {
+        self.audio.is_none_or(|(by, first)| source > by || source == by && at < first)
+    }
+
+    fn spoke(&mut self, (source, at): (Source, Instant), answered: &[(Source, Instant)]) {
+        if self.is_first(source, at) {
+            self.audio = Some((source, at));
+            for (source, stop) in answered {
+                let source = if *source == Source::Span { Source::Around } else { *source };
+                self.heard((source, *stop));
+            }
+        }
+    }
+}

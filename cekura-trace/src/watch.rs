@@ -1,0 +1,119 @@
+//! Spans that begin while a test captures come in; those that lost their conversation or never ended go out. This file
+//! does not know what spans record.
+
+use crate::recording::callsite::{Callsite, View};
+use opentelemetry::trace::SpanId;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::{self, ThreadId};
+use tokio::runtime;
+
+/// What a capture hears of spans at their begin, in that order.
+#[derive(Debug, Default)]
+pub(crate) struct Watch(Mutex<Vec<Begun>>);
+
+#[derive(Debug)]
+struct Begun {
+    /// `None` where it has no destination, and so is not in the capture.
+    span: Option<SpanId>,
+    callsite: Callsite,
+    is_in_conversation: bool,
+}
+
+/// Where a test runs. A span without a destination that begins there has lost the capture that runs there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ground {
+    Runtime(runtime::Id),
+    Thread(ThreadId),
+}
+
+/// The grounds of all captures that run now.
+static GROUNDS: RwLock<Vec<(Ground, Arc<Watch>)>> = RwLock::new(Vec::new());
+
+/// A span begins that has no destination.
+pub(crate) fn lose(callsite: &Callsite) {
+    let grounds = GROUNDS.read().unwrap_or_else(PoisonError::into_inner);
+    if grounds.is_empty() {
+        return;
+    }
+    let here = Ground::here();
+    for (_, watch) in grounds.iter().filter(|(ground, _)| *ground == here) {
+        watch.note(None, callsite, false);
+    }
+}
+
+impl Watch {
+    /// A span of the capture begins.
+    pub(crate) fn begin(self: &Arc<Self>, span: SpanId, callsite: &Callsite, is_in_conversation: bool) {
+        self.stand();
+        self.note(Some(span), callsite, is_in_conversation);
+    }
+
+    /// A span that began was never polled, and leaves nothing.
+    pub(crate) fn forget(&self, span: SpanId) {
+        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.retain(|begun| begun.span != Some(span));
+    }
+
+    /// The capture runs here too.
+    pub(crate) fn stand(self: &Arc<Self>) {
+        let here = Ground::here();
+        let is_mine = |(ground, watch): &(Ground, Arc<Self>)| *ground == here && Arc::ptr_eq(watch, self);
+        let is_known = GROUNDS.read().unwrap_or_else(PoisonError::into_inner).iter().any(is_mine);
+        if !is_known {
+            GROUNDS.write().unwrap_or_else(PoisonError::into_inner).push((here, self.clone()));
+        }
+    }
+
+    /// The capture is over.
+    pub(crate) fn close(self: &Arc<Self>) {
+        let mut grounds = GROUNDS.write().unwrap_or_else(PoisonError::into_inner);
+        grounds.retain(|(_, watch)| !Arc::ptr_eq(watch, self));
+    }
+
+    /// One line for each place and what is wrong with the spans that began there, `ended` being those that ended.
+    pub(crate) fn faults(&self, ended: &HashSet<SpanId>) -> Vec<String> {
+        let mut faults: Vec<(String, usize)> = Vec::new();
+        for begun in &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            for fault in begun.faults(ended) {
+                match faults.iter_mut().find(|(known, _)| *known == fault) {
+                    None => faults.push((fault, 1)),
+                    Some((_, times)) => *times += 1,
+                }
+            }
+        }
+        let times = |times| if times == 1 { String::new() } else { format!(" ({times} times)") };
+        faults.into_iter().map(|(fault, count)| fault + &times(count)).collect()
+    }
+
+    fn note(&self, span: Option<SpanId>, callsite: &Callsite, is_in_conversation: bool) {
+        let begun = Begun { span, callsite: *callsite, is_in_conversation };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
+    }
+}
+
+impl Begun {
+    fn faults(&self, ended: &HashSet<SpanId>) -> impl Iterator<Item = String> {
+        let Self { span, callsite, is_in_conversation } = self;
+        let is_orphan = !is_in_conversation && callsite.view != View::Span;
+        let orphan = match span {
+            None => {
+                "is in no conversation, and not in the capture: its task, thread or message left both behind"
+            }
+            Some(_) => "is in no conversation",
+        };
+        let is_open = span.is_some_and(|span| !ended.contains(&span));
+        let open = "was still open when the capture ended";
+        let faults = [is_orphan.then_some(orphan), is_open.then_some(open)].into_iter().flatten();
+        let Callsite { function, at, .. } = callsite;
+        let span = callsite.span_name();
+        faults.map(move |fault| format!("the `{span}` of `{function}` ({at}) {fault}"))
+    }
+}
+
+impl Ground {
+    fn here() -> Self {
+        let thread = |_| Self::Thread(thread::current().id());
+        runtime::Handle::try_current().map_or_else(thread, |runtime| Self::Runtime(runtime.id()))
+    }
+}
