@@ -41,6 +41,11 @@ impl Call {
         Self { id, capture, clock, notes, root, unanswered, turns, open, of_host }
     }
 
+    /// A call of which nothing is recorded.
+    pub(crate) fn nowhere() -> Self {
+        Self::new(SpanContext::NONE, None, CaptureContent::Metadata, Clock::read())
+    }
+
     /// The id of the conversation's span; invalid where the host does not sample it.
     pub(crate) fn arriving(&self) -> SpanId {
         if self.root.is_sampled() { self.root.span_id() } else { SpanId::INVALID }
@@ -164,9 +169,10 @@ impl Clock {
 
     /// Nanoseconds since the Unix epoch at `instant`, which may be before it was read.
     pub(crate) fn at(&self, instant: Instant) -> u64 {
-        let after = count(instant.saturating_duration_since(self.at));
-        let before = count(self.at.saturating_duration_since(instant));
-        self.wall.saturating_add(after).saturating_sub(before)
+        match instant.checked_duration_since(self.at) {
+            Some(after) => self.wall.saturating_add(count(after)),
+            None => self.wall.saturating_sub(count(self.at.saturating_duration_since(instant))),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod exporter;
 mod gate;
 mod landing;
 pub(crate) mod ledger;
+pub(crate) mod link;
 pub(crate) mod observe;
 mod outlet;
 pub(crate) mod processor;

@@ -6,6 +6,7 @@ use crate::watch::Watch;
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::TraceId;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -30,6 +31,11 @@ pub(crate) trait Sink: Send + Sync {
 
     /// Takes what was noted of a call that has ended, to post its call log.
     fn observe(&self, _call: &Call, _noted: Noted) {}
+
+    /// Waits until what was accepted is delivered or dropped, for a bounded time.
+    fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// Counts a span that the host's sampler does not want.
     fn decline(&self, trace_id: TraceId);

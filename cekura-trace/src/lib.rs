@@ -101,8 +101,37 @@ pub use opentelemetry;
 pub use opentelemetry::trace::TraceId;
 pub use recording::context::{spawn, spawn_blocking, spawn_local};
 pub use recording::conversation::{Conversation, Turn, current_conversation, current_turn, record, trace_id};
+pub use recording::moment::Moment;
 pub use telemetry::{Cekura, init};
 pub use transcript::Entry;
+
+/// Spans by hand, where there is no function to annotate: an event loop, a session, a call that comes back later.
+///
+/// One builder per span name, with the arguments of the attribute; its `start()` gives a guard for what is known later.
+///
+/// ```
+/// # struct Event;
+/// # impl Event { fn text(&self) -> &str { "Ten to four." } }
+/// # fn events() -> [Event; 1] { [Event] }
+/// let mut llm = cekura::spans::llm().provider("openai").model("gpt-4o").input("question", &"When?").start();
+/// for event in events() {
+///     llm.first_chunk();
+///     llm.output(event.text());
+/// }
+/// llm.usage(12, 30);
+/// llm.end(); // dropped without it, the span is interrupted
+/// # let trace = cekura::testing::capture(|| {
+/// #     let mut llm = cekura::spans::llm().start();
+/// #     llm.first_chunk();
+/// #     llm.output("Ten to four.");
+/// #     llm.end();
+/// # });
+/// # assert_eq!(trace.span("llm").unwrap().text("output"), Some("Ten to four."));
+/// # assert!(trace.span("llm").unwrap().attribute("metrics.ttfb").is_some());
+/// ```
+pub mod spans {
+    pub use crate::recording::spans::*;
+}
 
 /// Context that crosses tasks, threads and processes.
 pub mod context {
@@ -112,3 +141,7 @@ pub mod context {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct ReadmeDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/testing.md")]
+struct TestingDoctests;

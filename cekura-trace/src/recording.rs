@@ -31,5 +31,6 @@ pub(crate) mod outcome;
 mod progress;
 mod shapes;
 pub(crate) mod span;
+pub(crate) mod spans;
 pub(crate) mod stream;
 pub(crate) mod value;

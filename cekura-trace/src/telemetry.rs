@@ -6,8 +6,9 @@ use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::config::{self, Builder};
 use crate::delivery::error::Error;
 use crate::delivery::ledger::FlushReport;
+use crate::delivery::link::Link;
 use crate::delivery::processor::{self, Processor};
-use crate::delivery::worker::{self, Link, Message, Reply};
+use crate::delivery::worker::{self, Message, Reply};
 use crate::destination::{Client, Destination, Host, Opened};
 use crate::semconv;
 use opentelemetry::global::BoxedTracer;
@@ -49,7 +50,7 @@ pub struct Cekura {
 }
 
 struct Running {
-    link: Link,
+    link: Arc<Link>,
     destination: Arc<Destination>,
     /// Open until shutdown.
     opened: Mutex<Option<Opened>>,
@@ -90,8 +91,8 @@ impl Cekura {
         };
         let (capture, content_limit) = (settings.capture, settings.content_limit);
         let (patience, set_global) = (settings.timings.drop, settings.set_global);
-        let link = worker::start(settings)?;
-        let destination = Destination::new(link.queue.clone(), capture, content_limit);
+        let link = Arc::new(worker::start(settings)?);
+        let destination = Destination::new(link.clone(), capture, content_limit);
         let opened = Opened::new(Destination { calls: link.calls.clone(), ..destination });
         let destination = opened.destination.clone();
         let running = Running { link, destination, opened: Mutex::new(Some(opened)), patience };

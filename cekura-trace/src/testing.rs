@@ -1,7 +1,10 @@
 //! What runs inside a capture comes in, its finished spans go out: a handle whose destination is memory. This file
 //! does not know the network.
 //!
-//! For tests of annotated functions. Nothing global is touched, so tests may run side by side.
+//! For tests of annotated functions. Nothing global is touched, so tests may run side by side. [Testing your
+//! instrumentation][page] goes from the first capture to strict ones, streams, and a backend of your own.
+//!
+//! [page]: https://github.com/cekura-ai/cekura-trace-rust/blob/main/docs/testing.md
 //!
 //! ```
 //! #[cekura::stt(provider = "deepgram")]
@@ -120,7 +123,7 @@ impl Trace {
     /// let trace = cekura::testing::capture(|| (find_slot("monday"), find_slot("tuesday")));
     /// let expected = "\
     /// tool_call function.name=\"find_slot\"
-    /// tool_call function.name=\"find_slot\" function.output=9
+    /// tool_call function.name=\"find_slot\" function.output=\"9\"
     /// ";
     /// assert_eq!(trace.draw(&["function.name", "function.output"]), expected);
     /// ```

@@ -29,6 +29,8 @@ class Front(BaseHTTPRequestHandler):
     """One connection of a client."""
 
     protocol_version = "HTTP/1.1"
+    # A token would wait for the next one.
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         self.answer({"/health": self.health, "/v1/models": self.list_models})

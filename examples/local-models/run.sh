@@ -1,5 +1,6 @@
 #!/bin/sh
 # Runs the example voice_agent against real models on this machine: ./run.sh [recording.wav]
+# ./run.sh stopwatch compares the trace's first-token times with a stopwatch's instead.
 # PORT (8093) is where front.py listens; one that already listens there is used and left running.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,4 +25,8 @@ fi
 
 export OPENAI_BASE_URL="$url/v1" OPENAI_API_KEY=local NO_PROXY=127.0.0.1
 export TRANSCRIPTION_MODEL=whisper-tiny.en CHAT_MODEL=smollm2-135m-instruct SPEECH_MODEL=piper-en_US-joe
-cargo run --manifest-path "$here/../Cargo.toml" --example voice_agent -- "$@"
+manifest=$here/../Cargo.toml
+case ${1-} in
+stopwatch) cargo test --manifest-path "$manifest" --example voice_agent -- --ignored --nocapture stopwatch ;;
+*) cargo run --manifest-path "$manifest" --example voice_agent -- "$@" ;;
+esac

@@ -1,37 +1,31 @@
-//! The clinic's agent: one caller's utterances → a call, turn by turn. It does not know which service transcribes,
-//! thinks and speaks.
+//! The clinic's agent: one caller's utterances → a call, turn by turn. Each answer is spoken sentence by sentence while
+//! the model still writes it. It does not know which service transcribes, thinks and speaks.
 
-use crate::answer::{self, Action, Answer};
+use crate::answer::{self, Answer};
 use crate::caller::Utterance;
-use crate::clinic::Clinic;
-use crate::openai::{Models, OpenAi};
+use crate::desk::Desk;
 use crate::phone::Phone;
-use crate::wish::Wish;
+use crate::sentences::Sentences;
+use crate::service::Service;
 use crate::wording;
-use async_openai::error::OpenAIError;
-use async_openai::types::audio::{
-    AudioInput, CreateSpeechRequestArgs, CreateTranscriptionRequestArgs, SpeechModel, SpeechResponseFormat,
-    Voice,
-};
-use async_openai::types::chat::{ChatCompletionRequestMessage, CreateChatCompletionResponse};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use axum::body::Bytes;
+use futures_util::TryStreamExt;
+use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
 
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) struct Agent {
-    openai: OpenAi,
-    models: Models,
-    clinic: Clinic,
-    wish: Wish,
-    offered: Vec<&'static str>,
-    said: Option<String>,
+    service: Service,
+    desk: Desk,
+    said: Vec<String>,
 }
 
+/// A sentence, and its audio as it comes.
+type Speech = (String, UnboundedReceiver<Bytes>);
+
 impl Agent {
-    pub(crate) fn new(openai: OpenAi, models: Models) -> Self {
-        let (clinic, wish) = (Clinic::new(), Wish::default());
-        Self { openai, models, clinic, wish, offered: Vec::new(), said: None }
+    pub(crate) fn new(service: Service) -> Self {
+        Self { service, desk: Desk::new(), said: Vec::new() }
     }
 
     #[cekura::conversation(call_id = call_id, observe)]
@@ -49,113 +43,90 @@ impl Agent {
         Ok(())
     }
 
+    /// Thinks, speaks and plays at the same time. Dropping the turn stops all three.
     #[cekura::turn]
     async fn turn(&mut self, utterance: &Utterance, phone: &Phone) -> Result<(), Error> {
-        let heard = self.transcribe(&utterance.wav).await?.text;
+        if let Some(turn) = cekura::current_turn() {
+            turn.user_stopped();
+        }
+        let heard = self.service.transcribe(&utterance.wav).await?.text;
         let heard = heard.trim();
         println!("  caller: {heard}");
         note(|call| call.user(heard));
-        let messages = answer::messages(self.said.as_deref(), heard);
-        let response = self.ask(&messages, &answer::format(!self.offered.is_empty())?).await?;
-        let text = response.choices.into_iter().find_map(|choice| choice.message.content).unwrap_or_default();
-        let answer = Answer::read(&text);
-        println!("  model:  {:?}", answer.action);
-        self.wish.hear(heard, &answer, &self.offered);
-        let say = match answer.action {
-            Action::BookAppointment => self.book(),
-            Action::FindSlot => self.offer(),
-            Action::Reply => answer.say,
-        };
-        println!("  agent:  {say}");
-        self.said = Some(say.clone());
-        let audio = self.synthesize(&say).await?;
-        note(|call| call.agent(say));
-        phone.play(&audio).await?;
+        let (thought, sentences) = mpsc::unbounded_channel();
+        let (spoken, speeches) = mpsc::channel(1);
+        tokio::try_join!(
+            think(&self.service, &mut self.desk, &mut self.said, heard, thought),
+            speak(&self.service, sentences, spoken),
+            play(phone, speeches),
+        )?;
         Ok(())
     }
 
-    #[cekura::stt(provider = "openai", model = self.models.transcription, language = "en")]
-    async fn transcribe(&self, wav: &[u8]) -> Result<Transcription, OpenAIError> {
-        let request = CreateTranscriptionRequestArgs::default()
-            .file(AudioInput::from_vec_u8("utterance.wav".to_owned(), wav.to_vec()))
-            .model(&self.models.transcription)
-            .language("en")
-            .build()?;
-        self.openai.audio().transcription().create_byot(request).await
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
     }
+}
 
-    #[cekura::llm(provider = "openai", model = self.models.chat, temperature = 0.0, skip(format))]
-    async fn ask(
-        &self,
-        messages: &[ChatCompletionRequestMessage],
-        format: &RawValue,
-    ) -> Result<CreateChatCompletionResponse, OpenAIError> {
-        let request = ChatRequest {
-            model: &self.models.chat,
-            messages,
-            response_format: format,
-            temperature: 0.0,
-            max_completion_tokens: 100,
+/// Reads the model's answer while it is written: acts as soon as the action is known, and passes sentences on.
+async fn think(
+    service: &Service,
+    desk: &mut Desk,
+    said: &mut Vec<String>,
+    heard: &str,
+    line: UnboundedSender<String>,
+) -> Result<(), Error> {
+    let messages = answer::messages(&said.join(" "), heard);
+    said.clear();
+    let mut tokens = service.ask(&messages, &answer::format(desk.may_book())?).await?;
+    let (mut written, mut sentences, mut composed) = (String::new(), Sentences::default(), None);
+    while let Some(token) = tokens.try_next().await? {
+        written.extend(token.choices.into_iter().filter_map(|choice| choice.delta.content));
+        let Some(answer) = Answer::so_far(&written) else { continue };
+        let (text, is_whole) = match composed.get_or_insert_with(|| desk.act(heard, &answer)) {
+            Some(composed) => (composed.as_str(), true),
+            None => (answer.say.as_str(), answer.is_whole),
         };
-        self.openai.chat().create_byot(request).await
-    }
-
-    /// Books what the caller wants, and asks for what is missing.
-    fn book(&mut self) -> String {
-        let Wish { day: Some(day), time: Some(time), name, .. } = self.wish.clone() else {
-            return self.offer();
-        };
-        let Some(name) = name else { return wording::WHICH_NAME.to_owned() };
-        self.wish.time = None;
-        match self.clinic.book_appointment(day, &time, &name) {
-            Ok(booking) => wording::booked(&booking),
-            // A refusal is something to talk about, not the end of the call.
-            Err(refused) => {
-                println!("  refused: {refused}");
-                format!("{} {}", wording::taken(&time), self.offer())
-            }
+        while let Some(sentence) = sentences.next(text, is_whole) {
+            said.push(sentence.clone());
+            line.send(sentence)?;
         }
     }
-
-    fn offer(&mut self) -> String {
-        let Some(day) = self.wish.day else { return wording::WHICH_DAY.to_owned() };
-        self.offered = self.clinic.find_slot(day, self.wish.part_of_day);
-        wording::free(day, &self.offered)
+    if sentences.is_empty() {
+        line.send(wording::NOT_UNDERSTOOD.to_owned())?;
     }
+    Ok(())
+}
 
-    #[cekura::tts(provider = "openai", model = self.models.speech, voice = "alloy")]
-    async fn synthesize(&self, text: &str) -> Result<Vec<u8>, OpenAIError> {
-        let request = CreateSpeechRequestArgs::default()
-            .model(SpeechModel::Other(self.models.speech.clone()))
-            .voice(Voice::Alloy)
-            .input(text)
-            .response_format(SpeechResponseFormat::Wav)
-            .build()?;
-        Ok(self.openai.audio().speech().create(request).await?.bytes.into())
+/// Has each sentence spoken: the next one while one plays, not more.
+async fn speak(
+    service: &Service,
+    mut sentences: UnboundedReceiver<String>,
+    line: Sender<Speech>,
+) -> Result<(), Error> {
+    while let Some(sentence) = sentences.recv().await {
+        let place = line.reserve().await?;
+        let mut audio = service.synthesize(&sentence).await?;
+        let (pieces, heard) = mpsc::unbounded_channel();
+        place.send((sentence, heard));
+        while let Some(piece) = audio.try_next().await? {
+            pieces.send(piece)?;
+        }
     }
+    Ok(())
+}
 
-    pub(crate) fn clinic(&self) -> &Clinic {
-        &self.clinic
+/// Plays one sentence after the other.
+async fn play(phone: &Phone, mut speeches: Receiver<Speech>) -> Result<(), Error> {
+    while let Some((sentence, audio)) = speeches.recv().await {
+        println!("  agent:  {sentence}");
+        note(|call| call.agent(sentence));
+        phone.play(audio).await;
     }
+    Ok(())
 }
 
 /// Notes something for the call log. There is no conversation where tracing is switched off.
 fn note(note: impl FnOnce(&cekura::Conversation)) {
     cekura::current_conversation().as_ref().map(note);
-}
-
-/// The crate's own request sorts the properties of its schema; see [`answer::format`].
-#[derive(Serialize)]
-struct ChatRequest<'a> {
-    model: &'a str,
-    messages: &'a [ChatCompletionRequestMessage],
-    response_format: &'a RawValue,
-    temperature: f32,
-    max_completion_tokens: u32,
-}
-
-/// What every compatible service answers. The one of OpenAI says more.
-#[derive(Deserialize, Serialize)]
-struct Transcription {
-    text: String,
 }

@@ -1,5 +1,5 @@
-//! What the model is asked and what it may answer: the caller's words → messages and a JSON schema, its text → an answer.
-//! It does not know how the text came.
+//! What the model is asked and what it may answer: the caller's words → messages and a JSON schema, its text, as far as
+//! it is written → an answer. It does not know how the text came.
 
 use async_openai::types::chat::{
     ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
@@ -40,7 +40,7 @@ const EXAMPLES: [(Option<&str>, &str, &str); 5] = [
 ];
 
 /// As text, because `serde_json` sorts properties and a model writes them in the schema's order: what was heard first,
-/// then what to do.
+/// then what to do, then what to say.
 const FORMAT: &str = r#"{"type": "json_schema", "json_schema": {"name": "answer", "strict": true, "schema": {
     "type": "object",
     "properties": {
@@ -54,8 +54,6 @@ const FORMAT: &str = r#"{"type": "json_schema", "json_schema": {"name": "answer"
     "additionalProperties": false
 }}}"#;
 
-const NOT_UNDERSTOOD: &str = "I am sorry, could you say that again?";
-
 /// The model's answer: what to do, and what it believes it heard.
 #[derive(Debug, Default, Deserialize, PartialEq)]
 pub(crate) struct Answer {
@@ -63,7 +61,12 @@ pub(crate) struct Answer {
     pub(crate) day: String,
     pub(crate) time: String,
     pub(crate) action: Action,
+    /// What was written of it when there is more to come.
+    #[serde(default)]
     pub(crate) say: String,
+    /// Whether the last of these is written to its end.
+    #[serde(skip)]
+    pub(crate) is_whole: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
@@ -76,20 +79,16 @@ pub(crate) enum Action {
 }
 
 impl Answer {
-    /// Reads the model's text. A model that answers nonsense makes the agent ask again.
-    pub(crate) fn read(text: &str) -> Self {
-        let answer: Self = serde_json::from_str(text).unwrap_or_default();
-        let says_something = answer.say.chars().any(char::is_alphanumeric);
-        if answer.action != Action::Reply || says_something { answer } else { Self::not_understood() }
-    }
-
-    fn not_understood() -> Self {
-        Self { say: NOT_UNDERSTOOD.to_owned(), ..Self::default() }
+    /// Reads what the model has written so far, if that says what to do already.
+    pub(crate) fn so_far(text: &str) -> Option<Self> {
+        let closed = |end| serde_json::from_str(&format!("{text}{end}")).ok();
+        let whole = ["", "}"].into_iter().find_map(closed).map(|answer| Self { is_whole: true, ..answer });
+        whole.or_else(|| closed("\"}"))
     }
 }
 
 /// The messages of one turn. What was agreed before is in the agent's hands, so the agent's last words are enough.
-pub(crate) fn messages(said: Option<&str>, heard: &str) -> Vec<ChatCompletionRequestMessage> {
+pub(crate) fn messages(said: &str, heard: &str) -> Vec<ChatCompletionRequestMessage> {
     let agent = |text: &str| ChatCompletionRequestAssistantMessage::from(text).into();
     let caller = |text: &str| ChatCompletionRequestUserMessage::from(text).into();
     let mut messages = vec![ChatCompletionRequestSystemMessage::from(INSTRUCTIONS).into()];
@@ -97,7 +96,7 @@ pub(crate) fn messages(said: Option<&str>, heard: &str) -> Vec<ChatCompletionReq
         messages.extend(said.map(agent));
         messages.extend([caller(heard), agent(answer)]);
     }
-    messages.extend(said.map(agent));
+    messages.extend(Some(said).filter(|said| !said.is_empty()).map(agent));
     messages.push(caller(heard));
     messages
 }
@@ -120,10 +119,33 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_makes_the_agent_ask_again() {
-        let mumble = r#"{"name":"","day":"","time":"","action":"reply","say":" ..."}"#;
-        for text in ["", "Sure!", r#"{"action":"dance"}"#, mumble] {
-            assert_eq!(Answer::read(text), Answer::not_understood(), "{text}");
+    fn an_answer_can_be_read_before_it_is_whole() {
+        let (_, _, text) = EXAMPLES[3];
+        let read = |end: &str| Answer::so_far(&text[..text.find(end).unwrap() + end.len()]);
+        for early in ["{", "\"time\": ", "\"action\": \"rep"] {
+            assert_eq!(read(early), None, "{early}");
+        }
+        let said = |end| read(end).map(|answer| (answer.say, answer.is_whole)).unwrap();
+        assert_eq!(said("\"reply"), (String::new(), false));
+        assert_eq!(said("We are at"), ("We are at".to_owned(), false));
+        assert_eq!(said("Street."), ("We are at 12 Park Street.".to_owned(), false));
+        assert_eq!(said("Street.\""), ("We are at 12 Park Street.".to_owned(), true));
+        assert_eq!(said("Street.\"}"), ("We are at 12 Park Street.".to_owned(), true));
+    }
+
+    #[test]
+    fn half_an_escape_waits_for_the_other_half() {
+        let text = r#"{"name": "", "day": "", "time": "", "action": "reply", "say": "A \"\u00e9"#;
+        let read = |less: usize| Answer::so_far(&text[..text.len() - less]).map(|answer| answer.say);
+        assert_eq!(read(0).as_deref(), Some("A \"é"));
+        assert_eq!([read(1), read(5), read(7)], [const { None }; 3]);
+        assert_eq!(read(6).as_deref(), Some("A \""));
+    }
+
+    #[test]
+    fn nonsense_is_no_answer() {
+        for text in ["", "Sure!", r#"{"action":"dance"}"#, r#"{"action":"reply","say":"Sure!"}"#] {
+            assert_eq!(Answer::so_far(text), None, "{text}");
         }
     }
 

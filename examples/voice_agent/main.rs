@@ -10,9 +10,14 @@ mod agent;
 mod answer;
 mod caller;
 mod clinic;
+mod desk;
 mod openai;
 mod phone;
+mod sentences;
+mod service;
 mod stand_in;
+#[cfg(test)]
+mod stopwatch;
 #[cfg(test)]
 mod tests;
 mod wish;
@@ -31,9 +36,9 @@ async fn main() -> Result<(), agent::Error> {
     let utterances = caller::utterances(&recording)?;
     println!("Caller: {} utterances in {file}", utterances.len());
 
-    let mut agent = agent::Agent::new(openai::client().await?, openai::Models::from_env());
+    let mut agent = agent::Agent::new(openai::service().await?);
     let call = agent.answer_call("clinic-call-1", &utterances).await;
-    for booking in agent.clinic().booked() {
+    for booking in agent.desk().clinic.booked() {
         println!("Booked: {booking}");
     }
 

@@ -1,12 +1,11 @@
-//! The environment → a client of an OpenAI-compatible service and the names of its models. Nothing behind it knows
-//! which service that is.
+//! The environment → an OpenAI-compatible service and the names of its models. Nothing behind it knows which service
+//! that is.
 
+use crate::service::Service;
 use crate::stand_in;
 use async_openai::Client;
 use async_openai::config::{Config, OpenAIConfig};
 use std::{env, io};
-
-pub(crate) type OpenAi = Client<OpenAIConfig>;
 
 /// The models that the agent asks for.
 pub(crate) struct Models {
@@ -23,7 +22,7 @@ impl Default for Models {
 }
 
 impl Models {
-    pub(crate) fn from_env() -> Self {
+    fn from_env() -> Self {
         let default = Self::default();
         let model = |variable, default| env::var(variable).unwrap_or(default);
         Self {
@@ -34,25 +33,27 @@ impl Models {
     }
 }
 
-/// A client of the service that `OPENAI_BASE_URL` and `OPENAI_API_KEY` name, or of one that starts in this process.
-pub(crate) async fn client() -> io::Result<OpenAi> {
+/// The service that `OPENAI_BASE_URL` and `OPENAI_API_KEY` name, or one that starts in this process.
+pub(crate) async fn service() -> io::Result<Service> {
+    let models = Models::from_env();
     if env::var_os("OPENAI_BASE_URL").is_some() || env::var_os("OPENAI_API_KEY").is_some() {
         let config = OpenAIConfig::new();
         println!("Service: {}", config.api_base());
-        return Ok(client_of(config));
+        return Ok(service_of(config, models));
     }
     let url = stand_in::start().await?;
     println!("Service: a stand-in at {url} (OPENAI_BASE_URL and OPENAI_API_KEY name a real one)");
-    Ok(client_at(url))
+    Ok(service_at(url, models))
 }
 
-/// A client of a service that wants no key.
-pub(crate) fn client_at(url: String) -> OpenAi {
-    client_of(OpenAIConfig::new().with_api_base(url).with_api_key("none"))
+/// A service that wants no key.
+pub(crate) fn service_at(url: String, models: Models) -> Service {
+    service_of(OpenAIConfig::new().with_api_base(url).with_api_key("none"), models)
 }
 
-fn client_of(config: OpenAIConfig) -> OpenAi {
+fn service_of(config: OpenAIConfig, models: Models) -> Service {
     // The client brings no TLS provider of its own. An error means that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::with_config(config)
+    let http = reqwest::Client::new();
+    Service { openai: Client::build(http.clone(), config), http, models }
 }

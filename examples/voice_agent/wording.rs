@@ -1,10 +1,11 @@
-//! What the clinic's tools returned → the sentence that the caller hears. No model words it, so that it is true.
+//! What the clinic's tools returned → the sentences that the caller hears. No model words them, so that they are true.
 
 use crate::clinic::{Booking, Day};
 
 pub(crate) const HOURS: [&str; 12] =
     ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
 
+pub(crate) const NOT_UNDERSTOOD: &str = "I am sorry, could you say that again?";
 pub(crate) const WHICH_DAY: &str = "On which day would you like to come?";
 pub(crate) const WHICH_NAME: &str = "Gladly. What is your name, please?";
 

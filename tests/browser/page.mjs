@@ -68,17 +68,26 @@ const checks = {
   async says_what_happened(page) {
     assert.match(await page.title(), /^clinic-0931 · /);
     const totals = await page.locator('#totals').innerText();
-    for (const expected of ['Turns\n2', 'Tokens\n2408 → 62', 'Failed\n✗ 1', 'Interrupted\n■ 2', 'Slowest stage', 'p95', 'Answer time']) {
+    for (const expected of ['Turns\n2', 'Tokens\n2408 → 62', 'Failed\n✗ 1', 'Interrupted\n■ 2', 'Slowest stage', 'p95']) {
       assert.ok(totals.includes(expected), `${expected} in ${totals}`);
     }
+    assert.match(totals, /Voice-to-voice\s+[\d.]+ m?s median\s+worst [\d.]+ m?s/);
     const stages = page.getByRole('table', { name: 'Time per stage' });
     assert.equal(await stages.getByRole('row').count(), 5);
     assert.match(await stages.innerText(), /llm\s+2\s+.* ms\s+.* ms/);
     assert.equal(await page.locator('.bar.streamed').count(), 4, 'first chunks are marked');
+    assert.deepEqual((await page.locator('.row .first').allInnerTexts()).filter(Boolean), ['12 ms', '20 ms', '12 ms', '20 ms'], 'and said');
+    assert.match(await item(page, /^turn 2/).innerText(), /turn 2\s+■\s+voice-to-voice [\d.]+ ms/);
     await page.getByRole('button', { name: 'Show the next failed span' }).click();
     assert.match(await focused(page), /^tool_call book_slot, .*failed, calendar did not answer/);
     await page.getByRole('button', { name: 'Show the longest llm' }).click();
     assert.match(await focused(page), /^llm openai/);
+    await page.getByRole('button', { name: /^worst / }).click();
+    assert.match(await focused(page), new RegExp(`^turn \\d, .*voice-to-voice ${totals.match(/worst ([\d.]+ m?s)/)[1]}`));
+    await item(page, /^turn 2/).click();
+    assert.match(await details(page).innerText(), /■ Interrupted before its end[^]*Voice-to-voice\s+[\d.]+ ms from the caller's last word to the first audio/);
+    await item(page, /^tts .*interrupted/).click();
+    assert.match(await details(page).innerText(), /First byte\s+after 20 ms\s+Items\s+12, 31 ms at most between two/);
   },
 
   async obeys_keys(page) {
@@ -186,7 +195,7 @@ const checks = {
     await page.getByRole('button', { name: 'Fold turns' }).click();
     await lines.nth(1).click();
     assert.match(await page.locator('[role=treeitem][aria-selected=true]:visible').getAttribute('aria-label'), /book_slot/, 'unfolded');
-    assert.match(await page.locator('#transcript h3').nth(1).innerText(), /Turn 2.*answered after.*■ interrupted/s);
+    assert.match(await page.locator('#transcript h3').nth(1).innerText(), /Turn 2.*voice-to-voice [\d.]+ ms.*■ interrupted/s);
   },
 
   async shows_content_as_text(page) {
@@ -260,12 +269,12 @@ const checks = {
     const expected = [
       'heading "Timeline" [level=2]', 'button "Fold turns"', 'button "Zoom in"', 'tree "Timeline":',
       'treeitem "conversation, TIME, at AT, 1 failed inside" [expanded]',
-      'treeitem "turn 1, TIME, at AT, answered after TIME, 1 failed inside" [expanded]',
+      'treeitem "turn 1, TIME, at AT, voice-to-voice TIME, 1 failed inside" [expanded]',
       'treeitem "stt deepgram/nova-3, TIME, at AT"',
-      'treeitem "llm openai/gpt-4.1-mini, TIME, at AT, first chunk after TIME, 1 failed inside" [expanded]',
+      'treeitem "llm openai/gpt-4.1-mini, TIME, at AT, first token after TIME, 1 failed inside" [expanded]',
       'treeitem "tool_call book_slot, TIME, at AT, failed, calendar did not answer within TIME: POST',
-      'treeitem "turn 2, TIME, at AT, answered after TIME, interrupted" [expanded]',
-      'treeitem "tts elevenlabs/eleven_flash_v2_5, TIME, at AT, first chunk after TIME, interrupted"',
+      'treeitem "turn 2, TIME, at AT, voice-to-voice TIME, interrupted" [expanded]',
+      'treeitem "tts elevenlabs/eleven_flash_v2_5, TIME, at AT, first byte after TIME, interrupted"',
     ];
     for (const line of expected) assert.ok(snapshot.includes(line), `${line} in\n${snapshot}`);
     const places = await page.getByRole('treeitem').evaluateAll((rows) => rows.map((row) =>
@@ -302,7 +311,7 @@ const checks = {
           return {
             overflow: document.documentElement.scrollWidth - innerWidth,
             panel,
-            texts: ['.label', '.service', '.counts', '.failed .sign', '.interrupted .sign', '.line .who', '.find'].map((each) => [each, of(each, 'color')]),
+            texts: ['.label', '.service', '.counts', '.row .first', '.failed .sign', '.interrupted .sign', '.line .who', '.find'].map((each) => [each, of(each, 'color')]),
             bars: ['stt', 'llm', 'tts', 'tool', 'frame'].map((each) => [each, of(`.swatch.${each}`, each === 'frame' ? 'borderTopColor' : 'backgroundColor')]),
             cut: [...document.querySelectorAll('button, .time')].filter((each) => each.clientWidth && each.scrollWidth > each.clientWidth + 1).map((each) => each.innerText),
           };

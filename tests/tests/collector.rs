@@ -105,6 +105,12 @@ fn a_collector_of_others_sees_what_was_sent() {
     let expected = printed::describe(&ours);
     for part in [
         "conversation > turn 1 > stt (CLIENT)",
+        "\n    turn.user_bot_latency_seconds = …",
+        "    metrics.ttfb = …",
+        "    stream.items = …",
+        "    stream.bytes = …",
+        "    gen_ai.response.finish_reasons = Slice(Str(stop))",
+        "conversation > turn 2 > tts (CLIENT)\n    cekura.interrupted = Bool(true)",
         "conversation > turn 2 > tool_call (INTERNAL) ERROR: ",
         "    gen_ai.usage.input_tokens = Int(",
         "    cekura.interrupted = Bool(true)",

@@ -163,6 +163,16 @@ fn a_future_that_is_dropped_has_ended_and_one_that_is_never_polled_has_not_begun
     assert_eq!(faults(trace), [format!("{later} is in no conversation"), format!("{later} {OPEN}")]);
 }
 
+#[test]
+fn a_capture_inside_another_has_its_own_spans() {
+    let mut inner = None;
+    let outer = capture(|| {
+        look_up_now("outside");
+        inner = Some(capture(|| speak_now("inside")));
+    });
+    assert_eq!((outer.to_string(), inner.unwrap().to_string()), ("look_up_now\n".into(), "tts\n".into()));
+}
+
 #[tokio::test]
 async fn a_tree_shows_the_span_attributes_that_are_asked_for() {
     #[cekura::llm(model = "small", temperature = 0.5, finish_reason = "stop")]

@@ -51,10 +51,12 @@ fn talk() -> Vec<i16> {
     vec![0; 160]
 }
 
-/// Time that a span takes.
 fn pass() {
-    sleep(Duration::from_millis(5));
+    sleep(TAKEN);
 }
+
+/// Time that a span takes.
+const TAKEN: Duration = Duration::from_millis(5);
 
 fn seconds(span: &Span, key: &str) -> Option<f64> {
     match span.attribute(key)? {
@@ -83,11 +85,11 @@ fn before(at: Instant, milliseconds: u64) -> Instant {
     at.checked_sub(ms(milliseconds)).unwrap()
 }
 
-/// Runs `body`; it ended within these instants.
-fn ending<R>(body: impl FnOnce() -> R) -> RangeInclusive<Instant> {
-    let before = Instant::now();
-    body();
-    before..=Instant::now()
+/// Calls a span's function; the span ended within these instants, for it took some time.
+fn ending<R>(span: impl FnOnce() -> R) -> RangeInclusive<Instant> {
+    let start = Instant::now();
+    span();
+    start + TAKEN..=Instant::now()
 }
 
 /// Whether a latency is that from one moment to another, each known to lie between two instants.

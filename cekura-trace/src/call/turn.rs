@@ -71,7 +71,8 @@ impl Turn {
 
     /// The agent is heard; the first time counts.
     pub(crate) fn spoke(&self, source: Source, at: Instant) {
-        if self.around().any(|turn| locked(&turn.speech).is_first(source, at)) {
+        // The turns around know of all that this one does.
+        if locked(&self.speech).is_first(source, at) {
             let answered = self.unanswered.spoke(at);
             self.around().for_each(|turn| locked(&turn.speech).spoke((source, at), &answered));
         }
@@ -138,5 +139,21 @@ impl Speech {
                 self.heard((source, *stop));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEPT, Source, SpanId, Turn, locked};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_turn_without_an_end_takes_no_more_room() {
+        let (turn, start) = (Turn::new(1, SpanId::from(1), None, None), Instant::now());
+        for number in 0..1_000 {
+            turn.heard(Source::Span, start + Duration::from_millis(number));
+        }
+        assert_eq!(locked(&turn.speech).stops.len(), KEPT);
+        assert_eq!(turn.unanswered.spoke(start + Duration::from_secs(1)).len(), KEPT);
     }
 }

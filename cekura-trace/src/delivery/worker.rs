@@ -6,6 +6,7 @@ use super::call_log::{Account, CallLog, Letter};
 use super::config::{Mode, Settings};
 use super::error::Error;
 use super::ledger::{Counts, FlushReport, Ledger, Reason};
+use super::link::Link;
 use super::observe::{Courier, Told, exchange};
 use super::outlet::Outlet;
 use super::queue::{Bell, Queue, Room};
@@ -20,7 +21,7 @@ use crate::finished::{self, Record};
 use opentelemetry::trace::{SpanId, TraceId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -65,41 +66,6 @@ pub(crate) enum Message {
 
 /// Takes the report of a flush.
 pub(crate) type Reply = Box<dyn FnOnce(FlushReport) + Send>;
-
-/// The worker as the handle sees it.
-pub(crate) struct Link {
-    pub(crate) queue: Arc<Queue>,
-    pub(crate) inbox: UnboundedSender<Message>,
-    ledger: Arc<Ledger>,
-    account: Account,
-    pub(crate) calls: Arc<Calls>,
-    /// Counts call logs that were not posted.
-    failed: Arc<AtomicU64>,
-}
-
-impl Link {
-    /// The counts of this moment.
-    pub(crate) fn report(&self) -> FlushReport {
-        self.ledger.report(|| self.queue.accepted())
-    }
-
-    /// How many call logs were not posted.
-    pub(crate) fn lost_calls(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed) + self.queue.refused_calls()
-    }
-
-    /// Hands a call log over, to be posted when its trace is delivered.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be sent as it is, or there is no room for it, or the worker has ended.
-    pub(crate) fn observe(&self, log: CallLog, told: Told) -> Result<(), ObserveError> {
-        let letter = log.seal(&self.account)?;
-        let room = Room::take(&self.queue, letter.body.len()).ok_or_else(ObserveError::full)?;
-        let message = Message::Observe { letter, room, told };
-        self.inbox.send(message).map_err(|_| ObserveError::shutdown())
-    }
-}
 
 /// Starts the thread.
 ///

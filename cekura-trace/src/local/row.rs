@@ -8,6 +8,7 @@ use crate::finished::Span;
 use crate::semconv as key;
 use opentelemetry::{Array, Value};
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// What one span says.
 #[derive(Debug)]
@@ -36,8 +37,7 @@ pub(super) const ERROR: char = '✗';
 pub(super) const INTERRUPTED: char = '■';
 
 impl<'a> Row<'a> {
-    /// `answer` is how long a turn's first audio took, in nanoseconds.
-    pub(super) fn new(span: &'a Span, answer: Option<u64>) -> Self {
+    pub(super) fn new(span: &'a Span) -> Self {
         let framed = matches!(span.name.as_str(), key::span::CONVERSATION | key::span::TURN);
         let sign = match (span.head.failed(), interrupted(span)) {
             (true, _) => Some(ERROR),
@@ -57,7 +57,7 @@ impl<'a> Row<'a> {
             },
             duration: text::duration(length(span)),
             counts: counts(span),
-            words: words(span, answer),
+            words: words(span),
         }
     }
 }
@@ -82,16 +82,41 @@ pub(super) fn string<'a>(span: &'a Span, key: &str) -> Option<Cow<'a, str>> {
     span.attribute(key).map(Value::as_str).filter(|text| !text.trim().is_empty())
 }
 
-/// When the first chunk of a streamed answer came.
+/// A time that is written in seconds, in nanoseconds.
+pub(super) fn time(span: &Span, key: &str) -> Option<u64> {
+    scaled(span, key, 1.0)
+}
+
+fn scaled(span: &Span, key: &str, per_second: f64) -> Option<u64> {
+    let Value::F64(number) = span.attribute(key)? else { return None };
+    let time = Duration::try_from_secs_f64(number / per_second).ok()?;
+    u64::try_from(time.as_nanos()).ok()
+}
+
+/// From the caller's last word to the first audio of a turn, in nanoseconds.
+pub(super) fn latency(span: &Span) -> Option<u64> {
+    time(span, key::TURN_USER_BOT_LATENCY_SECONDS)
+}
+
+/// How long the first chunk of a stream took, in nanoseconds.
+pub(super) fn wait(span: &Span) -> Option<u64> {
+    let seconds = [key::METRICS_TTFB, key::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK];
+    let seconds = seconds.into_iter().find_map(|key| time(span, key));
+    seconds.or_else(|| scaled(span, key::LLM_FIRST_TOKEN_MS, 1_000.0))
+}
+
+/// When the first chunk of a stream came.
 pub(super) fn first_chunk(span: &Span) -> Option<u64> {
-    let number = |key| match span.attribute(key)? {
-        Value::F64(number) => Some(*number),
-        _ => None,
-    };
-    let seconds = [key::METRICS_TTFB, key::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK].into_iter().find_map(number);
-    let seconds = seconds.or_else(|| Some(number(key::LLM_FIRST_TOKEN_MS)? / 1_000.0))?;
-    let passed = std::time::Duration::try_from_secs_f64(seconds).ok()?;
-    Some(span.head.start.saturating_add(u64::try_from(passed.as_nanos()).ok()?))
+    wait(span).map(|wait| span.head.start.saturating_add(wait))
+}
+
+/// What the field calls the first chunk of such a stream.
+pub(super) fn first(span: &Span) -> &'static str {
+    match span.name.as_str() {
+        key::span::LLM => "first token ",
+        key::span::TTS => "first byte ",
+        _ => "first chunk ",
+    }
 }
 
 /// The span's name with what tells it from its siblings: a turn's number, a tool's name.
@@ -145,15 +170,15 @@ fn counts(span: &Span) -> String {
     }
 }
 
-fn words(span: &Span, answer: Option<u64>) -> Vec<Piece<'_>> {
+fn words(span: &Span) -> Vec<Piece<'_>> {
     let mut words = Vec::new();
     let was_interrupted = span.attribute(key::TURN_WAS_INTERRUPTED) == Some(&Value::Bool(true));
     if was_interrupted || interrupted(span) {
         words.push(piece(Paint::Interrupted, "■ ", "interrupted", ""));
     }
-    if let Some(answer) = answer {
-        words.push(piece(Paint::Plain, "answered after ", text::duration(answer), ""));
-    }
+    words.extend(latency(span).map(|time| piece(Paint::Plain, "voice-to-voice ", text::duration(time), "")));
+    words.extend(wait(span).map(|time| piece(Paint::Dim, first(span), text::duration(time), "")));
+    let facts = words.len();
     match span.name.as_str() {
         key::span::STT => words.extend(spoken(span, key::STT_TRANSCRIPT)),
         key::span::TTS => words.extend(spoken(span, key::TEXT)),
@@ -168,9 +193,8 @@ fn words(span: &Span, answer: Option<u64>) -> Vec<Piece<'_>> {
         _ => words.extend(string(span, key::OUTPUT).map(|text| piece(Paint::Plain, "", text, ""))),
     }
     words.extend(error(span));
-    if let [Piece { paint: Paint::Interrupted, after, .. }, _, ..] = &mut words[..] {
-        *after = " ·";
-    }
+    let before_another = facts.min(words.len().saturating_sub(1));
+    words[..before_another].iter_mut().for_each(|fact| fact.after = " ·");
     words
 }
 

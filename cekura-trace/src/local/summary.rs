@@ -1,4 +1,4 @@
-//! All spans of a drawing come in, what they say together goes out: totals, the longest span, answer times, ids.
+//! All spans of a drawing come in, what they say together goes out: totals, the longest span, latencies, ids.
 //! This file does not know how wide a line is.
 
 use super::row;
@@ -7,45 +7,14 @@ use super::text;
 use crate::finished::{Span, Tree};
 use crate::semconv as key;
 use std::borrow::Cow;
-use std::collections::HashMap;
 
-/// How long each turn took to answer, in nanoseconds, by the turn's place among the rows.
-///
-/// An answer time runs from the end of the last `stt` before the turn's first audio (in a turn without `stt`: from
-/// the start of its `s2s`) to that audio: the first chunk of a `tts` or `s2s`, or its end when it did not stream. A
-/// turn whose spans do not say this has none.
-pub(super) fn answers(tree: &Tree) -> HashMap<usize, u64> {
-    turns(tree).filter_map(|(at, inside)| Some((at, answer(inside)?))).collect()
-}
-
-/// Each turn's place and the rows inside it.
-fn turns(tree: &Tree) -> impl Iterator<Item = (usize, &[(usize, Span)])> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        at += tree.rows.get(at..)?.iter().position(|(_, span)| span.name == key::span::TURN)?;
-        let turn = at;
-        let inside = &tree.rows[turn + 1..];
-        let depth = tree.rows[turn].0;
-        let length = inside.iter().take_while(|(below, _)| *below > depth).count();
-        at += 1 + length;
-        Some((turn, &inside[..length]))
-    })
-}
-
-fn answer(turn: &[(usize, Span)]) -> Option<u64> {
-    let spans = || turn.iter().map(|(_, span)| span);
-    let voices = spans().filter(|span| matches!(span.name.as_str(), key::span::TTS | key::span::S2S));
-    let (audio, voice) =
-        voices.filter_map(|voice| Some((first_audio(voice)?, voice))).min_by_key(|(audio, _)| *audio)?;
-    let transcripts = spans().filter(|span| span.name == key::span::STT && span.head.end <= audio);
-    let heard = transcripts.map(|span| span.head.end).max();
-    let heard = heard.or((voice.name == key::span::S2S).then_some(voice.head.start))?;
-    Some(audio.saturating_sub(heard))
-}
-
-fn first_audio(voice: &Span) -> Option<u64> {
-    let whole = !voice.head.failed() && !row::interrupted(voice);
-    row::first_chunk(voice).or(whole.then_some(voice.head.end))
+/// How long the caller waited in each turn that says so, in nanoseconds, and the turn's place among the rows; the
+/// shortest time first.
+pub(super) fn latencies(tree: &Tree) -> Vec<(u64, usize)> {
+    let rows = tree.rows.iter().enumerate();
+    let mut times: Vec<_> = rows.filter_map(|(at, (_, span))| Some((row::latency(span)?, at))).collect();
+    times.sort_unstable();
+    times
 }
 
 /// A footer line: a heading and items that may be broken across lines.
@@ -56,8 +25,8 @@ pub(super) struct Line {
 }
 
 /// The lines below the bars.
-pub(super) fn lines(tree: &Tree, answers: &HashMap<usize, u64>) -> Vec<Line> {
-    [totals(tree), stages(tree), answer_times(tree, answers), legend(tree), ids(tree)]
+pub(super) fn lines(tree: &Tree) -> Vec<Line> {
+    [totals(tree), stages(tree), latency(tree), legend(tree), ids(tree)]
         .into_iter()
         .filter(|line| !line.items.is_empty())
         .collect()
@@ -166,24 +135,20 @@ fn longest(tree: &Tree) -> Option<String> {
 /// Columns that the name of the longest span, or an id, may take.
 const LONGEST_NAME: usize = 40;
 
-fn answer_times(tree: &Tree, answers: &HashMap<usize, u64>) -> Line {
-    let mut times: Vec<_> = answers.iter().map(|(at, time)| (*time, *at)).collect();
-    times.sort_unstable();
-    let heard = tree.rows.iter().any(|(_, span)| span.name == key::span::STT);
-    let from = if heard { "from transcript to first audio" } else { "from the span's start to first audio" };
+/// From the caller's last word to the first audio, over all turns.
+fn latency(tree: &Tree) -> Line {
+    let times = latencies(tree);
     let items = match times[..] {
         [] => Vec::new(),
-        [(time, _)] => vec![format!("{} {from}", text::duration(time))],
-        [.., (longest, at)] => {
+        [(time, _)] => vec![format!("voice-to-voice {}", text::duration(time))],
+        [.., (worst, at)] => {
             let (median, _) = times[rank(times.len(), 50)];
             let turn = row::name(&tree.rows[at].1);
-            vec![
-                format!("median {} {from}", text::duration(median)),
-                format!("slowest {} in {turn}", text::duration(longest)),
-            ]
+            let median = format!("voice-to-voice median {}", text::duration(median));
+            vec![median, format!("worst {} in {turn}", text::duration(worst))]
         }
     };
-    Line { heading: "answers", items: items.into_iter().map(|item| (Paint::Plain, item)).collect() }
+    Line { heading: "latency", items: items.into_iter().map(|item| (Paint::Plain, item)).collect() }
 }
 
 /// What the two kinds of line in a bar mean, where there are two.

@@ -184,7 +184,9 @@ fn deep_trees_say_their_depth() {
 #[test]
 fn speech_to_speech_and_content_policy() {
     let mut call = Sample::new();
-    let turn = call.span(SpanId::INVALID, "turn", [0, 3_000], &|_| {});
+    let turn = call.span(SpanId::INVALID, "turn", [0, 3_000], &|out| {
+        write::float(out, key::TURN_USER_BOT_LATENCY_SECONDS, 0.75);
+    });
     call.span(turn, "s2s", [500, 2_900], &|out| {
         write::text(out, key::GEN_AI_REQUEST_MODEL, "openai/gpt-realtime");
         write::integer(out, key::GEN_AI_USAGE_INPUT_TOKENS, 123_456);
@@ -197,13 +199,13 @@ fn speech_to_speech_and_content_policy() {
 
                                    ╷0       ╷1 s         3.00 s
             turn                   ├──────────────────────────┤  3.00 s
-            │ answered after 750 ms
+            │ voice-to-voice 750 ms
             └ s2s gpt-realtime         ╶──────▐███████████████   2.40 s
-                123k→ tokens
+                123k→ tokens · first chunk 750 ms
 
             total    1 turn · 2 spans · 123k→0 tokens
             stages   s2s 2.40 s
-            answers  750 ms from the span's start to first audio
+            latency  voice-to-voice 750 ms
             bars     ─ until the first chunk · █ after it
             trace    4bf92f3577b34da6a3ce929d0e0e4736
         "#]],

@@ -18,9 +18,7 @@ pub(crate) fn draw(tree: &Tree, style: &Style) -> String {
     if tree.rows.is_empty() {
         return canvas.finish();
     }
-    let answers = summary::answers(tree);
-    let rows = tree.rows.iter().enumerate();
-    let rows: Vec<_> = rows.map(|(at, (_, span))| Row::new(span, answers.get(&at).copied())).collect();
+    let rows: Vec<_> = tree.rows.iter().map(|(_, span)| Row::new(span)).collect();
     let trunks = trunks(tree);
     let columns = Columns::new(tree, &rows, style.width.max(NARROWEST));
     let axis = Axis::new(tree, columns.bar);
@@ -36,7 +34,7 @@ pub(crate) fn draw(tree: &Tree, style: &Style) -> String {
         columns.row(&mut canvas, row, &Guides { open: &open, parent, levels: columns.levels }, &axis);
     }
     canvas.end_line();
-    columns.footer(&mut canvas, summary::lines(tree, &answers));
+    columns.footer(&mut canvas, summary::lines(tree));
     canvas.finish()
 }
 
@@ -196,9 +194,13 @@ impl Columns {
         }
         let mut words = Cow::Borrowed(&row.words);
         if self.counts == 0 && !row.counts.is_empty() {
-            let unit = if row.counts.contains('→') { " tokens" } else { "" };
-            let counts =
-                Piece { paint: Paint::Plain, before: "", text: row.counts.as_str().into(), after: unit };
+            let after = match (row.counts.contains('→'), words.is_empty()) {
+                (false, false) => " ·",
+                (false, true) => "",
+                (true, false) => " tokens ·",
+                (true, true) => " tokens",
+            };
+            let counts = Piece { paint: Paint::Plain, before: "", text: row.counts.as_str().into(), after };
             words.to_mut().insert(0, counts);
         }
         if !words.is_empty() {

@@ -132,6 +132,12 @@ impl Attributes {
         self.failure = Some(String::from_utf8(text.out).unwrap_or_default());
     }
 
+    /// Says that what a span stands for failed.
+    pub(super) fn fail_with<E: fmt::Display>(&mut self, error: &E) {
+        let failure = Failure::of(error, |error| FailureText::Display(error));
+        self.fail(&Failure { error_type: failure.error_type.trim_start_matches('&'), ..failure });
+    }
+
     /// Says that the function panicked.
     pub(super) fn panic(&mut self, message: Option<&str>) {
         const PANIC: &str = "panic";

@@ -2,7 +2,7 @@
 //! know values.
 
 use super::attributes::Attributes;
-use super::span::{Open, Prepared, Span, start};
+use super::span::{Draft, Open, Prepared, Span};
 use crate::destination;
 use crate::semconv::span as names;
 use opentelemetry::trace::SpanKind;
@@ -48,7 +48,7 @@ impl Callsite {
     /// not called, and the span is off.
     #[inline]
     pub fn open(&'static self, record: impl FnOnce(&mut Attributes)) -> Span {
-        if destination::any_open() { Span(open(self, record)) } else { Span(None) }
+        if destination::any_open() { Span(open(*self, record)) } else { Span(None) }
     }
 
     /// Like [`open`](Self::open), for a future that is returned: nothing is written if it is never polled.
@@ -119,12 +119,11 @@ impl Callsite {
 }
 
 /// Nothing that goes wrong here reaches the function: at the worst it runs without a span.
-fn open(callsite: &'static Callsite, record: impl FnOnce(&mut Attributes)) -> Option<Open> {
-    let mut record = Some(record);
-    let mut record = |attributes: &mut Attributes| {
-        if let Some(record) = record.take() {
-            record(attributes);
-        }
+fn open(callsite: Callsite, record: impl FnOnce(&mut Attributes)) -> Option<Open> {
+    let open = || {
+        let mut draft = Draft::new(callsite)?;
+        draft.record(record);
+        draft.open()
     };
-    catch_unwind(AssertUnwindSafe(|| start(callsite, &mut record))).ok().flatten()
+    catch_unwind(AssertUnwindSafe(open)).ok().flatten()
 }

@@ -119,6 +119,11 @@ pub fn carry<T>(value: T) -> Carried<T> {
 }
 
 impl<T> Carried<T> {
+    /// A value that is carried to another place than here.
+    pub(super) fn to(context: SpanContext, live: Option<Arc<Live>>, value: T) -> Self {
+        Self { value: Some(value), place: Place { context, live } }
+    }
+
     /// Calls a function with the value, in its conversation.
     pub fn in_scope<R>(mut self, function: impl FnOnce(T) -> R) -> R {
         let value = self.take();

@@ -35,7 +35,7 @@ impl Conversation {
 
 /// A turn that is open where this was asked for. Cheap to clone; may outlive the turn.
 #[derive(Clone, Debug)]
-pub struct Turn(Arc<call::Turn>);
+pub struct Turn(pub(super) Arc<call::Turn>);
 
 impl Turn {
     /// The turn's number; the first one of a conversation is 1 unless the attribute says otherwise.
@@ -152,6 +152,8 @@ pub(crate) struct Scope {
     pub(super) turn: Option<Arc<call::Turn>>,
     /// Set where less is kept than the conversation keeps.
     pub(super) capture: Option<CaptureContent>,
+    /// The innermost span that was begun by hand.
+    pub(super) by_hand: Option<SpanId>,
 }
 
 impl Scope {
@@ -160,9 +162,10 @@ impl Scope {
         Self { destination: Some(destination), ..Self::OFF }
     }
 
-    /// Whether a span is that of the turn or the conversation.
+    /// Whether a span is that of the turn or the conversation, or one that was begun by hand.
     pub(super) fn is_of(&self, span: SpanId) -> bool {
-        self.turn.as_ref().is_some_and(|turn| turn.span == span)
+        self.by_hand == Some(span)
+            || self.turn.as_ref().is_some_and(|turn| turn.span == span)
             || self.call.as_ref().is_some_and(|call| call.root.span_id() == span)
     }
 
@@ -194,7 +197,8 @@ impl Scope {
         write::flag(entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
     }
 
-    pub(super) const OFF: Self = Self { destination: None, call: None, turn: None, capture: None };
+    pub(super) const OFF: Self =
+        Self { destination: None, call: None, turn: None, capture: None, by_hand: None };
 }
 
 /// The trace id of a carrier's call: the first 16 bytes of the SHA-256 of its call SID.

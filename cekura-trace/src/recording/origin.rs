@@ -66,11 +66,12 @@ impl Parent {
             let is_here = here.trace_id() == trace_id;
             // Of ours, these two are known in a context that was carried by hand; others may be a host's.
             let is_known = || here.is_sampled() && scope.is_some_and(|scope| scope.is_of(here.span_id()));
+            let is_of_host = |call: &Call| call.is_of_host(here.span_id());
             match (ours, call) {
                 (Some(ours), _) if is_here && ours.span_context().span_id() == here.span_id() => {
                     Self::Here(trace_id, ours.arriving())
                 }
-                (_, Some(call)) if is_here && (is_known() || call.is_of_host(here.span_id())) => {
+                (_, call) if is_here && (is_known() || call.is_some_and(is_of_host)) => {
                     Self::Here(trace_id, here.span_id())
                 }
                 (Some(ours), _) => Self::Other(Box::new(ours.span_context().clone()), ours.arriving()),
@@ -124,8 +125,9 @@ impl Origin {
     }
 
     /// Decides where a new span stands; `None` where nothing records.
-    pub(super) fn place(self, callsite: &'static Callsite, attributes: &mut Attributes) -> Option<Place> {
+    pub(super) fn place(self, callsite: &Callsite, attributes: &mut Attributes) -> Option<Place> {
         let mut opening = attributes.opening.take();
+        let start = opening.as_ref().and_then(|opening| opening.start);
         let name = opening.as_mut().and_then(|opening| opening.name.take());
         write_fixed(callsite, name.as_deref(), attributes);
         match (callsite.view, &self.call) {
@@ -154,16 +156,9 @@ impl Origin {
         let destination = self.destination.clone()?;
         let clock = self.call.as_ref().map_or_else(Clock::read, |call| call.clock);
         let standing = (&self.parent, self.context.as_ref());
-        let birth = Birth::of(&destination, callsite, attributes, clock, standing);
+        let birth = Birth::of(&destination, callsite, attributes, (start, clock), standing);
         let context = match turn_number {
-            Some(number) => {
-                let (context, call) = (self.context(), self.call.clone());
-                let outer = context.get::<Scope>().and_then(|scope| scope.turn.clone());
-                let span = birth.context.span_id();
-                let turn = Some(Arc::new(call::Turn::new(number, span, outer, call.as_deref())));
-                let capture = Some(self.capture);
-                Some(context.with_value(Scope { destination: self.destination, call, turn, capture }))
-            }
+            Some(number) => Some(self.in_turn(number, birth.context.span_id())),
             None if keeps_less => {
                 let context = self.context();
                 let scope = context.get::<Scope>().cloned().unwrap_or(Scope::OFF);
@@ -185,9 +180,18 @@ impl Origin {
         })
     }
 
+    /// The context inside a turn that begins.
+    fn in_turn(&self, number: i64, span: SpanId) -> Context {
+        let (context, call) = (self.context(), self.call.clone());
+        let outer = context.get::<Scope>().and_then(|scope| scope.turn.clone());
+        let turn = Some(Arc::new(call::Turn::new(number, span, outer, call.as_deref())));
+        let (destination, capture) = (self.destination.clone(), Some(self.capture));
+        context.with_value(Scope { destination, call, turn, capture, by_hand: None })
+    }
+
     fn place_conversation(
         self,
-        callsite: &'static Callsite,
+        callsite: &Callsite,
         opening: Option<Box<Opening>>,
         attributes: &mut Attributes,
     ) -> Option<Place> {
@@ -211,7 +215,7 @@ impl Origin {
         link_to(context.span().span_context(), attributes);
         let clock = Clock::read();
         let standing = (&Parent::None, Some(&context));
-        let mut birth = Birth::of(&destination, callsite, attributes, clock, standing);
+        let mut birth = Birth::of(&destination, callsite, attributes, (opening.start, clock), standing);
         match opening.trace_id {
             Some(_) if birth.twin.is_some() => callsite.refuse_trace_id(),
             Some(trace_id) => birth.take_trace_id(trace_id),
@@ -226,8 +230,7 @@ impl Origin {
             write_conversation(attributes, &call.id, false);
         }
         let call = Some(Arc::new(call));
-        let scope =
-            Scope { destination: Some(destination.clone()), call: call.clone(), turn: None, capture: None };
+        let scope = Scope { call: call.clone(), ..Scope::of(destination.clone()) };
         let context = Some(context.with_value(scope));
         let (parent_id, kind) = (SpanId::INVALID, callsite.kind());
         Some(Place { birth, parent_id, kind, destination, call, clock, is_renamed: false, context })
@@ -251,9 +254,10 @@ impl Birth {
         destination: &Destination,
         callsite: &Callsite,
         attributes: &Attributes,
-        clock: Clock,
+        (start, clock): (Option<Instant>, Clock),
         (parent, context): (&Parent, Option<&Context>),
     ) -> Self {
+        let start = start.unwrap_or_else(Instant::now);
         let twin = destination.host.get().and_then(|_| {
             let context = context.cloned().unwrap_or_else(Context::current);
             let context = match parent {
@@ -261,12 +265,12 @@ impl Birth {
                 Parent::None => without_span(&context),
                 Parent::Other(parent, _) => context.with_remote_span_context((**parent).clone()),
             };
-            let (kind, start) = (callsite.kind(), Instant::now());
+            let kind = callsite.kind();
             let twin = Twin::start(destination, kind, &attributes.entries, (start, clock), &context)?;
             Some(Box::new(twin))
         });
         let context = twin.as_ref().map(|twin| twin.span_context());
-        Self { context: context.unwrap_or_else(|| new_span_context(parent)), twin }
+        Self { start, context: context.unwrap_or_else(|| new_span_context(parent)), twin }
     }
 
     fn take_trace_id(&mut self, trace_id: TraceId) {

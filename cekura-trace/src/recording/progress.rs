@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 /// What has come of an answer that comes in chunks.
 pub(super) struct Progress {
     attributes: Attributes,
+    start: Instant,
     items: Option<i64>,
     first: Option<Instant>,
     last: Option<Instant>,
@@ -19,21 +20,19 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// `attributes` take what items say.
-    pub(super) fn new(attributes: Attributes) -> Self {
-        Self { attributes, items: None, first: None, last: None, longest_gap: None, has_told: false }
+    /// `attributes` take what items say of a span that began at `start`.
+    pub(super) fn new(attributes: Attributes, start: Instant) -> Self {
+        Self { attributes, start, items: None, first: None, last: None, longest_gap: None, has_told: false }
     }
 
     /// For what is a stream although nothing may ever come.
-    pub(super) fn of_stream(attributes: Attributes) -> Self {
-        Self { items: Some(0), ..Self::new(attributes) }
+    pub(super) fn of_stream(self) -> Self {
+        Self { items: Some(0), ..self }
     }
 
-    /// The first chunk is here; says whether it is the first.
-    pub(super) fn first_chunk(&mut self, at: Instant) -> bool {
-        let is_first = self.first.is_none();
+    /// A chunk is here, perhaps the first one.
+    pub(super) fn first_chunk(&mut self, at: Instant) {
         self.first.get_or_insert(at);
-        is_first
     }
 
     /// An item is here, and `record` sets what it says.
@@ -69,24 +68,26 @@ impl Progress {
         self.first.is_some() && !self.has_told && !self.has_failed()
     }
 
-    /// When its last item came, if that said that it was the last.
-    pub(super) fn ended(&self) -> Option<Instant> {
-        self.last.filter(|_| self.attributes.has_ended())
+    /// When it was over, if that was said: with its last item, or by an error.
+    pub(super) fn over(&self) -> Option<Instant> {
+        let last = self.last.filter(|_| !self.has_failed());
+        let is_over = self.attributes.has_ended() || self.has_failed();
+        is_over.then(|| last.unwrap_or_else(Instant::now))
     }
 
     pub(super) fn has_failed(&self) -> bool {
         self.attributes.failure.is_some()
     }
 
-    /// Writes all of it where the end of a span that began at `start` is written.
-    pub(super) fn write(self, start: Instant, end: &mut Attributes) {
-        let Self { attributes, items, first, longest_gap, last: _, has_told: _ } = self;
+    /// Writes all of it where the span's end is written.
+    pub(super) fn write(self, end: &mut Attributes) {
+        let Self { attributes, start, items, first, longest_gap, last: _, has_told: _ } = self;
         if let Some(first) = first {
             let time = first.saturating_duration_since(start);
             write::float(&mut end.entries, semconv::METRICS_TTFB, time.as_secs_f64());
             write::float(&mut end.entries, semconv::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, time.as_secs_f64());
             if end.view == View::Llm {
-                let milliseconds = time.as_secs_f64() * 1_000.0;
+                let milliseconds = time.div_duration_f64(Duration::from_millis(1));
                 write::float(&mut end.entries, semconv::LLM_FIRST_TOKEN_MS, milliseconds);
             }
         }

@@ -6,8 +6,10 @@
 
 use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
+use super::context::Carried;
 use super::conversation::Scope;
 use super::origin::Origin;
+use super::progress::Progress;
 use crate::call::{Call, Clock};
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
 use crate::finished::{begin, write};
@@ -40,7 +42,7 @@ pub struct Prepared(pub(crate) Span);
 
 /// A span while its function runs.
 pub(crate) struct Open {
-    callsite: &'static Callsite,
+    view: View,
     context: Context,
     /// Lent to the thread while the span is entered. `None` in a conversation of a handle that is off.
     live: Option<Arc<Live>>,
@@ -61,6 +63,8 @@ pub(super) enum Client {
 /// What decides where a span goes, as the attribute's arguments set it.
 #[derive(Default)]
 pub(super) struct Opening {
+    /// Where it began before now.
+    pub(super) start: Option<Instant>,
     pub(super) parent: Option<Context>,
     pub(super) client: Client,
     pub(super) capture: Option<CaptureContent>,
@@ -147,7 +151,7 @@ impl Open {
 
     /// Ends the span of a future or stream that was dropped before its end, with what `record` sets.
     pub(super) fn interrupted(self, record: impl FnOnce(&mut Attributes)) {
-        if let View::Llm | View::S2s | View::Tts | View::Turn = self.callsite.view
+        if let View::Llm | View::S2s | View::Tts | View::Turn = self.view
             && let Some(turn) = self.context.get::<Scope>().and_then(|scope| scope.turn.as_ref())
         {
             turn.interrupt();
@@ -159,13 +163,13 @@ impl Open {
     }
 
     pub(super) fn view(&self) -> View {
-        self.callsite.view
+        self.view
     }
 
     /// An `stt` has understood something, or audio of the agent is there.
     pub(super) fn tell_turn(&self, at: Instant) {
         if let Some(scope) = self.context.get::<Scope>() {
-            match self.callsite.view {
+            match self.view {
                 View::Stt => scope.heard(at),
                 View::S2s | View::Tts => scope.spoke(at),
                 _ => {}
@@ -173,15 +177,45 @@ impl Open {
         }
     }
 
-    /// When it began; `None` in a conversation of a handle that is off.
-    pub(super) fn start(&self) -> Option<Instant> {
-        self.live.as_ref().map(|live| live.start())
+    /// For an answer that comes in chunks.
+    pub(super) fn progress(&self) -> Progress {
+        let live = self.live.as_ref();
+        let limit = live.map_or(CONTENT_LIMIT, |live| live.destination.content_limit);
+        let start = live.map_or_else(Instant::now, |live| live.start());
+        Progress::new(Attributes::of_items(self.view, self.capture, limit), start)
     }
 
-    /// For what the items of a stream say.
-    pub(super) fn items(&self) -> Attributes {
-        let limit = self.live.as_ref().map_or(CONTENT_LIMIT, |live| live.destination.content_limit);
-        Attributes::of_items(self.callsite.view, self.capture, limit)
+    /// Ends the span of an answer that came in chunks.
+    pub(super) fn end(self, progress: Progress, at: Instant) {
+        self.ending_at(at).finish(|attributes| progress.write(attributes));
+    }
+
+    /// As [`end`](Self::end), before the answer's own end.
+    pub(super) fn interrupt(self, progress: Progress) {
+        self.interrupted(|attributes| progress.write(attributes));
+    }
+
+    pub(super) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(super) fn destination(&self) -> Option<Arc<Destination>> {
+        self.live.as_ref().map(|live| live.destination.clone())
+    }
+
+    /// A value with this span as the current one.
+    pub(super) fn carry<T>(&self, value: T) -> Carried<T> {
+        Carried::to(self.context.clone(), self.live.clone(), value)
+    }
+
+    /// Says in its context that it is a span of ours, for those who attach that by the OpenTelemetry API alone.
+    pub(super) fn mark_by_hand(&mut self) {
+        if let Some(live) = &self.live {
+            let scope = self.context.get::<Scope>().cloned();
+            let scope = scope.unwrap_or_else(|| Scope::of(live.destination.clone()));
+            let by_hand = Some(live.span_context().span_id());
+            self.context = self.context.with_value(Scope { by_hand, ..scope });
+        }
     }
 
     /// Starts the span's time again, at the first poll of its future.
@@ -218,46 +252,64 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Starts a span where the current context says, unless nothing records there.
-pub(super) fn start(callsite: &'static Callsite, record: &mut dyn FnMut(&mut Attributes)) -> Option<Open> {
-    // The thread is ending: its current context is gone too.
-    CURRENT.try_with(|_| ()).ok()?;
-    let mut origin = Origin::current();
-    if origin.is_suppressed || origin.is_off && callsite.view != View::Conversation {
-        return None;
-    }
-    let limit = origin.destination.as_ref().map_or(CONTENT_LIMIT, |to| to.content_limit);
-    let mut record_of_span = pool::take();
-    begin(&mut record_of_span, callsite.span_name());
-    let mut attributes = Attributes::new(callsite.view, origin.capture, limit, record_of_span);
-    guarded(&mut attributes, |attributes| {
-        record(attributes);
-        attributes.close_arguments();
-    });
-    if let Some(parent) = attributes.opening.as_ref().and_then(|opening| opening.parent.as_ref()) {
-        origin = Origin::of(parent);
-    }
-    let is_nowhere = origin.destination.is_none() && callsite.view != View::Conversation;
-    let place = if is_nowhere { None } else { origin.place(callsite, &mut attributes) };
-    let Some(mut place) = place else {
-        if is_nowhere {
-            watch::lose(callsite);
+/// A span that has not begun: where it will, and what is known of it.
+pub(super) struct Draft {
+    callsite: Callsite,
+    origin: Origin,
+    pub(super) attributes: Attributes,
+}
+
+impl Draft {
+    /// A span that may begin where the current context says; `None` where nothing records.
+    pub(super) fn new(callsite: Callsite) -> Option<Self> {
+        // The thread is ending: its current context is gone too.
+        CURRENT.try_with(|_| ()).ok()?;
+        let origin = Origin::current();
+        if origin.is_suppressed || origin.is_off && callsite.view != View::Conversation {
+            return None;
         }
-        pool::give(attributes.entries);
-        let context = attributes.is_off.then(|| Context::current_with_value(Scope::OFF))?;
-        return Some(Open { callsite, context, live: None, capture: attributes.capture });
-    };
-    if let Some(watch) = &place.destination.watch {
-        watch.begin(place.birth.context.span_id(), callsite, place.call.is_some());
+        let limit = origin.destination.as_ref().map_or(CONTENT_LIMIT, |to| to.content_limit);
+        let mut record = pool::take();
+        begin(&mut record, callsite.span_name());
+        let attributes = Attributes::new(callsite.view, origin.capture, limit, record);
+        Some(Self { callsite, origin, attributes })
     }
-    let context = place.context.take();
-    let live = Arc::new(Live::new(place, attributes.entries));
-    let handle = live::Handle(live.clone());
-    let context = match context {
-        None => Context::current_with_span(handle),
-        Some(context) => context.with_span(handle),
-    };
-    Some(Open { callsite, context, live: Some(live), capture: attributes.capture })
+
+    /// Sets what is known of it.
+    pub(super) fn record(&mut self, record: impl FnOnce(&mut Attributes)) {
+        guarded(&mut self.attributes, record);
+    }
+
+    /// Begins it, unless nothing records where it was sent.
+    pub(super) fn open(mut self) -> Option<Open> {
+        self.record(Attributes::close_arguments);
+        let Self { callsite, mut origin, mut attributes } = self;
+        if let Some(parent) = attributes.opening.as_ref().and_then(|opening| opening.parent.as_ref()) {
+            origin = Origin::of(parent);
+        }
+        let is_nowhere = origin.destination.is_none() && callsite.view != View::Conversation;
+        let place = if is_nowhere { None } else { origin.place(&callsite, &mut attributes) };
+        let (view, capture) = (callsite.view, attributes.capture);
+        let Some(mut place) = place else {
+            if is_nowhere {
+                watch::lose(&callsite);
+            }
+            pool::give(attributes.entries);
+            let context = attributes.is_off.then(|| Context::current_with_value(Scope::OFF))?;
+            return Some(Open { view, context, live: None, capture });
+        };
+        if let Some(watch) = &place.destination.watch {
+            watch.begin(place.birth.context.span_id(), &callsite, place.call.is_some());
+        }
+        let context = place.context.take();
+        let live = Arc::new(Live::new(place, attributes.entries));
+        let handle = live::Handle(live.clone());
+        let context = match context {
+            None => Context::current_with_span(handle),
+            Some(context) => context.with_span(handle),
+        };
+        Some(Open { view, context, live: Some(live), capture })
+    }
 }
 
 /// Where a new span stands.
@@ -276,6 +328,7 @@ pub(super) struct Place {
 
 /// How a span comes by its ids: ours, or those that a host's tracer provider gave to its twin.
 pub(super) struct Birth {
+    pub(super) start: Instant,
     pub(super) context: SpanContext,
     pub(super) twin: Option<Box<Twin>>,
 }

@@ -141,7 +141,7 @@ impl<S: FusedStream> FusedStream for Streamed<S> {
 impl<T> Followed<T> {
     fn new(span: Ending, each: Each<T>) -> Box<Self> {
         let open = span.go_on();
-        let progress = Progress::of_stream(open.items());
+        let progress = open.progress().of_stream();
         Box::new(Self { open, progress, each })
     }
 
@@ -158,8 +158,8 @@ impl<T> Followed<T> {
         let polled = match polled {
             Ok(polled) => polled,
             Err(panic) => {
-                let (open, write) = self.over();
-                open.panicked(panic, write)
+                let Self { open, progress, .. } = *self;
+                open.panicked(panic, |attributes| progress.write(attributes))
             }
         };
         let is_over = match &polled {
@@ -191,27 +191,14 @@ impl<T> Followed<T> {
         if self.open.view() == View::Stt && self.progress.has_heard_more() {
             self.open.tell_turn(at);
         }
-        let (open, write) = self.over();
-        open.ending_at(at).finish(write);
+        self.open.end(self.progress, at);
     }
 
     /// Ends the span of a stream that is dropped: at its last item, if that said so.
     fn drop_stream(self) {
-        if let Some(at) = self.progress.ended() {
-            self.end(at);
-        } else {
-            let (open, write) = self.over();
-            open.interrupted(write);
+        match self.progress.over() {
+            Some(at) => self.end(at),
+            None => self.open.interrupt(self.progress),
         }
-    }
-
-    fn over(self) -> (Open, impl FnOnce(&mut Attributes)) {
-        let Self { open, progress, .. } = self;
-        let start = open.start();
-        (open, move |attributes: &mut Attributes| {
-            if let Some(start) = start {
-                progress.write(start, attributes);
-            }
-        })
     }
 }

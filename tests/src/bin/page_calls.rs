@@ -80,8 +80,13 @@ fn say(words: &str, milliseconds: u64) {
     pass(milliseconds);
 }
 
-#[cekura::tts(provider = "elevenlabs", model = "eleven_flash_v2_5", text = words, skip_all, record("metrics.ttfb" = 0.02))]
+#[cekura::tts(
+    provider = "elevenlabs", model = "eleven_flash_v2_5", text = words, skip_all,
+    record("metrics.ttfb" = 0.02, "stream.items" = 12, "stream.longest_gap_seconds" = 0.0305)
+)]
 async fn say_for_long(words: &str) {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    cekura::current_turn().unwrap().first_audio();
     tokio::time::sleep(LONG).await;
 }
 

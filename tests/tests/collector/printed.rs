@@ -96,8 +96,13 @@ fn description(span: &Printed, all: &[Printed]) -> String {
     if !["", "UNSET"].contains(&status.as_str()) {
         write!(text, " {status}: {}", span.description).unwrap();
     }
-    let mut attributes: Vec<_> =
-        span.attributes.iter().map(|(key, value)| format!("\n    {key} = {}", steady(key, value))).collect();
+    let is_interrupted = span.attributes.iter().any(|(key, _)| key == "cekura.interrupted");
+    let mut attributes: Vec<_> = span
+        .attributes
+        .iter()
+        .filter(|(key, _)| !(is_interrupted && (varies(key) || key == "output.len")))
+        .map(|(key, value)| format!("\n    {key} = {}", if varies(key) { "…" } else { value }))
+        .collect();
     attributes.sort();
     text + &attributes.concat() + "\n"
 }
@@ -113,8 +118,8 @@ fn path(span: &Printed, all: &[Printed]) -> String {
     }
 }
 
-/// What is the same in each call: times and what depends on them are only there or not.
-fn steady<'v>(key: &str, value: &'v str) -> &'v str {
-    let varies = ["metrics.", "stream.", "llm.first_token_ms", "gen_ai.response.time_to_first_chunk"];
-    if varies.iter().any(|start| key.starts_with(start)) { "…" } else { value }
+/// Times and what depends on them: only there or not, and what was interrupted may not have come so far.
+fn varies(key: &str) -> bool {
+    let starts = ["metrics.", "stream.", "llm.first_token_ms", "gen_ai.response.time_to_first_chunk"];
+    starts.iter().any(|start| key.starts_with(start)) || key.ends_with("_seconds")
 }

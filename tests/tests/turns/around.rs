@@ -46,8 +46,14 @@ fn what_is_heard_in_an_inner_turn_is_heard_around_it() {
             turn(|inner| inner.user_stopped_at(start));
             outer.first_audio_at(start + ms(400));
         });
+        turn(|_| {
+            turn(|inner| {
+                inner.first_audio_at(start + ms(300));
+                inner.user_stopped_at(start);
+            });
+        });
     });
-    assert_eq!(latencies(&trace), [Some(0.4), None]);
+    assert_eq!(latencies(&trace), [Some(0.4), None, Some(0.3), Some(0.3)]);
 }
 
 #[test]

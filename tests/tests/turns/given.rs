@@ -35,12 +35,17 @@ fn the_wall_clock_says_it_too() {
 
 #[test]
 fn now_is_when_it_is_called() {
+    let now = |call: &dyn Fn()| {
+        let before = Instant::now();
+        call();
+        before..=Instant::now()
+    };
     let (mut stopped, mut heard) = (None, None);
     let trace = capture(|| {
         turn(|turn| {
-            stopped = Some(ending(|| turn.user_stopped()));
+            stopped = Some(now(&|| turn.user_stopped()));
             pass();
-            heard = Some(ending(|| turn.first_audio()));
+            heard = Some(now(&|| turn.first_audio()));
         });
     });
     check(latency(&trace), &stopped.unwrap(), &heard.unwrap());
@@ -149,6 +154,22 @@ fn who_interrupts_an_answer_is_answered_by_the_next_turn() {
 }
 
 #[test]
+fn an_audio_told_late_answers_only_what_was_said_before_it() {
+    let start = Instant::now();
+    let trace = capture(|| {
+        call(|| {
+            turn(|turn| {
+                turn.user_stopped_at(start);
+                turn.user_stopped_at(start + ms(2_000));
+                turn.first_audio_at(start + ms(500));
+            });
+            turn(|turn| turn.first_audio_at(start + ms(2_600)));
+        });
+    });
+    assert_eq!(latencies(&trace), [Some(0.5), Some(0.6)]);
+}
+
+#[test]
 fn a_call_without_an_answer_keeps_the_last_words_only() {
     let start = Instant::now();
     let trace = capture(|| {
@@ -189,4 +210,19 @@ fn a_caller_who_only_spoke_after_the_audio_is_no_latency() {
         });
     });
     assert_eq!(latencies(&trace), [None, None]);
+}
+
+#[test]
+fn a_turn_as_long_as_a_call_keeps_what_it_answered() {
+    let start = Instant::now();
+    let trace = capture(|| {
+        turn(|turn| {
+            turn.user_stopped_at(start);
+            turn.first_audio_at(start + ms(700));
+            for number in 0..1_000 {
+                turn.user_stopped_at(start + ms(2_000 + number));
+            }
+        });
+    });
+    assert_eq!(latency(&trace), Some(0.7));
 }

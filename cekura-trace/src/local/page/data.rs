@@ -21,16 +21,14 @@ pub(super) fn data(tree: &Tree, mut log: Value) -> Value {
     }
     let (start, length) = axis::time_shown(tree);
     let clock = Clock { start };
-    let answers = summary::answers(tree);
-    let times = stages::spread(answers.values().copied().collect());
+    let latencies = summary::latencies(tree).into_iter().map(|(time, _)| time);
     let totals = summary::Totals::of(tree);
-    let rows = tree.rows.iter().enumerate();
     json!({
         "call": summary::call_id(tree),
         "traces": summary::traces(tree),
         "start": start / 1_000_000,
         "length": length,
-        "spans": rows.map(|(at, (depth, row))| span(*depth, row, answers.get(&at), clock)).collect::<Vec<_>>(),
+        "spans": tree.rows.iter().map(|(depth, row)| span(*depth, row, clock)).collect::<Vec<_>>(),
         "transcript": lines(tree, &entries, clock),
         "log": log.is_object().then(|| format!("{log}")),
         "stages": stages::stages(tree).iter().map(|stage| json!({
@@ -43,7 +41,7 @@ pub(super) fn data(tree: &Tree, mut log: Value) -> Value {
             "spread": spread(&stage.spread),
             "first": stage.first.as_ref().map(spread),
         })).collect::<Vec<_>>(),
-        "answers": times.as_ref().map(spread),
+        "latencies": stages::spread(latencies.collect()).as_ref().map(spread),
         "totals": {
             "turns": totals.turns,
             "tools": totals.tools,
@@ -72,8 +70,8 @@ impl Clock {
     }
 }
 
-fn span(depth: usize, span: &Span, answer: Option<&u64>, clock: Clock) -> Value {
-    let row = Row::new(span, answer.copied());
+fn span(depth: usize, span: &Span, clock: Clock) -> Value {
+    let row = Row::new(span);
     let words = row.words.iter().map(|piece| {
         let (said, _) = text::clip(&piece.text, WORDS);
         json!([look(piece.paint), format!("{}{said}{}", piece.before, piece.after)])
@@ -89,8 +87,10 @@ fn span(depth: usize, span: &Span, answer: Option<&u64>, clock: Clock) -> Value 
         "service": row.service.first(),
         "start": clock.passed(span.head.start),
         "length": row::length(span),
-        "first": row.bar.first.map(|first| first.saturating_sub(span.head.start)),
-        "answer": answer,
+        "first": row::wait(span).map(|wait| json!({ "name": row::first(span).trim_end(), "after": wait })),
+        "items": row::number(span, key::STREAM_ITEMS),
+        "gap": row::time(span, key::STREAM_LONGEST_GAP_SECONDS),
+        "latency": row::latency(span),
         "counts": row.counts,
         "words": words.collect::<Vec<_>>(),
         "failed": span.head.failed(),

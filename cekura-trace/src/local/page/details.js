@@ -78,8 +78,9 @@ function facts(span, start) {
   return [
     ['Start', `${moment(span.start)} into the conversation, ${time}`],
     ['Duration', duration(span.length)],
-    span.first !== null ? ['First chunk', `after ${duration(span.first)}`] : null,
-    span.answer !== null ? ['Answered', `after ${duration(span.answer)}`] : null,
+    span.latency !== null ? ['Voice-to-voice', `${duration(span.latency)} from the caller's last word to the first audio`] : null,
+    span.first ? [capital(span.first.name), `after ${duration(span.first.after)}`] : null,
+    span.items !== null ? ['Items', `${span.items}${span.gap === null ? '' : `, ${duration(span.gap)} at most between two`}`] : null,
     span.counts ? ['Counts', span.counts.includes('→') ? `${span.counts} tokens` : span.counts.replace(' ch', ' characters')] : null,
   ].filter(Boolean);
 }

@@ -57,6 +57,7 @@ function count(number) {
   return `${Math.floor(number / 1_000_000)}M`;
 }
 
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const plural = (number, one) => `${number} ${one}${number === 1 ? '' : 's'}`;
 
 /**

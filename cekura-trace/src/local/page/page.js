@@ -14,7 +14,7 @@ byId('about').replaceChildren(
   }),
 );
 byId('legend').replaceChildren(
-  ...(data.spans.some((span) => span.first !== null && span.look !== 'frame')
+  ...(data.spans.some((span) => span.first && span.look !== 'frame')
     ? [element('i', { class: 'sample' }), 'waiting, then the first chunk'] : []),
 );
 

@@ -8,14 +8,17 @@ function endings(span) {
   return [span.failed && 'failed', cut && 'interrupted'].filter(Boolean);
 }
 
+/** How long the caller waited for the answer in a turn. */
+const waited = (span) => `voice-to-voice ${duration(span.latency)}`;
+
 /** A span in one sentence, for those who do not see its bar. */
 function sentence(span, inside) {
   const said = [
     span.service ? `${span.name} ${span.service}` : span.name,
     duration(span.length),
     `at ${moment(span.start)}`,
-    span.first !== null ? `first chunk after ${duration(span.first)}` : null,
-    span.answer !== null ? `answered after ${duration(span.answer)}` : null,
+    span.first ? `${span.first.name} after ${duration(span.first.after)}` : null,
+    span.latency !== null ? waited(span) : null,
     ...endings(span),
     inside > 0 ? `${inside} failed inside` : null,
     span.failed && span.description ? span.description.slice(0, 200) : null,
@@ -36,8 +39,8 @@ function bar(span, length) {
   if (span.start + span.length > length) made.classList.add('later');
   made.style.left = `${(Math.min(from, length) / length) * 100}%`;
   made.style.width = `${(Math.max(to - from, 0) / length) * 100}%`;
-  if (span.first !== null && span.look !== 'frame') {
-    const wait = Math.min(Math.max((span.start + span.first - from) / Math.max(to - from, 1), 0), 1);
+  if (span.first && span.look !== 'frame') {
+    const wait = Math.min(Math.max((span.start + span.first.after - from) / Math.max(to - from, 1), 0), 1);
     const waiting = element('i', { class: 'wait' });
     waiting.style.width = `${wait * 100}%`;
     made.classList.add('streamed');
@@ -68,6 +71,7 @@ function row(span, at, length, inside) {
     ...signs(span),
     inside > 0 ? element('span', { class: 'inside' }, `${SIGNS.failed} ${inside} inside`) : null,
     span.service ? element('span', { class: 'service' }, foreign(span.service)) : null,
+    span.latency !== null ? element('span', { class: 'service latency' }, waited(span)) : null,
   );
   name.style.setProperty('--depth', Math.min(span.depth, 12));
   const errorFirst = [...span.words].sort((a, b) => (b[0] === 'error') - (a[0] === 'error'));
@@ -80,6 +84,7 @@ function row(span, at, length, inside) {
     },
     name,
     element('span', { class: 'lane' }, element('span', { class: 'strip' }, bar(span, length))),
+    element('span', { class: 'first', title: span.first?.name }, span.first ? duration(span.first.after) : ''),
     element('span', { class: 'time' }, duration(span.length)),
     element('span', { class: 'counts' }, span.counts),
     element('span', { class: 'words' }, ...words),

@@ -1,7 +1,7 @@
 //! A tree of spans comes in, how long each stage took goes out. This file does not know what a stage does.
 
 use super::super::{row, summary};
-use crate::finished::{Span, Tree};
+use crate::finished::Tree;
 use crate::semconv as key;
 
 /// The spans of one name.
@@ -44,14 +44,13 @@ const OTHERS: usize = 16;
 fn stage<'a>(tree: &Tree, name: &'a str) -> Option<Stage<'a>> {
     let spans = || tree.rows.iter().map(|(_, span)| span).enumerate().filter(|(_, span)| span.name == name);
     let longest = spans().max_by_key(|(row, span)| (row::length(span), std::cmp::Reverse(*row)))?.0;
-    let waited = |span: &Span| Some(row::first_chunk(span)?.saturating_sub(span.head.start));
     Some(Stage {
         name,
         count: spans().count(),
         failed: spans().filter(|(_, span)| span.head.failed()).count(),
         longest,
         spread: spread(spans().map(|(_, span)| row::length(span)).collect())?,
-        first: spread(spans().filter_map(|(_, span)| waited(span)).collect()),
+        first: spread(spans().filter_map(|(_, span)| row::wait(span)).collect()),
     })
 }
 

@@ -21,18 +21,19 @@ function finder(text, rows, chosen, label = null) {
   return button;
 }
 
-function tiles({ length, spans, totals, answers, stages }, chosen) {
+function tiles({ length, spans, totals, latencies, stages }, chosen) {
   const rows = (wanted) => spans.flatMap((span, at) => (wanted(span) ? [at] : []));
   const note = (text) => element('span', { class: 'note' }, text);
   const slowest = stages.filter((stage) => stage.known).sort((a, b) => b.spread.p95 - a.spread.p95)[0];
-  const late = rows((span) => span.answer !== null && span.answer === answers?.most);
+  const late = rows((span) => span.latency !== null && span.latency === latencies?.most);
   const failed = rows((span) => span.failed);
   const interrupted = rows((span) => span.interrupted);
   return [
     tile('Duration', duration(length), note(plural(spans.length, 'span'))),
     totals.turns > 0 ? tile('Turns', String(totals.turns), totals.tools > 0 ? note(plural(totals.tools, 'tool call')) : null) : null,
-    answers ? tile('Answer time', duration(answers.p50), finder(`slowest ${duration(answers.most)}`, late, chosen),
-      { title: 'Median time from the end of what the caller said to the first audio of the answer' }) : null,
+    latencies ? tile('Voice-to-voice', element('span', {}, duration(latencies.p50), ' ', note('median')),
+      finder(`worst ${duration(latencies.most)}`, late, chosen),
+      { title: "From the caller's last word to the first audio of the answer" }) : null,
     slowest ? tile('Slowest stage', slowest.name, finder(`p95 ${duration(slowest.spread.p95)}`, [slowest.longest], chosen)) : null,
     totals.input + totals.output > 0 ? tile('Tokens', `${count(totals.input)} → ${count(totals.output)}`, note('in → out')) : null,
     totals.characters > 0 ? tile('Spoken', count(totals.characters), note('characters')) : null,

@@ -51,11 +51,11 @@ function showLine(line, box) {
 
 function turnHeading(turn, spans, isFirst) {
   if (turn === null) return isFirst ? null : element('h3', {}, 'Outside the turns');
-  const { name, answer, interrupted, cut } = spans[turn];
+  const span = spans[turn];
   return element(
-    'h3', {}, name[0].toUpperCase() + name.slice(1),
-    answer !== null ? element('span', { class: 'note' }, `answered after ${duration(answer)}`) : null,
-    interrupted || cut ? element('span', { class: 'interrupted' }, `${SIGNS.interrupted} interrupted`) : null,
+    'h3', {}, capital(span.name),
+    span.latency !== null ? element('span', { class: 'note' }, waited(span)) : null,
+    endings(span).includes('interrupted') ? element('span', { class: 'interrupted' }, `${SIGNS.interrupted} interrupted`) : null,
   );
 }
 

@@ -78,9 +78,10 @@ impl Sample {
         Tree::from(spans)
     }
 
-    fn turn(&mut self, root: SpanId, number: i64, time: [u64; 2], interrupted: bool) -> SpanId {
+    fn turn(&mut self, root: SpanId, number: i64, time: [u64; 2], latency: f64, interrupted: bool) -> SpanId {
         self.span(root, "turn", time, &|out| {
             write::integer(out, key::TURN_NUMBER, number);
+            write::float(out, key::TURN_USER_BOT_LATENCY_SECONDS, latency);
             write::flag(out, key::TURN_WAS_INTERRUPTED, interrupted);
         })
     }
@@ -141,7 +142,7 @@ pub(in crate::local) fn clinic() -> Tree {
     });
     call.tts(root, [40, 2_310], "Riverside Clinic, this is Ada. How can I help you?", false);
 
-    let turn = call.turn(root, 1, [2_450, 11_900], true);
+    let turn = call.turn(root, 1, [2_450, 11_900], 3.36, true);
     call.stt(turn, [2_450, 4_870], "Hi, I need to move my appointment with Dr. Kim to next week, please.");
     let llm = call.llm(turn, [4_890, 7_420], 0.62, [1_204, 31], "");
     let day = r#"{"doctor":"Kim","week":"2026-W48","length_minutes":30}"#;
@@ -151,7 +152,7 @@ pub(in crate::local) fn clinic() -> Tree {
     call.llm(turn, [7_440, 8_900], 0.48, [1_322, 28], offer);
     call.tts(turn, [8_020, 11_900], offer, true);
 
-    let turn = call.turn(root, 2, [11_900, 21_340], false);
+    let turn = call.turn(root, 2, [11_900, 21_340], 3.69, false);
     let story =
         "Tuesday half past nine is fine, ".to_owned() + &"and my knee still hurts on the stairs, ".repeat(52);
     call.stt(turn, [11_900, 14_650], &story);
@@ -166,7 +167,7 @@ pub(in crate::local) fn clinic() -> Tree {
     call.llm(turn, [17_520, 18_090], 0.39, [1_498, 22], sorry);
     call.tts(turn, [18_130, 21_340], sorry, false);
 
-    let turn = call.turn(root, 3, [21_600, 31_400], false);
+    let turn = call.turn(root, 3, [21_600, 31_400], 1.09, false);
     call.stt(turn, [21_600, 23_020], "Yes, 谢谢 🙏 that works. Bye!");
     let check = call.span(turn, "guardrail", [23_022, 23_064], &|out| write::flag(out, key::OUTPUT, true));
     call.span(check, "policy_lookup", [23_030, 23_030], &|_| {});

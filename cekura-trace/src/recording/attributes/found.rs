@@ -2,7 +2,7 @@
 //! This file does not know the shapes themselves.
 
 use super::super::shapes::{Found, Shapes};
-use super::{Attributes, Root, Value, as_walk, walk, write, write_json};
+use super::{Attributes, Root, Value, Walk, as_walk, walk, write, write_json};
 use crate::semconv;
 
 impl Attributes {
@@ -47,8 +47,22 @@ impl Attributes {
         }
     }
 
+    /// What a tool was given: JSON that is written already, or a value.
+    pub(in crate::recording) fn tool_arguments(&mut self, arguments: &dyn Walk) {
+        let mut json = Vec::new();
+        let walked = walk(arguments, Some(&mut json), self.limit, None);
+        if self.keeps_content() && !json.is_empty() {
+            let json = String::from_utf8(json).unwrap_or_default();
+            self.texts(
+                &[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS],
+                &json,
+                walked.truncated,
+            );
+        }
+    }
+
     /// What a tool gave, as JSON whatever its type.
-    pub(super) fn tool_output(&mut self, value: &Value<'_>) {
+    pub(in crate::recording) fn tool_output(&mut self, value: &Value<'_>) {
         if !self.keeps_content() {
             return;
         }

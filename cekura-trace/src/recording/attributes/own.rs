@@ -9,6 +9,7 @@ use crate::recording::span::{Client, Opening};
 use crate::semconv;
 use opentelemetry::Context;
 use std::borrow::Cow;
+use std::time::Instant;
 
 // What decides where the span goes. The generated code calls these first.
 impl Attributes {
@@ -61,6 +62,10 @@ impl Attributes {
 
     pub fn name(&mut self, name: Value<'_>) {
         self.opening().name = text(&name).map(Cow::into_owned);
+    }
+
+    pub(in crate::recording) fn started_at(&mut self, at: Instant) {
+        self.opening().start = Some(at);
     }
 
     fn opening(&mut self) -> &mut Opening {

@@ -38,9 +38,9 @@ impl Ending {
         let Some(live) = &open.live else { return };
         let limit = live.destination.content_limit;
         let entries = live.take_record();
-        let mut attributes = Attributes::new(open.callsite.view, open.capture, limit, entries);
+        let mut attributes = Attributes::new(open.view, open.capture, limit, entries);
         guarded(&mut attributes, record);
-        if open.callsite.view == View::Turn
+        if open.view == View::Turn
             && let Some(scope) = open.context.get::<Scope>()
         {
             scope.write_turn(at.saturating_duration_since(live.start()), &mut attributes.entries);
@@ -101,7 +101,7 @@ impl<T> Ended<'_, T> {
     /// Ends the span, with what `record` sets of the value inside.
     pub fn record(&self, record: impl FnOnce(&mut Attributes, &T)) {
         let Some((ending, outcome)) = self.0.take() else { return };
-        if let (Some(_), View::Stt | View::Tts) = (&outcome.value, ending.open.callsite.view) {
+        if let (Some(_), View::Stt | View::Tts) = (&outcome.value, ending.open.view) {
             ending.open.tell_turn(ending.at);
         }
         ending.finish(|attributes| {

@@ -38,14 +38,13 @@ struct State {
 impl Live {
     pub(super) fn new(place: Place, record: Vec<u8>) -> Self {
         let Place { birth, parent_id, kind, destination, call, clock, is_renamed, context: _ } = place;
-        let Birth { context, twin } = birth;
+        let Birth { start, context, twin } = birth;
         let (trace_id, span_id) = (context.trace_id(), context.span_id());
         let status = finished::Status::Unset;
         let head = Head { trace_id, span_id, parent_id, kind, start: 0, end: 0, status };
         if let Some(call) = &call {
             destination.calls.enter(call);
         }
-        let start = twin.as_ref().map_or_else(Instant::now, |twin| twin.start);
         let state = State { start, record, status: Status::Unset, is_renamed, is_open: true, twin };
         Self { head, context, destination, call, clock, state: Mutex::new(state) }
     }

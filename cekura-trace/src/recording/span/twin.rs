@@ -20,8 +20,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 #[derive(Debug)]
 pub(crate) struct Twin {
     span: BoxedSpan,
-    /// When both began.
-    pub(super) start: Instant,
     /// The span attributes that the sampler saw.
     given: Vec<KeyValue>,
 }
@@ -57,7 +55,7 @@ impl Twin {
                  `.with_span_processor(cekura.processor())`"
             );
         }
-        Some(Self { span, start, given })
+        Some(Self { span, given })
     }
 
     pub(crate) fn span_context(&self) -> SpanContext {

@@ -1,0 +1,80 @@
+//! What a handle asks and what recording hands over comes in, and goes on to the worker: through the queue, or as a
+//! message. This file does not know what the worker does with it.
+
+use super::call_log::error::ObserveError;
+use super::call_log::{Account, CallLog};
+use super::ledger::{FlushReport, Ledger};
+use super::observe::Told;
+use super::queue::{Queue, Room};
+use super::worker::Message;
+use crate::call::{Call, Calls, Noted};
+use crate::destination::Sink;
+use opentelemetry::trace::TraceId;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// The longest wait for the delivery of a conversation that was ended by hand.
+const FINISH: Duration = Duration::from_secs(5);
+
+/// The worker as the handle sees it.
+pub(crate) struct Link {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) inbox: UnboundedSender<Message>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) account: Account,
+    pub(crate) calls: Arc<Calls>,
+    /// Counts call logs that were not posted.
+    pub(super) failed: Arc<AtomicU64>,
+}
+
+impl Link {
+    /// The counts of this moment.
+    pub(crate) fn report(&self) -> FlushReport {
+        self.ledger.report(|| self.queue.accepted())
+    }
+
+    /// How many call logs were not posted.
+    pub(crate) fn lost_calls(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed) + self.queue.refused_calls()
+    }
+
+    /// Hands a call log over, to be posted when its trace is delivered.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be sent as it is, or there is no room for it, or the worker has ended.
+    pub(crate) fn observe(&self, log: CallLog, told: Told) -> Result<(), ObserveError> {
+        let letter = log.seal(&self.account)?;
+        let room = Room::take(&self.queue, letter.body.len()).ok_or_else(ObserveError::full)?;
+        let message = Message::Observe { letter, room, told };
+        self.inbox.send(message).map_err(|_| ObserveError::shutdown())
+    }
+}
+
+impl Sink for Link {
+    fn accept(&self, trace_id: TraceId, parts: &[&[u8]]) {
+        self.queue.accept(trace_id, parts);
+    }
+
+    fn observe(&self, call: &Call, noted: Noted) {
+        Sink::observe(&*self.queue, call, noted);
+    }
+
+    fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let (reply, report) = oneshot::channel();
+        let report_to = Box::new(|report| drop(reply.send(report)));
+        let message = Message::Flush { deadline: Instant::now() + FINISH, report: report_to };
+        // Where the worker has ended, the reply went with the message.
+        drop(self.inbox.send(message));
+        Box::pin(async { drop(report.await) })
+    }
+
+    fn decline(&self, trace_id: TraceId) {
+        self.queue.decline(trace_id);
+    }
+}

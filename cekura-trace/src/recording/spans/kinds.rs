@@ -1,0 +1,114 @@
+//! A span name comes in, a builder for its span goes out; the type says what can be set on it. This file does not know how
+//! a span begins and ends.
+
+use super::{Builder, Guard};
+use crate::call::{self, Call};
+use crate::recording::callsite::Callsite;
+use crate::recording::conversation as open;
+use crate::recording::conversation::Scope;
+use opentelemetry::Context;
+use opentelemetry::trace::SpanId;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// A span name; one type for each.
+pub trait Kind: Sealed {}
+
+pub trait Sealed {
+    /// What the guard stands for beside its span.
+    type Handle;
+
+    fn handle(context: Option<&Context>) -> Self::Handle;
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident: $function:ident($($name:ident)?);)*) => {
+        $($(#[$doc])*
+        #[derive(Debug)]
+        pub enum $kind {}
+
+        impl Kind for $kind {}
+
+        kinds!(@ $kind $function $($name)?);)*
+    };
+    (@ $kind:ident $function:ident) => {
+        #[doc = concat!("Begins a `", stringify!($function), "` span by hand.")]
+        #[track_caller]
+        pub fn $function() -> Builder<$kind> {
+            Builder::new(Callsite::$function(stringify!($function)))
+        }
+    };
+    (@ $kind:ident $function:ident name) => {
+        #[doc = concat!("Begins a `", stringify!($function), "` span of that name by hand.")]
+        #[track_caller]
+        pub fn $function(name: &str) -> Builder<$kind> {
+            Builder::new(Callsite::$function(stringify!($function))).named(name)
+        }
+    };
+}
+
+kinds! {
+    /// A call, the root of its trace.
+    Conversation: conversation();
+    /// One exchange between the caller and the agent.
+    Turn: turn();
+    /// Speech to text.
+    Stt: stt();
+    /// A language model's answer.
+    Llm: llm();
+    /// Text to speech.
+    Tts: tts();
+    /// Speech to speech.
+    S2s: s2s();
+    /// One run of a tool.
+    ToolCall: tool_call(name);
+    /// A stage without a view of its own, under any name.
+    Stage: span(name);
+}
+
+macro_rules! without_handle {
+    ($($kind:ident),*) => {
+        $(impl Sealed for $kind {
+            type Handle = ();
+
+            fn handle(_: Option<&Context>) {}
+        })*
+    };
+}
+
+without_handle!(Stt, Llm, Tts, S2s, ToolCall, Stage);
+
+impl Sealed for Conversation {
+    type Handle = open::Conversation;
+
+    fn handle(context: Option<&Context>) -> open::Conversation {
+        let call = context.and_then(|context| context.get::<Scope>()?.call.clone());
+        open::Conversation(call.unwrap_or_else(|| Arc::new(Call::nowhere())))
+    }
+}
+
+impl Sealed for Turn {
+    type Handle = open::Turn;
+
+    fn handle(context: Option<&Context>) -> open::Turn {
+        let turn = context.and_then(|context| context.get::<Scope>()?.turn.clone());
+        open::Turn(turn.unwrap_or_else(|| Arc::new(call::Turn::new(1, SpanId::INVALID, None, None))))
+    }
+}
+
+/// Where nothing records, its trace id is invalid (all zeros).
+impl Deref for Guard<Conversation> {
+    type Target = open::Conversation;
+
+    fn deref(&self) -> &open::Conversation {
+        &self.handle
+    }
+}
+
+impl Deref for Guard<Turn> {
+    type Target = open::Turn;
+
+    fn deref(&self) -> &open::Turn {
+        &self.handle
+    }
+}

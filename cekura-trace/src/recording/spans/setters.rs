@@ -1,0 +1,238 @@
+//! What only some span names take comes in, as the attributes of the same names take it. This file does not know spans
+//! before they begin from those that are open, but by their types.
+
+use super::{Builder, Conversation, Guard, Kind, Llm, S2s, Stt, ToolCall, Tts, Turn};
+use crate::destination::{CaptureContent, Client};
+use crate::recording::attributes::Attributes;
+use crate::recording::conversation::{self as open, LinkHeaders};
+use crate::recording::value::{Len, Value};
+use serde::Serialize;
+use std::time::Instant;
+
+/// A span of a model: `stt`, `llm`, `tts` or `s2s`.
+pub trait Model: Kind {}
+
+impl Model for Llm {}
+impl Model for S2s {}
+impl Model for Stt {}
+impl Model for Tts {}
+
+/// A span of a model that writes an answer: `llm` or `s2s`.
+pub trait Generator: Model {}
+
+impl Generator for Llm {}
+impl Generator for S2s {}
+
+/// A span with audio of the agent: `tts` or `s2s`.
+pub trait Voice: Model {}
+
+impl Voice for S2s {}
+impl Voice for Tts {}
+
+impl<K: Model> Builder<K> {
+    /// The vendor.
+    pub fn provider(self, provider: impl AsRef<str>) -> Self {
+        self.set(|attributes| attributes.provider(Value::Str(provider.as_ref())))
+    }
+
+    /// The model asked for.
+    pub fn model(self, model: impl AsRef<str>) -> Self {
+        self.set(|attributes| attributes.model(Value::Str(model.as_ref())))
+    }
+}
+
+impl<K: Generator> Builder<K> {
+    /// The sampling temperature.
+    pub fn temperature(self, temperature: f64) -> Self {
+        self.set(|attributes| attributes.temperature(&temperature))
+    }
+
+    /// The most tokens asked for.
+    pub fn max_tokens(self, tokens: i64) -> Self {
+        self.set(|attributes| attributes.max_tokens(&tokens))
+    }
+}
+
+impl Builder<Tts> {
+    /// The spoken text; its Unicode scalar values are counted.
+    pub fn text(self, text: impl AsRef<str>) -> Self {
+        self.set(|attributes| attributes.text(Value::Str(text.as_ref())))
+    }
+
+    /// The voice.
+    pub fn voice(self, voice: impl AsRef<str>) -> Self {
+        self.set(|attributes| attributes.voice(Value::Str(voice.as_ref())))
+    }
+}
+
+impl Builder<ToolCall> {
+    /// The id that the model gave the tool call.
+    pub fn id(self, id: impl AsRef<str>) -> Self {
+        self.set(|attributes| attributes.id(Value::Str(id.as_ref())))
+    }
+
+    /// All arguments at once: JSON as the model wrote it, or a value that serialises to it.
+    pub fn arguments(self, arguments: &impl Serialize) -> Self {
+        self.set(|attributes| attributes.tool_arguments(arguments))
+    }
+}
+
+impl Builder<Turn> {
+    /// The turn's number; without it, one more than the last.
+    pub fn number(self, number: i64) -> Self {
+        self.set(|attributes| attributes.number(&number))
+    }
+}
+
+impl Builder<Conversation> {
+    /// The id under which Cekura stores the call.
+    pub fn call_id(self, id: impl AsRef<str>) -> Self {
+        self.set(|attributes| attributes.call_id(Value::Str(id.as_ref())))
+    }
+
+    /// Posts the call log when the conversation ends, however it ends.
+    pub fn observe(self) -> Self {
+        self.set(Attributes::observe)
+    }
+
+    /// The handle whose agent gets it, in place of the process's default.
+    pub fn client(self, client: &impl Client) -> Self {
+        self.set(|attributes| attributes.client(client))
+    }
+
+    /// How much of its content its spans carry.
+    pub fn capture(self, capture: CaptureContent) -> Self {
+        self.set(|attributes| attributes.capture(capture))
+    }
+
+    /// Makes the trace id from the carrier's call SID: the first 16 bytes of its SHA-256.
+    pub fn trace_id_from(self, sid: impl AsRef<str>) -> Self {
+        self.set(|attributes| attributes.trace_id_from(Value::Str(sid.as_ref())))
+    }
+
+    /// Links the span that W3C headers of the caller's process name.
+    pub fn link_headers(self, headers: &impl LinkHeaders) -> Self {
+        self.set(|attributes| attributes.link_headers(headers))
+    }
+}
+
+impl open::Conversation {
+    /// Begins a conversation by hand, where no function stands for the call; [`spans::conversation`](super::conversation)
+    /// takes more.
+    ///
+    /// ```
+    /// # use cekura::Conversation;
+    /// # async fn take_call() {}
+    /// # async fn run() {
+    /// let call = Conversation::start("call-42");
+    /// call.run(take_call()).await; // what is traced in there belongs to the call
+    /// call.ended("user-hangup");
+    /// call.finish().await;
+    /// # }
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # let trace = runtime.block_on(cekura::testing::capture_async(run()));
+    /// # assert_eq!(trace.spans()[0].text("call_id"), Some("call-42"));
+    /// ```
+    #[track_caller]
+    pub fn start(call_id: impl AsRef<str>) -> Guard<Conversation> {
+        super::conversation().call_id(call_id).start()
+    }
+}
+
+impl Guard<Conversation> {
+    /// Ends the conversation, now, and waits until its spans are delivered, at most 5 s. Dropping the future does not stop
+    /// the delivery.
+    pub fn finish(mut self) -> impl Future<Output = ()> + Send {
+        let held = self.held.take();
+        let delivery = held.and_then(|held| {
+            let destination = held.open.destination();
+            held.end(Instant::now());
+            destination.map(|destination| destination.sink.flush())
+        });
+        async {
+            if let Some(delivery) = delivery {
+                delivery.await;
+            }
+        }
+    }
+}
+
+impl<K: Model> Guard<K> {
+    /// The first chunk of the answer is here; only the first time counts.
+    pub fn first_chunk(&mut self) {
+        self.first_chunk_at(Instant::now());
+    }
+
+    /// One item of what the provider sends, as it comes: any value of a known shape. What it says is gathered like the
+    /// items of a stream.
+    pub fn item(&mut self, item: &impl Serialize) {
+        self.chunk(|attributes| attributes.returned(Value::Serialize(item)));
+    }
+}
+
+impl<K: Generator> Guard<K> {
+    /// The tokens read and written; the last word counts.
+    pub fn usage(&mut self, input_tokens: i64, output_tokens: i64) {
+        self.set(|attributes| {
+            attributes.input_tokens(&input_tokens);
+            attributes.output_tokens(&output_tokens);
+        });
+    }
+
+    /// The next part of the answer.
+    pub fn output(&mut self, part: impl AsRef<str>) {
+        self.set(|attributes| attributes.output(Value::Str(part.as_ref())));
+    }
+
+    /// Why the model stopped.
+    pub fn finish_reason(&mut self, reason: impl AsRef<str>) {
+        self.set(|attributes| attributes.finish_reason(Value::Str(reason.as_ref())));
+    }
+
+    /// The model that answered.
+    pub fn response_model(&mut self, model: impl AsRef<str>) {
+        self.set(|attributes| attributes.response_model(Value::Str(model.as_ref())));
+    }
+
+    /// The id of the answer.
+    pub fn response_id(&mut self, id: impl AsRef<str>) {
+        self.set(|attributes| attributes.response_id(Value::Str(id.as_ref())));
+    }
+}
+
+impl Guard<Stt> {
+    /// The next part of the transcript.
+    pub fn transcript(&mut self, part: impl AsRef<str>) {
+        self.set(|attributes| attributes.transcript(Value::Str(part.as_ref())));
+    }
+
+    /// How sure the recogniser is, from 0 to 1.
+    pub fn confidence(&mut self, confidence: f64) {
+        self.set(|attributes| attributes.confidence(&confidence));
+    }
+
+    /// The language of the speech, as the provider names it.
+    pub fn language(&mut self, language: impl AsRef<str>) {
+        self.set(|attributes| attributes.language(Value::Str(language.as_ref())));
+    }
+
+    /// Whether the transcript is final.
+    pub fn is_final(&mut self, is_final: bool) {
+        self.set(|attributes| attributes.is_final(&is_final));
+    }
+}
+
+impl<K: Voice> Guard<K> {
+    /// A chunk of audio is here, of so many bytes or samples. The first one is the turn's first audio, unless the turn is
+    /// told otherwise.
+    pub fn audio(&mut self, elements: usize) {
+        self.chunk(|attributes| attributes.returned(Value::Len(Len { elements, are_bytes: false })));
+    }
+}
+
+impl Guard<ToolCall> {
+    /// What the tool gave, as JSON.
+    pub fn output(&mut self, output: &impl Serialize) {
+        self.set(|attributes| attributes.tool_output(&Value::Serialize(output)));
+    }
+}
