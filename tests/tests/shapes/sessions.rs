@@ -131,3 +131,16 @@ fn audio_in_an_event_is_the_turns_first() {
         assert_eq!(latency.is_some(), file != "deepgram-agent", "{file}: {trace}");
     }
 }
+
+#[test]
+fn events_given_to_a_span_by_hand_say_the_same() {
+    for file in ["openai-realtime", "gemini-live", "deepgram-agent"] {
+        let events: Vec<Value> = items(file);
+        let trace = capture(|| {
+            let mut session = cekura::spans::s2s().start();
+            events.iter().for_each(|event| session.item(event));
+            session.end();
+        });
+        assert_eq!(said(&trace), said(&s2s_stream(events, ALL)), "{file}");
+    }
+}
