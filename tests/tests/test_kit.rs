@@ -197,6 +197,18 @@ async fn a_tree_shows_the_span_attributes_that_are_asked_for() {
 }
 
 #[tokio::test]
+async fn one_call_of_several_is_a_trace() {
+    let one = |id: &str| call(id.to_owned(), speak("call-1"));
+    let lost = capture_async(speak("nobody")).await;
+    let trace = capture_async(futures::future::join(one("call-1"), one("call-2"))).await;
+    let [first, second] = ["call-1", "call-2"].map(|id| trace.conversation(id));
+    assert_eq!(first.to_string(), "conversation\n  tts\n");
+    assert_eq!(second.spans()[0].text("call_id"), Some("call-2"));
+    assert!(trace.conversation("call-3").spans().is_empty());
+    assert_eq!(faults(lost.conversation("call-1")), ["the `tts` of `speak` is in no conversation"]);
+}
+
+#[tokio::test]
 async fn times_say_what_ran_beside_what() {
     let trace = capture_async(call("call-1".to_owned(), async {
         tokio::join!(think("call-1"), speak("call-1"));

@@ -192,6 +192,8 @@ fn speech_to_speech_and_content_policy() {
         write::text(out, key::GEN_AI_REQUEST_MODEL, "openai/gpt-realtime");
         write::integer(out, key::GEN_AI_USAGE_INPUT_TOKENS, 123_456);
         write::float(out, key::METRICS_TTFB, 0.75);
+        // Where the answer is only a call of a function.
+        write::texts(out, key::GEN_AI_RESPONSE_FINISH_REASONS, &["completed"]);
     });
     check(
         &call.tree(),

@@ -8,13 +8,14 @@
 //! | --- | --- |
 //! | a usage, of any vendor | an input and an output count together, or one of them in `usage` or `usage_metadata` |
 //! | `OpenAI` chat | `object`, or a choice with a `message` or a `delta` |
-//! | `OpenAI` responses, realtime | `object`, a `type` that begins with `response.`, or an output item's `content` beside `status` |
-//! | Anthropic | `type: "message"` beside `stop_reason`, or the `type` of a stream event |
+//! | `OpenAI` responses, realtime | `object`, a `type` of theirs, or an output item's `content` beside `status` |
+//! | Anthropic | `type: "message"` or a usage beside `stop_reason`, or the `type` of a stream event |
 //! | Gemini, Gemini Live | a candidate's `content`, or `server_content` |
 //! | Ollama | `done` beside `model` |
-//! | genai | `provider_model_iden` |
-//! | Deepgram, any recogniser | an alternative's `transcript`, or `transcript` |
-//! | Whisper-like, `ElevenLabs` | `text`, alone or beside a language, words, segments, a duration or a usage |
+//! | genai | `provider_model_iden`, `Chunk`, `End`, or what begins with `captured_` |
+//! | Deepgram, any recogniser | an alternative's `transcript`, `transcript`, or the `type` of a transcription event |
+//! | Deepgram's agent | `type: "ConversationText"`, which the two speak, as `role` tells |
+//! | Whisper-like, `ElevenLabs`, `LiveKit` | `text`, alone or beside a language, words, segments, a start, a duration or a usage |
 //!
 //! Without one of these, `id`, `model` and `text` say nothing, whatever they hold.
 

@@ -133,11 +133,23 @@ fn note_quietly(walk: Walk) {
 
 async fn live(mut walk: Walk) -> Result<(), Refused> {
     let mut witness = Witness::new(&walk.town.tally);
+    let _line = (walk.dice.roll(3) == 0).then(|| Line(Some(walk.child())));
     for _ in 0..walk.width() {
         walk.step().await;
     }
     wait(walk.dice.roll(4)).await;
     witness.end(&mut walk.dice, ())
+}
+
+/// Has a span when it is dropped.
+struct Line(Option<Walk>);
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Some(walk) = self.0.take() {
+            note_quietly(walk);
+        }
+    }
 }
 
 async fn wait(times: u64) {

@@ -1,6 +1,9 @@
 //! Sessions of models that hear and speak: what all their events say together.
 
+use cekura::testing::capture;
 use cekura_trace_tests::vendors::{ALL, items, s2s, s2s_stream, said};
+use futures::executor::block_on_stream;
+use futures::stream::{self, BoxStream, StreamExt};
 use serde_json::{Value, json};
 
 fn is_interrupted(events: &[Value], taken: usize) -> bool {
@@ -104,4 +107,40 @@ fn deepgram_agent() {
     let expected = ["output = Let me look. We are open until five.", "stream.items = 10"];
     assert_eq!(said(&s2s_stream(events.clone(), ALL)), expected);
     assert!(is_interrupted(&events, 9) && !is_interrupted(&events, 10));
+}
+
+#[test]
+fn audio_in_an_event_is_the_turns_first() {
+    #[cekura::s2s(skip(events))]
+    fn session(events: Vec<Value>) -> BoxStream<'static, Value> {
+        stream::iter(events).boxed()
+    }
+    #[cekura::turn(skip(events))]
+    fn turn(events: Vec<Value>) {
+        cekura::current_turn().unwrap().user_stopped();
+        block_on_stream(session(events)).for_each(drop);
+    }
+    #[cekura::conversation(skip(events))]
+    fn call(events: Vec<Value>) {
+        turn(events);
+    }
+    for file in ["openai-realtime", "gemini-live", "deepgram-agent"] {
+        let trace = capture(|| call(items(file)));
+        let latency = trace.span("turn").unwrap().attribute("turn.user_bot_latency_seconds");
+        // Deepgram sends audio beside its events, not in them.
+        assert_eq!(latency.is_some(), file != "deepgram-agent", "{file}: {trace}");
+    }
+}
+
+#[test]
+fn events_given_to_a_span_by_hand_say_the_same() {
+    for file in ["openai-realtime", "gemini-live", "deepgram-agent"] {
+        let events: Vec<Value> = items(file);
+        let trace = capture(|| {
+            let mut session = cekura::spans::s2s().start();
+            events.iter().for_each(|event| session.item(event));
+            session.end();
+        });
+        assert_eq!(said(&trace), said(&s2s_stream(events, ALL)), "{file}");
+    }
 }

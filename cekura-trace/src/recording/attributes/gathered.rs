@@ -116,10 +116,10 @@ impl Attributes {
                 }
                 let found = shapes.found();
                 if self.view == View::Stt {
-                    let is_said = found.transcript.as_ref().is_some_and(|text| !text.is_empty());
-                    gathered.tells_turn = is_said && found.is_final == Some(true);
+                    gathered.tells_turn = found.is_final_sentence();
                     gathered.said.transcript(found, self.limit);
                 } else {
+                    gathered.tells_turn = found.is_audio;
                     gathered.said.answer(found, self.limit);
                 }
             }

@@ -113,6 +113,7 @@ impl Candidate {
             Slot::Language => name(&mut self.language, text),
             Slot::Mark(mark::SPEECH) => self.marks |= mark::SPEECH,
             Slot::MessageType => self.message_type(text),
+            Slot::MimeType if text.starts_with("audio/") => self.marks |= mark::AUDIO,
             Slot::Model => name(&mut self.model, text),
             Slot::Object => self.marks |= object(text),
             Slot::PartType if matches!(text, "reasoning_text" | "thinking") => self.discard_part(),
@@ -278,6 +279,7 @@ impl Candidate {
             let status = self.status.map(str::to_owned);
             found.finish_reasons.extend(self.reason.take().filter(|_| status.is_some()).or(status));
         }
+        found.is_audio = self.has(mark::AUDIO);
         found.ended = self.has(mark::ENDED) || !found.finish_reasons.is_empty();
         if self.has(mark::WHOLE) {
             found.piece = Some(Piece::Whole);
@@ -347,6 +349,9 @@ fn event_type(kind: &str) -> u32 {
         | "response.output_text.delta"
         | "response.refusal.delta"
         | "response.text.delta" => mark::RESPONSE | mark::DELTA_IS_TEXT,
+        "response.audio.delta" | "response.output_audio.delta" => {
+            mark::RESPONSE | mark::REPEATS | mark::AUDIO
+        }
         _ if kind.starts_with("response.") => mark::RESPONSE | mark::REPEATS,
         "conversation.item.input_audio_transcription.delta" | "transcript.text.delta" => {
             mark::HEARD | mark::CONTINUES

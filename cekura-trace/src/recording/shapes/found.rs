@@ -20,6 +20,8 @@ pub(crate) struct Found {
     pub(crate) ended: bool,
     /// This is a known answer of a model, even if it says nothing else: an audio event, a keep-alive.
     pub(crate) known: bool,
+    /// This brings audio of the answer.
+    pub(crate) is_audio: bool,
     /// What an item is of a text in a stream; else an answer continues, and a transcript is a sentence.
     pub(crate) piece: Option<Piece>,
 }
@@ -170,6 +172,7 @@ impl Found {
         }
         self.ended |= other.ended;
         self.known |= other.known;
+        self.is_audio |= other.is_audio;
     }
 
     /// Takes what comes next in a list.
@@ -190,6 +193,11 @@ impl Found {
         next.transcript = self.transcript.take();
         next.fill(std::mem::take(self));
         *self = next;
+    }
+
+    /// Whether a recogniser will not change what this says.
+    pub(crate) fn is_final_sentence(&self) -> bool {
+        self.is_final == Some(true) && is_said(self.transcript.as_ref())
     }
 
     /// What a model answers is the transcript where it was asked to transcribe.

@@ -176,6 +176,7 @@ static PARTS: Table = table(&[
     node("type", Slot::PartType),
     node("thought", Slot::Thought),
     node("text", Slot::Answer),
+    inside("inline_data", &table(&[node("mime_type", Slot::MimeType)])),
     // genai's `ContentPart::Text`.
     node("Text", Slot::Answer),
     // OpenAI realtime's spoken answer.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 mod answers;
+mod several;
 mod speech;
 
 /// Finds the same whether the value is written or only looked at; `known` is left out where more is found.

@@ -217,7 +217,7 @@ fn openai_realtime() {
     let spoken = json!({"type": "response.output_audio_transcript.delta", "delta": "Hel"});
     assert_eq!(found(&spoken).text.as_deref(), Some("Hel"));
     let audio = json!({"type": "response.output_audio.delta", "delta": "UklGRg=="});
-    assert_eq!(found(&audio), Found { known: true, ..Found::default() });
+    assert_eq!(found(&audio), Found { is_audio: true, ..Found::default() });
 }
 
 #[test]
