@@ -185,7 +185,8 @@ pub use cekura_trace_macros::stt;
 /// * Arguments that the attribute does not name are bound anew inside, so that the compiler warns of unused ones as it
 ///   does without the attribute.
 ///
-/// An `async fn` has `.future(async move { … }, …).await` in place of `.run(…)`. `cargo expand` shows the code of your own
+/// An `async fn` has `.future(async move { … }, …).await` in place of `.run(…)`. A stream keeps the last closure: it then
+/// runs for each item. `impl Stream` alone needs one call more, which gives the stream room for its span. `cargo expand` shows the code of your own
 /// crate; so does, with nothing installed:
 ///
 /// ```sh

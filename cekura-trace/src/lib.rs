@@ -31,7 +31,7 @@
 //!   when the conversation ends.
 //! * **Into other tasks, threads and processes**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`],
 //!   [`context::headers`].
-//! * **In tests**: [`testing::capture`].
+//! * **In tests**: [`testing::capture`], and [`strict`](testing::Trace::strict) for what lost its call.
 //!
 //! # Arguments of the attributes
 //!
@@ -45,6 +45,7 @@
 //! | `skip_all` | records neither arguments nor the return value |
 //! | `record("my.key" = …, other.key = …)` | span attributes of your own, under any content policy |
 //! | `parent = context` | the parent, in place of the current [`Context`](opentelemetry::Context) |
+//! | `stream` | asks for a stream, see below: an error where no span can follow what the function returns |
 //! | `crate = path` | where this library is, if it was renamed |
 //!
 //! ```
@@ -67,6 +68,37 @@
 //! # assert_eq!(span.attribute("history.turns"), Some(&0.into()));
 //! # assert_eq!(span.attribute("reply.cost"), Some(&0.25.into()));
 //! ```
+//!
+//! # Streams
+//!
+//! The span of a function that returns a stream stays open until the stream ends, gives its first `Err`, or is dropped;
+//! at each poll it is the current one. It says when the first item came (`metrics.ttfb`), how many there were, the
+//! longest time between two of them, the bytes of byte buffers, and what the items say together: texts and transcripts
+//! are put behind each other, of everything else the last word counts. A closure sees each item, inside its `Ok`.
+//!
+//! ```
+//! use futures::stream::{self, Stream};
+//! # use futures::{FutureExt, StreamExt};
+//! # type Error = std::io::Error;
+//!
+//! #[cekura::llm(provider = "openai", model = "gpt-4o", skip_all, output = |token| token)]
+//! async fn think(heard: &str) -> Result<impl Stream<Item = Result<String, Error>> + use<>, Error> {
+//!     // …
+//! #   let _ = heard;
+//! #   Ok(stream::iter(["From ten ", "to four."]).map(|token| Ok(token.to_owned())))
+//! }
+//! # let answer = async { think("When?").await.unwrap().count().await };
+//! # let trace = cekura::testing::capture(|| answer.now_or_never().unwrap());
+//! # let llm = trace.span("llm").unwrap();
+//! # assert_eq!(llm.text("output"), Some("From ten to four."));
+//! # assert_eq!(llm.attribute("stream.items"), Some(&2.into()));
+//! # assert!(!llm.is_interrupted() && llm.attribute("llm.first_token_ms").is_some());
+//! ```
+//!
+//! It is `impl Stream`, `BoxStream`, `LocalBoxStream` or `Pin<Box<dyn Stream>>`, also behind an alias, also inside
+//! `Result` or `Option`, from any kind of function. A stream that is dropped was interrupted, unless an item said that the
+//! answer was finished: then its span ends with that item. A stream of a named type is a plain value: box it.
+//! Of a `tool_call`, `span`, `turn` or `conversation` that is a stream only the times and sizes are recorded.
 #![forbid(unsafe_code)]
 
 mod attributes;

@@ -23,6 +23,7 @@
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination, Opened, Sink};
 use crate::finished::{self, Tree, records};
 use crate::recording::conversation::Scope;
+use crate::semconv;
 use crate::watch::Watch;
 use opentelemetry::trace::{FutureExt, SpanId, SpanKind, TraceId};
 use opentelemetry::{Context, Value};
@@ -105,6 +106,15 @@ impl Trace {
         let faults = self.faults.join("\n* ");
         assert!(faults.is_empty(), "spans are lost or left open:\n* {faults}\nof this capture:\n{self}");
         self
+    }
+
+    /// Only the conversation of this `call_id`, of several in one capture; empty where there is none.
+    #[must_use]
+    pub fn conversation(&self, call_id: &str) -> Self {
+        let root = self.with(semconv::CONVERSATION_ID, call_id.to_owned()).next();
+        let is_inside = |span: &&Span| root.is_some_and(|root| root.trace_id() == span.trace_id());
+        let spans = self.spans.iter().filter(is_inside).cloned().collect();
+        Self { spans, faults: self.faults.clone() }
     }
 
     /// The parent of a span, where it ended in this capture.
@@ -247,7 +257,7 @@ impl Span {
 
     /// Whether it was dropped before its end.
     pub fn is_interrupted(&self) -> bool {
-        self.attribute(crate::semconv::CEKURA_INTERRUPTED) == Some(&Value::Bool(true))
+        self.attribute(semconv::CEKURA_INTERRUPTED) == Some(&Value::Bool(true))
     }
 
     /// Names of its events, in the order they were added.

@@ -106,7 +106,7 @@ impl Begun {
         let open = "was still open when the capture ended";
         let faults = [is_orphan.then_some(orphan), is_open.then_some(open)].into_iter().flatten();
         let Callsite { function, at, .. } = callsite;
-        let span = callsite.span_name();
+        let span = if callsite.view == View::Span { "span" } else { callsite.span_name() };
         faults.map(move |fault| format!("the `{span}` of `{function}` ({at}) {fault}"))
     }
 }

@@ -61,6 +61,20 @@ fn the_warning_says_where_and_what_to_write() {
 }
 
 #[test]
+fn of_spans_by_hand_it_names_the_place_too() {
+    LazyLock::force(&HANDLE);
+    for _ in 0..3 {
+        cekura::spans::s2s().start().end();
+    }
+    cekura::spans::s2s().start().end();
+    let told = heard("spans::s2s");
+    let here = line!() - 2;
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].text.contains(&format!("{}:{}:", file!(), here - 2)), "{told:?}");
+    assert!(told[1].text.contains(&format!("{}:{here}:", file!())), "{told:?}");
+}
+
+#[test]
 fn it_is_said_once_for_each_place_whoever_comes_first() {
     macro_rules! tools {
         ($($tool:ident)*) => { $(#[cekura::tool_call] fn $tool() {})* };

@@ -42,16 +42,18 @@ fn a_future_is_larger_by_its_span_and_its_arguments_again_twice_where_they_are_r
 #[test]
 fn a_returned_future_is_larger_by_its_span() {
     fn plain(seconds: u64) -> impl Future<Output = u64> {
+        let milliseconds = seconds * 1000;
         async move {
             pending::<()>().await;
-            seconds
+            milliseconds
         }
     }
     #[cekura::llm]
     fn annotated(seconds: u64) -> impl Future<Output = u64> {
+        let milliseconds = seconds * 1000;
         async move {
             pending::<()>().await;
-            seconds
+            milliseconds
         }
     }
     let added = size_of_val(&annotated(1)) - size_of_val(&plain(1));

@@ -2,11 +2,12 @@
 //! which names what is wrong.
 
 use cekura::CaptureContent::Metadata;
+use cekura::opentelemetry::Context;
 use cekura::testing::{Trace, capture, capture_async, capture_async_with};
 use cekura_trace_tests::calls::{call, hear, look_up, look_up_now, runtimes, speak, think, turn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::task::{Context, Waker};
+use std::task::{self, Waker};
 use std::thread;
 use tokio::sync::{mpsc, oneshot};
 
@@ -145,6 +146,24 @@ fn a_span_that_is_still_open_is_named() {
 }
 
 #[test]
+fn a_span_by_hand_is_named_by_the_place_where_it_begins() {
+    let (mut kept, at) = (Vec::new(), format!("{}:{}:", file!(), line!() + 3));
+    let trace = capture(|| {
+        for _ in 0..2 {
+            kept.push(cekura::spans::llm().start());
+        }
+        cekura::spans::span("playback").start().end();
+        drop(cekura::spans::stt().parent(&Context::current()));
+    });
+    assert_eq!(trace.to_string(), "playback\n");
+    let report = report(trace);
+    for fault in ["is in no conversation (2 times)".to_owned(), format!("{OPEN} (2 times)")] {
+        let line = report.lines().find(|line| line.ends_with(&fault)).unwrap();
+        assert!(line.starts_with(&format!("* the `llm` of `spans::llm` ({at}")), "{line}");
+    }
+}
+
+#[test]
 fn a_future_that_is_dropped_has_ended_and_one_that_is_never_polled_has_not_begun() {
     #[cekura::tool_call]
     fn later() -> impl Future<Output = ()> {
@@ -153,7 +172,7 @@ fn a_future_that_is_dropped_has_ended_and_one_that_is_never_polled_has_not_begun
     let mut outside = None;
     let trace = capture(|| {
         let mut dropped = pin!(call("call-1".to_owned(), async { later().await }));
-        assert!(dropped.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(dropped.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
         drop(later());
         outside = Some(later());
     });
@@ -194,6 +213,18 @@ async fn a_tree_shows_the_span_attributes_that_are_asked_for() {
     assert_eq!(trace.draw(&[]), trace.to_string());
     let trace = capture_async_with(Metadata, say()).await;
     assert_eq!(trace.draw(&keys), format!("{of_llm} gen_ai.request.temperature=0.5\n"));
+}
+
+#[tokio::test]
+async fn one_call_of_several_is_a_trace() {
+    let one = |id: &str| call(id.to_owned(), speak("call-1"));
+    let lost = capture_async(speak("nobody")).await;
+    let trace = capture_async(futures::future::join(one("call-1"), one("call-2"))).await;
+    let [first, second] = ["call-1", "call-2"].map(|id| trace.conversation(id));
+    assert_eq!(first.to_string(), "conversation\n  tts\n");
+    assert_eq!(second.spans()[0].text("call_id"), Some("call-2"));
+    assert!(trace.conversation("call-3").spans().is_empty());
+    assert_eq!(faults(lost.conversation("call-1")), ["the `tts` of `speak` is in no conversation"]);
 }
 
 #[tokio::test]

@@ -14,10 +14,14 @@ use tokio::task::yield_now;
 
 #[path = "turns/around.rs"]
 mod around;
+#[path = "turns/by_hand.rs"]
+mod by_hand;
 #[path = "turns/given.rs"]
 mod given;
 #[path = "turns/spans.rs"]
 mod spans;
+#[path = "turns/streams.rs"]
+mod streams;
 
 const LATENCY: &str = "turn.user_bot_latency_seconds";
 const DURATION: &str = "turn.duration_seconds";

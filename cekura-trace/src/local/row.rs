@@ -211,14 +211,15 @@ fn spoken<'a>(span: &'a Span, key: &str) -> Option<Piece<'a>> {
     string(span, key).map(|text| piece(Paint::Plain, "“", text, "”"))
 }
 
-/// What an answer without words ended with, such as `tool_calls`.
+/// What an answer without words ended with, such as `tool_calls`, where that says more than that it ended.
 fn finish_reasons(span: &Span) -> Option<Piece<'_>> {
     let Some(Value::Array(Array::String(reasons))) = span.attribute(key::GEN_AI_RESPONSE_FINISH_REASONS)
     else {
         return None;
     };
     let reasons: Vec<_> = reasons.iter().map(opentelemetry::StringValue::as_str).collect();
-    (!reasons.is_empty()).then(|| piece(Paint::Dim, "finished with ", reasons.join(", "), ""))
+    let says_more = !matches!(reasons[..], [] | ["completed"]);
+    says_more.then(|| piece(Paint::Dim, "finished with ", reasons.join(", "), ""))
 }
 
 fn piece<'a>(

@@ -30,6 +30,7 @@ fn hostile() -> Tree {
         .repeat(20);
     let root = call.failed(SpanId::INVALID, "conversation", [100_000, 160_000], &evil, &|out| {
         write::text(out, key::CALL_ID, &evil);
+        write::float(out, key::TURN_USER_BOT_LATENCY_SECONDS, -1.0);
     });
     let stray = call.span(root, &evil, [0, 10], &|_| {});
     call.span(stray, "spawned after the end", [159_000, 400_000], &|_| {});
@@ -191,6 +192,8 @@ fn speech_to_speech_and_content_policy() {
         write::text(out, key::GEN_AI_REQUEST_MODEL, "openai/gpt-realtime");
         write::integer(out, key::GEN_AI_USAGE_INPUT_TOKENS, 123_456);
         write::float(out, key::METRICS_TTFB, 0.75);
+        // Where the answer is only a call of a function.
+        write::texts(out, key::GEN_AI_RESPONSE_FINISH_REASONS, &["completed"]);
     });
     check(
         &call.tree(),
@@ -209,6 +212,38 @@ fn speech_to_speech_and_content_policy() {
             bars     ─ until the first chunk · █ after it
             trace    4bf92f3577b34da6a3ce929d0e0e4736
         "#]],
+    );
+}
+
+#[test]
+fn a_first_chunk_is_known_by_any_of_its_keys() {
+    let keys = [
+        (key::METRICS_TTFB, 0.5),
+        (key::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, 0.5),
+        (key::LLM_FIRST_TOKEN_MS, 500.0),
+    ];
+    for (key, number) in keys {
+        let mut call = Sample::new();
+        call.span(SpanId::INVALID, "llm", [0, 1_000], &|out| write::float(out, key, number));
+        let drawing = plain(&call.tree(), 60);
+        assert!(drawing.contains("first token 500 ms") && drawing.contains("─▐█"), "{key}: {drawing}");
+    }
+}
+
+#[test]
+fn the_worst_turn_is_named_and_the_median_was_measured() {
+    let mut call = Sample::new();
+    for (number, latency) in (1_i64..).zip([0.9, 2.5, 0.4, 0.6]) {
+        let start = number.unsigned_abs() * 3_000;
+        call.span(SpanId::INVALID, "turn", [start, start + 2_900], &|out| {
+            write::integer(out, key::TURN_NUMBER, number);
+            write::float(out, key::TURN_USER_BOT_LATENCY_SECONDS, latency);
+        });
+    }
+    let drawing = plain(&call.tree(), 80);
+    assert!(
+        drawing.contains("latency  voice-to-voice median 600 ms · worst 2.50 s in turn 2\n"),
+        "{drawing}"
     );
 }
 

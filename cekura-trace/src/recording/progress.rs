@@ -63,9 +63,10 @@ impl Progress {
         tells
     }
 
-    /// Whether there were items and none of them said so.
-    pub(super) fn has_heard_more(&self) -> bool {
-        self.first.is_some() && !self.has_told && !self.has_failed()
+    /// Whether its end says when somebody spoke, for no item did.
+    pub(super) fn end_tells_turn(&self, view: View) -> bool {
+        let is_speech = matches!(view, View::Stt | View::Tts);
+        is_speech && self.items != Some(0) && !self.has_told && !self.has_failed()
     }
 
     /// When it was over, if that was said: with its last item, or by an error.

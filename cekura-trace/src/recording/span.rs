@@ -187,6 +187,9 @@ impl Open {
 
     /// Ends the span of an answer that came in chunks.
     pub(super) fn end(self, progress: Progress, at: Instant) {
+        if progress.end_tells_turn(self.view) {
+            self.tell_turn(at);
+        }
         self.ending_at(at).finish(|attributes| progress.write(attributes));
     }
 

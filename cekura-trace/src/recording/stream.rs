@@ -2,7 +2,6 @@
 //! know what the span records.
 
 use super::attributes::Attributes;
-use super::callsite::View;
 use super::progress::Progress;
 use super::span::{Ending, Open};
 use futures_core::Stream;
@@ -168,7 +167,7 @@ impl<T> Followed<T> {
             Poll::Ready(None) => true,
         };
         if is_over {
-            self.end(Instant::now());
+            self.open.end(self.progress, Instant::now());
         } else {
             *place = Some(self);
         }
@@ -186,18 +185,10 @@ impl<T> Followed<T> {
         progress.has_failed()
     }
 
-    /// Ends the span of a stream that is over.
-    fn end(self, at: Instant) {
-        if self.open.view() == View::Stt && self.progress.has_heard_more() {
-            self.open.tell_turn(at);
-        }
-        self.open.end(self.progress, at);
-    }
-
     /// Ends the span of a stream that is dropped: at its last item, if that said so.
     fn drop_stream(self) {
         match self.progress.over() {
-            Some(at) => self.end(at),
+            Some(at) => self.open.end(self.progress, at),
             None => self.open.interrupt(self.progress),
         }
     }

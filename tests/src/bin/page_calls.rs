@@ -4,6 +4,10 @@ use cekura::opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFl
 use cekura::opentelemetry::{Context, KeyValue};
 use cekura::{CaptureContent, Cekura, Mode};
 use cekura_trace_tests::handles::{LONG, quick};
+use futures::channel::oneshot;
+use futures::executor::block_on_stream;
+use futures::future::select;
+use futures::stream::{self, BoxStream, Stream, StreamExt};
 use std::thread::sleep;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -31,7 +35,8 @@ fn pass(milliseconds: u64) {
 #[cekura::conversation(client = handle, call_id = call_id, skip_all)]
 async fn clinic(handle: &Cekura, call_id: &str) {
     first_turn();
-    drop(timeout(Duration::from_millis(120), second_turn()).await);
+    let (heard, cut_in) = oneshot::channel();
+    drop(select(Box::pin(second_turn(heard)), cut_in).await);
 }
 
 #[cekura::turn]
@@ -41,11 +46,16 @@ fn first_turn() {
     say("I could not reach the calendar just now. Shall a colleague call you?", 60);
 }
 
-#[cekura::turn]
-async fn second_turn() {
+#[cekura::turn(skip_all)]
+async fn second_turn(heard: oneshot::Sender<()>) {
     hear("Yes, 谢谢 🙏 that works.", 30);
     think("Done: a colleague will call you. Is there anything else?", None, 30);
-    say_for_long("Done: a colleague will call you. Is there anything else?").await;
+    let mut audio = say_for_long("Done: a colleague will call you. Is there anything else?");
+    for _ in 0..CHUNKS {
+        audio.next().await;
+    }
+    drop(heard);
+    audio.next().await;
 }
 
 #[cekura::stt(provider = "deepgram", model = "nova-3", transcript = words, skip_all)]
@@ -53,16 +63,33 @@ fn hear(words: &str, milliseconds: u64) {
     pass(milliseconds);
 }
 
+fn think(words: &str, patient: Option<&'static str>, milliseconds: u64) {
+    read(answer(words, patient, milliseconds));
+}
+
+/// Reads a stream to its end.
+fn read<T>(stream: impl Stream<Item = T> + Unpin) {
+    block_on_stream(stream).for_each(drop);
+}
+
 #[cekura::llm(
-    provider = "openai", model = "gpt-4.1-mini", input_tokens = 1_204, output_tokens = 31, output = words, skip_all,
-    record("metrics.ttfb" = (milliseconds > 5).then_some(0.012))
+    provider = "openai",
+    model = "gpt-4.1-mini",
+    input_tokens = 1_204,
+    output_tokens = 31,
+    skip(words, patient, milliseconds)
 )]
-fn think(words: &str, patient: Option<&str>, milliseconds: u64) {
-    pass(milliseconds / 2);
-    if let Some(patient) = patient {
-        drop(book_slot("2026-11-24T09:30", patient, [12_345_678_901_234_567_890, 2]));
-    }
-    pass(milliseconds / 2);
+fn answer(words: &str, patient: Option<&'static str>, milliseconds: u64) -> BoxStream<'static, String> {
+    let (first, rest) = words.split_at(words.find(' ').unwrap_or(words.len()));
+    let parts = [String::new(), first.to_owned(), rest.to_owned()];
+    let part = move |(at, part)| {
+        pass(milliseconds / 3);
+        if let (1, Some(patient)) = (at, patient) {
+            drop(book_slot("2026-11-24T09:30", patient, [12_345_678_901_234_567_890, 2]));
+        }
+        part
+    };
+    stream::iter(parts).enumerate().map(part).boxed()
 }
 
 #[cekura::tool_call]
@@ -75,19 +102,28 @@ fn book_slot(slot: &str, patient: &str, alternatives: [u64; 2]) -> Result<String
     Err(std::io::Error::other(format!("calendar did not answer within 2 s: POST /v2/slots/{slot}/{patient}")))
 }
 
-#[cekura::tts(provider = "elevenlabs", model = "eleven_flash_v2_5", text = words, skip_all, record("metrics.ttfb" = (milliseconds > 5).then_some(0.02)))]
 fn say(words: &str, milliseconds: u64) {
-    pass(milliseconds);
+    let part = move |part| {
+        pass(milliseconds / 3);
+        part
+    };
+    read(voice(words, stream::iter(vec![vec![0; 320]; 3]).map(part).boxed()));
 }
 
-#[cekura::tts(
-    provider = "elevenlabs", model = "eleven_flash_v2_5", text = words, skip_all,
-    record("metrics.ttfb" = 0.02, "stream.items" = 12, "stream.longest_gap_seconds" = 0.0305)
-)]
-async fn say_for_long(words: &str) {
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    cekura::current_turn().unwrap().first_audio();
-    tokio::time::sleep(LONG).await;
+/// Chunks of an answer after which the caller cuts in.
+const CHUNKS: usize = 3;
+
+fn say_for_long(words: &str) -> BoxStream<'static, Vec<u8>> {
+    let part = |at| async move {
+        tokio::time::sleep(if at < CHUNKS { Duration::from_millis(10) } else { LONG }).await;
+        vec![0; 320]
+    };
+    voice(words, stream::iter(0..).then(part).boxed())
+}
+
+#[cekura::tts(provider = "elevenlabs", model = "eleven_flash_v2_5", text = words, skip(audio))]
+fn voice(words: &str, audio: BoxStream<'static, Vec<u8>>) -> BoxStream<'static, Vec<u8>> {
+    audio
 }
 
 /// Text that tries to be more than text, right-to-left text, long text, a tool that never ends.

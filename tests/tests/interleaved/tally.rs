@@ -41,6 +41,11 @@ impl Witness {
         Self { tally: tally.clone(), ending: Ending::Interrupted }
     }
 
+    /// Says how the body will end, but for interruption.
+    pub(crate) fn expect(&mut self, ending: Ending) {
+        self.ending = ending;
+    }
+
     /// Ends the body in a way that is drawn.
     pub(crate) fn end<T>(&mut self, dice: &mut Dice, value: T) -> Result<T, Refused> {
         match dice.roll(10) {

@@ -1,7 +1,8 @@
 //! Numbers come in, calls go out whose spans know their own path. This file does not know how a span is judged.
 
-use super::tally::{Dice, Refused, Tally, Witness};
+use super::tally::{Dice, Ending, Refused, Tally, Witness};
 use cekura::context::{Carried, carry};
+use cekura::spans::{self, Guard, Kind};
 use futures::future::{BoxFuture, poll_fn};
 use futures::stream::{BoxStream, FuturesUnordered, Stream};
 use futures::{FutureExt, StreamExt};
@@ -64,7 +65,10 @@ pub(crate) fn all(calls: u64, seed: u64, tally: &Arc<Tally>) {
         for n in 0..calls {
             let walk =
                 Walk { path: format!("call-{n}"), dice: Dice(dice.next()), children: 0, town: town.clone() };
-            let hangs_up = running.spawn(carry(call(walk)));
+            let hangs_up = match dice.roll(3) {
+                0 => running.spawn(carry(call_by_hand(walk))),
+                _ => running.spawn(carry(call(walk).map(drop))),
+            };
             if dice.roll(4) == 0 {
                 let patience = dice.roll(40);
                 tokio::spawn(async move {
@@ -82,6 +86,43 @@ pub(crate) fn all(calls: u64, seed: u64, tally: &Arc<Tally>) {
 #[cekura::conversation(call_id = walk.path, skip_all, record("path" = walk.path))]
 async fn call(walk: Walk) -> Result<(), Refused> {
     live(walk).await
+}
+
+async fn call_by_hand(walk: Walk) {
+    by_hand(spans::conversation().call_id(&walk.path).record("path", walk.path.clone()).start(), walk).await;
+}
+
+async fn think_by_hand(walk: Walk) {
+    by_hand(spans::llm().record("path", walk.path.clone()).start(), walk).await;
+}
+
+/// As [`live`], but for panics; the end may be in another task.
+async fn by_hand<K: Kind + 'static>(mut guard: Guard<K>, mut walk: Walk)
+where
+    Guard<K>: Send,
+{
+    let mut witness = Witness::new(&walk.town.tally);
+    for _ in 0..walk.width() {
+        let step = guard.in_scope(|| walk.step());
+        guard.run(step).await;
+    }
+    let (how, patience) = (walk.dice.roll(5), walk.dice.roll(4));
+    let end = async move {
+        wait(patience).await;
+        match how {
+            0 => return,
+            1 => {
+                guard.fail(Refused);
+                witness.expect(Ending::Failed);
+            }
+            _ => witness.expect(Ending::Returned),
+        }
+        guard.end();
+    };
+    match walk.dice.roll(2) {
+        0 => end.await,
+        _ => drop(tokio::spawn(end)),
+    }
 }
 
 #[cekura::turn(skip_all, record("path" = walk.path))]
@@ -133,11 +174,23 @@ fn note_quietly(walk: Walk) {
 
 async fn live(mut walk: Walk) -> Result<(), Refused> {
     let mut witness = Witness::new(&walk.town.tally);
+    let _line = (walk.dice.roll(3) == 0).then(|| Line(Some(walk.child())));
     for _ in 0..walk.width() {
         walk.step().await;
     }
     wait(walk.dice.roll(4)).await;
     witness.end(&mut walk.dice, ())
+}
+
+/// Has a span when it is dropped.
+struct Line(Option<Walk>);
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Some(walk) = self.0.take() {
+            note_quietly(walk);
+        }
+    }
 }
 
 async fn wait(times: u64) {
@@ -204,7 +257,7 @@ impl Walk {
 
     /// What it does as a child: one span, and what is under it.
     fn work(mut self) -> BoxFuture<'static, ()> {
-        let (kind, items) = (self.dice.roll(6), self.dice.roll(8));
+        let (kind, items) = (self.dice.roll(7), self.dice.roll(8));
         let work = async move {
             match kind {
                 0 => drop(turn(self).await),
@@ -212,6 +265,7 @@ impl Walk {
                 2 => drop(speak(self).await),
                 3 => drop(note(self)),
                 4 => read(think(self), items).await,
+                5 => think_by_hand(self).await,
                 _ => {
                     if let Ok(stream) = converse(self).await {
                         read(Box::pin(stream), items).await;

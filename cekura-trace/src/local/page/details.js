@@ -52,8 +52,11 @@ function block({ keys, text, truncated }) {
   );
 }
 
+/** A key, which breaks between its words. */
+const broken = (key) => element('bdi', {}, ...key.split(/(?<=[._])/).flatMap((word) => [word, element('wbr')]));
+
 function table(pairs) {
-  const lines = pairs.map(([key, text]) => [element('dt', {}, foreign(key)), element('dd', {}, foreign(text))]);
+  const lines = pairs.map(([key, text]) => [element('dt', {}, broken(key)), element('dd', {}, foreign(text))]);
   return element('dl', { class: 'pairs' }, ...lines.flat());
 }
 

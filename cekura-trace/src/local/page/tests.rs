@@ -68,13 +68,15 @@ fn what_a_span_says_is_kept_whole() {
     let other =
         SpanContext::new(TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::NONE);
     let root = call.span(SpanId::INVALID, "conversation", [0, 3_000], &|_| {});
-    let attributes = [KeyValue::new("attempt", i64::MAX), KeyValue::new("late", true)];
     call.failed(root, "tool_call", [1_000, 2_500], "no answer", &|out| {
         write::text(out, key::FUNCTION_NAME, "book");
         write::text(out, key::FUNCTION_INPUT, r#"{"id":12345678901234567890}"#);
         write::texts(out, key::GEN_AI_RESPONSE_FINISH_REASONS, &["a\"b", "c"]);
         write::flag(out, key::CEKURA_INTERRUPTED, true);
         write::float(out, key::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, 0.25);
+        write::integer(out, key::STREAM_ITEMS, 7);
+        write::float(out, key::STREAM_LONGEST_GAP_SECONDS, 0.5);
+        let attributes = [KeyValue::new("attempt", i64::MAX), KeyValue::new("late", true)];
         write::event(out, "retried", sample::START + 1_200_000_000, &attributes);
         write::link(out, &other, &[]);
     });
@@ -91,8 +93,8 @@ fn what_a_span_says_is_kept_whole() {
         "start": 1_000_000_000,
         "length": 1_500_000_000,
         "first": { "name": "first chunk", "after": 250_000_000 },
-        "items": null,
-        "gap": null,
+        "items": 7,
+        "gap": 500_000_000,
         "latency": null,
         "counts": "",
         "words": [
@@ -111,6 +113,8 @@ fn what_a_span_says_is_kept_whole() {
             ["gen_ai.response.finish_reasons", r#"["a\"b","c"]"#],
             ["cekura.interrupted", "true"],
             ["gen_ai.response.time_to_first_chunk", "0.25"],
+            ["stream.items", "7"],
+            ["stream.longest_gap_seconds", "0.5"],
         ],
         "events": [{
             "name": "retried",
@@ -119,8 +123,7 @@ fn what_a_span_says_is_kept_whole() {
         }],
         "links": [{ "trace": "00000000000000000000000000000007", "id": "0000000000000009", "attributes": [] }],
     });
-    assert_eq!(data["spans"][1], expected);
-    assert_eq!(data["start"], sample::START / 1_000_000);
+    assert_eq!((&data["spans"][1], &data["start"]), (&expected, &json!(sample::START / 1_000_000)));
 }
 
 /// Who says what, with the first words of it.

@@ -35,14 +35,14 @@ macro_rules! kinds {
         #[doc = concat!("Begins a `", stringify!($function), "` span by hand.")]
         #[track_caller]
         pub fn $function() -> Builder<$kind> {
-            Builder::new(Callsite::$function(stringify!($function)))
+            Builder::new(Callsite::$function(concat!("spans::", stringify!($function))))
         }
     };
     (@ $kind:ident $function:ident name) => {
         #[doc = concat!("Begins a `", stringify!($function), "` span of that name by hand.")]
         #[track_caller]
         pub fn $function(name: &str) -> Builder<$kind> {
-            Builder::new(Callsite::$function(stringify!($function))).named(name)
+            Builder::new(Callsite::$function(concat!("spans::", stringify!($function)))).named(name)
         }
     };
 }
