@@ -4,6 +4,7 @@ use super::append;
 
 /// What a known response says.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact that a response may tell or not")]
 pub(crate) struct Found {
     pub(crate) usage: Usage,
     pub(crate) model: Option<String>,
