@@ -23,6 +23,13 @@ impl Reply {
 
 #[test]
 fn speech_is_billed_in_headers() {
+    #[cekura::tts(characters = |reply: &Reply| {
+        let cost = reply.header("character-cost").or(reply.header("x-character-cost"));
+        cost?.parse::<u32>().ok()
+    })]
+    fn say(_text: &str) -> Reply {
+        Reply::new(&[("x-character-cost", "6")])
+    }
     #[cekura::tts(
         provider = "deepgram",
         characters = |reply: &Reply| reply.header("dg-char-count")?.parse::<u32>().ok(),
@@ -49,14 +56,6 @@ fn speech_is_billed_in_headers() {
         "tts.provider = deepgram",
     ];
     assert_eq!(said(&trace), expected);
-
-    #[cekura::tts(characters = |reply: &Reply| {
-        let cost = reply.header("character-cost").or(reply.header("x-character-cost"));
-        cost?.parse::<u32>().ok()
-    })]
-    fn say(_text: &str) -> Reply {
-        Reply::new(&[("x-character-cost", "6")])
-    }
     assert_eq!(said(&capture(|| say("We are open.").audio.len())), ["tts.characters = 6"]);
 }
 
