@@ -194,6 +194,22 @@ fn items_are_known_by_their_shape() {
 }
 
 #[test]
+fn a_response_that_was_cancelled_is_interrupted_and_says_what_it_cost() {
+    let cancelled = json!({ "type": "response.done", "response": {
+        "id": "r-1", "object": "realtime.response", "status": "cancelled",
+        "status_details": { "type": "cancelled", "reason": "turn_detected" },
+        "usage": { "input_tokens": 7, "output_tokens": 3, "total_tokens": 10 } } });
+    let trace = capture(|| {
+        let mut s2s = spans::s2s().start();
+        s2s.item(&cancelled);
+        drop(s2s);
+    });
+    let s2s = trace.span("s2s").unwrap();
+    assert!(s2s.is_interrupted());
+    assert_eq!(s2s.attribute("gen_ai.usage.output_tokens"), Some(&3.into()));
+}
+
+#[test]
 fn content_is_kept_back_where_the_policy_says_so() {
     let trace = capture_with(CaptureContent::Metadata, || {
         let mut llm = spans::llm().input("question", &"who?").record("my.key", "mine").start();

@@ -4,7 +4,9 @@ use cekura::opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFl
 use cekura::opentelemetry::{Context, KeyValue};
 use cekura::{CaptureContent, Cekura, Mode};
 use cekura_trace_tests::handles::{LONG, quick};
+use futures::channel::oneshot;
 use futures::executor::block_on_stream;
+use futures::future::select;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use std::thread::sleep;
 use std::time::Duration;
@@ -33,7 +35,8 @@ fn pass(milliseconds: u64) {
 #[cekura::conversation(client = handle, call_id = call_id, skip_all)]
 async fn clinic(handle: &Cekura, call_id: &str) {
     first_turn();
-    drop(timeout(Duration::from_millis(120), second_turn()).await);
+    let (heard, cut_in) = oneshot::channel();
+    drop(select(Box::pin(second_turn(heard)), cut_in).await);
 }
 
 #[cekura::turn]
@@ -43,12 +46,16 @@ fn first_turn() {
     say("I could not reach the calendar just now. Shall a colleague call you?", 60);
 }
 
-#[cekura::turn]
-async fn second_turn() {
+#[cekura::turn(skip_all)]
+async fn second_turn(heard: oneshot::Sender<()>) {
     hear("Yes, 谢谢 🙏 that works.", 30);
     think("Done: a colleague will call you. Is there anything else?", None, 30);
     let mut audio = say_for_long("Done: a colleague will call you. Is there anything else?");
-    while audio.next().await.is_some() {}
+    for _ in 0..CHUNKS {
+        audio.next().await;
+    }
+    drop(heard);
+    audio.next().await;
 }
 
 #[cekura::stt(provider = "deepgram", model = "nova-3", transcript = words, skip_all)]
@@ -103,9 +110,12 @@ fn say(words: &str, milliseconds: u64) {
     read(voice(words, stream::iter(vec![vec![0; 320]; 3]).map(part).boxed()));
 }
 
+/// Chunks of an answer after which the caller cuts in.
+const CHUNKS: usize = 3;
+
 fn say_for_long(words: &str) -> BoxStream<'static, Vec<u8>> {
     let part = |at| async move {
-        tokio::time::sleep(if at < 3 { Duration::from_millis(10) } else { LONG }).await;
+        tokio::time::sleep(if at < CHUNKS { Duration::from_millis(10) } else { LONG }).await;
         vec![0; 320]
     };
     voice(words, stream::iter(0..).then(part).boxed())

@@ -89,7 +89,10 @@ impl Candidate {
             }
             (Slot::Count(count), Scalar::I64(tokens)) => self.counts[count as usize] = Some(tokens),
             (Slot::Done, Scalar::Bool(done)) => self.marks |= mark::DONE | ended_if(done),
-            (Slot::Interrupted, Scalar::Bool(true)) => self.finish("interrupted"),
+            (Slot::Interrupted, Scalar::Bool(true)) => {
+                self.marks |= mark::CANCELLED;
+                self.finish("interrupted");
+            }
             (Slot::IsFinal, Scalar::Bool(value)) => self.is_final = Some(value),
             (Slot::RowCount, Scalar::I64(tokens)) => self.count_row(|row| row.tokens = Some(tokens)),
             (Slot::Thought, Scalar::Bool(true)) => self.discard_part(),
@@ -137,6 +140,9 @@ impl Candidate {
                 self.status = ["cancelled", "completed", "failed", "incomplete"]
                     .into_iter()
                     .find(|status| *status == text);
+                if text == "cancelled" {
+                    self.marks |= mark::CANCELLED;
+                }
             }
             Slot::Transcript => {
                 if self.transcript.is_some() {
@@ -281,6 +287,7 @@ impl Candidate {
         }
         found.is_audio = self.has(mark::AUDIO);
         found.ended = self.has(mark::ENDED) || !found.finish_reasons.is_empty();
+        found.cancelled = self.has(mark::CANCELLED);
         if self.has(mark::WHOLE) {
             found.piece = Some(Piece::Whole);
         }

@@ -4,6 +4,7 @@ use super::append;
 
 /// What a known response says.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact that a response may tell or not")]
 pub(crate) struct Found {
     pub(crate) usage: Usage,
     pub(crate) model: Option<String>,
@@ -18,6 +19,8 @@ pub(crate) struct Found {
     pub(crate) is_final: Option<bool>,
     /// The answer ends here: a finish reason or an end marker.
     pub(crate) ended: bool,
+    /// It ends before its end: the caller cut in, or the client cancelled it.
+    pub(crate) cancelled: bool,
     /// This is a known answer of a model, even if it says nothing else: an audio event, a keep-alive.
     pub(crate) known: bool,
     /// This brings audio of the answer.
@@ -122,9 +125,9 @@ impl Together {
         append(&mut self.found.text, text, limit);
     }
 
-    /// Whether the last of them ended the answer, or left no transcript open.
+    /// Whether the last of them ended the answer as it should, or left no transcript open.
     pub(crate) fn has_ended(&self) -> bool {
-        self.found.ended
+        self.found.ended && !self.found.cancelled
     }
 
     /// What all of them say.
@@ -138,7 +141,7 @@ impl Together {
 
     /// An answer or a transcript begins after one that has ended, with counts of its own.
     fn begin(&mut self, next: &Found) {
-        self.found.ended = false;
+        (self.found.ended, self.found.cancelled) = (false, false);
         // Without either, this may still be part of the one before it, that came late.
         if self.is_of_another(next) || self.found.usage != Usage::default() {
             self.earlier = self.earlier.plus(std::mem::take(&mut self.found.usage).settled());
@@ -171,6 +174,7 @@ impl Found {
             self.finish_reasons = other.finish_reasons;
         }
         self.ended |= other.ended;
+        self.cancelled |= other.cancelled;
         self.known |= other.known;
         self.is_audio |= other.is_audio;
     }

@@ -91,33 +91,35 @@ pub(super) enum Count {
 /// Signs by which a response is known, as bits.
 pub(super) mod mark {
     pub(in crate::recording::shapes) const AUDIO: u32 = 1;
-    pub(in crate::recording::shapes) const CHAT: u32 = 1 << 1;
+    /// Somebody cut in on the answer.
+    pub(in crate::recording::shapes) const CANCELLED: u32 = 1 << 1;
+    pub(in crate::recording::shapes) const CHAT: u32 = 1 << 2;
     /// Continues the interim transcript before it.
-    pub(in crate::recording::shapes) const CONTINUES: u32 = 1 << 2;
-    pub(in crate::recording::shapes) const DELTA_IS_TEXT: u32 = 1 << 3;
-    pub(in crate::recording::shapes) const DONE: u32 = 1 << 4;
-    pub(in crate::recording::shapes) const ENDED: u32 = 1 << 5;
+    pub(in crate::recording::shapes) const CONTINUES: u32 = 1 << 3;
+    pub(in crate::recording::shapes) const DELTA_IS_TEXT: u32 = 1 << 4;
+    pub(in crate::recording::shapes) const DONE: u32 = 1 << 5;
+    pub(in crate::recording::shapes) const ENDED: u32 = 1 << 6;
     /// One of the events of a stream that say what they are.
-    pub(in crate::recording::shapes) const EVENT: u32 = 1 << 6;
-    pub(in crate::recording::shapes) const GEMINI: u32 = 1 << 7;
+    pub(in crate::recording::shapes) const EVENT: u32 = 1 << 7;
+    pub(in crate::recording::shapes) const GEMINI: u32 = 1 << 8;
     /// What a recogniser says, maybe in between the events of a model.
-    pub(in crate::recording::shapes) const HEARD: u32 = 1 << 8;
-    pub(in crate::recording::shapes) const MESSAGE: u32 = 1 << 9;
-    pub(in crate::recording::shapes) const MODEL_IDENTITY: u32 = 1 << 10;
-    pub(in crate::recording::shapes) const OUTPUT: u32 = 1 << 11;
+    pub(in crate::recording::shapes) const HEARD: u32 = 1 << 9;
+    pub(in crate::recording::shapes) const MESSAGE: u32 = 1 << 10;
+    pub(in crate::recording::shapes) const MODEL_IDENTITY: u32 = 1 << 11;
+    pub(in crate::recording::shapes) const OUTPUT: u32 = 1 << 12;
     /// Says again what deltas have said.
-    pub(in crate::recording::shapes) const REPEATS: u32 = 1 << 12;
-    pub(in crate::recording::shapes) const RESPONSE: u32 = 1 << 13;
-    pub(in crate::recording::shapes) const SPEECH: u32 = 1 << 14;
-    pub(in crate::recording::shapes) const STATUS: u32 = 1 << 15;
-    pub(in crate::recording::shapes) const STOP: u32 = 1 << 16;
-    pub(in crate::recording::shapes) const TEXT: u32 = 1 << 17;
-    pub(in crate::recording::shapes) const USAGE: u32 = 1 << 18;
+    pub(in crate::recording::shapes) const REPEATS: u32 = 1 << 13;
+    pub(in crate::recording::shapes) const RESPONSE: u32 = 1 << 14;
+    pub(in crate::recording::shapes) const SPEECH: u32 = 1 << 15;
+    pub(in crate::recording::shapes) const STATUS: u32 = 1 << 16;
+    pub(in crate::recording::shapes) const STOP: u32 = 1 << 17;
+    pub(in crate::recording::shapes) const TEXT: u32 = 1 << 18;
+    pub(in crate::recording::shapes) const USAGE: u32 = 1 << 19;
     /// What the caller said.
-    pub(in crate::recording::shapes) const USER: u32 = 1 << 19;
+    pub(in crate::recording::shapes) const USER: u32 = 1 << 20;
     /// What one of the two said, as `role` tells.
-    pub(in crate::recording::shapes) const UTTERANCE: u32 = 1 << 20;
-    pub(in crate::recording::shapes) const WHOLE: u32 = 1 << 21;
+    pub(in crate::recording::shapes) const UTTERANCE: u32 = 1 << 21;
+    pub(in crate::recording::shapes) const WHOLE: u32 = 1 << 22;
 }
 
 impl Node {

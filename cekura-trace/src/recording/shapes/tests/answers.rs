@@ -204,6 +204,7 @@ fn openai_realtime() {
         finish_reasons: reasons(&["turn_detected"]),
         text: Some("Hello there".into()),
         ended: true,
+        cancelled: true,
         piece: Some(Piece::Whole),
         usage: Usage {
             cache_read: Some(64),
