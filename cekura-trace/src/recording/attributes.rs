@@ -120,6 +120,8 @@ impl Attributes {
     /// Says that the function failed.
     pub(super) fn fail(&mut self, failure: &Failure<'_>) {
         write::text(&mut self.entries, semconv::ERROR_TYPE, failure.error_type);
+        // What follows may panic.
+        self.failure = Some(String::new());
         let mut text = Text { out: Vec::new(), limit: self.limit, truncated: false };
         if self.keeps_content() {
             // A formatter that fails has written what it could.
