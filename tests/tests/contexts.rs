@@ -3,7 +3,8 @@
 
 use cekura::opentelemetry::Context;
 use cekura::opentelemetry::trace::{FutureExt, Span, TraceContextExt, Tracer, TracerProvider};
-use cekura::{CaptureContent, Cekura, Protocol};
+use cekura::testing::capture;
+use cekura::{CaptureContent, Cekura, Conversation, Protocol, spans};
 use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::handles::{LONG, SHORT, reasons, to};
 use cekura_trace_tests::host::{Beside, Kept, ask, names, parent, provider};
@@ -212,4 +213,13 @@ fn a_future_that_is_dropped_as_its_thread_ends_is_interrupted() {
     assert_eq!(PANICS.load(Ordering::Relaxed), 0, "nobody hears of a panic that is caught");
     assert_eq!(names(&spans), ["conversation"]);
     assert!(spans[0].attributes.iter().any(|attribute| attribute.key == "cekura.interrupted"));
+}
+
+#[test]
+fn a_span_begins_where_it_is_started() {
+    let trace = capture(|| {
+        let llm = spans::llm().provider("openai");
+        Conversation::start("call-1").in_scope(|| llm.start().in_scope(|| drop(ask("who?"))));
+    });
+    assert_eq!(trace.to_string(), "conversation interrupted\n  llm interrupted\n    llm\n");
 }

@@ -248,17 +248,17 @@ fn by_hand_the_policy_may_come_last() {
     let backend = Backend::new();
     let handle = to(&backend, Protocol::Grpc).build().unwrap();
     let trace = capture(|| {
-        let call = spans::conversation().input("caller", &"Anna").capture(CaptureContent::Metadata);
-        let call = call.client(&handle).input("asks", &"Anna").start();
+        let call = spans::conversation().input("caller", "Anna").capture(CaptureContent::Metadata);
+        let call = call.client(&handle).input("asks", "Anna").start();
         let place = call.context();
-        spans::llm().input("asks", &"Anna").record("my.key", "mine").parent(&place).start().end();
+        spans::llm().input("asks", "Anna").record("my.key", "mine").parent(&place).start().end();
         spans::tts().text("Anna").parent(&place).start().end();
-        let tool = spans::tool_call("find").arguments(&json!({ "who": "Anna" })).input("who", &"Anna");
+        let tool = spans::tool_call("find").arguments(&json!({ "who": "Anna" })).input("who", "Anna");
         tool.parent(&place).start().end();
         call.end();
         let full = Conversation::start("call-2");
         let inner = spans::conversation().capture(CaptureContent::Metadata).parent(&full.context()).start();
-        inner.in_scope(|| spans::llm().input("asks", &"Anna").start().end());
+        inner.in_scope(|| spans::llm().input("asks", "Anna").start().end());
     });
     assert_eq!(trace.named("llm").count(), 1);
     handle.flush_blocking(LONG);

@@ -294,6 +294,13 @@ impl Draft {
         guarded(&mut self.attributes, record);
     }
 
+    /// Begins it in the context that is current now, not in that in which it was drafted.
+    pub(super) fn open_here(mut self) -> Option<Open> {
+        self.origin = Origin::current();
+        self.attributes.settle();
+        self.open()
+    }
+
     /// Begins it, unless nothing records where it was sent.
     pub(super) fn open(mut self) -> Option<Open> {
         self.record(Attributes::close_arguments);

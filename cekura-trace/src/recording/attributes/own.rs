@@ -57,7 +57,7 @@ impl Attributes {
     }
 
     /// Sets policy and limit as all that was said of the opening asks, in whatever order.
-    fn settle(&mut self) {
+    pub(in crate::recording) fn settle(&mut self) {
         let opening = self.opening();
         let origin = opening.parent.as_ref().map_or_else(Origin::current, Origin::of);
         let capture = opening.capture;

@@ -72,8 +72,8 @@ impl Builder<ToolCall> {
     }
 
     /// All arguments at once: JSON as the model wrote it, or a value that serialises to it.
-    pub fn arguments(self, arguments: &impl Serialize) -> Self {
-        self.set(|attributes| attributes.tool_arguments(arguments))
+    pub fn arguments(self, arguments: &(impl Serialize + ?Sized)) -> Self {
+        self.set(|attributes| attributes.tool_arguments(&arguments))
     }
 }
 
@@ -165,8 +165,8 @@ impl<K: Model> Guard<K> {
 
     /// One item of what the provider sends, as it comes: any value of a known shape. What it says is gathered like the
     /// items of a stream.
-    pub fn item(&mut self, item: &impl Serialize) {
-        self.chunk(|attributes| attributes.returned(Value::Serialize(item)));
+    pub fn item(&mut self, item: &(impl Serialize + ?Sized)) {
+        self.chunk(|attributes| attributes.returned(Value::Serialize(&item)));
     }
 }
 
@@ -232,7 +232,7 @@ impl<K: Voice> Guard<K> {
 
 impl Guard<ToolCall> {
     /// What the tool gave, as JSON.
-    pub fn output(&mut self, output: &impl Serialize) {
-        self.set(|attributes| attributes.tool_output(&Value::Serialize(output)));
+    pub fn output(&mut self, output: &(impl Serialize + ?Sized)) {
+        self.set(|attributes| attributes.tool_output(&Value::Serialize(&output)));
     }
 }
