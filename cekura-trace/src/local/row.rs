@@ -38,7 +38,11 @@ pub(super) const INTERRUPTED: char = '■';
 
 impl<'a> Row<'a> {
     pub(super) fn new(span: &'a Span) -> Self {
-        let framed = matches!(span.name.as_str(), key::span::CONVERSATION | key::span::TURN);
+        let shape = match span.name.as_str() {
+            key::span::CONVERSATION | key::span::TURN => Shape::Frame,
+            _ if nothing_came(span) => Shape::Wait,
+            _ => Shape::Work,
+        };
         let sign = match (span.head.failed(), interrupted(span)) {
             (true, _) => Some(ERROR),
             (false, true) => Some(INTERRUPTED),
@@ -48,13 +52,7 @@ impl<'a> Row<'a> {
             paint: paint(&span.name),
             name: name(span),
             service: service(span),
-            bar: Bar {
-                start: span.head.start,
-                end: span.head.end,
-                first: first_chunk(span),
-                shape: if framed { Shape::Frame } else { Shape::Work },
-                sign,
-            },
+            bar: Bar { start: span.head.start, end: span.head.end, first: first_chunk(span), shape, sign },
             duration: text::duration(length(span)),
             counts: counts(span),
             words: words(span),
@@ -108,6 +106,11 @@ pub(super) fn wait(span: &Span) -> Option<u64> {
 /// When the first chunk of a stream came.
 pub(super) fn first_chunk(span: &Span) -> Option<u64> {
     wait(span).map(|wait| span.head.start.saturating_add(wait))
+}
+
+/// Whether it is a stream of which no item came.
+pub(super) fn nothing_came(span: &Span) -> bool {
+    number(span, key::STREAM_ITEMS) == Some(0) && wait(span).is_none()
 }
 
 /// What the field calls the first chunk of such a stream.
@@ -178,6 +181,7 @@ fn words(span: &Span) -> Vec<Piece<'_>> {
     }
     words.extend(latency(span).map(|time| piece(Paint::Plain, "voice-to-voice ", text::duration(time), "")));
     words.extend(wait(span).map(|time| piece(Paint::Dim, first(span), text::duration(time), "")));
+    words.extend(nothing_came(span).then(|| piece(Paint::Dim, "no ", first(span).trim_end(), "")));
     let facts = words.len();
     match span.name.as_str() {
         key::span::STT => words.extend(spoken(span, key::STT_TRANSCRIPT)),
