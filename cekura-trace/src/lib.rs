@@ -173,7 +173,3 @@ pub mod context {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct ReadmeDoctests;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/testing.md")]
-struct TestingDoctests;

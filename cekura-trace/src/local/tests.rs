@@ -226,7 +226,10 @@ fn a_stream_of_which_nothing_came_has_only_waited() {
         write::integer(out, key::STREAM_ITEMS, 0);
         write::flag(out, key::CEKURA_INTERRUPTED, true);
     });
-    check(&call.tree(), 60, &expect![[r#"
+    check(
+        &call.tree(),
+        60,
+        &expect![[r#"
 
                       ╷0                ╷500 ms      1.00 s
         turn          ├───────────────────────────────────┤  1.00 s
@@ -238,7 +241,8 @@ fn a_stream_of_which_nothing_came_has_only_waited() {
         stages   tts 800 ms
         bars     ─ until the first chunk · █ after it
         trace    4bf92f3577b34da6a3ce929d0e0e4736
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
