@@ -11,7 +11,7 @@ use opentelemetry::trace::SpanId;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A span name; one type for each, which nobody has to write but where a [`Guard`] is kept in a field.
+/// A span name as a type, for the field that holds a guard: `Guard<Llm>`.
 pub trait Kind: Sealed {}
 
 pub trait Sealed {
