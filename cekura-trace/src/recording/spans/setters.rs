@@ -10,7 +10,6 @@ use serde::Serialize;
 use std::time::Instant;
 
 /// A span of a model: `stt`, `llm`, `tts` or `s2s`.
-#[diagnostic::on_unimplemented(message = "only `stt`, `llm`, `tts` and `s2s` have this, not `{Self}`")]
 pub trait Model: Kind {}
 
 impl Model for Llm {}
@@ -19,14 +18,12 @@ impl Model for Stt {}
 impl Model for Tts {}
 
 /// A span of a model that writes an answer: `llm` or `s2s`.
-#[diagnostic::on_unimplemented(message = "only `llm` and `s2s` write an answer, not `{Self}`")]
 pub trait Generator: Model {}
 
 impl Generator for Llm {}
 impl Generator for S2s {}
 
 /// A span with audio of the agent: `tts` or `s2s`.
-#[diagnostic::on_unimplemented(message = "only `tts` and `s2s` give audio, not `{Self}`")]
 pub trait Voice: Model {}
 
 impl Voice for S2s {}
