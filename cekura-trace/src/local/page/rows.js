@@ -18,7 +18,7 @@ function sentence(span, inside) {
     duration(span.length),
     `at ${moment(span.start)}`,
     span.first ? `${span.first.name} after ${duration(span.first.after)}` : null,
-    nothingCame(span) ? 'nothing came' : null,
+    span.waited ? 'nothing came' : null,
     span.latency !== null ? waited(span) : null,
     ...endings(span),
     inside > 0 ? `${inside} failed inside` : null,
@@ -27,11 +27,8 @@ function sentence(span, inside) {
   return said.filter(Boolean).join(', ');
 }
 
-/** Whether it is a stream of which no item came. */
-const nothingCame = (span) => span.items === 0 && !span.first;
-
 /** Whether its bar has a hollow part. */
-const isStream = (span) => (span.first || nothingCame(span)) && span.look !== 'frame';
+const isStream = (span) => (span.first || span.waited) && span.look !== 'frame';
 
 function signs(span) {
   return endings(span).map((ending) => element('b', { class: `sign ${ending}` }, SIGNS[ending]));

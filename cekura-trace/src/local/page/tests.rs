@@ -93,6 +93,7 @@ fn what_a_span_says_is_kept_whole() {
         "start": 1_000_000_000,
         "length": 1_500_000_000,
         "first": { "name": "first chunk", "after": 250_000_000 },
+        "waited": false,
         "items": 7,
         "gap": 500_000_000,
         "latency": null,
