@@ -158,13 +158,13 @@ impl Guard<Conversation> {
 }
 
 impl<K: Model> Guard<K> {
-    /// The first chunk of the answer is here; only the first time counts.
+    /// The first chunk of the answer is here, which [`item`](Self::item) and `audio` say as well; only the first time counts.
     pub fn first_chunk(&mut self) {
         self.first_chunk_at(Instant::now());
     }
 
-    /// One item of what the provider sends, as it comes: any value of a known shape. What it says is gathered like the
-    /// items of a stream.
+    /// One item of what the provider sends, as it comes. It is counted, and what a known shape says is gathered as from the
+    /// items of a stream: tokens, texts, transcripts, finish reasons.
     pub fn item(&mut self, item: &(impl Serialize + ?Sized)) {
         self.chunk(|attributes| attributes.returned(Value::Serialize(&item)));
     }
@@ -179,12 +179,13 @@ impl<K: Generator> Guard<K> {
         });
     }
 
-    /// The next part of the answer.
+    /// The next part of the answer, put behind those before it. It is not counted, and is no [first
+    /// chunk](Self::first_chunk).
     pub fn output(&mut self, part: impl AsRef<str>) {
         self.set(|attributes| attributes.output(Value::Str(part.as_ref())));
     }
 
-    /// Why the model stopped.
+    /// Why the model stopped. Dropped afterwards, the span is not interrupted.
     pub fn finish_reason(&mut self, reason: impl AsRef<str>) {
         self.set(|attributes| attributes.finish_reason(Value::Str(reason.as_ref())));
     }
@@ -201,7 +202,8 @@ impl<K: Generator> Guard<K> {
 }
 
 impl Guard<Stt> {
-    /// The next part of the transcript.
+    /// The next part of the transcript, put behind those before it: for what the recogniser will not change. Of interim
+    /// ones an [`item`](Self::item) replaces another.
     pub fn transcript(&mut self, part: impl AsRef<str>) {
         self.set(|attributes| attributes.transcript(Value::Str(part.as_ref())));
     }
@@ -216,7 +218,7 @@ impl Guard<Stt> {
         self.set(|attributes| attributes.language(Value::Str(language.as_ref())));
     }
 
-    /// Whether the transcript is final.
+    /// Whether the transcript is final; says nothing of the span's end.
     pub fn is_final(&mut self, is_final: bool) {
         self.set(|attributes| attributes.is_final(&is_final));
     }
