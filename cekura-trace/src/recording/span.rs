@@ -323,7 +323,7 @@ impl Draft {
             watch.begin(place.birth.context.span_id(), &callsite, place.call.is_some());
         }
         let context = place.context.take();
-        let live = Arc::new(Live::new(place, attributes.entries));
+        let live = Live::new(place, attributes.entries);
         let handle = live::Handle(live.clone());
         let context = match context {
             None => Context::current_with_span(handle),
