@@ -5,7 +5,8 @@ use cekura::{Cekura, Protocol, Timings, spans};
 use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, adds_up, quick, to};
 use cekura_trace_tests::host::{named, names};
-use opentelemetry::trace::{Tracer, TracerProvider};
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -172,7 +173,28 @@ fn row_38_keys_twice_nan_nul_and_ten_thousand_attributes() {
         let many = spans[0].attributes.iter().filter(|attribute| attribute.key.starts_with("key ")).count();
         assert_eq!(many, 10_000);
         println!("row 38 odd values | {protocol:?} | ours | 10,000 of 10,000 attributes, the last of two");
+        stock_odd(protocol);
     }
+}
+
+fn stock_odd(protocol: Protocol) {
+    let backend = Backend::new();
+    let exporter = to(&backend, protocol).span_exporter().unwrap();
+    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
+    provider.tracer("program").in_span("conversation", |context| {
+        context.span().set_attribute(KeyValue::new("twice", 1));
+        context.span().set_attribute(KeyValue::new("twice", 2));
+        for number in 0..10_000 {
+            context.span().set_attribute(KeyValue::new(format!("key {number}"), number));
+        }
+    });
+    let said = provider.force_flush();
+    let spans = backend.spans();
+    let many = spans[0].attributes.iter().filter(|attribute| attribute.key.starts_with("key ")).count();
+    let twice = values(&spans[0], "twice").len();
+    println!(
+        "row 38 odd values | {protocol:?} | stock | {many} of 10,000 attributes, {twice} of two | {said:?}"
+    );
 }
 
 /// Neither of its two ways to be recorded works.

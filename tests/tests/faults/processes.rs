@@ -1,8 +1,8 @@
-//! Rows 18, 27, 30, 31 and 35: what only a process of its own can show: no network, its end, a fork, a clock that jumps,
+//! Rows 18, 19, 27, 30, 31 and 35: what only a process of its own can show: no network, foreign variables, its end, a fork, a clock that jumps,
 //! a subscriber that makes spans of events.
 
 use super::ids;
-use cekura_trace_tests::backend::Backend;
+use cekura_trace_tests::backend::{Backend, text};
 use cekura_trace_tests::tools::needs;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -34,6 +34,29 @@ fn cases(run: impl Fn(&'static str, &'static str) + Sync) {
 }
 
 #[test]
+fn row_19_variables_of_other_set_ups() {
+    for variable in [
+        ("OTEL_TRACES_SAMPLER", "always_off"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "0"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-vendor-key=foreign"),
+    ] {
+        cases(|pipeline, protocol| {
+            let backend = Backend::new();
+            let mut program = Command::new(PROGRAM);
+            program.args([pipeline, protocol, &backend.url(), "return"]).envs([variable]);
+            assert!(program.status().unwrap().success());
+            let spans = backend.spans();
+            let with_text =
+                spans.iter().filter(|span| text(&span.attributes, "input.text").is_some()).count();
+            let (name, arrived) = (variable.0, spans.len());
+            println!("row 19 {name} | {protocol} | {pipeline} | {arrived} of 4, {with_text} of 3 texts");
+            assert!(pipeline == "stock" || (arrived, with_text) == (4, 3), "{name}");
+        });
+    }
+}
+
+#[test]
 fn row_27_return_from_main() {
     each("return", |backend, output, which, is_ours| {
         let arrived = backend.spans().len();
@@ -50,6 +73,14 @@ fn row_27_a_panic_in_main() {
         println!("row 27 panic | {which} | {arrived} of 4");
         assert_eq!(output.status.code(), Some(101));
         assert!(!is_ours || arrived == 4);
+    });
+}
+
+#[test]
+fn row_27_exit_stays_an_exit() {
+    each("exit", |backend, output, which, _| {
+        println!("row 27 exit | {which} | {} of 4", backend.spans().len());
+        assert_eq!(output.status.code(), Some(0));
     });
 }
 

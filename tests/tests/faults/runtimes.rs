@@ -8,6 +8,7 @@ use cekura_trace_tests::handles::{LONG, PROTOCOLS, converse, observing, to};
 use cekura_trace_tests::host::Kept;
 use opentelemetry::global;
 use opentelemetry::trace::Tracer;
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -154,6 +155,19 @@ fn row_34_the_program_replaces_the_global_tracer_provider() {
     converse(&handle, 1);
     assert_eq!(handle.flush_blocking(LONG).delivered, report.delivered + 2);
     println!("row 34 global provider | ours | {report}");
+    stock_is_replaced();
+}
+
+/// A hundred spans before another tracer provider takes the place of the one that exports here, and a hundred after.
+fn stock_is_replaced() {
+    let backend = Backend::new();
+    let exporter = to(&backend, PROTOCOLS[0]).span_exporter().unwrap();
+    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
+    for next in [provider, Kept::default().provider()] {
+        global::set_tracer_provider(next);
+        (0..100).for_each(|_| global::tracer("program").in_span("query", |_| {}));
+    }
+    println!("row 34 global provider | stock | {} of 200", ids(&backend).len());
 }
 
 #[cekura::conversation(client = handle, skip_all)]
