@@ -10,7 +10,6 @@ use std::fs;
 use std::net::UdpSocket;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
-use std::thread;
 use std::time::{Duration, SystemTime};
 use tracing::Event;
 use tracing_subscriber::Layer;
@@ -29,7 +28,8 @@ fn main() {
         if pipeline == "stock" { Program::stock(builder) } else { Program::ours(builder) }
     };
     match &*what {
-        "bridge" => bridge(|| program(&url, quick())),
+        // A batch is what a flush sends, and nothing goes in between.
+        "bridge" => bridge(|| program(&url, Timings { tick: 2 * LONG, ..Timings::default() })),
         "no-route" | "resolver-fails" | "resolver-hangs" => alone(&url, &what, |url| {
             let hasty = Timings { connect: SHORT, attempt: SHORT, ..quick() };
             program(url, if pipeline == "stock" { Timings::default() } else { hasty })
@@ -134,7 +134,6 @@ fn bridge(program: impl FnOnce() -> Program) {
         program.calls(1);
         program.flush(LONG);
     }
-    thread::sleep(Duration::from_secs(1));
     program.shutdown(LONG);
 }
 
