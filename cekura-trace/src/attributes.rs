@@ -16,6 +16,10 @@
 /// What the call log says comes from [`Conversation`](crate::Conversation): its transcript, metadata, why it ended. Its id
 /// is the `call_id`, so that one should be given.
 ///
+/// The function's end ends its own span. What still runs in other tasks then belongs to the call, and arrives when it
+/// ends; a call log waits for it up to its deadline, and is posted without the trace id where it is not over by then.
+/// [`finish`](crate::spans::Guard::finish), of a conversation by hand, ends what is open.
+///
 /// Outside a conversation the other attributes make traces of their own; one warning for each place in the code says so.
 ///
 /// ```

@@ -141,8 +141,11 @@ pub fn record(key: &'static str, value: impl Into<Value>) {
     });
 }
 
-/// Looks at the current context. There is none on a thread that is ending, where the API panics.
+/// Looks at the current context. There is none on a thread that is ending.
 pub(super) fn look<R>(look: impl FnOnce(&Context) -> R) -> Option<R> {
+    if span::is_thread_ending() {
+        return None;
+    }
     catch_unwind(AssertUnwindSafe(|| Context::map_current(look))).ok()
 }
 

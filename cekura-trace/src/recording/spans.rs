@@ -58,8 +58,8 @@ impl<K: Kind> Builder<K> {
     }
 
     /// Records a value as an argument of that name: `input.<name>`, of a tool call a field of `function.input`.
-    pub fn input(self, name: &'static str, value: &impl Serialize) -> Self {
-        self.set(|attributes| attributes.argument(name, Value::Serialize(value)))
+    pub fn input(self, name: &'static str, value: &(impl Serialize + ?Sized)) -> Self {
+        self.set(|attributes| attributes.argument(name, Value::Serialize(&value)))
     }
 
     /// Sets a span attribute of your own, under any content policy.
@@ -70,7 +70,7 @@ impl<K: Kind> Builder<K> {
 
     /// Begins the span.
     pub fn start(self) -> Guard<K> {
-        let open = self.draft.and_then(|draft| catch_unwind(AssertUnwindSafe(|| draft.open())).ok()?);
+        let open = self.draft.and_then(|draft| catch_unwind(AssertUnwindSafe(|| draft.open_here())).ok()?);
         let held = open.map(|open| Box::new(Held::new(open)));
         let handle = K::handle(held.as_ref().map(|held| held.open.context()));
         Guard { held, handle }
