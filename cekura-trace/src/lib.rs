@@ -156,7 +156,7 @@ pub use transcript::Entry;
 /// # async fn find_slot(day: &str) -> String { day.to_uppercase() }
 /// # struct Usage { input: i64, output: i64 }
 /// # async fn session(heard_at: SystemTime, usage: Usage) {
-/// let call = Conversation::start("call-42");
+/// let call = Conversation::start("call-42"); // or with a call log: `spans::conversation().observe()`
 ///
 /// // The transcript is here; the caller began to speak 2 s before and stopped 200 ms ago.
 /// let began = heard_at - Duration::from_secs(2);
