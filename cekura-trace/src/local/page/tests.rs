@@ -62,8 +62,8 @@ fn a_page_needs_nothing_else_and_runs_nothing_else() {
     }
 }
 
-#[test]
-fn what_a_span_says_is_kept_whole() {
+/// A call with a tool that failed, of which all is said that a span can say.
+fn failed_booking() -> Sample {
     let mut call = Sample::new();
     let other =
         SpanContext::new(TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::NONE);
@@ -80,6 +80,12 @@ fn what_a_span_says_is_kept_whole() {
         write::event(out, "retried", sample::START + 1_200_000_000, &attributes);
         write::link(out, &other, &[]);
     });
+    call
+}
+
+#[test]
+fn what_a_span_says_is_kept_whole() {
+    let call = failed_booking();
     let (_, data) = data(&page(&call.tree(), None));
     let expected = json!({
         "id": "0000000000000002",
