@@ -62,8 +62,8 @@ fn a_page_needs_nothing_else_and_runs_nothing_else() {
     }
 }
 
-#[test]
-fn what_a_span_says_is_kept_whole() {
+/// A call with a tool that failed, of which all is said that a span can say.
+fn failed_booking() -> Sample {
     let mut call = Sample::new();
     let other =
         SpanContext::new(TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::NONE);
@@ -80,6 +80,12 @@ fn what_a_span_says_is_kept_whole() {
         write::event(out, "retried", sample::START + 1_200_000_000, &attributes);
         write::link(out, &other, &[]);
     });
+    call
+}
+
+#[test]
+fn what_a_span_says_is_kept_whole() {
+    let call = failed_booking();
     let (_, data) = data(&page(&call.tree(), None));
     let expected = json!({
         "id": "0000000000000002",
@@ -93,6 +99,7 @@ fn what_a_span_says_is_kept_whole() {
         "start": 1_000_000_000,
         "length": 1_500_000_000,
         "first": { "name": "first chunk", "after": 250_000_000 },
+        "waited": false,
         "items": 7,
         "gap": 500_000_000,
         "latency": null,
@@ -245,5 +252,7 @@ fn a_call_logs_own_words_win_and_find_their_spans() {
     let untimed = json!({ "transcript_json": [{ "role": "assistant", "content": "Hello!" }] });
     let seen: Vec<_> = transcript(&tree, &untimed).iter().map(|line| (line.role, line.start)).collect();
     assert_eq!(seen[0], (Role::Agent, sample::START));
-    assert_eq!(seen.iter().map(|(role, _)| *role).collect::<Vec<_>>(), [Role::Agent, Role::Tool, Role::Tool]);
+    let (user, tool) = (Role::User, Role::Tool);
+    let roles: Vec<_> = seen.iter().map(|(role, _)| *role).collect();
+    assert_eq!(roles, [Role::Agent, user, tool, user, tool, user], "whom the log leaves out the spans name");
 }
