@@ -102,7 +102,8 @@
 //!
 //! It is `impl Stream`, `BoxStream`, `LocalBoxStream` or `Pin<Box<dyn Stream>>`, also behind an alias, also inside
 //! `Result` or `Option`, from any kind of function. A stream that is dropped was interrupted, unless an item said that the
-//! answer was finished: then its span ends with that item. A stream of a named type is a plain value: box it.
+//! answer was finished: then its span ends with that item. A stream of a named type is a plain value: box it. So is one
+//! that can do more, `impl Stream + Clone` or `+ Sink`: its span would take that away.
 //! Of a `tool_call`, `span`, `turn` or `conversation` that is a stream only the times and sizes are recorded.
 #![forbid(unsafe_code)]
 
