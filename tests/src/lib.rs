@@ -12,6 +12,7 @@ pub mod events;
 pub mod handles;
 pub mod host;
 pub mod polls;
+pub mod spools;
 pub mod tools;
 pub mod tree;
 pub mod vendors;

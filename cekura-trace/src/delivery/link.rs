@@ -9,7 +9,7 @@ use super::queue::{Queue, Room};
 use super::worker::Message;
 use crate::call::{Call, Calls, Noted};
 use crate::destination::Sink;
-use opentelemetry::trace::TraceId;
+use opentelemetry::trace::{SpanId, TraceId};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,6 +72,18 @@ impl Sink for Link {
         // Where the worker has ended, the reply went with the message.
         drop(self.inbox.send(message));
         Box::pin(async { drop(report.await) })
+    }
+
+    fn wants_beginnings(&self) -> bool {
+        self.queue.wants_beginnings()
+    }
+
+    fn begin(&self, record: Vec<u8>) {
+        self.queue.begin(record);
+    }
+
+    fn forget(&self, trace_id: TraceId, span_id: SpanId) {
+        self.queue.forget(trace_id, span_id);
     }
 
     fn decline(&self, trace_id: TraceId) {
