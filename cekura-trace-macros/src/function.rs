@@ -215,6 +215,10 @@ impl Opaque {
         match peeled(declared) {
             Type::ImplTrait(opaque) => {
                 let stream = bound(&opaque.bounds, &["FusedStream", "Stream", "TryStream"])?;
+                if stream.segments.last()?.arguments.is_none() {
+                    // Nobody could read its items: a trait of the program's, such as one for sockets.
+                    return None;
+                }
                 let item = associated(stream, "Item").cloned().map(without_impl);
                 Some(Self { depth: 0, item })
             }

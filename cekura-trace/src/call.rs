@@ -11,8 +11,9 @@ pub(crate) use turn::{Source, Turn};
 use crate::destination::CaptureContent;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One call: the trace of one conversation.
@@ -29,16 +30,24 @@ pub(crate) struct Call {
     turns: AtomicI64,
     /// How many spans are open.
     open: AtomicUsize,
+    /// Those of them that are ours, in the order of their begin.
+    ours: Mutex<Vec<(SpanId, Weak<dyn Unfinished>)>>,
     /// Those of them that are a host's and reach the same destination.
     of_host: Mutex<HashSet<SpanId>>,
+}
+
+/// A span of ours while it is open.
+pub(crate) trait Unfinished: fmt::Debug + Send + Sync {
+    /// Ends it in its function's stead, unless that is ending it.
+    fn cut_off(&self, at: Instant);
 }
 
 impl Call {
     pub(crate) fn new(root: SpanContext, id: Option<String>, capture: CaptureContent, clock: Clock) -> Self {
         let id = id.unwrap_or_else(|| root.trace_id().to_string());
-        let (turns, open, of_host) = (AtomicI64::new(0), AtomicUsize::new(0), Mutex::default());
-        let (notes, unanswered) = (Notes::default(), Arc::default());
-        Self { id, capture, clock, notes, root, unanswered, turns, open, of_host }
+        let (turns, open, ours) = (AtomicI64::new(0), AtomicUsize::new(0), Mutex::default());
+        let (notes, unanswered, of_host) = (Notes::default(), Arc::default(), Mutex::default());
+        Self { id, capture, clock, notes, root, unanswered, turns, open, ours, of_host }
     }
 
     /// A call of which nothing is recorded.
@@ -54,6 +63,27 @@ impl Call {
     /// Whether this is an open span of a host's, and reaches the same destination.
     pub(crate) fn is_of_host(&self, span: SpanId) -> bool {
         locked(&self.of_host).contains(&span)
+    }
+
+    /// A span of ours begins.
+    pub(crate) fn begin(&self, span: SpanId, open: Weak<dyn Unfinished>) {
+        locked(&self.ours).push((span, open));
+    }
+
+    /// A span that began is over.
+    pub(crate) fn end(&self, span: SpanId) {
+        let mut ours = locked(&self.ours);
+        // Those that began last end first.
+        if let Some(place) = ours.iter().rposition(|(open, _)| *open == span) {
+            ours.remove(place);
+        }
+    }
+
+    /// Ends every span of ours that is open, the innermost first, but not the conversation's.
+    pub(crate) fn cut_off(&self, at: Instant) {
+        let ours = locked(&self.ours).clone();
+        let inner = ours.into_iter().rev().filter(|(span, _)| *span != self.root.span_id());
+        inner.filter_map(|(_, open)| open.upgrade()).for_each(|open| open.cut_off(at));
     }
 
     /// The number of the turn that begins: one more than the last, or the one given.

@@ -171,6 +171,29 @@ impl Cekura {
 
     /// Delivers what has ended and posts the call logs that were handed over, at most for `deadline`, then stops: what
     /// is not delivered by then, and what ends later, is dropped and counted. A second shutdown only reports.
+    ///
+    /// A return from `main` and a panic end what runs and drop the handle, which delivers too. `std::process::exit` and a
+    /// signal that nobody catches do neither: what ended within the last second is lost, and every call that runs. So
+    /// before an exit call [`shutdown_blocking`](Self::shutdown_blocking) (a handle may be in an `Arc` or a `static`), and
+    /// catch the signal that ends a service, with tokio's feature `signal`:
+    ///
+    /// ```no_run
+    /// use tokio::signal::unix::{SignalKind, signal};
+    ///
+    /// # async fn serve() {}
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cekura = cekura::init()?;
+    /// let mut stop = signal(SignalKind::terminate())?;
+    /// tokio::select! {
+    ///     () = serve() => {}
+    ///     _ = stop.recv() => {} // the calls inside `serve` are dropped: they end as interrupted
+    /// }
+    /// // Calls that were spawned run on: `JoinSet::shutdown` ends theirs.
+    /// cekura.shutdown(std::time::Duration::from_secs(5)).await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn shutdown(&self, deadline: Duration) -> FlushReport {
         let Some(running) = &self.running else { return FlushReport::default() };
         if !running.close() {

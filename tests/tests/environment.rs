@@ -23,7 +23,7 @@ fn sent(variables: &[(&str, &str)], run: &str, protocol: &str) -> String {
         .map(|span| {
             assert_eq!(span.trace_id, spans[0].trace_id);
             let attributes: Vec<_> =
-                span.attributes.iter().filter(|attribute| attribute.key != "conversation.id").collect();
+                span.attributes.iter().filter(|attribute| !OF_ONE_RUN.contains(&&*attribute.key)).collect();
             let parent = parent(span).map(|parent| &parent.name);
             let events: Vec<_> = span.events.iter().map(|event| (&event.name, &event.attributes)).collect();
             let (name, kind, links) = (&span.name, span.kind, &span.links);
@@ -35,6 +35,9 @@ fn sent(variables: &[(&str, &str)], run: &str, protocol: &str) -> String {
     let requests: BTreeSet<_> = backend.seen().iter().flat_map(requests).collect();
     format!("{shown:#?}\n{requests:#?}")
 }
+
+/// What no two runs say alike.
+const OF_ONE_RUN: [&str; 2] = ["conversation.id", "turn.duration_seconds"];
 
 /// What a request says beside its spans, for each scope in it.
 fn requests(seen: &Seen) -> Vec<String> {

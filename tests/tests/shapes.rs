@@ -2,6 +2,7 @@
 
 mod shapes {
     mod answers;
+    mod opaque;
     mod sessions;
     mod transcripts;
 }

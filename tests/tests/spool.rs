@@ -5,6 +5,9 @@ mod calls;
 #[path = "spool/crashes.rs"]
 mod crashes;
 
+#[path = "spool/kills.rs"]
+mod kills;
+
 use cekura::{Builder, Cekura, FlushReport, Protocol, SpoolLimits};
 use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, adds_up, converse, reasons, to};

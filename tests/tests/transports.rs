@@ -135,6 +135,10 @@ fn api(value: &ApiValue) -> String {
 
 fn sorted(said: impl Iterator<Item = Said>) -> Vec<Said> {
     let mut said: Vec<_> = said.collect();
+    for one in &mut said {
+        // It is there, and never twice the same.
+        one.attributes.entry("turn.duration_seconds".to_owned()).and_modify(String::clear);
+    }
     said.sort();
     said
 }

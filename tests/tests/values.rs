@@ -1,9 +1,13 @@
 //! How a value becomes a span attribute, by its type and without any bound on it; limits; the content policy.
 
-use cekura::CaptureContent;
 use cekura::opentelemetry::Value;
 use cekura::testing::{Span, Trace, capture, capture_with};
+use cekura::{CaptureContent, Conversation, Protocol, spans};
+use cekura_trace_tests::backend::{Backend, text};
+use cekura_trace_tests::handles::{LONG, to};
+use cekura_trace_tests::host::named;
 use serde::Serialize;
+use serde_json::json;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -237,4 +241,31 @@ fn off_evaluates_nothing() {
         4
     }
     assert_eq!(stage(), 4);
+}
+
+#[test]
+fn by_hand_the_policy_may_come_last() {
+    let backend = Backend::new();
+    let handle = to(&backend, Protocol::Grpc).build().unwrap();
+    let trace = capture(|| {
+        let call = spans::conversation().input("caller", "Anna").capture(CaptureContent::Metadata);
+        let call = call.client(&handle).input("asks", "Anna").start();
+        let place = call.context();
+        spans::llm().input("asks", "Anna").record("my.key", "mine").parent(&place).start().end();
+        spans::tts().text("Anna").parent(&place).start().end();
+        let tool = spans::tool_call("find").arguments(&json!({ "who": "Anna" })).input("who", "Anna");
+        tool.parent(&place).start().end();
+        call.end();
+        let full = Conversation::start("call-2");
+        let inner = spans::conversation().capture(CaptureContent::Metadata).parent(&full.context()).start();
+        inner.in_scope(|| spans::llm().input("asks", "Anna").start().end());
+    });
+    assert_eq!(trace.named("llm").count(), 1);
+    handle.flush_blocking(LONG);
+    let spans = backend.spans();
+    assert_eq!(spans.len(), 4);
+    assert!(!format!("{trace:?} {spans:?}").contains("Anna"), "{trace:?} {spans:?}");
+    let llm = named(&spans, "llm");
+    assert_eq!(text(&llm.attributes, "my.key"), Some("mine"));
+    assert!(named(&spans, "tts").attributes.iter().any(|attribute| attribute.key == "tts.characters"));
 }

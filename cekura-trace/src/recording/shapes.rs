@@ -12,7 +12,7 @@
 //! | Anthropic | `type: "message"` or a usage beside `stop_reason`, or the `type` of a stream event |
 //! | Gemini, Gemini Live | a candidate's `content`, or `server_content` |
 //! | Ollama | `done` beside `model` |
-//! | genai | `provider_model_iden`, `Chunk`, `End`, or what begins with `captured_` |
+//! | genai | `provider_model_iden`, a `Chunk` with `content`, or what begins with `captured_` |
 //! | Deepgram, any recogniser | an alternative's `transcript`, `transcript`, or the `type` of a transcription event |
 //! | Deepgram's agent | `type: "ConversationText"`, which the two speak, as `role` tells |
 //! | Whisper-like, `ElevenLabs`, `LiveKit` | `text`, alone or beside a language, words, segments, a start, a duration or a usage |

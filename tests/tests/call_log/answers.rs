@@ -103,7 +103,7 @@ fn a_402_says_that_the_credits_are_used_up() {
 
 #[test]
 fn the_field_messages_of_a_400_are_in_the_error() {
-    let body = json!({ "call_id": ["Too long.", "Bad."], "agent": ["No such agent."] });
+    let body = json!({ "agent": ["No such agent."], "call_id": ["Too long.", "Bad."] });
     let (result, posts) = always(Reply::json(400, &body));
     let error = result.unwrap_err();
     assert!(error.is_invalid());

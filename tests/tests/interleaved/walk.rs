@@ -20,7 +20,8 @@ use tokio::task::{JoinSet, yield_now};
 struct Town {
     tally: Arc<Tally>,
     task: channel::UnboundedSender<Carried<Errand>>,
-    thread: mpsc::Sender<Carried<Errand>>,
+    /// `None` ends it.
+    thread: mpsc::Sender<Option<Carried<Errand>>>,
 }
 
 /// Work for one of them, and who waits for it.
@@ -38,10 +39,10 @@ struct Walk {
 /// Runs so many calls, and ends what they leave behind.
 pub(crate) fn all(calls: u64, seed: u64, tally: &Arc<Tally>) {
     let (task, mut inbox) = channel::unbounded_channel::<Carried<Errand>>();
-    let (thread, errands) = mpsc::channel::<Carried<Errand>>();
+    let (thread, errands) = mpsc::channel::<Option<Carried<Errand>>>();
     let town = Arc::new(Town { tally: tally.clone(), task, thread });
     let thread = thread::spawn(move || {
-        for errand in errands {
+        while let Ok(Some(errand)) = errands.recv() {
             errand.in_scope(|Errand(walk, done)| {
                 note_quietly(walk);
                 done.send(()).ok();
@@ -77,9 +78,13 @@ pub(crate) fn all(calls: u64, seed: u64, tally: &Arc<Tally>) {
                 });
             }
         }
-        while running.join_next().await.is_some() {}
+        let all = async { while running.join_next().await.is_some() {} };
+        let is_over = tokio::time::timeout(Duration::from_secs(60), all).await.is_ok();
+        assert!(is_over, "{} calls hang", running.len());
     });
-    drop((runtime, town));
+    drop(runtime);
+    // Not by dropping its channel: an errand that was sent as the task ended holds the town.
+    town.thread.send(None).unwrap();
     thread.join().unwrap();
 }
 
@@ -297,7 +302,7 @@ impl Walk {
             }
             7 => futures::future::join(self.child().work(), self.child().work()).map(drop).boxed(),
             8 => self.errand(|errand| town.task.send(errand).is_ok()),
-            9 => self.errand(|errand| town.thread.send(errand).is_ok()),
+            9 => self.errand(|errand| town.thread.send(Some(errand)).is_ok()),
             _ => self.part_of_a_step(),
         }
     }

@@ -138,7 +138,9 @@ fn events_given_to_a_span_by_hand_say_the_same() {
         let events: Vec<Value> = items(file);
         let trace = capture(|| {
             let mut session = cekura::spans::s2s().start();
-            events.iter().for_each(|event| session.item(event));
+            for event in &events {
+                session.item(event);
+            }
             session.end();
         });
         assert_eq!(said(&trace), said(&s2s_stream(events, ALL)), "{file}");

@@ -93,6 +93,7 @@ fn what_a_span_says_is_kept_whole() {
         "start": 1_000_000_000,
         "length": 1_500_000_000,
         "first": { "name": "first chunk", "after": 250_000_000 },
+        "waited": false,
         "items": 7,
         "gap": 500_000_000,
         "latency": null,
@@ -245,5 +246,7 @@ fn a_call_logs_own_words_win_and_find_their_spans() {
     let untimed = json!({ "transcript_json": [{ "role": "assistant", "content": "Hello!" }] });
     let seen: Vec<_> = transcript(&tree, &untimed).iter().map(|line| (line.role, line.start)).collect();
     assert_eq!(seen[0], (Role::Agent, sample::START));
-    assert_eq!(seen.iter().map(|(role, _)| *role).collect::<Vec<_>>(), [Role::Agent, Role::Tool, Role::Tool]);
+    let (user, tool) = (Role::User, Role::Tool);
+    let roles: Vec<_> = seen.iter().map(|(role, _)| *role).collect();
+    assert_eq!(roles, [Role::Agent, user, tool, user, tool, user], "whom the log leaves out the spans name");
 }

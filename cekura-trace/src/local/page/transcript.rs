@@ -38,18 +38,16 @@ impl Role {
     }
 }
 
-/// What the call log says, with the tools of the spans if it names none; without words in it, what the spans say.
+/// What the call log says; for a role that it does not name, what the spans say.
 pub(super) fn transcript(tree: &Tree, log: &Value) -> Vec<Entry> {
-    let spoken = derive(tree);
-    let mut given = given(tree, log, &spoken);
-    if given.is_empty() {
-        return spoken;
+    let mut spoken = derive(tree);
+    let mut entries = given(tree, log, &spoken);
+    spoken.retain(|other| entries.iter().all(|entry| entry.role != other.role));
+    if !spoken.is_empty() {
+        entries.extend(spoken);
+        entries.sort_by_key(|entry| entry.start);
     }
-    if given.iter().all(|entry| entry.role != Role::Tool) {
-        given.extend(spoken.into_iter().filter(|entry| entry.role == Role::Tool));
-        given.sort_by_key(|entry| entry.start);
-    }
-    given
+    entries
 }
 
 /// The field of a call log with its entries ("Transcript format" in Cekura's documentation).

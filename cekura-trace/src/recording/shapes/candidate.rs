@@ -108,6 +108,10 @@ impl Candidate {
                 append(&mut self.answer, text, limit);
             }
             // Audio in base64, where the type has come first.
+            Slot::Chunk => {
+                self.marks |= mark::EVENT;
+                append(&mut self.answer, text, limit);
+            }
             Slot::Delta if self.has(mark::RESPONSE) && !self.has(mark::DELTA_IS_TEXT) => {}
             Slot::Delta => append(&mut self.delta, text, limit),
             Slot::Event => self.event(text),
@@ -219,6 +223,7 @@ impl Candidate {
             *said = self.plain.take();
             found.piece = Some(Piece::Sentence);
         }
+        found.ended = self.has(mark::END);
         if self.is_answer() || self.has(mark::HEARD) {
             found.known = !self.has(mark::HEARD);
             found.usage = self.usage();
@@ -286,7 +291,7 @@ impl Candidate {
             found.finish_reasons.extend(self.reason.take().filter(|_| status.is_some()).or(status));
         }
         found.is_audio = self.has(mark::AUDIO);
-        found.ended = self.has(mark::ENDED) || !found.finish_reasons.is_empty();
+        found.ended |= self.has(mark::ENDED) || !found.finish_reasons.is_empty();
         found.cancelled = self.has(mark::CANCELLED);
         if self.has(mark::WHOLE) {
             found.piece = Some(Piece::Whole);

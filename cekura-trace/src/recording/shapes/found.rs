@@ -74,6 +74,7 @@ impl Together {
     /// Takes an item of a model's stream. What a recogniser heard in between is none.
     pub(crate) fn answer(&mut self, mut next: Found, limit: usize) {
         if !next.known {
+            self.found.ended |= next.ended && self.found.known;
             return;
         }
         let text = next.text.take();

@@ -23,6 +23,8 @@ pub(super) struct Table {
 pub(super) enum Slot {
     /// Part of the model's answer.
     Answer,
+    /// Part of the answer, and the sign that there is one.
+    Chunk,
     /// One of several answers; the text of the first counts.
     Choice,
     /// Which of them it is.
@@ -98,28 +100,30 @@ pub(super) mod mark {
     pub(in crate::recording::shapes) const CONTINUES: u32 = 1 << 3;
     pub(in crate::recording::shapes) const DELTA_IS_TEXT: u32 = 1 << 4;
     pub(in crate::recording::shapes) const DONE: u32 = 1 << 5;
-    pub(in crate::recording::shapes) const ENDED: u32 = 1 << 6;
+    /// What may be the end of a stream that is a model's.
+    pub(in crate::recording::shapes) const END: u32 = 1 << 6;
+    pub(in crate::recording::shapes) const ENDED: u32 = 1 << 7;
     /// One of the events of a stream that say what they are.
-    pub(in crate::recording::shapes) const EVENT: u32 = 1 << 7;
-    pub(in crate::recording::shapes) const GEMINI: u32 = 1 << 8;
+    pub(in crate::recording::shapes) const EVENT: u32 = 1 << 8;
+    pub(in crate::recording::shapes) const GEMINI: u32 = 1 << 9;
     /// What a recogniser says, maybe in between the events of a model.
-    pub(in crate::recording::shapes) const HEARD: u32 = 1 << 9;
-    pub(in crate::recording::shapes) const MESSAGE: u32 = 1 << 10;
-    pub(in crate::recording::shapes) const MODEL_IDENTITY: u32 = 1 << 11;
-    pub(in crate::recording::shapes) const OUTPUT: u32 = 1 << 12;
+    pub(in crate::recording::shapes) const HEARD: u32 = 1 << 10;
+    pub(in crate::recording::shapes) const MESSAGE: u32 = 1 << 11;
+    pub(in crate::recording::shapes) const MODEL_IDENTITY: u32 = 1 << 12;
+    pub(in crate::recording::shapes) const OUTPUT: u32 = 1 << 13;
     /// Says again what deltas have said.
-    pub(in crate::recording::shapes) const REPEATS: u32 = 1 << 13;
-    pub(in crate::recording::shapes) const RESPONSE: u32 = 1 << 14;
-    pub(in crate::recording::shapes) const SPEECH: u32 = 1 << 15;
-    pub(in crate::recording::shapes) const STATUS: u32 = 1 << 16;
-    pub(in crate::recording::shapes) const STOP: u32 = 1 << 17;
-    pub(in crate::recording::shapes) const TEXT: u32 = 1 << 18;
-    pub(in crate::recording::shapes) const USAGE: u32 = 1 << 19;
+    pub(in crate::recording::shapes) const REPEATS: u32 = 1 << 14;
+    pub(in crate::recording::shapes) const RESPONSE: u32 = 1 << 15;
+    pub(in crate::recording::shapes) const SPEECH: u32 = 1 << 16;
+    pub(in crate::recording::shapes) const STATUS: u32 = 1 << 17;
+    pub(in crate::recording::shapes) const STOP: u32 = 1 << 18;
+    pub(in crate::recording::shapes) const TEXT: u32 = 1 << 19;
+    pub(in crate::recording::shapes) const USAGE: u32 = 1 << 20;
     /// What the caller said.
-    pub(in crate::recording::shapes) const USER: u32 = 1 << 20;
+    pub(in crate::recording::shapes) const USER: u32 = 1 << 21;
     /// What one of the two said, as `role` tells.
-    pub(in crate::recording::shapes) const UTTERANCE: u32 = 1 << 21;
-    pub(in crate::recording::shapes) const WHOLE: u32 = 1 << 22;
+    pub(in crate::recording::shapes) const UTTERANCE: u32 = 1 << 22;
+    pub(in crate::recording::shapes) const WHOLE: u32 = 1 << 23;
 }
 
 impl Node {

@@ -60,8 +60,8 @@ static RESPONSE: Table = Table {
         // genai, the model that answered first.
         node("provider_model_iden", Slot::Mark(mark::MODEL_IDENTITY)).fields(&MODEL_IDENTITY),
         // genai's stream.
-        node("Chunk", Slot::Mark(mark::EVENT)).fields(&CHUNK),
-        node("End", Slot::Mark(mark::EVENT | mark::ENDED)).fields(&RESPONSE),
+        inside("Chunk", &CHUNK),
+        node("End", Slot::Mark(mark::END)).fields(&RESPONSE),
         node("captured_usage", Slot::Mark(mark::EVENT | mark::ENDED)).fields(&USAGE),
         node("captured_stop_reason", Slot::Mark(mark::EVENT)).fields(&STOP_REASON),
         node("captured_content", Slot::Mark(mark::EVENT | mark::ENDED | mark::WHOLE)).each(&PART),
@@ -203,7 +203,7 @@ static STOP_REASON: Table = table(&[
     node("StopSequence", Slot::Finish),
     node("ToolCall", Slot::Finish),
 ]);
-static CHUNK: Table = table(&[node("content", Slot::Answer)]);
+static CHUNK: Table = table(&[node("content", Slot::Chunk)]);
 
 static RESULTS: Table = table(&[node("channels", Slot::Nothing).each(&PRERECORDED)]);
 static PRERECORDED: Node = inside("", &CHANNEL);

@@ -55,6 +55,7 @@ fn ordinary_values_say_nothing() {
         json!({"messages": [{"role": "assistant", "content": "hi"}], "model": "gpt-4o"}),
         json!({"candidates": [{"name": "Ada", "content": "cv"}]}),
         json!({"delta": "x", "type": "patch"}),
+        json!({"Chunk": {"data": "x"}, "id": "c"}),
         json!({"confidence": 0.5, "language": "en", "is_final": true}),
         json!({"channel": "general", "results": [1, 2]}),
         json!([{"id": "a", "model": "Golf"}, {"text": "Hello", "id": "7"}]),
@@ -65,6 +66,17 @@ fn ordinary_values_say_nothing() {
     ];
     for value in nothing {
         assert_eq!(found(&value), Found::default(), "{value}");
+    }
+}
+
+#[test]
+fn a_variant_of_ones_own_is_no_answer() {
+    for value in
+        [json!({"End": {"text": "bye"}}), json!({"Chunk": {"text": "bye"}}), json!({"item": {"id": 1}})]
+    {
+        let mut shapes = Shapes::default();
+        walk(&value, None, 1000, Some(&mut shapes));
+        assert!(!shapes.found().known, "{value}");
     }
 }
 

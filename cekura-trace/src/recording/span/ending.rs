@@ -36,8 +36,8 @@ impl Ending {
     pub(in super::super) fn finish(self, record: impl FnOnce(&mut Attributes)) {
         let Self { at, open } = self;
         let Some(live) = &open.live else { return };
+        let Some(entries) = live.take_record() else { return };
         let limit = live.destination.content_limit;
-        let entries = live.take_record();
         let mut attributes = Attributes::new(open.view, open.capture, limit, entries);
         guarded(&mut attributes, record);
         if open.view == View::Turn

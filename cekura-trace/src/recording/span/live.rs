@@ -3,13 +3,14 @@
 
 use super::twin::Twin;
 use super::{Birth, Place};
-use crate::call::{Call, Clock, nanoseconds};
+use crate::call::{Call, Clock, Unfinished, nanoseconds};
 use crate::destination::Destination;
 use crate::finished::{self, Head, seal, write};
+use crate::semconv;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span, SpanContext, SpanId, Status, TraceId};
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Instant, SystemTime};
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
@@ -27,26 +28,37 @@ pub(crate) struct Live {
 #[derive(Debug)]
 struct State {
     start: Instant,
-    /// The record as far as it is written, but for while its ending is: then what is set meanwhile.
+    /// The record as far as it is written; while the span ends, what is set meanwhile.
     record: Vec<u8>,
     status: Status,
     is_renamed: bool,
-    is_open: bool,
+    stage: Stage,
     twin: Option<Box<Twin>>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Its record is taken, to add what is known at the end.
+    Ending,
+    Over,
+}
+
 impl Live {
-    pub(super) fn new(place: Place, record: Vec<u8>) -> Self {
+    pub(super) fn new(place: Place, record: Vec<u8>) -> Arc<Self> {
         let Place { birth, parent_id, kind, destination, call, clock, is_renamed, context: _ } = place;
         let Birth { start, context, twin } = birth;
         let (trace_id, span_id) = (context.trace_id(), context.span_id());
         let status = finished::Status::Unset;
         let head = Head { trace_id, span_id, parent_id, kind, start: 0, end: 0, status };
-        if let Some(call) = &call {
-            destination.calls.enter(call);
+        let state = State { start, record, status: Status::Unset, is_renamed, stage: Stage::Open, twin };
+        let live = Arc::new(Self { head, context, destination, call, clock, state: Mutex::new(state) });
+        if let Some(call) = &live.call {
+            live.destination.calls.enter(call);
+            let unfinished: Weak<Self> = Arc::downgrade(&live);
+            call.begin(span_id, unfinished);
         }
-        let state = State { start, record, status: Status::Unset, is_renamed, is_open: true, twin };
-        Self { head, context, destination, call, clock, state: Mutex::new(state) }
+        live
     }
 
     pub(crate) fn span_context(&self) -> &SpanContext {
@@ -98,7 +110,7 @@ impl Live {
 
     pub(super) fn forget(&self) {
         let mut state = self.state();
-        if std::mem::take(&mut state.is_open) {
+        if state.end() {
             let twin = state.twin.take();
             drop(state);
             if let Some(twin) = twin {
@@ -112,15 +124,20 @@ impl Live {
         }
     }
 
-    /// Takes the record, to add what is known at the end.
-    pub(super) fn take_record(&self) -> Vec<u8> {
-        std::mem::take(&mut self.state().record)
+    /// Takes the record, to add what is known at the end. Only the first end gets it.
+    pub(super) fn take_record(&self) -> Option<Vec<u8>> {
+        let mut state = self.state();
+        if state.stage != Stage::Open {
+            return None;
+        }
+        state.stage = Stage::Ending;
+        Some(std::mem::take(&mut state.record))
     }
 
-    /// Hands the record over, with what was set since it was taken. Only the first end counts.
+    /// Hands the record over, with what was set since it was taken.
     pub(super) fn finish(&self, at: Instant, record: &mut Vec<u8>, failure: Option<&str>) {
         let mut state = self.state();
-        if !std::mem::take(&mut state.is_open) {
+        if !state.end() {
             return;
         }
         record.extend_from_slice(&state.record);
@@ -166,6 +183,7 @@ impl Live {
 
     fn leave(&self) {
         if let Some(call) = &self.call {
+            call.end(self.head.span_id);
             self.destination.calls.leave(call);
         }
     }
@@ -176,8 +194,24 @@ impl Live {
 
     fn while_open(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state();
-        if state.is_open {
+        if state.stage != Stage::Over {
             change(&mut state);
+        }
+    }
+}
+
+impl State {
+    /// The span is over; true the first time.
+    fn end(&mut self) -> bool {
+        std::mem::replace(&mut self.stage, Stage::Over) != Stage::Over
+    }
+}
+
+impl Unfinished for Live {
+    fn cut_off(&self, at: Instant) {
+        if let Some(mut record) = self.take_record() {
+            write::flag(&mut record, semconv::CEKURA_UNFINISHED, true);
+            self.finish(at, &mut record, None);
         }
     }
 }
@@ -201,7 +235,7 @@ impl Span for Handle {
     }
 
     fn is_recording(&self) -> bool {
-        self.0.state().is_open
+        self.0.state().stage != Stage::Over
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {

@@ -6,6 +6,7 @@ use crate::destination::{CaptureContent, Client};
 use crate::recording::attributes::Attributes;
 use crate::recording::conversation::{self as open, LinkHeaders};
 use crate::recording::value::{Len, Value};
+use opentelemetry::trace::TraceContextExt;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -72,8 +73,8 @@ impl Builder<ToolCall> {
     }
 
     /// All arguments at once: JSON as the model wrote it, or a value that serialises to it.
-    pub fn arguments(self, arguments: &impl Serialize) -> Self {
-        self.set(|attributes| attributes.tool_arguments(arguments))
+    pub fn arguments(self, arguments: &(impl Serialize + ?Sized)) -> Self {
+        self.set(|attributes| attributes.tool_arguments(&arguments))
     }
 }
 
@@ -142,11 +143,20 @@ impl open::Conversation {
 impl Guard<Conversation> {
     /// Ends the conversation, now, and waits until its spans are delivered, at most 5 s. Dropping the future does not stop
     /// the delivery.
+    ///
+    /// What is still open in the call ends with it, the conversation last: a guard that was leaked, or the functions of a
+    /// task that nobody waits for, cannot keep the trace from being whole. Such a span says `cekura.unfinished = true`, and
+    /// lacks what only its end would tell; whatever its function does later changes nothing. Open spans of the program's
+    /// own, made without this crate, are not touched; nor is the call where the conversation is inside another.
     pub fn finish(mut self) -> impl Future<Output = ()> + Send {
         let held = self.held.take();
         let delivery = held.and_then(|held| {
-            let destination = held.open.destination();
-            held.end(Instant::now());
+            let (destination, now) = (held.open.destination(), Instant::now());
+            let call = &self.handle.0;
+            if *held.open.context().span().span_context() == call.root {
+                call.cut_off(now);
+            }
+            held.end(now);
             destination.map(|destination| destination.sink.flush())
         });
         async {
@@ -158,15 +168,15 @@ impl Guard<Conversation> {
 }
 
 impl<K: Model> Guard<K> {
-    /// The first chunk of the answer is here; only the first time counts.
+    /// The first chunk of the answer is here, which [`item`](Self::item) and `audio` say as well; only the first time counts.
     pub fn first_chunk(&mut self) {
         self.first_chunk_at(Instant::now());
     }
 
-    /// One item of what the provider sends, as it comes: any value of a known shape. What it says is gathered like the
-    /// items of a stream.
-    pub fn item(&mut self, item: &impl Serialize) {
-        self.chunk(|attributes| attributes.returned(Value::Serialize(item)));
+    /// One item of what the provider sends, as it comes. It is counted, and what a known shape says is gathered as from the
+    /// items of a stream: tokens, texts, transcripts, finish reasons.
+    pub fn item(&mut self, item: &(impl Serialize + ?Sized)) {
+        self.chunk(|attributes| attributes.returned(Value::Serialize(&item)));
     }
 }
 
@@ -179,12 +189,13 @@ impl<K: Generator> Guard<K> {
         });
     }
 
-    /// The next part of the answer.
+    /// The next part of the answer, put behind those before it. It is not counted, and is no [first
+    /// chunk](Self::first_chunk).
     pub fn output(&mut self, part: impl AsRef<str>) {
         self.set(|attributes| attributes.output(Value::Str(part.as_ref())));
     }
 
-    /// Why the model stopped.
+    /// Why the model stopped. Dropped afterwards, the span is not interrupted.
     pub fn finish_reason(&mut self, reason: impl AsRef<str>) {
         self.set(|attributes| attributes.finish_reason(Value::Str(reason.as_ref())));
     }
@@ -201,7 +212,8 @@ impl<K: Generator> Guard<K> {
 }
 
 impl Guard<Stt> {
-    /// The next part of the transcript.
+    /// The next part of the transcript, put behind those before it: for what the recogniser will not change. Of interim
+    /// ones an [`item`](Self::item) replaces another.
     pub fn transcript(&mut self, part: impl AsRef<str>) {
         self.set(|attributes| attributes.transcript(Value::Str(part.as_ref())));
     }
@@ -216,7 +228,7 @@ impl Guard<Stt> {
         self.set(|attributes| attributes.language(Value::Str(language.as_ref())));
     }
 
-    /// Whether the transcript is final.
+    /// Whether the transcript is final; says nothing of the span's end.
     pub fn is_final(&mut self, is_final: bool) {
         self.set(|attributes| attributes.is_final(&is_final));
     }
@@ -232,7 +244,7 @@ impl<K: Voice> Guard<K> {
 
 impl Guard<ToolCall> {
     /// What the tool gave, as JSON.
-    pub fn output(&mut self, output: &impl Serialize) {
-        self.set(|attributes| attributes.tool_output(&Value::Serialize(output)));
+    pub fn output(&mut self, output: &(impl Serialize + ?Sized)) {
+        self.set(|attributes| attributes.tool_output(&Value::Serialize(&output)));
     }
 }

@@ -103,4 +103,8 @@ fn an_item_of_no_known_shape_changes_nothing() {
     let said = answers(&[&noise[..], &[chunk("a", "A"), last("a", 1)], &noise].concat());
     assert_eq!((said.text.as_deref(), said.usage, said.ended), (Some("A"), counts(1, 2), true));
     assert_eq!(answers(&noise), Found::default());
+    // The end of a stream says so by its name alone, which anything may have.
+    let end = json!({"End": {}});
+    let ends = |items: &[Value]| together(items, Together::answer).has_ended();
+    assert!(ends(&[json!({"Chunk": {"content": "A"}}), end.clone()]) && !ends(&[end]));
 }
