@@ -4,7 +4,8 @@
 mod calls;
 #[path = "spool/crashes.rs"]
 mod crashes;
-
+#[path = "spool/disks.rs"]
+mod disks;
 #[path = "spool/kills.rs"]
 mod kills;
 

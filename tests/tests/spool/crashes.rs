@@ -13,10 +13,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Runs an agent until it says a line.
+/// Starts an agent.
 pub(super) fn start(run: &str, backend: &Backend, api: &str, spool: &Spool) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_crashing_agent"))
-        .args([run, &backend.url(), api])
+    start_under(&[], run, backend, api, spool)
+}
+
+/// The same with a program before it that looks after it.
+pub(super) fn start_under(before: &[&str], run: &str, backend: &Backend, api: &str, spool: &Spool) -> Child {
+    let url = backend.url();
+    let line = [before, &[env!("CARGO_BIN_EXE_crashing_agent"), run, &url, api]].concat();
+    Command::new(line[0])
+        .args(&line[1..])
         .arg(&spool.0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

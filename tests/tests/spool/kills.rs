@@ -48,15 +48,14 @@ fn backend(run: usize, seed: u64) -> (Backend, Arc<AtomicBool>) {
     let looked_at = is_well.clone();
     let script = move |_: &_, _| match run % 5 {
         _ if looked_at.load(Ordering::Relaxed) => Reply::Accept,
-        0 => Reply::Accept,
+        0 => Reply::Silence,
         1 => Reply::fail(503, 14),
-        2 if dice.roll(10) < 3 => Reply::Accept,
-        2 => Reply::fail(503, 14),
-        3 => Reply::Silence,
-        _ => {
+        2 if dice.roll(10) < 7 => Reply::fail(503, 14),
+        3 => {
             thread::sleep(Duration::from_millis(40));
             Reply::Accept
         }
+        _ => Reply::Accept,
     };
     (Backend::scripted(script), is_well)
 }
@@ -153,7 +152,7 @@ fn what_is_promised_survives_a_kill_at_any_time() {
     let runs = tools::times("CEKURA_KILLS", 50);
     let seed = RandomState::new().hash_one(0);
     println!("seed {seed}");
-    let (dice, next, seen) = (Dice(seed.into()), AtomicU64::new(0), Mutex::new(BTreeMap::new()));
+    let (dice, next, phases) = (Dice(seed.into()), AtomicU64::new(0), Mutex::new(BTreeMap::new()));
     thread::scope(|scope| {
         for _ in 0..ABREAST {
             scope.spawn(|| {
@@ -163,8 +162,8 @@ fn what_is_promised_survives_a_kill_at_any_time() {
                         return;
                     }
                     let (phase, promised, twice) = kill(usize::try_from(run).unwrap(), &dice);
-                    let mut seen = seen.lock().unwrap();
-                    let (kills, of_promised, of_twice) = seen.entry(phase).or_insert((0, 0, 0));
+                    let mut phases = phases.lock().unwrap();
+                    let (kills, of_promised, of_twice) = phases.entry(phase).or_insert((0, 0, 0));
                     *kills += 1;
                     *of_promised += promised;
                     *of_twice += twice;
@@ -172,7 +171,7 @@ fn what_is_promised_survives_a_kill_at_any_time() {
             });
         }
     });
-    for (phase, (kills, promised, twice)) in seen.into_inner().unwrap() {
+    for (phase, (kills, promised, twice)) in phases.into_inner().unwrap() {
         println!("{kills} kills {phase}: {promised} spans promised, all arrived, {twice} twice");
     }
 }

@@ -58,7 +58,7 @@ impl Folder {
                 return Err(io::Error::other("others can write there"));
             }
             // Somebody who starts too may take it for an orphan until it is locked.
-            match options().create_new(true).open(own.join(LOCK)).and_then(locked) {
+            match locked(&own, true) {
                 Ok(lock) if own.join(LOCK).exists() => {
                     synced(root)?;
                     return Ok(Self { root: root.to_owned(), own, lock: Some(lock) });
@@ -160,7 +160,7 @@ impl Drop for Folder {
 impl Orphan {
     /// Locks a folder, unless its process lives.
     pub(super) fn claim(path: PathBuf) -> Option<Self> {
-        let lock = options().create(true).truncate(false).open(path.join(LOCK)).and_then(locked).ok()?;
+        let lock = locked(&path, false).ok()?;
         Some(Self { path, lock: Some(lock) })
     }
 
@@ -213,7 +213,12 @@ fn options() -> OpenOptions {
     options
 }
 
-fn locked(file: File) -> io::Result<File> {
+/// The lock of a folder, once nobody else holds it.
+fn locked(folder: &Path, is_new: bool) -> io::Result<File> {
+    let path = folder.join(LOCK);
+    options().create(true).truncate(false).create_new(is_new).open(&path)?;
+    // A file that is open for writing would keep its file system from being made read-only.
+    let file = File::open(path)?;
     flock(&file, FlockOperation::NonBlockingLockExclusive)?;
     Ok(file)
 }
