@@ -133,7 +133,7 @@ pub use delivery::error::Error;
 pub use delivery::ledger::FlushReport;
 pub use delivery::processor::Processor;
 #[doc(hidden)]
-pub use delivery::timings::Timings;
+pub use delivery::timings::{SpoolLimits, Timings};
 pub use destination::CaptureContent;
 pub use opentelemetry;
 pub use opentelemetry::trace::TraceId;
