@@ -1,5 +1,5 @@
-//! Every span name and span attribute key that this crate writes, once, with its source. This file does not know
-//! when a key is written.
+//! Every span name and span attribute key that this crate writes, once, with its source. Nothing here knows when
+//! a key is written.
 //!
 //! Sources: "Cekura docs, OpenTelemetry Traces" · "OTel GenAI conventions 1.41" · "pipecat" (its OpenTelemetry spans,
 //! which Cekura reads too). A key without a source is this crate's own.
@@ -103,6 +103,8 @@ names! {
 
     /// `true` on a span that was dropped before its end (barge-in, timeout, abort).
     CEKURA_INTERRUPTED = "cekura.interrupted";
+    /// `true` on the root of a conversation whose process died: it ends with the last span that was seen.
+    CEKURA_INCOMPLETE = "cekura.incomplete";
     /// `true` on a span that was open when its conversation was finished, and was ended by that.
     CEKURA_UNFINISHED = "cekura.unfinished";
     /// Type name of the error, or `panic` (OTel general conventions).

@@ -157,6 +157,21 @@ fn the_agents_words_are_those_that_a_voice_spoke() {
 }
 
 #[test]
+fn what_was_cut_off_before_a_sound_was_not_said() {
+    let mut call = Sample::new();
+    let turn = call.span(SpanId::INVALID, "turn", [0, 90], &|_| {});
+    call.span(turn, "llm", [0, 20], &|out| write::text(out, key::OUTPUT, "We open at ten. Come by."));
+    for (at, text, items) in [(20, "We open at ten.", 3), (40, "Come by.", 0)] {
+        call.span(turn, "tts", [at, at + 20], &|out| {
+            write::text(out, key::TEXT, text);
+            write::integer(out, key::STREAM_ITEMS, items);
+            write::flag(out, key::CEKURA_INTERRUPTED, true);
+        });
+    }
+    assert_eq!(lines(&call.tree()), [(Role::Agent, "We open".to_owned())]);
+}
+
+#[test]
 fn without_a_voice_they_are_the_models() {
     let mut call = Sample::new();
     let turn = |call: &mut Sample, at| call.span(SpanId::INVALID, "turn", [at, at + 90], &|_| {});
