@@ -42,7 +42,7 @@ pub use cekura_trace_macros::conversation;
 ///
 /// `turn.was_interrupted` says whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end:
 /// the caller barged in. `turn.user_bot_latency_seconds` is the time from the moment the caller stopped speaking to the
-/// first audio of the answer: one measured value, of what [`Turn::user_stopped`](crate::Turn::user_stopped) and
+/// first audio of the answer, in seconds: one measured value, of what [`Turn::user_stopped`](crate::Turn::user_stopped) and
 /// [`Turn::first_audio`](crate::Turn::first_audio) say, else of what the turn's spans do. `turn.duration_seconds` is the
 /// whole turn.
 ///
@@ -69,7 +69,8 @@ pub use cekura_trace_macros::turn;
 /// | `is_final = expr` | `is_final` |
 ///
 /// A returned string is the transcript. In responses of Deepgram, Whisper and the like, transcript, confidence and
-/// language are found by themselves.
+/// language are found by themselves. Of a [stream](crate#streams) of them, an interim transcript is replaced by the next one
+/// and final ones are joined; strings are put behind each other as they come.
 ///
 /// ```
 /// struct Heard { text: String, sure: f32 }
@@ -190,8 +191,8 @@ pub use cekura_trace_macros::stt;
 ///   does without the attribute.
 ///
 /// An `async fn` has `.future(async move { … }, …).await` in place of `.run(…)`. A stream keeps the last closure: it then
-/// runs for each item. `impl Stream` alone needs one call more, which gives the stream room for its span. `cargo expand` shows the code of your own
-/// crate; so does, with nothing installed:
+/// runs for each item. `impl Stream` alone needs one call more, which gives the stream room for its span. `cargo expand`
+/// shows the code of your own crate; so does, with nothing installed:
 ///
 /// ```sh
 /// RUSTC_BOOTSTRAP=1 cargo rustc --lib --profile=check -- -Zunpretty=expanded

@@ -87,6 +87,14 @@ pub(crate) fn draft(record: &[u8]) -> Option<Record<'_>> {
     Record::read(record.get(4..)?)
 }
 
+/// Takes span attributes out of a record that is not sealed yet.
+pub(crate) fn remove(record: &mut Vec<u8>, is_meant: impl Fn(&str) -> bool) {
+    let Some(entries) = draft(record).map(|draft| draft.entries) else { return };
+    let kept = entry::without(entries, is_meant);
+    record.truncate(record.len() - entries.len());
+    record.extend_from_slice(&kept);
+}
+
 #[cfg(test)]
 impl Head {
     /// A whole record of this head, for tests of what reads records.

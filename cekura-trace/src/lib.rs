@@ -24,6 +24,10 @@
 //! * **What is recorded**: the attributes [`conversation`], [`turn`], [`stt`], [`llm`], [`tts`], [`s2s`], [`tool_call`]
 //!   and [`span`](macro@span); [`llm`] shows the code that they generate. [`record`] adds what only the body knows,
 //!   [`semconv`] lists every key.
+//! * **Where no function stands for it**: [`spans`] are begun and ended by hand, and so is a call with
+//!   [`Conversation::start`].
+//! * **How long the caller waits**: a [`turn`] measures it; [`current_turn`] takes what a voice activity detector and the
+//!   phone know.
 //! * **Where it goes**: [`init`] reads the environment, [`Cekura::builder`] takes settings in code. Without a handle the
 //!   attributes are off. [`Cekura::flush`] and [`Cekura::shutdown`] report what became of each span.
 //!   [`doctor`] says what keeps spans from arriving.
@@ -72,9 +76,10 @@
 //! # Streams
 //!
 //! The span of a function that returns a stream stays open until the stream ends, gives its first `Err`, or is dropped;
-//! at each poll it is the current one. It says when the first item came (`metrics.ttfb`), how many there were, the
-//! longest time between two of them, the bytes of byte buffers, and what the items say together: texts and transcripts
-//! are put behind each other, of everything else the last word counts. A closure sees each item, inside its `Ok`.
+//! at each poll it is the current one. It says when the first item came (`metrics.ttfb`, in seconds), how many there were
+//! (`stream.items`), the longest time between two of them, the bytes of byte buffers, and what the items say together:
+//! texts and transcripts are put behind each other, of everything else the last word counts. A closure sees each item,
+//! inside its `Ok`; as it runs later, the function's arguments are not in its reach.
 //!
 //! ```
 //! use futures::stream::{self, Stream};
@@ -97,7 +102,8 @@
 //!
 //! It is `impl Stream`, `BoxStream`, `LocalBoxStream` or `Pin<Box<dyn Stream>>`, also behind an alias, also inside
 //! `Result` or `Option`, from any kind of function. A stream that is dropped was interrupted, unless an item said that the
-//! answer was finished: then its span ends with that item. A stream of a named type is a plain value: box it.
+//! answer was finished: then its span ends with that item. A stream of a named type is a plain value: box it. So is one
+//! that can do more, `impl Stream + Clone` or `+ Sink`: its span would take that away.
 //! Of a `tool_call`, `span`, `turn` or `conversation` that is a stream only the times and sizes are recorded.
 #![forbid(unsafe_code)]
 
@@ -143,27 +149,46 @@ pub use transcript::Entry;
 
 /// Spans by hand, where there is no function to annotate: an event loop, a session, a call that comes back later.
 ///
-/// One builder per span name, with the arguments of the attribute; its `start()` gives a guard for what is known later.
+/// One function per span name gives a [`Builder`](spans::Builder) with the arguments of the attribute; its
+/// [`start`](spans::Builder::start) gives a [`Guard`](spans::Guard) for what is known later. A guard is not the current span
+/// of the thread: what belongs below it names its [`context`](spans::Guard::context) as parent, or runs in it.
 ///
 /// ```
-/// # struct Event;
-/// # impl Event { fn text(&self) -> &str { "Ten to four." } }
-/// # fn events() -> [Event; 1] { [Event] }
-/// let mut llm = cekura::spans::llm().provider("openai").model("gpt-4o").input("question", &"When?").start();
-/// for event in events() {
-///     llm.first_chunk();
-///     llm.output(event.text());
-/// }
-/// llm.usage(12, 30);
-/// llm.end(); // dropped without it, the span is interrupted
-/// # let trace = cekura::testing::capture(|| {
-/// #     let mut llm = cekura::spans::llm().start();
-/// #     llm.first_chunk();
-/// #     llm.output("Ten to four.");
-/// #     llm.end();
-/// # });
-/// # assert_eq!(trace.span("llm").unwrap().text("output"), Some("Ten to four."));
-/// # assert!(trace.span("llm").unwrap().attribute("metrics.ttfb").is_some());
+/// use cekura::{Conversation, spans};
+/// use std::time::{Duration, SystemTime};
+///
+/// # #[cekura::tool_call]
+/// # async fn find_slot(day: &str) -> String { day.to_uppercase() }
+/// # struct Usage { input: i64, output: i64 }
+/// # async fn session(heard_at: SystemTime, usage: Usage) {
+/// let call = Conversation::start("call-42"); // or with a call log: `spans::conversation().observe()`
+///
+/// // The transcript is here; the caller began to speak 2 s before and stopped 200 ms ago.
+/// let began = heard_at - Duration::from_secs(2);
+/// let turn = spans::turn().parent(&call.context()).started_at(began).start();
+/// turn.user_stopped_at(heard_at - Duration::from_millis(200));
+/// let mut stt = spans::stt().provider("deepgram").parent(&turn.context()).started_at(began).start();
+/// stt.transcript("Do you have time on Tuesday?");
+/// stt.end();
+///
+/// // The model answers, event by event.
+/// let mut s2s = spans::s2s().provider("openai").model("gpt-realtime").parent(&turn.context()).start();
+/// s2s.audio(480); // samples, as they come: the first of them is the turn's first audio
+/// s2s.output("At half past two.");
+/// s2s.usage(usage.input, usage.output);
+/// s2s.end(); // dropped without it, the span is interrupted
+///
+/// turn.run(find_slot("tuesday")).await; // annotated functions land below the turn
+/// turn.end();
+/// call.finish().await;
+/// # }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # let session = session(SystemTime::now(), Usage { input: 12, output: 30 });
+/// # let trace = runtime.block_on(cekura::testing::capture_async(session));
+/// # assert_eq!(trace.to_string(), "conversation\n  turn\n    stt\n    s2s\n    tool_call\n");
+/// # assert!(trace.span("turn").unwrap().attribute("turn.user_bot_latency_seconds").is_some());
+/// # assert!(trace.span("turn").unwrap().duration() >= Duration::from_millis(1_500));
+/// # assert_eq!(trace.span("s2s").unwrap().text("output"), Some("At half past two."));
 /// ```
 pub mod spans {
     pub use crate::recording::spans::*;
@@ -177,7 +202,3 @@ pub mod context {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct ReadmeDoctests;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/testing.md")]
-struct TestingDoctests;

@@ -68,7 +68,7 @@ const checks = {
   async says_what_happened(page) {
     assert.match(await page.title(), /^clinic-0931 · /);
     const totals = await page.locator('#totals').innerText();
-    for (const expected of ['Turns\n2', 'Tokens\n2408 → 62', 'Failed\n✗ 1', 'Interrupted\n■ 2', 'Slowest stage', 'p95']) {
+    for (const expected of ['Turns\n2', 'Tokens\n2408 → 62', 'Failed\n✗ 1', 'Interrupted\n■ 2', 'Longest stage', 'p95']) {
       assert.ok(totals.includes(expected), `${expected} in ${totals}`);
     }
     assert.match(totals, /Voice-to-voice\s+[\d.]+ m?s median\s+worst [\d.]+ m?s/);

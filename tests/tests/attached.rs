@@ -1,20 +1,22 @@
 //! With a program's tracer provider attached: its exporter gets the same spans, and its sampler and ids count.
 
-use cekura::Protocol;
 use cekura::opentelemetry::trace::{
     Link, Span as _, SpanId, SpanKind, Status, TraceContextExt, TraceId, TraceState, Tracer,
 };
 use cekura::opentelemetry::{Context, KeyValue, Value};
+use cekura::{Protocol, spans};
 use cekura_trace_tests::backend::text;
 use cekura_trace_tests::handles::{reasons, to};
 use cekura_trace_tests::host::{Beside, CountingIds, ask, call, named, names, turn, value};
+use futures::FutureExt;
+use futures::stream::{self, Stream, StreamExt};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
     Sampler, SamplingDecision, SamplingResult, SdkTracer, ShouldSample, SpanData, SpanProcessor,
     TracerProviderBuilder,
 };
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Attaches the program's tracer provider, for as long as no other test is the process's default.
 fn attached<R>(
@@ -353,6 +355,45 @@ fn a_processor_of_the_programs_may_call_an_annotated_function() {
             let all = names(&spans);
             for name in ["conversation", "llm", "query", "turn"] {
                 assert!(all.contains(&name), "{all:?}");
+            }
+        },
+    );
+}
+
+#[test]
+fn streams_and_spans_by_hand_are_the_same_on_both_sides() {
+    #[cekura::llm]
+    fn think(question: &str) -> impl Stream<Item = String> + use<> {
+        stream::iter([question.to_owned(), "!".to_owned()])
+    }
+    attached(
+        |builder| builder,
+        |beside| {
+            let began = Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
+            let call = spans::conversation().started_at(began).start();
+            let turn = call.in_scope(|| spans::turn().started_at(began).start());
+            turn.user_stopped_at(began);
+            let mut answer = turn.in_scope(|| Box::pin(think("why?")));
+            while let Some(Some(_)) = answer.next().now_or_never() {}
+            let mut tts = spans::tts().parent(&turn.context()).text("why!").start();
+            tts.in_scope(|| beside.tracer.in_span("query", |_| drop(turn.in_scope(|| think("dropped")))));
+            tts.audio(320);
+            tts.fail("broken");
+            tts.end_at(SystemTime::now());
+            turn.end();
+            call.end();
+            let spans = beside.delivered();
+            assert_eq!(names(&spans), ["conversation", "llm", "llm", "query", "tts", "turn"]);
+            assert_eq!(beside.exported.names(), names(&spans));
+            for twin in beside.exported.spans() {
+                let id = twin.span_context.span_id().to_bytes();
+                let span = spans.iter().find(|span| *span.span_id == id).unwrap();
+                let keys = twin.attributes.iter().map(|attribute| attribute.key.as_str());
+                let known: Vec<_> = span.attributes.iter().map(|attribute| &*attribute.key).collect();
+                assert_eq!(keys.clone().filter(|key| known.contains(key)).count(), known.len(), "{twin:?}");
+                assert_eq!(keys.count(), known.len(), "{twin:?}");
+                assert_eq!(nanoseconds(twin.start_time), span.start_time_unix_nano, "{}", span.name);
+                assert_eq!(nanoseconds(twin.end_time), span.end_time_unix_nano, "{}", span.name);
             }
         },
     );

@@ -49,7 +49,7 @@ fn whole_turn() {
     stt.is_final(true);
     stt.end();
     let llm = spans::llm().provider("openai").model("gpt-4o").temperature(0.25).max_tokens(90);
-    let mut llm = llm.input("question", &"Sundays?").start();
+    let mut llm = llm.input("question", "Sundays?").start();
     llm.first_chunk();
     llm.output("From ten ");
     llm.output("to four.");
@@ -58,7 +58,7 @@ fn whole_turn() {
     llm.response_model("gpt-4o-2024");
     llm.response_id("r-1");
     llm.end();
-    let mut tool = spans::tool_call("find_slot").id("t-1").input("day", &"sunday").start();
+    let mut tool = spans::tool_call("find_slot").id("t-1").input("day", "sunday").start();
     tool.output(&json!({ "free": ["ten"] }));
     tool.end();
     let mut tts = spans::tts().provider("cartesia").voice("nova").text("Vón").start();
@@ -212,12 +212,12 @@ fn a_response_that_was_cancelled_is_interrupted_and_says_what_it_cost() {
 #[test]
 fn content_is_kept_back_where_the_policy_says_so() {
     let trace = capture_with(CaptureContent::Metadata, || {
-        let mut llm = spans::llm().input("question", &"who?").record("my.key", "mine").start();
+        let mut llm = spans::llm().input("question", "who?").record("my.key", "mine").start();
         llm.output("Anna");
         llm.fail(io::Error::other("Anna"));
         llm.end();
-        let mut tool = spans::tool_call("find").arguments(&"{}").input("who", &"Anna").start();
-        tool.output(&"Anna");
+        let mut tool = spans::tool_call("find").arguments("{}").input("who", "Anna").start();
+        tool.output("Anna");
         tool.end();
     });
     for span in trace.spans() {

@@ -3,14 +3,17 @@
 
 use cekura::opentelemetry::Context;
 use cekura::opentelemetry::trace::{FutureExt, Span, TraceContextExt, Tracer, TracerProvider};
-use cekura::{CaptureContent, Cekura, Protocol};
+use cekura::testing::capture;
+use cekura::{CaptureContent, Cekura, Conversation, Protocol, spans};
 use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::handles::{LONG, SHORT, reasons, to};
 use cekura_trace_tests::host::{Beside, Kept, ask, names, parent, provider};
 use opentelemetry_sdk::trace::{Sampler, SdkTracer};
 use std::cell::RefCell;
+use std::panic;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[cekura::conversation(client = handle, skip_all)]
 fn within<R>(handle: &Cekura, body: impl FnOnce() -> R) -> R {
@@ -188,6 +191,12 @@ fn a_future_that_is_dropped_as_its_thread_ends_is_interrupted() {
             cekura::context::carry(()).in_scope(|()| drop(cekura::context::headers()));
         }
     }
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        PANICS.fetch_add(usize::from(info.to_string().contains("Thread Local")), Ordering::Relaxed);
+        hook(info);
+    }));
     let backend = Backend::new();
     let handle = Arc::new(to(&backend, Protocol::Grpc).build().unwrap());
     let inner = handle.clone();
@@ -201,6 +210,16 @@ fn a_future_that_is_dropped_as_its_thread_ends_is_interrupted() {
     .unwrap();
     handle.flush_blocking(LONG);
     let spans = backend.spans();
+    assert_eq!(PANICS.load(Ordering::Relaxed), 0, "nobody hears of a panic that is caught");
     assert_eq!(names(&spans), ["conversation"]);
     assert!(spans[0].attributes.iter().any(|attribute| attribute.key == "cekura.interrupted"));
+}
+
+#[test]
+fn a_span_begins_where_it_is_started() {
+    let trace = capture(|| {
+        let llm = spans::llm().provider("openai");
+        Conversation::start("call-1").in_scope(|| llm.start().in_scope(|| drop(ask("who?"))));
+    });
+    assert_eq!(trace.to_string(), "conversation interrupted\n  llm interrupted\n    llm\n");
 }

@@ -3,13 +3,16 @@
 use cekura::opentelemetry::Value;
 use cekura::testing::{Span, Trace, capture, capture_async};
 use futures::FutureExt;
+use futures::executor::block_on_stream;
 use futures::future::{BoxFuture, LocalBoxFuture, poll_immediate};
+use futures::stream::{self, Stream};
 use std::fmt::{self, Debug, Display};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Poll;
 use tokio::task::yield_now;
 
 fn only(trace: &Trace) -> &Span {
@@ -318,4 +321,61 @@ fn a_function_that_runs_when_its_thread_ends_still_runs() {
     });
     assert_eq!(SEEN.load(Ordering::Relaxed), 2);
     assert_eq!(trace.to_string(), "hang_up\n");
+}
+
+#[test]
+fn a_panic_in_what_is_dropped_is_recorded_and_goes_on() {
+    struct Explodes;
+    impl Drop for Explodes {
+        fn drop(&mut self) {
+            panic!("in a drop");
+        }
+    }
+    #[cekura::span]
+    async fn future() {
+        let _explodes = Explodes;
+        std::future::pending().await
+    }
+    #[cekura::span]
+    fn stream() -> impl Stream<Item = u8> {
+        let explodes = Explodes;
+        stream::poll_fn(move |_| {
+            let _explodes = &explodes;
+            Poll::Pending
+        })
+    }
+    let trace = capture(|| {
+        let mut future = Box::pin(future());
+        assert!(future.as_mut().now_or_never().is_none());
+        catch_unwind(AssertUnwindSafe(|| drop(future))).unwrap_err();
+        let stream = AssertUnwindSafe(stream());
+        catch_unwind(|| drop(stream)).unwrap_err();
+    });
+    let seen: Vec<_> = trace.spans().iter().map(|span| (span.name(), span.error())).collect();
+    assert_eq!(seen, [("future", "in a drop"), ("stream", "in a drop")]);
+}
+
+#[test]
+fn an_error_that_cannot_be_shown_is_one() {
+    #[derive(Debug)]
+    struct Shy;
+    impl Display for Shy {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("not me")
+        }
+    }
+    #[cekura::span]
+    fn fails() -> Result<(), Shy> {
+        Err(Shy)
+    }
+    #[cekura::span]
+    fn breaks() -> impl Stream<Item = Result<u8, Shy>> {
+        stream::iter([Err(Shy)])
+    }
+    let trace = capture(|| {
+        fails().unwrap_err();
+        block_on_stream(breaks()).for_each(drop);
+    });
+    assert_eq!(trace.spans().len(), 2);
+    assert!(trace.spans().iter().all(|span| span.is_error() && span.text("error.type").is_some()), "{trace}");
 }

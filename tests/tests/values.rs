@@ -1,9 +1,13 @@
 //! How a value becomes a span attribute, by its type and without any bound on it; limits; the content policy.
 
-use cekura::CaptureContent;
 use cekura::opentelemetry::Value;
 use cekura::testing::{Span, Trace, capture, capture_with};
+use cekura::{CaptureContent, Conversation, Protocol, spans};
+use cekura_trace_tests::backend::{Backend, text};
+use cekura_trace_tests::handles::{LONG, to};
+use cekura_trace_tests::host::named;
 use serde::Serialize;
+use serde_json::json;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -134,6 +138,28 @@ fn content_is_cut_on_a_char_boundary_and_json_stays_json() {
 }
 
 #[test]
+fn a_long_text_is_said_and_counted_whole() {
+    #[derive(Serialize)]
+    struct Ssml(String);
+    #[cekura::tts(text = speech.0)]
+    fn speak(speech: &Ssml) {}
+    #[cekura::tts(text = speech)]
+    fn say(speech: &Ssml) {}
+    let long = "é".repeat(20_000);
+    let trace = capture(|| {
+        speak(&Ssml(long.clone()));
+        say(&Ssml(long.clone()));
+        spans::tts().text(&long).start().end();
+    });
+    assert_eq!(trace.spans().len(), 3);
+    for tts in trace.spans() {
+        assert_eq!(tts.attribute("tts.characters"), Some(&Value::I64(20_000)), "{tts:?}");
+        assert_eq!(tts.text("text").map(str::len), Some(32 << 10));
+        assert_eq!(tts.attribute("text.truncated"), Some(&Value::Bool(true)));
+    }
+}
+
+#[test]
 fn a_value_whose_recording_panics_does_not_reach_the_call() {
     struct Broken;
     impl Serialize for Broken {
@@ -237,4 +263,31 @@ fn off_evaluates_nothing() {
         4
     }
     assert_eq!(stage(), 4);
+}
+
+#[test]
+fn by_hand_the_policy_may_come_last() {
+    let backend = Backend::new();
+    let handle = to(&backend, Protocol::Grpc).build().unwrap();
+    let trace = capture(|| {
+        let call = spans::conversation().input("caller", "Anna").capture(CaptureContent::Metadata);
+        let call = call.client(&handle).input("asks", "Anna").start();
+        let place = call.context();
+        spans::llm().input("asks", "Anna").record("my.key", "mine").parent(&place).start().end();
+        spans::tts().text("Anna").parent(&place).start().end();
+        let tool = spans::tool_call("find").arguments(&json!({ "who": "Anna" })).input("who", "Anna");
+        tool.parent(&place).start().end();
+        call.end();
+        let full = Conversation::start("call-2");
+        let inner = spans::conversation().capture(CaptureContent::Metadata).parent(&full.context()).start();
+        inner.in_scope(|| spans::llm().input("asks", "Anna").start().end());
+    });
+    assert_eq!(trace.named("llm").count(), 1);
+    handle.flush_blocking(LONG);
+    let spans = backend.spans();
+    assert_eq!(spans.len(), 4);
+    assert!(!format!("{trace:?} {spans:?}").contains("Anna"), "{trace:?} {spans:?}");
+    let llm = named(&spans, "llm");
+    assert_eq!(text(&llm.attributes, "my.key"), Some("mine"));
+    assert!(named(&spans, "tts").attributes.iter().any(|attribute| attribute.key == "tts.characters"));
 }

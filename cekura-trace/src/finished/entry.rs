@@ -231,11 +231,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Option<Entry<'a>> {
 pub(crate) fn last_of_each(entries: &[u8]) -> Vec<u8> {
     let mut kept: Vec<&[u8]> = Vec::new();
     let mut places = HashMap::new();
-    let mut reader = Reader(entries);
-    loop {
-        let rest = reader.0;
-        let Some(entry) = read(&mut reader) else { return kept.concat() };
-        let bytes = &rest[..rest.len() - reader.0.len()];
+    for (entry, bytes) in each(entries) {
         match entry {
             Entry::Attribute { key, found, .. } => match places.get(&(key, found)) {
                 None => {
@@ -247,6 +243,24 @@ pub(crate) fn last_of_each(entries: &[u8]) -> Vec<u8> {
             _ => kept.push(bytes),
         }
     }
+    kept.concat()
+}
+
+/// Entries without the span attributes whose key is meant.
+pub(super) fn without(entries: &[u8], is_meant: impl Fn(&str) -> bool) -> Vec<u8> {
+    let is_kept = |entry: &Entry<'_>| !matches!(entry, Entry::Attribute { key, .. } if is_meant(key));
+    let kept = each(entries).filter(|(entry, _)| is_kept(entry)).map(|(_, bytes)| bytes);
+    kept.collect::<Vec<_>>().concat()
+}
+
+/// Entries, with the bytes of each.
+fn each(entries: &[u8]) -> impl Iterator<Item = (Entry<'_>, &[u8])> {
+    let mut reader = Reader(entries);
+    std::iter::from_fn(move || {
+        let rest = reader.0;
+        let entry = read(&mut reader)?;
+        Some((entry, &rest[..rest.len() - reader.0.len()]))
+    })
 }
 
 fn list<'a>(reader: &mut Reader<'a>) -> Option<Vec<(&'a str, Value<'a>)>> {

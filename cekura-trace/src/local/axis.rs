@@ -29,6 +29,8 @@ pub(super) struct Bar {
 pub(super) enum Shape {
     /// A conversation or a turn, around other spans.
     Frame,
+    /// Waited for a first chunk that never came.
+    Wait,
     Work,
 }
 
@@ -84,7 +86,10 @@ impl Axis {
     pub(super) fn bar(&self, bar: &Bar) -> (usize, String) {
         let from = self.half(bar.start).min(self.cells * 2 - 1);
         let to = self.half(bar.end).max(from + 1);
-        let first = bar.first.map_or(from, |first| self.half(first).clamp(from, to - 1));
+        let first = match bar {
+            Bar { shape: Shape::Wait, .. } => to,
+            Bar { first, .. } => first.map_or(from, |first| self.half(first).clamp(from, to - 1)),
+        };
         let (left, right) = (from / 2, (to - 1) / 2);
         let cells = (left..=right).map(|cell| match bar {
             Bar { sign: Some(sign), .. } if cell == right => *sign,

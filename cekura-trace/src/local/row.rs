@@ -4,10 +4,11 @@
 use super::axis::{Bar, Shape};
 use super::style::Paint;
 use super::text;
-use crate::finished::Span;
+use crate::finished::{Span, Tree};
 use crate::semconv as key;
 use opentelemetry::{Array, Value};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// What one span says.
@@ -37,8 +38,12 @@ pub(super) const ERROR: char = '✗';
 pub(super) const INTERRUPTED: char = '■';
 
 impl<'a> Row<'a> {
-    pub(super) fn new(span: &'a Span) -> Self {
-        let framed = matches!(span.name.as_str(), key::span::CONVERSATION | key::span::TURN);
+    pub(super) fn new(span: &'a Span, streams: &Streams<'_>) -> Self {
+        let shape = match span.name.as_str() {
+            key::span::CONVERSATION | key::span::TURN => Shape::Frame,
+            _ if streams.brought_nothing(span) => Shape::Wait,
+            _ => Shape::Work,
+        };
         let sign = match (span.head.failed(), interrupted(span)) {
             (true, _) => Some(ERROR),
             (false, true) => Some(INTERRUPTED),
@@ -48,17 +53,29 @@ impl<'a> Row<'a> {
             paint: paint(&span.name),
             name: name(span),
             service: service(span),
-            bar: Bar {
-                start: span.head.start,
-                end: span.head.end,
-                first: first_chunk(span),
-                shape: if framed { Shape::Frame } else { Shape::Work },
-                sign,
-            },
+            bar: Bar { start: span.head.start, end: span.head.end, first: first_chunk(span), shape, sign },
             duration: text::duration(length(span)),
             counts: counts(span),
-            words: words(span),
+            words: words(span, shape),
         }
+    }
+}
+
+/// What gives its answers in chunks, as far as the spans of a drawing say: names with their services.
+#[derive(Debug)]
+pub(super) struct Streams<'a>(HashSet<(&'a str, Vec<Cow<'a, str>>)>);
+
+impl<'a> Streams<'a> {
+    pub(super) fn of(tree: &'a Tree) -> Self {
+        let spans = tree.rows.iter().map(|(_, span)| span).filter(|span| wait(span).is_some());
+        Self(spans.map(|span| (span.name.as_str(), service(span))).collect())
+    }
+
+    /// Whether a span is that of a stream of which no item came, or was dropped before there was a stream.
+    pub(super) fn brought_nothing(&self, span: &Span) -> bool {
+        let says_nothing = wait(span).is_none() && span.attribute(key::OUTPUT).is_none();
+        let was_dropped = || interrupted(span) && self.0.contains(&(span.name.as_str(), service(span)));
+        says_nothing && (number(span, key::STREAM_ITEMS) == Some(0) || was_dropped())
     }
 }
 
@@ -170,7 +187,7 @@ fn counts(span: &Span) -> String {
     }
 }
 
-fn words(span: &Span) -> Vec<Piece<'_>> {
+fn words(span: &Span, shape: Shape) -> Vec<Piece<'_>> {
     let mut words = Vec::new();
     let was_interrupted = span.attribute(key::TURN_WAS_INTERRUPTED) == Some(&Value::Bool(true));
     if was_interrupted || interrupted(span) {
@@ -178,6 +195,7 @@ fn words(span: &Span) -> Vec<Piece<'_>> {
     }
     words.extend(latency(span).map(|time| piece(Paint::Plain, "voice-to-voice ", text::duration(time), "")));
     words.extend(wait(span).map(|time| piece(Paint::Dim, first(span), text::duration(time), "")));
+    words.extend((shape == Shape::Wait).then(|| piece(Paint::Dim, "no ", first(span).trim_end(), "")));
     let facts = words.len();
     match span.name.as_str() {
         key::span::STT => words.extend(spoken(span, key::STT_TRANSCRIPT)),

@@ -153,7 +153,9 @@ fn latency(tree: &Tree) -> Line {
 
 /// What the two kinds of line in a bar mean, where there are two.
 fn legend(tree: &Tree) -> Line {
-    let streamed = tree.rows.iter().any(|(_, span)| row::first_chunk(span).is_some());
+    let mut spans = tree.rows.iter().map(|(_, span)| span);
+    let streamed =
+        spans.any(|span| row::wait(span).is_some() || row::number(span, key::STREAM_ITEMS).is_some());
     let items = ["─ until the first chunk", "█ after it"].map(|item| (Paint::Dim, item.to_owned()));
     Line { heading: "bars", items: if streamed { items.into() } else { Vec::new() } }
 }

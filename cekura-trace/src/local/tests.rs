@@ -216,6 +216,47 @@ fn speech_to_speech_and_content_policy() {
 }
 
 #[test]
+fn a_stream_of_which_nothing_came_has_only_waited() {
+    let mut call = Sample::new();
+    let turn = call.span(SpanId::INVALID, "turn", [0, 1_000], &|out| {
+        write::flag(out, key::TURN_WAS_INTERRUPTED, true);
+    });
+    call.span(turn, "tts", [200, 500], &|out| {
+        write::text(out, key::TEXT, "We open at ten.");
+        write::integer(out, key::STREAM_ITEMS, 0);
+        write::flag(out, key::CEKURA_INTERRUPTED, true);
+    });
+    call.span(turn, "s2s", [500, 700], &|out| write::float(out, key::METRICS_TTFB, 0.1));
+    let dropped = |out: &mut Vec<u8>| write::flag(out, key::CEKURA_INTERRUPTED, true);
+    call.span(turn, "s2s", [600, 1_000], &dropped);
+    call.span(turn, "playback", [600, 1_000], &dropped);
+    check(
+        &call.tree(),
+        60,
+        &expect![[r#"
+
+                          ╷0                ╷500 ms      1.00 s
+            turn          ├───────────────────────────────────┤  1.00 s
+            │ ■ interrupted
+            ├ tts                ───────────■                     300 ms
+            │   ■ interrupted · no first byte · “We open at ten.”
+            ├ s2s                           ╶───███▌              200 ms
+            │   first chunk 100 ms
+            ├ s2s                               ──────────────■   400 ms
+            │   ■ interrupted · no first chunk
+            └ playback                          ██████████████■   400 ms
+                ■ interrupted
+
+            total    1 turn · 5 spans · ■ 3 interrupted
+            stages   tts 300 ms · s2s 600 ms in 2
+                     longest: s2s 400 ms in turn
+            bars     ─ until the first chunk · █ after it
+            trace    4bf92f3577b34da6a3ce929d0e0e4736
+        "#]],
+    );
+}
+
+#[test]
 fn a_first_chunk_is_known_by_any_of_its_keys() {
     let keys = [
         (key::METRICS_TTFB, 0.5),

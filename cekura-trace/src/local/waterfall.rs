@@ -5,7 +5,7 @@
 //! own, so that bars and words both get the room; below 64 columns the tokens go there too.
 
 use super::axis::Axis;
-use super::row::{Piece, Row};
+use super::row::{Piece, Row, Streams};
 use super::style::{Canvas, Paint, Style};
 use super::{summary, text};
 use crate::finished::Tree;
@@ -18,7 +18,8 @@ pub(crate) fn draw(tree: &Tree, style: &Style) -> String {
     if tree.rows.is_empty() {
         return canvas.finish();
     }
-    let rows: Vec<_> = tree.rows.iter().map(|(_, span)| Row::new(span)).collect();
+    let streams = Streams::of(tree);
+    let rows: Vec<_> = tree.rows.iter().map(|(_, span)| Row::new(span, &streams)).collect();
     let trunks = trunks(tree);
     let columns = Columns::new(tree, &rows, style.width.max(NARROWEST));
     let axis = Axis::new(tree, columns.bar);

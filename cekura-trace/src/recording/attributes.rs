@@ -7,7 +7,7 @@ use super::outcome::{Failure, FailureText};
 use super::span::Opening;
 use super::value::{Flag, Float, Integer, Len, Scalar, Value, value};
 use crate::destination::CaptureContent;
-use crate::finished::write;
+use crate::finished::{remove, write};
 use crate::semconv;
 use std::fmt;
 
@@ -120,6 +120,8 @@ impl Attributes {
     /// Says that the function failed.
     pub(super) fn fail(&mut self, failure: &Failure<'_>) {
         write::text(&mut self.entries, semconv::ERROR_TYPE, failure.error_type);
+        // What follows may panic.
+        self.failure = Some(String::new());
         let mut text = Text { out: Vec::new(), limit: self.limit, truncated: false };
         if self.keeps_content() {
             // A formatter that fails has written what it could.
@@ -158,6 +160,18 @@ impl Attributes {
         if let Spoken::One(_, text) = std::mem::replace(&mut self.spoken, Spoken::Known) {
             self.say(&text);
         }
+    }
+
+    /// Takes back the content that was written before the policy was known.
+    fn take_back_content(&mut self) {
+        const CONTENT: [&str; 3] =
+            [semconv::TEXT, semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS];
+        self.tool_input = None;
+        remove(&mut self.entries, |key| {
+            let of = key.strip_suffix(semconv::TRUNCATED_SUFFIX).unwrap_or(key);
+            CONTENT.contains(&of)
+                || of.starts_with(semconv::INPUT_PREFIX) && !of.ends_with(semconv::LEN_SUFFIX)
+        });
     }
 
     /// Takes back what a value's own code began to write when it panicked.

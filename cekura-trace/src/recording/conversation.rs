@@ -17,7 +17,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A conversation that is open where this was asked for. Cheap to clone; may outlive the conversation.
+/// A conversation that is open where [`current_conversation`] was asked for it, or in a guard of [`Conversation::start`].
+/// Cheap to clone; may outlive the conversation.
 #[derive(Clone, Debug)]
 pub struct Conversation(pub(super) Arc<Call>);
 
@@ -33,7 +34,8 @@ impl Conversation {
     }
 }
 
-/// A turn that is open where this was asked for. Cheap to clone; may outlive the turn.
+/// A turn that is open where [`current_turn`] was asked for it, or in a guard of [`spans::turn`](crate::spans::turn).
+/// Cheap to clone; may outlive the turn.
 #[derive(Clone, Debug)]
 pub struct Turn(pub(super) Arc<call::Turn>);
 
@@ -80,7 +82,8 @@ impl Turn {
 
     /// The caller hears the agent from now on; the first time counts.
     ///
-    /// Without it, the first item of a `tts` that streams counts, or the end of one that gives its audio at once.
+    /// Without it, the first item of a `tts` that streams counts, the end of one that gives its audio at once, and the first
+    /// audio of an `s2s`.
     pub fn first_audio(&self) {
         self.first_audio_at(Instant::now());
     }
@@ -138,8 +141,11 @@ pub fn record(key: &'static str, value: impl Into<Value>) {
     });
 }
 
-/// Looks at the current context. There is none on a thread that is ending, where the API panics.
+/// Looks at the current context. There is none on a thread that is ending.
 pub(super) fn look<R>(look: impl FnOnce(&Context) -> R) -> Option<R> {
+    if span::is_thread_ending() {
+        return None;
+    }
     catch_unwind(AssertUnwindSafe(|| Context::map_current(look))).ok()
 }
 

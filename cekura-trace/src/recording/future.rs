@@ -3,7 +3,7 @@
 
 use super::span::{Ending, Open, Prepared, Span};
 use pin_project_lite::pin_project;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -22,13 +22,12 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             let Some(mut open) = this.span.take() else { return };
-            if *this.was_polled {
-                let entered = open.enter();
-                this.future.set(None);
-                drop(entered);
-                open.interrupted(|_| {});
-            } else {
-                open.forget();
+            if !*this.was_polled {
+                return open.forget();
+            }
+            match open.inside(|| this.future.set(None)) {
+                Ok(()) => open.interrupted(|_| {}),
+                Err(panic) => open.panicked(panic, |_| {}),
             }
         }
     }
@@ -61,10 +60,7 @@ impl Prepared {
     {
         let Span(span) = self.0;
         let Some(mut open) = span else { return Traced::new(body(), None, close, false) };
-        let entered = open.enter();
-        let made = catch_unwind(AssertUnwindSafe(body));
-        drop(entered);
-        match made {
+        match open.inside(body) {
             Ok(future) => Traced::new(future, Some(open), close, false),
             Err(panic) => open.panicked(panic, |_| {}),
         }
@@ -114,10 +110,7 @@ where
     if !std::mem::replace(was_polled, true) {
         open.restart();
     }
-    let entered = open.enter();
-    let polled = catch_unwind(AssertUnwindSafe(|| future.poll(task)));
-    drop(entered);
-    match polled {
+    match open.inside(|| future.poll(task)) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(mut returned)) => {
             if let (Some(open), Some(close)) = (span.take(), close.take()) {

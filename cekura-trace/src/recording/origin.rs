@@ -119,6 +119,10 @@ impl Origin {
         Self { is_suppressed, is_off, destination, capture, call, parent, context: None }
     }
 
+    pub(super) fn is_in_conversation(&self) -> bool {
+        self.call.is_some()
+    }
+
     /// The context in which the span begins.
     fn context(&self) -> Context {
         self.context.clone().unwrap_or_else(Context::current)

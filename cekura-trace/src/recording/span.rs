@@ -21,6 +21,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 mod ending;
@@ -94,10 +95,14 @@ pub(super) fn with_current<R>(look: impl FnOnce(Option<&Arc<Live>>) -> R) -> R {
     seen
 }
 
-/// Leaves `live` as it is on a thread that is ending.
-fn swap_current(live: &mut Option<Arc<Live>>) {
-    // An error says that the thread's own values are gone already.
-    let _ = CURRENT.try_with(|current| *live = current.replace(live.take()));
+/// Leaves `live` as it is on a thread that is ending, and says so: its own values are gone already.
+fn swap_current(live: &mut Option<Arc<Live>>) -> bool {
+    CURRENT.try_with(|current| *live = current.replace(live.take())).is_err()
+}
+
+/// Whether the thread is ending: its current context is gone too, and who asks the API for it panics.
+pub(super) fn is_thread_ending() -> bool {
+    CURRENT.try_with(|_| ()).is_err()
 }
 
 impl Span {
@@ -113,10 +118,7 @@ impl Span {
 
 impl Open {
     fn run<R>(mut self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &mut R)) -> R {
-        let entered = self.enter();
-        let result = catch_unwind(AssertUnwindSafe(body));
-        drop(entered);
-        match result {
+        match self.inside(body) {
             Ok(mut returned) => {
                 close(self.ending(), &mut returned);
                 returned
@@ -126,8 +128,15 @@ impl Open {
     }
 
     /// Makes this span the current one until the guard is dropped.
-    pub(super) fn enter(&mut self) -> Entered<'_> {
+    fn enter(&mut self) -> Entered<'_> {
         Entered::new(self.context.clone(), &mut self.live)
+    }
+
+    /// Calls a function with this span as the current one, and catches its panic.
+    #[inline]
+    pub(super) fn inside<R>(&mut self, function: impl FnOnce() -> R) -> thread::Result<R> {
+        let _entered = self.enter();
+        catch_unwind(AssertUnwindSafe(function))
     }
 
     pub(super) fn ending(self) -> Ending {
@@ -242,9 +251,10 @@ pub(super) struct Entered<'a> {
 impl<'a> Entered<'a> {
     /// Lends `live` to the thread.
     pub(super) fn new(context: Context, live: &'a mut Option<Arc<Live>>) -> Self {
-        swap_current(live);
+        let is_thread_ending = swap_current(live);
         // The API panics here where somebody looks at the current context: a host's sampler, or a processor at a start.
-        let context = catch_unwind(AssertUnwindSafe(|| context.attach())).ok();
+        let attach = || catch_unwind(AssertUnwindSafe(|| context.attach())).ok();
+        let context = if is_thread_ending { None } else { attach() };
         Self { outer: live, _context: context }
     }
 }
@@ -265,8 +275,9 @@ pub(super) struct Draft {
 impl Draft {
     /// A span that may begin where the current context says; `None` where nothing records.
     pub(super) fn new(callsite: Callsite) -> Option<Self> {
-        // The thread is ending: its current context is gone too.
-        CURRENT.try_with(|_| ()).ok()?;
+        if is_thread_ending() {
+            return None;
+        }
         let origin = Origin::current();
         if origin.is_suppressed || origin.is_off && callsite.view != View::Conversation {
             return None;
@@ -281,6 +292,13 @@ impl Draft {
     /// Sets what is known of it.
     pub(super) fn record(&mut self, record: impl FnOnce(&mut Attributes)) {
         guarded(&mut self.attributes, record);
+    }
+
+    /// Begins it in the context that is current now, not in that in which it was drafted.
+    pub(super) fn open_here(mut self) -> Option<Open> {
+        self.origin = Origin::current();
+        self.attributes.settle();
+        self.open()
     }
 
     /// Begins it, unless nothing records where it was sent.

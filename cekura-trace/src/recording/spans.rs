@@ -21,10 +21,14 @@ use std::time::Instant;
 mod kinds;
 mod setters;
 
-pub use kinds::*;
+pub use kinds::{
+    Conversation, Kind, Llm, S2s, Stage, Stt, ToolCall, Tts, Turn, conversation, llm, s2s, span, stt,
+    tool_call, tts, turn,
+};
 pub use setters::{Generator, Model, Voice};
 
-/// A span before it begins. Where nothing records, everything here does nothing.
+/// A span before it begins, made by a function of [this module](crate::spans). Where nothing records, everything here
+/// does nothing.
 #[must_use = "the span begins with `start()`"]
 pub struct Builder<K> {
     draft: Option<Box<Draft>>,
@@ -47,14 +51,15 @@ impl<K: Kind> Builder<K> {
         self.set(|attributes| attributes.parent(parent))
     }
 
-    /// It began at that moment, an `Instant` or a `SystemTime`: speech begins before its transcript comes.
+    /// It began at that moment, an `Instant` or a `SystemTime`: speech begins before its transcript comes. Times to the
+    /// first chunk count from there.
     pub fn started_at(self, at: impl Moment) -> Self {
         self.set(|attributes| attributes.started_at(at.instant()))
     }
 
     /// Records a value as an argument of that name: `input.<name>`, of a tool call a field of `function.input`.
-    pub fn input(self, name: &'static str, value: &impl Serialize) -> Self {
-        self.set(|attributes| attributes.argument(name, Value::Serialize(value)))
+    pub fn input(self, name: &'static str, value: &(impl Serialize + ?Sized)) -> Self {
+        self.set(|attributes| attributes.argument(name, Value::Serialize(&value)))
     }
 
     /// Sets a span attribute of your own, under any content policy.
@@ -63,9 +68,9 @@ impl<K: Kind> Builder<K> {
         self.set(|attributes| write::api(&mut attributes.entries, &attribute))
     }
 
-    /// Begins the span.
+    /// Begins the span, as a child of what is current here unless [`parent`](Self::parent) says otherwise.
     pub fn start(self) -> Guard<K> {
-        let open = self.draft.and_then(|draft| catch_unwind(AssertUnwindSafe(|| draft.open())).ok()?);
+        let open = self.draft.and_then(|draft| catch_unwind(AssertUnwindSafe(|| draft.open_here())).ok()?);
         let held = open.map(|open| Box::new(Held::new(open)));
         let handle = K::handle(held.as_ref().map(|held| held.open.context()));
         Guard { held, handle }
@@ -80,7 +85,7 @@ impl<K: Kind> Builder<K> {
 }
 
 /// An open span that a program ends by hand. Dropped before [`end`](Self::end) it is interrupted, unless it has failed
-/// or was told why the answer was finished.
+/// or was told that the answer was finished, by a finish reason or an item.
 ///
 /// It is not the current span of any thread, so it may be held across awaits and moved to other tasks; [`run`](Self::run)
 /// and [`in_scope`](Self::in_scope) make it the current one.
@@ -103,7 +108,8 @@ impl<K: Kind> Guard<K> {
         self.set(|attributes| write::api(&mut attributes.entries, &attribute));
     }
 
-    /// It failed. The error's type name becomes `error.type`.
+    /// It failed, and ends as failed even when it is dropped. The error describes it, and the name of its type is
+    /// `error.type`: give the error itself rather than a text.
     pub fn fail(&mut self, error: impl Display) {
         self.set(|attributes| attributes.fail_with(&error));
     }
@@ -128,7 +134,7 @@ impl<K: Kind> Guard<K> {
         self.end_at(Instant::now());
     }
 
-    /// Ends the span at that moment, an `Instant` or a `SystemTime`.
+    /// Ends the span at that moment, an `Instant` or a `SystemTime`; at its start, where that is later.
     pub fn end_at(mut self, at: impl Moment) {
         if let Some(held) = self.held.take() {
             held.end(at.instant());

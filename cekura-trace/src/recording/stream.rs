@@ -7,8 +7,8 @@ use super::span::{Ending, Open};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use pin_project_lite::pin_project;
+use std::any::Any;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -49,10 +49,10 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             let Some(mut followed) = this.followed.take() else { return };
-            let entered = followed.open.enter();
-            this.stream.set(None);
-            drop(entered);
-            followed.drop_stream();
+            match followed.open.inside(|| this.stream.set(None)) {
+                Ok(()) => followed.drop_stream(),
+                Err(panic) => followed.panicked(panic),
+            }
         }
     }
 }
@@ -78,12 +78,20 @@ impl<S: Stream> Slot for Streamed<S> {
     }
 }
 
+impl<S: Stream> Slot for Pin<Box<Streamed<S>>> {
+    type Item = S::Item;
+
+    fn fill(&mut self, span: Ending, each: Each<S::Item>) {
+        *self.as_mut().project().followed = Some(Followed::new(span, each));
+    }
+}
+
 macro_rules! slots {
     ($($container:ident<$boxed:ty>,)*) => {
         $(impl<'a, T: 'a> Slot for $boxed {
             type Item = T;
 
-                    fn fill(&mut self, span: Ending, each: Each<T>) {
+            fn fill(&mut self, span: Ending, each: Each<T>) {
                 let stream = std::mem::replace(self, slots!(@ $container Never::<Self>(PhantomData)));
                 *self = slots!(@ $container Streamed { stream: Some(stream), followed: Some(Followed::new(span, each)) });
             }
@@ -151,15 +159,9 @@ impl<T> Followed<T> {
         place: &mut Option<Box<Self>>,
         task: &mut Context<'_>,
     ) -> Poll<Option<T>> {
-        let entered = self.open.enter();
-        let polled = catch_unwind(AssertUnwindSafe(|| stream.poll_next(task)));
-        drop(entered);
-        let polled = match polled {
+        let polled = match self.open.inside(|| stream.poll_next(task)) {
             Ok(polled) => polled,
-            Err(panic) => {
-                let Self { open, progress, .. } = *self;
-                open.panicked(panic, |attributes| progress.write(attributes))
-            }
+            Err(panic) => self.panicked(panic),
         };
         let is_over = match &polled {
             Poll::Pending => false,
@@ -183,6 +185,11 @@ impl<T> Followed<T> {
             open.tell_turn(at);
         }
         progress.has_failed()
+    }
+
+    fn panicked(self, panic: Box<dyn Any + Send>) -> ! {
+        let Self { open, progress, .. } = self;
+        open.panicked(panic, |attributes| progress.write(attributes))
     }
 
     /// Ends the span of a stream that is dropped: at its last item, if that said so.

@@ -89,3 +89,16 @@ fn used(_: (Box, Callsite, Future, Option, Result, Span, String), _: &dyn Deref,
     outcome();
     value();
 }
+
+pub trait Stream {}
+impl Stream for u8 {}
+
+#[::cekura::span]
+pub fn connect() -> impl Stream {
+    1u8
+}
+
+#[::cekura::span]
+pub async fn connect_later() -> ::std::result::Result<impl Stream, ::std::fmt::Error> {
+    ::std::result::Result::Ok(1u8)
+}

@@ -1,8 +1,8 @@
 //! A tree of spans and a call log come in, everything that a page shows goes out as JSON. This file does not know
 //! how it looks; times are nanoseconds from the start of the page's time axis.
 
-use super::super::axis;
-use super::super::row::{self, Row};
+use super::super::axis::{self, Shape};
+use super::super::row::{self, Row, Streams};
 use super::super::style::Paint;
 use super::super::{summary, text};
 use super::stages::{self, Spread};
@@ -20,7 +20,7 @@ pub(super) fn data(tree: &Tree, mut log: Value) -> Value {
         fields.remove(transcript::ENTRIES);
     }
     let (start, length) = axis::time_shown(tree);
-    let clock = Clock { start };
+    let (clock, streams) = (Clock { start }, Streams::of(tree));
     let latencies = summary::latencies(tree).into_iter().map(|(time, _)| time);
     let totals = summary::Totals::of(tree);
     json!({
@@ -28,7 +28,7 @@ pub(super) fn data(tree: &Tree, mut log: Value) -> Value {
         "traces": summary::traces(tree),
         "start": start / 1_000_000,
         "length": length,
-        "spans": tree.rows.iter().map(|(depth, row)| span(*depth, row, clock)).collect::<Vec<_>>(),
+        "spans": tree.rows.iter().map(|(depth, row)| span(*depth, row, clock, &streams)).collect::<Vec<_>>(),
         "transcript": lines(tree, &entries, clock),
         "log": log.is_object().then(|| format!("{log}")),
         "stages": stages::stages(tree).iter().map(|stage| json!({
@@ -70,8 +70,8 @@ impl Clock {
     }
 }
 
-fn span(depth: usize, span: &Span, clock: Clock) -> Value {
-    let row = Row::new(span);
+fn span(depth: usize, span: &Span, clock: Clock, streams: &Streams<'_>) -> Value {
+    let row = Row::new(span, streams);
     let words = row.words.iter().map(|piece| {
         let (said, _) = text::clip(&piece.text, WORDS);
         json!([look(piece.paint), format!("{}{said}{}", piece.before, piece.after)])
@@ -88,6 +88,7 @@ fn span(depth: usize, span: &Span, clock: Clock) -> Value {
         "start": clock.passed(span.head.start),
         "length": row::length(span),
         "first": row::wait(span).map(|wait| json!({ "name": row::first(span).trim_end(), "after": wait })),
+        "waited": row.bar.shape == Shape::Wait,
         "items": row::number(span, key::STREAM_ITEMS),
         "gap": row::time(span, key::STREAM_LONGEST_GAP_SECONDS),
         "latency": row::latency(span),

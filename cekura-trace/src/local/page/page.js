@@ -14,7 +14,7 @@ byId('about').replaceChildren(
   }),
 );
 byId('legend').replaceChildren(
-  ...(data.spans.some((span) => span.first && span.look !== 'frame')
+  ...(data.spans.some(isStream)
     ? [element('i', { class: 'sample' }), 'waiting, then the first chunk'] : []),
 );
 

@@ -18,6 +18,7 @@ function sentence(span, inside) {
     duration(span.length),
     `at ${moment(span.start)}`,
     span.first ? `${span.first.name} after ${duration(span.first.after)}` : null,
+    span.waited ? 'nothing came' : null,
     span.latency !== null ? waited(span) : null,
     ...endings(span),
     inside > 0 ? `${inside} failed inside` : null,
@@ -26,11 +27,14 @@ function sentence(span, inside) {
   return said.filter(Boolean).join(', ');
 }
 
+/** Whether its bar has a hollow part. */
+const isStream = (span) => (span.first || span.waited) && span.look !== 'frame';
+
 function signs(span) {
   return endings(span).map((ending) => element('b', { class: `sign ${ending}` }, SIGNS[ending]));
 }
 
-/** A bar from a span's start to its end: hollow until the first chunk, full after it. */
+/** A bar from a span's start to its end: hollow until the first chunk, if one came, and full after it. */
 function bar(span, length) {
   const made = element('span', { class: `bar ${span.look}` }, ...signs(span));
   const from = Math.max(span.start, 0);
@@ -39,12 +43,13 @@ function bar(span, length) {
   if (span.start + span.length > length) made.classList.add('later');
   made.style.left = `${(Math.min(from, length) / length) * 100}%`;
   made.style.width = `${(Math.max(to - from, 0) / length) * 100}%`;
-  if (span.first && span.look !== 'frame') {
-    const wait = Math.min(Math.max((span.start + span.first.after - from) / Math.max(to - from, 1), 0), 1);
+  if (isStream(span)) {
+    const after = span.first ? span.first.after : span.length;
+    const wait = Math.min(Math.max((span.start + after - from) / Math.max(to - from, 1), 0), 1);
     const waiting = element('i', { class: 'wait' });
     waiting.style.width = `${wait * 100}%`;
     made.classList.add('streamed');
-    made.prepend(waiting, element('i', { class: 'work' }));
+    made.prepend(waiting, ...(span.first ? [element('i', { class: 'work' })] : []));
   }
   return made;
 }

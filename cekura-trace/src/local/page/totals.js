@@ -24,7 +24,7 @@ function finder(text, rows, chosen, label = null) {
 function tiles({ length, spans, totals, latencies, stages }, chosen) {
   const rows = (wanted) => spans.flatMap((span, at) => (wanted(span) ? [at] : []));
   const note = (text) => element('span', { class: 'note' }, text);
-  const slowest = stages.filter((stage) => stage.known).sort((a, b) => b.spread.p95 - a.spread.p95)[0];
+  const longest = stages.filter((stage) => stage.known).sort((a, b) => b.spread.p95 - a.spread.p95)[0];
   const late = rows((span) => span.latency !== null && span.latency === latencies?.most);
   const failed = rows((span) => span.failed);
   const interrupted = rows((span) => span.interrupted);
@@ -34,7 +34,8 @@ function tiles({ length, spans, totals, latencies, stages }, chosen) {
     latencies ? tile('Voice-to-voice', element('span', {}, duration(latencies.p50), ' ', note('median')),
       finder(`worst ${duration(latencies.most)}`, late, chosen),
       { title: "From the caller's last word to the first audio of the answer" }) : null,
-    slowest ? tile('Slowest stage', slowest.name, finder(`p95 ${duration(slowest.spread.p95)}`, [slowest.longest], chosen)) : null,
+    longest ? tile('Longest stage', longest.name, finder(`p95 ${duration(longest.spread.p95)}`, [longest.longest], chosen),
+      { title: 'By whole spans: who hears may do so as long as the caller speaks, who speaks as long as it plays' }) : null,
     totals.input + totals.output > 0 ? tile('Tokens', `${count(totals.input)} → ${count(totals.output)}`, note('in → out')) : null,
     totals.characters > 0 ? tile('Spoken', count(totals.characters), note('characters')) : null,
     failed.length > 0 ? tile('Failed', `${SIGNS.failed} ${failed.length}`, finder('show next', failed, chosen, 'Show the next failed span'), { class: 'failed' }) : null,

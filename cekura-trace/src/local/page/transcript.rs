@@ -1,6 +1,6 @@
 //! A tree of spans and a call log come in, who said what goes out. This file does not know how it is shown.
 
-use super::super::row;
+use super::super::row::{self, Streams};
 use crate::finished::{Span, Tree};
 use crate::semconv as key;
 use opentelemetry::Value as ApiValue;
@@ -38,18 +38,16 @@ impl Role {
     }
 }
 
-/// What the call log says, with the tools of the spans if it names none; without words in it, what the spans say.
+/// What the call log says; for a role that it does not name, what the spans say.
 pub(super) fn transcript(tree: &Tree, log: &Value) -> Vec<Entry> {
-    let spoken = derive(tree);
-    let mut given = given(tree, log, &spoken);
-    if given.is_empty() {
-        return spoken;
+    let mut spoken = derive(tree);
+    let mut entries = given(tree, log, &spoken);
+    spoken.retain(|other| entries.iter().all(|entry| entry.role != other.role));
+    if !spoken.is_empty() {
+        entries.extend(spoken);
+        entries.sort_by_key(|entry| entry.start);
     }
-    if given.iter().all(|entry| entry.role != Role::Tool) {
-        given.extend(spoken.into_iter().filter(|entry| entry.role == Role::Tool));
-        given.sort_by_key(|entry| entry.start);
-    }
-    given
+    entries
 }
 
 /// The field of a call log with its entries ("Transcript format" in Cekura's documentation).
@@ -84,9 +82,9 @@ fn given(tree: &Tree, log: &Value, spoken: &[Entry]) -> Vec<Entry> {
 /// What the spans say, by time.
 ///
 /// The caller's words are transcripts. The agent's are what a voice was given to say; in a turn without a voice, what
-/// the model answered.
+/// the model answered. What nobody heard anything of was not said.
 fn derive(tree: &Tree) -> Vec<Entry> {
-    let turns = turns(tree);
+    let (turns, streams) = (turns(tree), Streams::of(tree));
     let spans = || tree.rows.iter().map(|(_, span)| span).enumerate();
     let mut voiced = HashMap::new();
     let mut settled = HashMap::new();
@@ -103,6 +101,7 @@ fn derive(tree: &Tree) -> Vec<Entry> {
                 key::span::LLM if voiced[turn] => return None,
                 key::span::LLM => (Role::Agent, key::OUTPUT),
                 key::span::TOOL_CALL => (Role::Tool, key::FUNCTION_NAME),
+                _ if streams.brought_nothing(span) => return None,
                 _ => (Role::Agent, spoken(span)?),
             };
             Some(Entry { row: Some(row), ..entry(role, span, key)? })

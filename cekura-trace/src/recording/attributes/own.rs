@@ -1,7 +1,7 @@
 //! The attributes' own arguments come in, one method each; entries under their keys go out. This file does not know
 //! which argument belongs to which attribute: the macro crate does.
 
-use super::super::conversation::{LinkHeaders, current_conversation, trace_id_from};
+use super::super::conversation::{LinkHeaders, trace_id_from};
 use super::super::origin::Origin;
 use super::{Attributes, Flag, Float, Integer, Root, Spoken, Value, View, clip, walk, write};
 use crate::destination::{self, CaptureContent};
@@ -11,33 +11,21 @@ use opentelemetry::Context;
 use std::borrow::Cow;
 use std::time::Instant;
 
-// What decides where the span goes. The generated code calls these first.
+// What decides where the span goes. The generated code calls these first; who writes a span by hand, when he likes.
 impl Attributes {
     pub fn parent(&mut self, parent: &Context) {
-        let origin = Origin::of(parent);
-        self.capture = origin.capture;
-        self.limit = origin.destination.map_or(self.limit, |to| to.content_limit);
         self.opening().parent = Some(parent.clone());
+        self.settle();
     }
 
     pub fn client(&mut self, client: &impl destination::Client) {
-        let Some(destination) = client.destination() else {
-            self.opening().client = Client::Off;
-            return;
-        };
-        // Inside an open conversation it is that one's client and policy that count.
-        if current_conversation().is_none() {
-            self.capture = destination.capture;
-            self.limit = destination.content_limit;
-        }
-        self.opening().client = Client::To(destination);
+        self.opening().client = client.destination().map_or(Client::Off, Client::To);
+        self.settle();
     }
 
     pub fn capture(&mut self, capture: CaptureContent) {
         self.opening().capture = Some(capture);
-        if capture == CaptureContent::Metadata || current_conversation().is_none() {
-            self.capture = capture;
-        }
+        self.settle();
     }
 
     pub fn trace_id_from(&mut self, sid: Value<'_>) {
@@ -66,6 +54,28 @@ impl Attributes {
 
     pub(in crate::recording) fn started_at(&mut self, at: Instant) {
         self.opening().start = Some(at);
+    }
+
+    /// Sets policy and limit as all that was said of the opening asks, in whatever order.
+    pub(in crate::recording) fn settle(&mut self) {
+        let opening = self.opening();
+        let origin = opening.parent.as_ref().map_or_else(Origin::current, Origin::of);
+        let capture = opening.capture;
+        // Inside an open conversation it is that one's client that counts, and a policy only if it keeps less.
+        let is_open = origin.is_in_conversation();
+        let destination = match &opening.client {
+            Client::To(destination) if !is_open => Some(destination.clone()),
+            _ => None,
+        };
+        self.capture = destination.as_ref().map_or(origin.capture, |to| to.capture);
+        self.limit = destination.or(origin.destination).map_or(self.limit, |to| to.content_limit);
+        self.capture = match capture {
+            Some(capture) if capture == CaptureContent::Metadata || !is_open => capture,
+            _ => self.capture,
+        };
+        if !self.keeps_content() {
+            self.take_back_content();
+        }
     }
 
     fn opening(&mut self) -> &mut Opening {
@@ -130,7 +140,7 @@ impl Attributes {
     }
 
     pub fn text(&mut self, spoken: Value<'_>) {
-        let Some(spoken) = text(&spoken) else { return };
+        let Some(spoken) = clipped(&spoken, usize::MAX) else { return };
         // The argument that was taken for the text stands for itself, unless it is the very text.
         if let Spoken::One(name, other) = std::mem::replace(&mut self.spoken, Spoken::Known)
             && other != *spoken

@@ -11,7 +11,7 @@ use opentelemetry::trace::SpanId;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A span name; one type for each.
+/// A span name as a type, for the field that holds a guard: `Guard<Llm>`.
 pub trait Kind: Sealed {}
 
 pub trait Sealed {
@@ -32,14 +32,14 @@ macro_rules! kinds {
         kinds!(@ $kind $function $($name)?);)*
     };
     (@ $kind:ident $function:ident) => {
-        #[doc = concat!("Begins a `", stringify!($function), "` span by hand.")]
+        #[doc = concat!("A span `", stringify!($function), "` by hand; [`start`](Builder::start) begins it.")]
         #[track_caller]
         pub fn $function() -> Builder<$kind> {
             Builder::new(Callsite::$function(concat!("spans::", stringify!($function))))
         }
     };
     (@ $kind:ident $function:ident name) => {
-        #[doc = concat!("Begins a `", stringify!($function), "` span of that name by hand.")]
+        #[doc = concat!("A span `", stringify!($function), "` by hand, with a name; [`start`](Builder::start) begins it.")]
         #[track_caller]
         pub fn $function(name: &str) -> Builder<$kind> {
             Builder::new(Callsite::$function(concat!("spans::", stringify!($function)))).named(name)
@@ -48,9 +48,9 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A call, the root of its trace.
+    /// A call, the root of its trace. Its guard dereferences to [`cekura::Conversation`](crate::Conversation).
     Conversation: conversation();
-    /// One exchange between the caller and the agent.
+    /// One exchange between the caller and the agent. Its guard dereferences to [`cekura::Turn`](crate::Turn).
     Turn: turn();
     /// Speech to text.
     Stt: stt();

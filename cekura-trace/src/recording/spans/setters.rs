@@ -73,8 +73,8 @@ impl Builder<ToolCall> {
     }
 
     /// All arguments at once: JSON as the model wrote it, or a value that serialises to it.
-    pub fn arguments(self, arguments: &impl Serialize) -> Self {
-        self.set(|attributes| attributes.tool_arguments(arguments))
+    pub fn arguments(self, arguments: &(impl Serialize + ?Sized)) -> Self {
+        self.set(|attributes| attributes.tool_arguments(&arguments))
     }
 }
 
@@ -91,7 +91,8 @@ impl Builder<Conversation> {
         self.set(|attributes| attributes.call_id(Value::Str(id.as_ref())))
     }
 
-    /// Posts the call log when the conversation ends, however it ends.
+    /// Posts the call log when the conversation ends, however it ends; its guard takes what it says:
+    /// [`user`](open::Conversation::user), [`agent`](open::Conversation::agent), [`ended`](open::Conversation::ended).
     pub fn observe(self) -> Self {
         self.set(Attributes::observe)
     }
@@ -118,8 +119,8 @@ impl Builder<Conversation> {
 }
 
 impl open::Conversation {
-    /// Begins a conversation by hand, where no function stands for the call; [`spans::conversation`](super::conversation)
-    /// takes more.
+    /// Begins a conversation by hand, where no function stands for the call. [`spans::conversation`](super::conversation)
+    /// takes more: with [`observe`](Builder::observe) it has a call log, which `start` alone does not.
     ///
     /// ```
     /// # use cekura::Conversation;
@@ -127,7 +128,6 @@ impl open::Conversation {
     /// # async fn run() {
     /// let call = Conversation::start("call-42");
     /// call.run(take_call()).await; // what is traced in there belongs to the call
-    /// call.ended("user-hangup");
     /// call.finish().await;
     /// # }
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -168,15 +168,15 @@ impl Guard<Conversation> {
 }
 
 impl<K: Model> Guard<K> {
-    /// The first chunk of the answer is here; only the first time counts.
+    /// The first chunk of the answer is here, which [`item`](Self::item) and `audio` say as well; only the first time counts.
     pub fn first_chunk(&mut self) {
         self.first_chunk_at(Instant::now());
     }
 
-    /// One item of what the provider sends, as it comes: any value of a known shape. What it says is gathered like the
-    /// items of a stream.
-    pub fn item(&mut self, item: &impl Serialize) {
-        self.chunk(|attributes| attributes.returned(Value::Serialize(item)));
+    /// One item of what the provider sends, as it comes. It is counted, and what a known shape says is gathered as from the
+    /// items of a stream: tokens, texts, transcripts, finish reasons.
+    pub fn item(&mut self, item: &(impl Serialize + ?Sized)) {
+        self.chunk(|attributes| attributes.returned(Value::Serialize(&item)));
     }
 }
 
@@ -189,12 +189,13 @@ impl<K: Generator> Guard<K> {
         });
     }
 
-    /// The next part of the answer.
+    /// The next part of the answer, put behind those before it. It is not counted, and is no [first
+    /// chunk](Self::first_chunk).
     pub fn output(&mut self, part: impl AsRef<str>) {
         self.set(|attributes| attributes.output(Value::Str(part.as_ref())));
     }
 
-    /// Why the model stopped.
+    /// Why the model stopped. Dropped afterwards, the span is not interrupted.
     pub fn finish_reason(&mut self, reason: impl AsRef<str>) {
         self.set(|attributes| attributes.finish_reason(Value::Str(reason.as_ref())));
     }
@@ -211,7 +212,8 @@ impl<K: Generator> Guard<K> {
 }
 
 impl Guard<Stt> {
-    /// The next part of the transcript.
+    /// The next part of the transcript, put behind those before it: for what the recogniser will not change. Of interim
+    /// ones an [`item`](Self::item) replaces another.
     pub fn transcript(&mut self, part: impl AsRef<str>) {
         self.set(|attributes| attributes.transcript(Value::Str(part.as_ref())));
     }
@@ -226,7 +228,7 @@ impl Guard<Stt> {
         self.set(|attributes| attributes.language(Value::Str(language.as_ref())));
     }
 
-    /// Whether the transcript is final.
+    /// Whether the transcript is final; says nothing of the span's end.
     pub fn is_final(&mut self, is_final: bool) {
         self.set(|attributes| attributes.is_final(&is_final));
     }
@@ -242,7 +244,7 @@ impl<K: Voice> Guard<K> {
 
 impl Guard<ToolCall> {
     /// What the tool gave, as JSON.
-    pub fn output(&mut self, output: &impl Serialize) {
-        self.set(|attributes| attributes.tool_output(&Value::Serialize(output)));
+    pub fn output(&mut self, output: &(impl Serialize + ?Sized)) {
+        self.set(|attributes| attributes.tool_output(&Value::Serialize(&output)));
     }
 }
