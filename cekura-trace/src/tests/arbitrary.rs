@@ -10,12 +10,20 @@ use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::{BoxedStrategy, ProptestConfig, Strategy, any, prop_assert, prop_oneof, proptest};
 use proptest::sample::{Index, select};
+use proptest::test_runner::RngSeed;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// As many cases as it is told to look at, but no fewer than finds what is easily found.
 pub(crate) fn config() -> ProptestConfig {
     let given = ProptestConfig::default();
-    ProptestConfig { cases: given.cases.max(500), failure_persistence: None, ..given }
+    let seed = match given.rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => RandomState::new().build_hasher().finish(),
+    };
+    println!("the same again: PROPTEST_RNG_SEED={seed}");
+    let (cases, rng_seed) = (given.cases.max(500), RngSeed::Fixed(seed));
+    ProptestConfig { cases, rng_seed, failure_persistence: None, ..given }
 }
 
 /// JSON of an API's words, JSON of anything, and what is none.
