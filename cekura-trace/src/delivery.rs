@@ -18,10 +18,12 @@ pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod observe;
 mod outlet;
+mod parcel;
 pub(crate) mod processor;
 pub(crate) mod queue;
 mod quiet;
 mod sender;
+mod spool;
 #[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]
 mod terminal;
 pub(crate) mod timings;

@@ -4,7 +4,7 @@
 use crate::call::{Call, Calls, Noted};
 use crate::watch::Watch;
 use opentelemetry::global::BoxedTracer;
-use opentelemetry::trace::TraceId;
+use opentelemetry::trace::{SpanId, TraceId};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -36,6 +36,17 @@ pub(crate) trait Sink: Send + Sync {
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(std::future::ready(()))
     }
+
+    /// Whether it is to hear of conversations that begin.
+    fn wants_beginnings(&self) -> bool {
+        false
+    }
+
+    /// Takes the root of a conversation that begins, as a record that ends where it begins.
+    fn begin(&self, _record: Vec<u8>) {}
+
+    /// Says that a root which has begun will never end.
+    fn forget(&self, _trace_id: TraceId, _span_id: SpanId) {}
 
     /// Counts a span that the host's sampler does not want.
     fn decline(&self, trace_id: TraceId);

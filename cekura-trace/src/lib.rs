@@ -137,7 +137,7 @@ pub use delivery::error::Error;
 pub use delivery::ledger::FlushReport;
 pub use delivery::processor::Processor;
 #[doc(hidden)]
-pub use delivery::timings::Timings;
+pub use delivery::timings::{SpoolLimits, Timings};
 pub use destination::CaptureContent;
 pub use opentelemetry;
 pub use opentelemetry::trace::TraceId;
@@ -165,14 +165,14 @@ pub use transcript::Entry;
 ///
 /// // The transcript is here; the caller began to speak 2 s before and stopped 200 ms ago.
 /// let began = heard_at - Duration::from_secs(2);
-/// let turn = spans::turn().parent(&call.context()).started_at(began).start();
+/// let turn = spans::turn().parent(&call).started_at(began).start();
 /// turn.user_stopped_at(heard_at - Duration::from_millis(200));
-/// let mut stt = spans::stt().provider("deepgram").parent(&turn.context()).started_at(began).start();
+/// let mut stt = spans::stt().provider("deepgram").parent(&turn).started_at(began).start();
 /// stt.transcript("Do you have time on Tuesday?");
 /// stt.end();
 ///
 /// // The model answers, event by event.
-/// let mut s2s = spans::s2s().provider("openai").model("gpt-realtime").parent(&turn.context()).start();
+/// let mut s2s = spans::s2s().provider("openai").model("gpt-realtime").parent(&turn).start();
 /// s2s.audio(480); // samples, as they come: the first of them is the turn's first audio
 /// s2s.output("At half past two.");
 /// s2s.usage(usage.input, usage.output);

@@ -103,6 +103,8 @@ names! {
 
     /// `true` on a span that was dropped before its end (barge-in, timeout, abort).
     CEKURA_INTERRUPTED = "cekura.interrupted";
+    /// `true` on the root of a conversation whose process died: it ends with the last span that was seen.
+    CEKURA_INCOMPLETE = "cekura.incomplete";
     /// `true` on a span that was open when its conversation was finished, and was ended by that.
     CEKURA_UNFINISHED = "cekura.unfinished";
     /// Type name of the error, or `panic` (OTel general conventions).

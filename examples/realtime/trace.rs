@@ -24,7 +24,7 @@ impl Trace {
     /// A call whose first turn is the agent's.
     pub(crate) fn start(call_id: &str, answered: Instant) -> Self {
         let call = spans::conversation().call_id(call_id).observe().start();
-        let turn = spans::turn().parent(&call.context()).start();
+        let turn = spans::turn().parent(&call).start();
         let (transcriptions, responses) = (HashMap::new(), HashMap::new());
         Self { call, answered, turn: Some(turn), transcriptions, responses }
     }
@@ -59,7 +59,7 @@ impl Trace {
             }
             Event::ResponseCreated { response } => {
                 if let Some(turn) = &self.turn {
-                    let s2s = spans::s2s().parent(&turn.context()).provider("openai").model(MODEL);
+                    let s2s = spans::s2s().parent(turn).provider("openai").model(MODEL);
                     self.responses.insert(response.id.clone(), s2s.start());
                 }
             }
@@ -108,8 +108,8 @@ impl Trace {
         if let Some(turn) = self.turn.take() {
             turn.interrupt();
         }
-        let turn = spans::turn().parent(&self.call.context()).started_at(started).start();
-        let stt = spans::stt().parent(&turn.context()).provider("openai").model(TRANSCRIBER);
+        let turn = spans::turn().parent(&self.call).started_at(started).start();
+        let stt = spans::stt().parent(&turn).provider("openai").model(TRANSCRIBER);
         self.transcriptions.insert(item_id.to_owned(), stt.started_at(started).start());
         self.turn = Some(turn);
     }

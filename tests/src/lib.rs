@@ -14,6 +14,7 @@ pub mod host;
 pub mod polls;
 pub mod program;
 pub mod proxy;
+pub mod spools;
 pub mod tools;
 pub mod tree;
 pub mod vendors;

@@ -9,6 +9,11 @@ pub fn is_there(tool: &str) -> bool {
     needs(tool, Command::new(tool).arg("--version").output().is_ok())
 }
 
+/// How often a test repeats something: as often as a variable says, if it is set.
+pub fn times(variable: &str, usual: u64) -> u64 {
+    env::var(variable).ok().map_or(usual, |times| times.parse().expect("a number"))
+}
+
 /// Says that a test is skipped for something that is missing. With `CEKURA_TESTS=all` nothing may be.
 pub fn needs(what: &str, is_there: bool) -> bool {
     assert!(is_there || env::var("CEKURA_TESTS").as_deref() != Ok("all"), "{what} is missing");

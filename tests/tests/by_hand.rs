@@ -53,7 +53,7 @@ fn whole_turn() {
     llm.first_chunk();
     llm.output("From ten ");
     llm.output("to four.");
-    llm.usage(12, 30);
+    llm.usage(12_u64, Some(30_u32));
     llm.finish_reason("stop");
     llm.response_model("gpt-4o-2024");
     llm.response_id("r-1");
@@ -252,6 +252,8 @@ fn what_runs_in_a_guards_scope_is_its_child() {
     assert_eq!(nested(|llm| futures::executor::block_on(llm.run(look_up_later()))).to_string(), NESTED);
     let by_parent = |llm: &Guard<spans::Llm>| spans::tool_call("a").parent(&llm.context()).start().end();
     assert_eq!(nested(by_parent).to_string(), NESTED);
+    let by_guard = |llm: &Guard<spans::Llm>| spans::tool_call("a").parent(llm).start().end();
+    assert_eq!(nested(by_guard).to_string(), NESTED);
     let by_context = |llm: &Guard<spans::Llm>| {
         futures::executor::block_on(async { look_up() }.with_context(llm.context()));
     };

@@ -180,8 +180,9 @@ fn limits_names_and_the_spool() {
     assert_eq!(error(builder().content_limit(0)).to_string(), ".content_limit(…) must be at least 1 byte");
     assert_eq!(error(builder().service_name(" ")).to_string(), ".service_name(…) must not be blank");
     assert_eq!(error(builder().resource("", "x")).to_string(), ".resource(…) must have a key");
-    assert_eq!(error(builder().spool("/tmp")).to_string(), ".spool(…) is not available in this version");
-    bad(&[KEY, AGENT, ("CEKURA_SPOOL_DIR", "/tmp")], "CEKURA_SPOOL_DIR is not available in this version");
+    let unusable = "must be a directory that this user, and nobody else, can write to";
+    assert_eq!(error(builder().spool("/dev/null")).to_string(), format!(".spool(…) {unusable}"));
+    bad(&[KEY, AGENT, ("CEKURA_SPOOL_DIR", "/dev/null")], &format!("CEKURA_SPOOL_DIR {unusable}"));
 }
 
 #[test]

@@ -13,8 +13,8 @@ pub use builder::Builder;
 pub(crate) use endpoint::Endpoint;
 
 use super::error::{Error, Problem};
-use super::timings::Timings;
-use super::{terminal, transport};
+use super::timings::{SpoolLimits, Timings};
+use super::{spool, terminal, transport};
 use crate::destination::{CONTENT_LIMIT, CaptureContent};
 use http::{HeaderMap, HeaderName, HeaderValue};
 pub(crate) use origin::KEY_HEADER;
@@ -23,6 +23,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use secret::Secret;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Where spans go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -66,7 +67,17 @@ pub(crate) struct Settings {
     pub(crate) no_color: bool,
     /// The process's global tracer provider is to be this handle's.
     pub(crate) set_global: bool,
+    pub(crate) spool: Option<Spooling>,
     pub(crate) timings: Timings,
+}
+
+/// Where what is not delivered is kept.
+#[derive(Debug)]
+pub(crate) struct Spooling {
+    pub(crate) directory: PathBuf,
+    /// The name to blame.
+    pub(crate) setting: &'static str,
+    pub(crate) limits: SpoolLimits,
 }
 
 const MEMORY_LIMIT: usize = 32 << 20;
@@ -197,9 +208,6 @@ impl Reader<'_> {
         }
         let api_headers = api_headers(key.as_ref());
         let headers = self.headers(key, identity, code.headers, &endpoint);
-        if let Some(given) = self.text(code.spool.map(|_| String::new()), SPOOL, |text| text) {
-            self.refuse(given.setting, "is not available in this version");
-        }
         Settings {
             mode,
             protocol,
@@ -216,6 +224,7 @@ impl Reader<'_> {
             // A convention of its own, no-color.org; whatever it is set to.
             no_color: self.variable("NO_COLOR").is_some(),
             set_global: code.set_global,
+            spool: self.spool(code.spool, code.spool_limits, mode),
             timings: code.timings,
         }
     }
@@ -254,6 +263,16 @@ impl Reader<'_> {
             self.refuse(variable, "must be a whole number");
         }
         number
+    }
+
+    /// In local mode nothing waits for anybody.
+    fn spool(&mut self, code: Option<PathBuf>, limits: SpoolLimits, mode: Mode) -> Option<Spooling> {
+        let given = self.text(code, SPOOL, PathBuf::from)?;
+        if !spool::AVAILABLE {
+            self.refuse(given.setting, "is for Unix systems only");
+        }
+        let (directory, setting) = (given.value, given.setting);
+        (mode == Mode::Cloud).then_some(Spooling { directory, setting, limits })
     }
 
     fn limit(&mut self, code: Option<usize>, method: &'static str, default: usize) -> usize {

@@ -4,6 +4,7 @@
 use super::ledger::Counts;
 use super::queue::Room;
 use super::transport::FRAMING;
+use crate::call::nanoseconds;
 use crate::finished::{self, Entry, Record, Value};
 use crate::semconv;
 use opentelemetry::trace::{SpanId, SpanKind as ApiKind, TraceId};
@@ -17,6 +18,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Sta
 use prost::Message;
 use prost::bytes::Bytes;
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 /// The most spans of one request.
 const MOST_SPANS: usize = 512;
@@ -32,11 +34,18 @@ pub(crate) struct Request {
     /// gRPC's framing and the encoded message.
     pub(crate) frame: Bytes,
     pub(crate) counts: Counts,
+    /// Its spans without a parent.
+    pub(crate) roots: Vec<SpanId>,
     /// What its records take of the memory limit.
     room: Room,
 }
 
 impl Request {
+    /// One that was encoded before; its bytes count towards no limit.
+    pub(crate) fn again(frame: Bytes, counts: Counts, roots: Vec<SpanId>) -> Self {
+        Self { frame, counts, roots, room: Room::default() }
+    }
+
     pub(crate) fn spans(&self) -> u64 {
         self.counts.values().sum()
     }
@@ -53,6 +62,7 @@ impl Request {
         for (trace, count) in other.counts {
             *self.counts.entry(trace).or_default() += count;
         }
+        self.roots.extend(other.roots);
         self.room.join(other.room);
     }
 }
@@ -126,6 +136,27 @@ impl Encoder {
         }
     }
 
+    /// A request for the root of a conversation that has begun, as it is sent if that never ends.
+    pub(crate) fn start(&self, record: &[u8]) -> Bytes {
+        let mut spans: Vec<_> = finished::records(record).map(|(record, _)| span(&record)).collect();
+        for (_, span) in &mut spans {
+            span.attributes.push(attribute(semconv::CEKURA_INCOMPLETE, Value::Bool(true)));
+        }
+        self.frame(spans)
+    }
+
+    /// The same with its end, under the resource of the process that began it.
+    pub(crate) fn end_start(&self, frame: &Bytes, at: SystemTime) -> Request {
+        let mut message = decoded(frame);
+        let scopes = message.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);
+        let mut spans = Vec::new();
+        for span in scopes.flat_map(|scope| &mut scope.spans) {
+            span.end_time_unix_nano = nanoseconds(at).max(span.start_time_unix_nano);
+            spans.push((None, span.clone()));
+        }
+        Request { frame: message_frame(&message), ..self.request(spans, Room::default()) }
+    }
+
     /// A request for records that no ledger counts.
     pub(crate) fn uncounted(&self, records: &[u8]) -> Bytes {
         self.frame(finished::records(records).map(|(record, _)| span(&record)).collect())
@@ -136,7 +167,10 @@ impl Encoder {
         for (_, span) in &spans {
             *counts.entry(trace_of(span)).or_default() += 1;
         }
-        Request { frame: self.frame(spans), counts, room }
+        let roots = spans.iter().filter(|(_, span)| span.parent_span_id.is_empty());
+        let roots = roots.filter_map(|(_, span)| span.span_id.as_slice().try_into().ok());
+        let roots = roots.map(SpanId::from_bytes).collect();
+        Request { frame: self.frame(spans), counts, roots, room }
     }
 
     fn frame(&self, spans: Vec<Scoped>) -> Bytes {
@@ -159,19 +193,28 @@ impl Encoder {
                 schema_url: String::new(),
             }],
         };
-        // Fails only for want of room, and a vector grows.
-        framed(false, message.encoded_len(), |frame| message.encode(frame).is_ok())
+        message_frame(&message)
     }
 
     fn spans(&self, request: &Request) -> Vec<Scoped> {
-        let message = ExportTraceServiceRequest::decode(request.frame.slice(FRAMING..)).unwrap_or_default();
-        let scopes = message.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+        let scopes =
+            decoded(&request.frame).resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
         let spans = scopes.flat_map(|ScopeSpans { scope, spans, .. }| {
             let of_host = scope.filter(|scope| *scope != self.scope);
             spans.into_iter().map(move |span| (of_host.clone(), span))
         });
         spans.collect()
     }
+}
+
+fn decoded(frame: &Bytes) -> ExportTraceServiceRequest {
+    let message = frame.slice(FRAMING.min(frame.len())..);
+    ExportTraceServiceRequest::decode(message).unwrap_or_default()
+}
+
+fn message_frame(message: &ExportTraceServiceRequest) -> Bytes {
+    // Fails only for want of room, and a vector grows.
+    framed(false, message.encoded_len(), |frame| message.encode(frame).is_ok())
 }
 
 /// A message of known length behind gRPC's framing: whether it is compressed, and its length.

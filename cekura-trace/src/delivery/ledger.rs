@@ -22,11 +22,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlushReport {
-    /// Spans that ended and were handed over.
+    /// Spans that ended and were handed over; and with a spool those that processes before this one left there.
     pub accepted: u64,
     /// Spans that the backend has acknowledged.
     pub delivered: u64,
-    /// Spans that are safe on disk.
+    /// Spans that are safe on disk, and not delivered yet.
     pub spooled: u64,
     /// Spans that are still to be delivered.
     pub pending: u64,
@@ -35,7 +35,8 @@ pub struct FlushReport {
     /// The reasons: `late` (local mode: ended after its conversation was drawn), `malformed` and `panicked` (an error of
     /// this crate), `queue_full` (above the memory limit), `refused` (key or endpoint wrong until the time limit),
     /// `rejected` (the backend did not want the span), `server_error`, `shutdown` (ended after it, or not delivered by
-    /// its deadline), `timeout`, `tls`, `too_large`, `unavailable` (busy until the time limit), `unexpected_answer` (the
+    /// its deadline), `spool_damaged` (its file could not be read again), `spool_expired` (on disk for more than seven
+    /// days), `spool_full` (the oldest of more than 256 MiB on disk), `timeout`, `tls`, `too_large`, `unavailable` (busy until the time limit), `unexpected_answer` (the
     /// endpoint is no backend for spans), `unreachable`, `unsampled` (by the sampler of an attached tracer provider).
     pub dropped: BTreeMap<&'static str, u64>,
 }
@@ -81,6 +82,9 @@ pub(crate) enum Reason {
     Rejected,
     ServerError,
     Shutdown,
+    SpoolDamaged,
+    SpoolExpired,
+    SpoolFull,
     Timeout,
     Tls,
     TooLarge,
@@ -101,6 +105,9 @@ impl Reason {
             Self::Rejected => "rejected",
             Self::ServerError => "server_error",
             Self::Shutdown => "shutdown",
+            Self::SpoolDamaged => "spool_damaged",
+            Self::SpoolExpired => "spool_expired",
+            Self::SpoolFull => "spool_full",
             Self::Timeout => "timeout",
             Self::Tls => "tls",
             Self::TooLarge => "too_large",
@@ -124,6 +131,8 @@ pub(crate) struct Ledger(Mutex<Books>);
 #[derive(Debug, Default)]
 struct Books {
     total: Account,
+    /// Spans that were never in the queue, but found on disk.
+    adopted: u64,
     traces: HashMap<TraceId, Account>,
     /// The known traces, oldest first.
     order: VecDeque<TraceId>,
@@ -136,6 +145,7 @@ struct Account {
     /// Known here; a span still in the queue is not.
     taken: u64,
     delivered: u64,
+    spooled: u64,
     dropped: BTreeMap<Reason, u64>,
     /// Some of it may be among the spans that a backend has rejected without saying which.
     is_doubtful: bool,
@@ -144,7 +154,7 @@ struct Account {
 /// What is known of a trace of which no span is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Completeness {
-    /// Every span was delivered.
+    /// Every span was delivered, or is safe on disk.
     Complete,
     /// A span was lost, or may have been.
     Incomplete,
@@ -175,6 +185,34 @@ impl Ledger {
         let mut books = self.books();
         for (trace, count) in spans {
             books.book(*trace, |account| account.delivered += count);
+        }
+    }
+
+    /// Says that spans are safe on disk.
+    pub(crate) fn spool(&self, spans: &Counts) {
+        let mut books = self.books();
+        for (trace, count) in spans {
+            books.book(*trace, |account| account.spooled += count);
+        }
+    }
+
+    /// Says that spans are not on disk any more: another fate follows.
+    pub(crate) fn unspool(&self, spans: &Counts) {
+        let mut books = self.books();
+        for (trace, count) in spans {
+            books.book(*trace, |account| account.spooled = account.spooled.saturating_sub(*count));
+        }
+    }
+
+    /// Counts spans in that another process has left on disk.
+    pub(crate) fn adopt(&self, spans: &Counts, has_root: bool) {
+        let mut books = self.books();
+        for (trace, count) in spans {
+            books.adopted += count;
+            books.book(*trace, |account| account.taken += count);
+            if let Some(account) = books.traces.get_mut(trace) {
+                account.has_root |= has_root;
+            }
         }
     }
 
@@ -226,8 +264,11 @@ impl Ledger {
 
     /// The report over all traces. `accepted` is read after the fates, so that none is counted before its span.
     pub(crate) fn report(&self, accepted: impl FnOnce() -> u64) -> FlushReport {
-        let account = self.books().total.clone();
-        account.report(accepted())
+        let (account, adopted) = {
+            let books = self.books();
+            (books.total.clone(), books.adopted)
+        };
+        account.report(accepted() + adopted)
     }
 
     /// The report over one trace, without spans that are still in the queue.
@@ -260,7 +301,7 @@ impl Books {
                 return;
             }
             let Some(oldest) = self.order.pop_front() else { return };
-            if self.traces.get(&oldest).is_some_and(|account| account.pending() > 0) {
+            if self.traces.get(&oldest).is_some_and(Account::is_unsettled) {
                 self.order.push_back(oldest);
             } else {
                 self.traces.remove(&oldest);
@@ -271,16 +312,21 @@ impl Books {
 
 impl Account {
     fn pending(&self) -> u64 {
-        let settled = self.delivered + self.dropped.values().sum::<u64>();
+        let settled = self.delivered + self.spooled + self.dropped.values().sum::<u64>();
         self.taken.saturating_sub(settled)
+    }
+
+    fn is_unsettled(&self) -> bool {
+        self.pending() + self.spooled > 0
     }
 
     fn report(&self, accepted: u64) -> FlushReport {
         let dropped: BTreeMap<_, _> =
             self.dropped.iter().map(|(reason, count)| (reason.name(), *count)).collect();
-        let settled = self.delivered + dropped.values().sum::<u64>();
+        let Self { delivered, spooled, .. } = *self;
+        let settled = delivered + spooled + dropped.values().sum::<u64>();
         let pending = accepted.saturating_sub(settled);
-        FlushReport { accepted, delivered: self.delivered, spooled: 0, pending, dropped }
+        FlushReport { accepted, delivered, spooled, pending, dropped }
     }
 }
 

@@ -9,7 +9,7 @@ use super::queue::{Queue, Room};
 use super::worker::Message;
 use crate::call::{Call, Calls, Noted};
 use crate::destination::Sink;
-use opentelemetry::trace::TraceId;
+use opentelemetry::trace::{SpanId, TraceId};
 use std::pin::Pin;
 use std::process;
 use std::sync::Arc;
@@ -95,6 +95,18 @@ impl Sink for Link {
         // Where there is no worker, the reply went with the message.
         self.tell(message);
         Box::pin(async { drop(report.await) })
+    }
+
+    fn wants_beginnings(&self) -> bool {
+        self.queue.wants_beginnings()
+    }
+
+    fn begin(&self, record: Vec<u8>) {
+        self.queue.begin(record);
+    }
+
+    fn forget(&self, trace_id: TraceId, span_id: SpanId) {
+        self.queue.forget(trace_id, span_id);
     }
 
     fn decline(&self, trace_id: TraceId) {

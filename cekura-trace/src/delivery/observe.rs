@@ -11,6 +11,7 @@ use super::gate::Gate;
 use super::landing::{Answered, FAILED, launch};
 use super::ledger::{Completeness, Ledger};
 use super::queue::Room;
+use super::spool::{Drawer, Name};
 use super::timings::Timings;
 use super::transport::api::Api;
 use super::transport::{Asking, Failure, Response};
@@ -60,12 +61,16 @@ pub(crate) struct Courier {
     launches: u64,
     /// Why the last attempt has come to nothing.
     trouble: Option<Trouble>,
+    /// Where there is a spool.
+    drawer: Option<Drawer>,
 }
 
 /// A call log on its way.
 pub(crate) struct Errand {
     letter: Letter,
     told: Told,
+    /// On disk.
+    kept: Option<Name>,
     /// Held until it is over.
     _room: Room,
     step: Step,
@@ -126,15 +131,26 @@ impl Courier {
             flying: HashMap::new(),
             launches: 0,
             trouble: None,
+            drawer: None,
         }
+    }
+
+    pub(crate) fn with_drawer(self, drawer: Option<Drawer>) -> Self {
+        Self { drawer, ..self }
+    }
+
+    /// Takes over what a dead process has left, and may have posted.
+    pub(crate) fn adopt(&mut self, name: Name, letter: Letter, room: Room) {
+        let errand = Errand::new(letter, room, Box::new(Result::err), Step::Ask);
+        self.waiting.push(Errand { kept: Some(name), ..errand });
     }
 
     pub(crate) fn take(&mut self, letter: Letter, room: Room, told: Told, now: Instant) {
         let until = now.checked_add(letter.deadline).unwrap_or(now + self.timings.give_up);
         let step =
             if letter.trace_id.is_some() { Step::Trace { until, is_collected: false } } else { Step::Post };
-        let errand = Errand { letter, told, _room: room, step, give_up: None, not_before: None, errors: 0 };
-        self.waiting.push(errand);
+        let kept = self.drawer.as_ref().and_then(|drawer| drawer.keep(&letter));
+        self.waiting.push(Errand { kept, ..Errand::new(letter, room, told, step) });
     }
 
     /// Whether the queue must be drained so that it is known what became of a conversation that is over: before its first
@@ -157,7 +173,10 @@ impl Courier {
     /// Launches what may fly, and gives up what has waited too long for an API that fails.
     pub(crate) fn proceed(&mut self, now: Instant) {
         for errand in &mut self.waiting {
-            errand.await_trace(&self.ledger, now);
+            let is_named = errand.await_trace(&self.ledger, now);
+            if let (true, Some(drawer), Some(name)) = (is_named, &self.drawer, &errand.kept) {
+                drawer.keep_again(name, &errand.letter);
+            }
         }
         while self.gate.admits(self.flying.len(), now) {
             let Some(at) = self.waiting.iter().position(|errand| errand.is_due(now)) else { break };
@@ -293,8 +312,13 @@ impl Courier {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn end(&self, errand: Errand, result: Result<Sent, ObserveError>) {
-        if result.is_err() {
+    fn end(&self, mut errand: Errand, result: Result<Sent, ObserveError>) {
+        let may_succeed_later = result.as_ref().is_err_and(ObserveError::may_pass);
+        let name = errand.kept.take_if(|_| !may_succeed_later);
+        if let Some((drawer, name)) = self.drawer.as_ref().zip(name) {
+            drawer.remove(name);
+        }
+        if result.is_err() && errand.kept.is_none() {
             self.count_failure();
         }
         if let Some(error) = (errand.told)(result) {
@@ -305,6 +329,11 @@ impl Courier {
 }
 
 impl Errand {
+    fn new(letter: Letter, room: Room, told: Told, step: Step) -> Self {
+        let (kept, give_up, not_before) = (None, None, None);
+        Self { letter, told, kept, _room: room, step, give_up, not_before, errors: 0 }
+    }
+
     fn is_ready(&self) -> bool {
         !matches!(self.step, Step::Trace { .. })
     }
@@ -314,9 +343,10 @@ impl Errand {
     }
 
     /// Goes on when it is known what became of the trace, or it has waited long enough.
-    fn await_trace(&mut self, ledger: &Ledger, now: Instant) {
+    /// True if the call log has changed.
+    fn await_trace(&mut self, ledger: &Ledger, now: Instant) -> bool {
         let (Step::Trace { until, is_collected }, Some(trace)) = (self.step, self.letter.trace_id) else {
-            return;
+            return false;
         };
         let known = if is_collected { ledger.completeness(trace) } else { Completeness::Open };
         if known == Completeness::Complete {
@@ -326,6 +356,7 @@ impl Errand {
             self.letter.trace_id = None;
             self.step = Step::Post;
         }
+        known == Completeness::Complete
     }
 }
 

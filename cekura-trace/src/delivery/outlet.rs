@@ -3,7 +3,9 @@
 
 use super::call_log::Letter;
 use super::ledger::Reason;
+use super::queue::Begun;
 use super::queue::Room;
+use super::spool::Event;
 use super::transport::Answer;
 use tokio::time::Instant;
 
@@ -25,10 +27,21 @@ pub(crate) trait Outlet {
         None
     }
 
-    /// The earliest epoch of which something is not settled.
+    /// The earliest epoch of which something is neither settled nor safe on disk.
     fn oldest(&self) -> Option<u64> {
         None
     }
+
+    /// Whether there is nothing to wait for at the end: all is settled, or safe where it cannot be delivered now.
+    fn is_at_rest(&self) -> bool {
+        self.oldest().is_none()
+    }
+
+    /// Takes the conversations that have begun; those that have ended as well were taken before.
+    fn begin(&mut self, _begun: Vec<Begun>) {}
+
+    /// What the disk has to say.
+    fn spooled(&mut self, _event: Event, _now: Instant) {}
 
     /// The answer to one of its requests.
     fn answered(&mut self, _number: u64, _answer: &Answer, _now: Instant) {}

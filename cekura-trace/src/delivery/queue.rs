@@ -23,6 +23,8 @@ const SPARE: usize = 1 << 20;
 pub(crate) struct Queue {
     shards: Box<[Shard]>,
     calls: Mutex<Calls>,
+    /// Where there is a spool.
+    begun: Option<Mutex<Vec<Begun>>>,
     /// Bytes of all records and call logs that are neither delivered nor dropped.
     held: AtomicUsize,
     limit: usize,
@@ -44,6 +46,22 @@ struct Buffer {
     /// Spans handed over here since the start, the refused ones included.
     accepted: u64,
     closed: bool,
+}
+
+/// A conversation that has begun, or was forgotten after that.
+pub(crate) enum Begun {
+    Forgotten(TraceId, SpanId),
+    /// Its root as a record that ends where it begins.
+    Root(Vec<u8>),
+}
+
+impl Begun {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Forgotten(..) => 0,
+            Self::Root(record) => record.len(),
+        }
+    }
 }
 
 /// The calls that have ended and are to be posted.
@@ -75,20 +93,22 @@ impl Bell {
 }
 
 /// The room that drained records still take up; dropping it gives it back.
+#[derive(Default)]
 pub(crate) struct Room {
-    queue: Arc<Queue>,
+    /// `None` for what is not counted.
+    queue: Option<Arc<Queue>>,
     bytes: usize,
 }
 
 impl Room {
     /// The room of records that were just drained.
     pub(crate) fn of(queue: &Arc<Queue>, records: &[u8]) -> Self {
-        Self { queue: queue.clone(), bytes: records.len() }
+        Self { queue: Some(queue.clone()), bytes: records.len() }
     }
 
     /// Takes up room, if there is any left.
     pub(crate) fn take(queue: &Arc<Queue>, bytes: usize) -> Option<Self> {
-        queue.reserve(bytes, queue.limit).then(|| Self { queue: queue.clone(), bytes })
+        queue.reserve(bytes, queue.limit).then(|| Self { queue: Some(queue.clone()), bytes })
     }
 
     /// Moves the room of `bytes` bytes to another owner.
@@ -110,7 +130,9 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.queue.release(self.bytes);
+        if let Some(queue) = &self.queue {
+            queue.release(self.bytes);
+        }
     }
 }
 
@@ -119,7 +141,28 @@ impl Queue {
         let shards = thread::available_parallelism().map_or(1, usize::from).next_power_of_two();
         let shards = (0..shards).map(|_| Shard::default()).collect();
         let (calls, held) = (Mutex::default(), AtomicUsize::new(0));
-        Self { shards, calls, held, limit, ledger, bell, announces_roots }
+        Self { shards, calls, begun: None, held, limit, ledger, bell, announces_roots }
+    }
+
+    /// Lets it take conversations when they begin.
+    pub(crate) fn with_beginnings(self) -> Self {
+        Self { begun: Some(Mutex::default()), ..self }
+    }
+
+    /// The conversations that have begun.
+    pub(crate) fn drain_begun(&self) -> Vec<Begun> {
+        let Some(begun) = &self.begun else { return Vec::new() };
+        let begun = std::mem::take(&mut *begun.lock().unwrap_or_else(PoisonError::into_inner));
+        self.release(begun.iter().map(Begun::bytes).sum());
+        begun
+    }
+
+    fn note(&self, what: Begun) {
+        if let Some(begun) = &self.begun
+            && self.reserve(what.bytes(), self.limit)
+        {
+            begun.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+        }
     }
 
     /// Hands every buffer with records to `take`, with their number.
@@ -136,7 +179,7 @@ impl Queue {
     pub(crate) fn drain_calls(self: &Arc<Self>, mut take: impl FnMut(CallLog, Room)) {
         let logs = std::mem::take(&mut self.calls().logs);
         for (log, bytes) in logs {
-            take(log, Room { queue: self.clone(), bytes });
+            take(log, Room { queue: Some(self.clone()), bytes });
         }
     }
 
@@ -255,6 +298,18 @@ impl Sink for Queue {
                 tracing::error!(target: "cekura", call_id = call.id, "{error}");
             }
         }
+    }
+
+    fn wants_beginnings(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    fn begin(&self, record: Vec<u8>) {
+        self.note(Begun::Root(record));
+    }
+
+    fn forget(&self, trace_id: TraceId, span_id: SpanId) {
+        self.note(Begun::Forgotten(trace_id, span_id));
     }
 
     fn decline(&self, trace_id: TraceId) {

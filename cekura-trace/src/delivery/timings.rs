@@ -57,3 +57,24 @@ impl Default for Timings {
         }
     }
 }
+
+/// When a spool keeps what, and how much of it. The defaults are what is promised; only tests set others.
+#[derive(Clone, Copy, Debug)]
+pub struct SpoolLimits {
+    /// How long a request may be on its way before it is put on disk, and how often ended spans are collected at least.
+    pub deposit: Duration,
+    /// How long a request stays on disk.
+    pub age: Duration,
+    /// The most bytes of requests on disk.
+    pub bytes: u64,
+}
+
+impl Default for SpoolLimits {
+    fn default() -> Self {
+        Self {
+            deposit: Duration::from_millis(250),
+            age: Duration::from_secs(7 * 24 * 60 * 60),
+            bytes: 256 << 20,
+        }
+    }
+}

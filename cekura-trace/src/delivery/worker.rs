@@ -12,6 +12,7 @@ use super::outlet::Outlet;
 use super::queue::{Bell, Queue, Room};
 use super::quiet;
 use super::sender::Sender;
+use super::spool::{Address, Depot, Drawer, Event, Item, Spool};
 use super::terminal;
 use super::timings::Timings;
 use super::transport::{self, Answer, Response};
@@ -56,6 +57,8 @@ pub(crate) enum Message {
         room: Room,
         told: Told,
     },
+    /// What the disk has to say.
+    Spooled(Event),
     /// As `Flush`, after which the worker ends.
     Shutdown {
         deadline: Instant,
@@ -79,8 +82,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let wake = inbox.clone();
     // The worker may have ended, which is why the queue is closed by then.
     let bell = Bell::new(move || drop(wake.send(Message::Wake)));
-    let queue =
-        Arc::new(Queue::new(settings.memory_limit, ledger.clone(), bell, settings.mode == Mode::Local));
+    let queue = Queue::new(settings.memory_limit, ledger.clone(), bell, settings.mode == Mode::Local);
+    let queue = Arc::new(if settings.spool.is_some() { queue.with_beginnings() } else { queue });
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
     let link = Link {
@@ -96,18 +99,28 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let prepare = {
         let (ledger, voice) = (ledger.clone(), voice.clone());
         move || {
-            let outlet = outlet(&settings, ledger.clone(), voice.clone(), inbox.clone())?;
+            let spool = spool(&settings, inbox.clone())?;
+            let outlet = outlet(&settings, ledger.clone(), voice.clone(), inbox.clone(), spool.clone())?;
+            let drawer = spool.clone().map(|spool| Drawer::new(spool, Address::of_call_logs(&settings)));
             let heard =
                 Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
             let is_open = Box::new(move |trace| calls.is_open(trace));
             let exchange = exchange(settings);
-            Ok((outlet, Courier::new(exchange, is_open, timings, ledger, voice, heard, failed)))
+            let courier = Courier::new(exchange, is_open, timings, ledger, voice, heard, failed);
+            Ok((outlet, courier.with_drawer(drawer), spool))
         }
     };
-    quiet::start("cekura-trace", prepare, move |(outlet, courier), runtime| {
-        Worker::new(timings, queue, ledger, voice, outlet, account, courier).live(messages, runtime);
+    quiet::start("cekura-trace", prepare, move |(outlet, courier, spool), runtime| {
+        let worker = Worker::new(timings, queue, ledger, voice, outlet, account, courier);
+        worker.with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
+}
+
+/// Where there is to be one.
+fn spool(settings: &Settings, inbox: UnboundedSender<Message>) -> Result<Option<Arc<Spool>>, Error> {
+    let tell = Arc::new(move |event| drop(inbox.send(Message::Spooled(event))));
+    settings.spool.as_ref().map(|to| Spool::open(settings, to, tell)).transpose()
 }
 
 fn outlet(
@@ -115,13 +128,16 @@ fn outlet(
     ledger: Arc<Ledger>,
     voice: Voice,
     inbox: UnboundedSender<Message>,
+    spool: Option<Arc<Spool>>,
 ) -> Result<Box<dyn Outlet>, Error> {
     match settings.mode {
         Mode::Cloud => {
             let transport = transport::connect(settings)?;
             let answered =
                 Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
-            Ok(Box::new(Sender::new(settings, transport, ledger, voice, answered)))
+            let depot = spool
+                .map(|spool| Depot::new(spool, Address::of_spans(settings), ledger.clone(), voice.clone()));
+            Ok(Box::new(Sender::new(settings, transport, ledger, voice, answered).with_depot(depot)))
         }
         Mode::Local => {
             terminal::open(settings, ledger, voice).ok_or_else(|| Error::start("there is no local mode"))
@@ -136,6 +152,7 @@ struct Worker {
     outlet: Box<dyn Outlet>,
     account: Account,
     courier: Courier,
+    spool: Option<Arc<Spool>>,
     timings: Timings,
     flushes: Vec<Flush>,
     /// Counts flushes; what is drained carries the number of the flush that waits for it.
@@ -164,7 +181,29 @@ impl Worker {
     ) -> Self {
         let (flushes, next_tick) = (Vec::new(), Instant::now());
         let told = (0, next_tick);
-        Self { queue, ledger, voice, outlet, account, courier, timings, flushes, epoch: 0, next_tick, told }
+        let (spool, epoch) = (None, 0);
+        Self {
+            queue,
+            ledger,
+            voice,
+            outlet,
+            account,
+            courier,
+            spool,
+            timings,
+            flushes,
+            epoch,
+            next_tick,
+            told,
+        }
+    }
+
+    /// Ends the spool when it ends, and looks into the queue as often as that needs.
+    fn with_spool(mut self, spool: Option<Arc<Spool>>) -> Self {
+        if let Some(spool) = &spool {
+            self.timings.tick = self.timings.tick.min(spool.limits.deposit);
+        }
+        Self { spool, ..self }
     }
 
     /// Runs until shutdown. A panic costs what was being delivered, which is counted; the worker goes on.
@@ -215,6 +254,7 @@ impl Worker {
             }
             Message::Heard { number, response } => self.courier.answered(number, response, Instant::now()),
             Message::Observe { letter, room, told } => self.observe(letter, room, told),
+            Message::Spooled(event) => self.spooled(event),
             Message::Shutdown { deadline, report } => {
                 let queue = self.queue.clone();
                 queue.close(|records, count| self.take(records, count));
@@ -224,6 +264,16 @@ impl Worker {
                 self.await_settled(deadline, true, report);
             }
             Message::Wake => self.collect(),
+        }
+    }
+
+    fn spooled(&mut self, event: Event) {
+        let Event::Found { name, item: Item::CallLog { id, owner }, body, .. } = event else {
+            return self.outlet.spooled(event, Instant::now());
+        };
+        // Without room it stays on disk, for another start.
+        if let Some(room) = Room::take(&self.queue, body.len()) {
+            self.courier.adopt(name, Letter::again(id, owner, body), room);
         }
     }
 
@@ -238,6 +288,8 @@ impl Worker {
         if self.outlet.wants_more() {
             queue.drain(|records, count| self.take(records, count));
         }
+        // A conversation that has begun and ended by now was in the queue.
+        self.outlet.begin(queue.drain_begun());
         // A call ends before its root, so that none is missing whose root was drained.
         queue.drain_calls(|log, room| self.observe_ended(log, room));
     }
@@ -290,7 +342,8 @@ impl Worker {
 
     /// Answers the flushes that are settled or late; true when the last one is.
     fn answer_flushes(&mut self, now: Instant) -> bool {
-        let (oldest, is_idle) = (self.outlet.oldest(), self.courier.is_idle());
+        let oldest = self.outlet.oldest();
+        let is_idle = self.courier.is_idle() && self.outlet.is_at_rest();
         let is_over = |flush: &mut Flush| {
             now >= flush.deadline
                 || oldest.is_none_or(|oldest| oldest > flush.epoch) && (!flush.is_last || is_idle)
@@ -300,6 +353,9 @@ impl Worker {
         if ends {
             self.outlet.abandon(Reason::Shutdown);
             self.courier.abandon();
+            if let Some(spool) = self.spool.take() {
+                spool.end();
+            }
             self.tell_losses(now);
         }
         for flush in over {

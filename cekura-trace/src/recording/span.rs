@@ -324,6 +324,9 @@ impl Draft {
         }
         let context = place.context.take();
         let live = Live::new(place, attributes.entries);
+        if view == View::Conversation {
+            live.announce();
+        }
         let handle = live::Handle(live.clone());
         let context = match context {
             None => Context::current_with_span(handle),

@@ -46,9 +46,9 @@ impl<K: Kind> Builder<K> {
         self.set(|attributes| attributes.name(Value::Str(name)))
     }
 
-    /// The parent, in place of the current context.
-    pub fn parent(self, parent: &Context) -> Self {
-        self.set(|attributes| attributes.parent(parent))
+    /// The parent, another guard or a context, in place of the current context.
+    pub fn parent(self, parent: &impl Parent) -> Self {
+        self.set(|attributes| attributes.parent(&parent.context()))
     }
 
     /// It began at that moment, an `Instant` or a `SystemTime`: speech begins before its transcript comes. Times to the
@@ -81,6 +81,28 @@ impl<K: Kind> Builder<K> {
             draft.record(record);
         }
         self
+    }
+}
+
+/// What a span by hand can be a child of: an open one, or the span of a context.
+#[diagnostic::on_unimplemented(
+    message = "the parent is another guard or an `opentelemetry::Context`, found `{Self}`",
+    label = "expected a reference to a guard or a `Context`"
+)]
+pub trait Parent {
+    /// The context with the parent as its span.
+    fn context(&self) -> Context;
+}
+
+impl Parent for Context {
+    fn context(&self) -> Context {
+        self.clone()
+    }
+}
+
+impl<K: Kind> Parent for Guard<K> {
+    fn context(&self) -> Context {
+        self.context()
     }
 }
 

@@ -231,7 +231,7 @@ impl<S: Sample + Clone> AsBuffer for Cow<'_, [S]> {
 
 /// What an argument that is true or false takes.
 #[diagnostic::on_unimplemented(
-    message = "this argument of the attribute takes a `bool`, found `{Self}`",
+    message = "this argument takes a `bool`, found `{Self}`",
     label = "expected a `bool`, a reference to one, or an `Option` of one"
 )]
 pub trait Flag {
@@ -240,7 +240,7 @@ pub trait Flag {
 
 /// What an argument that is a decimal number takes.
 #[diagnostic::on_unimplemented(
-    message = "this argument of the attribute takes a number, found `{Self}`",
+    message = "this argument takes a number, found `{Self}`",
     label = "expected a float or an integer, a reference to one, or an `Option` of one"
 )]
 pub trait Float {
@@ -249,7 +249,7 @@ pub trait Float {
 
 /// What an argument that counts something takes.
 #[diagnostic::on_unimplemented(
-    message = "this argument of the attribute takes an integer, found `{Self}`",
+    message = "this argument takes an integer, found `{Self}`",
     label = "expected an integer, a reference to one, or an `Option` of one"
 )]
 pub trait Integer {

@@ -139,6 +139,11 @@ impl ObserveError {
         matches!(*self.0, Kind::Shutdown)
     }
 
+    /// Whether the same call log may be taken another time.
+    pub(crate) fn may_pass(&self) -> bool {
+        !matches!(*self.0, Kind::Invalid(_) | Kind::Rejected(..) | Kind::Unexpected(..))
+    }
+
     /// The HTTP status of the last answer, where there was one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {

@@ -76,6 +76,12 @@ pub(crate) struct Letter {
 }
 
 impl Letter {
+    /// One that was written by a process before this one. Which of the spans of its trace that has delivered is not
+    /// known.
+    pub(crate) fn again(id: String, owner: Option<String>, body: Bytes) -> Self {
+        Self { id, trace_id: None, owner, body, deadline: Duration::ZERO }
+    }
+
     /// Names the trace in the body.
     pub(crate) fn name_trace(&mut self) {
         if let (Some(trace_id), Some(fields)) = (self.trace_id, self.body.strip_prefix(b"{")) {

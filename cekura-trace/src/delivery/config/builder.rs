@@ -3,7 +3,7 @@
 
 use super::secret::Secret;
 use super::{Mode, Protocol};
-use crate::delivery::timings::Timings;
+use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::destination::CaptureContent;
 use std::fmt;
 use std::path::PathBuf;
@@ -42,6 +42,7 @@ pub struct Builder {
     pub(super) memory_limit: Option<usize>,
     pub(super) set_global: bool,
     pub(super) spool: Option<PathBuf>,
+    pub(super) spool_limits: SpoolLimits,
     pub(super) lookup: Option<Box<Lookup>>,
     pub(super) timings: Timings,
 }
@@ -177,9 +178,24 @@ impl Builder {
         self
     }
 
-    /// Keeps what is not delivered in a directory (`CEKURA_SPOOL_DIR`). This version refuses it.
+    /// Keeps what is not delivered yet in a directory (`CEKURA_SPOOL_DIR`), so that it survives the process: what a
+    /// handle for the same endpoint and agent finds there at its start, from processes that are no more, it delivers.
+    ///
+    /// A span that ended more than a second ago survives a crash. Of a conversation that a crash ends, the root is sent
+    /// too, with `cekura.incomplete`; a call log that was not posted is. What the backend acknowledges within a quarter
+    /// of a second is never written. At most 256 MiB are kept, for seven days; the key never is.
+    ///
+    /// The directory is made where it is missing, for this user only; one that others can write to is refused. Several
+    /// processes may have the same. Unix only.
     pub fn spool(mut self, directory: impl Into<PathBuf>) -> Self {
         self.spool = Some(directory.into());
+        self
+    }
+
+    /// Sets when the spool keeps what.
+    #[doc(hidden)]
+    pub fn spool_limits(mut self, limits: SpoolLimits) -> Self {
+        self.spool_limits = limits;
         self
     }
 

@@ -50,7 +50,7 @@ fn the_limit_counts_until_the_room_is_given_back() {
     // Drained is not delivered.
     end(&queue, 1, 1, 0, 100);
     assert!(drained(&queue).is_empty());
-    let mut room = Room { bytes: queue.held.load(Ordering::Relaxed), queue: queue.clone() };
+    let mut room = Room { bytes: queue.held.load(Ordering::Relaxed), queue: Some(queue.clone()) };
     let part = room.split(300);
     drop(part);
     end(&queue, 1, 2, 0, 100);

@@ -74,6 +74,23 @@ impl Live {
         if self.context.is_sampled() { self.head.span_id } else { self.head.parent_id }
     }
 
+    /// Says that a conversation begins, to who wants to know.
+    pub(super) fn announce(&self) {
+        if self.is_announced() {
+            let state = self.state();
+            let mut record = state.record.clone();
+            let start = self.clock.at(state.start);
+            seal(&mut record, &Head { start, end: start, ..self.head.clone() }, state.is_renamed);
+            drop(state);
+            self.destination.sink.begin(record);
+        }
+    }
+
+    fn is_announced(&self) -> bool {
+        let is_root = self.call.as_ref().is_some_and(|call| call.root.span_id() == self.head.span_id);
+        is_root && self.context.is_sampled() && self.destination.sink.wants_beginnings()
+    }
+
     pub(crate) fn set(&self, attribute: &KeyValue) {
         self.while_open(|state| write::api(&mut state.record, attribute));
     }
@@ -98,6 +115,9 @@ impl Live {
             drop(state);
             if let Some(twin) = twin {
                 twin.forget();
+            }
+            if self.is_announced() {
+                self.destination.sink.forget(self.head.trace_id, self.head.span_id);
             }
             self.destination.watch.as_ref().inspect(|watch| watch.forget(self.head.span_id));
             self.leave();

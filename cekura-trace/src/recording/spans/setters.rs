@@ -5,7 +5,7 @@ use super::{Builder, Conversation, Guard, Kind, Llm, S2s, Stt, ToolCall, Tts, Tu
 use crate::destination::{CaptureContent, Client};
 use crate::recording::attributes::Attributes;
 use crate::recording::conversation::{self as open, LinkHeaders};
-use crate::recording::value::{Len, Value};
+use crate::recording::value::{Float, Integer, Len, Value};
 use opentelemetry::trace::TraceContextExt;
 use serde::Serialize;
 use std::time::Instant;
@@ -44,12 +44,12 @@ impl<K: Model> Builder<K> {
 
 impl<K: Generator> Builder<K> {
     /// The sampling temperature.
-    pub fn temperature(self, temperature: f64) -> Self {
+    pub fn temperature(self, temperature: impl Float) -> Self {
         self.set(|attributes| attributes.temperature(&temperature))
     }
 
     /// The most tokens asked for.
-    pub fn max_tokens(self, tokens: i64) -> Self {
+    pub fn max_tokens(self, tokens: impl Integer) -> Self {
         self.set(|attributes| attributes.max_tokens(&tokens))
     }
 }
@@ -80,7 +80,7 @@ impl Builder<ToolCall> {
 
 impl Builder<Turn> {
     /// The turn's number; without it, one more than the last.
-    pub fn number(self, number: i64) -> Self {
+    pub fn number(self, number: impl Integer) -> Self {
         self.set(|attributes| attributes.number(&number))
     }
 }
@@ -182,7 +182,7 @@ impl<K: Model> Guard<K> {
 
 impl<K: Generator> Guard<K> {
     /// The tokens read and written; the last word counts.
-    pub fn usage(&mut self, input_tokens: i64, output_tokens: i64) {
+    pub fn usage(&mut self, input_tokens: impl Integer, output_tokens: impl Integer) {
         self.set(|attributes| {
             attributes.input_tokens(&input_tokens);
             attributes.output_tokens(&output_tokens);
@@ -219,7 +219,7 @@ impl Guard<Stt> {
     }
 
     /// How sure the recogniser is, from 0 to 1.
-    pub fn confidence(&mut self, confidence: f64) {
+    pub fn confidence(&mut self, confidence: impl Float) {
         self.set(|attributes| attributes.confidence(&confidence));
     }
 

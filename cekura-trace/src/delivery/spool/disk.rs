@@ -1,0 +1,123 @@
+//! What is to be done with files comes in as jobs and is done on a thread of its own, one behind the other; between
+//! them what dead processes have left is taken over. This file does not know spans or call logs.
+
+use super::file::{self, Address, Item};
+use super::folder::{Folder, Orphan};
+use super::{Event, Name, Tell};
+use prost::bytes::Bytes;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::Weak;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::time::SystemTime;
+
+pub(super) enum Job {
+    /// The last one; says when it is done.
+    End(Sender<()>),
+    /// Writes a file, unless nobody wants it any more.
+    Keep {
+        name: Weak<str>,
+        address: Address,
+        item: Item,
+        body: Bytes,
+    },
+    Load(Name),
+    Mark(Name, SystemTime),
+    Remove(Name),
+}
+
+pub(super) struct Disk {
+    pub(super) folder: Folder,
+    /// Whose orphans are ours.
+    pub(super) addresses: Vec<Address>,
+    pub(super) tell: Tell,
+    /// Bytes that wait to be written.
+    pub(super) waiting: Arc<AtomicUsize>,
+}
+
+impl Disk {
+    /// Works until the last job, or until nobody is left to give one.
+    pub(super) fn run(self, jobs: &Receiver<Job>) {
+        let mut estate = Estate { folders: self.folder.others(), current: None };
+        loop {
+            let job = match jobs.try_recv() {
+                Ok(job) => job,
+                Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty) if estate.adopt_next(&self) => continue,
+                Err(TryRecvError::Empty) => match jobs.recv() {
+                    Ok(job) => job,
+                    Err(_) => return,
+                },
+            };
+            if let Job::End(done) = job {
+                drop((estate, self));
+                // Nobody may wait for it any more.
+                let _ = done.send(());
+                return;
+            }
+            self.work(job);
+        }
+    }
+
+    fn work(&self, job: Job) {
+        match job {
+            Job::End(_) => {}
+            Job::Keep { name, address, item, body } => {
+                self.waiting.fetch_sub(body.len(), Ordering::Relaxed);
+                let Some(name) = name.upgrade().map(Name) else { return };
+                let result = self.folder.write(&name.0, &file::write(&address, &item, &body));
+                (self.tell)(Event::Kept { name, result });
+            }
+            Job::Load(name) => {
+                let read = self.folder.read(&name.0).ok().and_then(file::read);
+                if read.is_none() {
+                    self.folder.set_aside(&self.folder.path(&name.0));
+                }
+                (self.tell)(Event::Loaded { name, body: read.map(|(_, _, body)| body) });
+            }
+            Job::Mark(name, at) => self.folder.mark(&name.0, at),
+            Job::Remove(name) => self.folder.remove(&name.0),
+        }
+    }
+}
+
+/// What dead processes have left.
+struct Estate {
+    folders: Vec<PathBuf>,
+    current: Option<(Orphan, VecDeque<(PathBuf, String)>)>,
+}
+
+impl Estate {
+    /// Looks at one more file; false when there is none.
+    fn adopt_next(&mut self, disk: &Disk) -> bool {
+        if let Some((_, files)) = &mut self.current {
+            match files.pop_front() {
+                Some((path, name)) => adopt(disk, &path, &name),
+                None => self.current = None,
+            }
+            return true;
+        }
+        let Some(folder) = self.folders.pop() else { return false };
+        if let Some(orphan) = Orphan::claim(folder) {
+            let files = orphan.files().into();
+            self.current = Some((orphan, files));
+        }
+        true
+    }
+}
+
+/// Takes one file over, if it is whole and one of ours would go the same way.
+fn adopt(disk: &Disk, path: &Path, name: &str) {
+    let Ok(bytes) = std::fs::read(path) else { return };
+    let size = bytes.len() as u64;
+    let Some((address, item, body)) = file::read(bytes) else { return disk.folder.set_aside(path) };
+    if !disk.addresses.contains(&address) || disk.folder.adopt(path, name).is_err() {
+        return;
+    }
+    let last_seen = disk.folder.marked(name).unwrap_or(SystemTime::UNIX_EPOCH);
+    // Requests are read again when they are sent.
+    let body = if matches!(item, Item::Spans { .. }) { Bytes::new() } else { body };
+    (disk.tell)(Event::Found { name: Name(name.into()), item, body, size, last_seen });
+}

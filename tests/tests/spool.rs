@@ -1,0 +1,262 @@
+//! The spool: what is not delivered survives on disk, is delivered later, and is counted on the way.
+
+#[path = "spool/calls.rs"]
+mod calls;
+#[path = "spool/crashes.rs"]
+mod crashes;
+#[path = "spool/disks.rs"]
+mod disks;
+#[path = "spool/kills.rs"]
+mod kills;
+
+use cekura::{Builder, Cekura, FlushReport, Protocol, SpoolLimits};
+use cekura_trace_tests::backend::{Backend, Reply};
+use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, adds_up, converse, reasons, to};
+use cekura_trace_tests::spools::Spool;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const TEMPORARY: &str = env!("CARGO_TARGET_TMPDIR");
+
+fn limits() -> SpoolLimits {
+    SpoolLimits { deposit: Duration::from_millis(20), ..SpoolLimits::default() }
+}
+
+fn spooling(backend: &Backend, protocol: Protocol, spool: &Spool) -> Builder {
+    to(backend, protocol).spool(&spool.0).spool_limits(limits())
+}
+
+/// A backend that is down until it is told to be well.
+fn falling() -> (Backend, Arc<AtomicBool>) {
+    let is_well = Arc::<AtomicBool>::default();
+    let looked_at = is_well.clone();
+    let is_up = move || looked_at.load(Ordering::Relaxed);
+    let backend = Backend::scripted(move |_, _| if is_up() { Reply::Accept } else { Reply::fail(503, 14) });
+    (backend, is_well)
+}
+
+fn report(accepted: u64, delivered: u64, spooled: u64) -> FlushReport {
+    FlushReport { accepted, delivered, spooled, ..FlushReport::default() }
+}
+
+/// Waits until the ledger says so.
+fn await_ledger(handle: &Cekura, expected: &FlushReport) {
+    let limit = Instant::now() + LONG;
+    while handle.ledger() != *expected {
+        assert!(adds_up(&handle.ledger()), "{}", handle.ledger());
+        assert!(Instant::now() < limit, "{} instead of {expected}", handle.ledger());
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_one_process_cannot_deliver_the_next_one_does() {
+    for protocol in PROTOCOLS {
+        let spool = Spool::new(TEMPORARY, &format!("next-{protocol:?}"));
+        let (backend, is_well) = falling();
+        let first = spooling(&backend, protocol, &spool).build().unwrap();
+        converse(&first, 3);
+        assert_eq!(first.flush_blocking(LONG), report(4, 0, 4), "a flush ends when all is safe");
+        converse(&first, 1);
+        assert_eq!(first.shutdown_blocking(LONG), report(6, 0, 6), "so does a shutdown");
+        assert!(backend.spans().is_empty());
+        is_well.store(true, Ordering::Relaxed);
+        let second = spooling(&backend, protocol, &spool).build().unwrap();
+        converse(&second, 2);
+        await_ledger(&second, &report(9, 9, 0));
+        second.shutdown_blocking(LONG);
+        let names = backend.names();
+        assert_eq!(names.iter().filter(|name| *name == "turn").count(), 6, "each once: {names:?}");
+        assert_eq!(names.len(), 9);
+        assert!(spool.files("").is_empty(), "nothing is left: {:?}", spool.files(""));
+    }
+}
+
+#[test]
+fn what_is_safe_is_delivered_as_soon_as_the_backend_is_well_again() {
+    let spool = Spool::new(TEMPORARY, "same");
+    let (backend, is_well) = falling();
+    let handle = spooling(&backend, Protocol::Grpc, &spool).build().unwrap();
+    for _ in 0..3 {
+        converse(&handle, 1);
+        handle.flush_blocking(LONG);
+    }
+    assert_eq!(handle.ledger(), report(6, 0, 6));
+    is_well.store(true, Ordering::Relaxed);
+    await_ledger(&handle, &report(6, 6, 0));
+    spool.await_files(".spans", 0);
+    assert_eq!(handle.shutdown_blocking(LONG), report(6, 6, 0));
+    assert_eq!(backend.names().len(), 6);
+}
+
+#[test]
+fn nothing_is_written_that_arrives_at_once() {
+    let spool = Spool::new(TEMPORARY, "healthy");
+    let backend = Backend::new();
+    let slow = SpoolLimits { deposit: LONG, ..limits() };
+    let handle = spooling(&backend, Protocol::Grpc, &spool).spool_limits(slow).build().unwrap();
+    let before = fs::metadata(&spool.0).unwrap().modified().unwrap();
+    converse(&handle, 3);
+    assert_eq!(handle.flush_blocking(LONG), report(4, 4, 0));
+    assert!(spool.files(".spans").is_empty() && spool.files(".unfinished").is_empty());
+    assert_eq!(fs::metadata(&spool.0).unwrap().modified().unwrap(), before);
+    handle.shutdown_blocking(LONG);
+}
+
+#[test]
+fn files_that_nobody_can_read_are_set_aside() {
+    let spool = Spool::new(TEMPORARY, "torn");
+    let (backend, is_well) = falling();
+    let first = spooling(&backend, Protocol::Grpc, &spool).build().unwrap();
+    for _ in 0..3 {
+        converse(&first, 1);
+        first.flush_blocking(LONG);
+    }
+    first.shutdown_blocking(SHORT);
+    let files = spool.files(".spans");
+    assert_eq!(files.len(), 3);
+    let whole = fs::read(&files[0]).unwrap();
+    fs::write(&files[0], &whole[..whole.len() / 2]).unwrap();
+    fs::write(files[1].with_file_name("0.spans"), "nothing of ours").unwrap();
+    fs::write(files[1].with_file_name("1.spans.unfinished"), &whole).unwrap();
+    is_well.store(true, Ordering::Relaxed);
+    let second = spooling(&backend, Protocol::Grpc, &spool).build().unwrap();
+    await_ledger(&second, &report(4, 4, 0));
+    second.shutdown_blocking(LONG);
+    let left = spool.files("");
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(left.iter().all(|file| file.parent().unwrap().ends_with("aside")), "{left:?}");
+}
+
+#[test]
+fn a_file_that_is_torn_while_it_waits_is_counted() {
+    let spool = Spool::new(TEMPORARY, "torn-later");
+    let (backend, is_well) = falling();
+    let handle = spooling(&backend, Protocol::Http, &spool).build().unwrap();
+    converse(&handle, 2);
+    handle.flush_blocking(LONG);
+    // So that it is in memory no more.
+    thread::sleep(Duration::from_millis(200));
+    for file in spool.files(".spans") {
+        fs::write(file, "torn").unwrap();
+    }
+    is_well.store(true, Ordering::Relaxed);
+    let limit = Instant::now() + LONG;
+    while handle.ledger().spooled > 0 && Instant::now() < limit {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(reasons(&handle.shutdown_blocking(LONG)), [("spool_damaged", 3)]);
+}
+
+#[test]
+fn what_is_meant_for_others_stays() {
+    let spool = Spool::new(TEMPORARY, "others");
+    let (backend, is_well) = falling();
+    let builder = |agent| spooling(&backend, Protocol::Grpc, &spool).api_key("canary").agent(agent);
+    let first = builder(5).build().unwrap();
+    converse(&first, 1);
+    first.flush_blocking(LONG);
+    first.shutdown_blocking(SHORT);
+    is_well.store(true, Ordering::Relaxed);
+    let elsewhere = Backend::new();
+    for (other, handle) in [
+        ("another agent", builder(6)),
+        ("another protocol", spooling(&backend, Protocol::Http, &spool).api_key("canary").agent(5)),
+        ("another endpoint", spooling(&elsewhere, Protocol::Grpc, &spool).api_key("canary").agent(5)),
+    ] {
+        let handle = handle.build().unwrap();
+        thread::sleep(Duration::from_millis(100));
+        assert_eq!(handle.shutdown_blocking(LONG), report(0, 0, 0), "{other}");
+    }
+    assert!(backend.spans().is_empty() && elsewhere.spans().is_empty());
+    let right = builder(5).build().unwrap();
+    await_ledger(&right, &report(2, 2, 0));
+    right.shutdown_blocking(LONG);
+}
+
+#[test]
+fn no_file_contains_the_key() {
+    let spool = Spool::new(TEMPORARY, "key");
+    let (backend, _) = falling();
+    let builder = spooling(&backend, Protocol::Grpc, &spool).api_key("canary").agent(5);
+    let handle = builder.header("authorization", "canary").build().unwrap();
+    converse(&handle, 3);
+    handle.flush_blocking(LONG);
+    let files = spool.files(".spans");
+    assert!(!files.is_empty());
+    for file in files {
+        let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+        assert!(text.contains("agent 5") && text.contains("turn"), "{text}");
+        assert!(!text.contains("canary"), "{text}");
+    }
+    handle.shutdown_blocking(SHORT);
+}
+
+#[test]
+fn several_handles_share_a_directory() {
+    let spool = Spool::new(TEMPORARY, "shared");
+    let (backend, is_well) = falling();
+    let handles: Vec<_> =
+        (0..4).map(|_| spooling(&backend, Protocol::Grpc, &spool).build().unwrap()).collect();
+    for handle in &handles {
+        converse(handle, 1);
+    }
+    for handle in &handles {
+        assert_eq!(handle.flush_blocking(LONG), report(2, 0, 2));
+    }
+    let late = spooling(&backend, Protocol::Grpc, &spool).build().unwrap();
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(late.ledger(), report(0, 0, 0), "what belongs to a process that lives is not taken from it");
+    is_well.store(true, Ordering::Relaxed);
+    for handle in &handles {
+        await_ledger(handle, &report(2, 2, 0));
+        handle.shutdown_blocking(LONG);
+    }
+    late.shutdown_blocking(LONG);
+    assert_eq!(backend.names().len(), 8);
+}
+
+#[test]
+fn the_oldest_go_when_there_is_too_much_or_they_are_too_old() {
+    let spool = Spool::new(TEMPORARY, "limits");
+    let (backend, is_well) = falling();
+    let small = SpoolLimits { bytes: 1000, ..limits() };
+    let handle = spooling(&backend, Protocol::Grpc, &spool).spool_limits(small).build().unwrap();
+    for _ in 0..4 {
+        converse(&handle, 1);
+        handle.flush_blocking(LONG);
+    }
+    let limit = Instant::now() + LONG;
+    while spool.files(".spans").len() > 2 && Instant::now() < limit {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let report = handle.shutdown_blocking(SHORT);
+    let full = report.dropped["spool_full"];
+    assert!(adds_up(&report) && report.accepted == 8 && full >= 4 && report.spooled == 8 - full, "{report}");
+    is_well.store(true, Ordering::Relaxed);
+    let old = SpoolLimits { age: Duration::ZERO, ..limits() };
+    let second = spooling(&backend, Protocol::Grpc, &spool).spool_limits(old).build().unwrap();
+    thread::sleep(Duration::from_millis(200));
+    let report = second.shutdown_blocking(LONG);
+    assert_eq!(reasons(&report), [("spool_expired", 8 - full)]);
+    assert!(adds_up(&report) && spool.files("").is_empty(), "{report}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_an_error_at_the_start() {
+    let spool = Spool::new(TEMPORARY, "unusable");
+    fs::create_dir_all(&spool.0).unwrap();
+    fs::set_permissions(&spool.0, fs::Permissions::from_mode(0o777)).unwrap();
+    let backend = Backend::new();
+    let file = spool.0.join("file");
+    fs::write(&file, "").unwrap();
+    for directory in [spool.0.clone(), file.clone(), file.join("below")] {
+        let error = to(&backend, Protocol::Grpc).spool(directory).build().unwrap_err();
+        assert!(error.is_configuration(), "{error}");
+        assert!(error.to_string().starts_with(".spool(…) must be a directory"), "{error}");
+    }
+}

@@ -1,0 +1,177 @@
+//! `kill -9` at random times: a span that ended more than a second before, or that a flush had reported, arrives, and no
+//! file keeps the next start from it. `CEKURA_KILLS=1000` asks for so many.
+
+use super::crashes::start;
+use super::{TEMPORARY, limits};
+use cekura_trace_tests::api::{Api, KEY};
+use cekura_trace_tests::backend::{Backend, Reply};
+use cekura_trace_tests::handles::{LONG, adds_up, observing};
+use cekura_trace_tests::spools::Spool;
+use cekura_trace_tests::tools;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Runs beside each other: they mostly wait.
+const ABREAST: usize = 4;
+/// The longest life of an agent, in milliseconds.
+const LONGEST: u64 = 2200;
+/// What P3 allows to be lost, in milliseconds.
+const GRACE: u64 = 1000;
+
+/// Numbers that look random (`SplitMix64`).
+struct Dice(AtomicU64);
+
+impl Dice {
+    fn roll(&self, below: u64) -> u64 {
+        let mut number = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (number ^ number >> 31) % below
+    }
+}
+
+/// The backend of one run: well, down, flapping, silent or slower than the disk while the agent lives; well for the next one.
+fn backend(run: usize, seed: u64) -> (Backend, Arc<AtomicBool>) {
+    let (is_well, dice) = (Arc::new(AtomicBool::new(false)), Dice(seed.into()));
+    let looked_at = is_well.clone();
+    let script = move |_: &_, _| match run % 5 {
+        _ if looked_at.load(Ordering::Relaxed) => Reply::Accept,
+        0 => Reply::Silence,
+        1 => Reply::fail(503, 14),
+        2 if dice.roll(10) < 7 => Reply::fail(503, 14),
+        3 => {
+            thread::sleep(Duration::from_millis(40));
+            Reply::Accept
+        }
+        _ => Reply::Accept,
+    };
+    (Backend::scripted(script), is_well)
+}
+
+fn number(span: &Span) -> Option<u64> {
+    let argument = span.attributes.iter().find(|attribute| attribute.key == "input.number")?;
+    match argument.value.as_ref()?.value.as_ref()? {
+        Value::IntValue(number) => Some(u64::try_from(*number).unwrap()),
+        _ => None,
+    }
+}
+
+fn arrived(backend: &Backend) -> BTreeSet<u64> {
+    backend.spans().iter().filter_map(number).collect()
+}
+
+/// The numbers in a file of the spool: behind two lines and five bytes of framing it is a request.
+fn kept(file: &Path) -> BTreeSet<u64> {
+    let bytes = fs::read(file).unwrap();
+    let body = bytes.splitn(3, |byte| *byte == b'\n').nth(2).unwrap();
+    let message = ExportTraceServiceRequest::decode(&body[5..]).unwrap();
+    let scopes = message.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+    scopes.flat_map(|scope| &scope.spans).filter_map(number).collect()
+}
+
+/// What an agent was doing when it was killed, as its directory tells.
+fn phase(spool: &Spool, backend: &Backend, ended: u64) -> &'static str {
+    let arrived = arrived(backend);
+    let files = spool.files(".spans");
+    if !spool.files(".unfinished").is_empty() {
+        "while a file was written"
+    } else if files.iter().any(|file| kept(file).is_subset(&arrived)) {
+        "between the acknowledgement and the deletion of a file"
+    } else if !files.is_empty() {
+        "while files waited for their delivery"
+    } else if (0..ended).any(|number| !arrived.contains(&number)) {
+        "before anything was written"
+    } else {
+        "with everything delivered"
+    }
+}
+
+/// How many turns had ended, and how many of them were promised to survive, by what an agent said.
+fn promised(said: &str) -> (u64, u64) {
+    let mut lines = Vec::new();
+    // The last line may be cut.
+    for line in said.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+        let [time, what, number] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        lines.push((time.parse::<u64>().unwrap(), what.to_owned(), number.parse::<u64>().unwrap()));
+    }
+    let (last, _, ended) = lines.last().cloned().unwrap_or_default();
+    let is_promised = |(time, what, _): &&(u64, String, u64)| what == "flushed" || time + GRACE < last;
+    let promised = lines.iter().filter(is_promised).map(|(.., number)| *number).max();
+    (ended, promised.unwrap_or_default())
+}
+
+/// Kills one agent and starts another; says in which phase, how many spans were promised, and how many came twice.
+fn kill(run: usize, dice: &Dice) -> (&'static str, u64, usize) {
+    let spool = Spool::new(TEMPORARY, &format!("kill-{}", run % (4 * ABREAST)));
+    let ((backend, is_well), api) = (backend(run, dice.roll(u64::MAX)), Api::new());
+    let mut child = start("calls", &backend, &api.url(), &spool);
+    let mut out = child.stdout.take().unwrap();
+    let listening = thread::spawn(move || {
+        let mut said = String::new();
+        out.read_to_string(&mut said).unwrap();
+        said
+    });
+    thread::sleep(Duration::from_millis(dice.roll(LONGEST)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (ended, promised) = promised(&listening.join().unwrap());
+    let phase = phase(&spool, &backend, ended);
+    is_well.store(true, Ordering::Relaxed);
+    let next = observing(&backend, &api).spool(&spool.0).spool_limits(limits()).build().unwrap();
+    let limit = Instant::now() + LONG;
+    while !spool.files(".spans").is_empty() || !spool.files(".start").is_empty() {
+        assert!(Instant::now() < limit, "run {run}, {phase}: {:?}", spool.files(""));
+        thread::sleep(Duration::from_millis(5));
+    }
+    let report = next.shutdown_blocking(LONG);
+    assert!(adds_up(&report) && report.delivered == report.accepted, "run {run}, {phase}: {report}");
+    let arrived = arrived(&backend);
+    let lost: Vec<_> = (0..promised).filter(|number| !arrived.contains(number)).collect();
+    assert!(lost.is_empty(), "run {run}, {phase}: of {promised} were lost {lost:?}");
+    let is_lock = |file: &PathBuf| file.ends_with("lock");
+    assert!(spool.files("").iter().all(is_lock), "run {run}, {phase}: {:?}", spool.files(""));
+    let twice = backend.spans().iter().filter_map(number).count() - arrived.len();
+    (phase, promised, twice)
+}
+
+#[test]
+fn what_is_promised_survives_a_kill_at_any_time() {
+    assert_eq!(KEY, "canary", "the agent has the same");
+    let runs = tools::times("CEKURA_KILLS", 50);
+    let seed = RandomState::new().hash_one(0);
+    println!("seed {seed}");
+    let (dice, next, phases) = (Dice(seed.into()), AtomicU64::new(0), Mutex::new(BTreeMap::new()));
+    thread::scope(|scope| {
+        for _ in 0..ABREAST {
+            scope.spawn(|| {
+                loop {
+                    let run = next.fetch_add(1, Ordering::Relaxed);
+                    if run >= runs {
+                        return;
+                    }
+                    let (phase, promised, twice) = kill(usize::try_from(run).unwrap(), &dice);
+                    let mut phases = phases.lock().unwrap();
+                    let (kills, of_promised, of_twice) = phases.entry(phase).or_insert((0, 0, 0));
+                    *kills += 1;
+                    *of_promised += promised;
+                    *of_twice += twice;
+                }
+            });
+        }
+    });
+    for (phase, (kills, promised, twice)) in phases.into_inner().unwrap() {
+        println!("{kills} kills {phase}: {promised} spans promised, all arrived, {twice} twice");
+    }
+}
