@@ -124,6 +124,10 @@ mod watch;
 #[doc(hidden)]
 pub mod __private;
 
+#[cfg(test)]
+#[path = "tests/arbitrary.rs"]
+mod arbitrary;
+
 pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
 pub use delivery::call_log::error::{ObserveError, Sent};
 pub use delivery::call_log::{CallLog, TranscriptType};

@@ -3,8 +3,9 @@
 
 use cekura::testing::{Trace, capture_async};
 use cekura::{Cekura, Conversation, Protocol, spans};
+use cekura_trace_tests::api::Api;
 use cekura_trace_tests::backend::{Backend, Reply};
-use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, adds_up, to};
+use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, adds_up, observing, to};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use std::collections::HashMap;
 use std::future::pending;
@@ -121,6 +122,20 @@ async fn a_conversation_inside_another_ends_only_itself() {
     .await;
     assert_eq!(trace.to_string(), "conversation\n  turn\n    conversation\n");
     assert!(!is_unfinished(&trace, "turn"));
+}
+
+#[tokio::test]
+async fn the_call_log_of_a_call_with_a_leak_names_its_whole_trace_at_once() {
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = observing(&backend, &api).build().unwrap();
+    let call = spans::conversation().call_id("call-1").observe().client(&handle).start();
+    call.user("Hello?");
+    std::mem::forget(call.in_scope(|| spans::llm().start()));
+    let (trace_id, start) = (call.trace_id(), Instant::now());
+    call.finish().await;
+    assert_eq!(handle.shutdown(LONG).await.to_string(), "2 accepted, 2 delivered");
+    assert_eq!(api.posted()["trace_id"], trace_id.to_string());
+    assert!(start.elapsed() < Duration::from_secs(4), "it waited for the deadline");
 }
 
 fn by_trace(spans: Vec<Span>) -> HashMap<Vec<u8>, Vec<String>> {

@@ -8,6 +8,8 @@ use proc_macro2::TokenStream;
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, ProptestConfig, Strategy, prop_assert, prop_oneof, proptest};
 use proptest::sample::select;
+use proptest::test_runner::RngSeed;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 const KEYS: &[&str] = &[
     "arguments",
@@ -274,7 +276,13 @@ fn item() -> BoxedStrategy<String> {
 /// As many as it is told to look at, but no fewer than finds what is easily found.
 fn config() -> ProptestConfig {
     let given = ProptestConfig::default();
-    ProptestConfig { cases: given.cases.max(4000), failure_persistence: None, ..given }
+    let seed = match given.rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => RandomState::new().build_hasher().finish(),
+    };
+    println!("the same again: PROPTEST_RNG_SEED={seed}");
+    let (cases, rng_seed) = (given.cases.max(4000), RngSeed::Fixed(seed));
+    ProptestConfig { cases, rng_seed, failure_persistence: None, ..given }
 }
 
 proptest! {

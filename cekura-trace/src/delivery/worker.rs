@@ -377,5 +377,8 @@ impl Worker {
 #[path = "tests/observe.rs"]
 mod observe_tests;
 #[cfg(test)]
+#[path = "tests/refusals.rs"]
+mod refusal_tests;
+#[cfg(test)]
 #[path = "tests/worker.rs"]
 mod tests;

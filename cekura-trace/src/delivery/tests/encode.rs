@@ -1,8 +1,11 @@
 //! Requests keep their limits, and taken apart or joined they hold the same spans.
 
 use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Room, Span, fit};
+use crate::arbitrary::{buffer, config};
 use crate::delivery::queue::{Bell, Queue};
 use crate::delivery::tests::end;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use proptest::prelude::{prop_assert, proptest};
 use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,4 +116,14 @@ fn cutting_keeps_characters_whole_and_says_so() {
     let before = span.clone();
     fit(&mut span, 10_001);
     assert_eq!(span, before);
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_records_make_a_request(bytes in buffer()) {
+        let request = encoder().uncounted(&bytes);
+        prop_assert!(ExportTraceServiceRequest::decode(&request[FRAMING..]).is_ok());
+    }
 }

@@ -1,7 +1,9 @@
 //! Every answer of the API and what it means for a call log.
 
 use super::{Duration, Response, Ruling, asked, posted};
+use crate::arbitrary::{config, json};
 use crate::delivery::transport::Failure;
+use proptest::prelude::{any, prop_assert, proptest};
 
 fn whole(status: u16, body: &str) -> Response {
     Response::Whole { status, wait: Some(Duration::from_secs(7)), body: body.to_owned() }
@@ -98,5 +100,18 @@ fn a_question_without_a_good_answer_never_means_missing() {
     ] {
         let ruling = line(&asked(response, "mine"));
         assert!(ruling.starts_with(start), "{ruling}");
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_answer_has_a_ruling(status in 100_u16..600, body in json(), wait in any::<Option<Duration>>()) {
+        for ruling in [posted, |response| asked(response, "call-1")] {
+            let ruling = ruling(Response::Whole { status, wait, body: body.clone() });
+            let line = line(&ruling);
+            prop_assert!(line.chars().count() < 1000 && !line.contains(char::is_control), "{line}");
+        }
     }
 }

@@ -74,15 +74,18 @@ fn courier(link: &Link, exchange: Exchange) -> Courier {
 }
 
 pub(super) fn outlet(link: &Link, script: Box<Script>, attempts: Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet> {
-    let settings = settings();
+    over(link, Arc::new(Scripted { script, start: Instant::now(), attempts }))
+}
+
+/// What sends over a transport.
+pub(super) fn over(link: &Link, transport: Arc<dyn Transport>) -> Box<dyn Outlet> {
     let inbox = link.inbox.clone();
     let answered = Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
-    let transport = Arc::new(Scripted { script, start: Instant::now(), attempts });
-    Box::new(Sender::new(&settings, transport, link.ledger.clone(), Voice::here(), answered))
+    Box::new(Sender::new(&settings(), transport, link.ledger.clone(), Voice::here(), answered))
 }
 
 impl World {
-    fn new(make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet>) -> Self {
+    pub(super) fn new(make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet>) -> Self {
         Self::with_api(make, Box::new(|_, _, _| panic!("there is no call log")))
     }
 
@@ -143,7 +146,7 @@ async fn ask(
     report.await.unwrap()
 }
 
-async fn flush(link: &Link, seconds: u64) -> FlushReport {
+pub(super) async fn flush(link: &Link, seconds: u64) -> FlushReport {
     ask(link, seconds, |deadline, report| Message::Flush { deadline, report }).await
 }
 

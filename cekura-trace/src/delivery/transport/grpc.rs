@@ -159,3 +159,7 @@ fn percent_decoded(text: &[u8]) -> String {
     }
     String::from_utf8_lossy(&decoded).into_owned()
 }
+
+#[cfg(test)]
+#[path = "../tests/arbitrary.rs"]
+mod tests;
