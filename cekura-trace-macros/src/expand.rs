@@ -87,11 +87,12 @@ fn content(plan: &Plan) -> TokenStream {
 
 /// What makes the value; a stream without a name in it gets room for a span.
 fn with_room(plan: &Plan, combine: &str, maker: TokenStream, stream: Option<&Opaque>) -> TokenStream {
-    let Some(Opaque { depth, item }) = stream else { return maker };
+    let Some(Opaque { depth, is_pinned, item }) = stream else { return maker };
     let site = Span::mixed_site();
     let (runtime, combine) = (private(plan, site), Ident::new(combine, site));
     let item = item.as_ref().map_or_else(|| quote_spanned!(site=> _), ToTokens::to_token_stream);
-    let inside = quote_spanned!(site=> #runtime::stream::<#item, _>);
+    let room = Ident::new(if *is_pinned { "pinned_stream" } else { "stream" }, site);
+    let inside = quote_spanned!(site=> #runtime::#room::<#item, _>);
     let wrap = (0..*depth).fold(inside, |inside, _| quote_spanned!(site=> |returned| returned.map(#inside)));
     quote_spanned!(site=> #runtime::#combine(#maker, #wrap))
 }

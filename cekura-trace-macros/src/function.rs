@@ -58,6 +58,8 @@ pub(crate) struct Returned {
 pub(crate) struct Opaque {
     /// How many of `Result` and `Option` it is inside.
     pub(crate) depth: usize,
+    /// Whether it is inside `Pin<Box<…>>`.
+    pub(crate) is_pinned: bool,
     /// What it gives, when that is written.
     pub(crate) item: Option<Box<Type>>,
 }
@@ -210,23 +212,27 @@ impl Returned {
 }
 
 impl Opaque {
-    /// The stream, also inside `Result` or `Option`.
+    /// The stream, also inside `Result` or `Option`; but for one that can do more than what has room for a span can.
     fn find(declared: &Type) -> Option<Self> {
         match peeled(declared) {
             Type::ImplTrait(opaque) => {
                 let stream = bound(&opaque.bounds, &["FusedStream", "Stream", "TryStream"])?;
-                if stream.segments.last()?.arguments.is_none() {
-                    // Nobody could read its items: a trait of the program's, such as one for sockets.
+                let more = bound(&opaque.bounds, &["AsyncRead", "AsyncWrite", "Clone", "Debug", "Sink"]);
+                // Without items it is a trait of the program's, such as one for sockets.
+                if more.is_some() || stream.segments.last()?.arguments.is_none() {
                     return None;
                 }
                 let item = associated(stream, "Item").cloned().map(without_impl);
-                Some(Self { depth: 0, item })
+                Some(Self { depth: 0, is_pinned: false, item })
             }
             Type::Path(path) if named(&path.path, "Result") || named(&path.path, "Option") => {
-                let Self { depth, item } = Self::find(argument(&path.path)?)?;
-                Some(Self { depth: depth + 1, item })
+                let found = Self::find(argument(&path.path)?)?;
+                Some(Self { depth: found.depth + 1, ..found })
             }
-            _ => None,
+            declared => match Self::find(pinned(declared)?)? {
+                found @ Self { depth: 0, is_pinned: false, .. } => Some(Self { is_pinned: true, ..found }),
+                _ => None,
+            },
         }
     }
 }
@@ -237,15 +243,19 @@ fn unit(place: Span) -> Type {
 
 /// `Pin<Box<dyn Future>>`, `BoxFuture` or `LocalBoxFuture`.
 fn is_boxed_future(declared: &Type) -> bool {
-    let Type::Path(path) = declared else { return false };
-    if named(&path.path, "Pin")
-        && let Some(Type::Path(pinned)) = argument(&path.path).map(peeled)
-        && named(&pinned.path, "Box")
-        && let Some(Type::TraitObject(object)) = argument(&pinned.path).map(peeled)
-    {
+    if let Some(Type::TraitObject(object)) = pinned(declared) {
         return bound(&object.bounds, &["Future"]).is_some();
     }
+    let Type::Path(path) = declared else { return false };
     named(&path.path, "BoxFuture") || named(&path.path, "LocalBoxFuture")
+}
+
+/// `T` of `Pin<Box<T>>`.
+fn pinned(declared: &Type) -> Option<&Type> {
+    ["Pin", "Box"].into_iter().try_fold(declared, |declared, name| match declared {
+        Type::Path(path) if named(&path.path, name) => argument(&path.path).map(peeled),
+        _ => None,
+    })
 }
 
 fn peeled(declared: &Type) -> &Type {

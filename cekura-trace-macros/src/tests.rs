@@ -8,6 +8,7 @@ use proc_macro2::TokenStream;
 use std::str::FromStr;
 use syn::{ItemFn, ReturnType};
 
+mod arbitrary;
 mod arguments;
 mod mistakes;
 mod shapes;

@@ -102,7 +102,8 @@
 //!
 //! It is `impl Stream`, `BoxStream`, `LocalBoxStream` or `Pin<Box<dyn Stream>>`, also behind an alias, also inside
 //! `Result` or `Option`, from any kind of function. A stream that is dropped was interrupted, unless an item said that the
-//! answer was finished: then its span ends with that item. A stream of a named type is a plain value: box it.
+//! answer was finished: then its span ends with that item. A stream of a named type is a plain value: box it. So is one
+//! that can do more, `impl Stream + Clone` or `+ Sink`: its span would take that away.
 //! Of a `tool_call`, `span`, `turn` or `conversation` that is a stream only the times and sizes are recorded.
 #![forbid(unsafe_code)]
 
@@ -156,7 +157,7 @@ pub use transcript::Entry;
 /// # async fn find_slot(day: &str) -> String { day.to_uppercase() }
 /// # struct Usage { input: i64, output: i64 }
 /// # async fn session(heard_at: SystemTime, usage: Usage) {
-/// let call = Conversation::start("call-42");
+/// let call = Conversation::start("call-42"); // or with a call log: `spans::conversation().observe()`
 ///
 /// // The transcript is here; the caller began to speak 2 s before and stopped 200 ms ago.
 /// let began = heard_at - Duration::from_secs(2);

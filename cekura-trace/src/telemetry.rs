@@ -275,13 +275,17 @@ impl Running {
 
     /// Lets no new conversation in; true the first time.
     fn close(&self) -> bool {
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if opened.is_some() && self.link.is_fork() {
+            self.link.abandon();
+        }
+        opened.is_some()
     }
 
     async fn ask(&self, deadline: Duration, message: fn(Instant, Reply) -> Message) -> FlushReport {
         let (reply, report) = oneshot::channel();
         let message = message(after(deadline), Box::new(|report| drop(reply.send(report))));
-        if self.link.inbox.send(message).is_err() {
+        if !self.link.tell(message) {
             return self.link.report();
         }
         // The worker keeps the deadline, so that no timer of the caller's runtime is needed.
@@ -291,7 +295,7 @@ impl Running {
     fn ask_blocking(&self, deadline: Duration, message: fn(Instant, Reply) -> Message) -> FlushReport {
         let (reply, report) = mpsc::sync_channel(1);
         let message = message(after(deadline), Box::new(move |report| drop(reply.send(report))));
-        if self.link.inbox.send(message).is_err() {
+        if !self.link.tell(message) {
             return self.link.report();
         }
         // The worker keeps the deadline; a subscriber that blocks it must not block the program too.

@@ -1,5 +1,5 @@
-//! What runs inside a capture comes in, its finished spans go out: a handle whose destination is memory. This file
-//! does not know the network.
+//! What runs inside a capture comes in, its finished spans go out: a handle whose destination is memory. Nothing
+//! here knows the network.
 //!
 //! For tests of annotated functions. Nothing global is touched, so tests may run side by side. [Testing your
 //! instrumentation][page] goes from the first capture to strict ones, streams, and a backend of your own.

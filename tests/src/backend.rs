@@ -15,6 +15,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use rustls::ServerConfig;
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -66,6 +67,8 @@ impl Seen {
 pub enum Reply {
     /// Success.
     Accept,
+    /// A success whose body is 1 GiB long; how many bytes of it have left is counted.
+    Endless(Arc<AtomicUsize>),
     /// An HTTP status over HTTP, a gRPC code over gRPC.
     Fail {
         /// The HTTP status.

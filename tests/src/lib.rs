@@ -1,5 +1,5 @@
 //! What tests share: calls, a backend for spans and an API that do as they are told, an authority for certificates, handles
-//! that deliver fast, compilers and other tools. Nothing here asserts anything.
+//! that deliver fast, programs, compilers and other tools. Nothing here asserts anything.
 #![expect(clippy::missing_panics_doc, reason = "a test that cannot be set up has failed")]
 
 pub mod api;
@@ -12,6 +12,8 @@ pub mod events;
 pub mod handles;
 pub mod host;
 pub mod polls;
+pub mod program;
+pub mod proxy;
 pub mod spools;
 pub mod tools;
 pub mod tree;

@@ -3,6 +3,7 @@
 
 use crate::backend::Reply;
 use flate2::read::GzDecoder;
+use futures::StreamExt;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -14,6 +15,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 use std::convert::Infallible;
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -42,6 +45,7 @@ pub(crate) fn response(reply: Reply, is_grpc: bool) -> Option<Response<Body>> {
             let partial = ExportTracePartialSuccess { rejected_spans, error_message: message.to_owned() };
             success(Some(partial), is_grpc)
         }
+        Reply::Endless(left) => endless(left, is_grpc),
         Reply::Fail { code, wait, message, .. } if is_grpc => grpc_failure(code, wait, &message),
         Reply::Fail { status, wait, message, .. } => {
             let mut response = whole(status, "text/plain", message.into_bytes());
@@ -65,6 +69,19 @@ fn whole(status: u16, content_type: &'static str, body: Vec<u8>) -> Response<Bod
     let mut response = Response::new(Full::from(body).boxed_unsync());
     *response.status_mut() = status.try_into().unwrap();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+fn endless(left: Arc<AtomicUsize>, is_grpc: bool) -> Response<Body> {
+    const CHUNK: usize = 64 << 10;
+    let chunk = Bytes::from(vec![0x0a; CHUNK]);
+    let frames = futures::stream::iter(0..(1 << 30) / CHUNK).map(move |_| {
+        left.fetch_add(CHUNK, Ordering::Relaxed);
+        Ok(Frame::data(chunk.clone()))
+    });
+    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    let kind = if is_grpc { "application/grpc" } else { "application/x-protobuf" };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 

@@ -229,3 +229,27 @@ fn features_are_written_down() {
         previous = line;
     }
 }
+
+#[test]
+fn every_test_that_a_page_names_is_there() {
+    let page = fs::read_to_string(root().join("docs/reliability.md")).unwrap();
+    let sources: String = ["cekura-trace/src", "tests/tests"]
+        .iter()
+        .flat_map(|folder| files(folder, ".rs"))
+        .map(|(_, text)| text)
+        .collect();
+    let rows: Vec<Vec<_>> = page
+        .lines()
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .filter(|row: &Vec<_>| row[0].parse::<u8>().is_ok())
+        .collect();
+    for number in 1..=40_u8 {
+        assert!(rows.iter().any(|row| row[0] == number.to_string()), "row {number} is not there");
+    }
+    for row in &rows {
+        let names = row.last().unwrap().split('`').skip(1).step_by(2);
+        for name in names {
+            assert!(sources.contains(&format!("fn {name}()")), "row {}: no test {name}", row[0]);
+        }
+    }
+}

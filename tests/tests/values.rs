@@ -138,6 +138,28 @@ fn content_is_cut_on_a_char_boundary_and_json_stays_json() {
 }
 
 #[test]
+fn a_long_text_is_said_and_counted_whole() {
+    #[derive(Serialize)]
+    struct Ssml(String);
+    #[cekura::tts(text = speech.0)]
+    fn speak(speech: &Ssml) {}
+    #[cekura::tts(text = speech)]
+    fn say(speech: &Ssml) {}
+    let long = "é".repeat(20_000);
+    let trace = capture(|| {
+        speak(&Ssml(long.clone()));
+        say(&Ssml(long.clone()));
+        spans::tts().text(&long).start().end();
+    });
+    assert_eq!(trace.spans().len(), 3);
+    for tts in trace.spans() {
+        assert_eq!(tts.attribute("tts.characters"), Some(&Value::I64(20_000)), "{tts:?}");
+        assert_eq!(tts.text("text").map(str::len), Some(32 << 10));
+        assert_eq!(tts.attribute("text.truncated"), Some(&Value::Bool(true)));
+    }
+}
+
+#[test]
 fn a_value_whose_recording_panics_does_not_reach_the_call() {
     struct Broken;
     impl Serialize for Broken {

@@ -85,7 +85,7 @@ impl Notes {
         let mut state = self.state();
         let obstacle = match &*state {
             State { is_wanted: false, .. } => {
-                Some("the conversation has no call log: add `observe` to its arguments")
+                Some("the conversation has no call log: add `observe` to its arguments, or to its builder")
             }
             State { is_over: true, .. } => Some("the conversation is over"),
             State { noted, .. } if noted.bytes + bytes > LIMIT => Some("a call log takes 4 MiB at most"),

@@ -3,7 +3,7 @@
 
 use super::call_log::error::ObserveError;
 use super::call_log::{Account, CallLog};
-use super::ledger::{FlushReport, Ledger};
+use super::ledger::{FlushReport, Ledger, Reason};
 use super::observe::Told;
 use super::queue::{Queue, Room};
 use super::worker::Message;
@@ -11,6 +11,7 @@ use crate::call::{Call, Calls, Noted};
 use crate::destination::Sink;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::pin::Pin;
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub(crate) struct Link {
     pub(crate) calls: Arc<Calls>,
     /// Counts call logs that were not posted.
     pub(super) failed: Arc<AtomicU64>,
+    /// Where the worker is; a fork of that process has none.
+    pub(super) process: u32,
 }
 
 impl Link {
@@ -51,8 +54,28 @@ impl Link {
     pub(crate) fn observe(&self, log: CallLog, told: Told) -> Result<(), ObserveError> {
         let letter = log.seal(&self.account)?;
         let room = Room::take(&self.queue, letter.body.len()).ok_or_else(ObserveError::full)?;
-        let message = Message::Observe { letter, room, told };
-        self.inbox.send(message).map_err(|_| ObserveError::shutdown())
+        let is_told = self.tell(Message::Observe { letter, room, told });
+        if is_told { Ok(()) } else { Err(ObserveError::shutdown()) }
+    }
+
+    /// Tells the worker something; false where it has ended, or stayed behind in the process that this is a fork of.
+    pub(crate) fn tell(&self, message: Message) -> bool {
+        !self.is_fork() && self.inbox.send(message).is_ok()
+    }
+
+    pub(crate) fn is_fork(&self) -> bool {
+        self.process != process::id()
+    }
+
+    /// Counts out whatever waits in a fork of the process that has the worker.
+    pub(crate) fn abandon(&self) {
+        self.queue.close(|_, count| {
+            (0..count).for_each(|_| self.ledger.refuse(TraceId::INVALID, Reason::Shutdown));
+        });
+        self.queue.close_calls(|_, _| {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        });
+        self.ledger.lose_pending(Reason::Shutdown);
     }
 }
 
@@ -69,8 +92,8 @@ impl Sink for Link {
         let (reply, report) = oneshot::channel();
         let report_to = Box::new(|report| drop(reply.send(report)));
         let message = Message::Flush { deadline: Instant::now() + FINISH, report: report_to };
-        // Where the worker has ended, the reply went with the message.
-        drop(self.inbox.send(message));
+        // Where there is no worker, the reply went with the message.
+        self.tell(message);
         Box::pin(async { drop(report.await) })
     }
 

@@ -21,6 +21,7 @@ use crate::call::Calls;
 use crate::finished::{self, Record};
 use opentelemetry::trace::{SpanId, TraceId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -92,6 +93,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         account,
         calls: calls.clone(),
         failed: failed.clone(),
+        process: process::id(),
     };
     let (voice, timings) = (Voice::here(), settings.timings);
     let prepare = {

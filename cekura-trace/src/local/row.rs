@@ -72,7 +72,7 @@ impl<'a> Streams<'a> {
     }
 
     /// Whether a span is that of a stream of which no item came, or was dropped before there was a stream.
-    fn brought_nothing(&self, span: &Span) -> bool {
+    pub(super) fn brought_nothing(&self, span: &Span) -> bool {
         let says_nothing = wait(span).is_none() && span.attribute(key::OUTPUT).is_none();
         let was_dropped = || interrupted(span) && self.0.contains(&(span.name.as_str(), service(span)));
         says_nothing && (number(span, key::STREAM_ITEMS) == Some(0) || was_dropped())

@@ -5,7 +5,9 @@ use super::conversation::Conversation;
 use crate::transcript::{Entry, json};
 use serde::Serialize;
 
-/// For the call log of `#[cekura::conversation(observe)]`, which is posted when the conversation ends, however it ends.
+/// For the call log of `#[cekura::conversation(observe)]`, or by hand of [`observe`](crate::spans::Builder::observe), which
+/// is posted when the conversation ends, however it ends.
+///
 /// Each of these may be called from any task, waits for nothing, and does nothing where there is no such call log; an
 /// event says so then, once. A call log takes 4 MiB at most.
 ///

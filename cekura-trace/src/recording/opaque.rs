@@ -12,6 +12,11 @@ pub fn stream<T, S: Stream<Item = T>>(stream: S) -> Streamed<S> {
     Streamed::new(stream)
 }
 
+/// As [`stream`], where it is in a box.
+pub fn pinned_stream<T, S: Stream<Item = T>>(stream: Pin<Box<S>>) -> Pin<Box<Streamed<Pin<Box<S>>>>> {
+    Box::pin(Streamed::new(stream))
+}
+
 /// A function whose value is mapped.
 pub fn then<A, B>(body: impl FnOnce() -> A, map: impl FnOnce(A) -> B) -> impl FnOnce() -> B {
     move || map(body())

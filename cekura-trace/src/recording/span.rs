@@ -95,10 +95,9 @@ pub(super) fn with_current<R>(look: impl FnOnce(Option<&Arc<Live>>) -> R) -> R {
     seen
 }
 
-/// Leaves `live` as it is on a thread that is ending.
-fn swap_current(live: &mut Option<Arc<Live>>) {
-    // An error says that the thread's own values are gone already.
-    let _ = CURRENT.try_with(|current| *live = current.replace(live.take()));
+/// Leaves `live` as it is on a thread that is ending, and says so: its own values are gone already.
+fn swap_current(live: &mut Option<Arc<Live>>) -> bool {
+    CURRENT.try_with(|current| *live = current.replace(live.take())).is_err()
 }
 
 /// Whether the thread is ending: its current context is gone too, and who asks the API for it panics.
@@ -134,6 +133,7 @@ impl Open {
     }
 
     /// Calls a function with this span as the current one, and catches its panic.
+    #[inline]
     pub(super) fn inside<R>(&mut self, function: impl FnOnce() -> R) -> thread::Result<R> {
         let _entered = self.enter();
         catch_unwind(AssertUnwindSafe(function))
@@ -251,10 +251,10 @@ pub(super) struct Entered<'a> {
 impl<'a> Entered<'a> {
     /// Lends `live` to the thread.
     pub(super) fn new(context: Context, live: &'a mut Option<Arc<Live>>) -> Self {
-        swap_current(live);
+        let is_thread_ending = swap_current(live);
         // The API panics here where somebody looks at the current context: a host's sampler, or a processor at a start.
         let attach = || catch_unwind(AssertUnwindSafe(|| context.attach())).ok();
-        let context = if is_thread_ending() { None } else { attach() };
+        let context = if is_thread_ending { None } else { attach() };
         Self { outer: live, _context: context }
     }
 }

@@ -27,8 +27,8 @@ pub use kinds::{
 };
 pub use setters::{Generator, Model, Voice};
 
-/// A span before it begins, made by a function of [this module](crate::spans): a child of what is current there, unless
-/// [`parent`](Self::parent) says otherwise. Where nothing records, everything here does nothing.
+/// A span before it begins, made by a function of [this module](crate::spans). Where nothing records, everything here
+/// does nothing.
 #[must_use = "the span begins with `start()`"]
 pub struct Builder<K> {
     draft: Option<Box<Draft>>,
@@ -68,7 +68,7 @@ impl<K: Kind> Builder<K> {
         self.set(|attributes| write::api(&mut attributes.entries, &attribute))
     }
 
-    /// Begins the span.
+    /// Begins the span, as a child of what is current here unless [`parent`](Self::parent) says otherwise.
     pub fn start(self) -> Guard<K> {
         let open = self.draft.and_then(|draft| catch_unwind(AssertUnwindSafe(|| draft.open_here())).ok()?);
         let held = open.map(|open| Box::new(Held::new(open)));
@@ -108,8 +108,8 @@ impl<K: Kind> Guard<K> {
         self.set(|attributes| write::api(&mut attributes.entries, &attribute));
     }
 
-    /// It failed; it still has to end. The error is the status' description, the name of its type `error.type`: give the
-    /// error itself rather than a text.
+    /// It failed, and ends as failed even when it is dropped. The error describes it, and the name of its type is
+    /// `error.type`: give the error itself rather than a text.
     pub fn fail(&mut self, error: impl Display) {
         self.set(|attributes| attributes.fail_with(&error));
     }

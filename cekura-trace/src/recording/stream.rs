@@ -78,6 +78,14 @@ impl<S: Stream> Slot for Streamed<S> {
     }
 }
 
+impl<S: Stream> Slot for Pin<Box<Streamed<S>>> {
+    type Item = S::Item;
+
+    fn fill(&mut self, span: Ending, each: Each<S::Item>) {
+        *self.as_mut().project().followed = Some(Followed::new(span, each));
+    }
+}
+
 macro_rules! slots {
     ($($container:ident<$boxed:ty>,)*) => {
         $(impl<'a, T: 'a> Slot for $boxed {

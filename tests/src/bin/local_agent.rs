@@ -2,6 +2,7 @@
 //! an event goes to standard output.
 
 use cekura::{Cekura, Mode};
+use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::{LONG, converse, quick};
 use std::fmt::Debug;
 use std::time::Duration;
@@ -27,7 +28,8 @@ impl Visit for Printed {
 fn main() {
     tracing_subscriber::registry().with(Printed).init();
     let no_color = |name: &str| (name == "NO_COLOR").then(|| "1".to_owned());
-    let handle = Cekura::builder().environment(no_color).mode(Mode::Local).timings(quick()).build().unwrap();
+    let builder = Cekura::builder().environment(no_color).mode(Mode::Local).timings(quick());
+    let handle = builder.api_key(KEY).agent(5).build().unwrap();
     converse(&handle, 2);
     // It is drawn without a flush, soon.
     for _ in 0..1000 {

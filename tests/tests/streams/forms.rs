@@ -23,6 +23,7 @@ forms! {
     pinned_send: |feed| pinned_send(feed);
     pinned_sync: |feed| pinned_sync(feed);
     pinned_with_lifetime: |feed| pinned_with_lifetime(feed, &());
+    pinned_opaque: |feed| pinned_opaque(feed);
     box_stream: |feed| box_stream(feed);
     local_box_stream: |feed| local_box_stream(feed);
     unpin: |feed| unpin(feed);
@@ -38,6 +39,7 @@ forms! {
     async_local_box_stream: |feed| block_on(async_local_box_stream(feed));
     async_result_of_opaque: |feed| block_on(async_result_of_opaque(feed)).unwrap();
     async_result_of_alias: |feed| block_on(async_result_of_alias(feed)).unwrap();
+    async_result_of_pinned_opaque: |feed| block_on(async_result_of_pinned_opaque(feed)).unwrap();
     async_option_of_opaque: |feed| block_on(async_option_of_opaque(feed)).unwrap();
     future_of_opaque: |feed| block_on(future_of_opaque(feed)).unwrap();
     box_future_of_box_stream: |feed| block_on(box_future_of_box_stream(feed)).unwrap();
@@ -64,6 +66,7 @@ annotated! {
     fn pinned_send(feed: Feed) -> Pin<Box<dyn Stream<Item = Item> + Send>> { Box::pin(feed) }
     fn pinned_sync(feed: Feed) -> Pin<Box<dyn Stream<Item = Item> + Send + Sync>> { Box::pin(feed) }
     fn pinned_with_lifetime<'a>(feed: Feed, _with: &'a ()) -> Pin<Box<dyn Stream<Item = Item> + Send + 'a>> { Box::pin(feed) }
+    fn pinned_opaque(feed: Feed) -> Pin<Box<impl Stream<Item = Item> + Send>> { Box::pin(feed) }
     fn box_stream(feed: Feed) -> BoxStream<'static, Item> { feed.boxed() }
     fn local_box_stream(feed: Feed) -> LocalBoxStream<'static, Item> { feed.boxed_local() }
     fn unpin(feed: Feed) -> Box<dyn Stream<Item = Item> + Send + Unpin> { Box::new(feed) }
@@ -107,6 +110,11 @@ async fn async_result_of_opaque(feed: Feed) -> Result<impl Stream<Item = Item>, 
 #[cekura::llm(skip_all, output = |chunk| chunk.text, finish_reason = |chunk| chunk.finish)]
 async fn async_result_of_alias(feed: Feed) -> Result<Reply, Broken> {
     Ok(feed.boxed())
+}
+
+#[cekura::llm(stream, skip_all, output = |chunk| chunk.text, finish_reason = |chunk| chunk.finish)]
+async fn async_result_of_pinned_opaque(feed: Feed) -> Result<Pin<Box<impl Stream<Item = Item>>>, Broken> {
+    Ok(Box::pin(feed))
 }
 
 #[cekura::llm(skip_all, output = |chunk| chunk.text, finish_reason = |chunk| chunk.finish)]

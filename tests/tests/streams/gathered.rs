@@ -323,3 +323,16 @@ fn an_item_whose_recording_panics_is_passed_on() {
     let trace = capture(|| assert_eq!(block_on_stream(ask()).count(), 2));
     assert_eq!(only(&trace).attribute("stream.items"), Some(&2.into()));
 }
+
+#[test]
+fn a_stream_that_can_do_more_stays_what_it_is() {
+    #[cekura::span(skip_all)]
+    fn replay() -> impl Stream<Item = u8> + Clone + std::fmt::Debug {
+        stream::iter([1, 2])
+    }
+    let trace = capture(|| {
+        let stream = replay();
+        assert_eq!(block_on_stream(stream.clone()).chain(block_on_stream(stream)).count(), 4);
+    });
+    assert_eq!(only(&trace).attribute("stream.items"), None);
+}

@@ -39,7 +39,7 @@ fn a_secret_is_recognised_as_json_may_spell_it() {
     key.set_sensitive(true);
     let reader = Reader::new(&HeaderMap::from_iter([(http::header::AUTHORIZATION, key)]));
     let said = r#"{"a\n": "ca/na+\"ry é ca\/na\u002b\u0022ry \u0063a\/na+\"ry", "b": "ca\\/na+\"ry ca/na"}"#;
-    let expected = r#"{"a\n": "[REDACTED] é [REDACTED] [REDACTED]", "b": "ca\\/na+\"ry ca/na"}"#;
+    let expected = r#"{"a\n": "[REDACTED] é [REDACTED] [REDACTED]", "b": "[REDACTED] ca/na"}"#;
     assert_eq!(reader.redacted(said), expected);
 }
 

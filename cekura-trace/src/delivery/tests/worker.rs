@@ -95,7 +95,9 @@ impl World {
         let ledger = Arc::new(Ledger::default());
         let queue = Arc::new(Queue::new(32 << 20, ledger.clone(), Bell::new(|| {}), false));
         let (account, calls, failed) = (Account::of(&settings()), Arc::default(), Arc::default());
-        let link = Link { queue: queue.clone(), inbox, ledger: ledger.clone(), account, calls, failed };
+        let process = std::process::id();
+        let link =
+            Link { queue: queue.clone(), inbox, ledger: ledger.clone(), account, calls, failed, process };
         let attempts = Arc::default();
         let outlet = make(&link, Arc::clone(&attempts));
         let courier = courier(&link, exchange);

@@ -152,7 +152,8 @@ fn without(secret: &str, text: &str) -> String {
 /// What stands behind a character, which may be written `/`, `\/` or `\u002f`.
 fn after(text: &str, letter: char) -> Option<&str> {
     let escaped = || {
-        let text = text.strip_prefix('\\')?;
+        // More of them where JSON is text of JSON.
+        let text = text.strip_prefix('\\')?.trim_start_matches('\\');
         let code = || {
             let (code, behind) = text.strip_prefix('u')?.split_at_checked(4)?;
             (u32::from_str_radix(code, 16) == Ok(letter.into())).then_some(behind)

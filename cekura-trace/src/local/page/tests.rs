@@ -62,8 +62,8 @@ fn a_page_needs_nothing_else_and_runs_nothing_else() {
     }
 }
 
-#[test]
-fn what_a_span_says_is_kept_whole() {
+/// A call with a tool that failed, of which all is said that a span can say.
+fn failed_booking() -> Sample {
     let mut call = Sample::new();
     let other =
         SpanContext::new(TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::NONE);
@@ -80,6 +80,12 @@ fn what_a_span_says_is_kept_whole() {
         write::event(out, "retried", sample::START + 1_200_000_000, &attributes);
         write::link(out, &other, &[]);
     });
+    call
+}
+
+#[test]
+fn what_a_span_says_is_kept_whole() {
+    let call = failed_booking();
     let (_, data) = data(&page(&call.tree(), None));
     let expected = json!({
         "id": "0000000000000002",
@@ -148,6 +154,21 @@ fn the_agents_words_are_those_that_a_voice_spoke() {
         (Agent, "Done: a"),
     ];
     assert_eq!(lines(&sample::clinic()), expected.map(|(role, text)| (role, text.to_owned())));
+}
+
+#[test]
+fn what_was_cut_off_before_a_sound_was_not_said() {
+    let mut call = Sample::new();
+    let turn = call.span(SpanId::INVALID, "turn", [0, 90], &|_| {});
+    call.span(turn, "llm", [0, 20], &|out| write::text(out, key::OUTPUT, "We open at ten. Come by."));
+    for (at, text, items) in [(20, "We open at ten.", 3), (40, "Come by.", 0)] {
+        call.span(turn, "tts", [at, at + 20], &|out| {
+            write::text(out, key::TEXT, text);
+            write::integer(out, key::STREAM_ITEMS, items);
+            write::flag(out, key::CEKURA_INTERRUPTED, true);
+        });
+    }
+    assert_eq!(lines(&call.tree()), [(Role::Agent, "We open".to_owned())]);
 }
 
 #[test]

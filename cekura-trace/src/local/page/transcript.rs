@@ -1,6 +1,6 @@
 //! A tree of spans and a call log come in, who said what goes out. This file does not know how it is shown.
 
-use super::super::row;
+use super::super::row::{self, Streams};
 use crate::finished::{Span, Tree};
 use crate::semconv as key;
 use opentelemetry::Value as ApiValue;
@@ -82,9 +82,9 @@ fn given(tree: &Tree, log: &Value, spoken: &[Entry]) -> Vec<Entry> {
 /// What the spans say, by time.
 ///
 /// The caller's words are transcripts. The agent's are what a voice was given to say; in a turn without a voice, what
-/// the model answered.
+/// the model answered. What nobody heard anything of was not said.
 fn derive(tree: &Tree) -> Vec<Entry> {
-    let turns = turns(tree);
+    let (turns, streams) = (turns(tree), Streams::of(tree));
     let spans = || tree.rows.iter().map(|(_, span)| span).enumerate();
     let mut voiced = HashMap::new();
     let mut settled = HashMap::new();
@@ -101,6 +101,7 @@ fn derive(tree: &Tree) -> Vec<Entry> {
                 key::span::LLM if voiced[turn] => return None,
                 key::span::LLM => (Role::Agent, key::OUTPUT),
                 key::span::TOOL_CALL => (Role::Tool, key::FUNCTION_NAME),
+                _ if streams.brought_nothing(span) => return None,
                 _ => (Role::Agent, spoken(span)?),
             };
             Some(Entry { row: Some(row), ..entry(role, span, key)? })

@@ -140,7 +140,7 @@ impl Attributes {
     }
 
     pub fn text(&mut self, spoken: Value<'_>) {
-        let Some(spoken) = text(&spoken) else { return };
+        let Some(spoken) = clipped(&spoken, usize::MAX) else { return };
         // The argument that was taken for the text stands for itself, unless it is the very text.
         if let Spoken::One(name, other) = std::mem::replace(&mut self.spoken, Spoken::Known)
             && other != *spoken

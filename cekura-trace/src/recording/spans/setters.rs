@@ -91,7 +91,8 @@ impl Builder<Conversation> {
         self.set(|attributes| attributes.call_id(Value::Str(id.as_ref())))
     }
 
-    /// Posts the call log when the conversation ends, however it ends.
+    /// Posts the call log when the conversation ends, however it ends; its guard takes what it says:
+    /// [`user`](open::Conversation::user), [`agent`](open::Conversation::agent), [`ended`](open::Conversation::ended).
     pub fn observe(self) -> Self {
         self.set(Attributes::observe)
     }
@@ -118,8 +119,8 @@ impl Builder<Conversation> {
 }
 
 impl open::Conversation {
-    /// Begins a conversation by hand, where no function stands for the call; [`spans::conversation`](super::conversation)
-    /// takes more.
+    /// Begins a conversation by hand, where no function stands for the call. [`spans::conversation`](super::conversation)
+    /// takes more: with [`observe`](Builder::observe) it has a call log, which `start` alone does not.
     ///
     /// ```
     /// # use cekura::Conversation;
@@ -127,7 +128,6 @@ impl open::Conversation {
     /// # async fn run() {
     /// let call = Conversation::start("call-42");
     /// call.run(take_call()).await; // what is traced in there belongs to the call
-    /// call.ended("user-hangup");
     /// call.finish().await;
     /// # }
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
