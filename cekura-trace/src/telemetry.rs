@@ -217,8 +217,9 @@ impl Cekura {
     /// in any case, and says what was stored.
     ///
     /// A post that fails is repeated for 330 s, as spans are, but never so that a call is stored twice. Dropping the
-    /// future does not stop it. Needs no particular runtime. What waits counts towards the memory limit. In local mode,
-    /// and when tracing is switched off, nothing is posted and [`Sent::was_sent`] is false. [`CallLog`] has an example.
+    /// future does not stop it; with a spool, neither does the end of the process, after which the next start asks whether
+    /// it is stored and posts it if it is not. Needs no particular runtime. What waits counts towards the memory limit. In
+    /// local mode, and when tracing is switched off, nothing is posted and [`Sent::was_sent`] is false. [`CallLog`] has an example.
     ///
     /// # Errors
     ///
