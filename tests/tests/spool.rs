@@ -9,7 +9,7 @@ mod disks;
 #[path = "spool/kills.rs"]
 mod kills;
 
-use cekura::{Builder, Cekura, FlushReport, Protocol, SpoolLimits, Timings};
+use cekura::{Builder, Cekura, FlushReport, Mode, Protocol, SpoolLimits, Timings};
 use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, adds_up, converse, quick, reasons, to};
 use cekura_trace_tests::spools::Spool;
@@ -300,4 +300,6 @@ fn a_directory_that_cannot_be_used_is_an_error_at_the_start() {
         assert!(error.is_configuration(), "{error}");
         assert!(error.to_string().starts_with(".spool(…) must be a directory"), "{error}");
     }
+    let local = Cekura::builder().environment(|_| None).mode(Mode::Local).spool(&file);
+    assert!(local.build().is_ok(), "in local mode nothing waits for a backend");
 }
