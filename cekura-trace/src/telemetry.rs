@@ -154,7 +154,8 @@ impl Cekura {
         running.destination.host.set(Host(tracer)).map_err(|_| Error::already_attached())
     }
 
-    /// Waits until every span that has ended is delivered or dropped, at most for `deadline`, and reports.
+    /// Waits until every span that has ended is delivered or dropped, or safe on disk where there is a spool, at most for
+    /// `deadline`, and reports.
     ///
     /// It needs no particular runtime. Dropping the future does not stop the delivery.
     pub async fn flush(&self, deadline: Duration) -> FlushReport {
@@ -171,6 +172,9 @@ impl Cekura {
 
     /// Delivers what has ended and posts the call logs that were handed over, at most for `deadline`, then stops: what
     /// is not delivered by then, and what ends later, is dropped and counted. A second shutdown only reports.
+    ///
+    /// With a spool, what is not delivered stays there for the next start. It ends before its deadline where all is safe
+    /// on disk and the endpoint fails.
     ///
     /// A return from `main` and a panic end what runs and drop the handle, which delivers too. `std::process::exit` and a
     /// signal that nobody catches do neither: what ended within the last second is lost, and every call that runs. So
@@ -213,8 +217,9 @@ impl Cekura {
     /// in any case, and says what was stored.
     ///
     /// A post that fails is repeated for 330 s, as spans are, but never so that a call is stored twice. Dropping the
-    /// future does not stop it. Needs no particular runtime. What waits counts towards the memory limit. In local mode,
-    /// and when tracing is switched off, nothing is posted and [`Sent::was_sent`] is false. [`CallLog`] has an example.
+    /// future does not stop it; with a spool, neither does the end of the process, after which the next start asks whether
+    /// it is stored and posts it if it is not. Needs no particular runtime. What waits counts towards the memory limit. In
+    /// local mode, and when tracing is switched off, nothing is posted and [`Sent::was_sent`] is false. [`CallLog`] has an example.
     ///
     /// # Errors
     ///

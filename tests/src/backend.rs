@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
@@ -216,6 +216,37 @@ impl Default for Backend {
 /// An address where nothing listens.
 pub fn deserted() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// An address where nothing listens yet, and which nobody else can take.
+pub struct Reserved(TcpSocket);
+
+impl Reserved {
+    /// At a free port.
+    pub fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self(socket)
+    }
+
+    /// As plain http.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.0.local_addr().unwrap())
+    }
+
+    /// A backend there that accepts everything.
+    pub fn open(self) -> Backend {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _inside = runtime.enter();
+        let listener = self.0.listen(1024).unwrap().into_std().unwrap();
+        Backend::start(listener, None, |_, _| Reply::Accept)
+    }
+}
+
+impl Default for Reserved {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State>) {

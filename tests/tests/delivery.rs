@@ -2,7 +2,7 @@
 
 use cekura::opentelemetry::trace::TraceId;
 use cekura::{Builder, Cekura, Protocol, Timings};
-use cekura_trace_tests::backend::{Backend, Reply, deserted, text};
+use cekura_trace_tests::backend::{Backend, Reply, Reserved, deserted, text};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, adds_up, at, converse, quick, reasons, to};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use std::collections::HashSet;
@@ -112,12 +112,12 @@ fn a_key_of_the_environment_stays_away_from_other_endpoints() {
 #[test]
 fn a_refused_connection_is_tried_until_there_is_a_backend() {
     for protocol in PROTOCOLS {
-        let address = deserted();
-        let handle = at(&format!("http://{address}"), protocol).build().unwrap();
+        let address = Reserved::new();
+        let handle = at(&address.url(), protocol).build().unwrap();
         converse(&handle, 3);
         let report = handle.flush_blocking(SHORT);
         assert_eq!((report.pending, report.delivered), (4, 0), "{report}");
-        let backend = Backend::at(address);
+        let backend = address.open();
         assert_eq!(handle.flush_blocking(LONG).to_string(), "4 accepted, 4 delivered");
         converse(&handle, 1);
         assert_eq!(handle.flush_blocking(LONG).delivered, 6);

@@ -26,7 +26,7 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
-/// How long a fault lasts that passes: longer than the standard pipeline tries.
+/// How long a fault lasts that passes: longer than the standard pipeline tries again.
 const OUTAGE: Duration = Duration::from_secs(2);
 
 /// One protocol and one pipeline.

@@ -9,9 +9,9 @@ mod disks;
 #[path = "spool/kills.rs"]
 mod kills;
 
-use cekura::{Builder, Cekura, FlushReport, Protocol, SpoolLimits};
+use cekura::{Builder, Cekura, FlushReport, Mode, Protocol, SpoolLimits, Timings};
 use cekura_trace_tests::backend::{Backend, Reply};
-use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, adds_up, converse, reasons, to};
+use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, adds_up, converse, quick, reasons, to};
 use cekura_trace_tests::spools::Spool;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -108,6 +108,25 @@ fn nothing_is_written_that_arrives_at_once() {
 }
 
 #[test]
+fn an_outage_may_be_longer_than_the_limits_of_what_is_in_memory() {
+    let spool = Spool::new(TEMPORARY, "outage");
+    let (backend, is_well) = falling();
+    let impatient = Timings { give_up: Duration::from_millis(100), ..quick() };
+    let builder = spooling(&backend, Protocol::Http, &spool).timings(impatient).memory_limit(20_000);
+    let handle = builder.build().unwrap();
+    for _ in 0..20 {
+        converse(&handle, 20);
+        assert_eq!(handle.flush_blocking(LONG).lost(), 0);
+    }
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(handle.ledger(), report(420, 0, 420));
+    is_well.store(true, Ordering::Relaxed);
+    await_ledger(&handle, &report(420, 420, 0));
+    handle.shutdown_blocking(LONG);
+    assert_eq!(backend.names().len(), 420);
+}
+
+#[test]
 fn files_that_nobody_can_read_are_set_aside() {
     let spool = Spool::new(TEMPORARY, "torn");
     let (backend, is_well) = falling();
@@ -197,6 +216,28 @@ fn no_file_contains_the_key() {
 }
 
 #[test]
+fn a_request_that_is_taken_apart_is_safe_in_its_parts() {
+    let spool = Spool::new(TEMPORARY, "parts");
+    let backend = Backend::scripted(|seen, _| {
+        // So that all of it is on disk before.
+        thread::sleep(Duration::from_millis(60));
+        let is_good = seen.spans().all(|span| span.name == "turn");
+        if is_good { Reply::Accept } else { Reply::fail(400, 3) }
+    });
+    let handle = spooling(&backend, Protocol::Grpc, &spool).build().unwrap();
+    converse(&handle, 7);
+    let limit = Instant::now() + LONG;
+    while handle.ledger().delivered + handle.ledger().lost() < 8 {
+        let ledger = handle.ledger();
+        assert!(adds_up(&ledger) && Instant::now() < limit, "{ledger}");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let report = handle.shutdown_blocking(LONG);
+    assert_eq!((report.delivered, reasons(&report)), (7, vec![("rejected", 1)]));
+    assert!(spool.files("").is_empty(), "{:?}", spool.files(""));
+}
+
+#[test]
 fn several_handles_share_a_directory() {
     let spool = Spool::new(TEMPORARY, "shared");
     let (backend, is_well) = falling();
@@ -224,7 +265,7 @@ fn several_handles_share_a_directory() {
 fn the_oldest_go_when_there_is_too_much_or_they_are_too_old() {
     let spool = Spool::new(TEMPORARY, "limits");
     let (backend, is_well) = falling();
-    let small = SpoolLimits { bytes: 1000, ..limits() };
+    let small = SpoolLimits { bytes: 9000, ..limits() };
     let handle = spooling(&backend, Protocol::Grpc, &spool).spool_limits(small).build().unwrap();
     for _ in 0..4 {
         converse(&handle, 1);
@@ -259,4 +300,6 @@ fn a_directory_that_cannot_be_used_is_an_error_at_the_start() {
         assert!(error.is_configuration(), "{error}");
         assert!(error.to_string().starts_with(".spool(…) must be a directory"), "{error}");
     }
+    let local = Cekura::builder().environment(|_| None).mode(Mode::Local).spool(&file);
+    assert!(local.build().is_ok(), "in local mode nothing waits for a backend");
 }

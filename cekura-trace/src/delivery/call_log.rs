@@ -130,8 +130,8 @@ impl CallLog {
     }
 
     /// The trace of the call, as [`cekura::trace_id`](crate::trace_id) gives it inside the conversation. It is named in
-    /// the call log only if every span of it was delivered, and so never by an `observe` that is waited for inside the
-    /// conversation itself, whose span is still open.
+    /// the call log only if every span of it was delivered, or is safe in the spool, and so never by an `observe` that is
+    /// waited for inside the conversation itself, whose span is still open.
     pub fn trace_id(mut self, trace_id: TraceId) -> Self {
         self.trace_id = Some(trace_id).filter(|trace_id| *trace_id != TraceId::INVALID);
         self

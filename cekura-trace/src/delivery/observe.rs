@@ -23,7 +23,6 @@ use ruling::{Ruling, Trouble};
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::error::Error as _;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -141,8 +140,20 @@ impl Courier {
 
     /// Takes over what a dead process has left, and may have posted.
     pub(crate) fn adopt(&mut self, name: Name, letter: Letter, room: Room) {
+        if let Some(drawer) = self.drawer.as_ref().filter(|drawer| drawer.is_over(&name)) {
+            drawer.remove(name);
+            return self.count_failure();
+        }
         let errand = Errand::new(letter, room, Box::new(Result::err), Step::Ask);
         self.waiting.push(Errand { kept: Some(name), ..errand });
+    }
+
+    /// The disk could not write it.
+    pub(crate) fn not_kept(&mut self, name: &Name) {
+        let flying = self.flying.values_mut().map(|flight| &mut flight.errand);
+        for errand in self.waiting.iter_mut().chain(flying) {
+            errand.kept.take_if(|kept| kept == name);
+        }
     }
 
     pub(crate) fn take(&mut self, letter: Letter, room: Room, told: Told, now: Instant) {
@@ -313,13 +324,14 @@ impl Courier {
     }
 
     fn end(&self, mut errand: Errand, result: Result<Sent, ObserveError>) {
-        let may_succeed_later = result.as_ref().is_err_and(ObserveError::may_pass);
-        let name = errand.kept.take_if(|_| !may_succeed_later);
-        if let Some((drawer, name)) = self.drawer.as_ref().zip(name) {
-            drawer.remove(name);
-        }
-        if result.is_err() && errand.kept.is_none() {
+        let is_left = errand.kept.is_some() && result.as_ref().is_err_and(ObserveError::may_pass);
+        if result.is_err() && !is_left {
             self.count_failure();
+        }
+        match self.drawer.as_ref().zip(errand.kept.take()) {
+            Some((drawer, name)) if is_left => drawer.leave(name),
+            Some((drawer, name)) => drawer.remove(name),
+            None => {}
         }
         if let Some(error) = (errand.told)(result) {
             let call_id = errand.letter.id;
@@ -357,21 +369,6 @@ impl Errand {
             self.step = Step::Post;
         }
         known == Completeness::Complete
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(status) = self.status {
-            write!(f, "HTTP status {status} ")?;
-        }
-        f.write_str(&self.words)
-    }
-}
-
-impl From<Trouble> for ObserveError {
-    fn from(trouble: Trouble) -> Self {
-        Self::unavailable(trouble.status, trouble.words)
     }
 }
 

@@ -122,6 +122,11 @@ impl Spool {
         self.tell(Job::Mark(name, at));
     }
 
+    /// Leaves a file for the next process.
+    pub(crate) fn leave(&self, name: Name) {
+        self.tell(Job::Leave(name));
+    }
+
     pub(crate) fn remove(&self, name: Name) {
         self.tell(Job::Remove(name));
     }

@@ -268,6 +268,9 @@ impl Worker {
     }
 
     fn spooled(&mut self, event: Event) {
+        if let Event::Kept { name, result: Err(_) } = &event {
+            self.courier.not_kept(name);
+        }
         let Event::Found { name, item: Item::CallLog { id, owner }, body, .. } = event else {
             return self.outlet.spooled(event, Instant::now());
         };

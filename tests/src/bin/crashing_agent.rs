@@ -1,7 +1,7 @@
 //! An agent with a spool that is killed, or whose disk fails: what to do, the URLs of a backend and an API, and a
 //! directory come in as arguments; what it has promised goes to standard output. This file does not know how it ends.
 
-use cekura::{Builder, Cekura, Protocol, SpoolLimits};
+use cekura::{Builder, Cekura, Protocol, SpoolLimits, Timings};
 use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::{LONG, at, converse};
 use std::io::{Write, stdin, stdout};
@@ -11,9 +11,14 @@ use std::time::{Duration, Instant};
 fn main() {
     let [run, backend, api, directory] = std::env::args().skip(1).collect::<Vec<_>>().try_into().unwrap();
     let limits = SpoolLimits { deposit: Duration::from_millis(20), ..SpoolLimits::default() };
-    let handle = observing(&backend, &api).spool(directory).spool_limits(limits).build().unwrap();
+    let handle = observing(&backend, &api).spool(directory);
+    let handle = match run.as_str() {
+        "promised" => handle.timings(Timings::default()),
+        _ => handle.spool_limits(limits),
+    };
+    let handle = handle.build().unwrap();
     match run.as_str() {
-        "calls" => talk_for_ever(&handle),
+        "calls" | "promised" => talk_for_ever(&handle),
         "fail" => {
             converse(&handle, 5);
             say(&format!("{}", handle.flush_blocking(Duration::from_millis(500))));

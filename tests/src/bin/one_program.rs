@@ -5,12 +5,12 @@ use cekura::{CallLog, Protocol, Timings, spans};
 use cekura_trace_tests::backend::{Backend, deserted};
 use cekura_trace_tests::handles::{LONG, SHORT, at, quick};
 use cekura_trace_tests::program::Program;
+use fork::Fork;
 use std::cell::Cell;
 use std::fs;
 use std::net::UdpSocket;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
-use std::thread;
 use std::time::{Duration, SystemTime};
 use tracing::Event;
 use tracing_subscriber::Layer;
@@ -29,7 +29,8 @@ fn main() {
         if pipeline == "stock" { Program::stock(builder) } else { Program::ours(builder) }
     };
     match &*what {
-        "bridge" => bridge(|| program(&url, quick())),
+        // A batch is what a flush sends, and nothing goes in between.
+        "bridge" => bridge(|| program(&url, Timings { tick: 2 * LONG, ..Timings::default() })),
         "no-route" | "resolver-fails" | "resolver-hangs" => alone(&url, &what, |url| {
             let hasty = Timings { connect: SHORT, attempt: SHORT, ..quick() };
             program(url, if pipeline == "stock" { Timings::default() } else { hasty })
@@ -38,7 +39,7 @@ fn main() {
             let program = program(&url, Timings::default());
             match &*what {
                 "clock" => clock(&program),
-                "fork" => fork(&program),
+                "fork" => forked(&program),
                 "memory" => memory(&program),
                 _ => end(&program, &what),
             }
@@ -82,13 +83,12 @@ fn clock(program: &Program) {
 }
 
 /// Both sides record after a fork. The child leaves as a program does that has forked: without the end of `main`.
-fn fork(program: &Program) {
+fn forked(program: &Program) {
     program.calls(1);
     program.flush(LONG);
-    // SAFETY: the child uses what it has alone; that a lock may be held in it for ever is what is looked for.
-    let child = unsafe { libc::fork() };
+    let forked = fork::fork().unwrap();
     program.calls(1);
-    if child == 0 {
+    let Fork::Parent(child) = forked else {
         if let Some(handle) = program.handle() {
             let waits = async {
                 spans::conversation().call_id("call-1").client(handle).start().finish().await;
@@ -101,13 +101,11 @@ fn fork(program: &Program) {
         println!("{}", program.flush(LONG));
         program.shutdown(LONG);
         std::process::exit(0);
-    }
-    let mut status = 0;
-    // SAFETY: the status is written to a place of its type.
-    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    };
+    let status = fork::waitpid(child).unwrap();
     println!("{}", program.flush(LONG));
     program.shutdown(LONG);
-    std::process::exit(status);
+    std::process::exit(i32::from(status != 0));
 }
 
 static BRIDGED: OnceLock<Program> = OnceLock::new();
@@ -134,7 +132,6 @@ fn bridge(program: impl FnOnce() -> Program) {
         program.calls(1);
         program.flush(LONG);
     }
-    thread::sleep(Duration::from_secs(1));
     program.shutdown(LONG);
 }
 

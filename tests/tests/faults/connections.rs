@@ -3,7 +3,7 @@
 use super::{Case, OUTAGE, each};
 use cekura::Timings;
 use cekura_trace_tests::authority::Authority;
-use cekura_trace_tests::backend::{Backend, Reply, deserted};
+use cekura_trace_tests::backend::{Backend, Reply, Reserved};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, at, converse, quick, reasons};
 use cekura_trace_tests::proxy::{Fault, Proxy};
 use rustls::ServerConfig;
@@ -25,11 +25,11 @@ fn between(row: &str, fault: Fault) {
 #[test]
 fn row_01_refused_until_the_server_starts() {
     each(|case| {
-        let address = deserted();
-        let program = case.program(&format!("http://{address}"));
+        let address = Reserved::new();
+        let program = case.program(&address.url());
         program.calls(3);
         let said = program.flush(OUTAGE);
-        let backend = Backend::at(address);
+        let backend = address.open();
         case.settle("1 refused", &program, &backend, &said, &[]);
     });
 }

@@ -7,7 +7,7 @@ use cekura_trace_tests::handles::{LONG, observing};
 use cekura_trace_tests::spools::Spool;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use serde_json::json;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,6 +90,24 @@ fn a_call_log_survives_a_crash() {
     assert_eq!(api.requests()[1..], [asked, "POST /observability/v1/observe/"]);
     assert_eq!(api.seen()[2].body, api.seen()[0].body);
     assert!(spool.files("").is_empty());
+}
+
+#[test]
+fn nobody_takes_from_a_process_that_lives() {
+    let spool = Spool::new(TEMPORARY, "two-processes");
+    let ((backend, is_well), api) = (falling(), Api::new());
+    let mut agent = start("fail", &backend, &api.url(), &spool);
+    let mut said = BufReader::new(agent.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(said.next().as_deref(), Some("6 accepted, 0 delivered, 6 spooled"));
+    let here = observing(&backend, &api).spool(&spool.0).spool_limits(limits()).build().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(here.ledger(), report(0, 0, 0));
+    is_well.store(true, Ordering::Relaxed);
+    agent.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert_eq!(said.next().as_deref(), Some("6 accepted, 6 delivered"));
+    agent.wait().unwrap();
+    assert_eq!(here.shutdown_blocking(LONG), report(0, 0, 0));
+    assert_eq!(backend.names().len(), 6);
 }
 
 #[test]

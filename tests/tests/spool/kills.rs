@@ -116,7 +116,9 @@ fn promised(said: &str) -> (u64, u64) {
 fn kill(run: usize, dice: &Dice) -> (&'static str, u64, usize) {
     let spool = Spool::new(TEMPORARY, &format!("kill-{}", run % (4 * ABREAST)));
     let ((backend, is_well), api) = (backend(run, dice.roll(u64::MAX)), Api::new());
-    let mut child = start("calls", &backend, &api.url(), &spool);
+    // Half of them with all delays as they are promised, the others with short ones, in which more happens.
+    let delays = ["promised", "calls"][run % 2];
+    let mut child = start(delays, &backend, &api.url(), &spool);
     let mut out = child.stdout.take().unwrap();
     let listening = thread::spawn(move || {
         let mut said = String::new();

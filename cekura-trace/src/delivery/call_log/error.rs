@@ -33,7 +33,8 @@ impl Sent {
         self.already_existed
     }
 
-    /// The trace id that went along: the one of the call log, if every span of that trace was delivered.
+    /// The trace id that went along: the one of the call log, if every span of that trace was delivered, or
+    /// is safe in the spool.
     #[must_use]
     pub fn trace_id(&self) -> Option<TraceId> {
         self.trace_id

@@ -5,6 +5,7 @@ use crate::delivery::call_log::error::ObserveError;
 use crate::delivery::ledger::Reason;
 use crate::delivery::transport::Response;
 use serde_json::Value;
+use std::fmt;
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -32,6 +33,21 @@ pub(super) struct Trouble {
     pub(super) wait: Option<Duration>,
     pub(super) status: Option<u16>,
     pub(super) words: String,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(status) = self.status {
+            write!(f, "HTTP status {status} ")?;
+        }
+        f.write_str(&self.words)
+    }
+}
+
+impl From<Trouble> for ObserveError {
+    fn from(trouble: Trouble) -> Self {
+        Self::unavailable(trouble.status, trouble.words)
+    }
 }
 
 /// What the answer to a post means.

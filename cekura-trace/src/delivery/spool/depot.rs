@@ -28,7 +28,7 @@ pub(crate) struct Depot {
     beginnings: Beginnings,
     /// Roots that dead processes have kept, so that their starts are not needed.
     arrived: HashSet<SpanId>,
-    /// Bytes on disk.
+    /// Bytes that the files take on disk.
     held: u64,
     /// Whether an event has told that nothing can be written, since something could.
     told: bool,
@@ -47,6 +47,7 @@ struct Resting {
 #[derive(Debug)]
 pub(crate) struct Slip {
     pub(crate) name: Name,
+    /// What it takes on disk.
     bytes: u64,
     /// It is written; until then it is only asked for.
     pub(crate) is_safe: bool,
@@ -84,7 +85,7 @@ impl Depot {
     pub(crate) fn ask(&self, request: &Request) -> Option<Slip> {
         let item = Item::Spans { counts: request.counts.clone(), roots: request.roots.clone() };
         let name = self.spool.keep(&self.address, item, &request.frame)?;
-        Some(Slip { name, bytes: request.frame.len() as u64, is_safe: false })
+        Some(Slip { name, bytes: on_disk(request.frame.len() as u64), is_safe: false })
     }
 
     /// Notes whether a request was written that was asked for; true if it was.
@@ -157,8 +158,9 @@ impl Depot {
                 self.ledger.adopt(&counts, !roots.is_empty());
                 self.ledger.spool(&counts);
                 self.arrived.extend(&roots);
-                self.held += size;
-                self.resting.insert(name, Resting { counts, roots, bytes: size, repeated: false });
+                let bytes = on_disk(size);
+                self.held += bytes;
+                self.resting.insert(name, Resting { counts, roots, bytes, repeated: false });
                 None
             }
             Item::Start => {
@@ -237,4 +239,10 @@ impl Depot {
         }
         self.spool.remove(name);
     }
+}
+
+/// What so many bytes take on disk: small files take a block.
+fn on_disk(bytes: u64) -> u64 {
+    const BLOCK: u64 = 4 << 10;
+    bytes.next_multiple_of(BLOCK)
 }

@@ -23,6 +23,8 @@ pub(super) enum Job {
         item: Item,
         body: Bytes,
     },
+    /// Lets what was asked for under a name be written, though nobody else wants it any more.
+    Leave(Name),
     Load(Name),
     Mark(Name, SystemTime),
     Remove(Name),
@@ -64,6 +66,7 @@ impl Disk {
     fn work(&self, job: Job) {
         match job {
             Job::End(_) => {}
+            Job::Leave(name) => drop(name),
             Job::Keep { name, address, item, body } => {
                 self.waiting.fetch_sub(body.len(), Ordering::Relaxed);
                 let Some(name) = name.upgrade().map(Name) else { return };

@@ -27,6 +27,16 @@ impl Drawer {
         self.spool.keep_as(name, &self.address, item(letter), &letter.body);
     }
 
+    /// Whether a call log has been here for too long.
+    pub(crate) fn is_over(&self, name: &Name) -> bool {
+        name.age() > self.spool.limits.age
+    }
+
+    /// Leaves it for the next process.
+    pub(crate) fn leave(&self, name: Name) {
+        self.spool.leave(name);
+    }
+
     pub(crate) fn remove(&self, name: Name) {
         self.spool.remove(name);
     }
