@@ -17,9 +17,19 @@ pub fn times(variable: &str, usual: u64) -> u64 {
 /// Says that a test is skipped for something that is missing. With `CEKURA_TESTS=all` nothing may be.
 pub fn needs(what: &str, is_there: bool) -> bool {
     assert!(is_there || env::var("CEKURA_TESTS").as_deref() != Ok("all"), "{what} is missing");
-    if !is_there {
+    says(is_there, &format!("{what} is missing"))
+}
+
+/// Says that a test is skipped because the machine does not allow it: a container may have the programs and not the
+/// permission.
+pub fn may(what: &str, is_allowed: bool) -> bool {
+    says(is_allowed, &format!("{what} is not allowed here"))
+}
+
+fn says(is_so: bool, else_what: &str) -> bool {
+    if !is_so {
         // The test passes, and of those nothing is shown that is printed with `eprintln!`.
-        drop(writeln!(stderr(), "skipped: {what} is missing"));
+        drop(writeln!(stderr(), "skipped: {else_what}"));
     }
-    is_there
+    is_so
 }

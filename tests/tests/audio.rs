@@ -2,11 +2,14 @@
 //! tracing and without. A table and no limit, for the machine decides too; nothing else should run on it:
 //! `cargo test --release -p cekura-trace-tests --test audio -- --ignored --nocapture`.
 
-use cekura::{Cekura, Protocol};
+use cekura::{Builder, Cekura, Protocol};
 use cekura_trace_tests::backend::{Backend, Reply, deserted};
 use cekura_trace_tests::handles::{PROTOCOLS, SHORT, adds_up};
 use cekura_trace_tests::proxy::{Fault, Proxy};
+use cekura_trace_tests::spools::Spool;
+use std::fs;
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{MissedTickBehavior, interval};
@@ -78,11 +81,15 @@ fn black_hole() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
 }
 
 fn row(fault: &str, url: &str) {
+    row_with(fault, url, |builder| builder);
+}
+
+fn row_with(fault: &str, url: &str, set: impl Fn(Builder) -> Builder) {
     let without = run(call());
     let with = PROTOCOLS.map(|protocol: Protocol| {
         // Every delay as it is for users.
         let builder = Cekura::builder().environment(|_| None).otel_endpoint(url).protocol(protocol);
-        let handle = builder.build().unwrap();
+        let handle = set(builder).build().unwrap();
         let periods = run(traced(&handle));
         let report = handle.shutdown_blocking(SHORT);
         assert!(adds_up(&report) && report.accepted == 3 * FRAMES as u64 + 1, "{report}");
@@ -95,7 +102,7 @@ fn row(fault: &str, url: &str) {
 
 #[test]
 #[ignore = "a table for people, of a minute and more on a machine that has nothing else to do"]
-fn six_faults_beside_an_audio_loop() {
+fn seven_faults_beside_an_audio_loop() {
     println!("| fault | without: worst | p99 | gRPC: worst | p99 | HTTP: worst | p99 |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     let good = Backend::new();
@@ -114,5 +121,17 @@ fn six_faults_beside_an_audio_loop() {
         let proxy = Proxy::to(&good.url(), Some(fault));
         row(name, &format!("http://{}", proxy.address()));
     }
-    row("503 storm", &Backend::scripted(|_, _| Reply::fail(503, 14)).url());
+    let busy = Backend::scripted(|_, _| Reply::fail(503, 14));
+    row("503 storm", &busy.url());
+    let spool = Spool::new(env!("CARGO_TARGET_TMPDIR"), "audio");
+    fs::create_dir_all(&spool.0).unwrap();
+    let mount = |program: &str, options: &[&str]| {
+        Command::new(program).args(options).arg(&spool.0).status().is_ok_and(|status| status.success())
+    };
+    if mount("mount", &["-t", "tmpfs", "-o", "size=128k,mode=0700", "none"]) {
+        row_with("503 storm, disk full", &busy.url(), |builder| builder.spool(&spool.0));
+        mount("umount", &["-l"]);
+    } else {
+        println!("| disk full | skipped: no permission to mount a tmpfs |");
+    }
 }

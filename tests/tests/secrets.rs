@@ -1,11 +1,12 @@
 //! A key that must be seen nowhere, and servers that give it away: every text that anybody can get out of this crate,
 //! every log line of the process and every request is searched for it.
 
-use cekura::{Builder, Cekura, Protocol, Timings};
-use cekura_trace_tests::api::{Api, KEY};
+use cekura::{Builder, Cekura, Protocol, SpoolLimits, Timings, spans};
+use cekura_trace_tests::api::{self, Api, KEY};
 use cekura_trace_tests::backend::{Backend, Reply, Seen};
 use cekura_trace_tests::events::{heard, listen};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, converse, quick, to};
+use cekura_trace_tests::spools::Spool;
 use opentelemetry::trace::{Tracer, TracerProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use std::fmt::{Debug, Display};
@@ -146,6 +147,41 @@ fn nor_does_a_server_of_another_protocol() {
     }
     for event in heard("").iter().filter(|event| !event.thread.is_empty()) {
         check("an event", &format!("{event:?}"));
+    }
+}
+
+/// Requests, the beginning of a conversation that is open, and a call log.
+#[test]
+fn what_the_spool_keeps_is_without_it() {
+    listen();
+    for protocol in PROTOCOLS {
+        let refusal = Reply::Fail { status: 503, code: 14, wait: None, message: REPEATED.to_owned() };
+        let backend = Backend::scripted(move |_, _| refusal.clone());
+        let api = Api::scripted(|_, _| api::Reply::Body(503, REPEATED.to_owned()));
+        let spool = Spool::new(env!("CARGO_TARGET_TMPDIR"), &format!("secrets-{protocol:?}"));
+        let limits = SpoolLimits { deposit: Duration::from_millis(20), ..SpoolLimits::default() };
+        let builder = || keyed(&backend, protocol, &api).spool(&spool.0).spool_limits(limits);
+        check("a builder", &format!("{:?}", builder()));
+        let handle = builder().build().unwrap();
+        let open = spans::conversation().client(&handle).start();
+        spans::conversation().call_id("call-1").client(&handle).observe().start().end();
+        converse(&handle, 1);
+        check_shown("a report", &handle.flush_blocking(SHORT));
+        api.await_requests(1);
+        spool.await_files(".start", 1);
+        spool.await_files(".spans", 1);
+        spool.await_files(".call_log", 1);
+        check_files(&spool);
+        check_shown("a report", &handle.shutdown_blocking(SHORT));
+        check_files(&spool);
+        drop(open);
+    }
+}
+
+fn check_files(spool: &Spool) {
+    for file in spool.files("") {
+        check("a file's name", &file.to_string_lossy());
+        check("a file", &String::from_utf8_lossy(&fs::read(&file).unwrap()));
     }
 }
 

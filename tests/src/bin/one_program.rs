@@ -5,6 +5,7 @@ use cekura::{CallLog, Protocol, Timings, spans};
 use cekura_trace_tests::backend::{Backend, deserted};
 use cekura_trace_tests::handles::{LONG, SHORT, at, quick};
 use cekura_trace_tests::program::Program;
+use fork::Fork;
 use std::cell::Cell;
 use std::fs;
 use std::net::UdpSocket;
@@ -38,7 +39,7 @@ fn main() {
             let program = program(&url, Timings::default());
             match &*what {
                 "clock" => clock(&program),
-                "fork" => fork(&program),
+                "fork" => forked(&program),
                 "memory" => memory(&program),
                 _ => end(&program, &what),
             }
@@ -82,13 +83,12 @@ fn clock(program: &Program) {
 }
 
 /// Both sides record after a fork. The child leaves as a program does that has forked: without the end of `main`.
-fn fork(program: &Program) {
+fn forked(program: &Program) {
     program.calls(1);
     program.flush(LONG);
-    // SAFETY: the child uses what it has alone; that a lock may be held in it for ever is what is looked for.
-    let child = unsafe { libc::fork() };
+    let forked = fork::fork().unwrap();
     program.calls(1);
-    if child == 0 {
+    let Fork::Parent(child) = forked else {
         if let Some(handle) = program.handle() {
             let waits = async {
                 spans::conversation().call_id("call-1").client(handle).start().finish().await;
@@ -101,13 +101,11 @@ fn fork(program: &Program) {
         println!("{}", program.flush(LONG));
         program.shutdown(LONG);
         std::process::exit(0);
-    }
-    let mut status = 0;
-    // SAFETY: the status is written to a place of its type.
-    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    };
+    let status = fork::waitpid(child).unwrap();
     println!("{}", program.flush(LONG));
     program.shutdown(LONG);
-    std::process::exit(status);
+    std::process::exit(i32::from(status != 0));
 }
 
 static BRIDGED: OnceLock<Program> = OnceLock::new();

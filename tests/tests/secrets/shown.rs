@@ -4,8 +4,8 @@
 use super::{KEY, REPEATED, check, keyed};
 use cekura::testing::capture;
 use cekura::{
-    CallLog, CaptureContent, Cekura, Conversation, Entry, Error, Mode, ObserveError, Protocol, Timings,
-    TranscriptType, spans,
+    CallLog, CaptureContent, Cekura, Conversation, Entry, Error, Mode, ObserveError, Protocol, SpoolLimits,
+    Timings, TranscriptType, spans,
 };
 use cekura_trace_tests::api::{Api, Reply};
 use cekura_trace_tests::backend::Backend;
@@ -18,12 +18,13 @@ use std::fmt::{Debug, Display};
 use std::fs;
 
 /// What cannot be shown: they have neither `Debug` nor `Display`, or no value at all.
-const NEVER_SHOWN: [&str; 12] = [
+const NEVER_SHOWN: [&str; 13] = [
     "Generator",
     "Kind",
     "Llm",
     "Model",
     "Moment",
+    "Parent",
     "S2s",
     "Sealed",
     "Stage",
@@ -52,6 +53,7 @@ impl Gallery {
         self.debug("CaptureContent", &[CaptureContent::Full, CaptureContent::Metadata]);
         self.debug("Mode", &[Mode::Cloud, Mode::Local]);
         self.debug("Protocol", &PROTOCOLS);
+        self.debug("SpoolLimits", &SpoolLimits::default());
         self.debug("Timings", &Timings::default());
         self.debug("TranscriptType", &TranscriptType::Vapi);
         self.debug("Entry", &[Entry::user("Hello?"), Entry::tool_call("1", "book", json!({ "at": 4 }))]);
