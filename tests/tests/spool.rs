@@ -111,14 +111,14 @@ fn nothing_is_written_that_arrives_at_once() {
 fn an_outage_may_be_longer_than_the_limits_of_what_is_in_memory() {
     let spool = Spool::new(TEMPORARY, "outage");
     let (backend, is_well) = falling();
-    let impatient = Timings { give_up: Duration::from_millis(100), ..quick() };
+    let impatient = Timings { give_up: Duration::from_millis(300), ..quick() };
     let builder = spooling(&backend, Protocol::Http, &spool).timings(impatient).memory_limit(20_000);
     let handle = builder.build().unwrap();
     for _ in 0..20 {
         converse(&handle, 20);
         assert_eq!(handle.flush_blocking(LONG).lost(), 0);
     }
-    thread::sleep(Duration::from_millis(300));
+    thread::sleep(Duration::from_millis(500));
     assert_eq!(handle.ledger(), report(420, 0, 420));
     is_well.store(true, Ordering::Relaxed);
     await_ledger(&handle, &report(420, 420, 0));

@@ -260,7 +260,8 @@ impl Sender {
 
     fn keep(&mut self, parcel: Parcel, reason: Reason, now: Instant) {
         let Some(parcel) = self.rest(parcel) else { return };
-        let is_over = parcel.give_up.is_some_and(|limit| now >= limit);
+        // What is being written may be safe in a moment.
+        let is_over = parcel.slip.is_none() && parcel.give_up.is_some_and(|limit| now >= limit);
         if is_over && self.gate.gives_up(now) {
             self.lose(parcel, reason);
         } else {
