@@ -6,6 +6,7 @@ use cekura::{Cekura, Conversation, Protocol, spans};
 use cekura_trace_tests::api::Api;
 use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, adds_up, observing, to};
+use cekura_trace_tests::host::{Beside, names, value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use std::collections::HashMap;
 use std::future::pending;
@@ -136,6 +137,18 @@ async fn the_call_log_of_a_call_with_a_leak_names_its_whole_trace_at_once() {
     assert_eq!(handle.shutdown(LONG).await.to_string(), "2 accepted, 2 delivered");
     assert_eq!(api.posted()["trace_id"], trace_id.to_string());
     assert!(start.elapsed() < Duration::from_secs(4), "it waited for the deadline");
+}
+
+#[tokio::test]
+async fn the_programs_own_exporter_gets_what_was_ended_too() {
+    let beside = Beside::new(|builder| builder);
+    beside.handle.attach(&beside.provider).unwrap();
+    let call = Conversation::start("call-1");
+    std::mem::forget(call.in_scope(|| spans::llm().start()));
+    call.finish().await;
+    assert_eq!(names(&beside.delivered()), ["conversation", "llm"]);
+    assert_eq!(value(&beside.exported.span("llm"), "cekura.unfinished"), Some(&true.into()));
+    assert_eq!(value(&beside.exported.span("conversation"), "cekura.unfinished"), None);
 }
 
 fn by_trace(spans: Vec<Span>) -> HashMap<Vec<u8>, Vec<String>> {
