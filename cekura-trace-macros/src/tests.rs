@@ -13,6 +13,7 @@ mod arguments;
 mod mistakes;
 mod shapes;
 mod signatures;
+mod streams;
 
 /// Expands `item` under `#[cekura::name(args)]`, and counts the lines that come with it.
 #[track_caller]
