@@ -53,15 +53,19 @@ fn check(form: &str, trace: &Trace, expected: &Expected) {
         expected.received,
         "{form}"
     );
-    assert_eq!(llm.attribute("stream.items"), Some(&expected.items.into()), "{form}");
+    assert_eq!(llm.attribute("stream.items"), Some(&expected.items.into()), "{form}: items");
     for key in ["metrics.ttfb", "gen_ai.response.time_to_first_chunk", "llm.first_token_ms"] {
         assert_eq!(llm.attribute(key).is_some(), expected.items > 0, "{form}: {key}");
     }
-    assert_eq!(llm.attribute("stream.longest_gap_seconds").is_some(), expected.items > 1, "{form}");
-    assert_eq!(llm.text("output"), expected.output, "{form}");
-    assert_eq!(llm.is_interrupted(), expected.interrupted, "{form}");
-    assert_eq!(llm.text("error.type").zip(Some(llm.error())), expected.error, "{form}");
-    assert_eq!(llm.is_error(), expected.error.is_some(), "{form}");
+    assert_eq!(
+        llm.attribute("stream.longest_gap_seconds").is_some(),
+        expected.items > 1,
+        "{form}: longest gap"
+    );
+    assert_eq!(llm.text("output"), expected.output, "{form}: output");
+    assert_eq!(llm.is_interrupted(), expected.interrupted, "{form}: whether it is interrupted");
+    assert_eq!(llm.text("error.type").zip(Some(llm.error())), expected.error, "{form}: error");
+    assert_eq!(llm.is_error(), expected.error.is_some(), "{form}: status");
 }
 
 fn to_the_end(mut stream: Stream) {
