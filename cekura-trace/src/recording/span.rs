@@ -207,6 +207,14 @@ impl Open {
         self.interrupted(|attributes| progress.write(attributes));
     }
 
+    /// Ends the span of an answer that is dropped: when it was over, if that was said.
+    pub(super) fn let_go(self, progress: Progress) {
+        match progress.over() {
+            Some(at) => self.end(progress, at),
+            None => self.interrupt(progress),
+        }
+    }
+
     pub(super) fn context(&self) -> &Context {
         &self.context
     }

@@ -225,10 +225,7 @@ impl Held {
 impl<K: Kind> Drop for Guard<K> {
     fn drop(&mut self) {
         if let Some(held) = self.held.take() {
-            match held.progress.over() {
-                Some(at) => held.end(at),
-                None => held.interrupt(),
-            }
+            held.open.let_go(held.progress);
         }
     }
 }

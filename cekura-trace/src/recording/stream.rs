@@ -50,7 +50,7 @@ pin_project! {
             let mut this = this.project();
             let Some(mut followed) = this.followed.take() else { return };
             match followed.open.inside(|| this.stream.set(None)) {
-                Ok(()) => followed.drop_stream(),
+                Ok(()) => followed.open.let_go(followed.progress),
                 Err(panic) => followed.panicked(panic),
             }
         }
@@ -190,13 +190,5 @@ impl<T> Followed<T> {
     fn panicked(self, panic: Box<dyn Any + Send>) -> ! {
         let Self { open, progress, .. } = self;
         open.panicked(panic, |attributes| progress.write(attributes))
-    }
-
-    /// Ends the span of a stream that is dropped: at its last item, if that said so.
-    fn drop_stream(self) {
-        match self.progress.over() {
-            Some(at) => self.open.end(self.progress, at),
-            None => self.open.interrupt(self.progress),
-        }
     }
 }
