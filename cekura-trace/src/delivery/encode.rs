@@ -1,6 +1,8 @@
 //! Flat records come in, encoded OTLP requests go out, and a request can be taken apart again into smaller ones. This
 //! file does not know how they are sent.
 
+mod sieve;
+
 use super::ledger::Counts;
 use super::queue::Room;
 use super::transport::FRAMING;

@@ -94,9 +94,20 @@ impl World {
         make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet>,
         exchange: Exchange,
     ) -> Self {
+        Self::with_limit(32 << 20, make, exchange)
+    }
+
+    /// Where no more than so many bytes may wait.
+    pub(super) fn with_limit(
+        limit: usize,
+        make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet>,
+        exchange: Exchange,
+    ) -> Self {
         let (inbox, messages) = unbounded_channel();
         let ledger = Arc::new(Ledger::default());
-        let queue = Arc::new(Queue::new(32 << 20, ledger.clone(), Bell::new(|| {}), false));
+        let wake = inbox.clone();
+        let bell = Bell::new(move || drop(wake.send(Message::Wake)));
+        let queue = Arc::new(Queue::new(limit, ledger.clone(), bell, false));
         let (account, calls, failed) = (Account::of(&settings()), Arc::default(), Arc::default());
         let process = std::process::id();
         let link =
