@@ -225,3 +225,33 @@ async fn call_logs_that_wait_cost_no_spans() {
         })
         .await;
 }
+
+/// `cargo test --release -p cekura-trace --lib one_round -- --nocapture` prints how long it takes.
+#[test]
+fn one_round_among_a_thousand_calls_gives_back_what_is_wanted() {
+    const CALLS: u64 = 1000;
+    let make = |link: &Link, _: Arc<Mutex<Vec<u64>>>| {
+        let arrived = Arc::default();
+        let endpoint = Endpoint { script: Box::new(|_| (0, ACCEPTED)), requests: Mutex::default(), arrived };
+        let (mut outlet, queue) = (over(link, Arc::new(endpoint)), &link.queue);
+        for span in 0.. {
+            end(queue, span % CALLS, span, 1, 1000);
+            if span % 128 == 0 {
+                queue.drain(|records, _| outlet.take(records, Room::of(queue, records), 0));
+            }
+            let wanted = queue.excess(|| 0);
+            if wanted > 0 {
+                let start = std::time::Instant::now();
+                outlet.relieve(wanted, Instant::now());
+                println!("{span} spans of {CALLS} calls | {wanted} bytes wanted | {:?}", start.elapsed());
+                break;
+            }
+        }
+        assert_eq!(queue.excess(|| 0), 0);
+        // One call more or less.
+        let most = Room::take(queue, (32 << 20) - (21 << 20) + (64 << 10));
+        assert!(most.is_none(), "more went than was wanted");
+        outlet
+    };
+    drop(World::with_limit(32 << 20, make, Box::new(|_, _, _| panic!("there is no call log"))));
+}
