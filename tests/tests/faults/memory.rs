@@ -1,4 +1,4 @@
-//! Rows 20 and 29: more than memory may hold while a backend is away. What goes are whole conversations, the oldest
+//! Row 20: more than memory may hold while a backend is away. What goes are whole conversations, the oldest
 //! first; with a spool nothing goes.
 
 use super::ids;
