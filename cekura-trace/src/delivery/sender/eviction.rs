@@ -34,12 +34,14 @@ impl Sender {
     /// Asks the disk for so many bytes at once; how many it may be expected to have in a moment.
     fn hurry(&mut self, bytes: usize, now: Instant) -> usize {
         let Some(depot) = self.depot.as_ref().filter(|depot| !depot.is_failing()) else { return 0 };
-        let is_asked =
-            |parcel: &&Parcel| parcel.slip.is_some() && !parcel.is_safe() && now < parcel.deposit_at;
-        let mut coming = self.ready.iter().filter(is_asked).map(|parcel| parcel.request.held()).sum();
-        for parcel in
-            self.ready.iter_mut().filter(|parcel| parcel.slip.is_none() && parcel.request.held() > 0)
-        {
+        let asked = self.ready.iter().filter(|parcel| parcel.slip.is_some() && !parcel.is_safe());
+        // One that is behind gets no more to do.
+        if asked.clone().any(|parcel| now >= parcel.deposit_at) {
+            return 0;
+        }
+        let mut coming = asked.map(|parcel| parcel.request.held()).sum();
+        let waiting = self.ready.iter_mut().filter(|parcel| parcel.slip.is_none());
+        for parcel in waiting.filter(|parcel| parcel.request.held() > 0) {
             if coming >= bytes {
                 break;
             }

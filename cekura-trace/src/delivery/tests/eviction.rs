@@ -1,9 +1,13 @@
 //! What goes when memory is short, against a backend that is away, on a clock that stands still until everybody waits.
 
-use super::tests::{ACCEPTED, World, flush, over};
-use super::{Arc, CallLog, Duration, FlushReport, Link};
+use super::tests::{ACCEPTED, World, flush, over, settings};
+use super::{
+    Address, Arc, CallLog, Depot, Duration, Event, FlushReport, Item, Link, Outlet, Sender, Spool, Voice,
+};
+use crate::delivery::config::Spooling;
 use crate::delivery::queue::Room;
 use crate::delivery::tests::end;
+use crate::delivery::timings::SpoolLimits;
 use crate::delivery::transport::{Answer, FRAMING, Sending, Transport};
 use opentelemetry::trace::TraceId;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -11,7 +15,8 @@ use prost::Message;
 use prost::bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::Mutex;
+use std::path::Path;
+use std::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep};
 
 const LIMIT: usize = 1 << 20;
@@ -277,4 +282,54 @@ fn one_round_among_a_thousand_calls_gives_back_what_is_wanted() {
         outlet
     };
     drop(World::with_limit(32 << 20, make, Box::new(|_, _, _| panic!("there is no call log"))));
+}
+
+#[test]
+fn what_goes_is_not_left_on_disk() {
+    const CALLS: u64 = 152;
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/folders/eviction");
+    drop(std::fs::remove_dir_all(&directory));
+    let (tell, told) = mpsc::channel();
+    let open = || {
+        let (tell, limits) = (tell.clone(), SpoolLimits::default());
+        let to = Spooling { directory: directory.clone(), setting: "", limits };
+        Spool::open(&settings(), &to, Arc::new(move |event| drop(tell.send(event)))).unwrap()
+    };
+    let make = |link: &Link, _: Arc<Mutex<Vec<u64>>>| {
+        let (spool, ledger, voice) = (open(), link.ledger.clone(), Voice::here());
+        let depot = Depot::new(spool.clone(), Address::of_spans(&settings()), ledger.clone(), voice.clone());
+        let (arrived, requests) = (Arc::default(), Mutex::default());
+        let endpoint = Arc::new(Endpoint { script: Box::new(|_| (0, ACCEPTED)), requests, arrived });
+        let sender = Sender::new(&settings(), endpoint, ledger, voice, Arc::new(|_, _| {}));
+        let mut sender = sender.with_depot(Some(depot));
+        for number in 1..=ABREAST {
+            for call in 0..CALLS {
+                end(&link.queue, call, call * 100 + number, ABREAST - number, 500);
+            }
+            link.queue.drain(|records, _| sender.take(records, Room::of(&link.queue, records), 0));
+        }
+        let (wanted, lost, now) =
+            (link.queue.excess(|| 0), || link.ledger.report(|| 0).lost(), Instant::now());
+        sender.relieve(wanted, now);
+        assert_eq!(lost(), 0, "the disk is asked first");
+        // Nobody hears what it says.
+        sender.relieve(wanted, now + Duration::from_secs(1));
+        assert!(lost() > 0 && link.queue.excess(|| 0) == 0);
+        spool.end();
+        Box::new(sender) as Box<dyn Outlet>
+    };
+    let world = World::with_limit(LIMIT, make, Box::new(|_, _, _| panic!("there is no call log")));
+    told.try_iter().for_each(drop);
+    let next = open();
+    let Ok(Event::Found { item: Item::Spans { counts, .. }, .. }) =
+        told.recv_timeout(Duration::from_secs(20))
+    else {
+        panic!("nothing is on disk");
+    };
+    for call in (0..CALLS).map(|call| TraceId::from(u128::from(call))) {
+        assert_eq!(counts.contains_key(&call), world.link.ledger.trace(call).lost() == 0, "{call}");
+    }
+    assert!(told.recv_timeout(Duration::from_millis(300)).is_err(), "something else is on disk");
+    next.end();
+    drop(std::fs::remove_dir_all(&directory));
 }

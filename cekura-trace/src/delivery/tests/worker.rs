@@ -54,13 +54,13 @@ impl Transport for Scripted {
 
 /// A worker that is not running yet, and what is on its other side.
 pub(super) struct World {
-    link: Link,
+    pub(super) link: Link,
     worker: Worker,
     messages: UnboundedReceiver<Message>,
     attempts: Arc<Mutex<Vec<u64>>>,
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     let builder = Builder::default().environment(|_| None).otel_endpoint("http://127.0.0.1:1");
     resolve(builder.api_key("canary").agent(5)).unwrap().unwrap()
 }
