@@ -141,7 +141,7 @@ async fn a_call_leaves_every_request() {
             let report = flush(link, 100).await;
             let here = whole(link, &arrived.lock().unwrap(), &report, 0..CALLS);
             assert_eq!(here, (*here.first().unwrap()..CALLS).collect());
-            assert!(here.len() < CALLS as usize, "{report}");
+            assert!(*here.first().unwrap() > 0, "{report}");
         })
         .await;
 }
