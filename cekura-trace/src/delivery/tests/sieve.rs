@@ -87,7 +87,8 @@ proptest! {
         let gone: HashSet<_> = traces.into_iter().filter(|_| picks.next().unwrap_or_default()).collect();
         let (expected, spans, held) = (expected(&request, &gone), request.spans(), request.held());
         let (left, gone) = request.without(&gone);
-        prop_assert_eq!(decoded(&left), expected);
+        // NaN is not equal to itself, and its bytes are.
+        prop_assert_eq!(decoded(&left).encode_to_vec(), expected.encode_to_vec());
         prop_assert_eq!(left.spans() + gone.spans(), spans);
         prop_assert_eq!(left.held() + gone.held(), held);
         let mut counts = Counts::new();
