@@ -61,6 +61,7 @@ pub fn serve(contenders: &[Contender], counted: Option<Counted>) {
         let answer = match question {
             "allocations" => running.allocations(kind, counted.expect("a program that counts")),
             "background" => running.background(kind),
+            "future" => (contender.future)() as f64,
             "instructions" => running.instructions(kind),
             "made" => running.made as f64,
             "nanoseconds" => running.nanoseconds(kind),
