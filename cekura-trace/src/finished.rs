@@ -132,8 +132,14 @@ impl<'a> Record<'a> {
     }
 
     /// The span attributes with each key once: the last value set, a found one only where none was set.
-    pub(crate) fn attributes(&self) -> Attributes<'a> {
-        Attributes::resolve(self.entries())
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        let mut attributes = Attributes::default();
+        for entry in self.entries() {
+            if let Entry::Attribute { key, value, found } = entry {
+                attributes.set(key, value, found);
+            }
+        }
+        attributes.into_all()
     }
 
     fn read(bytes: &'a [u8]) -> Option<Self> {

@@ -1,24 +1,28 @@
 //! Flat records come in, encoded OTLP requests go out, and a request can be taken apart again into smaller ones. This
 //! file does not know how they are sent.
+//!
+//! Spans are written once, from records to bytes. Only what is rare is done with OpenTelemetry's own types.
+
+mod batch;
+mod cut;
+mod wire;
 
 use super::ledger::Counts;
 use super::queue::Room;
 use super::transport::FRAMING;
 use crate::call::nanoseconds;
-use crate::finished::{self, Entry, Record, Value};
+use crate::finished;
 use crate::semconv;
-use opentelemetry::trace::{SpanId, SpanKind as ApiKind, TraceId};
+use batch::{Batch, Origin};
+use cut::{fit, mark};
+use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{
-    AnyValue, ArrayValue, InstrumentationScope, KeyValue, any_value,
-};
-use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, status::StatusCode};
+use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 use prost::Message;
 use prost::bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
+use wire::Pen;
 
 /// The most spans of one request.
 const MOST_SPANS: usize = 512;
@@ -26,9 +30,6 @@ const MOST_SPANS: usize = 512;
 const FULL: usize = 1 << 20;
 /// The most encoded bytes of one span: collectors take requests up to 4 MiB.
 const LARGEST_SPAN: usize = 3 << 20;
-/// Below this a value is not cut.
-const SHORTEST_CUT: usize = 256;
-
 /// A request, ready to be sent as often as it takes.
 pub(crate) struct Request {
     /// gRPC's framing and the encoded message.
@@ -70,55 +71,51 @@ impl Request {
 /// What every request of a handle says beside its spans.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    resource: Resource,
-    scope: InstrumentationScope,
+    /// Encoded, as a field of `ResourceSpans`.
+    resource: Vec<u8>,
+    /// Ours, encoded as a field of `ScopeSpans`.
+    scope: Vec<u8>,
 }
 
-/// A span, and its instrumentation scope where that is not ours.
-type Scoped = (Option<InstrumentationScope>, Span);
-
-/// Spans for one request.
-#[derive(Default)]
-struct Batch {
-    spans: Vec<Scoped>,
-    encoded: usize,
-    held: usize,
-}
+/// An encoded instrumentation scope, and a span of it.
+type Scoped = (Vec<u8>, Span);
 
 impl Encoder {
     pub(crate) fn new(resource: &BTreeMap<String, String>) -> Self {
-        let text = |(key, value): (&String, &String)| attribute(key, Value::Str(value));
+        let pairs = resource.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         Self {
-            resource: Resource { attributes: resource.iter().map(text).collect(), ..Resource::default() },
-            scope: scope(semconv::SCOPE, env!("CARGO_PKG_VERSION")),
+            resource: wire::resource(pairs),
+            scope: wire::scope(semconv::SCOPE, env!("CARGO_PKG_VERSION")),
         }
     }
 
     /// Encodes all records of a buffer, in as few requests as their limits allow; `room` is that of the buffer.
     pub(crate) fn requests(&self, records: &[u8], mut room: Room, mut ready: impl FnMut(Request)) {
-        let mut batch = Batch::default();
-        for (record, held) in finished::records(records) {
-            let mut scoped = span(&record);
-            fit(&mut scoped.1, LARGEST_SPAN);
-            let encoded = scoped.1.encoded_len();
-            if !batch.spans.is_empty() && (batch.spans.len() == MOST_SPANS || batch.encoded + encoded > FULL)
-            {
-                let full = std::mem::take(&mut batch);
-                ready(self.request(full.spans, room.split(full.held)));
+        let (mut batch, mut pen) = (Batch::default(), Pen::default());
+        let (mut count, mut held) = (0, 0);
+        for (record, bytes) in finished::records(records) {
+            pen.write(&record);
+            if pen.span.len() > LARGEST_SPAN {
+                let mut span = decoded_span(&pen.span);
+                fit(&mut span, LARGEST_SPAN);
+                pen.span = span.encode_to_vec();
             }
-            batch.spans.push(scoped);
-            batch.encoded += encoded;
-            batch.held += held;
+            if count == MOST_SPANS || count > 0 && batch.bytes() + pen.span.len() > FULL {
+                ready(batch.finish(&self.resource, room.split(held)));
+                (count, held) = (0, 0);
+            }
+            batch.add(pen.scope.as_deref().unwrap_or(&self.scope), &pen.span, &Origin::from(&record.head));
+            (count, held) = (count + 1, held + bytes);
         }
-        if !batch.spans.is_empty() {
-            ready(self.request(batch.spans, room));
+        if count > 0 {
+            ready(batch.finish(&self.resource, room));
         }
     }
 
     /// The request in two halves, or, if it is a single span and may be cut, with its values cut to at most half
     /// the size; itself if it can be made no smaller.
     pub(crate) fn smaller(&self, mut request: Request, may_cut: bool) -> Result<Vec<Request>, Request> {
-        let mut first = self.spans(&request);
+        let mut first = spans(&request);
         if first.len() > 1 {
             let second = first.split_off(first.len() / 2);
             let room = request.room.split(request.room.bytes() / 2);
@@ -138,11 +135,11 @@ impl Encoder {
 
     /// A request for the root of a conversation that has begun, as it is sent if that never ends.
     pub(crate) fn start(&self, record: &[u8]) -> Bytes {
-        let mut spans: Vec<_> = finished::records(record).map(|(record, _)| span(&record)).collect();
+        let mut spans = self.read(record);
         for (_, span) in &mut spans {
-            span.attributes.push(attribute(semconv::CEKURA_INCOMPLETE, Value::Bool(true)));
+            span.attributes.push(mark(semconv::CEKURA_INCOMPLETE));
         }
-        self.frame(spans)
+        self.request(spans, Room::default()).frame
     }
 
     /// The same with its end, under the resource of the process that began it.
@@ -152,59 +149,43 @@ impl Encoder {
         let mut spans = Vec::new();
         for span in scopes.flat_map(|scope| &mut scope.spans) {
             span.end_time_unix_nano = nanoseconds(at).max(span.start_time_unix_nano);
-            spans.push((None, span.clone()));
+            spans.push((self.scope.clone(), span.clone()));
         }
-        Request { frame: message_frame(&message), ..self.request(spans, Room::default()) }
+        // Fails only for want of room, and a vector grows.
+        let frame = framed(false, message.encoded_len(), |frame| message.encode(frame).is_ok());
+        Request { frame, ..self.request(spans, Room::default()) }
     }
 
     /// A request for records that no ledger counts.
     pub(crate) fn uncounted(&self, records: &[u8]) -> Bytes {
-        self.frame(finished::records(records).map(|(record, _)| span(&record)).collect())
+        self.request(self.read(records), Room::default()).frame
     }
 
-    fn request(&self, spans: Vec<Scoped>, room: Room) -> Request {
-        let mut counts = Counts::new();
-        for (_, span) in &spans {
-            *counts.entry(trace_of(span)).or_default() += 1;
-        }
-        let roots = spans.iter().filter(|(_, span)| span.parent_span_id.is_empty());
-        let roots = roots.filter_map(|(_, span)| span.span_id.as_slice().try_into().ok());
-        let roots = roots.map(SpanId::from_bytes).collect();
-        Request { frame: self.frame(spans), counts, roots, room }
-    }
-
-    fn frame(&self, spans: Vec<Scoped>) -> Bytes {
-        let mut scope_spans: Vec<ScopeSpans> = Vec::new();
-        for (scope, span) in spans {
-            let scope = scope.as_ref().unwrap_or(&self.scope);
-            match scope_spans.iter_mut().find(|known| known.scope.as_ref() == Some(scope)) {
-                Some(known) => known.spans.push(span),
-                None => scope_spans.push(ScopeSpans {
-                    scope: Some(scope.clone()),
-                    spans: vec![span],
-                    schema_url: String::new(),
-                }),
-            }
-        }
-        let message = ExportTraceServiceRequest {
-            resource_spans: vec![ResourceSpans {
-                resource: Some(self.resource.clone()),
-                scope_spans,
-                schema_url: String::new(),
-            }],
-        };
-        message_frame(&message)
-    }
-
-    fn spans(&self, request: &Request) -> Vec<Scoped> {
-        let scopes =
-            decoded(&request.frame).resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-        let spans = scopes.flat_map(|ScopeSpans { scope, spans, .. }| {
-            let of_host = scope.filter(|scope| *scope != self.scope);
-            spans.into_iter().map(move |span| (of_host.clone(), span))
+    fn read(&self, records: &[u8]) -> Vec<Scoped> {
+        let mut pen = Pen::default();
+        let spans = finished::records(records).map(|(record, _)| {
+            pen.write(&record);
+            (pen.scope.clone().unwrap_or_else(|| self.scope.clone()), decoded_span(&pen.span))
         });
         spans.collect()
     }
+
+    fn request(&self, spans: Vec<Scoped>, room: Room) -> Request {
+        let mut batch = Batch::default();
+        for (scope, span) in spans {
+            batch.add(&scope, &span.encode_to_vec(), &Origin::from(&span));
+        }
+        batch.finish(&self.resource, room)
+    }
+}
+
+fn spans(request: &Request) -> Vec<Scoped> {
+    let scopes = decoded(&request.frame).resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+    let spans = scopes.flat_map(|ScopeSpans { scope, spans, .. }| {
+        let scope = scope.map(|scope| wire::scope(&scope.name, &scope.version)).unwrap_or_default();
+        spans.into_iter().map(move |span| (scope.clone(), span))
+    });
+    spans.collect()
 }
 
 fn decoded(frame: &Bytes) -> ExportTraceServiceRequest {
@@ -212,9 +193,9 @@ fn decoded(frame: &Bytes) -> ExportTraceServiceRequest {
     ExportTraceServiceRequest::decode(message).unwrap_or_default()
 }
 
-fn message_frame(message: &ExportTraceServiceRequest) -> Bytes {
-    // Fails only for want of room, and a vector grows.
-    framed(false, message.encoded_len(), |frame| message.encode(frame).is_ok())
+/// What was just encoded.
+fn decoded_span(span: &[u8]) -> Span {
+    Span::decode(span).unwrap_or_default()
 }
 
 /// A message of known length behind gRPC's framing: whether it is compressed, and its length.
@@ -226,144 +207,19 @@ pub(crate) fn framed<R>(is_compressed: bool, length: usize, write: impl FnOnce(&
     frame.into()
 }
 
-fn trace_of(span: &Span) -> TraceId {
-    span.trace_id.as_slice().try_into().map_or(TraceId::INVALID, TraceId::from_bytes)
-}
-
-fn span(record: &Record<'_>) -> Scoped {
-    let mut of_host = None;
-    let head = &record.head;
-    let mut span = Span {
-        trace_id: head.trace_id.to_bytes().to_vec(),
-        span_id: head.span_id.to_bytes().to_vec(),
-        parent_span_id: match head.parent_id {
-            SpanId::INVALID => Vec::new(),
-            parent => parent.to_bytes().to_vec(),
-        },
-        // W3C: sampled.
-        flags: 1,
-        name: record.name.to_owned(),
-        kind: match head.kind {
-            ApiKind::Client => SpanKind::Client,
-            ApiKind::Consumer => SpanKind::Consumer,
-            ApiKind::Internal => SpanKind::Internal,
-            ApiKind::Producer => SpanKind::Producer,
-            ApiKind::Server => SpanKind::Server,
-        }
-        .into(),
-        start_time_unix_nano: head.start,
-        end_time_unix_nano: head.end,
-        attributes: record.attributes().into_iter().map(|(key, value)| attribute(key, value)).collect(),
-        ..Span::default()
-    };
-    let code = match head.status {
-        finished::Status::Unset => None,
-        finished::Status::Ok => Some(StatusCode::Ok),
-        finished::Status::Error => Some(StatusCode::Error),
-    };
-    span.status = code.map(|code| Status { message: record.description.to_owned(), code: code.into() });
-    for entry in record.entries() {
-        match entry {
-            Entry::Attribute { .. } | Entry::Description(_) | Entry::Name(_) => {}
-            Entry::Scope { name, version } => of_host = Some(scope(name, version)),
-            Entry::Event { name, time, attributes } => span.events.push(Event {
-                time_unix_nano: time,
-                name: name.to_owned(),
-                attributes: all(attributes),
-                dropped_attributes_count: 0,
-            }),
-            Entry::Link { trace_id, span_id, state, attributes } => span.links.push(Link {
-                trace_id: trace_id.to_bytes().to_vec(),
-                span_id: span_id.to_bytes().to_vec(),
-                trace_state: state.to_owned(),
-                attributes: all(attributes),
-                ..Link::default()
-            }),
+impl From<&Span> for Origin {
+    fn from(span: &Span) -> Self {
+        let id = || span.span_id.as_slice().try_into().ok().map(SpanId::from_bytes);
+        Self {
+            trace: span.trace_id.as_slice().try_into().map_or(TraceId::INVALID, TraceId::from_bytes),
+            root: span.parent_span_id.is_empty().then(id).flatten(),
         }
     }
-    (of_host, span)
-}
-
-fn scope(name: &str, version: &str) -> InstrumentationScope {
-    let (name, version) = (name.to_owned(), version.to_owned());
-    InstrumentationScope { name, version, ..InstrumentationScope::default() }
-}
-
-fn all(attributes: Vec<(&str, Value<'_>)>) -> Vec<KeyValue> {
-    attributes.into_iter().map(|(key, value)| attribute(key, value)).collect()
-}
-
-fn attribute(key: &str, value: Value<'_>) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(any(value)), ..KeyValue::default() }
-}
-
-fn any(value: Value<'_>) -> AnyValue {
-    let value = match value {
-        Value::Array(values) => {
-            any_value::Value::ArrayValue(ArrayValue { values: values.into_iter().map(any).collect() })
-        }
-        Value::Bool(value) => any_value::Value::BoolValue(value),
-        Value::F64(value) => any_value::Value::DoubleValue(value),
-        Value::I64(value) => any_value::Value::IntValue(value),
-        Value::Str(value) => any_value::Value::StringValue(value.to_owned()),
-    };
-    AnyValue { value: Some(value) }
-}
-
-/// Cuts the longest strings of a span, marked as truncated, until it is no larger than `bytes` or nothing is left to
-/// cut.
-fn fit(span: &mut Span, bytes: usize) {
-    let mut longest = bytes / 2;
-    while span.encoded_len() > bytes && longest >= SHORTEST_CUT {
-        cut_text(&mut span.name, longest);
-        if let Some(status) = &mut span.status {
-            cut_text(&mut status.message, longest);
-        }
-        cut_attributes(&mut span.attributes, longest);
-        for event in &mut span.events {
-            cut_attributes(&mut event.attributes, longest);
-        }
-        for link in &mut span.links {
-            cut_attributes(&mut link.attributes, longest);
-        }
-        longest /= 2;
-    }
-}
-
-fn cut_attributes(attributes: &mut Vec<KeyValue>, longest: usize) {
-    let mut marks = Vec::new();
-    for attribute in attributes.iter_mut() {
-        if attribute.value.as_mut().is_some_and(|value| cut_value(value, longest)) {
-            marks.push(format!("{}{}", attribute.key, semconv::TRUNCATED_SUFFIX));
-        }
-    }
-    for key in marks {
-        if !attributes.iter().any(|attribute| attribute.key == key) {
-            attributes.push(attribute(&key, Value::Bool(true)));
-        }
-    }
-}
-
-fn cut_value(value: &mut AnyValue, longest: usize) -> bool {
-    match &mut value.value {
-        Some(any_value::Value::StringValue(text)) => cut_text(text, longest),
-        Some(any_value::Value::ArrayValue(array)) => {
-            array.values.iter_mut().filter_map(|value| cut_value(value, longest).then_some(())).count() > 0
-        }
-        _ => false,
-    }
-}
-
-fn cut_text(text: &mut String, longest: usize) -> bool {
-    let is_long = text.len() > longest;
-    if is_long {
-        let cut = (0..=longest).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-        text.truncate(cut);
-        text.shrink_to_fit();
-    }
-    is_long
 }
 
 #[cfg(test)]
 #[path = "tests/encode.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "tests/wire.rs"]
+mod wire_tests;

@@ -291,35 +291,46 @@ fn value<'a>(reader: &mut Reader<'a>, tag: u8) -> Option<Value<'a>> {
 
 /// Span attributes, each key once, in the order the keys were first set.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Attributes<'a>(Vec<(&'a str, Value<'a>)>);
-
-impl<'a> Attributes<'a> {
-    pub(super) fn resolve(entries: impl Iterator<Item = Entry<'a>>) -> Self {
-        let mut resolved: Vec<(&str, Value<'_>)> = Vec::new();
-        let mut places: HashMap<&str, (usize, bool)> = HashMap::new();
-        for entry in entries {
-            let Entry::Attribute { key, value, found } = entry else { continue };
-            match places.get_mut(key) {
-                None => {
-                    places.insert(key, (resolved.len(), found));
-                    resolved.push((key, value));
-                }
-                Some((_, false)) if found => {}
-                Some((at, was_found)) => {
-                    *was_found = found;
-                    resolved[*at].1 = value;
-                }
-            }
-        }
-        Self(resolved)
-    }
+pub(crate) struct Attributes<'a> {
+    /// With whether the value was found.
+    all: Vec<(&'a str, Value<'a>, bool)>,
+    /// Where the keys stand that are not among the first few.
+    places: HashMap<&'a str, usize>,
 }
 
-impl<'a> IntoIterator for Attributes<'a> {
-    type Item = (&'a str, Value<'a>);
-    type IntoIter = std::vec::IntoIter<Self::Item>;
+/// As many keys are found faster one by one.
+const FEW: usize = 16;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+impl<'a> Attributes<'a> {
+    /// Sets one: the last value counts, a found one only where none was set.
+    pub(crate) fn set(&mut self, key: &'a str, value: Value<'a>, found: bool) {
+        match self.place(key) {
+            Some(at) if found && !self.all[at].2 => {}
+            Some(at) => self.all[at] = (key, value, found),
+            None => {
+                if self.all.len() >= FEW {
+                    self.places.insert(key, self.all.len());
+                }
+                self.all.push((key, value, found));
+            }
+        }
+    }
+
+    fn place(&self, key: &str) -> Option<usize> {
+        let first = self.all.iter().take(FEW).position(|(known, ..)| *known == key);
+        first.or_else(|| self.places.get(key).copied())
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.all.clear();
+        self.places.clear();
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, &Value<'a>)> {
+        self.all.iter().map(|(key, value, _)| (*key, value))
+    }
+
+    pub(super) fn into_all(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        self.all.into_iter().map(|(key, value, _)| (key, value))
     }
 }

@@ -3,10 +3,10 @@
 
 use crate::Cekura;
 use crate::delivery::config::resolve;
-use crate::finished::{Head, draft, last_of_each, records, write};
+use crate::finished::{Head, Status, draft, last_of_each, records, write};
 use crate::recording::conversation::LinkHeaders;
-use opentelemetry::KeyValue;
-use opentelemetry::trace::{SpanId, SpanKind, TraceId};
+use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceId};
+use opentelemetry::{KeyValue, Value};
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::{BoxedStrategy, ProptestConfig, Strategy, any, prop_assert, prop_oneof, proptest};
 use proptest::sample::{Index, select};
@@ -46,8 +46,9 @@ pub(crate) fn json() -> BoxedStrategy<String> {
 
 /// Whole records, of which some bytes were changed afterwards.
 pub(crate) fn buffer() -> impl Strategy<Value = Vec<u8>> {
-    let entry =
-        (0..6_u8, any::<String>(), any::<String>(), any::<i64>()).prop_map(|(kind, key, text, number)| {
+    let text = || prop_oneof![9 => any::<String>(), 1 => ("é{0,3}[a-z]", 0..20_000_usize).prop_map(|(word, times)| word.repeat(times))];
+    let entry = (0..11_u8, text(), text(), any::<i64>(), any::<bool>()).prop_map(
+        |(kind, key, text, number, found)| {
             let mut out = Vec::new();
             match kind {
                 0 => write::text(&mut out, &key, &text),
@@ -55,15 +56,25 @@ pub(crate) fn buffer() -> impl Strategy<Value = Vec<u8>> {
                 2 => write::texts(&mut out, &key, &[&text, &key]),
                 3 => write::event(&mut out, &text, number.unsigned_abs(), &[KeyValue::new(key, number)]),
                 4 => write::name(&mut out, &text),
+                5 => write::flag(&mut out, &key, found),
+                6 => write::float(&mut out, &key, f64::from_bits(number.cast_unsigned())),
+                7 => write::link(&mut out, &SpanContext::NONE, &[KeyValue::new(key, text)]),
+                8 => write::api(&mut out, &KeyValue::new(key, Value::Array(vec![number, 0].into()))),
+                9 => write::text(&mut out, "key", &text),
                 _ => write::scope(&mut out, &key, &text),
             }
+            if found && kind < 3 {
+                write::mark_found(&mut out, 0);
+            }
             out
-        });
-    let record = (any::<u128>(), any::<u64>(), vec(entry, 0..6)).prop_map(|(trace, span, entries)| {
-        let (trace_id, span_id) = (TraceId::from(trace), SpanId::from(span));
-        let (kind, status) = (SpanKind::Client, crate::finished::Status::Error);
-        let head =
-            Head { trace_id, span_id, parent_id: SpanId::INVALID, kind, start: span, end: span, status };
+        },
+    );
+    let record = (any::<u128>(), any::<u64>(), vec(entry, 0..24)).prop_map(|(trace, span, entries)| {
+        let (trace_id, span_id, parent_id) =
+            (TraceId::from(trace), SpanId::from(span), SpanId::from(span % 3));
+        let kind = [SpanKind::Client, SpanKind::Internal, SpanKind::Server][(span % 3) as usize].clone();
+        let status = [Status::Error, Status::Ok, Status::Unset][(trace % 3) as usize];
+        let head = Head { trace_id, span_id, parent_id, kind, start: span, end: span, status };
         head.write("llm", "failed", [&entries.concat(), &[]], |parts| parts.concat())
     });
     let changes = vec((any::<Index>(), any::<u8>()), 0..4);
@@ -122,7 +133,7 @@ proptest! {
         let mut held = 0;
         for (record, size) in records(&bytes) {
             held += size;
-            record.attributes();
+            record.attributes().count();
             record.entries().count();
         }
         prop_assert!(held <= bytes.len());

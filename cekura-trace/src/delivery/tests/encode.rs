@@ -5,6 +5,7 @@ use crate::arbitrary::{buffer, config};
 use crate::delivery::queue::{Bell, Queue};
 use crate::delivery::tests::end;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use proptest::prelude::{prop_assert, proptest};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ fn encoder() -> Encoder {
 }
 
 fn spans(request: &Request) -> Vec<Span> {
-    encoder().spans(request).into_iter().map(|(_, span)| span).collect()
+    super::spans(request).into_iter().map(|(_, span)| span).collect()
 }
 
 fn starts(requests: &[Request]) -> Vec<u64> {
@@ -107,7 +108,9 @@ fn cutting_keeps_characters_whole_and_says_so() {
     let queue = requests([10]);
     let mut span = spans(&queue[0]).pop().unwrap();
     for key in ["a", "b"] {
-        span.attributes.push(super::attribute(key, super::Value::Str(&"é".repeat(FULL))));
+        let value = Some(any_value::Value::StringValue("é".repeat(FULL)));
+        let value = Some(AnyValue { value });
+        span.attributes.push(KeyValue { key: key.to_owned(), value, ..KeyValue::default() });
     }
     fit(&mut span, 10_001);
     assert!(span.encoded_len() <= 10_001);

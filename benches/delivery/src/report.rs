@@ -1,0 +1,111 @@
+//! Topics come in, their tables go out as plain text. This file does not know how a trial is run.
+
+use crate::trial::{Contestant, Outcome};
+use std::path::PathBuf;
+
+const PROTOCOLS: [&str; 2] = ["grpc", "http"];
+
+/// A topic: its name, the receiver's delay in milliseconds, the load of a trial.
+const TOPICS: [(&str, u64, &str); 6] = [
+    ("sustained", 0, "closed 3"),
+    ("paced", 0, "paced 3 20000"),
+    ("overload", 0, "paced 3 2000000"),
+    ("20ms", 20, "closed 3"),
+    ("100ms", 100, "closed 3"),
+    ("steady", 0, "paced 20 50000"),
+];
+
+/// Prints the topics that are named, or all, as often as `ROUNDS` says, contenders interleaved.
+///
+/// `BEFORE` may name another build of this program, to compare with.
+pub fn print(topics: &[&str]) {
+    let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(3);
+    for (topic, delay, load) in TOPICS {
+        if topics.is_empty() || topics.contains(&topic) {
+            for protocol in PROTOCOLS {
+                compare(topic, protocol, delay, load, rounds);
+            }
+        }
+    }
+}
+
+fn contestants() -> Vec<Contestant> {
+    let own = std::env::current_exe().expect("a program");
+    let contestant = |label: &str, program: &PathBuf, name| Contestant {
+        label: label.to_owned(),
+        program: program.clone(),
+        name,
+    };
+    let mut all = vec![
+        contestant("stock", &own, "stock"),
+        contestant("stock, queue of 65,536", &own, "stock_64k"),
+        contestant("cekura", &own, "cekura"),
+    ];
+    if let Some(before) = std::env::var_os("BEFORE") {
+        all.push(contestant("cekura, before", &before.into(), "cekura"));
+    }
+    all
+}
+
+fn compare(topic: &str, protocol: &str, delay: u64, load: &str, rounds: usize) {
+    let contestants = contestants();
+    let mut outcomes = vec![Vec::new(); contestants.len()];
+    for round in 0..rounds {
+        for turn in 0..contestants.len() {
+            let at = (turn + round) % contestants.len();
+            outcomes[at].push(contestants[at].run(protocol, delay, load));
+        }
+    }
+    println!("\n{topic}, {protocol}: receiver answers after {delay} ms, load \"{load}\", {rounds} rounds");
+    println!(
+        "{:<24} {:>10} {:>7} {:>9} {:>7} {:>8} {:>8} {:>7} {:>9} {:>7}  {}",
+        "",
+        "spans/s",
+        "× stock",
+        "bg µs",
+        "× stock",
+        "caller",
+        "dropped",
+        "silent",
+        "per req.",
+        "recv µs",
+        "RSS MiB"
+    );
+    for (contestant, of) in contestants.iter().zip(&outcomes) {
+        row(&contestant.label, of, &outcomes[0]);
+    }
+}
+
+fn row(label: &str, outcomes: &[Outcome], stock: &[Outcome]) {
+    let each = |figure: fn(&Outcome) -> f64| median(outcomes.iter().map(figure));
+    let ratio = |figure: fn(&Outcome) -> f64| {
+        median(outcomes.iter().zip(stock).map(|(one, stock)| figure(one) / figure(stock)))
+    };
+    let rate = |outcome: &Outcome| outcome.cost.rate();
+    let background = |outcome: &Outcome| outcome.cost.background();
+    let made: u64 = outcomes.iter().map(|outcome| outcome.cost.made).sum();
+    let dropped: u64 = outcomes.iter().map(|outcome| outcome.cost.dropped).sum();
+    let arrived: u64 = outcomes.iter().map(|outcome| outcome.arrived).sum();
+    let silent = made as i64 - (dropped + arrived) as i64;
+    let share = |count: f64| format!("{:.1}%", count / made as f64 * 100.0);
+    let [first, most, last] =
+        [0, 1, 2].map(|at| median(outcomes.iter().map(|one| one.cost.resident[at] as f64)) / 1024.0);
+    println!(
+        "{label:<24} {:>10.0} {:>7.2} {:>9.3} {:>7.2} {:>8.3} {:>8} {:>7} {:>9.0} {:>7.3}  {first:.1} … {most:.1} … {last:.1}",
+        each(rate),
+        ratio(rate),
+        each(background),
+        ratio(background),
+        each(|one| one.cost.caller as f64 / one.cost.made as f64 / 1e3),
+        share(dropped as f64),
+        share(silent as f64),
+        each(|one| one.arrived as f64 / one.requests.max(1) as f64),
+        each(|one| one.receiver as f64 / one.arrived.max(1) as f64 / 1e3),
+    );
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
+}

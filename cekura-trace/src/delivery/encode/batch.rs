@@ -1,0 +1,99 @@
+//! Encoded spans come in one by one, the request for them goes out. This file does not know what a span says, nor when
+//! a request is full.
+
+use super::wire::{delimited, delimited_size};
+use super::{Request, framed};
+use crate::delivery::ledger::Counts;
+use crate::delivery::queue::Room;
+use crate::finished::Head;
+use opentelemetry::trace::{SpanId, TraceId};
+
+/// Spans for one request; used again for the next one.
+#[derive(Default)]
+pub(super) struct Batch {
+    groups: Vec<Group>,
+    counts: Counts,
+    /// How many spans of the trace that came last are not in `counts` yet: neighbours are mostly of the same one.
+    run: Option<(TraceId, u64)>,
+    roots: Vec<SpanId>,
+}
+
+/// Spans of the same instrumentation scope.
+struct Group {
+    /// Encoded, as a field of `ScopeSpans`.
+    scope: Vec<u8>,
+    /// Encoded, each as a field of `ScopeSpans`.
+    spans: Vec<u8>,
+}
+
+/// What a request tells of a span without taking it apart.
+pub(super) struct Origin {
+    pub(super) trace: TraceId,
+    /// Of a span without a parent.
+    pub(super) root: Option<SpanId>,
+}
+
+impl From<&Head> for Origin {
+    fn from(head: &Head) -> Self {
+        let is_root = head.parent_id == SpanId::INVALID;
+        Self { trace: head.trace_id, root: is_root.then_some(head.span_id) }
+    }
+}
+
+impl Batch {
+    pub(super) fn add(&mut self, scope: &[u8], span: &[u8], origin: &Origin) {
+        let at = self.groups.iter().position(|group| group.scope == scope).unwrap_or_else(|| {
+            self.groups.push(Group { scope: scope.to_vec(), spans: Vec::new() });
+            self.groups.len() - 1
+        });
+        let spans = &mut self.groups[at].spans;
+        delimited(spans, 2, span.len());
+        spans.extend_from_slice(span);
+        self.roots.extend(origin.root);
+        match &mut self.run {
+            Some((trace, count)) if *trace == origin.trace => *count += 1,
+            run => {
+                let before = run.replace((origin.trace, 1));
+                self.count(before);
+            }
+        }
+    }
+
+    fn count(&mut self, run: Option<(TraceId, u64)>) {
+        if let Some((trace, count)) = run {
+            *self.counts.entry(trace).or_default() += count;
+        }
+    }
+
+    /// The bytes of its spans.
+    pub(super) fn bytes(&self) -> usize {
+        self.groups.iter().map(|group| group.spans.len()).sum()
+    }
+
+    /// The request for all of them; `resource` is encoded, as a field of `ResourceSpans`.
+    pub(super) fn finish(&mut self, resource: &[u8], room: Room) -> Request {
+        let run = self.run.take();
+        self.count(run);
+        let groups = self.groups.iter().filter(|group| !group.spans.is_empty());
+        let scopes = groups.clone().map(|group| delimited_size(group.bytes())).sum::<usize>();
+        let whole = resource.len() + scopes;
+        let frame = framed(false, delimited_size(whole), |frame| {
+            delimited(frame, 1, whole);
+            frame.extend_from_slice(resource);
+            for group in groups {
+                delimited(frame, 2, group.bytes());
+                frame.extend_from_slice(&group.scope);
+                frame.extend_from_slice(&group.spans);
+            }
+        });
+        self.groups.iter_mut().for_each(|group| group.spans.clear());
+        let (counts, roots) = (std::mem::take(&mut self.counts), std::mem::take(&mut self.roots));
+        Request { frame, counts, roots, room }
+    }
+}
+
+impl Group {
+    fn bytes(&self) -> usize {
+        self.scope.len() + self.spans.len()
+    }
+}
