@@ -7,3 +7,4 @@ cd "$(dirname "$0")"
 cargo build --release --quiet --package ours --package receiver --package report
 cargo build --release --quiet --package peers
 target/release/caller "$@"
+target/release/conversations "$@"

@@ -86,7 +86,7 @@ fn turn(work: &mut dyn FnMut()) {
     )
 )]
 #[inline(never)]
-fn span(input: &str, tokens: i64) -> i64 {
+pub fn span(input: &str, tokens: i64) -> i64 {
     body(input, tokens)
 }
 

@@ -7,3 +7,17 @@ pub mod plot;
 pub mod process;
 pub mod statistics;
 pub mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The project's folder.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Writes a file of the project, and says so.
+pub fn write(path: &str, text: &str) {
+    fs::write(root().join(path), text).expect("a folder to write to");
+    println!("written: {path}");
+}

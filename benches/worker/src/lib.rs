@@ -6,6 +6,7 @@ mod thread;
 mod work;
 
 pub use serve::{Counted, Flush, serve};
+pub use thread::pin;
 pub use work::{INPUT, Pending, body, drive, keys};
 
 /// One way to trace the function of [`body`], with the four span attributes of [`keys`].

@@ -1,14 +1,13 @@
 //! How many rounds there are comes in as an argument; what a span costs its caller with each contender goes out, as a
 //! table in the terminal and as a plot. This file does not know how the contenders trace.
 
-use report::callgrind;
 use report::machine::{self, Ticks};
 use report::plot::{Panel, Plot, Row};
 use report::process::Process;
 use report::statistics::{Spread, digits};
 use report::table::{Table, terminal_width, wrap};
+use report::{callgrind, root, write};
 use std::fs;
-use std::path::{Path, PathBuf};
 
 /// Name, program, and what it is.
 const CONTENDERS: [(&str, &str, &str); 18] = [
@@ -100,16 +99,6 @@ fn main() {
     let markdown: Vec<String> = tables.iter().map(Table::markdown).collect();
     write("benches/target/caller.md", &format!("{}\n{facts}\n", markdown.join("\n")));
     write("docs/performance.svg", &plot(&runners, &facts).svg());
-}
-
-/// The project's folder.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn write(path: &str, text: &str) {
-    fs::write(root().join(path), text).expect("a folder to write to");
-    println!("written: {path}");
 }
 
 fn ticks(runners: &[Runner]) -> Ticks {

@@ -1,11 +1,10 @@
 //! The expected figures of `benches/gates.txt` come in; which of today's differ goes out, with what was and what is,
 //! and a command to look closer. This file does not know why they differ.
 
-use report::callgrind;
 use report::process::{Process, beside};
+use report::{callgrind, root};
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// One figure: exact, but for instructions, which may differ by 2 %.
@@ -74,7 +73,7 @@ fn gates() -> Vec<Gate> {
             // A buffer that is filled by many spans is none of each.
             let value = process.ask(&format!("allocations {kind}")).round();
             let closer = format!(
-                "callgrind_annotate --tree=caller {} | grep -B9 '\\* .*:malloc '",
+                "callgrind_annotate --tree=caller --threshold=100 {} | grep -B9 '\\* .*__rust_alloc '",
                 profile(name, "sync")
             );
             gates.push(Gate {
@@ -151,9 +150,4 @@ fn expand(arguments: &[&str]) -> String {
 /// Where callgrind writes, from the project's folder.
 fn profile(name: &str, kind: &str) -> String {
     format!("{FOLDER}/{name}.{kind}.out")
-}
-
-/// The project's folder.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
