@@ -112,7 +112,7 @@ impl Running<'_> {
         self.warm(kind);
         let start = thread::background();
         let mut spans = 0;
-        for _ in 0..200 {
+        for _ in 0..100 {
             spans += self.burst(kind, 512);
             std::thread::sleep(Duration::from_millis(5));
         }

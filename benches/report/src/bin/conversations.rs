@@ -30,7 +30,7 @@ fn main() {
     }
     let table = table(&mut runners);
     println!("{}", table.text(terminal_width()));
-    report::write("benches/target/conversations.md", &table.markdown());
+    report::publish("conversations", &table.markdown());
 }
 
 fn table(runners: &mut [Runner; 3]) -> Table {
