@@ -143,7 +143,7 @@ fn any(out: &mut Vec<u8>, value: &Value<'_>) {
         }
         Value::I64(value) => {
             out.push(3 << 3 | VARINT);
-            varint(out, value.cast_unsigned());
+            out.extend_from_slice(Varint::from(value.cast_unsigned()).bytes());
         }
         Value::Str(text) => bytes(out, 1, text.as_bytes()),
     }
@@ -157,8 +157,14 @@ fn text(out: &mut Vec<u8>, number: u8, text: &str) {
 
 /// Writes the key and the length of a field, behind which that many bytes go.
 pub(super) fn delimited(out: &mut Vec<u8>, number: u8, length: usize) {
-    out.push(number << 3 | DELIMITED);
-    varint(out, length as u64);
+    let key = number << 3 | DELIMITED;
+    match u8::try_from(length) {
+        Ok(length) if length < 0x80 => out.extend_from_slice(&[key, length]),
+        _ => {
+            out.push(key);
+            out.extend_from_slice(Varint::from(length as u64).bytes());
+        }
+    }
 }
 
 /// How many bytes a field of so many bytes takes.
@@ -194,13 +200,6 @@ fn message(out: &mut Vec<u8>, number: u8, expected: usize, fill: impl FnOnce(&mu
         out[guess..content].copy_from_slice(length.bytes());
     } else {
         out.splice(guess..content, length.bytes().iter().copied());
-    }
-}
-
-fn varint(out: &mut Vec<u8>, value: u64) {
-    match u8::try_from(value) {
-        Ok(byte) if byte < 0x80 => out.push(byte),
-        _ => out.extend_from_slice(Varint::from(value).bytes()),
     }
 }
 
