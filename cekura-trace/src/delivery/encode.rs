@@ -106,10 +106,9 @@ type Scoped = (Vec<u8>, Span);
 
 impl Encoder {
     pub(crate) fn new(resource: &BTreeMap<String, String>) -> Self {
-        let pairs = resource.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         Self {
-            resource: wire::resource(pairs),
-            scope: wire::scope(semconv::SCOPE, env!("CARGO_PKG_VERSION")),
+            resource: wire::resource(resource.iter()),
+            scope: wire::scope(semconv::SCOPE.as_bytes(), env!("CARGO_PKG_VERSION").as_bytes()),
         }
     }
 
@@ -215,7 +214,9 @@ impl Encoder {
 fn spans(request: &Request) -> Vec<Scoped> {
     let scopes = decoded(&request.frame).resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
     let spans = scopes.flat_map(|ScopeSpans { scope, spans, .. }| {
-        let scope = scope.map(|scope| wire::scope(&scope.name, &scope.version)).unwrap_or_default();
+        let scope = scope
+            .map(|scope| wire::scope(scope.name.as_bytes(), scope.version.as_bytes()))
+            .unwrap_or_default();
         spans.into_iter().map(move |span| (scope.clone(), span))
     });
     spans.collect()

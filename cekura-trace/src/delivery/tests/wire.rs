@@ -56,7 +56,7 @@ fn span(record: &Record<'_>) -> (Option<InstrumentationScope>, Span) {
         .into(),
         start_time_unix_nano: head.start,
         end_time_unix_nano: head.end,
-        attributes: record.attributes().map(|(key, value)| attribute(key, value)).collect(),
+        attributes: record.attributes().into_iter().map(|(key, value)| attribute(key, value)).collect(),
         ..Span::default()
     };
     let code = match head.status {
