@@ -12,8 +12,8 @@ use crate::destination::CaptureContent;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One call: the trace of one conversation.
@@ -28,12 +28,24 @@ pub(crate) struct Call {
     pub(crate) root: SpanContext,
     pub(crate) unanswered: Arc<Unanswered>,
     turns: AtomicI64,
-    /// How many spans are open.
-    open: AtomicUsize,
-    /// Those of them that are ours, in the order of their begin.
-    ours: Mutex<Vec<(SpanId, Weak<dyn Unfinished>)>>,
-    /// Those of them that are a host's and reach the same destination.
-    of_host: Mutex<HashSet<SpanId>>,
+    spans: Mutex<OpenSpans>,
+}
+
+/// The spans of a call that are open.
+#[derive(Debug, Default)]
+struct OpenSpans {
+    /// Ours, in the order of their begin.
+    ours: Vec<(SpanId, Arc<dyn Unfinished>)>,
+    /// Those that are a host's and reach the same destination.
+    of_host: HashSet<SpanId>,
+    /// How many of a host's are over, and being handed over.
+    leaving: usize,
+}
+
+impl OpenSpans {
+    fn is_empty(&self) -> bool {
+        self.ours.is_empty() && self.of_host.is_empty() && self.leaving == 0
+    }
 }
 
 /// A span of ours while it is open.
@@ -45,9 +57,9 @@ pub(crate) trait Unfinished: fmt::Debug + Send + Sync {
 impl Call {
     pub(crate) fn new(root: SpanContext, id: Option<String>, capture: CaptureContent, clock: Clock) -> Self {
         let id = id.unwrap_or_else(|| root.trace_id().to_string());
-        let (turns, open, ours) = (AtomicI64::new(0), AtomicUsize::new(0), Mutex::default());
-        let (notes, unanswered, of_host) = (Notes::default(), Arc::default(), Mutex::default());
-        Self { id, capture, clock, notes, root, unanswered, turns, open, ours, of_host }
+        let (turns, spans) = (AtomicI64::new(0), Mutex::default());
+        let (notes, unanswered) = (Notes::default(), Arc::default());
+        Self { id, capture, clock, notes, root, unanswered, turns, spans }
     }
 
     /// A call of which nothing is recorded.
@@ -62,28 +74,14 @@ impl Call {
 
     /// Whether this is an open span of a host's, and reaches the same destination.
     pub(crate) fn is_of_host(&self, span: SpanId) -> bool {
-        locked(&self.of_host).contains(&span)
-    }
-
-    /// A span of ours begins.
-    pub(crate) fn begin(&self, span: SpanId, open: Weak<dyn Unfinished>) {
-        locked(&self.ours).push((span, open));
-    }
-
-    /// A span that began is over.
-    pub(crate) fn end(&self, span: SpanId) {
-        let mut ours = locked(&self.ours);
-        // Those that began last end first.
-        if let Some(place) = ours.iter().rposition(|(open, _)| *open == span) {
-            ours.remove(place);
-        }
+        self.spans().of_host.contains(&span)
     }
 
     /// Ends every span of ours that is open, the innermost first, but not the conversation's.
     pub(crate) fn cut_off(&self, at: Instant) {
-        let ours = locked(&self.ours).clone();
+        let ours = self.spans().ours.clone();
         let inner = ours.into_iter().rev().filter(|(span, _)| *span != self.root.span_id());
-        inner.filter_map(|(_, open)| open.upgrade()).for_each(|open| open.cut_off(at));
+        inner.for_each(|(_, open)| open.cut_off(at));
     }
 
     /// The number of the turn that begins: one more than the last, or the one given.
@@ -95,6 +93,10 @@ impl Call {
                 number
             }
         }
+    }
+
+    fn spans(&self) -> MutexGuard<'_, OpenSpans> {
+        locked(&self.spans)
     }
 }
 
@@ -114,53 +116,82 @@ impl Calls {
         self.known().is_empty()
     }
 
-    /// A span of the call begins.
-    pub(crate) fn enter(&self, call: &Arc<Call>) {
-        if call.open.fetch_add(1, Ordering::AcqRel) == 0 {
-            let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            calls.entry(call.root.trace_id()).or_default().push(call.clone());
+    /// A span of ours begins.
+    pub(crate) fn begin(&self, call: &Arc<Call>, span: SpanId, open: Arc<dyn Unfinished>) {
+        let mut spans = call.spans();
+        let is_first = spans.is_empty();
+        spans.ours.push((span, open));
+        drop(spans);
+        if is_first {
+            self.enter(call);
         }
     }
 
-    /// A span that entered is over, and handed over.
-    pub(crate) fn leave(&self, call: &Call) {
-        if call.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            let Some(same) = calls.get_mut(&call.root.trace_id()) else { return };
-            // Another span may have begun meanwhile, and may have ended too.
-            same.retain(|known| {
-                !std::ptr::eq(Arc::as_ptr(known), call) || call.open.load(Ordering::Acquire) > 0
-            });
-            if same.is_empty() {
-                calls.remove(&call.root.trace_id());
-            }
+    /// A span of ours that began is over, and handed over.
+    pub(crate) fn end(&self, call: &Call, span: SpanId) {
+        let mut spans = call.spans();
+        // Those that began last end first.
+        let place = spans.ours.iter().rposition(|(open, _)| *open == span);
+        let ended = place.map(|place| spans.ours.remove(place));
+        let is_last = spans.is_empty();
+        drop(spans);
+        if ended.is_some() && is_last {
+            self.leave(call);
         }
     }
 
     /// A span of a host's begins, which counts where its trace is that of an open call.
-    pub(crate) fn enter_of_host(&self, trace: TraceId, span: SpanId) {
+    pub(crate) fn begin_of_host(&self, trace: TraceId, span: SpanId) {
         // Of several, nobody knows which it belongs to: the one that keeps least.
         let keeps_least = |same: &Vec<Arc<Call>>| {
             let least = same.iter().rfind(|call| call.capture == CaptureContent::Metadata);
             least.or(same.last()).cloned()
         };
-        let call = self.known().get(&trace).and_then(keeps_least);
-        if let Some(call) = call {
-            // A program may have two processors of one handle.
-            let is_new = locked(&call.of_host).insert(span);
-            if is_new {
-                self.enter(&call);
-            }
+        let Some(call) = self.known().get(&trace).and_then(keeps_least) else { return };
+        let mut spans = call.spans();
+        let is_first = spans.is_empty();
+        // A program may have two processors of one handle.
+        spans.of_host.insert(span);
+        drop(spans);
+        if is_first {
+            self.enter(&call);
         }
     }
 
-    /// A span of a host's is over: hands it over if it entered.
-    pub(crate) fn leave_of_host(&self, trace: TraceId, span: SpanId, hand_over: impl FnOnce(&Call)) {
-        let has_entered = |call: &&Arc<Call>| locked(&call.of_host).remove(&span);
-        let call = self.known().get(&trace).and_then(|same| same.iter().find(has_entered).cloned());
-        if let Some(call) = call {
-            hand_over(&call);
+    /// A span of a host's is over: hands it over if it had begun in a call.
+    pub(crate) fn end_of_host(&self, trace: TraceId, span: SpanId, hand_over: impl FnOnce(&Call)) {
+        let has_begun = |call: &&Arc<Call>| {
+            let mut spans = call.spans();
+            let has_begun = spans.of_host.remove(&span);
+            spans.leaving += usize::from(has_begun);
+            has_begun
+        };
+        let call = self.known().get(&trace).and_then(|same| same.iter().find(has_begun).cloned());
+        let Some(call) = call else { return };
+        hand_over(&call);
+        let mut spans = call.spans();
+        spans.leaving -= 1;
+        let is_last = spans.is_empty();
+        drop(spans);
+        if is_last {
             self.leave(&call);
+        }
+    }
+
+    /// A call has its first open span.
+    fn enter(&self, call: &Arc<Call>) {
+        let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        calls.entry(call.root.trace_id()).or_default().push(call.clone());
+    }
+
+    /// A call has no open span any more.
+    fn leave(&self, call: &Call) {
+        let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(same) = calls.get_mut(&call.root.trace_id()) else { return };
+        // Another span may have begun meanwhile, and may have ended too.
+        same.retain(|known| !std::ptr::eq(Arc::as_ptr(known), call) || !call.spans().is_empty());
+        if same.is_empty() {
+            calls.remove(&call.root.trace_id());
         }
     }
 
@@ -219,10 +250,24 @@ fn count(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, Call, Calls, Clock, SpanContext, SpanId, TraceId};
+    use super::{Arc, Call, Calls, Clock, Instant, SpanContext, SpanId, TraceId, Unfinished};
     use opentelemetry::trace::{TraceFlags, TraceState};
 
     const TRACE: TraceId = TraceId::from_bytes([7; 16]);
+
+    impl Unfinished for SpanId {
+        fn cut_off(&self, _: Instant) {}
+    }
+
+    /// A span of this number begins.
+    fn begin(calls: &Calls, call: &Arc<Call>, number: u64) {
+        let span = SpanId::from(number);
+        calls.begin(call, span, Arc::new(span));
+    }
+
+    fn end(calls: &Calls, call: &Call, number: u64) {
+        calls.end(call, SpanId::from(number));
+    }
 
     fn call() -> Arc<Call> {
         let (span, flags) = (SpanId::from(1), TraceFlags::SAMPLED);
@@ -233,24 +278,25 @@ mod tests {
     #[test]
     fn a_call_is_open_until_its_last_span_is_over() {
         let (calls, call) = (Calls::default(), call());
-        calls.enter(&call);
-        calls.enter(&call);
-        calls.leave(&call);
+        begin(&calls, &call, 2);
+        begin(&calls, &call, 3);
+        end(&calls, &call, 2);
+        end(&calls, &call, 2);
         assert!(calls.is_open(TRACE));
-        calls.leave(&call);
+        end(&calls, &call, 3);
         assert!(!calls.is_open(TRACE));
-        calls.enter(&call);
+        begin(&calls, &call, 4);
         assert!(calls.is_open(TRACE), "a span that came late opens it again");
     }
 
     #[test]
     fn two_calls_may_have_one_trace_id() {
         let (calls, first, second) = (Calls::default(), call(), call());
-        calls.enter(&first);
-        calls.enter(&second);
-        calls.leave(&second);
+        begin(&calls, &first, 2);
+        begin(&calls, &second, 3);
+        end(&calls, &second, 3);
         assert!(calls.is_open(TRACE));
-        calls.leave(&first);
+        end(&calls, &first, 2);
         assert!(!calls.is_open(TRACE));
     }
 
@@ -258,14 +304,14 @@ mod tests {
     fn a_hosts_span_is_handed_over_once_and_only_if_it_began_in_the_call() {
         let (calls, call) = (Calls::default(), call());
         let (early, inside) = (SpanId::from(2), SpanId::from(3));
-        calls.enter_of_host(TRACE, early);
-        calls.enter(&call);
-        calls.enter_of_host(TRACE, inside);
+        calls.begin_of_host(TRACE, early);
+        begin(&calls, &call, 4);
+        calls.begin_of_host(TRACE, inside);
         assert!(call.is_of_host(inside) && !call.is_of_host(early));
-        calls.leave(&call);
+        end(&calls, &call, 4);
         let mut handed_over = Vec::new();
         for span in [early, inside, inside] {
-            calls.leave_of_host(TRACE, span, |_| handed_over.push(span));
+            calls.end_of_host(TRACE, span, |_| handed_over.push(span));
         }
         assert_eq!(handed_over, [inside]);
         assert!(!calls.is_open(TRACE));
@@ -277,22 +323,22 @@ mod tests {
         let (root, clock) = (full.root.clone(), Clock::read());
         let least = Arc::new(Call::new(root, None, super::CaptureContent::Metadata, clock));
         let span = SpanId::from(2);
-        calls.enter(&least);
-        calls.enter(&full);
-        calls.enter_of_host(TRACE, span);
+        begin(&calls, &least, 3);
+        begin(&calls, &full, 4);
+        calls.begin_of_host(TRACE, span);
         assert!(least.is_of_host(span) && !full.is_of_host(span));
     }
 
     #[test]
     fn two_processors_of_one_handle_count_a_hosts_span_once() {
         let (calls, call) = (Calls::default(), call());
-        calls.enter(&call);
+        begin(&calls, &call, 3);
         let span = SpanId::from(2);
-        calls.enter_of_host(TRACE, span);
-        calls.enter_of_host(TRACE, span);
-        calls.leave(&call);
-        calls.leave_of_host(TRACE, span, |_| {});
-        calls.leave_of_host(TRACE, span, |_| panic!("handed over twice"));
+        calls.begin_of_host(TRACE, span);
+        calls.begin_of_host(TRACE, span);
+        end(&calls, &call, 3);
+        calls.end_of_host(TRACE, span, |_| {});
+        calls.end_of_host(TRACE, span, |_| panic!("handed over twice"));
         assert!(!calls.is_open(TRACE));
     }
 }

@@ -22,6 +22,7 @@ pub(crate) mod callsite;
 pub(crate) mod context;
 pub(crate) mod conversation;
 pub(crate) mod future;
+mod home;
 mod json;
 pub(crate) mod moment;
 mod notes;

@@ -22,10 +22,11 @@
 
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination, Opened, Sink};
 use crate::finished::{self, Tree, records};
+use crate::recording::context::Carried;
 use crate::recording::conversation::Scope;
 use crate::semconv;
 use crate::watch::Watch;
-use opentelemetry::trace::{FutureExt, SpanId, SpanKind, TraceId};
+use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 use opentelemetry::{Context, Value};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,17 +47,14 @@ pub async fn capture_async<F: Future>(future: F) -> Trace {
 /// Like [`capture`], under a content policy.
 pub fn capture_with<R>(capture: CaptureContent, function: impl FnOnce() -> R) -> Trace {
     let memory = Memory::open(capture);
-    {
-        let _attached = memory.context().attach();
-        function();
-    }
+    memory.hold(function).in_scope(|function| function());
     memory.trace()
 }
 
 /// Like [`capture_async`], under a content policy.
 pub async fn capture_async_with<F: Future>(capture: CaptureContent, future: F) -> Trace {
     let memory = Memory::open(capture);
-    future.with_context(memory.context()).await;
+    memory.hold(future).await;
     memory.trace()
 }
 
@@ -301,8 +299,10 @@ impl Memory {
         Self { opened: Opened::new(destination), records, watch }
     }
 
-    fn context(&self) -> Context {
-        Context::current_with_value(Scope::of(self.opened.destination.clone()))
+    /// What records here when it runs, and inside no span of ours.
+    fn hold<T>(&self, value: T) -> Carried<T> {
+        let scope = Scope::of(self.opened.destination.clone());
+        Carried::to(Context::current_with_value(scope), None, value)
     }
 
     fn trace(&self) -> Trace {

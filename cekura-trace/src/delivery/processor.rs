@@ -40,14 +40,14 @@ impl SpanProcessor for Processor {
         destination.is_heard.store(true, Ordering::Relaxed);
         let span = span.span_context();
         if span.is_sampled() && context.get::<Twinned>().is_none() {
-            destination.calls.enter_of_host(span.trace_id(), span.span_id());
+            destination.calls.begin_of_host(span.trace_id(), span.span_id());
         }
     }
 
     fn on_end(&self, span: SpanData) {
         let Some(destination) = &self.destination else { return };
         let (trace_id, span_id) = (span.span_context.trace_id(), span.span_context.span_id());
-        destination.calls.leave_of_host(trace_id, span_id, |call| {
+        destination.calls.end_of_host(trace_id, span_id, |call| {
             destination.sink.accept(trace_id, &[&record(span, call.capture)]);
         });
     }

@@ -24,23 +24,29 @@ pub struct Attributes {
     pub(super) limit: usize,
     pub(super) entries: Vec<u8>,
     /// Boxed, for most functions have none.
-    pub(super) opening: Option<Box<Opening>>,
-    /// Nothing is recorded here: the conversation's handle is switched off.
-    pub(super) is_off: bool,
-    /// Description of the failure, empty without one.
-    pub(super) failure: Option<String>,
-    /// Where these are items of a stream.
-    gathered: Option<Box<Gathered>>,
-    tool_input: Option<Object>,
-    spoken: Spoken,
+    extras: Option<Box<Extras>>,
     /// Where the entry begins that is being written by a value's own code.
     unfinished: Option<usize>,
 }
 
+/// What only some functions have.
+#[derive(Default)]
+pub(super) struct Extras {
+    pub(super) opening: Opening,
+    /// Description of the failure, empty without one.
+    pub(super) failure: Option<String>,
+    /// Where these are items of a stream.
+    gathered: Option<Gathered>,
+    tool_input: Option<Object>,
+    spoken: Spoken,
+}
+
 /// Which argument of a `tts` function is the text.
+#[derive(Default)]
 enum Spoken {
     /// Set by `text = …`, or more than one string was seen.
     Known,
+    #[default]
     None,
     /// The only string so far, and its name.
     One(&'static str, String),
@@ -48,19 +54,20 @@ enum Spoken {
 
 impl Attributes {
     pub(super) fn new(view: View, capture: CaptureContent, limit: usize, entries: Vec<u8>) -> Self {
-        Self {
-            view,
-            capture,
-            limit,
-            entries,
-            opening: None,
-            is_off: false,
-            failure: None,
-            gathered: None,
-            tool_input: None,
-            spoken: Spoken::None,
-            unfinished: None,
-        }
+        Self { view, capture, limit, entries, extras: None, unfinished: None }
+    }
+
+    /// What its opening asks for, and whatever else only some functions have.
+    pub(super) fn take_extras(&mut self) -> Option<Box<Extras>> {
+        self.extras.take()
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.failure.is_some())
+    }
+
+    fn extras(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
     }
 
     pub(super) fn keeps_content(&self) -> bool {
@@ -88,7 +95,8 @@ impl Attributes {
             }
             (View::Tts, Value::Str(text)) => self.spoken_argument(name, text),
             (View::ToolCall, value) if self.keeps_content() => {
-                let input = self.tool_input.get_or_insert_with(|| Object::new(self.limit));
+                let limit = self.limit;
+                let input = self.extras().tool_input.get_or_insert_with(|| Object::new(limit));
                 let _ = as_walk(&value, |value| input.field(name, value));
             }
             (View::ToolCall, _) => {}
@@ -98,16 +106,13 @@ impl Attributes {
 
     /// Records what the user names explicitly, whatever the content policy says.
     pub fn record(&mut self, key: &str, value: Value<'_>) {
-        match value {
-            Value::Len(length) => self.length(&[key, semconv::LEN_SUFFIX], length),
-            value => self.put(key, value),
-        }
+        self.put(key, value);
     }
 
     /// Records a return value as its view asks, without an argument of the attribute asking for it.
     pub fn returned(&mut self, value: Value<'_>) {
         match (self.view, value) {
-            (_, value) if self.gathered.is_some() => self.gather(value),
+            (_, value) if self.gathers() => self.gather(value),
             (_, Value::Len(length)) => self.length(&[semconv::OUTPUT_LEN], length),
             (View::Tts, _) | (_, Value::Nothing) => {}
             (View::Stt, value) => self.found_transcript(value),
@@ -121,7 +126,7 @@ impl Attributes {
     pub(super) fn fail(&mut self, failure: &Failure<'_>) {
         write::text(&mut self.entries, semconv::ERROR_TYPE, failure.error_type);
         // What follows may panic.
-        self.failure = Some(String::new());
+        self.extras().failure = Some(String::new());
         let mut text = Text { out: Vec::new(), limit: self.limit, truncated: false };
         if self.keeps_content() {
             // A formatter that fails has written what it could.
@@ -131,7 +136,7 @@ impl Attributes {
                 FailureText::TypeName => fmt::write(&mut text, format_args!("{}", failure.error_type)),
             };
         }
-        self.failure = Some(String::from_utf8(text.out).unwrap_or_default());
+        self.extras().failure = Some(String::from_utf8(text.out).unwrap_or_default());
     }
 
     /// Says that what a span stands for failed.
@@ -151,13 +156,15 @@ impl Attributes {
 
     /// Writes what could only be decided when all arguments had been seen.
     pub(super) fn close_arguments(&mut self) {
-        if let Some(input) = self.tool_input.take() {
+        let Some(extras) = &mut self.extras else { return };
+        let spoken = std::mem::replace(&mut extras.spoken, Spoken::Known);
+        if let Some(input) = extras.tool_input.take() {
             let mut json = Vec::new();
             let truncated = input.finish(&mut json);
             let json = String::from_utf8(json).unwrap_or_default();
             self.texts(&[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS], &json, truncated);
         }
-        if let Spoken::One(_, text) = std::mem::replace(&mut self.spoken, Spoken::Known) {
+        if let Spoken::One(_, text) = spoken {
             self.say(&text);
         }
     }
@@ -166,7 +173,7 @@ impl Attributes {
     fn take_back_content(&mut self) {
         const CONTENT: [&str; 3] =
             [semconv::TEXT, semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS];
-        self.tool_input = None;
+        self.extras().tool_input = None;
         remove(&mut self.entries, |key| {
             let of = key.strip_suffix(semconv::TRUNCATED_SUFFIX).unwrap_or(key);
             CONTENT.contains(&of)
@@ -182,8 +189,8 @@ impl Attributes {
     }
 
     fn spoken_argument(&mut self, name: &'static str, text: &str) {
-        match std::mem::replace(&mut self.spoken, Spoken::Known) {
-            Spoken::None => self.spoken = Spoken::One(name, text.to_owned()),
+        match std::mem::replace(&mut self.extras().spoken, Spoken::Known) {
+            Spoken::None => self.extras().spoken = Spoken::One(name, text.to_owned()),
             Spoken::One(first, first_text) => {
                 self.input(first, Value::Str(&first_text));
                 self.input(name, Value::Str(text));

@@ -48,7 +48,11 @@ impl Callsite {
     /// not called, and the span is off.
     #[inline]
     pub fn open(&'static self, record: impl FnOnce(&mut Attributes)) -> Span {
-        if destination::any_open() { Span(open(*self, record)) } else { Span(None) }
+        if !destination::any_open() {
+            return Span(None);
+        }
+        let mut record = Some(record);
+        Span(open(*self, &mut |attributes| record.take().map_or((), |record| record(attributes))))
     }
 
     /// Like [`open`](Self::open), for a future that is returned: nothing is written if it is never polled.
@@ -118,8 +122,9 @@ impl Callsite {
     }
 }
 
-/// Nothing that goes wrong here reaches the function: at the worst it runs without a span.
-fn open(callsite: Callsite, record: impl FnOnce(&mut Attributes)) -> Option<Open> {
+/// Nothing that goes wrong here reaches the function: at the worst it runs without a span. Not generic, so that it is
+/// compiled once.
+fn open(callsite: Callsite, record: &mut dyn FnMut(&mut Attributes)) -> Option<Open> {
     let open = || {
         let mut draft = Draft::new(callsite)?;
         draft.record(record);

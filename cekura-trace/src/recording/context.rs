@@ -120,7 +120,7 @@ pub fn carry<T>(value: T) -> Carried<T> {
 
 impl<T> Carried<T> {
     /// A value that is carried to another place than here.
-    pub(super) fn to(context: SpanContext, live: Option<Arc<Live>>, value: T) -> Self {
+    pub(crate) fn to(context: SpanContext, live: Option<Arc<Live>>, value: T) -> Self {
         Self { value: Some(value), place: Place { context, live } }
     }
 

@@ -1,10 +1,11 @@
 //! The current context comes in, the conversation and turn that are open in it go out, and what is recorded lands on the
 //! innermost span; W3C headers of another process become a link. This file does not know where a new span stands.
 
+use super::home::Home;
 use super::moment::Moment;
 use super::span;
 use crate::call::{self, Call, Source};
-use crate::destination::{CaptureContent, Destination};
+use crate::destination::Destination;
 use crate::finished::write;
 use crate::semconv;
 use opentelemetry::propagation::Extractor;
@@ -96,7 +97,7 @@ impl Turn {
 
 /// The conversation that is open here, if one is.
 pub fn current_conversation() -> Option<Conversation> {
-    look(|context| context.get::<Scope>()?.call.clone()).flatten().map(Conversation)
+    look(|context| context.get::<Scope>()?.call().cloned()).flatten().map(Conversation)
 }
 
 /// The turn that is open here, if one is.
@@ -108,7 +109,7 @@ pub fn current_turn() -> Option<Turn> {
 ///
 /// Prints as 32 hex digits, the form that a call log takes.
 pub fn trace_id() -> Option<TraceId> {
-    let call = look(|context| Some(context.get::<Scope>()?.call.as_ref()?.root.trace_id()));
+    let call = look(|context| Some(context.get::<Scope>()?.call()?.root.trace_id()));
     call.flatten().or_else(|| span::current().map(|live| live.trace_id()))
 }
 
@@ -130,7 +131,7 @@ pub fn record(key: &'static str, value: impl Into<Value>) {
     look(|context| {
         let scope = context.get::<Scope>();
         let here = context.span().span_context().trace_id();
-        let call = scope.and_then(|scope| scope.call.as_ref());
+        let call = scope.and_then(Scope::call);
         let trace_id = call.map_or(here, |call| call.root.trace_id());
         span::with_current(|live| match live {
             Some(live) if scope.is_none() || live.trace_id() == trace_id => live.set(&attribute),
@@ -153,11 +154,8 @@ pub(super) fn look<R>(look: impl FnOnce(&Context) -> R) -> Option<R> {
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
     /// `None` where nothing is recorded.
-    pub(super) destination: Option<Arc<Destination>>,
-    pub(super) call: Option<Arc<Call>>,
+    pub(super) home: Option<Arc<Home>>,
     pub(super) turn: Option<Arc<call::Turn>>,
-    /// Set where less is kept than the conversation keeps.
-    pub(super) capture: Option<CaptureContent>,
     /// The innermost span that was begun by hand.
     pub(super) by_hand: Option<SpanId>,
 }
@@ -165,19 +163,28 @@ pub(crate) struct Scope {
 impl Scope {
     /// Sends the spans of a context without a conversation to a destination.
     pub(crate) fn of(destination: Arc<Destination>) -> Self {
-        Self { destination: Some(destination), ..Self::OFF }
+        Self::inside(Arc::new(Home::outside(destination)))
+    }
+
+    pub(super) fn inside(home: Arc<Home>) -> Self {
+        Self { home: Some(home), ..Self::OFF }
+    }
+
+    /// Where a conversation is open.
+    pub(super) fn call(&self) -> Option<&Arc<Call>> {
+        self.home.as_ref()?.call.as_ref()
     }
 
     /// Whether a span is that of the turn or the conversation, or one that was begun by hand.
     pub(super) fn is_of(&self, span: SpanId) -> bool {
         self.by_hand == Some(span)
             || self.turn.as_ref().is_some_and(|turn| turn.span == span)
-            || self.call.as_ref().is_some_and(|call| call.root.span_id() == span)
+            || self.call().is_some_and(|call| call.root.span_id() == span)
     }
 
     /// An `stt` ended, having understood something.
     pub(super) fn heard(&self, at: Instant) {
-        match (&self.turn, &self.call) {
+        match (&self.turn, self.call()) {
             (Some(turn), _) => turn.heard(Source::Span, at),
             (None, Some(call)) => call.unanswered.heard(Source::Span, at),
             (None, None) => {}
@@ -186,7 +193,7 @@ impl Scope {
 
     /// Audio of the agent is there.
     pub(super) fn spoke(&self, at: Instant) {
-        match (&self.turn, &self.call) {
+        match (&self.turn, self.call()) {
             (Some(turn), _) => turn.spoke(Source::Span, at),
             (None, Some(call)) => drop(call.unanswered.spoke(at)),
             (None, None) => {}
@@ -203,8 +210,7 @@ impl Scope {
         write::flag(entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
     }
 
-    pub(super) const OFF: Self =
-        Self { destination: None, call: None, turn: None, capture: None, by_hand: None };
+    pub(super) const OFF: Self = Self { home: None, turn: None, by_hand: None };
 }
 
 /// The trace id of a carrier's call: the first 16 bytes of the SHA-256 of its call SID.

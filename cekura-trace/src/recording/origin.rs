@@ -7,9 +7,10 @@
 use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
 use super::conversation::Scope;
-use super::span::{self, Birth, Client, Opening, Place, Twin};
-use crate::call::{self, Call, Clock};
-use crate::destination::{self, CaptureContent, Destination};
+use super::home::Home;
+use super::span::{self, Birth, Client, Live, Opening, Place, Twin};
+use crate::call::{self, Call};
+use crate::destination::{self, CONTENT_LIMIT, CaptureContent};
 use crate::finished::write;
 use crate::semconv;
 use opentelemetry::Context;
@@ -26,10 +27,8 @@ pub(super) struct Origin {
     pub(super) is_suppressed: bool,
     /// Inside a conversation of a handle that is switched off.
     pub(super) is_off: bool,
-    pub(super) destination: Option<Arc<Destination>>,
-    pub(super) capture: CaptureContent,
-    /// Where a conversation is open.
-    call: Option<Arc<Call>>,
+    /// `None` where nothing records.
+    pub(super) home: Option<Arc<Home>>,
     parent: Parent,
     /// Set where the attribute names the parent; else the current context is meant.
     context: Option<Context>,
@@ -49,7 +48,7 @@ enum Parent {
 impl Parent {
     /// The parent in a context that the attribute names.
     fn named(here: &SpanContext, scope: Option<&Scope>) -> Self {
-        match scope.and_then(|scope| scope.call.as_deref()) {
+        match scope.and_then(Scope::call) {
             Some(call) if call.root.trace_id() != here.trace_id() => Self::root(call),
             Some(call) if !here.is_sampled() => Self::Here(here.trace_id(), call.arriving()),
             _ if here.is_valid() => Self::Here(here.trace_id(), here.span_id()),
@@ -58,29 +57,24 @@ impl Parent {
     }
 
     /// The parent in the current context, `here` being its span.
-    fn current(here: &SpanContext, scope: Option<&Scope>) -> Self {
-        let call = scope.and_then(|scope| scope.call.as_deref());
+    fn current(here: &SpanContext, scope: Option<&Scope>, live: Option<&Arc<Live>>) -> Self {
+        let call = scope.and_then(Scope::call);
         let trace_id = call.map_or(here.trace_id(), |call| call.root.trace_id());
-        span::with_current(|live| {
-            let ours = live.filter(|live| live.trace_id() == trace_id);
-            let is_here = here.trace_id() == trace_id;
-            // Of ours, these two are known in a context that was carried by hand; others may be a host's.
-            let is_known = || here.is_sampled() && scope.is_some_and(|scope| scope.is_of(here.span_id()));
-            let is_of_host = |call: &Call| call.is_of_host(here.span_id());
-            match (ours, call) {
-                (Some(ours), _) if is_here && ours.span_context().span_id() == here.span_id() => {
-                    Self::Here(trace_id, ours.arriving())
-                }
-                (_, call) if is_here && (is_known() || call.is_some_and(is_of_host)) => {
-                    Self::Here(trace_id, here.span_id())
-                }
-                (Some(ours), _) => Self::Other(Box::new(ours.span_context().clone()), ours.arriving()),
-                (None, Some(_)) if is_here && here.is_sampled() => Self::Here(trace_id, here.span_id()),
-                (None, Some(call)) if is_here => Self::Here(trace_id, call.arriving()),
-                (None, Some(call)) => Self::root(call),
-                (None, None) => Self::None,
+        let ours = live.filter(|live| live.trace_id() == trace_id);
+        let is_here = here.trace_id() == trace_id;
+        // Of ours, these two are known in a context that was carried by hand; others may be a host's.
+        let is_known = || here.is_sampled() && scope.is_some_and(|scope| scope.is_of(here.span_id()));
+        let is_of_host = |call: &Arc<Call>| call.is_of_host(here.span_id());
+        match (ours, call) {
+            (_, call) if is_here && (is_known() || call.is_some_and(is_of_host)) => {
+                Self::Here(trace_id, here.span_id())
             }
-        })
+            (Some(ours), _) => Self::Other(Box::new(ours.span_context().clone()), ours.arriving()),
+            (None, Some(_)) if is_here && here.is_sampled() => Self::Here(trace_id, here.span_id()),
+            (None, Some(call)) if is_here => Self::Here(trace_id, call.arriving()),
+            (None, Some(call)) => Self::root(call),
+            (None, None) => Self::None,
+        }
     }
 
     fn root(call: &Call) -> Self {
@@ -97,30 +91,57 @@ impl Parent {
 
 impl Origin {
     pub(super) fn current() -> Self {
-        Context::map_current(|context| Self::read(context, Parent::current))
+        Context::map_current(|context| {
+            span::with_current(|live| match live {
+                // Most often the current span is ours, and what it knows need not be looked up.
+                Some(live) if context.span().span_context().span_id() == live.span_context().span_id() => {
+                    Self::inside(live, context.is_telemetry_suppressed())
+                }
+                _ => Self::read(context, |here, scope| Parent::current(here, scope, live)),
+            })
+        })
+    }
+
+    fn inside(live: &Live, is_suppressed: bool) -> Self {
+        Self {
+            is_suppressed,
+            is_off: false,
+            home: live.home().cloned(),
+            parent: Parent::Here(live.trace_id(), live.arriving()),
+            context: None,
+        }
     }
 
     pub(super) fn of(context: &Context) -> Self {
         Self { context: Some(context.clone()), ..Self::read(context, Parent::named) }
     }
 
-    fn read(context: &Context, parent: fn(&SpanContext, Option<&Scope>) -> Parent) -> Self {
+    fn read(context: &Context, parent: impl FnOnce(&SpanContext, Option<&Scope>) -> Parent) -> Self {
         let scope = context.get::<Scope>();
-        let is_off = scope.is_some_and(|scope| scope.destination.is_none());
-        let destination = scope.map_or_else(destination::default, |scope| scope.destination.clone());
-        let call = scope.and_then(|scope| scope.call.clone());
-        let capture = match (&call, &destination) {
-            (Some(call), _) => scope.and_then(|scope| scope.capture).unwrap_or(call.capture),
-            (None, Some(destination)) => destination.capture,
-            (None, None) => CaptureContent::default(),
-        };
+        let is_off = scope.is_some_and(|scope| scope.home.is_none());
+        let outside = || Some(Arc::new(Home::outside(destination::default()?)));
+        let home = scope.map_or_else(outside, |scope| scope.home.clone());
         let parent = parent(context.span().span_context(), scope);
         let is_suppressed = context.is_telemetry_suppressed();
-        Self { is_suppressed, is_off, destination, capture, call, parent, context: None }
+        Self { is_suppressed, is_off, home, parent, context: None }
     }
 
     pub(super) fn is_in_conversation(&self) -> bool {
-        self.call.is_some()
+        self.call().is_some()
+    }
+
+    pub(super) fn capture(&self) -> CaptureContent {
+        self.home.as_ref().map(|home| home.capture).unwrap_or_default()
+    }
+
+    /// The most bytes of one content value.
+    pub(super) fn content_limit(&self) -> usize {
+        self.home.as_ref().map_or(CONTENT_LIMIT, |home| home.destination.content_limit)
+    }
+
+    /// Where a conversation is open.
+    fn call(&self) -> Option<&Arc<Call>> {
+        self.home.as_ref()?.call.as_ref()
     }
 
     /// The context in which the span begins.
@@ -129,18 +150,23 @@ impl Origin {
     }
 
     /// Decides where a new span stands; `None` where nothing records.
-    pub(super) fn place(self, callsite: &Callsite, attributes: &mut Attributes) -> Option<Place> {
-        let mut opening = attributes.opening.take();
-        let start = opening.as_ref().and_then(|opening| opening.start);
-        let name = opening.as_mut().and_then(|opening| opening.name.take());
-        write_fixed(callsite, name.as_deref(), attributes);
-        match (callsite.view, &self.call) {
+    #[inline]
+    pub(super) fn place(
+        &mut self,
+        callsite: &Callsite,
+        opening: Option<&Opening>,
+        attributes: &mut Attributes,
+    ) -> Option<Place> {
+        let start = opening.and_then(|opening| opening.start);
+        let name = opening.and_then(|opening| opening.name.as_deref());
+        write_fixed(callsite, name, attributes);
+        match (callsite.view, self.call()) {
             (View::Conversation, None) => return self.place_conversation(callsite, opening, attributes),
             (View::Conversation, Some(call)) => {
-                if opening.as_ref().is_some_and(|opening| opening.is_observed) {
+                if opening.is_some_and(|opening| opening.is_observed) {
                     call.notes.want();
                 }
-                let call_id = opening.as_ref().and_then(|opening| opening.call_id.as_deref());
+                let call_id = opening.and_then(|opening| opening.call_id.as_deref());
                 write_conversation(attributes, call_id.unwrap_or(&call.id), call_id.is_some());
             }
             (_, None) => {
@@ -151,65 +177,53 @@ impl Origin {
             }
             (_, Some(_)) => {}
         }
-        let keeps_less =
-            callsite.view == View::Conversation && attributes.capture == CaptureContent::Metadata;
-        let turn_number = match callsite.view {
-            View::Turn => Some(self.number(opening.and_then(|opening| opening.number), attributes)),
-            _ => None,
+        let number = match callsite.view {
+            View::Turn => self.number(opening.and_then(|opening| opening.number), attributes),
+            _ => 1,
         };
-        let destination = self.destination.clone()?;
-        let clock = self.call.as_ref().map_or_else(Clock::read, |call| call.clock);
+        let mut home = self.home.clone()?;
         let standing = (&self.parent, self.context.as_ref());
-        let birth = Birth::of(&destination, callsite, attributes, (start, clock), standing);
-        let context = match turn_number {
-            Some(number) => Some(self.in_turn(number, birth.context.span_id())),
-            None if keeps_less => {
+        let birth = Birth::of(&home, callsite, attributes, start, standing);
+        let context = match callsite.view {
+            View::Turn => Some(self.in_turn(number, birth.context.span_id())),
+            View::Conversation if attributes.capture != home.capture => {
+                home = Arc::new(Home { capture: attributes.capture, ..(*home).clone() });
                 let context = self.context();
                 let scope = context.get::<Scope>().cloned().unwrap_or(Scope::OFF);
-                Some(context.with_value(Scope { capture: Some(attributes.capture), ..scope }))
+                Some(context.with_value(Scope { home: Some(home.clone()), ..scope }))
             }
-            None => self.context,
+            _ => self.context.take(),
         };
         let is_renamed = callsite.view == View::Span && name.is_some();
-        let parent_id = self.parent.span_id();
-        Some(Place {
-            birth,
-            parent_id,
-            kind: callsite.kind(),
-            destination,
-            call: self.call,
-            clock,
-            is_renamed,
-            context,
-        })
+        let (parent_id, kind) = (self.parent.span_id(), callsite.kind());
+        Some(Place { birth, parent_id, kind, home, is_renamed, context })
     }
 
     /// The context inside a turn that begins.
     fn in_turn(&self, number: i64, span: SpanId) -> Context {
-        let (context, call) = (self.context(), self.call.clone());
+        let context = self.context();
         let outer = context.get::<Scope>().and_then(|scope| scope.turn.clone());
-        let turn = Some(Arc::new(call::Turn::new(number, span, outer, call.as_deref())));
-        let (destination, capture) = (self.destination.clone(), Some(self.capture));
-        context.with_value(Scope { destination, call, turn, capture, by_hand: None })
+        let turn = Some(Arc::new(call::Turn::new(number, span, outer, self.call().map(|call| &**call))));
+        context.with_value(Scope { home: self.home.clone(), turn, by_hand: None })
     }
 
+    #[cold]
     fn place_conversation(
-        self,
+        &mut self,
         callsite: &Callsite,
-        opening: Option<Box<Opening>>,
+        opening: Option<&Opening>,
         attributes: &mut Attributes,
     ) -> Option<Place> {
-        let opening = *opening.unwrap_or_default();
-        let context = self.context.unwrap_or_else(Context::current);
-        let destination = match opening.client {
-            Client::Current => self.destination,
-            Client::Off => {
-                attributes.is_off = true;
-                None
-            }
-            Client::To(destination) => Some(destination),
-        }?;
-        attributes.capture = opening.capture.unwrap_or(destination.capture);
+        let nothing = Opening::default();
+        let opening = opening.unwrap_or(&nothing);
+        let context = self.context.take().unwrap_or_else(Context::current);
+        let mut home = match &opening.client {
+            Client::Current => (**self.home.as_ref()?).clone(),
+            Client::Off => return None,
+            Client::To(destination) => Home::outside(destination.clone()),
+        };
+        home.capture = opening.capture.unwrap_or(home.destination.capture);
+        attributes.capture = home.capture;
         if let Some(call_id) = &opening.call_id {
             write_conversation(attributes, call_id, true);
         }
@@ -217,36 +231,34 @@ impl Origin {
             link_to(link, attributes);
         }
         link_to(context.span().span_context(), attributes);
-        let clock = Clock::read();
         let standing = (&Parent::None, Some(&context));
-        let mut birth = Birth::of(&destination, callsite, attributes, (opening.start, clock), standing);
+        let mut birth = Birth::of(&home, callsite, attributes, opening.start, standing);
         match opening.trace_id {
             Some(_) if birth.twin.is_some() => callsite.refuse_trace_id(),
             Some(trace_id) => birth.take_trace_id(trace_id),
             None => {}
         }
         let has_call_id = opening.call_id.is_some();
-        let call = Call::new(birth.context.clone(), opening.call_id, attributes.capture, clock);
+        let call = Call::new(birth.context.clone(), opening.call_id.clone(), home.capture, home.clock);
         if opening.is_observed {
             call.notes.want();
         }
         if !has_call_id {
             write_conversation(attributes, &call.id, false);
         }
-        let call = Some(Arc::new(call));
-        let scope = Scope { call: call.clone(), ..Scope::of(destination.clone()) };
-        let context = Some(context.with_value(scope));
+        let home = Arc::new(Home { call: Some(Arc::new(call)), ..home });
+        let context = Some(context.with_value(Scope::inside(home.clone())));
         let (parent_id, kind) = (SpanId::INVALID, callsite.kind());
-        Some(Place { birth, parent_id, kind, destination, call, clock, is_renamed: false, context })
+        Some(Place { birth, parent_id, kind, home, is_renamed: false, context })
     }
 
     /// The number of the turn that begins.
     fn number(&self, number: Option<i64>, attributes: &mut Attributes) -> i64 {
-        let number = self.call.as_ref().map(|call| call.next_turn(number)).or(number);
+        let number = self.call().map(|call| call.next_turn(number)).or(number);
         if let Some(number) = number {
             write::integer(&mut attributes.entries, semconv::TURN_NUMBER, number);
         }
-        if let Some(call) = &self.call {
+        if let Some(call) = self.call() {
             write::text(&mut attributes.entries, semconv::CONVERSATION_ID, &call.id);
         }
         number.unwrap_or(1)
@@ -254,15 +266,16 @@ impl Origin {
 }
 
 impl Birth {
+    #[inline]
     fn of(
-        destination: &Destination,
+        home: &Home,
         callsite: &Callsite,
         attributes: &Attributes,
-        (start, clock): (Option<Instant>, Clock),
+        start: Option<Instant>,
         (parent, context): (&Parent, Option<&Context>),
     ) -> Self {
         let start = start.unwrap_or_else(Instant::now);
-        let twin = destination.host.get().and_then(|_| {
+        let twin = home.destination.host.get().and_then(|_| {
             let context = context.cloned().unwrap_or_else(Context::current);
             let context = match parent {
                 Parent::Here(..) => context,
@@ -270,7 +283,8 @@ impl Birth {
                 Parent::Other(parent, _) => context.with_remote_span_context((**parent).clone()),
             };
             let kind = callsite.kind();
-            let twin = Twin::start(destination, kind, &attributes.entries, (start, clock), &context)?;
+            let twin =
+                Twin::start(&home.destination, kind, &attributes.entries, (start, home.clock), &context)?;
             Some(Box::new(twin))
         });
         let context = twin.as_ref().map(|twin| twin.span_context());

@@ -77,7 +77,7 @@ impl Progress {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        self.attributes.failure.is_some()
+        self.attributes.has_failed()
     }
 
     /// Writes all of it where the span's end is written.

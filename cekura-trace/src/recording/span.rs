@@ -8,9 +8,9 @@ use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
 use super::context::Carried;
 use super::conversation::Scope;
+use super::home::Home;
 use super::origin::Origin;
 use super::progress::Progress;
-use crate::call::{Call, Clock};
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
 use crate::finished::{begin, write};
 use crate::semconv;
@@ -75,6 +75,13 @@ pub(super) struct Opening {
     pub(super) is_observed: bool,
     pub(super) number: Option<i64>,
     pub(super) name: Option<String>,
+}
+
+impl Opening {
+    /// Whether it is the conversation of a handle that is switched off.
+    fn is_off(&self) -> bool {
+        matches!(self.client, Client::Off)
+    }
 }
 
 thread_local! {
@@ -189,7 +196,7 @@ impl Open {
     /// For an answer that comes in chunks.
     pub(super) fn progress(&self) -> Progress {
         let live = self.live.as_ref();
-        let limit = live.map_or(CONTENT_LIMIT, |live| live.destination.content_limit);
+        let limit = live.map_or(CONTENT_LIMIT, |live| live.content_limit());
         let start = live.map_or_else(Instant::now, |live| live.start());
         Progress::new(Attributes::of_items(self.view, self.capture, limit), start)
     }
@@ -220,7 +227,7 @@ impl Open {
     }
 
     pub(super) fn destination(&self) -> Option<Arc<Destination>> {
-        self.live.as_ref().map(|live| live.destination.clone())
+        self.live.as_ref().and_then(|live| Some(live.home()?.destination.clone()))
     }
 
     /// A value with this span as the current one.
@@ -232,7 +239,7 @@ impl Open {
     pub(super) fn mark_by_hand(&mut self) {
         if let Some(live) = &self.live {
             let scope = self.context.get::<Scope>().cloned();
-            let scope = scope.unwrap_or_else(|| Scope::of(live.destination.clone()));
+            let scope = scope.unwrap_or(Scope { home: live.home().cloned(), ..Scope::OFF });
             let by_hand = Some(live.span_context().span_id());
             self.context = self.context.with_value(Scope { by_hand, ..scope });
         }
@@ -278,10 +285,13 @@ pub(super) struct Draft {
     callsite: Callsite,
     origin: Origin,
     pub(super) attributes: Attributes,
+    /// Until it begins.
+    live: Option<Arc<Live>>,
 }
 
 impl Draft {
     /// A span that may begin where the current context says; `None` where nothing records.
+    #[inline]
     pub(super) fn new(callsite: Callsite) -> Option<Self> {
         if is_thread_ending() {
             return None;
@@ -290,11 +300,12 @@ impl Draft {
         if origin.is_suppressed || origin.is_off && callsite.view != View::Conversation {
             return None;
         }
-        let limit = origin.destination.as_ref().map_or(CONTENT_LIMIT, |to| to.content_limit);
-        let mut record = pool::take();
+        let limit = origin.content_limit();
+        let mut live = pool::take();
+        let mut record = Live::take_buffer(&mut live);
         begin(&mut record, callsite.span_name());
-        let attributes = Attributes::new(callsite.view, origin.capture, limit, record);
-        Some(Self { callsite, origin, attributes })
+        let attributes = Attributes::new(callsite.view, origin.capture(), limit, record);
+        Some(Self { callsite, origin, attributes, live: Some(live) })
     }
 
     /// Sets what is known of it.
@@ -303,35 +314,40 @@ impl Draft {
     }
 
     /// Begins it in the context that is current now, not in that in which it was drafted.
-    pub(super) fn open_here(mut self) -> Option<Open> {
+    pub(super) fn open_here(&mut self) -> Option<Open> {
         self.origin = Origin::current();
         self.attributes.settle();
         self.open()
     }
 
     /// Begins it, unless nothing records where it was sent.
-    pub(super) fn open(mut self) -> Option<Open> {
+    pub(super) fn open(&mut self) -> Option<Open> {
         self.record(Attributes::close_arguments);
-        let Self { callsite, mut origin, mut attributes } = self;
-        if let Some(parent) = attributes.opening.as_ref().and_then(|opening| opening.parent.as_ref()) {
-            origin = Origin::of(parent);
+        let Self { callsite, origin, attributes, live } = self;
+        let extras = attributes.take_extras();
+        let opening = extras.as_ref().map(|extras| &extras.opening);
+        if let Some(parent) = opening.and_then(|opening| opening.parent.as_ref()) {
+            *origin = Origin::of(parent);
         }
-        let is_nowhere = origin.destination.is_none() && callsite.view != View::Conversation;
-        let place = if is_nowhere { None } else { origin.place(&callsite, &mut attributes) };
-        let (view, capture) = (callsite.view, attributes.capture);
+        let view = callsite.view;
+        let is_nowhere = origin.home.is_none() && view != View::Conversation;
+        let is_off = || !origin.is_in_conversation() && opening.is_some_and(Opening::is_off);
+        let is_off = view == View::Conversation && is_off();
+        let place = if is_nowhere { None } else { origin.place(callsite, opening, attributes) };
+        let capture = attributes.capture;
         let Some(mut place) = place else {
             if is_nowhere {
-                watch::lose(&callsite);
+                watch::lose(callsite);
             }
-            pool::give(attributes.entries);
-            let context = attributes.is_off.then(|| Context::current_with_value(Scope::OFF))?;
+            pool::give(live.take()?, std::mem::take(&mut attributes.entries));
+            let context = is_off.then(|| Context::current_with_value(Scope::OFF))?;
             return Some(Open { view, context, live: None, capture });
         };
-        if let Some(watch) = &place.destination.watch {
-            watch.begin(place.birth.context.span_id(), &callsite, place.call.is_some());
+        if let Some(watch) = &place.home.destination.watch {
+            watch.begin(place.birth.context.span_id(), callsite, place.home.call.is_some());
         }
-        let context = place.context.take();
-        let live = Live::new(place, attributes.entries);
+        let (context, mut live) = (place.context.take(), live.take()?);
+        Live::begin(&mut live, place, std::mem::take(&mut attributes.entries));
         if view == View::Conversation {
             live.announce();
         }
@@ -350,9 +366,7 @@ pub(super) struct Place {
     /// `SpanId::INVALID` for a root.
     pub(super) parent_id: SpanId,
     pub(super) kind: SpanKind,
-    pub(super) destination: Arc<Destination>,
-    pub(super) call: Option<Arc<Call>>,
-    pub(super) clock: Clock,
+    pub(super) home: Arc<Home>,
     pub(super) is_renamed: bool,
     /// What the span's own context is made from, unless it is the current one.
     pub(super) context: Option<Context>,

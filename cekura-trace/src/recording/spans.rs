@@ -70,7 +70,8 @@ impl<K: Kind> Builder<K> {
 
     /// Begins the span, as a child of what is current here unless [`parent`](Self::parent) says otherwise.
     pub fn start(self) -> Guard<K> {
-        let open = self.draft.and_then(|draft| catch_unwind(AssertUnwindSafe(|| draft.open_here())).ok()?);
+        let open =
+            self.draft.and_then(|mut draft| catch_unwind(AssertUnwindSafe(|| draft.open_here())).ok()?);
         let held = open.map(|open| Box::new(Held::new(open)));
         let handle = K::handle(held.as_ref().map(|held| held.open.context()));
         Guard { held, handle }

@@ -16,6 +16,8 @@ use tokio::time::{Instant, sleep};
 /// One request to the API: second, method and path, body.
 type Asked = Arc<Mutex<Vec<(u64, String, String)>>>;
 
+/// One that counts as open.
+const SPAN: SpanId = SpanId::from_bytes([2; 8]);
 const OBSERVE: &str = "POST /observability/v1/observe/";
 const SEARCH: &str = "GET /observability/v1/call-logs/?call_ids=a%2Fb&agent_id=5";
 
@@ -226,13 +228,13 @@ async fn it_waits_for_the_spans_that_are_open_and_for_those_in_the_queue() {
     let (sent, ..) = world
         .play(async |link| {
             let call = call();
-            link.calls.enter(&call);
+            link.calls.begin(&call, SPAN, Arc::new(SPAN));
             end(&link.queue, 3, 1, 0, 10);
             let posted = observe(link, log().trace_id(trace()));
             let ending = async {
                 sleep(Duration::from_millis(3500)).await;
                 end(&link.queue, 3, 2, 1, 10);
-                link.calls.leave(&call);
+                link.calls.end(&call, SPAN);
             };
             tokio::join!(posted, ending).0.unwrap()
         })
@@ -252,9 +254,9 @@ async fn a_span_that_came_while_the_others_were_delivered_is_waited_for_too() {
             let late = async {
                 sleep(Duration::from_millis(2700)).await;
                 let call = call();
-                link.calls.enter(&call);
+                link.calls.begin(&call, SPAN, Arc::new(SPAN));
                 end(&link.queue, 3, 2, 1, 10);
-                link.calls.leave(&call);
+                link.calls.end(&call, SPAN);
             };
             tokio::join!(posted, late).0.unwrap()
         })

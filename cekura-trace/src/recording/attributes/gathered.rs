@@ -4,7 +4,7 @@
 use super::super::json::{Root, walk};
 use super::super::shapes::{Shapes, Together, append};
 use super::own::clipped;
-use super::{Attributes, Value, View};
+use super::{Attributes, Extras, Value, View};
 use crate::destination::CaptureContent;
 use crate::finished::{last_of_each, write};
 use crate::semconv;
@@ -34,23 +34,31 @@ impl Attributes {
     /// For what the items of a stream say together.
     pub(in crate::recording) fn of_items(view: View, capture: CaptureContent, limit: usize) -> Self {
         let mut items = Self::new(view, capture, limit, Vec::new());
-        items.gathered = Some(Box::new(Gathered { room: ROOM, ..Gathered::default() }));
+        items.extras().gathered = Some(Gathered { room: ROOM, ..Gathered::default() });
         items
+    }
+
+    /// Whether these are items of a stream.
+    pub(super) fn gathers(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.gathered.is_some())
     }
 
     /// Whether an item said that it was the last one.
     pub(in crate::recording) fn has_ended(&self) -> bool {
-        self.gathered.as_ref().is_some_and(|gathered| gathered.has_ended || gathered.said.has_ended())
+        self.extras
+            .as_ref()
+            .and_then(|extras| extras.gathered.as_ref())
+            .is_some_and(|gathered| gathered.has_ended || gathered.said.has_ended())
     }
 
     /// Whether the last item says when somebody spoke: a final transcript, or audio.
     pub(in crate::recording) fn take_telling(&mut self) -> bool {
-        self.gathered.as_mut().is_some_and(|gathered| std::mem::take(&mut gathered.tells_turn))
+        gathered(&mut self.extras).is_some_and(|gathered| std::mem::take(&mut gathered.tells_turn))
     }
 
     /// Drops entries that later ones stand for.
     pub(in crate::recording) fn tidy(&mut self) {
-        if let Some(gathered) = &mut self.gathered
+        if let Some(gathered) = gathered(&mut self.extras)
             && self.entries.len() > gathered.room
         {
             self.entries = last_of_each(&self.entries);
@@ -60,10 +68,13 @@ impl Attributes {
 
     /// Writes what the items said where the span's own end is written.
     pub(in crate::recording) fn write_items(self, end: &mut Self) {
-        let Some(gathered) = self.gathered else { return };
+        let Some(extras) = self.extras else { return };
+        let Extras { gathered: Some(gathered), failure, .. } = *extras else { return };
         end.entries.extend_from_slice(&last_of_each(&self.entries));
-        end.failure = self.failure;
-        let Gathered { output, transcript, said, elements, bytes, .. } = *gathered;
+        if failure.is_some() {
+            end.extras().failure = failure;
+        }
+        let Gathered { output, transcript, said, elements, bytes, .. } = gathered;
         for (key, text) in [(semconv::OUTPUT, output), (semconv::STT_TRANSCRIPT, transcript)] {
             end.content(key, text.as_deref().map_or(Value::Nothing, Value::Str));
         }
@@ -82,7 +93,7 @@ impl Attributes {
 
     /// Writes a text; of the items of a stream, one part of it.
     pub(super) fn part(&mut self, key: &str, value: Value<'_>) {
-        let Some(gathered) = &mut self.gathered else { return self.content(key, value) };
+        let Some(gathered) = gathered(&mut self.extras) else { return self.content(key, value) };
         let text = if key == semconv::OUTPUT { &mut gathered.output } else { &mut gathered.transcript };
         if let Some(part) = clipped(&value, self.limit.saturating_add(1)) {
             append(text, &part, self.limit);
@@ -90,14 +101,14 @@ impl Attributes {
     }
 
     pub(super) fn mark_ended(&mut self) {
-        if let Some(gathered) = &mut self.gathered {
+        if let Some(gathered) = gathered(&mut self.extras) {
             gathered.has_ended = true;
         }
     }
 
     /// What one item says by itself.
     pub(super) fn gather(&mut self, value: Value<'_>) {
-        let Some(gathered) = &mut self.gathered else { return };
+        let Some(gathered) = gathered(&mut self.extras) else { return };
         match (self.view, value) {
             (_, Value::Len(length)) => {
                 add(&mut gathered.elements, length.elements);
@@ -126,6 +137,11 @@ impl Attributes {
             _ => {}
         }
     }
+}
+
+/// What has come so far, where these are items of a stream.
+fn gathered(extras: &mut Option<Box<Extras>>) -> Option<&mut Gathered> {
+    extras.as_mut()?.gathered.as_mut()
 }
 
 fn add(sum: &mut Option<i64>, elements: usize) {

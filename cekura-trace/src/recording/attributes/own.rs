@@ -67,8 +67,9 @@ impl Attributes {
             Client::To(destination) if !is_open => Some(destination.clone()),
             _ => None,
         };
-        self.capture = destination.as_ref().map_or(origin.capture, |to| to.capture);
-        self.limit = destination.or(origin.destination).map_or(self.limit, |to| to.content_limit);
+        self.capture = destination.as_ref().map_or_else(|| origin.capture(), |to| to.capture);
+        let home = origin.home.as_ref().map(|home| &home.destination);
+        self.limit = destination.as_ref().or(home).map_or(self.limit, |to| to.content_limit);
         self.capture = match capture {
             Some(capture) if capture == CaptureContent::Metadata || !is_open => capture,
             _ => self.capture,
@@ -79,7 +80,7 @@ impl Attributes {
     }
 
     fn opening(&mut self) -> &mut Opening {
-        self.opening.get_or_insert_default()
+        &mut self.extras().opening
     }
 }
 
@@ -142,7 +143,7 @@ impl Attributes {
     pub fn text(&mut self, spoken: Value<'_>) {
         let Some(spoken) = clipped(&spoken, usize::MAX) else { return };
         // The argument that was taken for the text stands for itself, unless it is the very text.
-        if let Spoken::One(name, other) = std::mem::replace(&mut self.spoken, Spoken::Known)
+        if let Spoken::One(name, other) = std::mem::replace(&mut self.extras().spoken, Spoken::Known)
             && other != *spoken
         {
             self.input(name, Value::Str(&other));

@@ -35,19 +35,21 @@ impl Ending {
 
     pub(in super::super) fn finish(self, record: impl FnOnce(&mut Attributes)) {
         let Self { at, open } = self;
-        let Some(live) = &open.live else { return };
+        let Open { view, context, live: Some(live), capture } = open else { return };
         let Some(entries) = live.take_record() else { return };
-        let limit = live.destination.content_limit;
-        let mut attributes = Attributes::new(open.view, open.capture, limit, entries);
+        let limit = live.content_limit();
+        let mut attributes = Attributes::new(view, capture, limit, entries);
         guarded(&mut attributes, record);
-        if open.view == View::Turn
-            && let Some(scope) = open.context.get::<Scope>()
+        if view == View::Turn
+            && let Some(scope) = context.get::<Scope>()
         {
             scope.write_turn(at.saturating_duration_since(live.start()), &mut attributes.entries);
         }
-        let failure = attributes.failure.take();
-        live.finish(at, &mut attributes.entries, failure.as_deref());
-        pool::give(attributes.entries);
+        let extras = attributes.take_extras();
+        let failure = extras.as_ref().and_then(|extras| extras.failure.as_deref());
+        live.finish(at, &mut attributes.entries, failure);
+        drop(context);
+        pool::give(live, attributes.entries);
     }
 }
 

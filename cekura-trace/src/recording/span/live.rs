@@ -1,27 +1,33 @@
 //! What is set on a span while it is open comes in, through the OpenTelemetry API or from its function; one record
 //! goes out at its end. This file does not know contexts.
 
+use super::super::home::Home;
+use super::Place;
 use super::twin::Twin;
-use super::{Birth, Place};
-use crate::call::{Call, Clock, Unfinished, nanoseconds};
-use crate::destination::Destination;
+use crate::call::{Call, Unfinished, nanoseconds};
+use crate::destination::{CONTENT_LIMIT, Destination};
 use crate::finished::{self, Head, seal, write};
 use crate::semconv;
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span, SpanContext, SpanId, Status, TraceId};
+use opentelemetry::trace::{Span, SpanContext, SpanId, SpanKind, Status, TraceId};
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
+
+/// Room for the span attributes of most functions.
+const NEW_BYTES: usize = 512;
+/// The most bytes of a buffer that is kept.
+const KEPT_BYTES: usize = 16 << 10;
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
 #[derive(Debug)]
 pub(crate) struct Live {
-    /// Without times and status.
-    head: Head,
     context: SpanContext,
-    pub(super) destination: Arc<Destination>,
-    call: Option<Arc<Call>>,
-    clock: Clock,
+    /// `SpanId::INVALID` for a root.
+    parent_id: SpanId,
+    kind: SpanKind,
+    /// That of the spans inside it; `None` before its begin.
+    home: Option<Arc<Home>>,
     state: Mutex<State>,
 }
 
@@ -45,20 +51,53 @@ enum Stage {
 }
 
 impl Live {
-    pub(super) fn new(place: Place, record: Vec<u8>) -> Arc<Self> {
-        let Place { birth, parent_id, kind, destination, call, clock, is_renamed, context: _ } = place;
-        let Birth { start, context, twin } = birth;
-        let (trace_id, span_id) = (context.trace_id(), context.span_id());
-        let status = finished::Status::Unset;
-        let head = Head { trace_id, span_id, parent_id, kind, start: 0, end: 0, status };
-        let state = State { start, record, status: Status::Unset, is_renamed, stage: Stage::Open, twin };
-        let live = Arc::new(Self { head, context, destination, call, clock, state: Mutex::new(state) });
-        if let Some(call) = &live.call {
-            live.destination.calls.enter(call);
-            let unfinished: Weak<Self> = Arc::downgrade(&live);
-            call.begin(span_id, unfinished);
+    /// A span that stands nowhere yet.
+    pub(super) fn idle() -> Arc<Self> {
+        let (record, status) = (Vec::with_capacity(NEW_BYTES), Status::Unset);
+        let (start, is_renamed, stage, twin) = (Instant::now(), false, Stage::Open, None);
+        Arc::new(Self {
+            context: SpanContext::NONE,
+            parent_id: SpanId::INVALID,
+            kind: SpanKind::Internal,
+            home: None,
+            state: Mutex::new(State { start, record, status, is_renamed, stage, twin }),
+        })
+    }
+
+    /// Its buffer, before its begin.
+    pub(super) fn take_buffer(live: &mut Arc<Self>) -> Vec<u8> {
+        Arc::get_mut(live).map(|idle| std::mem::take(&mut idle.state_mut().record)).unwrap_or_default()
+    }
+
+    /// Begins it at its place, with what its record has so far.
+    pub(super) fn begin(live: &mut Arc<Self>, place: Place, record: Vec<u8>) {
+        let Some(idle) = Arc::get_mut(live) else { return };
+        let Place { birth, parent_id, kind, home, is_renamed, context: _ } = place;
+        let state = idle.state_mut();
+        state.start = birth.start;
+        state.record = record;
+        state.is_renamed = is_renamed;
+        state.twin = birth.twin;
+        idle.context = birth.context;
+        idle.parent_id = parent_id;
+        idle.kind = kind;
+        idle.home = Some(home);
+        if let Some(Home { destination, call: Some(call), .. }) = live.home().map(|home| &**home) {
+            destination.calls.begin(call, live.span_id(), live.clone());
         }
-        live
+    }
+
+    /// Makes it one that stands nowhere again; false where somebody still has it.
+    pub(super) fn rest(live: &mut Arc<Self>, mut record: Vec<u8>) -> bool {
+        let Some(over) = Arc::get_mut(live) else { return false };
+        over.home = None;
+        record.clear();
+        record.shrink_to(KEPT_BYTES);
+        let state = over.state_mut();
+        state.record = record;
+        state.status = Status::Unset;
+        state.stage = Stage::Open;
+        true
     }
 
     pub(crate) fn span_context(&self) -> &SpanContext {
@@ -66,29 +105,53 @@ impl Live {
     }
 
     pub(crate) fn trace_id(&self) -> TraceId {
-        self.head.trace_id
+        self.context.trace_id()
+    }
+
+    pub(in super::super) fn home(&self) -> Option<&Arc<Home>> {
+        self.home.as_ref()
+    }
+
+    /// The most bytes of one content value.
+    pub(super) fn content_limit(&self) -> usize {
+        self.home().map_or(CONTENT_LIMIT, |home| home.destination.content_limit)
+    }
+
+    /// The call whose conversation this is.
+    fn own_call(&self) -> Option<&Arc<Call>> {
+        self.home()?.call.as_ref().filter(|call| call.root.span_id() == self.span_id())
+    }
+
+    fn span_id(&self) -> SpanId {
+        self.context.span_id()
+    }
+
+    fn head(&self, start: u64, end: u64, status: finished::Status) -> Head {
+        let (trace_id, span_id, kind) = (self.trace_id(), self.span_id(), self.kind.clone());
+        Head { trace_id, span_id, parent_id: self.parent_id, kind, start, end, status }
     }
 
     /// Its id; where the host does not sample it, that of the nearest one above that arrives.
     pub(crate) fn arriving(&self) -> SpanId {
-        if self.context.is_sampled() { self.head.span_id } else { self.head.parent_id }
+        if self.context.is_sampled() { self.span_id() } else { self.parent_id }
     }
 
     /// Says that a conversation begins, to who wants to know.
     pub(super) fn announce(&self) {
-        if self.is_announced() {
+        if let Some(destination) = self.announced_to() {
             let state = self.state();
             let mut record = state.record.clone();
-            let start = self.clock.at(state.start);
-            seal(&mut record, &Head { start, end: start, ..self.head.clone() }, state.is_renamed);
+            let start = self.at(state.start);
+            seal(&mut record, &self.head(start, start, finished::Status::Unset), state.is_renamed);
             drop(state);
-            self.destination.sink.begin(record);
+            destination.sink.begin(record);
         }
     }
 
-    fn is_announced(&self) -> bool {
-        let is_root = self.call.as_ref().is_some_and(|call| call.root.span_id() == self.head.span_id);
-        is_root && self.context.is_sampled() && self.destination.sink.wants_beginnings()
+    fn announced_to(&self) -> Option<&Destination> {
+        self.own_call().filter(|_| self.context.is_sampled())?;
+        let destination = &*self.home()?.destination;
+        destination.sink.wants_beginnings().then_some(destination)
     }
 
     pub(crate) fn set(&self, attribute: &KeyValue) {
@@ -116,10 +179,12 @@ impl Live {
             if let Some(twin) = twin {
                 twin.forget();
             }
-            if self.is_announced() {
-                self.destination.sink.forget(self.head.trace_id, self.head.span_id);
+            if let Some(destination) = self.announced_to() {
+                destination.sink.forget(self.trace_id(), self.span_id());
             }
-            self.destination.watch.as_ref().inspect(|watch| watch.forget(self.head.span_id));
+            if let Some(watch) = self.home().and_then(|home| home.destination.watch.as_ref()) {
+                watch.forget(self.span_id());
+            }
             self.leave();
         }
     }
@@ -149,21 +214,23 @@ impl Live {
         if let Some(description) = description {
             write::description(record, description);
         }
-        let start = self.clock.at(state.start);
-        let end = self.clock.at(at.max(state.start));
+        let start = self.at(state.start);
+        let end = self.at(at.max(state.start));
         let status = match (description, &state.status) {
             (Some(_), _) => finished::Status::Error,
             (None, Status::Ok) => finished::Status::Ok,
             (None, _) => finished::Status::Unset,
         };
-        seal(record, &Head { start, end, status, ..self.head.clone() }, state.is_renamed);
+        seal(record, &self.head(start, end, status), state.is_renamed);
         let twin = state.twin.take();
         drop(state);
-        self.close_call();
-        if self.context.is_sampled() {
-            self.destination.sink.accept(self.head.trace_id, &[record]);
-        } else {
-            self.destination.sink.decline(self.head.trace_id);
+        if let Some(Home { destination, .. }) = self.home().map(|home| &**home) {
+            self.close_call(destination);
+            if self.context.is_sampled() {
+                destination.sink.accept(self.trace_id(), &[record]);
+            } else {
+                destination.sink.decline(self.trace_id());
+            }
         }
         if let Some(twin) = twin {
             twin.end(record);
@@ -172,20 +239,27 @@ impl Live {
     }
 
     /// Hands over what was noted of the call whose conversation this is.
-    fn close_call(&self) {
-        let is_root = |call: &&Arc<Call>| call.root.span_id() == self.head.span_id;
-        if let Some(call) = self.call.as_ref().filter(is_root)
+    fn close_call(&self, destination: &Destination) {
+        if let Some(call) = self.own_call()
             && let Some(noted) = call.notes.close()
         {
-            self.destination.sink.observe(call, noted);
+            destination.sink.observe(call, noted);
         }
     }
 
     fn leave(&self) {
-        if let Some(call) = &self.call {
-            call.end(self.head.span_id);
-            self.destination.calls.leave(call);
+        if let Some(Home { destination, call: Some(call), .. }) = self.home().map(|home| &**home) {
+            destination.calls.end(call, self.span_id());
         }
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    fn at(&self, instant: Instant) -> u64 {
+        self.home().map_or(0, |home| home.clock.at(instant))
+    }
+
+    fn state_mut(&mut self) -> &mut State {
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

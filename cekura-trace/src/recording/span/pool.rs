@@ -1,30 +1,31 @@
-//! Buffers of ended spans come in and go out again to new ones, per thread. This file does not know what is in them.
+//! Spans that are over come in and go out again as new ones, with their buffers, per thread. This file does not know
+//! what is in them.
 
+use super::live::Live;
 use std::cell::RefCell;
+use std::sync::Arc;
 
-/// Buffers kept by a thread, and the most bytes of each.
+/// Spans kept by a thread.
 const KEPT: usize = 16;
-const KEPT_BYTES: usize = 16 << 10;
-/// Room for the span attributes of most functions.
-const NEW_BYTES: usize = 512;
 
 thread_local! {
-    static POOL: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Vec<Arc<Live>>> = const { RefCell::new(Vec::new()) };
 }
 
-pub(super) fn take() -> Vec<u8> {
+/// A span that stands nowhere yet.
+pub(super) fn take() -> Arc<Live> {
     let kept = POOL.try_with(|pool| pool.borrow_mut().pop());
-    kept.ok().flatten().unwrap_or_else(|| Vec::with_capacity(NEW_BYTES))
+    kept.ok().flatten().unwrap_or_else(Live::idle)
 }
 
-pub(super) fn give(mut buffer: Vec<u8>) {
-    if buffer.capacity() <= KEPT_BYTES {
-        buffer.clear();
+/// Keeps a span with the buffer of its record, unless somebody still has it.
+pub(super) fn give(mut live: Arc<Live>, record: Vec<u8>) {
+    if Live::rest(&mut live, record) {
         // On a thread that is ending there is none.
         let _ = POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
             if pool.len() < KEPT {
-                pool.push(buffer);
+                pool.push(live);
             }
         });
     }

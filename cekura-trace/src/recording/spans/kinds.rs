@@ -82,7 +82,7 @@ impl Sealed for Conversation {
     type Handle = open::Conversation;
 
     fn handle(context: Option<&Context>) -> open::Conversation {
-        let call = context.and_then(|context| context.get::<Scope>()?.call.clone());
+        let call = context.and_then(|context| context.get::<Scope>()?.call().cloned());
         open::Conversation(call.unwrap_or_else(|| Arc::new(Call::nowhere())))
     }
 }

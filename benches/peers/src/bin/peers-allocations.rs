@@ -1,0 +1,5 @@
+//! As `peers`, with an allocator that counts, which the other questions would be slower with.
+
+fn main() {
+    worker::serve(&peers::contenders(), Some(|work| allocation_counter::measure(work).count_total));
+}

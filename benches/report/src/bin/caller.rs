@@ -1,0 +1,273 @@
+//! How many rounds there are comes in as an argument; what a span costs its caller with each contender goes out, as a
+//! table in the terminal and as a plot. This file does not know how the contenders trace.
+
+use report::callgrind;
+use report::machine::{self, Ticks};
+use report::plot::{Panel, Plot, Row};
+use report::process::Process;
+use report::statistics::{Spread, digits};
+use report::table::{Table, terminal_width, wrap};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Name, program, and what it is.
+const CONTENDERS: [(&str, &str, &str); 18] = [
+    ("plain", "ours", "no instrumentation"),
+    ("otel-grpc", "peers", "opentelemetry by hand, batch processor, stock exporter"),
+    ("otel-http", "peers", "the same over HTTP"),
+    ("cekura-grpc", "ours", "#[cekura::span] with the same four span attributes"),
+    ("cekura-http", "ours", "the same over HTTP"),
+    (
+        "cekura-llm",
+        "ours",
+        "#[cekura::llm(provider, model, output_tokens)], which records arguments and result",
+    ),
+    ("cekura-llm-metadata", "ours", "the same with the content policy off"),
+    ("cekura-tool", "ours", "#[cekura::tool_call], which records arguments and result as JSON"),
+    ("cekura-tool-metadata", "ours", "the same with the content policy off"),
+    ("tracing", "peers", "#[tracing::instrument] and tracing-opentelemetry"),
+    ("tracing-lean", "peers", "the same without location, threads, target, level and inactivity"),
+    ("fastrace", "peers", "#[fastrace::trace(properties)]"),
+    ("fastrace-hand", "peers", "fastrace by hand, without format!"),
+    ("otel-instrument", "peers", "#[otel_instrument::instrument]"),
+    ("cekura-off", "ours", "#[cekura::span] where nothing was installed"),
+    ("tracing-off", "peers", "#[tracing::instrument] without a subscriber"),
+    ("fastrace-off", "peers", "#[fastrace::trace] without a root"),
+    ("otel-off", "peers", "opentelemetry by hand without a tracer provider"),
+];
+const REFERENCE: &str = "otel-grpc";
+const KINDS: [(&str, &str); 4] =
+    [("sync", "sync"), ("ready", "async"), ("pending", "8 polls"), ("turn", "turn")];
+const BACKGROUND: usize = KINDS.len();
+
+/// One contender, its receiver, and what was measured of it.
+struct Runner {
+    name: &'static str,
+    program: &'static str,
+    process: Process,
+    receiver: Process,
+    port: String,
+    /// Nanoseconds of each kind and of the background, one a round.
+    rounds: [Vec<f64>; BACKGROUND + 1],
+    instructions: [f64; KINDS.len()],
+    allocations: [f64; 2],
+    made: f64,
+    arrived: f64,
+}
+
+impl Runner {
+    fn start(name: &'static str, program: &'static str) -> Self {
+        let mut receiver = Process::start("receiver", &[]);
+        let port = receiver.line();
+        let process = Process::start(program, &[name, &port]);
+        Self {
+            name,
+            program,
+            process,
+            receiver,
+            port,
+            rounds: Default::default(),
+            instructions: Default::default(),
+            allocations: Default::default(),
+            made: 0.0,
+            arrived: 0.0,
+        }
+    }
+}
+
+fn main() {
+    let rounds = std::env::args().nth(1).map_or(31, |rounds| rounds.parse().expect("a number of rounds"));
+    let mut runners: Vec<Runner> =
+        CONTENDERS.iter().map(|(name, program, _)| Runner::start(name, program)).collect();
+    let before = ticks(&runners);
+    for round in 0..rounds {
+        measure(&mut runners, round);
+        eprint!("\rround {} of {rounds}", round + 1);
+    }
+    let load = ticks(&runners).others_since(before);
+    for runner in &mut runners {
+        eprint!("\r{:<40}", format!("instructions and allocations: {}", runner.name));
+        count(runner);
+    }
+    eprint!("\r{:<60}\r", "");
+    let facts = facts(rounds, load);
+    let tables = [ratios(&runners), nanoseconds(&runners), counts(&runners), legend()];
+    let width = terminal_width();
+    for table in &tables {
+        println!("{}", table.text(width));
+    }
+    println!("{}", wrap(&facts, width));
+    let markdown: Vec<String> = tables.iter().map(Table::markdown).collect();
+    write("benches/target/caller.md", &format!("{}\n{facts}\n", markdown.join("\n")));
+    write("docs/performance.svg", &plot(&runners, &facts).svg());
+}
+
+/// The project's folder.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn write(path: &str, text: &str) {
+    fs::write(root().join(path), text).expect("a folder to write to");
+    println!("written: {path}");
+}
+
+fn ticks(runners: &[Runner]) -> Ticks {
+    Ticks::now(runners.iter().flat_map(|runner| [runner.process.id(), runner.receiver.id()]))
+}
+
+/// One round: each kind with every contender in turn, which a slow minute then hits alike.
+fn measure(runners: &mut [Runner], round: usize) {
+    let count = runners.len();
+    for kind in 0..=BACKGROUND {
+        // The background takes a second each.
+        if kind == BACKGROUND && !round.is_multiple_of(4) {
+            continue;
+        }
+        for step in 0..count {
+            let at = (step + round) % count;
+            let runner = &mut runners[if round.is_multiple_of(2) { at } else { count - 1 - at }];
+            let question = match KINDS.get(kind) {
+                Some((kind, _)) => format!("nanoseconds {kind}"),
+                None => "background sync".to_owned(),
+            };
+            let value = runner.process.ask(&question);
+            runner.rounds[kind].push(value);
+        }
+    }
+}
+
+/// What is exact, and what has arrived.
+fn count(runner: &mut Runner) {
+    runner.made = runner.process.ask("made");
+    runner.arrived = runner.receiver.ask("");
+    let folder = root().join("benches/target/callgrind");
+    fs::create_dir_all(&folder).expect("a folder to write to");
+    for (at, (kind, _)) in KINDS.iter().enumerate() {
+        let profile = folder.join(format!("{}.{kind}.out", runner.name));
+        runner.instructions[at] =
+            callgrind::instructions(runner.program, runner.name, kind, &runner.port, &profile);
+    }
+    let mut counting =
+        Process::start(&format!("{}-allocations", runner.program), &[runner.name, &runner.port]);
+    runner.allocations = ["sync", "ready"].map(|kind| counting.ask(&format!("allocations {kind}")));
+}
+
+/// What a contender is compared with: opentelemetry by hand over the same transport.
+fn reference<'a>(runners: &'a [Runner], runner: &Runner) -> &'a Runner {
+    let name = if runner.name.ends_with("-http") { "otel-http" } else { REFERENCE };
+    runners.iter().find(|runner| runner.name == name).expect("a contender")
+}
+
+fn ratio(runners: &[Runner], runner: &Runner, kind: usize) -> Option<Spread> {
+    Spread::of_ratios(&runner.rounds[kind], &reference(runners, runner).rounds[kind])
+}
+
+/// Whether it has anything to send.
+fn is_on(runner: &Runner) -> bool {
+    runner.name != "plain" && !runner.name.ends_with("-off")
+}
+
+fn or_dash(text: Option<impl ToString>) -> String {
+    text.map_or_else(|| "–".to_owned(), |text| text.to_string())
+}
+
+fn ratios(runners: &[Runner]) -> Table {
+    let caption = "Time a span, × opentelemetry by hand over the same transport, paired in each round: median (10–90 %). \
+                   background: CPU time of the other threads.";
+    let mut table = Table::new(caption, &["×", "sync", "async", "8 polls", "turn", "background"]);
+    for runner in runners {
+        let kinds = (0..=BACKGROUND).map(|kind| {
+            let is_shown = kind < BACKGROUND || is_on(runner);
+            or_dash(ratio(runners, runner, kind).filter(|_| is_shown))
+        });
+        table.row(runner.name, kinds);
+    }
+    table
+}
+
+fn nanoseconds(runners: &[Runner]) -> Table {
+    let caption = "Nanoseconds a span: sync: a function · async: ready at once · 8 polls: pending eight times, then \
+                   ready · turn: a span with three children, each a quarter of it · background: CPU time of the other \
+                   threads.";
+    let mut table = Table::new(caption, &["ns", "sync", "async", "8 polls", "turn", "background"]);
+    for runner in runners {
+        let kinds = runner.rounds.iter().enumerate().map(|(kind, rounds)| {
+            let median = Spread::of(rounds.iter().copied()).filter(|_| kind < BACKGROUND || is_on(runner));
+            or_dash(median.map(|spread| digits(spread.median)))
+        });
+        table.row(runner.name, kinds);
+    }
+    table
+}
+
+fn counts(runners: &[Runner]) -> Table {
+    let caption = "Instructions and allocations a span of the thread that calls, exact, and what arrived of what was made.";
+    let headings = ["exact", "sync", "async", "per poll", "turn", "allocs", "async allocs", "arrived", "of"];
+    let mut table = Table::new(caption, &headings);
+    for runner in runners {
+        let [sync, ready, pending, turn] = runner.instructions;
+        let mut cells: Vec<String> =
+            [sync, ready, (pending - ready) / 8.0, turn].map(|count| format!("{count:.0}")).into();
+        cells.extend(runner.allocations.map(|count| format!("{count:.2}")));
+        cells.extend([runner.arrived, runner.made].map(|count| or_dash(is_on(runner).then_some(count))));
+        table.row(runner.name, cells);
+    }
+    table
+}
+
+fn legend() -> Table {
+    let mut table = Table::new("The contenders.", &["name", "what it is"]);
+    table.is_text = true;
+    for (name, _, what) in CONTENDERS {
+        table.row(name, [what.to_owned()]);
+    }
+    table
+}
+
+fn facts(rounds: usize, load: f64) -> String {
+    let lock = fs::read_to_string(root().join("benches/Cargo.lock")).unwrap_or_default();
+    let packages = [
+        "cekura-trace",
+        "fastrace",
+        "opentelemetry",
+        "opentelemetry-otlp",
+        "otel-instrument",
+        "tracing",
+        "tracing-opentelemetry",
+    ];
+    format!(
+        "{}. {}. benches/run.sh {rounds}: so many rounds, each of every contender in turn, a process each, that sends to \
+         a receiver on the same machine; the caller on one CPU, the rest on another. A figure of a round is the median \
+         of 5 bursts of 1,024 spans. Other processes used {:.0} % of the CPUs meanwhile.",
+        machine::description(),
+        machine::versions(&lock, &packages),
+        load * 100.0
+    )
+}
+
+fn plot(runners: &[Runner], facts: &str) -> Plot {
+    let panel = |heading: &str, reference| Panel { heading: heading.to_owned(), reference };
+    let exact = |count| Some(Spread { low: count, median: count, high: count });
+    let rows = runners.iter().map(|runner| Row {
+        name: runner.name.to_owned(),
+        is_ours: runner.name.starts_with("cekura"),
+        bars: vec![
+            ratio(runners, runner, 0),
+            ratio(runners, runner, 2),
+            exact(runner.instructions[0]),
+            ratio(runners, runner, BACKGROUND).filter(|_| is_on(runner)),
+        ],
+    });
+    Plot {
+        title: "What a span with four span attributes costs, × opentelemetry by hand".to_owned(),
+        panels: vec![
+            panel("a function, ×", Some(1.0)),
+            panel("an async fn pending 8 times, ×", Some(1.0)),
+            panel("a function, instructions", None),
+            panel("background CPU time, ×", Some(1.0)),
+        ],
+        rows: rows.collect(),
+        facts: facts.to_owned(),
+    }
+}
