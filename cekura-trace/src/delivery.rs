@@ -25,6 +25,7 @@ pub(crate) mod queue;
 mod quiet;
 mod sender;
 mod spool;
+mod tally;
 #[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]
 mod terminal;
 pub(crate) mod timings;

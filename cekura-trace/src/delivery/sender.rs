@@ -87,7 +87,8 @@ impl Outlet for Sender {
         let patience = self.depot.as_ref().map(Depot::patience).unwrap_or_default();
         let (ready, births) = (&mut self.ready, &mut self.births);
         let deposit_at = Instant::now() + patience;
-        self.encoder.requests(records, room, |request| match ready.back_mut() {
+        let space = ready.back().filter(|last| last.is_new).map(|last| last.request.space());
+        self.encoder.requests(records, room, space.unwrap_or_default(), |request| match ready.back_mut() {
             Some(last) if last.is_new && last.request.has_room_for(&request) => last.grow(request),
             _ => {
                 *births += 1;

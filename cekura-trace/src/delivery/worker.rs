@@ -6,7 +6,7 @@ use super::call_log::{Account, CallLog, Letter};
 use super::complaint::tell_losses;
 use super::config::{Mode, Settings};
 use super::error::Error;
-use super::ledger::{Counts, FlushReport, Ledger, Reason};
+use super::ledger::{FlushReport, Ledger, Reason};
 use super::link::Link;
 use super::observe::{Courier, Told, exchange};
 use super::outlet::Outlet;
@@ -14,6 +14,7 @@ use super::queue::{Bell, Queue, Room};
 use super::quiet;
 use super::sender::Sender;
 use super::spool::{Address, Depot, Drawer, Event, Item, Spool};
+use super::tally::Tally;
 use super::terminal;
 use super::timings::Timings;
 use super::transport::{self, Answer, Response};
@@ -181,8 +182,6 @@ impl Worker {
         courier: Courier,
     ) -> Self {
         let (flushes, next_tick) = (Vec::new(), Instant::now());
-        let told = (0, next_tick);
-        let (spool, epoch) = (None, 0);
         Self {
             queue,
             ledger,
@@ -190,12 +189,12 @@ impl Worker {
             outlet,
             account,
             courier,
-            spool,
+            spool: None,
             timings,
             flushes,
-            epoch,
+            epoch: 0,
             next_tick,
-            told,
+            told: (0, next_tick),
         }
     }
 
@@ -336,13 +335,14 @@ impl Worker {
 
     fn take(&mut self, records: &[u8], count: u64) {
         let room = Room::of(&self.queue, records);
-        let (mut counts, mut roots) = (Counts::new(), Vec::new());
+        let (mut tally, mut roots) = (Tally::default(), Vec::new());
         for (Record { head, .. }, _) in finished::records(records) {
-            *counts.entry(head.trace_id).or_default() += 1;
+            tally.add(head.trace_id);
             if head.parent_id == SpanId::INVALID {
                 roots.push(head.trace_id);
             }
         }
+        let counts = tally.take();
         self.ledger.take(&counts);
         for trace in roots {
             self.ledger.root(trace);

@@ -2,7 +2,7 @@
 
 use super::{HashSet, Request, TraceId, trace_of, values};
 use crate::arbitrary::{buffer, config};
-use crate::delivery::encode::Encoder;
+use crate::delivery::encode::{Encoder, Space};
 use crate::delivery::ledger::Counts;
 use crate::delivery::queue::{Bell, Queue, Room};
 use crate::delivery::tests::end;
@@ -33,7 +33,7 @@ fn requests(queue: &Arc<Queue>) -> Vec<Request> {
     let encoder = Encoder::new(&BTreeMap::from([("service.name".to_owned(), "test".to_owned())]));
     let mut requests = Vec::new();
     queue.drain(|buffer, _| {
-        encoder.requests(buffer, Room::of(queue, buffer), |request| requests.push(request));
+        encoder.requests(buffer, Room::of(queue, buffer), Space::default(), |request| requests.push(request));
     });
     requests
 }
@@ -75,7 +75,7 @@ proptest! {
         let encoder = Encoder::new(&BTreeMap::new());
         let mut whole: Option<Request> = None;
         for bytes in [bytes, again] {
-            encoder.requests(&bytes, Room::of(&queue, &bytes), |request| match &mut whole {
+            encoder.requests(&bytes, Room::of(&queue, &bytes), Space::default(), |request| match &mut whole {
                 Some(whole) => whole.join(request),
                 None => whole = Some(request),
             });
