@@ -12,8 +12,8 @@ use crate::destination::CaptureContent;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One call: the trace of one conversation.
@@ -28,24 +28,12 @@ pub(crate) struct Call {
     pub(crate) root: SpanContext,
     pub(crate) unanswered: Arc<Unanswered>,
     turns: AtomicI64,
-    spans: Mutex<OpenSpans>,
-}
-
-/// The spans of a call that are open.
-#[derive(Debug, Default)]
-struct OpenSpans {
-    /// Ours, in the order of their begin.
-    ours: Vec<(SpanId, Arc<dyn Unfinished>)>,
-    /// Those that are a host's and reach the same destination.
-    of_host: HashSet<SpanId>,
-    /// How many of a host's are over, and being handed over.
-    leaving: usize,
-}
-
-impl OpenSpans {
-    fn is_empty(&self) -> bool {
-        self.ours.is_empty() && self.of_host.is_empty() && self.leaving == 0
-    }
+    /// How many spans are open.
+    open: AtomicUsize,
+    /// Those of them that are ours, in the order of their begin, since someone may end them all at once.
+    ours: OnceLock<Mutex<Vec<(SpanId, Arc<dyn Unfinished>)>>>,
+    /// Those of them that are a host's and reach the same destination.
+    of_host: Mutex<HashSet<SpanId>>,
 }
 
 /// A span of ours while it is open.
@@ -57,9 +45,9 @@ pub(crate) trait Unfinished: fmt::Debug + Send + Sync {
 impl Call {
     pub(crate) fn new(root: SpanContext, id: Option<String>, capture: CaptureContent, clock: Clock) -> Self {
         let id = id.unwrap_or_else(|| root.trace_id().to_string());
-        let (turns, spans) = (AtomicI64::new(0), Mutex::default());
-        let (notes, unanswered) = (Notes::default(), Arc::default());
-        Self { id, capture, clock, notes, root, unanswered, turns, spans }
+        let (turns, open, ours) = (AtomicI64::new(0), AtomicUsize::new(0), OnceLock::new());
+        let (notes, unanswered, of_host) = (Notes::default(), Arc::default(), Mutex::default());
+        Self { id, capture, clock, notes, root, unanswered, turns, open, ours, of_host }
     }
 
     /// A call of which nothing is recorded.
@@ -74,12 +62,17 @@ impl Call {
 
     /// Whether this is an open span of a host's, and reaches the same destination.
     pub(crate) fn is_of_host(&self, span: SpanId) -> bool {
-        self.spans().of_host.contains(&span)
+        locked(&self.of_host).contains(&span)
     }
 
-    /// Ends every span of ours that is open, the innermost first, but not the conversation's.
+    /// Keeps the spans of ours that begin from now on, so that they can be ended all at once.
+    pub(crate) fn keep_spans(&self) {
+        self.ours.get_or_init(Mutex::default);
+    }
+
+    /// Ends every span of ours that is open and was kept, the innermost first, but not the conversation's.
     pub(crate) fn cut_off(&self, at: Instant) {
-        let ours = self.spans().ours.clone();
+        let ours = self.ours.get().map(|ours| locked(ours).clone()).unwrap_or_default();
         let inner = ours.into_iter().rev().filter(|(span, _)| *span != self.root.span_id());
         inner.for_each(|(_, open)| open.cut_off(at));
     }
@@ -95,8 +88,15 @@ impl Call {
         }
     }
 
-    fn spans(&self) -> MutexGuard<'_, OpenSpans> {
-        locked(&self.spans)
+    /// A span of ours is over.
+    fn let_go(&self, span: SpanId) {
+        let Some(ours) = self.ours.get() else { return };
+        let mut ours = locked(ours);
+        // Those that began last end first.
+        let place = ours.iter().rposition(|(open, _)| *open == span);
+        let over = place.map(|place| ours.remove(place));
+        drop(ours);
+        drop(over);
     }
 }
 
@@ -117,29 +117,17 @@ impl Calls {
     }
 
     /// A span of ours begins.
-    pub(crate) fn begin(&self, call: &Arc<Call>, span: SpanId, open: Arc<dyn Unfinished>) {
-        let mut spans = call.spans();
-        let is_first = spans.is_empty();
-        spans.ours.push((span, open));
-        drop(spans);
-        if is_first {
-            self.enter(call);
+    pub(crate) fn begin<S: Unfinished + 'static>(&self, call: &Arc<Call>, span: SpanId, open: &Arc<S>) {
+        if let Some(ours) = call.ours.get() {
+            locked(ours).push((span, open.clone()));
         }
+        self.enter(call);
     }
 
     /// A span of ours that began is over, and handed over.
     pub(crate) fn end(&self, call: &Call, span: SpanId) {
-        let mut spans = call.spans();
-        // Those that began last end first.
-        let ended = spans.ours.pop_if(|(open, _)| *open == span).or_else(|| {
-            let place = spans.ours.iter().rposition(|(open, _)| *open == span)?;
-            Some(spans.ours.remove(place))
-        });
-        let is_last = spans.is_empty();
-        drop(spans);
-        if ended.is_some() && is_last {
-            self.leave(call);
-        }
+        call.let_go(span);
+        self.leave(call);
     }
 
     /// A span of a host's begins, which counts where its trace is that of an open call.
@@ -149,51 +137,44 @@ impl Calls {
             let least = same.iter().rfind(|call| call.capture == CaptureContent::Metadata);
             least.or(same.last()).cloned()
         };
-        let Some(call) = self.known().get(&trace).and_then(keeps_least) else { return };
-        let mut spans = call.spans();
-        let is_first = spans.is_empty();
-        // A program may have two processors of one handle.
-        spans.of_host.insert(span);
-        drop(spans);
-        if is_first {
-            self.enter(&call);
+        let call = self.known().get(&trace).and_then(keeps_least);
+        if let Some(call) = call {
+            // A program may have two processors of one handle.
+            let is_new = locked(&call.of_host).insert(span);
+            if is_new {
+                self.enter(&call);
+            }
         }
     }
 
     /// A span of a host's is over: hands it over if it had begun in a call.
     pub(crate) fn end_of_host(&self, trace: TraceId, span: SpanId, hand_over: impl FnOnce(&Call)) {
-        let has_begun = |call: &&Arc<Call>| {
-            let mut spans = call.spans();
-            let has_begun = spans.of_host.remove(&span);
-            spans.leaving += usize::from(has_begun);
-            has_begun
-        };
+        let has_begun = |call: &&Arc<Call>| locked(&call.of_host).remove(&span);
         let call = self.known().get(&trace).and_then(|same| same.iter().find(has_begun).cloned());
-        let Some(call) = call else { return };
-        hand_over(&call);
-        let mut spans = call.spans();
-        spans.leaving -= 1;
-        let is_last = spans.is_empty();
-        drop(spans);
-        if is_last {
+        if let Some(call) = call {
+            hand_over(&call);
             self.leave(&call);
         }
     }
 
-    /// A call has its first open span.
     fn enter(&self, call: &Arc<Call>) {
-        let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        calls.entry(call.root.trace_id()).or_default().push(call.clone());
+        if call.open.fetch_add(1, Ordering::AcqRel) == 0 {
+            let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            calls.entry(call.root.trace_id()).or_default().push(call.clone());
+        }
     }
 
-    /// A call has no open span any more.
     fn leave(&self, call: &Call) {
-        let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(same) = calls.get_mut(&call.root.trace_id()) else { return };
-        // Another span may have begun meanwhile, and may have ended too.
-        same.retain(|known| !std::ptr::eq(Arc::as_ptr(known), call) || !call.spans().is_empty());
-        if same.is_empty() {
-            calls.remove(&call.root.trace_id());
+        if call.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let Some(same) = calls.get_mut(&call.root.trace_id()) else { return };
+            // Another span may have begun meanwhile, and may have ended too.
+            same.retain(|known| {
+                !std::ptr::eq(Arc::as_ptr(known), call) || call.open.load(Ordering::Acquire) > 0
+            });
+            if same.is_empty() {
+                calls.remove(&call.root.trace_id());
+            }
         }
     }
 
@@ -264,7 +245,7 @@ mod tests {
     /// A span of this number begins.
     fn begin(calls: &Calls, call: &Arc<Call>, number: u64) {
         let span = SpanId::from(number);
-        calls.begin(call, span, Arc::new(span));
+        calls.begin(call, span, &Arc::new(span));
     }
 
     fn end(calls: &Calls, call: &Call, number: u64) {
@@ -282,7 +263,6 @@ mod tests {
         let (calls, call) = (Calls::default(), call());
         begin(&calls, &call, 2);
         begin(&calls, &call, 3);
-        end(&calls, &call, 2);
         end(&calls, &call, 2);
         assert!(calls.is_open(TRACE));
         end(&calls, &call, 3);

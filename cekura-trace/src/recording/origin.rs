@@ -183,15 +183,15 @@ impl Origin {
         }
         let number = opening.and_then(|opening| opening.number);
         let turn = (callsite.view == View::Turn).then(|| self.number(number, attributes));
-        let home = self.home.clone()?;
+        let home = self.home.take()?;
         let start = opening.and_then(|opening| opening.start);
         let birth = Birth::of(&home, callsite, attributes, start, (&self.parent, self.context.as_ref()));
+        if let Some(number) = turn {
+            self.context = Some(self.in_turn(number, birth.context.span_id(), &home));
+        }
         span.stand(home, (self.parent.span_id(), callsite.kind()), birth);
         if callsite.view == View::Span && name.is_some() {
             span.rename();
-        }
-        if let Some(number) = turn {
-            self.context = Some(self.in_turn(number, span.span_context().span_id()));
         }
         Some(())
     }
@@ -202,9 +202,7 @@ impl Origin {
         let Some((home, call)) = self.home.as_ref().and_then(|home| Some((home, home.call.as_ref()?))) else {
             return;
         };
-        if opening.is_some_and(|opening| opening.is_observed) {
-            call.notes.want();
-        }
+        opening.inspect(|opening| opening.prepare(call));
         let call_id = opening.and_then(|opening| opening.call_id.as_deref());
         write_conversation(attributes, call_id.unwrap_or(&call.id), call_id.is_some());
         if attributes.capture != home.capture {
@@ -217,11 +215,11 @@ impl Origin {
     }
 
     /// The context inside a turn that begins.
-    fn in_turn(&self, number: i64, span: SpanId) -> Context {
+    fn in_turn(&self, number: i64, span: SpanId, home: &Arc<Home>) -> Context {
         let context = self.context();
         let outer = context.get::<Scope>().and_then(|scope| scope.turn.clone());
-        let turn = Some(Arc::new(call::Turn::new(number, span, outer, self.call().map(|call| &**call))));
-        context.with_value(Scope { home: self.home.clone(), turn, by_hand: None })
+        let turn = Some(Arc::new(call::Turn::new(number, span, outer, home.call.as_deref())));
+        context.with_value(Scope { home: Some(home.clone()), turn, by_hand: None })
     }
 
     #[cold]
@@ -256,9 +254,7 @@ impl Origin {
         }
         let has_call_id = opening.call_id.is_some();
         let call = Call::new(birth.context.clone(), opening.call_id.clone(), home.capture, home.clock);
-        if opening.is_observed {
-            call.notes.want();
-        }
+        opening.prepare(&call);
         if !has_call_id {
             write_conversation(attributes, &call.id, false);
         }

@@ -10,6 +10,7 @@ use super::context::Carried;
 use super::conversation::Scope;
 use super::origin::Origin;
 use super::progress::Progress;
+use crate::call::Call;
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
 use crate::finished::{begin, write};
 use crate::semconv;
@@ -72,11 +73,23 @@ pub(super) struct Opening {
     pub(super) links: Vec<SpanContext>,
     pub(super) call_id: Option<String>,
     pub(super) is_observed: bool,
+    /// Who begins a conversation by hand may end whatever is open in it.
+    pub(super) is_by_hand: bool,
     pub(super) number: Option<i64>,
     pub(super) name: Option<String>,
 }
 
 impl Opening {
+    /// Has the call keep what its conversation will need at its end.
+    pub(super) fn prepare(&self, call: &Call) {
+        if self.is_observed {
+            call.notes.want();
+        }
+        if self.is_by_hand {
+            call.keep_spans();
+        }
+    }
+
     /// Whether it is the conversation of a handle that is switched off.
     fn is_off(&self) -> bool {
         matches!(self.client, Client::Off)
@@ -309,6 +322,7 @@ impl Draft {
     pub(super) fn open_here(&mut self) -> Option<Open> {
         self.origin = Origin::current()?;
         self.attributes.settle();
+        self.attributes.begins_by_hand();
         self.open()
     }
 

@@ -228,7 +228,7 @@ async fn it_waits_for_the_spans_that_are_open_and_for_those_in_the_queue() {
     let (sent, ..) = world
         .play(async |link| {
             let call = call();
-            link.calls.begin(&call, SPAN, Arc::new(SPAN));
+            link.calls.begin(&call, SPAN, &Arc::new(SPAN));
             end(&link.queue, 3, 1, 0, 10);
             let posted = observe(link, log().trace_id(trace()));
             let ending = async {
@@ -254,7 +254,7 @@ async fn a_span_that_came_while_the_others_were_delivered_is_waited_for_too() {
             let late = async {
                 sleep(Duration::from_millis(2700)).await;
                 let call = call();
-                link.calls.begin(&call, SPAN, Arc::new(SPAN));
+                link.calls.begin(&call, SPAN, &Arc::new(SPAN));
                 end(&link.queue, 3, 2, 1, 10);
                 link.calls.end(&call, SPAN);
             };

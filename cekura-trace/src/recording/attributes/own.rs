@@ -52,6 +52,10 @@ impl Attributes {
         self.opening().name = text(&name).map(Cow::into_owned);
     }
 
+    pub(in crate::recording) fn begins_by_hand(&mut self) {
+        self.opening().is_by_hand = true;
+    }
+
     pub(in crate::recording) fn started_at(&mut self, at: Instant) {
         self.opening().start = Some(at);
     }

@@ -9,10 +9,13 @@ use super::super::callsite::View;
 use super::super::conversation::Scope;
 use super::super::outcome::{Failure, FailureText, Outcome};
 use super::super::stream::{Each, Slot};
+use super::live::Held;
 use super::{Open, pool};
+use crate::destination::CaptureContent;
 use std::cell::Cell;
 use std::fmt::{Debug, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A span whose function is over, at the moment it was.
@@ -34,22 +37,52 @@ impl Ending {
     }
 
     pub(in super::super) fn finish(self, record: impl FnOnce(&mut Attributes)) {
+        let mut record = Some(record);
+        self.finish_with(&mut |attributes| record.take().map_or((), |record| record(attributes)));
+    }
+
+    /// Not generic, so that it is compiled once.
+    fn finish_with(self, record: &mut dyn FnMut(&mut Attributes)) {
         let Self { at, open } = self;
-        let Open { view, context, live: Some(live), capture } = open else { return };
-        let Some(entries) = live.take_record() else { return };
-        let limit = live.content_limit();
-        let mut attributes = Attributes::new(view, capture, limit, entries);
+        let Open { view, context, live: Some(mut live), capture } = open else { return };
+        let scope = if view == View::Turn { context.get::<Scope>().cloned() } else { None };
+        // It has the span too.
+        drop(context);
+        let end = End { at, view, capture, scope };
+        if let Some(alone) = Arc::get_mut(&mut live) {
+            let buffer = end.write(Held::Alone(alone), record);
+            alone.rest();
+            pool::give(live, buffer);
+        } else {
+            end.write(Held::Shared(&live), record);
+        }
+    }
+}
+
+/// How a span ends, but for what its function records.
+struct End {
+    at: Instant,
+    view: View,
+    capture: CaptureContent,
+    /// Of a turn.
+    scope: Option<Scope>,
+}
+
+impl End {
+    /// Hands the record over with what `record` adds, and gives back its buffer.
+    fn write(self, mut span: Held<'_>, record: &mut dyn FnMut(&mut Attributes)) -> Vec<u8> {
+        let Self { at, view, capture, scope } = self;
+        let start = scope.as_ref().map(|_| span.live().start());
+        let Some(entries) = span.take_record() else { return Vec::new() };
+        let mut attributes = Attributes::new(view, capture, span.live().content_limit(), entries);
         guarded(&mut attributes, record);
-        if view == View::Turn
-            && let Some(scope) = context.get::<Scope>()
-        {
-            scope.write_turn(at.saturating_duration_since(live.start()), &mut attributes.entries);
+        if let Some((scope, start)) = scope.zip(start) {
+            scope.write_turn(at.saturating_duration_since(start), &mut attributes.entries);
         }
         let extras = attributes.take_extras();
         let failure = extras.as_ref().and_then(|extras| extras.failure.as_deref());
-        live.finish(at, &mut attributes.entries, failure);
-        drop(context);
-        pool::give(live, attributes.entries);
+        span.finish(at, &mut attributes.entries, failure);
+        attributes.entries
     }
 }
 

@@ -93,23 +93,21 @@ impl Live {
             watch.begin(live.span_id(), callsite, call.is_some());
         }
         if let Some(call) = call {
-            destination.calls.begin(call, live.span_id(), live.clone());
+            destination.calls.begin(call, live.span_id(), live);
         }
         if callsite.view == View::Conversation {
             live.announce();
         }
     }
 
-    /// Makes it one that stands nowhere again; false where somebody still has it.
-    pub(super) fn rest(live: &mut Arc<Self>) -> bool {
-        let Some(over) = Arc::get_mut(live) else { return false };
-        over.home = None;
-        let state = over.state_mut();
+    /// Makes it one that stands nowhere again.
+    pub(super) fn rest(&mut self) {
+        self.home = None;
+        let state = self.state_mut();
         state.record = Vec::new();
         state.status = Status::Unset;
         state.stage = Stage::Open;
         state.is_renamed = false;
-        true
     }
 
     pub(crate) fn span_context(&self) -> &SpanContext {
@@ -201,41 +199,10 @@ impl Live {
         }
     }
 
-    /// Takes the record, to add what is known at the end. Only the first end gets it.
-    pub(super) fn take_record(&self) -> Option<Vec<u8>> {
-        let mut state = self.state();
-        if state.stage != Stage::Open {
-            return None;
-        }
-        state.stage = Stage::Ending;
-        Some(std::mem::take(&mut state.record))
-    }
-
-    /// Hands the record over, with what was set since it was taken.
-    pub(super) fn finish(&self, at: Instant, record: &mut Vec<u8>, failure: Option<&str>) {
-        let mut state = self.state();
-        if !state.end() {
-            return;
-        }
-        record.extend_from_slice(&state.record);
-        let description = match (failure, &state.status) {
-            (Some(failure), _) => Some(failure),
-            (None, Status::Error { description }) => Some(description.as_ref()),
-            (None, Status::Ok | Status::Unset) => None,
-        };
-        if let Some(description) = description {
-            write::description(record, description);
-        }
-        let start = self.at(state.start);
-        let end = self.at(at.max(state.start));
-        let status = match (description, &state.status) {
-            (Some(_), _) => finished::Status::Error,
-            (None, Status::Ok) => finished::Status::Ok,
-            (None, _) => finished::Status::Unset,
-        };
-        seal(record, &self.head(start, end, status), state.is_renamed);
-        let twin = state.twin.take();
-        drop(state);
+    /// Hands its record over, sealed.
+    fn hand_over(&self, at: Instant, record: &mut Vec<u8>, closed: Closed) {
+        let Closed { start, status, is_renamed, twin } = closed;
+        seal(record, &self.head(self.at(start), self.at(at.max(start)), status), is_renamed);
         if let Some(Home { destination, .. }) = self.home.as_deref() {
             self.close_call(destination);
             if self.context.is_sampled() {
@@ -286,18 +253,92 @@ impl Live {
     }
 }
 
+/// A span at its end. Most often nobody else has it any more, and it need not be locked.
+pub(super) enum Held<'a> {
+    Alone(&'a mut Live),
+    Shared(&'a Live),
+}
+
+impl Held<'_> {
+    /// Takes the record, to add what is known at the end. Only the first end gets it.
+    pub(super) fn take_record(&mut self) -> Option<Vec<u8>> {
+        self.change(State::take_record)
+    }
+
+    /// Hands the record over, with what was set since it was taken.
+    pub(super) fn finish(&mut self, at: Instant, record: &mut Vec<u8>, failure: Option<&str>) {
+        if let Some(closed) = self.change(|state| state.close(record, failure)) {
+            self.live().hand_over(at, record, closed);
+        }
+    }
+
+    pub(super) fn live(&self) -> &Live {
+        match self {
+            Self::Alone(live) => live,
+            Self::Shared(live) => live,
+        }
+    }
+
+    fn change<R>(&mut self, change: impl FnOnce(&mut State) -> R) -> R {
+        match self {
+            Self::Alone(live) => change(live.state_mut()),
+            Self::Shared(live) => change(&mut live.state()),
+        }
+    }
+}
+
+/// What is known of a span when it is over.
+struct Closed {
+    start: Instant,
+    status: finished::Status,
+    is_renamed: bool,
+    twin: Option<Box<Twin>>,
+}
+
 impl State {
     /// The span is over; true the first time.
     fn end(&mut self) -> bool {
         std::mem::replace(&mut self.stage, Stage::Over) != Stage::Over
     }
+
+    fn take_record(&mut self) -> Option<Vec<u8>> {
+        if self.stage != Stage::Open {
+            return None;
+        }
+        self.stage = Stage::Ending;
+        Some(std::mem::take(&mut self.record))
+    }
+
+    /// Ends it, and adds to its record what was set since that was taken; `None` where it is over already.
+    fn close(&mut self, record: &mut Vec<u8>, failure: Option<&str>) -> Option<Closed> {
+        if !self.end() {
+            return None;
+        }
+        record.extend_from_slice(&self.record);
+        let description = match (failure, &self.status) {
+            (Some(failure), _) => Some(failure),
+            (None, Status::Error { description }) => Some(description.as_ref()),
+            (None, Status::Ok | Status::Unset) => None,
+        };
+        if let Some(description) = description {
+            write::description(record, description);
+        }
+        let status = match (description, &self.status) {
+            (Some(_), _) => finished::Status::Error,
+            (None, Status::Ok) => finished::Status::Ok,
+            (None, _) => finished::Status::Unset,
+        };
+        let Self { start, is_renamed, .. } = *self;
+        Some(Closed { start, status, is_renamed, twin: self.twin.take() })
+    }
 }
 
 impl Unfinished for Live {
     fn cut_off(&self, at: Instant) {
-        if let Some(mut record) = self.take_record() {
+        let mut held = Held::Shared(self);
+        if let Some(mut record) = held.take_record() {
             write::flag(&mut record, semconv::CEKURA_UNFINISHED, true);
-            self.finish(at, &mut record, None);
+            held.finish(at, &mut record, None);
         }
     }
 }

@@ -23,9 +23,9 @@ pub(super) fn take() -> Idle {
     kept.ok().flatten().unwrap_or_else(|| (Live::idle(), Vec::with_capacity(NEW_BYTES)))
 }
 
-/// Keeps a span that is over, unless somebody still has it.
-pub(super) fn give(mut live: Arc<Live>, mut record: Vec<u8>) {
-    if record.capacity() <= KEPT_BYTES && Live::rest(&mut live) {
+/// Keeps a span that stands nowhere.
+pub(super) fn give(live: Arc<Live>, mut record: Vec<u8>) {
+    if record.capacity() <= KEPT_BYTES {
         record.clear();
         // On a thread that is ending there is none.
         let _ = POOL.try_with(|pool| {
