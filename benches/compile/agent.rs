@@ -1,10 +1,17 @@
 //! A voice agent of one file: what a caller says comes in, what the agent says goes out. It is traced with `cekura`,
 //! with `tracing`, or not at all, as the features say.
 
+use std::fmt;
 use std::future::ready;
 
 #[derive(Debug)]
 pub struct Failed(pub String);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// One call, from the first word to the last.
 #[cfg_attr(feature = "cekura", cekura::conversation(call_id = call_id))]

@@ -46,7 +46,7 @@ impl Table {
                     // Figures end where their heading ends, words begin where it begins.
                     let room = widths[column];
                     let _ = match self.is_text {
-                        true => write!(text, "  {:<room$}", line[column]),
+                        true => write!(text, "  {}", line[column]),
                         false => write!(text, "  {:>room$}", line[column]),
                     };
                 }

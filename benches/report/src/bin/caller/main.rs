@@ -194,7 +194,7 @@ fn facts(rounds: usize, load: f64) -> String {
     ];
     format!(
         "{}. {}. benches/run.sh {rounds}: so many rounds, each of every contender in turn, a process each, that sends to \
-         a receiver on the same machine; the caller on one CPU, the rest on another. A figure of a round is the median \
+         a receiver on the same machine; the caller on one CPU, the rest on another. A figure of a round is the fastest \
          of 5 bursts of 1,024 spans. Other processes used {:.0} % of the CPUs meanwhile.",
         machine::description(),
         machine::versions(&lock, &packages),
