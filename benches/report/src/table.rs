@@ -78,7 +78,7 @@ impl Table {
 /// Breaks between words.
 pub fn wrap(text: &str, width: usize) -> String {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
+    for word in text.split(' ') {
         let line = lines.last_mut().expect("at least one");
         if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
             lines.push(word.to_owned());

@@ -126,7 +126,7 @@ fn or_dash(text: Option<impl ToString>) -> String {
 }
 
 fn ratios(runners: &[Runner]) -> Table {
-    let caption = "Time a span, × opentelemetry by hand over the same transport, paired in each round: median (10–90 %). \
+    let caption = "Time a span, × opentelemetry by hand over the same transport, paired in each round: median (10–90\u{a0}%). \
                    background: CPU time of the other threads.";
     let mut table = Table::new(caption, &["×", "sync", "async", "8 polls", "turn", "background"]);
     for runner in runners {
