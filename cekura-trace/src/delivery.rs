@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod call_log;
+mod complaint;
 pub(crate) mod config;
 pub(crate) mod doctor;
 mod encode;
@@ -24,6 +25,7 @@ pub(crate) mod queue;
 mod quiet;
 mod sender;
 mod spool;
+mod tally;
 #[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]
 mod terminal;
 pub(crate) mod timings;

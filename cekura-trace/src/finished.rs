@@ -12,11 +12,12 @@
 //! Integers are little-endian; a string is a u32 length and UTF-8.
 
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
+use std::hash::Hash;
 
 mod entry;
 mod owned;
 
-pub(crate) use entry::{Attributes, Entry, Value, last_of_each, write};
+pub(crate) use entry::{Attributes, Entry, EntryOf, Value, ValueOf, last_of_each, write};
 pub(crate) use owned::{Span, Tree};
 
 /// Everything of a record that has a fixed size.
@@ -127,19 +128,24 @@ pub(crate) struct Record<'a> {
 impl<'a> Record<'a> {
     /// Attributes, events and links as they were set, duplicates included.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+        self.entries_of()
+    }
+
+    /// The same, with texts as they are wanted.
+    pub(crate) fn entries_of<T: Text<'a>>(&self) -> impl Iterator<Item = EntryOf<T>> + use<'a, T> {
         let mut reader = Reader(self.entries);
         std::iter::from_fn(move || entry::read(&mut reader))
     }
 
     /// The span attributes with each key once: the last value set, a found one only where none was set.
-    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+    pub(crate) fn attributes(&self) -> Vec<(&'a str, Value<'a>)> {
         let mut attributes = Attributes::default();
         for entry in self.entries() {
             if let Entry::Attribute { key, value, found } = entry {
                 attributes.set(key, value, found);
             }
         }
-        attributes.into_all()
+        attributes.drain().collect()
     }
 
     fn read(bytes: &'a [u8]) -> Option<Self> {
@@ -207,7 +213,28 @@ impl<'a> Reader<'a> {
         Some(bytes)
     }
 
-    fn text(&mut self) -> Option<&'a str> {
-        std::str::from_utf8(self.bytes()?).ok()
+    fn text<T: Text<'a>>(&mut self) -> Option<T> {
+        T::read(self.bytes()?)
+    }
+}
+
+/// What a text is read as; `None` where it is none.
+pub(crate) trait Text<'a>: Copy + Eq + Hash {
+    fn read(bytes: &'a [u8]) -> Option<Self>;
+}
+
+impl<'a> Text<'a> for &'a str {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        str::from_utf8(bytes).ok()
+    }
+}
+
+/// A text that stays bytes: most are ASCII, which is told faster than it is made a `str`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Utf8<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Text<'a> for Utf8<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        (bytes.is_ascii() || str::from_utf8(bytes).is_ok()).then_some(Self(bytes))
     }
 }

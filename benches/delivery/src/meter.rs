@@ -1,21 +1,16 @@
 //! Nothing comes in; CPU time and memory of this process go out. This file does not know what used them.
 
-use rustix::time::{ClockId, clock_gettime};
+use cpu_time::{ProcessTime, ThreadTime};
 use std::fs;
 
 /// Nanoseconds of CPU time of the process.
 pub fn process_cpu() -> u64 {
-    nanoseconds(ClockId::ProcessCPUTime)
+    ProcessTime::now().as_duration().as_nanos() as u64
 }
 
 /// Nanoseconds of CPU time of the calling thread.
 pub fn thread_cpu() -> u64 {
-    nanoseconds(ClockId::ThreadCPUTime)
-}
-
-fn nanoseconds(clock: ClockId) -> u64 {
-    let time = clock_gettime(clock);
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    ThreadTime::now().as_duration().as_nanos() as u64
 }
 
 /// Resident memory in KiB; zero where the system does not say.

@@ -17,7 +17,7 @@ const TOPICS: [(&str, u64, &str); 6] = [
 
 /// Prints the topics that are named, or all, as often as `ROUNDS` says, contenders interleaved.
 ///
-/// `BEFORE` may name another build of this program, to compare with.
+/// `BEFORE` may name other builds of this program, as `PATH` names folders, to compare with.
 pub fn print(topics: &[&str]) {
     let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(3);
     for (topic, delay, load) in TOPICS {
@@ -41,9 +41,11 @@ fn contestants() -> Vec<Contestant> {
         contestant("stock, queue of 65,536", &own, "stock_64k"),
         contestant("cekura", &own, "cekura"),
     ];
-    if let Some(before) = std::env::var_os("BEFORE") {
-        all.push(contestant("cekura, before", &before.into(), "cekura"));
-    }
+    let before = std::env::var_os("BEFORE").unwrap_or_default();
+    all.extend(std::env::split_paths(&before).map(|build| {
+        let name = build.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        contestant(&format!("cekura, {name}"), &build, "cekura")
+    }));
     all
 }
 

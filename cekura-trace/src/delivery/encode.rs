@@ -7,6 +7,8 @@ mod batch;
 mod cut;
 mod wire;
 
+mod sieve;
+
 use super::ledger::Counts;
 use super::queue::Room;
 use super::transport::FRAMING;
@@ -19,7 +21,7 @@ use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 use prost::Message;
-use prost::bytes::Bytes;
+use prost::bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 use wire::Pen;
@@ -51,20 +53,44 @@ impl Request {
         self.counts.values().sum()
     }
 
+    /// What still fits in.
+    pub(crate) fn space(&self) -> Space {
+        let spans = usize::try_from(self.spans()).unwrap_or(usize::MAX);
+        Space { spans: MOST_SPANS.saturating_sub(spans), bytes: FULL.saturating_sub(self.frame.len()) }
+    }
+
     /// Whether both fit in one request.
     pub(crate) fn has_room_for(&self, other: &Self) -> bool {
-        self.spans() + other.spans() <= MOST_SPANS as u64 && self.frame.len() + other.frame.len() <= FULL
+        let Space { spans, bytes } = self.space();
+        other.spans() <= spans as u64 && other.frame.len() <= bytes
     }
 
     /// Becomes the request for both: one encoded message behind another of the same type is their union.
     pub(crate) fn join(&mut self, other: Self) {
-        let message = [&self.frame[FRAMING..], &other.frame[FRAMING..]].concat();
-        self.frame = framed(false, message.len(), |frame| frame.extend_from_slice(&message));
+        let mut frame = BytesMut::from(std::mem::take(&mut self.frame));
+        frame.extend_from_slice(&other.frame[FRAMING..]);
+        let head = head(false, frame.len() - FRAMING);
+        frame[..FRAMING].copy_from_slice(&head);
+        self.frame = frame.freeze();
         for (trace, count) in other.counts {
             *self.counts.entry(trace).or_default() += count;
         }
         self.roots.extend(other.roots);
         self.room.join(other.room);
+    }
+}
+
+/// What fits into a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Space {
+    spans: usize,
+    /// Encoded.
+    bytes: usize,
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        Self { spans: MOST_SPANS, bytes: FULL }
     }
 }
 
@@ -82,15 +108,21 @@ type Scoped = (Vec<u8>, Span);
 
 impl Encoder {
     pub(crate) fn new(resource: &BTreeMap<String, String>) -> Self {
-        let pairs = resource.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         Self {
-            resource: wire::resource(pairs),
-            scope: wire::scope(semconv::SCOPE, env!("CARGO_PKG_VERSION")),
+            resource: wire::resource(resource.iter()),
+            scope: wire::scope(semconv::SCOPE.as_bytes(), env!("CARGO_PKG_VERSION").as_bytes()),
         }
     }
 
-    /// Encodes all records of a buffer, in as few requests as their limits allow; `room` is that of the buffer.
-    pub(crate) fn requests(&self, records: &[u8], mut room: Room, mut ready: impl FnMut(Request)) {
+    /// Encodes all records of a buffer, in as few requests as their limits allow; `room` is that of the buffer. The first
+    /// request keeps to a `space`, to be joined with what is there.
+    pub(crate) fn requests(
+        &self,
+        records: &[u8],
+        mut room: Room,
+        mut space: Space,
+        mut ready: impl FnMut(Request),
+    ) {
         let (mut batch, mut pen) = (Batch::default(), Pen::default());
         let (mut count, mut held) = (0, 0);
         for (record, bytes) in finished::records(records) {
@@ -100,9 +132,11 @@ impl Encoder {
                 fit(&mut span, LARGEST_SPAN);
                 pen.span = span.encode_to_vec();
             }
-            if count == MOST_SPANS || count > 0 && batch.bytes() + pen.span.len() > FULL {
-                ready(batch.finish(&self.resource, room.split(held)));
-                (count, held) = (0, 0);
+            if count == space.spans || batch.bytes() + pen.span.len() > space.bytes {
+                if count > 0 {
+                    ready(batch.finish(&self.resource, room.split(held)));
+                }
+                (count, held, space) = (0, 0, Space::default());
             }
             batch.add(pen.scope.as_deref().unwrap_or(&self.scope), &pen.span, &Origin::from(&record.head));
             (count, held) = (count + 1, held + bytes);
@@ -182,7 +216,9 @@ impl Encoder {
 fn spans(request: &Request) -> Vec<Scoped> {
     let scopes = decoded(&request.frame).resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
     let spans = scopes.flat_map(|ScopeSpans { scope, spans, .. }| {
-        let scope = scope.map(|scope| wire::scope(&scope.name, &scope.version)).unwrap_or_default();
+        let scope = scope
+            .map(|scope| wire::scope(scope.name.as_bytes(), scope.version.as_bytes()))
+            .unwrap_or_default();
         spans.into_iter().map(move |span| (scope.clone(), span))
     });
     spans.collect()
@@ -201,10 +237,14 @@ fn decoded_span(span: &[u8]) -> Span {
 /// A message of known length behind gRPC's framing: whether it is compressed, and its length.
 pub(crate) fn framed<R>(is_compressed: bool, length: usize, write: impl FnOnce(&mut Vec<u8>) -> R) -> Bytes {
     let mut frame = Vec::with_capacity(FRAMING + length);
-    frame.push(u8::from(is_compressed));
-    frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+    frame.extend_from_slice(&head(is_compressed, length));
     write(&mut frame);
     frame.into()
+}
+
+fn head(is_compressed: bool, length: usize) -> [u8; FRAMING] {
+    let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+    [u8::from(is_compressed), a, b, c, d]
 }
 
 impl From<&Span> for Origin {

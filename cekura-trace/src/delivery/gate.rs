@@ -7,14 +7,20 @@ use rand::Rng;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How many requests are under way at a time when all is well; with an endpoint that fails it is one.
-pub(crate) const ABREAST: usize = 4;
+/// How many requests are under way at a time at first when all is well; with an endpoint that fails it is one.
+const ABREAST: usize = 4;
+/// So many answers in a row without a failure let twice as many go,
+const PROOF: u32 = 16;
+/// this often: an endpoint that answers late but well is kept busy.
+const DOUBLINGS: u32 = 2;
 
 /// Open while requests succeed. Shut after a failure until its wait is over; then one request may try.
 #[derive(Debug)]
 pub(crate) struct Gate {
     timings: Timings,
     shut: Option<Shut>,
+    /// Answers since the last failure.
+    answers: u32,
 }
 
 #[derive(Debug)]
@@ -32,13 +38,13 @@ struct Shut {
 
 impl Gate {
     pub(crate) fn new(timings: Timings) -> Self {
-        Self { timings, shut: None }
+        Self { timings, shut: None, answers: 0 }
     }
 
     /// Whether one more request may go while `flying` are under way.
     pub(crate) fn admits(&self, flying: usize, now: Instant) -> bool {
         match &self.shut {
-            None => flying < ABREAST,
+            None => flying < ABREAST << (self.answers / PROOF).min(DOUBLINGS),
             Some(shut) => flying == 0 && now >= shut.until,
         }
     }
@@ -61,7 +67,11 @@ impl Gate {
     /// A request that went at `launched` succeeded; true if the gate was shut. One that went before it was shut proves
     /// nothing.
     pub(crate) fn open(&mut self, launched: Instant) -> bool {
-        self.shut.take_if(|shut| launched >= shut.since).is_some()
+        let opens = self.shut.take_if(|shut| launched >= shut.since).is_some();
+        if self.shut.is_none() {
+            self.answers = self.answers.saturating_add(1);
+        }
+        opens
     }
 
     /// A request that went at `launched` failed; true if the gate was open or shut for another reason.
@@ -72,6 +82,7 @@ impl Gate {
         launched: Instant,
         now: Instant,
     ) -> bool {
+        self.answers = 0;
         let wait = wait.map(|wait| wait.min(self.timings.longest_hint));
         let patience = wait.map_or(now, |wait| now + wait + self.timings.after_hint);
         let failures = match &mut self.shut {
@@ -113,7 +124,7 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
-    use super::{ABREAST, Duration, Gate, Instant, Reason, Timings};
+    use super::{ABREAST, DOUBLINGS, Duration, Gate, Instant, PROOF, Reason, Timings};
 
     #[test]
     fn waits_grow_to_their_limit() {
@@ -162,5 +173,20 @@ mod tests {
         assert!(!gate.fail(Reason::Unavailable, None, now, later), "the second of two abreast");
         assert!(!gate.open(now) && gate.open(later));
         assert!(gate.admits(ABREAST - 1, later) && !gate.admits(ABREAST, later));
+    }
+
+    #[test]
+    fn an_endpoint_that_answers_well_gets_more_at_a_time_until_it_fails() {
+        let now = Instant::now();
+        let mut gate = Gate::new(Timings::default());
+        for answers in 0..3 * PROOF {
+            let most = ABREAST << (answers / PROOF).min(DOUBLINGS);
+            assert!(gate.admits(most - 1, now) && !gate.admits(most, now), "{answers}");
+            gate.open(now);
+        }
+        gate.fail(Reason::Unavailable, None, now, now);
+        let later = now + Duration::from_secs(1);
+        assert!(gate.admits(0, later) && !gate.admits(1, later));
+        assert!(gate.open(later) && gate.admits(ABREAST - 1, later) && !gate.admits(ABREAST, later));
     }
 }

@@ -1,49 +1,56 @@
 //! What is set on an open span comes in, entries in bytes go out, and back. This file does not know whole records.
 
-use super::Reader;
+use super::{Reader, Text};
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry::{Array, Value as ApiValue};
 use std::collections::HashMap;
+use std::hash::Hash;
 
 /// The value of a span attribute, borrowed from a record.
+pub(crate) type Value<'a> = ValueOf<&'a str>;
+
+/// One thing that was set on a span.
+pub(crate) type Entry<'a> = EntryOf<&'a str>;
+
+/// A value, with texts as they are wanted.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value<'a> {
-    Array(Vec<Value<'a>>),
+pub(crate) enum ValueOf<T> {
+    Array(Vec<Self>),
     Bool(bool),
     F64(f64),
     I64(i64),
-    Str(&'a str),
+    Str(T),
 }
 
-/// One thing that was set on a span.
+/// An entry, with texts as they are wanted.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Entry<'a> {
+pub(crate) enum EntryOf<T> {
     Attribute {
-        key: &'a str,
-        value: Value<'a>,
+        key: T,
+        value: ValueOf<T>,
         /// Found in a value rather than set by the user; gives way to one that was set.
         found: bool,
     },
     /// Of the error; the last one counts.
-    Description(&'a str),
+    Description(T),
     Event {
-        name: &'a str,
+        name: T,
         time: u64,
-        attributes: Vec<(&'a str, Value<'a>)>,
+        attributes: Vec<(T, ValueOf<T>)>,
     },
     Link {
         trace_id: TraceId,
         span_id: SpanId,
         /// The value of W3C's header `tracestate`.
-        state: &'a str,
-        attributes: Vec<(&'a str, Value<'a>)>,
+        state: T,
+        attributes: Vec<(T, ValueOf<T>)>,
     },
     /// In place of the one that the record began with; the last one counts.
-    Name(&'a str),
+    Name(T),
     /// Who made the span, where it is not ours.
     Scope {
-        name: &'a str,
-        version: &'a str,
+        name: T,
+        version: T,
     },
 }
 
@@ -204,25 +211,25 @@ pub(crate) mod write {
     }
 }
 
-pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Option<Entry<'a>> {
+pub(super) fn read<'a, T: Text<'a>>(reader: &mut Reader<'a>) -> Option<EntryOf<T>> {
     let tag = reader.byte()?;
     match tag & !FOUND {
         EVENT => {
             let name = reader.text()?;
             let time = u64::from_le_bytes(reader.array()?);
-            Some(Entry::Event { name, time, attributes: list(reader)? })
+            Some(EntryOf::Event { name, time, attributes: list(reader)? })
         }
         LINK => {
             let trace_id = TraceId::from_bytes(reader.array()?);
             let span_id = SpanId::from_bytes(reader.array()?);
-            Some(Entry::Link { trace_id, span_id, state: reader.text()?, attributes: list(reader)? })
+            Some(EntryOf::Link { trace_id, span_id, state: reader.text()?, attributes: list(reader)? })
         }
-        NAME => Some(Entry::Name(reader.text()?)),
-        SCOPE => Some(Entry::Scope { name: reader.text()?, version: reader.text()? }),
-        DESCRIPTION => Some(Entry::Description(reader.text()?)),
+        NAME => Some(EntryOf::Name(reader.text()?)),
+        SCOPE => Some(EntryOf::Scope { name: reader.text()?, version: reader.text()? }),
+        DESCRIPTION => Some(EntryOf::Description(reader.text()?)),
         kind => {
             let key = reader.text()?;
-            Some(Entry::Attribute { key, value: value(reader, kind)?, found: tag & FOUND != 0 })
+            Some(EntryOf::Attribute { key, value: value(reader, kind)?, found: tag & FOUND != 0 })
         }
     }
 }
@@ -258,12 +265,12 @@ fn each(entries: &[u8]) -> impl Iterator<Item = (Entry<'_>, &[u8])> {
     let mut reader = Reader(entries);
     std::iter::from_fn(move || {
         let rest = reader.0;
-        let entry = read(&mut reader)?;
+        let entry: Entry<'_> = read(&mut reader)?;
         Some((entry, &rest[..rest.len() - reader.0.len()]))
     })
 }
 
-fn list<'a>(reader: &mut Reader<'a>) -> Option<Vec<(&'a str, Value<'a>)>> {
+fn list<'a, T: Text<'a>>(reader: &mut Reader<'a>) -> Option<Vec<(T, ValueOf<T>)>> {
     (0..reader.length()?)
         .map(|_| {
             let tag = reader.byte()?;
@@ -272,38 +279,44 @@ fn list<'a>(reader: &mut Reader<'a>) -> Option<Vec<(&'a str, Value<'a>)>> {
         .collect()
 }
 
-fn value<'a>(reader: &mut Reader<'a>, tag: u8) -> Option<Value<'a>> {
+fn value<'a, T: Text<'a>>(reader: &mut Reader<'a>, tag: u8) -> Option<ValueOf<T>> {
     Some(match tag {
         ARRAY => {
             let values = (0..reader.length()?).map(|_| {
                 let tag = reader.byte()?;
                 value(reader, tag)
             });
-            Value::Array(values.collect::<Option<_>>()?)
+            ValueOf::Array(values.collect::<Option<_>>()?)
         }
-        BOOL => Value::Bool(reader.byte()? == 1),
-        F64 => Value::F64(f64::from_le_bytes(reader.array()?)),
-        I64 => Value::I64(i64::from_le_bytes(reader.array()?)),
-        STR => Value::Str(reader.text()?),
+        BOOL => ValueOf::Bool(reader.byte()? == 1),
+        F64 => ValueOf::F64(f64::from_le_bytes(reader.array()?)),
+        I64 => ValueOf::I64(i64::from_le_bytes(reader.array()?)),
+        STR => ValueOf::Str(reader.text()?),
         _ => return None,
     })
 }
 
 /// Span attributes, each key once, in the order the keys were first set.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Attributes<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Attributes<T> {
     /// With whether the value was found.
-    all: Vec<(&'a str, Value<'a>, bool)>,
+    all: Vec<(T, ValueOf<T>, bool)>,
     /// Where the keys stand that are not among the first few.
-    places: HashMap<&'a str, usize>,
+    places: HashMap<T, usize>,
 }
 
 /// As many keys are found faster one by one.
 const FEW: usize = 16;
 
-impl<'a> Attributes<'a> {
+impl<T> Default for Attributes<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), places: HashMap::new() }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Attributes<T> {
     /// Sets one: the last value counts, a found one only where none was set.
-    pub(crate) fn set(&mut self, key: &'a str, value: Value<'a>, found: bool) {
+    pub(crate) fn set(&mut self, key: T, value: ValueOf<T>, found: bool) {
         match self.place(key) {
             Some(at) if found && !self.all[at].2 => {}
             Some(at) => self.all[at] = (key, value, found),
@@ -316,21 +329,14 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    fn place(&self, key: &str) -> Option<usize> {
+    fn place(&self, key: T) -> Option<usize> {
         let first = self.all.iter().take(FEW).position(|(known, ..)| *known == key);
-        first.or_else(|| self.places.get(key).copied())
+        first.or_else(|| self.places.get(&key).copied())
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.all.clear();
+    /// Takes all of them out.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (T, ValueOf<T>)> {
         self.places.clear();
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, &Value<'a>)> {
-        self.all.iter().map(|(key, value, _)| (*key, value))
-    }
-
-    pub(super) fn into_all(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
-        self.all.into_iter().map(|(key, value, _)| (key, value))
+        self.all.drain(..).map(|(key, value, _)| (key, value))
     }
 }

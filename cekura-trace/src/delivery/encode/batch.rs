@@ -3,8 +3,8 @@
 
 use super::wire::{delimited, delimited_size};
 use super::{Request, framed};
-use crate::delivery::ledger::Counts;
 use crate::delivery::queue::Room;
+use crate::delivery::tally::Tally;
 use crate::finished::Head;
 use opentelemetry::trace::{SpanId, TraceId};
 
@@ -12,9 +12,7 @@ use opentelemetry::trace::{SpanId, TraceId};
 #[derive(Default)]
 pub(super) struct Batch {
     groups: Vec<Group>,
-    counts: Counts,
-    /// How many spans of the trace that came last are not in `counts` yet: neighbours are mostly of the same one.
-    run: Option<(TraceId, u64)>,
+    tally: Tally,
     roots: Vec<SpanId>,
 }
 
@@ -50,19 +48,7 @@ impl Batch {
         delimited(spans, 2, span.len());
         spans.extend_from_slice(span);
         self.roots.extend(origin.root);
-        match &mut self.run {
-            Some((trace, count)) if *trace == origin.trace => *count += 1,
-            run => {
-                let before = run.replace((origin.trace, 1));
-                self.count(before);
-            }
-        }
-    }
-
-    fn count(&mut self, run: Option<(TraceId, u64)>) {
-        if let Some((trace, count)) = run {
-            *self.counts.entry(trace).or_default() += count;
-        }
+        self.tally.add(origin.trace);
     }
 
     /// The bytes of its spans.
@@ -72,8 +58,6 @@ impl Batch {
 
     /// The request for all of them; `resource` is encoded, as a field of `ResourceSpans`.
     pub(super) fn finish(&mut self, resource: &[u8], room: Room) -> Request {
-        let run = self.run.take();
-        self.count(run);
         let groups = self.groups.iter().filter(|group| !group.spans.is_empty());
         let scopes = groups.clone().map(|group| delimited_size(group.bytes())).sum::<usize>();
         let whole = resource.len() + scopes;
@@ -87,7 +71,7 @@ impl Batch {
             }
         });
         self.groups.iter_mut().for_each(|group| group.spans.clear());
-        let (counts, roots) = (std::mem::take(&mut self.counts), std::mem::take(&mut self.roots));
+        let (counts, roots) = (self.tally.take(), std::mem::take(&mut self.roots));
         Request { frame, counts, roots, room }
     }
 }

@@ -1,6 +1,6 @@
 //! Requests keep their limits, and taken apart or joined they hold the same spans.
 
-use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Room, Span, fit};
+use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Room, Space, Span, fit};
 use crate::arbitrary::{buffer, config};
 use crate::delivery::queue::{Bell, Queue};
 use crate::delivery::tests::end;
@@ -20,7 +20,8 @@ fn requests(lengths: impl IntoIterator<Item = usize>) -> Vec<Request> {
     let encoder = encoder();
     let mut requests = Vec::new();
     queue.drain(|buffer, _| {
-        encoder.requests(buffer, Room::of(&queue, buffer), |request| requests.push(request));
+        let room = Room::of(&queue, buffer);
+        encoder.requests(buffer, room, Space::default(), |request| requests.push(request));
     });
     requests
 }
@@ -50,6 +51,26 @@ fn requests_are_filled_to_their_limits() {
     let fat = requests([10, 20 << 20, 10]);
     assert_eq!(fat.iter().map(Request::spans).collect::<Vec<_>>(), [1, 1, 1]);
     assert!(fat.iter().all(|request| request.frame.len() < LARGEST_SPAN + (64 << 10)));
+}
+
+#[test]
+fn what_came_later_fills_up_what_waits() {
+    let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Bell::new(|| {}), false));
+    let waiting = requests(vec![0; 500]).pop().unwrap();
+    (1..=1000).for_each(|span| end(&queue, 1, span, 0, 0));
+    let mut later = Vec::new();
+    queue.drain(|buffer, _| {
+        let room = Room::of(&queue, buffer);
+        encoder().requests(buffer, room, waiting.space(), |request| later.push(request));
+    });
+    assert_eq!(later.iter().map(Request::spans).collect::<Vec<_>>(), [12, 512, 476]);
+    assert!(waiting.has_room_for(&later[0]));
+    let full = requests(vec![0; 512]).pop().unwrap();
+    end(&queue, 1, 1, 0, 0);
+    queue.drain(|buffer, _| {
+        let room = Room::of(&queue, buffer);
+        encoder().requests(buffer, room, full.space(), |request| assert_eq!(request.spans(), 1));
+    });
 }
 
 #[test]

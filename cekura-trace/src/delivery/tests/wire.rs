@@ -1,6 +1,6 @@
 //! What is written by hand is what OpenTelemetry's own types would have written.
 
-use super::{Encoder, FRAMING, Request, Room};
+use super::{Encoder, FRAMING, Request, Room, Space};
 use crate::arbitrary::{buffer, config};
 use crate::finished::{self, Entry, Record, Value};
 use crate::semconv;
@@ -56,7 +56,7 @@ fn span(record: &Record<'_>) -> (Option<InstrumentationScope>, Span) {
         .into(),
         start_time_unix_nano: head.start,
         end_time_unix_nano: head.end,
-        attributes: record.attributes().map(|(key, value)| attribute(key, value)).collect(),
+        attributes: record.attributes().into_iter().map(|(key, value)| attribute(key, value)).collect(),
         ..Span::default()
     };
     let code = match head.status {
@@ -116,7 +116,7 @@ fn any(value: Value<'_>) -> AnyValue {
 fn written(records: &[u8]) -> Vec<ExportTraceServiceRequest> {
     let encoder = Encoder::new(&BTreeMap::from([("service.name".to_owned(), "test".to_owned())]));
     let mut requests = Vec::new();
-    encoder.requests(records, Room::default(), |Request { frame, .. }| {
+    encoder.requests(records, Room::default(), Space::default(), |Request { frame, .. }| {
         requests.push(ExportTraceServiceRequest::decode(&frame[FRAMING..]).unwrap());
     });
     requests

@@ -78,7 +78,7 @@ impl Twin {
     }
 
     fn copy(&mut self, record: &Record<'_>) {
-        let attributes = record.attributes();
+        let attributes = record.attributes().into_iter();
         let attributes = attributes.map(|(key, value)| KeyValue::new(key.to_owned(), value));
         for attribute in attributes.filter(|attribute| !self.given.contains(attribute)) {
             self.span.set_attribute(attribute);
