@@ -17,6 +17,9 @@ impl fmt::Display for Failed {
 #[cfg_attr(feature = "cekura", cekura::conversation(call_id = call_id))]
 #[cfg_attr(feature = "tracing", tracing::instrument(err))]
 pub async fn call(call_id: &str, audio: &[&[u8]]) -> Result<usize, Failed> {
+    if audio.is_empty() {
+        return Err(Failed(format!("{call_id}: nobody spoke")));
+    }
     let mut spoken = 0;
     for utterance in audio {
         spoken += turn(utterance).await?.len();
