@@ -1,15 +1,25 @@
 //! A voice agent of one file: what a caller says comes in, what the agent says goes out. It is traced with `cekura`,
 //! with `tracing`, or not at all, as the features say.
 
+use std::fmt;
 use std::future::ready;
 
 #[derive(Debug)]
 pub struct Failed(pub String);
 
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// One call, from the first word to the last.
 #[cfg_attr(feature = "cekura", cekura::conversation(call_id = call_id))]
 #[cfg_attr(feature = "tracing", tracing::instrument(err))]
 pub async fn call(call_id: &str, audio: &[&[u8]]) -> Result<usize, Failed> {
+    if audio.is_empty() {
+        return Err(Failed(format!("{call_id}: nobody spoke")));
+    }
     let mut spoken = 0;
     for utterance in audio {
         spoken += turn(utterance).await?.len();

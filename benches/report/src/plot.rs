@@ -30,11 +30,11 @@ pub struct Row {
 }
 
 const WIDTH: f64 = 960.0;
-const NAMES: f64 = 160.0;
+const NAMES: f64 = 172.0;
 const ROW: f64 = 22.0;
 const TOP: f64 = 84.0;
 /// Room for a figure after the longest bar.
-const FIGURE: f64 = 52.0;
+const FIGURE: f64 = 50.0;
 const STYLE: &str = "
   svg { --paper: #ffffff; --ink: #1f2328; --faint: #59636e; --line: #d1d9e0; --ours: #0969da; --other: #9aa5b1 }
   @media (prefers-color-scheme: dark) {

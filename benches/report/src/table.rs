@@ -46,7 +46,7 @@ impl Table {
                     // Figures end where their heading ends, words begin where it begins.
                     let room = widths[column];
                     let _ = match self.is_text {
-                        true => write!(text, "  {:<room$}", line[column]),
+                        true => write!(text, "  {}", line[column]),
                         false => write!(text, "  {:>room$}", line[column]),
                     };
                 }
@@ -78,7 +78,7 @@ impl Table {
 /// Breaks between words.
 pub fn wrap(text: &str, width: usize) -> String {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
+    for word in text.split(' ') {
         let line = lines.last_mut().expect("at least one");
         if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
             lines.push(word.to_owned());

@@ -86,7 +86,7 @@ fn measure(name: &str, agent: &mut Agent) {
 
 fn table(agents: &[Agent]) -> Table {
     let caption = "An agent of one file: seconds that cargo takes for a clean build, after a change of main.rs, and for a \
-                   clean release build, in the median, and × the stock set-up, paired in each round: median (10–90 %); \
+                   clean release build, in the median, and × the stock set-up, paired in each round: median (10–90\u{a0}%); \
                    the size of the stripped release program; how many packages Cargo.lock names.";
     let mut headings = vec!["agent"];
     headings.extend(COLUMNS.iter().flat_map(|column| [*column, "×"]));

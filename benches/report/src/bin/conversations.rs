@@ -35,7 +35,7 @@ fn main() {
 
 fn table(runners: &mut [Runner; 3]) -> Table {
     let caption = "Conversations that are open at once, with spans in one after the other: nanoseconds a span, and the \
-                   same × one conversation, paired in each round: median (10–90 %); bytes that each holds while nothing \
+                   same × one conversation, paired in each round: median (10–90\u{a0}%); bytes that each holds while nothing \
                    happens in it; milliseconds from ending all of them until all has arrived; what arrived of what was \
                    made.";
     let mut table = Table::new(caption, &["open", "ns", "×", "bytes", "ms", "arrived", "of"]);

@@ -126,7 +126,7 @@ fn or_dash(text: Option<impl ToString>) -> String {
 }
 
 fn ratios(runners: &[Runner]) -> Table {
-    let caption = "Time a span, × opentelemetry by hand over the same transport, paired in each round: median (10–90 %). \
+    let caption = "Time a span, × opentelemetry by hand over the same transport, paired in each round: median (10–90\u{a0}%). \
                    background: CPU time of the other threads.";
     let mut table = Table::new(caption, &["×", "sync", "async", "8 polls", "turn", "background"]);
     for runner in runners {
@@ -194,7 +194,7 @@ fn facts(rounds: usize, load: f64) -> String {
     ];
     format!(
         "{}. {}. benches/run.sh {rounds}: so many rounds, each of every contender in turn, a process each, that sends to \
-         a receiver on the same machine; the caller on one CPU, the rest on another. A figure of a round is the median \
+         a receiver on the same machine; the caller on one CPU, the rest on another. A figure of a round is the fastest \
          of 5 bursts of 1,024 spans. Other processes used {:.0} % of the CPUs meanwhile.",
         machine::description(),
         machine::versions(&lock, &packages),
