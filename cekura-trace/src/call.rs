@@ -131,8 +131,10 @@ impl Calls {
     pub(crate) fn end(&self, call: &Call, span: SpanId) {
         let mut spans = call.spans();
         // Those that began last end first.
-        let place = spans.ours.iter().rposition(|(open, _)| *open == span);
-        let ended = place.map(|place| spans.ours.remove(place));
+        let ended = spans.ours.pop_if(|(open, _)| *open == span).or_else(|| {
+            let place = spans.ours.iter().rposition(|(open, _)| *open == span)?;
+            Some(spans.ours.remove(place))
+        });
         let is_last = spans.is_empty();
         drop(spans);
         if ended.is_some() && is_last {

@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod call_log;
+mod complaint;
 pub(crate) mod config;
 pub(crate) mod doctor;
 mod encode;

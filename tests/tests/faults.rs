@@ -13,6 +13,8 @@ mod call_logs;
 mod connections;
 #[path = "faults/load.rs"]
 mod load;
+#[path = "faults/memory.rs"]
+mod memory;
 #[path = "faults/processes.rs"]
 mod processes;
 #[path = "faults/runtimes.rs"]

@@ -39,6 +39,7 @@ pub const CONTENDERS: [Contender; 8] = [
 const SPAN: Contender = Contender {
     call: |tokens| span(INPUT, tokens),
     call_async: |tokens, pending| drive(span_async(INPUT, tokens, pending)),
+    future: || size_of_val(&span_async(INPUT, 0, 0)),
     root: conversation,
     turn,
     ..PLAIN
@@ -47,12 +48,14 @@ const SPAN: Contender = Contender {
 const LLM: Contender = Contender {
     call: |tokens| llm(INPUT, tokens),
     call_async: |tokens, pending| drive(llm_async(INPUT, tokens, pending)),
+    future: || size_of_val(&llm_async(INPUT, 0, 0)),
     ..SPAN
 };
 
 const TOOL: Contender = Contender {
     call: |tokens| tool(INPUT, tokens),
     call_async: |tokens, pending| drive(tool_async(INPUT, tokens, pending)),
+    future: || size_of_val(&tool_async(INPUT, 0, 0)),
     ..SPAN
 };
 
@@ -83,7 +86,7 @@ fn turn(work: &mut dyn FnMut()) {
     )
 )]
 #[inline(never)]
-fn span(input: &str, tokens: i64) -> i64 {
+pub fn span(input: &str, tokens: i64) -> i64 {
     body(input, tokens)
 }
 

@@ -17,6 +17,7 @@ pub(crate) const CONTENDERS: [Contender; 3] = [
         start,
         call: |tokens| by_hand(INPUT, tokens),
         call_async: |tokens, pending| drive(by_hand_async(INPUT, tokens, pending)),
+        future: || size_of_val(&by_hand_async(INPUT, 0, 0)),
         ..MACRO
     },
     Contender { name: "fastrace-off", root: |work| work(), ..MACRO },
@@ -34,6 +35,7 @@ const MACRO: Contender = Contender {
     },
     call: |tokens| llm(INPUT, tokens),
     call_async: |tokens, pending| drive(llm_async(INPUT, tokens, pending)),
+    future: || size_of_val(&llm_async(INPUT, 0, 0)),
     ..PLAIN
 };
 

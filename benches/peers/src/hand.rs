@@ -16,6 +16,7 @@ pub(crate) const CONTENDERS: [Contender; 3] = [
         turn: |work| scope(&*OFF, "turn", work),
         call: |tokens| call(&*OFF, INPUT, tokens),
         call_async: |tokens, pending| drive(call_async(&*OFF, INPUT, tokens, pending)),
+        future: || size_of_val(&call_async(&*OFF, INPUT, 0, 0)),
         ..PLAIN
     },
 ];
@@ -25,6 +26,7 @@ const HAND: Contender = Contender {
     turn: |work| scope(tracer(), "turn", work),
     call: |tokens| call(tracer(), INPUT, tokens),
     call_async: |tokens, pending| drive(call_async(tracer(), INPUT, tokens, pending)),
+    future: || size_of_val(&call_async(tracer(), INPUT, 0, 0)),
     ..PLAIN
 };
 

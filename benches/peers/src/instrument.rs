@@ -18,6 +18,7 @@ pub(crate) const CONTENDERS: [Contender; 1] = [Contender {
     turn: |work| scope("turn", work),
     call: |tokens| llm(INPUT, tokens).unwrap_or_default(),
     call_async: |tokens, pending| drive(llm_async(INPUT, tokens, pending)).unwrap_or_default(),
+    future: || size_of_val(&llm_async(INPUT, 0, 0)),
 }];
 
 tracer_name!("peers");

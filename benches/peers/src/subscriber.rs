@@ -27,6 +27,7 @@ const INSTRUMENT: Contender = Contender {
     turn: |work| tracing::info_span!("turn").in_scope(work),
     call: |tokens| llm(INPUT, tokens),
     call_async: |tokens, pending| drive(llm_async(INPUT, tokens, pending)),
+    future: || size_of_val(&llm_async(INPUT, 0, 0)),
     ..PLAIN
 };
 

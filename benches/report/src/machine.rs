@@ -57,8 +57,12 @@ impl Ticks {
 
     /// The share of the CPUs that other processes have used since then, from 0 to 1.
     pub fn others_since(self, then: Self) -> f64 {
-        let others = (self.busy - then.busy) - (self.ours - then.ours);
-        others.max(0.0) / (self.total - then.total).max(1.0)
+        self.busy_since(then) - (self.ours - then.ours) / (self.total - then.total).max(1.0)
+    }
+
+    /// The share that all processes have used.
+    pub fn busy_since(self, then: Self) -> f64 {
+        (self.busy - then.busy) / (self.total - then.total).max(1.0)
     }
 }
 

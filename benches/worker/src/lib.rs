@@ -6,6 +6,7 @@ mod thread;
 mod work;
 
 pub use serve::{Counted, Flush, serve};
+pub use thread::pin;
 pub use work::{INPUT, Pending, body, drive, keys};
 
 /// One way to trace the function of [`body`], with the four span attributes of [`keys`].
@@ -22,6 +23,8 @@ pub struct Contender {
     pub call: fn(tokens: i64) -> i64,
     /// The same of an `async fn` that is pending so many times.
     pub call_async: fn(tokens: i64, pending: u32) -> i64,
+    /// The size of its future, in bytes.
+    pub future: fn() -> usize,
 }
 
 /// The function without a span around it.
@@ -32,6 +35,7 @@ pub const PLAIN: Contender = Contender {
     turn: |work| work(),
     call: |tokens| body(INPUT, tokens),
     call_async: |tokens, pending| drive(plain(INPUT, tokens, pending)),
+    future: || size_of_val(&plain(INPUT, 0, 0)),
 };
 
 async fn plain(input: &str, tokens: i64, pending: u32) -> i64 {

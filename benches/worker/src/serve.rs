@@ -61,6 +61,7 @@ pub fn serve(contenders: &[Contender], counted: Option<Counted>) {
         let answer = match question {
             "allocations" => running.allocations(kind, counted.expect("a program that counts")),
             "background" => running.background(kind),
+            "future" => (contender.future)() as f64,
             "instructions" => running.instructions(kind),
             "made" => running.made as f64,
             "nanoseconds" => running.nanoseconds(kind),
@@ -73,20 +74,10 @@ pub fn serve(contenders: &[Contender], counted: Option<Counted>) {
 impl Running<'_> {
     /// Makes spans in one root; says how many there are besides it.
     fn burst(&mut self, kind: Kind, calls: i64) -> u64 {
-        let Contender { root, turn, call, call_async, .. } = *self.contender;
-        let spans = match kind {
-            Kind::Turn => calls / 4 * 4,
-            Kind::Async(_) | Kind::Sync => calls,
-        };
-        root(&mut || match kind {
-            Kind::Async(pending) => (0..calls).for_each(|n| _ = black_box(call_async(n, black_box(pending)))),
-            Kind::Sync => (0..calls).for_each(|n| _ = black_box(call(n))),
-            Kind::Turn => {
-                (0..calls / 4).for_each(|_| turn(&mut || (0..3).for_each(|n| _ = black_box(call(n)))))
-            }
-        });
-        self.made += spans.unsigned_abs() + 1;
-        spans.unsigned_abs()
+        let contender = self.contender;
+        (contender.root)(&mut || call(contender, kind, calls));
+        self.made += calls.unsigned_abs() + 1;
+        calls.unsigned_abs()
     }
 
     fn flush(&self) {
@@ -121,7 +112,7 @@ impl Running<'_> {
         self.warm(kind);
         let start = thread::background();
         let mut spans = 0;
-        for _ in 0..200 {
+        for _ in 0..100 {
             spans += self.burst(kind, 512);
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -136,18 +127,35 @@ impl Running<'_> {
         count as f64 / spans as f64
     }
 
-    /// Runs what callgrind counts; the answer is by how many spans to divide.
+    /// Runs what callgrind counts; the answer is by how many spans to divide. The bursts are so short that callgrind
+    /// does not change to another thread in between, which would leave more or less room in what they share.
     fn instructions(&mut self, kind: Kind) -> f64 {
+        const SHORT: i64 = 64;
         self.warm(kind);
-        let mut spans = 0;
-        measured_region(&mut || spans = self.burst(kind, BURST));
-        spans as f64
+        let contender = self.contender;
+        for _ in 0..BURST / SHORT {
+            (contender.root)(&mut || measured_region(contender, kind, SHORT));
+            self.flush();
+        }
+        BURST as f64
+    }
+}
+
+/// Makes so many spans, which are a multiple of four: the span of a turn and three in it.
+fn call(contender: &Contender, kind: Kind, spans: i64) {
+    let Contender { turn, call, call_async, .. } = *contender;
+    match kind {
+        Kind::Async(pending) => (0..spans).for_each(|n| _ = black_box(call_async(n, black_box(pending)))),
+        Kind::Sync => (0..spans).for_each(|n| _ = black_box(call(n))),
+        Kind::Turn => {
+            (0..spans / 4).for_each(|_| turn(&mut || (0..3).for_each(|n| _ = black_box(call(n)))));
+        }
     }
 }
 
 /// Callgrind counts what runs in here.
 #[inline(never)]
-fn measured_region(work: &mut dyn FnMut()) {
-    work();
+fn measured_region(contender: &Contender, kind: Kind, spans: i64) {
+    call(contender, kind, spans);
     black_box(());
 }

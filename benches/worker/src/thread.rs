@@ -5,7 +5,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
 /// Pins this thread, and the threads that it starts, to one of the first two CPUs; does nothing where there is one.
-pub(crate) fn pin(cpu: usize) {
+pub fn pin(cpu: usize) {
     if std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
         let mut set = CpuSet::new();
         set.set(cpu);

@@ -7,6 +7,8 @@ mod batch;
 mod cut;
 mod wire;
 
+mod sieve;
+
 use super::ledger::Counts;
 use super::queue::Room;
 use super::transport::FRAMING;

@@ -4,11 +4,11 @@
 //! The clients that the exporter brings along would send headers of `OTEL_*` variables, follow redirects with the key,
 //! and need a runtime of the program. A thread of our own has none of that.
 
+use super::complaint::tell_refusal;
 use super::config::{self, Builder, Mode, Settings};
 use super::encode::framed;
 use super::error::{Error, Problem};
 use super::quiet;
-use super::sender::tell_refusal;
 use super::transport::{self, Answer};
 use super::verdict::{Verdict, verdict};
 use http::header::{CONTENT_ENCODING, RETRY_AFTER};

@@ -71,7 +71,7 @@ pub(crate) struct Errand {
     /// On disk.
     kept: Option<Name>,
     /// Held until it is over.
-    _room: Room,
+    room: Room,
     step: Step,
     /// Given up when the API still fails then; set when it is first tried, or could not be.
     give_up: Option<Instant>,
@@ -212,6 +212,12 @@ impl Courier {
         due.min()
     }
 
+    /// What its call logs take of the memory limit.
+    pub(crate) fn held(&self) -> usize {
+        let flying = self.flying.values().map(|flight| &flight.errand);
+        self.waiting.iter().chain(flying).map(|errand| errand.room.bytes()).sum()
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.flying.is_empty()
     }
@@ -343,7 +349,7 @@ impl Courier {
 impl Errand {
     fn new(letter: Letter, room: Room, told: Told, step: Step) -> Self {
         let (kept, give_up, not_before) = (None, None, None);
-        Self { letter, told, kept, _room: room, step, give_up, not_before, errors: 0 }
+        Self { letter, told, kept, room, step, give_up, not_before, errors: 0 }
     }
 
     fn is_ready(&self) -> bool {

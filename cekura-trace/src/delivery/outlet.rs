@@ -19,6 +19,9 @@ pub(crate) trait Outlet {
         false
     }
 
+    /// Memory is short: gives so many bytes of it back, as far as it can. What is drawn is small, and waits for its whole.
+    fn relieve(&mut self, _bytes: usize, _now: Instant) {}
+
     /// Does what can be done now.
     fn proceed(&mut self, now: Instant);
 

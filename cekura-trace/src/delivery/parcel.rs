@@ -1,12 +1,14 @@
 //! A request comes in and carries its history from attempt to attempt. This file does not know what is done with it.
 
 use super::encode::Request;
-use super::spool::{Returned, Slip};
+use super::spool::{Depot, Returned, Slip};
 use tokio::time::Instant;
 
 /// A request and its history.
 pub(super) struct Parcel {
     pub(super) request: Request,
+    /// Counts those that were made of ended spans; a part has that of the whole.
+    pub(super) birth: u64,
     /// The flush that waits for it, and all later ones.
     pub(super) epoch: u64,
     /// Dropped when the endpoint still fails then; set when it is first tried, or could not be.
@@ -22,8 +24,8 @@ pub(super) struct Parcel {
 
 impl Parcel {
     pub(super) fn new(request: Request, epoch: u64, deposit_at: Instant) -> Self {
-        let (give_up, not_before, repeated, is_new, slip) = (None, None, false, false, None);
-        Self { request, epoch, give_up, not_before, repeated, is_new, slip, deposit_at }
+        let (birth, give_up, not_before, repeated, is_new, slip) = (0, None, None, false, false, None);
+        Self { request, birth, epoch, give_up, not_before, repeated, is_new, slip, deposit_at }
     }
 
     /// One that no flush waits for.
@@ -34,6 +36,13 @@ impl Parcel {
 
     pub(super) fn is_safe(&self) -> bool {
         self.slip.as_ref().is_some_and(|slip| slip.is_safe)
+    }
+
+    /// Asks the disk for it.
+    pub(super) fn deposit(&mut self, depot: &Depot, now: Instant) {
+        self.slip = depot.ask(&self.request);
+        self.deposit_at = now + depot.patience();
+        self.is_new = false;
     }
 
     /// Takes in what has ended later, so that a wait makes requests larger rather than more.

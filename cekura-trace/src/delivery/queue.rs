@@ -27,6 +27,8 @@ pub(crate) struct Queue {
     begun: Option<Mutex<Vec<Begun>>>,
     /// Bytes of all records and call logs that are neither delivered nor dropped.
     held: AtomicUsize,
+    /// Bytes of the largest record that found no room since the worker has last looked.
+    refused: AtomicUsize,
     limit: usize,
     ledger: Arc<Ledger>,
     bell: Bell,
@@ -108,7 +110,7 @@ impl Room {
 
     /// Takes up room, if there is any left.
     pub(crate) fn take(queue: &Arc<Queue>, bytes: usize) -> Option<Self> {
-        queue.reserve(bytes, queue.limit).then(|| Self { queue: Some(queue.clone()), bytes })
+        queue.reserve(bytes, queue.limit).map(|_| Self { queue: Some(queue.clone()), bytes })
     }
 
     /// Moves the room of `bytes` bytes to another owner.
@@ -140,8 +142,9 @@ impl Queue {
     pub(crate) fn new(limit: usize, ledger: Arc<Ledger>, bell: Bell, announces_roots: bool) -> Self {
         let shards = thread::available_parallelism().map_or(1, usize::from).next_power_of_two();
         let shards = (0..shards).map(|_| Shard::default()).collect();
-        let (calls, held) = (Mutex::default(), AtomicUsize::new(0));
-        Self { shards, calls, begun: None, held, limit, ledger, bell, announces_roots }
+        let (calls, begun) = (Mutex::default(), None);
+        let (held, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { shards, calls, begun, held, refused, limit, ledger, bell, announces_roots }
     }
 
     /// Lets it take conversations when they begin.
@@ -159,7 +162,7 @@ impl Queue {
 
     fn note(&self, what: Begun) {
         if let Some(begun) = &self.begun
-            && self.reserve(what.bytes(), self.limit)
+            && self.reserve(what.bytes(), self.limit).is_some()
         {
             begun.lock().unwrap_or_else(PoisonError::into_inner).push(what);
         }
@@ -203,6 +206,22 @@ impl Queue {
         self.shards.iter().map(|shard| shard.lock().accepted).sum()
     }
 
+    /// Bytes that spans must give back so that new ones find room; none while there is enough. `logs` are the bytes of
+    /// call logs on their way.
+    pub(crate) fn excess(&self, logs: impl FnOnce() -> usize) -> usize {
+        let refused = self.refused.swap(0, Ordering::Relaxed);
+        let held = self.held.load(Ordering::Relaxed);
+        if refused == 0 && held <= crowded(self.share()) {
+            return 0;
+        }
+        let logs = logs();
+        let (spans, share) = (held.saturating_sub(logs), self.share().saturating_sub(logs));
+        if refused >= share || refused == 0 && spans <= crowded(share) {
+            return 0;
+        }
+        spans.saturating_sub((share - share / 4).min(share - refused))
+    }
+
     fn release(&self, bytes: usize) {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
     }
@@ -225,13 +244,19 @@ impl Queue {
         }
     }
 
-    fn reserve(&self, bytes: usize, limit: usize) -> bool {
-        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
-        let fits = before.saturating_add(bytes) <= limit;
-        if !fits {
+    /// What is held with it, if it fits.
+    fn reserve(&self, bytes: usize, limit: usize) -> Option<usize> {
+        let held = self.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if held > limit {
             self.release(bytes);
+            return None;
         }
-        fits
+        Some(held)
+    }
+
+    /// Spans that cannot be delivered must not keep out call logs, whose API may be well.
+    fn share(&self) -> usize {
+        self.limit - self.limit / 8
     }
 
     fn shard(&self) -> &Shard {
@@ -247,12 +272,12 @@ impl Queue {
 impl Sink for Queue {
     fn accept(&self, trace_id: TraceId, parts: &[&[u8]]) {
         let bytes = parts.iter().map(|part| part.len()).sum();
-        // Spans that cannot be delivered must not keep out call logs, whose API may be well.
-        let fits = self.reserve(bytes, self.limit - self.limit / 8);
+        let share = self.share();
+        let held = self.reserve(bytes, share);
         let (refused, wanted) = {
             let mut buffer = self.shard().lock();
             buffer.accepted += 1;
-            if !fits || buffer.closed {
+            if held.is_none() || buffer.closed {
                 (Some(if buffer.closed { Reason::Shutdown } else { Reason::QueueFull }), false)
             } else {
                 let start = buffer.records.len();
@@ -265,19 +290,23 @@ impl Sink for Queue {
             }
         };
         if let Some(reason) = refused {
-            if fits {
+            if held.is_some() {
                 self.release(bytes);
+            } else {
+                self.refused.fetch_max(bytes, Ordering::Relaxed);
             }
             self.ledger.refuse(trace_id, reason);
         }
-        if wanted {
+        // When it becomes crowded, and not with each span after that.
+        let crowds = held.is_none_or(|held| held > crowded(share) && held - bytes <= crowded(share));
+        if wanted || crowds {
             self.bell.ring();
         }
     }
 
     fn observe(&self, call: &Call, noted: Noted) {
         let bytes = noted.bytes;
-        let fits = self.reserve(bytes, self.limit);
+        let fits = self.reserve(bytes, self.limit).is_some();
         let log = CallLog::of(call, noted);
         let obstacle = {
             let mut calls = self.calls();
@@ -322,6 +351,11 @@ impl Shard {
     fn lock(&self) -> MutexGuard<'_, Buffer> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where spans that may hold so many bytes begin to give some back.
+fn crowded(share: usize) -> usize {
+    share - share / 16
 }
 
 /// A number that stays with the thread; neighbours in time get neighbouring ones.

@@ -4,6 +4,9 @@
 //! With a spool, a request that has not arrived after a moment is put on disk as well; one that must wait is then kept
 //! there alone. A backend that answers at once never waits for the disk.
 
+mod eviction;
+
+use super::complaint::tell_failure;
 use super::config::Settings;
 use super::encode::{Encoder, Request};
 use super::gate::Gate;
@@ -36,6 +39,7 @@ pub(crate) struct Sender {
     ready: VecDeque<Parcel>,
     flying: HashMap<u64, Flight>,
     launches: u64,
+    births: u64,
     /// The last reason for a loss that an event has told of.
     told: Option<Reason>,
 }
@@ -65,6 +69,7 @@ impl Sender {
             ready: VecDeque::new(),
             flying: HashMap::new(),
             launches: 0,
+            births: 0,
             told: None,
         }
     }
@@ -80,12 +85,21 @@ impl Outlet for Sender {
             depot.look(records);
         }
         let patience = self.depot.as_ref().map(Depot::patience).unwrap_or_default();
-        let (ready, deposit_at) = (&mut self.ready, Instant::now() + patience);
+        let (ready, births) = (&mut self.ready, &mut self.births);
+        let deposit_at = Instant::now() + patience;
         let space = ready.back().filter(|last| last.is_new).map(|last| last.request.space());
         self.encoder.requests(records, room, space.unwrap_or_default(), |request| match ready.back_mut() {
             Some(last) if last.is_new && last.request.has_room_for(&request) => last.grow(request),
-            _ => ready.push_back(Parcel { is_new: true, ..Parcel::new(request, epoch, deposit_at) }),
+            _ => {
+                *births += 1;
+                let parcel = Parcel::new(request, epoch, deposit_at);
+                ready.push_back(Parcel { birth: *births, is_new: true, ..parcel });
+            }
         });
+    }
+
+    fn relieve(&mut self, bytes: usize, now: Instant) {
+        self.give_back(bytes, now);
     }
 
     /// Launches what may fly, and gives up what has waited too long for an endpoint that fails.
@@ -298,7 +312,7 @@ impl Sender {
 
     /// Sends it in smaller parts before all others, or drops it when there are none.
     fn divide(&mut self, parcel: Parcel, reason: Reason, answer: &Answer, now: Instant) {
-        let Parcel { request, slip, epoch, .. } = parcel;
+        let Parcel { request, slip, epoch, birth, .. } = parcel;
         let counts = request.counts.clone();
         match self.encoder.smaller(request, reason == Reason::TooLarge) {
             Ok(parts) => {
@@ -306,7 +320,7 @@ impl Sender {
                     // On disk before the whole is not any more.
                     let depot = self.depot.as_ref().filter(|_| slip.is_some());
                     let slip = depot.and_then(|depot| depot.ask(&part));
-                    self.ready.push_front(Parcel { slip, ..Parcel::new(part, epoch, now) });
+                    self.ready.push_front(Parcel { birth, slip, ..Parcel::new(part, epoch, now) });
                 }
                 if let Some((depot, slip)) = self.depot.as_mut().zip(slip) {
                     depot.release(slip, &counts);
@@ -322,9 +336,7 @@ impl Sender {
         let flying = self.flying.values_mut().map(|flight| &mut flight.parcel);
         for parcel in self.ready.iter_mut().chain(flying) {
             if parcel.slip.is_none() && now >= parcel.deposit_at {
-                parcel.slip = depot.ask(&parcel.request);
-                parcel.deposit_at = now + depot.patience();
-                parcel.is_new = false;
+                parcel.deposit(depot, now);
             }
         }
     }
@@ -367,22 +379,4 @@ fn take_from(counts: &mut Counts, mut count: u64) -> Counts {
         }
     }
     taken
-}
-
-fn tell_failure(reason: Reason, answer: &Answer) {
-    if reason == Reason::Refused {
-        return tell_refusal(answer);
-    }
-    let then = "cekura::doctor() looks for the cause";
-    tracing::warn!(target: "cekura", "spans cannot be delivered for now, and are kept: {answer}; {then}");
-}
-
-/// Says which settings a person must look at when an endpoint refuses.
-pub(crate) fn tell_refusal(answer: &Answer) {
-    let (fault, settings) = if answer.is_refusal() {
-        ("refuses to take", "CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID")
-    } else {
-        ("does not take", "CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL")
-    };
-    tracing::error!(target: "cekura", "the endpoint {fault} spans; check {settings}: {answer}");
 }

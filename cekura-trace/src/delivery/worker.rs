@@ -3,6 +3,7 @@
 
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::{Account, CallLog, Letter};
+use super::complaint::tell_losses;
 use super::config::{Mode, Settings};
 use super::error::Error;
 use super::ledger::{FlushReport, Ledger, Reason};
@@ -181,8 +182,6 @@ impl Worker {
         courier: Courier,
     ) -> Self {
         let (flushes, next_tick) = (Vec::new(), Instant::now());
-        let told = (0, next_tick);
-        let (spool, epoch) = (None, 0);
         Self {
             queue,
             ledger,
@@ -190,12 +189,12 @@ impl Worker {
             outlet,
             account,
             courier,
-            spool,
+            spool: None,
             timings,
             flushes,
-            epoch,
+            epoch: 0,
             next_tick,
-            told,
+            told: (0, next_tick),
         }
     }
 
@@ -228,18 +227,15 @@ impl Worker {
             if self.courier.wants_spans() {
                 self.collect();
             }
+            self.relieve();
             self.outlet.proceed(now);
             self.courier.proceed(now);
             if self.answer_flushes(now) {
                 return;
             }
-            let next = self
-                .flushes
-                .iter()
-                .map(|flush| flush.deadline)
-                .chain(self.outlet.due())
-                .chain(self.courier.due(now));
-            let next = next.fold(self.next_tick, Instant::min);
+            let deadlines = self.flushes.iter().map(|flush| flush.deadline);
+            let due = deadlines.chain(self.outlet.due()).chain(self.courier.due(now));
+            let next = due.fold(self.next_tick, Instant::min);
             if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
                 self.handle(message);
             }
@@ -288,7 +284,11 @@ impl Worker {
 
     fn collect(&mut self) {
         let queue = self.queue.clone();
-        queue.drain(|records, count| self.take(records, count));
+        queue.drain(|records, count| {
+            // Encoding takes a while.
+            self.relieve();
+            self.take(records, count);
+        });
         if self.outlet.wants_more() {
             queue.drain(|records, count| self.take(records, count));
         }
@@ -296,6 +296,14 @@ impl Worker {
         self.outlet.begin(queue.drain_begun());
         // A call ends before its root, so that none is missing whose root was drained.
         queue.drain_calls(|log, room| self.observe_ended(log, room));
+    }
+
+    /// Has memory given back where it is short.
+    fn relieve(&mut self) {
+        let excess = self.queue.excess(|| self.courier.held());
+        if excess > 0 {
+            self.outlet.relieve(excess, Instant::now());
+        }
     }
 
     /// Posts what was noted of a call that has ended.
@@ -373,11 +381,14 @@ impl Worker {
         let report = self.ledger.report(|| self.queue.accepted());
         if report.mishaps() > self.told.0 {
             self.told = (report.mishaps(), now);
-            self.voice.say(|| tracing::warn!(target: "cekura", "spans were dropped so far: {report}"));
+            self.voice.say(|| tell_losses(&report));
         }
     }
 }
 
+#[cfg(test)]
+#[path = "tests/eviction.rs"]
+mod eviction_tests;
 #[cfg(test)]
 #[path = "tests/observe.rs"]
 mod observe_tests;

@@ -62,6 +62,10 @@ impl Attributes {
         self.extras.take()
     }
 
+    pub(super) fn has_extras(&self) -> bool {
+        self.extras.is_some()
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         self.extras.as_ref().is_some_and(|extras| extras.failure.is_some())
     }

@@ -8,7 +8,7 @@ use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
 use super::conversation::Scope;
 use super::home::Home;
-use super::span::{self, Birth, Client, Live, Opening, Place, Twin};
+use super::span::{self, Birth, Client, Live, Opening, Twin};
 use crate::call::{self, Call};
 use crate::destination::{self, CONTENT_LIMIT, CaptureContent};
 use crate::finished::write;
@@ -90,9 +90,11 @@ impl Parent {
 }
 
 impl Origin {
-    pub(super) fn current() -> Self {
-        Context::map_current(|context| {
-            span::with_current(|live| match live {
+    /// `None` where the thread is ending.
+    pub(super) fn current() -> Option<Self> {
+        // In this order: a thread that is ending has no current context either, and to ask for it panics.
+        span::with_current(|live| {
+            Context::map_current(|context| match live {
                 // Most often the current span is ours, and what it knows need not be looked up.
                 Some(live) if context.span().span_context().span_id() == live.span_context().span_id() => {
                     Self::inside(live, context.is_telemetry_suppressed())
@@ -149,54 +151,69 @@ impl Origin {
         self.context.clone().unwrap_or_else(Context::current)
     }
 
-    /// Decides where a new span stands; `None` where nothing records.
+    /// What the new span's own context is made from, unless it is the current one.
+    pub(super) fn take_context(&mut self) -> Option<Context> {
+        self.context.take()
+    }
+
+    /// Puts a new span where it stands; `None` where nothing records.
     #[inline]
     pub(super) fn place(
         &mut self,
         callsite: &Callsite,
         opening: Option<&Opening>,
         attributes: &mut Attributes,
-    ) -> Option<Place> {
-        let start = opening.and_then(|opening| opening.start);
+        span: &mut Live,
+    ) -> Option<()> {
         let name = opening.and_then(|opening| opening.name.as_deref());
         write_fixed(callsite, name, attributes);
-        match (callsite.view, self.call()) {
-            (View::Conversation, None) => return self.place_conversation(callsite, opening, attributes),
-            (View::Conversation, Some(call)) => {
-                if opening.is_some_and(|opening| opening.is_observed) {
-                    call.notes.want();
-                }
-                let call_id = opening.and_then(|opening| opening.call_id.as_deref());
-                write_conversation(attributes, call_id.unwrap_or(&call.id), call_id.is_some());
+        match (callsite.view, self.call().is_some()) {
+            (View::Conversation, true) => self.keep_less(opening, attributes),
+            (View::Conversation, false) => {
+                let nothing = Opening::default();
+                return self.place_conversation(callsite, opening.unwrap_or(&nothing), attributes, span);
             }
-            (_, None) => {
+            (_, true) => {}
+            (_, false) => {
                 callsite.warn_outside_conversation();
                 if let Parent::None = self.parent {
                     link_to(self.context().span().span_context(), attributes);
                 }
             }
-            (_, Some(_)) => {}
         }
-        let number = match callsite.view {
-            View::Turn => self.number(opening.and_then(|opening| opening.number), attributes),
-            _ => 1,
+        let number = opening.and_then(|opening| opening.number);
+        let turn = (callsite.view == View::Turn).then(|| self.number(number, attributes));
+        let home = self.home.clone()?;
+        let start = opening.and_then(|opening| opening.start);
+        let birth = Birth::of(&home, callsite, attributes, start, (&self.parent, self.context.as_ref()));
+        span.stand(home, (self.parent.span_id(), callsite.kind()), birth);
+        if callsite.view == View::Span && name.is_some() {
+            span.rename();
+        }
+        if let Some(number) = turn {
+            self.context = Some(self.in_turn(number, span.span_context().span_id()));
+        }
+        Some(())
+    }
+
+    /// A conversation in another is of the same call, and may keep less of its content.
+    #[cold]
+    fn keep_less(&mut self, opening: Option<&Opening>, attributes: &mut Attributes) {
+        let Some((home, call)) = self.home.as_ref().and_then(|home| Some((home, home.call.as_ref()?))) else {
+            return;
         };
-        let mut home = self.home.clone()?;
-        let standing = (&self.parent, self.context.as_ref());
-        let birth = Birth::of(&home, callsite, attributes, start, standing);
-        let context = match callsite.view {
-            View::Turn => Some(self.in_turn(number, birth.context.span_id())),
-            View::Conversation if attributes.capture != home.capture => {
-                home = Arc::new(Home { capture: attributes.capture, ..(*home).clone() });
-                let context = self.context();
-                let scope = context.get::<Scope>().cloned().unwrap_or(Scope::OFF);
-                Some(context.with_value(Scope { home: Some(home.clone()), ..scope }))
-            }
-            _ => self.context.take(),
-        };
-        let is_renamed = callsite.view == View::Span && name.is_some();
-        let (parent_id, kind) = (self.parent.span_id(), callsite.kind());
-        Some(Place { birth, parent_id, kind, home, is_renamed, context })
+        if opening.is_some_and(|opening| opening.is_observed) {
+            call.notes.want();
+        }
+        let call_id = opening.and_then(|opening| opening.call_id.as_deref());
+        write_conversation(attributes, call_id.unwrap_or(&call.id), call_id.is_some());
+        if attributes.capture != home.capture {
+            let home = Some(Arc::new(Home { capture: attributes.capture, ..(**home).clone() }));
+            let context = self.context();
+            let scope = context.get::<Scope>().cloned().unwrap_or(Scope::OFF);
+            self.context = Some(context.with_value(Scope { home: home.clone(), ..scope }));
+            self.home = home;
+        }
     }
 
     /// The context inside a turn that begins.
@@ -211,11 +228,10 @@ impl Origin {
     fn place_conversation(
         &mut self,
         callsite: &Callsite,
-        opening: Option<&Opening>,
+        opening: &Opening,
         attributes: &mut Attributes,
-    ) -> Option<Place> {
-        let nothing = Opening::default();
-        let opening = opening.unwrap_or(&nothing);
+        span: &mut Live,
+    ) -> Option<()> {
         let context = self.context.take().unwrap_or_else(Context::current);
         let mut home = match &opening.client {
             Client::Current => (**self.home.as_ref()?).clone(),
@@ -247,9 +263,9 @@ impl Origin {
             write_conversation(attributes, &call.id, false);
         }
         let home = Arc::new(Home { call: Some(Arc::new(call)), ..home });
-        let context = Some(context.with_value(Scope::inside(home.clone())));
-        let (parent_id, kind) = (SpanId::INVALID, callsite.kind());
-        Some(Place { birth, parent_id, kind, home, is_renamed: false, context })
+        self.context = Some(context.with_value(Scope::inside(home.clone())));
+        span.stand(home, (SpanId::INVALID, callsite.kind()), birth);
+        Some(())
     }
 
     /// The number of the turn that begins.

@@ -8,17 +8,16 @@ use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
 use super::context::Carried;
 use super::conversation::Scope;
-use super::home::Home;
 use super::origin::Origin;
 use super::progress::Progress;
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
 use crate::finished::{begin, write};
 use crate::semconv;
 use crate::watch;
-use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceContextExt, TraceId};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
 use opentelemetry::{Context, ContextGuard};
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -86,25 +85,21 @@ impl Opening {
 
 thread_local! {
     /// The innermost cekura span entered on this thread. The current `Context` may hold a host's span instead.
-    static CURRENT: Cell<Option<Arc<Live>>> = const { Cell::new(None) };
+    static CURRENT: RefCell<Option<Arc<Live>>> = const { RefCell::new(None) };
 }
 
 pub(super) fn current() -> Option<Arc<Live>> {
-    with_current(|live| live.map(Arc::clone))
+    with_current(|live| live.map(Arc::clone)).flatten()
 }
 
-/// Looks at the innermost cekura span entered on this thread.
-pub(super) fn with_current<R>(look: impl FnOnce(Option<&Arc<Live>>) -> R) -> R {
-    let mut live = None;
-    swap_current(&mut live);
-    let seen = look(live.as_ref());
-    swap_current(&mut live);
-    seen
+/// Looks at the innermost cekura span entered on this thread; `None` where the thread is ending.
+pub(super) fn with_current<R>(look: impl FnOnce(Option<&Arc<Live>>) -> R) -> Option<R> {
+    CURRENT.try_with(|current| look(current.borrow().as_ref())).ok()
 }
 
 /// Leaves `live` as it is on a thread that is ending, and says so: its own values are gone already.
 fn swap_current(live: &mut Option<Arc<Live>>) -> bool {
-    CURRENT.try_with(|current| *live = current.replace(live.take())).is_err()
+    CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), live)).is_err()
 }
 
 /// Whether the thread is ending: its current context is gone too, and who asks the API for it panics.
@@ -291,18 +286,15 @@ pub(super) struct Draft {
 
 impl Draft {
     /// A span that may begin where the current context says; `None` where nothing records.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "else it is moved about")]
+    #[inline(always)]
     pub(super) fn new(callsite: Callsite) -> Option<Self> {
-        if is_thread_ending() {
-            return None;
-        }
-        let origin = Origin::current();
+        let origin = Origin::current()?;
         if origin.is_suppressed || origin.is_off && callsite.view != View::Conversation {
             return None;
         }
         let limit = origin.content_limit();
-        let mut live = pool::take();
-        let mut record = Live::take_buffer(&mut live);
+        let (live, mut record) = pool::take();
         begin(&mut record, callsite.span_name());
         let attributes = Attributes::new(callsite.view, origin.capture(), limit, record);
         Some(Self { callsite, origin, attributes, live: Some(live) })
@@ -315,14 +307,16 @@ impl Draft {
 
     /// Begins it in the context that is current now, not in that in which it was drafted.
     pub(super) fn open_here(&mut self) -> Option<Open> {
-        self.origin = Origin::current();
+        self.origin = Origin::current()?;
         self.attributes.settle();
         self.open()
     }
 
     /// Begins it, unless nothing records where it was sent.
     pub(super) fn open(&mut self) -> Option<Open> {
-        self.record(Attributes::close_arguments);
+        if self.attributes.has_extras() {
+            self.record(Attributes::close_arguments);
+        }
         let Self { callsite, origin, attributes, live } = self;
         let extras = attributes.take_extras();
         let opening = extras.as_ref().map(|extras| &extras.opening);
@@ -331,45 +325,33 @@ impl Draft {
         }
         let view = callsite.view;
         let is_nowhere = origin.home.is_none() && view != View::Conversation;
-        let is_off = || !origin.is_in_conversation() && opening.is_some_and(Opening::is_off);
-        let is_off = view == View::Conversation && is_off();
-        let place = if is_nowhere { None } else { origin.place(callsite, opening, attributes) };
+        let is_off = view == View::Conversation
+            && !origin.is_in_conversation()
+            && opening.is_some_and(Opening::is_off);
+        let mut live = live.take()?;
+        let place = |span: &mut Live| {
+            origin.place(callsite, opening, attributes, span)?;
+            span.hold(std::mem::take(&mut attributes.entries));
+            Some(())
+        };
+        let is_placed = !is_nowhere && Arc::get_mut(&mut live).and_then(place).is_some();
         let capture = attributes.capture;
-        let Some(mut place) = place else {
+        if !is_placed {
             if is_nowhere {
                 watch::lose(callsite);
             }
-            pool::give(live.take()?, std::mem::take(&mut attributes.entries));
+            pool::give(live, std::mem::take(&mut attributes.entries));
             let context = is_off.then(|| Context::current_with_value(Scope::OFF))?;
             return Some(Open { view, context, live: None, capture });
-        };
-        if let Some(watch) = &place.home.destination.watch {
-            watch.begin(place.birth.context.span_id(), callsite, place.home.call.is_some());
         }
-        let (context, mut live) = (place.context.take(), live.take()?);
-        Live::begin(&mut live, place, std::mem::take(&mut attributes.entries));
-        if view == View::Conversation {
-            live.announce();
-        }
+        Live::begin(&live, callsite);
         let handle = live::Handle(live.clone());
-        let context = match context {
+        let context = match origin.take_context() {
             None => Context::current_with_span(handle),
             Some(context) => context.with_span(handle),
         };
         Some(Open { view, context, live: Some(live), capture })
     }
-}
-
-/// Where a new span stands.
-pub(super) struct Place {
-    pub(super) birth: Birth,
-    /// `SpanId::INVALID` for a root.
-    pub(super) parent_id: SpanId,
-    pub(super) kind: SpanKind,
-    pub(super) home: Arc<Home>,
-    pub(super) is_renamed: bool,
-    /// What the span's own context is made from, unless it is the current one.
-    pub(super) context: Option<Context>,
 }
 
 /// How a span comes by its ids: ours, or those that a host's tracer provider gave to its twin.

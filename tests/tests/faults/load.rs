@@ -10,6 +10,7 @@ use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use std::collections::HashMap;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
@@ -43,20 +44,26 @@ fn row_20_a_hundred_thousand_spans_into_a_slow_server() {
 
 #[test]
 fn row_20_above_the_memory_limit_the_ledger_is_exact() {
-    let case = Case { protocol: Protocol::Http, is_stock: false };
-    let backend = Backend::scripted(|_, _| {
-        thread::sleep(Duration::from_millis(20));
-        Reply::Accept
-    });
-    let program = case.program_with(&backend.url(), |builder| builder.memory_limit(1 << 20));
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| (0..500).for_each(|_| program.call(&["word"; 9])));
-        }
-    });
-    let said = program.flush(LONG);
-    let full = program.ledger().unwrap().dropped["queue_full"];
-    case.settle("20 above the limit", &program, &backend, &said, &[("queue_full", full)]);
+    for protocol in PROTOCOLS {
+        let case = Case { protocol, is_stock: false };
+        let backend = Backend::scripted(|_, _| {
+            thread::sleep(Duration::from_millis(20));
+            Reply::Accept
+        });
+        let program = case.program_with(&backend.url(), |builder| builder.memory_limit(1 << 20));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..500).for_each(|_| program.call(&["word"; 9])));
+            }
+        });
+        let said = program.flush(LONG);
+        let mut calls = HashMap::<_, u32>::new();
+        backend.spans().into_iter().for_each(|span| *calls.entry(span.trace_id).or_default() += 1);
+        let whole = calls.values().filter(|spans| **spans == 10).count();
+        println!("row 20 above the limit | {protocol:?} | ours | {whole} of {} calls are whole", calls.len());
+        let full = program.ledger().unwrap().dropped["queue_full"];
+        case.settle("20 above the limit", &program, &backend, &said, &[("queue_full", full)]);
+    }
 }
 
 #[test]

@@ -81,6 +81,11 @@ impl Depot {
         self.spool.limits.deposit
     }
 
+    /// Whether the last request that was asked for could not be written.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.told
+    }
+
     /// Asks for a request to be written; `None` while the disk has too much to do.
     pub(crate) fn ask(&self, request: &Request) -> Option<Slip> {
         let item = Item::Spans { counts: request.counts.clone(), roots: request.roots.clone() };

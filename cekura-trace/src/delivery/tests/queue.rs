@@ -1,6 +1,6 @@
 //! That the queue is bounded, counts, wakes and closes.
 
-use super::{Arc, Bell, FULL, Queue, Room, TraceId};
+use super::{Arc, Bell, FULL, Queue, Room, TraceId, crowded};
 use crate::delivery::tests::end;
 use crate::finished::records;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -143,4 +143,46 @@ fn a_poisoned_shard_still_works() {
     assert!(locked.join().is_err());
     end(&queue, 1, 2, 0, 10);
     assert_eq!(drained(&queue), [1, 2]);
+}
+
+#[test]
+fn the_bell_rings_when_it_becomes_crowded_and_when_nothing_more_fits() {
+    let (queue, rung) = queue(16 << 10, false);
+    let rings = || rung.load(Ordering::Relaxed);
+    let share = queue.share();
+    while queue.held.load(Ordering::Relaxed) < crowded(share) - 300 {
+        end(&queue, 1, 1, 0, 100);
+    }
+    assert_eq!(rings(), 0);
+    for _ in 0..3 {
+        end(&queue, 1, 1, 0, 100);
+    }
+    assert_eq!(rings(), 1);
+    drained(&queue);
+    end(&queue, 1, 1, 0, 100);
+    assert_eq!(rings(), 1, "it was crowded before");
+    end(&queue, 1, 1, 0, 1000);
+    assert_eq!(rings(), 2, "what does not fit is refused");
+    assert_eq!(queue.ledger.trace(TraceId::from(1)).dropped["queue_full"], 1);
+}
+
+#[test]
+fn what_is_wanted_back_makes_room_for_new_spans_and_is_not_asked_of_call_logs() {
+    let (queue, _) = queue(16 << 10, false);
+    let (share, hold) = (14 << 10, |bytes| queue.held.store(bytes, Ordering::Relaxed));
+    hold(crowded(share));
+    assert_eq!(queue.excess(|| 0), 0);
+    hold(crowded(share) + 1);
+    assert_eq!(queue.excess(|| 0), crowded(share) + 1 - share * 3 / 4);
+    hold(share);
+    assert_eq!(queue.excess(|| share - 1000), 1000 - 750, "spans share what call logs leave");
+    hold(share + 1000);
+    assert_eq!(queue.excess(|| share), 0, "no span would fit");
+    hold(share / 2);
+    assert_eq!(queue.excess(|| 0), 0);
+    end(&queue, 1, 1, 0, share - 1000);
+    assert!(queue.excess(|| 0) > share / 2 - 1000, "a large one did not fit");
+    assert_eq!(queue.excess(|| 0), 0, "told once");
+    end(&queue, 1, 1, 0, share);
+    assert_eq!(queue.excess(|| 0), 0, "it never will");
 }

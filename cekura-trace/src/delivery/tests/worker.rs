@@ -54,13 +54,13 @@ impl Transport for Scripted {
 
 /// A worker that is not running yet, and what is on its other side.
 pub(super) struct World {
-    link: Link,
+    pub(super) link: Link,
     worker: Worker,
     messages: UnboundedReceiver<Message>,
     attempts: Arc<Mutex<Vec<u64>>>,
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     let builder = Builder::default().environment(|_| None).otel_endpoint("http://127.0.0.1:1");
     resolve(builder.api_key("canary").agent(5)).unwrap().unwrap()
 }
@@ -94,9 +94,20 @@ impl World {
         make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet>,
         exchange: Exchange,
     ) -> Self {
+        Self::with_limit(32 << 20, make, exchange)
+    }
+
+    /// Where no more than so many bytes may wait.
+    pub(super) fn with_limit(
+        limit: usize,
+        make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet>,
+        exchange: Exchange,
+    ) -> Self {
         let (inbox, messages) = unbounded_channel();
         let ledger = Arc::new(Ledger::default());
-        let queue = Arc::new(Queue::new(32 << 20, ledger.clone(), Bell::new(|| {}), false));
+        let wake = inbox.clone();
+        let bell = Bell::new(move || drop(wake.send(Message::Wake)));
+        let queue = Arc::new(Queue::new(limit, ledger.clone(), bell, false));
         let (account, calls, failed) = (Account::of(&settings()), Arc::default(), Arc::default());
         let process = std::process::id();
         let link =

@@ -59,7 +59,8 @@ impl Attributes {
     /// Sets policy and limit as all that was said of the opening asks, in whatever order.
     pub(in crate::recording) fn settle(&mut self) {
         let opening = self.opening();
-        let origin = opening.parent.as_ref().map_or_else(Origin::current, Origin::of);
+        let origin = opening.parent.as_ref().map_or_else(Origin::current, |parent| Some(Origin::of(parent)));
+        let Some(origin) = origin else { return };
         let capture = opening.capture;
         // Inside an open conversation it is that one's client that counts, and a policy only if it keeps less.
         let is_open = origin.is_in_conversation();

@@ -2,8 +2,8 @@
 //! goes out at its end. This file does not know contexts.
 
 use super::super::home::Home;
-use super::Place;
 use super::twin::Twin;
+use super::{Birth, Callsite, View};
 use crate::call::{Call, Unfinished, nanoseconds};
 use crate::destination::{CONTENT_LIMIT, Destination};
 use crate::finished::{self, Head, seal, write};
@@ -13,11 +13,6 @@ use opentelemetry::trace::{Span, SpanContext, SpanId, SpanKind, Status, TraceId}
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
-
-/// Room for the span attributes of most functions.
-const NEW_BYTES: usize = 512;
-/// The most bytes of a buffer that is kept.
-const KEPT_BYTES: usize = 16 << 10;
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
 #[derive(Debug)]
@@ -53,7 +48,7 @@ enum Stage {
 impl Live {
     /// A span that stands nowhere yet.
     pub(super) fn idle() -> Arc<Self> {
-        let (record, status) = (Vec::with_capacity(NEW_BYTES), Status::Unset);
+        let (record, status) = (Vec::new(), Status::Unset);
         let (start, is_renamed, stage, twin) = (Instant::now(), false, Stage::Open, None);
         Arc::new(Self {
             context: SpanContext::NONE,
@@ -64,39 +59,56 @@ impl Live {
         })
     }
 
-    /// Its buffer, before its begin.
-    pub(super) fn take_buffer(live: &mut Arc<Self>) -> Vec<u8> {
-        Arc::get_mut(live).map(|idle| std::mem::take(&mut idle.state_mut().record)).unwrap_or_default()
+    /// Puts it where it stands, before its begin.
+    #[inline]
+    pub(in super::super) fn stand(
+        &mut self,
+        home: Arc<Home>,
+        (parent_id, kind): (SpanId, SpanKind),
+        birth: Birth,
+    ) {
+        self.home = Some(home);
+        self.parent_id = parent_id;
+        self.kind = kind;
+        self.context = birth.context;
+        let state = self.state_mut();
+        state.start = birth.start;
+        state.twin = birth.twin;
     }
 
-    /// Begins it at its place, with what its record has so far.
-    pub(super) fn begin(live: &mut Arc<Self>, place: Place, record: Vec<u8>) {
-        let Some(idle) = Arc::get_mut(live) else { return };
-        let Place { birth, parent_id, kind, home, is_renamed, context: _ } = place;
-        let state = idle.state_mut();
-        state.start = birth.start;
-        state.record = record;
-        state.is_renamed = is_renamed;
-        state.twin = birth.twin;
-        idle.context = birth.context;
-        idle.parent_id = parent_id;
-        idle.kind = kind;
-        idle.home = Some(home);
-        if let Some(Home { destination, call: Some(call), .. }) = live.home().map(|home| &**home) {
+    /// Says, before its begin, that its record holds another name than the one it began with.
+    pub(in super::super) fn rename(&mut self) {
+        self.state_mut().is_renamed = true;
+    }
+
+    /// Gives it its record as far as it is written.
+    pub(super) fn hold(&mut self, record: Vec<u8>) {
+        self.state_mut().record = record;
+    }
+
+    /// Begins it where it stands.
+    pub(super) fn begin(live: &Arc<Self>, callsite: &Callsite) {
+        let Some(Home { destination, call, .. }) = live.home.as_deref() else { return };
+        if let Some(watch) = &destination.watch {
+            watch.begin(live.span_id(), callsite, call.is_some());
+        }
+        if let Some(call) = call {
             destination.calls.begin(call, live.span_id(), live.clone());
+        }
+        if callsite.view == View::Conversation {
+            live.announce();
         }
     }
 
     /// Makes it one that stands nowhere again; false where somebody still has it.
-    pub(super) fn rest(live: &mut Arc<Self>, mut record: Vec<u8>) -> bool {
+    pub(super) fn rest(live: &mut Arc<Self>) -> bool {
         let Some(over) = Arc::get_mut(live) else { return false };
         over.home = None;
-        record.clear();
-        record.shrink_to(KEPT_BYTES);
         let state = over.state_mut();
-        state.record = record;
+        state.record = Vec::new();
         state.status = Status::Unset;
         state.stage = Stage::Open;
+        state.is_renamed = false;
         true
     }
 
@@ -137,7 +149,7 @@ impl Live {
     }
 
     /// Says that a conversation begins, to who wants to know.
-    pub(super) fn announce(&self) {
+    fn announce(&self) {
         if let Some(destination) = self.announced_to() {
             let state = self.state();
             let mut record = state.record.clone();
@@ -224,7 +236,7 @@ impl Live {
         seal(record, &self.head(start, end, status), state.is_renamed);
         let twin = state.twin.take();
         drop(state);
-        if let Some(Home { destination, .. }) = self.home().map(|home| &**home) {
+        if let Some(Home { destination, .. }) = self.home.as_deref() {
             self.close_call(destination);
             if self.context.is_sampled() {
                 destination.sink.accept(self.trace_id(), &[record]);
@@ -248,7 +260,7 @@ impl Live {
     }
 
     fn leave(&self) {
-        if let Some(Home { destination, call: Some(call), .. }) = self.home().map(|home| &**home) {
+        if let Some(Home { destination, call: Some(call), .. }) = self.home.as_deref() {
             destination.calls.end(call, self.span_id());
         }
     }

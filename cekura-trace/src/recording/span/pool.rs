@@ -5,27 +5,33 @@ use super::live::Live;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// Spans kept by a thread.
+/// Spans kept by a thread, and the most bytes of each one's buffer.
 const KEPT: usize = 16;
+const KEPT_BYTES: usize = 16 << 10;
+/// Room for the span attributes of most functions.
+const NEW_BYTES: usize = 512;
+
+/// A span that stands nowhere, and the buffer for its record.
+pub(super) type Idle = (Arc<Live>, Vec<u8>);
 
 thread_local! {
-    static POOL: RefCell<Vec<Arc<Live>>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Vec<Idle>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A span that stands nowhere yet.
-pub(super) fn take() -> Arc<Live> {
+pub(super) fn take() -> Idle {
     let kept = POOL.try_with(|pool| pool.borrow_mut().pop());
-    kept.ok().flatten().unwrap_or_else(Live::idle)
+    kept.ok().flatten().unwrap_or_else(|| (Live::idle(), Vec::with_capacity(NEW_BYTES)))
 }
 
-/// Keeps a span with the buffer of its record, unless somebody still has it.
-pub(super) fn give(mut live: Arc<Live>, record: Vec<u8>) {
-    if Live::rest(&mut live, record) {
+/// Keeps a span that is over, unless somebody still has it.
+pub(super) fn give(mut live: Arc<Live>, mut record: Vec<u8>) {
+    if record.capacity() <= KEPT_BYTES && Live::rest(&mut live) {
+        record.clear();
         // On a thread that is ending there is none.
         let _ = POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
             if pool.len() < KEPT {
-                pool.push(live);
+                pool.push((live, record));
             }
         });
     }

@@ -1,49 +1,24 @@
 //! How many rounds there are comes in as an argument; what a span costs its caller with each contender goes out, as a
 //! table in the terminal and as a plot. This file does not know how the contenders trace.
 
-use report::callgrind;
+mod contenders;
+
+use contenders::{CONTENDERS, Contender};
 use report::machine::{self, Ticks};
 use report::plot::{Panel, Plot, Row};
 use report::process::Process;
 use report::statistics::{Spread, digits};
 use report::table::{Table, terminal_width, wrap};
+use report::{callgrind, publish, root, write};
 use std::fs;
-use std::path::{Path, PathBuf};
 
-/// Name, program, and what it is.
-const CONTENDERS: [(&str, &str, &str); 18] = [
-    ("plain", "ours", "no instrumentation"),
-    ("otel-grpc", "peers", "opentelemetry by hand, batch processor, stock exporter"),
-    ("otel-http", "peers", "the same over HTTP"),
-    ("cekura-grpc", "ours", "#[cekura::span] with the same four span attributes"),
-    ("cekura-http", "ours", "the same over HTTP"),
-    (
-        "cekura-llm",
-        "ours",
-        "#[cekura::llm(provider, model, output_tokens)], which records arguments and result",
-    ),
-    ("cekura-llm-metadata", "ours", "the same with the content policy off"),
-    ("cekura-tool", "ours", "#[cekura::tool_call], which records arguments and result as JSON"),
-    ("cekura-tool-metadata", "ours", "the same with the content policy off"),
-    ("tracing", "peers", "#[tracing::instrument] and tracing-opentelemetry"),
-    ("tracing-lean", "peers", "the same without location, threads, target, level and inactivity"),
-    ("fastrace", "peers", "#[fastrace::trace(properties)]"),
-    ("fastrace-hand", "peers", "fastrace by hand, without format!"),
-    ("otel-instrument", "peers", "#[otel_instrument::instrument]"),
-    ("cekura-off", "ours", "#[cekura::span] where nothing was installed"),
-    ("tracing-off", "peers", "#[tracing::instrument] without a subscriber"),
-    ("fastrace-off", "peers", "#[fastrace::trace] without a root"),
-    ("otel-off", "peers", "opentelemetry by hand without a tracer provider"),
-];
-const REFERENCE: &str = "otel-grpc";
 const KINDS: [(&str, &str); 4] =
     [("sync", "sync"), ("ready", "async"), ("pending", "8 polls"), ("turn", "turn")];
 const BACKGROUND: usize = KINDS.len();
 
 /// One contender, its receiver, and what was measured of it.
 struct Runner {
-    name: &'static str,
-    program: &'static str,
+    contender: &'static Contender,
     process: Process,
     receiver: Process,
     port: String,
@@ -56,13 +31,12 @@ struct Runner {
 }
 
 impl Runner {
-    fn start(name: &'static str, program: &'static str) -> Self {
+    fn start(contender: &'static Contender) -> Self {
         let mut receiver = Process::start("receiver", &[]);
         let port = receiver.line();
-        let process = Process::start(program, &[name, &port]);
+        let process = Process::start(contender.program, &[contender.inside, &port]);
         Self {
-            name,
-            program,
+            contender,
             process,
             receiver,
             port,
@@ -77,8 +51,7 @@ impl Runner {
 
 fn main() {
     let rounds = std::env::args().nth(1).map_or(31, |rounds| rounds.parse().expect("a number of rounds"));
-    let mut runners: Vec<Runner> =
-        CONTENDERS.iter().map(|(name, program, _)| Runner::start(name, program)).collect();
+    let mut runners: Vec<Runner> = CONTENDERS.iter().map(Runner::start).collect();
     let before = ticks(&runners);
     for round in 0..rounds {
         measure(&mut runners, round);
@@ -86,7 +59,7 @@ fn main() {
     }
     let load = ticks(&runners).others_since(before);
     for runner in &mut runners {
-        eprint!("\r{:<40}", format!("instructions and allocations: {}", runner.name));
+        eprint!("\r{:<40}", format!("instructions and allocations: {}", runner.contender.name));
         count(runner);
     }
     eprint!("\r{:<60}\r", "");
@@ -98,18 +71,8 @@ fn main() {
     }
     println!("{}", wrap(&facts, width));
     let markdown: Vec<String> = tables.iter().map(Table::markdown).collect();
-    write("benches/target/caller.md", &format!("{}\n{facts}\n", markdown.join("\n")));
+    publish("caller", &format!("{}\n{facts}", markdown.join("\n")));
     write("docs/performance.svg", &plot(&runners, &facts).svg());
-}
-
-/// The project's folder.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn write(path: &str, text: &str) {
-    fs::write(root().join(path), text).expect("a folder to write to");
-    println!("written: {path}");
 }
 
 fn ticks(runners: &[Runner]) -> Ticks {
@@ -139,33 +102,23 @@ fn measure(runners: &mut [Runner], round: usize) {
 
 /// What is exact, and what has arrived.
 fn count(runner: &mut Runner) {
+    let Contender { name, program, inside, .. } = runner.contender;
     runner.made = runner.process.ask("made");
     runner.arrived = runner.receiver.ask("");
     let folder = root().join("benches/target/callgrind");
     fs::create_dir_all(&folder).expect("a folder to write to");
     for (at, (kind, _)) in KINDS.iter().enumerate() {
-        let profile = folder.join(format!("{}.{kind}.out", runner.name));
-        runner.instructions[at] =
-            callgrind::instructions(runner.program, runner.name, kind, &runner.port, &profile);
+        let profile = folder.join(format!("{name}.{kind}.out"));
+        runner.instructions[at] = callgrind::instructions(program, inside, kind, &runner.port, &profile);
     }
-    let mut counting =
-        Process::start(&format!("{}-allocations", runner.program), &[runner.name, &runner.port]);
+    let mut counting = Process::start(&format!("{program}-allocations"), &[inside, &runner.port]);
     runner.allocations = ["sync", "ready"].map(|kind| counting.ask(&format!("allocations {kind}")));
 }
 
-/// What a contender is compared with: opentelemetry by hand over the same transport.
-fn reference<'a>(runners: &'a [Runner], runner: &Runner) -> &'a Runner {
-    let name = if runner.name.ends_with("-http") { "otel-http" } else { REFERENCE };
-    runners.iter().find(|runner| runner.name == name).expect("a contender")
-}
-
 fn ratio(runners: &[Runner], runner: &Runner, kind: usize) -> Option<Spread> {
-    Spread::of_ratios(&runner.rounds[kind], &reference(runners, runner).rounds[kind])
-}
-
-/// Whether it has anything to send.
-fn is_on(runner: &Runner) -> bool {
-    runner.name != "plain" && !runner.name.ends_with("-off")
+    let name = runner.contender.reference();
+    let reference = runners.iter().find(|runner| runner.contender.name == name).expect("a contender");
+    Spread::of_ratios(&runner.rounds[kind], &reference.rounds[kind])
 }
 
 fn or_dash(text: Option<impl ToString>) -> String {
@@ -178,10 +131,10 @@ fn ratios(runners: &[Runner]) -> Table {
     let mut table = Table::new(caption, &["×", "sync", "async", "8 polls", "turn", "background"]);
     for runner in runners {
         let kinds = (0..=BACKGROUND).map(|kind| {
-            let is_shown = kind < BACKGROUND || is_on(runner);
+            let is_shown = kind < BACKGROUND || runner.contender.is_on();
             or_dash(ratio(runners, runner, kind).filter(|_| is_shown))
         });
-        table.row(runner.name, kinds);
+        table.row(runner.contender.name, kinds);
     }
     table
 }
@@ -193,10 +146,11 @@ fn nanoseconds(runners: &[Runner]) -> Table {
     let mut table = Table::new(caption, &["ns", "sync", "async", "8 polls", "turn", "background"]);
     for runner in runners {
         let kinds = runner.rounds.iter().enumerate().map(|(kind, rounds)| {
-            let median = Spread::of(rounds.iter().copied()).filter(|_| kind < BACKGROUND || is_on(runner));
+            let median =
+                Spread::of(rounds.iter().copied()).filter(|_| kind < BACKGROUND || runner.contender.is_on());
             or_dash(median.map(|spread| digits(spread.median)))
         });
-        table.row(runner.name, kinds);
+        table.row(runner.contender.name, kinds);
     }
     table
 }
@@ -210,8 +164,10 @@ fn counts(runners: &[Runner]) -> Table {
         let mut cells: Vec<String> =
             [sync, ready, (pending - ready) / 8.0, turn].map(|count| format!("{count:.0}")).into();
         cells.extend(runner.allocations.map(|count| format!("{count:.2}")));
-        cells.extend([runner.arrived, runner.made].map(|count| or_dash(is_on(runner).then_some(count))));
-        table.row(runner.name, cells);
+        cells.extend(
+            [runner.arrived, runner.made].map(|count| or_dash(runner.contender.is_on().then_some(count))),
+        );
+        table.row(runner.contender.name, cells);
     }
     table
 }
@@ -219,8 +175,8 @@ fn counts(runners: &[Runner]) -> Table {
 fn legend() -> Table {
     let mut table = Table::new("The contenders.", &["name", "what it is"]);
     table.is_text = true;
-    for (name, _, what) in CONTENDERS {
-        table.row(name, [what.to_owned()]);
+    for Contender { name, what, .. } in &CONTENDERS {
+        table.row(*name, [(*what).to_owned()]);
     }
     table
 }
@@ -249,14 +205,14 @@ fn facts(rounds: usize, load: f64) -> String {
 fn plot(runners: &[Runner], facts: &str) -> Plot {
     let panel = |heading: &str, reference| Panel { heading: heading.to_owned(), reference };
     let exact = |count| Some(Spread { low: count, median: count, high: count });
-    let rows = runners.iter().map(|runner| Row {
-        name: runner.name.to_owned(),
-        is_ours: runner.name.starts_with("cekura"),
+    let rows = runners.iter().filter(|runner| !runner.contender.is_trimmed()).map(|runner| Row {
+        name: runner.contender.name.to_owned(),
+        is_ours: runner.contender.is_ours(),
         bars: vec![
             ratio(runners, runner, 0),
             ratio(runners, runner, 2),
             exact(runner.instructions[0]),
-            ratio(runners, runner, BACKGROUND).filter(|_| is_on(runner)),
+            ratio(runners, runner, BACKGROUND).filter(|_| runner.contender.is_on()),
         ],
     });
     Plot {

@@ -1,0 +1,31 @@
+//! What spans meet on their way comes in, and goes out as an event that says what a person can do. This file does not
+//! know when it is said.
+
+use super::ledger::{FlushReport, Reason};
+use super::transport::Answer;
+
+/// Says that spans wait.
+pub(crate) fn tell_failure(reason: Reason, answer: &Answer) {
+    if reason == Reason::Refused {
+        return tell_refusal(answer);
+    }
+    let then = "cekura::doctor() looks for the cause";
+    tracing::warn!(target: "cekura", "spans cannot be delivered for now, and are kept: {answer}; {then}");
+}
+
+/// Says which settings a person must look at when an endpoint refuses.
+pub(crate) fn tell_refusal(answer: &Answer) {
+    let (fault, settings) = if answer.is_refusal() {
+        ("refuses to take", "CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID")
+    } else {
+        ("does not take", "CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL")
+    };
+    tracing::error!(target: "cekura", "the endpoint {fault} spans; check {settings}: {answer}");
+}
+
+/// Says how many spans were lost so far.
+pub(crate) fn tell_losses(report: &FlushReport) {
+    let is_full = report.dropped.contains_key(Reason::QueueFull.name());
+    let why = if is_full { "; queue_full: more waited than .memory_limit(…) allows" } else { "" };
+    tracing::warn!(target: "cekura", "spans were dropped so far: {report}{why}");
+}

@@ -1,0 +1,335 @@
+//! What goes when memory is short, against a backend that is away, on a clock that stands still until everybody waits.
+
+use super::tests::{ACCEPTED, World, flush, over, settings};
+use super::{
+    Address, Arc, CallLog, Depot, Duration, Event, FlushReport, Item, Link, Outlet, Sender, Spool, Voice,
+};
+use crate::delivery::config::Spooling;
+use crate::delivery::queue::Room;
+use crate::delivery::tests::end;
+use crate::delivery::timings::SpoolLimits;
+use crate::delivery::transport::{Answer, FRAMING, Sending, Transport};
+use opentelemetry::trace::TraceId;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+use prost::bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Mutex, mpsc};
+use tokio::time::{Instant, sleep};
+
+const LIMIT: usize = 1 << 20;
+/// What is left of it when some was given back.
+const LOW: usize = (LIMIT - LIMIT / 8) / 4 * 3;
+
+/// Trace → its spans.
+type Ids = BTreeMap<u64, BTreeSet<u64>>;
+
+/// Answers the nth request as a script says, after so many seconds, and knows what it has taken.
+struct Endpoint {
+    script: Box<dyn Fn(usize) -> (u64, Answer) + Send + Sync>,
+    requests: Mutex<usize>,
+    arrived: Arc<Mutex<Ids>>,
+}
+
+impl Transport for Endpoint {
+    fn send(&self, frame: Bytes) -> Sending {
+        let number = {
+            let mut requests = self.requests.lock().unwrap();
+            *requests += 1;
+            *requests
+        };
+        let ((wait, answer), arrived) = ((self.script)(number), self.arrived.clone());
+        Box::pin(async move {
+            sleep(Duration::from_secs(wait)).await;
+            if matches!(answer, Answer::Accepted { .. }) {
+                for (trace, span) in ids(&frame) {
+                    assert!(arrived.lock().unwrap().entry(trace).or_default().insert(span), "{span} twice");
+                }
+            }
+            answer
+        })
+    }
+}
+
+fn ids(frame: &Bytes) -> Vec<(u64, u64)> {
+    let message = ExportTraceServiceRequest::decode(&frame[FRAMING..]).unwrap();
+    let scopes = message.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+    let number = |id: &[u8]| u64::from_be_bytes(*id.last_chunk().unwrap());
+    let spans = scopes.flat_map(|scope| scope.spans);
+    spans.map(|span| (number(&span.trace_id), number(&span.span_id))).collect()
+}
+
+fn away(seconds: u64) -> Answer {
+    Answer::Http { status: 503, wait: Some(Duration::from_secs(seconds)), message: String::new() }
+}
+
+/// A world of this limit, and what arrives in it.
+fn world(script: impl Fn(usize) -> (u64, Answer) + Send + Sync + 'static) -> (World, Arc<Mutex<Ids>>) {
+    let arrived = Arc::<Mutex<Ids>>::default();
+    let endpoint =
+        Endpoint { script: Box::new(script), requests: Mutex::default(), arrived: arrived.clone() };
+    let make = |link: &Link, _| over(link, Arc::new(endpoint));
+    // The API for call logs hangs.
+    (World::with_limit(LIMIT, make, Box::new(|_, _, _| Ok(Box::pin(std::future::pending())))), arrived)
+}
+
+/// The most calls that run at a time, and the spans of each.
+const ABREAST: u64 = 10;
+
+/// Calls one after the other, of which ten run at a time: each request has spans of many.
+async fn calls(link: &Link, numbers: Range<u64>, bytes: usize) {
+    for round in numbers.start..numbers.end + ABREAST - 1 {
+        for call in numbers.clone().filter(|call| (*call..*call + ABREAST).contains(&round)) {
+            let number = round - call + 1;
+            end(&link.queue, call, call * 100 + number, ABREAST - number, bytes);
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Every call has arrived as a whole or is lost as a whole, and so says the ledger; gives those that arrived.
+fn whole(link: &Link, arrived: &Ids, report: &FlushReport, calls: Range<u64>) -> BTreeSet<u64> {
+    let mut here = BTreeSet::new();
+    for call in calls {
+        let of_call = link.ledger.trace(TraceId::from(u128::from(call)));
+        let spans = arrived.get(&call).map_or(0, BTreeSet::len) as u64;
+        assert_eq!((of_call.accepted, of_call.pending), (ABREAST, 0), "{call}");
+        assert_eq!((of_call.delivered, of_call.lost()), (spans, ABREAST - spans), "{call}");
+        assert!(spans == 0 || spans == ABREAST, "{spans} of the ten spans of {call}");
+        if spans > 0 {
+            here.insert(call);
+        }
+    }
+    assert_eq!(report.accepted, report.delivered + report.lost(), "{report}");
+    assert_eq!(report.delivered, arrived.values().map(BTreeSet::len).sum::<usize>() as u64);
+    here
+}
+
+#[tokio::test(start_paused = true)]
+async fn whole_calls_go_and_the_oldest_first() {
+    const CALLS: u64 = 1000;
+    let (world, arrived) = world(|number| (0, if number == 1 { away(60) } else { ACCEPTED }));
+    let ((), report, _) = world
+        .play(async |link| {
+            calls(link, 0..CALLS, 500).await;
+            let report = flush(link, 100).await;
+            let here = whole(link, &arrived.lock().unwrap(), &report, 0..CALLS);
+            let oldest = *here.first().unwrap();
+            assert_eq!(here, (oldest..CALLS).collect(), "the newest, without a gap");
+            assert!(report.delivered * 700 > LOW as u64, "no more than needed: {report}");
+            assert_eq!(report.dropped.keys().collect::<Vec<_>>(), [&"queue_full"]);
+        })
+        .await;
+    assert_eq!(report.pending, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_leaves_every_request() {
+    const CALLS: u64 = 152;
+    let (world, arrived) = world(|number| (0, if number == 1 { away(60) } else { ACCEPTED }));
+    world
+        .play(async |link| {
+            // Each request has spans of all of them.
+            for number in 1..=ABREAST {
+                for call in 0..CALLS {
+                    end(&link.queue, call, call * 100 + number, ABREAST - number, 500);
+                    sleep(Duration::from_micros(100)).await;
+                }
+            }
+            let report = flush(link, 100).await;
+            let here = whole(link, &arrived.lock().unwrap(), &report, 0..CALLS);
+            assert_eq!(here, (*here.first().unwrap()..CALLS).collect());
+            assert!(*here.first().unwrap() > 0, "{report}");
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_tried_in_vain_is_as_old_as_it_was() {
+    let (world, arrived) = world(|number| match number {
+        1 => (2, away(60)),
+        // What went beside it.
+        2..5 => (1, away(60)),
+        _ => (0, ACCEPTED),
+    });
+    world
+        .play(async |link| {
+            for call in 0..5 {
+                calls(link, call..call + 1, 500).await;
+                // It goes alone.
+                flush(link, 0).await;
+            }
+            // Comes to stand before what flies.
+            calls(link, 10..60, 500).await;
+            sleep(Duration::from_secs(3)).await;
+            calls(link, 60..165, 500).await;
+            let report = flush(link, 100).await;
+            let here: BTreeSet<_> = whole(link, &arrived.lock().unwrap(), &report, 0..5);
+            assert_eq!(here, BTreeSet::new(), "{report}");
+            let here = whole(link, &arrived.lock().unwrap(), &report, 10..165);
+            assert_eq!(here, (*here.first().unwrap()..165).collect());
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_which_a_part_is_under_way_goes_last() {
+    let (world, arrived) =
+        world(|number| (if number == 1 { 60 } else { 0 }, if number == 2 { away(70) } else { ACCEPTED }));
+    world
+        .play(async |link| {
+            for span in 1..=5 {
+                end(&link.queue, 1, span, 1, 500);
+            }
+            flush(link, 0).await;
+            end(&link.queue, 2, 200, 1, 500);
+            sleep(Duration::from_secs(2)).await;
+            for span in 6..=10 {
+                end(&link.queue, 1, span, 10 - span, 500);
+            }
+            calls(link, 10..200, 500).await;
+            let report = flush(link, 200).await;
+            assert_eq!(whole(link, &arrived.lock().unwrap(), &report, 1..2), BTreeSet::from([1]));
+            assert_eq!(link.ledger.trace(TraceId::from(2)).lost(), 1);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_call_above_the_limit_what_waits_goes_and_what_comes_is_taken() {
+    let (world, arrived) = world(|number| (0, if number == 1 { away(60) } else { ACCEPTED }));
+    world
+        .play(async |link| {
+            for span in 1..=3000 {
+                end(&link.queue, 1, span, 1, 500);
+                sleep(Duration::from_micros(100)).await;
+            }
+            let report = flush(link, 100).await;
+            let spans = arrived.lock().unwrap()[&1].clone();
+            assert_eq!((report.accepted, report.pending), (3000, 0));
+            assert_eq!(report.dropped["queue_full"], 3000 - spans.len() as u64);
+            assert!(spans.len() as u64 == 3001 - spans.first().unwrap(), "the newest, without a gap");
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_does_not_wait_for_what_has_gone() {
+    let (world, _) = world(|number| (0, if number == 1 { away(600) } else { ACCEPTED }));
+    world
+        .play(async |link| {
+            calls(link, 0..10, 500).await;
+            let early = async {
+                let start = Instant::now();
+                let report = flush(link, 300).await;
+                assert!(start.elapsed() < Duration::from_secs(5), "{report}");
+                assert!(report.dropped["queue_full"] >= 100);
+            };
+            let later = async {
+                sleep(Duration::from_secs(1)).await;
+                calls(link, 10..300, 500).await;
+            };
+            tokio::join!(early, later);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_logs_that_wait_cost_no_spans() {
+    let (world, arrived) = world(|number| (0, if number == 1 { away(60) } else { ACCEPTED }));
+    world
+        .play(async |link| {
+            let log = CallLog::new("a").feedback("x".repeat(760_000));
+            link.observe(log, Box::new(Result::err)).unwrap();
+            calls(link, 0..20, 500).await;
+            sleep(Duration::from_secs(2)).await;
+            let room = Room::take(&link.queue, LIMIT - (LIMIT - LIMIT / 8) / 16 * 15);
+            assert!(room.is_none(), "it is crowded");
+            let report = flush(link, 100).await;
+            assert_eq!(report.to_string(), "200 accepted, 200 delivered");
+            assert_eq!(arrived.lock().unwrap().len(), 20);
+        })
+        .await;
+}
+
+/// `cargo test --release -p cekura-trace --lib one_round -- --nocapture` prints how long it takes.
+#[test]
+fn one_round_among_a_thousand_calls_gives_back_what_is_wanted() {
+    const CALLS: u64 = 1000;
+    let make = |link: &Link, _: Arc<Mutex<Vec<u64>>>| {
+        let arrived = Arc::default();
+        let endpoint = Endpoint { script: Box::new(|_| (0, ACCEPTED)), requests: Mutex::default(), arrived };
+        let (mut outlet, queue) = (over(link, Arc::new(endpoint)), &link.queue);
+        for span in 0.. {
+            end(queue, span % CALLS, span, 1, 1000);
+            if span % 128 == 0 {
+                queue.drain(|records, _| outlet.take(records, Room::of(queue, records), 0));
+            }
+            let wanted = queue.excess(|| 0);
+            if wanted > 0 {
+                let start = std::time::Instant::now();
+                outlet.relieve(wanted, Instant::now());
+                println!("{span} spans of {CALLS} calls | {wanted} bytes wanted | {:?}", start.elapsed());
+                break;
+            }
+        }
+        assert_eq!(queue.excess(|| 0), 0);
+        // One call more or less.
+        let most = Room::take(queue, (32 << 20) - (21 << 20) + (64 << 10));
+        assert!(most.is_none(), "more went than was wanted");
+        outlet
+    };
+    drop(World::with_limit(32 << 20, make, Box::new(|_, _, _| panic!("there is no call log"))));
+}
+
+#[test]
+fn what_goes_is_not_left_on_disk() {
+    const CALLS: u64 = 152;
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/folders/eviction");
+    drop(std::fs::remove_dir_all(&directory));
+    let (tell, told) = mpsc::channel();
+    let open = || {
+        let (tell, limits) = (tell.clone(), SpoolLimits::default());
+        let to = Spooling { directory: directory.clone(), setting: "", limits };
+        Spool::open(&settings(), &to, Arc::new(move |event| drop(tell.send(event)))).unwrap()
+    };
+    let make = |link: &Link, _: Arc<Mutex<Vec<u64>>>| {
+        let (spool, ledger, voice) = (open(), link.ledger.clone(), Voice::here());
+        let depot = Depot::new(spool.clone(), Address::of_spans(&settings()), ledger.clone(), voice.clone());
+        let (arrived, requests) = (Arc::default(), Mutex::default());
+        let endpoint = Arc::new(Endpoint { script: Box::new(|_| (0, ACCEPTED)), requests, arrived });
+        let sender = Sender::new(&settings(), endpoint, ledger, voice, Arc::new(|_, _| {}));
+        let mut sender = sender.with_depot(Some(depot));
+        for number in 1..=ABREAST {
+            for call in 0..CALLS {
+                end(&link.queue, call, call * 100 + number, ABREAST - number, 500);
+            }
+            link.queue.drain(|records, _| sender.take(records, Room::of(&link.queue, records), 0));
+        }
+        let (wanted, lost, now) =
+            (link.queue.excess(|| 0), || link.ledger.report(|| 0).lost(), Instant::now());
+        sender.relieve(wanted, now);
+        assert_eq!(lost(), 0, "the disk is asked first");
+        // Nobody hears what it says.
+        sender.relieve(wanted, now + Duration::from_secs(1));
+        assert!(lost() > 0 && link.queue.excess(|| 0) == 0);
+        spool.end();
+        Box::new(sender) as Box<dyn Outlet>
+    };
+    let world = World::with_limit(LIMIT, make, Box::new(|_, _, _| panic!("there is no call log")));
+    told.try_iter().for_each(drop);
+    let next = open();
+    let Ok(Event::Found { item: Item::Spans { counts, .. }, .. }) =
+        told.recv_timeout(Duration::from_secs(20))
+    else {
+        panic!("nothing is on disk");
+    };
+    for call in (0..CALLS).map(|call| TraceId::from(u128::from(call))) {
+        assert_eq!(counts.contains_key(&call), world.link.ledger.trace(call).lost() == 0, "{call}");
+    }
+    assert!(told.recv_timeout(Duration::from_millis(300)).is_err(), "something else is on disk");
+    next.end();
+    drop(std::fs::remove_dir_all(&directory));
+}

@@ -1,0 +1,216 @@
+//! Row 20: more than memory may hold while a backend is away. What goes are whole conversations, the oldest
+//! first; with a spool nothing goes.
+
+use super::ids;
+use cekura::{Builder, Cekura, Protocol, SpoolLimits, Timings, TraceId, spans};
+use cekura_trace_tests::api::{Api, KEY};
+use cekura_trace_tests::backend::{Backend, Reply};
+use cekura_trace_tests::events::{heard, listen};
+use cekura_trace_tests::handles::{LONG, PROTOCOLS, adds_up, converse, quick, reasons, to};
+use cekura_trace_tests::spools::Spool;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const LIMIT: usize = 1 << 20;
+const CALLS: usize = 400;
+/// How many calls run at a time, and the turns of each.
+const ABREAST: usize = 10;
+/// What a turn says.
+const TEXT: [u8; 700] = [b'x'; 700];
+
+/// A backend that answers so until it is told to be well.
+fn away(reply: Reply) -> (Backend, Arc<AtomicBool>) {
+    let is_well = Arc::<AtomicBool>::default();
+    let looked_at = is_well.clone();
+    let is_up = move || looked_at.load(Ordering::Relaxed);
+    let backend = Backend::scripted(move |_, _| if is_up() { Reply::Accept } else { reply.clone() });
+    (backend, is_well)
+}
+
+/// Asked to wait for longer than a test takes to fill the memory.
+fn busy(protocol: Protocol) -> Reply {
+    // `google.rpc.Status { details: [RetryInfo { retry_delay: 30 s }] }`.
+    let details = "GjAKKHR5cGUuZ29vZ2xlYXBpcy5jb20vZ29vZ2xlLnJwYy5SZXRyeUluZm8SBAoCCB4=";
+    let wait = if protocol == Protocol::Grpc { details } else { "30" };
+    Reply::Fail {
+        status: 503,
+        code: 14,
+        wait: Some(wait.to_owned()),
+        message: "as the script says".to_owned(),
+    }
+}
+
+fn limited(backend: &Backend, protocol: Protocol) -> Builder {
+    let timings =
+        Timings { longest_hint: Duration::from_secs(4), attempt: Duration::from_millis(500), ..quick() };
+    to(backend, protocol).timings(timings).memory_limit(LIMIT)
+}
+
+type Call = (TraceId, spans::Guard<spans::Conversation>);
+
+/// Calls that begin one after the other and end so, ten at a time, so that each request has spans of many; their traces
+/// in order. `pause` is made between their turns.
+fn calls(handle: &Cekura, count: usize, pause: impl Fn()) -> Vec<TraceId> {
+    let (mut traces, mut open) = (Vec::new(), VecDeque::<Call>::new());
+    let text = str::from_utf8(&TEXT).unwrap();
+    while traces.len() < count || !open.is_empty() {
+        if traces.len() < count {
+            let call = spans::conversation().call_id(traces.len().to_string()).observe().client(handle);
+            let call = call.start();
+            let trace = call.in_scope(|| cekura::trace_id().unwrap());
+            traces.push(trace);
+            open.push_back((trace, call));
+        }
+        for (_, call) in &open {
+            call.in_scope(|| spans::turn().input("text", text).start().end());
+        }
+        if open.len() == ABREAST || traces.len() == count {
+            open.pop_front().unwrap().1.end();
+        }
+        pause();
+    }
+    traces
+}
+
+/// How many spans of each trace have arrived.
+fn arrived(backend: &Backend) -> BTreeMap<[u8; 16], usize> {
+    let mut arrived = BTreeMap::new();
+    for span in backend.spans() {
+        *arrived.entry(span.trace_id.try_into().unwrap()).or_default() += 1;
+    }
+    arrived
+}
+
+/// What of these calls has arrived has arrived as a whole, and the ledger knows the rest; gives their places.
+fn whole(handle: &Cekura, backend: &Backend, traces: &[TraceId], others: usize) -> BTreeSet<usize> {
+    let arrived = arrived(backend);
+    let mut here = BTreeSet::new();
+    for (place, trace) in traces.iter().enumerate() {
+        if let Some(count) = arrived.get(&trace.to_bytes()) {
+            assert_eq!(*count, ABREAST + 1, "call {place}");
+            here.insert(place);
+        }
+    }
+    let (report, made) = (handle.ledger(), traces.len() * (ABREAST + 1));
+    assert!(adds_up(&report) && report.pending == 0, "{report}");
+    assert_eq!(report.accepted, (made + others) as u64, "{report}");
+    assert_eq!(report.delivered, ids(backend).len() as u64, "{report}");
+    assert_eq!(reasons(&report), [("queue_full", report.lost())]);
+    here
+}
+
+/// Afterwards a new span arrives.
+fn is_live(handle: &Cekura, backend: &Backend) -> bool {
+    let before = ids(backend).len();
+    converse(handle, 1);
+    handle.flush_blocking(LONG);
+    ids(backend).len() == before + 2
+}
+
+#[test]
+fn row_20_above_the_memory_limit_the_oldest_conversations_go() {
+    for protocol in PROTOCOLS {
+        let ((backend, is_well), api) = (away(busy(protocol)), Api::new());
+        let builder = limited(&backend, protocol).api_key(KEY).agent(5).api_url(api.url());
+        let handle = builder.build().unwrap();
+        // Was tried, and is the oldest.
+        converse(&handle, 1);
+        backend.await_requests(1);
+        // In step with the thread that delivers.
+        let traces = calls(&handle, CALLS, || drop(handle.flush_blocking(Duration::ZERO)));
+        is_well.store(true, Ordering::Relaxed);
+        let report = handle.flush_blocking(LONG);
+        let here = whole(&handle, &backend, &traces, 2);
+        let oldest = *here.first().unwrap();
+        assert_eq!(here, (oldest..CALLS).collect(), "the newest, without a gap");
+        let names = backend.spans();
+        assert!(names.iter().all(|span| traces.iter().any(|trace| span.trace_id == trace.to_bytes())));
+        assert!(oldest > 200 && oldest < 360, "no more than needed: {oldest}");
+        handle.shutdown_blocking(LONG);
+        // Each call log is posted, and names its trace where that is complete.
+        let posts: BTreeMap<usize, _> = api
+            .seen()
+            .into_iter()
+            .map(|seen| {
+                let place = seen.body["call_id"].as_str().unwrap().parse().unwrap();
+                (place, seen.body.get("trace_id").map(|trace| trace.as_str().unwrap().to_owned()))
+            })
+            .collect();
+        assert_eq!(posts.len(), CALLS);
+        for (place, named) in posts {
+            assert_eq!(named, here.contains(&place).then(|| traces[place].to_string()), "{place}");
+        }
+        println!("row 20 above the limit | {protocol:?} | ours | {} of {CALLS} calls | {report}", here.len());
+    }
+}
+
+#[test]
+fn row_20_above_the_memory_limit_while_requests_hang() {
+    for protocol in PROTOCOLS {
+        let (backend, is_well) = away(Reply::Silence);
+        let handle = limited(&backend, protocol).build().unwrap();
+        converse(&handle, 1);
+        backend.await_requests(1);
+        let traces = calls(&handle, CALLS, || drop(handle.flush_blocking(Duration::ZERO)));
+        is_well.store(true, Ordering::Relaxed);
+        let report = handle.flush_blocking(LONG);
+        let here = whole(&handle, &backend, &traces, 2);
+        // What flies may be old, and arrives.
+        assert!((360..CALLS).all(|place| here.contains(&place)), "{here:?}");
+        assert!(here.len() < 250, "{here:?}");
+        assert!(is_live(&handle, &backend), "a new span does not arrive");
+        println!(
+            "row 20 above the limit, no answer | {protocol:?} | ours | {} of {CALLS} calls | {report}",
+            here.len()
+        );
+    }
+}
+
+#[test]
+fn row_20_above_the_memory_limit_with_a_spool_nothing_goes() {
+    for protocol in PROTOCOLS {
+        let spool = Spool::new(env!("CARGO_TARGET_TMPDIR"), &format!("full-{protocol:?}"));
+        let (backend, is_well) = away(Reply::Silence);
+        let hangs = Timings { attempt: Duration::from_secs(4), ..quick() };
+        let limits = SpoolLimits { deposit: Duration::from_millis(50), ..SpoolLimits::default() };
+        let builder = limited(&backend, protocol).timings(hangs).spool(&spool.0).spool_limits(limits);
+        let handle = builder.build().unwrap();
+        let traces = calls(&handle, CALLS, || {
+            let limit = Instant::now() + LONG;
+            while handle.flush_blocking(Duration::ZERO).pending > 200 {
+                assert!(Instant::now() < limit, "{}", handle.ledger());
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        assert!(backend.seen().len() <= 4, "requests hang all the while");
+        is_well.store(true, Ordering::Relaxed);
+        let limit = Instant::now() + LONG;
+        while handle.ledger().delivered < handle.ledger().accepted {
+            assert!(Instant::now() < limit, "{}", handle.ledger());
+            thread::sleep(Duration::from_millis(5));
+        }
+        let report = handle.shutdown_blocking(LONG);
+        assert_eq!(arrived(&backend).len(), traces.len());
+        assert_eq!((report.lost(), report.delivered), (0, report.accepted), "{report}");
+        println!("row 20 above the limit, spool | {protocol:?} | ours | all {CALLS} calls | {report}");
+    }
+}
+
+#[test]
+fn row_20_what_goes_is_said_with_the_setting() {
+    listen();
+    let (backend, _) = away(busy(Protocol::Http));
+    let handle =
+        limited(&backend, Protocol::Http).service_name("small").memory_limit(20_000).build().unwrap();
+    for _ in 0..50 {
+        converse(&handle, 9);
+    }
+    let report = handle.shutdown_blocking(Duration::ZERO);
+    assert!(report.dropped["queue_full"] > 0, "{report}");
+    let said = heard(&report.to_string());
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].text.contains(".memory_limit("), "{said:?}");
+}
