@@ -74,18 +74,8 @@ fn compare(topic: &str, protocol: &str, delay: u64, load: &str, rounds: usize) {
     let outcomes = interleaved(&contestants, rounds, |contestant| contestant.run(protocol, delay, load));
     println!("\n{topic}, {protocol}: receiver answers after {delay} ms, load \"{load}\", {rounds} rounds");
     println!(
-        "{:<24} {:>10} {:>7} {:>9} {:>7} {:>8} {:>8} {:>7} {:>9} {:>7}  {}",
-        "",
-        "spans/s",
-        "× stock",
-        "bg µs",
-        "× stock",
-        "caller",
-        "dropped",
-        "silent",
-        "per req.",
-        "recv µs",
-        "RSS MiB"
+        "{:<24} {:>10} {:>7} {:>9} {:>7} {:>8} {:>8} {:>7} {:>9} {:>7}  RSS MiB",
+        "", "spans/s", "× stock", "bg µs", "× stock", "caller", "dropped", "silent", "per req.", "recv µs"
     );
     for (contestant, of) in contestants.iter().zip(&outcomes) {
         row(&contestant.label, of, &outcomes[0]);
