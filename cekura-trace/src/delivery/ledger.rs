@@ -121,6 +121,8 @@ impl Reason {
 
 /// How many settled traces are remembered.
 const KEPT: usize = 4096;
+/// How many traces are remembered at most, those included that lost a span and may go on.
+const KEPT_FLAWED: usize = 16 * KEPT;
 /// How many of the oldest traces are looked at to forget one.
 const TRIES: usize = 4;
 
@@ -294,14 +296,17 @@ impl Books {
         entry(self.traces.entry(trace).or_default());
     }
 
-    /// Forgets the oldest traces that are settled; one with something pending counts as new again.
+    /// Forgets the oldest traces that are settled; one with something pending counts as new again, and so does one that is
+    /// not over and has lost a span: it must not pass for complete.
     fn make_room(&mut self) {
         for _ in 0..TRIES {
             if self.order.len() < KEPT {
                 return;
             }
             let Some(oldest) = self.order.pop_front() else { return };
-            if self.traces.get(&oldest).is_some_and(Account::is_unsettled) {
+            let is_full = self.order.len() >= KEPT_FLAWED;
+            let is_needed = |account: &Account| account.is_unsettled() || account.is_flawed() && !is_full;
+            if self.traces.get(&oldest).is_some_and(is_needed) {
                 self.order.push_back(oldest);
             } else {
                 self.traces.remove(&oldest);
@@ -320,6 +325,10 @@ impl Account {
         self.pending() + self.spooled > 0
     }
 
+    fn is_flawed(&self) -> bool {
+        !self.has_root && (self.is_doubtful || !self.dropped.is_empty())
+    }
+
     fn report(&self, accepted: u64) -> FlushReport {
         let dropped: BTreeMap<_, _> =
             self.dropped.iter().map(|(reason, count)| (reason.name(), *count)).collect();
@@ -331,54 +340,5 @@ impl Account {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Counts, FlushReport, KEPT, Ledger, Reason};
-    use opentelemetry::trace::TraceId;
-
-    fn one(trace: u128) -> Counts {
-        Counts::from([(TraceId::from(trace), 1)])
-    }
-
-    #[test]
-    fn a_report_reads_well() {
-        let ledger = Ledger::default();
-        ledger.take(&one(1));
-        ledger.take(&one(2));
-        ledger.deliver(&one(1));
-        ledger.refuse(TraceId::from(3), Reason::QueueFull);
-        ledger.refuse(TraceId::from(3), Reason::Shutdown);
-        let report = ledger.report(|| 4);
-        assert_eq!(
-            report.to_string(),
-            "4 accepted, 1 delivered, 1 pending, 2 dropped (queue_full 1, shutdown 1)"
-        );
-        assert_eq!(report.dropped["queue_full"], 1);
-        assert_eq!(FlushReport::default().to_string(), "0 accepted, 0 delivered");
-    }
-
-    #[test]
-    fn settled_traces_are_forgotten_and_pending_ones_are_not() {
-        let ledger = Ledger::default();
-        ledger.take(&one(u128::MAX));
-        for trace in 1..=3 * KEPT as u128 {
-            ledger.take(&one(trace));
-            ledger.deliver(&one(trace));
-        }
-        assert!(ledger.books().traces.len() <= KEPT + 1);
-        assert_eq!(ledger.trace(TraceId::from(u128::MAX)).pending, 1);
-        assert_eq!(ledger.trace(TraceId::from(1)), FlushReport::default());
-        let all = 3 * KEPT as u64 + 1;
-        assert_eq!(ledger.report(|| all).pending, 1);
-    }
-
-    #[test]
-    fn what_is_pending_can_be_dropped_as_a_whole() {
-        let ledger = Ledger::default();
-        ledger.take(&Counts::from([(TraceId::from(1), 3)]));
-        ledger.deliver(&one(1));
-        ledger.lose_pending(Reason::Panicked);
-        let report = ledger.trace(TraceId::from(1));
-        assert_eq!((report.delivered, report.pending, report.dropped["panicked"]), (1, 0, 2));
-        assert_eq!(ledger.report(|| 3).pending, 0);
-    }
-}
+#[path = "tests/ledger.rs"]
+mod tests;

@@ -1,0 +1,75 @@
+//! That spans are counted in and out, each trace by itself, and that settled ones are forgotten.
+
+use super::{Completeness, Counts, FlushReport, KEPT, KEPT_FLAWED, Ledger, Reason};
+use opentelemetry::trace::TraceId;
+
+fn one(trace: u128) -> Counts {
+    Counts::from([(TraceId::from(trace), 1)])
+}
+
+#[test]
+fn a_report_reads_well() {
+    let ledger = Ledger::default();
+    ledger.take(&one(1));
+    ledger.take(&one(2));
+    ledger.deliver(&one(1));
+    ledger.refuse(TraceId::from(3), Reason::QueueFull);
+    ledger.refuse(TraceId::from(3), Reason::Shutdown);
+    let report = ledger.report(|| 4);
+    assert_eq!(
+        report.to_string(),
+        "4 accepted, 1 delivered, 1 pending, 2 dropped (queue_full 1, shutdown 1)"
+    );
+    assert_eq!(report.dropped["queue_full"], 1);
+    assert_eq!(FlushReport::default().to_string(), "0 accepted, 0 delivered");
+}
+
+#[test]
+fn settled_traces_are_forgotten_and_pending_ones_are_not() {
+    let ledger = Ledger::default();
+    ledger.take(&one(u128::MAX));
+    for trace in 1..=3 * KEPT as u128 {
+        ledger.take(&one(trace));
+        ledger.deliver(&one(trace));
+    }
+    assert!(ledger.books().traces.len() <= KEPT + 1);
+    assert_eq!(ledger.trace(TraceId::from(u128::MAX)).pending, 1);
+    assert_eq!(ledger.trace(TraceId::from(1)), FlushReport::default());
+    let all = 3 * KEPT as u64 + 1;
+    assert_eq!(ledger.report(|| all).pending, 1);
+}
+
+#[test]
+fn a_long_call_that_lost_a_span_never_passes_for_complete() {
+    let ledger = Ledger::default();
+    let long = TraceId::from(u128::MAX);
+    ledger.refuse(long, Reason::QueueFull);
+    for trace in 1..=3 * KEPT as u128 {
+        ledger.take(&one(trace));
+        ledger.deliver(&one(trace));
+    }
+    ledger.take(&one(u128::MAX));
+    ledger.root(long);
+    ledger.deliver(&one(u128::MAX));
+    assert_eq!(ledger.completeness(long), Completeness::Incomplete);
+}
+
+#[test]
+fn traces_that_lost_spans_are_forgotten_in_the_end() {
+    let ledger = Ledger::default();
+    for trace in 1..=KEPT_FLAWED as u128 + 1000 {
+        ledger.refuse(TraceId::from(trace), Reason::QueueFull);
+    }
+    assert!(ledger.books().traces.len() <= KEPT_FLAWED + 1);
+}
+
+#[test]
+fn what_is_pending_can_be_dropped_as_a_whole() {
+    let ledger = Ledger::default();
+    ledger.take(&Counts::from([(TraceId::from(1), 3)]));
+    ledger.deliver(&one(1));
+    ledger.lose_pending(Reason::Panicked);
+    let report = ledger.trace(TraceId::from(1));
+    assert_eq!((report.delivered, report.pending, report.dropped["panicked"]), (1, 0, 2));
+    assert_eq!(ledger.report(|| 3).pending, 0);
+}
