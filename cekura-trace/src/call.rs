@@ -31,10 +31,12 @@ pub(crate) struct Call {
     /// How many spans are open.
     open: AtomicUsize,
     /// Those of them that are ours, in the order of their begin, since someone may end them all at once.
-    ours: OnceLock<Mutex<Vec<(SpanId, Arc<dyn Unfinished>)>>>,
+    ours: OnceLock<Mutex<Vec<Kept>>>,
     /// Those of them that are a host's and reach the same destination.
     of_host: Mutex<HashSet<SpanId>>,
 }
+
+type Kept = (SpanId, Arc<dyn Unfinished>);
 
 /// A span of ours while it is open.
 pub(crate) trait Unfinished: fmt::Debug + Send + Sync {

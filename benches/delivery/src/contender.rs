@@ -2,7 +2,9 @@
 //! are recorded.
 
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _, mark_span_as_active};
+use opentelemetry::trace::{
+    Span as _, TraceContextExt as _, Tracer as _, TracerProvider as _, mark_span_as_active,
+};
 use opentelemetry_otlp::{Protocol, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -10,8 +12,11 @@ use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider, SpanData, SpanExporter,
 };
 use std::hint::black_box;
+use std::mem::replace;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 const PROMPT: &str = "please summarise the call for the agent.";
@@ -27,6 +32,9 @@ pub struct Fate {
 pub trait Contender {
     /// Records a conversation: a root, and so many spans in it with four attributes each.
     fn conversation(&self, spans: u64);
+
+    /// Opens a conversation that stays open; each call of what comes back records one more span in it.
+    fn open(&self) -> Box<dyn FnMut() + '_>;
 
     fn fate(&self) -> Fate;
 
@@ -69,6 +77,25 @@ fn conversation(spans: u64) {
     }
 }
 
+#[cekura::conversation(skip_all)]
+async fn open_conversation() {
+    for number in 0.. {
+        black_box(llm(black_box(PROMPT), number));
+        Once(false).await;
+    }
+}
+
+/// Pending once, then ready.
+struct Once(bool);
+
+impl Future for Once {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if replace(&mut self.0, true) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
 #[cekura::span(
     name = "llm",
     skip_all,
@@ -87,6 +114,12 @@ fn llm(prompt: &str, tokens: i64) -> i64 {
 impl Contender for Cekura {
     fn conversation(&self, spans: u64) {
         conversation(spans);
+    }
+
+    fn open(&self) -> Box<dyn FnMut() + '_> {
+        let mut conversation = Box::pin(open_conversation());
+        let mut task = Context::from_waker(Waker::noop());
+        Box::new(move || assert!(conversation.as_mut().poll(&mut task).is_pending()))
     }
 
     fn fate(&self) -> Fate {
@@ -187,6 +220,16 @@ impl Contender for Stock {
         for number in 0..spans {
             black_box(self.llm(black_box(PROMPT), number as i64));
         }
+    }
+
+    fn open(&self) -> Box<dyn FnMut() + '_> {
+        let conversation = opentelemetry::Context::new().with_span(self.tracer.start("conversation"));
+        let mut number = 0;
+        Box::new(move || {
+            let _current = conversation.clone().attach();
+            number += 1;
+            black_box(self.llm(black_box(PROMPT), number));
+        })
     }
 
     fn fate(&self) -> Fate {

@@ -23,11 +23,12 @@ pub struct Cost {
     /// Nanoseconds of CPU time of all threads, and of the one that made the spans.
     pub process: u64,
     pub caller: u64,
-    /// KiB of resident memory: at the first second, at the most after that, at the end.
+    /// KiB of resident memory: at first, at the most after that, at the end.
     pub resident: [u64; 3],
 }
 
-/// `closed SECONDS` makes spans as fast as they are delivered; `paced SECONDS RATE` so many a second, come what may.
+/// `closed SECONDS` makes spans as fast as they are delivered; `paced SECONDS RATE` so many a second, come what may;
+/// `open CONVERSATIONS SPANS` so many spans in turn in conversations that are open all the time.
 pub fn produce(name: &str, protocol: &str, port: &str, load: &[&str]) {
     let contender = contender(name, protocol, port);
     // Connects before the clocks start.
@@ -45,7 +46,12 @@ pub fn produce(name: &str, protocol: &str, port: &str, load: &[&str]) {
             let rate = number(rate) as f64;
             make(&*contender, number(seconds), |made| wait_until(begin, made as f64 / rate))
         }
-        _ => panic!("{load:?} is none of closed SECONDS, paced SECONDS RATE"),
+        ["open", conversations, spans] => {
+            keep_open(&*contender, number(conversations), number(spans), |made| {
+                wait_for_room(&*contender, made + before.delivered);
+            })
+        }
+        _ => panic!("{load:?} is none of closed SECONDS, paced SECONDS RATE, open CONVERSATIONS SPANS"),
     };
     let making = begin.elapsed().as_secs_f64();
     let caller = meter::thread_cpu() - clocks.1;
@@ -73,6 +79,32 @@ fn make(contender: &dyn Contender, seconds: u64, mut wait: impl FnMut(u64)) -> (
     resident.push(meter::resident());
     let most = resident.iter().copied().max().unwrap_or_default();
     (made, [resident[0], most, resident[resident.len() - 1]])
+}
+
+fn keep_open(
+    contender: &dyn Contender,
+    conversations: u64,
+    spans: u64,
+    mut wait: impl FnMut(u64),
+) -> (u64, [u64; 3]) {
+    let (before, mut made) = (meter::resident(), 0);
+    let mut open: Vec<_> = (0..conversations).map(|_| contender.open()).collect();
+    let mut round = |open: &mut [Box<dyn FnMut() + '_>]| {
+        for chunk in open.chunks_mut(256) {
+            chunk.iter_mut().for_each(|one| one());
+            made += chunk.len() as u64;
+            wait(made);
+        }
+        made
+    };
+    // The first span of a conversation may open it.
+    round(&mut open);
+    let idle = meter::resident();
+    while round(&mut open) < spans {}
+    let resident = [before, idle, meter::resident()];
+    // Their ends are not what is measured here.
+    std::mem::forget(open);
+    (made, resident)
 }
 
 /// Waits while more spans are on their way than the contender has room for.

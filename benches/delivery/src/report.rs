@@ -27,6 +27,9 @@ pub fn print(topics: &[&str]) {
             }
         }
     }
+    if topics.is_empty() || topics.contains(&"open") {
+        compare_open(rounds);
+    }
 }
 
 fn contestants() -> Vec<Contestant> {
@@ -42,39 +45,65 @@ fn contestants() -> Vec<Contestant> {
         contestant("cekura", &own, "cekura"),
     ];
     let before = std::env::var_os("BEFORE").unwrap_or_default();
-    all.extend(std::env::split_paths(&before).map(|build| {
+    let before = std::env::split_paths(&before).filter(|build| !build.as_os_str().is_empty());
+    all.extend(before.map(|build| {
         let name = build.file_name().unwrap_or_default().to_string_lossy().into_owned();
         contestant(&format!("cekura, {name}"), &build, "cekura")
     }));
     all
 }
 
-fn compare(topic: &str, protocol: &str, delay: u64, load: &str, rounds: usize) {
-    let contestants = contestants();
+/// The outcomes of each contestant, which take turns.
+fn interleaved(
+    contestants: &[Contestant],
+    rounds: usize,
+    run: impl Fn(&Contestant) -> Outcome,
+) -> Vec<Vec<Outcome>> {
     let mut outcomes = vec![Vec::new(); contestants.len()];
     for round in 0..rounds {
         for turn in 0..contestants.len() {
             let at = (turn + round) % contestants.len();
-            outcomes[at].push(contestants[at].run(protocol, delay, load));
+            outcomes[at].push(run(&contestants[at]));
         }
     }
+    outcomes
+}
+
+fn compare(topic: &str, protocol: &str, delay: u64, load: &str, rounds: usize) {
+    let contestants = contestants();
+    let outcomes = interleaved(&contestants, rounds, |contestant| contestant.run(protocol, delay, load));
     println!("\n{topic}, {protocol}: receiver answers after {delay} ms, load \"{load}\", {rounds} rounds");
     println!(
-        "{:<24} {:>10} {:>7} {:>9} {:>7} {:>8} {:>8} {:>7} {:>9} {:>7}  {}",
-        "",
-        "spans/s",
-        "× stock",
-        "bg µs",
-        "× stock",
-        "caller",
-        "dropped",
-        "silent",
-        "per req.",
-        "recv µs",
-        "RSS MiB"
+        "{:<24} {:>10} {:>7} {:>9} {:>7} {:>8} {:>8} {:>7} {:>9} {:>7}  RSS MiB",
+        "", "spans/s", "× stock", "bg µs", "× stock", "caller", "dropped", "silent", "per req.", "recv µs"
     );
     for (contestant, of) in contestants.iter().zip(&outcomes) {
         row(&contestant.label, of, &outcomes[0]);
+    }
+}
+
+/// What open conversations cost: each conversation gets one span after the other, all in turn.
+fn compare_open(rounds: usize) {
+    println!("\nopen: 200,000 spans in turn in conversations that stay open, gRPC, {rounds} rounds");
+    println!(
+        "{:<24} {:>6} {:>9} {:>7} {:>12} {:>9}",
+        "", "open", "caller µs", "bg µs", "KiB per idle", "flush ms"
+    );
+    let contestants = contestants();
+    for open in [1, 100, 10_000] {
+        let load = format!("open {open} 200000");
+        let outcomes = interleaved(&contestants, rounds, |contestant| contestant.run("grpc", 0, &load));
+        for (contestant, of) in contestants.iter().zip(&outcomes) {
+            let each = |figure: &dyn Fn(&Outcome) -> f64| median(of.iter().map(figure));
+            println!(
+                "{:<24} {open:>6} {:>9.3} {:>7.3} {:>12.2} {:>9.1}",
+                contestant.label,
+                each(&|one| one.cost.caller as f64 / one.cost.made as f64 / 1e3),
+                each(&|one| one.cost.background()),
+                each(&|one| one.cost.resident[1].saturating_sub(one.cost.resident[0]) as f64 / open as f64),
+                each(&|one| (one.cost.settled - one.cost.making) * 1e3),
+            );
+        }
     }
 }
 

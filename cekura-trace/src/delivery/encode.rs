@@ -21,7 +21,7 @@ use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 use prost::Message;
-use prost::bytes::{Bytes, BytesMut};
+use prost::bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 use wire::Pen;
@@ -67,11 +67,13 @@ impl Request {
 
     /// Becomes the request for both: one encoded message behind another of the same type is their union.
     pub(crate) fn join(&mut self, other: Self) {
-        let mut frame = BytesMut::from(std::mem::take(&mut self.frame));
-        frame.extend_from_slice(&other.frame[FRAMING..]);
-        let head = head(false, frame.len() - FRAMING);
-        frame[..FRAMING].copy_from_slice(&head);
-        self.frame = frame.freeze();
+        let messages = [&self.frame[FRAMING..], &other.frame[FRAMING..]];
+        let length = messages.iter().map(|message| message.len()).sum();
+        self.frame = framed(false, length, |frame| {
+            for message in messages {
+                frame.extend_from_slice(message);
+            }
+        });
         for (trace, count) in other.counts {
             *self.counts.entry(trace).or_default() += count;
         }
@@ -237,14 +239,10 @@ fn decoded_span(span: &[u8]) -> Span {
 /// A message of known length behind gRPC's framing: whether it is compressed, and its length.
 pub(crate) fn framed<R>(is_compressed: bool, length: usize, write: impl FnOnce(&mut Vec<u8>) -> R) -> Bytes {
     let mut frame = Vec::with_capacity(FRAMING + length);
-    frame.extend_from_slice(&head(is_compressed, length));
+    frame.push(u8::from(is_compressed));
+    frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
     write(&mut frame);
     frame.into()
-}
-
-fn head(is_compressed: bool, length: usize) -> [u8; FRAMING] {
-    let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
-    [u8::from(is_compressed), a, b, c, d]
 }
 
 impl From<&Span> for Origin {

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 /// How many requests are under way at a time at first when all is well; with an endpoint that fails it is one.
 const ABREAST: usize = 4;
-/// So many answers in a row without a failure let twice as many go,
+/// After so many answers without a failure it is twice as many: an endpoint that answers late but well is kept busy.
 const PROOF: u32 = 16;
-/// this often: an endpoint that answers late but well is kept busy.
+/// How often it doubles.
 const DOUBLINGS: u32 = 2;
 
 /// Open while requests succeed. Shut after a failure until its wait is over; then one request may try.

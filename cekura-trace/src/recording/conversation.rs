@@ -200,17 +200,16 @@ impl Scope {
         }
     }
 
-    /// Writes how the turn went that ends, `length` after its start.
-    pub(super) fn write_turn(&self, length: Duration, entries: &mut Vec<u8>) {
-        let Some(turn) = &self.turn else { return };
-        if let Some(latency) = turn.latency() {
-            write::float(entries, semconv::TURN_USER_BOT_LATENCY_SECONDS, latency.as_secs_f64());
-        }
-        write::float(entries, semconv::TURN_DURATION_SECONDS, length.as_secs_f64());
-        write::flag(entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
-    }
-
     pub(super) const OFF: Self = Self { home: None, turn: None, by_hand: None };
+}
+
+/// Writes how the turn went that ends, `length` after its start.
+pub(super) fn write_turn(turn: &call::Turn, length: Duration, entries: &mut Vec<u8>) {
+    if let Some(latency) = turn.latency() {
+        write::float(entries, semconv::TURN_USER_BOT_LATENCY_SECONDS, latency.as_secs_f64());
+    }
+    write::float(entries, semconv::TURN_DURATION_SECONDS, length.as_secs_f64());
+    write::flag(entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
 }
 
 /// The trace id of a carrier's call: the first 16 bytes of the SHA-256 of its call SID.

@@ -6,11 +6,12 @@
 
 use super::super::attributes::Attributes;
 use super::super::callsite::View;
-use super::super::conversation::Scope;
+use super::super::conversation::{Scope, write_turn};
 use super::super::outcome::{Failure, FailureText, Outcome};
 use super::super::stream::{Each, Slot};
 use super::live::Held;
 use super::{Open, pool};
+use crate::call::Turn;
 use crate::destination::CaptureContent;
 use std::cell::Cell;
 use std::fmt::{Debug, Display};
@@ -45,10 +46,14 @@ impl Ending {
     fn finish_with(self, record: &mut dyn FnMut(&mut Attributes)) {
         let Self { at, open } = self;
         let Open { view, context, live: Some(mut live), capture } = open else { return };
-        let scope = if view == View::Turn { context.get::<Scope>().cloned() } else { None };
+        let turn = if view == View::Turn {
+            context.get::<Scope>().and_then(|scope| scope.turn.clone())
+        } else {
+            None
+        };
         // It has the span too.
         drop(context);
-        let end = End { at, view, capture, scope };
+        let end = End { at, view, capture, turn };
         if let Some(alone) = Arc::get_mut(&mut live) {
             let buffer = end.write(Held::Alone(alone), record);
             alone.rest();
@@ -64,20 +69,20 @@ struct End {
     at: Instant,
     view: View,
     capture: CaptureContent,
-    /// Of a turn.
-    scope: Option<Scope>,
+    /// Which it is the span of.
+    turn: Option<Arc<Turn>>,
 }
 
 impl End {
     /// Hands the record over with what `record` adds, and gives back its buffer.
     fn write(self, mut span: Held<'_>, record: &mut dyn FnMut(&mut Attributes)) -> Vec<u8> {
-        let Self { at, view, capture, scope } = self;
-        let start = scope.as_ref().map(|_| span.live().start());
+        let Self { at, view, capture, turn } = self;
+        let turn = turn.map(|turn| (turn, span.live().start()));
         let Some(entries) = span.take_record() else { return Vec::new() };
         let mut attributes = Attributes::new(view, capture, span.live().content_limit(), entries);
         guarded(&mut attributes, record);
-        if let Some((scope, start)) = scope.zip(start) {
-            scope.write_turn(at.saturating_duration_since(start), &mut attributes.entries);
+        if let Some((turn, start)) = turn {
+            write_turn(&turn, at.saturating_duration_since(start), &mut attributes.entries);
         }
         let extras = attributes.take_extras();
         let failure = extras.as_ref().and_then(|extras| extras.failure.as_deref());

@@ -200,7 +200,7 @@ impl Live {
     }
 
     /// Hands its record over, sealed.
-    fn hand_over(&self, at: Instant, record: &mut Vec<u8>, closed: Closed) {
+    fn hand_over(&self, at: Instant, record: &mut [u8], closed: Closed) {
         let Closed { start, status, is_renamed, twin } = closed;
         seal(record, &self.head(self.at(start), self.at(at.max(start)), status), is_renamed);
         if let Some(Home { destination, .. }) = self.home.as_deref() {
