@@ -29,7 +29,7 @@ struct Runner {
 
 fn main() {
     let rounds: usize =
-        std::env::args().nth(1).map_or(16, |rounds| rounds.parse().expect("a number of rounds"));
+        std::env::args().nth(1).map_or(31, |rounds| rounds.parse().expect("a number of rounds"));
     let mut runners = WAYS.map(|_| {
         let mut receiver = Process::start("receiver", &[]);
         let port = receiver.line();
@@ -74,7 +74,9 @@ fn call((_, variable, value, sends): &(&str, &str, &str, bool), port: &str) -> [
     let mut command = Command::new(root().join("target/release/examples/voice_agent"));
     command.env_remove("OPENAI_BASE_URL").env_remove("OPENAI_API_KEY").env(variable, value);
     if *sends {
-        command.env("CEKURA_OTEL_ENDPOINT", format!("http://127.0.0.1:{port}"));
+        let url = format!("http://127.0.0.1:{port}");
+        command.env("CEKURA_OTEL_ENDPOINT", &url).env("CEKURA_API_URL", &url);
+        command.env("CEKURA_API_KEY", "none").env("CEKURA_AGENT_ID", "1");
     }
     let (start, before) = (Instant::now(), cpu());
     let mut agent = Process::of(&mut command);
