@@ -1,5 +1,5 @@
-//! Requests for spans come in over gRPC or HTTP on a port of 127.0.0.1, which is printed, and are acknowledged; how
-//! many spans there were goes out for each line of standard input. This file does not know who sends them.
+//! Requests for spans come in over gRPC or HTTP on a port of 127.0.0.1, which is printed, and are acknowledged, as call
+//! logs are; how many spans there were goes out for each line of standard input. This file does not know who sends them.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -66,18 +66,25 @@ async fn answer(
 ) -> Result<Response<impl Body<Data = Bytes, Error = Infallible>>, hyper::Error> {
     let content_type = request.headers()[CONTENT_TYPE].clone();
     let is_grpc = content_type.as_bytes().starts_with(b"application/grpc");
+    let is_call_log = content_type == "application/json";
     let mut body = request.into_body().collect().await?.to_bytes();
     // A message of gRPC begins with one byte that says whether it is compressed, and four of its length.
     let frame = if is_grpc { body.split_to(5) } else { Bytes::new() };
     assert!(frame.first() != Some(&1), "compressed messages are not counted");
-    let traces = Traces::decode(body).expect("a request for spans");
+    let spans = if is_call_log { Bytes::new() } else { body };
+    let traces = Traces::decode(spans).expect("a request for spans");
     let scopes = traces.resources.iter().flat_map(|resource| &resource.scopes);
     SPANS.fetch_add(scopes.map(|scope| scope.spans.len()).sum(), Ordering::Relaxed);
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
     let status = HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from_static("0"))]);
-    let body = Full::new(Bytes::from_static(if is_grpc { &[0; 5] } else { &[] }));
+    let acknowledgement: &[u8] = match is_call_log {
+        true => b"{}",
+        false if is_grpc => &[0; 5],
+        false => &[],
+    };
+    let body = Full::new(Bytes::from_static(acknowledgement));
     let mut response = Response::new(body.with_trailers(ready(is_grpc.then_some(Ok(status)))));
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     Ok(response)

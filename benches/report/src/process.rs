@@ -27,8 +27,11 @@ impl Process {
     /// When there is no such program.
     pub fn of(command: &mut Command) -> Self {
         // What the machine is set up for is not measured.
-        let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CEKURA_"));
-        ours.for_each(|name| _ = command.env_remove(name));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CEKURA_")) {
+            if command.get_envs().all(|(given, _)| given != name.as_str()) {
+                command.env_remove(name);
+            }
+        }
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = piped.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let questions = child.stdin.take();
