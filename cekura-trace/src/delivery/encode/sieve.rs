@@ -1,13 +1,13 @@
 //! A request and traces come in; what their spans weigh, or the request without them, goes out. The spans themselves are
 //! not decoded. This file does not know which traces are to go.
 
+use super::wire::varint;
 use super::{Request, framed};
 use crate::delivery::ledger::Counts;
 use crate::delivery::transport::FRAMING;
 use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
 use prost::decode_length_delimiter;
-use prost::encoding::encode_varint;
 use std::collections::HashSet;
 
 /// From a request to its spans: the fields `resource_spans`, `scope_spans` and `spans`.
@@ -77,7 +77,7 @@ fn sift(message: &[u8], path: &[usize], goes: &mut impl FnMut(&[u8]) -> bool) ->
             let Some(value) = sift(field.value, path, goes) else { continue };
             is_empty = false;
             left.extend_from_slice(field.key);
-            encode_varint(value.len() as u64, &mut left);
+            varint(&mut left, value.len() as u64);
             left.extend_from_slice(&value);
         } else if !goes(field.value) {
             is_empty = false;
