@@ -203,6 +203,12 @@ impl Clock {
         Self { wall: nanoseconds(SystemTime::now()), at }
     }
 
+    /// One that was read before the wall clock was set, by more than fifty years.
+    #[cfg(test)]
+    pub(crate) fn outdated() -> Self {
+        Self { wall: 0, at: Instant::now() }
+    }
+
     /// The wall clock when it was read.
     pub(crate) fn start(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.wall)

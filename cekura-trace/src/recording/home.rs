@@ -23,3 +23,28 @@ impl Home {
         Self { destination, call: None, capture, clock }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Arc, Clock, Home};
+    use crate::recording::conversation::Scope;
+    use crate::{spans, testing};
+    use opentelemetry::Context;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn a_trace_tells_the_time_of_its_own_begin() {
+        let trace = testing::capture(|| {
+            let home = Context::map_current(|context| context.get::<Scope>().unwrap().home.clone().unwrap());
+            let outdated = Arc::new(Home { clock: Clock::outdated(), ..(*home).clone() });
+            let _attached = Context::current_with_value(Scope::inside(outdated)).attach();
+            spans::conversation().start().in_scope(|| spans::llm().start().end());
+            spans::tts().start().end();
+        });
+        assert_eq!(trace.spans().len(), 3);
+        for span in trace.spans() {
+            let age = SystemTime::now().duration_since(span.start()).unwrap();
+            assert!(age < Duration::from_secs(60), "{} began {age:?} ago", span.name());
+        }
+    }
+}

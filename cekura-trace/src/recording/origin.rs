@@ -175,6 +175,8 @@ impl Origin {
             }
             (_, true) => {}
             (_, false) => {
+                // Around it the clock may have been read long ago.
+                self.home = self.home.as_ref().map(|home| Arc::new(Home::outside(home.destination.clone())));
                 callsite.warn_outside_conversation();
                 if let Parent::None = self.parent {
                     link_to(self.context().span().span_context(), attributes);
@@ -231,11 +233,12 @@ impl Origin {
         span: &mut Live,
     ) -> Option<()> {
         let context = self.context.take().unwrap_or_else(Context::current);
-        let mut home = match &opening.client {
-            Client::Current => (**self.home.as_ref()?).clone(),
+        let destination = match &opening.client {
+            Client::Current => &self.home.as_ref()?.destination,
             Client::Off => return None,
-            Client::To(destination) => Home::outside(destination.clone()),
+            Client::To(destination) => destination,
         };
+        let mut home = Home::outside(destination.clone());
         home.capture = opening.capture.unwrap_or(home.destination.capture);
         attributes.capture = home.capture;
         if let Some(call_id) = &opening.call_id {

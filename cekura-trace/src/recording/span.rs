@@ -18,7 +18,7 @@ use crate::watch;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
 use opentelemetry::{Context, ContextGuard};
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -98,7 +98,7 @@ impl Opening {
 
 thread_local! {
     /// The innermost cekura span entered on this thread. The current `Context` may hold a host's span instead.
-    static CURRENT: RefCell<Option<Arc<Live>>> = const { RefCell::new(None) };
+    static CURRENT: Cell<Option<Arc<Live>>> = const { Cell::new(None) };
 }
 
 pub(super) fn current() -> Option<Arc<Live>> {
@@ -107,12 +107,18 @@ pub(super) fn current() -> Option<Arc<Live>> {
 
 /// Looks at the innermost cekura span entered on this thread; `None` where the thread is ending.
 pub(super) fn with_current<R>(look: impl FnOnce(Option<&Arc<Live>>) -> R) -> Option<R> {
-    CURRENT.try_with(|current| look(current.borrow().as_ref())).ok()
+    let mut live = None;
+    if swap_current(&mut live) {
+        return None;
+    }
+    let seen = look(live.as_ref());
+    swap_current(&mut live);
+    Some(seen)
 }
 
 /// Leaves `live` as it is on a thread that is ending, and says so: its own values are gone already.
 fn swap_current(live: &mut Option<Arc<Live>>) -> bool {
-    CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), live)).is_err()
+    CURRENT.try_with(|current| *live = current.replace(live.take())).is_err()
 }
 
 /// Whether the thread is ending: its current context is gone too, and who asks the API for it panics.
