@@ -91,6 +91,7 @@ impl Call {
     }
 
     /// A span of ours is over.
+    #[inline]
     fn let_go(&self, span: SpanId) {
         let Some(ours) = self.ours.get() else { return };
         let mut ours = locked(ours);
@@ -119,6 +120,7 @@ impl Calls {
     }
 
     /// A span of ours begins.
+    #[inline]
     pub(crate) fn begin<S: Unfinished + 'static>(&self, call: &Arc<Call>, span: SpanId, open: &Arc<S>) {
         if let Some(ours) = call.ours.get() {
             locked(ours).push((span, open.clone()));
@@ -127,6 +129,7 @@ impl Calls {
     }
 
     /// A span of ours that began is over, and handed over.
+    #[inline]
     pub(crate) fn end(&self, call: &Call, span: SpanId) {
         call.let_go(span);
         self.leave(call);
@@ -159,6 +162,7 @@ impl Calls {
         }
     }
 
+    #[inline]
     fn enter(&self, call: &Arc<Call>) {
         if call.open.fetch_add(1, Ordering::AcqRel) == 0 {
             let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -166,6 +170,7 @@ impl Calls {
         }
     }
 
+    #[inline]
     fn leave(&self, call: &Call) {
         if call.open.fetch_sub(1, Ordering::AcqRel) == 1 {
             let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -220,6 +225,7 @@ impl Clock {
     }
 
     /// Nanoseconds since the Unix epoch at `instant`, which may be before it was read.
+    #[inline]
     pub(crate) fn at(&self, instant: Instant) -> u64 {
         match instant.checked_duration_since(self.at) {
             Some(after) => self.wall.saturating_add(count(after)),
@@ -234,6 +240,7 @@ pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
 }
 
 /// The nanoseconds of a duration, of at most 584 years.
+#[inline]
 fn count(duration: Duration) -> u64 {
     const SECOND: u64 = 1_000_000_000;
     duration.as_secs().saturating_mul(SECOND).saturating_add(duration.subsec_nanos().into())

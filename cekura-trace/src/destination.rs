@@ -26,8 +26,8 @@ pub enum CaptureContent {
 
 /// What takes ended spans. Accepting one is bounded work that never waits.
 pub(crate) trait Sink: Send + Sync {
-    /// Takes one record (`finished`), given in parts that belong behind each other.
-    fn accept(&self, trace_id: TraceId, parts: &[&[u8]]);
+    /// Takes one record (`finished`).
+    fn accept(&self, trace_id: TraceId, record: &[u8]);
 
     /// Takes what was noted of a call that has ended, to post its call log.
     fn observe(&self, _call: &Call, _noted: Noted) {}

@@ -50,7 +50,7 @@ pub(crate) enum Status {
     Error,
 }
 
-/// The kinds by their number in a record.
+/// The kinds by their number in a record, as [`seal`] writes it.
 const KINDS: [SpanKind; 5] =
     [SpanKind::Internal, SpanKind::Client, SpanKind::Server, SpanKind::Producer, SpanKind::Consumer];
 const STATUSES: [Status; 3] = [Status::Unset, Status::Ok, Status::Error];
@@ -58,6 +58,7 @@ const STATUSES: [Status; 3] = [Status::Unset, Status::Ok, Status::Error];
 const HEAD: usize = 4 + 16 + 8 + 8 + 8 + 8 + 1 + 1 + 1;
 
 /// Begins a record: room for the head, then the name. Entries go behind it.
+#[inline]
 pub(crate) fn begin(record: &mut Vec<u8>, name: &str) {
     record.clear();
     record.extend_from_slice(&[0; HEAD]);
@@ -65,6 +66,7 @@ pub(crate) fn begin(record: &mut Vec<u8>, name: &str) {
 }
 
 /// Ends a record that [`begin`] began. `renamed` says that an entry holds another name.
+#[inline]
 pub(crate) fn seal(record: &mut [u8], head: &Head, renamed: bool) {
     let length = write::length(record.len() - 4);
     let Some(bytes) = record.first_chunk_mut::<HEAD>() else { return };
@@ -74,13 +76,15 @@ pub(crate) fn seal(record: &mut [u8], head: &Head, renamed: bool) {
     bytes[28..36].copy_from_slice(&head.parent_id.to_bytes());
     bytes[36..44].copy_from_slice(&head.start.to_le_bytes());
     bytes[44..52].copy_from_slice(&head.end.to_le_bytes());
-    bytes[52] = place(&KINDS, &head.kind);
-    bytes[53] = place(&STATUSES, &head.status);
+    bytes[52] = match head.kind {
+        SpanKind::Internal => 0,
+        SpanKind::Client => 1,
+        SpanKind::Server => 2,
+        SpanKind::Producer => 3,
+        SpanKind::Consumer => 4,
+    };
+    bytes[53] = head.status as u8;
     bytes[54] = u8::from(renamed);
-}
-
-fn place<T: PartialEq>(all: &[T], one: &T) -> u8 {
-    all.iter().position(|other| other == one).and_then(|at| u8::try_from(at).ok()).unwrap_or_default()
 }
 
 /// A record that is not sealed yet, read as far as it is written; its head is empty.
@@ -99,19 +103,13 @@ pub(crate) fn remove(record: &mut Vec<u8>, is_meant: impl Fn(&str) -> bool) {
 #[cfg(test)]
 impl Head {
     /// A whole record of this head, for tests of what reads records.
-    pub(crate) fn write<R>(
-        &self,
-        name: &str,
-        description: &str,
-        entries: [&[u8]; 2],
-        take: impl FnOnce(&[&[u8]]) -> R,
-    ) -> R {
+    pub(crate) fn record(&self, name: &str, description: &str, entries: &[u8]) -> Vec<u8> {
         let mut record = Vec::new();
         begin(&mut record, name);
-        record.extend_from_slice(&entries.concat());
+        record.extend_from_slice(entries);
         write::description(&mut record, description);
         seal(&mut record, self, false);
-        take(&[&record])
+        record
     }
 }
 

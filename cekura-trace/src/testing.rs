@@ -279,11 +279,8 @@ struct Memory {
 struct Records(Mutex<Vec<u8>>);
 
 impl Sink for Records {
-    fn accept(&self, _: TraceId, parts: &[&[u8]]) {
-        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for part in parts {
-            buffer.extend_from_slice(part);
-        }
+    fn accept(&self, _: TraceId, record: &[u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(record);
     }
 
     fn decline(&self, _: TraceId) {}

@@ -80,8 +80,8 @@ impl Link {
 }
 
 impl Sink for Link {
-    fn accept(&self, trace_id: TraceId, parts: &[&[u8]]) {
-        self.queue.accept(trace_id, parts);
+    fn accept(&self, trace_id: TraceId, record: &[u8]) {
+        self.queue.accept(trace_id, record);
     }
 
     fn observe(&self, call: &Call, noted: Noted) {

@@ -31,6 +31,8 @@ pub(crate) struct Queue {
     refused: AtomicUsize,
     limit: usize,
     ledger: Arc<Ledger>,
+    /// What the next shard that is emptied gets in place of its buffer.
+    spare: Mutex<Vec<u8>>,
     bell: Bell,
     /// Whether the worker wants to hear of each root's end.
     announces_roots: bool,
@@ -144,7 +146,8 @@ impl Queue {
         let shards = (0..shards).map(|_| Shard::default()).collect();
         let (calls, begun) = (Mutex::default(), None);
         let (held, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { shards, calls, begun, held, refused, limit, ledger, bell, announces_roots }
+        let spare = Mutex::default();
+        Self { shards, calls, begun, held, refused, limit, ledger, spare, bell, announces_roots }
     }
 
     /// Lets it take conversations when they begin.
@@ -228,20 +231,22 @@ impl Queue {
 
     fn empty(&self, close: bool, mut take: impl FnMut(&[u8], u64)) {
         self.bell.rung.store(false, Ordering::Release);
-        let mut spare = Vec::new();
+        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut empty = std::mem::take(&mut *spare());
         for shard in &self.shards {
             let count = {
                 let mut buffer = shard.lock();
                 buffer.closed |= close;
-                std::mem::swap(&mut buffer.records, &mut spare);
+                std::mem::swap(&mut buffer.records, &mut empty);
                 std::mem::take(&mut buffer.count)
             };
             if count > 0 {
-                take(&spare, count);
+                take(&empty, count);
             }
-            spare.clear();
-            spare.shrink_to(SPARE);
+            empty.clear();
+            empty.shrink_to(SPARE);
         }
+        *spare() = empty;
     }
 
     /// What is held with it, if it fits.
@@ -270,8 +275,8 @@ impl Queue {
 }
 
 impl Sink for Queue {
-    fn accept(&self, trace_id: TraceId, parts: &[&[u8]]) {
-        let bytes = parts.iter().map(|part| part.len()).sum();
+    fn accept(&self, trace_id: TraceId, record: &[u8]) {
+        let bytes = record.len();
         let share = self.share();
         let held = self.reserve(bytes, share);
         let (refused, wanted) = {
@@ -280,13 +285,10 @@ impl Sink for Queue {
             if held.is_none() || buffer.closed {
                 (Some(if buffer.closed { Reason::Shutdown } else { Reason::QueueFull }), false)
             } else {
-                let start = buffer.records.len();
-                for part in parts {
-                    buffer.records.extend_from_slice(part);
-                }
+                buffer.records.extend_from_slice(record);
                 buffer.count += 1;
                 let full = buffer.records.len() >= FULL;
-                (None, full || self.announces_roots && Self::is_root(&buffer.records[start..]))
+                (None, full || self.announces_roots && Self::is_root(record))
             }
         };
         if let Some(reason) = refused {

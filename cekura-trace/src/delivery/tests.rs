@@ -18,5 +18,5 @@ pub(crate) fn end(queue: &Queue, trace: u64, span: u64, parent: u64, bytes: usiz
     };
     let mut entries = Vec::new();
     write::text(&mut entries, "text", &"x".repeat(bytes));
-    head.write("span", "", [&entries, &[]], |parts| queue.accept(head.trace_id, parts));
+    queue.accept(head.trace_id, &head.record("span", "", &entries));
 }

@@ -2,6 +2,7 @@
 //! know values.
 
 use super::attributes::Attributes;
+use super::origin::Origin;
 use super::span::{Draft, Open, Prepared, Span};
 use crate::destination;
 use crate::semconv::span as names;
@@ -52,7 +53,7 @@ impl Callsite {
             return Span(None);
         }
         let mut record = Some(record);
-        Span(open(*self, &mut |attributes| record.take().map_or((), |record| record(attributes))))
+        Span(open(self, &mut |attributes| record.take().map_or((), |record| record(attributes))))
     }
 
     /// Like [`open`](Self::open), for a future that is returned: nothing is written if it is never polled.
@@ -124,11 +125,12 @@ impl Callsite {
 
 /// Nothing that goes wrong here reaches the function: at the worst it runs without a span. Not generic, so that it is
 /// compiled once.
-fn open(callsite: Callsite, record: &mut dyn FnMut(&mut Attributes)) -> Option<Open> {
+fn open(callsite: &Callsite, record: &mut dyn FnMut(&mut Attributes)) -> Option<Open> {
     let open = || {
-        let mut draft = Draft::new(callsite)?;
+        let origin = Origin::current()?;
+        let mut draft = Draft::new(callsite, &origin)?;
         draft.record(record);
-        draft.open()
+        draft.open(callsite, origin)
     };
     catch_unwind(AssertUnwindSafe(open)).ok().flatten()
 }

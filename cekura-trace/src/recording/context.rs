@@ -235,6 +235,6 @@ impl Place {
     }
 
     fn enter(&mut self) -> Entered<'_> {
-        Entered::new(self.context.clone(), &mut self.live)
+        Entered::new(|| self.context.clone(), &mut self.live)
     }
 }

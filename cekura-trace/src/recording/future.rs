@@ -45,7 +45,7 @@ impl Span {
     pub fn future<F, C>(self, future: F, close: C) -> Traced<F, C>
     where
         F: Future,
-        C: FnOnce(Ending, &mut F::Output),
+        C: FnOnce(Ending<'_>, &mut F::Output),
     {
         Traced::new(future, self.0, close, true)
     }
@@ -56,7 +56,7 @@ impl Prepared {
     pub fn wrap<F, C>(self, body: impl FnOnce() -> F, close: C) -> Traced<F, C>
     where
         F: Future,
-        C: FnOnce(Ending, &mut F::Output),
+        C: FnOnce(Ending<'_>, &mut F::Output),
     {
         let Span(span) = self.0;
         let Some(mut open) = span else { return Traced::new(body(), None, close, false) };
@@ -70,7 +70,7 @@ impl Prepared {
     pub fn boxed<F, C>(self, body: impl FnOnce() -> F, close: C) -> Pin<Box<Traced<F, C>>>
     where
         F: Future,
-        C: FnOnce(Ending, &mut F::Output),
+        C: FnOnce(Ending<'_>, &mut F::Output),
     {
         Box::pin(self.wrap(body, close))
     }
@@ -79,7 +79,7 @@ impl Prepared {
 impl<F, C> Future for Traced<F, C>
 where
     F: Future,
-    C: FnOnce(Ending, &mut F::Output),
+    C: FnOnce(Ending<'_>, &mut F::Output),
 {
     type Output = F::Output;
 
@@ -104,7 +104,7 @@ fn poll_inside<F, C>(
 ) -> Poll<F::Output>
 where
     F: Future,
-    C: FnOnce(Ending, &mut F::Output),
+    C: FnOnce(Ending<'_>, &mut F::Output),
 {
     let Some(open) = span else { return Poll::Pending };
     if !std::mem::replace(was_polled, true) {
@@ -113,9 +113,10 @@ where
     match open.inside(|| future.poll(task)) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(mut returned)) => {
-            if let (Some(open), Some(close)) = (span.take(), close.take()) {
+            if let Some(close) = close.take() {
                 close(open.ending(), &mut returned);
             }
+            *span = None;
             Poll::Ready(returned)
         }
         Err(panic) => match span.take() {

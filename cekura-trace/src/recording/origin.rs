@@ -57,6 +57,7 @@ impl Parent {
     }
 
     /// The parent in the current context, `here` being its span.
+    #[inline]
     fn current(here: &SpanContext, scope: Option<&Scope>, live: Option<&Arc<Live>>) -> Self {
         let call = scope.and_then(Scope::call);
         let trace_id = call.map_or(here.trace_id(), |call| call.root.trace_id());
@@ -94,16 +95,22 @@ impl Origin {
     pub(super) fn current() -> Option<Self> {
         // In this order: a thread that is ending has no current context either, and to ask for it panics.
         span::with_current(|live| {
-            Context::map_current(|context| match live {
-                // Most often the current span is ours, and what it knows need not be looked up.
-                Some(live) if context.span().span_context().span_id() == live.span_context().span_id() => {
-                    Self::inside(live, context.is_telemetry_suppressed())
-                }
-                _ => Self::read(context, |here, scope| Parent::current(here, scope, live)),
-            })
+            // Most often the current span is ours, and what it knows need not be looked up.
+            let is_suppressed = Context::map_current(|context| {
+                let here = context.span().span_context().span_id();
+                let is_ours = live.is_some_and(|live| live.span_context().span_id() == here);
+                is_ours.then(|| context.is_telemetry_suppressed())
+            });
+            match (live, is_suppressed) {
+                (Some(live), Some(is_suppressed)) => Self::inside(live, is_suppressed),
+                _ => Context::map_current(|context| {
+                    Self::read(context, |here, scope| Parent::current(here, scope, live))
+                }),
+            }
         })
     }
 
+    #[inline]
     fn inside(live: &Live, is_suppressed: bool) -> Self {
         Self {
             is_suppressed,
@@ -114,6 +121,7 @@ impl Origin {
         }
     }
 
+    #[inline]
     pub(super) fn of(context: &Context) -> Self {
         Self { context: Some(context.clone()), ..Self::read(context, Parent::named) }
     }
@@ -319,6 +327,7 @@ fn without_span(context: &Context) -> Context {
     Context::new().with_baggage(pairs)
 }
 
+#[inline]
 fn new_span_context(parent: &Parent) -> SpanContext {
     let span_id = SpanId::from(SPAN_IDS.with_borrow_mut(SmallRng::random::<u64>).max(1));
     let trace_id = match parent {
@@ -329,6 +338,7 @@ fn new_span_context(parent: &Parent) -> SpanContext {
     span_context(trace_id, span_id)
 }
 
+#[inline]
 fn span_context(trace_id: TraceId, span_id: SpanId) -> SpanContext {
     SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, false, TraceState::NONE)
 }
@@ -345,6 +355,7 @@ thread_local! {
 }
 
 /// What every span of a view carries, unless the user records something else; `name` is what the attribute gives.
+#[inline]
 fn write_fixed(callsite: &Callsite, name: Option<&str>, attributes: &mut Attributes) {
     const CHAT: &str = "chat";
     const EXECUTE_TOOL: &str = "execute_tool";

@@ -44,7 +44,10 @@ pub struct Prepared(pub(crate) Span);
 /// A span while its function runs.
 pub(crate) struct Open {
     view: View,
+    /// Empty once it is given away.
     context: Context,
+    /// Whether its context can be made from the current one again, and nothing at its end asks for it.
+    is_remade: bool,
     /// Lent to the thread while the span is entered. `None` in a conversation of a handle that is off.
     live: Option<Arc<Live>>,
     capture: CaptureContent,
@@ -117,6 +120,7 @@ pub(super) fn with_current<R>(look: impl FnOnce(Option<&Arc<Live>>) -> R) -> Opt
 }
 
 /// Leaves `live` as it is on a thread that is ending, and says so: its own values are gone already.
+#[inline]
 fn swap_current(live: &mut Option<Arc<Live>>) -> bool {
     CURRENT.try_with(|current| *live = current.replace(live.take())).is_err()
 }
@@ -129,8 +133,8 @@ pub(super) fn is_thread_ending() -> bool {
 impl Span {
     /// Runs a function's body with its span as the current one, and gives what it returned to `close`.
     #[inline]
-    pub fn run<R>(self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &mut R)) -> R {
-        match self.0 {
+    pub fn run<R>(mut self, body: impl FnOnce() -> R, close: impl FnOnce(Ending<'_>, &mut R)) -> R {
+        match &mut self.0 {
             None => body(),
             Some(open) => open.run(body, close),
         }
@@ -138,38 +142,46 @@ impl Span {
 }
 
 impl Open {
-    fn run<R>(mut self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &mut R)) -> R {
-        match self.inside(body) {
+    fn run<R>(&mut self, body: impl FnOnce() -> R, close: impl FnOnce(Ending<'_>, &mut R)) -> R {
+        let is_remade = self.is_remade;
+        let context = |own: &mut Context| if is_remade { std::mem::take(own) } else { own.clone() };
+        match self.inside_of(context, body) {
             Ok(mut returned) => {
                 close(self.ending(), &mut returned);
                 returned
             }
-            Err(panic) => self.panicked(panic, |_| {}),
+            Err(panic) => self.take().panicked(panic, |_| {}),
         }
-    }
-
-    /// Makes this span the current one until the guard is dropped.
-    fn enter(&mut self) -> Entered<'_> {
-        Entered::new(self.context.clone(), &mut self.live)
     }
 
     /// Calls a function with this span as the current one, and catches its panic.
     #[inline]
     pub(super) fn inside<R>(&mut self, function: impl FnOnce() -> R) -> thread::Result<R> {
-        let _entered = self.enter();
+        self.inside_of(|own| own.clone(), function)
+    }
+
+    #[inline]
+    fn inside_of<R>(
+        &mut self,
+        context: impl FnOnce(&mut Context) -> Context,
+        function: impl FnOnce() -> R,
+    ) -> thread::Result<R> {
+        let _entered = Entered::new(|| context(&mut self.context), &mut self.live);
         catch_unwind(AssertUnwindSafe(function))
     }
 
-    pub(super) fn ending(self) -> Ending {
+    #[inline]
+    pub(super) fn ending(&mut self) -> Ending<'_> {
         self.ending_at(Instant::now())
     }
 
-    pub(super) fn ending_at(self, at: Instant) -> Ending {
+    #[inline]
+    pub(super) fn ending_at(&mut self, at: Instant) -> Ending<'_> {
         Ending { at, open: self }
     }
 
     /// Ends the span, with what `record` sets, and lets the panic go on.
-    pub(super) fn panicked(self, panic: Box<dyn Any + Send>, record: impl FnOnce(&mut Attributes)) -> ! {
+    pub(super) fn panicked(mut self, panic: Box<dyn Any + Send>, record: impl FnOnce(&mut Attributes)) -> ! {
         let message = panic.downcast_ref::<&str>().copied();
         let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         self.ending().finish(|attributes| {
@@ -180,7 +192,7 @@ impl Open {
     }
 
     /// Ends the span of a future or stream that was dropped before its end, with what `record` sets.
-    pub(super) fn interrupted(self, record: impl FnOnce(&mut Attributes)) {
+    pub(super) fn interrupted(mut self, record: impl FnOnce(&mut Attributes)) {
         if let View::Llm | View::S2s | View::Tts | View::Turn = self.view
             && let Some(turn) = self.context.get::<Scope>().and_then(|scope| scope.turn.as_ref())
         {
@@ -190,6 +202,23 @@ impl Open {
             write::flag(&mut attributes.entries, semconv::CEKURA_INTERRUPTED, true);
             record(attributes);
         });
+    }
+
+    /// The span, out of its function; what is left is over.
+    fn take(&mut self) -> Self {
+        let Self { view, is_remade, capture, .. } = *self;
+        Self { view, context: std::mem::take(&mut self.context), is_remade, live: self.live.take(), capture }
+    }
+
+    /// As [`take`](Self::take), for a stream that its function has returned.
+    fn go_on(&mut self) -> Self {
+        let mut open = self.take();
+        if let Some(live) = &open.live
+            && !open.context.has_active_span()
+        {
+            open.context = Context::current_with_span(live::Handle(live.clone()));
+        }
+        open
     }
 
     pub(super) fn view(&self) -> View {
@@ -216,7 +245,7 @@ impl Open {
     }
 
     /// Ends the span of an answer that came in chunks.
-    pub(super) fn end(self, progress: Progress, at: Instant) {
+    pub(super) fn end(mut self, progress: Progress, at: Instant) {
         if progress.end_tells_turn(self.view) {
             self.tell_turn(at);
         }
@@ -279,10 +308,11 @@ pub(super) struct Entered<'a> {
 
 impl<'a> Entered<'a> {
     /// Lends `live` to the thread.
-    pub(super) fn new(context: Context, live: &'a mut Option<Arc<Live>>) -> Self {
+    #[inline]
+    pub(super) fn new(context: impl FnOnce() -> Context, live: &'a mut Option<Arc<Live>>) -> Self {
         let is_thread_ending = swap_current(live);
         // The API panics here where somebody looks at the current context: a host's sampler, or a processor at a start.
-        let attach = || catch_unwind(AssertUnwindSafe(|| context.attach())).ok();
+        let attach = || catch_unwind(AssertUnwindSafe(|| context().attach())).ok();
         let context = if is_thread_ending { None } else { attach() };
         Self { outer: live, _context: context }
     }
@@ -294,83 +324,84 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// A span that has not begun: where it will, and what is known of it.
+/// A span that has not begun, and what is known of it.
 pub(super) struct Draft {
-    callsite: Callsite,
-    origin: Origin,
     pub(super) attributes: Attributes,
-    /// Until it begins.
-    live: Option<Arc<Live>>,
+    live: Arc<Live>,
 }
 
 impl Draft {
-    /// A span that may begin where the current context says; `None` where nothing records.
+    /// A span that may begin there; `None` where nothing records.
     #[expect(clippy::inline_always, reason = "else it is moved about")]
     #[inline(always)]
-    pub(super) fn new(callsite: Callsite) -> Option<Self> {
-        let origin = Origin::current()?;
+    pub(super) fn new(callsite: &Callsite, origin: &Origin) -> Option<Self> {
         if origin.is_suppressed || origin.is_off && callsite.view != View::Conversation {
             return None;
         }
-        let limit = origin.content_limit();
         let (live, mut record) = pool::take();
         begin(&mut record, callsite.span_name());
-        let attributes = Attributes::new(callsite.view, origin.capture(), limit, record);
-        Some(Self { callsite, origin, attributes, live: Some(live) })
+        let attributes = Attributes::new(callsite.view, origin.capture(), origin.content_limit(), record);
+        Some(Self { attributes, live })
     }
 
     /// Sets what is known of it.
+    #[inline]
     pub(super) fn record(&mut self, record: impl FnOnce(&mut Attributes)) {
         guarded(&mut self.attributes, record);
     }
 
     /// Begins it in the context that is current now, not in that in which it was drafted.
-    pub(super) fn open_here(&mut self) -> Option<Open> {
-        self.origin = Origin::current()?;
+    pub(super) fn open_here(mut self, callsite: &Callsite) -> Option<Open> {
+        let origin = Origin::current()?;
         self.attributes.settle();
         self.attributes.begins_by_hand();
-        self.open()
+        self.open(callsite, origin)
     }
 
     /// Begins it, unless nothing records where it was sent.
-    pub(super) fn open(&mut self) -> Option<Open> {
+    #[expect(clippy::inline_always, reason = "else it is moved about")]
+    #[inline(always)]
+    pub(super) fn open(mut self, callsite: &Callsite, mut origin: Origin) -> Option<Open> {
         if self.attributes.has_extras() {
             self.record(Attributes::close_arguments);
         }
-        let Self { callsite, origin, attributes, live } = self;
+        let Self { attributes, live } = &mut self;
         let extras = attributes.take_extras();
         let opening = extras.as_ref().map(|extras| &extras.opening);
         if let Some(parent) = opening.and_then(|opening| opening.parent.as_ref()) {
-            *origin = Origin::of(parent);
+            origin = Origin::of(parent);
         }
         let view = callsite.view;
         let is_nowhere = origin.home.is_none() && view != View::Conversation;
         let is_off = view == View::Conversation
             && !origin.is_in_conversation()
             && opening.is_some_and(Opening::is_off);
-        let mut live = live.take()?;
         let place = |span: &mut Live| {
             origin.place(callsite, opening, attributes, span)?;
             span.hold(std::mem::take(&mut attributes.entries));
             Some(())
         };
-        let is_placed = !is_nowhere && Arc::get_mut(&mut live).and_then(place).is_some();
+        let is_placed = !is_nowhere && Arc::get_mut(live).and_then(place).is_some();
         let capture = attributes.capture;
         if !is_placed {
             if is_nowhere {
                 watch::lose(callsite);
             }
-            pool::give(live, std::mem::take(&mut attributes.entries));
+            pool::give(self.live, self.attributes.entries);
             let context = is_off.then(|| Context::current_with_value(Scope::OFF))?;
-            return Some(Open { view, context, live: None, capture });
+            return Some(Open { view, context, is_remade: false, live: None, capture });
         }
+        let live = self.live;
         Live::begin(&live, callsite);
         let handle = live::Handle(live.clone());
-        let context = match origin.take_context() {
-            None => Context::current_with_span(handle),
-            Some(context) => context.with_span(handle),
+        let (context, is_remade) = match origin.take_context() {
+            None => {
+                let asks_nothing = matches!(view, View::Llm | View::Span | View::ToolCall);
+                (Context::current_with_span(handle), asks_nothing)
+            }
+            Some(context) => (context.with_span(handle), false),
         };
-        Some(Open { view, context, live: Some(live), capture })
+        Some(Open { view, context, is_remade, live: Some(live), capture })
     }
 }
 

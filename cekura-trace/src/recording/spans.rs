@@ -5,6 +5,7 @@ use super::attributes::Attributes;
 use super::callsite::Callsite;
 use super::context::{Carried, carry};
 use super::moment::Moment;
+use super::origin::Origin;
 use super::progress::Progress;
 use super::span::{Draft, Open};
 use super::value::Value;
@@ -31,15 +32,16 @@ pub use setters::{Generator, Model, Voice};
 /// does nothing.
 #[must_use = "the span begins with `start()`"]
 pub struct Builder<K> {
+    callsite: Callsite,
     draft: Option<Box<Draft>>,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: Kind> Builder<K> {
     pub(super) fn new(callsite: Callsite) -> Self {
-        let draft = || Draft::new(callsite).map(Box::new);
+        let draft = || Draft::new(&callsite, &Origin::current()?).map(Box::new);
         let draft = if destination::any_open() { catch_unwind(AssertUnwindSafe(draft)).ok() } else { None };
-        Self { draft: draft.flatten(), kind: PhantomData }
+        Self { callsite, draft: draft.flatten(), kind: PhantomData }
     }
 
     fn named(self, name: &str) -> Self {
@@ -70,8 +72,9 @@ impl<K: Kind> Builder<K> {
 
     /// Begins the span, as a child of what is current here unless [`parent`](Self::parent) says otherwise.
     pub fn start(self) -> Guard<K> {
-        let open =
-            self.draft.and_then(|mut draft| catch_unwind(AssertUnwindSafe(|| draft.open_here())).ok()?);
+        let Self { callsite, draft, .. } = self;
+        let open = |draft: Box<Draft>| catch_unwind(AssertUnwindSafe(|| draft.open_here(&callsite))).ok()?;
+        let open = draft.and_then(open);
         let held = open.map(|open| Box::new(Held::new(open)));
         let handle = K::handle(held.as_ref().map(|held| held.open.context()));
         Guard { held, handle }

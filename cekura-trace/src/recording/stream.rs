@@ -27,7 +27,7 @@ pub trait Slot {
     type Item;
 
     /// Gives a span to the stream.
-    fn fill(&mut self, span: Ending, each: Each<Self::Item>);
+    fn fill(&mut self, span: Ending<'_>, each: Each<Self::Item>);
 }
 
 pin_project! {
@@ -73,7 +73,7 @@ impl<S: Stream> Streamed<S> {
 impl<S: Stream> Slot for Streamed<S> {
     type Item = S::Item;
 
-    fn fill(&mut self, span: Ending, each: Each<S::Item>) {
+    fn fill(&mut self, span: Ending<'_>, each: Each<S::Item>) {
         self.followed = Some(Followed::new(span, each));
     }
 }
@@ -81,7 +81,7 @@ impl<S: Stream> Slot for Streamed<S> {
 impl<S: Stream> Slot for Pin<Box<Streamed<S>>> {
     type Item = S::Item;
 
-    fn fill(&mut self, span: Ending, each: Each<S::Item>) {
+    fn fill(&mut self, span: Ending<'_>, each: Each<S::Item>) {
         *self.as_mut().project().followed = Some(Followed::new(span, each));
     }
 }
@@ -91,7 +91,7 @@ macro_rules! slots {
         $(impl<'a, T: 'a> Slot for $boxed {
             type Item = T;
 
-            fn fill(&mut self, span: Ending, each: Each<T>) {
+            fn fill(&mut self, span: Ending<'_>, each: Each<T>) {
                 let stream = std::mem::replace(self, slots!(@ $container Never::<Self>(PhantomData)));
                 *self = slots!(@ $container Streamed { stream: Some(stream), followed: Some(Followed::new(span, each)) });
             }
@@ -146,7 +146,7 @@ impl<S: FusedStream> FusedStream for Streamed<S> {
 }
 
 impl<T> Followed<T> {
-    fn new(span: Ending, each: Each<T>) -> Box<Self> {
+    fn new(span: Ending<'_>, each: Each<T>) -> Box<Self> {
         let open = span.go_on();
         let progress = open.progress().of_stream();
         Box::new(Self { open, progress, each })

@@ -75,7 +75,7 @@ pub(crate) fn buffer() -> impl Strategy<Value = Vec<u8>> {
         let kind = [SpanKind::Client, SpanKind::Internal, SpanKind::Server][(span % 3) as usize].clone();
         let status = [Status::Error, Status::Ok, Status::Unset][(trace % 3) as usize];
         let head = Head { trace_id, span_id, parent_id, kind, start: span, end: span, status };
-        head.write("llm", "failed", [&entries.concat(), &[]], |parts| parts.concat())
+        head.record("llm", "failed", &entries.concat())
     });
     let changes = vec((any::<Index>(), any::<u8>()), 0..4);
     let whole = (vec(record, 0..4), changes).prop_map(|(records, changes)| {

@@ -66,9 +66,7 @@ impl Sample {
         };
         let mut written = Vec::new();
         entries(&mut written);
-        head.write(name, why.unwrap_or_default(), [&written, &[]], |parts| {
-            self.buffer.extend(parts.iter().copied().flatten());
-        });
+        self.buffer.extend(head.record(name, why.unwrap_or_default(), &written));
         span_id
     }
 

@@ -13,6 +13,7 @@ use super::live::Held;
 use super::{Open, pool};
 use crate::call::Turn;
 use crate::destination::CaptureContent;
+use opentelemetry::Context;
 use std::cell::Cell;
 use std::fmt::{Debug, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,21 +21,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// A span whose function is over, at the moment it was.
-pub struct Ending {
+pub struct Ending<'a> {
     pub(super) at: Instant,
-    pub(super) open: Open,
+    pub(super) open: &'a mut Open,
 }
 
-impl Ending {
+impl<'a> Ending<'a> {
     /// What the return value says.
-    pub fn end<T>(self, outcome: Outcome<'_, T>) -> DisplayItems<'_, T> {
+    pub fn end<T>(self, outcome: Outcome<'a, T>) -> DisplayItems<'a, T> {
         let ended = Ended(Cell::new(Some((self, outcome))));
         DisplayItems(DebugItems(NamedItems(Items(ended))))
     }
 
     /// The span goes on.
     pub(in super::super) fn go_on(self) -> Open {
-        self.open
+        self.open.go_on()
     }
 
     pub(in super::super) fn finish(self, record: impl FnOnce(&mut Attributes)) {
@@ -44,16 +45,16 @@ impl Ending {
 
     /// Not generic, so that it is compiled once.
     fn finish_with(self, record: &mut dyn FnMut(&mut Attributes)) {
-        let Self { at, open } = self;
-        let Open { view, context, live: Some(mut live), capture } = open else { return };
-        let turn = if view == View::Turn {
+        let Self { at, open: Open { view, context, live, capture, .. } } = self;
+        let Some(mut live) = live.take() else { return };
+        let turn = if *view == View::Turn {
             context.get::<Scope>().and_then(|scope| scope.turn.clone())
         } else {
             None
         };
         // It has the span too.
-        drop(context);
-        let end = End { at, view, capture, turn };
+        *context = Context::new();
+        let end = End { at, view: *view, capture: *capture, turn };
         if let Some(alone) = Arc::get_mut(&mut live) {
             let buffer = end.write(Held::Alone(alone), record);
             alone.rest();
@@ -75,6 +76,7 @@ struct End {
 
 impl End {
     /// Hands the record over with what `record` adds, and gives back its buffer.
+    #[inline]
     fn write(self, mut span: Held<'_>, record: &mut dyn FnMut(&mut Attributes)) -> Vec<u8> {
         let Self { at, view, capture, turn } = self;
         let turn = turn.map(|turn| (turn, span.live().start()));
@@ -96,7 +98,7 @@ layer!(DebugItems over NamedItems);
 layer!(NamedItems over Items);
 layer!(Items over Ended);
 /// An [`Ending`] and what the return value says, until one of the layers takes them.
-pub struct Ended<'a, T>(Cell<Option<(Ending, Outcome<'a, T>)>>);
+pub struct Ended<'a, T>(Cell<Option<(Ending<'a>, Outcome<'a, T>)>>);
 
 impl<T> DisplayItems<'_, T> {
     /// Asks for a stream: the word `stream` in the attribute.

@@ -87,6 +87,7 @@ impl Live {
     }
 
     /// Begins it where it stands.
+    #[inline]
     pub(super) fn begin(live: &Arc<Self>, callsite: &Callsite) {
         let Some(Home { destination, call, .. }) = live.home.as_deref() else { return };
         if let Some(watch) = &destination.watch {
@@ -128,6 +129,7 @@ impl Live {
     }
 
     /// The call whose conversation this is.
+    #[inline]
     fn own_call(&self) -> Option<&Arc<Call>> {
         self.home()?.call.as_ref().filter(|call| call.root.span_id() == self.span_id())
     }
@@ -136,6 +138,7 @@ impl Live {
         self.context.span_id()
     }
 
+    #[inline]
     fn head(&self, start: u64, end: u64, status: finished::Status) -> Head {
         let (trace_id, span_id, kind) = (self.trace_id(), self.span_id(), self.kind.clone());
         Head { trace_id, span_id, parent_id: self.parent_id, kind, start, end, status }
@@ -200,13 +203,14 @@ impl Live {
     }
 
     /// Hands its record over, sealed.
+    #[inline]
     fn hand_over(&self, at: Instant, record: &mut [u8], closed: Closed) {
         let Closed { start, status, is_renamed, twin } = closed;
         seal(record, &self.head(self.at(start), self.at(at.max(start)), status), is_renamed);
         if let Some(Home { destination, .. }) = self.home.as_deref() {
             self.close_call(destination);
             if self.context.is_sampled() {
-                destination.sink.accept(self.trace_id(), &[record]);
+                destination.sink.accept(self.trace_id(), record);
             } else {
                 destination.sink.decline(self.trace_id());
             }
@@ -218,6 +222,7 @@ impl Live {
     }
 
     /// Hands over what was noted of the call whose conversation this is.
+    #[inline]
     fn close_call(&self, destination: &Destination) {
         if let Some(call) = self.own_call()
             && let Some(noted) = call.notes.close()
@@ -226,6 +231,7 @@ impl Live {
         }
     }
 
+    #[inline]
     fn leave(&self) {
         if let Some(Home { destination, call: Some(call), .. }) = self.home.as_deref() {
             destination.calls.end(call, self.span_id());
@@ -233,6 +239,7 @@ impl Live {
     }
 
     /// Nanoseconds since the Unix epoch.
+    #[inline]
     fn at(&self, instant: Instant) -> u64 {
         self.home().map_or(0, |home| home.clock.at(instant))
     }
@@ -261,11 +268,13 @@ pub(super) enum Held<'a> {
 
 impl Held<'_> {
     /// Takes the record, to add what is known at the end. Only the first end gets it.
+    #[inline]
     pub(super) fn take_record(&mut self) -> Option<Vec<u8>> {
         self.change(State::take_record)
     }
 
     /// Hands the record over, with what was set since it was taken.
+    #[inline]
     pub(super) fn finish(&mut self, at: Instant, record: &mut Vec<u8>, failure: Option<&str>) {
         if let Some(closed) = self.change(|state| state.close(record, failure)) {
             self.live().hand_over(at, record, closed);
@@ -279,6 +288,7 @@ impl Held<'_> {
         }
     }
 
+    #[inline]
     fn change<R>(&mut self, change: impl FnOnce(&mut State) -> R) -> R {
         match self {
             Self::Alone(live) => change(live.state_mut()),
@@ -310,6 +320,7 @@ impl State {
     }
 
     /// Ends it, and adds to its record what was set since that was taken; `None` where it is over already.
+    #[inline]
     fn close(&mut self, record: &mut Vec<u8>, failure: Option<&str>) -> Option<Closed> {
         if !self.end() {
             return None;

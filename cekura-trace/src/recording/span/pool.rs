@@ -18,12 +18,14 @@ thread_local! {
     static POOL: RefCell<Vec<Idle>> = const { RefCell::new(Vec::new()) };
 }
 
+#[inline]
 pub(super) fn take() -> Idle {
     let kept = POOL.try_with(|pool| pool.borrow_mut().pop());
     kept.ok().flatten().unwrap_or_else(|| (Live::idle(), Vec::with_capacity(NEW_BYTES)))
 }
 
 /// Keeps a span that stands nowhere.
+#[inline]
 pub(super) fn give(live: Arc<Live>, mut record: Vec<u8>) {
     if record.capacity() <= KEPT_BYTES {
         record.clear();
