@@ -295,28 +295,37 @@ impl Birth {
         callsite: &Callsite,
         attributes: &Attributes,
         start: Option<Instant>,
-        (parent, context): (&Parent, Option<&Context>),
+        standing: (&Parent, Option<&Context>),
     ) -> Self {
         let start = start.unwrap_or_else(Instant::now);
-        let twin = home.destination.host.get().and_then(|_| {
-            let context = context.cloned().unwrap_or_else(Context::current);
-            let context = match parent {
-                Parent::Here(..) => context,
-                Parent::None => without_span(&context),
-                Parent::Other(parent, _) => context.with_remote_span_context((**parent).clone()),
-            };
-            let kind = callsite.kind();
-            let twin =
-                Twin::start(&home.destination, kind, &attributes.entries, (start, home.clock), &context)?;
-            Some(Box::new(twin))
-        });
+        let has_twin = home.destination.host.get().is_some();
+        let twin = if has_twin { twin(home, callsite, attributes, start, standing) } else { None };
         let context = twin.as_ref().map(|twin| twin.span_context());
-        Self { start, context: context.unwrap_or_else(|| new_span_context(parent)), twin }
+        Self { start, context: context.unwrap_or_else(|| new_span_context(standing.0)), twin }
     }
 
     fn take_trace_id(&mut self, trace_id: TraceId) {
         self.context = span_context(trace_id, self.context.span_id());
     }
+}
+
+/// The same span of the host's tracer provider.
+#[cold]
+fn twin(
+    home: &Home,
+    callsite: &Callsite,
+    attributes: &Attributes,
+    start: Instant,
+    (parent, context): (&Parent, Option<&Context>),
+) -> Option<Box<Twin>> {
+    let context = context.cloned().unwrap_or_else(Context::current);
+    let context = match parent {
+        Parent::Here(..) => context,
+        Parent::None => without_span(&context),
+        Parent::Other(parent, _) => context.with_remote_span_context((**parent).clone()),
+    };
+    let (start, kind) = ((start, home.clock), callsite.kind());
+    Twin::start(&home.destination, kind, &attributes.entries, start, &context).map(Box::new)
 }
 
 /// What a sampler takes for no parent, and a host's processors find its baggage in.

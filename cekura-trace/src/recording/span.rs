@@ -1,5 +1,5 @@
-//! A callsite and its attributes come in, an open span goes out, and at its end one record. This file does not know
-//! which span attributes there are, but for those of the endings.
+//! An open span comes in, the function that it belongs to runs inside, and at its end one record goes out. This file does
+//! not know which span attributes there are, but for those of the endings.
 //!
 //! A span ends in one of four ways: its function returned, failed, panicked, or was interrupted (its future or stream
 //! was dropped before the end).
@@ -8,14 +8,11 @@ use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
 use super::context::Carried;
 use super::conversation::Scope;
-use super::origin::Origin;
 use super::progress::Progress;
-use crate::call::Call;
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
-use crate::finished::{begin, write};
+use crate::finished::write;
 use crate::semconv;
-use crate::watch;
-use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
+use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, ContextGuard};
 use std::any::Any;
 use std::cell::Cell;
@@ -26,11 +23,13 @@ use std::time::Instant;
 
 mod ending;
 mod live;
+mod opening;
 mod pool;
 mod twin;
 
 pub(super) use ending::{Ending, guarded};
 pub(crate) use live::Live;
+pub(super) use opening::{Birth, Client, Draft, Opening};
 pub(super) use twin::Twin;
 
 /// The span of one call of an annotated function; off where nothing records.
@@ -51,52 +50,6 @@ pub(crate) struct Open {
     /// Lent to the thread while the span is entered. `None` in a conversation of a handle that is off.
     live: Option<Arc<Live>>,
     capture: CaptureContent,
-}
-
-/// Whose conversation it is.
-#[derive(Default)]
-pub(super) enum Client {
-    /// The one of the context, else of the process.
-    #[default]
-    Current,
-    /// A handle that is switched off: nothing inside is recorded.
-    Off,
-    To(Arc<Destination>),
-}
-
-/// What decides where a span goes, as the attribute's arguments set it.
-#[derive(Default)]
-pub(super) struct Opening {
-    /// Where it began before now.
-    pub(super) start: Option<Instant>,
-    pub(super) parent: Option<Context>,
-    pub(super) client: Client,
-    pub(super) capture: Option<CaptureContent>,
-    pub(super) trace_id: Option<TraceId>,
-    pub(super) links: Vec<SpanContext>,
-    pub(super) call_id: Option<String>,
-    pub(super) is_observed: bool,
-    /// Who begins a conversation by hand may end whatever is open in it.
-    pub(super) is_by_hand: bool,
-    pub(super) number: Option<i64>,
-    pub(super) name: Option<String>,
-}
-
-impl Opening {
-    /// Has the call keep what its conversation will need at its end.
-    pub(super) fn prepare(&self, call: &Call) {
-        if self.is_observed {
-            call.notes.want();
-        }
-        if self.is_by_hand {
-            call.keep_spans();
-        }
-    }
-
-    /// Whether it is the conversation of a handle that is switched off.
-    fn is_off(&self) -> bool {
-        matches!(self.client, Client::Off)
-    }
 }
 
 thread_local! {
@@ -322,92 +275,4 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         swap_current(self.outer);
     }
-}
-
-/// A span that has not begun, and what is known of it.
-pub(super) struct Draft {
-    pub(super) attributes: Attributes,
-    live: Arc<Live>,
-}
-
-impl Draft {
-    /// A span that may begin there; `None` where nothing records.
-    #[expect(clippy::inline_always, reason = "else it is moved about")]
-    #[inline(always)]
-    pub(super) fn new(callsite: &Callsite, origin: &Origin) -> Option<Self> {
-        if origin.is_suppressed || origin.is_off && callsite.view != View::Conversation {
-            return None;
-        }
-        let (live, mut record) = pool::take();
-        begin(&mut record, callsite.span_name());
-        let attributes = Attributes::new(callsite.view, origin.capture(), origin.content_limit(), record);
-        Some(Self { attributes, live })
-    }
-
-    /// Sets what is known of it.
-    #[inline]
-    pub(super) fn record(&mut self, record: impl FnOnce(&mut Attributes)) {
-        guarded(&mut self.attributes, record);
-    }
-
-    /// Begins it in the context that is current now, not in that in which it was drafted.
-    pub(super) fn open_here(mut self, callsite: &Callsite) -> Option<Open> {
-        let origin = Origin::current()?;
-        self.attributes.settle();
-        self.attributes.begins_by_hand();
-        self.open(callsite, origin)
-    }
-
-    /// Begins it, unless nothing records where it was sent.
-    #[expect(clippy::inline_always, reason = "else it is moved about")]
-    #[inline(always)]
-    pub(super) fn open(mut self, callsite: &Callsite, mut origin: Origin) -> Option<Open> {
-        if self.attributes.has_extras() {
-            self.record(Attributes::close_arguments);
-        }
-        let Self { attributes, live } = &mut self;
-        let extras = attributes.take_extras();
-        let opening = extras.as_ref().map(|extras| &extras.opening);
-        if let Some(parent) = opening.and_then(|opening| opening.parent.as_ref()) {
-            origin = Origin::of(parent);
-        }
-        let view = callsite.view;
-        let is_nowhere = origin.home.is_none() && view != View::Conversation;
-        let is_off = view == View::Conversation
-            && !origin.is_in_conversation()
-            && opening.is_some_and(Opening::is_off);
-        let place = |span: &mut Live| {
-            origin.place(callsite, opening, attributes, span)?;
-            span.hold(std::mem::take(&mut attributes.entries));
-            Some(())
-        };
-        let is_placed = !is_nowhere && Arc::get_mut(live).and_then(place).is_some();
-        let capture = attributes.capture;
-        if !is_placed {
-            if is_nowhere {
-                watch::lose(callsite);
-            }
-            pool::give(self.live, self.attributes.entries);
-            let context = is_off.then(|| Context::current_with_value(Scope::OFF))?;
-            return Some(Open { view, context, is_remade: false, live: None, capture });
-        }
-        let live = self.live;
-        Live::begin(&live, callsite);
-        let handle = live::Handle(live.clone());
-        let (context, is_remade) = match origin.take_context() {
-            None => {
-                let asks_nothing = matches!(view, View::Llm | View::Span | View::ToolCall);
-                (Context::current_with_span(handle), asks_nothing)
-            }
-            Some(context) => (context.with_span(handle), false),
-        };
-        Some(Open { view, context, is_remade, live: Some(live), capture })
-    }
-}
-
-/// How a span comes by its ids: ours, or those that a host's tracer provider gave to its twin.
-pub(super) struct Birth {
-    pub(super) start: Instant,
-    pub(super) context: SpanContext,
-    pub(super) twin: Option<Box<Twin>>,
 }

@@ -4,15 +4,18 @@
 use super::super::home::Home;
 use super::twin::Twin;
 use super::{Birth, Callsite, View};
-use crate::call::{Call, Unfinished, nanoseconds};
+use crate::call::{Call, Unfinished};
 use crate::destination::{CONTENT_LIMIT, Destination};
 use crate::finished::{self, Head, seal, write};
 use crate::semconv;
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span, SpanContext, SpanId, SpanKind, Status, TraceId};
-use std::borrow::Cow;
+use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceId};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
+
+mod handle;
+
+pub(super) use handle::Handle;
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
 #[derive(Debug)]
@@ -131,6 +134,9 @@ impl Live {
     /// The call whose conversation this is.
     #[inline]
     fn own_call(&self) -> Option<&Arc<Call>> {
+        if self.parent_id != SpanId::INVALID {
+            return None;
+        }
         self.home()?.call.as_ref().filter(|call| call.root.span_id() == self.span_id())
     }
 
@@ -352,54 +358,4 @@ impl Unfinished for Live {
             held.finish(at, &mut record, None);
         }
     }
-}
-
-/// The span that a `Context` of the OpenTelemetry API holds.
-#[derive(Debug)]
-pub(super) struct Handle(pub(super) Arc<Live>);
-
-impl Span for Handle {
-    fn add_event_with_timestamp<T>(&mut self, name: T, time: SystemTime, attributes: Vec<KeyValue>)
-    where
-        T: Into<Cow<'static, str>>,
-    {
-        self.0.while_open(|state| {
-            write::event(&mut state.record, &name.into(), nanoseconds(time), &attributes);
-        });
-    }
-
-    fn span_context(&self) -> &SpanContext {
-        &self.0.context
-    }
-
-    fn is_recording(&self) -> bool {
-        self.0.state().stage != Stage::Over
-    }
-
-    fn set_attribute(&mut self, attribute: KeyValue) {
-        self.0.set(&attribute);
-    }
-
-    fn set_status(&mut self, status: Status) {
-        // `Ok` is final and an error stays, as the OpenTelemetry specification orders them.
-        self.0.while_open(|state| {
-            if status > state.status {
-                state.status = status;
-            }
-        });
-    }
-
-    fn update_name<T: Into<Cow<'static, str>>>(&mut self, name: T) {
-        self.0.while_open(|state| {
-            write::name(&mut state.record, &name.into());
-            state.is_renamed = true;
-        });
-    }
-
-    fn add_link(&mut self, to: SpanContext, attributes: Vec<KeyValue>) {
-        self.0.while_open(|state| write::link(&mut state.record, &to, &attributes));
-    }
-
-    // The span is its function's to end.
-    fn end_with_timestamp(&mut self, _: SystemTime) {}
 }
