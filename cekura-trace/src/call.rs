@@ -90,9 +90,9 @@ impl Call {
         }
     }
 
-    /// A span of ours is over.
+    /// Nobody is to end a span of ours any more.
     #[inline]
-    fn let_go(&self, span: SpanId) {
+    pub(crate) fn let_go(&self, span: SpanId) {
         let Some(ours) = self.ours.get() else { return };
         let mut ours = locked(ours);
         // Those that began last end first.
@@ -128,13 +128,6 @@ impl Calls {
         self.enter(call);
     }
 
-    /// A span of ours that began is over, and handed over.
-    #[inline]
-    pub(crate) fn end(&self, call: &Call, span: SpanId) {
-        call.let_go(span);
-        self.leave(call);
-    }
-
     /// A span of a host's begins, which counts where its trace is that of an open call.
     pub(crate) fn begin_of_host(&self, trace: TraceId, span: SpanId) {
         // Of several, nobody knows which it belongs to: the one that keeps least.
@@ -158,7 +151,7 @@ impl Calls {
         let call = self.known().get(&trace).and_then(|same| same.iter().find(has_begun).cloned());
         if let Some(call) = call {
             hand_over(&call);
-            self.leave(&call);
+            self.end(&call);
         }
     }
 
@@ -170,8 +163,9 @@ impl Calls {
         }
     }
 
+    /// A span that began is over, and handed over.
     #[inline]
-    fn leave(&self, call: &Call) {
+    pub(crate) fn end(&self, call: &Call) {
         if call.open.fetch_sub(1, Ordering::AcqRel) == 1 {
             let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
             let Some(same) = calls.get_mut(&call.root.trace_id()) else { return };
@@ -263,10 +257,6 @@ mod tests {
         calls.begin(call, span, &Arc::new(span));
     }
 
-    fn end(calls: &Calls, call: &Call, number: u64) {
-        calls.end(call, SpanId::from(number));
-    }
-
     fn call() -> Arc<Call> {
         let (span, flags) = (SpanId::from(1), TraceFlags::SAMPLED);
         let root = SpanContext::new(TRACE, span, flags, false, TraceState::NONE);
@@ -278,9 +268,9 @@ mod tests {
         let (calls, call) = (Calls::default(), call());
         begin(&calls, &call, 2);
         begin(&calls, &call, 3);
-        end(&calls, &call, 2);
+        calls.end(&call);
         assert!(calls.is_open(TRACE));
-        end(&calls, &call, 3);
+        calls.end(&call);
         assert!(!calls.is_open(TRACE));
         begin(&calls, &call, 4);
         assert!(calls.is_open(TRACE), "a span that came late opens it again");
@@ -291,9 +281,9 @@ mod tests {
         let (calls, first, second) = (Calls::default(), call(), call());
         begin(&calls, &first, 2);
         begin(&calls, &second, 3);
-        end(&calls, &second, 3);
+        calls.end(&second);
         assert!(calls.is_open(TRACE));
-        end(&calls, &first, 2);
+        calls.end(&first);
         assert!(!calls.is_open(TRACE));
     }
 
@@ -305,7 +295,7 @@ mod tests {
         begin(&calls, &call, 4);
         calls.begin_of_host(TRACE, inside);
         assert!(call.is_of_host(inside) && !call.is_of_host(early));
-        end(&calls, &call, 4);
+        calls.end(&call);
         let mut handed_over = Vec::new();
         for span in [early, inside, inside] {
             calls.end_of_host(TRACE, span, |_| handed_over.push(span));
@@ -333,7 +323,7 @@ mod tests {
         let span = SpanId::from(2);
         calls.begin_of_host(TRACE, span);
         calls.begin_of_host(TRACE, span);
-        end(&calls, &call, 3);
+        calls.end(&call);
         calls.end_of_host(TRACE, span, |_| {});
         calls.end_of_host(TRACE, span, |_| panic!("handed over twice"));
         assert!(!calls.is_open(TRACE));

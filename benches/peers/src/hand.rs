@@ -7,7 +7,7 @@ use opentelemetry::{Context, KeyValue};
 use std::sync::LazyLock;
 use worker::{Contender, INPUT, PLAIN, Pending, body, drive, keys};
 
-pub(crate) const CONTENDERS: [Contender; 3] = [
+pub const CONTENDERS: [Contender; 3] = [
     Contender { name: "otel-grpc", start: |port| provider(grpc(port)).1, ..HAND },
     Contender { name: "otel-http", start: |port| provider(http(port)).1, ..HAND },
     Contender {
@@ -39,6 +39,11 @@ where
 {
     let _guard = mark_span_as_active(tracer.start(name));
     work();
+}
+
+/// A root span that is the current one where its context is attached.
+pub fn root() -> Context {
+    Context::current_with_span(tracer().start("root"))
 }
 
 fn open<T: Tracer>(tracer: &T, input: &str, tokens: i64) -> T::Span {

@@ -2,7 +2,7 @@
 //! goes out. This file does not know how it is measured.
 
 mod fast;
-mod hand;
+pub mod hand;
 mod instrument;
 mod subscriber;
 

@@ -1,10 +1,12 @@
 //! A contender comes in, which is one way to trace a function; answers about what it costs go out, asked for over
 //! standard input. This file does not know who asks, nor what the contenders use.
 
+mod conversations;
 mod serve;
 mod thread;
 mod work;
 
+pub use conversations::{Conversations, hold};
 pub use serve::{Counted, Flush, serve};
 pub use thread::pin;
 pub use work::{INPUT, Pending, body, drive, keys};

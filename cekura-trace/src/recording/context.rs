@@ -127,7 +127,8 @@ impl<T> Carried<T> {
     /// Calls a function with the value, in its conversation.
     pub fn in_scope<R>(mut self, function: impl FnOnce(T) -> R) -> R {
         let value = self.take();
-        let _entered = self.place.enter();
+        let Place { context, live } = &mut self.place;
+        let _entered = Entered::new(|| std::mem::take(context), live);
         function(value)
     }
 

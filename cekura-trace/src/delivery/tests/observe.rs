@@ -234,7 +234,7 @@ async fn it_waits_for_the_spans_that_are_open_and_for_those_in_the_queue() {
             let ending = async {
                 sleep(Duration::from_millis(3500)).await;
                 end(&link.queue, 3, 2, 1, 10);
-                link.calls.end(&call, SPAN);
+                link.calls.end(&call);
             };
             tokio::join!(posted, ending).0.unwrap()
         })
@@ -256,7 +256,7 @@ async fn a_span_that_came_while_the_others_were_delivered_is_waited_for_too() {
                 let call = call();
                 link.calls.begin(&call, SPAN, &Arc::new(SPAN));
                 end(&link.queue, 3, 2, 1, 10);
-                link.calls.end(&call, SPAN);
+                link.calls.end(&call);
             };
             tokio::join!(posted, late).0.unwrap()
         })

@@ -52,8 +52,9 @@ impl<'a> Ending<'a> {
         } else {
             None
         };
-        // It has the span too.
+        // They have the span too.
         *context = Context::new();
+        live.let_go();
         let end = End { at, view: *view, capture: *capture, turn };
         if let Some(alone) = Arc::get_mut(&mut live) {
             let buffer = end.write(Held::Alone(alone), record);

@@ -204,6 +204,7 @@ impl Live {
             if let Some(watch) = self.home().and_then(|home| home.destination.watch.as_ref()) {
                 watch.forget(self.span_id());
             }
+            self.let_go();
             self.leave();
         }
     }
@@ -237,10 +238,18 @@ impl Live {
         }
     }
 
+    /// From now on nobody else ends it in its function's stead.
+    #[inline]
+    pub(super) fn let_go(&self) {
+        if let Some(call) = self.home().and_then(|home| home.call.as_ref()) {
+            call.let_go(self.span_id());
+        }
+    }
+
     #[inline]
     fn leave(&self) {
         if let Some(Home { destination, call: Some(call), .. }) = self.home.as_deref() {
-            destination.calls.end(call, self.span_id());
+            destination.calls.end(call);
         }
     }
 
@@ -356,6 +365,7 @@ impl Unfinished for Live {
         if let Some(mut record) = held.take_record() {
             write::flag(&mut record, semconv::CEKURA_UNFINISHED, true);
             held.finish(at, &mut record, None);
+            self.let_go();
         }
     }
 }
