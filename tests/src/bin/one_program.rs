@@ -11,7 +11,8 @@ use std::fs;
 use std::net::UdpSocket;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 use tracing::Event;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -24,6 +25,7 @@ fn main() {
         // For what a fork must not do: call logs are posted elsewhere.
         let builder = match &*what {
             "fork" => builder.api_key("canary").agent(5).api_url(format!("http://{}", deserted())),
+            "fork-spool" => builder.spool(std::env::current_dir().unwrap().join("spool")),
             _ => builder,
         };
         if pipeline == "stock" { Program::stock(builder) } else { Program::ours(builder) }
@@ -40,6 +42,7 @@ fn main() {
             match &*what {
                 "clock" => clock(&program),
                 "fork" => forked(&program),
+                "fork-spool" => forked_with_spool(&program),
                 "memory" => memory(&program),
                 _ => end(&program, &what),
             }
@@ -104,6 +107,31 @@ fn forked(program: &Program) {
     };
     let status = fork::waitpid(child).unwrap();
     println!("{}", program.flush(LONG));
+    program.shutdown(LONG);
+    std::process::exit(i32::from(status != 0));
+}
+
+/// A fork while spans wait on disk: what the child says first, and the parent's delivery after that.
+fn forked_with_spool(program: &Program) {
+    program.calls(1);
+    // The backend is down.
+    program.flush(Duration::from_secs(1));
+    let forked = fork::fork().unwrap();
+    program.calls(1);
+    let Fork::Parent(child) = forked else {
+        println!("{}", program.flush(LONG));
+        program.shutdown(LONG);
+        std::process::exit(0);
+    };
+    let status = fork::waitpid(child).unwrap();
+    // What is on disk is safe, and a flush does not wait for the next attempt.
+    let limit = Instant::now() + LONG;
+    let mut said = program.flush(LONG);
+    while said.contains("spooled") && Instant::now() < limit {
+        thread::sleep(Duration::from_millis(20));
+        said = program.flush(LONG);
+    }
+    println!("{said}");
     program.shutdown(LONG);
     std::process::exit(i32::from(status != 0));
 }

@@ -2,12 +2,16 @@
 //! a subscriber that makes spans of events.
 
 use super::ids;
-use cekura_trace_tests::backend::{Backend, text};
+use cekura_trace_tests::backend::{Backend, Reply, text};
+use cekura_trace_tests::spools::Spool;
 use cekura_trace_tests::tools::{self, may, needs};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_one_program");
@@ -114,6 +118,36 @@ fn row_31_a_fork_sends_nothing_twice_and_its_child_does_not_hang() {
             assert_eq!(all, 8);
         }
     });
+}
+
+#[test]
+fn row_31_a_fork_leaves_the_spool_to_the_process_that_made_it() {
+    for protocol in ["grpc", "http"] {
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fork-{protocol}"));
+        fs::create_dir_all(&place).unwrap();
+        let spool = Spool::new(place.to_str().unwrap(), "");
+        let is_well = Arc::new(AtomicBool::new(false));
+        let looked_at = is_well.clone();
+        let backend = Backend::scripted(move |_, _| match looked_at.load(Ordering::Relaxed) {
+            true => Reply::Accept,
+            false => Reply::fail(503, 14),
+        });
+        let mut program = Command::new(PROGRAM);
+        program
+            .args(["ours", protocol, &backend.url(), "fork-spool"])
+            .current_dir(&place)
+            .stdout(Stdio::piped());
+        let mut program = program.spawn().unwrap();
+        let mut said = BufReader::new(program.stdout.take().unwrap()).lines();
+        let child = said.next().unwrap().unwrap();
+        assert_eq!(child, "8 accepted, 0 delivered, 4 spooled, 4 pending", "{protocol}");
+        is_well.store(true, Ordering::Relaxed);
+        let parent = said.next().unwrap().unwrap();
+        assert_eq!(parent, "8 accepted, 8 delivered", "{protocol}");
+        assert!(program.wait().unwrap().success());
+        assert_eq!((backend.spans().len(), ids(&backend).len()), (8, 8), "{protocol}");
+        assert!(spool.files("").is_empty(), "{:?}", spool.files(""));
+    }
 }
 
 #[test]
