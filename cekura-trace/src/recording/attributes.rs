@@ -205,7 +205,7 @@ impl Attributes {
 
     fn input(&mut self, name: &str, value: Value<'_>) {
         if self.keeps_content() {
-            self.put(&[semconv::INPUT_PREFIX, name].concat(), value);
+            joined(&[semconv::INPUT_PREFIX, name], |key| self.put(key, value));
         }
     }
 
@@ -269,14 +269,27 @@ impl Attributes {
 
     fn mark_truncated(&mut self, key: &str, truncated: bool) {
         if truncated {
-            write::flag(&mut self.entries, &[key, semconv::TRUNCATED_SUFFIX].concat(), true);
+            joined(&[key, semconv::TRUNCATED_SUFFIX], |key| write::flag(&mut self.entries, key, true));
         }
     }
 
     fn length(&mut self, key: &[&str], length: Len) {
         let elements = i64::try_from(length.elements).unwrap_or(i64::MAX);
-        write::integer(&mut self.entries, &key.concat(), elements);
+        joined(key, |key| write::integer(&mut self.entries, key, elements));
     }
+}
+
+/// Gives a key to `use_it` that is made of parts; most are so short that this takes no memory.
+fn joined(parts: &[&str], use_it: impl FnOnce(&str)) {
+    const SHORT: usize = 64;
+    let (mut key, mut length) = ([0; SHORT], 0);
+    for part in parts {
+        let Some(room) = key.get_mut(length..length + part.len()) else { return use_it(&parts.concat()) };
+        room.copy_from_slice(part.as_bytes());
+        length += part.len();
+    }
+    // Parts are whole, so it is text.
+    use_it(str::from_utf8(&key[..length]).unwrap_or_default());
 }
 
 /// Gives a value that has content to `use_it`, as something to walk.
