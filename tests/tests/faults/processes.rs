@@ -128,9 +128,8 @@ fn row_31_a_fork_leaves_the_spool_to_the_process_that_made_it() {
         let spool = Spool::new(place.to_str().unwrap(), "");
         let is_well = Arc::new(AtomicBool::new(false));
         let looked_at = is_well.clone();
-        let backend = Backend::scripted(move |_, _| match looked_at.load(Ordering::Relaxed) {
-            true => Reply::Accept,
-            false => Reply::fail(503, 14),
+        let backend = Backend::scripted(move |_, _| {
+            if looked_at.load(Ordering::Relaxed) { Reply::Accept } else { Reply::fail(503, 14) }
         });
         let mut program = Command::new(PROGRAM);
         program
