@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Bytes of records in one shard at which the worker is woken before its next tick.
-const FULL: usize = 128 << 10;
+/// Bytes of records in one shard at which the worker is woken before its next tick, at least and at most. To wake it costs
+/// the function whose span ends as much as hundreds of spans.
+const FULL: [usize; 2] = [128 << 10, 512 << 10];
 /// The largest buffer that is kept for reuse.
 const SPARE: usize = 1 << 20;
 
@@ -30,6 +31,8 @@ pub(crate) struct Queue {
     /// Bytes of the largest record that found no room since the worker has last looked.
     refused: AtomicUsize,
     limit: usize,
+    /// Bytes in one shard at which the worker is woken.
+    full: usize,
     ledger: Arc<Ledger>,
     /// What the next shard that is emptied gets in place of its buffer.
     spare: Mutex<Vec<u8>>,
@@ -143,11 +146,13 @@ impl Drop for Room {
 impl Queue {
     pub(crate) fn new(limit: usize, ledger: Arc<Ledger>, bell: Bell, announces_roots: bool) -> Self {
         let shards = thread::available_parallelism().map_or(1, usize::from).next_power_of_two();
+        let [least, most] = FULL;
+        let full = (limit / 8 / shards).clamp(least, most);
         let shards = (0..shards).map(|_| Shard::default()).collect();
         let (calls, begun) = (Mutex::default(), None);
         let (held, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let spare = Mutex::default();
-        Self { shards, calls, begun, held, refused, limit, ledger, spare, bell, announces_roots }
+        Self { shards, calls, begun, held, refused, limit, full, ledger, spare, bell, announces_roots }
     }
 
     /// Lets it take conversations when they begin.
@@ -285,10 +290,11 @@ impl Sink for Queue {
             if held.is_none() || buffer.closed {
                 (Some(if buffer.closed { Reason::Shutdown } else { Reason::QueueFull }), false)
             } else {
+                let before = buffer.records.len();
                 buffer.records.extend_from_slice(record);
                 buffer.count += 1;
-                let full = buffer.records.len() >= FULL;
-                (None, full || self.announces_roots && Self::is_root(record))
+                let fills = before < self.full && self.full <= before + bytes;
+                (None, fills || self.announces_roots && Self::is_root(record))
             }
         };
         if let Some(reason) = refused {

@@ -1,6 +1,6 @@
 //! That the queue is bounded, counts, wakes and closes.
 
-use super::{Arc, Bell, FULL, Queue, Room, TraceId, crowded};
+use super::{Arc, Bell, Queue, Room, TraceId, crowded};
 use crate::delivery::tests::end;
 use crate::finished::records;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -101,11 +101,11 @@ fn the_bell_rings_once_until_somebody_looks() {
     end(&queue, 1, 1, 0, 10);
     assert_eq!(rung.load(Ordering::Relaxed), 0);
     for _ in 0..3 {
-        end(&queue, 1, 1, 0, FULL);
+        end(&queue, 1, 1, 0, queue.full);
     }
     assert_eq!(rung.load(Ordering::Relaxed), 1);
     drained(&queue);
-    end(&queue, 1, 1, 0, FULL);
+    end(&queue, 1, 1, 0, queue.full);
     assert_eq!(rung.load(Ordering::Relaxed), 2);
 }
 
