@@ -50,7 +50,7 @@ pub(crate) enum Status {
     Error,
 }
 
-/// The kinds by their number in a record, as [`seal`] writes it.
+/// The kinds by their number in a record.
 const KINDS: [SpanKind; 5] =
     [SpanKind::Internal, SpanKind::Client, SpanKind::Server, SpanKind::Producer, SpanKind::Consumer];
 const STATUSES: [Status; 3] = [Status::Unset, Status::Ok, Status::Error];
@@ -76,15 +76,13 @@ pub(crate) fn seal(record: &mut [u8], head: &Head, renamed: bool) {
     bytes[28..36].copy_from_slice(&head.parent_id.to_bytes());
     bytes[36..44].copy_from_slice(&head.start.to_le_bytes());
     bytes[44..52].copy_from_slice(&head.end.to_le_bytes());
-    bytes[52] = match head.kind {
-        SpanKind::Internal => 0,
-        SpanKind::Client => 1,
-        SpanKind::Server => 2,
-        SpanKind::Producer => 3,
-        SpanKind::Consumer => 4,
-    };
-    bytes[53] = head.status as u8;
+    bytes[52] = place(&KINDS, &head.kind);
+    bytes[53] = place(&STATUSES, &head.status);
     bytes[54] = u8::from(renamed);
+}
+
+fn place<T: PartialEq>(all: &[T], one: &T) -> u8 {
+    all.iter().position(|other| other == one).and_then(|at| u8::try_from(at).ok()).unwrap_or_default()
 }
 
 /// A record that is not sealed yet, read as far as it is written; its head is empty.

@@ -21,15 +21,26 @@ mod processes;
 mod runtimes;
 
 use cekura::{Builder, Protocol, Timings};
-use cekura_trace_tests::backend::Backend;
+use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, adds_up, at, quick, reasons};
 use cekura_trace_tests::program::Program;
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 /// How long a fault lasts that passes: longer than the standard pipeline tries again.
 const OUTAGE: Duration = Duration::from_secs(2);
+
+/// A backend that answers so until it is told to be well.
+fn away(reply: Reply) -> (Backend, Arc<AtomicBool>) {
+    let is_well = Arc::<AtomicBool>::default();
+    let looked_at = is_well.clone();
+    let is_up = move || looked_at.load(Ordering::Relaxed);
+    let backend = Backend::scripted(move |_, _| if is_up() { Reply::Accept } else { reply.clone() });
+    (backend, is_well)
+}
 
 /// One protocol and one pipeline.
 #[derive(Clone, Copy)]

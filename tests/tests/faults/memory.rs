@@ -1,7 +1,7 @@
 //! Row 20: more than memory may hold while a backend is away. What goes are whole conversations, the oldest
 //! first; with a spool nothing goes.
 
-use super::ids;
+use super::{away, ids};
 use cekura::{Builder, Cekura, Protocol, SpoolLimits, Timings, TraceId, spans};
 use cekura_trace_tests::api::{Api, KEY};
 use cekura_trace_tests::backend::{Backend, Reply};
@@ -9,8 +9,7 @@ use cekura_trace_tests::events::{heard, listen};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, adds_up, converse, quick, reasons, to};
 use cekura_trace_tests::spools::Spool;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,15 +19,6 @@ const CALLS: usize = 400;
 const ABREAST: usize = 10;
 /// What a turn says.
 const TEXT: [u8; 700] = [b'x'; 700];
-
-/// A backend that answers so until it is told to be well.
-fn away(reply: Reply) -> (Backend, Arc<AtomicBool>) {
-    let is_well = Arc::<AtomicBool>::default();
-    let looked_at = is_well.clone();
-    let is_up = move || looked_at.load(Ordering::Relaxed);
-    let backend = Backend::scripted(move |_, _| if is_up() { Reply::Accept } else { reply.clone() });
-    (backend, is_well)
-}
 
 /// Asked to wait for longer than a test takes to fill the memory.
 fn busy(protocol: Protocol) -> Reply {

@@ -1,7 +1,7 @@
 //! Rows 18, 19, 27, 30, 31 and 35: what only a process of its own can show: no network, foreign variables, its end, a fork, a clock that jumps,
 //! a subscriber that makes spans of events.
 
-use super::ids;
+use super::{away, ids};
 use cekura_trace_tests::backend::{Backend, Reply, text};
 use cekura_trace_tests::spools::Spool;
 use cekura_trace_tests::tools::{self, may, needs};
@@ -10,8 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_one_program");
@@ -126,11 +125,7 @@ fn row_31_a_fork_leaves_the_spool_to_the_process_that_made_it() {
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fork-{protocol}"));
         fs::create_dir_all(&place).unwrap();
         let spool = Spool::new(place.to_str().unwrap(), "");
-        let is_well = Arc::new(AtomicBool::new(false));
-        let looked_at = is_well.clone();
-        let backend = Backend::scripted(move |_, _| {
-            if looked_at.load(Ordering::Relaxed) { Reply::Accept } else { Reply::fail(503, 14) }
-        });
+        let (backend, is_well) = away(Reply::fail(503, 14));
         let mut program = Command::new(PROGRAM);
         program
             .args(["ours", protocol, &backend.url(), "fork-spool"])
