@@ -7,13 +7,15 @@ use super::outcome::{Failure, FailureText};
 use super::span::Opening;
 use super::value::{Flag, Float, Integer, Len, Scalar, Value, value};
 use crate::destination::CaptureContent;
-use crate::finished::{remove, write};
+use crate::finished::{Marks, remove_content, write};
 use crate::semconv;
 use std::fmt;
 
 mod found;
 mod gathered;
 mod own;
+#[cfg(test)]
+mod tests;
 
 use gathered::Gathered;
 
@@ -110,7 +112,7 @@ impl Attributes {
 
     /// Records what the user names explicitly, whatever the content policy says.
     pub fn record(&mut self, key: &str, value: Value<'_>) {
-        self.put(key, value);
+        self.put(key, value, Marks::NONE);
     }
 
     /// Records a return value as its view asks, without an argument of the attribute asking for it.
@@ -166,7 +168,11 @@ impl Attributes {
             let mut json = Vec::new();
             let truncated = input.finish(&mut json);
             let json = String::from_utf8(json).unwrap_or_default();
-            self.texts(&[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS], &json, truncated);
+            self.content_texts(
+                &[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS],
+                &json,
+                truncated,
+            );
         }
         if let Spoken::One(_, text) = spoken {
             self.say(&text);
@@ -175,14 +181,8 @@ impl Attributes {
 
     /// Takes back the content that was written before the policy was known.
     fn take_back_content(&mut self) {
-        const CONTENT: [&str; 3] =
-            [semconv::TEXT, semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS];
         self.extras().tool_input = None;
-        remove(&mut self.entries, |key| {
-            let of = key.strip_suffix(semconv::TRUNCATED_SUFFIX).unwrap_or(key);
-            CONTENT.contains(&of)
-                || of.starts_with(semconv::INPUT_PREFIX) && !of.ends_with(semconv::LEN_SUFFIX)
-        });
+        remove_content(&mut self.entries);
     }
 
     /// Takes back what a value's own code began to write when it panicked.
@@ -205,38 +205,58 @@ impl Attributes {
 
     fn input(&mut self, name: &str, value: Value<'_>) {
         if self.keeps_content() {
-            joined(&[semconv::INPUT_PREFIX, name], |key| self.put(key, value));
+            joined(&[semconv::INPUT_PREFIX, name], |key| self.put(key, value, Marks::CONTENT));
         }
     }
 
-    /// Writes a value that the content policy may keep back.
-    fn content(&mut self, key: &str, value: Value<'_>) {
+    /// Writes what somebody said, or a value of the program's: the content policy may keep it back.
+    pub(super) fn content(&mut self, key: &str, value: Value<'_>) {
         if self.keeps_content() {
-            self.put(key, value);
+            self.put(key, value, Marks::CONTENT);
         }
     }
 
-    fn put(&mut self, key: &str, value: Value<'_>) {
+    /// The same of what was found in a value, so that what the user sets wins over it.
+    fn found_content(&mut self, key: &str, value: Value<'_>) {
+        if self.keeps_content() {
+            self.put(key, value, Marks::FOUND_CONTENT);
+        }
+    }
+
+    /// Writes what was found in a value and is no content.
+    fn found(&mut self, key: &str, value: Option<Value<'_>>) {
+        self.put(key, value.unwrap_or(Value::Nothing), Marks::FOUND);
+    }
+
+    fn put(&mut self, key: &str, value: Value<'_>, marks: Marks) {
+        let start = self.entries.len();
         match value {
             Value::Nothing => {}
             Value::Bool(value) => write::flag(&mut self.entries, key, value),
             Value::F64(value) => write::float(&mut self.entries, key, value),
             Value::I64(value) => write::integer(&mut self.entries, key, value),
-            Value::Len(length) => self.length(&[key, semconv::LEN_SUFFIX], length),
+            // A size is no content.
+            Value::Len(length) => return self.length(&[key, semconv::LEN_SUFFIX], length),
             Value::Str(text) if text.len() <= self.limit => write::text(&mut self.entries, key, text),
-            Value::Str(text) => self.texts(&[key], text, false),
+            Value::Str(text) => return self.texts(&[key], text, false, marks),
             Value::Debug(value) => {
                 let mut text = Text { out: Vec::new(), limit: self.limit, truncated: false };
                 // A formatter that fails has written what it could.
                 let _ = fmt::write(&mut text, format_args!("{value:?}"));
                 let truncated = text.truncated;
-                self.texts(&[key], &String::from_utf8(text.out).unwrap_or_default(), truncated);
+                return self.texts(
+                    &[key],
+                    &String::from_utf8(text.out).unwrap_or_default(),
+                    truncated,
+                    marks,
+                );
             }
-            Value::Serialize(value) => self.serialized(key, value),
+            Value::Serialize(value) => return self.serialized(key, value, marks),
         }
+        write::mark(&mut self.entries, start, marks);
     }
 
-    fn serialized(&mut self, key: &str, value: &dyn Walk) {
+    fn serialized(&mut self, key: &str, value: &dyn Walk, marks: Marks) {
         let start = self.entries.len();
         let limit = self.limit;
         self.unfinished = Some(start);
@@ -246,7 +266,8 @@ impl Attributes {
         let Some(walked) = walked else { return };
         let scalar = match walked.root {
             Root::Json | Root::Name | Root::Text => {
-                self.mark_truncated(key, walked.truncated);
+                write::mark(&mut self.entries, start, marks);
+                self.mark_truncated(key, walked.truncated, marks);
                 return;
             }
             Root::Bool(value) => Value::Bool(value),
@@ -255,21 +276,35 @@ impl Attributes {
             Root::Null => Value::Nothing,
         };
         self.entries.truncate(start);
-        self.put(key, scalar);
+        self.put(key, scalar, marks);
     }
 
-    /// Writes a text under several keys, cut at the limit.
-    fn texts(&mut self, keys: &[&str], text: &str, was_cut: bool) {
-        let kept = clip(text, self.limit);
-        for key in keys {
-            write::text(&mut self.entries, key, kept);
-            self.mark_truncated(key, was_cut || kept.len() < text.len());
+    /// Writes content under several keys, cut at the limit.
+    fn content_texts(&mut self, keys: &[&str], text: &str, was_cut: bool) {
+        if self.keeps_content() {
+            self.texts(keys, text, was_cut, Marks::CONTENT);
         }
     }
 
-    fn mark_truncated(&mut self, key: &str, truncated: bool) {
+    /// Writes a text under several keys, cut at the limit.
+    fn texts(&mut self, keys: &[&str], text: &str, was_cut: bool, marks: Marks) {
+        let kept = clip(text, self.limit);
+        for key in keys {
+            let start = self.entries.len();
+            write::text(&mut self.entries, key, kept);
+            write::mark(&mut self.entries, start, marks);
+            self.mark_truncated(key, was_cut || kept.len() < text.len(), marks);
+        }
+    }
+
+    /// Goes with its value, and is what that is: found, content.
+    fn mark_truncated(&mut self, key: &str, truncated: bool, marks: Marks) {
         if truncated {
-            joined(&[key, semconv::TRUNCATED_SUFFIX], |key| write::flag(&mut self.entries, key, true));
+            joined(&[key, semconv::TRUNCATED_SUFFIX], |key| {
+                let start = self.entries.len();
+                write::flag(&mut self.entries, key, true);
+                write::mark(&mut self.entries, start, marks);
+            });
         }
     }
 

@@ -136,7 +136,9 @@ pub fn record(key: &'static str, value: impl Into<Value>) {
         span::with_current(|live| match live {
             Some(live) if scope.is_none() || live.trace_id() == trace_id => live.set(&attribute),
             // The context was carried here with the OpenTelemetry API alone.
-            _ if call.is_some() && here == trace_id => context.span().set_attribute(attribute),
+            _ if call.is_some() && here == trace_id => {
+                span::by_name(|| context.span().set_attribute(attribute));
+            }
             _ => {}
         });
     });

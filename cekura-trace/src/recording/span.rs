@@ -29,6 +29,7 @@ mod twin;
 
 pub(super) use ending::{Ending, guarded};
 pub(crate) use live::Live;
+pub(super) use live::by_name;
 pub(super) use opening::{Birth, Client, Draft, Opening};
 pub(super) use twin::Twin;
 

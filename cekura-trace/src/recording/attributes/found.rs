@@ -51,9 +51,9 @@ impl Attributes {
     pub(in crate::recording) fn tool_arguments(&mut self, arguments: &dyn Walk) {
         let mut json = Vec::new();
         let walked = walk(arguments, Some(&mut json), self.limit, None);
-        if self.keeps_content() && !json.is_empty() {
+        if !json.is_empty() {
             let json = String::from_utf8(json).unwrap_or_default();
-            self.texts(
+            self.content_texts(
                 &[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS],
                 &json,
                 walked.truncated,
@@ -70,7 +70,11 @@ impl Attributes {
         let mut json = Vec::new();
         if let Some(truncated) = as_walk(value, |value| write_json(value, &mut json, limit)) {
             let json = String::from_utf8(json).unwrap_or_default();
-            self.texts(&[semconv::FUNCTION_OUTPUT, semconv::GEN_AI_TOOL_CALL_RESULT], &json, truncated);
+            self.content_texts(
+                &[semconv::FUNCTION_OUTPUT, semconv::GEN_AI_TOOL_CALL_RESULT],
+                &json,
+                truncated,
+            );
         }
     }
 
@@ -102,18 +106,6 @@ impl Attributes {
             let start = self.entries.len();
             write::texts(&mut self.entries, semconv::GEN_AI_RESPONSE_FINISH_REASONS, &reasons);
             write::mark_found(&mut self.entries, start);
-        }
-    }
-
-    fn found(&mut self, key: &str, value: Option<Value<'_>>) {
-        let start = self.entries.len();
-        self.put(key, value.unwrap_or(Value::Nothing));
-        write::mark_found(&mut self.entries, start);
-    }
-
-    fn found_content(&mut self, key: &str, value: Value<'_>) {
-        if self.keeps_content() {
-            self.found(key, Some(value));
         }
     }
 }

@@ -5,7 +5,7 @@ use super::super::home::Home;
 use super::twin::Twin;
 use super::{Birth, Callsite, View};
 use crate::call::{Call, Unfinished};
-use crate::destination::{CONTENT_LIMIT, Destination};
+use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
 use crate::finished::{self, Head, seal, write};
 use crate::semconv;
 use opentelemetry::KeyValue;
@@ -16,6 +16,7 @@ use std::time::Instant;
 mod handle;
 
 pub(super) use handle::Handle;
+pub(in super::super) use handle::by_name;
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
 #[derive(Debug)]
@@ -175,6 +176,18 @@ impl Live {
 
     pub(crate) fn set(&self, attribute: &KeyValue) {
         self.while_open(|state| write::api(&mut state.record, attribute));
+    }
+
+    /// Whether the content policy lets its content pass.
+    fn keeps_content(&self) -> bool {
+        self.home().is_none_or(|home| home.capture == CaptureContent::Full)
+    }
+
+    /// Sets what a program sets through the OpenTelemetry API: its texts are content.
+    fn set_foreign(&self, attribute: &KeyValue) {
+        if self.keeps_content() || !write::is_foreign_content(attribute) {
+            self.while_open(|state| write::foreign(&mut state.record, attribute));
+        }
     }
 
     pub(super) fn start(&self) -> Instant {

@@ -7,6 +7,8 @@ use crate::finished::write;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span, SpanContext, Status};
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,11 +16,27 @@ use std::time::SystemTime;
 #[derive(Debug)]
 pub(in super::super) struct Handle(pub(in super::super) Arc<Live>);
 
+thread_local! {
+    static IS_NAMED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `set`, in which the API sets what the program has named explicitly to us: it stays under any policy.
+pub(in super::super::super) fn by_name(set: impl FnOnce()) {
+    IS_NAMED.set(true);
+    // The span may be a host's, whose panic is no concern of the function.
+    drop(catch_unwind(AssertUnwindSafe(set)));
+    IS_NAMED.set(false);
+}
+
 impl Span for Handle {
+    // As of a host's own spans: under `CaptureContent::Metadata` nobody knows which texts are content.
     fn add_event_with_timestamp<T>(&mut self, name: T, time: SystemTime, attributes: Vec<KeyValue>)
     where
         T: Into<Cow<'static, str>>,
     {
+        if !self.0.keeps_content() {
+            return;
+        }
         self.0.while_open(|state| {
             write::event(&mut state.record, &name.into(), nanoseconds(time), &attributes);
         });
@@ -33,10 +51,13 @@ impl Span for Handle {
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
-        self.0.set(&attribute);
+        if IS_NAMED.get() { self.0.set(&attribute) } else { self.0.set_foreign(&attribute) }
     }
 
-    fn set_status(&mut self, status: Status) {
+    fn set_status(&mut self, mut status: Status) {
+        if let (Status::Error { description }, false) = (&mut status, self.0.keeps_content()) {
+            *description = Cow::Borrowed("");
+        }
         // `Ok` is final and an error stays, as the OpenTelemetry specification orders them.
         self.0.while_open(|state| {
             if status > state.status {
@@ -52,7 +73,10 @@ impl Span for Handle {
         });
     }
 
-    fn add_link(&mut self, to: SpanContext, attributes: Vec<KeyValue>) {
+    fn add_link(&mut self, to: SpanContext, mut attributes: Vec<KeyValue>) {
+        if !self.0.keeps_content() {
+            attributes.retain(|attribute| !write::is_foreign_content(attribute));
+        }
         self.0.while_open(|state| write::link(&mut state.record, &to, &attributes));
     }
 
