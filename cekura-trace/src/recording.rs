@@ -24,6 +24,7 @@ pub(crate) mod conversation;
 pub(crate) mod future;
 mod home;
 mod json;
+mod locks;
 pub(crate) mod moment;
 mod notes;
 pub(crate) mod opaque;

@@ -86,7 +86,7 @@ fn by_type() {
     assert_eq!(recorded!(Vec<u32>, vec![1, 2]), "input.it=[1,2]");
     assert_eq!(recorded!(BTreeMap<u8, bool>, [(1, true)].into()), r#"input.it={"1":true}"#);
     assert_eq!(recorded!((), ()), "");
-    assert_eq!(recorded!(Shown, Shown(1)), "input.it=Shown(1)");
+    assert_eq!(recorded!(Shown, Shown(1)), "", "a type that is only `Debug`");
     assert_eq!(recorded!(Nothing, Nothing), "");
 }
 
@@ -115,7 +115,7 @@ fn in_a_generic_function_the_bounds_decide() {
     });
     let [bare, debug, serialize] = trace.spans() else { panic!("{trace}") };
     assert_eq!(bare.attributes().count(), 0);
-    assert_eq!(debug.text("input.it"), Some("Point { x: 1, name: None }"));
+    assert_eq!(debug.attribute("input.it"), None);
     assert_eq!(serialize.text("input.it"), Some(r#"{"x":1,"name":null}"#));
 }
 

@@ -5,10 +5,11 @@ use super::callsite::View;
 use super::json::{Object, Root, Walk, clip, walk, write_json};
 use super::outcome::{Failure, FailureText};
 use super::span::Opening;
-use super::value::{Flag, Float, Integer, Len, Scalar, Value, value};
+use super::value::{Flag, Float, Integer, Len, Samples, Scalar, Value, debug, value};
 use crate::destination::CaptureContent;
 use crate::finished::{Marks, remove_content, write};
 use crate::semconv;
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 mod found;
@@ -94,7 +95,7 @@ impl Attributes {
 
     /// Records an argument of the function under its name.
     pub fn argument(&mut self, name: &'static str, value: Value<'_>) {
-        match (self.view, value) {
+        match (self.view, self.asked_for(value)) {
             (_, Value::Nothing) => {}
             (_, Value::Len(length)) => {
                 self.length(&[semconv::INPUT_PREFIX, name, semconv::LEN_SUFFIX], length);
@@ -110,6 +111,26 @@ impl Attributes {
         }
     }
 
+    /// Records an argument as `Debug` shows it: one that `debug(…)` names.
+    pub fn debug_argument<T: fmt::Debug>(&mut self, name: &'static str, value: &T) {
+        match (self.view, debug(value)) {
+            (_, Value::Nothing) => {}
+            (View::ToolCall, value) => self.argument(name, value),
+            (_, value) => self.input(name, value),
+        }
+    }
+
+    /// What is recorded of a value for which no argument of the attribute asks. Configurations derive `Debug` with the
+    /// key in them, requests with the audio, so that it shows only what a tool call is given and gives.
+    fn asked_for<'a>(&self, value: Value<'a>) -> Value<'a> {
+        match (self.view, value) {
+            (View::ToolCall, _) if !self.gathers() => value,
+            (_, Value::Debug(_)) => Value::Nothing,
+            (_, Value::Short(samples)) => Value::Len(samples.length()),
+            _ => value,
+        }
+    }
+
     /// Records what the user names explicitly, whatever the content policy says.
     pub fn record(&mut self, key: &str, value: Value<'_>) {
         self.put(key, value, Marks::NONE);
@@ -117,7 +138,7 @@ impl Attributes {
 
     /// Records a return value as its view asks, without an argument of the attribute asking for it.
     pub fn returned(&mut self, value: Value<'_>) {
-        match (self.view, value) {
+        match (self.view, self.asked_for(value)) {
             (_, value) if self.gathers() => self.gather(value),
             (_, Value::Len(length)) => self.length(&[semconv::OUTPUT_LEN], length),
             (View::Tts, _) | (_, Value::Nothing) => {}
@@ -237,20 +258,10 @@ impl Attributes {
             Value::I64(value) => write::integer(&mut self.entries, key, value),
             // A size is no content.
             Value::Len(length) => return self.length(&[key, semconv::LEN_SUFFIX], length),
+            Value::Short(samples) => return self.length(&[key, semconv::LEN_SUFFIX], samples.length()),
             Value::Str(text) if text.len() <= self.limit => write::text(&mut self.entries, key, text),
             Value::Str(text) => return self.texts(&[key], text, false, marks),
-            Value::Debug(value) => {
-                let mut text = Text { out: Vec::new(), limit: self.limit, truncated: false };
-                // A formatter that fails has written what it could.
-                let _ = fmt::write(&mut text, format_args!("{value:?}"));
-                let truncated = text.truncated;
-                return self.texts(
-                    &[key],
-                    &String::from_utf8(text.out).unwrap_or_default(),
-                    truncated,
-                    marks,
-                );
-            }
+            Value::Debug(value) => return self.serialized(key, &Shown(value), marks),
             Value::Serialize(value) => return self.serialized(key, value, marks),
         }
         write::mark(&mut self.entries, start, marks);
@@ -331,13 +342,25 @@ fn joined(parts: &[&str], use_it: impl FnOnce(&str)) {
 fn as_walk<R>(value: &Value<'_>, use_it: impl FnOnce(&dyn Walk) -> R) -> Option<R> {
     Some(match value {
         Value::Bool(value) => use_it(value),
-        Value::Debug(value) => use_it(&format!("{value:?}")),
+        Value::Debug(value) => use_it(&Shown(value)),
         Value::F64(value) => use_it(value),
         Value::I64(value) => use_it(value),
         Value::Serialize(value) => use_it(*value),
+        Value::Short(Samples::Bytes(bytes)) => use_it(bytes),
+        Value::Short(Samples::F32(samples)) => use_it(samples),
+        Value::Short(Samples::I16(samples)) => use_it(samples),
         Value::Str(value) => use_it(value),
         Value::Len(_) | Value::Nothing => return None,
     })
+}
+
+/// What `Debug` shows, as a string.
+struct Shown<'a>(&'a dyn fmt::Debug);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:?}", self.0))
+    }
 }
 
 /// Takes formatted text up to a number of bytes, and stops the formatter there.

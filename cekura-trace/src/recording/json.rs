@@ -9,6 +9,7 @@
 //! * Where `serde_json` gives an error (a map key that is no string, an error of the value's own), what was written
 //!   until then is closed and kept, and the value counts as truncated.
 
+use super::locks::is_locked;
 use super::shapes::{Scalar, Shapes};
 use bounded::Bounded;
 use serde::Serialize;
@@ -31,6 +32,9 @@ pub trait Walk {
 
 impl<T: Serialize + ?Sized> Walk for T {
     fn walk(&self, walker: &mut Walker<'_>) {
+        if is_locked::<T>() {
+            return;
+        }
         if self.serialize(&mut *walker).is_err() {
             walker.stopped();
         }

@@ -68,7 +68,9 @@ impl Attributes {
         }
         let limit = self.limit;
         let mut json = Vec::new();
-        if let Some(truncated) = as_walk(value, |value| write_json(value, &mut json, limit)) {
+        if let Some(truncated) = as_walk(value, |value| write_json(value, &mut json, limit))
+            && !json.is_empty()
+        {
             let json = String::from_utf8(json).unwrap_or_default();
             self.content_texts(
                 &[semconv::FUNCTION_OUTPUT, semconv::GEN_AI_TOOL_CALL_RESULT],

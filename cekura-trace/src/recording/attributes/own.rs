@@ -230,7 +230,7 @@ pub(super) fn clipped<'a>(value: &Value<'a>, limit: usize) -> Option<Cow<'a, str
         Value::Debug(value) => Cow::Owned(format!("{value:?}")),
         Value::F64(value) => Cow::Owned(value.to_string()),
         Value::I64(value) => Cow::Owned(value.to_string()),
-        Value::Len(_) | Value::Nothing => return None,
+        Value::Len(_) | Value::Nothing | Value::Short(_) => return None,
         Value::Serialize(value) => {
             let mut out = Vec::new();
             match walk(*value, Some(&mut out), limit, None).root {
