@@ -2,9 +2,10 @@
 //! or the key anywhere but in its header, and refuses a question for calls that Cekura would not understand. This file does not know what is tested with it.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -83,6 +84,22 @@ impl Api {
 
     /// The same at a port that was free before.
     pub fn at(address: SocketAddr, script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(address, None, script)
+    }
+
+    /// One that answers as `script` says, over TLS.
+    pub fn encrypted(
+        config: Arc<ServerConfig>,
+        script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::start("127.0.0.1:0".parse().unwrap(), Some(config), script)
+    }
+
+    fn start(
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, connections) = (Mutex::default(), AtomicUsize::new(0));
@@ -91,8 +108,14 @@ impl Api {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 serving.connections.fetch_add(1, Ordering::Relaxed);
-                let state = serving.clone();
-                thread::spawn(move || while answer(stream.as_ref().unwrap(), &state).is_some() {});
+                let (state, tls, mut stream) = (serving.clone(), tls.clone(), stream.unwrap());
+                thread::spawn(move || match tls {
+                    None => while answer(&mut stream, &state).is_some() {},
+                    Some(tls) => {
+                        let mut stream = StreamOwned::new(ServerConnection::new(tls).unwrap(), stream);
+                        while answer(&mut stream, &state).is_some() {}
+                    }
+                });
             }
         });
         Self { address, state }
@@ -227,7 +250,7 @@ fn has_null(value: &Value) -> bool {
 }
 
 /// Reads one request and answers it; `None` when the connection is over.
-fn answer(mut stream: &TcpStream, state: &State) -> Option<()> {
+fn answer<S: Read + Write>(stream: &mut S, state: &State) -> Option<()> {
     let seen = read(stream)?;
     let reply = {
         let mut all = state.seen.lock().unwrap();
@@ -252,7 +275,7 @@ fn answer(mut stream: &TcpStream, state: &State) -> Option<()> {
     stream.write_all(answer.as_bytes()).ok()
 }
 
-fn read(stream: &TcpStream) -> Option<Seen> {
+fn read(stream: &mut impl Read) -> Option<Seen> {
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();
