@@ -15,6 +15,10 @@ pub(crate) fn tell_failure(reason: Reason, answer: &Answer) {
 
 /// Says which settings a person must look at when an endpoint refuses.
 pub(crate) fn tell_refusal(answer: &Answer) {
+    if answer.is_of_proxy() {
+        let what = "the proxy asks for a user and password, and spans are kept; write them in HTTP_PROXY";
+        return tracing::error!(target: "cekura", "{what}: {answer}");
+    }
     let (fault, settings) = if answer.is_refusal() {
         ("refuses to take", "CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID")
     } else {

@@ -224,6 +224,9 @@ fn configured(settings: &Settings) -> Finding {
             (false, false) => ("an API key", ", without the key"),
         };
     let origin = settings.endpoint.origin();
-    let seen = format!("{account}{key}; spans go over {protocol} to {origin}{kept}");
+    let through = settings.proxies.to(&settings.endpoint);
+    let through = through.map(|proxy| format!(" through the proxy {}", proxy.endpoint.shown()));
+    let through = through.unwrap_or_default();
+    let seen = format!("{account}{key}; spans go over {protocol} to {origin}{through}{kept}");
     Finding::good(Check::Configuration, seen)
 }

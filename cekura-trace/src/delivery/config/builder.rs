@@ -1,6 +1,7 @@
 //! What code says about a handle comes in, one method per setting, and is kept as it was said. This file does not
 //! know the environment or which values are good.
 
+use super::proxy::Own;
 use super::secret::Secret;
 use super::{Mode, Protocol};
 use crate::delivery::timings::{SpoolLimits, Timings};
@@ -33,6 +34,7 @@ pub struct Builder {
     pub(super) otel_endpoint: Option<String>,
     pub(super) api_url: Option<String>,
     pub(super) headers: Vec<(String, Secret)>,
+    pub(super) proxy: Own,
     pub(super) root_certificates: Vec<Vec<u8>>,
     pub(super) allow_insecure: Option<bool>,
     pub(super) mode: Option<Mode>,
@@ -111,6 +113,23 @@ impl Builder {
     /// Sends a header of your own with every request to the endpoint for spans, as a gateway may need.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), Secret::new(value)));
+        self
+    }
+
+    /// Reaches every endpoint that is not on this machine through an HTTP proxy, such as `http://user:password@host:port`.
+    ///
+    /// Unless this or [`no_proxy`](Self::no_proxy) is said, `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count,
+    /// in upper or lower case, as they do for curl. What is encrypted, the API key always, is encrypted for the endpoint:
+    /// the proxy sees its name and nothing else. A proxy that opens TLS needs
+    /// [`root_certificate`](Self::root_certificate).
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.proxy = Own::Only(Secret::new(url));
+        self
+    }
+
+    /// Uses no proxy, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = Own::None;
         self
     }
 
