@@ -2,12 +2,16 @@
 //!
 //! Invariant: nothing is decided here but what later fields cannot change; `conclusion` does that at the end.
 
-use super::found::{Failed, join};
+use super::found::Failed;
 use super::place::{Count, Slot, mark};
 use super::tools::Tool;
 use super::{Scalar, append, events};
 
 mod conclusion;
+mod parts;
+mod speech;
+
+use speech::Token;
 
 /// Longer strings are neither ids nor names.
 const NAME: usize = 256;
@@ -61,15 +65,6 @@ struct Rare {
     is_sign: bool,
     /// What Rev's `type` tells.
     is_final: Option<bool>,
-}
-
-/// The piece of a transcript that is being read, whose fields come in any order.
-#[derive(Debug, Default)]
-struct Token {
-    text: String,
-    may_change: bool,
-    is_open: bool,
-    limit: usize,
 }
 
 /// The one of several answers that is being read.
@@ -280,96 +275,6 @@ impl Candidate {
         }
     }
 
-    fn speech(&mut self, slot: Slot, text: &str, limit: usize) {
-        self.marks |= mark::TRANSCRIPT;
-        match slot {
-            Slot::Display if self.transcript.is_some() => {}
-            Slot::Display => append(&mut self.transcript, text, limit),
-            Slot::Element => self.element(text, limit),
-            Slot::ElementKind => self.rare().is_sign = text != "text",
-            Slot::Partial => {
-                self.is_final = Some(false);
-                append(&mut self.transcript, text, limit);
-            }
-            Slot::Segment if self.plain.is_none() => join(&mut self.segments, text, limit),
-            Slot::Sentence => join(&mut self.transcript, text, limit),
-            Slot::TokenText => {
-                let token = &mut self.rare().token;
-                super::clip(text, limit.saturating_add(4)).clone_into(&mut token.text);
-                token.limit = limit;
-            }
-            Slot::Transcript => {
-                if self.transcript.is_some() {
-                    append(&mut self.transcript, "\n", limit);
-                }
-                append(&mut self.transcript, text, limit);
-            }
-            _ => {}
-        }
-    }
-
-    /// Words stand beside each other; signs have their own spaces, where there are any.
-    fn element(&mut self, text: &str, limit: usize) {
-        let rare = self.rare();
-        let is_sign = rare.is_sign;
-        let after_sign = std::mem::replace(&mut rare.after_sign, is_sign);
-        self.marks |= mark::ELEMENTS;
-        let put = if is_sign || after_sign { append } else { join };
-        put(&mut self.segments, text, limit);
-    }
-
-    fn begin_token(&mut self) {
-        self.end_token();
-        self.marks |= mark::TOKENS | mark::TRANSCRIPT;
-        self.rare().token.is_open = true;
-    }
-
-    /// Soniox ends an utterance with a token that is no word.
-    fn end_token(&mut self) {
-        let Some(rare) = self.rare.as_mut().filter(|rare| rare.token.is_open) else { return };
-        let Token { text, may_change, limit, .. } = std::mem::take(&mut rare.token);
-        if text != "<end>" && text != "<fin>" {
-            let place = if may_change { &mut rare.changing } else { &mut self.segments };
-            append(place, &text, limit);
-        }
-    }
-
-    fn tool_text(&mut self, slot: Slot, text: &str, limit: usize) {
-        let tool = self.tool();
-        match slot {
-            Slot::ToolArguments => self.arguments(text, limit),
-            _ if text.len() <= NAME => {
-                tool.is_doubtful = tool.arguments.is_empty() && matches!(slot, Slot::PartName);
-                text.clone_into(&mut tool.name);
-            }
-            _ => {}
-        }
-    }
-
-    /// The arguments of the tool that is being read, as JSON.
-    pub(super) fn arguments(&mut self, json: &str, limit: usize) {
-        let tool = self.tool();
-        tool.is_doubtful = false;
-        tool.arguments.push_str(super::clip(json, limit.saturating_add(4) - tool.arguments.len().min(limit)));
-    }
-
-    /// The tool that is being read.
-    fn tool(&mut self) -> &mut Tool {
-        let rare = self.rare();
-        if !rare.is_in_tool || rare.tools.is_empty() {
-            rare.is_in_tool = true;
-            rare.tools.push(Tool::default());
-        }
-        let last = rare.tools.len() - 1;
-        &mut rare.tools[last]
-    }
-
-    fn leave_tool(&mut self) {
-        if let Some(rare) = &mut self.rare {
-            rare.is_in_tool = false;
-        }
-    }
-
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
@@ -412,37 +317,6 @@ impl Candidate {
         if let Some(answer) = &mut self.answer {
             answer.truncate(length);
         }
-    }
-
-    fn begin_choice(&mut self) {
-        self.end_choice();
-        let start = (self.length(), self.finish_reasons.len(), self.tools().len());
-        let count = self.choice.count;
-        self.choice = Choice { start, index: count, is_open: true, count: count + 1 };
-        self.part = Part::default();
-        self.leave_tool();
-    }
-
-    /// Keeps the answer of the choice that was read if it is the first one, whatever its place.
-    fn end_choice(&mut self) {
-        let Choice { start: (length, reasons, tools), index, is_open, .. } = self.choice;
-        if !is_open {
-            return;
-        }
-        self.choice.is_open = false;
-        for (of, _) in self.finish_reasons.iter_mut().skip(reasons) {
-            *of = index;
-        }
-        if index != 0 {
-            self.cut(length);
-            if let Some(rare) = &mut self.rare {
-                rare.tools.truncate(tools);
-            }
-        }
-    }
-
-    fn tools(&self) -> &[Tool] {
-        self.rare.as_ref().map_or(&[], |rare| &rare.tools)
     }
 
     fn discard_part(&mut self) {
