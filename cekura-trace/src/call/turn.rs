@@ -7,7 +7,7 @@
 use super::{Call, locked};
 use opentelemetry::trace::SpanId;
 use std::iter::successors;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ pub(crate) struct Turn {
     outer: Option<Arc<Turn>>,
     unanswered: Arc<Unanswered>,
     interrupted: AtomicBool,
+    /// How many answers had been cut off when it began.
+    cut_off_before: u32,
     speech: Mutex<Speech>,
 }
 
@@ -45,7 +47,11 @@ struct Speech {
 
 /// What the caller of a call, or of a turn outside any, said since the agent's last audio that was an answer.
 #[derive(Debug, Default)]
-pub(crate) struct Unanswered(Mutex<Speech>);
+pub(crate) struct Unanswered {
+    speech: Mutex<Speech>,
+    /// How many answers of realtime sessions were cut off, which may be open in other turns or in none.
+    cut_off: AtomicU32,
+}
 
 /// More would be a call in which the agent is silent.
 const KEPT: usize = 32;
@@ -55,7 +61,8 @@ impl Turn {
         let unanswered = call.map(|call| &call.unanswered).or(outer.as_ref().map(|outer| &outer.unanswered));
         let unanswered = unanswered.cloned().unwrap_or_default();
         let (interrupted, speech) = (AtomicBool::new(false), Mutex::default());
-        Self { number, span, outer, unanswered, interrupted, speech }
+        let cut_off_before = unanswered.cut_off.load(Ordering::Relaxed);
+        Self { number, span, outer, unanswered, interrupted, cut_off_before, speech }
     }
 
     /// The turn and those that it is in.
@@ -91,15 +98,26 @@ impl Turn {
         self.around().for_each(|turn| turn.interrupted.store(true, Ordering::Relaxed));
     }
 
+    /// Says that an answer of a session was cut off: whatever turn is open then was interrupted.
+    pub(crate) fn cut_off(&self) {
+        self.unanswered.cut_off();
+    }
+
     pub(crate) fn was_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
+            || self.unanswered.cut_off.load(Ordering::Relaxed) != self.cut_off_before
     }
 }
 
 impl Unanswered {
+    /// An answer of a session was cut off.
+    pub(crate) fn cut_off(&self) {
+        self.cut_off.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The caller stopped speaking.
     pub(crate) fn heard(&self, source: Source, at: Instant) {
-        let mut speech = locked(&self.0);
+        let mut speech = locked(&self.speech);
         if speech.audio.is_none_or(|(_, audio)| at > audio) {
             speech.heard((source, at));
         }
@@ -107,7 +125,7 @@ impl Unanswered {
 
     /// The agent is heard: gives what it answers.
     pub(crate) fn spoke(&self, at: Instant) -> Vec<(Source, Instant)> {
-        let mut speech = locked(&self.0);
+        let mut speech = locked(&self.speech);
         speech.audio = speech.audio.max(Some((Source::Around, at)));
         speech.stops.extract_if(.., |(_, stop)| *stop <= at).collect()
     }

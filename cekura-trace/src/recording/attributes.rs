@@ -18,6 +18,7 @@ mod own;
 #[cfg(test)]
 mod tests;
 
+pub(super) use found::Told;
 use gathered::Gathered;
 
 /// The span attributes that one end of a function sets: before the body, or on its return.
@@ -28,6 +29,7 @@ pub struct Attributes {
     pub(super) entries: Vec<u8>,
     /// Boxed, for most functions have none.
     extras: Option<Box<Extras>>,
+    pub(super) told: Told,
     /// Where the entry begins that is being written by a value's own code.
     unfinished: Option<usize>,
 }
@@ -57,7 +59,7 @@ enum Spoken {
 
 impl Attributes {
     pub(super) fn new(view: View, capture: CaptureContent, limit: usize, entries: Vec<u8>) -> Self {
-        Self { view, capture, limit, entries, extras: None, unfinished: None }
+        Self { view, capture, limit, entries, extras: None, told: Told::default(), unfinished: None }
     }
 
     /// What its opening asks for, and whatever else only some functions have.
@@ -140,8 +142,12 @@ impl Attributes {
     pub fn returned(&mut self, value: Value<'_>) {
         match (self.view, self.asked_for(value)) {
             (_, value) if self.gathers() => self.gather(value),
-            (_, Value::Len(length)) => self.length(&[semconv::OUTPUT_LEN], length),
-            (View::Tts, _) | (_, Value::Nothing) => {}
+            (_, Value::Len(length)) => {
+                self.told.speech = Some(length.elements > 0);
+                self.length(&[semconv::OUTPUT_LEN], length);
+            }
+            (View::Tts, value) => self.found_audio(value),
+            (_, Value::Nothing) => self.told.is_opaque = true,
             (View::Stt, value) => self.found_transcript(value),
             (View::Llm | View::S2s, value) => self.found_answer(value),
             (View::ToolCall, value) => self.tool_output(&value),

@@ -116,11 +116,33 @@ impl Callsite {
     /// Whether this was never asked of the place before.
     fn is_first(&self) -> bool {
         // With the function's name, for those that one macro makes have one location.
-        static KNOWN: RwLock<BTreeSet<(&str, &Location<'_>)>> = RwLock::new(BTreeSet::new());
-        let place = (self.function, self.at);
-        let is_known = KNOWN.read().unwrap_or_else(PoisonError::into_inner).contains(&place);
-        !is_known && KNOWN.write().unwrap_or_else(PoisonError::into_inner).insert(place)
+        is_first(self.function, self.at)
     }
+}
+
+/// Says once per place that a function returns its answer in a form that is not followed by itself, and whether it does.
+pub(super) fn warn_unfollowed(view: View, type_name: &'static str, at: &'static Location<'static>) -> bool {
+    let may_be_read_later = ["Receiver<", "Stream", "::Receiver"];
+    let is_unfollowed = may_be_read_later.iter().any(|word| type_name.contains(word));
+    if is_unfollowed && is_first(type_name, at) {
+        let name = Callsite { view, function: "", at }.span_name();
+        tracing::warn!(
+            target: "cekura",
+            returns = type_name,
+            at = %at,
+            "this `{name}` span ends before its answer is read: the function returns a stream or a channel in a form \
+             that is not followed by itself. Put cekura::follow(…) around the stream, or give each item to \
+             cekura::current().item(&item) where it is read. This is said once for each place in the code",
+        );
+    }
+    is_unfollowed
+}
+
+/// Whether this was never asked of the name at the place before.
+fn is_first(name: &'static str, at: &'static Location<'static>) -> bool {
+    static KNOWN: RwLock<BTreeSet<(&str, &Location<'_>)>> = RwLock::new(BTreeSet::new());
+    let is_known = KNOWN.read().unwrap_or_else(PoisonError::into_inner).contains(&(name, at));
+    !is_known && KNOWN.write().unwrap_or_else(PoisonError::into_inner).insert((name, at))
 }
 
 /// Nothing that goes wrong here reaches the function: at the worst it runs without a span. Not generic, so that it is

@@ -1,6 +1,8 @@
 //! The current context comes in, the conversation and turn that are open in it go out, and what is recorded lands on the
 //! innermost span; W3C headers of another process become a link. This file does not know where a new span stands.
 
+use super::attributes::Told;
+use super::callsite::View;
 use super::home::Home;
 use super::moment::Moment;
 use super::span;
@@ -198,6 +200,25 @@ impl Scope {
         match (&self.turn, self.call()) {
             (Some(turn), _) => turn.spoke(Source::Span, at),
             (None, Some(call)) => drop(call.unanswered.spoke(at)),
+            (None, None) => {}
+        }
+    }
+
+    /// What the return value of a span tells of the call; what cannot be judged was heard, or is audio.
+    pub(super) fn tell(&self, view: View, at: Instant, told: Told) {
+        match view {
+            View::Stt if told.speech != Some(false) => self.heard(at),
+            View::Tts if told.speech != Some(false) => self.spoke(at),
+            View::S2s if told.was_cut_off => self.cut_off(),
+            _ => {}
+        }
+    }
+
+    /// The caller cut in on an answer of a session.
+    pub(super) fn cut_off(&self) {
+        match (&self.turn, self.call()) {
+            (Some(turn), _) => turn.cut_off(),
+            (None, Some(call)) => call.unanswered.cut_off(),
             (None, None) => {}
         }
     }

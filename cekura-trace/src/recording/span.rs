@@ -133,7 +133,7 @@ impl Open {
 
     #[inline]
     pub(super) fn ending_at(&mut self, at: Instant) -> Ending<'_> {
-        Ending { at, open: self }
+        Ending { at, tells: false, open: self }
     }
 
     /// Ends the span, with what `record` sets, and lets the panic go on.
@@ -189,6 +189,13 @@ impl Open {
                 View::S2s | View::Tts => scope.spoke(at),
                 _ => {}
             }
+        }
+    }
+
+    /// The caller cut in on an answer of a session, which goes on.
+    pub(super) fn cut_off(&self) {
+        if let Some(scope) = self.context.get::<Scope>() {
+            scope.cut_off();
         }
     }
 

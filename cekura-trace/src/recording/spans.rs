@@ -215,6 +215,9 @@ impl Held {
         if self.progress.tells_turn(self.open.view()) {
             self.open.tell_turn(at);
         }
+        if self.progress.is_cut_off() {
+            self.open.cut_off();
+        }
     }
 
     fn end(self, at: Instant) {

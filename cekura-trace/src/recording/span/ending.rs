@@ -14,15 +14,18 @@ use super::{Open, pool};
 use crate::call::Turn;
 use crate::destination::CaptureContent;
 use opentelemetry::Context;
+use std::any::type_name;
 use std::cell::Cell;
 use std::fmt::{Debug, Display};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
 /// A span whose function is over, at the moment it was.
 pub struct Ending<'a> {
     pub(super) at: Instant,
+    /// The value says when somebody spoke.
+    pub(super) tells: bool,
     pub(super) open: &'a mut Open,
 }
 
@@ -45,8 +48,9 @@ impl<'a> Ending<'a> {
 
     /// Not generic, so that it is compiled once.
     fn finish_with(self, record: &mut dyn FnMut(&mut Attributes)) {
-        let Self { at, open: Open { view, context, live, capture, .. } } = self;
+        let Self { at, tells, open: Open { view, context, live, capture, .. } } = self;
         let Some(mut live) = live.take() else { return };
+        let tells = if tells { context.get::<Scope>().cloned() } else { None };
         let turn = if *view == View::Turn {
             context.get::<Scope>().and_then(|scope| scope.turn.clone())
         } else {
@@ -55,7 +59,7 @@ impl<'a> Ending<'a> {
         // They have the span too.
         *context = Context::new();
         live.let_go();
-        let end = End { at, view: *view, capture: *capture, turn };
+        let end = End { at, view: *view, capture: *capture, turn, tells };
         if let Some(alone) = Arc::get_mut(&mut live) {
             let buffer = end.write(Held::Alone(alone), record);
             alone.rest();
@@ -73,17 +77,22 @@ struct End {
     capture: CaptureContent,
     /// Which it is the span of.
     turn: Option<Arc<Turn>>,
+    /// Who is told that somebody was heard, or that audio is there.
+    tells: Option<Scope>,
 }
 
 impl End {
     /// Hands the record over with what `record` adds, and gives back its buffer.
     #[inline]
     fn write(self, mut span: Held<'_>, record: &mut dyn FnMut(&mut Attributes)) -> Vec<u8> {
-        let Self { at, view, capture, turn } = self;
+        let Self { at, view, capture, turn, tells } = self;
         let turn = turn.map(|turn| (turn, span.live().start()));
         let Some(entries) = span.take_record() else { return Vec::new() };
         let mut attributes = Attributes::new(view, capture, span.live().content_limit(), entries);
         guarded(&mut attributes, record);
+        if let Some(scope) = tells {
+            scope.tell(view, at, attributes.told);
+        }
         if let Some((turn, start)) = turn {
             write_turn(&turn, at.saturating_duration_since(start), &mut attributes.entries);
         }
@@ -142,16 +151,18 @@ impl<T: Slot> Items<'_, T> {
 
 impl<T> Ended<'_, T> {
     /// Ends the span, with what `record` sets of the value inside.
+    #[track_caller]
     pub fn record(&self, record: impl FnOnce(&mut Attributes, &T)) {
-        let Some((ending, outcome)) = self.0.take() else { return };
-        if let (Some(_), View::Stt | View::Tts) = (&outcome.value, ending.open.view) {
-            ending.open.tell_turn(ending.at);
-        }
+        let at = Location::caller();
+        let Some((mut ending, outcome)) = self.0.take() else { return };
+        ending.tells =
+            outcome.value.is_some() && matches!(ending.open.view, View::S2s | View::Stt | View::Tts);
         ending.finish(|attributes| {
             if let Some(failure) = &outcome.failure {
                 attributes.fail(failure);
             } else if let Some(value) = outcome.value {
                 record(attributes, value);
+                attributes.look_at_type(type_name::<T>, at);
             }
         });
     }

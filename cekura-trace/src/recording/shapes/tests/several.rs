@@ -1,7 +1,8 @@
 //! What several values say, one behind the other: in a list, and as items of a stream.
 
 use super::super::Shapes;
-use super::super::found::{Found, Together, Usage};
+use super::super::found::{Found, Usage};
+use super::super::together::Together;
 use super::{counts, found, reasons};
 use crate::recording::json::walk;
 use serde_json::{Value, json};
