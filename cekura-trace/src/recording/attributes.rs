@@ -5,7 +5,7 @@ use super::callsite::View;
 use super::json::{Object, Root, Walk, clip, walk, write_json};
 use super::outcome::{Failure, FailureText};
 use super::span::Opening;
-use super::value::{Flag, Float, Integer, Len, Samples, Scalar, Value, debug, value};
+use super::value::{Flag, Float, Integer, Len, Samples, Value, debug};
 use crate::destination::CaptureContent;
 use crate::finished::{Marks, remove_content, write};
 use crate::semconv;
@@ -81,18 +81,6 @@ impl Attributes {
 
     pub(super) fn keeps_content(&self) -> bool {
         self.capture == CaptureContent::Full
-    }
-
-    /// [`value`], as a method, which keeps generated code short.
-    #[expect(clippy::unused_self, reason = "generated code has no other path to it")]
-    pub fn value<'a, T>(&self, it: &'a T) -> Scalar<'a, T> {
-        value(it)
-    }
-
-    /// Applies a closure of the attribute; as a function, so that it may give a reference into its parameter.
-    #[expect(clippy::unused_self, reason = "generated code has no other path to it")]
-    pub fn apply<'a, T, R>(&self, value: &'a T, closure: impl FnOnce(&'a T) -> R) -> R {
-        closure(value)
     }
 
     /// Records an argument of the function under its name.

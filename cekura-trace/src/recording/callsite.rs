@@ -3,7 +3,8 @@
 
 use super::attributes::Attributes;
 use super::origin::Origin;
-use super::span::{Draft, Open, Prepared, Span};
+use super::span::{Draft, Open, Span};
+use super::value::{Scalar, value};
 use crate::destination;
 use crate::semconv::span as names;
 use opentelemetry::trace::SpanKind;
@@ -24,7 +25,8 @@ pub(crate) enum View {
     Turn,
 }
 
-/// One annotated function; a `static` in its body.
+/// One annotated function; a `static` in its body. Generated code has a reference to it, and method look-up finds methods
+/// of a reference's target before those of any trait that the program has for all types.
 #[derive(Clone, Copy, Debug)]
 pub struct Callsite {
     pub(crate) view: View,
@@ -45,6 +47,18 @@ macro_rules! constructors {
 impl Callsite {
     constructors!(conversation => Conversation, llm => Llm, s2s => S2s, span => Span, stt => Stt, tool_call => ToolCall, tts => Tts, turn => Turn);
 
+    /// Wraps a value for `.__get()`.
+    #[inline]
+    pub fn of<'a, T>(&self, it: &'a T) -> Scalar<'a, T> {
+        value(it)
+    }
+
+    /// Applies a closure of the attribute; as a function, so that it may give a reference into its parameter.
+    #[inline]
+    pub fn apply<'a, T, R>(&self, value: &'a T, closure: impl FnOnce(&'a T) -> R) -> R {
+        closure(value)
+    }
+
     /// Opens the function's span: `record` sets what is known before the body runs. With no open destination it is
     /// not called, and the span is off.
     #[inline]
@@ -54,12 +68,6 @@ impl Callsite {
         }
         let mut record = Some(record);
         Span(open(self, &mut |attributes| record.take().map_or((), |record| record(attributes))))
-    }
-
-    /// Like [`open`](Self::open), for a future that is returned: nothing is written if it is never polled.
-    #[inline]
-    pub fn prepare(&'static self, record: impl FnOnce(&mut Attributes)) -> Prepared {
-        Prepared(self.open(record))
     }
 
     /// The span's name where the attribute gives none.

@@ -35,11 +35,7 @@ pub(super) use twin::Twin;
 
 /// The span of one call of an annotated function; off where nothing records.
 #[must_use = "a span that is not run records nothing"]
-pub struct Span(pub(crate) Option<Open>);
-
-/// The span of a future that is returned, before its first poll.
-#[must_use = "a span that is not run records nothing"]
-pub struct Prepared(pub(crate) Span);
+pub struct Span(pub(super) Option<Open>);
 
 /// A span while its function runs.
 pub(crate) struct Open {
@@ -51,11 +47,26 @@ pub(crate) struct Open {
     /// Lent to the thread while the span is entered. `None` in a conversation of a handle that is off.
     live: Option<Arc<Live>>,
     capture: CaptureContent,
+    /// Set while it stays entered because its future is dropped: whether the thread was panicking before that.
+    was_panicking: Option<bool>,
 }
 
 thread_local! {
     /// The innermost cekura span entered on this thread. The current `Context` may hold a host's span instead.
     static CURRENT: Cell<Option<Arc<Live>>> = const { Cell::new(None) };
+
+    /// The contexts of spans that stay entered, the innermost last. They cannot stand in the futures, which are `Send`.
+    static STAYING: Cell<Vec<Option<ContextGuard>>> = const { Cell::new(Vec::new()) };
+}
+
+fn staying<R>(with: impl FnOnce(&mut Vec<Option<ContextGuard>>) -> R) -> Option<R> {
+    let with = |staying: &Cell<Vec<_>>| {
+        let mut contexts = staying.take();
+        let result = with(&mut contexts);
+        staying.set(contexts);
+        result
+    };
+    STAYING.try_with(with).ok()
 }
 
 pub(super) fn current() -> Option<Arc<Live>> {
@@ -160,10 +171,34 @@ impl Open {
         });
     }
 
+    /// Makes this span the current one until [`interrupted_inside`](Self::interrupted_inside): its future is dropped in
+    /// between, by the compiler.
+    #[cold]
+    pub(super) fn stay_entered(&mut self) {
+        let context = attach(|| self.context.clone(), &mut self.live);
+        staying(|contexts| contexts.push(context));
+        self.was_panicking = Some(thread::panicking());
+    }
+
+    /// Ends the span of a future that was dropped before its end.
+    #[cold]
+    pub(super) fn interrupted_inside(mut self) {
+        let Some(was_panicking) = self.was_panicking.take() else { return self.interrupted(|_| {}) };
+        let context = staying(Vec::pop);
+        swap_current(&mut self.live);
+        drop(context);
+        if thread::panicking() && !was_panicking {
+            self.ending().finish(|attributes| attributes.panic(None));
+        } else {
+            self.interrupted(|_| {});
+        }
+    }
+
     /// The span, out of its function; what is left is over.
     fn take(&mut self) -> Self {
         let Self { view, is_remade, capture, .. } = *self;
-        Self { view, context: std::mem::take(&mut self.context), is_remade, live: self.live.take(), capture }
+        let (context, live) = (std::mem::take(&mut self.context), self.live.take());
+        Self { view, context, is_remade, live, capture, was_panicking: None }
     }
 
     /// As [`take`](Self::take), for a stream that its function has returned.
@@ -262,6 +297,15 @@ impl Open {
     }
 }
 
+/// Makes a span the thread's current one, and lends `live` to it.
+#[inline]
+fn attach(context: impl FnOnce() -> Context, live: &mut Option<Arc<Live>>) -> Option<ContextGuard> {
+    let is_thread_ending = swap_current(live);
+    // The API panics here where somebody looks at the current context: a host's sampler, or a processor at a start.
+    let attach = || catch_unwind(AssertUnwindSafe(|| context().attach())).ok();
+    if is_thread_ending { None } else { attach() }
+}
+
 /// The current context and cekura span, until it is dropped.
 pub(super) struct Entered<'a> {
     /// What was current before.
@@ -273,10 +317,7 @@ impl<'a> Entered<'a> {
     /// Lends `live` to the thread.
     #[inline]
     pub(super) fn new(context: impl FnOnce() -> Context, live: &'a mut Option<Arc<Live>>) -> Self {
-        let is_thread_ending = swap_current(live);
-        // The API panics here where somebody looks at the current context: a host's sampler, or a processor at a start.
-        let attach = || catch_unwind(AssertUnwindSafe(|| context().attach())).ok();
-        let context = if is_thread_ending { None } else { attach() };
+        let context = attach(context, live);
         Self { outer: live, _context: context }
     }
 }

@@ -1,7 +1,7 @@
 //! A span whose function is over comes in, with what the return value says; its record goes out, or the span goes on in
 //! the stream that was returned. This file does not know how a stream is polled.
 //!
-//! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.record(…)` is found
+//! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.__record(…)` is found
 //! through `Deref`. The outer ones are for streams, by what is in their items.
 
 use super::super::attributes::Attributes;
@@ -112,7 +112,7 @@ pub struct Ended<'a, T>(Cell<Option<(Ending<'a>, Outcome<'a, T>)>>);
 
 impl<T> DisplayItems<'_, T> {
     /// Asks for a stream: the word `stream` in the attribute.
-    pub fn stream(&self) -> &Self
+    pub fn __stream(&self) -> &Self
     where
         T: Slot,
     {
@@ -127,7 +127,7 @@ macro_rules! results {
         where
             T: Slot<Item = Result<V, $error>>,
         {
-            pub fn record(&self, record: impl Fn(&mut Attributes, &V) + Send + Sync + 'static) {
+            pub fn __record(&self, record: impl Fn(&mut Attributes, &V) + Send + Sync + 'static) {
                 self.follow(Box::new(move |attributes, item| match item {
                     Err(error) => attributes.fail(&Failure::of(error, $text)),
                     Ok(value) => record(attributes, value),
@@ -144,7 +144,7 @@ results! {
 }
 
 impl<T: Slot> Items<'_, T> {
-    pub fn record(&self, record: impl Fn(&mut Attributes, &T::Item) + Send + Sync + 'static) {
+    pub fn __record(&self, record: impl Fn(&mut Attributes, &T::Item) + Send + Sync + 'static) {
         self.follow(Box::new(record));
     }
 }
@@ -152,7 +152,7 @@ impl<T: Slot> Items<'_, T> {
 impl<T> Ended<'_, T> {
     /// Ends the span, with what `record` sets of the value inside.
     #[track_caller]
-    pub fn record(&self, record: impl FnOnce(&mut Attributes, &T)) {
+    pub fn __record(&self, record: impl FnOnce(&mut Attributes, &T)) {
         let at = Location::caller();
         let Some((mut ending, outcome)) = self.0.take() else { return };
         ending.tells =
@@ -176,7 +176,7 @@ impl<T> Ended<'_, T> {
             Some((ending, Outcome { failure: None, value: Some(stream) })) => stream.fill(ending, each),
             rest => {
                 self.0.set(rest);
-                self.record(|_, _| {});
+                self.__record(|_, _| {});
             }
         }
     }
