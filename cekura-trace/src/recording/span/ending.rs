@@ -6,7 +6,7 @@
 
 use super::super::attributes::Attributes;
 use super::super::callsite::View;
-use super::super::conversation::{Scope, write_turn};
+use super::super::conversation::write_turn;
 use super::super::outcome::{Failure, FailureText, Outcome};
 use super::super::stream::{Each, Slot};
 use super::live::Held;
@@ -47,11 +47,7 @@ impl<'a> Ending<'a> {
     fn finish_with(self, record: &mut dyn FnMut(&mut Attributes)) {
         let Self { at, open: Open { view, context, live, capture, .. } } = self;
         let Some(mut live) = live.take() else { return };
-        let turn = if *view == View::Turn {
-            context.get::<Scope>().and_then(|scope| scope.turn.clone())
-        } else {
-            None
-        };
+        let turn = if *view == View::Turn { live.home().and_then(|home| home.turn.clone()) } else { None };
         // They have the span too.
         *context = Context::new();
         live.let_go();
