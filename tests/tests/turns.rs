@@ -12,6 +12,8 @@ use std::thread::{scope, sleep};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::task::yield_now;
 
+#[path = "turns/ambient.rs"]
+mod ambient;
 #[path = "turns/around.rs"]
 mod around;
 #[path = "turns/by_hand.rs"]

@@ -8,6 +8,7 @@ use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
 use super::context::Carried;
 use super::conversation::Scope;
+use super::home::Home;
 use super::progress::Progress;
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
 use crate::finished::write;
@@ -161,7 +162,7 @@ impl Open {
     /// Ends the span of a future or stream that was dropped before its end, with what `record` sets.
     pub(super) fn interrupted(mut self, record: impl FnOnce(&mut Attributes)) {
         if let View::Llm | View::S2s | View::Tts | View::Turn = self.view
-            && let Some(turn) = self.context.get::<Scope>().and_then(|scope| scope.turn.as_ref())
+            && let Some(turn) = self.home().and_then(|home| home.turn.as_ref())
         {
             turn.interrupt();
         }
@@ -212,16 +213,20 @@ impl Open {
         open
     }
 
+    fn home(&self) -> Option<&Arc<Home>> {
+        self.live.as_ref()?.home()
+    }
+
     pub(super) fn view(&self) -> View {
         self.view
     }
 
     /// An `stt` has understood something, or audio of the agent is there.
     pub(super) fn tell_turn(&self, at: Instant) {
-        if let Some(scope) = self.context.get::<Scope>() {
+        if let Some(home) = self.home() {
             match self.view {
-                View::Stt => scope.heard(at),
-                View::S2s | View::Tts => scope.spoke(at),
+                View::Stt => home.heard(at),
+                View::S2s | View::Tts => home.spoke(at),
                 _ => {}
             }
         }
@@ -229,8 +234,8 @@ impl Open {
 
     /// The caller cut in on an answer of a session, which goes on.
     pub(super) fn cut_off(&self) {
-        if let Some(scope) = self.context.get::<Scope>() {
-            scope.cut_off();
+        if let Some(home) = self.home() {
+            home.cut_off();
         }
     }
 
@@ -268,7 +273,7 @@ impl Open {
     }
 
     pub(super) fn destination(&self) -> Option<Arc<Destination>> {
-        self.live.as_ref().and_then(|live| Some(live.home()?.destination.clone()))
+        self.home().map(|home| home.destination.clone())
     }
 
     /// A value with this span as the current one.

@@ -6,7 +6,8 @@
 
 use super::super::attributes::Attributes;
 use super::super::callsite::View;
-use super::super::conversation::{Scope, write_turn};
+use super::super::conversation::write_turn;
+use super::super::home::Home;
 use super::super::outcome::{Failure, FailureText, Outcome};
 use super::super::stream::{Each, Slot};
 use super::live::Held;
@@ -50,12 +51,9 @@ impl<'a> Ending<'a> {
     fn finish_with(self, record: &mut dyn FnMut(&mut Attributes)) {
         let Self { at, tells, open: Open { view, context, live, capture, .. } } = self;
         let Some(mut live) = live.take() else { return };
-        let tells = if tells { context.get::<Scope>().cloned() } else { None };
-        let turn = if *view == View::Turn {
-            context.get::<Scope>().and_then(|scope| scope.turn.clone())
-        } else {
-            None
-        };
+        let home = live.home();
+        let tells = if tells { home.cloned() } else { None };
+        let turn = if *view == View::Turn { home.and_then(|home| home.turn.clone()) } else { None };
         // They have the span too.
         *context = Context::new();
         live.let_go();
@@ -78,7 +76,7 @@ struct End {
     /// Which it is the span of.
     turn: Option<Arc<Turn>>,
     /// Who is told that somebody was heard, or that audio is there.
-    tells: Option<Scope>,
+    tells: Option<Arc<Home>>,
 }
 
 impl End {
@@ -90,8 +88,8 @@ impl End {
         let Some(entries) = span.take_record() else { return Vec::new() };
         let mut attributes = Attributes::new(view, capture, span.live().content_limit(), entries);
         guarded(&mut attributes, record);
-        if let Some(scope) = tells {
-            scope.tell(view, at, attributes.told);
+        if let Some(home) = tells {
+            home.tell(view, at, attributes.told);
         }
         if let Some((turn, start)) = turn {
             write_turn(&turn, at.saturating_duration_since(start), &mut attributes.entries);
