@@ -238,14 +238,11 @@ fn configured(settings: &Settings) -> Finding {
 /// What waits on disk for others, where there is a spool; it keeps nothing of ours from arriving.
 fn spooled(settings: &Settings) -> Option<Finding> {
     let others = Others::look(settings, settings.spool.as_ref()?);
-    Some(Finding::good(
-        Check::Spool,
-        match others.is_empty() {
-            true => "nothing waits in it for another endpoint or account".to_owned(),
-            false => format!(
-                "waiting in it for others: {others}. A handle with that endpoint and account sends it; after that time it \
-             is deleted"
-            ),
-        },
-    ))
+    let seen = if others.is_empty() {
+        "nothing waits in it for another endpoint or account".to_owned()
+    } else {
+        let then = "A handle with that endpoint and account sends it; after that time it is deleted";
+        format!("waiting in it for others: {others}. {then}")
+    };
+    Some(Finding::good(Check::Spool, seen))
 }
