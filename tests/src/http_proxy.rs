@@ -126,9 +126,9 @@ fn serve(client: &TcpStream, state: &State) -> std::io::Result<()> {
     let server = TcpStream::connect(server)?;
     if let Some(path) = path {
         let kept = lines[1..].iter().filter(|line| !line.to_ascii_lowercase().starts_with("proxy-"));
-        let kept: String = kept.map(|line| format!("{line}\r\n")).collect();
+        let kept = kept.map(String::as_str).collect::<Vec<_>>().join("\r\n");
         // One request for each connection is enough here.
-        write!(&server, "{method} {path} HTTP/1.1\r\n{kept}connection: close\r\n\r\n")?;
+        write!(&server, "{method} {path} HTTP/1.1\r\n{kept}\r\nconnection: close\r\n\r\n")?;
     } else {
         (&*client).write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
     }

@@ -2,6 +2,7 @@
 //! know when it is said.
 
 use super::ledger::{FlushReport, Reason};
+use super::spool::Others;
 use super::transport::Answer;
 
 /// Says that spans wait.
@@ -25,6 +26,12 @@ pub(crate) fn tell_refusal(answer: &Answer) {
         ("does not take", "CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL")
     };
     tracing::error!(target: "cekura", "the endpoint {fault} spans; check {settings}: {answer}");
+}
+
+/// Says what waits in the spool that this handle does not send.
+pub(crate) fn tell_others(others: &Others) {
+    let then = "a handle with that endpoint and account sends it, and after that time it is deleted";
+    tracing::warn!(target: "cekura", "the spool holds what these settings do not send: {others}; {then}");
 }
 
 /// Says how many spans were lost so far.

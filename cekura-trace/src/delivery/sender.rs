@@ -6,7 +6,7 @@
 
 mod eviction;
 
-use super::complaint::tell_failure;
+use super::complaint::{tell_failure, tell_others};
 use super::config::Settings;
 use super::encode::{Encoder, Request};
 use super::gate::{Gate, at_the_latest};
@@ -183,6 +183,7 @@ impl Outlet for Sender {
                     parcel.slip.take_if(|slip| !depot.kept(slip, &parcel.request, result));
                 }
             }
+            Event::Others(others) => self.voice.say(|| tell_others(&others)),
             Event::Loaded { name, body } => {
                 let loaded = depot.loaded(name, body);
                 self.ready.extend(loaded.map(|returned| Parcel::again(returned, now)));

@@ -16,9 +16,10 @@ static SHARED: OnceLock<Arc<Cekura>> = OnceLock::new();
 
 fn main() {
     let [how, protocol, url] = std::env::args().skip(1).collect::<Vec<_>>().try_into().unwrap();
-    let mut runtime = match how.contains("many threads") {
-        true => tokio::runtime::Builder::new_multi_thread(),
-        false => tokio::runtime::Builder::new_current_thread(),
+    let mut runtime = if how.contains("many threads") {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
     };
     runtime.enable_all().build().unwrap().block_on(run(&how, &protocol, &url));
 }

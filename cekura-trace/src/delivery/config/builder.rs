@@ -199,7 +199,9 @@ impl Builder {
     }
 
     /// Keeps what is not delivered yet in a directory (`CEKURA_SPOOL_DIR`), so that it survives the process: what a
-    /// handle for the same endpoint and agent finds there at its start, from processes that are no more, it delivers.
+    /// handle for the same agent or project finds there at its start, from processes that are no more, it delivers to its
+    /// own endpoint, so that one which was wrong can be set right. Without an account, endpoint and headers must be the
+    /// same. What waits there for others stays, and is told: for whom, how much and until when.
     ///
     /// A span that ended more than a second ago survives a crash. Of a conversation that a crash ends, the root is sent
     /// too, with `cekura.incomplete`; a call log that was not posted is. What the backend acknowledges within a quarter

@@ -63,7 +63,7 @@ impl Reader<'_> {
         match own {
             Own::None => Proxies::default(),
             Own::Only(url) => {
-                let proxy = self.proxy(Given { value: url, setting: METHOD, in_code: true });
+                let proxy = self.proxy(&url, METHOD);
                 Proxies { http: proxy.clone(), https: proxy, none: Vec::new() }
             }
             Own::Unsaid => {
@@ -81,17 +81,17 @@ impl Reader<'_> {
     }
 
     fn named(&mut self, names: [&'static str; 2]) -> Option<Proxy> {
-        let Given { value, setting, in_code } = self.first(names)?;
-        self.proxy(Given { value: Secret::new(value), setting, in_code })
+        let given = self.first(names)?;
+        self.proxy(&Secret::new(given.value), given.setting)
     }
 
-    fn proxy(&mut self, given: Given<Secret>) -> Option<Proxy> {
-        let read = read(given.value.text().trim());
-        if read.is_none() && !self.problems.iter().any(|problem| problem.setting == given.setting) {
-            self.refuse(given.setting, RULE);
+    fn proxy(&mut self, url: &Secret, setting: &'static str) -> Option<Proxy> {
+        let read = read(url.text().trim());
+        if read.is_none() {
+            self.refuse(setting, RULE);
         }
         let (endpoint, credentials) = read?;
-        Some(Proxy { endpoint, credentials, setting: given.setting })
+        Some(Proxy { endpoint, credentials, setting })
     }
 
     fn exceptions(&mut self) -> Vec<Exception> {

@@ -39,10 +39,14 @@ struct Connection {
 
 pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> {
     let uri = settings.endpoint.clone().with_path(EXPORT).uri().clone();
+    let proxy = settings.proxies.to(&settings.endpoint);
+    let tunnel = proxy.map(|proxy| Connector::new(Some(proxy), true));
+    // Without a tunnel this is the time for TCP alone.
+    let more = tunnel.as_ref().map_or(Duration::ZERO, |_| settings.timings.tls);
     let mut endpoint = Endpoint::from(settings.endpoint.uri().clone())
         .user_agent(concat!("cekura-trace/", env!("CARGO_PKG_VERSION")))
         .map_err(Error::start)?
-        .connect_timeout(settings.timings.connect);
+        .connect_timeout(settings.timings.connect + more);
     if settings.endpoint.is_encrypted() {
         // tonic takes the same one, and panics without any.
         tls::provider()?;
@@ -53,8 +57,6 @@ pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> 
     let mut headers = settings.headers.clone();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    let proxy = settings.proxies.to(&settings.endpoint);
-    let tunnel = proxy.map(|proxy| Connector::new(Some(proxy), true));
     let current = Mutex::new((0, channel(&endpoint, tunnel.as_ref())));
     Ok(Arc::new(Grpc {
         connection: Arc::new(Connection { endpoint, tunnel, current }),
