@@ -172,3 +172,21 @@ fn an_error_is_no_first_token() {
     assert_eq!(first(&trace), 0);
     assert_eq!(first(&llm(vec![json!({ "error": { "message": "Overloaded" } })])), 0);
 }
+
+#[test]
+fn an_item_that_is_absent_says_nothing_where_others_do() {
+    #[cekura::llm]
+    fn words(words: Vec<Option<&'static str>>) -> BoxStream<'static, Option<&'static str>> {
+        paced(words)
+    }
+    struct Own;
+    #[cekura::llm]
+    fn own() -> BoxStream<'static, Own> {
+        paced(vec![Own, Own])
+    }
+    let read = |items| capture(|| block_on_stream(words(items)).for_each(drop));
+    assert!(first(&read(vec![None, Some(""), Some("Hi.")])) >= 3);
+    assert_eq!(first(&read(vec![None, Some("")])), 0);
+    // Of what nobody can see into the first counts.
+    assert!(first(&capture(|| block_on_stream(own()).for_each(drop))) >= 1);
+}
