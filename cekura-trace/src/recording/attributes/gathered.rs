@@ -12,6 +12,7 @@ use crate::semconv;
 
 /// What the items of a stream have said so far.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact that items may tell or not")]
 pub(super) struct Gathered {
     /// What `output = …` gave, part behind part.
     output: Option<String>,
@@ -171,7 +172,7 @@ impl Attributes {
                 match walked.root {
                     Root::Text => {
                         let text = clipped(&value, self.limit.saturating_add(1));
-                        return self.gather(text.as_deref().map_or(Value::Nothing, Value::Str));
+                        self.gather(text.as_deref().map_or(Value::Nothing, Value::Str));
                     }
                     // A name without anything is an event that brings nothing.
                     Root::Name | Root::Null => gathered.judge(false),

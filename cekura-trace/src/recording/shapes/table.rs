@@ -1,9 +1,12 @@
-//! The known responses as one tree of names: which places of a value are looked at, and what each one is. This file
-//! does not know which of them make a response.
+//! The known responses as one tree of names: which places of a value are looked at, and what each one is.
+//!
+//! Invariant: a name stands once in a table, whichever vendor uses it; which of them make a response `candidate` decides.
 //!
 //! Names are as on the wire in `snake_case`; `camelCase` of the same name is the same place. Sources: the vendors'
 //! public API references, and the types of the crates `async-openai`, `genai`, `rig-core`, `misanthropic`,
-//! `ollama-rs`, `deepgram` and `elevenlabs_rs`, which serialise under those names.
+//! `ollama-rs`, `deepgram` and `elevenlabs_rs`, which serialise under those names. Public references: `OpenAI` API (chat,
+//! completions, responses, realtime), Anthropic Messages, Amazon Bedrock `Converse` and `ConverseStream`, Cohere Chat v2,
+//! Gemini `generateContent` and Live, Ollama, `DeepSeek` and Moonshot (what a cache has read).
 
 use super::place::{Count, Node, Slot, Table, count, inside, mark, node, signs, table};
 pub(super) use speech::AUDIO;

@@ -2,9 +2,9 @@
 //!
 //! Invariant: a transcript that stands twice in one response has a place that is read once (`Display`) or not at all.
 //!
-//! Sources: the public API references of Deepgram, AssemblyAI (streaming v3), AWS Transcribe (`TranscriptEvent`, batch
-//! output), Azure (speech to text REST, fast transcription), Gladia (v2), Google (Speech-to-Text v1, v2), Rev AI, Soniox,
-//! Speechmatics and Vosk.
+//! Sources: the public API references of Deepgram, `AssemblyAI` (streaming v3), AWS Transcribe (`TranscriptEvent` and
+//! what a batch gives), Azure (speech to text REST, fast transcription), Gladia (v2), Google (Speech-to-Text v1, v2),
+//! Rev AI, Soniox, Speechmatics and Vosk.
 
 use super::super::place::{Node, Slot, Table, inside, node, table};
 use super::LANGUAGE;
