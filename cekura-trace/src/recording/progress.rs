@@ -17,6 +17,9 @@ pub(super) struct Progress {
     first: Option<Instant>,
     /// The first item that says something.
     spoke: Option<Instant>,
+    /// The first item of which nobody can see what it says, where none can be seen into.
+    unseen: Option<Instant>,
+    is_seen: bool,
     last: Option<Instant>,
     longest_gap: Option<Duration>,
     has_told: bool,
@@ -31,6 +34,8 @@ impl Progress {
             items: None,
             first: None,
             spoke: None,
+            unseen: None,
+            is_seen: false,
             last: None,
             longest_gap: None,
             has_told: false,
@@ -55,10 +60,15 @@ impl Progress {
         let gap = self.last.replace(at).map(|last| at.saturating_duration_since(last));
         self.longest_gap = self.longest_gap.max(gap);
         self.record(record);
-        // What cannot be judged counts, an error does not.
-        let says = self.attributes.take_says();
-        if self.spoke.is_none() && says.unwrap_or(true) && !self.has_failed() {
-            self.spoke = Some(at);
+        match self.attributes.take_says() {
+            _ if self.has_failed() => {}
+            None => _ = self.unseen.get_or_insert(at),
+            Some(says) => {
+                self.is_seen = true;
+                if says {
+                    self.spoke.get_or_insert(at);
+                }
+            }
         }
     }
 
@@ -111,8 +121,8 @@ impl Progress {
 
     /// Writes all of it where the span's end is written.
     pub(super) fn write(self, end: &mut Attributes) {
-        let Self { attributes, start, items, first, spoke, longest_gap, .. } = self;
-        if let Some(spoke) = spoke {
+        let Self { attributes, start, items, first, spoke, unseen, is_seen, longest_gap, .. } = self;
+        if let Some(spoke) = spoke.or(unseen.filter(|_| !is_seen)) {
             let time = spoke.saturating_duration_since(start);
             write::float(&mut end.entries, semconv::METRICS_TTFB, time.as_secs_f64());
             if end.view == View::Llm {

@@ -1,24 +1,29 @@
 //! What a known response says, found while a value is walked.
 //!
-//! Invariant: a value without a known shape costs no memory here.
+//! Invariant: only what stands at a place of a known response costs memory.
 //!
 //! A response is looked for at the root and one level below it, in a field that no response has (a user's wrapper) or
-//! in an element of a tuple or list. `table` lists the places, `candidate` the rules, `found` what follows from several:
+//! in an element of a tuple or list. `table` lists the places, `candidate` the rules, `together` what follows from several:
 //!
 //! | shape | known by |
 //! | --- | --- |
 //! | a usage, of any vendor | an input and an output count together, or one of them in `usage` or `usage_metadata` |
-//! | `OpenAI` chat | `object`, or a choice with a `message` or a `delta` |
+//! | `OpenAI` chat, completions | `object`, or a choice with a `message` or a `delta` |
 //! | `OpenAI` responses, realtime | `object`, a `type` of theirs, or an output item's `content` beside `status` |
-//! | Anthropic | `type: "message"` or a usage beside `stop_reason`, or the `type` of a stream event |
-//! | Gemini, Gemini Live | a candidate's `content`, or `server_content` |
+//! | Anthropic, Bedrock, Cohere | `type: "message"`, a usage beside a reason to stop, or a stream event |
+//! | Gemini, Gemini Live | a candidate's `content`, `server_content`, `tool_call`, or a prompt's `block_reason` |
 //! | Ollama | `done` beside `model` |
 //! | genai | `provider_model_iden`, a `Chunk` with `content`, or what begins with `captured_` |
 //! | Deepgram, any recogniser | an alternative's `transcript`, `transcript`, or the `type` of a transcription event |
+//! | `AssemblyAI` | `turn_order` beside `transcript`, all of the turn so far |
+//! | AWS, Google, Watson | `results` with alternatives |
+//! | Azure | `DisplayText`, `NBest`, `combinedPhrases` |
+//! | Gladia, Rev, Soniox, Speechmatics, Vosk | `utterance`; `elements`; `tokens`; `metadata.transcript`; `partial` |
 //! | Deepgram's agent | `type: "ConversationText"`, which the two speak, as `role` tells |
-//! | Whisper-like, `ElevenLabs`, `LiveKit` | `text`, alone or beside a language, words, segments, a start, a duration or a usage |
+//! | Whisper-like, Cartesia, `ElevenLabs`, Groq, `LiveKit` | `text` at the root; further down, alone or beside a language, words, segments, a start, a duration or a usage |
+//! | a failure | `error` with a message or alone, `type: "error"`, a response whose status is `failed` |
 //!
-//! Without one of these, `id`, `model` and `text` say nothing, whatever they hold.
+//! Without one of these, `id` and `model` say nothing, whatever they hold.
 
 use super::json::clip;
 use candidate::Candidate;

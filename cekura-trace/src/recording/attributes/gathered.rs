@@ -12,6 +12,7 @@ use crate::semconv;
 
 /// What the items of a stream have said so far.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact that items may tell or not")]
 pub(super) struct Gathered {
     /// What `output = …` gave, part behind part.
     output: Option<String>,
@@ -66,9 +67,7 @@ impl Attributes {
 
     /// Whether the last item says something. `None` where that is not known.
     pub(in crate::recording) fn take_says(&mut self) -> Option<bool> {
-        let gathered = gathered(&mut self.extras)?;
-        gathered.was_judged |= gathered.says.is_some();
-        gathered.says.take()
+        gathered(&mut self.extras)?.says.take()
     }
 
     /// Whether the last item says that the caller cut in on an answer.
@@ -164,7 +163,7 @@ impl Attributes {
             }
             (View::Tts, _) => gathered.tell(has_audio),
             (View::Llm | View::S2s | View::Stt, Value::Str(text)) => {
-                gathered.says = Some(!text.is_empty());
+                gathered.judge(!text.is_empty());
                 gathered.said.text(text, self.limit);
             }
             (View::Llm | View::S2s | View::Stt, Value::Serialize(item)) => {
@@ -173,15 +172,16 @@ impl Attributes {
                 match walked.root {
                     Root::Text => {
                         let text = clipped(&value, self.limit.saturating_add(1));
-                        return self.gather(text.as_deref().map_or(Value::Nothing, Value::Str));
+                        self.gather(text.as_deref().map_or(Value::Nothing, Value::Str));
                     }
                     // A name without anything is an event that brings nothing.
-                    Root::Name | Root::Null => gathered.says = Some(false),
+                    Root::Name | Root::Null => gathered.judge(false),
                     _ => gathered.take(self.view, shapes.found(), self.limit),
                 }
             }
-            (_, Value::Str(text)) => gathered.says = Some(!text.is_empty()),
-            _ => {}
+            (_, Value::Str(text)) => gathered.judge(!text.is_empty()),
+            (_, Value::Debug(_) | Value::Nothing) => {}
+            _ => gathered.says = Some(true),
         }
     }
 }
@@ -189,17 +189,26 @@ impl Attributes {
 impl Gathered {
     fn tell(&mut self, has_audio: Option<bool>) {
         (self.says, self.tells_turn) = (has_audio, has_audio);
+        self.was_judged |= has_audio.is_some();
+    }
+
+    /// It is known whether the item says something.
+    fn judge(&mut self, says: bool) {
+        self.says = Some(says);
+        self.was_judged = true;
     }
 
     /// Takes what an item says that may have a known shape.
     fn take(&mut self, view: View, found: Found, limit: usize) {
         self.was_cut_off = found.cancelled;
+        let says = if view == View::Stt { found.heard() } else { found.says };
+        // Of a value without a known shape the first one counts.
+        self.says = Some(says.unwrap_or(true));
+        self.was_judged |= says.is_some();
         if view == View::Stt {
-            self.says = found.heard();
             self.tells_turn = Some(found.is_final_sentence());
             self.said.transcript(found, limit);
         } else {
-            self.says = found.says;
             self.tells_turn = Some(found.is_audio);
             self.said.answer(found, limit);
         }

@@ -16,17 +16,20 @@ pub(super) fn object(object: &str) -> u64 {
 pub(super) fn event(kind: &str) -> u64 {
     match kind {
         "message" => mark::MESSAGE,
-        "content_block_delta" | "content_block_start" | "content_block_stop" | "message_delta" => mark::EVENT,
-        "message_start" | "message-start" => mark::EVENT | mark::BEGINS,
-        "AgentAudioDone" | "message_stop" | "message-end" => mark::EVENT | mark::ENDED,
-        "content-delta"
+        "FunctionCallRequest"
+        | "content-delta"
         | "content-end"
         | "content-start"
+        | "content_block_delta"
+        | "content_block_start"
+        | "content_block_stop"
+        | "message_delta"
         | "tool-call-delta"
         | "tool-call-end"
         | "tool-call-start"
-        | "tool-plan-delta"
-        | "FunctionCallRequest" => mark::EVENT,
+        | "tool-plan-delta" => mark::EVENT,
+        "message_start" | "message-start" => mark::EVENT | mark::BEGINS,
+        "AgentAudioDone" | "message_stop" | "message-end" => mark::EVENT | mark::ENDED,
         "session.created" | "session.updated" => mark::EVENT | mark::REPEATS,
         "UtteranceEnd" => mark::HEARD | mark::ENDED,
         "ConversationText" => mark::EVENT | mark::UTTERANCE,
@@ -118,10 +121,11 @@ fn is_silent(kind: &str) -> bool {
 /// What `message_type` tells, of `ElevenLabs` and of `AssemblyAI`'s second version: whether a transcript is final.
 pub(super) fn message_type(kind: &str) -> (u64, Option<bool>) {
     let is_final = kind.starts_with("committed_transcript") || kind == "FinalTranscript";
-    if is_final || kind == "partial_transcript" || kind == "PartialTranscript" {
-        (mark::SPEECH, Some(is_final))
-    } else {
-        (mark::SILENT, None)
+    match kind {
+        _ if is_final => (mark::SPEECH, Some(true)),
+        "PartialTranscript" | "partial_transcript" => (mark::SPEECH, Some(false)),
+        "SessionBegins" | "SessionTerminated" | "session_started" => (mark::SILENT, None),
+        _ => (0, None),
     }
 }
 

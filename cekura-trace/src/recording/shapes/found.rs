@@ -119,6 +119,7 @@ impl Found {
         self.known |= other.known;
         self.is_audio |= other.is_audio;
         self.is_blocked |= other.is_blocked;
+        self.begins |= other.begins;
         self.says = self.says.max(other.says);
     }
 

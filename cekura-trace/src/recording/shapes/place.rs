@@ -2,7 +2,7 @@
 //! there are.
 
 /// A place: what to do there with a scalar, inside an object, with the elements of an array.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
     pub(super) name: &'static str,
     pub(super) slot: Slot,
@@ -13,7 +13,10 @@ pub(super) struct Node {
 
 #[derive(Debug)]
 pub(super) struct Table {
-    pub(super) nodes: &'static [Node],
+    /// In the order of their first letters.
+    nodes: &'static [Node],
+    /// Where the names of each letter begin, for a look-up reads a dozen names at most.
+    starts: [u8; LETTERS + 1],
     /// Fields that may stand here as well.
     pub(super) also: Option<&'static Table>,
 }
@@ -232,10 +235,57 @@ impl Node {
 }
 
 impl Table {
+    /// A table of nodes that are sorted.
+    pub(super) const fn new(nodes: &'static [Node]) -> Self {
+        let mut starts = [0; LETTERS + 1];
+        let mut at = 0;
+        while at < nodes.len() {
+            starts[letter(nodes[at].name.as_bytes()) + 1] += 1;
+            at += 1;
+        }
+        let mut at = 0;
+        while at < LETTERS {
+            starts[at + 1] += starts[at];
+            at += 1;
+        }
+        Self { nodes, starts, also: None }
+    }
+
+    pub(super) const fn also(mut self, table: &'static Self) -> Self {
+        self.also = Some(table);
+        self
+    }
+
     pub(super) fn find(&self, key: &str) -> Option<&'static Node> {
-        let here = self.nodes.iter().find(|node| is_named(node.name, key));
+        let letter = letter(key.as_bytes());
+        let named = usize::from(self.starts[letter])..usize::from(self.starts[letter + 1]);
+        let here = self.nodes[named].iter().find(|node| is_named(node.name, key));
         here.or_else(|| self.also?.find(key))
     }
+}
+
+/// As many as five bits tell apart.
+const LETTERS: usize = 32;
+
+/// Of a name or a key, whatever its case.
+const fn letter(name: &[u8]) -> usize {
+    if name.is_empty() { 0 } else { name[0] as usize % LETTERS }
+}
+
+/// The nodes of a table in the order of their first letters.
+pub(super) const fn sorted<const N: usize>(mut nodes: [Node; N]) -> [Node; N] {
+    let mut end = 1;
+    while end < N {
+        let mut at = end;
+        while at > 0 && letter(nodes[at - 1].name.as_bytes()) > letter(nodes[at].name.as_bytes()) {
+            let before = nodes[at - 1];
+            nodes[at - 1] = nodes[at];
+            nodes[at] = before;
+            at -= 1;
+        }
+        end += 1;
+    }
+    nodes
 }
 
 /// Whether `key` is `name`, or `name` in camel case.
@@ -276,6 +326,11 @@ pub(super) const fn signs(name: &'static str, marks: u64) -> Node {
     node(name, Slot::Mark(marks))
 }
 
-pub(super) const fn table(nodes: &'static [Node]) -> Table {
-    Table { nodes, also: None }
+/// A table of the nodes in a list.
+macro_rules! table {
+    ([$($node:expr),* $(,)?]) => {
+        $crate::recording::shapes::place::Table::new(&$crate::recording::shapes::place::sorted([$($node),*]))
+    };
 }
+
+pub(super) use table;

@@ -23,6 +23,10 @@ const EMPTY: &str = "{}";
 
 /// Puts a call behind those from `start` on, or a piece to the call that it belongs to.
 pub(super) fn add(tools: &mut Vec<Tool>, start: usize, piece: Tool, limit: usize) {
+    // What is over the limit would be cut, however long the stream goes on.
+    if tools.iter().map(|tool| tool.name.len() + tool.arguments.len()).sum::<usize>() > limit {
+        return;
+    }
     let this_answer = tools.get_mut(start..).unwrap_or_default();
     let begun = match piece.index {
         None if piece.name.is_empty() => this_answer.last_mut(),
@@ -39,9 +43,7 @@ pub(super) fn add(tools: &mut Vec<Tool>, start: usize, piece: Tool, limit: usize
             if !piece.arguments.is_empty() && tool.arguments == EMPTY {
                 tool.arguments.clear();
             }
-            if tool.arguments.len() <= limit {
-                tool.arguments.push_str(&piece.arguments);
-            }
+            tool.arguments.push_str(&piece.arguments);
         }
     }
 }

@@ -99,6 +99,16 @@ fn texts_are_kept_up_to_the_limit_and_one_char() {
 }
 
 #[test]
+fn tools_are_kept_up_to_the_limit() {
+    let call = |name: &str| {
+        json!({"object": "chat.completion.chunk", "choices": [{"delta": {"tool_calls": [
+        {"function": {"name": name, "arguments": "{\"a\":1}"}}]}}]})
+    };
+    let said = answers(&vec![call("find"); 9]);
+    assert_eq!(said.tools().len(), 2, "each has eleven bytes: {said:?}");
+}
+
+#[test]
 fn an_item_of_no_known_shape_changes_nothing() {
     let noise = [json!({"type": "ping"}), json!({"text": "Hm."}), json!("Start"), json!(null)];
     let said = answers(&[&noise[..], &[chunk("a", "A"), last("a", 1)], &noise].concat());
