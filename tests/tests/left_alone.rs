@@ -189,6 +189,7 @@ fn debug_of_a_tools_argument_is_bounded() {
     let tool = trace.span("tool_call").unwrap();
     let input: serde_json::Value = serde_json::from_str(tool.text("function.input").unwrap()).unwrap();
     assert!(input["endless"].as_str().unwrap().starts_with("word word "));
+    assert_eq!(input["day"], 7, "what comes behind it is there");
     assert!(words.into_inner() < 500_000);
 }
 
