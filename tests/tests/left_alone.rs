@@ -69,7 +69,7 @@ fn a_caller_that_holds_the_lock_of_an_argument_is_not_held_up() {
 #[test]
 fn nor_is_one_that_calls_a_tool_with_it() {
     #[cekura::tool_call]
-    fn book(state: &Mutex<u32>, day: &str, more: Vec<Arc<RwLock<u32>>>) -> Arc<Mutex<u32>> {
+    fn book(state: &Mutex<u32>, day: &str, more: Vec<Arc<tokio::sync::RwLock<u32>>>) -> Arc<Mutex<u32>> {
         let _ = (state, day, more);
         Arc::new(Mutex::new(1))
     }

@@ -47,7 +47,6 @@ mod tests {
         assert!(is_locked::<Mutex<u8>>() && is_locked::<RwLock<String>>());
         assert!(is_locked::<&Option<Arc<Mutex<u8>>>>() && is_locked::<Box<Rc<RwLock<u8>>>>());
         assert!(is_locked::<[(u32, Mutex<u8>)]>() && is_locked::<HashMap<String, Vec<Arc<RwLock<u8>>>>>());
-        assert!(is_locked::<tokio::sync::Mutex<u8>>() && is_locked::<tokio::sync::RwLock<u8>>());
         assert!(is_locked::<Own<Mutex<u8>>>() && is_locked::<LazyLock<Vec<u8>>>());
         assert!(is_locked::<LazyCell<u8>>() && is_locked::<Result<u8, Mutex<u8>>>());
     }

@@ -65,7 +65,7 @@ mod tests {
     fn a_byte_may_take_more_than_its_own_room() {
         let quotes = "\"".repeat(1000);
         let kept = parts(&quotes, 240, |_| 2);
-        assert_eq!((kept.first.len(), kept.last.len()), (50, 50));
+        assert_eq!((kept.first.len(), kept.last.len()), (54, 54));
         let same = parts("short", 200, |_| 1);
         assert_eq!((same.first, same.words.as_str(), same.last), ("short", "", ""));
     }
