@@ -157,8 +157,8 @@ impl Builder {
     /// Audio and blobs are only their size, whatever the limit: more than 64 numbers in a row are `"[16000 numbers]"`,
     /// and a string of more than 512 bytes that is a `data:` URL or base64 is `"[base64, 1.0 MB]"`, the length of the
     /// string in decimal units. It is base64 where its first, middle and last 128 bytes are all of the standard or the
-    /// URL-safe alphabet (padding and line breaks allowed), with a capital letter, or a small one and a digit, among
-    /// them.
+    /// URL-safe alphabet (padding and line breaks allowed), and among them is a capital letter, or a small one, a digit
+    /// and a sign (`+/-_=`).
     pub fn content_limit(mut self, bytes: usize) -> Self {
         self.content_limit = Some(bytes);
         self
