@@ -69,7 +69,7 @@ fn a_caller_that_holds_the_lock_of_an_argument_is_not_held_up() {
 #[test]
 fn nor_is_one_that_calls_a_tool_with_it() {
     #[cekura::tool_call]
-    fn book(state: &Mutex<u32>, day: &str, more: Vec<Arc<RwLock<u32>>>) -> Arc<Mutex<u32>> {
+    fn book(state: &Mutex<u32>, day: &str, more: Vec<Arc<tokio::sync::RwLock<u32>>>) -> Arc<Mutex<u32>> {
         let _ = (state, day, more);
         Arc::new(Mutex::new(1))
     }
@@ -189,6 +189,7 @@ fn debug_of_a_tools_argument_is_bounded() {
     let tool = trace.span("tool_call").unwrap();
     let input: serde_json::Value = serde_json::from_str(tool.text("function.input").unwrap()).unwrap();
     assert!(input["endless"].as_str().unwrap().starts_with("word word "));
+    assert_eq!(input["day"], 7, "what comes behind it is there");
     assert!(words.into_inner() < 500_000);
 }
 

@@ -2,7 +2,7 @@
 //! does not know when a span starts or ends.
 
 use super::callsite::View;
-use super::json::{Object, Root, Walk, clip, walk, write_json};
+use super::json::{Object, Root, Walk, blob, clip, parts, walk, write_json};
 use super::outcome::{Failure, FailureText};
 use super::span::Opening;
 use super::value::{Flag, Float, Integer, Len, Samples, Value, debug};
@@ -10,6 +10,7 @@ use crate::destination::CaptureContent;
 use crate::finished::{Marks, remove_content, write};
 use crate::semconv;
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
 mod found;
@@ -30,8 +31,6 @@ pub struct Attributes {
     /// Boxed, for most functions have none.
     extras: Option<Box<Extras>>,
     pub(super) told: Told,
-    /// Where the entry begins that is being written by a value's own code.
-    unfinished: Option<usize>,
 }
 
 /// What only some functions have.
@@ -59,7 +58,7 @@ enum Spoken {
 
 impl Attributes {
     pub(super) fn new(view: View, capture: CaptureContent, limit: usize, entries: Vec<u8>) -> Self {
-        Self { view, capture, limit, entries, extras: None, told: Told::default(), unfinished: None }
+        Self { view, capture, limit, entries, extras: None, told: Told::default() }
     }
 
     /// What its opening asks for, and whatever else only some functions have.
@@ -200,13 +199,6 @@ impl Attributes {
         remove_content(&mut self.entries);
     }
 
-    /// Takes back what a value's own code began to write when it panicked.
-    pub(super) fn drop_unfinished(&mut self) {
-        if let Some(start) = self.unfinished.take() {
-            self.entries.truncate(start);
-        }
-    }
-
     fn spoken_argument(&mut self, name: &'static str, text: &str) {
         match std::mem::replace(&mut self.extras().spoken, Spoken::Known) {
             Spoken::None => self.extras().spoken = Spoken::One(name, text.to_owned()),
@@ -253,8 +245,11 @@ impl Attributes {
             // A size is no content.
             Value::Len(length) => return self.length(&[key, semconv::LEN_SUFFIX], length),
             Value::Short(samples) => return self.length(&[key, semconv::LEN_SUFFIX], samples.length()),
-            Value::Str(text) if text.len() <= self.limit => write::text(&mut self.entries, key, text),
-            Value::Str(text) => return self.texts(&[key], text, false, marks),
+            Value::Str(text) => match blob(text) {
+                Some(words) => write::text(&mut self.entries, key, &words),
+                None if text.len() <= self.limit => write::text(&mut self.entries, key, text),
+                None => return self.texts(&[key], text, false, marks),
+            },
             Value::Debug(value) => return self.serialized(key, &Shown(value), marks),
             Value::Serialize(value) => return self.serialized(key, value, marks),
         }
@@ -264,10 +259,8 @@ impl Attributes {
     fn serialized(&mut self, key: &str, value: &dyn Walk, marks: Marks) {
         let start = self.entries.len();
         let limit = self.limit;
-        self.unfinished = Some(start);
         let mut walked = None;
         write::text_with(&mut self.entries, key, |out| walked = Some(walk(value, Some(out), limit, None)));
-        self.unfinished = None;
         let Some(walked) = walked else { return };
         let scalar = match walked.root {
             Root::Json | Root::Name | Root::Text => {
@@ -293,10 +286,13 @@ impl Attributes {
 
     /// Writes a text under several keys, cut at the limit.
     fn texts(&mut self, keys: &[&str], text: &str, was_cut: bool, marks: Marks) {
-        let kept = clip(text, self.limit);
+        // What was joined, or is JSON, has been cut to the limit already, give or take a char.
+        let is_cut_already = text.len() <= self.limit.saturating_add(4);
+        let kept =
+            if is_cut_already { Cow::Borrowed(clip(text, self.limit)) } else { shortened(text, self.limit) };
         for key in keys {
             let start = self.entries.len();
-            write::text(&mut self.entries, key, kept);
+            write::text(&mut self.entries, key, &kept);
             write::mark(&mut self.entries, start, marks);
             self.mark_truncated(key, was_cut || kept.len() < text.len(), marks);
         }
@@ -332,6 +328,12 @@ fn joined(parts: &[&str], use_it: impl FnOnce(&str)) {
     use_it(str::from_utf8(&key[..length]).unwrap_or_default());
 }
 
+/// The first and the last part of a text that is longer than `limit`.
+fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
+    let kept = parts(text, limit, |_| 1);
+    Cow::Owned([kept.first, &kept.words, kept.last].concat())
+}
+
 /// Gives a value that has content to `use_it`, as something to walk.
 fn as_walk<R>(value: &Value<'_>, use_it: impl FnOnce(&dyn Walk) -> R) -> Option<R> {
     Some(match value {
@@ -358,10 +360,19 @@ impl Serialize for Shown<'_> {
 }
 
 /// Takes formatted text up to a number of bytes, and stops the formatter there.
-struct Text {
+pub(super) struct Text {
     out: Vec<u8>,
     limit: usize,
     truncated: bool,
+}
+
+impl Text {
+    pub(super) fn of(text: fmt::Arguments<'_>, limit: usize) -> String {
+        let mut out = Self { out: Vec::new(), limit, truncated: false };
+        // A formatter that fails has written what it could.
+        let _ = fmt::write(&mut out, text);
+        String::from_utf8(out.out).unwrap_or_default()
+    }
 }
 
 impl fmt::Write for Text {

@@ -64,11 +64,8 @@ pub(crate) fn buffer() -> impl Strategy<Value = Vec<u8>> {
                 _ => write::scope(&mut out, &key, &text),
             }
             if kind < 3 {
-                write::mark(
-                    &mut out,
-                    0,
-                    [Marks::FOUND, Marks::CONTENT, Marks::FOUND_CONTENT, Marks::NONE][(number & 3) as usize],
-                );
+                let marks = if number % 2 == 0 { Marks::CONTENT } else { Marks::FOUND_CONTENT };
+                write::mark(&mut out, 0, if found { Marks::FOUND } else { marks });
             }
             out
         },

@@ -166,6 +166,18 @@ impl Builder {
     }
 
     /// The most bytes of one content value; 32 KiB unless set.
+    ///
+    /// Of a text that is longer the first and the last part stay, with `[58112 bytes missing]` between them; of a list
+    /// the first and the last items, with `"[430 items missing]"`; a field of an object takes at most half of the room
+    /// where others may follow it. JSON stays valid JSON, and `<key>.truncated = true` marks it. Limits below 256 bytes
+    /// keep the beginning of JSON only, and so does a value that goes on for more than 10,000 entries after it was full
+    /// without saying how long it is.
+    ///
+    /// Audio and blobs are only their size, whatever the limit: more than 64 numbers in a row are `"[16000 numbers]"`,
+    /// and a string of more than 512 bytes that is a `data:` URL or base64 is `"[base64, 1.0 MB]"`, the length of the
+    /// string in decimal units. It is base64 where its first, middle and last 128 bytes are all of the standard or the
+    /// URL-safe alphabet (padding and line breaks allowed), and among them is a capital letter, or a small one, a digit
+    /// and a sign (`+/-_=`).
     pub fn content_limit(mut self, bytes: usize) -> Self {
         self.content_limit = Some(bytes);
         self

@@ -184,7 +184,6 @@ impl<T> Ended<'_, T> {
 pub(in super::super) fn guarded(attributes: &mut Attributes, record: impl FnOnce(&mut Attributes)) {
     let recorded = catch_unwind(AssertUnwindSafe(|| record(attributes)));
     if recorded.is_err() {
-        attributes.drop_unfinished();
         tracing::error!(
             target: "cekura",
             "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
