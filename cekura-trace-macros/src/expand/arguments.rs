@@ -189,15 +189,15 @@ impl Mover<'_> {
         };
         let pattern =
             PatIdent { attrs: Vec::new(), by_ref: None, mutability: None, ident: twin.clone(), subpat: None };
-        let pattern = std::mem::replace(&mut *argument.pat, Pat::Ident(pattern));
-        self.lets.push(Let::Name(None, twin.clone(), twin.clone()));
+        let mut pattern = std::mem::replace(&mut *argument.pat, Pat::Ident(pattern));
+        let mutability = has_ref_mut(&mut pattern).then(|| Token![mut](site()));
+        self.lets.push(Let::Name(mutability, twin.clone(), twin.clone()));
         if matches!(pattern, Pat::Wild(_)) {
             return;
         }
         self.lets.push(Let::Whole(quote_at!(let #pattern = #twin;)));
         let recorded: Vec<_> = names.iter().filter(|name| self.is_recorded(name)).cloned().collect();
         if !recorded.is_empty() {
-            let mut pattern = pattern;
             by_reference(&mut pattern, &recorded);
             self.view.push(quote_at!(let #pattern = &#twin;));
             self.viewed.extend(recorded);
@@ -313,6 +313,17 @@ fn by_reference(pattern: &mut Pat, names: &[Ident]) {
 
 fn wild(place: Span) -> Pat {
     Pat::Wild(PatWild { attrs: Vec::new(), underscore_token: Token![_](place) })
+}
+
+/// Whether a part is borrowed mutably, so that what it is a part of must be mutable.
+fn has_ref_mut(pattern: &mut Pat) -> bool {
+    match pattern {
+        Pat::Ident(name) => {
+            name.by_ref.is_some() && name.mutability.is_some()
+                || name.subpat.as_mut().is_some_and(|(_, pattern)| has_ref_mut(pattern))
+        }
+        pattern => parts(pattern).into_iter().any(has_ref_mut),
+    }
 }
 
 /// The patterns directly inside.
