@@ -17,7 +17,7 @@ use crate::args::Given;
 use crate::function::{Function, Opaque, Returned, Returns, Shape};
 use crate::plan::{Entry, Plan};
 use arguments::Arguments;
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -242,9 +242,14 @@ fn body(function: &Function, arguments: &Arguments, first: &TokenStream) -> Grou
     if bind.is_empty() && first.is_empty() {
         return body.clone();
     }
+    // Braces around one expression would be said to be too many, but not where an attribute stands.
+    let is_expression =
+        |token: &TokenTree| !matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';');
+    let attribute = body.stream().into_iter().all(|token| is_expression(&token));
+    let attribute = attribute.then(|| quote_spanned!(site()=> #[allow(exported_private_dependencies)]));
     // Braces of this crate's edition: what is left of the body's last expression goes before the arguments, in the body's
     // own edition before or after its locals.
-    braces(quote_spanned!(site()=> #first #bind #body), site().located_at(body.span()))
+    braces(quote_spanned!(site()=> #first #bind #attribute #body), site().located_at(body.span()))
 }
 
 fn braces(content: TokenStream, span: Span) -> Group {

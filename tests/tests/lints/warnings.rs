@@ -101,3 +101,28 @@ mod dead {
         if n == 0 { 0 } else { calls_itself(n - 1) }
     }
 }
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn on_one_line(n: u8) -> u8 { n }
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn braces(n: u8) -> u8 {
+    let n = { n };
+    { n }
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn wrongNames(wrongName: u8, Wrapper { innerName }: Wrapper) -> u8 {
+    wrongName
+}
+
+pub struct Wrapper {
+    #[allow(non_snake_case)]
+    innerName: String,
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn patterns(Wrapper { innerName: mut inner }: Wrapper, (_, unused): (String, String), _: String, ref r: String) {}
+
+#[cfg_attr(annotated, cekura::span)]
+pub async fn unused_self_and_hidden(_hidden: String, Agent(unused): Agent) {}
