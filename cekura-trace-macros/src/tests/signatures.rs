@@ -31,11 +31,15 @@ fn many_arguments() {
                 if false {
                     return ::cekura::__private::never::<Result<Booking, Error>>();
                 }
+                #[allow(clippy::shadow_reuse)]
                 let (customer, number_of_guests) = (customer, number_of_guests);
+                #[allow(clippy::shadow_reuse)]
                 let (date, time, comment) = (date, time, comment);
-                { self.store.book(customer, date).await }
+                return match () {
+                    () => self.store.book(customer, date).await,
+                };
             };
-            ::cekura::__private::polled(
+            return ::cekura::__private::polled(
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
@@ -45,7 +49,7 @@ fn many_arguments() {
                             });
                     },
                 )
-                .await
+                .await;
         }
     "#]];
     check(ToolCall, "", item, &expected);
@@ -66,7 +70,7 @@ fn patterns() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "add",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     let Point { x, y: [first, .., _] } = &x;
                     let whole @ Some(_) = &whole;
@@ -80,8 +84,10 @@ fn patterns() {
                 })
                 .run(
                     move || -> i32 {
+                        #[allow(clippy::shadow_reuse)]
                         let (a, mut b, x) = (a, b, x);
                         let Point { x, y: [first, .., _] } = x;
+                        #[allow(clippy::shadow_reuse)]
                         let (r#type, inner, whole) = (r#type, inner, whole);
                         let whole @ Some(_) = whole;
                         {
@@ -95,7 +101,7 @@ fn patterns() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Span, "", item, &expected);
@@ -116,12 +122,13 @@ fn attributes_and_generics() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "say",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("text", __CALLSITE.of(&text).__get());
                 })
                 .run(
                     move || -> [u8; N] {
+                        #[allow(clippy::shadow_same)]
                         let text = text;
                         {
                             let audio = [0; N];
@@ -134,7 +141,7 @@ fn attributes_and_generics() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Tts, "", item, &expected);
@@ -150,14 +157,15 @@ fn opaque_inside_a_type() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "words",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("text", __CALLSITE.of(&text).__get());
                 })
                 .run(
                     move || -> Result<(_, Box<dyn Fn(&str) -> bool>), Error> {
+                        #[allow(clippy::shadow_same)]
                         let text = text;
-                        { split(text) }
+                        #[allow(exported_private_dependencies)] { split(text) }
                     },
                     |__sp, __ret| {
                         __sp.end(::cekura::__private::outcome(__ret).__get())
@@ -165,7 +173,7 @@ fn opaque_inside_a_type() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Span, "", item, &expected);
@@ -179,7 +187,7 @@ fn receivers() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|_| {})
                 .run(
                     move || -> Box<Self> {
@@ -195,7 +203,7 @@ fn receivers() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Turn, "", item, &expected);
@@ -209,14 +217,16 @@ fn conditional_argument() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("text", __CALLSITE.of(&text).__get());
                 })
                 .run(
                     move || -> () {
                         #[cfg(feature = "video")]
+                        #[allow(clippy::shadow_same)]
                         let picture = picture;
+                        #[allow(clippy::shadow_same)]
                         let text = text;
                         {}
                     },
@@ -226,7 +236,7 @@ fn conditional_argument() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Turn, "", item, &expected);

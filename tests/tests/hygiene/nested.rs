@@ -1,6 +1,6 @@
 //! Annotated functions each of which waits for the next, as deep as the default recursion limit allows.
 
-pub struct Failed(String);
+pub struct Failed(pub String);
 
 pub mod plain {
     pub use super::*;

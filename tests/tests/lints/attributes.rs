@@ -30,7 +30,9 @@ pub fn conditional(#[cfg(absent)] a: Nothing, #[cfg(not(absent))] b: String, #[c
 }
 
 #[cfg_attr(annotated, cekura::span(record(length = a.len())))]
-pub fn named(#[allow(unused_mut)] mut a: String, unused: u8) {}
+pub fn named(#[allow(unused_mut)] mut a: String, unused: u8) {
+    drop(a);
+}
 
 #[cfg_attr(annotated, cekura::span)]
 pub fn unnamed(#[allow(unused_variables)] _: String, #[warn(unused_variables)] d: String) {}
