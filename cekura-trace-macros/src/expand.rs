@@ -57,6 +57,10 @@ fn content(plan: &Plan, arguments: &Arguments) -> TokenStream {
             let (body, after) = (plain_body(), after(plan, None));
             quote_spanned!(site=> return __CALLSITE.open(#before).boxed(#function -> #returns #body, #after);)
         }
+        Shape::Closure(_) if plan.after.is_empty() && plan.stream.is_none() => {
+            let body = plain_body();
+            quote_spanned!(site=> let __inside = __CALLSITE.open(#before).enter(); #body)
+        }
         Shape::Opaque(output) => {
             let (body, after) = (plain_body(), after(plan, output.as_ref().map(|output| &*output.declared)));
             let body = quote_spanned!(site=> #function #body);
@@ -73,7 +77,8 @@ fn content(plan: &Plan, arguments: &Arguments) -> TokenStream {
             let body = plain_body();
             quote_spanned!(site=> __CALLSITE.open(#before).run(#function #body, |_, _| {}))
         }
-        Shape::Sync(Returns::Value(Returned { declared, stream })) => {
+        Shape::Closure(Returned { declared, stream })
+        | Shape::Sync(Returns::Value(Returned { declared, stream })) => {
             let (body, after) = (plain_body(), after(plan, None));
             let body = quote_spanned!(site=> #function -> #declared #body);
             let body = with_room(plan, "then", body, stream.as_ref());

@@ -35,6 +35,8 @@ pub(crate) enum Shape {
     Async(Returns),
     /// `Pin<Box<dyn Future<…>>>` or one of its aliases in `futures`.
     Boxed(Box<Type>),
+    /// `impl Fn…`: the closure in the body learns from it what it takes.
+    Closure(Returned),
     /// `impl Future<…>`, and its output when that is written.
     Opaque(Option<Returned>),
     Sync(Returns),
@@ -203,6 +205,11 @@ impl Shape {
             && let Some(future) = bound(&opaque.bounds, &["Future"])
         {
             return Self::Opaque(associated(future, "Output").cloned().map(Returned::new));
+        }
+        if let Type::ImplTrait(opaque) = peeled(&declared)
+            && bound(&opaque.bounds, &["Fn", "FnMut", "FnOnce"]).is_some()
+        {
+            return Self::Closure(Returned::new(declared));
         }
         if is_boxed_future(peeled(&declared)) {
             return Self::Boxed(without_impl(declared));

@@ -180,6 +180,28 @@ fn opaque_inside_a_type() {
 }
 
 #[test]
+fn a_closure_is_returned() {
+    let item = "fn matches<'a>(word: &'a str, _guard: Guard) -> impl Fn(&str) -> bool + 'a { move |other| other == word }";
+    check(Span, "", item, &expect![[r#"
+        fn matches<'a>(word: &'a str, _guard: Guard) -> impl Fn(&str) -> bool + 'a {
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
+                "matches",
+            );
+            let __inside = __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("word", __CALLSITE.of(&word).__get());
+                })
+                .enter();
+            {
+                #[allow(clippy::shadow_reuse)]
+                let (word, _guard) = (word, _guard);
+                #[allow(exported_private_dependencies)] { move |other| other == word }
+            }
+        }
+    "#]]);
+}
+
+#[test]
 fn receivers() {
     let item = "fn turn(mut self: Box<Self>) -> Box<Self> { self.turns += 1; self }";
     let expected = expect![[r#"
