@@ -82,3 +82,28 @@ fn clippy_says_nothing_of_an_expansion() {
     assert!(messages.is_empty(), "{}", shown(&messages));
     assert!(!CLIPPY.check("lints/warnings.rs", PEDANTIC).is_empty(), "clippy looks at expansions");
 }
+
+#[test]
+fn clippy_says_nothing_new_in_any_group() {
+    if !CLIPPY.is_there() {
+        return;
+    }
+    const GROUPS: [&str; 5] = [
+        "-Wclippy::all",
+        "-Wclippy::pedantic",
+        "-Wclippy::nursery",
+        "-Wclippy::restriction",
+        "-Aclippy::blanket_clippy_restriction_lints",
+    ];
+    let [without, with] =
+        [PLAIN, ANNOTATED].map(|options| CLIPPY.check("lints/everything.rs", &[options, &GROUPS].concat()));
+    let is_new = |message: &&Message| {
+        !without.iter().any(|other| (other.at, &other.code) == (message.at, &message.code))
+    };
+    let new: Vec<_> = with.iter().filter(is_new).map(|message| &message.shown).collect();
+    assert!(new.is_empty(), "{new:#?}");
+    assert!(
+        without.iter().any(|message| message.code == "clippy::implicit_return"),
+        "clippy looks at all groups"
+    );
+}

@@ -182,7 +182,11 @@ fn opaque_inside_a_type() {
 #[test]
 fn a_closure_is_returned() {
     let item = "fn matches<'a>(word: &'a str, _guard: Guard) -> impl Fn(&str) -> bool + 'a { move |other| other == word }";
-    check(Span, "", item, &expect![[r#"
+    check(
+        Span,
+        "",
+        item,
+        &expect![[r#"
         fn matches<'a>(word: &'a str, _guard: Guard) -> impl Fn(&str) -> bool + 'a {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "matches",
@@ -198,7 +202,8 @@ fn a_closure_is_returned() {
                 #[allow(exported_private_dependencies)] { move |other| other == word }
             }
         }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
