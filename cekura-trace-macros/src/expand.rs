@@ -96,10 +96,10 @@ fn content(plan: &Plan, arguments: &Arguments) -> TokenStream {
 fn polled(plan: &Plan, arguments: &Arguments, before: &TokenStream, returns: &Returns) -> TokenStream {
     let site = site();
     let runtime = private(plan, site);
-    let (body, after, give) = match returns {
+    let (body, after, give, lint) = match returns {
         Returns::Never => {
             let body = body(&plan.function, arguments, &TokenStream::new());
-            (quote_spanned!(site=> async move #body), quote_spanned!(site=> |_, _| {}), None)
+            (quote_spanned!(site=> async move #body), quote_spanned!(site=> |_, _| {}), None, None)
         }
         Returns::Value(Returned { declared, stream }) => {
             // A block has no place for its type, and an async closure would show an error in its body twice.
@@ -109,14 +109,30 @@ fn polled(plan: &Plan, arguments: &Arguments, before: &TokenStream, returns: &Re
             let typed = quote_spanned!(site=> if false { return #never; });
             let body = body(&plan.function, arguments, &typed);
             let body = with_room(plan, "map", quote_spanned!(site=> async move #body), stream.as_ref());
-            (body, after(plan, None), Some(quote_spanned!(site=> return)))
+            // A value that is a future would be said to lack an `.await`.
+            let lint = (!declared_is_known(declared))
+                .then(|| quote_spanned!(site=> #[allow(clippy::async_yields_async)]));
+            (body, after(plan, None), Some(quote_spanned!(site=> return)), lint)
         }
     };
     let end = give.as_ref().map(|_| quote_spanned!(site=> ;));
     quote_spanned! {site=>
         let mut __sp = __CALLSITE.around(#before);
-        let __fut = #body;
+        #lint let __fut = #body;
         #give #runtime::polled(&mut __sp, #runtime::pin!(__fut), #after).await #end
+    }
+}
+
+/// Whether a type is one of those that are no futures, as far as its tokens say.
+fn declared_is_known(declared: &Type) -> bool {
+    const NAMES: [&str; 9] = ["Option", "Result", "String", "Vec", "bool", "f64", "i64", "u32", "usize"];
+    match declared {
+        Type::Array(_) | Type::Reference(_) | Type::Tuple(_) => true,
+        Type::Group(group) => declared_is_known(&group.elem),
+        Type::Path(path) => {
+            path.path.segments.last().is_some_and(|last| NAMES.iter().any(|name| last.ident == name))
+        }
+        _ => false,
     }
 }
 
@@ -256,21 +272,13 @@ fn body(function: &Function, arguments: &Arguments, first: &TokenStream) -> Grou
     if bind.is_empty() && first.is_empty() {
         return body.clone();
     }
-    // Braces around one expression would be said to be too many, but not where an attribute or an arm stands.
+    // Braces around one expression would be said to be too many, but not where an attribute stands.
     let is_end = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';');
     let is_one = !body.stream().is_empty() && !body.stream().into_iter().any(|token| is_end(&token));
-    let content = match &function.shape {
-        // Where the value is a future, it would be said to lack an `.await`, were it what the block ends with.
-        Shape::Async(Returns::Value(_)) if is_one => {
-            quote_spanned!(site()=> return match () { () => #body };)
-        }
-        Shape::Async(Returns::Value(_)) => quote_spanned!(site()=> return #body;),
-        _ if is_one => quote_spanned!(site()=> #[allow(exported_private_dependencies)] #body),
-        _ => body.to_token_stream(),
-    };
+    let attribute = is_one.then(|| quote_spanned!(site()=> #[allow(exported_private_dependencies)]));
     // Braces of this crate's edition: what is left of the body's last expression goes before the arguments, in the body's
     // own edition before or after its locals.
-    braces(quote_spanned!(site()=> #first #bind #content), site().located_at(body.span()))
+    braces(quote_spanned!(site()=> #first #bind #attribute #body), site().located_at(body.span()))
 }
 
 fn braces(content: TokenStream, span: Span) -> Group {

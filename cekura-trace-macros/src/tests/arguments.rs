@@ -24,7 +24,7 @@ fn a_word_is_a_call() {
                 }
                 #[allow(unused_variables, clippy::shadow_same)]
                 let id = id;
-                return {};
+                {}
             };
             return ::cekura::__private::polled(
                     &mut __sp,
@@ -249,13 +249,12 @@ fn closures_with_patterns_and_types() {
                 "ask",
             );
             let mut __sp = __CALLSITE.around(|_| {});
+            #[allow(clippy::async_yields_async)]
             let __fut = async move {
                 if false {
                     return ::cekura::__private::never::<Reply>();
                 }
-                return match () {
-                    () => reply().await,
-                };
+                #[allow(exported_private_dependencies)] { reply().await }
             };
             return ::cekura::__private::polled(
                     &mut __sp,

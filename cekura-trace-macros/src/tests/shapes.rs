@@ -105,10 +105,10 @@ fn async_fn() {
                 let audio = audio;
                 #[allow(clippy::shadow_same)]
                 let mut words = words;
-                return {
+                {
                     words.clear();
                     self.client.hear(audio, words).await
-                };
+                }
             };
             return ::cekura::__private::polled(
                     &mut __sp,

@@ -35,9 +35,7 @@ fn many_arguments() {
                 let (customer, number_of_guests) = (customer, number_of_guests);
                 #[allow(clippy::shadow_reuse)]
                 let (date, time, comment) = (date, time, comment);
-                return match () {
-                    () => self.store.book(customer, date).await,
-                };
+                #[allow(exported_private_dependencies)] { self.store.book(customer, date).await }
             };
             return ::cekura::__private::polled(
                     &mut __sp,

@@ -27,9 +27,7 @@ fn a_stream_without_a_name_gets_room_for_its_span() {
                     }
                     #[allow(clippy::shadow_same)]
                     let prompt = prompt;
-                    return match () {
-                        () => self.client.ask(prompt).await,
-                    };
+                    #[allow(exported_private_dependencies)] { self.client.ask(prompt).await }
                 },
                 |__ret| __ret.map(::cekura::__private::stream::<Result<Chunk, Error>, _>),
             );

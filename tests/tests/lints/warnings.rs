@@ -126,3 +126,35 @@ pub fn patterns(Wrapper { innerName: mut inner }: Wrapper, (_, unused): (String,
 
 #[cfg_attr(annotated, cekura::span)]
 pub async fn unused_self_and_hidden(_hidden: String, Agent(unused): Agent) {}
+
+#[cfg_attr(annotated, cekura::span)]
+pub async fn diverging_later(used: String) -> u8 {
+    panic!("{used}")
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub async fn todo_later(unused: String) -> Result<Agent, String> { todo!() }
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn todo(unused: String) -> Vec<u8> {
+    todo!()
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn todo_closure(unused: String) -> impl Fn(u8) -> u8 {
+    if true {
+        todo!();
+    }
+    |n| n
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn todo_future(unused: String) -> impl Future<Output = u8> {
+    async { todo!() }
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub async fn after_the_end(n: u8) -> u8 {
+    return n;
+    n
+}
