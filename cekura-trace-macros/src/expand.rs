@@ -17,11 +17,11 @@ use crate::args::Given;
 use crate::function::{Function, Opaque, Returned, Returns, Shape};
 use crate::plan::{Entry, Plan};
 use arguments::Arguments;
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Expr, ExprClosure, Token, Type};
+use syn::{Expr, ExprClosure, Lit, LitFloat, LitInt, Token, Type};
 
 mod arguments;
 
@@ -55,7 +55,11 @@ fn content(plan: &Plan, arguments: &Arguments) -> TokenStream {
         Shape::Async(returns) => polled(plan, arguments, &before, returns),
         Shape::Boxed(returns) => {
             let (body, after) = (plain_body(), after(plan, None));
-            quote_spanned!(site=> __CALLSITE.open(#before).boxed(#function -> #returns #body, #after))
+            quote_spanned!(site=> return __CALLSITE.open(#before).boxed(#function -> #returns #body, #after);)
+        }
+        Shape::Closure(_) if plan.after.is_empty() && plan.stream.is_none() => {
+            let body = plain_body();
+            quote_spanned!(site=> let __inside = __CALLSITE.open(#before).enter(); #body)
         }
         Shape::Opaque(output) => {
             let (body, after) = (plain_body(), after(plan, output.as_ref().map(|output| &*output.declared)));
@@ -67,19 +71,21 @@ fn content(plan: &Plan, arguments: &Arguments) -> TokenStream {
                     quote_spanned!(site=> #runtime::then(#body, |__fut| #future))
                 }
             };
-            quote_spanned!(site=> __CALLSITE.open(#before).wrap(#body, #after))
+            quote_spanned!(site=> return __CALLSITE.open(#before).wrap(#body, #after);)
         }
         Shape::Sync(Returns::Never) => {
             let body = plain_body();
             quote_spanned!(site=> __CALLSITE.open(#before).run(#function #body, |_, _| {}))
         }
-        Shape::Sync(Returns::Value(Returned { declared, stream })) => {
+        Shape::Closure(Returned { declared, stream })
+        | Shape::Sync(Returns::Value(Returned { declared, stream })) => {
             let (body, after) = (plain_body(), after(plan, None));
             let body = quote_spanned!(site=> #function -> #declared #body);
             let body = with_room(plan, "then", body, stream.as_ref());
-            quote_spanned!(site=> __CALLSITE.open(#before).run(#body, #after))
+            quote_spanned!(site=> return __CALLSITE.open(#before).run(#body, #after);)
         }
     };
+    // With `return` for those who lint for it; without it they would be told of the attribute.
     quote_spanned! {site=>
         static __CALLSITE: &#runtime::Callsite = &#runtime::Callsite::#constructor(#label);
         #calls
@@ -90,10 +96,10 @@ fn content(plan: &Plan, arguments: &Arguments) -> TokenStream {
 fn polled(plan: &Plan, arguments: &Arguments, before: &TokenStream, returns: &Returns) -> TokenStream {
     let site = site();
     let runtime = private(plan, site);
-    let (body, after) = match returns {
+    let (body, after, give, lint) = match returns {
         Returns::Never => {
             let body = body(&plan.function, arguments, &TokenStream::new());
-            (quote_spanned!(site=> async move #body), quote_spanned!(site=> |_, _| {}))
+            (quote_spanned!(site=> async move #body), quote_spanned!(site=> |_, _| {}), None, None)
         }
         Returns::Value(Returned { declared, stream }) => {
             // A block has no place for its type, and an async closure would show an error in its body twice.
@@ -103,13 +109,30 @@ fn polled(plan: &Plan, arguments: &Arguments, before: &TokenStream, returns: &Re
             let typed = quote_spanned!(site=> if false { return #never; });
             let body = body(&plan.function, arguments, &typed);
             let body = with_room(plan, "map", quote_spanned!(site=> async move #body), stream.as_ref());
-            (body, after(plan, None))
+            // A value that is a future would be said to lack an `.await`.
+            let lint = (!declared_is_known(declared))
+                .then(|| quote_spanned!(site=> #[allow(clippy::async_yields_async)]));
+            (body, after(plan, None), Some(quote_spanned!(site=> return)), lint)
         }
     };
+    let end = give.as_ref().map(|_| quote_spanned!(site=> ;));
     quote_spanned! {site=>
         let mut __sp = __CALLSITE.around(#before);
-        let __fut = #body;
-        #runtime::polled(&mut __sp, #runtime::pin!(__fut), #after).await
+        #lint let __fut = #body;
+        #give #runtime::polled(&mut __sp, #runtime::pin!(__fut), #after).await #end
+    }
+}
+
+/// Whether a type is one of those that are no futures, as far as its tokens say.
+fn declared_is_known(declared: &Type) -> bool {
+    const NAMES: [&str; 9] = ["Option", "Result", "String", "Vec", "bool", "f64", "i64", "u32", "usize"];
+    match declared {
+        Type::Array(_) | Type::Reference(_) | Type::Tuple(_) => true,
+        Type::Group(group) => declared_is_known(&group.elem),
+        Type::Path(path) => {
+            path.path.segments.last().is_some_and(|last| NAMES.iter().any(|name| last.ident == name))
+        }
+        _ => false,
     }
 }
 
@@ -222,12 +245,19 @@ fn method(key: &Ident) -> Ident {
 /// The expression as it may stand behind `&`: `&n as i64` would be `(&n) as i64`.
 fn operand(expression: &Expr) -> TokenStream {
     match expression {
-        Expr::Call(_)
-        | Expr::Field(_)
-        | Expr::Lit(_)
-        | Expr::Macro(_)
-        | Expr::MethodCall(_)
-        | Expr::Path(_) => expression.to_token_stream(),
+        Expr::Lit(literal) => match &literal.lit {
+            // Their type says what they are; not to say it is a lint that some turn on.
+            Lit::Float(float) if float.suffix().is_empty() && !float.base10_digits().ends_with('.') => {
+                LitFloat::new(&format!("{float}_f64"), float.span()).into_token_stream()
+            }
+            Lit::Int(int) if int.suffix().is_empty() => {
+                LitInt::new(&format!("{int}_i64"), int.span()).into_token_stream()
+            }
+            literal => literal.to_token_stream(),
+        },
+        Expr::Call(_) | Expr::Field(_) | Expr::Macro(_) | Expr::MethodCall(_) | Expr::Path(_) => {
+            expression.to_token_stream()
+        }
         _ => {
             let place = Span::mixed_site().located_at(expression.span());
             quote_spanned!(place=> (#expression))
@@ -242,9 +272,13 @@ fn body(function: &Function, arguments: &Arguments, first: &TokenStream) -> Grou
     if bind.is_empty() && first.is_empty() {
         return body.clone();
     }
+    // Braces around one expression would be said to be too many, but not where an attribute stands.
+    let is_end = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';');
+    let is_one = !body.stream().is_empty() && !body.stream().into_iter().any(|token| is_end(&token));
+    let attribute = is_one.then(|| quote_spanned!(site()=> #[allow(exported_private_dependencies)]));
     // Braces of this crate's edition: what is left of the body's last expression goes before the arguments, in the body's
     // own edition before or after its locals.
-    braces(quote_spanned!(site()=> #first #bind #body), site().located_at(body.span()))
+    braces(quote_spanned!(site()=> #first #bind #attribute #body), site().located_at(body.span()))
 }
 
 fn braces(content: TokenStream, span: Span) -> Group {

@@ -2,7 +2,7 @@
 //! This file does not know the attribute's arguments.
 
 use crate::diagnostics::Diagnostics;
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -35,6 +35,8 @@ pub(crate) enum Shape {
     Async(Returns),
     /// `Pin<Box<dyn Future<…>>>` or one of its aliases in `futures`.
     Boxed(Box<Type>),
+    /// `impl Fn…`: the closure in the body learns from it what it takes.
+    Closure(Returned),
     /// `impl Future<…>`, and its output when that is written.
     Opaque(Option<Returned>),
     Sync(Returns),
@@ -64,7 +66,7 @@ pub(crate) struct Opaque {
 
 impl Function {
     pub(crate) fn parse(item: TokenStream, mistakes: &mut Diagnostics) -> Option<Self> {
-        Self::item.parse2(item).map_err(|error| mistakes.push(error)).ok()
+        Self::item.parse2(ungrouped(item)).map_err(|error| mistakes.push(error)).ok()
     }
 
     fn item(input: ParseStream<'_>) -> syn::Result<Self> {
@@ -83,15 +85,35 @@ impl Function {
                 "a `const fn` cannot open a span: take `const` away, or annotate the function that calls it";
             return Err(syn::Error::new(constness.span, message));
         }
-        let body = move_inner_attributes(&input.parse()?, &mut attributes)?;
+        let body = move_inner_attributes(&braces(input)?, &mut attributes)?;
         let shape = Shape::new(&signature);
         let bindings = bindings(&signature);
         Ok(Self { attributes, visibility, default, signature, bindings, shape, body })
     }
 }
 
+/// The tokens out of the invisible groups that are all around them, as of a macro's `$function:item`.
+fn ungrouped(tokens: TokenStream) -> TokenStream {
+    let mut rest = tokens.clone().into_iter();
+    match (rest.next(), rest.next()) {
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => {
+            ungrouped(group.stream())
+        }
+        _ => tokens,
+    }
+}
+
+/// The body's braces, also as a macro's `$body:block`.
+fn braces(input: ParseStream<'_>) -> syn::Result<Group> {
+    let place = input.span();
+    match ungrouped(input.parse::<TokenTree>()?.into()).into_iter().next() {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => Ok(group),
+        _ => Err(syn::Error::new(place, "expected the function's body in braces")),
+    }
+}
+
 pub(crate) fn is_closure(item: &TokenStream) -> bool {
-    match item.clone().into_iter().next() {
+    match ungrouped(item.clone()).into_iter().next() {
         Some(TokenTree::Ident(word)) => word == "move",
         Some(TokenTree::Punct(punct)) => punct.as_char() == '|',
         _ => false,
@@ -183,6 +205,11 @@ impl Shape {
             && let Some(future) = bound(&opaque.bounds, &["Future"])
         {
             return Self::Opaque(associated(future, "Output").cloned().map(Returned::new));
+        }
+        if let Type::ImplTrait(opaque) = peeled(&declared)
+            && bound(&opaque.bounds, &["Fn", "FnMut", "FnOnce"]).is_some()
+        {
+            return Self::Closure(Returned::new(declared));
         }
         if is_boxed_future(peeled(&declared)) {
             return Self::Boxed(without_impl(declared));

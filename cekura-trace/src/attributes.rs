@@ -194,12 +194,21 @@ pub use cekura_trace_macros::stt;
 ///   the pattern leaves is dropped after all other arguments.
 ///
 /// An `async fn` has a future for its body, `async move { … }`, and polls it in the span. A stream keeps the last closure:
-/// it then runs for each item. `impl Stream` alone needs one call more, which gives the stream room for its span. `cargo expand`
-/// shows the code of your own crate; so does, with nothing installed:
+/// it then runs for each item. `impl Stream` alone needs one call more, which gives the stream room for its span. A
+/// function that returns `impl Fn…` keeps its body where it is, so that the closure's parameters have their types; an
+/// `async fn` that does so must write them. `cargo expand` shows the code of your own crate; so does, with nothing
+/// installed:
 ///
 /// ```sh
 /// RUSTC_BOOTSTRAP=1 cargo rustc --lib --profile=check -- -Zunpretty=expanded
 /// ```
+///
+/// # Lints
+///
+/// No lint of the compiler or of clippy is new at an annotated function. Some fall silent, for they look at the whole body
+/// of a function, and the body now stands inside another: clippy's `boxed_local`, `implicit_return`, `manual_async_fn`,
+/// `missing_const_for_fn`, `needless_lifetimes`, `needless_pass_by_value`, `needless_return` (of the body's own end),
+/// `ptr_arg` and `unused_async`. An `#[expect(…)]` of one of these says that it is not fulfilled: write `#[allow(…)]`.
 pub use cekura_trace_macros::llm;
 
 /// Text to speech.

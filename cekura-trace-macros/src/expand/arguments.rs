@@ -34,15 +34,7 @@ impl Arguments {
                 FnArg::Typed(argument) => mover.argument(argument),
             }
         }
-        let bind = rows(&mover.lets).map(|lets| match lets {
-            [Let::Whole(statement)] => statement.clone(),
-            [Let::Name(mutability, bound, name)] => quote_at!(let #mutability #bound = #name;),
-            lets => {
-                let names = lets.iter().map(Let::name);
-                let bound = lets.iter().map(Let::bound);
-                quote_at!(let (#(#bound,)*) = (#(#names,)*);)
-            }
-        });
+        let bind = rows(&mover.lets).map(statement);
         let bind = bind.collect();
         Self { signature, view: mover.view.into_iter().collect(), viewed: mover.viewed, bind }
     }
@@ -65,6 +57,20 @@ impl Let {
 
     fn name(&self) -> Option<&Ident> {
         if let Self::Name(_, _, name) = self { Some(name) } else { None }
+    }
+}
+
+fn statement(lets: &[Let]) -> TokenStream {
+    match lets {
+        [Let::Whole(statement)] => statement.clone(),
+        [Let::Name(mutability, bound, name)] => {
+            quote_at!(#[allow(clippy::shadow_same)] let #mutability #bound = #name;)
+        }
+        lets => {
+            let names = lets.iter().map(Let::name);
+            let bound = lets.iter().map(Let::bound);
+            quote_at!(#[allow(clippy::shadow_reuse)] let (#(#bound,)*) = (#(#names,)*);)
+        }
     }
 }
 
@@ -119,14 +125,13 @@ impl Mover<'_> {
             }
             _ => self.whole(argument, &names),
         }
-        if !attributes.is_empty() {
-            for bound in &mut self.lets[start..] {
-                let statement = match bound {
-                    Let::Whole(statement) => statement.clone(),
-                    Let::Name(mutability, bound, name) => quote_at!(let #mutability #bound = #name;),
-                };
-                *bound = Let::Whole(quote_at!(#(#attributes)* #statement));
-            }
+        if !attributes.is_empty() && self.lets.len() > start {
+            // In one statement, for an expectation is fulfilled once.
+            let last = self.lets.iter().rposition(|bound| matches!(bound, Let::Whole(_)));
+            let from = last.map_or(start, |last| last.max(start));
+            let statement = statement(&self.lets[from..]);
+            self.lets.truncate(from);
+            self.lets.push(Let::Whole(quote_at!(#(#attributes)* #statement)));
         }
     }
 
@@ -161,7 +166,7 @@ impl Mover<'_> {
             if is_named {
                 // What the attribute names is used, whether or not the body uses it too.
                 self.lets
-                    .push(Let::Whole(quote_at!(#[allow(unused_variables)] let #mutability #ident = #ident;)));
+                    .push(Let::Whole(quote_at!(#[allow(unused_variables, clippy::shadow_same)] let #mutability #ident = #ident;)));
             } else {
                 self.lets.push(Let::Name(mutability, ident.clone(), ident.clone()));
             }
@@ -170,7 +175,7 @@ impl Mover<'_> {
         } else if is_named {
             let mutability = mutability.take();
             self.lets.push(Let::Whole(
-                quote_at!(#[allow(clippy::used_underscore_binding)] let #mutability #ident = #ident;),
+                quote_at!(#[allow(clippy::used_underscore_binding, clippy::shadow_same)] let #mutability #ident = #ident;),
             ));
         } else {
             let twin = self.twin(ident, ident.span());
@@ -189,15 +194,15 @@ impl Mover<'_> {
         };
         let pattern =
             PatIdent { attrs: Vec::new(), by_ref: None, mutability: None, ident: twin.clone(), subpat: None };
-        let pattern = std::mem::replace(&mut *argument.pat, Pat::Ident(pattern));
-        self.lets.push(Let::Name(None, twin.clone(), twin.clone()));
+        let mut pattern = std::mem::replace(&mut *argument.pat, Pat::Ident(pattern));
+        let mutability = has_ref_mut(&mut pattern).then(|| Token![mut](site()));
+        self.lets.push(Let::Name(mutability, twin.clone(), twin.clone()));
         if matches!(pattern, Pat::Wild(_)) {
             return;
         }
         self.lets.push(Let::Whole(quote_at!(let #pattern = #twin;)));
         let recorded: Vec<_> = names.iter().filter(|name| self.is_recorded(name)).cloned().collect();
         if !recorded.is_empty() {
-            let mut pattern = pattern;
             by_reference(&mut pattern, &recorded);
             self.view.push(quote_at!(let #pattern = &#twin;));
             self.viewed.extend(recorded);
@@ -272,6 +277,7 @@ fn attributes_of_names(attributes: &mut Vec<Attribute>) -> Vec<Attribute> {
         {
             list.tokens.clone().into_iter().next().is_some_and(|lint| lint.to_string().starts_with("unused"))
         }
+        Meta::List(list) if list.path.is_ident("cfg_attr") => list.tokens.to_string().contains("unused"),
         _ => false,
     };
     let mut of_names: Vec<_> = attributes.extract_if(.., |attribute| is_of_names(attribute)).collect();
@@ -313,6 +319,17 @@ fn by_reference(pattern: &mut Pat, names: &[Ident]) {
 
 fn wild(place: Span) -> Pat {
     Pat::Wild(PatWild { attrs: Vec::new(), underscore_token: Token![_](place) })
+}
+
+/// Whether a part is borrowed mutably, so that what it is a part of must be mutable.
+fn has_ref_mut(pattern: &mut Pat) -> bool {
+    match pattern {
+        Pat::Ident(name) => {
+            name.by_ref.is_some() && name.mutability.is_some()
+                || name.subpat.as_mut().is_some_and(|(_, pattern)| has_ref_mut(pattern))
+        }
+        pattern => parts(pattern).into_iter().any(has_ref_mut),
+    }
 }
 
 /// The patterns directly inside.

@@ -22,11 +22,11 @@ fn a_word_is_a_call() {
                 if false {
                     return ::cekura::__private::never::<()>();
                 }
-                #[allow(unused_variables)]
+                #[allow(unused_variables, clippy::shadow_same)]
                 let id = id;
                 {}
             };
-            ::cekura::__private::polled(
+            return ::cekura::__private::polled(
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
@@ -36,7 +36,7 @@ fn a_word_is_a_call() {
                             });
                     },
                 )
-                .await
+                .await;
         }
     "#]];
     check(Conversation, "observe, call_id = id", function, &expected);
@@ -50,14 +50,15 @@ fn skip() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("prompt", __CALLSITE.of(&prompt).__get());
                 })
                 .run(
                     move || -> Reply {
+                        #[allow(clippy::shadow_reuse)]
                         let (prompt, history) = (prompt, history);
-                        { history.ask(prompt) }
+                        #[allow(exported_private_dependencies)] { history.ask(prompt) }
                     },
                     |__sp, __ret| {
                         __sp.end(::cekura::__private::outcome(__ret).__get())
@@ -65,7 +66,7 @@ fn skip() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Llm, "skip(history)", item, &expected);
@@ -79,18 +80,19 @@ fn skip_all() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|_| {})
                 .run(
                     move || -> Reply {
+                        #[allow(clippy::shadow_same)]
                         let audio = audio;
-                        { reply(audio) }
+                        #[allow(exported_private_dependencies)] { reply(audio) }
                     },
                     |__sp, __ret| {
                         __sp.end(::cekura::__private::outcome(__ret).__get())
                             .__record(|_, _| {});
                     },
-                )
+                );
         }
     "#]];
     check(Turn, "skip_all", item, &expected);
@@ -104,14 +106,15 @@ fn skip_all_with_own_arguments() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.model(__CALLSITE.of(&"gpt-4o").__get());
                 })
                 .run(
                     move || -> Reply {
+                        #[allow(clippy::shadow_same)]
                         let prompt = prompt;
-                        { reply(prompt) }
+                        #[allow(exported_private_dependencies)] { reply(prompt) }
                     },
                     |__sp, __ret| {
                         __sp.end(::cekura::__private::outcome(__ret).__get())
@@ -120,7 +123,7 @@ fn skip_all_with_own_arguments() {
                                 __sp.input_tokens(&__val);
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Llm, r#"skip_all, model = "gpt-4o", input_tokens = |reply| reply.tokens"#, item, &expected);
@@ -134,7 +137,7 @@ fn first_what_opens_the_span() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "handle",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.parent(&cx);
                     __sp.client(&handle);
@@ -146,17 +149,17 @@ fn first_what_opens_the_span() {
                     __sp.argument("cx", __CALLSITE.of(&cx).__get());
                     __sp.argument("handle", __CALLSITE.of(&handle).__get());
                     __sp.call_id(__CALLSITE.of(&sid.to_string()).__get());
-                    __sp.record("a.b", __CALLSITE.of(&1).__get());
+                    __sp.record("a.b", __CALLSITE.of(&1_i64).__get());
                 })
                 .run(
                     move || -> () {
-                        #[allow(unused_variables)]
+                        #[allow(unused_variables, clippy::shadow_same)]
                         let sid = sid;
-                        #[allow(unused_variables)]
+                        #[allow(unused_variables, clippy::shadow_same)]
                         let headers = headers;
-                        #[allow(unused_variables)]
+                        #[allow(unused_variables, clippy::shadow_same)]
                         let cx = cx;
-                        #[allow(unused_variables)]
+                        #[allow(unused_variables, clippy::shadow_same)]
                         let handle = handle;
                         {}
                     },
@@ -166,7 +169,7 @@ fn first_what_opens_the_span() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(
@@ -185,7 +188,7 @@ fn operators_stand_in_parentheses() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("count", __CALLSITE.of(&count).__get());
                     __sp.argument("done", __CALLSITE.of(&done).__get());
@@ -195,9 +198,9 @@ fn operators_stand_in_parentheses() {
                 })
                 .run(
                     move || -> () {
-                        #[allow(unused_variables)]
+                        #[allow(unused_variables, clippy::shadow_same)]
                         let count = count;
-                        #[allow(unused_variables)]
+                        #[allow(unused_variables, clippy::shadow_same)]
                         let done = done;
                         {}
                     },
@@ -207,7 +210,7 @@ fn operators_stand_in_parentheses() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Turn, "number = count as i64, record(sum = 1 + 2, not = !done)", item, &expected);
@@ -221,7 +224,7 @@ fn own_path_of_the_runtime() {
             static __CALLSITE: &::my::cekura::__private::Callsite = &::my::cekura::__private::Callsite::turn(
                 "turn",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|_| {})
                 .run(
                     move || -> () {},
@@ -231,7 +234,7 @@ fn own_path_of_the_runtime() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Turn, "crate = ::my::cekura", item, &expected);
@@ -246,13 +249,14 @@ fn closures_with_patterns_and_types() {
                 "ask",
             );
             let mut __sp = __CALLSITE.around(|_| {});
+            #[allow(clippy::async_yields_async)]
             let __fut = async move {
                 if false {
                     return ::cekura::__private::never::<Reply>();
                 }
-                { reply().await }
+                #[allow(exported_private_dependencies)] { reply().await }
             };
-            ::cekura::__private::polled(
+            return ::cekura::__private::polled(
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
@@ -267,7 +271,7 @@ fn closures_with_patterns_and_types() {
                             });
                     },
                 )
-                .await
+                .await;
         }
     "#]];
     check(

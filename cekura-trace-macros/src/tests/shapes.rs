@@ -12,7 +12,7 @@ fn sync() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("prompt", __CALLSITE.of(&prompt).__get());
                     __sp.argument("audio", __CALLSITE.of(&audio).__get());
@@ -21,7 +21,9 @@ fn sync() {
                 })
                 .run(
                     move || -> Result<Reply, Error> {
+                        #[allow(clippy::shadow_reuse)]
                         let (prompt, audio) = (prompt, audio);
+                        #[allow(exported_private_dependencies)]
                         { self.client.ask(prompt, audio) }
                     },
                     |__sp, __ret| {
@@ -34,7 +36,7 @@ fn sync() {
                                 __sp.output(__CALLSITE.of(&__val).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(
@@ -53,12 +55,13 @@ fn sync_unit() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "network_in",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("packet", __CALLSITE.of(&packet).__get());
                 })
                 .run(
                     move || -> () {
+                        #[allow(clippy::shadow_same)]
                         let packet = packet;
                         {
                             queue(packet);
@@ -70,7 +73,7 @@ fn sync_unit() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Span, r#"name = "network_in""#, item, &expected);
@@ -98,15 +101,16 @@ fn async_fn() {
                 if false {
                     return ::cekura::__private::never::<Result<Heard, Error>>();
                 }
-                #[allow(unused_variables)]
+                #[allow(unused_variables, clippy::shadow_same)]
                 let audio = audio;
+                #[allow(clippy::shadow_same)]
                 let mut words = words;
                 {
                     words.clear();
                     self.client.hear(audio, words).await
                 }
             };
-            ::cekura::__private::polled(
+            return ::cekura::__private::polled(
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
@@ -120,7 +124,7 @@ fn async_fn() {
                             });
                     },
                 )
-                .await
+                .await;
         }
     "#]];
     check(
@@ -142,15 +146,16 @@ fn boxed() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "speak",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("text", __CALLSITE.of(&text).__get());
                     __sp.text(__CALLSITE.of(&text).__get());
                 })
                 .boxed(
                     move || -> Pin<Box<dyn Future<Output = Audio> + Send + 'a>> {
-                        #[allow(unused_variables)]
+                        #[allow(unused_variables, clippy::shadow_same)]
                         let text = text;
+                        #[allow(exported_private_dependencies)]
                         { Box::pin(async move { self.say(text).await }) }
                     },
                     |__sp, __ret| {
@@ -159,7 +164,7 @@ fn boxed() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Tts, "text = text", item, &expected);
@@ -173,14 +178,15 @@ fn boxed_alias() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::s2s(
                 "talk",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("audio", __CALLSITE.of(&audio).__get());
                 })
                 .boxed(
                     move || -> BoxFuture<'_, Vec<i16>> {
+                        #[allow(clippy::shadow_same)]
                         let audio = audio;
-                        { async move { audio }.boxed() }
+                        #[allow(exported_private_dependencies)] { async move { audio }.boxed() }
                     },
                     |__sp, __ret| {
                         __sp.end(::cekura::__private::outcome(__ret).__get())
@@ -188,7 +194,7 @@ fn boxed_alias() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(S2s, "", item, &expected);
@@ -214,7 +220,7 @@ fn boxed_by_async_trait() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
                 "call",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("city", __CALLSITE.of(&city).__get());
                 })
@@ -226,7 +232,9 @@ fn boxed_by_async_trait() {
                             > + ::core::marker::Send + 'async_trait,
                         >,
                     > {
+                        #[allow(clippy::shadow_same)]
                         let city = city;
+                        #[allow(exported_private_dependencies)]
                         {
                             Box::pin(async move {
                                 let __self = self;
@@ -242,7 +250,7 @@ fn boxed_by_async_trait() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(ToolCall, "", item, &expected);
@@ -256,14 +264,15 @@ fn opaque() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("history", __CALLSITE.of(&history).__get());
                 })
                 .wrap(
                     move || {
+                        #[allow(clippy::shadow_same)]
                         let history = history;
-                        { history.ask() }
+                        #[allow(exported_private_dependencies)] { history.ask() }
                     },
                     |__sp, __ret: &mut Result<_, Error>| {
                         __sp.end(::cekura::__private::outcome(__ret).__get())
@@ -271,7 +280,7 @@ fn opaque() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Llm, "", item, &expected);
@@ -285,7 +294,7 @@ fn opaque_without_output() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|_| {})
                 .wrap(
                     move || { async {} },
@@ -295,7 +304,7 @@ fn opaque_without_output() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Llm, "", item, &expected);
@@ -315,7 +324,9 @@ fn never() {
                 })
                 .run(
                     move || {
+                        #[allow(clippy::shadow_same)]
                         let id = id;
+                        #[allow(exported_private_dependencies)]
                         {
                             loop {
                                 work(id)
@@ -342,7 +353,9 @@ fn async_never() {
                     __sp.argument("id", __CALLSITE.of(&id).__get());
                 });
             let __fut = async move {
+                #[allow(clippy::shadow_same)]
                 let id = id;
+                #[allow(exported_private_dependencies)]
                 {
                     loop {
                         work(id).await

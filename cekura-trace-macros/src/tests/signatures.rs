@@ -31,11 +31,13 @@ fn many_arguments() {
                 if false {
                     return ::cekura::__private::never::<Result<Booking, Error>>();
                 }
+                #[allow(clippy::shadow_reuse)]
                 let (customer, number_of_guests) = (customer, number_of_guests);
+                #[allow(clippy::shadow_reuse)]
                 let (date, time, comment) = (date, time, comment);
-                { self.store.book(customer, date).await }
+                #[allow(exported_private_dependencies)] { self.store.book(customer, date).await }
             };
-            ::cekura::__private::polled(
+            return ::cekura::__private::polled(
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
@@ -45,7 +47,7 @@ fn many_arguments() {
                             });
                     },
                 )
-                .await
+                .await;
         }
     "#]];
     check(ToolCall, "", item, &expected);
@@ -66,7 +68,7 @@ fn patterns() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "add",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     let Point { x, y: [first, .., _] } = &x;
                     let whole @ Some(_) = &whole;
@@ -80,8 +82,10 @@ fn patterns() {
                 })
                 .run(
                     move || -> i32 {
+                        #[allow(clippy::shadow_reuse)]
                         let (a, mut b, x) = (a, b, x);
                         let Point { x, y: [first, .., _] } = x;
+                        #[allow(clippy::shadow_reuse)]
                         let (r#type, inner, whole) = (r#type, inner, whole);
                         let whole @ Some(_) = whole;
                         {
@@ -95,7 +99,7 @@ fn patterns() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Span, "", item, &expected);
@@ -116,12 +120,13 @@ fn attributes_and_generics() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "say",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("text", __CALLSITE.of(&text).__get());
                 })
                 .run(
                     move || -> [u8; N] {
+                        #[allow(clippy::shadow_same)]
                         let text = text;
                         {
                             let audio = [0; N];
@@ -134,7 +139,7 @@ fn attributes_and_generics() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Tts, "", item, &expected);
@@ -150,14 +155,15 @@ fn opaque_inside_a_type() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "words",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("text", __CALLSITE.of(&text).__get());
                 })
                 .run(
                     move || -> Result<(_, Box<dyn Fn(&str) -> bool>), Error> {
+                        #[allow(clippy::shadow_same)]
                         let text = text;
-                        { split(text) }
+                        #[allow(exported_private_dependencies)] { split(text) }
                     },
                     |__sp, __ret| {
                         __sp.end(::cekura::__private::outcome(__ret).__get())
@@ -165,10 +171,37 @@ fn opaque_inside_a_type() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Span, "", item, &expected);
+}
+
+#[test]
+fn a_closure_is_returned() {
+    let item = "fn matches<'a>(word: &'a str, _guard: Guard) -> impl Fn(&str) -> bool + 'a { move |other| other == word }";
+    check(
+        Span,
+        "",
+        item,
+        &expect![[r#"
+        fn matches<'a>(word: &'a str, _guard: Guard) -> impl Fn(&str) -> bool + 'a {
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
+                "matches",
+            );
+            let __inside = __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("word", __CALLSITE.of(&word).__get());
+                })
+                .enter();
+            {
+                #[allow(clippy::shadow_reuse)]
+                let (word, _guard) = (word, _guard);
+                #[allow(exported_private_dependencies)] { move |other| other == word }
+            }
+        }
+    "#]],
+    );
 }
 
 #[test]
@@ -179,7 +212,7 @@ fn receivers() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|_| {})
                 .run(
                     move || -> Box<Self> {
@@ -195,7 +228,7 @@ fn receivers() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Turn, "", item, &expected);
@@ -209,14 +242,16 @@ fn conditional_argument() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("text", __CALLSITE.of(&text).__get());
                 })
                 .run(
                     move || -> () {
                         #[cfg(feature = "video")]
+                        #[allow(clippy::shadow_same)]
                         let picture = picture;
+                        #[allow(clippy::shadow_same)]
                         let text = text;
                         {}
                     },
@@ -226,7 +261,7 @@ fn conditional_argument() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Turn, "", item, &expected);

@@ -25,12 +25,13 @@ fn a_stream_without_a_name_gets_room_for_its_span() {
                     if false {
                         return ::cekura::__private::never::<Result<_, Error>>();
                     }
+                    #[allow(clippy::shadow_same)]
                     let prompt = prompt;
-                    { self.client.ask(prompt).await }
+                    #[allow(exported_private_dependencies)] { self.client.ask(prompt).await }
                 },
                 |__ret| __ret.map(::cekura::__private::stream::<Result<Chunk, Error>, _>),
             );
-            ::cekura::__private::polled(
+            return ::cekura::__private::polled(
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
@@ -42,7 +43,7 @@ fn a_stream_without_a_name_gets_room_for_its_span() {
                             });
                     },
                 )
-                .await
+                .await;
         }
     "#]];
     check(Llm, "output = |chunk| &chunk.text", item, &expected);
@@ -56,14 +57,15 @@ fn a_boxed_stream_is_known_by_its_type() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "speak",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.argument("text", __CALLSITE.of(&text).__get());
                 })
                 .run(
                     move || -> BoxStream<'_, Vec<u8>> {
+                        #[allow(clippy::shadow_same)]
                         let text = text;
-                        { self.client.speak(text) }
+                        #[allow(exported_private_dependencies)] { self.client.speak(text) }
                     },
                     |__sp, __ret| {
                         __sp.end(::cekura::__private::outcome(__ret).__get())
@@ -72,7 +74,7 @@ fn a_boxed_stream_is_known_by_its_type() {
                                 __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
-                )
+                );
         }
     "#]];
     check(Tts, "stream", item, &expected);
@@ -86,13 +88,14 @@ fn a_future_of_a_stream() {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|_| {})
                 .wrap(
                     ::cekura::__private::then(
                         move || {
+                            #[allow(clippy::shadow_same)]
                             let prompt = prompt;
-                            { client().ask(prompt) }
+                            #[allow(exported_private_dependencies)] { client().ask(prompt) }
                         },
                         |__fut| ::cekura::__private::map(
                             __fut,
@@ -103,7 +106,7 @@ fn a_future_of_a_stream() {
                         __sp.end(::cekura::__private::outcome(__ret).__get())
                             .__record(|_, _| {});
                     },
-                )
+                );
         }
     "#]];
     check(Llm, "skip_all", item, &expected);

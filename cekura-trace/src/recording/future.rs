@@ -74,7 +74,7 @@ impl Drop for Around {
     #[inline]
     fn drop(&mut self) {
         if let Some(open) = self.0.take() {
-            open.interrupted_inside();
+            open.leave(|open| open.interrupted(|_| {}));
         }
     }
 }

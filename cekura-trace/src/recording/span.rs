@@ -48,7 +48,7 @@ pub(crate) struct Open {
     /// Lent to the thread while the span is entered. `None` in a conversation of a handle that is off.
     live: Option<Arc<Live>>,
     capture: CaptureContent,
-    /// Set while it stays entered because its future is dropped: whether the thread was panicking before that.
+    /// Set while it stays entered, as when its future is dropped: whether the thread was panicking before that.
     was_panicking: Option<bool>,
 }
 
@@ -106,6 +106,28 @@ impl Span {
             return body();
         };
         open.run(body, close)
+    }
+
+    /// Makes it the current one until what this gives is dropped: for a function that returns a closure, which takes its
+    /// type from where it stands, so its body cannot move into a closure of ours.
+    pub fn enter(self) -> Inside {
+        let mut inside = Inside(self.0);
+        if let Some(open) = &mut inside.0 {
+            open.stay_entered();
+        }
+        inside
+    }
+}
+
+/// A span around what is left of a function.
+pub struct Inside(Option<Open>);
+
+impl Drop for Inside {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(open) = self.0.take() {
+            open.leave(|mut open| open.ending().finish(|_| {}));
+        }
     }
 }
 
@@ -172,8 +194,7 @@ impl Open {
         });
     }
 
-    /// Makes this span the current one until [`interrupted_inside`](Self::interrupted_inside): its future is dropped in
-    /// between, by the compiler.
+    /// Makes this span the current one until [`leave`](Self::leave).
     #[cold]
     pub(super) fn stay_entered(&mut self) {
         let context = attach(|| self.context.clone(), &mut self.live);
@@ -181,17 +202,17 @@ impl Open {
         self.was_panicking = Some(thread::panicking());
     }
 
-    /// Ends the span of a future that was dropped before its end.
+    /// Ends the span that stayed the current one: with a panic whose text is not known here, or as `end` says.
     #[cold]
-    pub(super) fn interrupted_inside(mut self) {
-        let Some(was_panicking) = self.was_panicking.take() else { return self.interrupted(|_| {}) };
+    pub(super) fn leave(mut self, end: impl FnOnce(Self)) {
+        let Some(was_panicking) = self.was_panicking.take() else { return end(self) };
         let context = staying(Vec::pop);
         swap_current(&mut self.live);
         drop(context);
         if thread::panicking() && !was_panicking {
             self.ending().finish(|attributes| attributes.panic(None));
         } else {
-            self.interrupted(|_| {});
+            end(self);
         }
     }
 
