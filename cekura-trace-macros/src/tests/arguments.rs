@@ -11,6 +11,7 @@ fn a_word_is_a_call() {
         async fn answer_call(id: &str) {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "answer_call",
+                ::core::concat!(::core::module_path!(), "::answer_call"),
             );
             let mut __sp = __CALLSITE
                 .around(|__sp| {
@@ -30,10 +31,11 @@ fn a_word_is_a_call() {
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
                 .await
@@ -49,6 +51,7 @@ fn skip() {
         fn ask(prompt: &str, history: History) -> Reply {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             __CALLSITE
                 .open(|__sp| {
@@ -60,10 +63,11 @@ fn skip() {
                         { history.ask(prompt) }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
         }
@@ -78,6 +82,7 @@ fn skip_all() {
         fn turn(&self, audio: &[u8]) -> Reply {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
             __CALLSITE
                 .open(|_| {})
@@ -87,8 +92,11 @@ fn skip_all() {
                         { reply(audio) }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|_, _| {});
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
         }
@@ -103,6 +111,7 @@ fn skip_all_with_own_arguments() {
         fn ask(prompt: &str) -> Reply {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             __CALLSITE
                 .open(|__sp| {
@@ -114,11 +123,13 @@ fn skip_all_with_own_arguments() {
                         { reply(prompt) }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                let __val = __CALLSITE.apply(__ret, |reply| reply.tokens);
-                                __sp.input_tokens(&__val);
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE.apply(__ret, |reply| reply.tokens);
+                            __sp.input_tokens(&__val);
+                        });
                     },
                 )
         }
@@ -133,6 +144,7 @@ fn first_what_opens_the_span() {
         fn handle(sid: &str, headers: &Headers, cx: &Context, handle: &Cekura) {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "handle",
+                ::core::concat!(::core::module_path!(), "::handle"),
             );
             __CALLSITE
                 .open(|__sp| {
@@ -161,10 +173,11 @@ fn first_what_opens_the_span() {
                         {}
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
         }
@@ -184,6 +197,7 @@ fn operators_stand_in_parentheses() {
         fn turn(count: u8, done: bool) {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
             __CALLSITE
                 .open(|__sp| {
@@ -202,10 +216,11 @@ fn operators_stand_in_parentheses() {
                         {}
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
         }
@@ -220,16 +235,18 @@ fn own_path_of_the_runtime() {
         fn turn() {
             static __CALLSITE: &::my::cekura::__private::Callsite = &::my::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
             __CALLSITE
                 .open(|_| {})
                 .run(
                     move || -> () {},
                     |__sp, __ret| {
-                        __sp.end(::my::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
         }
@@ -244,6 +261,7 @@ fn closures_with_patterns_and_types() {
         async fn ask() -> Reply {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             let mut __sp = __CALLSITE.around(|_| {});
             let __fut = async move {
@@ -256,15 +274,16 @@ fn closures_with_patterns_and_types() {
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                                let __val = __CALLSITE
-                                    .apply(__ret, |Reply { usage, .. }: &Reply| usage.output);
-                                __sp.output_tokens(&__val);
-                                let __val = __CALLSITE.apply(__ret, |reply| reply.all().first());
-                                __sp.record("first", __CALLSITE.of(&__val).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE
+                                .apply(__ret, |Reply { usage, .. }: &Reply| usage.output);
+                            __sp.output_tokens(&__val);
+                            let __val = __CALLSITE.apply(__ret, |reply| reply.all().first());
+                            __sp.record("first", __CALLSITE.of(&__val).__get());
+                        });
                     },
                 )
                 .await

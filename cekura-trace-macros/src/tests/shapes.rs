@@ -11,6 +11,7 @@ fn sync() {
         fn ask(&self, prompt: &str, audio: &[u8]) -> Result<Reply, Error> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             __CALLSITE
                 .open(|__sp| {
@@ -25,14 +26,15 @@ fn sync() {
                         { self.client.ask(prompt, audio) }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                                let __val = __CALLSITE.apply(__ret, |reply| reply.usage.output);
-                                __sp.output_tokens(&__val);
-                                let __val = __CALLSITE.apply(__ret, |reply| &reply.text);
-                                __sp.output(__CALLSITE.of(&__val).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE.apply(__ret, |reply| reply.usage.output);
+                            __sp.output_tokens(&__val);
+                            let __val = __CALLSITE.apply(__ret, |reply| &reply.text);
+                            __sp.output(__CALLSITE.of(&__val).__get());
+                        });
                     },
                 )
         }
@@ -52,6 +54,7 @@ fn sync_unit() {
         pub(crate) fn receive(packet: Packet) {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "network_in",
+                ::core::concat!(::core::module_path!(), "::receive"),
             );
             __CALLSITE
                 .open(|__sp| {
@@ -65,10 +68,11 @@ fn sync_unit() {
                         }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
         }
@@ -87,6 +91,7 @@ fn async_fn() {
         ) -> Result<Heard, Error> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::stt(
                 "transcribe",
+                ::core::concat!(::core::module_path!(), "::transcribe"),
             );
             let mut __sp = __CALLSITE
                 .around(|__sp| {
@@ -110,14 +115,15 @@ fn async_fn() {
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                                let __val = __CALLSITE.apply(__ret, |heard| heard.confidence);
-                                __sp.confidence(&__val);
-                                let __val = __CALLSITE.apply(__ret, |heard| heard.words.len());
-                                __sp.record("other.key", __CALLSITE.of(&__val).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE.apply(__ret, |heard| heard.confidence);
+                            __sp.confidence(&__val);
+                            let __val = __CALLSITE.apply(__ret, |heard| heard.words.len());
+                            __sp.record("other.key", __CALLSITE.of(&__val).__get());
+                        });
                     },
                 )
                 .await
@@ -141,6 +147,7 @@ fn boxed() {
         ) -> Pin<Box<dyn Future<Output = Audio> + Send + 'a>> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "speak",
+                ::core::concat!(::core::module_path!(), "::speak"),
             );
             __CALLSITE
                 .open(|__sp| {
@@ -154,10 +161,11 @@ fn boxed() {
                         { Box::pin(async move { self.say(text).await }) }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
         }
@@ -172,6 +180,7 @@ fn boxed_alias() {
         fn talk(&self, audio: Vec<i16>) -> BoxFuture<'_, Vec<i16>> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::s2s(
                 "talk",
+                ::core::concat!(::core::module_path!(), "::talk"),
             );
             __CALLSITE
                 .open(|__sp| {
@@ -183,10 +192,11 @@ fn boxed_alias() {
                         { async move { audio }.boxed() }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
         }
@@ -213,6 +223,7 @@ fn boxed_by_async_trait() {
         {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
                 "call",
+                ::core::concat!(::core::module_path!(), "::call"),
             );
             __CALLSITE
                 .open(|__sp| {
@@ -237,10 +248,11 @@ fn boxed_by_async_trait() {
                         }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
         }
@@ -255,6 +267,7 @@ fn opaque() {
         fn ask(history: History) -> impl Future<Output = Result<impl Display, Error>> + Send {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             __CALLSITE
                 .open(|__sp| {
@@ -266,10 +279,11 @@ fn opaque() {
                         { history.ask() }
                     },
                     |__sp, __ret: &mut Result<_, Error>| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
         }
@@ -284,16 +298,18 @@ fn opaque_without_output() {
         fn ask() -> impl Future {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             __CALLSITE
                 .open(|_| {})
                 .wrap(
                     move || { async {} },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
         }
@@ -308,6 +324,7 @@ fn never() {
         fn serve(id: u64) -> ! {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "serve",
+                ::core::concat!(::core::module_path!(), "::serve"),
             );
             __CALLSITE
                 .open(|__sp| {
@@ -336,6 +353,7 @@ fn async_never() {
         async fn serve(id: u64) -> ! {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "serve",
+                ::core::concat!(::core::module_path!(), "::serve"),
             );
             let mut __sp = __CALLSITE
                 .around(|__sp| {

@@ -2,8 +2,8 @@
 //! does not know when a span starts or ends.
 
 use super::callsite::View;
+use super::failure::{Failure, FailureText};
 use super::json::{Object, Root, Walk, clip, walk, write_json};
-use super::outcome::{Failure, FailureText};
 use super::span::Opening;
 use super::value::{Flag, Float, Integer, Len, Samples, Value, debug};
 use crate::destination::CaptureContent;
@@ -12,6 +12,7 @@ use crate::semconv;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
+mod arguments;
 mod found;
 mod gathered;
 mod own;
@@ -20,6 +21,7 @@ mod tests;
 
 pub(super) use found::Told;
 use gathered::Gathered;
+use own::clipped;
 
 /// The span attributes that one end of a function sets: before the body, or on its return.
 pub struct Attributes {
@@ -143,34 +145,36 @@ impl Attributes {
         }
     }
 
+    /// As [`returned`](Self::returned), but for the content: sizes, tokens and names only.
+    pub fn returned_without_content(&mut self, value: Value<'_>) {
+        let capture = std::mem::replace(&mut self.capture, CaptureContent::Metadata);
+        self.keep_no_items();
+        self.returned(value);
+        self.capture = capture;
+    }
+
     /// Says that the function failed.
     pub(super) fn fail(&mut self, failure: &Failure<'_>) {
-        write::text(&mut self.entries, semconv::ERROR_TYPE, failure.error_type);
         // What follows may panic.
         self.extras().failure = Some(String::new());
-        let mut text = Text { out: Vec::new(), limit: self.limit, truncated: false };
-        if self.keeps_content() {
-            // A formatter that fails has written what it could.
-            let _ = match failure.text {
-                FailureText::Debug(error) => fmt::write(&mut text, format_args!("{error:?}")),
-                FailureText::Display(error) => fmt::write(&mut text, format_args!("{error}")),
-                FailureText::TypeName => fmt::write(&mut text, format_args!("{}", failure.error_type)),
-            };
+        write::text(&mut self.entries, semconv::ERROR_TYPE, failure.error_type());
+        let (keeps_content, limit) = (self.keeps_content(), self.limit);
+        let text = self.extras().failure.insert(String::new());
+        if keeps_content {
+            failure.describe(limit, text);
         }
-        self.extras().failure = Some(String::from_utf8(text.out).unwrap_or_default());
     }
 
     /// Says that what a span stands for failed.
     pub(super) fn fail_with<E: fmt::Display>(&mut self, error: &E) {
-        let failure = Failure::of(error, |error| FailureText::Display(error));
-        self.fail(&Failure { error_type: failure.error_type.trim_start_matches('&'), ..failure });
+        self.fail(&Failure::display(error));
     }
 
     /// Says that the function panicked.
     pub(super) fn panic(&mut self, message: Option<&str>) {
         const PANIC: &str = "panic";
         self.fail(&Failure {
-            error_type: PANIC,
+            declared: PANIC,
             text: message.as_ref().map_or(FailureText::TypeName, |message| FailureText::Display(message)),
         });
     }
@@ -358,10 +362,19 @@ impl Serialize for Shown<'_> {
 }
 
 /// Takes formatted text up to a number of bytes, and stops the formatter there.
-struct Text {
+pub(super) struct Text {
     out: Vec<u8>,
     limit: usize,
     truncated: bool,
+}
+
+impl Text {
+    pub(super) fn of(text: fmt::Arguments<'_>, limit: usize) -> String {
+        let mut out = Self { out: Vec::new(), limit, truncated: false };
+        // A formatter that fails has written what it could.
+        let _ = fmt::write(&mut out, text);
+        String::from_utf8(out.out).unwrap_or_default()
+    }
 }
 
 impl fmt::Write for Text {

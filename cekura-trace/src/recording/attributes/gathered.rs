@@ -33,6 +33,8 @@ pub(super) struct Gathered {
     has_audio: bool,
     /// An item was the last one of an answer.
     has_ended: bool,
+    /// What the items say by themselves is not written, but for its measures and names.
+    keeps_no_content: bool,
     /// The bytes of entries at which what was overwritten is dropped.
     room: usize,
 }
@@ -106,18 +108,23 @@ impl Attributes {
         if failure.is_some() {
             end.extras().failure = failure;
         }
-        let Gathered { output, transcript, said, elements, bytes, .. } = gathered;
+        let Gathered { output, transcript, said, elements, bytes, keeps_no_content, .. } = gathered;
         for (key, text) in [(semconv::OUTPUT, output), (semconv::STT_TRANSCRIPT, transcript)] {
             end.content(key, text.as_deref().map_or(Value::Nothing, Value::Str));
         }
         if let Some(failed) = said.failure() {
             end.fail_found(failed);
         }
+        let capture = end.capture;
+        if keeps_no_content {
+            end.capture = CaptureContent::Metadata;
+        }
         match end.view {
             View::Stt => end.write_transcript(&said.found(end.limit).transcribed()),
             View::Llm | View::S2s => end.write_answer(&said.found(end.limit)),
             _ => {}
         }
+        end.capture = capture;
         if let (Some(elements), View::Llm | View::S2s | View::Stt | View::Tts) = (elements, end.view) {
             write::integer(&mut end.entries, semconv::OUTPUT_LEN, elements);
         }
@@ -138,6 +145,13 @@ impl Attributes {
         let text = if key == semconv::OUTPUT { &mut gathered.output } else { &mut gathered.transcript };
         if let Some(part) = clipped(&value, self.limit.saturating_add(1)) {
             append(text, &part, self.limit);
+        }
+    }
+
+    /// Says that no content of the items is wanted, where these are items.
+    pub(super) fn keep_no_items(&mut self) {
+        if let Some(gathered) = gathered(&mut self.extras) {
+            gathered.keeps_no_content = true;
         }
     }
 
