@@ -11,6 +11,8 @@ use syn::{Expr, ExprClosure, ExprLit, FnArg, Lit, LitStr, Pat, Path};
 
 mod borrows;
 
+pub(crate) use borrows::error_borrows;
+
 pub(crate) struct Plan {
     pub(crate) name: SpanName,
     /// The function's name, or the literal that `name = …` gives in its place.
@@ -95,7 +97,7 @@ impl Plan {
                 Value::Returned(closure) => after.push(Entry::Record(record.key, closure)),
             }
         }
-        let error_borrows = borrows::error_borrows(function.signature.output.to_token_stream());
+        let error_borrows = error_borrows(function.signature.output.to_token_stream());
         let keeps_output = !skip_output;
         Self { name, label, krate, function, before, keeps_output, error_borrows, after, stream }
     }

@@ -10,6 +10,7 @@ use syn::{ItemFn, ReturnType};
 
 mod arbitrary;
 mod arguments;
+mod borrows;
 mod mistakes;
 mod shapes;
 mod signatures;

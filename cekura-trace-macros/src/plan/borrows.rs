@@ -7,7 +7,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 const HARMLESS: [&str; 6] = ["BoxFuture", "BoxStream", "Cow", "LocalBoxFuture", "LocalBoxStream", "use"];
 
 /// True for `dyn Error + 'a`, and for `Name<'a, …>`, which may be that by another name.
-pub(super) fn error_borrows(returns: TokenStream) -> bool {
+pub(crate) fn error_borrows(returns: TokenStream) -> bool {
     let tokens = flat(returns);
     let inside =
         |token: &TokenTree| matches!(token, TokenTree::Group(group) if error_borrows(group.stream()));

@@ -1,7 +1,7 @@
 //! What the attribute's arguments add, and in which order.
 
 use super::check;
-use crate::args::SpanName::{Conversation, Llm, Turn};
+use crate::args::SpanName::{Conversation, Llm, ToolCall, Turn};
 use expect_test::expect;
 
 #[test]
@@ -295,4 +295,85 @@ fn closures_with_patterns_and_types() {
         item,
         &expected,
     );
+}
+
+#[test]
+fn what_is_left_out_shown_otherwise_or_a_failure() {
+    let item =
+        "fn find(&self, slot: Slot, key: Key) -> Result<Answer, Box<dyn Error + '_>> { self.ask(slot, key) }";
+    let expected = expect![[r#"
+        fn find(&self, slot: Slot, key: Key) -> Result<Answer, Box<dyn Error + '_>> {
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
+                "find",
+                ::core::concat!(::core::module_path!(), "::find"),
+            );
+            __CALLSITE
+                .open(|__sp| {
+                    __sp.debug_argument("slot", &slot);
+                })
+                .run(
+                    move || -> Result<Answer, Box<dyn Error + '_>> {
+                        let (slot, key) = (slot, key);
+                        { self.ask(slot, key) }
+                    },
+                    |__sp, __ret| {
+                        let __out = __sp
+                            .__outcome(__ret)
+                            .__get()
+                            .__borrowed()
+                            .__told()
+                            .__borrowed()
+                            .__told();
+                        let __sp = __sp.end(__out).__items().__borrowed().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned_without_content(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE
+                                .apply(__ret, |answer| answer.problem.as_ref());
+                            __sp.error(::cekura::__private::failure(&__val).__told());
+                        });
+                    },
+                )
+        }
+    "#]];
+    check(
+        ToolCall,
+        "skip(self, key), skip_output, debug(slot), error = |answer| answer.problem.as_ref()",
+        item,
+        &expected,
+    );
+}
+
+#[test]
+fn arguments_in_one_piece() {
+    let item = "fn run(name: &str, arguments: &str) { dispatch(name, arguments) }";
+    let expected = expect![[r#"
+        fn run(name: &str, arguments: &str) {
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
+                "run",
+                ::core::concat!(::core::module_path!(), "::run"),
+            );
+            __CALLSITE
+                .open(|__sp| {
+                    __sp.name(__CALLSITE.of(&name).__get());
+                    __sp.arguments(__CALLSITE.of(&arguments).__get());
+                })
+                .run(
+                    move || -> () {
+                        #[allow(unused_variables)]
+                        let name = name;
+                        #[allow(unused_variables)]
+                        let arguments = arguments;
+                        { dispatch(name, arguments) }
+                    },
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
+                    },
+                )
+        }
+    "#]];
+    check(ToolCall, "name = name, arguments = arguments", item, &expected);
 }

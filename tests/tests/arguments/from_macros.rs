@@ -8,9 +8,8 @@ mod elsewhere {
 }
 
 macro_rules! annotated {
-    ($name:ident, $runtime:path, $model:expr, $voice:literal, $temperature:expr, $key:literal, $output:expr) => {
-        #[cekura::llm(crate = $runtime, model = $model, temperature = $temperature, output = $output,
-                                                    record($key = $voice, "length" = $output))]
+    ($name:ident, $runtime:path, $model:expr, $voice:literal, $heat:expr, $key:literal, $text:expr) => {
+        #[cekura::llm(crate = $runtime, model = $model, temperature = $heat, output = $text, record($key = $voice, n = $text))]
         fn $name(prompt: &str) -> String {
             prompt.to_owned()
         }
@@ -26,7 +25,7 @@ fn a_path_an_expression_a_literal_and_a_closure_of_a_macro() {
     assert_eq!(span.text("gen_ai.request.model"), Some("gpt-4o"));
     assert_eq!(span.attribute("gen_ai.request.temperature"), Some(&Value::F64(0.5)));
     assert_eq!(span.text("my.voice"), Some("nova"));
-    assert_eq!(span.attribute("length"), Some(&Value::I64(5)));
+    assert_eq!(span.attribute("n"), Some(&Value::I64(5)));
     assert_eq!(span.attribute("output"), Some(&Value::I64(5)));
 }
 

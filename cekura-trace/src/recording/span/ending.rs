@@ -135,13 +135,13 @@ impl<'a, T: Slot> Items<'a, T> {
 }
 
 impl<'a, T> Ended<'a, T> {
-    pub fn __items(&self) -> Value<'a, T> {
-        Value(Self(Cell::new(self.0.take())))
+    pub fn __items(&self) -> Whole<'a, T> {
+        Whole(Self(Cell::new(self.0.take())))
     }
 }
 
 /// What has no items.
-pub struct Value<'a, T>(Ended<'a, T>);
+pub struct Whole<'a, T>(Ended<'a, T>);
 
 /// Items that are no results.
 pub struct ItemsIn<'a, T>(Ended<'a, T>);
@@ -162,9 +162,9 @@ macro_rules! without_errors {
     };
 }
 
-without_errors!(Value, ItemsIn);
+without_errors!(Whole, ItemsIn);
 
-impl<T> Value<'_, T> {
+impl<T> Whole<'_, T> {
     #[track_caller]
     pub fn __record(&self, record: impl FnOnce(&mut Attributes, &T)) {
         self.0.record(record);
