@@ -44,6 +44,8 @@ pub(super) struct Extras {
     pub(super) failure: Option<String>,
     /// Where these are items of a stream.
     gathered: Option<Gathered>,
+    /// What they say by themselves is not written, but for its measures and names.
+    skips_output: bool,
     tool_input: Option<Object>,
     spoken: Spoken,
 }
@@ -148,7 +150,9 @@ impl Attributes {
     /// As [`returned`](Self::returned), but for the content: sizes, tokens and names only.
     pub fn returned_without_content(&mut self, value: Value<'_>) {
         let capture = std::mem::replace(&mut self.capture, CaptureContent::Metadata);
-        self.keep_no_items();
+        if self.gathers() {
+            self.extras().skips_output = true;
+        }
         self.returned(value);
         self.capture = capture;
     }

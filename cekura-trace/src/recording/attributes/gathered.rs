@@ -33,8 +33,6 @@ pub(super) struct Gathered {
     has_audio: bool,
     /// An item was the last one of an answer.
     has_ended: bool,
-    /// What the items say by themselves is not written, but for its measures and names.
-    keeps_no_content: bool,
     /// The bytes of entries at which what was overwritten is dropped.
     room: usize,
 }
@@ -103,12 +101,12 @@ impl Attributes {
     /// Writes what the items said where the span's own end is written.
     pub(in crate::recording) fn write_items(self, end: &mut Self) {
         let Some(extras) = self.extras else { return };
-        let Extras { gathered: Some(gathered), failure, .. } = *extras else { return };
+        let Extras { gathered: Some(gathered), failure, skips_output, .. } = *extras else { return };
         end.entries.extend_from_slice(&last_of_each(&self.entries));
         if failure.is_some() {
             end.extras().failure = failure;
         }
-        let Gathered { output, transcript, said, elements, bytes, keeps_no_content, .. } = gathered;
+        let Gathered { output, transcript, said, elements, bytes, .. } = gathered;
         for (key, text) in [(semconv::OUTPUT, output), (semconv::STT_TRANSCRIPT, transcript)] {
             end.content(key, text.as_deref().map_or(Value::Nothing, Value::Str));
         }
@@ -116,7 +114,7 @@ impl Attributes {
             end.fail_found(failed);
         }
         let capture = end.capture;
-        if keeps_no_content {
+        if skips_output {
             end.capture = CaptureContent::Metadata;
         }
         match end.view {
@@ -145,13 +143,6 @@ impl Attributes {
         let text = if key == semconv::OUTPUT { &mut gathered.output } else { &mut gathered.transcript };
         if let Some(part) = clipped(&value, self.limit.saturating_add(1)) {
             append(text, &part, self.limit);
-        }
-    }
-
-    /// Says that no content of the items is wanted, where these are items.
-    pub(super) fn keep_no_items(&mut self) {
-        if let Some(gathered) = gathered(&mut self.extras) {
-            gathered.keeps_no_content = true;
         }
     }
 

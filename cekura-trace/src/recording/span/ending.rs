@@ -33,6 +33,7 @@ pub struct Ending<'a> {
 
 impl<'a> Ending<'a> {
     /// Wraps a return value for `.__get()`, which tells what it says.
+    #[expect(clippy::unused_self, reason = "generated code has no other path to it that is as short")]
     pub fn __outcome<'r, R>(&self, returned: &'r mut R) -> InnerResult<'r, R> {
         outcome(returned)
     }
