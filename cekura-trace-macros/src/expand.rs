@@ -48,6 +48,7 @@ fn content(plan: &Plan, arguments: &Arguments) -> TokenStream {
     let runtime = private(plan, site);
     let constructor = Ident::new(plan.name.as_str(), site);
     let label = &plan.label;
+    let path = path(&plan.function.signature.ident, site);
     let before = before(plan, arguments);
     let function = quote_spanned!(site.located_at(plan.function.signature.ident.span())=> move ||);
     let plain_body = || body(&plan.function, arguments, &TokenStream::new());
@@ -87,9 +88,15 @@ fn content(plan: &Plan, arguments: &Arguments) -> TokenStream {
     };
     // With `return` for those who lint for it; without it they would be told of the attribute.
     quote_spanned! {site=>
-        static __CALLSITE: &#runtime::Callsite = &#runtime::Callsite::#constructor(#label);
+        static __CALLSITE: &#runtime::Callsite = &#runtime::Callsite::#constructor(#label, #path);
         #calls
     }
+}
+
+/// `crate::module::function`, put together by the compiler.
+fn path(function: &Ident, site: Span) -> TokenStream {
+    let function = format!("::{}", function.unraw());
+    quote_spanned!(site=> ::core::concat!(::core::module_path!(), #function))
 }
 
 /// The body of an `async fn`. Its future is a local: the compiler drops it before the span.
@@ -155,14 +162,13 @@ fn before(plan: &Plan, arguments: &Arguments) -> TokenStream {
         return quote_spanned!(site=> |_| {});
     }
     let calls = plan.before.iter().map(|entry| match entry {
-        Entry::Argument(name) => {
-            let text = name.unraw().to_string();
-            let value = if arguments.viewed.contains(name) {
-                quote_spanned!(site=> #name)
-            } else {
-                quote_spanned!(site=> &#name)
-            };
+        Entry::Argument(name, text) => {
+            let value = viewed(arguments, name, site);
             quote_spanned!(site=> __sp.argument(#text, __CALLSITE.of(#value).__get());)
+        }
+        Entry::Debug(name, text) => {
+            let value = viewed(arguments, name, site.located_at(name.span()));
+            quote_spanned!(site=> __sp.debug_argument(#text, #value);)
         }
         Entry::Own(key, Given::Policy, expression) => {
             let method = method(key);
@@ -182,34 +188,48 @@ fn before(plan: &Plan, arguments: &Arguments) -> TokenStream {
     quote_spanned!(site=> |__sp| { #view #(#calls)* })
 }
 
+/// A reference to an argument of the function.
+fn viewed(arguments: &Arguments, name: &Ident, place: Span) -> TokenStream {
+    if arguments.viewed.contains(name) {
+        quote_spanned!(place=> #name)
+    } else {
+        quote_spanned!(place=> &#name)
+    }
+}
+
 /// The closure that records how the function ended.
 fn after(plan: &Plan, output: Option<&Type>) -> TokenStream {
     let site = Span::mixed_site();
-    let runtime = private(plan, site);
     let output = output.map(|output| quote_spanned!(site=> : &mut #output));
     let stream = plan.stream.as_ref().map(|word| {
         let method = Ident::new("__stream", site.located_at(word.span()));
         quote_spanned!(site=> .#method())
     });
-    let record = if plan.returned || !plan.after.is_empty() {
-        let returned =
-            plan.returned.then(|| quote_spanned!(site=> __sp.returned(__CALLSITE.of(__ret).__get());));
-        let calls = plan.after.iter().map(with_returned);
-        quote_spanned!(site=> |__sp, __ret| { #returned #(#calls)* })
-    } else {
-        quote_spanned!(site=> |_, _| {})
-    };
+    let returned = Ident::new(if plan.keeps_output { "returned" } else { "returned_without_content" }, site);
+    let calls = plan.after.iter().map(|entry| with_returned(plan, entry));
+    let record =
+        quote_spanned!(site=> |__sp, __ret| { __sp.#returned(__CALLSITE.of(__ret).__get()); #(#calls)* });
+    // An error that borrows is not asked for what it is.
+    let borrowed = plan.error_borrows.then(|| quote_spanned!(site=> .__borrowed()));
     quote_spanned! {site=>
         |__sp, __ret #output| {
-            __sp.end(#runtime::outcome(__ret).__get())#stream.__record(#record);
+            let __out = __sp.__outcome(__ret).__get()#borrowed.__told()#borrowed.__told();
+            let __sp = __sp.end(__out)#stream.__items()#borrowed.__told();
+            __sp.__record(#record);
         }
     }
 }
 
-fn with_returned(entry: &Entry<ExprClosure>) -> TokenStream {
+fn with_returned(plan: &Plan, entry: &Entry<ExprClosure>) -> TokenStream {
     let site = Span::mixed_site();
     let (closure, call) = match entry {
-        Entry::Argument(_) | Entry::Word(_) => return TokenStream::new(),
+        Entry::Argument(..) | Entry::Debug(..) | Entry::Word(_) => return TokenStream::new(),
+        Entry::Own(key, Given::Failure, closure) => {
+            let (runtime, method) = (private(plan, site), method(key));
+            let place = site.located_at(closure.span());
+            let failure = quote_spanned!(place=> #runtime::failure(&__val));
+            (closure, quote_spanned!(site=> __sp.#method(#failure.__told());))
+        }
         Entry::Own(key, given, closure) => {
             let value = Ident::new("__val", site.located_at(closure.span()));
             (closure, own(key, *given, &value))

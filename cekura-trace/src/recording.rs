@@ -21,6 +21,7 @@ pub(crate) mod attributes;
 pub(crate) mod callsite;
 pub(crate) mod context;
 pub(crate) mod conversation;
+pub(crate) mod failure;
 pub(crate) mod future;
 mod home;
 mod json;

@@ -89,6 +89,9 @@ names! {
     /// Suffix: `true` where a content value was cut at the limit.
     TRUNCATED_SUFFIX = ".truncated";
 
+    /// The annotated function, `crate::module::function` (OTel semantic conventions 1.41).
+    CODE_FUNCTION_NAME = "code.function.name";
+
     /// From the span's start to the first chunk that says something, f64 seconds (pipecat).
     METRICS_TTFB = "metrics.ttfb";
     /// From the span's start to its first chunk, whatever that says, f64 seconds (OTel GenAI conventions 1.41).

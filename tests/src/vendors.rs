@@ -29,7 +29,7 @@ pub fn item<T: DeserializeOwned>(file: &str) -> T {
 /// What the only span says, one line for each key, but for what it measured.
 pub fn said(trace: &Trace) -> Vec<String> {
     let measured = ["ttfb", "chunk", "first_token_ms", "gap_seconds"];
-    let constant = ["gen_ai.operation.name"];
+    let constant = ["code.function.name", "gen_ai.operation.name"];
     let [span] = trace.spans() else { panic!("{trace}") };
     let attributes = span.attributes();
     let told = attributes

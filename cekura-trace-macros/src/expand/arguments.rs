@@ -229,7 +229,8 @@ impl Mover<'_> {
     }
 
     fn is_recorded(&self, name: &Ident) -> bool {
-        self.plan.before.iter().any(|entry| matches!(entry, Entry::Argument(other) if other == name))
+        let is_it = |entry: &Entry<_>| matches!(entry, Entry::Argument(other, _) | Entry::Debug(other, _) if other == name);
+        self.plan.before.iter().any(is_it)
     }
 }
 

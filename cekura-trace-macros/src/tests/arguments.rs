@@ -1,7 +1,7 @@
 //! What the attribute's arguments add, and in which order.
 
 use super::check;
-use crate::args::SpanName::{Conversation, Llm, Turn};
+use crate::args::SpanName::{Conversation, Llm, ToolCall, Turn};
 use expect_test::expect;
 
 #[test]
@@ -11,6 +11,7 @@ fn a_word_is_a_call() {
         async fn answer_call(id: &str) {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "answer_call",
+                ::core::concat!(::core::module_path!(), "::answer_call"),
             );
             let mut __sp = __CALLSITE
                 .around(|__sp| {
@@ -30,10 +31,11 @@ fn a_word_is_a_call() {
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
                 .await;
@@ -49,6 +51,7 @@ fn skip() {
         fn ask(prompt: &str, history: History) -> Reply {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -61,10 +64,11 @@ fn skip() {
                         #[allow(exported_private_dependencies)] { history.ask(prompt) }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -79,6 +83,7 @@ fn skip_all() {
         fn turn(&self, audio: &[u8]) -> Reply {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
             return __CALLSITE
                 .open(|_| {})
@@ -89,8 +94,11 @@ fn skip_all() {
                         #[allow(exported_private_dependencies)] { reply(audio) }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|_, _| {});
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -105,6 +113,7 @@ fn skip_all_with_own_arguments() {
         fn ask(prompt: &str) -> Reply {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -117,11 +126,13 @@ fn skip_all_with_own_arguments() {
                         #[allow(exported_private_dependencies)] { reply(prompt) }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                let __val = __CALLSITE.apply(__ret, |reply| reply.tokens);
-                                __sp.input_tokens(&__val);
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE.apply(__ret, |reply| reply.tokens);
+                            __sp.input_tokens(&__val);
+                        });
                     },
                 );
         }
@@ -136,6 +147,7 @@ fn first_what_opens_the_span() {
         fn handle(sid: &str, headers: &Headers, cx: &Context, handle: &Cekura) {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "handle",
+                ::core::concat!(::core::module_path!(), "::handle"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -164,10 +176,11 @@ fn first_what_opens_the_span() {
                         {}
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -187,6 +200,7 @@ fn operators_stand_in_parentheses() {
         fn turn(count: u8, done: bool) {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -205,10 +219,11 @@ fn operators_stand_in_parentheses() {
                         {}
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -223,16 +238,18 @@ fn own_path_of_the_runtime() {
         fn turn() {
             static __CALLSITE: &::my::cekura::__private::Callsite = &::my::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
             return __CALLSITE
                 .open(|_| {})
                 .run(
                     move || -> () {},
                     |__sp, __ret| {
-                        __sp.end(::my::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -247,6 +264,7 @@ fn closures_with_patterns_and_types() {
         async fn ask() -> Reply {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             let mut __sp = __CALLSITE.around(|_| {});
             #[allow(clippy::async_yields_async)]
@@ -260,15 +278,16 @@ fn closures_with_patterns_and_types() {
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                                let __val = __CALLSITE
-                                    .apply(__ret, |Reply { usage, .. }: &Reply| usage.output);
-                                __sp.output_tokens(&__val);
-                                let __val = __CALLSITE.apply(__ret, |reply| reply.all().first());
-                                __sp.record("first", __CALLSITE.of(&__val).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE
+                                .apply(__ret, |Reply { usage, .. }: &Reply| usage.output);
+                            __sp.output_tokens(&__val);
+                            let __val = __CALLSITE.apply(__ret, |reply| reply.all().first());
+                            __sp.record("first", __CALLSITE.of(&__val).__get());
+                        });
                     },
                 )
                 .await;
@@ -280,4 +299,85 @@ fn closures_with_patterns_and_types() {
         item,
         &expected,
     );
+}
+
+#[test]
+fn what_is_left_out_shown_otherwise_or_a_failure() {
+    let item =
+        "fn find(&self, slot: Slot, key: Key) -> Result<Answer, Box<dyn Error + '_>> { self.ask(slot, key) }";
+    let expected = expect![[r#"
+        fn find(&self, slot: Slot, key: Key) -> Result<Answer, Box<dyn Error + '_>> {
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
+                "find",
+                ::core::concat!(::core::module_path!(), "::find"),
+            );
+            __CALLSITE
+                .open(|__sp| {
+                    __sp.debug_argument("slot", &slot);
+                })
+                .run(
+                    move || -> Result<Answer, Box<dyn Error + '_>> {
+                        let (slot, key) = (slot, key);
+                        { self.ask(slot, key) }
+                    },
+                    |__sp, __ret| {
+                        let __out = __sp
+                            .__outcome(__ret)
+                            .__get()
+                            .__borrowed()
+                            .__told()
+                            .__borrowed()
+                            .__told();
+                        let __sp = __sp.end(__out).__items().__borrowed().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned_without_content(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE
+                                .apply(__ret, |answer| answer.problem.as_ref());
+                            __sp.error(::cekura::__private::failure(&__val).__told());
+                        });
+                    },
+                )
+        }
+    "#]];
+    check(
+        ToolCall,
+        "skip(self, key), skip_output, debug(slot), error = |answer| answer.problem.as_ref()",
+        item,
+        &expected,
+    );
+}
+
+#[test]
+fn arguments_in_one_piece() {
+    let item = "fn run(name: &str, arguments: &str) { dispatch(name, arguments) }";
+    let expected = expect![[r#"
+        fn run(name: &str, arguments: &str) {
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
+                "run",
+                ::core::concat!(::core::module_path!(), "::run"),
+            );
+            __CALLSITE
+                .open(|__sp| {
+                    __sp.name(__CALLSITE.of(&name).__get());
+                    __sp.arguments(__CALLSITE.of(&arguments).__get());
+                })
+                .run(
+                    move || -> () {
+                        #[allow(unused_variables)]
+                        let name = name;
+                        #[allow(unused_variables)]
+                        let arguments = arguments;
+                        { dispatch(name, arguments) }
+                    },
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
+                    },
+                )
+        }
+    "#]];
+    check(ToolCall, "name = name, arguments = arguments", item, &expected);
 }

@@ -11,6 +11,7 @@ fn sync() {
         fn ask(&self, prompt: &str, audio: &[u8]) -> Result<Reply, Error> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -27,14 +28,15 @@ fn sync() {
                         { self.client.ask(prompt, audio) }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                                let __val = __CALLSITE.apply(__ret, |reply| reply.usage.output);
-                                __sp.output_tokens(&__val);
-                                let __val = __CALLSITE.apply(__ret, |reply| &reply.text);
-                                __sp.output(__CALLSITE.of(&__val).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE.apply(__ret, |reply| reply.usage.output);
+                            __sp.output_tokens(&__val);
+                            let __val = __CALLSITE.apply(__ret, |reply| &reply.text);
+                            __sp.output(__CALLSITE.of(&__val).__get());
+                        });
                     },
                 );
         }
@@ -54,6 +56,7 @@ fn sync_unit() {
         pub(crate) fn receive(packet: Packet) {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "network_in",
+                ::core::concat!(::core::module_path!(), "::receive"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -68,10 +71,11 @@ fn sync_unit() {
                         }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -90,6 +94,7 @@ fn async_fn() {
         ) -> Result<Heard, Error> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::stt(
                 "transcribe",
+                ::core::concat!(::core::module_path!(), "::transcribe"),
             );
             let mut __sp = __CALLSITE
                 .around(|__sp| {
@@ -114,14 +119,15 @@ fn async_fn() {
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                                let __val = __CALLSITE.apply(__ret, |heard| heard.confidence);
-                                __sp.confidence(&__val);
-                                let __val = __CALLSITE.apply(__ret, |heard| heard.words.len());
-                                __sp.record("other.key", __CALLSITE.of(&__val).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE.apply(__ret, |heard| heard.confidence);
+                            __sp.confidence(&__val);
+                            let __val = __CALLSITE.apply(__ret, |heard| heard.words.len());
+                            __sp.record("other.key", __CALLSITE.of(&__val).__get());
+                        });
                     },
                 )
                 .await;
@@ -145,6 +151,7 @@ fn boxed() {
         ) -> Pin<Box<dyn Future<Output = Audio> + Send + 'a>> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "speak",
+                ::core::concat!(::core::module_path!(), "::speak"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -159,10 +166,11 @@ fn boxed() {
                         { Box::pin(async move { self.say(text).await }) }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -177,6 +185,7 @@ fn boxed_alias() {
         fn talk(&self, audio: Vec<i16>) -> BoxFuture<'_, Vec<i16>> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::s2s(
                 "talk",
+                ::core::concat!(::core::module_path!(), "::talk"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -189,10 +198,11 @@ fn boxed_alias() {
                         #[allow(exported_private_dependencies)] { async move { audio }.boxed() }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -219,6 +229,7 @@ fn boxed_by_async_trait() {
         {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
                 "call",
+                ::core::concat!(::core::module_path!(), "::call"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -245,10 +256,11 @@ fn boxed_by_async_trait() {
                         }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -263,6 +275,7 @@ fn opaque() {
         fn ask(history: History) -> impl Future<Output = Result<impl Display, Error>> + Send {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -275,10 +288,11 @@ fn opaque() {
                         #[allow(exported_private_dependencies)] { history.ask() }
                     },
                     |__sp, __ret: &mut Result<_, Error>| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -293,16 +307,18 @@ fn opaque_without_output() {
         fn ask() -> impl Future {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             return __CALLSITE
                 .open(|_| {})
                 .wrap(
                     move || { async {} },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -317,6 +333,7 @@ fn never() {
         fn serve(id: u64) -> ! {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "serve",
+                ::core::concat!(::core::module_path!(), "::serve"),
             );
             __CALLSITE
                 .open(|__sp| {
@@ -347,6 +364,7 @@ fn async_never() {
         async fn serve(id: u64) -> ! {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "serve",
+                ::core::concat!(::core::module_path!(), "::serve"),
             );
             let mut __sp = __CALLSITE
                 .around(|__sp| {

@@ -18,6 +18,7 @@ fn many_arguments() {
         ) -> Result<Booking, Error> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
                 "book",
+                ::core::concat!(::core::module_path!(), "::book"),
             );
             let mut __sp = __CALLSITE
                 .around(|__sp| {
@@ -41,10 +42,11 @@ fn many_arguments() {
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
                 .await;
@@ -67,6 +69,7 @@ fn patterns() {
         ) -> i32 {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "add",
+                ::core::concat!(::core::module_path!(), "::add"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -94,10 +97,11 @@ fn patterns() {
                         }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -119,6 +123,7 @@ fn attributes_and_generics() {
         {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "say",
+                ::core::concat!(::core::module_path!(), "::say"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -134,10 +139,11 @@ fn attributes_and_generics() {
                         }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -154,6 +160,7 @@ fn opaque_inside_a_type() {
         ) -> Result<(impl Iterator<Item = &str>, Box<dyn Fn(&str) -> bool>), Error> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "words",
+                ::core::concat!(::core::module_path!(), "::words"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -166,10 +173,11 @@ fn opaque_inside_a_type() {
                         #[allow(exported_private_dependencies)] { split(text) }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -211,6 +219,7 @@ fn receivers() {
         fn turn(mut self: Box<Self>) -> Box<Self> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
             return __CALLSITE
                 .open(|_| {})
@@ -223,10 +232,11 @@ fn receivers() {
                         }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -241,6 +251,7 @@ fn conditional_argument() {
         fn turn(#[cfg(feature = "video")] picture: Picture, text: &str) {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -256,10 +267,11 @@ fn conditional_argument() {
                         {}
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }

@@ -15,6 +15,7 @@ fn a_stream_without_a_name_gets_room_for_its_span() {
         ) -> Result<impl Stream<Item = Result<Chunk, Error>> + use<'_>, Error> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             let mut __sp = __CALLSITE
                 .around(|__sp| {
@@ -35,12 +36,13 @@ fn a_stream_without_a_name_gets_room_for_its_span() {
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                                let __val = __CALLSITE.apply(__ret, |chunk| &chunk.text);
-                                __sp.output(__CALLSITE.of(&__val).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE.apply(__ret, |chunk| &chunk.text);
+                            __sp.output(__CALLSITE.of(&__val).__get());
+                        });
                     },
                 )
                 .await;
@@ -56,6 +58,7 @@ fn a_boxed_stream_is_known_by_its_type() {
         fn speak(&self, text: String) -> BoxStream<'_, Vec<u8>> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "speak",
+                ::core::concat!(::core::module_path!(), "::speak"),
             );
             return __CALLSITE
                 .open(|__sp| {
@@ -68,11 +71,11 @@ fn a_boxed_stream_is_known_by_its_type() {
                         #[allow(exported_private_dependencies)] { self.client.speak(text) }
                     },
                     |__sp, __ret| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__stream()
-                            .__record(|__sp, __ret| {
-                                __sp.returned(__CALLSITE.of(__ret).__get());
-                            });
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__stream().__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }
@@ -87,6 +90,7 @@ fn a_future_of_a_stream() {
         fn ask(prompt: String) -> impl Future<Output = impl Stream<Item = String>> + Send {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
             return __CALLSITE
                 .open(|_| {})
@@ -103,8 +107,11 @@ fn a_future_of_a_stream() {
                         ),
                     ),
                     |__sp, __ret: &mut _| {
-                        __sp.end(::cekura::__private::outcome(__ret).__get())
-                            .__record(|_, _| {});
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 );
         }

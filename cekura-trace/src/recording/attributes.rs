@@ -2,8 +2,8 @@
 //! does not know when a span starts or ends.
 
 use super::callsite::View;
+use super::failure::{Failure, FailureText};
 use super::json::{Object, Root, Walk, blob, clip, parts, walk, write_json};
-use super::outcome::{Failure, FailureText};
 use super::span::Opening;
 use super::value::{Flag, Float, Integer, Len, Samples, Value, debug};
 use crate::destination::CaptureContent;
@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 
+mod arguments;
 mod found;
 mod gathered;
 mod own;
@@ -21,6 +22,7 @@ mod tests;
 
 pub(super) use found::Told;
 use gathered::Gathered;
+use own::clipped;
 
 /// The span attributes that one end of a function sets: before the body, or on its return.
 pub struct Attributes {
@@ -41,6 +43,8 @@ pub(super) struct Extras {
     pub(super) failure: Option<String>,
     /// Where these are items of a stream.
     gathered: Option<Gathered>,
+    /// What they say by themselves is not written, but for its measures and names.
+    skips_output: bool,
     tool_input: Option<Object>,
     spoken: Spoken,
 }
@@ -142,34 +146,38 @@ impl Attributes {
         }
     }
 
+    /// As [`returned`](Self::returned), but for the content: sizes, tokens and names only.
+    pub fn returned_without_content(&mut self, value: Value<'_>) {
+        let capture = std::mem::replace(&mut self.capture, CaptureContent::Metadata);
+        if self.gathers() {
+            self.extras().skips_output = true;
+        }
+        self.returned(value);
+        self.capture = capture;
+    }
+
     /// Says that the function failed.
     pub(super) fn fail(&mut self, failure: &Failure<'_>) {
-        write::text(&mut self.entries, semconv::ERROR_TYPE, failure.error_type);
         // What follows may panic.
         self.extras().failure = Some(String::new());
-        let mut text = Text { out: Vec::new(), limit: self.limit, truncated: false };
-        if self.keeps_content() {
-            // A formatter that fails has written what it could.
-            let _ = match failure.text {
-                FailureText::Debug(error) => fmt::write(&mut text, format_args!("{error:?}")),
-                FailureText::Display(error) => fmt::write(&mut text, format_args!("{error}")),
-                FailureText::TypeName => fmt::write(&mut text, format_args!("{}", failure.error_type)),
-            };
+        write::text(&mut self.entries, semconv::ERROR_TYPE, failure.error_type());
+        let (keeps_content, limit) = (self.keeps_content(), self.limit);
+        let text = self.extras().failure.insert(String::new());
+        if keeps_content {
+            failure.describe(limit, text);
         }
-        self.extras().failure = Some(String::from_utf8(text.out).unwrap_or_default());
     }
 
     /// Says that what a span stands for failed.
     pub(super) fn fail_with<E: fmt::Display>(&mut self, error: &E) {
-        let failure = Failure::of(error, |error| FailureText::Display(error));
-        self.fail(&Failure { error_type: failure.error_type.trim_start_matches('&'), ..failure });
+        self.fail(&Failure::display(error));
     }
 
     /// Says that the function panicked.
     pub(super) fn panic(&mut self, message: Option<&str>) {
         const PANIC: &str = "panic";
         self.fail(&Failure {
-            error_type: PANIC,
+            declared: PANIC,
             text: message.as_ref().map_or(FailureText::TypeName, |message| FailureText::Display(message)),
         });
     }

@@ -6,7 +6,8 @@ use super::origin::Origin;
 use super::span::{Draft, Open, Span};
 use super::value::{Scalar, value};
 use crate::destination;
-use crate::semconv::span as names;
+use crate::finished::write;
+use crate::semconv::{self, span as names};
 use opentelemetry::trace::SpanKind;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -32,14 +33,16 @@ pub struct Callsite {
     pub(crate) view: View,
     /// The function's name.
     pub(crate) function: &'static str,
+    /// Its path, `crate::module::function`; empty where there is no function.
+    path: &'static str,
     pub(crate) at: &'static Location<'static>,
 }
 
 macro_rules! constructors {
     ($($name:ident => $view:ident),*) => {
         $(#[track_caller]
-        pub const fn $name(function: &'static str) -> Self {
-            Self { view: View::$view, function, at: Location::caller() }
+        pub const fn $name(function: &'static str, path: &'static str) -> Self {
+            Self { view: View::$view, function, path, at: Location::caller() }
         })*
     };
 }
@@ -81,6 +84,16 @@ impl Callsite {
             View::ToolCall => names::TOOL_CALL,
             View::Tts => names::TTS,
             View::Turn => names::TURN,
+        }
+    }
+
+    /// Writes which function it is, where there is one; the program may record another name.
+    #[inline]
+    pub(super) fn write_path(&self, record: &mut Vec<u8>) {
+        if !self.path.is_empty() {
+            let start = record.len();
+            write::text(record, semconv::CODE_FUNCTION_NAME, self.path);
+            write::mark_found(record, start);
         }
     }
 
@@ -133,7 +146,7 @@ pub(super) fn warn_unfollowed(view: View, type_name: &'static str, at: &'static 
     let may_be_read_later = ["Receiver<", "Stream", "::Receiver"];
     let is_unfollowed = may_be_read_later.iter().any(|word| type_name.contains(word));
     if is_unfollowed && is_first(type_name, at) {
-        let name = Callsite { view, function: "", at }.span_name();
+        let name = Callsite { view, function: "", path: "", at }.span_name();
         tracing::warn!(
             target: "cekura",
             returns = type_name,

@@ -5,7 +5,7 @@
 use super::super::callsite::{View, warn_unfollowed};
 use super::super::shapes::{Calls, Failed, Found, Shapes};
 use super::own::clipped;
-use super::{Attributes, Root, Value, Walk, as_walk, clip, walk, write, write_json};
+use super::{Attributes, Root, Value, as_walk, clip, walk, write, write_json};
 use crate::semconv;
 use std::panic::Location;
 
@@ -131,20 +131,6 @@ impl Attributes {
         write::text(&mut self.entries, semconv::ERROR_TYPE, &failed.kind());
         let message = if self.keeps_content() { clip(failed.message(), self.limit) } else { "" };
         self.extras().failure = Some(message.to_owned());
-    }
-
-    /// What a tool was given: JSON that is written already, or a value.
-    pub(in crate::recording) fn tool_arguments(&mut self, arguments: &dyn Walk) {
-        let mut json = Vec::new();
-        let walked = walk(arguments, Some(&mut json), self.limit, None);
-        if !json.is_empty() {
-            let json = String::from_utf8(json).unwrap_or_default();
-            self.content_texts(
-                &[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS],
-                &json,
-                walked.truncated,
-            );
-        }
     }
 
     /// What a tool gave, as JSON whatever its type.

@@ -101,7 +101,7 @@ impl Attributes {
     /// Writes what the items said where the span's own end is written.
     pub(in crate::recording) fn write_items(self, end: &mut Self) {
         let Some(extras) = self.extras else { return };
-        let Extras { gathered: Some(gathered), failure, .. } = *extras else { return };
+        let Extras { gathered: Some(gathered), failure, skips_output, .. } = *extras else { return };
         end.entries.extend_from_slice(&last_of_each(&self.entries));
         if failure.is_some() {
             end.extras().failure = failure;
@@ -113,11 +113,16 @@ impl Attributes {
         if let Some(failed) = said.failure() {
             end.fail_found(failed);
         }
+        let capture = end.capture;
+        if skips_output {
+            end.capture = CaptureContent::Metadata;
+        }
         match end.view {
             View::Stt => end.write_transcript(&said.found(end.limit).transcribed()),
             View::Llm | View::S2s => end.write_answer(&said.found(end.limit)),
             _ => {}
         }
+        end.capture = capture;
         if let (Some(elements), View::Llm | View::S2s | View::Stt | View::Tts) = (elements, end.view) {
             write::integer(&mut end.entries, semconv::OUTPUT_LEN, elements);
         }

@@ -3,7 +3,7 @@
 
 use super::super::conversation::{LinkHeaders, NAME_LIMIT, trace_id_from};
 use super::super::origin::Origin;
-use super::{Attributes, Flag, Float, Integer, Root, Spoken, Value, View, clip, walk, write};
+use super::{Attributes, Failure, Flag, Float, Integer, Root, Spoken, Value, View, clip, walk, write};
 use crate::destination::{self, CaptureContent};
 use crate::recording::span::{Client, Opening};
 use crate::recording::spans::Parent;
@@ -125,6 +125,13 @@ impl Attributes {
 
     pub fn id(&mut self, id: Value<'_>) {
         self.named(semconv::GEN_AI_TOOL_CALL_ID, &id);
+    }
+
+    /// Says that the returned value stands for a failure.
+    pub fn error(&mut self, failure: Option<Failure<'_>>) {
+        if let Some(failure) = failure {
+            self.fail(&failure);
+        }
     }
 
     pub fn finish_reason(&mut self, reason: Value<'_>) {

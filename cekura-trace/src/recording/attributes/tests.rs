@@ -1,6 +1,6 @@
 //! What a span's attributes are marked with where they are written. Invariant: content is what the policy may keep back.
 
-use super::super::outcome::{Failure, FailureText};
+use super::super::failure::Failure;
 use super::super::value::value;
 use super::{Attributes, Value, View};
 use crate::destination::CaptureContent;
@@ -32,8 +32,7 @@ fn content_carries_its_mark_and_so_does_the_mark_of_what_was_cut() {
     llm.model(Value::Str("gpt-4o"));
     llm.record("output", Value::Str(long));
     llm.returned(Value::Serialize(&[1.5]));
-    let failure = Failure { error_type: "io::Error", text: FailureText::Display(&"no") };
-    llm.fail(&failure);
+    llm.fail(&Failure::display(&"no"));
     let all = "!input.question !input.question.truncated !input.history !input.history.truncated input.audio.len \
                gen_ai.request.model output output.truncated !output error.type";
     assert_eq!(keys(&llm).join(" "), all);

@@ -1,14 +1,15 @@
 //! A span whose function is over comes in, with what the return value says; its record goes out, or the span goes on in
 //! the stream that was returned. This file does not know how a stream is polled.
 //!
-//! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.__record(…)` is found
-//! through `Deref`. The outer ones are for streams, by what is in their items.
+//! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.__items()` is found
+//! through `Deref`. The outer ones are for streams, by what is in their items; of results, `.__told()` is found next.
 
 use super::super::attributes::Attributes;
 use super::super::callsite::View;
 use super::super::conversation::write_turn;
+use super::super::failure::{How, Objects, Tell, kinds};
 use super::super::home::Home;
-use super::super::outcome::{Failure, FailureText, Outcome};
+use super::super::outcome::{InnerResult, Outcome, outcome};
 use super::super::stream::{Each, Slot};
 use super::live::Held;
 use super::{Open, pool};
@@ -17,7 +18,7 @@ use crate::destination::CaptureContent;
 use opentelemetry::Context;
 use std::any::type_name;
 use std::cell::Cell;
-use std::fmt::{Debug, Display};
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,10 +32,15 @@ pub struct Ending<'a> {
 }
 
 impl<'a> Ending<'a> {
+    /// Wraps a return value for `.__get()`, which tells what it says.
+    #[expect(clippy::unused_self, reason = "generated code has no other path to it that is as short")]
+    pub fn __outcome<'r, R>(&self, returned: &'r mut R) -> InnerResult<'r, R> {
+        outcome(returned)
+    }
+
     /// What the return value says.
-    pub fn end<T>(self, outcome: Outcome<'a, T>) -> DisplayItems<'a, T> {
-        let ended = Ended(Cell::new(Some((self, outcome))));
-        DisplayItems(DebugItems(NamedItems(Items(ended))))
+    pub fn end<T>(self, outcome: Outcome<'a, T>) -> Results<'a, T> {
+        Results(Items(Ended(Cell::new(Some((self, outcome))))))
     }
 
     /// The span goes on.
@@ -101,14 +107,12 @@ impl End {
     }
 }
 
-layer!(DisplayItems over DebugItems);
-layer!(DebugItems over NamedItems);
-layer!(NamedItems over Items);
+layer!(Results over Items);
 layer!(Items over Ended);
 /// An [`Ending`] and what the return value says, until one of the layers takes them.
 pub struct Ended<'a, T>(Cell<Option<(Ending<'a>, Outcome<'a, T>)>>);
 
-impl<T> DisplayItems<'_, T> {
+impl<T> Results<'_, T> {
     /// Asks for a stream: the word `stream` in the attribute.
     pub fn __stream(&self) -> &Self
     where
@@ -118,39 +122,95 @@ impl<T> DisplayItems<'_, T> {
     }
 }
 
-/// Of a stream of results, the error ends the span and `record` sees what is inside.
-macro_rules! results {
-    ($($layer:ident<$error:ident $(: $bound:path)?>, $text:expr;)*) => {
-        $(impl<T, V, $error $(: $bound)?> $layer<'_, T>
-        where
-            T: Slot<Item = Result<V, $error>>,
-        {
-            pub fn __record(&self, record: impl Fn(&mut Attributes, &V) + Send + Sync + 'static) {
-                self.follow(Box::new(move |attributes, item| match item {
-                    Err(error) => attributes.fail(&Failure::of(error, $text)),
-                    Ok(value) => record(attributes, value),
-                }));
+impl<'a, T: Slot<Item = Result<V, E>>, V, E> Results<'a, T> {
+    /// Of a stream of results, the error ends the span and `record` sees what is inside.
+    pub fn __items(&self) -> Objects<ResultsIn<'a, T>, E> {
+        kinds(ResultsIn(Some(Ended(Cell::new(self.0.0.0.take())))))
+    }
+}
+
+impl<'a, T: Slot> Items<'a, T> {
+    pub fn __items(&self) -> ItemsIn<'a, T> {
+        ItemsIn(Ended(Cell::new(self.0.0.take())))
+    }
+}
+
+impl<'a, T> Ended<'a, T> {
+    pub fn __items(&self) -> Whole<'a, T> {
+        Whole(Self(Cell::new(self.0.take())))
+    }
+}
+
+/// What has no items.
+pub struct Whole<'a, T>(Ended<'a, T>);
+
+/// Items that are no results.
+pub struct ItemsIn<'a, T>(Ended<'a, T>);
+
+macro_rules! without_errors {
+    ($($type:ident),*) => {
+        $(impl<T> $type<'_, T> {
+            #[must_use]
+            pub fn __borrowed(self) -> Self {
+                self
+            }
+
+            #[must_use]
+            pub fn __told(self) -> Self {
+                self
             }
         })*
     };
 }
 
-results! {
-    DisplayItems<E: Display>, |error| FailureText::Display(error);
-    DebugItems<E: Debug>, |error| FailureText::Debug(error);
-    NamedItems<E>, |_| FailureText::TypeName;
+without_errors!(Whole, ItemsIn);
+
+impl<T> Whole<'_, T> {
+    #[track_caller]
+    pub fn __record(&self, record: impl FnOnce(&mut Attributes, &T)) {
+        self.0.record(record);
+    }
 }
 
-impl<T: Slot> Items<'_, T> {
+impl<T: Slot> ItemsIn<'_, T> {
     pub fn __record(&self, record: impl Fn(&mut Attributes, &T::Item) + Send + Sync + 'static) {
-        self.follow(Box::new(record));
+        self.0.follow(Box::new(record));
+    }
+}
+
+/// Results, of which it is not yet known how their error is told.
+pub struct ResultsIn<'a, T>(Option<Ended<'a, T>>);
+
+impl<T> Default for ResultsIn<'_, T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'a, T, E> Tell<E> for ResultsIn<'a, T> {
+    type Told<H> = ToldResults<'a, T, H>;
+
+    fn tell<H: How<E>>(self) -> Self::Told<H> {
+        ToldResults(self.0, PhantomData)
+    }
+}
+
+pub struct ToldResults<'a, T, H>(Option<Ended<'a, T>>, PhantomData<H>);
+
+impl<T: Slot<Item = Result<V, E>>, V, E, H: How<E>> ToldResults<'_, T, H> {
+    pub fn __record(&self, record: impl Fn(&mut Attributes, &V) + Send + Sync + 'static) {
+        let Some(ended) = &self.0 else { return };
+        ended.follow(Box::new(move |attributes, item| match item {
+            Err(error) => attributes.fail(&H::failure(error)),
+            Ok(value) => record(attributes, value),
+        }));
     }
 }
 
 impl<T> Ended<'_, T> {
     /// Ends the span, with what `record` sets of the value inside.
     #[track_caller]
-    pub fn __record(&self, record: impl FnOnce(&mut Attributes, &T)) {
+    fn record(&self, record: impl FnOnce(&mut Attributes, &T)) {
         let at = Location::caller();
         let Some((mut ending, outcome)) = self.0.take() else { return };
         ending.tells =
@@ -174,7 +234,7 @@ impl<T> Ended<'_, T> {
             Some((ending, Outcome { failure: None, value: Some(stream) })) => stream.fill(ending, each),
             rest => {
                 self.0.set(rest);
-                self.__record(|_, _| {});
+                self.record(|_, _| {});
             }
         }
     }

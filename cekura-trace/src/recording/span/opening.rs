@@ -77,6 +77,7 @@ impl Draft {
         }
         let (live, mut record) = pool::take();
         begin(&mut record, callsite.span_name());
+        callsite.write_path(&mut record);
         let attributes = Attributes::new(callsite.view, origin.capture(), origin.content_limit(), record);
         Some(Self { attributes, live })
     }
