@@ -311,14 +311,15 @@ fn what_is_left_out_shown_otherwise_or_a_failure() {
                 "find",
                 ::core::concat!(::core::module_path!(), "::find"),
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.debug_argument("slot", &slot);
                 })
                 .run(
                     move || -> Result<Answer, Box<dyn Error + '_>> {
+                        #[allow(clippy::shadow_reuse)]
                         let (slot, key) = (slot, key);
-                        { self.ask(slot, key) }
+                        #[allow(exported_private_dependencies)] { self.ask(slot, key) }
                     },
                     |__sp, __ret| {
                         let __out = __sp
@@ -336,7 +337,7 @@ fn what_is_left_out_shown_otherwise_or_a_failure() {
                             __sp.error(::cekura::__private::failure(&__val).__told());
                         });
                     },
-                )
+                );
         }
     "#]];
     check(
@@ -356,18 +357,18 @@ fn arguments_in_one_piece() {
                 "run",
                 ::core::concat!(::core::module_path!(), "::run"),
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|__sp| {
                     __sp.name(__CALLSITE.of(&name).__get());
                     __sp.arguments(__CALLSITE.of(&arguments).__get());
                 })
                 .run(
                     move || -> () {
-                        #[allow(unused_variables)]
+                        #[allow(unused_variables, clippy::shadow_same)]
                         let name = name;
-                        #[allow(unused_variables)]
+                        #[allow(unused_variables, clippy::shadow_same)]
                         let arguments = arguments;
-                        { dispatch(name, arguments) }
+                        #[allow(exported_private_dependencies)] { dispatch(name, arguments) }
                     },
                     |__sp, __ret| {
                         let __out = __sp.__outcome(__ret).__get().__told().__told();
@@ -376,7 +377,7 @@ fn arguments_in_one_piece() {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
                     },
-                )
+                );
         }
     "#]];
     check(ToolCall, "name = name, arguments = arguments", item, &expected);

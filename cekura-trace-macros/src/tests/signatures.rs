@@ -193,22 +193,23 @@ fn a_closure_is_returned() {
         "",
         item,
         &expect![[r#"
-        fn matches<'a>(word: &'a str, _guard: Guard) -> impl Fn(&str) -> bool + 'a {
-            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
-                "matches",
-            );
-            let __inside = __CALLSITE
-                .open(|__sp| {
-                    __sp.argument("word", __CALLSITE.of(&word).__get());
-                })
-                .enter();
-            {
-                #[allow(clippy::shadow_reuse)]
-                let (word, _guard) = (word, _guard);
-                #[allow(exported_private_dependencies)] { move |other| other == word }
+            fn matches<'a>(word: &'a str, _guard: Guard) -> impl Fn(&str) -> bool + 'a {
+                static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
+                    "matches",
+                    ::core::concat!(::core::module_path!(), "::matches"),
+                );
+                let __inside = __CALLSITE
+                    .open(|__sp| {
+                        __sp.argument("word", __CALLSITE.of(&word).__get());
+                    })
+                    .enter();
+                {
+                    #[allow(clippy::shadow_reuse)]
+                    let (word, _guard) = (word, _guard);
+                    #[allow(exported_private_dependencies)] { move |other| other == word }
+                }
             }
-        }
-    "#]],
+        "#]],
     );
 }
 
