@@ -17,7 +17,6 @@ pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) default: Option<Token![default]>,
-    /// As written, but that `mut` of `bindings` has moved there.
     pub(crate) signature: Signature,
     pub(crate) bindings: Vec<Binding>,
     pub(crate) shape: Shape,
@@ -27,7 +26,6 @@ pub(crate) struct Function {
 
 /// A name that the arguments bind; none begins with `_`.
 pub(crate) struct Binding {
-    pub(crate) mutability: Option<Token![mut]>,
     pub(crate) ident: Ident,
 }
 
@@ -74,7 +72,7 @@ impl Function {
         let visibility = input.parse()?;
         let default = input.parse()?;
         refuse_other_items(&input.fork())?;
-        let mut signature: Signature = input.parse()?;
+        let signature: Signature = input.parse()?;
         if input.peek(Token![;]) {
             let message =
                 "a function without a body cannot be measured: annotate the functions that implement it";
@@ -87,7 +85,7 @@ impl Function {
         }
         let body = move_inner_attributes(&input.parse()?, &mut attributes)?;
         let shape = Shape::new(&signature);
-        let bindings = bindings(&mut signature);
+        let bindings = bindings(&signature);
         Ok(Self { attributes, visibility, default, signature, bindings, shape, body })
     }
 }
@@ -138,38 +136,36 @@ fn move_inner_attributes(body: &Group, attributes: &mut Vec<Attribute>) -> syn::
     Ok(rest)
 }
 
-/// Takes `mut` from the names: the body binds them anew, and the compiler shall say there what is unused.
-fn bindings(signature: &mut Signature) -> Vec<Binding> {
+fn bindings(signature: &Signature) -> Vec<Binding> {
     let mut bindings = Vec::new();
-    for input in &mut signature.inputs {
+    for input in &signature.inputs {
         // An argument under `#[cfg]` may not exist.
         if let FnArg::Typed(argument) = input
             && !argument.attrs.iter().any(|attribute| attribute.path().is_ident("cfg"))
         {
-            bind(&mut argument.pat, &mut bindings);
+            bind(&argument.pat, &mut bindings);
         }
     }
     bindings
 }
 
-fn bind(pattern: &mut Pat, bindings: &mut Vec<Binding>) {
+fn bind(pattern: &Pat, bindings: &mut Vec<Binding>) {
     match pattern {
         Pat::Ident(name) => {
             if !name.ident.unraw().to_string().starts_with('_') {
-                let mutability = if name.by_ref.is_none() { name.mutability.take() } else { None };
-                bindings.push(Binding { mutability, ident: name.ident.clone() });
+                bindings.push(Binding { ident: name.ident.clone() });
             }
-            if let Some((_, pattern)) = &mut name.subpat {
+            if let Some((_, pattern)) = &name.subpat {
                 bind(pattern, bindings);
             }
         }
-        Pat::Or(or) => or.cases.iter_mut().take(1).for_each(|pattern| bind(pattern, bindings)),
-        Pat::Paren(paren) => bind(&mut paren.pat, bindings),
-        Pat::Reference(reference) => bind(&mut reference.pat, bindings),
-        Pat::Slice(slice) => slice.elems.iter_mut().for_each(|pattern| bind(pattern, bindings)),
-        Pat::Struct(fields) => fields.fields.iter_mut().for_each(|field| bind(&mut field.pat, bindings)),
-        Pat::Tuple(tuple) => tuple.elems.iter_mut().for_each(|pattern| bind(pattern, bindings)),
-        Pat::TupleStruct(tuple) => tuple.elems.iter_mut().for_each(|pattern| bind(pattern, bindings)),
+        Pat::Or(or) => or.cases.iter().take(1).for_each(|pattern| bind(pattern, bindings)),
+        Pat::Paren(paren) => bind(&paren.pat, bindings),
+        Pat::Reference(reference) => bind(&reference.pat, bindings),
+        Pat::Slice(slice) => slice.elems.iter().for_each(|pattern| bind(pattern, bindings)),
+        Pat::Struct(fields) => fields.fields.iter().for_each(|field| bind(&field.pat, bindings)),
+        Pat::Tuple(tuple) => tuple.elems.iter().for_each(|pattern| bind(pattern, bindings)),
+        Pat::TupleStruct(tuple) => tuple.elems.iter().for_each(|pattern| bind(pattern, bindings)),
         _ => {}
     }
 }

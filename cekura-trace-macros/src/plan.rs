@@ -34,7 +34,8 @@ pub(crate) enum Entry<E> {
 }
 
 impl Entry<Expr> {
-    fn names(&self, ident: &Ident) -> bool {
+    /// Whether what the user wrote uses this name.
+    pub(crate) fn names(&self, ident: &Ident) -> bool {
         match self {
             Self::Argument(_) | Self::Word(_) => false,
             Self::Own(_, _, expression) | Self::Record(_, expression) => {
@@ -61,7 +62,7 @@ impl Plan {
         mistakes.is_empty().then(|| Self::of(args, function))
     }
 
-    fn of(args: Args, mut function: Function) -> Self {
+    fn of(args: Args, function: Function) -> Self {
         let Args { name, krate, mut own, record, words, skip, skip_all, stream } = args;
         let returned = skip_all.is_none();
         let recorded = |binding: &&Binding| returned && !skip.contains(&binding.ident);
@@ -94,10 +95,6 @@ impl Plan {
                 Value::Returned(closure) => after.push(Entry::Record(record.key, closure)),
             }
         }
-        // What the attribute names is used, whether or not the body uses it too; but `mut` stands at the binding.
-        function.bindings.retain(|binding| {
-            binding.mutability.is_some() || !before.iter().any(|entry| entry.names(&binding.ident))
-        });
         Self { name, label, krate, function, before, returned, after, stream }
     }
 }

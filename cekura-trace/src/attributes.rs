@@ -152,24 +152,24 @@ pub use cekura_trace_macros::stt;
 /// # }
 /// # impl Agent {
 /// fn ask(&self, prompt: &str) -> Result<Reply, Error> {
-///     static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm("ask");
+///     static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm("ask");
 ///     __CALLSITE
-///         .open(|span| {
-///             span.argument("prompt", span.value(&prompt).get());
-///             span.provider(span.value(&"openai").get());
-///             span.model(span.value(&self.model).get());
+///         .open(|__sp| {
+///             __sp.argument("prompt", __CALLSITE.of(&prompt).__get());
+///             __sp.provider(__CALLSITE.of(&"openai").__get());
+///             __sp.model(__CALLSITE.of(&self.model).__get());
 ///         })
 ///         .run(
 ///             move || -> Result<Reply, Error> {
-///                 let (prompt,) = (prompt,);
+///                 let prompt = prompt;
 ///                 { self.client.ask(prompt) }
 ///             },
-///             |span, returned| {
-///                 span.end(::cekura::__private::outcome(returned).get())
-///                     .record(|span, returned| {
-///                         span.returned(span.value(returned).get());
-///                         let value = span.apply(returned, |reply| &reply.text);
-///                         span.output(span.value(&value).get());
+///             |__sp, __ret| {
+///                 __sp.end(::cekura::__private::outcome(__ret).__get())
+///                     .__record(|__sp, __ret| {
+///                         __sp.returned(__CALLSITE.of(__ret).__get());
+///                         let __val = __CALLSITE.apply(__ret, |reply| &reply.text);
+///                         __sp.output(__CALLSITE.of(&__val).__get());
 ///                     });
 ///             },
 ///         )
@@ -184,14 +184,17 @@ pub use cekura_trace_macros::stt;
 /// ```
 ///
 /// * `open` calls its closure only where something records: when tracing is off, no argument is looked at.
-/// * `value(…).get()` and `outcome(…).get()` choose by type what can be recorded and whether the function failed. No
-///   trait comes into the body's scope.
+/// * `of(…).__get()` and `outcome(…).__get()` choose by type what can be recorded and whether the function failed. No
+///   trait comes into the body's scope, and no trait of yours gets between: each method is one of the type that it is
+///   called on, or has a name that nobody else has.
 /// * `run` makes the span the current one for the body, and ends it however the body ends.
-/// * Arguments that the attribute does not name are bound anew inside, so that the compiler warns of unused ones as it
-///   does without the attribute.
+/// * Arguments are bound anew inside, in their order: they are dropped as without the attribute, and the compiler warns of
+///   unused ones as it does without it. One whose pattern leaves something (`_`, `..`) has a name of ours in the signature
+///   and is taken apart inside; where an expression of the attribute uses one of its names, the signature stays, and what
+///   the pattern leaves is dropped after all other arguments.
 ///
-/// An `async fn` has `.future(async move { … }, …).await` in place of `.run(…)`. A stream keeps the last closure: it then
-/// runs for each item. `impl Stream` alone needs one call more, which gives the stream room for its span. `cargo expand`
+/// An `async fn` has a future for its body, `async move { … }`, and polls it in the span. A stream keeps the last closure:
+/// it then runs for each item. `impl Stream` alone needs one call more, which gives the stream room for its span. `cargo expand`
 /// shows the code of your own crate; so does, with nothing installed:
 ///
 /// ```sh

@@ -1,11 +1,13 @@
 //! What is known of one call while it runs: its ids, its clock, its turns. This file does no I/O and does not know
 //! spans.
 
+mod id;
 mod notes;
 mod turn;
 
+use id::Id;
 pub(crate) use notes::{Noted, Notes};
-use turn::Unanswered;
+use turn::{OpenTurns, Unanswered};
 pub(crate) use turn::{Source, Turn};
 
 use crate::destination::CaptureContent;
@@ -13,14 +15,14 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One call: the trace of one conversation.
 #[derive(Debug)]
 pub(crate) struct Call {
     /// The caller's own id of the call, else the trace id in hex.
-    pub(crate) id: String,
+    id: Id,
     pub(crate) capture: CaptureContent,
     pub(crate) clock: Clock,
     pub(crate) notes: Notes,
@@ -28,6 +30,9 @@ pub(crate) struct Call {
     pub(crate) root: SpanContext,
     pub(crate) unanswered: Arc<Unanswered>,
     turns: AtomicI64,
+    pub(crate) open_turns: OpenTurns,
+    /// The conversation's span while it is open.
+    span: OnceLock<Weak<dyn Unfinished>>,
     /// How many spans are open.
     open: AtomicUsize,
     /// Those of them that are ours, in the order of their begin, since someone may end them all at once.
@@ -42,19 +47,50 @@ type Kept = (SpanId, Arc<dyn Unfinished>);
 pub(crate) trait Unfinished: fmt::Debug + Send + Sync {
     /// Ends it in its function's stead, unless that is ending it.
     fn cut_off(&self, at: Instant);
+
+    /// Says under which id its call is stored.
+    fn rename_call(&self, _id: &str) {}
 }
 
 impl Call {
     pub(crate) fn new(root: SpanContext, id: Option<String>, capture: CaptureContent, clock: Clock) -> Self {
-        let id = id.unwrap_or_else(|| root.trace_id().to_string());
-        let (turns, open, ours) = (AtomicI64::new(0), AtomicUsize::new(0), OnceLock::new());
-        let (notes, unanswered, of_host) = (Notes::default(), Arc::default(), Mutex::default());
-        Self { id, capture, clock, notes, root, unanswered, turns, open, ours, of_host }
+        Self {
+            id: Id::new(id.unwrap_or_else(|| root.trace_id().to_string())),
+            capture,
+            clock,
+            notes: Notes::default(),
+            root,
+            unanswered: Arc::default(),
+            turns: AtomicI64::new(0),
+            open_turns: OpenTurns::default(),
+            span: OnceLock::new(),
+            open: AtomicUsize::new(0),
+            ours: OnceLock::new(),
+            of_host: Mutex::default(),
+        }
     }
 
     /// A call of which nothing is recorded.
     pub(crate) fn nowhere() -> Self {
         Self::new(SpanContext::NONE, None, CaptureContent::Metadata, Clock::read())
+    }
+
+    /// The caller's own id of the call, else the trace id in hex.
+    pub(crate) fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    /// Gives it another id, which its span says too while that is open.
+    pub(crate) fn set_id(&self, id: String) {
+        if let Some(span) = self.span() {
+            span.rename_call(&id);
+        }
+        self.id.set(id);
+    }
+
+    /// The conversation's span, unless it is over and gone.
+    pub(crate) fn span(&self) -> Option<Arc<dyn Unfinished>> {
+        self.span.get()?.upgrade()
     }
 
     /// The id of the conversation's span; invalid where the host does not sample it.
@@ -65,6 +101,12 @@ impl Call {
     /// Whether this is an open span of a host's, and reaches the same destination.
     pub(crate) fn is_of_host(&self, span: SpanId) -> bool {
         locked(&self.of_host).contains(&span)
+    }
+
+    /// Its conversation begins.
+    pub(crate) fn begin(&self, span: Weak<dyn Unfinished>) {
+        // It begins once.
+        let _ = self.span.set(span);
     }
 
     /// Keeps the spans of ours that begin from now on, so that they can be ended all at once.

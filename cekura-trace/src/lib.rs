@@ -107,6 +107,7 @@
 //! Of a `tool_call`, `span`, `turn` or `conversation` that is a stream only the times and sizes are recorded.
 #![forbid(unsafe_code)]
 
+mod at_exit;
 mod attributes;
 mod call;
 mod delivery;

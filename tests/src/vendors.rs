@@ -54,7 +54,9 @@ macro_rules! functions {
         pub fn $stream<T: Serialize + Send + 'static>(items: Vec<T>, taken: usize) -> Trace {
             #[cekura::$attribute(skip(items))]
             fn call<T: Serialize + Send + 'static>(items: Vec<T>) -> BoxStream<'static, T> {
-                stream::iter(items).boxed()
+                // Nobody can ask it how much is left.
+                let items = items.into_iter();
+                stream::unfold(items, |mut items| async { items.next().map(|item| (item, items)) }).boxed()
             }
             capture(|| block_on_stream(call(items)).take(taken).for_each(drop))
         }

@@ -323,3 +323,72 @@ fn outside_a_conversation_a_span_is_a_root_and_nothing_is_open() {
     });
     assert_eq!(trace.to_string(), "stt\n");
 }
+
+#[test]
+fn a_call_whose_id_comes_with_the_first_message() {
+    #[cekura::conversation(skip_all)]
+    fn call(ids: &[&str]) {
+        let of_turn = || drop(cekura::spans::turn().start());
+        of_turn();
+        let conversation = cekura::current_conversation().unwrap_or_default();
+        let first = conversation.id();
+        for id in ids {
+            conversation.set_call_id(id);
+            of_turn();
+        }
+        assert_eq!(first, conversation.trace_id().to_string(), "what was read stays");
+        assert_eq!(cekura::current_conversation().unwrap().id(), *ids.last().unwrap());
+    }
+    let trace = capture(|| call(&["CA17", "CA18"]));
+    let root = &trace.spans()[0];
+    assert_eq!((root.text("call_id"), root.text("conversation.id")), (Some("CA18"), Some("CA18")));
+    let of_turns: Vec<_> = trace.named("turn").map(|turn| turn.text("conversation.id").unwrap()).collect();
+    assert_eq!(of_turns, [&*root.trace_id().to_string(), "CA17", "CA18"]);
+    assert_eq!(trace.conversation("CA18").spans().len(), 4);
+}
+
+#[test]
+fn an_id_that_comes_after_the_end_is_that_of_later_spans() {
+    let trace = capture(|| {
+        let call = cekura::Conversation::start("call-1");
+        let conversation = call.in_scope(|| cekura::current_conversation().unwrap());
+        call.end();
+        conversation.set_call_id("late");
+        cekura::spans::turn().parent(&conversation).start().end();
+    });
+    assert_eq!(trace.spans()[0].text("call_id"), Some("call-1"));
+    assert_eq!(trace.span("turn").unwrap().text("conversation.id"), Some("late"));
+}
+
+#[test]
+fn where_no_call_is_open_the_default_conversation_and_turn_do_nothing() {
+    let trace = capture(|| {
+        let (conversation, turn) =
+            (cekura::current_conversation().unwrap_or_default(), cekura::current_turn().unwrap_or_default());
+        conversation.set_call_id("call-1");
+        conversation.user("Hello?");
+        turn.user_stopped();
+        turn.first_audio();
+        assert!(!turn.was_interrupted());
+        cekura::spans::span("alone").parent(&conversation).start().end();
+        cekura::spans::span("alone").parent(&turn).start().end();
+    });
+    assert_eq!(trace.to_string(), "alone\nalone\n");
+}
+
+#[test]
+fn what_debug_shows_of_a_call_are_its_ids() {
+    capture(|| {
+        let call = cekura::spans::conversation().call_id("call-1").observe().start();
+        call.user("My name is Anna.");
+        call.in_scope(|| {
+            cekura::record("said", "Anna");
+            let turn = cekura::spans::turn().start();
+            let carried = turn.in_scope(|| cekura::context::carry(()));
+            let conversation = cekura::current_conversation().unwrap();
+            let shown = format!("{conversation:?} {:?} {turn:?} {call:?} {carried:?}", *turn);
+            assert!(!shown.contains("Anna") && !shown.contains("65, 110, 110, 97"), "{shown}");
+            assert!(shown.contains("call-1") && shown.contains("number: 1"), "{shown}");
+        });
+    });
+}

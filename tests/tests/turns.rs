@@ -12,12 +12,16 @@ use std::thread::{scope, sleep};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::task::yield_now;
 
+#[path = "turns/ambient.rs"]
+mod ambient;
 #[path = "turns/around.rs"]
 mod around;
 #[path = "turns/by_hand.rs"]
 mod by_hand;
 #[path = "turns/given.rs"]
 mod given;
+#[path = "turns/nothing.rs"]
+mod nothing;
 #[path = "turns/spans.rs"]
 mod spans;
 #[path = "turns/streams.rs"]

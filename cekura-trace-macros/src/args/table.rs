@@ -82,7 +82,12 @@ const GENERATORS: &[SpanName] = &[Llm, S2s];
 
 /// Every argument; those that are `First` stand in the order in which the runtime needs them.
 const RULES: &[Rule] = &[
-    Rule { key: "parent", given: Reference("an `opentelemetry::Context`"), when: First, of: EVERY },
+    Rule {
+        key: "parent",
+        given: Reference("a guard, a `Turn`, a `Conversation` or an `opentelemetry::Context`"),
+        when: First,
+        of: EVERY,
+    },
     Rule { key: "client", given: Reference("a handle (`Cekura`)"), when: First, of: &[Conversation] },
     Rule { key: "capture", given: Policy, when: First, of: &[Conversation] },
     Rule { key: "trace_id_from", given: Value, when: First, of: &[Conversation] },

@@ -9,26 +9,30 @@ fn a_word_is_a_call() {
     let function = "async fn answer_call(id: &str) {}";
     let expected = expect![[r#"
         async fn answer_call(id: &str) {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::conversation(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "answer_call",
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("id", span.value(&id).get());
-                    span.call_id(span.value(&id).get());
-                    span.observe();
-                })
-                .future(
-                    async move {
-                        if false {
-                            return ::cekura::__private::never::<()>();
-                        }
-                        {}
-                    },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
+            let mut __sp = __CALLSITE
+                .around(|__sp| {
+                    __sp.argument("id", __CALLSITE.of(&id).__get());
+                    __sp.call_id(__CALLSITE.of(&id).__get());
+                    __sp.observe();
+                });
+            let __fut = async move {
+                if false {
+                    return ::cekura::__private::never::<()>();
+                }
+                #[allow(unused_variables)]
+                let id = id;
+                {}
+            };
+            ::cekura::__private::polled(
+                    &mut __sp,
+                    ::cekura::__private::pin!(__fut),
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
                 )
@@ -43,22 +47,22 @@ fn skip() {
     let item = "fn ask(prompt: &str, history: History) -> Reply { history.ask(prompt) }";
     let expected = expect![[r#"
         fn ask(prompt: &str, history: History) -> Reply {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
             __CALLSITE
-                .open(|span| {
-                    span.argument("prompt", span.value(&prompt).get());
+                .open(|__sp| {
+                    __sp.argument("prompt", __CALLSITE.of(&prompt).__get());
                 })
                 .run(
                     move || -> Reply {
                         let (prompt, history) = (prompt, history);
                         { history.ask(prompt) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
                 )
@@ -72,18 +76,19 @@ fn skip_all() {
     let item = "fn turn(&self, audio: &[u8]) -> Reply { reply(audio) }";
     let expected = expect![[r#"
         fn turn(&self, audio: &[u8]) -> Reply {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::turn(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
             );
             __CALLSITE
                 .open(|_| {})
                 .run(
                     move || -> Reply {
-                        let (audio,) = (audio,);
+                        let audio = audio;
                         { reply(audio) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get()).record(|_, _| {});
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|_, _| {});
                     },
                 )
         }
@@ -96,23 +101,23 @@ fn skip_all_with_own_arguments() {
     let item = "fn ask(prompt: &str) -> Reply { reply(prompt) }";
     let expected = expect![[r#"
         fn ask(prompt: &str) -> Reply {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
             __CALLSITE
-                .open(|span| {
-                    span.model(span.value(&"gpt-4o").get());
+                .open(|__sp| {
+                    __sp.model(__CALLSITE.of(&"gpt-4o").__get());
                 })
                 .run(
                     move || -> Reply {
-                        let (prompt,) = (prompt,);
+                        let prompt = prompt;
                         { reply(prompt) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                let value = span.apply(returned, |reply| reply.tokens);
-                                span.input_tokens(&value);
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                let __val = __CALLSITE.apply(__ret, |reply| reply.tokens);
+                                __sp.input_tokens(&__val);
                             });
                     },
                 )
@@ -126,29 +131,39 @@ fn first_what_opens_the_span() {
     let item = "fn handle(sid: &str, headers: &Headers, cx: &Context, handle: &Cekura) {}";
     let expected = expect![[r#"
         fn handle(sid: &str, headers: &Headers, cx: &Context, handle: &Cekura) {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::conversation(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "handle",
             );
             __CALLSITE
-                .open(|span| {
-                    span.parent(&cx);
-                    span.client(&handle);
-                    span.capture(CaptureContent::Metadata);
-                    span.trace_id_from(span.value(&sid).get());
-                    span.link_headers(&headers);
-                    span.argument("sid", span.value(&sid).get());
-                    span.argument("headers", span.value(&headers).get());
-                    span.argument("cx", span.value(&cx).get());
-                    span.argument("handle", span.value(&handle).get());
-                    span.call_id(span.value(&sid.to_string()).get());
-                    span.record("a.b", span.value(&1).get());
+                .open(|__sp| {
+                    __sp.parent(&cx);
+                    __sp.client(&handle);
+                    __sp.capture(CaptureContent::Metadata);
+                    __sp.trace_id_from(__CALLSITE.of(&sid).__get());
+                    __sp.link_headers(&headers);
+                    __sp.argument("sid", __CALLSITE.of(&sid).__get());
+                    __sp.argument("headers", __CALLSITE.of(&headers).__get());
+                    __sp.argument("cx", __CALLSITE.of(&cx).__get());
+                    __sp.argument("handle", __CALLSITE.of(&handle).__get());
+                    __sp.call_id(__CALLSITE.of(&sid.to_string()).__get());
+                    __sp.record("a.b", __CALLSITE.of(&1).__get());
                 })
                 .run(
-                    move || -> () {},
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
+                    move || -> () {
+                        #[allow(unused_variables)]
+                        let sid = sid;
+                        #[allow(unused_variables)]
+                        let headers = headers;
+                        #[allow(unused_variables)]
+                        let cx = cx;
+                        #[allow(unused_variables)]
+                        let handle = handle;
+                        {}
+                    },
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
                 )
@@ -167,23 +182,29 @@ fn operators_stand_in_parentheses() {
     let item = "fn turn(count: u8, done: bool) {}";
     let expected = expect![[r#"
         fn turn(count: u8, done: bool) {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::turn(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
             );
             __CALLSITE
-                .open(|span| {
-                    span.argument("count", span.value(&count).get());
-                    span.argument("done", span.value(&done).get());
-                    span.number(&(count as i64));
-                    span.record("sum", span.value(&(1 + 2)).get());
-                    span.record("not", span.value(&(!done)).get());
+                .open(|__sp| {
+                    __sp.argument("count", __CALLSITE.of(&count).__get());
+                    __sp.argument("done", __CALLSITE.of(&done).__get());
+                    __sp.number(&(count as i64));
+                    __sp.record("sum", __CALLSITE.of(&(1 + 2)).__get());
+                    __sp.record("not", __CALLSITE.of(&(!done)).__get());
                 })
                 .run(
-                    move || -> () {},
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
+                    move || -> () {
+                        #[allow(unused_variables)]
+                        let count = count;
+                        #[allow(unused_variables)]
+                        let done = done;
+                        {}
+                    },
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
                 )
@@ -197,17 +218,17 @@ fn own_path_of_the_runtime() {
     let item = "fn turn() {}";
     let expected = expect![[r#"
         fn turn() {
-            static __CALLSITE: ::my::cekura::__private::Callsite = ::my::cekura::__private::Callsite::turn(
+            static __CALLSITE: &::my::cekura::__private::Callsite = &::my::cekura::__private::Callsite::turn(
                 "turn",
             );
             __CALLSITE
                 .open(|_| {})
                 .run(
                     move || -> () {},
-                    |span, returned| {
-                        span.end(::my::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
+                    |__sp, __ret| {
+                        __sp.end(::my::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
                 )
@@ -221,27 +242,28 @@ fn closures_with_patterns_and_types() {
     let item = "async fn ask() -> Reply { reply().await }";
     let expected = expect![[r#"
         async fn ask() -> Reply {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
-            __CALLSITE
-                .open(|_| {})
-                .future(
-                    async move {
-                        if false {
-                            return ::cekura::__private::never::<Reply>();
-                        }
-                        { reply().await }
-                    },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                                let value = span
-                                    .apply(returned, |Reply { usage, .. }: &Reply| usage.output);
-                                span.output_tokens(&value);
-                                let value = span.apply(returned, |reply| reply.all().first());
-                                span.record("first", span.value(&value).get());
+            let mut __sp = __CALLSITE.around(|_| {});
+            let __fut = async move {
+                if false {
+                    return ::cekura::__private::never::<Reply>();
+                }
+                { reply().await }
+            };
+            ::cekura::__private::polled(
+                    &mut __sp,
+                    ::cekura::__private::pin!(__fut),
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
+                                let __val = __CALLSITE
+                                    .apply(__ret, |Reply { usage, .. }: &Reply| usage.output);
+                                __sp.output_tokens(&__val);
+                                let __val = __CALLSITE.apply(__ret, |reply| reply.all().first());
+                                __sp.record("first", __CALLSITE.of(&__val).__get());
                             });
                     },
                 )

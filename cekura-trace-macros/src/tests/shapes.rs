@@ -9,29 +9,29 @@ fn sync() {
     let item = "fn ask(&self, prompt: &str, audio: &[u8]) -> Result<Reply, Error> { self.client.ask(prompt, audio) }";
     let expected = expect![[r#"
         fn ask(&self, prompt: &str, audio: &[u8]) -> Result<Reply, Error> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
             __CALLSITE
-                .open(|span| {
-                    span.argument("prompt", span.value(&prompt).get());
-                    span.argument("audio", span.value(&audio).get());
-                    span.provider(span.value(&"openai").get());
-                    span.model(span.value(&self.model).get());
+                .open(|__sp| {
+                    __sp.argument("prompt", __CALLSITE.of(&prompt).__get());
+                    __sp.argument("audio", __CALLSITE.of(&audio).__get());
+                    __sp.provider(__CALLSITE.of(&"openai").__get());
+                    __sp.model(__CALLSITE.of(&self.model).__get());
                 })
                 .run(
                     move || -> Result<Reply, Error> {
                         let (prompt, audio) = (prompt, audio);
                         { self.client.ask(prompt, audio) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                                let value = span.apply(returned, |reply| reply.usage.output);
-                                span.output_tokens(&value);
-                                let value = span.apply(returned, |reply| &reply.text);
-                                span.output(span.value(&value).get());
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
+                                let __val = __CALLSITE.apply(__ret, |reply| reply.usage.output);
+                                __sp.output_tokens(&__val);
+                                let __val = __CALLSITE.apply(__ret, |reply| &reply.text);
+                                __sp.output(__CALLSITE.of(&__val).__get());
                             });
                     },
                 )
@@ -50,24 +50,24 @@ fn sync_unit() {
     let item = "pub(crate) fn receive(packet: Packet) { queue(packet); }";
     let expected = expect![[r#"
         pub(crate) fn receive(packet: Packet) {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::span(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "network_in",
             );
             __CALLSITE
-                .open(|span| {
-                    span.argument("packet", span.value(&packet).get());
+                .open(|__sp| {
+                    __sp.argument("packet", __CALLSITE.of(&packet).__get());
                 })
                 .run(
                     move || -> () {
-                        let (packet,) = (packet,);
+                        let packet = packet;
                         {
                             queue(packet);
                         }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
                 )
@@ -85,34 +85,38 @@ fn async_fn() {
             audio: Audio,
             words: Vec<String>,
         ) -> Result<Heard, Error> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::stt(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::stt(
                 "transcribe",
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("audio", span.value(&audio).get());
-                    span.argument("words", span.value(&words).get());
-                    span.record("my.key", span.value(&audio.rate).get());
-                })
-                .future(
-                    async move {
-                        if false {
-                            return ::cekura::__private::never::<Result<Heard, Error>>();
-                        }
-                        let (mut words,) = (words,);
-                        {
-                            words.clear();
-                            self.client.hear(audio, words).await
-                        }
-                    },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                                let value = span.apply(returned, |heard| heard.confidence);
-                                span.confidence(&value);
-                                let value = span.apply(returned, |heard| heard.words.len());
-                                span.record("other.key", span.value(&value).get());
+            let mut __sp = __CALLSITE
+                .around(|__sp| {
+                    __sp.argument("audio", __CALLSITE.of(&audio).__get());
+                    __sp.argument("words", __CALLSITE.of(&words).__get());
+                    __sp.record("my.key", __CALLSITE.of(&audio.rate).__get());
+                });
+            let __fut = async move {
+                if false {
+                    return ::cekura::__private::never::<Result<Heard, Error>>();
+                }
+                #[allow(unused_variables)]
+                let audio = audio;
+                let mut words = words;
+                {
+                    words.clear();
+                    self.client.hear(audio, words).await
+                }
+            };
+            ::cekura::__private::polled(
+                    &mut __sp,
+                    ::cekura::__private::pin!(__fut),
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
+                                let __val = __CALLSITE.apply(__ret, |heard| heard.confidence);
+                                __sp.confidence(&__val);
+                                let __val = __CALLSITE.apply(__ret, |heard| heard.words.len());
+                                __sp.record("other.key", __CALLSITE.of(&__val).__get());
                             });
                     },
                 )
@@ -135,22 +139,24 @@ fn boxed() {
             &'a self,
             text: &'a str,
         ) -> Pin<Box<dyn Future<Output = Audio> + Send + 'a>> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::tts(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "speak",
             );
             __CALLSITE
-                .prepare(|span| {
-                    span.argument("text", span.value(&text).get());
-                    span.text(span.value(&text).get());
+                .open(|__sp| {
+                    __sp.argument("text", __CALLSITE.of(&text).__get());
+                    __sp.text(__CALLSITE.of(&text).__get());
                 })
                 .boxed(
                     move || -> Pin<Box<dyn Future<Output = Audio> + Send + 'a>> {
-                        Box::pin(async move { self.say(text).await })
+                        #[allow(unused_variables)]
+                        let text = text;
+                        { Box::pin(async move { self.say(text).await }) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
                 )
@@ -164,22 +170,22 @@ fn boxed_alias() {
     let item = "fn talk(&self, audio: Vec<i16>) -> BoxFuture<'_, Vec<i16>> { async move { audio }.boxed() }";
     let expected = expect![[r#"
         fn talk(&self, audio: Vec<i16>) -> BoxFuture<'_, Vec<i16>> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::s2s(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::s2s(
                 "talk",
             );
             __CALLSITE
-                .prepare(|span| {
-                    span.argument("audio", span.value(&audio).get());
+                .open(|__sp| {
+                    __sp.argument("audio", __CALLSITE.of(&audio).__get());
                 })
                 .boxed(
                     move || -> BoxFuture<'_, Vec<i16>> {
-                        let (audio,) = (audio,);
+                        let audio = audio;
                         { async move { audio }.boxed() }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
                 )
@@ -205,12 +211,12 @@ fn boxed_by_async_trait() {
             'life0: 'async_trait,
             Self: 'async_trait,
         {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::tool_call(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
                 "call",
             );
             __CALLSITE
-                .prepare(|span| {
-                    span.argument("city", span.value(&city).get());
+                .open(|__sp| {
+                    __sp.argument("city", __CALLSITE.of(&city).__get());
                 })
                 .boxed(
                     move || -> ::core::pin::Pin<
@@ -220,7 +226,7 @@ fn boxed_by_async_trait() {
                             > + ::core::marker::Send + 'async_trait,
                         >,
                     > {
-                        let (city,) = (city,);
+                        let city = city;
                         {
                             Box::pin(async move {
                                 let __self = self;
@@ -230,10 +236,10 @@ fn boxed_by_async_trait() {
                             })
                         }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
                 )
@@ -247,22 +253,22 @@ fn opaque() {
     let item = "fn ask(history: History) -> impl Future<Output = Result<impl Display, Error>> + Send { history.ask() }";
     let expected = expect![[r#"
         fn ask(history: History) -> impl Future<Output = Result<impl Display, Error>> + Send {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
             __CALLSITE
-                .prepare(|span| {
-                    span.argument("history", span.value(&history).get());
+                .open(|__sp| {
+                    __sp.argument("history", __CALLSITE.of(&history).__get());
                 })
                 .wrap(
                     move || {
-                        let (history,) = (history,);
+                        let history = history;
                         { history.ask() }
                     },
-                    |span, returned: &mut Result<_, Error>| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
+                    |__sp, __ret: &mut Result<_, Error>| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
                 )
@@ -276,17 +282,17 @@ fn opaque_without_output() {
     let item = "fn ask() -> impl Future { async {} }";
     let expected = expect![[r#"
         fn ask() -> impl Future {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
             __CALLSITE
-                .prepare(|_| {})
+                .open(|_| {})
                 .wrap(
                     move || { async {} },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
                 )
@@ -300,16 +306,16 @@ fn never() {
     let item = "fn serve(id: u64) -> ! { loop { work(id) } }";
     let expected = expect![[r#"
         fn serve(id: u64) -> ! {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::conversation(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "serve",
             );
             __CALLSITE
-                .open(|span| {
-                    span.argument("id", span.value(&id).get());
+                .open(|__sp| {
+                    __sp.argument("id", __CALLSITE.of(&id).__get());
                 })
                 .run(
                     move || {
-                        let (id,) = (id,);
+                        let id = id;
                         {
                             loop {
                                 work(id)
@@ -328,24 +334,22 @@ fn async_never() {
     let item = "async fn serve(id: u64) -> ! { loop { work(id).await } }";
     let expected = expect![[r#"
         async fn serve(id: u64) -> ! {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::conversation(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "serve",
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("id", span.value(&id).get());
-                })
-                .future(
-                    async move {
-                        let (id,) = (id,);
-                        {
-                            loop {
-                                work(id).await
-                            }
-                        }
-                    },
-                    |_, _| {},
-                )
+            let mut __sp = __CALLSITE
+                .around(|__sp| {
+                    __sp.argument("id", __CALLSITE.of(&id).__get());
+                });
+            let __fut = async move {
+                let id = id;
+                {
+                    loop {
+                        work(id).await
+                    }
+                }
+            };
+            ::cekura::__private::polled(&mut __sp, ::cekura::__private::pin!(__fut), |_, _| {})
                 .await
         }
     "#]];

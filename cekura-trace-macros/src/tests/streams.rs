@@ -13,32 +13,32 @@ fn a_stream_without_a_name_gets_room_for_its_span() {
             &self,
             prompt: &str,
         ) -> Result<impl Stream<Item = Result<Chunk, Error>> + use<'_>, Error> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("prompt", span.value(&prompt).get());
-                })
-                .future(
-                    ::cekura::__private::map(
-                        async move {
-                            if false {
-                                return ::cekura::__private::never::<Result<_, Error>>();
-                            }
-                            let (prompt,) = (prompt,);
-                            { self.client.ask(prompt).await }
-                        },
-                        |returned| {
-                            returned.map(::cekura::__private::stream::<Result<Chunk, Error>, _>)
-                        },
-                    ),
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                                let value = span.apply(returned, |chunk| &chunk.text);
-                                span.output(span.value(&value).get());
+            let mut __sp = __CALLSITE
+                .around(|__sp| {
+                    __sp.argument("prompt", __CALLSITE.of(&prompt).__get());
+                });
+            let __fut = ::cekura::__private::map(
+                async move {
+                    if false {
+                        return ::cekura::__private::never::<Result<_, Error>>();
+                    }
+                    let prompt = prompt;
+                    { self.client.ask(prompt).await }
+                },
+                |__ret| __ret.map(::cekura::__private::stream::<Result<Chunk, Error>, _>),
+            );
+            ::cekura::__private::polled(
+                    &mut __sp,
+                    ::cekura::__private::pin!(__fut),
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
+                                let __val = __CALLSITE.apply(__ret, |chunk| &chunk.text);
+                                __sp.output(__CALLSITE.of(&__val).__get());
                             });
                     },
                 )
@@ -53,23 +53,23 @@ fn a_boxed_stream_is_known_by_its_type() {
     let item = "fn speak(&self, text: String) -> BoxStream<'_, Vec<u8>> { self.client.speak(text) }";
     let expected = expect![[r#"
         fn speak(&self, text: String) -> BoxStream<'_, Vec<u8>> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::tts(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "speak",
             );
             __CALLSITE
-                .open(|span| {
-                    span.argument("text", span.value(&text).get());
+                .open(|__sp| {
+                    __sp.argument("text", __CALLSITE.of(&text).__get());
                 })
                 .run(
                     move || -> BoxStream<'_, Vec<u8>> {
-                        let (text,) = (text,);
+                        let text = text;
                         { self.client.speak(text) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .stream()
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
+                    |__sp, __ret| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__stream()
+                            .__record(|__sp, __ret| {
+                                __sp.returned(__CALLSITE.of(__ret).__get());
                             });
                     },
                 )
@@ -83,24 +83,25 @@ fn a_future_of_a_stream() {
     let item = "fn ask(prompt: String) -> impl Future<Output = impl Stream<Item = String>> + Send { client().ask(prompt) }";
     let expected = expect![[r#"
         fn ask(prompt: String) -> impl Future<Output = impl Stream<Item = String>> + Send {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
             );
             __CALLSITE
-                .prepare(|_| {})
+                .open(|_| {})
                 .wrap(
                     ::cekura::__private::then(
                         move || {
-                            let (prompt,) = (prompt,);
+                            let prompt = prompt;
                             { client().ask(prompt) }
                         },
-                        |future| ::cekura::__private::map(
-                            future,
+                        |__fut| ::cekura::__private::map(
+                            __fut,
                             ::cekura::__private::stream::<String, _>,
                         ),
                     ),
-                    |span, returned: &mut _| {
-                        span.end(::cekura::__private::outcome(returned).get()).record(|_, _| {});
+                    |__sp, __ret: &mut _| {
+                        __sp.end(::cekura::__private::outcome(__ret).__get())
+                            .__record(|_, _| {});
                     },
                 )
         }

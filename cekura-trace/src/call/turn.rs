@@ -5,9 +5,9 @@
 //! turn began, so that no later turn in which nobody is heard seems to answer it.
 
 use super::{Call, locked};
-use opentelemetry::trace::SpanId;
+use opentelemetry::trace::{SpanContext, SpanId};
 use std::iter::successors;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,15 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) number: i64,
-    pub(crate) span: SpanId,
+    pub(crate) span: SpanContext,
+    /// The id of its span; where a host does not sample that, of the nearest one above that arrives.
+    pub(crate) arriving: SpanId,
     /// The turn that this one is in.
     outer: Option<Arc<Turn>>,
     unanswered: Arc<Unanswered>,
     interrupted: AtomicBool,
+    /// How many answers had been cut off when it began.
+    cut_off_before: u32,
     speech: Mutex<Speech>,
 }
 
@@ -45,17 +49,41 @@ struct Speech {
 
 /// What the caller of a call, or of a turn outside any, said since the agent's last audio that was an answer.
 #[derive(Debug, Default)]
-pub(crate) struct Unanswered(Mutex<Speech>);
+pub(crate) struct Unanswered {
+    speech: Mutex<Speech>,
+    /// How many answers of realtime sessions were cut off, which may be open in other turns or in none.
+    cut_off: AtomicU32,
+}
+
+/// The turns of a call that are open.
+#[derive(Debug, Default)]
+pub(crate) struct OpenTurns {
+    turns: Mutex<Vec<Arc<Turn>>>,
+    /// How many, to be asked without the lock.
+    count: AtomicUsize,
+}
 
 /// More would be a call in which the agent is silent.
 const KEPT: usize = 32;
 
 impl Turn {
-    pub(crate) fn new(number: i64, span: SpanId, outer: Option<Arc<Self>>, call: Option<&Call>) -> Self {
+    /// The turn of a span, and the id under which what is in it arrives.
+    pub(crate) fn new(
+        number: i64,
+        (span, arriving): (SpanContext, SpanId),
+        outer: Option<Arc<Self>>,
+        call: Option<&Call>,
+    ) -> Self {
         let unanswered = call.map(|call| &call.unanswered).or(outer.as_ref().map(|outer| &outer.unanswered));
         let unanswered = unanswered.cloned().unwrap_or_default();
         let (interrupted, speech) = (AtomicBool::new(false), Mutex::default());
-        Self { number, span, outer, unanswered, interrupted, speech }
+        let cut_off_before = unanswered.cut_off.load(Ordering::Relaxed);
+        Self { number, span, arriving, outer, unanswered, interrupted, cut_off_before, speech }
+    }
+
+    /// A turn of which nothing is recorded.
+    pub(crate) fn nowhere() -> Self {
+        Self::new(1, (SpanContext::NONE, SpanId::INVALID), None, None)
     }
 
     /// The turn and those that it is in.
@@ -91,15 +119,52 @@ impl Turn {
         self.around().for_each(|turn| turn.interrupted.store(true, Ordering::Relaxed));
     }
 
+    /// Says that an answer of a session was cut off: whatever turn is open then was interrupted.
+    pub(crate) fn cut_off(&self) {
+        self.unanswered.cut_off();
+    }
+
     pub(crate) fn was_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
+            || self.unanswered.cut_off.load(Ordering::Relaxed) != self.cut_off_before
+    }
+}
+
+impl OpenTurns {
+    pub(crate) fn begin(&self, turn: Arc<Turn>) {
+        let mut turns = locked(&self.turns);
+        turns.push(turn);
+        self.count.store(turns.len(), Ordering::Release);
+    }
+
+    pub(crate) fn end(&self, span: SpanId) {
+        let mut turns = locked(&self.turns);
+        turns.retain(|turn| turn.span.span_id() != span);
+        self.count.store(turns.len(), Ordering::Release);
+    }
+
+    /// The one that is open, if it is the only one.
+    #[inline]
+    pub(crate) fn only(&self) -> Option<Arc<Turn>> {
+        if self.count.load(Ordering::Acquire) != 1 {
+            return None;
+        }
+        match &locked(&self.turns)[..] {
+            [turn] => Some(turn.clone()),
+            _ => None,
+        }
     }
 }
 
 impl Unanswered {
+    /// An answer of a session was cut off.
+    pub(crate) fn cut_off(&self) {
+        self.cut_off.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The caller stopped speaking.
     pub(crate) fn heard(&self, source: Source, at: Instant) {
-        let mut speech = locked(&self.0);
+        let mut speech = locked(&self.speech);
         if speech.audio.is_none_or(|(_, audio)| at > audio) {
             speech.heard((source, at));
         }
@@ -107,7 +172,7 @@ impl Unanswered {
 
     /// The agent is heard: gives what it answers.
     pub(crate) fn spoke(&self, at: Instant) -> Vec<(Source, Instant)> {
-        let mut speech = locked(&self.0);
+        let mut speech = locked(&self.speech);
         speech.audio = speech.audio.max(Some((Source::Around, at)));
         speech.stops.extract_if(.., |(_, stop)| *stop <= at).collect()
     }
@@ -144,12 +209,12 @@ impl Speech {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT, Source, SpanId, Turn, locked};
+    use super::{KEPT, Source, Turn, locked};
     use std::time::{Duration, Instant};
 
     #[test]
     fn a_turn_without_an_end_takes_no_more_room() {
-        let (turn, start) = (Turn::new(1, SpanId::from(1), None, None), Instant::now());
+        let (turn, start) = (Turn::nowhere(), Instant::now());
         for number in 0..1_000 {
             turn.heard(Source::Span, start + Duration::from_millis(number));
         }

@@ -244,7 +244,7 @@ impl CallLog {
         let Noted { mut entries, metadata, ended_reason, agent, .. } = noted;
         // Entries with times of their own may come later than others that stand behind them.
         entries.sort_by(transcript::by_start);
-        let log = Self::new(call.id.clone())
+        let log = Self::new(call.id())
             .trace_id(call.root.trace_id())
             .timestamp(call.clock.start())
             .transcript(entries)

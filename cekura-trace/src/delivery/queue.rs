@@ -332,7 +332,7 @@ impl Sink for Queue {
                 if fits {
                     self.release(bytes);
                 }
-                tracing::error!(target: "cekura", call_id = call.id, "{error}");
+                tracing::error!(target: "cekura", call_id = call.id(), "{error}");
             }
         }
     }

@@ -5,7 +5,7 @@ use super::callsite::View;
 use super::json::{Object, Root, Walk, blob, clip, parts, walk, write_json};
 use super::outcome::{Failure, FailureText};
 use super::span::Opening;
-use super::value::{Flag, Float, Integer, Len, Samples, Scalar, Value, debug, value};
+use super::value::{Flag, Float, Integer, Len, Samples, Value, debug};
 use crate::destination::CaptureContent;
 use crate::finished::{Marks, remove_content, write};
 use crate::semconv;
@@ -19,6 +19,7 @@ mod own;
 #[cfg(test)]
 mod tests;
 
+pub(super) use found::Told;
 use gathered::Gathered;
 
 /// The span attributes that one end of a function sets: before the body, or on its return.
@@ -29,6 +30,7 @@ pub struct Attributes {
     pub(super) entries: Vec<u8>,
     /// Boxed, for most functions have none.
     extras: Option<Box<Extras>>,
+    pub(super) told: Told,
 }
 
 /// What only some functions have.
@@ -56,7 +58,7 @@ enum Spoken {
 
 impl Attributes {
     pub(super) fn new(view: View, capture: CaptureContent, limit: usize, entries: Vec<u8>) -> Self {
-        Self { view, capture, limit, entries, extras: None }
+        Self { view, capture, limit, entries, extras: None, told: Told::default() }
     }
 
     /// What its opening asks for, and whatever else only some functions have.
@@ -78,18 +80,6 @@ impl Attributes {
 
     pub(super) fn keeps_content(&self) -> bool {
         self.capture == CaptureContent::Full
-    }
-
-    /// [`value`], as a method, which keeps generated code short.
-    #[expect(clippy::unused_self, reason = "generated code has no other path to it")]
-    pub fn value<'a, T>(&self, it: &'a T) -> Scalar<'a, T> {
-        value(it)
-    }
-
-    /// Applies a closure of the attribute; as a function, so that it may give a reference into its parameter.
-    #[expect(clippy::unused_self, reason = "generated code has no other path to it")]
-    pub fn apply<'a, T, R>(&self, value: &'a T, closure: impl FnOnce(&'a T) -> R) -> R {
-        closure(value)
     }
 
     /// Records an argument of the function under its name.
@@ -139,8 +129,12 @@ impl Attributes {
     pub fn returned(&mut self, value: Value<'_>) {
         match (self.view, self.asked_for(value)) {
             (_, value) if self.gathers() => self.gather(value),
-            (_, Value::Len(length)) => self.length(&[semconv::OUTPUT_LEN], length),
-            (View::Tts, _) | (_, Value::Nothing) => {}
+            (_, Value::Len(length)) => {
+                self.told.speech = Some(length.elements > 0);
+                self.length(&[semconv::OUTPUT_LEN], length);
+            }
+            (View::Tts, value) => self.found_audio(value),
+            (_, Value::Nothing) => self.told.is_opaque = true,
             (View::Stt, value) => self.found_transcript(value),
             (View::Llm | View::S2s, value) => self.found_answer(value),
             (View::ToolCall, value) => self.tool_output(&value),

@@ -7,6 +7,7 @@ use opentelemetry::Context as SpanContext;
 use opentelemetry::trace::TraceContextExt;
 use pin_project_lite::pin_project;
 use std::collections::HashMap;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -224,10 +225,17 @@ pub fn spawn_blocking<R: Send + 'static>(function: impl FnOnce() -> R + Send + '
 }
 
 /// A context and the cekura span entered in it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Place {
     context: SpanContext,
     live: Option<Arc<Live>>,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let span = self.context.span().span_context().clone();
+        f.debug_tuple("Place").field(&span.trace_id()).field(&span.span_id()).finish()
+    }
 }
 
 impl Place {

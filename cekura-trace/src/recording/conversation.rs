@@ -2,6 +2,7 @@
 //! innermost span; W3C headers of another process become a link. This file does not know where a new span stands.
 
 use super::home::Home;
+use super::json::clip;
 use super::moment::Moment;
 use super::span;
 use crate::call::{self, Call, Source};
@@ -13,42 +14,108 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, Tra
 use opentelemetry::{Context, KeyValue, Value};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A conversation that is open where [`current_conversation`] was asked for it, or in a guard of [`Conversation::start`].
-/// Cheap to clone; may outlive the conversation.
-#[derive(Clone, Debug)]
-pub struct Conversation(pub(super) Arc<Call>);
+/// Cheap to clone; may outlive the conversation. The default one is of no call, and does nothing: for
+/// `current_conversation().unwrap_or_default()`.
+#[derive(Clone)]
+pub struct Conversation {
+    pub(super) call: Arc<Call>,
+    /// `None` where nothing is recorded.
+    home: Option<Arc<Home>>,
+}
 
 impl Conversation {
-    /// The trace id, under which a backend shows the conversation.
-    pub fn trace_id(&self) -> TraceId {
-        self.0.root.trace_id()
+    pub(super) fn of(home: &Arc<Home>) -> Option<Self> {
+        Some(Self { call: home.call.clone()?, home: Some(home.clone()) })
     }
 
-    /// The `call_id` that the attribute gave, else the trace id as 32 hex digits.
+    /// The trace id, under which a backend shows the conversation.
+    pub fn trace_id(&self) -> TraceId {
+        self.call.root.trace_id()
+    }
+
+    /// The `call_id` that the attribute gave, or [`set_call_id`](Self::set_call_id), else the trace id as 32 hex digits.
     pub fn id(&self) -> &str {
-        &self.0.id
+        self.call.id()
+    }
+
+    /// Gives the call its id, where that is known only from the first message. The conversation's span has it as well, if it
+    /// is open, and so have the call log and all turns that begin from now on.
+    ///
+    /// ```
+    /// #[cekura::conversation]
+    /// fn answer(first_message: &str) {
+    ///     cekura::current_conversation().unwrap_or_default().set_call_id(first_message);
+    /// }
+    /// # let trace = cekura::testing::capture(|| answer("CA17"));
+    /// # assert_eq!(trace.spans()[0].text("call_id"), Some("CA17"));
+    /// ```
+    pub fn set_call_id(&self, id: impl AsRef<str>) {
+        if self.home.is_some() {
+            self.call.set_id(clip(id.as_ref(), NAME_LIMIT).to_owned());
+        }
+    }
+
+    /// A context in which a span begins that is to be in the conversation and in no turn.
+    pub(super) fn context(&self) -> Option<Context> {
+        let home = self.home.as_ref()?;
+        Some(standing(&self.call.root, home.with_turn(None)))
     }
 }
 
+impl Default for Conversation {
+    fn default() -> Self {
+        Self { call: Arc::new(Call::nowhere()), home: None }
+    }
+}
+
+impl fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, trace_id) = (self.id(), self.trace_id());
+        f.debug_struct("Conversation").field("id", &id).field("trace_id", &trace_id).finish()
+    }
+}
+
+/// The current context with another span and what is said of it.
+fn standing(span: &SpanContext, home: Arc<Home>) -> Context {
+    let context = look(Context::clone).unwrap_or_default();
+    context.with_value(Scope::inside(home)).with_remote_span_context(span.clone())
+}
+
 /// A turn that is open where [`current_turn`] was asked for it, or in a guard of [`spans::turn`](crate::spans::turn).
-/// Cheap to clone; may outlive the turn.
-#[derive(Clone, Debug)]
-pub struct Turn(pub(super) Arc<call::Turn>);
+/// Cheap to clone; may outlive the turn. The default one is of no call, and does nothing: for
+/// `current_turn().unwrap_or_default()`.
+#[derive(Clone)]
+pub struct Turn {
+    turn: Arc<call::Turn>,
+    /// `None` where nothing is recorded.
+    home: Option<Arc<Home>>,
+}
 
 impl Turn {
+    pub(super) fn of(home: &Arc<Home>) -> Option<Self> {
+        Some(Self { turn: home.turn.clone()?, home: Some(home.clone()) })
+    }
+
+    /// A context in which a span begins that is to be in the turn.
+    pub(super) fn context(&self) -> Option<Context> {
+        Some(standing(&self.turn.span, self.home.clone()?))
+    }
+
     /// The turn's number; the first one of a conversation is 1 unless the attribute says otherwise.
     pub fn number(&self) -> i64 {
-        self.0.number
+        self.turn.number
     }
 
     /// Whether an `llm`, `tts` or `s2s` of the turn, or the turn itself, was dropped before its end.
     pub fn was_interrupted(&self) -> bool {
-        self.0.was_interrupted()
+        self.turn.was_interrupted()
     }
 
     /// The caller stopped speaking now, as a voice activity detector says.
@@ -78,7 +145,7 @@ impl Turn {
     /// The caller stopped speaking at that moment, an `Instant` or a `SystemTime`; of several, the last one before the
     /// first audio counts.
     pub fn user_stopped_at(&self, at: impl Moment) {
-        self.0.heard(Source::Program, at.instant());
+        self.turn.heard(Source::Program, at.instant());
     }
 
     /// The caller hears the agent from now on; the first time counts.
@@ -91,18 +158,33 @@ impl Turn {
 
     /// The caller heard the agent from that moment on, an `Instant` or a `SystemTime`; the earliest one counts.
     pub fn first_audio_at(&self, at: impl Moment) {
-        self.0.spoke(Source::Program, at.instant());
+        self.turn.spoke(Source::Program, at.instant());
+    }
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self { turn: Arc::new(call::Turn::nowhere()), home: None }
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (number, span) = (self.number(), self.turn.span.span_id());
+        f.debug_struct("Turn").field("number", &number).field("span_id", &span).finish()
     }
 }
 
 /// The conversation that is open here, if one is.
 pub fn current_conversation() -> Option<Conversation> {
-    look(|context| context.get::<Scope>()?.call().cloned()).flatten().map(Conversation)
+    look(|context| Conversation::of(context.get::<Scope>()?.home.as_ref()?)).flatten()
 }
 
-/// The turn that is open here, if one is.
+/// The turn that is open here, if one is: the one that this code runs in, else the only one that is open in the
+/// conversation, whichever task it runs in.
 pub fn current_turn() -> Option<Turn> {
-    look(|context| context.get::<Scope>()?.turn.clone()).flatten().map(Turn)
+    let home = look(|context| context.get::<Scope>()?.home.clone()).flatten()?;
+    Turn::of(&home).or_else(|| Turn::of(&home.with_turn(Some(home.open_turn()?))))
 }
 
 /// The trace id of the conversation that is open here, else of the annotated function that runs here.
@@ -157,7 +239,6 @@ pub(super) fn look<R>(look: impl FnOnce(&Context) -> R) -> Option<R> {
 pub(crate) struct Scope {
     /// `None` where nothing is recorded.
     pub(super) home: Option<Arc<Home>>,
-    pub(super) turn: Option<Arc<call::Turn>>,
     /// The innermost span that was begun by hand.
     pub(super) by_hand: Option<SpanId>,
 }
@@ -177,32 +258,19 @@ impl Scope {
         self.home.as_ref()?.call.as_ref()
     }
 
+    /// The turn that it is in.
+    pub(super) fn turn(&self) -> Option<&Arc<call::Turn>> {
+        self.home.as_ref()?.turn.as_ref()
+    }
+
     /// Whether a span is that of the turn or the conversation, or one that was begun by hand.
     pub(super) fn is_of(&self, span: SpanId) -> bool {
         self.by_hand == Some(span)
-            || self.turn.as_ref().is_some_and(|turn| turn.span == span)
+            || self.turn().is_some_and(|turn| turn.span.span_id() == span)
             || self.call().is_some_and(|call| call.root.span_id() == span)
     }
 
-    /// An `stt` ended, having understood something.
-    pub(super) fn heard(&self, at: Instant) {
-        match (&self.turn, self.call()) {
-            (Some(turn), _) => turn.heard(Source::Span, at),
-            (None, Some(call)) => call.unanswered.heard(Source::Span, at),
-            (None, None) => {}
-        }
-    }
-
-    /// Audio of the agent is there.
-    pub(super) fn spoke(&self, at: Instant) {
-        match (&self.turn, self.call()) {
-            (Some(turn), _) => turn.spoke(Source::Span, at),
-            (None, Some(call)) => drop(call.unanswered.spoke(at)),
-            (None, None) => {}
-        }
-    }
-
-    pub(super) const OFF: Self = Self { home: None, turn: None, by_hand: None };
+    pub(super) const OFF: Self = Self { home: None, by_hand: None };
 }
 
 /// Writes how the turn went that ends, `length` after its start.
@@ -213,6 +281,9 @@ pub(super) fn write_turn(turn: &call::Turn, length: Duration, entries: &mut Vec<
     write::float(entries, semconv::TURN_DURATION_SECONDS, length.as_secs_f64());
     write::flag(entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
 }
+
+/// The most bytes of a name or an id.
+pub(super) const NAME_LIMIT: usize = 1024;
 
 /// The trace id of a carrier's call: the first 16 bytes of the SHA-256 of its call SID.
 pub(super) fn trace_id_from(sid: &str) -> Option<TraceId> {

@@ -1,11 +1,14 @@
-//! A destination comes in, what all spans of one conversation have in common goes out. This file does not know where one
-//! of them stands.
+//! What all spans of one conversation, or of one turn of it, have in common: where they go, how much of them is kept, and
+//! whose time it is. Invariant: it never changes; a turn has another one than its conversation.
 
-use crate::call::{Call, Clock};
+use super::attributes::Told;
+use super::callsite::View;
+use crate::call::{Call, Clock, Source, Turn};
 use crate::destination::{CaptureContent, Destination};
 use std::sync::Arc;
+use std::time::Instant;
 
-/// What the spans of one conversation have in common, or those that stand in one trace outside any.
+/// What the spans of one conversation, or of one turn, have in common, or those that stand in one trace outside any.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     pub(super) destination: Arc<Destination>,
@@ -14,13 +17,63 @@ pub(crate) struct Home {
     /// How much of their content they keep; a conversation inside another may keep less.
     pub(super) capture: CaptureContent,
     pub(super) clock: Clock,
+    /// Where they stand in a turn.
+    pub(super) turn: Option<Arc<Turn>>,
 }
 
 impl Home {
     /// That of spans outside any conversation.
     pub(super) fn outside(destination: Arc<Destination>) -> Self {
         let (capture, clock) = (destination.capture, Clock::read());
-        Self { destination, call: None, capture, clock }
+        Self { destination, call: None, capture, clock, turn: None }
+    }
+
+    /// The same, in a turn or in none.
+    pub(super) fn with_turn(&self, turn: Option<Arc<Turn>>) -> Arc<Self> {
+        Arc::new(Self { turn, ..self.clone() })
+    }
+
+    /// The only turn of the conversation that is open, wherever it runs.
+    #[inline]
+    pub(super) fn open_turn(&self) -> Option<Arc<Turn>> {
+        self.call.as_ref()?.open_turns.only()
+    }
+
+    /// An `stt` ended, having understood something.
+    pub(super) fn heard(&self, at: Instant) {
+        match (&self.turn, &self.call) {
+            (Some(turn), _) => turn.heard(Source::Span, at),
+            (None, Some(call)) => call.unanswered.heard(Source::Span, at),
+            (None, None) => {}
+        }
+    }
+
+    /// Audio of the agent is there.
+    pub(super) fn spoke(&self, at: Instant) {
+        match (&self.turn, &self.call) {
+            (Some(turn), _) => turn.spoke(Source::Span, at),
+            (None, Some(call)) => drop(call.unanswered.spoke(at)),
+            (None, None) => {}
+        }
+    }
+
+    /// What the return value of a span tells of the call; what cannot be judged was heard, or is audio.
+    pub(super) fn tell(&self, view: View, at: Instant, told: Told) {
+        match view {
+            View::Stt if told.speech != Some(false) => self.heard(at),
+            View::Tts if told.speech != Some(false) => self.spoke(at),
+            View::S2s if told.was_cut_off => self.cut_off(),
+            _ => {}
+        }
+    }
+
+    /// The caller cut in on an answer of a session.
+    pub(super) fn cut_off(&self) {
+        match (&self.turn, &self.call) {
+            (Some(turn), _) => turn.cut_off(),
+            (None, Some(call)) => call.unanswered.cut_off(),
+            (None, None) => {}
+        }
     }
 }
 

@@ -273,7 +273,7 @@ impl<'w> Walker<'w> {
 
     fn open(&mut self, opener: u8, tuple: bool) {
         if let Some(shapes) = &mut self.shapes {
-            shapes.enter(tuple);
+            shapes.enter(opener, tuple);
         }
         let fitted = self.writing().is_some_and(|json| json.open(opener));
         if self.bare {

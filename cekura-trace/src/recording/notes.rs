@@ -43,21 +43,21 @@ impl Conversation {
     /// # }
     /// ```
     pub fn entry(&self, entry: Entry) {
-        self.0.notes.entry(entry, || self.0.clock.elapsed());
+        self.call.notes.entry(entry, || self.call.clock.elapsed());
     }
 
     /// Adds tags: anything that serialises to a JSON object. Those of the same name are replaced.
     pub fn metadata(&self, metadata: impl Serialize) {
-        self.0.notes.metadata(json(metadata));
+        self.call.notes.metadata(json(metadata));
     }
 
     /// Says why the call ended, such as `user-hangup` or `agent-ended-call`; the last word counts.
     pub fn ended(&self, reason: impl Into<String>) {
-        self.0.notes.ended(reason.into());
+        self.call.notes.ended(reason.into());
     }
 
     /// The Cekura agent whose call it is, where the handle knows its project only.
     pub fn agent_id(&self, id: u64) {
-        self.0.notes.agent(id);
+        self.call.notes.agent(id);
     }
 }

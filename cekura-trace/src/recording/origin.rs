@@ -22,6 +22,10 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 
+mod parent;
+
+use parent::Parent;
+
 /// What a context says of the spans that start in it.
 pub(super) struct Origin {
     pub(super) is_suppressed: bool,
@@ -30,64 +34,11 @@ pub(super) struct Origin {
     /// `None` where nothing records.
     pub(super) home: Option<Arc<Home>>,
     parent: Parent,
+    /// Whether the span would begin in the conversation's open turn, if its context knows of none: not where its parent
+    /// is named, nor inside a stage that began before the turn did.
+    seeks_turn: bool,
     /// Set where the attribute names the parent; else the current context is meant.
     context: Option<Context>,
-}
-
-/// What a new span is a child of, unless it is a conversation.
-enum Parent {
-    /// The span of the context; or, where a host does not sample that, the id of the nearest one above that arrives.
-    Here(TraceId, SpanId),
-    /// Nothing: it begins a trace.
-    None,
-    /// Another span of ours, where that of the context is a host's and does not go where ours go; and the id of the
-    /// nearest one from there that arrives.
-    Other(Box<SpanContext>, SpanId),
-}
-
-impl Parent {
-    /// The parent in a context that the attribute names.
-    fn named(here: &SpanContext, scope: Option<&Scope>) -> Self {
-        match scope.and_then(Scope::call) {
-            Some(call) if call.root.trace_id() != here.trace_id() => Self::root(call),
-            Some(call) if !here.is_sampled() => Self::Here(here.trace_id(), call.arriving()),
-            _ if here.is_valid() => Self::Here(here.trace_id(), here.span_id()),
-            _ => Self::None,
-        }
-    }
-
-    /// The parent in the current context, `here` being its span.
-    #[inline]
-    fn current(here: &SpanContext, scope: Option<&Scope>, live: Option<&Arc<Live>>) -> Self {
-        let call = scope.and_then(Scope::call);
-        let trace_id = call.map_or(here.trace_id(), |call| call.root.trace_id());
-        let ours = live.filter(|live| live.trace_id() == trace_id);
-        let is_here = here.trace_id() == trace_id;
-        // Of ours, these two are known in a context that was carried by hand; others may be a host's.
-        let is_known = || here.is_sampled() && scope.is_some_and(|scope| scope.is_of(here.span_id()));
-        let is_of_host = |call: &Arc<Call>| call.is_of_host(here.span_id());
-        match (ours, call) {
-            (_, call) if is_here && (is_known() || call.is_some_and(is_of_host)) => {
-                Self::Here(trace_id, here.span_id())
-            }
-            (Some(ours), _) => Self::Other(Box::new(ours.span_context().clone()), ours.arriving()),
-            (None, Some(_)) if is_here && here.is_sampled() => Self::Here(trace_id, here.span_id()),
-            (None, Some(call)) if is_here => Self::Here(trace_id, call.arriving()),
-            (None, Some(call)) => Self::root(call),
-            (None, None) => Self::None,
-        }
-    }
-
-    fn root(call: &Call) -> Self {
-        Self::Other(Box::new(call.root.clone()), call.arriving())
-    }
-
-    fn span_id(&self) -> SpanId {
-        match self {
-            Self::Here(_, span_id) | Self::Other(_, span_id) => *span_id,
-            Self::None => SpanId::INVALID,
-        }
-    }
 }
 
 impl Origin {
@@ -104,7 +55,9 @@ impl Origin {
             match (live, is_suppressed) {
                 (Some(live), Some(is_suppressed)) => Self::inside(live, is_suppressed),
                 _ => Context::map_current(|context| {
-                    Self::read(context, |here, scope| Parent::current(here, scope, live))
+                    let seeks_turn = live.is_none_or(|live| live.holds_stages());
+                    let origin = Self::read(context, |here, scope| Parent::current(here, scope, live));
+                    Self { seeks_turn, ..origin }
                 }),
             }
         })
@@ -117,6 +70,7 @@ impl Origin {
             is_off: false,
             home: live.home().cloned(),
             parent: Parent::Here(live.trace_id(), live.arriving()),
+            seeks_turn: live.holds_stages(),
             context: None,
         }
     }
@@ -133,7 +87,7 @@ impl Origin {
         let home = scope.map_or_else(outside, |scope| scope.home.clone());
         let parent = parent(context.span().span_context(), scope);
         let is_suppressed = context.is_telemetry_suppressed();
-        Self { is_suppressed, is_off, home, parent, context: None }
+        Self { is_suppressed, is_off, home, parent, seeks_turn: false, context: None }
     }
 
     pub(super) fn is_in_conversation(&self) -> bool {
@@ -181,10 +135,13 @@ impl Origin {
                 let nothing = Opening::default();
                 return self.place_conversation(callsite, opening.unwrap_or(&nothing), attributes, span);
             }
-            (_, true) => {}
+            (View::Turn, true) => {}
+            (_, true) => self.seek_turn(),
             (_, false) => {
                 // Around it the clock may have been read long ago.
-                self.home = self.home.as_ref().map(|home| Arc::new(Home::outside(home.destination.clone())));
+                let outside =
+                    |home: &Home| Home::outside(home.destination.clone()).with_turn(home.turn.clone());
+                self.home = self.home.as_deref().map(outside);
                 callsite.warn_outside_conversation();
                 if let Parent::None = self.parent {
                     link_to(self.context().span().span_context(), attributes);
@@ -193,17 +150,33 @@ impl Origin {
         }
         let number = opening.and_then(|opening| opening.number);
         let turn = (callsite.view == View::Turn).then(|| self.number(number, attributes));
-        let home = self.home.take()?;
+        let mut home = self.home.take()?;
         let start = opening.and_then(|opening| opening.start);
         let birth = Birth::of(&home, callsite, attributes, start, (&self.parent, self.context.as_ref()));
         if let Some(number) = turn {
-            self.context = Some(self.in_turn(number, birth.context.span_id(), &home));
+            home = self.in_turn(number, &birth.context, &home);
         }
-        span.stand(home, (self.parent.span_id(), callsite.kind()), birth);
+        span.stand(home, callsite, self.parent.span_id(), birth);
         if callsite.view == View::Span && name.is_some() {
             span.rename();
         }
         Some(())
+    }
+
+    /// Begins in the conversation's open turn where the context knows of none, so that tasks that are older than the turn
+    /// need not be told of it.
+    #[inline]
+    fn seek_turn(&mut self) {
+        if self.seeks_turn
+            && let Some(home) = self.home.as_deref()
+            && home.turn.is_none()
+            && let Some(turn) = home.open_turn()
+        {
+            self.parent = Parent::turn(&turn);
+            let home = home.with_turn(Some(turn));
+            self.context = Some(self.context().with_value(Scope::inside(home.clone())));
+            self.home = Some(home);
+        }
     }
 
     /// A conversation in another is of the same call, and may keep less of its content.
@@ -214,7 +187,7 @@ impl Origin {
         };
         opening.inspect(|opening| opening.prepare(call));
         let call_id = opening.and_then(|opening| opening.call_id.as_deref());
-        write_conversation(attributes, call_id.unwrap_or(&call.id), call_id.is_some());
+        write_conversation(attributes, call_id.unwrap_or(call.id()), call_id.is_some());
         if attributes.capture != home.capture {
             let home = Some(Arc::new(Home { capture: attributes.capture, ..(**home).clone() }));
             let context = self.context();
@@ -224,12 +197,14 @@ impl Origin {
         }
     }
 
-    /// The context inside a turn that begins.
-    fn in_turn(&self, number: i64, span: SpanId, home: &Arc<Home>) -> Context {
-        let context = self.context();
-        let outer = context.get::<Scope>().and_then(|scope| scope.turn.clone());
-        let turn = Some(Arc::new(call::Turn::new(number, span, outer, home.call.as_deref())));
-        context.with_value(Scope { home: Some(home.clone()), turn, by_hand: None })
+    /// What is in a turn that begins, whose span is also said by the context.
+    fn in_turn(&mut self, number: i64, span: &SpanContext, home: &Home) -> Arc<Home> {
+        let arriving = if span.is_sampled() { span.span_id() } else { self.parent.span_id() };
+        let (outer, call) = (home.turn.clone(), home.call.as_deref());
+        let turn = call::Turn::new(number, (span.clone(), arriving), outer, call);
+        let home = home.with_turn(Some(Arc::new(turn)));
+        self.context = Some(self.context().with_value(Scope::inside(home.clone())));
+        home
     }
 
     #[cold]
@@ -267,11 +242,11 @@ impl Origin {
         let call = Call::new(birth.context.clone(), opening.call_id.clone(), home.capture, home.clock);
         opening.prepare(&call);
         if !has_call_id {
-            write_conversation(attributes, &call.id, false);
+            write_conversation(attributes, call.id(), false);
         }
         let home = Arc::new(Home { call: Some(Arc::new(call)), ..home });
         self.context = Some(context.with_value(Scope::inside(home.clone())));
-        span.stand(home, (SpanId::INVALID, callsite.kind()), birth);
+        span.stand(home, callsite, SpanId::INVALID, birth);
         Some(())
     }
 
@@ -282,7 +257,7 @@ impl Origin {
             write::integer(&mut attributes.entries, semconv::TURN_NUMBER, number);
         }
         if let Some(call) = self.call() {
-            write::text(&mut attributes.entries, semconv::CONVERSATION_ID, &call.id);
+            write::text(&mut attributes.entries, semconv::CONVERSATION_ID, call.id());
         }
         number.unwrap_or(1)
     }

@@ -1,7 +1,7 @@
 //! A return value, or an item of a stream, comes in by reference; whether it failed, and the value inside, go out. This
 //! file does not know spans.
 //!
-//! The type decides, as in `value`: nested newtypes whose inherent `.get()` is found through `Deref`, so aliases like
+//! The type decides, as in `value`: nested newtypes whose inherent `.__get()` is found through `Deref`, so aliases like
 //! `anyhow::Result` are what they stand for, and in a generic function a bare `T` is a plain value.
 
 use std::any::type_name;
@@ -29,7 +29,7 @@ pub struct Outcome<'a, T> {
     pub(super) value: Option<&'a mut T>,
 }
 
-/// Wraps a return value for `.get()`.
+/// Wraps a return value for `.__get()`.
 pub fn outcome<R>(returned: &mut R) -> DisplayOption<'_, R> {
     let plain = Plain(Cell::new(Some(returned)));
     DisplayOption(Displayed(DebugOption(Debugged(NamedOption(Named(Optional(plain)))))))
@@ -51,49 +51,49 @@ layer!(Optional over Plain);
 pub struct Plain<'a, R>(Cell<Option<&'a mut R>>);
 
 impl<'a, T, E: Display> DisplayOption<'a, Result<Option<T>, E>> {
-    pub fn get(&self) -> Outcome<'a, T> {
-        self.0.get().inside()
+    pub fn __get(&self) -> Outcome<'a, T> {
+        self.0.__get().inside()
     }
 }
 
 impl<'a, T, E: Display> Displayed<'a, Result<T, E>> {
-    pub fn get(&self) -> Outcome<'a, T> {
+    pub fn __get(&self) -> Outcome<'a, T> {
         Outcome::of(self, |error| FailureText::Display(error))
     }
 }
 
 impl<'a, T, E: Debug> DebugOption<'a, Result<Option<T>, E>> {
-    pub fn get(&self) -> Outcome<'a, T> {
-        self.0.get().inside()
+    pub fn __get(&self) -> Outcome<'a, T> {
+        self.0.__get().inside()
     }
 }
 
 impl<'a, T, E: Debug> Debugged<'a, Result<T, E>> {
-    pub fn get(&self) -> Outcome<'a, T> {
+    pub fn __get(&self) -> Outcome<'a, T> {
         Outcome::of(self, |error| FailureText::Debug(error))
     }
 }
 
 impl<'a, T, E> NamedOption<'a, Result<Option<T>, E>> {
-    pub fn get(&self) -> Outcome<'a, T> {
-        self.0.get().inside()
+    pub fn __get(&self) -> Outcome<'a, T> {
+        self.0.__get().inside()
     }
 }
 
 impl<'a, T, E> Named<'a, Result<T, E>> {
-    pub fn get(&self) -> Outcome<'a, T> {
+    pub fn __get(&self) -> Outcome<'a, T> {
         Outcome::of(self, |_| FailureText::TypeName)
     }
 }
 
 impl<'a, T> Optional<'a, Option<T>> {
-    pub fn get(&self) -> Outcome<'a, T> {
-        self.0.get().inside()
+    pub fn __get(&self) -> Outcome<'a, T> {
+        self.0.__get().inside()
     }
 }
 
 impl<'a, R> Plain<'a, R> {
-    pub fn get(&self) -> Outcome<'a, R> {
+    pub fn __get(&self) -> Outcome<'a, R> {
         Outcome { failure: None, value: self.0.take() }
     }
 }

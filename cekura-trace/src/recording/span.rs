@@ -8,6 +8,7 @@ use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
 use super::context::Carried;
 use super::conversation::Scope;
+use super::home::Home;
 use super::progress::Progress;
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
 use crate::finished::write;
@@ -35,11 +36,7 @@ pub(super) use twin::Twin;
 
 /// The span of one call of an annotated function; off where nothing records.
 #[must_use = "a span that is not run records nothing"]
-pub struct Span(pub(crate) Option<Open>);
-
-/// The span of a future that is returned, before its first poll.
-#[must_use = "a span that is not run records nothing"]
-pub struct Prepared(pub(crate) Span);
+pub struct Span(pub(super) Option<Open>);
 
 /// A span while its function runs.
 pub(crate) struct Open {
@@ -51,11 +48,26 @@ pub(crate) struct Open {
     /// Lent to the thread while the span is entered. `None` in a conversation of a handle that is off.
     live: Option<Arc<Live>>,
     capture: CaptureContent,
+    /// Set while it stays entered because its future is dropped: whether the thread was panicking before that.
+    was_panicking: Option<bool>,
 }
 
 thread_local! {
     /// The innermost cekura span entered on this thread. The current `Context` may hold a host's span instead.
     static CURRENT: Cell<Option<Arc<Live>>> = const { Cell::new(None) };
+
+    /// The contexts of spans that stay entered, the innermost last. They cannot stand in the futures, which are `Send`.
+    static STAYING: Cell<Vec<Option<ContextGuard>>> = const { Cell::new(Vec::new()) };
+}
+
+fn staying<R>(with: impl FnOnce(&mut Vec<Option<ContextGuard>>) -> R) -> Option<R> {
+    let with = |staying: &Cell<Vec<_>>| {
+        let mut contexts = staying.take();
+        let result = with(&mut contexts);
+        staying.set(contexts);
+        result
+    };
+    STAYING.try_with(with).ok()
 }
 
 pub(super) fn current() -> Option<Arc<Live>> {
@@ -133,7 +145,7 @@ impl Open {
 
     #[inline]
     pub(super) fn ending_at(&mut self, at: Instant) -> Ending<'_> {
-        Ending { at, open: self }
+        Ending { at, tells: false, open: self }
     }
 
     /// Ends the span, with what `record` sets, and lets the panic go on.
@@ -150,7 +162,7 @@ impl Open {
     /// Ends the span of a future or stream that was dropped before its end, with what `record` sets.
     pub(super) fn interrupted(mut self, record: impl FnOnce(&mut Attributes)) {
         if let View::Llm | View::S2s | View::Tts | View::Turn = self.view
-            && let Some(turn) = self.context.get::<Scope>().and_then(|scope| scope.turn.as_ref())
+            && let Some(turn) = self.home().and_then(|home| home.turn.as_ref())
         {
             turn.interrupt();
         }
@@ -160,10 +172,34 @@ impl Open {
         });
     }
 
+    /// Makes this span the current one until [`interrupted_inside`](Self::interrupted_inside): its future is dropped in
+    /// between, by the compiler.
+    #[cold]
+    pub(super) fn stay_entered(&mut self) {
+        let context = attach(|| self.context.clone(), &mut self.live);
+        staying(|contexts| contexts.push(context));
+        self.was_panicking = Some(thread::panicking());
+    }
+
+    /// Ends the span of a future that was dropped before its end.
+    #[cold]
+    pub(super) fn interrupted_inside(mut self) {
+        let Some(was_panicking) = self.was_panicking.take() else { return self.interrupted(|_| {}) };
+        let context = staying(Vec::pop);
+        swap_current(&mut self.live);
+        drop(context);
+        if thread::panicking() && !was_panicking {
+            self.ending().finish(|attributes| attributes.panic(None));
+        } else {
+            self.interrupted(|_| {});
+        }
+    }
+
     /// The span, out of its function; what is left is over.
     fn take(&mut self) -> Self {
         let Self { view, is_remade, capture, .. } = *self;
-        Self { view, context: std::mem::take(&mut self.context), is_remade, live: self.live.take(), capture }
+        let (context, live) = (std::mem::take(&mut self.context), self.live.take());
+        Self { view, context, is_remade, live, capture, was_panicking: None }
     }
 
     /// As [`take`](Self::take), for a stream that its function has returned.
@@ -177,18 +213,29 @@ impl Open {
         open
     }
 
+    fn home(&self) -> Option<&Arc<Home>> {
+        self.live.as_ref()?.home()
+    }
+
     pub(super) fn view(&self) -> View {
         self.view
     }
 
     /// An `stt` has understood something, or audio of the agent is there.
     pub(super) fn tell_turn(&self, at: Instant) {
-        if let Some(scope) = self.context.get::<Scope>() {
+        if let Some(home) = self.home() {
             match self.view {
-                View::Stt => scope.heard(at),
-                View::S2s | View::Tts => scope.spoke(at),
+                View::Stt => home.heard(at),
+                View::S2s | View::Tts => home.spoke(at),
                 _ => {}
             }
+        }
+    }
+
+    /// The caller cut in on an answer of a session, which goes on.
+    pub(super) fn cut_off(&self) {
+        if let Some(home) = self.home() {
+            home.cut_off();
         }
     }
 
@@ -226,7 +273,7 @@ impl Open {
     }
 
     pub(super) fn destination(&self) -> Option<Arc<Destination>> {
-        self.live.as_ref().and_then(|live| Some(live.home()?.destination.clone()))
+        self.home().map(|home| home.destination.clone())
     }
 
     /// A value with this span as the current one.
@@ -255,6 +302,15 @@ impl Open {
     }
 }
 
+/// Makes a span the thread's current one, and lends `live` to it.
+#[inline]
+fn attach(context: impl FnOnce() -> Context, live: &mut Option<Arc<Live>>) -> Option<ContextGuard> {
+    let is_thread_ending = swap_current(live);
+    // The API panics here where somebody looks at the current context: a host's sampler, or a processor at a start.
+    let attach = || catch_unwind(AssertUnwindSafe(|| context().attach())).ok();
+    if is_thread_ending { None } else { attach() }
+}
+
 /// The current context and cekura span, until it is dropped.
 pub(super) struct Entered<'a> {
     /// What was current before.
@@ -266,10 +322,7 @@ impl<'a> Entered<'a> {
     /// Lends `live` to the thread.
     #[inline]
     pub(super) fn new(context: impl FnOnce() -> Context, live: &'a mut Option<Arc<Live>>) -> Self {
-        let is_thread_ending = swap_current(live);
-        // The API panics here where somebody looks at the current context: a host's sampler, or a processor at a start.
-        let attach = || catch_unwind(AssertUnwindSafe(|| context().attach())).ok();
-        let context = if is_thread_ending { None } else { attach() };
+        let context = attach(context, live);
         Self { outer: live, _context: context }
     }
 }

@@ -20,12 +20,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 mod kinds;
+mod parent;
 mod setters;
 
 pub use kinds::{
     Conversation, Kind, Llm, S2s, Stage, Stt, ToolCall, Tts, Turn, conversation, llm, s2s, span, stt,
     tool_call, tts, turn,
 };
+pub use parent::Parent;
 pub use setters::{Generator, Model, Voice};
 
 /// A span before it begins, made by a function of [this module](crate::spans). Where nothing records, everything here
@@ -48,9 +50,9 @@ impl<K: Kind> Builder<K> {
         self.set(|attributes| attributes.name(Value::Str(name)))
     }
 
-    /// The parent, another guard or a context, in place of the current context.
-    pub fn parent(self, parent: &impl Parent) -> Self {
-        self.set(|attributes| attributes.parent(&parent.context()))
+    /// The parent, another guard, a turn, a conversation or a context, in place of the current context.
+    pub fn parent(self, parent: &(impl Parent + ?Sized)) -> Self {
+        self.set(|attributes| attributes.parent(parent))
     }
 
     /// It began at that moment, an `Instant` or a `SystemTime`: speech begins before its transcript comes. Times to the
@@ -85,28 +87,6 @@ impl<K: Kind> Builder<K> {
             draft.record(record);
         }
         self
-    }
-}
-
-/// What a span by hand can be a child of: an open one, or the span of a context.
-#[diagnostic::on_unimplemented(
-    message = "the parent is another guard or an `opentelemetry::Context`, found `{Self}`",
-    label = "expected a reference to a guard or a `Context`"
-)]
-pub trait Parent {
-    /// The context with the parent as its span.
-    fn context(&self) -> Context;
-}
-
-impl Parent for Context {
-    fn context(&self) -> Context {
-        self.clone()
-    }
-}
-
-impl<K: Kind> Parent for Guard<K> {
-    fn context(&self) -> Context {
-        self.context()
     }
 }
 
@@ -214,6 +194,9 @@ impl Held {
     fn tell_turn(&mut self, at: Instant) {
         if self.progress.tells_turn(self.open.view()) {
             self.open.tell_turn(at);
+        }
+        if self.progress.is_cut_off() {
+            self.open.cut_off();
         }
     }
 

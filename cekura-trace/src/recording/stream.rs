@@ -49,8 +49,16 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             let Some(mut followed) = this.followed.take() else { return };
-            match followed.open.inside(|| this.stream.set(None)) {
-                Ok(()) => followed.open.let_go(followed.progress),
+            let has_items = followed.progress.has_items();
+            let dropped = followed.open.inside(|| {
+                // All of it was read, but not its end: `take(n)` asks no further.
+                let rest = this.stream.as_ref().as_pin_ref().map(|stream| stream.size_hint());
+                this.stream.set(None);
+                has_items && rest == Some((0, Some(0)))
+            });
+            match dropped {
+                Ok(true) => followed.open.end(followed.progress, Instant::now()),
+                Ok(false) => followed.open.let_go(followed.progress),
                 Err(panic) => followed.panicked(panic),
             }
         }
@@ -183,6 +191,9 @@ impl<T> Followed<T> {
         progress.item(at, |attributes| each(attributes, item));
         if progress.tells_turn(open.view()) {
             open.tell_turn(at);
+        }
+        if progress.is_cut_off() {
+            open.cut_off();
         }
         progress.has_failed()
     }

@@ -4,7 +4,7 @@
 //! # How the type decides
 //!
 //! Nothing is asked of the user's types, so the choice is made where the type is known: in the generated code.
-//! [`value`] wraps the reference in a nest of newtypes, and `.get()` is an inherent method of each layer, with a
+//! [`value`] wraps the reference in a nest of newtypes, and `.__get()` is an inherent method of each layer, with a
 //! bound on its `impl`. Method look-up takes the outermost layer whose bound holds and goes inwards through `Deref`:
 //!
 //! ```text
@@ -66,7 +66,7 @@ pub struct Len {
     pub(super) are_bytes: bool,
 }
 
-/// Wraps a value for `.get()`.
+/// Wraps a value for `.__get()`.
 pub(super) fn value<T>(value: &T) -> Scalar<'_, T> {
     Scalar(Buffer(Shared(SharedRef(SharedOption(SharedOptionRef(Serial(Shown(Opaque(value)))))))))
 }
@@ -83,38 +83,38 @@ layer!(Shown over Opaque);
 pub struct Opaque<'a, T>(&'a T);
 
 impl<'a, T: AsScalar> Scalar<'a, T> {
-    pub fn get(&self) -> Value<'a> {
+    pub fn __get(&self) -> Value<'a> {
         self.0.0.0.0.0.0.0.0.0.scalar()
     }
 }
 
 impl<'a, T: AsBuffer> Buffer<'a, T> {
-    pub fn get(&self) -> Value<'a> {
+    pub fn __get(&self) -> Value<'a> {
         self.0.0.0.0.0.0.0.0.buffer()
     }
 }
 
 // `bytes::Bytes` and its like are known by what they dereference to, without depending on their crates.
 impl<'a, T: Deref<Target: AsBuffer>> Shared<'a, T> {
-    pub fn get(&self) -> Value<'a> {
+    pub fn __get(&self) -> Value<'a> {
         shared(Some(self.0.0.0.0.0.0.0))
     }
 }
 
 impl<'a, T: Deref<Target: AsBuffer>> SharedRef<'a, &T> {
-    pub fn get(&self) -> Value<'a> {
+    pub fn __get(&self) -> Value<'a> {
         shared(Some(*self.0.0.0.0.0.0))
     }
 }
 
 impl<'a, T: Deref<Target: AsBuffer>> SharedOption<'a, Option<T>> {
-    pub fn get(&self) -> Value<'a> {
+    pub fn __get(&self) -> Value<'a> {
         shared(self.0.0.0.0.0.as_ref())
     }
 }
 
 impl<'a, T: Deref<Target: AsBuffer>> SharedOptionRef<'a, Option<&T>> {
-    pub fn get(&self) -> Value<'a> {
+    pub fn __get(&self) -> Value<'a> {
         shared(*self.0.0.0.0)
     }
 }
@@ -125,20 +125,20 @@ fn shared<T: Deref<Target: AsBuffer>>(buffer: Option<&T>) -> Value<'_> {
 }
 
 impl<'a, T: Serialize> Serial<'a, T> {
-    pub fn get(&self) -> Value<'a> {
+    pub fn __get(&self) -> Value<'a> {
         Value::Serialize(self.0.0.0)
     }
 }
 
 impl<'a, T: Debug> Shown<'a, T> {
-    pub fn get(&self) -> Value<'a> {
+    pub fn __get(&self) -> Value<'a> {
         debug(self.0.0)
     }
 }
 
 impl<'a, T> Opaque<'a, T> {
     #[expect(clippy::unused_self, reason = "the innermost layer: there is nothing to look at")]
-    pub fn get(&self) -> Value<'a> {
+    pub fn __get(&self) -> Value<'a> {
         Value::Nothing
     }
 }

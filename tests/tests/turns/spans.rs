@@ -73,13 +73,17 @@ fn an_stt_beside_the_turn_counts_until_the_first_audio() {
 
 #[test]
 fn an_stt_in_the_turn_counts_more_than_one_beside_it() {
+    #[cekura::stt(parent = cekura::current_conversation())]
+    fn hear_beside() -> &'static str {
+        pass();
+        "hello"
+    }
     let (mut stopped, mut heard) = (None, None);
     let trace = capture(|| {
         call(|| {
-            let listener = cekura::context::carry(());
             turn(|_| {
                 stopped = Some(ending(hear));
-                listener.in_scope(|()| hear());
+                hear_beside();
                 heard = Some(ending(|| say("Hello.")));
             });
         });

@@ -1,21 +1,23 @@
 //! The attributes' own arguments come in, one method each; entries under their keys go out. This file does not know
 //! which argument belongs to which attribute: the macro crate does.
 
-use super::super::conversation::{LinkHeaders, trace_id_from};
+use super::super::conversation::{LinkHeaders, NAME_LIMIT, trace_id_from};
 use super::super::origin::Origin;
 use super::{Attributes, Flag, Float, Integer, Root, Spoken, Value, View, clip, walk, write};
 use crate::destination::{self, CaptureContent};
 use crate::recording::span::{Client, Opening};
+use crate::recording::spans::Parent;
 use crate::semconv;
-use opentelemetry::Context;
 use std::borrow::Cow;
 use std::time::Instant;
 
 // What decides where the span goes. The generated code calls these first; who writes a span by hand, when he likes.
 impl Attributes {
-    pub fn parent(&mut self, parent: &Context) {
-        self.opening().parent = Some(parent.clone());
-        self.settle();
+    pub fn parent(&mut self, parent: &(impl Parent + ?Sized)) {
+        if let Some(parent) = parent.parent() {
+            self.opening().parent = Some(parent);
+            self.settle();
+        }
     }
 
     pub fn client(&mut self, client: &impl destination::Client) {
@@ -213,9 +215,6 @@ impl Attributes {
         }
     }
 }
-
-/// The most bytes of a name or an id.
-const NAME_LIMIT: usize = 1024;
 
 /// A value as the text of a name or an id; `None` for what is absent or has no text.
 fn text<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {

@@ -1,6 +1,7 @@
 //! What a span's attributes are marked with where they are written. Invariant: content is what the policy may keep back.
 
 use super::super::outcome::{Failure, FailureText};
+use super::super::value::value;
 use super::{Attributes, Value, View};
 use crate::destination::CaptureContent;
 use crate::finished::{Entry, begin, draft, remove_content};
@@ -27,7 +28,7 @@ fn content_carries_its_mark_and_so_does_the_mark_of_what_was_cut() {
     let mut llm = attributes(View::Llm);
     llm.argument("question", Value::Str(long));
     llm.argument("history", Value::Serialize(&[long]));
-    llm.argument("audio", llm.value(&[0_u8; 70]).get());
+    llm.argument("audio", value(&[0_u8; 70]).__get());
     llm.model(Value::Str("gpt-4o"));
     llm.record("output", Value::Str(long));
     llm.returned(Value::Serialize(&[1.5]));
@@ -56,7 +57,7 @@ fn what_is_found_is_told_from_content() {
     assert_eq!(keys(&tts), ["tts.characters", "!text"]);
     let mut tool = attributes(View::ToolCall);
     tool.argument("day", Value::Str("monday"));
-    tool.argument("frame", tool.value(&[0_i16; 500]).get());
+    tool.argument("frame", value(&[0_i16; 500]).__get());
     tool.close_arguments();
     tool.returned(Value::Bool(true));
     let both =

@@ -94,7 +94,7 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
         }
         if let Some(shapes) = &mut self.shapes {
             let outer = shapes.level();
-            shapes.enter(false);
+            shapes.enter(b'[', false);
             shapes.back_to(outer);
         }
         self.write_text(&numbers(value.len()));

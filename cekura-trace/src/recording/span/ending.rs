@@ -1,12 +1,13 @@
 //! A span whose function is over comes in, with what the return value says; its record goes out, or the span goes on in
 //! the stream that was returned. This file does not know how a stream is polled.
 //!
-//! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.record(…)` is found
+//! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.__record(…)` is found
 //! through `Deref`. The outer ones are for streams, by what is in their items.
 
 use super::super::attributes::Attributes;
 use super::super::callsite::View;
-use super::super::conversation::{Scope, write_turn};
+use super::super::conversation::write_turn;
+use super::super::home::Home;
 use super::super::outcome::{Failure, FailureText, Outcome};
 use super::super::stream::{Each, Slot};
 use super::live::Held;
@@ -14,15 +15,18 @@ use super::{Open, pool};
 use crate::call::Turn;
 use crate::destination::CaptureContent;
 use opentelemetry::Context;
+use std::any::type_name;
 use std::cell::Cell;
 use std::fmt::{Debug, Display};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
 /// A span whose function is over, at the moment it was.
 pub struct Ending<'a> {
     pub(super) at: Instant,
+    /// The value says when somebody spoke.
+    pub(super) tells: bool,
     pub(super) open: &'a mut Open,
 }
 
@@ -45,17 +49,15 @@ impl<'a> Ending<'a> {
 
     /// Not generic, so that it is compiled once.
     fn finish_with(self, record: &mut dyn FnMut(&mut Attributes)) {
-        let Self { at, open: Open { view, context, live, capture, .. } } = self;
+        let Self { at, tells, open: Open { view, context, live, capture, .. } } = self;
         let Some(mut live) = live.take() else { return };
-        let turn = if *view == View::Turn {
-            context.get::<Scope>().and_then(|scope| scope.turn.clone())
-        } else {
-            None
-        };
+        let home = live.home();
+        let tells = if tells { home.cloned() } else { None };
+        let turn = if *view == View::Turn { home.and_then(|home| home.turn.clone()) } else { None };
         // They have the span too.
         *context = Context::new();
         live.let_go();
-        let end = End { at, view: *view, capture: *capture, turn };
+        let end = End { at, view: *view, capture: *capture, turn, tells };
         if let Some(alone) = Arc::get_mut(&mut live) {
             let buffer = end.write(Held::Alone(alone), record);
             alone.rest();
@@ -73,17 +75,22 @@ struct End {
     capture: CaptureContent,
     /// Which it is the span of.
     turn: Option<Arc<Turn>>,
+    /// Who is told that somebody was heard, or that audio is there.
+    tells: Option<Arc<Home>>,
 }
 
 impl End {
     /// Hands the record over with what `record` adds, and gives back its buffer.
     #[inline]
     fn write(self, mut span: Held<'_>, record: &mut dyn FnMut(&mut Attributes)) -> Vec<u8> {
-        let Self { at, view, capture, turn } = self;
+        let Self { at, view, capture, turn, tells } = self;
         let turn = turn.map(|turn| (turn, span.live().start()));
         let Some(entries) = span.take_record() else { return Vec::new() };
         let mut attributes = Attributes::new(view, capture, span.live().content_limit(), entries);
         guarded(&mut attributes, record);
+        if let Some(home) = tells {
+            home.tell(view, at, attributes.told);
+        }
         if let Some((turn, start)) = turn {
             write_turn(&turn, at.saturating_duration_since(start), &mut attributes.entries);
         }
@@ -103,7 +110,7 @@ pub struct Ended<'a, T>(Cell<Option<(Ending<'a>, Outcome<'a, T>)>>);
 
 impl<T> DisplayItems<'_, T> {
     /// Asks for a stream: the word `stream` in the attribute.
-    pub fn stream(&self) -> &Self
+    pub fn __stream(&self) -> &Self
     where
         T: Slot,
     {
@@ -118,7 +125,7 @@ macro_rules! results {
         where
             T: Slot<Item = Result<V, $error>>,
         {
-            pub fn record(&self, record: impl Fn(&mut Attributes, &V) + Send + Sync + 'static) {
+            pub fn __record(&self, record: impl Fn(&mut Attributes, &V) + Send + Sync + 'static) {
                 self.follow(Box::new(move |attributes, item| match item {
                     Err(error) => attributes.fail(&Failure::of(error, $text)),
                     Ok(value) => record(attributes, value),
@@ -135,23 +142,25 @@ results! {
 }
 
 impl<T: Slot> Items<'_, T> {
-    pub fn record(&self, record: impl Fn(&mut Attributes, &T::Item) + Send + Sync + 'static) {
+    pub fn __record(&self, record: impl Fn(&mut Attributes, &T::Item) + Send + Sync + 'static) {
         self.follow(Box::new(record));
     }
 }
 
 impl<T> Ended<'_, T> {
     /// Ends the span, with what `record` sets of the value inside.
-    pub fn record(&self, record: impl FnOnce(&mut Attributes, &T)) {
-        let Some((ending, outcome)) = self.0.take() else { return };
-        if let (Some(_), View::Stt | View::Tts) = (&outcome.value, ending.open.view) {
-            ending.open.tell_turn(ending.at);
-        }
+    #[track_caller]
+    pub fn __record(&self, record: impl FnOnce(&mut Attributes, &T)) {
+        let at = Location::caller();
+        let Some((mut ending, outcome)) = self.0.take() else { return };
+        ending.tells =
+            outcome.value.is_some() && matches!(ending.open.view, View::S2s | View::Stt | View::Tts);
         ending.finish(|attributes| {
             if let Some(failure) = &outcome.failure {
                 attributes.fail(failure);
             } else if let Some(value) = outcome.value {
                 record(attributes, value);
+                attributes.look_at_type(type_name::<T>, at);
             }
         });
     }
@@ -165,7 +174,7 @@ impl<T> Ended<'_, T> {
             Some((ending, Outcome { failure: None, value: Some(stream) })) => stream.fill(ending, each),
             rest => {
                 self.0.set(rest);
-                self.record(|_, _| {});
+                self.__record(|_, _| {});
             }
         }
     }

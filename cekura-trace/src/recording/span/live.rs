@@ -4,33 +4,35 @@
 use super::super::home::Home;
 use super::twin::Twin;
 use super::{Birth, Callsite, View};
-use crate::call::{Call, Unfinished};
+use crate::call::Call;
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
 use crate::finished::{self, Head, seal, write};
-use crate::semconv;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceId};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+mod closing;
 mod handle;
 
+use closing::Closed;
+pub(super) use closing::Held;
 pub(super) use handle::Handle;
 pub(in super::super) use handle::by_name;
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
-#[derive(Debug)]
 pub(crate) struct Live {
     context: SpanContext,
     /// `SpanId::INVALID` for a root.
     parent_id: SpanId,
     kind: SpanKind,
+    view: View,
     /// That of the spans inside it; `None` before its begin.
     home: Option<Arc<Home>>,
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
 struct State {
     start: Instant,
     /// The record as far as it is written; while the span ends, what is set meanwhile.
@@ -49,6 +51,13 @@ enum Stage {
     Over,
 }
 
+/// Shows ids only, never what was recorded.
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Live").field(&self.trace_id()).field(&self.span_id()).finish()
+    }
+}
+
 impl Live {
     /// A span that stands nowhere yet.
     pub(super) fn idle() -> Arc<Self> {
@@ -58,6 +67,7 @@ impl Live {
             context: SpanContext::NONE,
             parent_id: SpanId::INVALID,
             kind: SpanKind::Internal,
+            view: View::Span,
             home: None,
             state: Mutex::new(State { start, record, status, is_renamed, stage, twin }),
         })
@@ -68,12 +78,14 @@ impl Live {
     pub(in super::super) fn stand(
         &mut self,
         home: Arc<Home>,
-        (parent_id, kind): (SpanId, SpanKind),
+        callsite: &Callsite,
+        parent_id: SpanId,
         birth: Birth,
     ) {
         self.home = Some(home);
         self.parent_id = parent_id;
-        self.kind = kind;
+        self.kind = callsite.kind();
+        self.view = callsite.view;
         self.context = birth.context;
         let state = self.state_mut();
         state.start = birth.start;
@@ -93,16 +105,34 @@ impl Live {
     /// Begins it where it stands.
     #[inline]
     pub(super) fn begin(live: &Arc<Self>, callsite: &Callsite) {
-        let Some(Home { destination, call, .. }) = live.home.as_deref() else { return };
+        let Some(Home { destination, call, turn, .. }) = live.home.as_deref() else { return };
         if let Some(watch) = &destination.watch {
             watch.begin(live.span_id(), callsite, call.is_some());
         }
         if let Some(call) = call {
             destination.calls.begin(call, live.span_id(), live);
         }
-        if callsite.view == View::Conversation {
-            live.announce();
+        match callsite.view {
+            View::Conversation => {
+                if let Some(call) = live.own_call() {
+                    let span = Arc::downgrade(live);
+                    call.begin(span);
+                }
+                live.announce();
+            }
+            View::Turn => {
+                if let Some((call, turn)) = call.as_ref().zip(turn.as_ref()) {
+                    call.open_turns.begin(turn.clone());
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// Whether it is one in which the stages of a turn may begin, rather than such a stage.
+    #[inline]
+    pub(in super::super) fn holds_stages(&self) -> bool {
+        matches!(self.view, View::Conversation | View::Span | View::Turn)
     }
 
     /// Makes it one that stands nowhere again.
@@ -262,6 +292,9 @@ impl Live {
     #[inline]
     fn leave(&self) {
         if let Some(Home { destination, call: Some(call), .. }) = self.home.as_deref() {
+            if self.view == View::Turn {
+                call.open_turns.end(self.span_id());
+            }
             destination.calls.end(call);
         }
     }
@@ -284,101 +317,6 @@ impl Live {
         let mut state = self.state();
         if state.stage != Stage::Over {
             change(&mut state);
-        }
-    }
-}
-
-/// A span at its end. Most often nobody else has it any more, and it need not be locked.
-pub(super) enum Held<'a> {
-    Alone(&'a mut Live),
-    Shared(&'a Live),
-}
-
-impl Held<'_> {
-    /// Takes the record, to add what is known at the end. Only the first end gets it.
-    #[inline]
-    pub(super) fn take_record(&mut self) -> Option<Vec<u8>> {
-        self.change(State::take_record)
-    }
-
-    /// Hands the record over, with what was set since it was taken.
-    #[inline]
-    pub(super) fn finish(&mut self, at: Instant, record: &mut Vec<u8>, failure: Option<&str>) {
-        if let Some(closed) = self.change(|state| state.close(record, failure)) {
-            self.live().hand_over(at, record, closed);
-        }
-    }
-
-    pub(super) fn live(&self) -> &Live {
-        match self {
-            Self::Alone(live) => live,
-            Self::Shared(live) => live,
-        }
-    }
-
-    #[inline]
-    fn change<R>(&mut self, change: impl FnOnce(&mut State) -> R) -> R {
-        match self {
-            Self::Alone(live) => change(live.state_mut()),
-            Self::Shared(live) => change(&mut live.state()),
-        }
-    }
-}
-
-/// What is known of a span when it is over.
-struct Closed {
-    start: Instant,
-    status: finished::Status,
-    is_renamed: bool,
-    twin: Option<Box<Twin>>,
-}
-
-impl State {
-    /// The span is over; true the first time.
-    fn end(&mut self) -> bool {
-        std::mem::replace(&mut self.stage, Stage::Over) != Stage::Over
-    }
-
-    fn take_record(&mut self) -> Option<Vec<u8>> {
-        if self.stage != Stage::Open {
-            return None;
-        }
-        self.stage = Stage::Ending;
-        Some(std::mem::take(&mut self.record))
-    }
-
-    /// Ends it, and adds to its record what was set since that was taken; `None` where it is over already.
-    #[inline]
-    fn close(&mut self, record: &mut Vec<u8>, failure: Option<&str>) -> Option<Closed> {
-        if !self.end() {
-            return None;
-        }
-        record.extend_from_slice(&self.record);
-        let description = match (failure, &self.status) {
-            (Some(failure), _) => Some(failure),
-            (None, Status::Error { description }) => Some(description.as_ref()),
-            (None, Status::Ok | Status::Unset) => None,
-        };
-        if let Some(description) = description {
-            write::description(record, description);
-        }
-        let status = match (description, &self.status) {
-            (Some(_), _) => finished::Status::Error,
-            (None, Status::Ok) => finished::Status::Ok,
-            (None, _) => finished::Status::Unset,
-        };
-        let Self { start, is_renamed, .. } = *self;
-        Some(Closed { start, status, is_renamed, twin: self.twin.take() })
-    }
-}
-
-impl Unfinished for Live {
-    fn cut_off(&self, at: Instant) {
-        let mut held = Held::Shared(self);
-        if let Some(mut record) = held.take_record() {
-            write::flag(&mut record, semconv::CEKURA_UNFINISHED, true);
-            held.finish(at, &mut record, None);
-            self.let_go();
         }
     }
 }

@@ -125,7 +125,7 @@ impl Draft {
             }
             pool::give(self.live, self.attributes.entries);
             let context = is_off.then(|| Context::current_with_value(Scope::OFF))?;
-            return Some(Open { view, context, is_remade: false, live: None, capture });
+            return Some(Open { view, context, is_remade: false, live: None, capture, was_panicking: None });
         }
         let live = self.live;
         Live::begin(&live, callsite);
@@ -137,7 +137,7 @@ impl Draft {
             }
             Some(context) => (context.with_span(handle), false),
         };
-        Some(Open { view, context, is_remade, live: Some(live), capture })
+        Some(Open { view, context, is_remade, live: Some(live), capture, was_panicking: None })
     }
 }
 

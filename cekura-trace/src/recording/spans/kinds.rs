@@ -2,14 +2,11 @@
 //! a span begins and ends.
 
 use super::{Builder, Guard};
-use crate::call::{self, Call};
 use crate::recording::callsite::Callsite;
 use crate::recording::conversation as open;
 use crate::recording::conversation::Scope;
 use opentelemetry::Context;
-use opentelemetry::trace::SpanId;
 use std::ops::Deref;
-use std::sync::Arc;
 
 /// A span name as a type, for the field that holds a guard: `Guard<Llm>`.
 pub trait Kind: Sealed {}
@@ -82,8 +79,8 @@ impl Sealed for Conversation {
     type Handle = open::Conversation;
 
     fn handle(context: Option<&Context>) -> open::Conversation {
-        let call = context.and_then(|context| context.get::<Scope>()?.call().cloned());
-        open::Conversation(call.unwrap_or_else(|| Arc::new(Call::nowhere())))
+        let home = context.and_then(|context| context.get::<Scope>()?.home.as_ref());
+        home.and_then(open::Conversation::of).unwrap_or_default()
     }
 }
 
@@ -91,8 +88,8 @@ impl Sealed for Turn {
     type Handle = open::Turn;
 
     fn handle(context: Option<&Context>) -> open::Turn {
-        let turn = context.and_then(|context| context.get::<Scope>()?.turn.clone());
-        open::Turn(turn.unwrap_or_else(|| Arc::new(call::Turn::new(1, SpanId::INVALID, None, None))))
+        let home = context.and_then(|context| context.get::<Scope>()?.home.as_ref());
+        home.and_then(open::Turn::of).unwrap_or_default()
     }
 }
 

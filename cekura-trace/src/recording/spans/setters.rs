@@ -152,7 +152,7 @@ impl Guard<Conversation> {
         let held = self.held.take();
         let delivery = held.and_then(|held| {
             let (destination, now) = (held.open.destination(), Instant::now());
-            let call = &self.handle.0;
+            let call = &self.handle.call;
             if *held.open.context().span().span_context() == call.root {
                 call.cut_off(now);
             }

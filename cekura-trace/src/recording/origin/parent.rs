@@ -1,0 +1,70 @@
+//! What a new span is a child of. Invariant: a parent outside the conversation's trace, or one that never arrives, is passed
+//! over for the nearest one above that does.
+
+use super::super::conversation::Scope;
+use super::super::span::Live;
+use crate::call::{Call, Turn};
+use opentelemetry::trace::{SpanContext, SpanId, TraceId};
+use std::sync::Arc;
+
+/// What a new span is a child of, unless it is a conversation.
+pub(super) enum Parent {
+    /// The span of the context; or, where a host does not sample that, the id of the nearest one above that arrives.
+    Here(TraceId, SpanId),
+    /// Nothing: it begins a trace.
+    None,
+    /// Another span of ours, where that of the context is a host's and does not go where ours go; and the id of the
+    /// nearest one from there that arrives.
+    Other(Box<SpanContext>, SpanId),
+}
+
+impl Parent {
+    /// The parent in a context that the attribute names.
+    pub(super) fn named(here: &SpanContext, scope: Option<&Scope>) -> Self {
+        match scope.and_then(Scope::call) {
+            Some(call) if call.root.trace_id() != here.trace_id() => Self::root(call),
+            Some(call) if !here.is_sampled() => Self::Here(here.trace_id(), call.arriving()),
+            _ if here.is_valid() => Self::Here(here.trace_id(), here.span_id()),
+            _ => Self::None,
+        }
+    }
+
+    /// The parent in the current context, `here` being its span.
+    #[inline]
+    pub(super) fn current(here: &SpanContext, scope: Option<&Scope>, live: Option<&Arc<Live>>) -> Self {
+        let call = scope.and_then(Scope::call);
+        let trace_id = call.map_or(here.trace_id(), |call| call.root.trace_id());
+        let ours = live.filter(|live| live.trace_id() == trace_id);
+        let is_here = here.trace_id() == trace_id;
+        // Of ours, these two are known in a context that was carried by hand; others may be a host's.
+        let is_known = || here.is_sampled() && scope.is_some_and(|scope| scope.is_of(here.span_id()));
+        let is_of_host = |call: &Arc<Call>| call.is_of_host(here.span_id());
+        match (ours, call) {
+            (_, call) if is_here && (is_known() || call.is_some_and(is_of_host)) => {
+                Self::Here(trace_id, here.span_id())
+            }
+            (Some(ours), _) => Self::Other(Box::new(ours.span_context().clone()), ours.arriving()),
+            (None, Some(_)) if is_here && here.is_sampled() => Self::Here(trace_id, here.span_id()),
+            (None, Some(call)) if is_here => Self::Here(trace_id, call.arriving()),
+            (None, Some(call)) => Self::root(call),
+            (None, None) => Self::None,
+        }
+    }
+
+    fn root(call: &Call) -> Self {
+        Self::Other(Box::new(call.root.clone()), call.arriving())
+    }
+
+    pub(super) fn span_id(&self) -> SpanId {
+        match self {
+            Self::Here(_, span_id) | Self::Other(_, span_id) => *span_id,
+            Self::None => SpanId::INVALID,
+        }
+    }
+
+    /// A turn, of a span whose context knows of none.
+    #[cold]
+    pub(super) fn turn(turn: &Turn) -> Self {
+        Self::Other(Box::new(turn.span.clone()), turn.arriving)
+    }
+}

@@ -1,0 +1,60 @@
+//! What can be named as the parent of a span. Invariant: a named parent wins over everything that is current or open.
+
+use super::{Guard, Kind};
+use crate::recording::conversation::{Conversation, Turn};
+use opentelemetry::Context;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What a span can be a child of: a guard of an open span, a turn, a conversation (then it is in no turn), or the span of a
+/// context. `None` names nothing.
+#[diagnostic::on_unimplemented(
+    message = "the parent is a guard, a `Turn`, a `Conversation` or an `opentelemetry::Context`, found `{Self}`",
+    label = "expected a guard, a `Turn`, a `Conversation`, a `Context`, or a reference to one"
+)]
+pub trait Parent {
+    /// The context with the parent as its span.
+    fn parent(&self) -> Option<Context>;
+}
+
+impl Parent for Context {
+    fn parent(&self) -> Option<Context> {
+        Some(self.clone())
+    }
+}
+
+impl<K: Kind> Parent for Guard<K> {
+    fn parent(&self) -> Option<Context> {
+        self.held.as_ref().map(|held| held.open.context().clone())
+    }
+}
+
+impl Parent for Conversation {
+    fn parent(&self) -> Option<Context> {
+        self.context()
+    }
+}
+
+impl Parent for Turn {
+    fn parent(&self) -> Option<Context> {
+        self.context()
+    }
+}
+
+impl<T: Parent> Parent for Option<T> {
+    fn parent(&self) -> Option<Context> {
+        self.as_ref()?.parent()
+    }
+}
+
+macro_rules! through_pointers {
+    ($($pointer:ty),*) => {
+        $(impl<T: Parent + ?Sized> Parent for $pointer {
+            fn parent(&self) -> Option<Context> {
+                (**self).parent()
+            }
+        })*
+    };
+}
+
+through_pointers!(&T, &mut T, Arc<T>, Box<T>, Rc<T>);
