@@ -58,5 +58,5 @@ fn leave(handle: &Cekura) {
 
 #[cekura::conversation(client = handle, skip_all)]
 async fn serve(handle: &Cekura) {
-    pending().await
+    pending::<()>().await;
 }
