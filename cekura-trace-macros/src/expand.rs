@@ -270,8 +270,8 @@ fn operand(expression: &Expr) -> TokenStream {
             Lit::Float(float) if float.suffix().is_empty() && !float.base10_digits().ends_with('.') => {
                 LitFloat::new(&format!("{float}_f64"), float.span()).into_token_stream()
             }
-            Lit::Int(int) if int.suffix().is_empty() => {
-                LitInt::new(&format!("{int}_i64"), int.span()).into_token_stream()
+            Lit::Int(int) if int.suffix().is_empty() && int.base10_parse::<i32>().is_ok() => {
+                LitInt::new(&format!("{int}_i32"), int.span()).into_token_stream()
             }
             literal => literal.to_token_stream(),
         },

@@ -161,7 +161,7 @@ fn first_what_opens_the_span() {
                     __sp.argument("cx", __CALLSITE.of(&cx).__get());
                     __sp.argument("handle", __CALLSITE.of(&handle).__get());
                     __sp.call_id(__CALLSITE.of(&sid.to_string()).__get());
-                    __sp.record("a.b", __CALLSITE.of(&1_i64).__get());
+                    __sp.record("a.b", __CALLSITE.of(&1_i32).__get());
                 })
                 .run(
                     move || -> () {
