@@ -3,7 +3,7 @@
 
 use super::callsite::View;
 use super::failure::{Failure, FailureText};
-use super::json::{Object, Root, Walk, blob, clip, parts, walk, write_json};
+use super::json::{LONG, Object, Root, Walk, blob, clip, parts, walk, write_json};
 use super::span::Opening;
 use super::value::{Flag, Float, Integer, Len, Samples, Value, debug};
 use crate::destination::CaptureContent;
@@ -253,11 +253,13 @@ impl Attributes {
             // A size is no content.
             Value::Len(length) => return self.length(&[key, semconv::LEN_SUFFIX], length),
             Value::Short(samples) => return self.length(&[key, semconv::LEN_SUFFIX], samples.length()),
-            Value::Str(text) => match blob(text) {
-                Some(words) => write::text(&mut self.entries, key, &words),
-                None if text.len() <= self.limit => write::text(&mut self.entries, key, text),
-                None => return self.texts(&[key], text, false, marks),
-            },
+            Value::Str(text) if text.len() <= self.limit.min(LONG) => {
+                write::text(&mut self.entries, key, text)
+            }
+            Value::Str(text) => {
+                let words = blob(text);
+                return self.texts(&[key], words.as_deref().unwrap_or(text), false, marks);
+            }
             Value::Debug(value) => return self.serialized(key, &Shown(value), marks),
             Value::Serialize(value) => return self.serialized(key, value, marks),
         }

@@ -35,7 +35,7 @@ mod target;
 mod tests;
 mod word;
 
-pub(in crate::recording) use blob::blob;
+pub(in crate::recording) use blob::{LONG, blob};
 pub(in crate::recording) use bounded::clip;
 pub(in crate::recording) use middle::parts;
 pub(crate) use object::Object;

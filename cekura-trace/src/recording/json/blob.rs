@@ -7,14 +7,17 @@
 //! spaces or bytes beyond ASCII; nor are one small letter again and again, and hexadecimal digits.
 
 /// A string of as many bytes is no blob.
-const LONG: usize = 512;
+pub(in crate::recording) const LONG: usize = 512;
 const LOOKED_AT: usize = 128;
 
 /// What is written in place of a blob: how long the string is, in decimal units. `None` where it is no blob.
+#[inline]
 pub(in crate::recording) fn blob(text: &str) -> Option<String> {
-    if text.len() <= LONG {
-        return None;
-    }
+    if text.len() <= LONG { None } else { long_blob(text) }
+}
+
+#[inline(never)]
+fn long_blob(text: &str) -> Option<String> {
     is_blob(text.as_bytes()).then(|| format!("[base64, {}]", size(text.len())))
 }
 
