@@ -114,6 +114,14 @@ impl Call {
         self.ours.get_or_init(Mutex::default);
     }
 
+    /// Keeps a span of ours that is open, where such are kept.
+    #[inline]
+    pub(crate) fn keep<S: Unfinished + 'static>(&self, span: SpanId, open: &Arc<S>) {
+        if let Some(ours) = self.ours.get() {
+            locked(ours).push((span, open.clone()));
+        }
+    }
+
     /// Ends every span of ours that is open and was kept, the innermost first, but not the conversation's.
     pub(crate) fn cut_off(&self, at: Instant) {
         let ours = self.ours.get().map(|ours| locked(ours).clone()).unwrap_or_default();
@@ -164,9 +172,7 @@ impl Calls {
     /// A span of ours begins.
     #[inline]
     pub(crate) fn begin<S: Unfinished + 'static>(&self, call: &Arc<Call>, span: SpanId, open: &Arc<S>) {
-        if let Some(ours) = call.ours.get() {
-            locked(ours).push((span, open.clone()));
-        }
+        call.keep(span, open);
         self.enter(call);
     }
 

@@ -70,6 +70,16 @@ impl Attributes {
         self.extras.as_ref().is_some_and(|extras| extras.failure.is_some())
     }
 
+    pub(super) fn take_failure(&mut self) -> Option<String> {
+        self.extras.as_mut()?.failure.take()
+    }
+
+    pub(super) fn set_failure(&mut self, failure: Option<String>) {
+        if failure.is_some() {
+            self.extras().failure = failure;
+        }
+    }
+
     fn extras(&mut self) -> &mut Extras {
         self.extras.get_or_insert_default()
     }

@@ -226,7 +226,7 @@ pub fn spawn_blocking<R: Send + 'static>(function: impl FnOnce() -> R + Send + '
 
 /// A context and the cekura span entered in it.
 #[derive(Clone)]
-struct Place {
+pub(super) struct Place {
     context: SpanContext,
     live: Option<Arc<Live>>,
 }
@@ -239,11 +239,11 @@ impl fmt::Debug for Place {
 }
 
 impl Place {
-    fn current() -> Self {
+    pub(super) fn current() -> Self {
         Self { context: look(SpanContext::clone).unwrap_or_default(), live: current() }
     }
 
-    fn enter(&mut self) -> Entered<'_> {
+    pub(super) fn enter(&mut self) -> Entered<'_> {
         Entered::new(|| self.context.clone(), &mut self.live)
     }
 }

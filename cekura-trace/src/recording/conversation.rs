@@ -9,9 +9,9 @@ use crate::call::{self, Call, Source};
 use crate::destination::Destination;
 use crate::finished::write;
 use crate::semconv;
+use opentelemetry::Context;
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
-use opentelemetry::{Context, KeyValue, Value};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt;
@@ -193,35 +193,6 @@ pub fn current_turn() -> Option<Turn> {
 pub fn trace_id() -> Option<TraceId> {
     let call = look(|context| Some(context.get::<Scope>()?.call()?.root.trace_id()));
     call.flatten().or_else(|| span::current().map(|live| live.trace_id()))
-}
-
-/// Sets a span attribute on the innermost annotated function that runs here; without one, does nothing.
-///
-/// What is named here is recorded under any content policy.
-///
-/// ```
-/// # fn retries() -> i64 { 2 }
-/// #[cekura::llm(provider = "openai")]
-/// fn answer(question: &str) -> String {
-///     cekura::record("answer.retries", retries());
-///     // …
-/// #   question.to_owned()
-/// }
-/// ```
-pub fn record(key: &'static str, value: impl Into<Value>) {
-    let attribute = KeyValue::new(key, value);
-    look(|context| {
-        let scope = context.get::<Scope>();
-        let here = context.span().span_context().trace_id();
-        let call = scope.and_then(Scope::call);
-        let trace_id = call.map_or(here, |call| call.root.trace_id());
-        span::with_current(|live| match live {
-            Some(live) if scope.is_none() || live.trace_id() == trace_id => live.set(&attribute),
-            // The context was carried here with the OpenTelemetry API alone.
-            _ if call.is_some() && here == trace_id => context.span().set_attribute(attribute),
-            _ => {}
-        });
-    });
 }
 
 /// Looks at the current context. There is none on a thread that is ending.

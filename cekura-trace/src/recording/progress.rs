@@ -26,8 +26,8 @@ impl Progress {
     }
 
     /// For what is a stream although nothing may ever come.
-    pub(super) fn of_stream(self) -> Self {
-        Self { items: Some(0), ..self }
+    pub(super) fn be_stream(&mut self) {
+        self.items.get_or_insert(0);
     }
 
     /// A chunk is here, perhaps the first one.
@@ -78,6 +78,18 @@ impl Progress {
 
     pub(super) fn has_failed(&self) -> bool {
         self.attributes.has_failed()
+    }
+
+    /// Together with what somebody else told of the same answer at the same time.
+    #[cold]
+    pub(super) fn with(mut self, other: Self) -> Self {
+        self.items = self.items.map_or(other.items, |items| Some(items + other.items.unwrap_or(0)));
+        self.first = [self.first, other.first].into_iter().flatten().min();
+        self.last = self.last.max(other.last);
+        self.longest_gap = self.longest_gap.max(other.longest_gap);
+        self.has_told |= other.has_told;
+        self.attributes.add_items(other.attributes);
+        self
     }
 
     /// Writes all of it where the span's end is written.

@@ -2,12 +2,10 @@
 //! know what the span records.
 
 use super::attributes::Attributes;
-use super::progress::Progress;
 use super::span::{Ending, Open};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use pin_project_lite::pin_project;
-use std::any::Any;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -50,17 +48,16 @@ pin_project! {
             let mut this = this.project();
             let Some(mut followed) = this.followed.take() else { return };
             match followed.open.inside(|| this.stream.set(None)) {
-                Ok(()) => followed.open.let_go(followed.progress),
-                Err(panic) => followed.panicked(panic),
+                Ok(()) => followed.open.let_go(),
+                Err(panic) => followed.open.panicked(panic, |_| {}),
             }
         }
     }
 }
 
-/// A span, and what the items of its stream said.
+/// A span, and how the items of its stream are recorded.
 struct Followed<T> {
     open: Open,
-    progress: Progress,
     each: Each<T>,
 }
 
@@ -148,8 +145,8 @@ impl<S: FusedStream> FusedStream for Streamed<S> {
 impl<T> Followed<T> {
     fn new(span: Ending<'_>, each: Each<T>) -> Box<Self> {
         let open = span.go_on();
-        let progress = open.progress().of_stream();
-        Box::new(Self { open, progress, each })
+        open.live().inspect(|live| live.be_stream());
+        Box::new(Self { open, each })
     }
 
     /// Polls the stream in the span, which goes back to its `place` unless it is over.
@@ -161,7 +158,7 @@ impl<T> Followed<T> {
     ) -> Poll<Option<T>> {
         let polled = match self.open.inside(|| stream.poll_next(task)) {
             Ok(polled) => polled,
-            Err(panic) => self.panicked(panic),
+            Err(panic) => self.open.panicked(panic, |_| {}),
         };
         let is_over = match &polled {
             Poll::Pending => false,
@@ -169,7 +166,7 @@ impl<T> Followed<T> {
             Poll::Ready(None) => true,
         };
         if is_over {
-            self.open.end(self.progress, Instant::now());
+            self.open.end(Instant::now());
         } else {
             *place = Some(self);
         }
@@ -177,18 +174,8 @@ impl<T> Followed<T> {
     }
 
     /// Records an item, and says whether it was an error.
-    fn item(&mut self, item: &T) -> bool {
-        let Self { open, progress, each } = self;
-        let at = Instant::now();
-        progress.item(at, |attributes| each(attributes, item));
-        if progress.tells_turn(open.view()) {
-            open.tell_turn(at);
-        }
-        progress.has_failed()
-    }
-
-    fn panicked(self, panic: Box<dyn Any + Send>) -> ! {
-        let Self { open, progress, .. } = self;
-        open.panicked(panic, |attributes| progress.write(attributes))
+    fn item(&self, item: &T) -> bool {
+        let record = |attributes: &mut Attributes| (self.each)(attributes, item);
+        self.open.live().is_some_and(|live| live.item(Instant::now(), record))
     }
 }

@@ -5,8 +5,9 @@ use super::{Live, Stage};
 use crate::call::nanoseconds;
 use crate::finished::write;
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span, SpanContext, Status};
+use opentelemetry::trace::{Span, SpanContext, SpanRef, Status};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -33,10 +34,15 @@ impl Span for Handle {
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
-        self.0.set(&attribute);
+        self.0.set_api(&attribute);
     }
 
     fn set_status(&mut self, status: Status) {
+        if status == Status::Unset && IS_ASKED.get() {
+            // On a thread that is ending there is no room for the answer.
+            let _ = ANSWER.try_with(|answer| answer.set(Some(self.0.clone())));
+            return;
+        }
         // `Ok` is final and an error stays, as the OpenTelemetry specification orders them.
         self.0.while_open(|state| {
             if status > state.status {
@@ -58,4 +64,18 @@ impl Span for Handle {
 
     // The span is its function's to end.
     fn end_with_timestamp(&mut self, _: SystemTime) {}
+}
+
+thread_local! {
+    /// Whether the span of a context is asked which one of ours it is.
+    static IS_ASKED: Cell<bool> = const { Cell::new(false) };
+    static ANSWER: Cell<Option<Arc<Live>>> = const { Cell::new(None) };
+}
+
+/// Which one of ours a context's span is. The API has no way to ask; but to set `Unset` changes no span, ours or another's.
+pub(in crate::recording) fn live_of(span: &SpanRef<'_>) -> Option<Arc<Live>> {
+    IS_ASKED.set(true);
+    span.set_status(Status::Unset);
+    IS_ASKED.set(false);
+    ANSWER.try_with(Cell::take).ok().flatten()
 }
