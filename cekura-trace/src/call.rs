@@ -50,6 +50,14 @@ pub(crate) trait Unfinished: fmt::Debug + Send + Sync {
 
     /// Says under which id its call is stored.
     fn rename_call(&self, _id: &str) {}
+
+    /// Keeps it open although its function returns, until it is released as often. False where it is over.
+    fn hold(&self) -> bool {
+        false
+    }
+
+    /// What held it is over, or was cut off.
+    fn release(&self, _was_cut: bool) {}
 }
 
 impl Call {

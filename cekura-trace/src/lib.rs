@@ -198,7 +198,7 @@ pub mod spans {
 
 /// Context that crosses tasks, threads and processes.
 pub mod context {
-    pub use crate::recording::context::{Carried, carry, headers};
+    pub use crate::recording::context::{Carried, carry, carry_fn, headers};
 }
 
 #[cfg(doctest)]

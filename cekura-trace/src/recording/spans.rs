@@ -3,7 +3,7 @@
 
 use super::attributes::Attributes;
 use super::callsite::Callsite;
-use super::context::{Carried, carry};
+use super::context::{Carried, goes_on};
 use super::moment::Moment;
 use super::origin::Origin;
 use super::recorded::Recorded;
@@ -212,7 +212,7 @@ impl<K: Kind> Guard<K> {
 
     fn carry<T>(&self, value: T) -> Carried<T> {
         match &self.held {
-            None => carry(value),
+            None => goes_on(value),
             Some(held) => held.open.carry(value),
         }
     }

@@ -154,4 +154,12 @@ impl Unfinished for Live {
             write::text(&mut state.record, semconv::CONVERSATION_ID, id);
         });
     }
+
+    fn hold(&self) -> bool {
+        self.hold()
+    }
+
+    fn release(&self, was_cut: bool) {
+        self.release(Instant::now(), was_cut);
+    }
 }
