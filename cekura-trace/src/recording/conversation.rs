@@ -78,7 +78,7 @@ impl Default for Conversation {
 impl fmt::Debug for Conversation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (id, trace_id) = (self.id(), self.trace_id());
-        f.debug_struct("Conversation").field("id", &id).field("trace_id", &trace_id).finish()
+        f.debug_struct("Conversation").field("id", &id).field("trace_id", &trace_id).finish_non_exhaustive()
     }
 }
 
@@ -171,7 +171,7 @@ impl Default for Turn {
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (number, span) = (self.number(), self.turn.span.span_id());
-        f.debug_struct("Turn").field("number", &number).field("span_id", &span).finish()
+        f.debug_struct("Turn").field("number", &number).field("span_id", &span).finish_non_exhaustive()
     }
 }
 

@@ -48,7 +48,7 @@ pin_project! {
 struct Follower<T> {
     place: Place,
     live: Arc<Live>,
-    show: fn(&T, &mut dyn FnMut(Seen<'_>)),
+    show: Show<T>,
 }
 
 /// Records the items of a stream on the span that is current here, as if its function had returned the stream: times,
@@ -130,6 +130,9 @@ impl<S: FusedStream> FusedStream for Follow<S> {
         self.stream.as_ref().is_none_or(FusedStream::is_terminated)
     }
 }
+
+/// What an item is, shown by its type.
+type Show<T> = fn(&T, &mut dyn FnMut(Seen<'_>));
 
 impl<T> Follower<T> {
     /// Records an item, and says whether it was an error.

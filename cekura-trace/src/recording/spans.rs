@@ -251,9 +251,10 @@ impl Held {
 impl<K: Kind> Drop for Guard<K> {
     fn drop(&mut self) {
         if let Some(held) = self.held.take() {
-            match thread::panicking() && !held.was_panicking {
-                true => held.open.let_go_by_panic(),
-                false => held.open.let_go(),
+            if thread::panicking() && !held.was_panicking {
+                held.open.let_go_by_panic();
+            } else {
+                held.open.let_go();
             }
         }
     }

@@ -71,7 +71,7 @@ impl<S: Stream> Slot for Streamed<S> {
     type Item = S::Item;
 
     fn fill(&mut self, span: Ending<'_>, each: Each<S::Item>) {
-        self.followed = Some(Followed::new(span, each));
+        self.followed = Some(Box::new(Followed::new(span, each)));
     }
 }
 
@@ -79,7 +79,7 @@ impl<S: Stream> Slot for Pin<Box<Streamed<S>>> {
     type Item = S::Item;
 
     fn fill(&mut self, span: Ending<'_>, each: Each<S::Item>) {
-        *self.as_mut().project().followed = Some(Followed::new(span, each));
+        *self.as_mut().project().followed = Some(Box::new(Followed::new(span, each)));
     }
 }
 
@@ -90,7 +90,7 @@ macro_rules! slots {
 
             fn fill(&mut self, span: Ending<'_>, each: Each<T>) {
                 let stream = std::mem::replace(self, slots!(@ $container Never::<Self>(PhantomData)));
-                *self = slots!(@ $container Streamed { stream: Some(stream), followed: Some(Followed::new(span, each)) });
+                *self = slots!(@ $container Streamed { stream: Some(stream), followed: Some(Box::new(Followed::new(span, each))) });
             }
         })*
     };
@@ -143,10 +143,10 @@ impl<S: FusedStream> FusedStream for Streamed<S> {
 }
 
 impl<T> Followed<T> {
-    fn new(span: Ending<'_>, each: Each<T>) -> Box<Self> {
+    fn new(span: Ending<'_>, each: Each<T>) -> Self {
         let open = span.go_on();
         open.live().inspect(|live| live.be_stream());
-        Box::new(Self { open, each })
+        Self { open, each }
     }
 
     /// Polls the stream in the span, which goes back to its `place` unless it is over.

@@ -72,10 +72,16 @@ impl fmt::Debug for Live {
 impl Live {
     /// A span that stands nowhere yet.
     pub(super) fn idle() -> Arc<Self> {
-        let (record, status) = (Vec::new(), Status::Unset);
-        let (start, is_renamed, stage) = (Instant::now(), false, Stage::Open);
-        let state =
-            State { start, record, status, is_renamed, keeps_start: false, stage, twin: None, parts: None };
+        let state = State {
+            start: Instant::now(),
+            record: Vec::new(),
+            status: Status::Unset,
+            is_renamed: false,
+            keeps_start: false,
+            stage: Stage::Open,
+            twin: None,
+            parts: None,
+        };
         Arc::new(Self {
             context: SpanContext::NONE,
             parent_id: SpanId::INVALID,
