@@ -24,6 +24,8 @@
 //! * **What is recorded**: the attributes [`conversation`], [`turn`], [`stt`], [`llm`], [`tts`], [`s2s`], [`tool_call`]
 //!   and [`span`](macro@span); [`llm`] shows the code that they generate. [`record`] adds what only the body knows,
 //!   [`semconv`] lists every key.
+//! * **Where the answer is read inside the function**: [`follow`] records the items of a stream, [`current`]
+//!   takes chunks, tokens and failures one by one.
 //! * **Where no function stands for it**: [`spans`] are begun and ended by hand, and so is a call with
 //!   [`Conversation::start`].
 //! * **How long the caller waits**: a [`turn`] measures it; [`current_turn`] takes what a voice activity detector and the
@@ -34,7 +36,7 @@
 //! * **What Cekura lists of a call**: [`Cekura::observe`] posts a [`CallLog`], `#[cekura::conversation(observe)]` does so
 //!   when the conversation ends.
 //! * **Into other tasks, threads and processes**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`],
-//!   [`context::headers`].
+//!   [`context::carry_fn`], [`context::headers`].
 //! * **In tests**: [`testing::capture`], and [`strict`](testing::Trace::strict) for what lost its call.
 //!
 //! # Arguments of the attributes
@@ -48,7 +50,7 @@
 //! | `skip(a, b)` | does not record these arguments of the function |
 //! | `skip_all` | records neither arguments nor the return value |
 //! | `record("my.key" = …, other.key = …)` | span attributes of your own, under any content policy |
-//! | `parent = context` | the parent, in place of the current [`Context`](opentelemetry::Context) |
+//! | `parent = expression` | the parent: a guard, a [`Turn`], a [`Conversation`], a `Context`, not what is current |
 //! | `stream` | asks for a stream, see below: an error where no span can follow what the function returns |
 //! | `crate = path` | where this library is, if it was renamed |
 //!
@@ -72,6 +74,13 @@
 //! # assert_eq!(span.attribute("history.turns"), Some(&0.into()));
 //! # assert_eq!(span.attribute("reply.cost"), Some(&0.25.into()));
 //! ```
+//!
+//! # Turns
+//!
+//! A turn is ambient: a span whose context knows the conversation but no turn begins in the conversation's
+//! open turn, where exactly one is open. So the stages of a pipeline, tasks that are spawned once per call
+//! with [`spawn()`], stand in the turn that another task opens. A named `parent` wins over it, and what began
+//! before the turn keeps its children.
 //!
 //! # Streams
 //!
@@ -100,11 +109,12 @@
 //! # assert!(!llm.is_interrupted() && llm.attribute("llm.first_token_ms").is_some());
 //! ```
 //!
-//! It is `impl Stream`, `BoxStream`, `LocalBoxStream` or `Pin<Box<dyn Stream>>`, also behind an alias, also inside
-//! `Result` or `Option`, from any kind of function. A stream that is dropped was interrupted, unless an item said that the
-//! answer was finished: then its span ends with that item. A stream of a named type is a plain value: box it. So is one
-//! that can do more, `impl Stream + Clone` or `+ Sink`: its span would take that away.
-//! Of a `tool_call`, `span`, `turn` or `conversation` that is a stream only the times and sizes are recorded.
+//! It is `impl Stream`, `BoxStream`, `LocalBoxStream` or `Pin<Box<dyn Stream>>`, also behind an alias, also
+//! inside `Result` or `Option`, from any kind of function. A stream that is dropped was interrupted, unless
+//! an item said that the answer was finished: then its span ends with that item. A stream of a named type is
+//! a plain value: box it, or put [`follow`] around it. So is one that can do more, `impl Stream + Clone` or
+//! `+ Sink`: its span would take that away. Of a `tool_call`, `span`, `turn` or `conversation` that is a
+//! stream only the times and sizes are recorded.
 #![forbid(unsafe_code)]
 
 mod attributes;

@@ -1,5 +1,5 @@
-//! What is carried may be used as what it is: a message, a stream, a callback. Each span has the conversation that it should
-//! have, and the conversation ends with the last stream that is carried out of it.
+//! What is carried may be used as what it is: a message, a stream, a callback. Each span has the conversation
+//! that it should have, and the conversation ends with the last stream that is carried out of it.
 
 use axum::body::Body;
 use axum::response::sse::{Event, Sse};

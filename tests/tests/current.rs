@@ -1,5 +1,5 @@
-//! What code inside an annotated function tells of its span: chunks of an answer that is read there, tokens, failures, values
-//! of its own. Each test reads the finished spans.
+//! What code inside an annotated function tells of its span: chunks of an answer that is read there, tokens,
+//! failures, values of its own. Each test reads the finished spans.
 
 use cekura::opentelemetry::Value;
 use cekura::testing::{Span, Trace, capture};

@@ -20,8 +20,8 @@ use tokio::task::JoinHandle;
 pin_project! {
     /// A value with the conversation and span it comes from; made by [`carry`].
     ///
-    /// It dereferences to the value. Of a future it is that future, of a stream that stream: every poll of it, and the drop
-    /// of what it holds, is in the conversation.
+    /// It dereferences to the value. Of a future it is that future, of a stream that stream: every poll of
+    /// it, and the drop of what it holds, is in the conversation.
     #[derive(Clone, Debug)]
     #[must_use = "a message arrives only where it is sent to, and a future does nothing unless it is polled"]
     pub struct Carried<T> {
@@ -122,8 +122,9 @@ pin_project! {
 /// # assert_eq!(trace.to_string(), "conversation\n  llm\n");
 /// ```
 ///
-/// A stream that is carried is a stream, and the call goes on with it: where an annotated conversation returns before the
-/// stream is over, as the handler of a web server does, the conversation ends when the stream does or is dropped.
+/// A stream that is carried is a stream, and the call goes on with it: where an annotated conversation
+/// returns before the stream is over, as the handler of a web server does, the conversation ends when the
+/// stream does or is dropped.
 ///
 /// ```
 /// use futures::{Stream, StreamExt};
@@ -153,8 +154,8 @@ pub(super) fn goes_on<T>(value: T) -> Carried<T> {
     Carried { value: Some(value), place: Place::current(), hold: None }
 }
 
-/// A callback that runs in the conversation and span that are current here, however often it is called and wherever: for
-/// what takes a function rather than a value. It is `Send` and `Sync` where the function is.
+/// A callback that runs in the conversation and span that are current here, however often it is called and
+/// wherever: for what takes a function rather than a value. It is `Send` and `Sync` where the function is.
 ///
 /// ```
 /// use cekura::context::carry_fn;

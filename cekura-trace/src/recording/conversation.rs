@@ -40,13 +40,14 @@ impl Conversation {
         self.call.root.trace_id()
     }
 
-    /// The `call_id` that the attribute gave, or [`set_call_id`](Self::set_call_id), else the trace id as 32 hex digits.
+    /// The `call_id` that the attribute gave, or [`set_call_id`](Self::set_call_id), else the trace id as 32
+    /// hex digits.
     pub fn id(&self) -> &str {
         self.call.id()
     }
 
-    /// Gives the call its id, where that is known only from the first message. The conversation's span has it as well, if it
-    /// is open, and so have the call log and all turns that begin from now on.
+    /// Gives the call its id, where that is known only from the first message. The conversation's span has it
+    /// as well, if it is open, and so have the call log and all turns that begin from now on.
     ///
     /// ```
     /// #[cekura::conversation]
@@ -180,8 +181,8 @@ pub fn current_conversation() -> Option<Conversation> {
     look(|context| Conversation::of(context.get::<Scope>()?.home.as_ref()?)).flatten()
 }
 
-/// The turn that is open here, if one is: the one that this code runs in, else the only one that is open in the
-/// conversation, whichever task it runs in.
+/// The turn that is open here, if one is: the one that this code runs in, else the only one that is open in
+/// the conversation, whichever task it runs in.
 pub fn current_turn() -> Option<Turn> {
     let home = look(|context| context.get::<Scope>()?.home.clone()).flatten()?;
     Turn::of(&home).or_else(|| Turn::of(&home.with_turn(Some(home.open_turn()?))))

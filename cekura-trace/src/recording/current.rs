@@ -1,5 +1,5 @@
-//! The innermost span of ours that is current where it is asked for, and what code inside tells of it. Invariant: once the span
-//! is over, nothing told changes anything.
+//! The innermost span of ours that is current where it is asked for, and what code inside tells of it.
+//! Invariant: once the span is over, nothing told changes anything.
 
 use super::conversation::{Scope, look};
 use super::recorded::Recorded;
@@ -13,10 +13,11 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The innermost annotated function, or span by hand, that runs here. Where there is none, everything here does nothing.
+/// The innermost annotated function, or span by hand, that runs here. Where there is none, everything here
+/// does nothing.
 ///
-/// For what only the code inside knows: where an answer is read inside the function, its chunks are told as they come, as
-/// the span of a function that returned the stream would see them.
+/// For what only the code inside knows: where an answer is read inside the function, its chunks are told as
+/// they come, as the span of a function that returned the stream would see them.
 ///
 /// ```
 /// use serde_json::{Value, json};
@@ -49,9 +50,9 @@ use std::time::Instant;
 /// # assert_eq!(llm.attribute("stream.items"), Some(&3.into()));
 /// ```
 ///
-/// It may be kept, cloned, and sent to another task, where it stands for the same span. What it is told of the answer wins
-/// over what is found in the return value; the attribute's own arguments win over what is found in an item. After the
-/// span's end it does nothing.
+/// It may be kept, cloned, and sent to another task, where it stands for the same span. What it is told of
+/// the answer wins over what is found in the return value; the attribute's own arguments win over what is
+/// found in an item. After the span's end it does nothing.
 #[derive(Clone, Debug, Default)]
 pub struct CurrentSpan {
     live: Option<Arc<Live>>,
@@ -74,8 +75,8 @@ pub fn current() -> CurrentSpan {
     CurrentSpan { live: live.flatten().flatten() }
 }
 
-/// Sets a span attribute on the innermost annotated function that runs here; without one, does nothing. Short for
-/// [`current().record(…)`](CurrentSpan::record).
+/// Sets a span attribute on the innermost annotated function that runs here; without one, does nothing. Short
+/// for [`current().record(…)`](CurrentSpan::record).
 ///
 /// What is named here is recorded under any content policy.
 ///
@@ -95,19 +96,21 @@ pub fn record(key: impl AsRef<str>, value: impl Recorded) {
 }
 
 impl CurrentSpan {
-    /// One item of the answer as the provider sends it. It is counted, and what a known shape says is gathered as from the
-    /// items of a stream: tokens, texts, transcripts, finish reasons. A list of bytes or samples counts as audio. Of a
-    /// `Result` that implements `Serialize`, what is inside is the item.
+    /// One item of the answer as the provider sends it. It is counted, and what a known shape says is
+    /// gathered as from the items of a stream: tokens, texts, transcripts, finish reasons. A list of bytes or
+    /// samples counts as audio. Of a `Result` that implements `Serialize`, what is inside is the item.
     pub fn item(&self, item: &(impl Serialize + ?Sized)) {
         self.tell(|live| live.show_item(item));
     }
 
-    /// One item as the JSON text, or bytes, that came from the provider. Text that is no JSON is counted and says nothing.
+    /// One item as the JSON text, or bytes, that came from the provider. Text that is no JSON is counted and
+    /// says nothing.
     pub fn item_json(&self, text: impl AsRef<[u8]>) {
         self.tell(|live| live.json_item(text.as_ref()));
     }
 
-    /// The first chunk of the answer is here, which [`item`](Self::item) says as well; only the first time counts.
+    /// The first chunk of the answer is here, which [`item`](Self::item) says as well; only the first time
+    /// counts.
     pub fn first_chunk(&self) {
         self.tell(|live| live.first_chunk(Instant::now()));
     }
@@ -138,8 +141,8 @@ impl CurrentSpan {
         self.tell(|live| live.say(|attributes| attributes.finish_reason(Value::Str(reason.as_ref()))));
     }
 
-    /// It failed, whatever its function returns. The error describes it, and the name of its type is `error.type`: give the
-    /// error itself rather than a text.
+    /// It failed, whatever its function returns. The error describes it, and the name of its type is
+    /// `error.type`: give the error itself rather than a text.
     pub fn fail(&self, error: impl Display) {
         self.tell(|live| live.say(|attributes| attributes.fail_with(&error)));
     }
@@ -149,8 +152,8 @@ impl CurrentSpan {
         self.tell(|live| live.set_recorded(key.as_ref(), &value));
     }
 
-    /// Sets a span attribute of your own to a value as JSON, under any content policy. One that is a scalar is recorded as
-    /// that scalar, and null as nothing.
+    /// Sets a span attribute of your own to a value as JSON, under any content policy. One that is a scalar
+    /// is recorded as that scalar, and null as nothing.
     pub fn record_json(&self, key: impl AsRef<str>, value: &(impl Serialize + ?Sized)) {
         self.tell(|live| live.set_json(key.as_ref(), value));
     }

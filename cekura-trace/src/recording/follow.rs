@@ -1,5 +1,5 @@
-//! A stream that is read inside an annotated function, or that leaves it in a form that the function's type does not show.
-//! Invariant: the span lives as long as the stream that its function has returned.
+//! A stream that is read inside an annotated function, or that leaves it in a form that the function's type
+//! does not show. Invariant: the span lives as long as the stream that its function has returned.
 
 use super::context::Place;
 use super::current::current;
@@ -51,13 +51,13 @@ struct Follower<T> {
     show: Show<T>,
 }
 
-/// Records the items of a stream on the span that is current here, as if its function had returned the stream: times,
-/// sizes, and what a known shape says. The items go on unchanged.
+/// Records the items of a stream on the span that is current here, as if its function had returned the
+/// stream: times, sizes, and what a known shape says. The items go on unchanged.
 ///
-/// For a stream that is read in the function, or that is returned in a tuple or a struct, or sent away. Where the
-/// function returns before the stream is over, its span goes on until the stream ends, gives its first `Err` or is dropped,
-/// unless the span is ended by hand; what comes after is not recorded. An `Err` makes the span an error, also if the
-/// function goes on.
+/// For a stream that is read in the function, or that is returned in a tuple or a struct, or sent away. Where
+/// the function returns before the stream is over, its span goes on until the stream ends, gives its first
+/// `Err` or is dropped, unless the span is ended by hand; what comes after is not recorded. An `Err` makes
+/// the span an error, also if the function goes on.
 ///
 /// ```
 /// use futures::{Stream, StreamExt};

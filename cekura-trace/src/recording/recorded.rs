@@ -1,5 +1,5 @@
-//! What `record` takes as a value: numbers, texts, truth, lists of the OpenTelemetry API, or nothing. Invariant: writing one
-//! runs no code of the program's, so that it may happen under a span's lock.
+//! What `record` takes as a value: numbers, texts, truth, lists of the OpenTelemetry API, or nothing.
+//! Invariant: writing one runs no code of the program's, so that it may happen under a span's lock.
 
 use crate::finished::write;
 use opentelemetry::{Array, StringValue, Value};
@@ -7,15 +7,16 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What [`record`](crate::record) takes as a value: any integer or float, a `bool`, a `char`, a string, a list of strings, a
-/// value or list of the OpenTelemetry API, a reference to one of these, or an `Option`, of which `None` records nothing.
+/// What [`record`](crate::record) takes as a value: any integer or float, a `bool`, a `char`, a string, a
+/// list of strings, a value or list of the OpenTelemetry API, a reference to one of these, or an `Option`, of
+/// which `None` records nothing.
 ///
-/// An integer that `i64` does not hold is recorded as its digits. Anything else that implements `Serialize` is for
-/// `record_json`.
+/// An integer that `i64` does not hold is recorded as its digits. Anything else that implements `Serialize`
+/// is for `record_json`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no value of a span attribute",
     label = "expected a number, a `bool`, a string, or an `Option` of one",
-    note = "anything that implements `Serialize` can be recorded with `cekura::current().record_json(key, &value)`"
+    note = "`cekura::current().record_json(key, &value)` records anything that implements `Serialize`"
 )]
 pub trait Recorded: Sealed {}
 

@@ -1,8 +1,9 @@
-//! What an item of an answer is: samples, a failure, or a value to be looked at. Invariant: nothing is formatted, and a value's
-//! own `Serialize` is stopped at its first word.
+//! What an item of an answer is: samples, a failure, or a value to be looked at. Invariant: nothing is
+//! formatted, and a value's own `Serialize` is stopped at its first word.
 //!
-//! Where code is generated, the type decides (`value`, `outcome`). A function such as `item` knows no more than its bounds, so
-//! it asks `Serialize` instead: a list whose first element is a byte or a sample is a buffer, and serde names a `Result`.
+//! Where code is generated, the type decides (`value`, `outcome`). A function such as `item` knows no more
+//! than its bounds, so it asks `Serialize` instead: a list whose first element is a byte or a sample is a
+//! buffer, and serde names a `Result`.
 
 use super::attributes::Attributes;
 use super::outcome::{Failure, FailureText};
@@ -40,9 +41,10 @@ pub(super) fn show<T: Serialize + ?Sized>(item: &T, see: &mut dyn FnMut(Seen<'_>
     }
 }
 
-/// What [`follow`](crate::follow) and [`trace`](crate::spans::Builder::trace) take: anything that implements `Serialize`, a
-/// buffer such as `bytes::Bytes`, or a `Result` of one whose error implements `std::error::Error`, is a boxed one or
-/// `anyhow`'s, or implements `Serialize` too. `How` is found by itself.
+/// What [`follow`](crate::follow) and [`trace`](crate::spans::Builder::trace) take: anything that implements
+/// `Serialize`, a buffer such as `bytes::Bytes`, or a `Result` of one whose error implements
+/// `std::error::Error`, is a boxed one or `anyhow`'s, or implements `Serialize` too. `How` is found by
+/// itself.
 #[diagnostic::on_unimplemented(
     message = "nothing can be recorded of `{Self}`",
     label = "expected a type that implements `Serialize`, or a `Result` of one and an error",
@@ -65,7 +67,8 @@ impl<T: Serialize> Item<Plain> for T {
 #[derive(Debug)]
 pub enum Buffer {}
 
-// `bytes::Bytes` and its like, without depending on their crates; nothing with this bound is `Serialize` by default.
+// `bytes::Bytes` and its like, without depending on their crates; nothing with this bound is `Serialize` by
+// default.
 impl<T: Deref<Target = [u8]> + PartialEq<str>> Item<Buffer> for T {
     fn show(&self, see: &mut dyn FnMut(Seen<'_>)) {
         see(Seen(Ok(Value::Len(Len { elements: self.len(), are_bytes: true }))));

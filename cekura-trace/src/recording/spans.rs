@@ -85,8 +85,9 @@ impl<K: Kind> Builder<K> {
         Guard { held, handle }
     }
 
-    /// Runs a future in the span, which ends as that of an annotated function does: with the value, which is recorded, with
-    /// an error or a panic, or as interrupted where the future is dropped. A future that is never polled leaves no span.
+    /// Runs a future in the span, which ends as that of an annotated function does: with the value, which is
+    /// recorded, with an error or a panic, or as interrupted where the future is dropped. A future that is
+    /// never polled leaves no span.
     ///
     /// It takes what implements `Serialize`, and a `Result` of it. For any other result there is
     /// [`end_with`](Guard::end_with).
@@ -129,8 +130,9 @@ impl<K: Kind> Builder<K> {
     }
 }
 
-/// An open span that a program ends by hand. Dropped before [`end`](Self::end) it is interrupted, unless it has failed
-/// or was told that the answer was finished, by a finish reason or an item. Dropped by a panic, it has panicked.
+/// An open span that a program ends by hand. Dropped before [`end`](Self::end) it is interrupted, unless it
+/// has failed or was told that the answer was finished, by a finish reason or an item. Dropped by a panic, it
+/// has panicked.
 ///
 /// It is not the current span of any thread, so it may be held across awaits and moved to other tasks; [`run`](Self::run)
 /// and [`in_scope`](Self::in_scope) make it the current one.

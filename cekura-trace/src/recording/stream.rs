@@ -90,7 +90,8 @@ macro_rules! slots {
 
             fn fill(&mut self, span: Ending<'_>, each: Each<T>) {
                 let stream = std::mem::replace(self, slots!(@ $container Never::<Self>(PhantomData)));
-                *self = slots!(@ $container Streamed { stream: Some(stream), followed: Some(Box::new(Followed::new(span, each))) });
+                let followed = Some(Box::new(Followed::new(span, each)));
+                *self = slots!(@ $container Streamed { stream: Some(stream), followed });
             }
         })*
     };

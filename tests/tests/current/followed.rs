@@ -144,7 +144,10 @@ fn a_stream_that_left_its_function_may_end_early_fail_or_panic() {
     assert_eq!(trace.to_string(), "tts interrupted\ntts failed\ntts\n");
     let items: Vec<_> = trace.spans().iter().map(|span| span.attribute("stream.items").cloned()).collect();
     assert_eq!(items, [Some(1.into()), Some(2.into()), Some(3.into())]);
+}
 
+#[test]
+fn a_panic_of_a_stream_that_left_its_function_is_the_spans() {
     #[cekura::llm(skip_all)]
     fn panics() -> (impl Stream<Item = u8>, ()) {
         (follow(stream::iter([1_u8]).map(|_| panic!("no line"))), ())

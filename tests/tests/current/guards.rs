@@ -19,8 +19,9 @@ fn a_traced_future_ends_as_a_function_does() {
         block_on(async {
             let answer = spans::llm().provider("openai").trace(async { "From ten.".to_owned() }).await;
             assert_eq!(answer, "From ten.");
-            let whole = json!({ "object": "chat.completion", "model": "gpt-4o", "usage": { "prompt_tokens": 9 },
-                "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": "Yes." } }] });
+            let message = json!({ "role": "assistant", "content": "Yes." });
+            let whole = json!({ "object": "chat.completion", "usage": { "prompt_tokens": 9 },
+                "choices": [{ "index": 0, "finish_reason": "stop", "message": message }] });
             spans::llm().trace(async { Ok::<_, io::Error>(whole) }).await.unwrap();
             spans::tool_call("find").trace(async { Err::<u8, _>(no_line()) }).await.unwrap_err();
             spans::span("boxed")

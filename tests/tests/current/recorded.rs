@@ -7,45 +7,44 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-#[test]
-fn any_number_text_or_truth_is_a_value_and_none_is_nothing() {
-    #[cekura::llm(skip_all)]
-    fn answer(name: &str) {
-        record("u8", 7_u8);
-        record("u32", 7_u32);
-        record("u64", 7_u64);
-        record("usize", 7_usize);
-        record("i16", -7_i16);
-        record("i32", -7);
-        record("i64", -7_i64);
-        record("i128", -7_i128);
-        record("u64.max", u64::MAX);
-        record("u128.max", u128::MAX);
-        record("f32", 0.5_f32);
-        record("f64", 0.5);
-        record("bool", true);
-        record("char", 'ß');
-        record("str", name);
-        record("ref.string", &name.to_owned());
-        record("string", name.to_owned());
-        record("cow", Cow::Borrowed(name));
-        record("arc", Arc::<str>::from(name));
-        record("some", Some(7_u16));
-        record("some.str", Some(name));
-        record("some.some", Some(Some(name.to_owned())));
-        record("none", None::<&str>);
-        record("some.none", Some(None::<u8>));
-        record("api.value", Value::from("x"));
-        record("api.text", StringValue::from("x"));
-        record("api.array", Value::Array(Array::I64(vec![1, 2])));
-        record("texts", ["a", "b"]);
-        record("names", vec!["a".to_owned()]);
-        record(format!("key.{name}"), 1);
-        record(&*String::from("key.ref"), 1);
-    }
-    let trace = capture(|| answer("Anna"));
-    let llm = only(&trace, "llm");
-    let expected: &[(&str, Option<Value>)] = &[
+#[cekura::llm(skip_all)]
+fn answer(name: &str) {
+    let owned = name.to_owned();
+    record("u8", 7_u8);
+    record("u32", 7_u32);
+    record("u64", 7_u64);
+    record("usize", 7_usize);
+    record("i16", -7_i16);
+    record("i32", -7);
+    record("i64", -7_i64);
+    record("i128", -7_i128);
+    record("u64.max", u64::MAX);
+    record("u128.max", u128::MAX);
+    record("f32", 0.5_f32);
+    record("f64", 0.5);
+    record("bool", true);
+    record("char", 'ß');
+    record("str", name);
+    record("ref.string", &owned);
+    record("string", name.to_owned());
+    record("cow", Cow::Borrowed(name));
+    record("arc", Arc::<str>::from(name));
+    record("some", Some(7_u16));
+    record("some.str", Some(name));
+    record("some.some", Some(Some(name.to_owned())));
+    record("none", None::<&str>);
+    record("some.none", Some(None::<u8>));
+    record("api.value", Value::from("x"));
+    record("api.text", StringValue::from("x"));
+    record("api.array", Value::Array(Array::I64(vec![1, 2])));
+    record("texts", ["a", "b"]);
+    record("names", vec!["a".to_owned()]);
+    record(format!("key.{name}"), 1);
+    record(&*String::from("key.ref"), 1);
+}
+
+fn expected() -> Vec<(&'static str, Option<Value>)> {
+    vec![
         ("u8", Some(7.into())),
         ("u32", Some(7.into())),
         ("u64", Some(7.into())),
@@ -77,8 +76,14 @@ fn any_number_text_or_truth_is_a_value_and_none_is_nothing() {
         ("names", Some(Value::Array(vec![StringValue::from("a")].into()))),
         ("key.Anna", Some(1.into())),
         ("key.ref", Some(1.into())),
-    ];
-    for (key, value) in expected {
+    ]
+}
+
+#[test]
+fn any_number_text_or_truth_is_a_value_and_none_is_nothing() {
+    let trace = capture(|| answer("Anna"));
+    let llm = only(&trace, "llm");
+    for (key, value) in expected() {
         assert_eq!(llm.attribute(key), value.as_ref(), "{key}");
     }
 }

@@ -60,7 +60,9 @@ fn what_is_returned_says_what_the_items_did_not() {
 fn an_argument_of_the_attribute_wins_over_items() {
     #[cekura::llm(output_tokens = 77, output = |answer: &String| answer.to_uppercase())]
     fn answer() -> String {
-        chunks().iter().for_each(|chunk| current().item(chunk));
+        for chunk in &chunks() {
+            current().item(chunk);
+        }
         "short".to_owned()
     }
     let trace = capture(answer);
@@ -127,7 +129,8 @@ fn audio_that_is_told_in_chunks_is_counted_as_audio() {
 fn a_failure_inside_makes_an_error_of_what_returns_well() {
     #[cekura::tool_call]
     fn look_up() -> Result<u8, io::Error> {
-        current().fail(&io::Error::other("no line"));
+        let error = io::Error::other("no line");
+        current().fail(&error);
         Ok(7)
     }
     #[cekura::llm]
@@ -152,7 +155,9 @@ fn a_failure_inside_makes_an_error_of_what_returns_well() {
 fn content_goes_by_the_policy() {
     #[cekura::llm]
     fn answer() {
-        chunks().iter().for_each(|chunk| current().item(chunk));
+        for chunk in &chunks() {
+            current().item(chunk);
+        }
         current().output("Anna");
         current().transcript("Anna");
         current().fail(io::Error::other("Anna"));
@@ -350,7 +355,9 @@ fn a_span_is_found_in_a_context_that_the_opentelemetry_api_alone_carried() {
 fn what_was_told_before_a_barge_in_is_kept() {
     #[cekura::llm]
     async fn answer() {
-        chunks()[..2].iter().for_each(|chunk| current().item(chunk));
+        for chunk in &chunks()[..2] {
+            current().item(chunk);
+        }
         std::future::pending().await
     }
     let trace = capture(|| futures::executor::block_on(futures::future::poll_immediate(Box::pin(answer()))));

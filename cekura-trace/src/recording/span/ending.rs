@@ -35,7 +35,8 @@ impl<'a> Ending<'a> {
     /// Ends the span with what a function that no attribute stands for has returned.
     pub(in super::super) fn end_by_hand<How>(self, returned: &impl Item<How>) {
         let mut has_failed = false;
-        // The first look, for the order in which an end goes; code of the value's that panics does so again below.
+        // The first look, for the order in which an end goes; code of the value's that panics does so again
+        // below.
         let look = || returned.show(&mut |seen| has_failed = seen.is_failure());
         let _ = catch_unwind(AssertUnwindSafe(look));
         if !has_failed {

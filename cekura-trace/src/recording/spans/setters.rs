@@ -181,7 +181,8 @@ impl<K: Model> Guard<K> {
         }
     }
 
-    /// One item as the JSON text, or bytes, that came from the provider. Text that is no JSON is counted and says nothing.
+    /// One item as the JSON text, or bytes, that came from the provider. Text that is no JSON is counted and
+    /// says nothing.
     pub fn item_json(&mut self, text: impl AsRef<[u8]>) {
         if let Some(live) = self.live() {
             live.json_item(text.as_ref());

@@ -1,4 +1,5 @@
-//! How an open span is over: its record is taken, completed and handed over. Invariant: only the first end gets the record.
+//! How an open span is over: its record is taken, completed and handed over. Invariant: only the first end
+//! gets the record.
 
 use super::super::super::attributes::Attributes;
 use super::super::super::callsite::View;
@@ -22,8 +23,8 @@ impl Held<'_> {
         self.change(State::take_record)
     }
 
-    /// Hands the record over, with what was told of the answer and what was set since the record was taken; unless somebody
-    /// is still awaited. Gives back the record's buffer.
+    /// Hands the record over, with what was told of the answer and what was set since the record was taken;
+    /// unless somebody is still awaited. Gives back the record's buffer.
     #[inline]
     pub(in super::super) fn finish(&mut self, at: Instant, mut end: Attributes, wait: Wait) -> Finished {
         match self.change(|state| state.close(at, &mut end, wait)) {
@@ -103,7 +104,8 @@ impl State {
         Some(std::mem::take(&mut self.record))
     }
 
-    /// Ends it, and adds to its record what was told of the answer and what was set since the record was taken.
+    /// Ends it, and adds to its record what was told of the answer and what was set since the record was
+    /// taken.
     #[inline]
     fn close(&mut self, at: Instant, end: &mut Attributes, wait: Wait) -> Close {
         if self.stage == Stage::Over {

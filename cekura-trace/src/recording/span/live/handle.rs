@@ -72,7 +72,8 @@ thread_local! {
     static ANSWER: Cell<Option<Arc<Live>>> = const { Cell::new(None) };
 }
 
-/// Which one of ours a context's span is. The API has no way to ask; but to set `Unset` changes no span, ours or another's.
+/// Which one of ours a context's span is. The API has no way to ask; but to set `Unset` changes no span, ours
+/// or another's.
 pub(in crate::recording) fn live_of(span: &SpanRef<'_>) -> Option<Arc<Live>> {
     IS_ASKED.set(true);
     span.set_status(Status::Unset);

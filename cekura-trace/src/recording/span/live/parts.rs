@@ -1,8 +1,8 @@
-//! What comes of a span's answer in parts, whoever tells of it: its guard, its stream, or code inside. Invariant: no code of
-//! the program's runs under the span's lock, so that it may itself tell of the span.
+//! What comes of a span's answer in parts, whoever tells of it: its guard, its stream, or code inside.
+//! Invariant: no code of the program's runs under the span's lock, so that it may itself tell of the span.
 //!
-//! What was told so far is lent to the one who tells, and given back. Where two tell at once, the second begins anew, and
-//! both are put together as they are given back.
+//! What was told so far is lent to the one who tells, and given back. Where two tell at once, the second
+//! begins anew, and both are put together as they are given back.
 
 use super::super::super::attributes::Attributes;
 use super::super::super::callsite::View;
@@ -95,7 +95,8 @@ impl Live {
         });
     }
 
-    /// Keeps the span open although its function returns, until it is [released](Self::release). False where it is over.
+    /// Keeps the span open although its function returns, until it is [released](Self::release). False where
+    /// it is over.
     pub(in crate::recording) fn hold(&self) -> bool {
         let mut state = self.state();
         let is_open = state.stage != Stage::Over;
@@ -201,7 +202,8 @@ impl State {
         true
     }
 
-    /// Writes what was told of the answer behind what its function said at its end. How that failed counts most.
+    /// Writes what was told of the answer behind what its function said at its end. How that failed counts
+    /// most.
     pub(super) fn write_parts(&mut self, end: &mut Attributes) {
         let progress = self.parts.take().and_then(|parts| parts.progress);
         let Some(progress) = progress else { return };
