@@ -177,3 +177,21 @@ fn a_guard_and_the_code_inside_it_tell_of_one_answer() {
     assert_eq!((llm.text("output"), llm.is_interrupted()), (Some("From ten to four."), false));
     assert_eq!(llm.attribute("gen_ai.usage.output_tokens"), Some(&4.into()));
 }
+
+#[test]
+fn where_tracing_is_off_everything_by_hand_runs_as_if_it_was_not_there() {
+    let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
+    let handle = cekura::Cekura::builder().environment(off).build().unwrap();
+    let call = spans::conversation().client(&handle).start();
+    call.set_call_id("call-1");
+    call.in_scope(|| {
+        let chunks = cekura::follow(futures::stream::iter([1, 2]));
+        let read = futures::StreamExt::count(cekura::context::carry(chunks));
+        assert_eq!(block_on(spans::llm().parent(&call).trace(read)), 2);
+        cekura::current().item(&1);
+        assert_eq!(cekura::context::carry_fn(|n: u8| n + 1)(1), 2);
+        spans::tts().start().end_with(&Err::<(), _>(no_line()));
+        assert!(cekura::current_turn().unwrap_or_default().number() == 1);
+    });
+    call.end();
+}
