@@ -2,6 +2,8 @@
 //! that later rules can underline it. This file does not know the function.
 
 use crate::diagnostics::{Diagnostics, list, nearest};
+use foreign::Place;
+use groups::{list_group, opened, pass_entry, peeled};
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -9,6 +11,8 @@ use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprClosure, Lit, LitStr, Path, Token, token};
 
+mod foreign;
+mod groups;
 mod table;
 
 pub(crate) use table::{Given, Rule, SpanName, When};
@@ -21,8 +25,11 @@ pub(crate) struct Args {
     pub(crate) record: Vec<Record>,
     /// `observe`: names that become calls without a value.
     pub(crate) words: Vec<Ident>,
+    /// Names of arguments that are recorded by their `Debug`.
+    pub(crate) debug: Vec<Ident>,
     pub(crate) skip: Vec<Ident>,
     pub(crate) skip_all: Option<Ident>,
+    pub(crate) skip_output: bool,
     pub(crate) stream: Option<Ident>,
 }
 
@@ -54,8 +61,10 @@ impl Args {
             own: Vec::new(),
             record: Vec::new(),
             words: Vec::new(),
+            debug: Vec::new(),
             skip: Vec::new(),
             skip_all: None,
+            skip_output: false,
             stream: None,
         };
         let mut reader = Reader { args, seen: Vec::new(), mistakes };
@@ -78,12 +87,13 @@ impl Written {
         if input.is_empty() || input.peek(Token![,]) {
             Ok(Self::Bare)
         } else if input.peek(token::Paren) {
-            input.parse().map(Self::List)
+            input.call(list_group).map(Self::List)
         } else if input.peek(Token![=]) {
             let equals: Token![=] = input.parse()?;
             if input.is_empty() || input.peek(Token![,]) {
                 return Ok(Self::Empty);
             }
+            foreign::refuse_sigil(input, Place::Value)?;
             input.parse().map(Self::Expr).map_err(|error| {
                 // The end has no place of its own.
                 let unfinished =
@@ -112,26 +122,23 @@ impl Reader<'_> {
                     Ok(()) if input.is_empty() || input.peek(Token![,]) => {}
                     Ok(()) => self.mistakes.push(input.error("expected `,` before this")),
                 }
-                while !input.is_empty() && !input.peek(Token![,]) {
-                    input.parse::<TokenTree>()?;
-                }
+                pass_entry(input)?;
                 input.parse::<Option<Token![,]>>()?;
             }
             Ok(())
         };
-        if let Err(mistake) = parse.parse2(tokens) {
+        if let Err(mistake) = parse.parse2(opened(tokens)) {
             self.mistakes.push(mistake);
         }
     }
 
     fn argument(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         let Ok(key) = input.call(Ident::parse_any) else {
-            let example =
-                Rule::keys(self.args.name).next().and_then(Rule::find).map_or_else(String::new, Rule::usage);
-            return Err(input.error(format!("an argument begins with its name: {example}")));
+            return Err(foreign::without_name(input, self.args.name));
         };
+        // What stands behind a word of another library may be no Rust.
+        let Some(rule) = self.rule(&key) else { return pass_entry(input) };
         let written = Written::parse(input, &key.to_string())?;
-        let Some(rule) = self.rule(&key) else { return Ok(()) };
         if self.seen.contains(&rule.key) {
             self.mistakes.at(&key, format!("`{key}` is given twice"));
             return Ok(());
@@ -149,11 +156,13 @@ impl Reader<'_> {
         if let Some(rule) = rule.filter(|rule| rule.of.contains(&name)) {
             return Some(rule);
         }
-        let hint = match (rule, nearest(&word, Rule::keys(name))) {
-            (Some(rule), _) => format!("that belongs to {}", list(rule.of.iter().map(|name| name.as_str()))),
-            (None, Some(similar)) => format!("did you mean `{similar}`?"),
-            (None, None) => format!("it takes {}", list(Rule::keys(name))),
-        };
+        let belongs =
+            |rule: &Rule| format!("that belongs to {}", list(rule.of.iter().map(|name| name.as_str())));
+        let similar = || nearest(&word, Rule::keys(name)).map(|similar| format!("did you mean `{similar}`?"));
+        let hint = foreign::instead(&word, name)
+            .or_else(|| rule.map(belongs))
+            .or_else(similar)
+            .unwrap_or_else(|| format!("it takes {}", list(Rule::keys(name))));
         self.mistakes.at(key, format!("`{}` has no argument `{word}`; {hint}", name.as_str()));
         None
     }
@@ -161,10 +170,14 @@ impl Reader<'_> {
     fn accept(&mut self, rule: &'static Rule, key: Ident, written: Written) {
         match (rule.given, written) {
             (Given::SkipAll, Written::Bare) => self.args.skip_all = Some(key),
+            (Given::SkipOutput, Written::Bare) => self.args.skip_output = true,
             (Given::Stream, Written::Bare) => self.args.stream = Some(key),
             (Given::Word, Written::Bare) => self.args.words.push(key),
-            (Given::SkipAll | Given::Stream | Given::Word, _) => {
+            (Given::SkipAll | Given::SkipOutput | Given::Stream | Given::Word, _) => {
                 self.mistakes.at(&key, format!("`{key}` stands alone, without a value"));
+            }
+            (Given::Debug, Written::List(names)) if !names.stream().is_empty() => {
+                self.each(names.stream(), Self::debug);
             }
             (Given::Skip, Written::List(names)) if !names.stream().is_empty() => {
                 self.each(names.stream(), Self::skip);
@@ -172,13 +185,13 @@ impl Reader<'_> {
             (Given::Record, Written::List(entries)) if !entries.stream().is_empty() => {
                 self.each(entries.stream(), Self::record);
             }
-            (Given::Crate, Written::Expr(Expr::Path(path))) if path.qself.is_none() => {
-                self.args.krate = Some(path.path);
-            }
-            (Given::Crate, Written::Expr(other)) => {
-                self.mistakes.at(other, "`crate` takes a path, without quotes: `crate = my_cekura`");
-            }
-            (Given::Crate | Given::Record | Given::Skip, _) => {
+            (Given::Crate, Written::Expr(expression)) => match peeled(expression) {
+                Expr::Path(path) if path.qself.is_none() => self.args.krate = Some(path.path),
+                other => {
+                    self.mistakes.at(other, "`crate` takes a path, without quotes: `crate = my_cekura`");
+                }
+            },
+            (Given::Crate | Given::Debug | Given::Record | Given::Skip, _) => {
                 self.mistakes.at(&key, format!("write {}", rule.usage()));
             }
             (_, Written::Bare | Written::Empty) => {
@@ -186,16 +199,23 @@ impl Reader<'_> {
             }
             (_, Written::List(list)) => self.mistakes.at(list, format!("write {}", rule.usage())),
             (_, Written::Expr(expression)) => {
-                let value = self.value(rule, expression);
+                let value = self.value(rule, peeled(expression));
                 self.args.own.push(Own { rule, key, value });
             }
         }
     }
 
+    fn debug(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let name = argument_name(input, "debug")?;
+        if self.args.debug.contains(&name) {
+            self.mistakes.at(&name, format!("`{name}` stands in `debug(…)` twice"));
+        }
+        self.args.debug.push(name);
+        Ok(())
+    }
+
     fn skip(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
-        let name = input.call(Ident::parse_any).map_err(|error| {
-            syn::Error::new(error.span(), "`skip` takes names of arguments: `skip(a, b)`")
-        })?;
+        let name = argument_name(input, "skip")?;
         if self.args.skip.contains(&name) {
             self.mistakes.at(&name, format!("`{name}` is skipped twice"));
         }
@@ -204,6 +224,7 @@ impl Reader<'_> {
     }
 
     fn record(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        foreign::refuse_sigil(input, Place::Record)?;
         let key = record_key(input)?;
         let text = key.value();
         match Written::parse(input, &text)? {
@@ -211,7 +232,7 @@ impl Reader<'_> {
                 if self.args.record.iter().any(|record| record.key.value() == text) {
                     self.mistakes.at(&key, format!("`{text}` is recorded twice"));
                 }
-                let value = self.value_of(expression);
+                let value = self.value_of(peeled(expression));
                 self.args.record.push(Record { key, value });
             }
             _ => self
@@ -227,19 +248,23 @@ impl Reader<'_> {
             self.mistakes.at(&expression, format!("`{key}` is {wanted}"));
         }
         let value = self.value_of(expression);
-        if let Value::Returned(closure) = &value
-            && rule.when != When::Any
-        {
-            let message =
-                format!("`{key}` is needed before the function runs: give an expression, not a closure");
-            self.mistakes.at(closure, message);
+        match (&value, rule.when) {
+            (Value::Returned(closure), When::Before | When::First) => {
+                let message =
+                    format!("`{key}` is needed before the function runs: give an expression, not a closure");
+                self.mistakes.at(closure, message);
+            }
+            (Value::Plain(expression), When::After) => {
+                let message = format!("`{key}` looks at the returned value: write {}", rule.usage());
+                self.mistakes.at(expression, message);
+            }
+            _ => {}
         }
         value
     }
 
     fn value_of(&mut self, expression: Expr) -> Value {
         match expression {
-            Expr::Group(group) => self.value_of(*group.expr),
             Expr::Closure(closure) => {
                 self.check_closure(&closure);
                 Value::Returned(closure)
@@ -294,6 +319,12 @@ impl Reader<'_> {
         );
         self.mistakes.at(place, message);
     }
+}
+
+/// One name in `skip(a, b)` or `debug(a, b)`.
+fn argument_name(input: ParseStream<'_>, list: &str) -> syn::Result<Ident> {
+    let message = format!("`{list}` takes names of arguments: `{list}(a, b)`");
+    input.call(Ident::parse_any).map_err(|error| syn::Error::new(error.span(), message))
 }
 
 /// `"my.key"` or `my.key`.

@@ -2,7 +2,7 @@
 //! This file does not know the attribute's arguments.
 
 use crate::diagnostics::Diagnostics;
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -17,7 +17,6 @@ pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) default: Option<Token![default]>,
-    /// As written, but that `mut` of `bindings` has moved there.
     pub(crate) signature: Signature,
     pub(crate) bindings: Vec<Binding>,
     pub(crate) shape: Shape,
@@ -27,7 +26,6 @@ pub(crate) struct Function {
 
 /// A name that the arguments bind; none begins with `_`.
 pub(crate) struct Binding {
-    pub(crate) mutability: Option<Token![mut]>,
     pub(crate) ident: Ident,
 }
 
@@ -37,6 +35,8 @@ pub(crate) enum Shape {
     Async(Returns),
     /// `Pin<Box<dyn Future<…>>>` or one of its aliases in `futures`.
     Boxed(Box<Type>),
+    /// `impl Fn…`: the closure in the body learns from it what it takes.
+    Closure(Returned),
     /// `impl Future<…>`, and its output when that is written.
     Opaque(Option<Returned>),
     Sync(Returns),
@@ -66,7 +66,7 @@ pub(crate) struct Opaque {
 
 impl Function {
     pub(crate) fn parse(item: TokenStream, mistakes: &mut Diagnostics) -> Option<Self> {
-        Self::item.parse2(item).map_err(|error| mistakes.push(error)).ok()
+        Self::item.parse2(ungrouped(item)).map_err(|error| mistakes.push(error)).ok()
     }
 
     fn item(input: ParseStream<'_>) -> syn::Result<Self> {
@@ -74,7 +74,7 @@ impl Function {
         let visibility = input.parse()?;
         let default = input.parse()?;
         refuse_other_items(&input.fork())?;
-        let mut signature: Signature = input.parse()?;
+        let signature: Signature = input.parse()?;
         if input.peek(Token![;]) {
             let message =
                 "a function without a body cannot be measured: annotate the functions that implement it";
@@ -85,15 +85,35 @@ impl Function {
                 "a `const fn` cannot open a span: take `const` away, or annotate the function that calls it";
             return Err(syn::Error::new(constness.span, message));
         }
-        let body = move_inner_attributes(&input.parse()?, &mut attributes)?;
+        let body = move_inner_attributes(&braces(input)?, &mut attributes)?;
         let shape = Shape::new(&signature);
-        let bindings = bindings(&mut signature);
+        let bindings = bindings(&signature);
         Ok(Self { attributes, visibility, default, signature, bindings, shape, body })
     }
 }
 
+/// The tokens out of the invisible groups that are all around them, as of a macro's `$function:item`.
+fn ungrouped(tokens: TokenStream) -> TokenStream {
+    let mut rest = tokens.clone().into_iter();
+    match (rest.next(), rest.next()) {
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => {
+            ungrouped(group.stream())
+        }
+        _ => tokens,
+    }
+}
+
+/// The body's braces, also as a macro's `$body:block`.
+fn braces(input: ParseStream<'_>) -> syn::Result<Group> {
+    let place = input.span();
+    match ungrouped(input.parse::<TokenTree>()?.into()).into_iter().next() {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => Ok(group),
+        _ => Err(syn::Error::new(place, "expected the function's body in braces")),
+    }
+}
+
 pub(crate) fn is_closure(item: &TokenStream) -> bool {
-    match item.clone().into_iter().next() {
+    match ungrouped(item.clone()).into_iter().next() {
         Some(TokenTree::Ident(word)) => word == "move",
         Some(TokenTree::Punct(punct)) => punct.as_char() == '|',
         _ => false,
@@ -138,38 +158,36 @@ fn move_inner_attributes(body: &Group, attributes: &mut Vec<Attribute>) -> syn::
     Ok(rest)
 }
 
-/// Takes `mut` from the names: the body binds them anew, and the compiler shall say there what is unused.
-fn bindings(signature: &mut Signature) -> Vec<Binding> {
+fn bindings(signature: &Signature) -> Vec<Binding> {
     let mut bindings = Vec::new();
-    for input in &mut signature.inputs {
+    for input in &signature.inputs {
         // An argument under `#[cfg]` may not exist.
         if let FnArg::Typed(argument) = input
             && !argument.attrs.iter().any(|attribute| attribute.path().is_ident("cfg"))
         {
-            bind(&mut argument.pat, &mut bindings);
+            bind(&argument.pat, &mut bindings);
         }
     }
     bindings
 }
 
-fn bind(pattern: &mut Pat, bindings: &mut Vec<Binding>) {
+fn bind(pattern: &Pat, bindings: &mut Vec<Binding>) {
     match pattern {
         Pat::Ident(name) => {
             if !name.ident.unraw().to_string().starts_with('_') {
-                let mutability = if name.by_ref.is_none() { name.mutability.take() } else { None };
-                bindings.push(Binding { mutability, ident: name.ident.clone() });
+                bindings.push(Binding { ident: name.ident.clone() });
             }
-            if let Some((_, pattern)) = &mut name.subpat {
+            if let Some((_, pattern)) = &name.subpat {
                 bind(pattern, bindings);
             }
         }
-        Pat::Or(or) => or.cases.iter_mut().take(1).for_each(|pattern| bind(pattern, bindings)),
-        Pat::Paren(paren) => bind(&mut paren.pat, bindings),
-        Pat::Reference(reference) => bind(&mut reference.pat, bindings),
-        Pat::Slice(slice) => slice.elems.iter_mut().for_each(|pattern| bind(pattern, bindings)),
-        Pat::Struct(fields) => fields.fields.iter_mut().for_each(|field| bind(&mut field.pat, bindings)),
-        Pat::Tuple(tuple) => tuple.elems.iter_mut().for_each(|pattern| bind(pattern, bindings)),
-        Pat::TupleStruct(tuple) => tuple.elems.iter_mut().for_each(|pattern| bind(pattern, bindings)),
+        Pat::Or(or) => or.cases.iter().take(1).for_each(|pattern| bind(pattern, bindings)),
+        Pat::Paren(paren) => bind(&paren.pat, bindings),
+        Pat::Reference(reference) => bind(&reference.pat, bindings),
+        Pat::Slice(slice) => slice.elems.iter().for_each(|pattern| bind(pattern, bindings)),
+        Pat::Struct(fields) => fields.fields.iter().for_each(|field| bind(&field.pat, bindings)),
+        Pat::Tuple(tuple) => tuple.elems.iter().for_each(|pattern| bind(pattern, bindings)),
+        Pat::TupleStruct(tuple) => tuple.elems.iter().for_each(|pattern| bind(pattern, bindings)),
         _ => {}
     }
 }
@@ -187,6 +205,11 @@ impl Shape {
             && let Some(future) = bound(&opaque.bounds, &["Future"])
         {
             return Self::Opaque(associated(future, "Output").cloned().map(Returned::new));
+        }
+        if let Type::ImplTrait(opaque) = peeled(&declared)
+            && bound(&opaque.bounds, &["Fn", "FnMut", "FnOnce"]).is_some()
+        {
+            return Self::Closure(Returned::new(declared));
         }
         if is_boxed_future(peeled(&declared)) {
             return Self::Boxed(without_impl(declared));

@@ -4,10 +4,14 @@
 use crate::args::{Args, Given, SpanName, Value, When};
 use crate::diagnostics::{Diagnostics, list};
 use crate::function::{Binding, Function, Returns, Shape};
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Expr, ExprClosure, ExprLit, Lit, LitStr, Path};
+use syn::{Expr, ExprClosure, ExprLit, FnArg, Lit, LitStr, Pat, Path};
+
+mod borrows;
+
+pub(crate) use borrows::error_borrows;
 
 pub(crate) struct Plan {
     pub(crate) name: SpanName,
@@ -17,8 +21,10 @@ pub(crate) struct Plan {
     pub(crate) function: Function,
     /// What is recorded before the body, in this order.
     pub(crate) before: Vec<Entry<Expr>>,
-    /// Whether the return value is recorded without being asked for.
-    pub(crate) returned: bool,
+    /// Whether the content of the return value is recorded without being asked for.
+    pub(crate) keeps_output: bool,
+    /// Whether an error that it returns may borrow.
+    pub(crate) error_borrows: bool,
     /// What is recorded with the return value, in this order.
     pub(crate) after: Vec<Entry<ExprClosure>>,
     /// The word that asks for a stream.
@@ -27,16 +33,20 @@ pub(crate) struct Plan {
 
 /// One call on the span.
 pub(crate) enum Entry<E> {
-    Argument(Ident),
+    /// An argument of the function, and the name under which it is recorded.
+    Argument(Ident, String),
+    /// The same, by its `Debug`.
+    Debug(Ident, String),
     Own(Ident, Given, E),
     Record(LitStr, E),
     Word(Ident),
 }
 
 impl Entry<Expr> {
-    fn names(&self, ident: &Ident) -> bool {
+    /// Whether what the user wrote uses this name.
+    pub(crate) fn names(&self, ident: &Ident) -> bool {
         match self {
-            Self::Argument(_) | Self::Word(_) => false,
+            Self::Argument(..) | Self::Debug(..) | Self::Word(_) => false,
             Self::Own(_, _, expression) | Self::Record(_, expression) => {
                 has(expression.to_token_stream(), ident)
             }
@@ -56,21 +66,14 @@ impl Plan {
     /// `None` when a rule is broken.
     pub(crate) fn new(args: Args, function: Function, mistakes: &mut Diagnostics) -> Option<Self> {
         refuse_second_attribute(&args, &function, mistakes);
-        refuse_wrong_skips(&args, &function, mistakes);
+        refuse_wrong_names(&args, &function, mistakes);
         refuse_closures_without_return(&args, &function, mistakes);
         mistakes.is_empty().then(|| Self::of(args, function))
     }
 
-    fn of(args: Args, mut function: Function) -> Self {
-        let Args { name, krate, mut own, record, words, skip, skip_all, stream } = args;
-        let returned = skip_all.is_none();
-        let recorded = |binding: &&Binding| returned && !skip.contains(&binding.ident);
-        let arguments: Vec<_> = function
-            .bindings
-            .iter()
-            .filter(recorded)
-            .map(|binding| Entry::Argument(binding.ident.clone()))
-            .collect();
+    fn of(args: Args, function: Function) -> Self {
+        let arguments = arguments(&args, &function.bindings);
+        let Args { name, krate, mut own, record, words, skip_output, stream, .. } = args;
         let label = own.extract_if(.., |own| own.key == "name" && literal(&own.value).is_some()).last();
         let label = label.and_then(|own| literal(&own.value));
         let label = label.unwrap_or_else(|| function.signature.ident.unraw().to_string());
@@ -94,12 +97,37 @@ impl Plan {
                 Value::Returned(closure) => after.push(Entry::Record(record.key, closure)),
             }
         }
-        // What the attribute names is used, whether or not the body uses it too; but `mut` stands at the binding.
-        function.bindings.retain(|binding| {
-            binding.mutability.is_some() || !before.iter().any(|entry| entry.names(&binding.ident))
-        });
-        Self { name, label, krate, function, before, returned, after, stream }
+        let error_borrows = error_borrows(function.signature.output.to_token_stream());
+        let keeps_output = !skip_output;
+        Self { name, label, krate, function, before, keeps_output, error_borrows, after, stream }
     }
+}
+
+/// What is recorded of the function's arguments. `arguments = …` stands in place of them all.
+fn arguments(args: &Args, bindings: &[Binding]) -> Vec<Entry<Expr>> {
+    if args.skip_all.is_some() || args.own.iter().any(|own| own.key == "arguments") {
+        return Vec::new();
+    }
+    let mut names = Vec::new();
+    let mut entries = Vec::new();
+    for Binding { ident, .. } in bindings.iter().filter(|binding| !is_in(&args.skip, &binding.ident)) {
+        let plain = ident.unraw().to_string();
+        // Two tokens of a macro may be one name and yet two arguments. Each is recorded.
+        let numbered = (2..).map(|number| format!("{plain}_{number}"));
+        let is_free = |name: &String| {
+            !names.contains(name) && (*name == plain || !bindings.iter().any(|other| other.ident == name))
+        };
+        let name = std::iter::once(plain.clone()).chain(numbered).find(is_free).unwrap_or(plain.clone());
+        names.push(name.clone());
+        let entry = if is_in(&args.debug, ident) { Entry::Debug } else { Entry::Argument };
+        entries.push(entry(ident.clone(), name));
+    }
+    entries
+}
+
+/// Whether `name` is among them, however it is written.
+fn is_in(names: &[Ident], name: &Ident) -> bool {
+    names.iter().any(|other| other.unraw() == name.unraw())
 }
 
 /// The text of a plain string literal.
@@ -110,7 +138,18 @@ fn literal(value: &Value) -> Option<String> {
     }
 }
 
+/// An attribute that is expanded after another of this crate sees what that one has made of the body. One that is
+/// expanded before can only see what is written: `#[cekura::…]`.
 fn refuse_second_attribute(args: &Args, function: &Function, mistakes: &mut Diagnostics) {
+    let message = |name: &str| {
+        format!(
+            "one function has one span, and this one is a `{name}` already: take one of the two attributes away, or \
+             annotate a function that calls this one"
+        )
+    };
+    if let Some(name) = expanded_name(&function.body) {
+        mistakes.push(syn::Error::new(Span::call_site(), message(&name)));
+    }
     let krate = args.krate.as_ref().and_then(|path| path.segments.last()).map(|last| &last.ident);
     for attribute in &function.attributes {
         let mut segments = attribute.path().segments.iter().rev();
@@ -118,37 +157,81 @@ fn refuse_second_attribute(args: &Args, function: &Function, mistakes: &mut Diag
             && SpanName::ALL.iter().any(|other| name.ident == other.as_str())
             && (root.ident == "cekura" || krate == Some(&root.ident))
         {
-            let message = format!(
-                "one function has one span, and this one is a `{}` already: take one of the two attributes away, or \
-                 annotate a function that calls this one",
-                args.name.as_str()
-            );
-            mistakes.at(attribute, message);
+            mistakes.at(attribute, message(args.name.as_str()));
         }
     }
 }
 
-fn refuse_wrong_skips(args: &Args, function: &Function, mistakes: &mut Diagnostics) {
+/// Which attribute has made this body: it begins with `static … = ….Callsite::NAME(`.
+fn expanded_name(body: &Group) -> Option<String> {
+    let mut tokens = body.stream().into_iter();
+    if !matches!(tokens.next(), Some(TokenTree::Ident(word)) if word == "static") {
+        return None;
+    }
+    let words: Vec<_> = tokens
+        .take_while(|token| !matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';'))
+        .filter_map(|token| match token {
+            TokenTree::Ident(word) => Some(word.to_string()),
+            _ => None,
+        })
+        .collect();
+    let [.., private, callsite, name] = &*words else { return None };
+    (private == "__private" && callsite == "Callsite").then(|| name.clone())
+}
+
+fn refuse_wrong_names(args: &Args, function: &Function, mistakes: &mut Diagnostics) {
     if let (Some(skip_all), false) = (&args.skip_all, args.skip.is_empty()) {
         mistakes.at(skip_all, "`skip_all` skips every argument: take `skip(…)` away");
     }
+    if let (Some(skip_all), false) = (&args.skip_all, args.debug.is_empty()) {
+        mistakes.at(
+            skip_all,
+            "`skip_all` skips every argument: take `debug(…)` away, or name the others in `skip(…)`",
+        );
+    }
     for name in &args.skip {
-        if name == "self" {
-            mistakes.at(name, "`self` is never recorded: take it away here");
-        } else if name.unraw().to_string().starts_with('_') {
-            mistakes
-                .at(name, format!("a name that begins with `_` is never recorded: take `{name}` away here"));
-        } else if !function.bindings.iter().any(|binding| binding.ident == *name) {
-            let names: Vec<String> =
-                function.bindings.iter().map(|binding| binding.ident.to_string()).collect();
-            let hint = if names.is_empty() {
-                "it has none that is recorded".to_owned()
-            } else {
-                format!("it has {}", list(names.iter().map(String::as_str)))
-            };
-            mistakes.at(name, format!("the function has no argument `{name}`; {hint}"));
+        if !is_never_recorded(name) && !has_argument(function, name) {
+            refuse_unknown(function, name, mistakes);
         }
     }
+    for name in &args.debug {
+        if is_never_recorded(name) {
+            let message = "`self` and names that begin with `_` are never recorded: write \
+                           `record(\"my.key\" = format!(\"{:?}\", expression))`";
+            mistakes.at(name, message);
+        } else if is_in(&args.skip, name) {
+            mistakes.at(name, format!("`{name}` is skipped: take it away here or in `skip(…)`"));
+        } else if let Some(arguments) = args.own.iter().find(|own| own.key == "arguments") {
+            let message = "`arguments` stands in place of the function's own: take it or `debug(…)` away";
+            mistakes.at(&arguments.key, message);
+        } else if !function.bindings.iter().any(|binding| binding.ident.unraw() == name.unraw()) {
+            refuse_unknown(function, name, mistakes);
+        }
+    }
+}
+
+fn is_never_recorded(name: &Ident) -> bool {
+    name == "self" || name.unraw().to_string().starts_with('_')
+}
+
+/// Whether the function has an argument of this name, also one under `#[cfg]`.
+fn has_argument(function: &Function, name: &Ident) -> bool {
+    let is_bound = || function.bindings.iter().any(|binding| binding.ident.unraw() == name.unraw());
+    let is_plain = |input: &FnArg| {
+        matches!(input, FnArg::Typed(argument)
+            if matches!(&*argument.pat, Pat::Ident(pattern) if pattern.ident.unraw() == name.unraw()))
+    };
+    is_bound() || function.signature.inputs.iter().any(is_plain)
+}
+
+fn refuse_unknown(function: &Function, name: &Ident, mistakes: &mut Diagnostics) {
+    let names: Vec<String> = function.bindings.iter().map(|binding| binding.ident.to_string()).collect();
+    let hint = if names.is_empty() {
+        "it has none that is recorded".to_owned()
+    } else {
+        format!("it has {}", list(names.iter().map(String::as_str)))
+    };
+    mistakes.at(name, format!("the function has no argument `{name}`; {hint}"));
 }
 
 fn refuse_closures_without_return(args: &Args, function: &Function, mistakes: &mut Diagnostics) {

@@ -120,6 +120,29 @@ pub use cekura_trace_macros::stt;
 /// # assert_eq!(trace.span("llm").unwrap().text("gen_ai.request.model"), Some("gpt-4o"));
 /// ```
 ///
+/// # Failures
+///
+/// An `Err` makes the span an error, also one inside an `Ok`, as a time limit around a `Result` gives it. The text is the
+/// error's `Display` and, with `: ` between, those of its sources that it does not say already; else its `Debug`; else the
+/// name of its type. `error.type` is that name. Of a `Box<dyn Error>` it is what the box holds where that is an error of
+/// the standard library, else `dyn Error`; of `anyhow::Error` it may also be the first cause. Where a value stands for a
+/// failure, `error` says so:
+///
+/// ```
+/// struct Reply { status: u16, text: String }
+///
+/// #[cekura::llm(error = |reply| (reply.status != 200).then_some(&reply.text))]
+/// fn ask(prompt: &str) -> Reply {
+///     // …
+/// #   Reply { status: 429, text: format!("no answer to {prompt}") }
+/// }
+/// # let trace = cekura::testing::capture(|| ask("hello"));
+/// # let span = trace.span("llm").unwrap();
+/// # assert!(span.is_error());
+/// # assert_eq!(span.error(), "no answer to hello");
+/// # assert_eq!(span.text("error.type"), Some("alloc::string::String"));
+/// ```
+///
 /// # The generated code
 ///
 /// Every attribute turns a function into one call, with the body in it as it was written:
@@ -152,25 +175,29 @@ pub use cekura_trace_macros::stt;
 /// # }
 /// # impl Agent {
 /// fn ask(&self, prompt: &str) -> Result<Reply, Error> {
-///     static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm("ask");
+///     static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
+///         "ask",
+///         ::core::concat!(::core::module_path!(), "::ask"),
+///     );
 ///     __CALLSITE
-///         .open(|span| {
-///             span.argument("prompt", span.value(&prompt).get());
-///             span.provider(span.value(&"openai").get());
-///             span.model(span.value(&self.model).get());
+///         .open(|__sp| {
+///             __sp.argument("prompt", __CALLSITE.of(&prompt).__get());
+///             __sp.provider(__CALLSITE.of(&"openai").__get());
+///             __sp.model(__CALLSITE.of(&self.model).__get());
 ///         })
 ///         .run(
 ///             move || -> Result<Reply, Error> {
-///                 let (prompt,) = (prompt,);
+///                 let prompt = prompt;
 ///                 { self.client.ask(prompt) }
 ///             },
-///             |span, returned| {
-///                 span.end(::cekura::__private::outcome(returned).get())
-///                     .record(|span, returned| {
-///                         span.returned(span.value(returned).get());
-///                         let value = span.apply(returned, |reply| &reply.text);
-///                         span.output(span.value(&value).get());
-///                     });
+///             |__sp, __ret| {
+///                 let __out = __sp.__outcome(__ret).__get().__told().__told();
+///                 let __sp = __sp.end(__out).__items().__told();
+///                 __sp.__record(|__sp, __ret| {
+///                     __sp.returned(__CALLSITE.of(__ret).__get());
+///                     let __val = __CALLSITE.apply(__ret, |reply| &reply.text);
+///                     __sp.output(__CALLSITE.of(&__val).__get());
+///                 });
 ///             },
 ///         )
 /// }
@@ -184,19 +211,32 @@ pub use cekura_trace_macros::stt;
 /// ```
 ///
 /// * `open` calls its closure only where something records: when tracing is off, no argument is looked at.
-/// * `value(…).get()` and `outcome(…).get()` choose by type what can be recorded and whether the function failed. No
-///   trait comes into the body's scope.
+/// * `of(…).__get()` and `__outcome(…).__get()` choose by type what can be recorded and whether the function failed; each
+///   `__told()`, how an error is shown: that of the function, one inside its `Ok`, one of a stream's items. No trait
+///   comes into the body's scope, and no trait of yours gets between: each method is one of the type that it is called
+///   on, or has a name that nobody else has.
 /// * `run` makes the span the current one for the body, and ends it however the body ends.
-/// * Arguments that the attribute does not name are bound anew inside, so that the compiler warns of unused ones as it
-///   does without the attribute.
+/// * Arguments are bound anew inside, in their order: they are dropped as without the attribute, and the compiler warns of
+///   unused ones as it does without it. One whose pattern leaves something (`_`, `..`) has a name of ours in the signature
+///   and is taken apart inside; where an expression of the attribute uses one of its names, the signature stays, and what
+///   the pattern leaves is dropped after all other arguments.
 ///
-/// An `async fn` has `.future(async move { … }, …).await` in place of `.run(…)`. A stream keeps the last closure: it then
-/// runs for each item. `impl Stream` alone needs one call more, which gives the stream room for its span. `cargo expand`
-/// shows the code of your own crate; so does, with nothing installed:
+/// An `async fn` has a future for its body, `async move { … }`, and polls it in the span. A stream keeps the last closure:
+/// it then runs for each item. `impl Stream` alone needs one call more, which gives the stream room for its span. A
+/// function that returns `impl Fn…` keeps its body where it is, so that the closure's parameters have their types; an
+/// `async fn` that does so must write them. `cargo expand` shows the code of your own crate; so does, with nothing
+/// installed:
 ///
 /// ```sh
 /// RUSTC_BOOTSTRAP=1 cargo rustc --lib --profile=check -- -Zunpretty=expanded
 /// ```
+///
+/// # Lints
+///
+/// No lint of the compiler or of clippy is new at an annotated function. Some fall silent, for they look at the whole body
+/// of a function, and the body now stands inside another: clippy's `boxed_local`, `implicit_return`, `manual_async_fn`,
+/// `missing_const_for_fn`, `needless_lifetimes`, `needless_pass_by_value`, `needless_return` (of the body's own end),
+/// `ptr_arg` and `unused_async`. An `#[expect(…)]` of one of these says that it is not fulfilled: write `#[allow(…)]`.
 pub use cekura_trace_macros::llm;
 
 /// Text to speech.
@@ -208,6 +248,7 @@ pub use cekura_trace_macros::llm;
 /// | `voice = expr` | `voice_id` |
 /// | `text = expr` | `text`, and its Unicode scalar values counted as `tts.characters` |
 /// | `characters = expr` | `tts.characters` |
+/// | `input_tokens = expr`, `output_tokens = expr` | `gen_ai.usage.*`, integers |
 ///
 /// Without `text`, the only argument of the function that is a string is the text. Of returned audio, `output.len`
 /// says how many elements the buffer has.
@@ -247,9 +288,27 @@ pub use cekura_trace_macros::s2s;
 /// | --- | --- |
 /// | `name = expr` | `function.name`, `gen_ai.tool.name` (default: the function's name) |
 /// | `id = expr` | `gen_ai.tool.call.id` |
+/// | `arguments = expr` | `function.input`, `gen_ai.tool.call.arguments`, in place of the function's own arguments |
 ///
 /// The function's arguments are `function.input` (and `gen_ai.tool.call.arguments`), one JSON object; what it gives
 /// is `function.output` (and `gen_ai.tool.call.result`), JSON whatever its type: a string stands in quotes.
+/// A function that runs whatever tool the model asks for has the arguments in one piece. Text that is JSON is recorded as
+/// it is, other text as a JSON string, and any other value as the JSON that it serialises to:
+///
+/// ```
+/// struct ToolCall { name: String, arguments: String }
+///
+/// #[cekura::tool_call(name = call.name, arguments = call.arguments)]
+/// fn dispatch(call: &ToolCall) -> Option<u8> {
+///     // …
+/// #   Some(9)
+/// }
+/// # let call = ToolCall { name: "find_slot".into(), arguments: r#"{"day":"tuesday"}"#.into() };
+/// # let trace = cekura::testing::capture(|| dispatch(&call));
+/// # let span = trace.span("tool_call").unwrap();
+/// # assert_eq!(span.text("function.name"), Some("find_slot"));
+/// # assert_eq!(span.text("function.input"), Some(r#"{"day":"tuesday"}"#));
+/// ```
 ///
 /// ```
 /// #[cekura::tool_call]

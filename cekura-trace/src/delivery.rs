@@ -13,6 +13,7 @@ mod encode;
 pub(crate) mod error;
 #[cfg(feature = "exporter")]
 mod exporter;
+mod flushes;
 mod gate;
 mod landing;
 pub(crate) mod ledger;

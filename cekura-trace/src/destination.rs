@@ -20,7 +20,10 @@ pub enum CaptureContent {
     #[default]
     Full,
     /// No content leaves in a span: only names, sizes, tokens, times, `error.type`, outcomes, and what `record(…)`
-    /// names explicitly.
+    /// names explicitly, whatever its key.
+    ///
+    /// What the OpenTelemetry API sets on a span, ours or a program's own, says by itself not whether it is content: of
+    /// such attributes numbers and `bool`s stay, texts but `error.type`, events and the description of a status do not.
     Metadata,
 }
 

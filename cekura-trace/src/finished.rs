@@ -17,7 +17,7 @@ use std::hash::Hash;
 mod entry;
 mod owned;
 
-pub(crate) use entry::{Attributes, Entry, EntryOf, Value, ValueOf, last_of_each, write};
+pub(crate) use entry::{Attributes, Entry, EntryOf, Marks, Value, ValueOf, last_of_each, write};
 pub(crate) use owned::{Span, Tree};
 
 /// Everything of a record that has a fixed size.
@@ -90,10 +90,10 @@ pub(crate) fn draft(record: &[u8]) -> Option<Record<'_>> {
     Record::read(record.get(4..)?)
 }
 
-/// Takes span attributes out of a record that is not sealed yet.
-pub(crate) fn remove(record: &mut Vec<u8>, is_meant: impl Fn(&str) -> bool) {
+/// Takes the content out of a record that is not sealed yet.
+pub(crate) fn remove_content(record: &mut Vec<u8>) {
     let Some(entries) = draft(record).map(|draft| draft.entries) else { return };
-    let kept = entry::without(entries, is_meant);
+    let kept = entry::without_content(entries);
     record.truncate(record.len() - entries.len());
     record.extend_from_slice(&kept);
 }
@@ -137,7 +137,7 @@ impl<'a> Record<'a> {
     pub(crate) fn attributes(&self) -> Vec<(&'a str, Value<'a>)> {
         let mut attributes = Attributes::default();
         for entry in self.entries() {
-            if let Entry::Attribute { key, value, found } = entry {
+            if let Entry::Attribute { key, value, found, .. } = entry {
                 attributes.set(key, value, found);
             }
         }

@@ -48,7 +48,10 @@
 //! | every attribute takes | |
 //! | --- | --- |
 //! | `skip(a, b)` | does not record these arguments of the function |
-//! | `skip_all` | records neither arguments nor the return value |
+//! | `skip_all` | records no argument; what is found in the return value still is |
+//! | `skip_output` | records no content of the return value; tokens, model, ids, finish reasons, confidence, language, sizes and times stay |
+//! | `debug(a, b)` | records these arguments by their `Debug` |
+//! | `error = \|returned\| …` | `Some(error)` says that this returned value is a failure, of a stream this item |
 //! | `record("my.key" = …, other.key = …)` | span attributes of your own, under any content policy |
 //! | `parent = expression` | the parent: a guard, a [`Turn`], a [`Conversation`], a `Context`, not what is current |
 //! | `stream` | asks for a stream, see below: an error where no span can follow what the function returns |
@@ -117,6 +120,7 @@
 //! stream only the times and sizes are recorded.
 #![forbid(unsafe_code)]
 
+mod at_exit;
 mod attributes;
 mod call;
 mod delivery;

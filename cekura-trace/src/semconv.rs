@@ -43,7 +43,8 @@ names! {
 
     /// Counts from 1 in each conversation, i64 (pipecat).
     TURN_NUMBER = "turn.number";
-    /// Whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end, bool (pipecat).
+    /// Whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end, or an answer of a session was cut
+    /// off while it was open, bool (pipecat).
     TURN_WAS_INTERRUPTED = "turn.was_interrupted";
     /// From the moment the caller stopped speaking to the first audio of the answer, f64 seconds (pipecat).
     TURN_USER_BOT_LATENCY_SECONDS = "turn.user_bot_latency_seconds";
@@ -88,11 +89,14 @@ names! {
     /// Suffix: `true` where a content value was cut at the limit.
     TRUNCATED_SUFFIX = ".truncated";
 
-    /// From the span's start to its first chunk, f64 seconds (pipecat).
+    /// The annotated function, `crate::module::function` (OTel semantic conventions 1.41).
+    CODE_FUNCTION_NAME = "code.function.name";
+
+    /// From the span's start to the first chunk that says something, f64 seconds (pipecat).
     METRICS_TTFB = "metrics.ttfb";
-    /// The same, f64 seconds (OTel GenAI conventions 1.41).
+    /// From the span's start to its first chunk, whatever that says, f64 seconds (OTel GenAI conventions 1.41).
     GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk";
-    /// The same on `llm`, f64 milliseconds.
+    /// `metrics.ttfb` on `llm`, f64 milliseconds.
     LLM_FIRST_TOKEN_MS = "llm.first_token_ms";
     /// Items that a stream gave, i64.
     STREAM_ITEMS = "stream.items";

@@ -1,6 +1,7 @@
 //! Settings come in, a handle goes out: what accepts spans is opened, the worker is started, and both end with the
 //! handle. This file does not know how spans are made or sent.
 
+use crate::at_exit;
 use crate::delivery::call_log::CallLog;
 use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::config::{self, Builder};
@@ -42,14 +43,15 @@ pub fn init() -> Result<Cekura, Error> {
 /// Delivers what is recorded, for as long as it lives.
 ///
 /// End it with [`shutdown`](Self::shutdown): dropped without it, it waits for at most 2 s, which in async code blocks
-/// the thread.
+/// the thread. One that is never dropped, as in a `static`, delivers in the same way when `main` returns, if the main
+/// thread has made it and this is a Unix system.
 #[must_use = "tracing ends when the handle is dropped"]
 pub struct Cekura {
     /// `None` when tracing is switched off.
-    running: Option<Running>,
+    running: Option<Arc<Running>>,
 }
 
-struct Running {
+pub(crate) struct Running {
     link: Arc<Link>,
     destination: Arc<Destination>,
     /// Open until shutdown.
@@ -60,6 +62,26 @@ struct Running {
 
 impl Builder {
     /// Starts tracing as the process's default: what is not told otherwise goes here.
+    ///
+    /// Keep the handle until the program ends: what is recorded is delivered when it is shut down or dropped. A `static` is
+    /// never dropped. A handle in one that the main thread has made, in `#[tokio::main]` too, delivers on Unix for at
+    /// most 2 s when `main` returns; made on another thread, or elsewhere, it delivers then only what
+    /// [`shutdown_blocking`](Cekura::shutdown_blocking) before the end waits for:
+    ///
+    /// ```no_run
+    /// use std::sync::OnceLock;
+    /// use std::time::Duration;
+    ///
+    /// static CEKURA: OnceLock<cekura::Cekura> = OnceLock::new();
+    ///
+    /// fn main() -> Result<(), cekura::Error> {
+    ///     let cekura = cekura::init()?;
+    ///     let cekura = CEKURA.get_or_init(|| cekura);
+    ///     // … calls …
+    ///     cekura.shutdown_blocking(Duration::from_secs(5));
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -100,6 +122,8 @@ impl Cekura {
         if install {
             running.install()?;
         }
+        let running = Arc::new(running);
+        at_exit::shut_down(&running);
         let handle = Self { running: Some(running) };
         if set_global {
             global::set_tracer_provider(processor::provider(handle.processor()));
@@ -176,10 +200,11 @@ impl Cekura {
     /// With a spool, what is not delivered stays there for the next start. It ends before its deadline where all is safe
     /// on disk and the endpoint fails.
     ///
-    /// A return from `main` and a panic end what runs and drop the handle, which delivers too. `std::process::exit` and a
-    /// signal that nobody catches do neither: what ended within the last second is lost, and every call that runs. So
-    /// before an exit call [`shutdown_blocking`](Self::shutdown_blocking) (a handle may be in an `Arc` or a `static`), and
-    /// catch the signal that ends a service, with tokio's feature `signal`:
+    /// A return from `main` and a panic end what runs and drop the handle, which delivers too, as does the end of the main
+    /// thread for a handle that it has made and that nobody drops (on Unix). `std::process::exit` ends no call, and on
+    /// another thread delivers nothing; a signal that nobody catches, and an abort, never do: what ended within the last
+    /// second is lost, and every call that runs. So before an exit call
+    /// [`shutdown_blocking`](Self::shutdown_blocking) (a handle may be in an `Arc` or a `static`), and catch the signal that ends a service, with tokio's feature `signal`:
     ///
     /// ```no_run
     /// use tokio::signal::unix::{SignalKind, signal};
@@ -301,6 +326,14 @@ impl Running {
         }
         // The worker keeps the deadline; a subscriber that blocks it must not block the program too.
         report.recv_timeout(deadline.saturating_add(GRACE)).unwrap_or_else(|_| self.link.report())
+    }
+
+    /// Delivers as a drop would; so much of the time for that is over.
+    pub(crate) fn end_with_process(&self, over: Duration) {
+        // A fork has no worker, and a lock that another thread held when it was made.
+        if !self.link.is_fork() {
+            self.shutdown_blocking(self.patience.saturating_sub(over));
+        }
     }
 
     fn shutdown_blocking(&self, deadline: Duration) -> FlushReport {

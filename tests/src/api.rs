@@ -1,10 +1,11 @@
 //! Cekura's API on 127.0.0.1, which answers as a script says and records what it saw. It fails a test that posts null,
-//! or the key anywhere but in its header. This file does not know what is tested with it.
+//! or the key anywhere but in its header, and refuses a question for calls that Cekura would not understand. This file does not know what is tested with it.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -83,6 +84,22 @@ impl Api {
 
     /// The same at a port that was free before.
     pub fn at(address: SocketAddr, script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(address, None, script)
+    }
+
+    /// One that answers as `script` says, over TLS.
+    pub fn encrypted(
+        config: Arc<ServerConfig>,
+        script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::start("127.0.0.1:0".parse().unwrap(), Some(config), script)
+    }
+
+    fn start(
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, connections) = (Mutex::default(), AtomicUsize::new(0));
@@ -91,8 +108,14 @@ impl Api {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 serving.connections.fetch_add(1, Ordering::Relaxed);
-                let state = serving.clone();
-                thread::spawn(move || while answer(stream.as_ref().unwrap(), &state).is_some() {});
+                let (state, tls, mut stream) = (serving.clone(), tls.clone(), stream.unwrap());
+                thread::spawn(move || match tls {
+                    None => while answer(&mut stream, &state).is_some() {},
+                    Some(tls) => {
+                        let mut stream = StreamOwned::new(ServerConnection::new(tls).unwrap(), stream);
+                        while answer(&mut stream, &state).is_some() {}
+                    }
+                });
             }
         });
         Self { address, state }
@@ -153,6 +176,70 @@ impl Drop for Api {
     }
 }
 
+/// The question for one call by the caller's own id, as [`Api::requests`] shows it.
+pub fn search(call_id: &str, owner: &str) -> String {
+    let id = call_id.replace(' ', "%20").replace('/', "%2F");
+    let filter =
+        format!("%7B%22field%22%3A%22call_id%22%2C%22op%22%3A%22eq%22%2C%22value%22%3A%22{id}%22%7D");
+    format!("GET {CALL_LOGS}?filters_v2={filter}&{owner}")
+}
+
+const CALL_LOGS: &str = "/observability/v1/call-logs/";
+
+/// What a list of calls that was asked for wrongly is answered (Cekura's API reference, "List Call Logs").
+fn fault(seen: &Seen) -> Option<Reply> {
+    let (path, query) = seen.path.split_once('?').unwrap_or((&seen.path, ""));
+    if seen.method != "GET" || path.trim_end_matches('/') != CALL_LOGS.trim_end_matches('/') {
+        return None;
+    }
+    let refused = |what: &str| Some(Reply::json(400, &json!({ what: ["is not taken"] })));
+    if path != CALL_LOGS {
+        return Some(Reply::Redirect(CALL_LOGS.to_owned()));
+    }
+    let mut has_owner = false;
+    for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        let value = decoded(value);
+        let is_number = value.parse::<u64>().is_ok();
+        has_owner |= matches!(key, "agent_id" | "project_id");
+        let is_good = match key {
+            "agent_id" | "project_id" | "page" | "page_size" => is_number,
+            // Cekura's own.
+            "call_ids" => value.split(',').all(|id| id.parse::<u64>().is_ok()),
+            "filters_v2" => is_filter(&value),
+            _ => false,
+        };
+        if !is_good {
+            return refused(key);
+        }
+    }
+    if has_owner { None } else { refused("agent_id") }
+}
+
+fn is_filter(text: &str) -> bool {
+    let Ok(Value::Object(filter)) = serde_json::from_str(text) else { return false };
+    let has =
+        |key: &str, known: &[&str]| filter.get(key).is_some_and(|value| known.iter().any(|k| value == k));
+    filter.len() == 3
+        && has("field", &["call_id"])
+        && has("op", &["eq"])
+        && filter.get("value").is_some_and(Value::is_string)
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        if *first == b'%' {
+            bytes.push(u8::from_str_radix(std::str::from_utf8(&tail[..2]).unwrap(), 16).unwrap());
+            rest = &tail[2..];
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
 fn has_null(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -163,14 +250,14 @@ fn has_null(value: &Value) -> bool {
 }
 
 /// Reads one request and answers it; `None` when the connection is over.
-fn answer(mut stream: &TcpStream, state: &State) -> Option<()> {
+fn answer<S: Read + Write>(stream: &mut S, state: &State) -> Option<()> {
     let seen = read(stream)?;
     let reply = {
         let mut all = state.seen.lock().unwrap();
         all.push(seen.clone());
         let before = all.len() - 1;
         drop(all);
-        (state.script)(&seen, before)
+        fault(&seen).unwrap_or_else(|| (state.script)(&seen, before))
     };
     let (status, header, body) = match reply {
         Reply::Body(status, body) => (status, String::new(), body),
@@ -188,7 +275,7 @@ fn answer(mut stream: &TcpStream, state: &State) -> Option<()> {
     stream.write_all(answer.as_bytes()).ok()
 }
 
-fn read(stream: &TcpStream) -> Option<Seen> {
+fn read(stream: &mut impl Read) -> Option<Seen> {
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();

@@ -46,19 +46,10 @@ impl Compiler {
 
     /// What the compiler says of `file`, in the order of its lines.
     pub fn check(&self, file: &str, more: &[&str]) -> Vec<Message> {
-        let libraries = env::current_exe().expect("a path").parent().expect("a folder").to_owned();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(file);
-        // A folder of cargo's, one per call: these tests run beside each other. Never a device: the compiler renames its
-        // output into place.
-        let out = format!("{}-{file}-{}", self.tool, more.concat()).replace('/', "-");
-        let folder = libraries.join("fixtures").join(out);
-        let output = Command::new(self.tool)
-            .arg(source)
-            .args(["--error-format=json", "--crate-type=lib", "--emit=metadata", "--crate-name=fixture"])
-            .arg(format!("--out-dir={}", folder.display()))
-            .arg(format!("--extern={}={}", self.library, newest(&libraries, "libcekura-").display()))
-            .arg(format!("-Ldependency={}", libraries.display()))
-            .args(more)
+        let output = self
+            .command(file, more)
+            .0
+            .args(["--error-format=json", "--crate-type=lib", "--emit=metadata"])
             .output()
             .expect("the toolchain of this workspace has this tool");
         let text = String::from_utf8(output.stderr).expect("text");
@@ -66,6 +57,36 @@ impl Compiler {
         assert!(output.status.success() || !messages.is_empty(), "{}: {text}", self.tool);
         messages.sort_by_key(|message| message.at);
         messages
+    }
+
+    /// What the program in `file` prints.
+    pub fn run(&self, file: &str, more: &[&str]) -> String {
+        let (mut command, folder) = self.command(file, more);
+        let built = command.args(["--crate-type=bin", "--emit=link", "-Cdebuginfo=0"]).output();
+        let built = built.expect("the toolchain of this workspace has this tool");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let output = Command::new(folder.join("fixture")).output().expect("it was built");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// The compiler's command, and the folder for what it makes.
+    fn command(&self, file: &str, more: &[&str]) -> (Command, PathBuf) {
+        let libraries = env::current_exe().expect("a path").parent().expect("a folder").to_owned();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(file);
+        // A folder of cargo's, one per call: these tests run beside each other. Never a device: the compiler renames its
+        // output into place.
+        let out = format!("{}-{file}-{}", self.tool, more.concat()).replace('/', "-");
+        let folder = libraries.join("fixtures").join(out);
+        let mut command = Command::new(self.tool);
+        command
+            .arg(source)
+            .arg("--crate-name=fixture")
+            .arg(format!("--out-dir={}", folder.display()))
+            .arg(format!("--extern={}={}", self.library, newest(&libraries, "libcekura-").display()))
+            .arg(format!("-Ldependency={}", libraries.display()))
+            .args(more);
+        (command, folder)
     }
 }
 

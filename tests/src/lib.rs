@@ -11,6 +11,7 @@ pub mod compiler;
 pub mod events;
 pub mod handles;
 pub mod host;
+pub mod http_proxy;
 pub mod polls;
 pub mod program;
 pub mod proxy;

@@ -29,7 +29,7 @@ pub fn item<T: DeserializeOwned>(file: &str) -> T {
 /// What the only span says, one line for each key, but for what it measured.
 pub fn said(trace: &Trace) -> Vec<String> {
     let measured = ["ttfb", "chunk", "first_token_ms", "gap_seconds"];
-    let constant = ["gen_ai.operation.name"];
+    let constant = ["code.function.name", "gen_ai.operation.name"];
     let [span] = trace.spans() else { panic!("{trace}") };
     let attributes = span.attributes();
     let told = attributes
@@ -54,7 +54,9 @@ macro_rules! functions {
         pub fn $stream<T: Serialize + Send + 'static>(items: Vec<T>, taken: usize) -> Trace {
             #[cekura::$attribute(skip(items))]
             fn call<T: Serialize + Send + 'static>(items: Vec<T>) -> BoxStream<'static, T> {
-                stream::iter(items).boxed()
+                // Nobody can ask it how much is left.
+                let items = items.into_iter();
+                stream::unfold(items, |mut items| async { items.next().map(|item| (item, items)) }).boxed()
             }
             capture(|| block_on_stream(call(items)).take(taken).for_each(drop))
         }

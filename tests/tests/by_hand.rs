@@ -143,9 +143,7 @@ fn how_a_guard_ends() {
         trace.to_string(),
         "dropped interrupted\nfailed failed\nfailed and dropped failed\nllm\ntts interrupted\n"
     );
-    for (name, error_type) in
-        [("failed", "std::io::error::Error"), ("failed and dropped", "dyn core::error::Error")]
-    {
+    for (name, error_type) in [("failed", "std::io::error::Error"), ("failed and dropped", "dyn Error")] {
         let span = trace.span(name).unwrap();
         assert_eq!((span.text("error.type"), span.error()), (Some(error_type), "no line"));
     }

@@ -51,6 +51,64 @@ fn a_return_from_main_delivers_what_has_ended() {
 }
 
 #[test]
+fn a_return_from_main_delivers_also_where_nobody_drops_the_handle() {
+    for how in [
+        "return, in a static",
+        "return, in a static, many threads",
+        "return, leaked",
+        "return, forgotten",
+        "return, shared in a static",
+    ] {
+        for (status, spans) in run(how) {
+            assert_eq!((status.code(), names(&spans)), (Some(0), vec!["conversation", "turn"]), "{how}");
+        }
+    }
+    for (status, spans) in run("return, two") {
+        let expected = vec!["conversation", "conversation", "turn", "turn"];
+        assert_eq!((status.code(), names(&spans)), (Some(0), expected));
+    }
+}
+
+#[test]
+fn so_does_an_exit_on_the_main_thread() {
+    for (status, spans) in run("exit at once") {
+        assert_eq!((status.code(), names(&spans)), (Some(3), vec!["conversation", "turn"]));
+    }
+}
+
+#[test]
+fn a_handle_that_was_shut_down_is_not_shut_down_again() {
+    for (status, spans) in run("return, after a shutdown") {
+        assert_eq!((status.code(), names(&spans)), (Some(0), vec!["conversation", "turn"]));
+    }
+}
+
+#[test]
+fn the_end_of_another_thread_ends_no_handle() {
+    for (status, spans) in run("made on a thread that ends") {
+        let expected = vec!["conversation", "conversation", "turn", "turn"];
+        assert_eq!((status.code(), names(&spans)), (Some(0), expected));
+    }
+}
+
+/// A backend that hangs holds the end up as long as a drop would.
+#[test]
+fn a_backend_that_hangs_holds_nobody_up_for_long() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let start = std::time::Instant::now();
+    let status = Command::new(env!("CARGO_BIN_EXE_ending"))
+        .args(["return, two", "grpc", &url])
+        .env_clear()
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0));
+    let taken = start.elapsed().as_secs_f64();
+    assert!((1.5..10.0).contains(&taken), "2 s for both together: {taken}");
+}
+
+#[test]
 fn a_panic_delivers_the_call_that_it_ends() {
     for (status, spans) in run("panic") {
         assert_eq!(status.code(), Some(101));

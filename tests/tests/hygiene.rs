@@ -13,6 +13,28 @@ fn without_a_prelude_and_with_every_name_taken() {
 }
 
 #[test]
+fn with_traits_and_items_of_the_same_names() {
+    for edition in ["--edition=2021", "--edition=2024"] {
+        let messages = RUSTC.check("hygiene/traits.rs", &[edition, "-Aunused"]);
+        assert!(messages.is_empty(), "{edition}: {}", shown(&messages));
+    }
+}
+
+#[test]
+fn out_of_a_macro() {
+    for edition in ["--edition=2021", "--edition=2024"] {
+        let messages = RUSTC.check("hygiene/macros.rs", &[edition, "-Aunused_must_use"]);
+        assert!(messages.is_empty(), "{edition}: {}", shown(&messages));
+    }
+}
+
+#[test]
+fn twenty_five_async_functions_deep() {
+    let messages = RUSTC.check("hygiene/nested.rs", &["--edition=2024"]);
+    assert!(messages.is_empty(), "{}", shown(&messages));
+}
+
+#[test]
 fn under_another_name() {
     let renamed = Compiler { library: "recorder", ..RUSTC };
     let messages = renamed.check("hygiene/renamed.rs", &["--edition=2024"]);

@@ -15,18 +15,34 @@ const PEDANTIC: &[&str] = &[
     "-Wclippy::pedantic",
 ];
 
-#[test]
-fn warnings_are_the_same() {
-    let without = RUSTC.check("lints/warnings.rs", PLAIN);
-    let with = RUSTC.check("lints/warnings.rs", ANNOTATED);
+#[track_caller]
+fn warned_alike(compiler: &Compiler, file: &str, more: &[&str]) -> Vec<Message> {
+    let [without, with] = [PLAIN, ANNOTATED].map(|options| compiler.check(file, &[options, more].concat()));
     let seen = |messages: &[Message]| -> Vec<_> {
-        messages.iter().map(|message| (message.at, message.code.clone(), message.text.clone())).collect()
+        let seen = messages.iter().map(|message| (message.at, message.code.clone(), message.text.clone()));
+        let mut seen: Vec<_> = seen.collect();
+        seen.sort();
+        seen
     };
     assert_eq!(seen(&with), seen(&without));
+    without
+}
+
+#[test]
+fn arguments_keep_their_attributes() {
+    let without = warned_alike(&RUSTC, "lints/attributes.rs", &[]);
+    assert!(without.iter().any(|message| message.code == "unfulfilled_lint_expectations"));
+}
+
+#[test]
+fn warnings_are_the_same() {
+    let without = warned_alike(&RUSTC, "lints/warnings.rs", &[]);
     for lint in [
         "dead_code",
+        "non_snake_case",
         "unreachable_code",
         "unused_assignments",
+        "unused_braces",
         "unused_mut",
         "unused_must_use",
         "unused_variables",
@@ -65,4 +81,29 @@ fn clippy_says_nothing_of_an_expansion() {
     let messages = CLIPPY.check("lints/clean.rs", PEDANTIC);
     assert!(messages.is_empty(), "{}", shown(&messages));
     assert!(!CLIPPY.check("lints/warnings.rs", PEDANTIC).is_empty(), "clippy looks at expansions");
+}
+
+#[test]
+fn clippy_says_nothing_new_in_any_group() {
+    if !CLIPPY.is_there() {
+        return;
+    }
+    const GROUPS: [&str; 5] = [
+        "-Wclippy::all",
+        "-Wclippy::pedantic",
+        "-Wclippy::nursery",
+        "-Wclippy::restriction",
+        "-Aclippy::blanket_clippy_restriction_lints",
+    ];
+    let [without, with] =
+        [PLAIN, ANNOTATED].map(|options| CLIPPY.check("lints/everything.rs", &[options, &GROUPS].concat()));
+    let is_new = |message: &&Message| {
+        !without.iter().any(|other| (other.at, &other.code) == (message.at, &message.code))
+    };
+    let new: Vec<_> = with.iter().filter(is_new).map(|message| &message.shown).collect();
+    assert!(new.is_empty(), "{new:#?}");
+    assert!(
+        without.iter().any(|message| message.code == "clippy::implicit_return"),
+        "clippy looks at all groups"
+    );
 }

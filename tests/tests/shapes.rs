@@ -2,7 +2,12 @@
 
 mod shapes {
     mod answers;
+    mod choices;
+    mod everywhere;
+    mod failures;
     mod opaque;
+    mod recognisers;
     mod sessions;
+    mod tools;
     mod transcripts;
 }

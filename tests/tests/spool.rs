@@ -8,6 +8,8 @@ mod crashes;
 mod disks;
 #[path = "spool/kills.rs"]
 mod kills;
+#[path = "spool/others.rs"]
+mod others;
 
 use cekura::{Builder, Cekura, FlushReport, Mode, Protocol, SpoolLimits, Timings};
 use cekura_trace_tests::backend::{Backend, Reply};
@@ -165,32 +167,6 @@ fn a_file_that_is_torn_while_it_waits_is_counted() {
     let dropped = [("spool_damaged", 3)].into();
     await_ledger(&handle, &FlushReport { accepted: 3, dropped, ..FlushReport::default() });
     handle.shutdown_blocking(LONG);
-}
-
-#[test]
-fn what_is_meant_for_others_stays() {
-    let spool = Spool::new(TEMPORARY, "others");
-    let (backend, is_well) = falling();
-    let builder = |agent| spooling(&backend, Protocol::Grpc, &spool).api_key("canary").agent(agent);
-    let first = builder(5).build().unwrap();
-    converse(&first, 1);
-    first.flush_blocking(LONG);
-    first.shutdown_blocking(SHORT);
-    is_well.store(true, Ordering::Relaxed);
-    let elsewhere = Backend::new();
-    for (other, handle) in [
-        ("another agent", builder(6)),
-        ("another protocol", spooling(&backend, Protocol::Http, &spool).api_key("canary").agent(5)),
-        ("another endpoint", spooling(&elsewhere, Protocol::Grpc, &spool).api_key("canary").agent(5)),
-    ] {
-        let handle = handle.build().unwrap();
-        thread::sleep(Duration::from_millis(100));
-        assert_eq!(handle.shutdown_blocking(LONG), report(0, 0, 0), "{other}");
-    }
-    assert!(backend.spans().is_empty() && elsewhere.spans().is_empty());
-    let right = builder(5).build().unwrap();
-    await_ledger(&right, &report(2, 2, 0));
-    right.shutdown_blocking(LONG);
 }
 
 #[test]

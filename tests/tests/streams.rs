@@ -2,8 +2,9 @@
 
 mod streams {
     mod feed;
+    mod first;
     mod forms;
     mod gathered;
-
     mod matrix;
+    mod unfollowed;
 }

@@ -20,6 +20,8 @@ mod around;
 mod by_hand;
 #[path = "turns/given.rs"]
 mod given;
+#[path = "turns/nothing.rs"]
+mod nothing;
 #[path = "turns/spans.rs"]
 mod spans;
 #[path = "turns/streams.rs"]

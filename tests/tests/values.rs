@@ -26,7 +26,7 @@ macro_rules! recorded {
             let _ = it;
         }
         let trace = capture(|| stage($value));
-        let attributes = only(&trace).attributes();
+        let attributes = only(&trace).attributes().filter(|(key, _)| *key != "code.function.name");
         attributes.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
     }};
 }
@@ -86,7 +86,7 @@ fn by_type() {
     assert_eq!(recorded!(Vec<u32>, vec![1, 2]), "input.it=[1,2]");
     assert_eq!(recorded!(BTreeMap<u8, bool>, [(1, true)].into()), r#"input.it={"1":true}"#);
     assert_eq!(recorded!((), ()), "");
-    assert_eq!(recorded!(Shown, Shown(1)), "input.it=Shown(1)");
+    assert_eq!(recorded!(Shown, Shown(1)), "", "a type that is only `Debug`");
     assert_eq!(recorded!(Nothing, Nothing), "");
 }
 
@@ -114,8 +114,8 @@ fn in_a_generic_function_the_bounds_decide() {
         serialize(&point());
     });
     let [bare, debug, serialize] = trace.spans() else { panic!("{trace}") };
-    assert_eq!(bare.attributes().count(), 0);
-    assert_eq!(debug.text("input.it"), Some("Point { x: 1, name: None }"));
+    assert_eq!((bare.text("input.it"), bare.attribute("output")), (None, None));
+    assert_eq!(debug.attribute("input.it"), None);
     assert_eq!(serialize.text("input.it"), Some(r#"{"x":1,"name":null}"#));
 }
 
@@ -129,7 +129,8 @@ fn content_is_cut_on_a_char_boundary_and_json_stays_json() {
     let trace = capture(|| stage(&"é".repeat(LIMIT), vec!["y".repeat(100); 1000]));
     let span = only(&trace);
     let text = span.text("input.text").unwrap();
-    assert_eq!((text.len(), text.chars().all(|c| c == 'é')), (LIMIT, true));
+    assert!(text.len() <= LIMIT && text.len() > LIMIT - 10, "{}", text.len());
+    assert_eq!(text.trim_matches('é'), " [32792 bytes missing] ");
     assert_eq!(span.attribute("input.text.truncated"), Some(&Value::Bool(true)));
     let list = span.text("input.list").unwrap();
     assert!(list.len() <= LIMIT && list.len() > LIMIT - 200, "{}", list.len());
@@ -154,7 +155,8 @@ fn a_long_text_is_said_and_counted_whole() {
     assert_eq!(trace.spans().len(), 3);
     for tts in trace.spans() {
         assert_eq!(tts.attribute("tts.characters"), Some(&Value::I64(20_000)), "{tts:?}");
-        assert_eq!(tts.text("text").map(str::len), Some(32 << 10));
+        let length = tts.text("text").map_or(0, str::len);
+        assert!(((32 << 10) - 10..=32 << 10).contains(&length), "{length}");
         assert_eq!(tts.attribute("text.truncated"), Some(&Value::Bool(true)));
     }
 }
@@ -200,7 +202,8 @@ fn a_value_that_panics_halfway_takes_only_itself_away() {
     }
     let trace = capture(|| stage(1, Half { written: "some of it", rest: 2 }, 3));
     let attributes: Vec<_> = only(&trace).attributes().map(|(key, value)| format!("{key}={value}")).collect();
-    assert_eq!(attributes, ["input.before=1", "output=6"]);
+    let name = "code.function.name=values::stage";
+    assert_eq!(attributes, [name, "input.before=1", "input.after=3", "output=6"]);
 }
 
 #[test]

@@ -99,6 +99,7 @@ impl Future for Once {
 #[cekura::span(
     name = "llm",
     skip_all,
+    skip_output,
     record(
         "gen_ai.provider.name" = "openai",
         "gen_ai.operation.name" = "chat",

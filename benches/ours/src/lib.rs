@@ -78,6 +78,7 @@ fn turn(work: &mut dyn FnMut()) {
 #[cekura::span(
     name = "llm",
     skip_all,
+    skip_output,
     record(
         "gen_ai.provider.name" = "openai",
         "gen_ai.operation.name" = "chat",
@@ -93,6 +94,7 @@ pub fn span(input: &str, tokens: i64) -> i64 {
 #[cekura::span(
     name = "llm",
     skip_all,
+    skip_output,
     record(
         "gen_ai.provider.name" = "openai",
         "gen_ai.operation.name" = "chat",

@@ -44,6 +44,10 @@ pub(crate) struct Rule {
 pub(crate) enum Given {
     /// The path in `crate = path`.
     Crate,
+    /// Names of arguments in `debug(a, b)`.
+    Debug,
+    /// What says that a returned value is a failure.
+    Failure,
     Flag,
     Float,
     Integer,
@@ -54,6 +58,7 @@ pub(crate) enum Given {
     Reference(&'static str),
     Skip,
     SkipAll,
+    SkipOutput,
     Stream,
     /// Any value, by its type.
     Value,
@@ -64,6 +69,8 @@ pub(crate) enum Given {
 /// When a value must be known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
+    /// On return: a closure.
+    After,
     /// Before or after the body, as the user likes.
     Any,
     /// Before the body: no closure.
@@ -72,13 +79,15 @@ pub(crate) enum When {
     First,
 }
 
-use Given::{Crate, Flag, Float, Integer, Policy, Record, Reference, Skip, SkipAll, Stream, Value, Word};
+use Given::{Crate, Debug, Failure, Flag, Float, Integer, Policy, Record, Reference};
+use Given::{Skip, SkipAll, SkipOutput, Stream, Value, Word};
 use SpanName::{Conversation, Llm, S2s, Span, Stt, ToolCall, Tts, Turn};
-use When::{Any, Before, First};
+use When::{After, Any, Before, First};
 
 const EVERY: &[SpanName] = &[Conversation, Turn, Stt, Llm, Tts, S2s, ToolCall, Span];
 const MODELS: &[SpanName] = &[Stt, Llm, Tts, S2s];
 const GENERATORS: &[SpanName] = &[Llm, S2s];
+const COUNTED: &[SpanName] = &[Llm, Tts, S2s];
 
 /// Every argument; those that are `First` stand in the order in which the runtime needs them.
 const RULES: &[Rule] = &[
@@ -104,8 +113,8 @@ const RULES: &[Rule] = &[
     Rule { key: "voice", given: Value, when: Any, of: &[Tts] },
     Rule { key: "text", given: Value, when: Any, of: &[Tts] },
     Rule { key: "characters", given: Integer, when: Any, of: &[Tts] },
-    Rule { key: "input_tokens", given: Integer, when: Any, of: GENERATORS },
-    Rule { key: "output_tokens", given: Integer, when: Any, of: GENERATORS },
+    Rule { key: "input_tokens", given: Integer, when: Any, of: COUNTED },
+    Rule { key: "output_tokens", given: Integer, when: Any, of: COUNTED },
     Rule { key: "response_model", given: Value, when: Any, of: GENERATORS },
     Rule { key: "response_id", given: Value, when: Any, of: GENERATORS },
     Rule { key: "finish_reason", given: Value, when: Any, of: GENERATORS },
@@ -114,8 +123,12 @@ const RULES: &[Rule] = &[
     Rule { key: "output", given: Value, when: Any, of: GENERATORS },
     Rule { key: "name", given: Value, when: Before, of: &[ToolCall, Span] },
     Rule { key: "id", given: Value, when: Any, of: &[ToolCall] },
+    Rule { key: "arguments", given: Value, when: Any, of: &[ToolCall] },
     Rule { key: "skip", given: Skip, when: Any, of: EVERY },
     Rule { key: "skip_all", given: SkipAll, when: Any, of: EVERY },
+    Rule { key: "skip_output", given: SkipOutput, when: Any, of: EVERY },
+    Rule { key: "debug", given: Debug, when: Any, of: EVERY },
+    Rule { key: "error", given: Failure, when: After, of: EVERY },
     Rule { key: "record", given: Record, when: Any, of: EVERY },
     Rule { key: "stream", given: Stream, when: Any, of: EVERY },
     Rule { key: "crate", given: Crate, when: Any, of: EVERY },
@@ -143,9 +156,10 @@ impl Rule {
         let key = self.key;
         match (self.given, self.when) {
             (Crate, _) => "`crate = path`".into(),
-            (SkipAll | Stream | Word, _) => format!("`{key}`"),
+            (SkipAll | SkipOutput | Stream | Word, _) => format!("`{key}`"),
             (Record, _) => "`record(\"my.key\" = expression)`".into(),
-            (Skip, _) => "`skip(a, b)`".into(),
+            (Debug | Skip, _) => format!("`{key}(a, b)`"),
+            (_, After) => format!("`{key} = |returned| expression`"),
             (_, Any) => format!("`{key} = expression` or `{key} = |returned| expression`"),
             (_, Before | First) => format!("`{key} = expression`"),
         }

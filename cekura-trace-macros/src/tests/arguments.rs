@@ -1,7 +1,7 @@
 //! What the attribute's arguments add, and in which order.
 
 use super::check;
-use crate::args::SpanName::{Conversation, Llm, Turn};
+use crate::args::SpanName::{Conversation, Llm, ToolCall, Turn};
 use expect_test::expect;
 
 #[test]
@@ -9,30 +9,36 @@ fn a_word_is_a_call() {
     let function = "async fn answer_call(id: &str) {}";
     let expected = expect![[r#"
         async fn answer_call(id: &str) {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::conversation(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "answer_call",
+                ::core::concat!(::core::module_path!(), "::answer_call"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("id", span.value(&id).get());
-                    span.call_id(span.value(&id).get());
-                    span.observe();
-                })
-                .future(
-                    async move {
-                        if false {
-                            return ::cekura::__private::never::<()>();
-                        }
-                        {}
-                    },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+            let mut __sp = __CALLSITE
+                .around(|__sp| {
+                    __sp.argument("id", __CALLSITE.of(&id).__get());
+                    __sp.call_id(__CALLSITE.of(&id).__get());
+                    __sp.observe();
+                });
+            let __fut = async move {
+                if false {
+                    return ::cekura::__private::never::<()>();
+                }
+                #[allow(unused_variables, clippy::shadow_same)]
+                let id = id;
+                {}
+            };
+            return ::cekura::__private::polled(
+                    &mut __sp,
+                    ::cekura::__private::pin!(__fut),
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
-                .await
+                .await;
         }
     "#]];
     check(Conversation, "observe, call_id = id", function, &expected);
@@ -43,25 +49,28 @@ fn skip() {
     let item = "fn ask(prompt: &str, history: History) -> Reply { history.ask(prompt) }";
     let expected = expect![[r#"
         fn ask(prompt: &str, history: History) -> Reply {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("prompt", span.value(&prompt).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("prompt", __CALLSITE.of(&prompt).__get());
                 })
                 .run(
                     move || -> Reply {
+                        #[allow(clippy::shadow_reuse)]
                         let (prompt, history) = (prompt, history);
-                        { history.ask(prompt) }
+                        #[allow(exported_private_dependencies)] { history.ask(prompt) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Llm, "skip(history)", item, &expected);
@@ -72,20 +81,26 @@ fn skip_all() {
     let item = "fn turn(&self, audio: &[u8]) -> Reply { reply(audio) }";
     let expected = expect![[r#"
         fn turn(&self, audio: &[u8]) -> Reply {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::turn(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|_| {})
                 .run(
                     move || -> Reply {
-                        let (audio,) = (audio,);
-                        { reply(audio) }
+                        #[allow(clippy::shadow_same)]
+                        let audio = audio;
+                        #[allow(exported_private_dependencies)] { reply(audio) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get()).record(|_, _| {});
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Turn, "skip_all", item, &expected);
@@ -96,26 +111,30 @@ fn skip_all_with_own_arguments() {
     let item = "fn ask(prompt: &str) -> Reply { reply(prompt) }";
     let expected = expect![[r#"
         fn ask(prompt: &str) -> Reply {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.model(span.value(&"gpt-4o").get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.model(__CALLSITE.of(&"gpt-4o").__get());
                 })
                 .run(
                     move || -> Reply {
-                        let (prompt,) = (prompt,);
-                        { reply(prompt) }
+                        #[allow(clippy::shadow_same)]
+                        let prompt = prompt;
+                        #[allow(exported_private_dependencies)] { reply(prompt) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                let value = span.apply(returned, |reply| reply.tokens);
-                                span.input_tokens(&value);
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE.apply(__ret, |reply| reply.tokens);
+                            __sp.input_tokens(&__val);
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Llm, r#"skip_all, model = "gpt-4o", input_tokens = |reply| reply.tokens"#, item, &expected);
@@ -126,32 +145,44 @@ fn first_what_opens_the_span() {
     let item = "fn handle(sid: &str, headers: &Headers, cx: &Context, handle: &Cekura) {}";
     let expected = expect![[r#"
         fn handle(sid: &str, headers: &Headers, cx: &Context, handle: &Cekura) {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::conversation(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "handle",
+                ::core::concat!(::core::module_path!(), "::handle"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.parent(&cx);
-                    span.client(&handle);
-                    span.capture(CaptureContent::Metadata);
-                    span.trace_id_from(span.value(&sid).get());
-                    span.link_headers(&headers);
-                    span.argument("sid", span.value(&sid).get());
-                    span.argument("headers", span.value(&headers).get());
-                    span.argument("cx", span.value(&cx).get());
-                    span.argument("handle", span.value(&handle).get());
-                    span.call_id(span.value(&sid.to_string()).get());
-                    span.record("a.b", span.value(&1).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.parent(&cx);
+                    __sp.client(&handle);
+                    __sp.capture(CaptureContent::Metadata);
+                    __sp.trace_id_from(__CALLSITE.of(&sid).__get());
+                    __sp.link_headers(&headers);
+                    __sp.argument("sid", __CALLSITE.of(&sid).__get());
+                    __sp.argument("headers", __CALLSITE.of(&headers).__get());
+                    __sp.argument("cx", __CALLSITE.of(&cx).__get());
+                    __sp.argument("handle", __CALLSITE.of(&handle).__get());
+                    __sp.call_id(__CALLSITE.of(&sid.to_string()).__get());
+                    __sp.record("a.b", __CALLSITE.of(&1_i64).__get());
                 })
                 .run(
-                    move || -> () {},
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    move || -> () {
+                        #[allow(unused_variables, clippy::shadow_same)]
+                        let sid = sid;
+                        #[allow(unused_variables, clippy::shadow_same)]
+                        let headers = headers;
+                        #[allow(unused_variables, clippy::shadow_same)]
+                        let cx = cx;
+                        #[allow(unused_variables, clippy::shadow_same)]
+                        let handle = handle;
+                        {}
                     },
-                )
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
+                    },
+                );
         }
     "#]];
     check(
@@ -167,26 +198,34 @@ fn operators_stand_in_parentheses() {
     let item = "fn turn(count: u8, done: bool) {}";
     let expected = expect![[r#"
         fn turn(count: u8, done: bool) {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::turn(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("count", span.value(&count).get());
-                    span.argument("done", span.value(&done).get());
-                    span.number(&(count as i64));
-                    span.record("sum", span.value(&(1 + 2)).get());
-                    span.record("not", span.value(&(!done)).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("count", __CALLSITE.of(&count).__get());
+                    __sp.argument("done", __CALLSITE.of(&done).__get());
+                    __sp.number(&(count as i64));
+                    __sp.record("sum", __CALLSITE.of(&(1 + 2)).__get());
+                    __sp.record("not", __CALLSITE.of(&(!done)).__get());
                 })
                 .run(
-                    move || -> () {},
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    move || -> () {
+                        #[allow(unused_variables, clippy::shadow_same)]
+                        let count = count;
+                        #[allow(unused_variables, clippy::shadow_same)]
+                        let done = done;
+                        {}
                     },
-                )
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
+                    },
+                );
         }
     "#]];
     check(Turn, "number = count as i64, record(sum = 1 + 2, not = !done)", item, &expected);
@@ -197,20 +236,22 @@ fn own_path_of_the_runtime() {
     let item = "fn turn() {}";
     let expected = expect![[r#"
         fn turn() {
-            static __CALLSITE: ::my::cekura::__private::Callsite = ::my::cekura::__private::Callsite::turn(
+            static __CALLSITE: &::my::cekura::__private::Callsite = &::my::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|_| {})
                 .run(
                     move || -> () {},
-                    |span, returned| {
-                        span.end(::my::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Turn, "crate = ::my::cekura", item, &expected);
@@ -221,31 +262,35 @@ fn closures_with_patterns_and_types() {
     let item = "async fn ask() -> Reply { reply().await }";
     let expected = expect![[r#"
         async fn ask() -> Reply {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
-            __CALLSITE
-                .open(|_| {})
-                .future(
-                    async move {
-                        if false {
-                            return ::cekura::__private::never::<Reply>();
-                        }
-                        { reply().await }
-                    },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                                let value = span
-                                    .apply(returned, |Reply { usage, .. }: &Reply| usage.output);
-                                span.output_tokens(&value);
-                                let value = span.apply(returned, |reply| reply.all().first());
-                                span.record("first", span.value(&value).get());
-                            });
+            let mut __sp = __CALLSITE.around(|_| {});
+            #[allow(clippy::async_yields_async)]
+            let __fut = async move {
+                if false {
+                    return ::cekura::__private::never::<Reply>();
+                }
+                #[allow(exported_private_dependencies)] { reply().await }
+            };
+            return ::cekura::__private::polled(
+                    &mut __sp,
+                    ::cekura::__private::pin!(__fut),
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE
+                                .apply(__ret, |Reply { usage, .. }: &Reply| usage.output);
+                            __sp.output_tokens(&__val);
+                            let __val = __CALLSITE.apply(__ret, |reply| reply.all().first());
+                            __sp.record("first", __CALLSITE.of(&__val).__get());
+                        });
                     },
                 )
-                .await
+                .await;
         }
     "#]];
     check(
@@ -254,4 +299,86 @@ fn closures_with_patterns_and_types() {
         item,
         &expected,
     );
+}
+
+#[test]
+fn what_is_left_out_shown_otherwise_or_a_failure() {
+    let item =
+        "fn find(&self, slot: Slot, key: Key) -> Result<Answer, Box<dyn Error + '_>> { self.ask(slot, key) }";
+    let expected = expect![[r#"
+        fn find(&self, slot: Slot, key: Key) -> Result<Answer, Box<dyn Error + '_>> {
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
+                "find",
+                ::core::concat!(::core::module_path!(), "::find"),
+            );
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.debug_argument("slot", &slot);
+                })
+                .run(
+                    move || -> Result<Answer, Box<dyn Error + '_>> {
+                        #[allow(clippy::shadow_reuse)]
+                        let (slot, key) = (slot, key);
+                        #[allow(exported_private_dependencies)] { self.ask(slot, key) }
+                    },
+                    |__sp, __ret| {
+                        let __out = __sp
+                            .__outcome(__ret)
+                            .__get()
+                            .__borrowed()
+                            .__told()
+                            .__borrowed()
+                            .__told();
+                        let __sp = __sp.end(__out).__items().__borrowed().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned_without_content(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE
+                                .apply(__ret, |answer| answer.problem.as_ref());
+                            __sp.error(::cekura::__private::failure(&__val).__told());
+                        });
+                    },
+                );
+        }
+    "#]];
+    check(
+        ToolCall,
+        "skip(self, key), skip_output, debug(slot), error = |answer| answer.problem.as_ref()",
+        item,
+        &expected,
+    );
+}
+
+#[test]
+fn arguments_in_one_piece() {
+    let item = "fn run(name: &str, arguments: &str) { dispatch(name, arguments) }";
+    let expected = expect![[r#"
+        fn run(name: &str, arguments: &str) {
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
+                "run",
+                ::core::concat!(::core::module_path!(), "::run"),
+            );
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.name(__CALLSITE.of(&name).__get());
+                    __sp.arguments(__CALLSITE.of(&arguments).__get());
+                })
+                .run(
+                    move || -> () {
+                        #[allow(unused_variables, clippy::shadow_same)]
+                        let name = name;
+                        #[allow(unused_variables, clippy::shadow_same)]
+                        let arguments = arguments;
+                        #[allow(exported_private_dependencies)] { dispatch(name, arguments) }
+                    },
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
+                    },
+                );
+        }
+    "#]];
+    check(ToolCall, "name = name, arguments = arguments", item, &expected);
 }

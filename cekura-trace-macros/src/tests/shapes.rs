@@ -9,32 +9,36 @@ fn sync() {
     let item = "fn ask(&self, prompt: &str, audio: &[u8]) -> Result<Reply, Error> { self.client.ask(prompt, audio) }";
     let expected = expect![[r#"
         fn ask(&self, prompt: &str, audio: &[u8]) -> Result<Reply, Error> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("prompt", span.value(&prompt).get());
-                    span.argument("audio", span.value(&audio).get());
-                    span.provider(span.value(&"openai").get());
-                    span.model(span.value(&self.model).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("prompt", __CALLSITE.of(&prompt).__get());
+                    __sp.argument("audio", __CALLSITE.of(&audio).__get());
+                    __sp.provider(__CALLSITE.of(&"openai").__get());
+                    __sp.model(__CALLSITE.of(&self.model).__get());
                 })
                 .run(
                     move || -> Result<Reply, Error> {
+                        #[allow(clippy::shadow_reuse)]
                         let (prompt, audio) = (prompt, audio);
+                        #[allow(exported_private_dependencies)]
                         { self.client.ask(prompt, audio) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                                let value = span.apply(returned, |reply| reply.usage.output);
-                                span.output_tokens(&value);
-                                let value = span.apply(returned, |reply| &reply.text);
-                                span.output(span.value(&value).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE.apply(__ret, |reply| reply.usage.output);
+                            __sp.output_tokens(&__val);
+                            let __val = __CALLSITE.apply(__ret, |reply| &reply.text);
+                            __sp.output(__CALLSITE.of(&__val).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(
@@ -50,27 +54,30 @@ fn sync_unit() {
     let item = "pub(crate) fn receive(packet: Packet) { queue(packet); }";
     let expected = expect![[r#"
         pub(crate) fn receive(packet: Packet) {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::span(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "network_in",
+                ::core::concat!(::core::module_path!(), "::receive"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("packet", span.value(&packet).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("packet", __CALLSITE.of(&packet).__get());
                 })
                 .run(
                     move || -> () {
-                        let (packet,) = (packet,);
+                        #[allow(clippy::shadow_same)]
+                        let packet = packet;
                         {
                             queue(packet);
                         }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Span, r#"name = "network_in""#, item, &expected);
@@ -85,38 +92,45 @@ fn async_fn() {
             audio: Audio,
             words: Vec<String>,
         ) -> Result<Heard, Error> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::stt(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::stt(
                 "transcribe",
+                ::core::concat!(::core::module_path!(), "::transcribe"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("audio", span.value(&audio).get());
-                    span.argument("words", span.value(&words).get());
-                    span.record("my.key", span.value(&audio.rate).get());
-                })
-                .future(
-                    async move {
-                        if false {
-                            return ::cekura::__private::never::<Result<Heard, Error>>();
-                        }
-                        let (mut words,) = (words,);
-                        {
-                            words.clear();
-                            self.client.hear(audio, words).await
-                        }
-                    },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                                let value = span.apply(returned, |heard| heard.confidence);
-                                span.confidence(&value);
-                                let value = span.apply(returned, |heard| heard.words.len());
-                                span.record("other.key", span.value(&value).get());
-                            });
+            let mut __sp = __CALLSITE
+                .around(|__sp| {
+                    __sp.argument("audio", __CALLSITE.of(&audio).__get());
+                    __sp.argument("words", __CALLSITE.of(&words).__get());
+                    __sp.record("my.key", __CALLSITE.of(&audio.rate).__get());
+                });
+            let __fut = async move {
+                if false {
+                    return ::cekura::__private::never::<Result<Heard, Error>>();
+                }
+                #[allow(unused_variables, clippy::shadow_same)]
+                let audio = audio;
+                #[allow(clippy::shadow_same)]
+                let mut words = words;
+                {
+                    words.clear();
+                    self.client.hear(audio, words).await
+                }
+            };
+            return ::cekura::__private::polled(
+                    &mut __sp,
+                    ::cekura::__private::pin!(__fut),
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE.apply(__ret, |heard| heard.confidence);
+                            __sp.confidence(&__val);
+                            let __val = __CALLSITE.apply(__ret, |heard| heard.words.len());
+                            __sp.record("other.key", __CALLSITE.of(&__val).__get());
+                        });
                     },
                 )
-                .await
+                .await;
         }
     "#]];
     check(
@@ -135,25 +149,30 @@ fn boxed() {
             &'a self,
             text: &'a str,
         ) -> Pin<Box<dyn Future<Output = Audio> + Send + 'a>> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::tts(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "speak",
+                ::core::concat!(::core::module_path!(), "::speak"),
             );
-            __CALLSITE
-                .prepare(|span| {
-                    span.argument("text", span.value(&text).get());
-                    span.text(span.value(&text).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("text", __CALLSITE.of(&text).__get());
+                    __sp.text(__CALLSITE.of(&text).__get());
                 })
                 .boxed(
                     move || -> Pin<Box<dyn Future<Output = Audio> + Send + 'a>> {
-                        Box::pin(async move { self.say(text).await })
+                        #[allow(unused_variables, clippy::shadow_same)]
+                        let text = text;
+                        #[allow(exported_private_dependencies)]
+                        { Box::pin(async move { self.say(text).await }) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Tts, "text = text", item, &expected);
@@ -164,25 +183,28 @@ fn boxed_alias() {
     let item = "fn talk(&self, audio: Vec<i16>) -> BoxFuture<'_, Vec<i16>> { async move { audio }.boxed() }";
     let expected = expect![[r#"
         fn talk(&self, audio: Vec<i16>) -> BoxFuture<'_, Vec<i16>> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::s2s(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::s2s(
                 "talk",
+                ::core::concat!(::core::module_path!(), "::talk"),
             );
-            __CALLSITE
-                .prepare(|span| {
-                    span.argument("audio", span.value(&audio).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("audio", __CALLSITE.of(&audio).__get());
                 })
                 .boxed(
                     move || -> BoxFuture<'_, Vec<i16>> {
-                        let (audio,) = (audio,);
-                        { async move { audio }.boxed() }
+                        #[allow(clippy::shadow_same)]
+                        let audio = audio;
+                        #[allow(exported_private_dependencies)] { async move { audio }.boxed() }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(S2s, "", item, &expected);
@@ -205,12 +227,13 @@ fn boxed_by_async_trait() {
             'life0: 'async_trait,
             Self: 'async_trait,
         {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::tool_call(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
                 "call",
+                ::core::concat!(::core::module_path!(), "::call"),
             );
-            __CALLSITE
-                .prepare(|span| {
-                    span.argument("city", span.value(&city).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("city", __CALLSITE.of(&city).__get());
                 })
                 .boxed(
                     move || -> ::core::pin::Pin<
@@ -220,7 +243,9 @@ fn boxed_by_async_trait() {
                             > + ::core::marker::Send + 'async_trait,
                         >,
                     > {
-                        let (city,) = (city,);
+                        #[allow(clippy::shadow_same)]
+                        let city = city;
+                        #[allow(exported_private_dependencies)]
                         {
                             Box::pin(async move {
                                 let __self = self;
@@ -230,13 +255,14 @@ fn boxed_by_async_trait() {
                             })
                         }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(ToolCall, "", item, &expected);
@@ -247,25 +273,28 @@ fn opaque() {
     let item = "fn ask(history: History) -> impl Future<Output = Result<impl Display, Error>> + Send { history.ask() }";
     let expected = expect![[r#"
         fn ask(history: History) -> impl Future<Output = Result<impl Display, Error>> + Send {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
-            __CALLSITE
-                .prepare(|span| {
-                    span.argument("history", span.value(&history).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("history", __CALLSITE.of(&history).__get());
                 })
                 .wrap(
                     move || {
-                        let (history,) = (history,);
-                        { history.ask() }
+                        #[allow(clippy::shadow_same)]
+                        let history = history;
+                        #[allow(exported_private_dependencies)] { history.ask() }
                     },
-                    |span, returned: &mut Result<_, Error>| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret: &mut Result<_, Error>| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Llm, "", item, &expected);
@@ -276,20 +305,22 @@ fn opaque_without_output() {
     let item = "fn ask() -> impl Future { async {} }";
     let expected = expect![[r#"
         fn ask() -> impl Future {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
-            __CALLSITE
-                .prepare(|_| {})
+            return __CALLSITE
+                .open(|_| {})
                 .wrap(
                     move || { async {} },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Llm, "", item, &expected);
@@ -300,16 +331,19 @@ fn never() {
     let item = "fn serve(id: u64) -> ! { loop { work(id) } }";
     let expected = expect![[r#"
         fn serve(id: u64) -> ! {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::conversation(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "serve",
+                ::core::concat!(::core::module_path!(), "::serve"),
             );
             __CALLSITE
-                .open(|span| {
-                    span.argument("id", span.value(&id).get());
+                .open(|__sp| {
+                    __sp.argument("id", __CALLSITE.of(&id).__get());
                 })
                 .run(
                     move || {
-                        let (id,) = (id,);
+                        #[allow(clippy::shadow_same)]
+                        let id = id;
+                        #[allow(exported_private_dependencies)]
                         {
                             loop {
                                 work(id)
@@ -328,24 +362,25 @@ fn async_never() {
     let item = "async fn serve(id: u64) -> ! { loop { work(id).await } }";
     let expected = expect![[r#"
         async fn serve(id: u64) -> ! {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::conversation(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::conversation(
                 "serve",
+                ::core::concat!(::core::module_path!(), "::serve"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("id", span.value(&id).get());
-                })
-                .future(
-                    async move {
-                        let (id,) = (id,);
-                        {
-                            loop {
-                                work(id).await
-                            }
-                        }
-                    },
-                    |_, _| {},
-                )
+            let mut __sp = __CALLSITE
+                .around(|__sp| {
+                    __sp.argument("id", __CALLSITE.of(&id).__get());
+                });
+            let __fut = async move {
+                #[allow(clippy::shadow_same)]
+                let id = id;
+                #[allow(exported_private_dependencies)]
+                {
+                    loop {
+                        work(id).await
+                    }
+                }
+            };
+            ::cekura::__private::polled(&mut __sp, ::cekura::__private::pin!(__fut), |_, _| {})
                 .await
         }
     "#]];

@@ -16,34 +16,40 @@ fn many_arguments() {
             time: Time,
             comment: Option<String>,
         ) -> Result<Booking, Error> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::tool_call(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tool_call(
                 "book",
+                ::core::concat!(::core::module_path!(), "::book"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("customer", span.value(&customer).get());
-                    span.argument("number_of_guests", span.value(&number_of_guests).get());
-                    span.argument("date", span.value(&date).get());
-                    span.argument("time", span.value(&time).get());
-                    span.argument("comment", span.value(&comment).get());
-                })
-                .future(
-                    async move {
-                        if false {
-                            return ::cekura::__private::never::<Result<Booking, Error>>();
-                        }
-                        let (customer, number_of_guests) = (customer, number_of_guests);
-                        let (date, time, comment) = (date, time, comment);
-                        { self.store.book(customer, date).await }
-                    },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+            let mut __sp = __CALLSITE
+                .around(|__sp| {
+                    __sp.argument("customer", __CALLSITE.of(&customer).__get());
+                    __sp.argument("number_of_guests", __CALLSITE.of(&number_of_guests).__get());
+                    __sp.argument("date", __CALLSITE.of(&date).__get());
+                    __sp.argument("time", __CALLSITE.of(&time).__get());
+                    __sp.argument("comment", __CALLSITE.of(&comment).__get());
+                });
+            let __fut = async move {
+                if false {
+                    return ::cekura::__private::never::<Result<Booking, Error>>();
+                }
+                #[allow(clippy::shadow_reuse)]
+                let (customer, number_of_guests) = (customer, number_of_guests);
+                #[allow(clippy::shadow_reuse)]
+                let (date, time, comment) = (date, time, comment);
+                #[allow(exported_private_dependencies)] { self.store.book(customer, date).await }
+            };
+            return ::cekura::__private::polled(
+                    &mut __sp,
+                    ::cekura::__private::pin!(__fut),
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
                 )
-                .await
+                .await;
         }
     "#]];
     check(ToolCall, "", item, &expected);
@@ -56,40 +62,48 @@ fn patterns() {
         unsafe extern "C" fn add(
             _unused: u8,
             (a, b): (i32, i32),
-            Point { x, y: [first, .., _] }: Point,
+            x: Point,
             r#type: u8,
             &(ref inner, _): &(u8, u8),
-            whole @ Some(_): Option<u8>,
+            whole: Option<u8>,
         ) -> i32 {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::span(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "add",
+                ::core::concat!(::core::module_path!(), "::add"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("a", span.value(&a).get());
-                    span.argument("b", span.value(&b).get());
-                    span.argument("x", span.value(&x).get());
-                    span.argument("first", span.value(&first).get());
-                    span.argument("type", span.value(&r#type).get());
-                    span.argument("inner", span.value(&inner).get());
-                    span.argument("whole", span.value(&whole).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    let Point { x, y: [first, .., _] } = &x;
+                    let whole @ Some(_) = &whole;
+                    __sp.argument("a", __CALLSITE.of(&a).__get());
+                    __sp.argument("b", __CALLSITE.of(&b).__get());
+                    __sp.argument("x", __CALLSITE.of(x).__get());
+                    __sp.argument("first", __CALLSITE.of(first).__get());
+                    __sp.argument("type", __CALLSITE.of(&r#type).__get());
+                    __sp.argument("inner", __CALLSITE.of(&inner).__get());
+                    __sp.argument("whole", __CALLSITE.of(whole).__get());
                 })
                 .run(
                     move || -> i32 {
-                        let (a, mut b, x, first, r#type) = (a, b, x, first, r#type);
-                        let (inner, whole) = (inner, whole);
+                        #[allow(clippy::shadow_reuse)]
+                        let (a, mut b, x) = (a, b, x);
+                        let Point { x, y: [first, .., _] } = x;
+                        #[allow(clippy::shadow_reuse)]
+                        let (r#type, inner, whole) = (r#type, inner, whole);
+                        let whole @ Some(_) = whole;
                         {
                             b += a;
                             b + x + first
                         }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Span, "", item, &expected);
@@ -107,28 +121,31 @@ fn attributes_and_generics() {
         where
             T: Clone,
         {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::tts(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "say",
+                ::core::concat!(::core::module_path!(), "::say"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("text", span.value(&text).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("text", __CALLSITE.of(&text).__get());
                 })
                 .run(
                     move || -> [u8; N] {
-                        let (text,) = (text,);
+                        #[allow(clippy::shadow_same)]
+                        let text = text;
                         {
                             let audio = [0; N];
                             audio
                         }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Tts, "", item, &expected);
@@ -141,28 +158,59 @@ fn opaque_inside_a_type() {
         fn words(
             text: &str,
         ) -> Result<(impl Iterator<Item = &str>, Box<dyn Fn(&str) -> bool>), Error> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::span(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "words",
+                ::core::concat!(::core::module_path!(), "::words"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("text", span.value(&text).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("text", __CALLSITE.of(&text).__get());
                 })
                 .run(
                     move || -> Result<(_, Box<dyn Fn(&str) -> bool>), Error> {
-                        let (text,) = (text,);
-                        { split(text) }
+                        #[allow(clippy::shadow_same)]
+                        let text = text;
+                        #[allow(exported_private_dependencies)] { split(text) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Span, "", item, &expected);
+}
+
+#[test]
+fn a_closure_is_returned() {
+    let item = "fn matches<'a>(word: &'a str, _guard: Guard) -> impl Fn(&str) -> bool + 'a { move |other| other == word }";
+    check(
+        Span,
+        "",
+        item,
+        &expect![[r#"
+            fn matches<'a>(word: &'a str, _guard: Guard) -> impl Fn(&str) -> bool + 'a {
+                static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
+                    "matches",
+                    ::core::concat!(::core::module_path!(), "::matches"),
+                );
+                let __inside = __CALLSITE
+                    .open(|__sp| {
+                        __sp.argument("word", __CALLSITE.of(&word).__get());
+                    })
+                    .enter();
+                {
+                    #[allow(clippy::shadow_reuse)]
+                    let (word, _guard) = (word, _guard);
+                    #[allow(exported_private_dependencies)] { move |other| other == word }
+                }
+            }
+        "#]],
+    );
 }
 
 #[test]
@@ -170,23 +218,28 @@ fn receivers() {
     let item = "fn turn(mut self: Box<Self>) -> Box<Self> { self.turns += 1; self }";
     let expected = expect![[r#"
         fn turn(mut self: Box<Self>) -> Box<Self> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::turn(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
-            __CALLSITE
+            return __CALLSITE
                 .open(|_| {})
                 .run(
                     move || -> Box<Self> {
-                        self.turns += 1;
-                        self
+                        let _ = &self;
+                        {
+                            self.turns += 1;
+                            self
+                        }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Turn, "", item, &expected);
@@ -197,25 +250,31 @@ fn conditional_argument() {
     let item = r#"fn turn(#[cfg(feature = "video")] picture: Picture, text: &str) {}"#;
     let expected = expect![[r#"
         fn turn(#[cfg(feature = "video")] picture: Picture, text: &str) {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::turn(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
                 "turn",
+                ::core::concat!(::core::module_path!(), "::turn"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("text", span.value(&text).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("text", __CALLSITE.of(&text).__get());
                 })
                 .run(
                     move || -> () {
-                        let (text,) = (text,);
+                        #[cfg(feature = "video")]
+                        #[allow(clippy::shadow_same)]
+                        let picture = picture;
+                        #[allow(clippy::shadow_same)]
+                        let text = text;
                         {}
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Turn, "", item, &expected);

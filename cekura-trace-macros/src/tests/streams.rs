@@ -13,36 +13,39 @@ fn a_stream_without_a_name_gets_room_for_its_span() {
             &self,
             prompt: &str,
         ) -> Result<impl Stream<Item = Result<Chunk, Error>> + use<'_>, Error> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("prompt", span.value(&prompt).get());
-                })
-                .future(
-                    ::cekura::__private::map(
-                        async move {
-                            if false {
-                                return ::cekura::__private::never::<Result<_, Error>>();
-                            }
-                            let (prompt,) = (prompt,);
-                            { self.client.ask(prompt).await }
-                        },
-                        |returned| {
-                            returned.map(::cekura::__private::stream::<Result<Chunk, Error>, _>)
-                        },
-                    ),
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                                let value = span.apply(returned, |chunk| &chunk.text);
-                                span.output(span.value(&value).get());
-                            });
+            let mut __sp = __CALLSITE
+                .around(|__sp| {
+                    __sp.argument("prompt", __CALLSITE.of(&prompt).__get());
+                });
+            let __fut = ::cekura::__private::map(
+                async move {
+                    if false {
+                        return ::cekura::__private::never::<Result<_, Error>>();
+                    }
+                    #[allow(clippy::shadow_same)]
+                    let prompt = prompt;
+                    #[allow(exported_private_dependencies)] { self.client.ask(prompt).await }
+                },
+                |__ret| __ret.map(::cekura::__private::stream::<Result<Chunk, Error>, _>),
+            );
+            return ::cekura::__private::polled(
+                    &mut __sp,
+                    ::cekura::__private::pin!(__fut),
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                            let __val = __CALLSITE.apply(__ret, |chunk| &chunk.text);
+                            __sp.output(__CALLSITE.of(&__val).__get());
+                        });
                     },
                 )
-                .await
+                .await;
         }
     "#]];
     check(Llm, "output = |chunk| &chunk.text", item, &expected);
@@ -53,26 +56,28 @@ fn a_boxed_stream_is_known_by_its_type() {
     let item = "fn speak(&self, text: String) -> BoxStream<'_, Vec<u8>> { self.client.speak(text) }";
     let expected = expect![[r#"
         fn speak(&self, text: String) -> BoxStream<'_, Vec<u8>> {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::tts(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::tts(
                 "speak",
+                ::core::concat!(::core::module_path!(), "::speak"),
             );
-            __CALLSITE
-                .open(|span| {
-                    span.argument("text", span.value(&text).get());
+            return __CALLSITE
+                .open(|__sp| {
+                    __sp.argument("text", __CALLSITE.of(&text).__get());
                 })
                 .run(
                     move || -> BoxStream<'_, Vec<u8>> {
-                        let (text,) = (text,);
-                        { self.client.speak(text) }
+                        #[allow(clippy::shadow_same)]
+                        let text = text;
+                        #[allow(exported_private_dependencies)] { self.client.speak(text) }
                     },
-                    |span, returned| {
-                        span.end(::cekura::__private::outcome(returned).get())
-                            .stream()
-                            .record(|span, returned| {
-                                span.returned(span.value(returned).get());
-                            });
+                    |__sp, __ret| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__stream().__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Tts, "stream", item, &expected);
@@ -83,26 +88,32 @@ fn a_future_of_a_stream() {
     let item = "fn ask(prompt: String) -> impl Future<Output = impl Stream<Item = String>> + Send { client().ask(prompt) }";
     let expected = expect![[r#"
         fn ask(prompt: String) -> impl Future<Output = impl Stream<Item = String>> + Send {
-            static __CALLSITE: ::cekura::__private::Callsite = ::cekura::__private::Callsite::llm(
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::llm(
                 "ask",
+                ::core::concat!(::core::module_path!(), "::ask"),
             );
-            __CALLSITE
-                .prepare(|_| {})
+            return __CALLSITE
+                .open(|_| {})
                 .wrap(
                     ::cekura::__private::then(
                         move || {
-                            let (prompt,) = (prompt,);
-                            { client().ask(prompt) }
+                            #[allow(clippy::shadow_same)]
+                            let prompt = prompt;
+                            #[allow(exported_private_dependencies)] { client().ask(prompt) }
                         },
-                        |future| ::cekura::__private::map(
-                            future,
+                        |__fut| ::cekura::__private::map(
+                            __fut,
                             ::cekura::__private::stream::<String, _>,
                         ),
                     ),
-                    |span, returned: &mut _| {
-                        span.end(::cekura::__private::outcome(returned).get()).record(|_, _| {});
+                    |__sp, __ret: &mut _| {
+                        let __out = __sp.__outcome(__ret).__get().__told().__told();
+                        let __sp = __sp.end(__out).__items().__told();
+                        __sp.__record(|__sp, __ret| {
+                            __sp.returned(__CALLSITE.of(__ret).__get());
+                        });
                     },
-                )
+                );
         }
     "#]];
     check(Llm, "skip_all", item, &expected);

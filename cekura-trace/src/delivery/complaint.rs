@@ -2,6 +2,7 @@
 //! know when it is said.
 
 use super::ledger::{FlushReport, Reason};
+use super::spool::Others;
 use super::transport::Answer;
 
 /// Says that spans wait.
@@ -15,12 +16,22 @@ pub(crate) fn tell_failure(reason: Reason, answer: &Answer) {
 
 /// Says which settings a person must look at when an endpoint refuses.
 pub(crate) fn tell_refusal(answer: &Answer) {
+    if answer.is_of_proxy() {
+        let what = "the proxy asks for a user and password, and spans are kept; write them in HTTP_PROXY";
+        return tracing::error!(target: "cekura", "{what}: {answer}");
+    }
     let (fault, settings) = if answer.is_refusal() {
         ("refuses to take", "CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID")
     } else {
         ("does not take", "CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL")
     };
     tracing::error!(target: "cekura", "the endpoint {fault} spans; check {settings}: {answer}");
+}
+
+/// Says what waits in the spool that this handle does not send.
+pub(crate) fn tell_others(others: &Others) {
+    let then = "a handle with that endpoint and account sends it, and after that time it is deleted";
+    tracing::warn!(target: "cekura", "the spool holds what these settings do not send: {others}; {then}");
 }
 
 /// Says how many spans were lost so far.

@@ -7,6 +7,7 @@
 mod builder;
 mod endpoint;
 mod origin;
+mod proxy;
 mod secret;
 
 pub use builder::Builder;
@@ -19,6 +20,7 @@ use crate::destination::{CONTENT_LIMIT, CaptureContent};
 use http::{HeaderMap, HeaderName, HeaderValue};
 pub(crate) use origin::KEY_HEADER;
 use origin::api_headers;
+pub(crate) use proxy::{Proxies, Proxy};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use secret::Secret;
@@ -58,6 +60,7 @@ pub(crate) struct Settings {
     /// Sent with every request to the API: the key, or nothing.
     pub(crate) api_headers: HeaderMap,
     pub(crate) identity: Option<Identity>,
+    pub(crate) proxies: Proxies,
     pub(crate) root_certificates: Vec<CertificateDer<'static>>,
     pub(crate) resource: BTreeMap<String, String>,
     pub(crate) capture: CaptureContent,
@@ -216,6 +219,7 @@ impl Reader<'_> {
             api,
             api_headers,
             identity,
+            proxies: if mode == Mode::Cloud { self.proxies(code.proxy) } else { Proxies::default() },
             root_certificates: self.certificates(&code.root_certificates),
             resource: self.resource(code.service_name, code.resource),
             capture: self.choice(code.capture, &CAPTURE).unwrap_or_default(),

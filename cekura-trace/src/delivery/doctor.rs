@@ -7,6 +7,7 @@ mod questions;
 use super::config::{self, Builder, Identity, Mode, Protocol, Settings};
 use super::error::Error;
 use super::quiet;
+use super::spool::Others;
 use std::fmt;
 use std::sync::{Arc, mpsc};
 use tokio::runtime::Runtime;
@@ -85,6 +86,7 @@ impl fmt::Display for Diagnosis {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Check {
     Configuration,
+    Spool,
     Name,
     Connection,
     Tls,
@@ -96,6 +98,7 @@ impl Check {
     fn name(self) -> &'static str {
         match self {
             Self::Configuration => "configuration",
+            Self::Spool => "spool",
             Self::Name => "name",
             Self::Connection => "connection",
             Self::Tls => "TLS",
@@ -201,6 +204,7 @@ fn examine(settings: &Arc<Settings>, runtime: &Runtime) -> Result<Vec<Finding>, 
     let deadline = Instant::now() + settings.timings.diagnosis;
     let mut findings = runtime.block_on(questions::ask(settings, deadline))?;
     findings.push(configured(settings));
+    findings.extend(spooled(settings));
     findings.sort_by_key(|finding| finding.check);
     // Both origins may be the same.
     findings.dedup();
@@ -224,6 +228,21 @@ fn configured(settings: &Settings) -> Finding {
             (false, false) => ("an API key", ", without the key"),
         };
     let origin = settings.endpoint.origin();
-    let seen = format!("{account}{key}; spans go over {protocol} to {origin}{kept}");
+    let through = settings.proxies.to(&settings.endpoint);
+    let through = through.map(|proxy| format!(" through the proxy {}", proxy.endpoint.shown()));
+    let through = through.unwrap_or_default();
+    let seen = format!("{account}{key}; spans go over {protocol} to {origin}{through}{kept}");
     Finding::good(Check::Configuration, seen)
+}
+
+/// What waits on disk for others, where there is a spool; it keeps nothing of ours from arriving.
+fn spooled(settings: &Settings) -> Option<Finding> {
+    let others = Others::look(settings, settings.spool.as_ref()?);
+    let seen = if others.is_empty() {
+        "nothing waits in it for another endpoint or account".to_owned()
+    } else {
+        let then = "A handle with that endpoint and account sends it; after that time it is deleted";
+        format!("waiting in it for others: {others}. {then}")
+    };
+    Some(Finding::good(Check::Spool, seen))
 }

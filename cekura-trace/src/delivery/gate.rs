@@ -30,8 +30,8 @@ struct Shut {
     failures: u32,
     since: Instant,
     until: Instant,
-    /// The server said how long.
-    asked: bool,
+    /// No request goes before: the server has said how long.
+    asked: Instant,
     /// Until when nothing is given up, because the server has asked for a wait.
     patience: Instant,
 }
@@ -88,8 +88,9 @@ impl Gate {
         let failures = match &mut self.shut {
             // Several were under way: the first of them has counted.
             Some(shut) if launched < shut.since => {
-                shut.until = shut.until.max(now + wait.unwrap_or_default());
-                shut.asked |= wait.is_some();
+                let asked = now + wait.unwrap_or_default();
+                shut.until = shut.until.max(asked);
+                shut.asked = shut.asked.max(asked);
                 shut.patience = shut.patience.max(patience);
                 return false;
             }
@@ -103,15 +104,22 @@ impl Gate {
         };
         let is_new = self.reason() != Some(reason);
         let patience = self.shut.as_ref().map_or(patience, |shut| shut.patience.max(patience));
-        let (until, asked) = (now + pause, wait.is_some());
+        let (until, asked) = (now + pause, now + wait.unwrap_or_default());
         self.shut = Some(Shut { reason, failures: failures + 1, since: now, until, asked, patience });
         is_new
     }
 
-    /// Lets one request try now, unless the server asked for a wait.
-    pub(crate) fn hurry(&mut self, now: Instant) {
-        if let Some(shut) = self.shut.as_mut().filter(|shut| !shut.asked) {
-            shut.until = now;
+    /// Lets one request try at `by` at the latest, unless the server asked for a longer wait.
+    pub(crate) fn hurry(&mut self, by: Instant, now: Instant) {
+        if let Some(shut) = &mut self.shut {
+            shut.until = at_the_latest(shut.until, by.max(shut.asked), now);
+        }
+    }
+
+    /// Lets one request try now, unless the server asked for a longer wait.
+    pub(crate) fn hurry_now(&mut self, now: Instant) {
+        if let Some(shut) = &mut self.shut {
+            shut.until = shut.until.min(now.max(shut.asked));
         }
     }
 
@@ -120,6 +128,12 @@ impl Gate {
         let longest = doubled.min(self.timings.longest_backoff);
         longest.mul_f64(rand::rng().random())
     }
+}
+
+/// An attempt that was to be made at `at`, made at `by` if that is earlier. A time that has come is a chance that was
+/// had: else it would be tried again without a pause.
+pub(crate) fn at_the_latest(at: Instant, by: Instant, now: Instant) -> Instant {
+    if by > now { at.min(by) } else { at }
 }
 
 #[cfg(test)]
@@ -158,10 +172,27 @@ mod tests {
         let mut gate = Gate::new(Timings::default());
         gate.fail(Reason::Unavailable, Some(30 * second), now, now);
         assert_eq!(gate.until(), Some(now + 30 * second));
-        gate.hurry(now);
-        assert!(!gate.admits(0, now));
+        gate.hurry_now(now);
+        gate.hurry(now + 29 * second, now);
+        assert!(!gate.admits(0, now + 29 * second));
         gate.fail(Reason::Unavailable, Some(100_000 * second), now + second, now + second);
         assert_eq!(gate.until(), Some(now + 601 * second));
+    }
+
+    #[test]
+    fn a_wait_is_cut_short_for_one_who_waits_but_never_below_what_the_server_asked_for() {
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        for (asked, by, earliest) in [(None, 4, 4), (Some(0), 4, 4), (Some(2), 4, 4), (Some(7), 4, 7)] {
+            let timings = Timings { probes: [60 * second; 3], ..Timings::default() };
+            let mut gate = Gate::new(timings);
+            gate.fail(Reason::Refused, asked.map(|wait| wait * second), now, now);
+            // The plan of a refusal knows no wait of the server's, what it asks for is kept all the same.
+            gate.hurry(now + by * second, now);
+            assert_eq!(gate.until(), Some(now + earliest * second), "{asked:?}");
+            gate.hurry(now + second, now + 3 * second);
+            assert_eq!(gate.until(), Some(now + earliest * second), "a time that has passed");
+        }
     }
 
     #[test]

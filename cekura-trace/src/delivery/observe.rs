@@ -1,13 +1,16 @@
 //! Call logs come in, wait for their traces and are posted, one request at a time for each; what became of them goes
 //! out. This file does not know sockets or what a status means.
 
+mod errand;
+mod question;
 mod ruling;
 
 use super::call_log::Letter;
 use super::call_log::error::{ObserveError, Sent};
 use super::config::Settings;
 use super::error::Error;
-use super::gate::Gate;
+use super::flushes::last_chance;
+use super::gate::{Gate, at_the_latest};
 use super::landing::{Answered, FAILED, launch};
 use super::ledger::{Completeness, Ledger};
 use super::queue::Room;
@@ -16,9 +19,11 @@ use super::timings::Timings;
 use super::transport::api::Api;
 use super::transport::{Asking, Failure, Response};
 use super::voice::Voice;
+use errand::{Errand, Step};
 use http::Method;
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
+use question::search;
 use ruling::{Ruling, Trouble};
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -29,9 +34,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const OBSERVE: &str = "/observability/v1/observe/";
-const CALL_LOGS: &str = "/observability/v1/call-logs/";
 /// How often an errand looks whether its conversation is over.
 const LOOK: Duration = Duration::from_millis(20);
+/// The most pages of a list that are read: one that goes on was not asked for one call.
+const PAGES: u32 = 20;
 /// How often a call log is sent again after the server's own error.
 const REPETITIONS: u32 = 2;
 
@@ -62,34 +68,6 @@ pub(crate) struct Courier {
     trouble: Option<Trouble>,
     /// Where there is a spool.
     drawer: Option<Drawer>,
-}
-
-/// A call log on its way.
-pub(crate) struct Errand {
-    letter: Letter,
-    told: Told,
-    /// On disk.
-    kept: Option<Name>,
-    /// Held until it is over.
-    room: Room,
-    step: Step,
-    /// Given up when the API still fails then; set when it is first tried, or could not be.
-    give_up: Option<Instant>,
-    not_before: Option<Instant>,
-    /// Errors of the server's own.
-    errors: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// It may be stored already.
-    Ask,
-    Post,
-    /// Its trace is being delivered. `is_collected` once nothing of it can be in the queue any more.
-    Trace {
-        until: Instant,
-        is_collected: bool,
-    },
 }
 
 struct Flight {
@@ -199,6 +177,22 @@ impl Courier {
         }
     }
 
+    /// Somebody waits: what rests after a failure is tried again at `by` at the latest.
+    pub(crate) fn hurry(&mut self, by: Instant, now: Instant) {
+        self.gate.hurry(by, now);
+        for at in self.waiting.iter_mut().filter_map(|errand| errand.not_before.as_mut()) {
+            *at = at_the_latest(*at, by, now);
+        }
+    }
+
+    /// When the spans that a call log waits for are tried for the last time.
+    pub(crate) fn last_chances(&self) -> impl Iterator<Item = Instant> {
+        self.waiting.iter().filter_map(|errand| match errand.step {
+            Step::Trace { until, .. } => Some(last_chance(until, errand.letter.deadline)),
+            _ => None,
+        })
+    }
+
     /// When to proceed although nothing has happened.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         // An answer must come first.
@@ -206,8 +200,8 @@ impl Courier {
         let due = self.waiting.iter().filter_map(|errand| match errand.step {
             Step::Trace { until, is_collected: true } => Some(until),
             Step::Trace { until, is_collected: false } => Some(until.min(now + LOOK)),
-            Step::Ask | Step::Post if is_held => None,
-            Step::Ask | Step::Post => self.gate.until().max(errand.not_before),
+            _ if is_held => None,
+            _ => self.gate.until().max(errand.not_before),
         });
         due.min()
     }
@@ -225,7 +219,7 @@ impl Courier {
     /// Nothing more will come: tries once more at once, unless the server has asked for a wait, and leaves half of the
     /// time until the deadline for what waits for its trace.
     pub(crate) fn finish(&mut self, now: Instant, deadline: Instant) {
-        self.gate.hurry(now);
+        self.gate.hurry_now(now);
         let half = now + deadline.saturating_duration_since(now) / 2;
         for errand in &mut self.waiting {
             errand.not_before = None;
@@ -248,7 +242,7 @@ impl Courier {
     pub(crate) fn answered(&mut self, number: u64, response: Response, now: Instant) {
         let Some(Flight { mut errand, launched }) = self.flying.remove(&number) else { return };
         let ruling = match errand.step {
-            Step::Ask => match ruling::asked(response, &errand.letter.id) {
+            Step::Ask | Step::AskOn(_) => match ruling::asked(response, &errand.letter.id) {
                 // After an error of the server's own it is sent again also where it cannot be looked for.
                 Ruling::Fail(_) | Ruling::RetryTwice(_) if errand.errors > 0 => Ruling::Missing,
                 other => other,
@@ -266,6 +260,13 @@ impl Courier {
             }
             Ruling::Fail(error) => self.end(errand, Err(error)),
             Ruling::Missing => self.waiting.push(Errand { step: Step::Post, ..errand }),
+            Ruling::NextPage => match errand.step {
+                Step::AskOn(page) if page >= PAGES => {
+                    self.end(errand, Err(ruling::without_end()));
+                }
+                Step::AskOn(page) => self.waiting.push(Errand { step: Step::AskOn(page + 1), ..errand }),
+                _ => self.waiting.push(Errand { step: Step::AskOn(2), ..errand }),
+            },
             Ruling::Retry(trouble) => self.keep(errand, trouble, launched, now),
             Ruling::RetryTwice(trouble) if errand.errors == REPETITIONS => {
                 self.end(errand, Err(trouble.into()));
@@ -288,7 +289,8 @@ impl Courier {
         errand.give_up.get_or_insert(now + self.timings.give_up);
         errand.not_before = None;
         let request = match errand.step {
-            Step::Ask => (self.exchange)(Method::GET, &search(&errand.letter), None),
+            Step::Ask => (self.exchange)(Method::GET, &search(&errand.letter, 1), None),
+            Step::AskOn(page) => (self.exchange)(Method::GET, &search(&errand.letter, page), None),
             _ => (self.exchange)(Method::POST, OBSERVE, Some(errand.letter.body.clone())),
         };
         let request = match request {
@@ -344,47 +346,4 @@ impl Courier {
             self.voice.say(|| tracing::error!(target: "cekura", call_id, "{error}"));
         }
     }
-}
-
-impl Errand {
-    fn new(letter: Letter, room: Room, told: Told, step: Step) -> Self {
-        let (kept, give_up, not_before) = (None, None, None);
-        Self { letter, told, kept, room, step, give_up, not_before, errors: 0 }
-    }
-
-    fn is_ready(&self) -> bool {
-        !matches!(self.step, Step::Trace { .. })
-    }
-
-    fn is_due(&self, now: Instant) -> bool {
-        self.is_ready() && self.not_before.is_none_or(|at| now >= at)
-    }
-
-    /// Goes on when it is known what became of the trace, or it has waited long enough.
-    /// True if the call log has changed.
-    fn await_trace(&mut self, ledger: &Ledger, now: Instant) -> bool {
-        let (Step::Trace { until, is_collected }, Some(trace)) = (self.step, self.letter.trace_id) else {
-            return false;
-        };
-        let known = if is_collected { ledger.completeness(trace) } else { Completeness::Open };
-        if known == Completeness::Complete {
-            self.letter.name_trace();
-            self.step = Step::Post;
-        } else if known == Completeness::Incomplete || now >= until {
-            self.letter.trace_id = None;
-            self.step = Step::Post;
-        }
-        known == Completeness::Complete
-    }
-}
-
-/// The question whether a call is stored.
-fn search(letter: &Letter) -> String {
-    let escaped = letter.id.bytes().map(|byte| match byte {
-        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    });
-    let owner = letter.owner.as_ref().map(|owner| format!("&{owner}")).unwrap_or_default();
-    format!("{CALL_LOGS}?call_ids={}{owner}", escaped.collect::<String>())
 }

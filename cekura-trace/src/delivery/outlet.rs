@@ -25,6 +25,9 @@ pub(crate) trait Outlet {
     /// Does what can be done now.
     fn proceed(&mut self, now: Instant);
 
+    /// Somebody waits: what rests after a failure is tried again at `by` at the latest.
+    fn hurry(&mut self, _by: Instant, _now: Instant) {}
+
     /// When to proceed although nothing has happened.
     fn due(&self) -> Option<Instant> {
         None

@@ -3,14 +3,12 @@
 
 use crate::call::nanoseconds;
 use crate::destination::{CaptureContent, Destination, Twinned};
-use crate::finished::{self, Head, begin, seal, write};
-use crate::semconv;
+use crate::finished::{self, Head, begin, remove_content, seal, write};
+use opentelemetry::Context;
 use opentelemetry::trace::{Span as _, Status};
-use opentelemetry::{Array, Context, KeyValue, Value};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, Span, SpanData, SpanProcessor};
 use opentelemetry_sdk::{Resource, trace::RandomIdGenerator};
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -78,19 +76,10 @@ pub(crate) fn provider(processor: Processor) -> SdkTracerProvider {
         .build()
 }
 
-/// Of a host's texts it is not known which are content, so the policy keeps all of them back but the type of an error.
-fn is_content(attribute: &KeyValue) -> bool {
-    let is_text = matches!(attribute.value, Value::String(_) | Value::Array(Array::String(_)));
-    is_text && attribute.key.as_str() != semconv::ERROR_TYPE
-}
-
 fn record(mut span: SpanData, capture: CaptureContent) -> Vec<u8> {
     if capture == CaptureContent::Metadata {
-        span.attributes.retain(|attribute| !is_content(attribute));
-        // The names of events are often messages.
-        span.events.events.clear();
-        if let Status::Error { description } = &mut span.status {
-            *description = Cow::Borrowed("");
+        for link in &mut span.links.links {
+            link.attributes.retain(|attribute| !write::is_foreign_content(attribute));
         }
     }
     let mut record = Vec::new();
@@ -98,7 +87,7 @@ fn record(mut span: SpanData, capture: CaptureContent) -> Vec<u8> {
     let scope = &span.instrumentation_scope;
     write::scope(&mut record, scope.name(), scope.version().unwrap_or_default());
     for attribute in &span.attributes {
-        write::api(&mut record, attribute);
+        write::foreign(&mut record, attribute);
     }
     for event in &span.events.events {
         write::event(&mut record, &event.name, nanoseconds(event.timestamp), &event.attributes);
@@ -123,6 +112,9 @@ fn record(mut span: SpanData, capture: CaptureContent) -> Vec<u8> {
         end: nanoseconds(span.end_time).max(nanoseconds(span.start_time)),
         status,
     };
+    if capture == CaptureContent::Metadata {
+        remove_content(&mut record);
+    }
     seal(&mut record, &head, false);
     record
 }

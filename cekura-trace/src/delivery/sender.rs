@@ -6,10 +6,10 @@
 
 mod eviction;
 
-use super::complaint::tell_failure;
+use super::complaint::{tell_failure, tell_others};
 use super::config::Settings;
 use super::encode::{Encoder, Request};
-use super::gate::Gate;
+use super::gate::{Gate, at_the_latest};
 use super::landing::{Answered, FAILED, launch};
 use super::ledger::{Counts, Ledger, Reason};
 use super::outlet::Outlet;
@@ -129,6 +129,13 @@ impl Outlet for Sender {
         }
     }
 
+    fn hurry(&mut self, by: Instant, now: Instant) {
+        self.gate.hurry(by, now);
+        for at in self.ready.iter_mut().filter_map(|parcel| parcel.not_before.as_mut()) {
+            *at = at_the_latest(*at, by, now);
+        }
+    }
+
     fn due(&self) -> Option<Instant> {
         let deposit = self.depot.as_ref().and_then(|_| {
             let undeposited = self.parcels().filter(|parcel| parcel.slip.is_none());
@@ -176,6 +183,7 @@ impl Outlet for Sender {
                     parcel.slip.take_if(|slip| !depot.kept(slip, &parcel.request, result));
                 }
             }
+            Event::Others(others) => self.voice.say(|| tell_others(&others)),
             Event::Loaded { name, body } => {
                 let loaded = depot.loaded(name, body);
                 self.ready.extend(loaded.map(|returned| Parcel::again(returned, now)));
@@ -185,7 +193,7 @@ impl Outlet for Sender {
 
     /// Tries once more at once, unless the server has asked for a wait.
     fn finish(&mut self, now: Instant) {
-        self.gate.hurry(now);
+        self.gate.hurry_now(now);
         for parcel in &mut self.ready {
             parcel.not_before = None;
             parcel.deposit_at = now;

@@ -3,6 +3,7 @@
 //!
 //! The disk has a thread of its own, so that one that is slow or hangs holds up neither requests nor their answers.
 
+mod address;
 mod beginnings;
 mod depot;
 mod disk;
@@ -10,12 +11,15 @@ mod drawer;
 mod file;
 #[cfg_attr(not(unix), path = "spool/absent.rs")]
 mod folder;
+mod others;
 
+pub(crate) use address::Address;
 use beginnings::Beginnings;
 pub(crate) use depot::{Depot, Returned, Slip};
 pub(crate) use drawer::Drawer;
-pub(crate) use file::{Address, Item};
+pub(crate) use file::Item;
 pub(crate) use folder::AVAILABLE;
+pub(crate) use others::Others;
 
 use super::config::{Settings, Spooling};
 use super::error::{Error, Problem};
@@ -61,6 +65,8 @@ pub(crate) enum Event {
     Found { name: Name, item: Item, body: Bytes, size: u64, last_seen: SystemTime },
     /// Written, or not.
     Kept { name: Name, result: io::Result<()> },
+    /// Left by dead processes for others, who have not come for it. Told once.
+    Others(Others),
     /// Read again, if it still can be.
     Loaded { name: Name, body: Option<Bytes> },
 }
@@ -89,7 +95,7 @@ impl Spool {
         let addresses = vec![Address::of_spans(settings), Address::of_call_logs(settings)];
         let (jobs, todo) = mpsc::channel();
         let waiting = Arc::<AtomicUsize>::default();
-        let disk = Disk { folder, addresses, tell, waiting: waiting.clone() };
+        let disk = Disk { folder, addresses, age: to.limits.age, tell, waiting: waiting.clone() };
         let name = "cekura-spool".to_owned();
         thread::Builder::new().name(name).spawn(move || disk.run(&todo)).map_err(Error::start)?;
         Ok(Arc::new(Self { limits: to.limits, jobs, waiting }))

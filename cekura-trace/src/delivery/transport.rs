@@ -10,19 +10,24 @@ mod client;
 mod grpc;
 #[cfg_attr(not(feature = "http"), path = "transport/absent.rs")]
 mod http;
+#[cfg_attr(not(any(feature = "grpc", feature = "http")), path = "transport/absent.rs")]
+mod proxy;
 #[cfg(any(feature = "grpc", feature = "http"))]
 mod reply;
 #[cfg_attr(not(any(feature = "grpc", feature = "http")), path = "transport/absent.rs")]
 mod tls;
 
-use super::config::{Endpoint, Protocol, Settings};
+use super::config::{Endpoint, Protocol, Proxy, Settings};
 use super::error::Error;
 use prost::bytes::Bytes;
 use std::fmt;
+use std::io;
 use std::net::TcpStream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub(crate) use proxy::Obstacle;
 
 /// What came back for one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +65,12 @@ impl Answer {
 
     /// Whether the server knows what it is asked for and does not take it from this sender.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Http { status: 401 | 402 | 403 | 407, .. } | Self::Grpc { code: 7 | 16, .. })
+        matches!(self, Self::Http { status: 401..=403, .. } | Self::Grpc { code: 7 | 16, .. })
+    }
+
+    /// Whether a proxy before the server wants to know who asks.
+    pub(crate) fn is_of_proxy(&self) -> bool {
+        matches!(self, Self::Http { status: 407, .. })
     }
 
     /// Whether the server has added words of its own.
@@ -153,4 +163,24 @@ pub(crate) fn shake_hands(
     stream: TcpStream,
 ) -> Result<(), (Flaw, String)> {
     tls::shake_hands(endpoint, settings, stream)
+}
+
+/// Has a proxy lead a connection to it on to an endpoint.
+///
+/// # Errors
+///
+/// What the proxy says instead, and what the system says.
+pub(crate) async fn tunnel(
+    stream: TcpStream,
+    to: &Endpoint,
+    proxy: &Proxy,
+) -> io::Result<Result<TcpStream, Obstacle>> {
+    stream.set_nonblocking(true)?;
+    let stream = tokio::net::TcpStream::from_std(stream)?;
+    if let Err(obstacle) = proxy::tunnel(&stream, to, proxy).await {
+        return Ok(Err(obstacle));
+    }
+    let stream = stream.into_std()?;
+    stream.set_nonblocking(false)?;
+    Ok(Ok(stream))
 }

@@ -6,6 +6,7 @@ use super::call_log::{Account, CallLog, Letter};
 use super::complaint::tell_losses;
 use super::config::{Mode, Settings};
 use super::error::Error;
+use super::flushes::{Flush, Flushes};
 use super::ledger::{FlushReport, Ledger, Reason};
 use super::link::Link;
 use super::observe::{Courier, Told, exchange};
@@ -156,19 +157,10 @@ struct Worker {
     courier: Courier,
     spool: Option<Arc<Spool>>,
     timings: Timings,
-    flushes: Vec<Flush>,
-    /// Counts flushes; what is drained carries the number of the flush that waits for it.
-    epoch: u64,
+    flushes: Flushes,
     next_tick: Instant,
     /// Dropped spans that an event has told of, and when.
     told: (u64, Instant),
-}
-
-struct Flush {
-    epoch: u64,
-    deadline: Instant,
-    is_last: bool,
-    report: Reply,
 }
 
 impl Worker {
@@ -181,7 +173,7 @@ impl Worker {
         account: Account,
         courier: Courier,
     ) -> Self {
-        let (flushes, next_tick) = (Vec::new(), Instant::now());
+        let (flushes, next_tick) = (Flushes::default(), Instant::now());
         Self {
             queue,
             ledger,
@@ -192,7 +184,6 @@ impl Worker {
             spool: None,
             timings,
             flushes,
-            epoch: 0,
             next_tick,
             told: (0, next_tick),
         }
@@ -228,13 +219,13 @@ impl Worker {
                 self.collect();
             }
             self.relieve();
+            self.hurry(now);
             self.outlet.proceed(now);
             self.courier.proceed(now);
             if self.answer_flushes(now) {
                 return;
             }
-            let deadlines = self.flushes.iter().map(|flush| flush.deadline);
-            let due = deadlines.chain(self.outlet.due()).chain(self.courier.due(now));
+            let due = self.flushes.deadlines().chain(self.outlet.due()).chain(self.courier.due(now));
             let next = due.fold(self.next_tick, Instant::min);
             if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
                 self.handle(message);
@@ -247,7 +238,7 @@ impl Worker {
             Message::Answered { number, answer } => self.outlet.answered(number, &answer, Instant::now()),
             Message::Flush { deadline, report } => {
                 self.collect();
-                self.await_settled(deadline, false, report);
+                self.flushes.add(deadline, false, report, Instant::now());
             }
             Message::Heard { number, response } => self.courier.answered(number, response, Instant::now()),
             Message::Observe { letter, room, told } => self.observe(letter, room, told),
@@ -258,7 +249,7 @@ impl Worker {
                 queue.close_calls(|log, room| self.observe_ended(log, room));
                 self.outlet.finish(Instant::now());
                 self.courier.finish(Instant::now(), deadline);
-                self.await_settled(deadline, true, report);
+                self.flushes.add(deadline, true, report, Instant::now());
             }
             Message::Wake => self.collect(),
         }
@@ -277,9 +268,15 @@ impl Worker {
         }
     }
 
-    fn await_settled(&mut self, deadline: Instant, is_last: bool, report: Reply) {
-        self.flushes.push(Flush { epoch: self.epoch, deadline, is_last, report });
-        self.epoch += 1;
+    /// Has what rests after a failure tried again before those give up who wait for it.
+    fn hurry(&mut self, now: Instant) {
+        for by in self.flushes.last_chances() {
+            self.outlet.hurry(by, now);
+            self.courier.hurry(by, now);
+        }
+        for by in self.courier.last_chances() {
+            self.outlet.hurry(by, now);
+        }
     }
 
     fn collect(&mut self) {
@@ -350,7 +347,7 @@ impl Worker {
         for _ in counts.values().sum()..count {
             self.ledger.refuse(TraceId::INVALID, Reason::Malformed);
         }
-        self.outlet.take(records, room, self.epoch);
+        self.outlet.take(records, room, self.flushes.epoch);
     }
 
     /// Answers the flushes that are settled or late; true when the last one is.
@@ -361,7 +358,7 @@ impl Worker {
             now >= flush.deadline
                 || oldest.is_none_or(|oldest| oldest > flush.epoch) && (!flush.is_last || is_idle)
         };
-        let over: Vec<_> = self.flushes.extract_if(.., is_over).collect();
+        let over = self.flushes.take(is_over);
         let ends = over.iter().any(|flush| flush.is_last);
         if ends {
             self.outlet.abandon(Reason::Shutdown);
@@ -386,6 +383,9 @@ impl Worker {
     }
 }
 
+#[cfg(test)]
+#[path = "tests/deadlines.rs"]
+mod deadline_tests;
 #[cfg(test)]
 #[path = "tests/eviction.rs"]
 mod eviction_tests;

@@ -30,14 +30,13 @@ pub(crate) enum EntryOf<T> {
         value: ValueOf<T>,
         /// Found in a value rather than set by the user; gives way to one that was set.
         found: bool,
+        /// What somebody said, or a value of the program's: the content policy may keep it back.
+        content: bool,
     },
-    /// Of the error; the last one counts.
+    /// Of the error; the last one counts. Always content.
     Description(T),
-    Event {
-        name: T,
-        time: u64,
-        attributes: Vec<(T, ValueOf<T>)>,
-    },
+    /// Always content: the names of events are often messages.
+    Event { name: T, time: u64, attributes: Vec<(T, ValueOf<T>)> },
     Link {
         trace_id: TraceId,
         span_id: SpanId,
@@ -48,10 +47,7 @@ pub(crate) enum EntryOf<T> {
     /// In place of the one that the record began with; the last one counts.
     Name(T),
     /// Who made the span, where it is not ours.
-    Scope {
-        name: T,
-        version: T,
-    },
+    Scope { name: T, version: T },
 }
 
 const ARRAY: u8 = 0;
@@ -65,10 +61,38 @@ const NAME: u8 = 18;
 const DESCRIPTION: u8 = 19;
 const SCOPE: u8 = 20;
 const FOUND: u8 = 0x80;
+const CONTENT: u8 = 0x40;
+const MARKS: u8 = FOUND | CONTENT;
+
+/// What is said of a span attribute beside its value, where it is written: the bits are in its entry's tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marks(u8);
+
+impl Marks {
+    /// Set by the user, and no content: what is recorded under any policy.
+    pub(crate) const NONE: Self = Self(0);
+    /// Found in a value, so that one set by the user wins over it.
+    pub(crate) const FOUND: Self = Self(FOUND);
+    /// Kept back by the content policy.
+    pub(crate) const CONTENT: Self = Self(CONTENT);
+    pub(crate) const FOUND_CONTENT: Self = Self(FOUND | CONTENT);
+}
+
+impl<T> EntryOf<T> {
+    /// Whether the content policy may keep it back: what is content was decided where it was written.
+    pub(crate) fn is_content(&self) -> bool {
+        match self {
+            Self::Attribute { content, .. } => *content,
+            Self::Description(_) | Self::Event { .. } => true,
+            Self::Link { .. } | Self::Name(_) | Self::Scope { .. } => false,
+        }
+    }
+}
 
 /// Writers of entries; each appends exactly one.
 pub(crate) mod write {
-    use super::{ARRAY, ApiValue, Array, BOOL, DESCRIPTION, EVENT, F64, FOUND, I64, LINK, NAME, SCOPE, STR};
+    use super::{ARRAY, ApiValue, Array, BOOL, DESCRIPTION, EVENT, F64, I64, LINK, Marks, NAME, SCOPE, STR};
+    use crate::semconv;
     use opentelemetry::KeyValue;
     use opentelemetry::trace::SpanContext;
 
@@ -102,11 +126,16 @@ pub(crate) mod write {
         }
     }
 
+    /// Marks the entry that begins at `at`; nothing where none was written.
+    pub(crate) fn mark(out: &mut [u8], at: usize, Marks(marks): Marks) {
+        if let Some(tag) = out.get_mut(at) {
+            *tag |= marks;
+        }
+    }
+
     /// Marks the entry that begins at `at` as found in a value, so that one set by the user wins over it.
     pub(crate) fn mark_found(out: &mut [u8], at: usize) {
-        if let Some(tag) = out.get_mut(at) {
-            *tag |= FOUND;
-        }
+        mark(out, at, Marks::FOUND);
     }
 
     /// Writes a string value of unknown length in place: `fill` appends the text, the length is set afterwards.
@@ -135,6 +164,26 @@ pub(crate) mod write {
             }
             other => text(out, key, &other.as_str()),
         }
+    }
+
+    /// As [`api`], of what a program sets through the OpenTelemetry API: nobody knows which of its texts are content,
+    /// so all of them are, but for the type of an error.
+    pub(crate) fn foreign(out: &mut Vec<u8>, attribute: &KeyValue) {
+        let start = out.len();
+        api(out, attribute);
+        if is_foreign_content(attribute) {
+            mark(out, start, Marks::CONTENT);
+        }
+    }
+
+    /// Whether [`foreign`] takes it for content.
+    pub(crate) fn is_foreign_content(attribute: &KeyValue) -> bool {
+        let is_number = match &attribute.value {
+            ApiValue::Bool(_) | ApiValue::F64(_) | ApiValue::I64(_) => true,
+            ApiValue::Array(values) => !matches!(values, Array::String(_)),
+            _ => false,
+        };
+        !is_number && attribute.key.as_str() != semconv::ERROR_TYPE
     }
 
     pub(crate) fn event(out: &mut Vec<u8>, name: &str, time: u64, attributes: &[KeyValue]) {
@@ -216,7 +265,7 @@ pub(crate) mod write {
 
 pub(super) fn read<'a, T: Text<'a>>(reader: &mut Reader<'a>) -> Option<EntryOf<T>> {
     let tag = reader.byte()?;
-    match tag & !FOUND {
+    match tag & !MARKS {
         EVENT => {
             let name = reader.text()?;
             let time = u64::from_le_bytes(reader.array()?);
@@ -232,7 +281,8 @@ pub(super) fn read<'a, T: Text<'a>>(reader: &mut Reader<'a>) -> Option<EntryOf<T
         DESCRIPTION => Some(EntryOf::Description(reader.text()?)),
         kind => {
             let key = reader.text()?;
-            Some(EntryOf::Attribute { key, value: value(reader, kind)?, found: tag & FOUND != 0 })
+            let (found, content) = (tag & FOUND != 0, tag & CONTENT != 0);
+            Some(EntryOf::Attribute { key, value: value(reader, kind)?, found, content })
         }
     }
 }
@@ -256,10 +306,9 @@ pub(crate) fn last_of_each(entries: &[u8]) -> Vec<u8> {
     kept.concat()
 }
 
-/// Entries without the span attributes whose key is meant.
-pub(super) fn without(entries: &[u8], is_meant: impl Fn(&str) -> bool) -> Vec<u8> {
-    let is_kept = |entry: &Entry<'_>| !matches!(entry, Entry::Attribute { key, .. } if is_meant(key));
-    let kept = each(entries).filter(|(entry, _)| is_kept(entry)).map(|(_, bytes)| bytes);
+/// Entries without content.
+pub(super) fn without_content(entries: &[u8]) -> Vec<u8> {
+    let kept = each(entries).filter(|(entry, _)| !entry.is_content()).map(|(_, bytes)| bytes);
     kept.collect::<Vec<_>>().concat()
 }
 

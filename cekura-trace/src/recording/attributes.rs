@@ -2,20 +2,27 @@
 //! does not know when a span starts or ends.
 
 use super::callsite::View;
-use super::json::{Object, Root, Walk, clip, walk, write_json};
-use super::outcome::{Failure, FailureText};
+use super::failure::{Failure, FailureText};
+use super::json::{Object, Root, Walk, blob, clip, parts, walk, write_json};
 use super::span::Opening;
-use super::value::{Flag, Float, Integer, Len, Scalar, Value, value};
+use super::value::{Flag, Float, Integer, Len, Samples, Value, debug};
 use crate::destination::CaptureContent;
-use crate::finished::{remove, write};
+use crate::finished::{Marks, remove_content, write};
 use crate::semconv;
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
+mod arguments;
 mod found;
 mod gathered;
 mod own;
+#[cfg(test)]
+mod tests;
 
+pub(super) use found::Told;
 use gathered::Gathered;
+use own::clipped;
 
 /// The span attributes that one end of a function sets: before the body, or on its return.
 pub struct Attributes {
@@ -25,8 +32,7 @@ pub struct Attributes {
     pub(super) entries: Vec<u8>,
     /// Boxed, for most functions have none.
     extras: Option<Box<Extras>>,
-    /// Where the entry begins that is being written by a value's own code.
-    unfinished: Option<usize>,
+    pub(super) told: Told,
 }
 
 /// What only some functions have.
@@ -37,6 +43,8 @@ pub(super) struct Extras {
     pub(super) failure: Option<String>,
     /// Where these are items of a stream.
     gathered: Option<Gathered>,
+    /// What they say by themselves is not written, but for its measures and names.
+    skips_output: bool,
     tool_input: Option<Object>,
     spoken: Spoken,
 }
@@ -54,7 +62,7 @@ enum Spoken {
 
 impl Attributes {
     pub(super) fn new(view: View, capture: CaptureContent, limit: usize, entries: Vec<u8>) -> Self {
-        Self { view, capture, limit, entries, extras: None, unfinished: None }
+        Self { view, capture, limit, entries, extras: None, told: Told::default() }
     }
 
     /// What its opening asks for, and whatever else only some functions have.
@@ -70,16 +78,6 @@ impl Attributes {
         self.extras.as_ref().is_some_and(|extras| extras.failure.is_some())
     }
 
-    pub(super) fn take_failure(&mut self) -> Option<String> {
-        self.extras.as_mut()?.failure.take()
-    }
-
-    pub(super) fn set_failure(&mut self, failure: Option<String>) {
-        if failure.is_some() {
-            self.extras().failure = failure;
-        }
-    }
-
     fn extras(&mut self) -> &mut Extras {
         self.extras.get_or_insert_default()
     }
@@ -88,21 +86,9 @@ impl Attributes {
         self.capture == CaptureContent::Full
     }
 
-    /// [`value`], as a method, which keeps generated code short.
-    #[expect(clippy::unused_self, reason = "generated code has no other path to it")]
-    pub fn value<'a, T>(&self, it: &'a T) -> Scalar<'a, T> {
-        value(it)
-    }
-
-    /// Applies a closure of the attribute; as a function, so that it may give a reference into its parameter.
-    #[expect(clippy::unused_self, reason = "generated code has no other path to it")]
-    pub fn apply<'a, T, R>(&self, value: &'a T, closure: impl FnOnce(&'a T) -> R) -> R {
-        closure(value)
-    }
-
     /// Records an argument of the function under its name.
     pub fn argument(&mut self, name: &'static str, value: Value<'_>) {
-        match (self.view, value) {
+        match (self.view, self.asked_for(value)) {
             (_, Value::Nothing) => {}
             (_, Value::Len(length)) => {
                 self.length(&[semconv::INPUT_PREFIX, name, semconv::LEN_SUFFIX], length);
@@ -118,17 +104,41 @@ impl Attributes {
         }
     }
 
+    /// Records an argument as `Debug` shows it: one that `debug(…)` names.
+    pub fn debug_argument<T: fmt::Debug>(&mut self, name: &'static str, value: &T) {
+        match (self.view, debug(value)) {
+            (_, Value::Nothing) => {}
+            (View::ToolCall, value) => self.argument(name, value),
+            (_, value) => self.input(name, value),
+        }
+    }
+
+    /// What is recorded of a value for which no argument of the attribute asks. Configurations derive `Debug` with the
+    /// key in them, requests with the audio, so that it shows only what a tool call is given and gives.
+    fn asked_for<'a>(&self, value: Value<'a>) -> Value<'a> {
+        match (self.view, value) {
+            (View::ToolCall, _) if !self.gathers() => value,
+            (_, Value::Debug(_)) => Value::Nothing,
+            (_, Value::Short(samples)) => Value::Len(samples.length()),
+            _ => value,
+        }
+    }
+
     /// Records what the user names explicitly, whatever the content policy says.
     pub fn record(&mut self, key: &str, value: Value<'_>) {
-        self.put(key, value);
+        self.put(key, value, Marks::NONE);
     }
 
     /// Records a return value as its view asks, without an argument of the attribute asking for it.
     pub fn returned(&mut self, value: Value<'_>) {
-        match (self.view, value) {
+        match (self.view, self.asked_for(value)) {
             (_, value) if self.gathers() => self.gather(value),
-            (_, Value::Len(length)) => self.length(&[semconv::OUTPUT_LEN], length),
-            (View::Tts, _) | (_, Value::Nothing) => {}
+            (_, Value::Len(length)) => {
+                self.told.speech = Some(length.elements > 0);
+                self.length(&[semconv::OUTPUT_LEN], length);
+            }
+            (View::Tts, value) => self.found_audio(value),
+            (_, Value::Nothing) => self.told.is_opaque = true,
             (View::Stt, value) => self.found_transcript(value),
             (View::Llm | View::S2s, value) => self.found_answer(value),
             (View::ToolCall, value) => self.tool_output(&value),
@@ -136,34 +146,38 @@ impl Attributes {
         }
     }
 
+    /// As [`returned`](Self::returned), but for the content: sizes, tokens and names only.
+    pub fn returned_without_content(&mut self, value: Value<'_>) {
+        let capture = std::mem::replace(&mut self.capture, CaptureContent::Metadata);
+        if self.gathers() {
+            self.extras().skips_output = true;
+        }
+        self.returned(value);
+        self.capture = capture;
+    }
+
     /// Says that the function failed.
     pub(super) fn fail(&mut self, failure: &Failure<'_>) {
-        write::text(&mut self.entries, semconv::ERROR_TYPE, failure.error_type);
         // What follows may panic.
         self.extras().failure = Some(String::new());
-        let mut text = Text { out: Vec::new(), limit: self.limit, truncated: false };
-        if self.keeps_content() {
-            // A formatter that fails has written what it could.
-            let _ = match failure.text {
-                FailureText::Debug(error) => fmt::write(&mut text, format_args!("{error:?}")),
-                FailureText::Display(error) => fmt::write(&mut text, format_args!("{error}")),
-                FailureText::TypeName => fmt::write(&mut text, format_args!("{}", failure.error_type)),
-            };
+        write::text(&mut self.entries, semconv::ERROR_TYPE, failure.error_type());
+        let (keeps_content, limit) = (self.keeps_content(), self.limit);
+        let text = self.extras().failure.insert(String::new());
+        if keeps_content {
+            failure.describe(limit, text);
         }
-        self.extras().failure = Some(String::from_utf8(text.out).unwrap_or_default());
     }
 
     /// Says that what a span stands for failed.
     pub(super) fn fail_with<E: fmt::Display>(&mut self, error: &E) {
-        let failure = Failure::of(error, |error| FailureText::Display(error));
-        self.fail(&Failure { error_type: failure.error_type.trim_start_matches('&'), ..failure });
+        self.fail(&Failure::display(error));
     }
 
     /// Says that the function panicked.
     pub(super) fn panic(&mut self, message: Option<&str>) {
         const PANIC: &str = "panic";
         self.fail(&Failure {
-            error_type: PANIC,
+            declared: PANIC,
             text: message.as_ref().map_or(FailureText::TypeName, |message| FailureText::Display(message)),
         });
     }
@@ -176,7 +190,11 @@ impl Attributes {
             let mut json = Vec::new();
             let truncated = input.finish(&mut json);
             let json = String::from_utf8(json).unwrap_or_default();
-            self.texts(&[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS], &json, truncated);
+            self.content_texts(
+                &[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS],
+                &json,
+                truncated,
+            );
         }
         if let Spoken::One(_, text) = spoken {
             self.say(&text);
@@ -185,21 +203,8 @@ impl Attributes {
 
     /// Takes back the content that was written before the policy was known.
     fn take_back_content(&mut self) {
-        const CONTENT: [&str; 3] =
-            [semconv::TEXT, semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS];
         self.extras().tool_input = None;
-        remove(&mut self.entries, |key| {
-            let of = key.strip_suffix(semconv::TRUNCATED_SUFFIX).unwrap_or(key);
-            CONTENT.contains(&of)
-                || of.starts_with(semconv::INPUT_PREFIX) && !of.ends_with(semconv::LEN_SUFFIX)
-        });
-    }
-
-    /// Takes back what a value's own code began to write when it panicked.
-    pub(super) fn drop_unfinished(&mut self) {
-        if let Some(start) = self.unfinished.take() {
-            self.entries.truncate(start);
-        }
+        remove_content(&mut self.entries);
     }
 
     fn spoken_argument(&mut self, name: &'static str, text: &str) {
@@ -215,48 +220,60 @@ impl Attributes {
 
     fn input(&mut self, name: &str, value: Value<'_>) {
         if self.keeps_content() {
-            joined(&[semconv::INPUT_PREFIX, name], |key| self.put(key, value));
+            joined(&[semconv::INPUT_PREFIX, name], |key| self.put(key, value, Marks::CONTENT));
         }
     }
 
-    /// Writes a value that the content policy may keep back.
-    fn content(&mut self, key: &str, value: Value<'_>) {
+    /// Writes what somebody said, or a value of the program's: the content policy may keep it back.
+    pub(super) fn content(&mut self, key: &str, value: Value<'_>) {
         if self.keeps_content() {
-            self.put(key, value);
+            self.put(key, value, Marks::CONTENT);
         }
     }
 
-    fn put(&mut self, key: &str, value: Value<'_>) {
+    /// The same of what was found in a value, so that what the user sets wins over it.
+    fn found_content(&mut self, key: &str, value: Value<'_>) {
+        if self.keeps_content() {
+            self.put(key, value, Marks::FOUND_CONTENT);
+        }
+    }
+
+    /// Writes what was found in a value and is no content.
+    fn found(&mut self, key: &str, value: Option<Value<'_>>) {
+        self.put(key, value.unwrap_or(Value::Nothing), Marks::FOUND);
+    }
+
+    fn put(&mut self, key: &str, value: Value<'_>, marks: Marks) {
+        let start = self.entries.len();
         match value {
             Value::Nothing => {}
             Value::Bool(value) => write::flag(&mut self.entries, key, value),
             Value::F64(value) => write::float(&mut self.entries, key, value),
             Value::I64(value) => write::integer(&mut self.entries, key, value),
-            Value::Len(length) => self.length(&[key, semconv::LEN_SUFFIX], length),
-            Value::Str(text) if text.len() <= self.limit => write::text(&mut self.entries, key, text),
-            Value::Str(text) => self.texts(&[key], text, false),
-            Value::Debug(value) => {
-                let mut text = Text { out: Vec::new(), limit: self.limit, truncated: false };
-                // A formatter that fails has written what it could.
-                let _ = fmt::write(&mut text, format_args!("{value:?}"));
-                let truncated = text.truncated;
-                self.texts(&[key], &String::from_utf8(text.out).unwrap_or_default(), truncated);
-            }
-            Value::Serialize(value) => self.serialized(key, value),
+            // A size is no content.
+            Value::Len(length) => return self.length(&[key, semconv::LEN_SUFFIX], length),
+            Value::Short(samples) => return self.length(&[key, semconv::LEN_SUFFIX], samples.length()),
+            Value::Str(text) => match blob(text) {
+                Some(words) => write::text(&mut self.entries, key, &words),
+                None if text.len() <= self.limit => write::text(&mut self.entries, key, text),
+                None => return self.texts(&[key], text, false, marks),
+            },
+            Value::Debug(value) => return self.serialized(key, &Shown(value), marks),
+            Value::Serialize(value) => return self.serialized(key, value, marks),
         }
+        write::mark(&mut self.entries, start, marks);
     }
 
-    fn serialized(&mut self, key: &str, value: &dyn Walk) {
+    fn serialized(&mut self, key: &str, value: &dyn Walk, marks: Marks) {
         let start = self.entries.len();
         let limit = self.limit;
-        self.unfinished = Some(start);
         let mut walked = None;
         write::text_with(&mut self.entries, key, |out| walked = Some(walk(value, Some(out), limit, None)));
-        self.unfinished = None;
         let Some(walked) = walked else { return };
         let scalar = match walked.root {
             Root::Json | Root::Name | Root::Text => {
-                self.mark_truncated(key, walked.truncated);
+                write::mark(&mut self.entries, start, marks);
+                self.mark_truncated(key, walked.truncated, marks);
                 return;
             }
             Root::Bool(value) => Value::Bool(value),
@@ -265,21 +282,38 @@ impl Attributes {
             Root::Null => Value::Nothing,
         };
         self.entries.truncate(start);
-        self.put(key, scalar);
+        self.put(key, scalar, marks);
     }
 
-    /// Writes a text under several keys, cut at the limit.
-    fn texts(&mut self, keys: &[&str], text: &str, was_cut: bool) {
-        let kept = clip(text, self.limit);
-        for key in keys {
-            write::text(&mut self.entries, key, kept);
-            self.mark_truncated(key, was_cut || kept.len() < text.len());
+    /// Writes content under several keys, cut at the limit.
+    fn content_texts(&mut self, keys: &[&str], text: &str, was_cut: bool) {
+        if self.keeps_content() {
+            self.texts(keys, text, was_cut, Marks::CONTENT);
         }
     }
 
-    fn mark_truncated(&mut self, key: &str, truncated: bool) {
+    /// Writes a text under several keys, cut at the limit.
+    fn texts(&mut self, keys: &[&str], text: &str, was_cut: bool, marks: Marks) {
+        // What was joined, or is JSON, has been cut to the limit already, give or take a char.
+        let is_cut_already = text.len() <= self.limit.saturating_add(4);
+        let kept =
+            if is_cut_already { Cow::Borrowed(clip(text, self.limit)) } else { shortened(text, self.limit) };
+        for key in keys {
+            let start = self.entries.len();
+            write::text(&mut self.entries, key, &kept);
+            write::mark(&mut self.entries, start, marks);
+            self.mark_truncated(key, was_cut || kept.len() < text.len(), marks);
+        }
+    }
+
+    /// Goes with its value, and is what that is: found, content.
+    fn mark_truncated(&mut self, key: &str, truncated: bool, marks: Marks) {
         if truncated {
-            joined(&[key, semconv::TRUNCATED_SUFFIX], |key| write::flag(&mut self.entries, key, true));
+            joined(&[key, semconv::TRUNCATED_SUFFIX], |key| {
+                let start = self.entries.len();
+                write::flag(&mut self.entries, key, true);
+                write::mark(&mut self.entries, start, marks);
+            });
         }
     }
 
@@ -302,24 +336,51 @@ fn joined(parts: &[&str], use_it: impl FnOnce(&str)) {
     use_it(str::from_utf8(&key[..length]).unwrap_or_default());
 }
 
+/// The first and the last part of a text that is longer than `limit`.
+fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
+    let kept = parts(text, limit, |_| 1);
+    Cow::Owned([kept.first, &kept.words, kept.last].concat())
+}
+
 /// Gives a value that has content to `use_it`, as something to walk.
 fn as_walk<R>(value: &Value<'_>, use_it: impl FnOnce(&dyn Walk) -> R) -> Option<R> {
     Some(match value {
         Value::Bool(value) => use_it(value),
-        Value::Debug(value) => use_it(&format!("{value:?}")),
+        Value::Debug(value) => use_it(&Shown(value)),
         Value::F64(value) => use_it(value),
         Value::I64(value) => use_it(value),
         Value::Serialize(value) => use_it(*value),
+        Value::Short(Samples::Bytes(bytes)) => use_it(bytes),
+        Value::Short(Samples::F32(samples)) => use_it(samples),
+        Value::Short(Samples::I16(samples)) => use_it(samples),
         Value::Str(value) => use_it(value),
         Value::Len(_) | Value::Nothing => return None,
     })
 }
 
+/// What `Debug` shows, as a string.
+struct Shown<'a>(&'a dyn fmt::Debug);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:?}", self.0))
+    }
+}
+
 /// Takes formatted text up to a number of bytes, and stops the formatter there.
-struct Text {
+pub(super) struct Text {
     out: Vec<u8>,
     limit: usize,
     truncated: bool,
+}
+
+impl Text {
+    pub(super) fn of(text: fmt::Arguments<'_>, limit: usize) -> String {
+        let mut out = Self { out: Vec::new(), limit, truncated: false };
+        // A formatter that fails has written what it could.
+        let _ = fmt::write(&mut out, text);
+        String::from_utf8(out.out).unwrap_or_default()
+    }
 }
 
 impl fmt::Write for Text {

@@ -3,9 +3,11 @@
 
 use super::attributes::Attributes;
 use super::origin::Origin;
-use super::span::{Draft, Open, Prepared, Span};
+use super::span::{Draft, Open, Span};
+use super::value::{Scalar, value};
 use crate::destination;
-use crate::semconv::span as names;
+use crate::finished::write;
+use crate::semconv::{self, span as names};
 use opentelemetry::trace::SpanKind;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -24,26 +26,41 @@ pub(crate) enum View {
     Turn,
 }
 
-/// One annotated function; a `static` in its body.
+/// One annotated function; a `static` in its body. Generated code has a reference to it, and method look-up finds methods
+/// of a reference's target before those of any trait that the program has for all types.
 #[derive(Clone, Copy, Debug)]
 pub struct Callsite {
     pub(crate) view: View,
     /// The function's name.
     pub(crate) function: &'static str,
+    /// Its path, `crate::module::function`; empty where there is no function.
+    path: &'static str,
     pub(crate) at: &'static Location<'static>,
 }
 
 macro_rules! constructors {
     ($($name:ident => $view:ident),*) => {
         $(#[track_caller]
-        pub const fn $name(function: &'static str) -> Self {
-            Self { view: View::$view, function, at: Location::caller() }
+        pub const fn $name(function: &'static str, path: &'static str) -> Self {
+            Self { view: View::$view, function, path, at: Location::caller() }
         })*
     };
 }
 
 impl Callsite {
     constructors!(conversation => Conversation, llm => Llm, s2s => S2s, span => Span, stt => Stt, tool_call => ToolCall, tts => Tts, turn => Turn);
+
+    /// Wraps a value for `.__get()`.
+    #[inline]
+    pub fn of<'a, T>(&self, it: &'a T) -> Scalar<'a, T> {
+        value(it)
+    }
+
+    /// Applies a closure of the attribute; as a function, so that it may give a reference into its parameter.
+    #[inline]
+    pub fn apply<'a, T, R>(&self, value: &'a T, closure: impl FnOnce(&'a T) -> R) -> R {
+        closure(value)
+    }
 
     /// Opens the function's span: `record` sets what is known before the body runs. With no open destination it is
     /// not called, and the span is off.
@@ -54,12 +71,6 @@ impl Callsite {
         }
         let mut record = Some(record);
         Span(open(self, &mut |attributes| record.take().map_or((), |record| record(attributes))))
-    }
-
-    /// Like [`open`](Self::open), for a future that is returned: nothing is written if it is never polled.
-    #[inline]
-    pub fn prepare(&'static self, record: impl FnOnce(&mut Attributes)) -> Prepared {
-        Prepared(self.open(record))
     }
 
     /// The span's name where the attribute gives none.
@@ -73,6 +84,16 @@ impl Callsite {
             View::ToolCall => names::TOOL_CALL,
             View::Tts => names::TTS,
             View::Turn => names::TURN,
+        }
+    }
+
+    /// Writes which function it is, where there is one; the program may record another name.
+    #[inline]
+    pub(super) fn write_path(&self, record: &mut Vec<u8>) {
+        if !self.path.is_empty() {
+            let start = record.len();
+            write::text(record, semconv::CODE_FUNCTION_NAME, self.path);
+            write::mark_found(record, start);
         }
     }
 
@@ -116,11 +137,33 @@ impl Callsite {
     /// Whether this was never asked of the place before.
     fn is_first(&self) -> bool {
         // With the function's name, for those that one macro makes have one location.
-        static KNOWN: RwLock<BTreeSet<(&str, &Location<'_>)>> = RwLock::new(BTreeSet::new());
-        let place = (self.function, self.at);
-        let is_known = KNOWN.read().unwrap_or_else(PoisonError::into_inner).contains(&place);
-        !is_known && KNOWN.write().unwrap_or_else(PoisonError::into_inner).insert(place)
+        is_first(self.function, self.at)
     }
+}
+
+/// Says once per place that a function returns its answer in a form that is not followed by itself, and whether it does.
+pub(super) fn warn_unfollowed(view: View, type_name: &'static str, at: &'static Location<'static>) -> bool {
+    let may_be_read_later = ["Receiver<", "Stream", "::Receiver"];
+    let is_unfollowed = may_be_read_later.iter().any(|word| type_name.contains(word));
+    if is_unfollowed && is_first(type_name, at) {
+        let name = Callsite { view, function: "", path: "", at }.span_name();
+        tracing::warn!(
+            target: "cekura",
+            returns = type_name,
+            at = %at,
+            "this `{name}` span ends before its answer is read: the function returns a stream or a channel in a form \
+             that is not followed by itself. Put cekura::follow(…) around the stream, or give each item to \
+             cekura::current().item(&item) where it is read. This is said once for each place in the code",
+        );
+    }
+    is_unfollowed
+}
+
+/// Whether this was never asked of the name at the place before.
+fn is_first(name: &'static str, at: &'static Location<'static>) -> bool {
+    static KNOWN: RwLock<BTreeSet<(&str, &Location<'_>)>> = RwLock::new(BTreeSet::new());
+    let is_known = KNOWN.read().unwrap_or_else(PoisonError::into_inner).contains(&(name, at));
+    !is_known && KNOWN.write().unwrap_or_else(PoisonError::into_inner).insert((name, at))
 }
 
 /// Nothing that goes wrong here reaches the function: at the worst it runs without a span. Not generic, so that it is

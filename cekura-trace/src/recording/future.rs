@@ -1,14 +1,86 @@
-//! A future and its span come in; a future with the span as the current one at each poll goes out. This file does not
-//! know what the span records.
+//! The futures of annotated functions. Invariant: the span is the current one at each poll and while the future is
+//! dropped, and at no other time.
 
-use super::span::{Ending, Open, Prepared, Span};
+use super::attributes::Attributes;
+use super::callsite::Callsite;
+use super::span::{Ending, Open, Span};
 use pin_project_lite::pin_project;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+/// The span of an `async fn`. Generated code binds it before the future of the body, so it is dropped after that.
+#[must_use = "a span that is not run records nothing"]
+pub struct Around(Option<Open>);
+
+/// The future of an `async fn`. It borrows the body's own future: a future inside another one costs the compiler four
+/// steps towards its recursion limit, and each type between them one more.
+pub struct Polled<'a, F, C> {
+    future: Pin<&'a mut F>,
+    span: &'a mut Around,
+    close: C,
+}
+
+impl Callsite {
+    /// As `open`, for an `async fn`: this runs at the first poll.
+    #[inline]
+    pub fn around(&'static self, record: impl FnOnce(&mut Attributes)) -> Around {
+        let Span(open) = self.open(record);
+        Around(open)
+    }
+}
+
+/// Polls the body of an `async fn` in its span.
+#[inline]
+pub fn polled<'a, F, C>(span: &'a mut Around, future: Pin<&'a mut F>, close: C) -> Polled<'a, F, C>
+where
+    F: Future,
+    C: FnMut(Ending<'_>, &mut F::Output),
+{
+    Polled { future, span, close }
+}
+
+// No part of it is pinned.
+impl<F, C> Unpin for Polled<'_, F, C> {}
+
+impl<F, C> Future for Polled<'_, F, C>
+where
+    F: Future,
+    C: FnMut(Ending<'_>, &mut F::Output),
+{
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
+        let Self { future, span, close } = &mut *self;
+        if span.0.is_none() {
+            return future.as_mut().poll(task);
+        }
+        poll_inside(future.as_mut(), &mut span.0, close, task)
+    }
+}
+
+impl<F, C> Drop for Polled<'_, F, C> {
+    #[inline]
+    fn drop(&mut self) {
+        // The body's future is dropped next, and then the span.
+        if let Some(open) = &mut self.span.0 {
+            open.stay_entered();
+        }
+    }
+}
+
+impl Drop for Around {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(open) = self.0.take() {
+            open.leave(|open| open.interrupted(|_| {}));
+        }
+    }
+}
+
 pin_project! {
-    /// The future of an annotated function.
+    /// The future of a function that returns one.
     pub struct Traced<F, C> {
         // An `Option` only so that it can be dropped inside the span.
         #[pin]
@@ -34,34 +106,21 @@ pin_project! {
 }
 
 impl<F, C> Traced<F, C> {
-    fn new(future: F, span: Option<Open>, close: C, was_polled: bool) -> Self {
-        Self { future: Some(future), span, close: Some(close), was_polled }
+    fn new(future: F, span: Option<Open>, close: C) -> Self {
+        Self { future: Some(future), span, close: Some(close), was_polled: false }
     }
 }
 
 impl Span {
-    /// The future of an `async fn`, whose span is open already: this runs at the first poll.
-    #[inline]
-    pub fn future<F, C>(self, future: F, close: C) -> Traced<F, C>
-    where
-        F: Future,
-        C: FnOnce(Ending<'_>, &mut F::Output),
-    {
-        Traced::new(future, self.0, close, true)
-    }
-}
-
-impl Prepared {
-    /// Calls a function that returns a future, and gives that future its span.
+    /// Calls a function that returns a future, and gives that future its span: nothing is written if it is never polled.
     pub fn wrap<F, C>(self, body: impl FnOnce() -> F, close: C) -> Traced<F, C>
     where
         F: Future,
         C: FnOnce(Ending<'_>, &mut F::Output),
     {
-        let Span(span) = self.0;
-        let Some(mut open) = span else { return Traced::new(body(), None, close, false) };
+        let Some(mut open) = self.0 else { return Traced::new(body(), None, close) };
         match open.inside(body) {
-            Ok(future) => Traced::new(future, Some(open), close, false),
+            Ok(future) => Traced::new(future, Some(open), close),
             Err(panic) => open.panicked(panic, |_| {}),
         }
     }
@@ -88,34 +147,30 @@ where
         let this = self.project();
         // It is there until the drop.
         let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
-        if this.span.is_none() {
-            return future.poll(task);
+        let Some(open) = this.span else { return future.poll(task) };
+        if !std::mem::replace(this.was_polled, true) {
+            open.restart();
         }
-        poll_inside(future, this.span, this.close, this.was_polled, task)
+        let close = |ending: Ending<'_>, returned: &mut F::Output| {
+            if let Some(close) = this.close.take() {
+                close(ending, returned);
+            }
+        };
+        poll_inside(future, this.span, close, task)
     }
 }
 
-fn poll_inside<F, C>(
+fn poll_inside<F: Future>(
     future: Pin<&mut F>,
     span: &mut Option<Open>,
-    close: &mut Option<C>,
-    was_polled: &mut bool,
+    close: impl FnOnce(Ending<'_>, &mut F::Output),
     task: &mut Context<'_>,
-) -> Poll<F::Output>
-where
-    F: Future,
-    C: FnOnce(Ending<'_>, &mut F::Output),
-{
+) -> Poll<F::Output> {
     let Some(open) = span else { return Poll::Pending };
-    if !std::mem::replace(was_polled, true) {
-        open.restart();
-    }
     match open.inside(|| future.poll(task)) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(mut returned)) => {
-            if let Some(close) = close.take() {
-                close(open.ending(), &mut returned);
-            }
+            close(open.ending(), &mut returned);
             *span = None;
             Poll::Ready(returned)
         }

@@ -1,6 +1,8 @@
 //! What all spans of one conversation, or of one turn of it, have in common: where they go, how much of them
 //! is kept, and whose time it is. Invariant: it never changes; a turn has another one than its conversation.
 
+use super::attributes::Told;
+use super::callsite::View;
 use crate::call::{Call, Clock, Source, Turn};
 use crate::destination::{CaptureContent, Destination};
 use std::sync::Arc;
@@ -52,6 +54,25 @@ impl Home {
         match (&self.turn, &self.call) {
             (Some(turn), _) => turn.spoke(Source::Span, at),
             (None, Some(call)) => drop(call.unanswered.spoke(at)),
+            (None, None) => {}
+        }
+    }
+
+    /// What the return value of a span tells of the call; what cannot be judged was heard, or is audio.
+    pub(super) fn tell(&self, view: View, at: Instant, told: Told) {
+        match view {
+            View::Stt if told.speech != Some(false) => self.heard(at),
+            View::Tts if told.speech != Some(false) => self.spoke(at),
+            View::S2s if told.was_cut_off => self.cut_off(),
+            _ => {}
+        }
+    }
+
+    /// The caller cut in on an answer of a session.
+    pub(super) fn cut_off(&self) {
+        match (&self.turn, &self.call) {
+            (Some(turn), _) => turn.cut_off(),
+            (None, Some(call)) => call.unanswered.cut_off(),
             (None, None) => {}
         }
     }

@@ -1,27 +1,43 @@
-//! Any `Serialize` value comes in; JSON of at most so many bytes goes out, or what the value is when it is a scalar.
-//! On the way the value is shown to [`Shapes`]. This file does not know what the JSON is for.
+//! Any `Serialize` value → JSON of at most so many bytes, or what the value is when it is a scalar. On the way the value is
+//! shown to [`Shapes`]. Invariant: nothing that a value's own code does, a panic too, makes the JSON invalid.
 //!
 //! The JSON is the same, byte for byte, as `serde_json::to_vec` gives, but for these:
 //!
-//! * `serialize_bytes` gives `{"len":N}`: the content of a buffer says nothing to a reader.
+//! * More than 64 numbers in a row are `"[16000 numbers]"`, those of `serialize_bytes` too, and a string that is a blob
+//!   is `"[base64, 1.0 MB]"` (`blob`): their content says nothing to a reader.
+//! * A value that is too long is walked a second time, with gaps where they hurt least (`gaps`): of a string the first
+//!   and the last part stay (`middle`), of a list the first and the last items. A field gets at most half of the room,
+//!   where others may follow it. The second walk visits at most 10,000 nodes that it does not keep, and skips items
+//!   unvisited where a list knows its length; where that is not enough, the end of the value is cut off.
 //! * Where two shortest digit strings are equally near to a float, it may be the other one.
 //! * A value more than 125 levels below the root is `null`.
 //! * Where `serde_json` gives an error (a map key that is no string, an error of the value's own), what was written
 //!   until then is closed and kept, and the value counts as truncated.
 
+use super::locks::is_locked;
 use super::shapes::{Scalar, Shapes};
 use bounded::Bounded;
+use float::Float;
 use serde::Serialize;
-use std::fmt::{self, Write as _};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use target::Target;
 
+mod blob;
 mod bounded;
+mod float;
+mod gaps;
+mod middle;
 mod object;
 mod serializer;
+mod target;
 #[cfg(test)]
 mod tests;
 mod word;
 
+pub(in crate::recording) use blob::blob;
 pub(in crate::recording) use bounded::clip;
+pub(in crate::recording) use middle::parts;
 pub(crate) use object::Object;
 
 /// A `Serialize` value behind a pointer, so that only the leaf code is generic.
@@ -31,6 +47,9 @@ pub trait Walk {
 
 impl<T: Serialize + ?Sized> Walk for T {
     fn walk(&self, walker: &mut Walker<'_>) {
+        if is_locked::<T>() {
+            return;
+        }
         if self.serialize(&mut *walker).is_err() {
             walker.stopped();
         }
@@ -74,21 +93,25 @@ pub(crate) fn walk(
     if let Some(shapes) = &mut shapes {
         shapes.limit(limit);
     }
-    let mut walker = Walker::new(out.map(|out| Bounded::new(out, limit)), shapes);
-    value.walk(&mut walker);
-    walker.finish()
+    if let Some(out) = out {
+        return Target::of(out, limit, true).write(out, value, shapes);
+    }
+    let mut walker = Walker::new(None, shapes);
+    walker.visit(value);
+    Walked { root: walker.root, truncated: false }
 }
 
-/// Appends a value as JSON whatever it is, a scalar too, and says whether something is missing in it.
+/// Appends a value as JSON whatever it is, a scalar too, and says whether something is missing in it. Of a value whose
+/// own code panics nothing is appended.
 pub(crate) fn write_json(value: &dyn Walk, out: &mut Vec<u8>, limit: usize) -> bool {
-    let mut walker = Walker::new(Some(Bounded::new(out, limit)), None);
-    walker.bare = false;
-    value.walk(&mut walker);
-    walker.finish().truncated
+    Target::of(out, limit, false).write(out, value, None).truncated
 }
 
 /// Nodes that are visited without being written.
 const FURTHER_NODES: u32 = 10_000;
+
+/// Numbers that are counted one by one, where a list does not know its length.
+const FURTHER_NUMBERS: u32 = 1 << 20;
 
 /// Levels below the root that are visited; one more value there opens up to two containers, as a struct variant does.
 const LEVELS: u32 = Bounded::DEEPEST - 2;
@@ -102,19 +125,32 @@ pub struct Walker<'w> {
     root: Root,
     depth: u32,
     further: u32,
+    further_numbers: u32,
+    /// The value that was visited last is a number.
+    is_number: bool,
     incomplete: bool,
 }
 
 impl<'w> Walker<'w> {
     fn new(json: Option<Bounded<'w>>, shapes: Option<&'w mut Shapes>) -> Self {
-        let further = FURTHER_NODES;
-        Self { json, shapes, bare: true, root: Root::Null, depth: 0, further, incomplete: false }
+        let (further, further_numbers) = (FURTHER_NODES, FURTHER_NUMBERS);
+        let (bare, root, depth, is_number, incomplete) = (true, Root::Null, 0, false, false);
+        Self { json, shapes, bare, root, depth, further, further_numbers, is_number, incomplete }
     }
 
-    fn finish(mut self) -> Walked {
-        let Some(json) = &mut self.json else { return Walked { root: self.root, truncated: false } };
-        json.close_to(0);
-        Walked { root: self.root, truncated: self.incomplete || json.is_cut() }
+    /// Visits the whole value; false where its own code has panicked.
+    fn visit(&mut self, value: &dyn Walk) -> bool {
+        let visited = catch_unwind(AssertUnwindSafe(|| value.walk(self)));
+        if visited.is_err() {
+            tell_panic();
+        }
+        visited.is_ok()
+    }
+
+    /// Counts a node that is not kept; an error where there have been too many.
+    fn spend(&mut self) -> Result<(), Stop> {
+        self.further = self.further.checked_sub(1).ok_or(Stop)?;
+        Ok(())
     }
 
     /// The JSON, while it is being written.
@@ -131,6 +167,9 @@ impl<'w> Walker<'w> {
     fn admit(&mut self) -> Result<bool, Stop> {
         // Through newtypes and `Some` the whole value is still to come.
         if !self.bare && self.writing().is_none() {
+            if self.json.as_ref().is_some_and(Bounded::with_gaps) {
+                return self.spend().map(|()| false);
+            }
             if self.shapes.is_none() || self.further == 0 {
                 return Err(Stop);
             }
@@ -166,9 +205,13 @@ impl<'w> Walker<'w> {
                 self.value(scalar, Root::Bool(value), |json| json.whole(word));
             }
             Scalar::F64(value) => {
+                self.is_number = true;
                 self.value(scalar, Root::F64(value), |json| json.token(format_args!("{}", Float(value))));
             }
-            Scalar::I64(value) => self.value(scalar, Root::I64(value), |json| json.integer(value)),
+            Scalar::I64(value) => {
+                self.is_number = true;
+                self.value(scalar, Root::I64(value), |json| json.integer(value));
+            }
             Scalar::Null => self.value(scalar, Root::Null, |json| json.whole(b"null")),
             Scalar::Text(text) => self.text(text),
         }
@@ -190,6 +233,13 @@ impl<'w> Walker<'w> {
         if let Some(shapes) = &mut self.shapes {
             shapes.scalar(Scalar::Text(text));
         }
+        match blob(text) {
+            None => self.write_text(text),
+            Some(words) => self.write_text(&words),
+        }
+    }
+
+    fn write_text(&mut self, text: &str) {
         if self.bare {
             self.root = Root::Text;
         }
@@ -203,6 +253,7 @@ impl<'w> Walker<'w> {
 
     /// An integer that `i64` does not hold.
     fn big_integer(&mut self, digits: fmt::Arguments<'_>) {
+        self.is_number = true;
         if self.bare {
             self.text(&digits.to_string());
         } else if let Some(json) = &mut self.json {
@@ -222,7 +273,7 @@ impl<'w> Walker<'w> {
 
     fn open(&mut self, opener: u8, tuple: bool) {
         if let Some(shapes) = &mut self.shapes {
-            shapes.enter(tuple);
+            shapes.enter(opener, tuple);
         }
         let fitted = self.writing().is_some_and(|json| json.open(opener));
         if self.bare {
@@ -275,6 +326,14 @@ impl<'w> Walker<'w> {
     }
 }
 
+#[cold]
+fn tell_panic() {
+    tracing::error!(
+        target: "cekura",
+        "recording a value panicked (in its Serialize, Debug or Display): the span lacks it, the call goes on"
+    );
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Place {
     written: u32,
@@ -297,46 +356,4 @@ impl serde::ser::Error for Stop {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self
     }
-}
-
-/// The shortest digits that read back as the same float, in the notation of `serde_json`; `null` when not finite.
-struct Float<T>(T);
-
-/// Gives an exponent without a sign its plus.
-struct Signed<'a, 'f>(&'a mut fmt::Formatter<'f>);
-
-impl fmt::Write for Signed<'_, '_> {
-    fn write_str(&mut self, digits: &str) -> fmt::Result {
-        match digits.split_once('e') {
-            Some((fraction, exponent)) if !exponent.starts_with('-') => {
-                write!(self.0, "{fraction}e+{exponent}")
-            }
-            _ => self.0.write_str(digits),
-        }
-    }
-}
-
-macro_rules! notation {
-    ($($float:ty: $decimal:expr,)*) => {$(
-        impl fmt::Display for Float<$float> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let Self(value) = self;
-                let size = value.abs();
-                if !size.is_finite() {
-                    f.write_str("null")
-                } else if size > 0.0 && !$decimal.contains(&size) {
-                    write!(Signed(f), "{value:e}")
-                } else if value.fract() == 0.0 {
-                    write!(f, "{value}.0")
-                } else {
-                    write!(f, "{value}")
-                }
-            }
-        }
-    )*};
-}
-
-notation! {
-    f32: (1e-6..1e13),
-    f64: (1e-5..1e16),
 }

@@ -1,26 +1,12 @@
-//! A return value, or an item of a stream, comes in by reference; whether it failed, and the value inside, go out. This
-//! file does not know spans.
+//! What a return value says: whether the call failed, and the value inside. Invariant: of a failed call there is no
+//! value.
 //!
-//! The type decides, as in `value`: nested newtypes whose inherent `.get()` is found through `Deref`, so aliases like
-//! `anyhow::Result` are what they stand for, and in a generic function a bare `T` is a plain value.
+//! The type decides, as in `value`: nested newtypes whose inherent `.__get()` is found through `Deref`, so aliases like
+//! `anyhow::Result` are what they stand for, and in a generic function a bare `T` is a plain value. How its errors are
+//! told is asked of their types one after the other (`failure`).
 
-use std::any::type_name;
+use super::failure::{Failure, How, NoError, Objects, Tell, kinds};
 use std::cell::Cell;
-use std::fmt::{Debug, Display};
-
-/// What a failed call says of itself.
-pub(super) struct Failure<'a> {
-    /// The error's type, by name.
-    pub(super) error_type: &'static str,
-    pub(super) text: FailureText<'a>,
-}
-
-pub(super) enum FailureText<'a> {
-    Debug(&'a dyn Debug),
-    Display(&'a dyn Display),
-    /// Nothing can be shown of the error but its type.
-    TypeName,
-}
 
 /// What a return value says: the failure, or the value inside it, of a `Result` and then of an `Option`.
 pub struct Outcome<'a, T> {
@@ -29,10 +15,9 @@ pub struct Outcome<'a, T> {
     pub(super) value: Option<&'a mut T>,
 }
 
-/// Wraps a return value for `.get()`.
-pub fn outcome<R>(returned: &mut R) -> DisplayOption<'_, R> {
-    let plain = Plain(Cell::new(Some(returned)));
-    DisplayOption(Displayed(DebugOption(Debugged(NamedOption(Named(Optional(plain)))))))
+/// Wraps a return value for `.__get()`.
+pub(super) fn outcome<R>(returned: &mut R) -> InnerResult<'_, R> {
+    InnerResult(InnerOption(Fallible(Optional(Plain(Cell::new(Some(returned)))))))
 }
 
 /// Gives an async block its return type, in code that never runs.
@@ -40,82 +25,100 @@ pub fn never<R>() -> R {
     unreachable!("stands behind `if false`")
 }
 
-layer!(DisplayOption over Displayed);
-layer!(Displayed over DebugOption);
-layer!(DebugOption over Debugged);
-layer!(Debugged over NamedOption);
-layer!(NamedOption over Named);
-layer!(Named over Optional);
+layer!(InnerResult over InnerOption);
+layer!(InnerOption over Fallible);
+layer!(Fallible over Optional);
 layer!(Optional over Plain);
 /// The reference, until one of the layers takes it.
 pub struct Plain<'a, R>(Cell<Option<&'a mut R>>);
 
-impl<'a, T, E: Display> DisplayOption<'a, Result<Option<T>, E>> {
-    pub fn get(&self) -> Outcome<'a, T> {
-        self.0.get().inside()
+/// What waits to hear how the error is told, and then how the one inside is, of `timeout(…)` around a `Result`.
+type Waiting<'a, T, E, I> = Objects<Outer<'a, T, E, I>, E>;
+
+impl<'a, T, I, E> InnerResult<'a, Result<Result<T, I>, E>> {
+    pub fn __get(&self) -> Waiting<'a, Result<T, I>, E, I> {
+        let (error, value) = self.split();
+        let is_failed = value.as_ref().is_some_and(|value| value.is_err());
+        let (inner, value) = if is_failed { (value, None) } else { (None, value) };
+        kinds(Outer { value, error, inner: inner.and_then(|inner| inner.as_ref().err()) })
     }
 }
 
-impl<'a, T, E: Display> Displayed<'a, Result<T, E>> {
-    pub fn get(&self) -> Outcome<'a, T> {
-        Outcome::of(self, |error| FailureText::Display(error))
+impl<'a, T, E> InnerOption<'a, Result<Option<T>, E>> {
+    pub fn __get(&self) -> Waiting<'a, T, E, NoError> {
+        let (error, value) = self.split();
+        kinds(Outer { value: value.and_then(Option::as_mut), error, inner: None })
     }
 }
 
-impl<'a, T, E: Debug> DebugOption<'a, Result<Option<T>, E>> {
-    pub fn get(&self) -> Outcome<'a, T> {
-        self.0.get().inside()
-    }
-}
-
-impl<'a, T, E: Debug> Debugged<'a, Result<T, E>> {
-    pub fn get(&self) -> Outcome<'a, T> {
-        Outcome::of(self, |error| FailureText::Debug(error))
-    }
-}
-
-impl<'a, T, E> NamedOption<'a, Result<Option<T>, E>> {
-    pub fn get(&self) -> Outcome<'a, T> {
-        self.0.get().inside()
-    }
-}
-
-impl<'a, T, E> Named<'a, Result<T, E>> {
-    pub fn get(&self) -> Outcome<'a, T> {
-        Outcome::of(self, |_| FailureText::TypeName)
+impl<'a, T, E> Fallible<'a, Result<T, E>> {
+    pub fn __get(&self) -> Waiting<'a, T, E, NoError> {
+        let (error, value) = self.split();
+        kinds(Outer { value, error, inner: None })
     }
 }
 
 impl<'a, T> Optional<'a, Option<T>> {
-    pub fn get(&self) -> Outcome<'a, T> {
-        self.0.get().inside()
+    pub fn __get(&self) -> Waiting<'a, T, NoError, NoError> {
+        let value = self.0.0.take().and_then(Option::as_mut);
+        kinds(Outer { value, error: None, inner: None })
     }
 }
 
 impl<'a, R> Plain<'a, R> {
-    pub fn get(&self) -> Outcome<'a, R> {
-        Outcome { failure: None, value: self.0.take() }
+    pub fn __get(&self) -> Waiting<'a, R, NoError, NoError> {
+        kinds(Outer { value: self.0.take(), error: None, inner: None })
     }
 }
 
-impl<'a, T> Outcome<'a, T> {
-    fn of<E>(result: &Plain<'a, Result<T, E>>, text: impl FnOnce(&'a E) -> FailureText<'a>) -> Self {
-        match result.0.take() {
-            Some(Err(error)) => Self { failure: Some(Failure::of(error, text)), value: None },
-            Some(Ok(value)) => Self { failure: None, value: Some(value) },
-            None => Self { failure: None, value: None },
+impl<'a, T, E> Plain<'a, Result<T, E>> {
+    fn split(&self) -> (Option<&'a E>, Option<&'a mut T>) {
+        match self.0.take() {
+            Some(Ok(value)) => (None, Some(value)),
+            Some(Err(error)) => (Some(error), None),
+            None => (None, None),
         }
     }
 }
 
-impl<'a, T> Outcome<'a, Option<T>> {
-    fn inside(self) -> Outcome<'a, T> {
-        Outcome { failure: self.failure, value: self.value.and_then(Option::as_mut) }
+pub struct Outer<'a, T, E, I> {
+    value: Option<&'a mut T>,
+    error: Option<&'a E>,
+    inner: Option<&'a I>,
+}
+
+impl<T, E, I> Default for Outer<'_, T, E, I> {
+    fn default() -> Self {
+        Self { value: None, error: None, inner: None }
     }
 }
 
-impl<'a> Failure<'a> {
-    pub(super) fn of<E>(error: &'a E, text: impl FnOnce(&'a E) -> FailureText<'a>) -> Self {
-        Self { error_type: type_name::<E>(), text: text(error) }
+impl<'a, T, E, I> Tell<E> for Outer<'a, T, E, I> {
+    type Told<H> = Objects<Inner<'a, T, I>, I>;
+
+    fn tell<H: How<E>>(self) -> Self::Told<H> {
+        let Self { value, error, inner } = self;
+        kinds(Inner { value, failure: error.map(H::failure), error: inner })
+    }
+}
+
+pub struct Inner<'a, T, I> {
+    value: Option<&'a mut T>,
+    failure: Option<Failure<'a>>,
+    error: Option<&'a I>,
+}
+
+impl<T, I> Default for Inner<'_, T, I> {
+    fn default() -> Self {
+        Self { value: None, failure: None, error: None }
+    }
+}
+
+impl<'a, T, I> Tell<I> for Inner<'a, T, I> {
+    type Told<H> = Outcome<'a, T>;
+
+    fn tell<H: How<I>>(self) -> Outcome<'a, T> {
+        let Self { value, failure, error } = self;
+        Outcome { failure: failure.or_else(|| error.map(H::failure)), value }
     }
 }

@@ -1,5 +1,6 @@
-//! Chunks of an answer come in as they arrive; at its end what they say together, and how they came, goes out. This file
-//! does not know who asks for them.
+//! How the chunks of an answer came, and through `attributes` what they say together.
+//!
+//! Invariant: a time is written only where the answer said something, or something came.
 
 use super::attributes::Attributes;
 use super::callsite::View;
@@ -14,6 +15,11 @@ pub(super) struct Progress {
     start: Instant,
     items: Option<i64>,
     first: Option<Instant>,
+    /// The first item that says something.
+    spoke: Option<Instant>,
+    /// The first item of which nobody can see what it says, where none can be seen into.
+    unseen: Option<Instant>,
+    is_seen: bool,
     last: Option<Instant>,
     longest_gap: Option<Duration>,
     has_told: bool,
@@ -22,7 +28,18 @@ pub(super) struct Progress {
 impl Progress {
     /// `attributes` take what items say of a span that began at `start`.
     pub(super) fn new(attributes: Attributes, start: Instant) -> Self {
-        Self { attributes, start, items: None, first: None, last: None, longest_gap: None, has_told: false }
+        Self {
+            attributes,
+            start,
+            items: None,
+            first: None,
+            spoke: None,
+            unseen: None,
+            is_seen: false,
+            last: None,
+            longest_gap: None,
+            has_told: false,
+        }
     }
 
     /// For what is a stream although nothing may ever come.
@@ -33,15 +50,26 @@ impl Progress {
     /// A chunk is here, perhaps the first one.
     pub(super) fn first_chunk(&mut self, at: Instant) {
         self.first.get_or_insert(at);
+        self.spoke.get_or_insert(at);
     }
 
     /// An item is here, and `record` sets what it says.
     pub(super) fn item(&mut self, at: Instant, record: impl FnOnce(&mut Attributes)) {
-        self.first_chunk(at);
+        self.first.get_or_insert(at);
         *self.items.get_or_insert(0) += 1;
         let gap = self.last.replace(at).map(|last| at.saturating_duration_since(last));
         self.longest_gap = self.longest_gap.max(gap);
         self.record(record);
+        match self.attributes.take_says() {
+            _ if self.has_failed() => {}
+            None => _ = self.unseen.get_or_insert(at),
+            Some(says) => {
+                self.is_seen = true;
+                if says {
+                    self.spoke.get_or_insert(at);
+                }
+            }
+        }
     }
 
     /// Sets what is known of the answer.
@@ -54,10 +82,10 @@ impl Progress {
     pub(super) fn tells_turn(&mut self, view: View) -> bool {
         let says = self.attributes.take_telling();
         let tells = match view {
-            View::Stt => says,
-            // Whatever its type, it is speech.
-            View::Tts => !self.has_told && !self.has_failed(),
-            _ => says && !self.has_told,
+            View::Stt => says == Some(true),
+            // What cannot be judged is speech.
+            View::Tts => says.unwrap_or(true) && !self.has_told && !self.has_failed(),
+            _ => says == Some(true) && !self.has_told,
         };
         self.has_told |= tells;
         tells
@@ -66,7 +94,23 @@ impl Progress {
     /// Whether its end says when somebody spoke, for no item did.
     pub(super) fn end_tells_turn(&self, view: View) -> bool {
         let is_speech = matches!(view, View::Stt | View::Tts);
-        is_speech && self.items != Some(0) && !self.has_told && !self.has_failed()
+        let may_tell = is_speech && self.items != Some(0) && !self.has_told && !self.has_failed();
+        may_tell && self.attributes.tell_at_end(self.items)
+    }
+
+    /// Whether the item that was recorded last says that the caller cut in on an answer.
+    pub(super) fn is_cut_off(&mut self) -> bool {
+        self.attributes.take_cut_off()
+    }
+
+    /// Whether an item said when somebody spoke.
+    pub(super) fn has_told(&self) -> bool {
+        self.has_told
+    }
+
+    /// Whether something came, so that what is not read any more may be nothing.
+    pub(super) fn has_items(&self) -> bool {
+        self.items > Some(0)
     }
 
     /// When it was over, if that was said: with its last item, or by an error.
@@ -84,7 +128,11 @@ impl Progress {
     #[cold]
     pub(super) fn with(mut self, other: Self) -> Self {
         self.items = self.items.map_or(other.items, |items| Some(items + other.items.unwrap_or(0)));
-        self.first = [self.first, other.first].into_iter().flatten().min();
+        let first = |one: Option<Instant>, two: Option<Instant>| [one, two].into_iter().flatten().min();
+        self.first = first(self.first, other.first);
+        self.spoke = first(self.spoke, other.spoke);
+        self.unseen = first(self.unseen, other.unseen);
+        self.is_seen |= other.is_seen;
         self.last = self.last.max(other.last);
         self.longest_gap = self.longest_gap.max(other.longest_gap);
         self.has_told |= other.has_told;
@@ -94,15 +142,18 @@ impl Progress {
 
     /// Writes all of it where the span's end is written.
     pub(super) fn write(self, end: &mut Attributes) {
-        let Self { attributes, start, items, first, longest_gap, last: _, has_told: _ } = self;
-        if let Some(first) = first {
-            let time = first.saturating_duration_since(start);
+        let Self { attributes, start, items, first, spoke, unseen, is_seen, longest_gap, .. } = self;
+        if let Some(spoke) = spoke.or(unseen.filter(|_| !is_seen)) {
+            let time = spoke.saturating_duration_since(start);
             write::float(&mut end.entries, semconv::METRICS_TTFB, time.as_secs_f64());
-            write::float(&mut end.entries, semconv::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, time.as_secs_f64());
             if end.view == View::Llm {
                 let milliseconds = time.div_duration_f64(Duration::from_millis(1));
                 write::float(&mut end.entries, semconv::LLM_FIRST_TOKEN_MS, milliseconds);
             }
+        }
+        if let Some(first) = first {
+            let time = first.saturating_duration_since(start).as_secs_f64();
+            write::float(&mut end.entries, semconv::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, time);
         }
         if let Some(items) = items {
             write::integer(&mut end.entries, semconv::STREAM_ITEMS, items);

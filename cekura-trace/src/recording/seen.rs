@@ -6,11 +6,10 @@
 //! buffer, and serde names a `Result`.
 
 use super::attributes::Attributes;
-use super::outcome::{Failure, FailureText};
+use super::failure::{Failure, FailureText, Owned};
 use super::value::{Len, Value};
 use serde::ser::{Impossible, SerializeSeq, SerializeTuple};
 use serde::{Serialize, Serializer};
-use std::any::type_name;
 use std::error::Error;
 use std::fmt;
 use std::ops::Deref;
@@ -76,15 +75,15 @@ impl<T: Deref<Target = [u8]> + PartialEq<str>> Item<Buffer> for T {
 }
 
 macro_rules! results {
-    ($($how:ident: $error:ty $(, $of:ident: $bound:path)?;)*) => {
+    ($($how:ident: [$($bound:tt)*], |$error:ident| $failure:expr;)*) => {
         $(#[derive(Debug)]
         pub struct $how<How>(How);
 
-        impl<T: Item<How>, How $(, $of: $bound + fmt::Display)?> Item<$how<How>> for Result<T, $error> {
+        impl<T: Item<How>, How, E: $($bound)*> Item<$how<How>> for Result<T, E> {
             fn show(&self, see: &mut dyn FnMut(Seen<'_>)) {
                 match self {
                     Ok(item) => item.show(see),
-                    Err(error) => see(Seen(Err(Failure::of(error, |error| FailureText::Display(error))))),
+                    Err($error) => see(Seen(Err($failure))),
                 }
             }
         })*
@@ -92,9 +91,8 @@ macro_rules! results {
 }
 
 results! {
-    Boxed: Box<dyn Error>;
-    Fallible: E, E: Error;
-    Reported: E, E: AsRef<dyn Error + Send + Sync>;
+    Fallible: [Error], |error| Failure::of::<E>(FailureText::Error(error));
+    Reported: [Deref<Target: Owned>], |error| Failure::held::<E>(|| FailureText::Hidden((**error).owned()));
 }
 
 /// Takes the first word of a value's `Serialize`.
@@ -123,8 +121,7 @@ impl First<'_> {
             Ok(error) => error.to_string(),
             Err(_) => String::new(),
         };
-        let (error_type, text) = (type_name::<T>(), FailureText::Display(&text));
-        (self.see)(Seen(Err(Failure { error_type, text })));
+        (self.see)(Seen(Err(Failure::of::<T>(FailureText::Display(&text)))));
         Err(fmt::Error)
     }
 }

@@ -1,37 +1,49 @@
-//! The places of a value come in while it is walked; what a known response says goes out. This file does not know how
-//! a value is walked, nor what its JSON looks like.
+//! What a known response says, found while a value is walked.
+//!
+//! Invariant: only what stands at a place of a known response costs memory.
 //!
 //! A response is looked for at the root and one level below it, in a field that no response has (a user's wrapper) or
-//! in an element of a tuple or list. `table` lists the places, `candidate` the rules, `found` what follows from several:
+//! in an element of a tuple or list. `table` lists the places, `candidate` the rules, `together` what follows from several:
 //!
 //! | shape | known by |
 //! | --- | --- |
 //! | a usage, of any vendor | an input and an output count together, or one of them in `usage` or `usage_metadata` |
-//! | `OpenAI` chat | `object`, or a choice with a `message` or a `delta` |
+//! | `OpenAI` chat, completions | `object`, or a choice with a `message` or a `delta` |
 //! | `OpenAI` responses, realtime | `object`, a `type` of theirs, or an output item's `content` beside `status` |
-//! | Anthropic | `type: "message"` or a usage beside `stop_reason`, or the `type` of a stream event |
-//! | Gemini, Gemini Live | a candidate's `content`, or `server_content` |
+//! | Anthropic, Bedrock, Cohere | `type: "message"`, a usage beside a reason to stop, or a stream event |
+//! | Gemini, Gemini Live | a candidate's `content`, `server_content`, `tool_call`, or a prompt's `block_reason` |
 //! | Ollama | `done` beside `model` |
 //! | genai | `provider_model_iden`, a `Chunk` with `content`, or what begins with `captured_` |
 //! | Deepgram, any recogniser | an alternative's `transcript`, `transcript`, or the `type` of a transcription event |
+//! | `AssemblyAI` | `turn_order` beside `transcript`, all of the turn so far |
+//! | AWS, Google, Watson | `results` with alternatives |
+//! | Azure | `DisplayText`, `NBest`, `combinedPhrases` |
+//! | Gladia, Rev, Soniox, Speechmatics, Vosk | `utterance`; `elements`; `tokens`; `metadata.transcript`; `partial` |
 //! | Deepgram's agent | `type: "ConversationText"`, which the two speak, as `role` tells |
-//! | Whisper-like, `ElevenLabs`, `LiveKit` | `text`, alone or beside a language, words, segments, a start, a duration or a usage |
+//! | Whisper-like, Cartesia, `ElevenLabs`, Groq, `LiveKit` | `text` at the root; further down, alone or beside a language, words, segments, a start, a duration or a usage |
+//! | a failure | `error` with a message or alone, `type: "error"`, a response whose status is `failed` |
 //!
-//! Without one of these, `id`, `model` and `text` say nothing, whatever they hold.
+//! Without one of these, `id` and `model` say nothing, whatever they hold.
 
 use super::json::clip;
 use candidate::Candidate;
 use place::{Node, Slot};
-use table::{ROOT, WRAPPED};
+use table::{AUDIO, ROOT, WRAPPED};
+use tools::Copy;
 
-pub(crate) use found::{Found, Together};
+pub(crate) use found::{Failed, Found};
+pub(crate) use together::Together;
+pub(crate) use tools::Calls;
 
 mod candidate;
+mod events;
 mod found;
 mod place;
 mod table;
 #[cfg(test)]
 mod tests;
+mod together;
+mod tools;
 
 /// A value without inner values. Integers beyond `i64` have no place in a response and are not shown.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,8 +66,12 @@ pub(crate) struct Shapes {
     frames: [Frame; LEVELS],
     level: u32,
     tuple: bool,
+    /// The whole value is written as a list.
+    is_list: bool,
     /// The whole value is a list: each element comes after the one before it, as the items of a stream do.
     list: bool,
+    /// The arguments of a tool, while the walk is in them, and the level at which they stand.
+    copy: Option<(u32, Copy)>,
     /// A response inside an unknown field of the root, while the walk is in it.
     inner: Option<Candidate>,
     root: Candidate,
@@ -77,7 +93,9 @@ impl Default for Shapes {
             frames: Default::default(),
             level: 0,
             tuple: false,
+            is_list: false,
             list: false,
+            copy: None,
             inner: None,
             root: Candidate::default(),
             below: Found::default(),
@@ -87,6 +105,17 @@ impl Default for Shapes {
 }
 
 impl Shapes {
+    /// Looks for the audio of a voice.
+    pub(crate) fn of_audio() -> Self {
+        Self { next: Some(&AUDIO), ..Self::default() }
+    }
+
+    /// Whether there is audio in what a voice gave; `None` where nothing has a name that audio goes by.
+    pub(crate) fn has_audio(self) -> Option<bool> {
+        let is_empty_list = self.is_list && self.frames[0].elements == 0;
+        if is_empty_list { Some(false) } else { self.root.has_audio() }
+    }
+
     /// Texts are kept up to this many bytes and one char.
     pub(super) fn limit(&mut self, bytes: usize) {
         self.limit = bytes;
@@ -94,7 +123,7 @@ impl Shapes {
 
     /// Whether there is a place for the value that comes next.
     pub(super) fn is_watching(&self) -> bool {
-        self.next.is_some()
+        self.next.is_some() || self.copy.is_some()
     }
 
     /// The number of open containers.
@@ -102,17 +131,26 @@ impl Shapes {
         self.level
     }
 
-    /// An array or an object begins.
-    pub(super) fn enter(&mut self, tuple: bool) {
+    /// An array or an object begins, with that bracket.
+    pub(super) fn enter(&mut self, opener: u8, tuple: bool) {
         let place = self.next.take();
+        if let Some((_, copy)) = &mut self.copy {
+            copy.enter(opener);
+        }
         if self.level == 0 {
             self.tuple = tuple;
+            self.is_list = opener == b'[';
         }
         if let Some(frame) = self.frames.get_mut(self.level as usize) {
             *frame = Frame { place, elements: 0 };
         }
         self.level += 1;
         match place.map(|place| place.slot) {
+            Some(Slot::ToolArguments) => {
+                let mut copy = Copy::new(self.limit);
+                copy.enter(opener);
+                self.copy = Some((self.level - 1, copy));
+            }
             Some(Slot::Wrapped) => self.inner = Some(Candidate::default()),
             Some(slot) => self.candidate().enter(slot),
             None => {}
@@ -124,10 +162,21 @@ impl Shapes {
         if level < self.level {
             self.level = level;
             self.next = None;
+            if let Some((start, copy)) = &mut self.copy {
+                copy.back_to(level.saturating_sub(*start) as usize);
+            }
+            if let Some((_, copy)) = self.copy.take_if(|(start, _)| level <= *start) {
+                let limit = self.limit;
+                self.candidate().arguments(&copy.finish(), limit);
+            }
             if level < 2
                 && let Some(inner) = self.inner.take()
             {
-                let found = inner.found();
+                let mut found = inner.found(self.list);
+                // Beside other fields, what failed is not the answer.
+                if self.root.fields > 1 {
+                    found.forget_failure();
+                }
                 if self.list { self.below.follow(found, self.limit) } else { self.below.fill(found) }
             }
         }
@@ -136,6 +185,9 @@ impl Shapes {
     /// A field of the innermost container comes next.
     pub(super) fn key(&mut self, key: &str) {
         self.next = None;
+        if let Some((_, copy)) = &mut self.copy {
+            return copy.key(key);
+        }
         let Some(place) = self.frame().and_then(|frame| frame.place) else { return };
         self.next = place.fields.and_then(|fields| fields.find(key));
         if self.level == 1 {
@@ -149,6 +201,9 @@ impl Shapes {
     /// An element of the innermost container comes next.
     pub(super) fn element(&mut self) {
         self.next = None;
+        if self.copy.is_some() {
+            return;
+        }
         let wrapped = self.level == 1;
         self.list |= wrapped && !self.tuple;
         let Some(frame) = self.frame() else { return };
@@ -159,6 +214,9 @@ impl Shapes {
     }
 
     pub(super) fn scalar(&mut self, scalar: Scalar<'_>) {
+        if let Some((_, copy)) = &mut self.copy {
+            return copy.scalar(scalar);
+        }
         if let Some(place) = self.next.take() {
             let limit = self.limit;
             self.candidate().scalar(place.slot, scalar, limit);
@@ -167,7 +225,7 @@ impl Shapes {
 
     pub(crate) fn found(mut self) -> Found {
         self.back_to(0);
-        let mut found = self.root.found();
+        let mut found = self.root.found(true);
         found.fill(self.below);
         found
     }

@@ -36,11 +36,7 @@ pub(super) use twin::Twin;
 
 /// The span of one call of an annotated function; off where nothing records.
 #[must_use = "a span that is not run records nothing"]
-pub struct Span(pub(crate) Option<Open>);
-
-/// The span of a future that is returned, before its first poll.
-#[must_use = "a span that is not run records nothing"]
-pub struct Prepared(pub(crate) Span);
+pub struct Span(pub(super) Option<Open>);
 
 /// A span while its function runs.
 pub(crate) struct Open {
@@ -52,11 +48,26 @@ pub(crate) struct Open {
     /// Lent to the thread while the span is entered. `None` in a conversation of a handle that is off.
     live: Option<Arc<Live>>,
     capture: CaptureContent,
+    /// Set while it stays entered, as when its future is dropped: whether the thread was panicking before that.
+    was_panicking: Option<bool>,
 }
 
 thread_local! {
     /// The innermost cekura span entered on this thread. The current `Context` may hold a host's span instead.
     static CURRENT: Cell<Option<Arc<Live>>> = const { Cell::new(None) };
+
+    /// The contexts of spans that stay entered, the innermost last. They cannot stand in the futures, which are `Send`.
+    static STAYING: Cell<Vec<Option<ContextGuard>>> = const { Cell::new(Vec::new()) };
+}
+
+fn staying<R>(with: impl FnOnce(&mut Vec<Option<ContextGuard>>) -> R) -> Option<R> {
+    let with = |staying: &Cell<Vec<_>>| {
+        let mut contexts = staying.take();
+        let result = with(&mut contexts);
+        staying.set(contexts);
+        result
+    };
+    STAYING.try_with(with).ok()
 }
 
 pub(super) fn current() -> Option<Arc<Live>> {
@@ -96,6 +107,28 @@ impl Span {
         };
         open.run(body, close)
     }
+
+    /// Makes it the current one until what this gives is dropped: for a function that returns a closure, which takes its
+    /// type from where it stands, so its body cannot move into a closure of ours.
+    pub fn enter(self) -> Inside {
+        let mut inside = Inside(self.0);
+        if let Some(open) = &mut inside.0 {
+            open.stay_entered();
+        }
+        inside
+    }
+}
+
+/// A span around what is left of a function.
+pub struct Inside(Option<Open>);
+
+impl Drop for Inside {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(open) = self.0.take() {
+            open.leave(|mut open| open.ending().finish(Wait::Holders, |_| {}));
+        }
+    }
 }
 
 impl Open {
@@ -134,7 +167,7 @@ impl Open {
 
     #[inline]
     pub(super) fn ending_at(&mut self, at: Instant) -> Ending<'_> {
-        Ending { at, open: self }
+        Ending { at, tells: false, open: self }
     }
 
     /// Ends the span, with what `record` sets, and lets the panic go on.
@@ -158,10 +191,33 @@ impl Open {
         });
     }
 
+    /// Makes this span the current one until [`leave`](Self::leave).
+    #[cold]
+    pub(super) fn stay_entered(&mut self) {
+        let context = attach(|| self.context.clone(), &mut self.live);
+        staying(|contexts| contexts.push(context));
+        self.was_panicking = Some(thread::panicking());
+    }
+
+    /// Ends the span that stayed the current one: with a panic whose text is not known here, or as `end` says.
+    #[cold]
+    pub(super) fn leave(mut self, end: impl FnOnce(Self)) {
+        let Some(was_panicking) = self.was_panicking.take() else { return end(self) };
+        let context = staying(Vec::pop);
+        swap_current(&mut self.live);
+        drop(context);
+        if thread::panicking() && !was_panicking {
+            self.ending().finish(Wait::Tellers, |attributes| attributes.panic(None));
+        } else {
+            end(self);
+        }
+    }
+
     /// The span, out of its function; what is left is over.
     fn take(&mut self) -> Self {
         let Self { view, is_remade, capture, .. } = *self;
-        Self { view, context: std::mem::take(&mut self.context), is_remade, live: self.live.take(), capture }
+        let (context, live) = (std::mem::take(&mut self.context), self.live.take());
+        Self { view, context, is_remade, live, capture, was_panicking: None }
     }
 
     /// As [`take`](Self::take), for a stream that its function has returned.
@@ -179,16 +235,11 @@ impl Open {
         self.live.as_ref()?.home()
     }
 
-    /// Its end says when somebody spoke, where no part of the answer did.
-    fn end_tells_turn(&self, at: Instant) {
-        if let Some(live) = self.live.as_ref().filter(|live| live.end_tells_turn()) {
-            live.tell_turn(at);
-        }
-    }
-
     /// Ends the span of an answer that came in chunks.
     pub(super) fn end(mut self, at: Instant) {
-        self.end_tells_turn(at);
+        if let Some(live) = &self.live {
+            live.tell_at_end_by_hand(at);
+        }
         self.ending_at(at).finish(Wait::Tellers, |_| {});
     }
 
@@ -253,6 +304,15 @@ pub(super) fn panic_message(panic: &(dyn Any + Send)) -> Option<&str> {
     message.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
 }
 
+/// Makes a span the thread's current one, and lends `live` to it.
+#[inline]
+fn attach(context: impl FnOnce() -> Context, live: &mut Option<Arc<Live>>) -> Option<ContextGuard> {
+    let is_thread_ending = swap_current(live);
+    // The API panics here where somebody looks at the current context: a host's sampler, or a processor at a start.
+    let attach = || catch_unwind(AssertUnwindSafe(|| context().attach())).ok();
+    if is_thread_ending { None } else { attach() }
+}
+
 /// The current context and cekura span, until it is dropped.
 pub(super) struct Entered<'a> {
     /// What was current before.
@@ -264,10 +324,7 @@ impl<'a> Entered<'a> {
     /// Lends `live` to the thread.
     #[inline]
     pub(super) fn new(context: impl FnOnce() -> Context, live: &'a mut Option<Arc<Live>>) -> Self {
-        let is_thread_ending = swap_current(live);
-        // The API panics here where somebody looks at the current context: a host's sampler, or a processor at a start.
-        let attach = || catch_unwind(AssertUnwindSafe(|| context().attach())).ok();
-        let context = if is_thread_ending { None } else { attach() };
+        let context = attach(context, live);
         Self { outer: live, _context: context }
     }
 }

@@ -8,7 +8,7 @@ use super::moment::Moment;
 use super::origin::Origin;
 use super::recorded::Recorded;
 use super::seen::Item;
-use super::span::{Draft, Live, Open, Prepared, Span};
+use super::span::{Draft, Live, Open, Span};
 use super::value::Value;
 use crate::destination;
 use opentelemetry::Context;
@@ -112,8 +112,8 @@ impl<K: Kind> Builder<K> {
         F: Future,
         F::Output: Item<How>,
     {
-        let prepared = Prepared(Span(self.open()));
-        prepared.wrap(move || future, |ending, returned: &mut F::Output| ending.end_by_hand(returned))
+        Span(self.open())
+            .wrap(move || future, |ending, returned: &mut F::Output| ending.end_by_hand(returned))
     }
 
     fn open(self) -> Option<Open> {

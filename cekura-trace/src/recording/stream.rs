@@ -47,8 +47,16 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             let Some(mut followed) = this.followed.take() else { return };
-            match followed.open.inside(|| this.stream.set(None)) {
-                Ok(()) => followed.open.let_go(),
+            let dropped = followed.open.inside(|| {
+                // All of it was read, but not its end: `take(n)` asks no further.
+                let rest = this.stream.as_ref().as_pin_ref().map(|stream| stream.size_hint());
+                this.stream.set(None);
+                rest == Some((0, Some(0)))
+            });
+            let has_items = followed.open.live().is_some_and(|live| live.has_items());
+            match dropped {
+                Ok(true) if has_items => followed.open.end(Instant::now()),
+                Ok(_) => followed.open.let_go(),
                 Err(panic) => followed.open.panicked(panic, |_| {}),
             }
         }

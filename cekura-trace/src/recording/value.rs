@@ -4,7 +4,7 @@
 //! # How the type decides
 //!
 //! Nothing is asked of the user's types, so the choice is made where the type is known: in the generated code.
-//! [`value`] wraps the reference in a nest of newtypes, and `.get()` is an inherent method of each layer, with a
+//! [`value`] wraps the reference in a nest of newtypes, and `.__get()` is an inherent method of each layer, with a
 //! bound on its `impl`. Method look-up takes the outermost layer whose bound holds and goes inwards through `Deref`:
 //!
 //! ```text
@@ -14,6 +14,7 @@
 //! No trait needs to be in scope, and in a generic function the bounds written on it decide.
 
 use super::json::Walk;
+use super::locks::is_locked;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -32,7 +33,30 @@ pub enum Value<'a> {
     Len(Len),
     Nothing,
     Serialize(&'a dyn Walk),
+    /// A buffer of so few elements that a tool call may record it as a list; of any other span it is a `Len`.
+    Short(Samples<'a>),
     Str(&'a str),
+}
+
+/// The content of a short buffer.
+#[derive(Clone, Copy)]
+pub enum Samples<'a> {
+    Bytes(&'a [u8]),
+    F32(&'a [f32]),
+    I16(&'a [i16]),
+}
+
+impl Samples<'_> {
+    /// The most elements that are recorded as a list.
+    pub(super) const MOST: usize = 64;
+
+    pub(super) fn length(self) -> Len {
+        match self {
+            Self::Bytes(bytes) => Len { elements: bytes.len(), are_bytes: true },
+            Self::F32(samples) => Len { elements: samples.len(), are_bytes: false },
+            Self::I16(samples) => Len { elements: samples.len(), are_bytes: false },
+        }
+    }
 }
 
 /// The size of a buffer.
@@ -42,7 +66,7 @@ pub struct Len {
     pub(super) are_bytes: bool,
 }
 
-/// Wraps a value for `.get()`.
+/// Wraps a value for `.__get()`.
 pub(super) fn value<T>(value: &T) -> Scalar<'_, T> {
     Scalar(Buffer(Shared(SharedRef(SharedOption(SharedOptionRef(Serial(Shown(Opaque(value)))))))))
 }
@@ -59,59 +83,69 @@ layer!(Shown over Opaque);
 pub struct Opaque<'a, T>(&'a T);
 
 impl<'a, T: AsScalar> Scalar<'a, T> {
-    pub fn get(&self) -> Value<'a> {
+    pub fn __get(&self) -> Value<'a> {
         self.0.0.0.0.0.0.0.0.0.scalar()
     }
 }
 
 impl<'a, T: AsBuffer> Buffer<'a, T> {
-    pub fn get(&self) -> Value<'a> {
-        self.0.0.0.0.0.0.0.0.length().map_or(Value::Nothing, Value::Len)
+    pub fn __get(&self) -> Value<'a> {
+        self.0.0.0.0.0.0.0.0.buffer()
     }
 }
 
 // `bytes::Bytes` and its like are known by what they dereference to, without depending on their crates.
 impl<'a, T: Deref<Target: AsBuffer>> Shared<'a, T> {
-    pub fn get(&self) -> Value<'a> {
-        self.0.0.0.0.0.0.0.deref().length().map_or(Value::Nothing, Value::Len)
+    pub fn __get(&self) -> Value<'a> {
+        shared(Some(self.0.0.0.0.0.0.0))
     }
 }
 
 impl<'a, T: Deref<Target: AsBuffer>> SharedRef<'a, &T> {
-    pub fn get(&self) -> Value<'a> {
-        T::deref(self.0.0.0.0.0.0).length().map_or(Value::Nothing, Value::Len)
+    pub fn __get(&self) -> Value<'a> {
+        shared(Some(*self.0.0.0.0.0.0))
     }
 }
 
 impl<'a, T: Deref<Target: AsBuffer>> SharedOption<'a, Option<T>> {
-    pub fn get(&self) -> Value<'a> {
-        self.0.0.0.0.0.as_deref().and_then(AsBuffer::length).map_or(Value::Nothing, Value::Len)
+    pub fn __get(&self) -> Value<'a> {
+        shared(self.0.0.0.0.0.as_ref())
     }
 }
 
 impl<'a, T: Deref<Target: AsBuffer>> SharedOptionRef<'a, Option<&T>> {
-    pub fn get(&self) -> Value<'a> {
-        self.0.0.0.0.and_then(|buffer| buffer.length()).map_or(Value::Nothing, Value::Len)
+    pub fn __get(&self) -> Value<'a> {
+        shared(*self.0.0.0.0)
     }
 }
 
+/// A `LazyLock` would be made by being looked at.
+fn shared<T: Deref<Target: AsBuffer>>(buffer: Option<&T>) -> Value<'_> {
+    buffer.filter(|_| !is_locked::<T>()).map_or(Value::Nothing, |buffer| buffer.deref().buffer())
+}
+
 impl<'a, T: Serialize> Serial<'a, T> {
-    pub fn get(&self) -> Value<'a> {
+    pub fn __get(&self) -> Value<'a> {
         Value::Serialize(self.0.0.0)
     }
 }
 
 impl<'a, T: Debug> Shown<'a, T> {
-    pub fn get(&self) -> Value<'a> {
-        Value::Debug(self.0.0)
+    pub fn __get(&self) -> Value<'a> {
+        debug(self.0.0)
     }
 }
 
 impl<'a, T> Opaque<'a, T> {
     #[expect(clippy::unused_self, reason = "the innermost layer: there is nothing to look at")]
-    pub fn get(&self) -> Value<'a> {
+    pub fn __get(&self) -> Value<'a> {
         Value::Nothing
     }
+}
+
+/// A value as `Debug` shows it.
+pub(super) fn debug<T: Debug>(value: &T) -> Value<'_> {
+    if is_locked::<T>() { Value::Nothing } else { Value::Debug(value) }
 }
 
 /// Types that are span attribute values as they are.
@@ -121,8 +155,8 @@ pub trait AsScalar {
 
 /// Types that hold bytes or audio samples.
 pub trait AsBuffer {
-    /// `None` for an absent buffer.
-    fn length(&self) -> Option<Len>;
+    /// Its size, with what it holds where that is little; nothing for an absent buffer.
+    fn buffer(&self) -> Value<'_>;
 }
 
 /// Implements a trait for what points at a `T` that has it, and for `Option<T>`.
@@ -146,7 +180,7 @@ macro_rules! through_pointers {
 }
 
 through_pointers!(AsScalar, scalar -> Value<'_>, absent: Value::Nothing);
-through_pointers!(AsBuffer, length -> Option<Len>, absent: None);
+through_pointers!(AsBuffer, buffer -> Value<'_>, absent: Value::Nothing);
 through_pointers!(Flag, flag -> Option<bool>, absent: None);
 through_pointers!(Float, float -> Option<f64>, absent: None);
 through_pointers!(Integer, integer -> Option<i64>, absent: None);
@@ -194,38 +228,50 @@ impl AsScalar for Cow<'_, str> {
 }
 
 /// A byte, or one sample of audio.
-pub trait Sample {
-    const IS_BYTE: bool = false;
+pub trait Sample: Sized {
+    fn samples(all: &[Self]) -> Samples<'_>;
 }
 
 impl Sample for u8 {
-    const IS_BYTE: bool = true;
+    fn samples(all: &[Self]) -> Samples<'_> {
+        Samples::Bytes(all)
+    }
 }
 
-impl Sample for i16 {}
-impl Sample for f32 {}
+impl Sample for f32 {
+    fn samples(all: &[Self]) -> Samples<'_> {
+        Samples::F32(all)
+    }
+}
+
+impl Sample for i16 {
+    fn samples(all: &[Self]) -> Samples<'_> {
+        Samples::I16(all)
+    }
+}
 
 impl<S: Sample> AsBuffer for [S] {
-    fn length(&self) -> Option<Len> {
-        Some(Len { elements: self.len(), are_bytes: S::IS_BYTE })
+    fn buffer(&self) -> Value<'_> {
+        let samples = S::samples(self);
+        if self.len() <= Samples::MOST { Value::Short(samples) } else { Value::Len(samples.length()) }
     }
 }
 
 impl<S: Sample, const N: usize> AsBuffer for [S; N] {
-    fn length(&self) -> Option<Len> {
-        Some(Len { elements: N, are_bytes: S::IS_BYTE })
+    fn buffer(&self) -> Value<'_> {
+        self[..].buffer()
     }
 }
 
 impl<S: Sample> AsBuffer for Vec<S> {
-    fn length(&self) -> Option<Len> {
-        Some(Len { elements: self.len(), are_bytes: S::IS_BYTE })
+    fn buffer(&self) -> Value<'_> {
+        self[..].buffer()
     }
 }
 
 impl<S: Sample + Clone> AsBuffer for Cow<'_, [S]> {
-    fn length(&self) -> Option<Len> {
-        Some(Len { elements: self.len(), are_bytes: S::IS_BYTE })
+    fn buffer(&self) -> Value<'_> {
+        self[..].buffer()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::Cekura;
 use crate::delivery::config::resolve;
-use crate::finished::{Head, Status, draft, last_of_each, records, write};
+use crate::finished::{Head, Marks, Status, draft, last_of_each, records, remove_content, write};
 use crate::recording::conversation::LinkHeaders;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceId};
 use opentelemetry::{KeyValue, Value};
@@ -63,8 +63,9 @@ pub(crate) fn buffer() -> impl Strategy<Value = Vec<u8>> {
                 9 => write::text(&mut out, "key", &text),
                 _ => write::scope(&mut out, &key, &text),
             }
-            if found && kind < 3 {
-                write::mark_found(&mut out, 0);
+            if kind < 3 {
+                let marks = if number % 2 == 0 { Marks::CONTENT } else { Marks::FOUND_CONTENT };
+                write::mark(&mut out, 0, if found { Marks::FOUND } else { marks });
             }
             out
         },
@@ -138,6 +139,7 @@ proptest! {
         }
         prop_assert!(held <= bytes.len());
         last_of_each(&bytes);
+        remove_content(&mut bytes.clone());
         draft(&bytes);
     }
 

@@ -4,26 +4,66 @@
 use cekura::{Cekura, Protocol};
 use cekura_trace_tests::handles::{LONG, at, converse};
 use std::future::pending;
+use std::mem::forget;
 use std::process::{abort, exit};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread::sleep;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 static HANDLE: OnceLock<Cekura> = OnceLock::new();
+static SHARED: OnceLock<Arc<Cekura>> = OnceLock::new();
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
+fn main() {
     let [how, protocol, url] = std::env::args().skip(1).collect::<Vec<_>>().try_into().unwrap();
+    let mut runtime = if how.contains("many threads") {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    runtime.enable_all().build().unwrap().block_on(run(&how, &protocol, &url));
+}
+
+async fn run(how: &str, protocol: &str, url: &str) {
     let protocol = if protocol == "grpc" { Protocol::Grpc } else { Protocol::Http };
-    let handle = at(&url, protocol).build().unwrap();
+    let builder = at(url, protocol);
+    let handle = if how == "made on a thread that ends" {
+        let url = url.to_owned();
+        let made = std::thread::Builder::new().name("main".to_owned());
+        made.spawn(move || at(&url, protocol).build().unwrap()).unwrap().join().unwrap()
+    } else {
+        builder.build().unwrap()
+    };
     converse(&handle, 1);
-    if !matches!(how.as_str(), "return" | "panic" | "exit after shutdown" | "terminated, with a way out") {
+    if matches!(how, "exit" | "abort" | "terminated") {
         // Longer than a tick and a request.
         sleep(Duration::from_secs(1));
     }
-    match how.as_str() {
+    match how {
         "return" => {}
+        "return, in a static" | "return, in a static, many threads" => drop(HANDLE.set(handle)),
+        "return, leaked" => drop(Box::leak(Box::new(handle))),
+        "return, forgotten" => forget(handle),
+        "return, shared in a static" => drop(SHARED.set(Arc::new(handle))),
+        "return, two" => {
+            let other = at(url, protocol).build().unwrap();
+            converse(&other, 1);
+            forget([handle, other]);
+        }
+        "return, after a shutdown" => {
+            let handle = HANDLE.get_or_init(|| handle);
+            handle.shutdown_blocking(LONG);
+            converse(handle, 1);
+        }
+        "exit at once" => {
+            forget(handle);
+            exit(3);
+        }
+        "made on a thread that ends" => {
+            sleep(Duration::from_millis(300));
+            converse(&handle, 1);
+            handle.shutdown_blocking(LONG);
+        }
         "panic" => fail(&handle),
         "exit" => exit(3),
         "exit after shutdown" => leave(HANDLE.get_or_init(|| handle)),

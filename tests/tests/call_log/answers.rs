@@ -2,14 +2,16 @@
 
 use super::OBSERVE;
 use cekura::{CallLog, Cekura, ObserveError, Sent, Timings};
-use cekura_trace_tests::api::{Api, Reply};
+use cekura_trace_tests::api::{Api, Reply, search};
 use cekura_trace_tests::backend::{Backend, deserted};
 use cekura_trace_tests::handles::{observing, quick};
 use serde_json::json;
 use std::thread;
 use std::time::Duration;
 
-const SEARCH: &str = "GET /observability/v1/call-logs/?call_ids=call-1&agent_id=5";
+fn asked() -> String {
+    search("call-1", "agent_id=5")
+}
 
 fn handle(api: &Api) -> Cekura {
     let timings = Timings { give_up: Duration::from_secs(2), attempt: Duration::from_millis(300), ..quick() };
@@ -181,10 +183,10 @@ fn ambiguous(first: &Reply, is_there: bool) -> Api {
 fn is_never_stored_twice(first: &Reply) {
     let stored = ambiguous(first, true);
     assert_eq!(post(&stored).unwrap().id(), Some("7"), "{first:?}");
-    assert_eq!(stored.requests(), [OBSERVE, SEARCH]);
+    assert_eq!(stored.requests(), [OBSERVE, &asked()]);
     let lost = ambiguous(first, false);
     assert_eq!(post(&lost).unwrap().id(), Some("8"), "{first:?}");
-    assert_eq!(lost.requests(), [OBSERVE, SEARCH, OBSERVE]);
+    assert_eq!(lost.requests(), [OBSERVE, &asked(), OBSERVE]);
 }
 
 #[test]
@@ -212,7 +214,62 @@ fn a_500_is_repeated_twice_where_it_is_not_stored() {
         });
         let error = post(&api).unwrap_err();
         assert!(error.is_unavailable() && error.status() == Some(status), "{error}");
-        assert_eq!(api.requests(), [OBSERVE, SEARCH, OBSERVE, SEARCH, OBSERVE]);
+        assert_eq!(api.requests(), [OBSERVE, &asked(), OBSERVE, &asked(), OBSERVE]);
         is_never_stored_twice(&Reply::Body(status, String::new()));
+    }
+}
+
+/// The caller's own id, whatever is in it.
+#[test]
+fn a_stored_call_is_found_by_its_id_whatever_is_in_it() {
+    for id in ["call-1", "CA 42/a&b=c", r#"say "hi" 100%"#, "gespräch/🎧", "12345"] {
+        let stored = Api::scripted(move |seen, _| match seen.method.as_str() {
+            "POST" => Reply::Reset,
+            _ => Reply::json(
+                200,
+                &json!({ "count": 1, "next": null, "results": [{ "id": 7, "call_id": id }] }),
+            ),
+        });
+        let sent = handle(&stored).observe_blocking(CallLog::new(id)).unwrap();
+        assert_eq!((sent.id(), stored.seen().len()), (Some("7"), 2), "{id}");
+    }
+}
+
+/// A list that was not filtered comes in pages, and others' calls.
+#[test]
+fn a_stored_call_is_found_on_a_later_page() {
+    let page = |number: u64| {
+        let calls = json!([{ "id": number, "call_id": if number == 3 { "call-1" } else { "call-10" } }]);
+        Reply::json(200, &json!({ "next": if number < 4 { Some("more") } else { None }, "results": calls }))
+    };
+    let stored = Api::scripted(move |seen, before| match seen.method.as_str() {
+        "POST" => Reply::Body(502, String::new()),
+        _ => page(before as u64),
+    });
+    assert_eq!(post(&stored).unwrap().id(), Some("3"));
+    let pages = [asked(), asked() + "&page=2", asked() + "&page=3"];
+    assert_eq!(stored.requests()[1..], pages);
+
+    let endless = Api::scripted(|seen, _| match seen.method.as_str() {
+        "POST" => Reply::Body(502, String::new()),
+        _ => Reply::json(200, &json!({ "next": "more", "results": [] })),
+    });
+    let error = post(&endless).unwrap_err();
+    assert!(error.is_unexpected_answer() && error.to_string().contains("may be stored"), "{error}");
+    assert!(endless.seen().len() < 30);
+}
+
+/// What is wrong with the question says nothing of the call log.
+#[test]
+fn a_question_that_is_refused_is_no_fault_of_the_call_log() {
+    for status in [400, 404, 405] {
+        let api = Api::scripted(move |seen, _| match seen.method.as_str() {
+            "POST" => Reply::Body(504, String::new()),
+            _ => Reply::Body(status, String::new()),
+        });
+        let error = post(&api).unwrap_err();
+        assert!(!error.is_invalid() && error.is_unexpected_answer(), "{error}");
+        assert!(error.to_string().contains("the call may be stored"), "{error}");
+        assert_eq!(api.requests(), [OBSERVE, &asked()]);
     }
 }

@@ -81,9 +81,12 @@ fn row_27_a_panic_in_main() {
 
 #[test]
 fn row_27_exit_stays_an_exit() {
-    each("exit", |backend, output, which, _| {
-        println!("row 27 exit | {which} | {} of 4", backend.spans().len());
+    each("exit", |backend, output, which, is_ours| {
+        let arrived = backend.spans().len();
+        println!("row 27 exit | {which} | {arrived} of 4");
         assert_eq!(output.status.code(), Some(0));
+        // On the main thread, which made the handle.
+        assert!(!is_ours || arrived == 4);
     });
 }
 

@@ -101,3 +101,60 @@ mod dead {
         if n == 0 { 0 } else { calls_itself(n - 1) }
     }
 }
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn on_one_line(n: u8) -> u8 { n }
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn braces(n: u8) -> u8 {
+    let n = { n };
+    { n }
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn wrongNames(wrongName: u8, Wrapper { innerName }: Wrapper) -> u8 {
+    wrongName
+}
+
+pub struct Wrapper {
+    #[allow(non_snake_case)]
+    innerName: String,
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn patterns(Wrapper { innerName: mut inner }: Wrapper, (_, unused): (String, String), _: String, ref r: String) {}
+
+#[cfg_attr(annotated, cekura::span)]
+pub async fn unused_self_and_hidden(_hidden: String, Agent(unused): Agent) {}
+
+#[cfg_attr(annotated, cekura::span)]
+pub async fn diverging_later(used: String) -> u8 {
+    panic!("{used}")
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub async fn todo_later(unused: String) -> Result<Agent, String> { todo!() }
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn todo(unused: String) -> Vec<u8> {
+    todo!()
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn todo_closure(unused: String) -> impl Fn(u8) -> u8 {
+    if true {
+        todo!();
+    }
+    |n| n
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub fn todo_future(unused: String) -> impl Future<Output = u8> {
+    async { todo!() }
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub async fn after_the_end(n: u8) -> u8 {
+    return n;
+    n
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::all, clippy::pedantic, reason = "a corpus of forms, odd ones too")]
 
 mod arguments;
+mod closures;
 mod futures;
 mod generics;
 mod methods;
@@ -47,6 +48,7 @@ pub(crate) fn send<T: Send>(value: T) -> T {
 
 /// Calls every function; gives the number of spans it should have made.
 pub(crate) fn run() -> usize {
-    let calls = [arguments::run(), values::run(), generics::run(), futures::run(), methods::run()];
+    let calls =
+        [arguments::run(), closures::run(), values::run(), generics::run(), futures::run(), methods::run()];
     calls.iter().sum()
 }

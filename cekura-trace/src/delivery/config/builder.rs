@@ -1,6 +1,7 @@
 //! What code says about a handle comes in, one method per setting, and is kept as it was said. This file does not
 //! know the environment or which values are good.
 
+use super::proxy::Own;
 use super::secret::Secret;
 use super::{Mode, Protocol};
 use crate::delivery::timings::{SpoolLimits, Timings};
@@ -33,6 +34,7 @@ pub struct Builder {
     pub(super) otel_endpoint: Option<String>,
     pub(super) api_url: Option<String>,
     pub(super) headers: Vec<(String, Secret)>,
+    pub(super) proxy: Own,
     pub(super) root_certificates: Vec<Vec<u8>>,
     pub(super) allow_insecure: Option<bool>,
     pub(super) mode: Option<Mode>,
@@ -114,6 +116,23 @@ impl Builder {
         self
     }
 
+    /// Reaches every endpoint that is not on this machine through an HTTP proxy, such as `http://user:password@host:port`.
+    ///
+    /// Unless this or [`no_proxy`](Self::no_proxy) is said, `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count,
+    /// in upper or lower case, as they do for curl. What is encrypted, the API key always, is encrypted for the endpoint:
+    /// the proxy sees its name and nothing else. A proxy that opens TLS needs
+    /// [`root_certificate`](Self::root_certificate).
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.proxy = Own::Only(Secret::new(url));
+        self
+    }
+
+    /// Uses no proxy, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = Own::None;
+        self
+    }
+
     /// Trusts the certificates of a PEM file besides the system's and Mozilla's.
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates.push(pem.into());
@@ -147,6 +166,18 @@ impl Builder {
     }
 
     /// The most bytes of one content value; 32 KiB unless set.
+    ///
+    /// Of a text that is longer the first and the last part stay, with `[58112 bytes missing]` between them; of a list
+    /// the first and the last items, with `"[430 items missing]"`; a field of an object takes at most half of the room
+    /// where others may follow it. JSON stays valid JSON, and `<key>.truncated = true` marks it. Limits below 256 bytes
+    /// keep the beginning of JSON only, and so does a value that goes on for more than 10,000 entries after it was full
+    /// without saying how long it is.
+    ///
+    /// Audio and blobs are only their size, whatever the limit: more than 64 numbers in a row are `"[16000 numbers]"`,
+    /// and a string of more than 512 bytes that is a `data:` URL or base64 is `"[base64, 1.0 MB]"`, the length of the
+    /// string in decimal units. It is base64 where its first, middle and last 128 bytes are all of the standard or the
+    /// URL-safe alphabet (padding and line breaks allowed), and among them is a capital letter, or a small one, a digit
+    /// and a sign (`+/-_=`).
     pub fn content_limit(mut self, bytes: usize) -> Self {
         self.content_limit = Some(bytes);
         self
@@ -180,7 +211,9 @@ impl Builder {
     }
 
     /// Keeps what is not delivered yet in a directory (`CEKURA_SPOOL_DIR`), so that it survives the process: what a
-    /// handle for the same endpoint and agent finds there at its start, from processes that are no more, it delivers.
+    /// handle for the same agent or project finds there at its start, from processes that are no more, it delivers to its
+    /// own endpoint, so that one which was wrong can be set right. Without an account, endpoint and headers must be the
+    /// same. What waits there for others stays, and is told: for whom, how much and until when.
     ///
     /// A span that ended more than a second ago survives a crash. Of a conversation that a crash ends, the root is sent
     /// too, with `cekura.incomplete`; a call log that was not posted is. What the backend acknowledges within a quarter

@@ -64,10 +64,15 @@ impl Endpoint {
         (self.host().trim_start_matches('[').trim_end_matches(']'), self.0.port_u16().unwrap_or(port))
     }
 
+    /// Host and port, as a person writes them.
+    pub(crate) fn shown(&self) -> String {
+        format!("{}:{}", self.host(), self.address().1)
+    }
+
     /// What is looked up, connected to and shown: `https://host:port`.
     pub(crate) fn origin(&self) -> String {
         let scheme = if self.is_encrypted() { "https" } else { "http" };
-        format!("{scheme}://{}:{}", self.host(), self.address().1)
+        format!("{scheme}://{}", self.shown())
     }
 
     fn host(&self) -> &str {

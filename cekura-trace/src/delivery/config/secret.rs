@@ -18,6 +18,11 @@ impl Secret {
         !self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_graphic())
     }
 
+    /// What nobody else may see.
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// The value as a header that HTTP clients keep out of their own logs too.
     pub(crate) fn header(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(&self.0).ok()?;

@@ -1,8 +1,8 @@
 //! An endpoint comes in, what its name, connection and certificate are like goes out. This file does not know what is
 //! asked there.
 
-use super::super::config::{Endpoint, Settings};
-use super::super::transport::{Flaw, shake_hands};
+use super::super::config::{Endpoint, Protocol, Proxy, Settings};
+use super::super::transport::{Flaw, shake_hands, tunnel};
 use super::{Check, Finding};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -39,8 +39,16 @@ impl Origin {
 
     /// Host and port.
     pub(super) fn shown(&self) -> String {
-        let (host, port) = self.endpoint.address();
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        self.endpoint.shown()
+    }
+
+    fn proxy(&self) -> Option<&Proxy> {
+        self.settings.proxies.to(&self.endpoint)
+    }
+
+    /// What is connected to: the endpoint, or the proxy before it.
+    fn first(&self) -> &Endpoint {
+        self.proxy().map_or(&self.endpoint, |proxy| &proxy.endpoint)
     }
 
     /// A limit, or what is left of the whole if that is less.
@@ -49,7 +57,7 @@ impl Origin {
     }
 
     async fn name(&self) -> (Vec<SocketAddr>, Finding) {
-        let (host, port) = self.endpoint.address();
+        let (host, port) = self.first().address();
         let asked = (host.to_owned(), port);
         let look_up = move || Ok(asked.to_socket_addrs()?.collect::<Vec<_>>());
         let found = limited(self.within(self.settings.timings.lookup), look_up).await;
@@ -62,29 +70,70 @@ impl Origin {
             Err(error) => error.to_string(),
         };
         let mut remedy = "check this machine's network and DNS".to_owned();
-        if !self.endpoint.is_cekura() {
-            remedy = format!("{remedy}, and the host in {}", self.variable);
+        let variable = self.proxy().map_or(self.variable, |proxy| proxy.setting);
+        if !self.first().is_cekura() {
+            remedy = format!("{remedy}, and the host in {variable}");
         }
         (Vec::new(), Finding::failed(Check::Name, format!("{host} is not known: {wrong}"), remedy))
     }
 
     async fn connection(&self, addresses: Vec<SocketAddr>) -> (Option<TcpStream>, Finding) {
-        let (shown, limit) = (self.shown(), self.within(self.settings.timings.connect));
-        let error = match limited(limit, move || connect(&addresses, limit)).await {
-            Ok(stream) => {
-                return (
-                    Some(stream),
-                    Finding::good(Check::Connection, format!("{shown} accepts connections")),
-                );
+        let (shown, limit) = (self.first().shown(), self.within(self.settings.timings.connect));
+        let error = match (limited(limit, move || connect(&addresses, limit)).await, self.proxy()) {
+            (Ok(stream), Some(proxy)) => return self.led(stream, proxy).await,
+            (Ok(stream), None) => {
+                let finding = Finding::good(Check::Connection, format!("{shown} accepts connections"));
+                return (Some(stream), finding);
             }
-            Err(error) => error,
+            (Err(error), _) => error,
         };
-        let remedy = if error.kind() == io::ErrorKind::ConnectionRefused {
-            format!("start what should listen there, or check host and port in {}", self.variable)
-        } else {
-            "let this machine out to it (routes, firewall); proxies are not used".to_owned()
+        let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
+        let remedy = match self.proxy() {
+            Some(proxy) => {
+                around(proxy, &self.endpoint, &format!("check host and port in {}", proxy.setting))
+            }
+            None if is_refused => {
+                format!("start what should listen there, or check host and port in {}", self.variable)
+            }
+            None => {
+                "let this machine out to it (routes, firewall), or name the proxy in HTTPS_PROXY".to_owned()
+            }
         };
-        (None, Finding::failed(Check::Connection, format!("no connection to {shown}: {error}"), remedy))
+        let named = self.proxy().map(|proxy| format!(", the proxy of {}", proxy.setting)).unwrap_or_default();
+        let wrong = format!("no connection to {shown}{named}: {error}");
+        (None, Finding::failed(Check::Connection, wrong, remedy))
+    }
+
+    /// Asks the proxy for a way to the endpoint, where it does not send requests on.
+    async fn led(&self, stream: TcpStream, proxy: &Proxy) -> (Option<TcpStream>, Finding) {
+        let (shown, through) = (self.shown(), proxy.endpoint.shown());
+        let good = |what| {
+            Finding::good(
+                Check::Connection,
+                format!("{through}, the proxy of {}, {what} {shown}", proxy.setting),
+            )
+        };
+        if !self.endpoint.is_encrypted() && self.settings.protocol == Protocol::Http {
+            return (Some(stream), good("is asked for what is at"));
+        }
+        let limit = self.within(self.settings.timings.connect);
+        let wrong = match timeout(limit, tunnel(stream, &self.endpoint, proxy)).await {
+            Ok(Ok(Ok(stream))) => return (Some(stream), good("leads to")),
+            Ok(Ok(Err(obstacle))) => {
+                let remedy = if obstacle.wants_password() {
+                    format!("write them in {}: http://user:password@host:port", proxy.setting)
+                } else {
+                    around(proxy, &self.endpoint, &format!("have it let {shown} through"))
+                };
+                let wrong = format!("{through}: {obstacle}");
+                return (None, Finding::failed(Check::Connection, wrong, remedy));
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        let wrong = format!("{through}, the proxy of {}: {wrong}", proxy.setting);
+        let remedy = around(proxy, &self.endpoint, &format!("check host and port in {}", proxy.setting));
+        (None, Finding::failed(Check::Connection, wrong, remedy))
     }
 
     async fn tls(&self, stream: TcpStream) -> Finding {
@@ -136,6 +185,13 @@ impl Origin {
             ),
         }
     }
+}
+
+/// What to do about a proxy that does not lead to an endpoint.
+fn around(proxy: &Proxy, to: &Endpoint, remedy: &str) -> String {
+    let is_own = proxy.setting.starts_with('.');
+    let way = if is_own { "leave it out".to_owned() } else { format!("name {} in NO_PROXY", to.address().0) };
+    format!("{remedy}; where it is reached without a proxy, {way}")
 }
 
 /// What blocks, on a thread of its own, for at most so long.

@@ -70,6 +70,11 @@ fn record() -> Vec<u8> {
 
 fn taken(origin: &Origin, answer: &Answer, bytes: usize) -> Finding {
     let shown = origin.shown();
+    if answer.is_of_proxy() {
+        let wrong = format!("the proxy asks for a user and password: {answer}");
+        let remedy = "write them in HTTP_PROXY: http://user:password@host:port";
+        return Finding::failed(Check::Span, wrong, remedy);
+    }
     let has_key = origin.settings.headers.contains_key(KEY_HEADER);
     let (wrong, remedy) = match verdict(answer, bytes) {
         Verdict::Delivered { rejected: 0 } => {

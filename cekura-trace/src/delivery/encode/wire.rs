@@ -35,7 +35,7 @@ impl<'a> Pen<'a> {
         text(out, 5, record.name.as_bytes());
         for entry in record.entries_of() {
             match entry {
-                Entry::Attribute { key, value, found } => own.set(key, value, found),
+                Entry::Attribute { key, value, found, .. } => own.set(key, value, found),
                 Entry::Description(_) | Entry::Name(_) => {}
                 Entry::Scope { name, version } => *of_host = Some(scope(name.0, version.0)),
                 Entry::Event { name, time, attributes } => {

@@ -20,6 +20,8 @@ pub(super) enum Ruling {
     Retry(Trouble),
     /// It is not there.
     Missing,
+    /// It is not on this page of the list, and there are more.
+    NextPage,
     Stored {
         id: Option<String>,
         already_existed: bool,
@@ -87,17 +89,28 @@ pub(super) fn asked(response: Response, call_id: &str) -> Ruling {
         Response::Whole { status, wait, body } => (status, wait, body),
     };
     match status {
-        200..=299 => match serde_json::from_str::<Value>(&body).ok().as_ref().and_then(calls) {
-            None => unexpected(status, "a body that lists no calls; the call may be stored"),
-            Some(calls) => match calls.iter().find(|call| call["call_id"] == call_id) {
-                None => Ruling::Missing,
+        200..=299 => {
+            let list = serde_json::from_str(&body).unwrap_or(Value::Null);
+            let Some(calls) = calls(&list) else {
+                return unexpected(status, "a body that lists no calls; the call may be stored");
+            };
+            match calls.iter().find(|call| call["call_id"] == call_id) {
                 Some(call) => Ruling::Stored { id: id(call), already_existed: false },
-            },
-        },
+                None if list["next"].is_null() => Ruling::Missing,
+                None => Ruling::NextPage,
+            }
+        }
         408 | 425 | 429 | 502..=504 => Ruling::Retry(trouble(status, wait, &body)),
         500..=599 => Ruling::RetryTwice(trouble(status, wait, &body)),
-        _ => refused(status, &body),
+        300..=399 | 401..=403 => refused(status, &body),
+        // The question is at fault, not the call log.
+        _ => unexpected(status, "no list of calls; the call may be stored"),
     }
+}
+
+/// What is said of a list that goes on and on.
+pub(super) fn without_end() -> ObserveError {
+    ObserveError::unexpected(200, "a list of calls without end; the call may be stored")
 }
 
 fn refused(status: u16, body: &str) -> Ruling {

@@ -1,9 +1,9 @@
 //! What is to be done with files comes in as jobs and is done on a thread of its own, one behind the other; between
 //! them what dead processes have left is taken over. This file does not know spans or call logs.
 
-use super::file::{self, Address, Item};
+use super::file::{self, Item};
 use super::folder::{Folder, Orphan};
-use super::{Event, Name, Tell};
+use super::{Address, Event, Name, Others, Tell};
 use prost::bytes::Bytes;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 pub(super) enum Job {
     /// The last one; says when it is done.
@@ -34,6 +34,8 @@ pub(super) struct Disk {
     pub(super) folder: Folder,
     /// Whose orphans are ours.
     pub(super) addresses: Vec<Address>,
+    /// How long what nobody sends may stay.
+    pub(super) age: Duration,
     pub(super) tell: Tell,
     /// Bytes that wait to be written.
     pub(super) waiting: Arc<AtomicUsize>,
@@ -42,7 +44,8 @@ pub(super) struct Disk {
 impl Disk {
     /// Works until the last job, or until nobody is left to give one.
     pub(super) fn run(self, jobs: &Receiver<Job>) {
-        let mut estate = Estate { folders: self.folder.others(), current: None };
+        let mut estate =
+            Estate { folders: self.folder.others(), current: None, others: Some(Others::default()) };
         loop {
             let job = match jobs.try_recv() {
                 Ok(job) => job,
@@ -90,6 +93,8 @@ impl Disk {
 struct Estate {
     folders: Vec<PathBuf>,
     current: Option<(Orphan, VecDeque<(PathBuf, String)>)>,
+    /// What is not ours, until it is told.
+    others: Option<Others>,
 }
 
 impl Estate {
@@ -97,12 +102,23 @@ impl Estate {
     fn adopt_next(&mut self, disk: &Disk) -> bool {
         if let Some((_, files)) = &mut self.current {
             match files.pop_front() {
-                Some((path, name)) => adopt(disk, &path, &name),
+                Some((path, name)) => {
+                    if let Some((address, item)) = adopt(disk, &path, &name)
+                        && let Some(others) = &mut self.others
+                    {
+                        others.add(&address, &item, &Name(name.into()), disk.age);
+                    }
+                }
                 None => self.current = None,
             }
             return true;
         }
-        let Some(folder) = self.folders.pop() else { return false };
+        let Some(folder) = self.folders.pop() else {
+            if let Some(others) = self.others.take().filter(|others| !others.is_empty()) {
+                (disk.tell)(Event::Others(others));
+            }
+            return false;
+        };
         if let Some(orphan) = Orphan::claim(folder) {
             let files = orphan.files().into();
             self.current = Some((orphan, files));
@@ -111,16 +127,27 @@ impl Estate {
     }
 }
 
-/// Takes one file over, if it is whole and one of ours would go the same way.
-fn adopt(disk: &Disk, path: &Path, name: &str) {
-    let Ok(bytes) = std::fs::read(path) else { return };
+/// Takes one file over, if it is whole and goes where ours go; says whose it is and what it holds if it does not, and has
+/// time left.
+fn adopt(disk: &Disk, path: &Path, name: &str) -> Option<(Address, Item)> {
+    let bytes = std::fs::read(path).ok()?;
     let size = bytes.len() as u64;
-    let Some((address, item, body)) = file::read(bytes) else { return disk.folder.set_aside(path) };
-    if !disk.addresses.contains(&address) || disk.folder.adopt(path, name).is_err() {
-        return;
+    let Some((address, item, body)) = file::read(bytes) else {
+        disk.folder.set_aside(path);
+        return None;
+    };
+    if !disk.addresses.iter().any(|ours| ours.takes(&address)) {
+        if Name(name.into()).age() <= disk.age {
+            return Some((address, item));
+        }
+        // Nobody has come for it in time.
+        drop(std::fs::remove_file(path));
+        return None;
     }
+    disk.folder.adopt(path, name).ok()?;
     let last_seen = disk.folder.marked(name).unwrap_or(SystemTime::UNIX_EPOCH);
     // Requests are read again when they are sent.
     let body = if matches!(item, Item::Spans { .. }) { Bytes::new() } else { body };
     (disk.tell)(Event::Found { name: Name(name.into()), item, body, size, last_seen });
+    None
 }

@@ -3,49 +3,22 @@
 //!
 //! ```text
 //! cekura-spool 1 <SHA-256 of all that follows the line, in hex>\n
-//! {"account":"agent 5","item":"spans","protocol":"grpc","roots":["…"],"to":"https://…","traces":{"…":3}}\n
+//! {"account":"agent 5","headers":"","item":"spans","path":"…","protocol":"grpc","roots":["…"],"to":"https://…", …}\n
 //! the encoded request as it is sent; of a call log, its JSON
 //! ```
 
-use crate::delivery::config::{Identity, Protocol, Settings};
+use super::Address;
 use crate::delivery::ledger::Counts;
 use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::io::{BufRead, BufReader, Read};
 
 const VERSION: &str = "cekura-spool 1 ";
-
-/// Where something is to be sent, and for whom. Never the key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
-    protocol: &'static str,
-    to: String,
-    account: String,
-}
-
-impl Address {
-    pub(crate) fn of_spans(settings: &Settings) -> Self {
-        let protocol = match settings.protocol {
-            Protocol::Grpc => "grpc",
-            Protocol::Http => "http",
-        };
-        Self { protocol, to: settings.endpoint.origin(), account: account(settings) }
-    }
-
-    pub(crate) fn of_call_logs(settings: &Settings) -> Self {
-        Self { protocol: "api", to: settings.api.origin(), account: account(settings) }
-    }
-}
-
-fn account(settings: &Settings) -> String {
-    match settings.identity {
-        Some(Identity::Agent(id)) => format!("agent {id}"),
-        Some(Identity::Project(id)) => format!("project {id}"),
-        None => "none".to_owned(),
-    }
-}
+/// A head names each trace of its request.
+const LONGEST_HEAD: u64 = 1 << 20;
 
 /// What a file holds, without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,15 +49,8 @@ impl Item {
 
 /// The bytes of a file.
 pub(super) fn write(address: &Address, item: &Item, body: &[u8]) -> Vec<u8> {
-    let mut header = Map::new();
-    for (key, value) in [
-        ("account", address.account.clone()),
-        ("item", item.kind().to_owned()),
-        ("protocol", address.protocol.to_owned()),
-        ("to", address.to.clone()),
-    ] {
-        header.insert(key.to_owned(), value.into());
-    }
+    let mut header = address.fields();
+    header.insert("item".to_owned(), item.kind().into());
     match item {
         Item::CallLog { id, owner } => {
             header.insert("id".to_owned(), id.clone().into());
@@ -114,17 +80,27 @@ pub(super) fn read(bytes: Vec<u8>) -> Option<(Address, Item, Bytes)> {
     }
     let (header, _) = line(&rest)?;
     let body = rest.slice(header.len() + 1..);
+    let (address, item) = said(header)?;
+    Some((address, item, body))
+}
+
+/// For whom a file is and what it holds, as far as its first two lines say so: whether it is whole is not known.
+pub(super) fn read_head(file: impl Read) -> Option<(Address, Item)> {
+    let mut lines = BufReader::new(file.take(LONGEST_HEAD)).lines();
+    lines.next()?.ok()?.strip_prefix(VERSION)?;
+    said(&lines.next()?.ok()?)
+}
+
+fn said(header: &str) -> Option<(Address, Item)> {
     let header: Value = serde_json::from_str(header).ok()?;
     let text = |key: &str| header[key].as_str().map(str::to_owned);
-    let protocol = *["api", "grpc", "http"].iter().find(|known| header["protocol"] == **known)?;
-    let address = Address { protocol, to: text("to")?, account: text("account")? };
     let item = match header["item"].as_str()? {
         "call_log" => Item::CallLog { id: text("id")?, owner: text("owner") },
         "spans" => Item::Spans { counts: counts(&header)?, roots: roots(&header)? },
         "start" => Item::Start,
         _ => return None,
     };
-    Some((address, item, body))
+    Some((Address::read(&header)?, item))
 }
 
 /// The first line, and what follows it.
@@ -142,7 +118,7 @@ fn roots(header: &Value) -> Option<Vec<SpanId>> {
     header["roots"].as_array()?.iter().map(|root| SpanId::from_hex(root.as_str()?).ok()).collect()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string does not fail.
         let _ = write!(text, "{byte:02x}");

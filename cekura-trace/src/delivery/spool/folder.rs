@@ -130,12 +130,7 @@ impl Folder {
 
     /// The folders that may be orphans.
     pub(super) fn others(&self) -> Vec<PathBuf> {
-        let folders = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let is_one = |entry: &fs::DirEntry| {
-            entry.file_name().to_string_lossy().starts_with(RUN)
-                && entry.file_type().is_ok_and(|kind| kind.is_dir())
-        };
-        let mut others: Vec<_> = folders.filter(is_one).map(|entry| entry.path()).collect();
+        let mut others = folders(&self.root);
         others.retain(|path| *path != self.own);
         others
     }
@@ -185,6 +180,16 @@ impl Drop for Orphan {
     fn drop(&mut self) {
         leave(&self.path, self.lock.take());
     }
+}
+
+/// The folders below the directory of a spool.
+pub(super) fn folders(root: &Path) -> Vec<PathBuf> {
+    let folders = fs::read_dir(root).into_iter().flatten().flatten();
+    let is_one = |entry: &fs::DirEntry| {
+        entry.file_name().to_string_lossy().starts_with(RUN)
+            && entry.file_type().is_ok_and(|kind| kind.is_dir())
+    };
+    folders.filter(is_one).map(|entry| entry.path()).collect()
 }
 
 /// Frees a folder, and removes it if it is empty.

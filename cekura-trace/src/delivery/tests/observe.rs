@@ -14,34 +14,34 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 /// One request to the API: second, method and path, body.
-type Asked = Arc<Mutex<Vec<(u64, String, String)>>>;
+pub(super) type Asked = Arc<Mutex<Vec<(u64, String, String)>>>;
 
 /// One that counts as open.
 const SPAN: SpanId = SpanId::from_bytes([2; 8]);
 const OBSERVE: &str = "POST /observability/v1/observe/";
-const SEARCH: &str = "GET /observability/v1/call-logs/?call_ids=a%2Fb&agent_id=5";
+const SEARCH: &str = "GET /observability/v1/call-logs/?filters_v2=%7B%22field%22%3A%22call_id%22%2C%22op%22%3A%22eq%22%2C%22value%22%3A%22a%2Fb%22%7D&agent_id=5";
 
-fn stored() -> (u64, Response) {
+pub(super) fn stored() -> (u64, Response) {
     whole(201, r#"{"id": 7}"#)
 }
 
-fn whole(status: u16, body: &str) -> (u64, Response) {
+pub(super) fn whole(status: u16, body: &str) -> (u64, Response) {
     (0, Response::Whole { status, wait: None, body: body.to_owned() })
 }
 
-fn busy(wait: u64) -> (u64, Response) {
+pub(super) fn busy(wait: u64) -> (u64, Response) {
     let wait = Some(Duration::from_secs(wait));
     (0, Response::Whole { status: 429, wait, body: String::new() })
 }
 
-fn none(was_sent: bool) -> (u64, Response) {
+pub(super) fn none(was_sent: bool) -> (u64, Response) {
     let failure = if was_sent { Failure::Timeout } else { Failure::Connection };
     (0, Response::None { failure, was_sent, message: "nobody is there".to_owned() })
 }
 
 /// A worker whose API answers the nth request, at so many seconds, after so many seconds; its backend for spans takes
 /// `slow` seconds for each request.
-fn world(
+pub(super) fn world(
     slow: u64,
     span: impl Fn() -> Answer + Send + Sync + 'static,
     api: impl Fn(usize, u64) -> (u64, Response) + 'static,
@@ -65,14 +65,14 @@ fn world(
     (world, asked)
 }
 
-async fn observe(link: &Link, log: CallLog) -> Result<Sent, ObserveError> {
+pub(super) async fn observe(link: &Link, log: CallLog) -> Result<Sent, ObserveError> {
     let (reply, sent) = oneshot::channel();
     link.observe(log, Box::new(|result| reply.send(result).err().and_then(Result::err)))?;
     sent.await.unwrap_or_else(|_| Err(ObserveError::shutdown()))
 }
 
 /// The seconds of the requests, and what they were.
-fn times(asked: &Asked) -> Vec<(u64, String)> {
+pub(super) fn times(asked: &Asked) -> Vec<(u64, String)> {
     asked.lock().unwrap().iter().map(|(second, request, _)| (*second, request.clone())).collect()
 }
 
@@ -81,7 +81,7 @@ fn bodies(asked: &Asked) -> Vec<Value> {
     asked.iter().filter_map(|(.., body)| serde_json::from_str(body).ok()).collect()
 }
 
-fn log() -> CallLog {
+pub(super) fn log() -> CallLog {
     CallLog::new("a/b")
 }
 
@@ -203,7 +203,7 @@ fn call() -> Arc<Call> {
     Arc::new(Call::new(root, None, CaptureContent::Full, Clock::read()))
 }
 
-fn trace() -> TraceId {
+pub(super) fn trace() -> TraceId {
     TraceId::from(3)
 }
 

@@ -19,6 +19,7 @@ fn line(ruling: &Ruling) -> String {
         Ruling::Ask(trouble) => format!("ask, {trouble}"),
         Ruling::Fail(error) => format!("fail: {error}"),
         Ruling::Missing => "missing".to_owned(),
+        Ruling::NextPage => "next page".to_owned(),
         Ruling::Retry(trouble) => format!("retry after {:?}, {trouble}", trouble.wait),
         Ruling::RetryTwice(trouble) => format!("retry twice, {trouble}"),
         Ruling::Stored { id, already_existed } => format!("stored {id:?} {already_existed}"),
@@ -84,6 +85,10 @@ fn a_call_is_found_by_its_id_in_any_list() {
         assert_eq!(line(&asked(whole(200, &list), "min")), "missing");
     }
     assert_eq!(line(&asked(whole(200, "[]"), "mine")), "missing");
+    for (next, expected) in [("null", "missing"), (r#""https://…""#, "next page")] {
+        let list = format!(r#"{{"next": {next}, "results": [{{"call_id": "other"}}]}}"#);
+        assert_eq!(line(&asked(whole(200, &list), "mine")), expected);
+    }
 }
 
 #[test]
@@ -93,6 +98,8 @@ fn a_question_without_a_good_answer_never_means_missing() {
         (whole(200, "{}"), "fail: unexpected answer"),
         (whole(301, ""), "fail: unexpected answer"),
         (whole(401, ""), "fail: Cekura refuses"),
+        (whole(400, ""), "fail: unexpected answer: HTTP status 400 with no list of calls; the call may be"),
+        (whole(404, ""), "fail: unexpected answer"),
         (whole(503, ""), "retry after Some(7s)"),
         (whole(500, ""), "retry twice"),
         (none(true), "retry after None"),

@@ -1,11 +1,14 @@
 //! The format of a file of the spool: what is written is read, and nothing else is.
 
-use super::{Address, Item, read, write};
+use super::{Address, Item, read, read_head, write};
+use crate::delivery::config::{Builder, resolve};
 use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
 
 fn address() -> Address {
-    Address { protocol: "grpc", to: "https://otel.cekura.ai:443".to_owned(), account: "agent 5".to_owned() }
+    let builder = Builder::default().environment(|_| None).api_key("canary").agent(5);
+    let settings = resolve(builder.header("x-tenant", "canary")).unwrap().unwrap();
+    Address::of_spans(&settings)
 }
 
 fn items() -> [Item; 4] {
@@ -24,6 +27,8 @@ fn what_is_written_is_read() {
     for item in items() {
         for body in [b"".as_slice(), b"\n\0 anything \xff"] {
             let bytes = write(&address(), &item, body);
+            assert_eq!(read_head(&*bytes), Some((address(), item.clone())));
+            assert!(!String::from_utf8_lossy(&bytes).contains("canary"));
             assert_eq!(read(bytes), Some((address(), item.clone(), Bytes::copy_from_slice(body))));
         }
     }

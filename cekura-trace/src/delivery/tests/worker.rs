@@ -119,7 +119,7 @@ impl World {
         Self { link, worker, messages, attempts }
     }
 
-    fn scripted(script: impl Fn(usize, u64) -> (u64, Answer) + Send + Sync + 'static) -> Self {
+    pub(super) fn scripted(script: impl Fn(usize, u64) -> (u64, Answer) + Send + Sync + 'static) -> Self {
         Self::new(|link, attempts| outlet(link, Box::new(script), attempts))
     }
 

@@ -1,6 +1,7 @@
 //! Stands in for a transport that this build leaves out. This file does not know which one.
 
-use super::{Arc, Endpoint, Error, Flaw, Settings, TcpStream, Transport};
+use super::{Arc, Endpoint, Error, Flaw, Proxy, Settings, TcpStream, Transport};
+use std::fmt;
 
 pub(super) const AVAILABLE: bool = false;
 
@@ -9,5 +10,25 @@ pub(super) fn connect(_: &Settings) -> Result<Arc<dyn Transport>, Error> {
 }
 
 pub(super) fn shake_hands(_: &Endpoint, _: &Settings, _: TcpStream) -> Result<(), (Flaw, String)> {
+    Ok(())
+}
+
+/// None that exists.
+#[derive(Debug)]
+pub(crate) enum Obstacle {}
+
+impl Obstacle {
+    pub(crate) fn wants_password(&self) -> bool {
+        match *self {}
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+pub(super) async fn tunnel(_: &tokio::net::TcpStream, _: &Endpoint, _: &Proxy) -> Result<(), Obstacle> {
     Ok(())
 }

@@ -1,22 +1,22 @@
 //! A request to one origin goes out over HTTP/1.1, its answer comes back whole. This file does not know what either
 //! means.
 //!
-//! Redirects are not followed and proxies of the environment are not used: the key goes to the configured host alone.
+//! Redirects are not followed: the key goes to the configured host alone.
 //! It is not reqwest, whose feature for our TLS would make clients that the program builds without TLS panic.
 
+use super::proxy::Connector;
 use super::{Bytes, Endpoint, Error, Settings, tls};
-use http::header::{HeaderValue, USER_AGENT};
+use http::header::{HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 /// Sends the same headers with every request.
 pub(super) struct Client {
-    client: legacy::Client<TimeoutConnector<HttpsConnector<HttpConnector>>, Full<Bytes>>,
+    client: legacy::Client<TimeoutConnector<HttpsConnector<Connector>>, Full<Bytes>>,
     headers: HeaderMap,
 }
 
@@ -34,15 +34,18 @@ impl Client {
         mut headers: HeaderMap,
         settings: &Settings,
     ) -> Result<Self, Error> {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
+        let proxy = settings.proxies.to(endpoint);
+        let tcp = Connector::new(proxy, endpoint.is_encrypted());
         let tls = HttpsConnectorBuilder::new().with_tls_config(tls::config(endpoint, settings)?);
         let tls = if endpoint.is_encrypted() { tls.https_only() } else { tls.https_or_http() };
         let mut connector = TimeoutConnector::new(tls.enable_http1().wrap_connector(tcp));
         connector.set_connect_timeout(Some(settings.timings.connect + settings.timings.tls));
         let agent = concat!("cekura-trace/", env!("CARGO_PKG_VERSION"));
         headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+        let reads = proxy.filter(|_| !endpoint.is_encrypted());
+        if let Some(credentials) = reads.and_then(|proxy| proxy.credentials.clone()) {
+            headers.insert(PROXY_AUTHORIZATION, credentials);
+        }
         let client =
             legacy::Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
         Ok(Self { client, headers })

@@ -3,6 +3,7 @@
 //! The exchange is spelled out rather than left to tonic's client: the request is sent as the bytes that are at hand,
 //! a reply that is not gRPC stays recognisable, and a malformed status cannot panic.
 
+use super::proxy::Connector;
 use super::reply::{LONGEST, Reader, content_type};
 use super::{Answer, Arc, Bytes, Error, FRAMING, Failure, Sending, Settings, Transport, is_compressed, tls};
 use http::header::{CONTENT_TYPE, HeaderValue, TE};
@@ -31,15 +32,21 @@ struct Grpc {
 /// A channel that can be replaced: one whose peer stalls never recovers by itself.
 struct Connection {
     endpoint: Endpoint,
+    /// Where a proxy stands between; HTTP/2 goes through it in a tunnel, encrypted or not.
+    tunnel: Option<Connector>,
     current: Mutex<(u64, Channel)>,
 }
 
 pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> {
     let uri = settings.endpoint.clone().with_path(EXPORT).uri().clone();
+    let proxy = settings.proxies.to(&settings.endpoint);
+    let tunnel = proxy.map(|proxy| Connector::new(Some(proxy), true));
+    // Without a tunnel this is the time for TCP alone.
+    let more = tunnel.as_ref().map_or(Duration::ZERO, |_| settings.timings.tls);
     let mut endpoint = Endpoint::from(settings.endpoint.uri().clone())
         .user_agent(concat!("cekura-trace/", env!("CARGO_PKG_VERSION")))
         .map_err(Error::start)?
-        .connect_timeout(settings.timings.connect);
+        .connect_timeout(settings.timings.connect + more);
     if settings.endpoint.is_encrypted() {
         // tonic takes the same one, and panics without any.
         tls::provider()?;
@@ -50,14 +57,21 @@ pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> 
     let mut headers = settings.headers.clone();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    let current = Mutex::new((0, endpoint.connect_lazy()));
+    let current = Mutex::new((0, channel(&endpoint, tunnel.as_ref())));
     Ok(Arc::new(Grpc {
-        connection: Arc::new(Connection { endpoint, current }),
+        connection: Arc::new(Connection { endpoint, tunnel, current }),
         uri,
         headers,
         attempt: settings.timings.attempt,
         reader: Reader::new(&settings.headers),
     }))
+}
+
+fn channel(endpoint: &Endpoint, tunnel: Option<&Connector>) -> Channel {
+    match tunnel {
+        None => endpoint.connect_lazy(),
+        Some(tunnel) => endpoint.connect_with_connector_lazy(tunnel.clone()),
+    }
 }
 
 impl Connection {
@@ -69,7 +83,7 @@ impl Connection {
     fn replace(&self, number: u64) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.0 == number {
-            *current = (number + 1, self.endpoint.connect_lazy());
+            *current = (number + 1, channel(&self.endpoint, self.tunnel.as_ref()));
         }
     }
 }

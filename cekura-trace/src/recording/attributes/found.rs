@@ -1,29 +1,100 @@
-//! Return values come in; what a known response shape says of them goes out, as found rather than set by the user.
-//! This file does not know the shapes themselves.
+//! What a known response shape says of a return value, as found rather than set by the user.
+//!
+//! Invariant: content goes through `found_content`, a failure through `fail_found`.
 
-use super::super::shapes::{Found, Shapes};
-use super::{Attributes, Root, Value, Walk, as_walk, walk, write, write_json};
+use super::super::callsite::{View, warn_unfollowed};
+use super::super::shapes::{Calls, Failed, Found, Shapes};
+use super::own::clipped;
+use super::{Attributes, Root, Value, as_walk, clip, walk, write, write_json};
 use crate::semconv;
+use std::panic::Location;
+
+/// What a return value tells of the call, beside its own span.
+#[derive(Clone, Copy, Default)]
+pub(in crate::recording) struct Told {
+    /// Whether somebody was heard, or audio is there; `None` where that cannot be judged.
+    pub(in crate::recording) speech: Option<bool>,
+    /// The caller cut in on the answer.
+    pub(in crate::recording) was_cut_off: bool,
+    /// Nothing can be seen of it but its type.
+    pub(in crate::recording) is_opaque: bool,
+}
 
 impl Attributes {
-    /// What an `stt` function returned: a string is the transcript.
+    /// What an `stt` function returned: a string is the transcript. An empty one is none: nobody was heard.
     pub(super) fn found_transcript(&mut self, value: Value<'_>) {
-        let Value::Serialize(serialize) = value else {
-            if let Value::Str(_) = value {
-                self.found_content(semconv::STT_TRANSCRIPT, value);
-            }
-            return;
+        let serialize = match value {
+            Value::Str(text) => return self.heard(text),
+            Value::Serialize(serialize) => serialize,
+            _ => return,
         };
         let mut shapes = Shapes::default();
         let walked = walk(serialize, None, self.limit, Some(&mut shapes));
-        if let Root::Text = walked.root {
-            self.found_content(semconv::STT_TRANSCRIPT, value);
+        match walked.root {
+            Root::Text => {
+                let text = clipped(&value, self.limit.saturating_add(1));
+                return self.heard(&text.unwrap_or_default());
+            }
+            Root::Null => self.told.speech = Some(false),
+            _ => {}
         }
-        self.write_transcript(&shapes.found().transcribed());
+        let found = shapes.found().transcribed();
+        if let Some(failed) = found.failure() {
+            self.fail_found(failed);
+        }
+        self.told.speech = found.heard().or(self.told.speech);
+        self.write_transcript(&found);
+    }
+
+    fn heard(&mut self, text: &str) {
+        self.told.speech = Some(!text.is_empty());
+        if !text.is_empty() {
+            self.found_content(semconv::STT_TRANSCRIPT, Value::Str(text));
+        }
+    }
+
+    /// What a `tts` function returned.
+    pub(super) fn found_audio(&mut self, value: Value<'_>) {
+        self.told.is_opaque = matches!(value, Value::Debug(_) | Value::Nothing);
+        self.told.speech = self.has_audio(value);
+    }
+
+    /// Whether a `tts` gave audio. What has no name that audio goes by counts as audio, unless it is empty.
+    pub(super) fn has_audio(&self, value: Value<'_>) -> Option<bool> {
+        match value {
+            Value::Len(length) => Some(length.elements > 0),
+            Value::Serialize(value) => {
+                let mut shapes = Shapes::of_audio();
+                match walk(value, None, self.limit, Some(&mut shapes)).root {
+                    Root::Null => Some(false),
+                    Root::Json => shapes.has_audio(),
+                    Root::Text => {
+                        Some(clipped(&Value::Serialize(value), 4).is_some_and(|text| !text.is_empty()))
+                    }
+                    _ => None,
+                }
+            }
+            Value::Str(text) => Some(!text.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// Of what nobody can see into, the type may say that the answer is read later: in a channel, or in a stream that is
+    /// part of something.
+    #[inline]
+    pub(in crate::recording) fn look_at_type(
+        &mut self,
+        name: fn() -> &'static str,
+        at: &'static Location<'static>,
+    ) {
+        let may_be_read_later = matches!(self.view, View::Llm | View::S2s | View::Tts);
+        if self.told.is_opaque && may_be_read_later && warn_unfollowed(self.view, name(), at) {
+            self.told.speech = Some(false);
+        }
     }
 
     pub(super) fn write_transcript(&mut self, found: &Found) {
-        if let Some(transcript) = &found.transcript {
+        if let Some(transcript) = found.transcript.as_ref().filter(|transcript| !transcript.is_empty()) {
             self.found_content(semconv::STT_TRANSCRIPT, Value::Str(transcript));
         }
         self.found(semconv::STT_CONFIDENCE, found.confidence.map(Value::F64));
@@ -35,30 +106,31 @@ impl Attributes {
     /// What an `llm` or `s2s` function returned: a string is the answer; of a value without a known shape, its JSON.
     pub(super) fn found_answer(&mut self, value: Value<'_>) {
         let Value::Serialize(serialize) = value else {
+            self.told.is_opaque = matches!(value, Value::Debug(_));
             return self.found_content(semconv::OUTPUT, value);
         };
         let mut shapes = Shapes::default();
         walk(serialize, None, self.limit, Some(&mut shapes));
         let found = shapes.found();
+        self.told.was_cut_off = found.cancelled;
         if found.known {
             self.write_answer(&found);
-        } else {
+        }
+        if let Some(failed) = found.failure() {
+            self.fail_found(failed);
+        } else if !found.known || !(found.has_output() || found.is_blocked) {
             self.found_content(semconv::OUTPUT, value);
         }
     }
 
-    /// What a tool was given: JSON that is written already, or a value.
-    pub(in crate::recording) fn tool_arguments(&mut self, arguments: &dyn Walk) {
-        let mut json = Vec::new();
-        let walked = walk(arguments, Some(&mut json), self.limit, None);
-        if self.keeps_content() && !json.is_empty() {
-            let json = String::from_utf8(json).unwrap_or_default();
-            self.texts(
-                &[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS],
-                &json,
-                walked.truncated,
-            );
+    /// Says that the answer failed, as the server says it.
+    pub(super) fn fail_found(&mut self, failed: &Failed) {
+        if self.has_failed() {
+            return;
         }
+        write::text(&mut self.entries, semconv::ERROR_TYPE, &failed.kind());
+        let message = if self.keeps_content() { clip(failed.message(), self.limit) } else { "" };
+        self.extras().failure = Some(message.to_owned());
     }
 
     /// What a tool gave, as JSON whatever its type.
@@ -68,15 +140,25 @@ impl Attributes {
         }
         let limit = self.limit;
         let mut json = Vec::new();
-        if let Some(truncated) = as_walk(value, |value| write_json(value, &mut json, limit)) {
+        if let Some(truncated) = as_walk(value, |value| write_json(value, &mut json, limit))
+            && !json.is_empty()
+        {
             let json = String::from_utf8(json).unwrap_or_default();
-            self.texts(&[semconv::FUNCTION_OUTPUT, semconv::GEN_AI_TOOL_CALL_RESULT], &json, truncated);
+            self.content_texts(
+                &[semconv::FUNCTION_OUTPUT, semconv::GEN_AI_TOOL_CALL_RESULT],
+                &json,
+                truncated,
+            );
         }
     }
 
     pub(super) fn write_answer(&mut self, found: &Found) {
-        if let Some(text) = &found.text {
-            self.found_content(semconv::OUTPUT, Value::Str(text));
+        match &found.text {
+            Some(text) if !text.is_empty() => self.found_content(semconv::OUTPUT, Value::Str(text)),
+            _ if !found.tools().is_empty() => {
+                self.found_content(semconv::OUTPUT, Value::Serialize(&Calls(found.tools())));
+            }
+            _ => {}
         }
         self.write_usage(found);
     }
@@ -98,22 +180,10 @@ impl Attributes {
         self.found(semconv::GEN_AI_RESPONSE_MODEL, found.model.as_deref().map(Value::Str));
         self.found(semconv::GEN_AI_RESPONSE_ID, found.response_id.as_deref().map(Value::Str));
         if !found.finish_reasons.is_empty() {
-            let reasons: Vec<&str> = found.finish_reasons.iter().map(String::as_str).collect();
+            let reasons: Vec<&str> = found.finish_reasons.iter().map(|(_, reason)| reason.as_str()).collect();
             let start = self.entries.len();
             write::texts(&mut self.entries, semconv::GEN_AI_RESPONSE_FINISH_REASONS, &reasons);
             write::mark_found(&mut self.entries, start);
-        }
-    }
-
-    fn found(&mut self, key: &str, value: Option<Value<'_>>) {
-        let start = self.entries.len();
-        self.put(key, value.unwrap_or(Value::Nothing));
-        write::mark_found(&mut self.entries, start);
-    }
-
-    fn found_content(&mut self, key: &str, value: Value<'_>) {
-        if self.keeps_content() {
-            self.found(key, Some(value));
         }
     }
 }

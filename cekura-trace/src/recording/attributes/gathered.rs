@@ -1,8 +1,9 @@
-//! Items of a stream come in as they arrive; what they say together goes out once, at its end. This file does not know
-//! when they arrived.
+//! What the items of a stream say together, written once at its end.
+//!
+//! Invariant: what an item tells of the moment is asked for before the next one comes.
 
 use super::super::json::{Root, walk};
-use super::super::shapes::{Shapes, Together, append};
+use super::super::shapes::{Found, Shapes, Together, append};
 use super::own::clipped;
 use super::{Attributes, Extras, Value, View};
 use crate::destination::CaptureContent;
@@ -11,6 +12,7 @@ use crate::semconv;
 
 /// What the items of a stream have said so far.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact that items may tell or not")]
 pub(super) struct Gathered {
     /// What `output = …` gave, part behind part.
     output: Option<String>,
@@ -23,8 +25,15 @@ pub(super) struct Gathered {
     said: Together,
     elements: Option<i64>,
     bytes: Option<i64>,
-    /// The item that was taken last is a sentence that the recogniser will not change, or audio.
-    tells_turn: bool,
+    /// Whether the item that was taken last is a sentence that the recogniser will not change, or audio.
+    tells_turn: Option<bool>,
+    /// Whether it says something.
+    says: Option<bool>,
+    /// It says that the caller cut in.
+    was_cut_off: bool,
+    /// Of some item it was known whether it says something.
+    was_judged: bool,
+    has_audio: bool,
     /// An item was the last one of an answer.
     has_ended: bool,
     /// The bytes of entries at which what was overwritten is dropped.
@@ -54,9 +63,32 @@ impl Attributes {
             .is_some_and(|gathered| gathered.has_ended || gathered.said.has_ended())
     }
 
-    /// Whether the last item says when somebody spoke: a final transcript, or audio.
-    pub(in crate::recording) fn take_telling(&mut self) -> bool {
-        gathered(&mut self.extras).is_some_and(|gathered| std::mem::take(&mut gathered.tells_turn))
+    /// Whether the last item says when somebody spoke: a final transcript, or audio. `None` where that is not known.
+    pub(in crate::recording) fn take_telling(&mut self) -> Option<bool> {
+        gathered(&mut self.extras)?.tells_turn.take()
+    }
+
+    /// Whether the last item says something. `None` where that is not known.
+    pub(in crate::recording) fn take_says(&mut self) -> Option<bool> {
+        gathered(&mut self.extras)?.says.take()
+    }
+
+    /// Whether the last item says that the caller cut in on an answer.
+    pub(in crate::recording) fn take_cut_off(&mut self) -> bool {
+        gathered(&mut self.extras).is_some_and(|gathered| std::mem::take(&mut gathered.was_cut_off))
+    }
+
+    /// Whether, at their end, all items together tell that somebody was heard, or that there was audio.
+    pub(in crate::recording) fn tell_at_end(&self, items: Option<i64>) -> bool {
+        let gathered = self.extras.as_ref().and_then(|extras| extras.gathered.as_ref());
+        let Some(gathered) = gathered else { return false };
+        match self.view {
+            View::Stt => {
+                let is_said = gathered.transcript.as_ref().is_some_and(|text| !text.is_empty());
+                is_said || gathered.said.has_text() || items.is_some() && !gathered.was_judged
+            }
+            _ => !gathered.was_judged,
+        }
     }
 
     /// Drops entries that later ones stand for.
@@ -66,6 +98,16 @@ impl Attributes {
         {
             self.entries = last_of_each(&self.entries);
             gathered.room = ROOM.max(2 * self.entries.len());
+        }
+    }
+
+    pub(in crate::recording) fn take_failure(&mut self) -> Option<String> {
+        self.extras.as_mut()?.failure.take()
+    }
+
+    pub(in crate::recording) fn set_failure(&mut self, failure: Option<String>) {
+        if failure.is_some() {
+            self.extras().failure = failure;
         }
     }
 
@@ -88,6 +130,8 @@ impl Attributes {
         }
         other.spoken.inspect(|more| append(&mut gathered.spoken, more, limit));
         gathered.characters = gathered.characters.saturating_add(other.characters);
+        gathered.was_judged |= other.was_judged;
+        gathered.has_audio |= other.has_audio;
         gathered.has_ended |= other.has_ended;
         let found = other.said.found(limit);
         if view == View::Stt {
@@ -100,7 +144,7 @@ impl Attributes {
     /// Writes what the items said where the span's own end is written.
     pub(in crate::recording) fn write_items(self, end: &mut Self) {
         let Some(extras) = self.extras else { return };
-        let Extras { gathered: Some(gathered), failure, .. } = *extras else { return };
+        let Extras { gathered: Some(gathered), failure, skips_output, .. } = *extras else { return };
         end.entries.extend_from_slice(&last_of_each(&self.entries));
         if failure.is_some() {
             end.extras().failure = failure;
@@ -112,11 +156,19 @@ impl Attributes {
         for (key, text) in [(semconv::OUTPUT, output), (semconv::STT_TRANSCRIPT, transcript)] {
             end.content(key, text.as_deref().map_or(Value::Nothing, Value::Str));
         }
+        if let Some(failed) = said.failure() {
+            end.fail_found(failed);
+        }
+        let capture = end.capture;
+        if skips_output {
+            end.capture = CaptureContent::Metadata;
+        }
         match end.view {
             View::Stt => end.write_transcript(&said.found(end.limit).transcribed()),
             View::Llm | View::S2s => end.write_answer(&said.found(end.limit)),
             _ => {}
         }
+        end.capture = capture;
         if let (Some(elements), View::Llm | View::S2s | View::Stt | View::Tts) = (elements, end.view) {
             write::integer(&mut end.entries, semconv::OUTPUT_LEN, elements);
         }
@@ -127,7 +179,13 @@ impl Attributes {
 
     /// Writes a text; of the items of a stream, one part of it.
     pub(super) fn part(&mut self, key: &str, value: Value<'_>) {
-        let Some(gathered) = gathered(&mut self.extras) else { return self.content(key, value) };
+        let Some(gathered) = gathered(&mut self.extras) else {
+            // What the program says of it is believed.
+            if key == semconv::STT_TRANSCRIPT && !matches!(value, Value::Nothing) {
+                self.told.speech = Some(clipped(&value, 4).is_some_and(|text| !text.is_empty()));
+            }
+            return self.content(key, value);
+        };
         let text = if key == semconv::OUTPUT { &mut gathered.output } else { &mut gathered.transcript };
         if let Some(part) = clipped(&value, self.limit.saturating_add(1)) {
             append(text, &part, self.limit);
@@ -152,33 +210,68 @@ impl Attributes {
 
     /// What one item says by itself.
     pub(super) fn gather(&mut self, value: Value<'_>) {
+        let is_asked = gathered(&mut self.extras).is_some_and(|gathered| !gathered.has_audio);
+        let has_audio = if self.view == View::Tts && is_asked { self.has_audio(value) } else { None };
         let Some(gathered) = gathered(&mut self.extras) else { return };
+        gathered.has_audio |= has_audio == Some(true);
         match (self.view, value) {
             (_, Value::Len(length)) => {
                 add(&mut gathered.elements, length.elements);
-                gathered.tells_turn = length.elements > 0;
+                gathered.tell(Some(length.elements > 0));
                 if length.are_bytes {
                     add(&mut gathered.bytes, length.elements);
                 }
             }
-            (View::Llm | View::S2s | View::Stt, Value::Str(text)) => gathered.said.text(text, self.limit),
+            (View::Tts, _) => gathered.tell(has_audio),
+            (View::Llm | View::S2s | View::Stt, Value::Str(text)) => {
+                gathered.judge(!text.is_empty());
+                gathered.said.text(text, self.limit);
+            }
             (View::Llm | View::S2s | View::Stt, Value::Serialize(item)) => {
                 let mut shapes = Shapes::default();
                 let walked = walk(item, None, self.limit, Some(&mut shapes));
-                if let Root::Text = walked.root {
-                    let text = clipped(&value, self.limit.saturating_add(1));
-                    return self.gather(text.as_deref().map_or(Value::Nothing, Value::Str));
-                }
-                let found = shapes.found();
-                if self.view == View::Stt {
-                    gathered.tells_turn = found.is_final_sentence();
-                    gathered.said.transcript(found, self.limit);
-                } else {
-                    gathered.tells_turn = found.is_audio;
-                    gathered.said.answer(found, self.limit);
+                match walked.root {
+                    Root::Text => {
+                        let text = clipped(&value, self.limit.saturating_add(1));
+                        self.gather(text.as_deref().map_or(Value::Nothing, Value::Str));
+                    }
+                    // A name without anything is an event that brings nothing.
+                    Root::Name | Root::Null => gathered.judge(false),
+                    _ => gathered.take(self.view, shapes.found(), self.limit),
                 }
             }
-            _ => {}
+            (_, Value::Str(text)) => gathered.judge(!text.is_empty()),
+            (_, Value::Debug(_) | Value::Nothing) => {}
+            _ => gathered.says = Some(true),
+        }
+    }
+}
+
+impl Gathered {
+    fn tell(&mut self, has_audio: Option<bool>) {
+        (self.says, self.tells_turn) = (has_audio, has_audio);
+        self.was_judged |= has_audio.is_some();
+    }
+
+    /// It is known whether the item says something.
+    fn judge(&mut self, says: bool) {
+        self.says = Some(says);
+        self.was_judged = true;
+    }
+
+    /// Takes what an item says that may have a known shape.
+    fn take(&mut self, view: View, found: Found, limit: usize) {
+        self.was_cut_off = found.cancelled;
+        let says = if view == View::Stt { found.heard() } else { found.says };
+        // Of a value without a known shape the first one counts.
+        self.says = Some(says.unwrap_or(true));
+        self.was_judged |= says.is_some();
+        if view == View::Stt {
+            self.tells_turn = Some(found.is_final_sentence());
+            self.said.transcript(found, limit);
+        } else {
+            self.tells_turn = Some(found.is_audio);
+            self.said.answer(found, limit);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::super::conversation::{LinkHeaders, NAME_LIMIT, trace_id_from};
 use super::super::origin::Origin;
-use super::{Attributes, Flag, Float, Integer, Root, Spoken, Value, View, clip, walk, write};
+use super::{Attributes, Failure, Flag, Float, Integer, Root, Spoken, Value, View, clip, walk, write};
 use crate::destination::{self, CaptureContent};
 use crate::recording::span::{Client, Opening};
 use crate::recording::spans::Parent;
@@ -127,6 +127,13 @@ impl Attributes {
         self.named(semconv::GEN_AI_TOOL_CALL_ID, &id);
     }
 
+    /// Says that the returned value stands for a failure.
+    pub fn error(&mut self, failure: Option<Failure<'_>>) {
+        if let Some(failure) = failure {
+            self.fail(&failure);
+        }
+    }
+
     pub fn finish_reason(&mut self, reason: Value<'_>) {
         let Some(reason) = text(&reason) else { return };
         // Several are a JSON list here. Reasons are words: no commas, nothing escaped.
@@ -236,7 +243,7 @@ pub(super) fn clipped<'a>(value: &Value<'a>, limit: usize) -> Option<Cow<'a, str
         Value::Debug(value) => Cow::Owned(format!("{value:?}")),
         Value::F64(value) => Cow::Owned(value.to_string()),
         Value::I64(value) => Cow::Owned(value.to_string()),
-        Value::Len(_) | Value::Nothing => return None,
+        Value::Len(_) | Value::Nothing | Value::Short(_) => return None,
         Value::Serialize(value) => {
             let mut out = Vec::new();
             match walk(*value, Some(&mut out), limit, None).root {

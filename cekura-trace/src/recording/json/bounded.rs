@@ -1,6 +1,6 @@
-//! Pieces of JSON come in, JSON of at most so many bytes goes out, valid wherever it is cut. This file does not know
-//! what is walked.
+//! JSON of at most so many bytes, piece by piece. Invariant: it can be closed at any time and is valid then.
 
+use super::middle::parts;
 use std::fmt;
 use std::io::Write as _;
 
@@ -8,6 +8,9 @@ use std::io::Write as _;
 ///
 /// One byte is kept for the closer of each open container, so that closing always fits. What does not fit is taken
 /// back to the last place at which closing gives valid JSON, and from there on nothing is written but the closers.
+/// Where gaps are wanted, a string that is too long loses its middle instead, and who opened a container goes on behind
+/// what did not fit (`gaps`).
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself, at every piece")]
 pub(super) struct Bounded<'o> {
     out: &'o mut Vec<u8>,
     /// The length that `out` may reach.
@@ -18,25 +21,94 @@ pub(super) struct Bounded<'o> {
     /// The length of `out` after the last whole piece.
     safe: usize,
     cut: bool,
+    /// Values are looked at and not written.
+    mute: bool,
+    with_gaps: bool,
+    /// Something was shortened or left out since somebody asked.
+    pub(super) lost: bool,
 }
 
 impl<'o> Bounded<'o> {
     /// The most containers that may be open at a time; that many are also what JSON parsers accept.
     pub(super) const DEEPEST: u32 = 127;
 
-    pub(super) fn new(out: &'o mut Vec<u8>, limit: usize) -> Self {
-        let safe = out.len();
-        Self { end: safe.saturating_add(limit), out, nest: 0, open: 0, safe, cut: false }
-    }
-
-    /// Goes on inside an object that fills `out` from its start and is not closed yet.
-    pub(super) fn inside_object(out: &'o mut Vec<u8>, limit: usize) -> Self {
-        let safe = out.len();
-        Self { out, end: limit, nest: 1, open: 1, safe, cut: false }
+    /// Goes on behind `out` until that has `end` bytes, inside an object that is open there or in nothing.
+    pub(super) fn new(out: &'o mut Vec<u8>, end: usize, is_in_object: bool, with_gaps: bool) -> Self {
+        let (safe, open) = (out.len(), u32::from(is_in_object));
+        Self { out, end, nest: open.into(), open, safe, cut: false, mute: false, with_gaps, lost: false }
     }
 
     pub(super) fn is_cut(&self) -> bool {
         self.cut
+    }
+
+    pub(super) fn with_gaps(&self) -> bool {
+        self.with_gaps
+    }
+
+    /// Forgets that something did not fit, and says whether it was so.
+    pub(super) fn take_cut(&mut self) -> bool {
+        std::mem::take(&mut self.cut)
+    }
+
+    pub(super) fn mute(&mut self, mute: bool) {
+        self.mute = mute;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// The bytes that the value which comes next may take; what is given back is for [`restore`](Self::restore).
+    pub(super) fn allow(&mut self, bytes: usize) -> usize {
+        let end = self.out.len() + self.open as usize + bytes;
+        std::mem::replace(&mut self.end, end)
+    }
+
+    pub(super) fn restore(&mut self, end: usize) {
+        self.end = end;
+    }
+
+    /// Takes back everything since `length`, which was inside the innermost container.
+    pub(super) fn roll_back(&mut self, length: usize) {
+        self.out.truncate(length);
+        self.safe = length;
+    }
+
+    /// Takes out a part that is whole values of the innermost container, and puts `words` in its place.
+    pub(super) fn replace(&mut self, part: std::ops::Range<usize>, words: &str) {
+        self.out.splice(part, words.bytes());
+        self.safe = self.out.len();
+    }
+
+    /// Whether what was written is within the limit.
+    pub(super) fn fits(&self) -> bool {
+        !self.over()
+    }
+
+    pub(super) fn has_comma_at(&self, length: usize) -> bool {
+        self.out.get(length) == Some(&b',')
+    }
+
+    pub(super) fn is_first_at(&self, length: usize) -> bool {
+        length.checked_sub(1).is_none_or(|before| matches!(self.out.get(before), Some(b'[' | b'{')))
+    }
+
+    /// Puts `words` in the place of the innermost container, which begins at `start`: a string, or the whole value.
+    pub(super) fn instead_of_container(&mut self, start: usize, words: &str, is_bare: bool) {
+        self.out.truncate(start);
+        self.open -= 1;
+        self.nest >>= 1;
+        self.safe = start;
+        if is_bare {
+            self.raw(words);
+        } else if words.len() + 2 <= self.room() {
+            self.string(words);
+        } else {
+            // There was room for its brackets.
+            self.whole(b"[]");
+            self.cut = true;
+        }
     }
 
     /// The number of open containers.
@@ -46,7 +118,10 @@ impl<'o> Bounded<'o> {
 
     /// Opens an array or an object, and says whether it fitted.
     pub(super) fn open(&mut self, opener: u8) -> bool {
-        if self.cut || self.room() < 2 || self.open == Self::DEEPEST {
+        if self.is_silent() {
+            return false;
+        }
+        if self.room() < 2 || self.open == Self::DEEPEST {
             self.take_back();
             return false;
         }
@@ -70,7 +145,7 @@ impl<'o> Bounded<'o> {
 
     /// Begins an element of the innermost array.
     pub(super) fn element(&mut self) {
-        if self.cut {
+        if self.is_silent() {
             return;
         }
         self.drop_unfinished();
@@ -88,7 +163,7 @@ impl<'o> Bounded<'o> {
     /// As [`key`](Self::key), of a key that `fill` writes and says whether it fitted.
     pub(super) fn key_with(&mut self, fill: impl FnOnce(&mut Self) -> bool) {
         self.element();
-        if self.cut {
+        if self.is_silent() {
             return;
         }
         self.out.push(b'"');
@@ -101,7 +176,7 @@ impl<'o> Bounded<'o> {
 
     /// A value that is written whole or not at all.
     pub(super) fn token(&mut self, token: fmt::Arguments<'_>) {
-        if self.cut {
+        if self.is_silent() {
             return;
         }
         if self.write(token) { self.settle() } else { self.take_back() }
@@ -109,6 +184,9 @@ impl<'o> Bounded<'o> {
 
     /// The same for an integer, without the formatter.
     pub(super) fn integer(&mut self, value: i64) {
+        if self.mute {
+            return;
+        }
         let mut digits = [0; 20];
         let mut at = digits.len();
         let mut rest = value.unsigned_abs();
@@ -129,7 +207,10 @@ impl<'o> Bounded<'o> {
 
     /// A value that is JSON text already, written whole or not at all.
     pub(super) fn whole(&mut self, json: &[u8]) {
-        if self.cut || json.len() > self.room() {
+        if self.is_silent() {
+            return;
+        }
+        if json.len() > self.room() {
             self.take_back();
             return;
         }
@@ -137,9 +218,35 @@ impl<'o> Bounded<'o> {
         self.settle();
     }
 
-    /// A string, cut inside on a char boundary when it is too long.
+    /// A string; one that is too long is cut on a char boundary, or loses its middle where gaps are wanted.
     pub(super) fn string(&mut self, text: &str) {
+        let (start, safe, was_cut) = (self.out.len(), self.safe, self.cut);
         self.string_with(|json| json.escape(text));
+        if self.cut && !was_cut && self.with_gaps && self.out.len() > start {
+            self.out.truncate(start);
+            (self.safe, self.cut) = (safe, false);
+            self.shortened(text);
+        }
+    }
+
+    #[cold]
+    fn shortened(&mut self, text: &str) {
+        let size = |byte| if needs_escape(byte) { escape_sequence(byte).1 } else { 1 };
+        let room = self.room().saturating_sub(2);
+        if room < LEAST {
+            return self.take_back();
+        }
+        let kept = parts(text, room, size);
+        // They fit.
+        let end = std::mem::replace(&mut self.end, usize::MAX);
+        self.out.push(b'"');
+        for part in [kept.first, &kept.words, kept.last] {
+            self.escape(part);
+        }
+        self.out.push(b'"');
+        self.end = end;
+        self.lost = true;
+        self.settle();
     }
 
     /// What `display` shows as a string, without a copy of it.
@@ -148,7 +255,7 @@ impl<'o> Bounded<'o> {
     }
 
     fn string_with(&mut self, fill: impl FnOnce(&mut Self) -> bool) {
-        if self.cut {
+        if self.is_silent() {
             return;
         }
         if self.room() < 2 {
@@ -164,8 +271,15 @@ impl<'o> Bounded<'o> {
         self.cut = !whole;
     }
 
-    /// Text that is not JSON, cut on a char boundary; it takes the place of all JSON.
+    /// Text that is not JSON, cut as a string; it takes the place of all JSON.
     pub(super) fn raw(&mut self, text: &str) {
+        if self.with_gaps && text.len() > self.room() {
+            let kept = parts(text, self.room(), |_| 1);
+            for part in [kept.first, &kept.words, kept.last] {
+                self.out.extend_from_slice(part.as_bytes());
+            }
+            return self.settle();
+        }
         let fitting = clip(text, self.room());
         self.out.extend_from_slice(fitting.as_bytes());
         self.settle();
@@ -196,7 +310,11 @@ impl<'o> Bounded<'o> {
         }
     }
 
-    fn room(&self) -> usize {
+    fn is_silent(&self) -> bool {
+        self.cut | self.mute
+    }
+
+    pub(super) fn room(&self) -> usize {
         self.end.saturating_sub(self.out.len() + self.open as usize)
     }
 
@@ -218,6 +336,9 @@ impl<'o> Bounded<'o> {
         self.cut = true;
     }
 }
+
+/// With less room than this a string is left out rather than shortened.
+const LEAST: usize = 16;
 
 struct Escaping<'a, 'o>(&'a mut Bounded<'o>);
 

@@ -1,7 +1,7 @@
-//! Named values come in one after the other, one JSON object goes out. This file does not know whose names they are.
+//! Named values, one after the other, as one JSON object for a tool call. Invariant: whatever a value does, the object is
+//! valid JSON and takes the values after it.
 
-use super::bounded::Bounded;
-use super::{Walk, Walker};
+use super::{Target, Walk};
 
 /// A JSON object that grows field by field, with one limit for all of it.
 #[derive(Debug)]
@@ -9,34 +9,22 @@ pub(crate) struct Object {
     json: Vec<u8>,
     limit: usize,
     truncated: bool,
-    full: bool,
 }
 
 impl Object {
     /// An object of at most `limit` bytes; below 2 there is no room for its braces and it is nothing at all.
     pub(crate) fn new(limit: usize) -> Self {
-        let full = limit < 2;
-        Self { json: if full { Vec::new() } else { vec![b'{'] }, limit, truncated: full, full }
+        let is_nothing = limit < 2;
+        Self { json: if is_nothing { Vec::new() } else { vec![b'{'] }, limit, truncated: is_nothing }
     }
 
-    /// Appends a field, or as much of it as fits. After one that does not fit nothing more is written.
+    /// Appends a field, or what stays of it where it is too long: then half of the room is kept for those that follow.
+    /// A value whose own code panics is left out.
     pub(crate) fn field(&mut self, name: &str, value: &dyn Walk) {
-        if self.full {
-            self.truncated = true;
-            return;
+        if !self.json.is_empty() {
+            let target = Target { end: self.limit, name: Some(name), is_bare: false };
+            self.truncated |= target.write(&mut self.json, value, None).truncated;
         }
-        let mut json = Bounded::inside_object(&mut self.json, self.limit);
-        json.key(name);
-        let mut walker = Walker::new(Some(json), None);
-        walker.bare = false;
-        walker.depth = 1;
-        value.walk(&mut walker);
-        if let Some(json) = &mut walker.json {
-            json.close_to(1);
-            self.full = json.is_cut();
-            json.drop_unfinished();
-        }
-        self.truncated |= self.full || walker.incomplete;
     }
 
     /// Appends the whole object to `out`, and says whether something is missing in it.

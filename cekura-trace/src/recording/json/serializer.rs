@@ -1,13 +1,21 @@
-//! The calls of a `Serialize` value come in, steps of the walk go out. This file does not know how JSON is cut.
+//! What serde asks of a serializer, as steps of one walk. Invariant: who opened a container closes it, whatever the values
+//! in it leave open.
 
+use super::blob::numbers;
+use super::bounded::Bounded;
+use super::gaps::List;
 use super::word::{Kind, Word};
 use super::{Float, Place, Root, Scalar, Stop, Walker};
+use crate::recording::attributes::Text;
+use crate::recording::value::Samples;
 use serde::ser::{self, Serialize, Serializer};
 use std::fmt;
 
 /// The names under which `serde_json` passes numbers of arbitrary precision and JSON that is text already.
 const NUMBER: &str = "$serde_json::private::Number";
 const RAW: &str = "$serde_json::private::RawValue";
+/// The most bytes of a formatted text that are looked at.
+const MOST_TEXT: usize = 1 << 20;
 
 macro_rules! small_integers {
     ($($method:ident: $integer:ty,)*) => {$(
@@ -59,6 +67,7 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
 
     fn serialize_f32(self, value: f32) -> Result<(), Stop> {
         let wide = f64::from(value);
+        self.is_number = true;
         // The digits of the narrow float: 0.1, not 0.10000000149011612.
         self.value(Scalar::F64(wide), Root::F64(wide), |json| json.token(format_args!("{}", Float(value))));
         Ok(())
@@ -80,11 +89,15 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Stop> {
-        let outer = self.place();
-        self.open(b'{', false);
-        self.key("len");
-        self.scalar(Scalar::I64(i64::try_from(value.len()).unwrap_or(i64::MAX)));
-        self.back_to(outer);
+        if value.len() <= Samples::MOST {
+            return self.collect_seq(value);
+        }
+        if let Some(shapes) = &mut self.shapes {
+            let outer = shapes.level();
+            shapes.enter(b'[', false);
+            shapes.back_to(outer);
+        }
+        self.write_text(&numbers(value.len()));
         Ok(())
     }
 
@@ -124,18 +137,35 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
         variant: &'static str,
         value: &T,
     ) -> Result<(), Stop> {
-        let mut compound = Compound::open(self, b'{', false);
+        let mut compound = Compound::open(self, b'{', false, Some(1));
         compound.entry(variant, value)?;
         compound.close();
         Ok(())
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Compound<'a, 'w>, Stop> {
-        Ok(Compound::open(self, b'[', false))
+    fn serialize_seq(self, length: Option<usize>) -> Result<Compound<'a, 'w>, Stop> {
+        Ok(Compound::open(self, b'[', false, length))
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Compound<'a, 'w>, Stop> {
-        Ok(Compound::open(self, b'[', true))
+    fn collect_seq<I: IntoIterator<Item: Serialize>>(self, items: I) -> Result<(), Stop> {
+        let mut items = items.into_iter();
+        let exact = |(least, most): (usize, Option<usize>)| most.filter(|most| *most == least);
+        let mut list = Compound::open(self, b'[', false, exact(items.size_hint()));
+        while let Some(item) = items.next() {
+            list.element(&item)?;
+            if list.is_unusual
+                && let Some(left) = exact(items.size_hint()).filter(|left| *left > 0)
+                && let Some(last) = list.passed_over::<I::Item>(left).checked_sub(1)
+            {
+                items.nth(last);
+            }
+        }
+        list.close();
+        Ok(())
+    }
+
+    fn serialize_tuple(self, length: usize) -> Result<Compound<'a, 'w>, Stop> {
+        Ok(Compound::open(self, b'[', true, Some(length)))
     }
 
     fn serialize_tuple_struct(self, _: &'static str, length: usize) -> Result<Compound<'a, 'w>, Stop> {
@@ -152,18 +182,36 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
         Ok(Compound::open_variant(self, variant, b'['))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Compound<'a, 'w>, Stop> {
-        Ok(Compound::open(self, b'{', false))
+    fn serialize_map(self, length: Option<usize>) -> Result<Compound<'a, 'w>, Stop> {
+        Ok(Compound::open(self, b'{', false, length))
     }
 
-    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Compound<'a, 'w>, Stop> {
+    fn collect_map<K, V, I>(self, entries: I) -> Result<(), Stop>
+    where
+        K: Serialize,
+        V: Serialize,
+        I: IntoIterator<Item = (K, V)>,
+    {
+        let entries = entries.into_iter();
+        let mut map = Compound::open(self, b'{', false, entries.size_hint().1);
+        for (key, value) in entries {
+            ser::SerializeMap::serialize_entry(&mut map, &key, &value)?;
+            if map.is_full {
+                break;
+            }
+        }
+        map.close();
+        Ok(())
+    }
+
+    fn serialize_struct(self, name: &'static str, length: usize) -> Result<Compound<'a, 'w>, Stop> {
         let verbatim = match name {
             NUMBER => Kind::Number,
             RAW => Kind::Raw,
-            _ => return Ok(Compound::open(self, b'{', false)),
+            _ => return Ok(Compound::open(self, b'{', false, Some(length))),
         };
         let place = self.place();
-        Ok(Compound { walker: self, outer: place, inner: place, verbatim: Some(verbatim) })
+        Ok(Compound { verbatim: Some(verbatim), is_unusual: false, ..Compound::at(self, place, place, None) })
     }
 
     fn serialize_struct_variant(
@@ -177,8 +225,9 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     }
 
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Stop> {
-        if self.bare || self.is_watched() {
-            return self.serialize_str(&value.to_string());
+        if self.bare || self.is_watched() || self.json.as_ref().is_some_and(Bounded::with_gaps) {
+            self.text(&Text::of(format_args!("{value}"), MOST_TEXT));
+            return Ok(());
         }
         if let Some(json) = self.writing() {
             json.display(value);
@@ -188,19 +237,61 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
 }
 
 /// An open array or object.
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself, at every entry")]
 pub struct Compound<'a, 'w> {
-    walker: &'a mut Walker<'w>,
+    pub(super) walker: &'a mut Walker<'w>,
     outer: Place,
-    inner: Place,
+    pub(super) inner: Place,
     verbatim: Option<Kind>,
+    /// More is to be done than to write one entry behind the other (`gaps`).
+    pub(super) is_unusual: bool,
+    /// It is the whole value.
+    pub(super) is_root: bool,
+    /// All items so far are numbers; then how many.
+    pub(super) are_numbers: bool,
+    pub(super) count: usize,
+    /// Of the numbers only their count will be written.
+    pub(super) is_counting: bool,
+    /// Nothing more fits.
+    pub(super) is_full: bool,
+    /// Entries that are still to come, where that is known.
+    pub(super) left: Option<usize>,
+    /// The length of the JSON before it.
+    pub(super) start: usize,
+    /// Where what surrounds an entry has to end.
+    pub(super) end: usize,
+    pub(super) list: Option<Box<List>>,
 }
 
 impl<'a, 'w> Compound<'a, 'w> {
-    fn open(walker: &'a mut Walker<'w>, opener: u8, tuple: bool) -> Self {
-        let outer = walker.place();
+    fn open(walker: &'a mut Walker<'w>, opener: u8, tuple: bool, left: Option<usize>) -> Self {
+        let (outer, is_root) = (walker.place(), walker.bare);
+        let start = walker.json.as_ref().map_or(0, Bounded::len);
         walker.open(opener, tuple);
         let inner = walker.place();
-        Self { walker, outer, inner, verbatim: None }
+        let are_numbers = opener == b'[';
+        Self { is_root, are_numbers, start, ..Self::at(walker, outer, inner, left) }
+    }
+
+    fn at(walker: &'a mut Walker<'w>, outer: Place, inner: Place, left: Option<usize>) -> Self {
+        let json = walker.json.as_ref();
+        let is_unusual = json.is_some_and(Bounded::with_gaps);
+        Self {
+            is_unusual,
+            is_full: is_unusual && json.is_some_and(Bounded::is_cut),
+            walker,
+            outer,
+            inner,
+            verbatim: None,
+            is_root: false,
+            are_numbers: false,
+            count: 0,
+            is_counting: false,
+            left,
+            start: 0,
+            end: 0,
+            list: None,
+        }
     }
 
     /// `{"variant":[` or `{"variant":{`.
@@ -211,25 +302,43 @@ impl<'a, 'w> Compound<'a, 'w> {
         walker.key(variant);
         walker.open(opener, false);
         let inner = walker.place();
-        Self { walker, outer, inner, verbatim: None }
+        Self::at(walker, outer, inner, None)
     }
 
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
+        if self.is_unusual {
+            return self.unusual_element(&mut |walker| walker.nested(value));
+        }
         self.walker.back_to(self.inner);
         self.walker.element();
-        self.walker.nested(value)
+        self.walker.is_number = false;
+        self.walker.nested(value)?;
+        if self.are_numbers {
+            self.count_number();
+        }
+        Ok(())
     }
 
     fn entry<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Stop> {
         if let Some(kind) = self.verbatim {
             return value.serialize(Word { walker: self.walker, kind });
         }
+        if self.is_unusual && !self.begin_entry()? {
+            return Ok(());
+        }
         self.walker.back_to(self.inner);
         self.walker.key(key);
-        self.walker.nested(value)
+        self.walker.nested(value)?;
+        if self.is_unusual {
+            self.end_entry();
+        }
+        Ok(())
     }
 
-    fn close(self) {
+    fn close(mut self) {
+        if self.is_unusual {
+            self.fill_gaps();
+        }
         self.walker.back_to(self.outer);
     }
 }
@@ -266,12 +375,22 @@ impl ser::SerializeMap for Compound<'_, '_> {
     type Error = Stop;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Stop> {
+        if self.is_unusual && !self.begin_entry()? {
+            return Ok(());
+        }
         self.walker.back_to(self.inner);
         key.serialize(Word { walker: self.walker, kind: Kind::Key })
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-        self.walker.nested(value)
+        if self.is_full {
+            return Ok(());
+        }
+        self.walker.nested(value)?;
+        if self.is_unusual {
+            self.end_entry();
+        }
+        Ok(())
     }
 
     fn end(self) -> Result<(), Stop> {

@@ -7,7 +7,9 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+mod gaps;
 mod limits;
+mod numbers;
 
 #[derive(Serialize)]
 struct Unit;
@@ -205,15 +207,16 @@ fn scalars_are_reported_not_written() {
 }
 
 #[test]
-fn of_bytes_only_their_number_is_written() {
+fn of_many_bytes_only_their_number_is_written() {
     struct Bytes(&'static [u8]);
     impl Serialize for Bytes {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             serializer.serialize_bytes(self.0)
         }
     }
-    assert_eq!(in_full(&[Bytes(b"abc"), Bytes(b"")]), r#"[{"len":3},{"len":0}]"#);
-    assert_eq!(cut(&Bytes(b"abc"), 100).0, br#"{"len":3}"#);
+    assert_eq!(in_full(&[Bytes(b"abc"), Bytes(b"")]), "[[97,98,99],[]]");
+    assert_eq!(in_full(&[Bytes(&[0; 65])]), r#"["[65 numbers]"]"#);
+    assert_eq!(cut(&Bytes(&[0; 9000]), 100).0, b"[9000 numbers]");
 }
 
 /// Fails after two elements; `swallowed` says whether the value around it goes on all the same.

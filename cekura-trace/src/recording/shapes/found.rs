@@ -1,6 +1,9 @@
-//! What one value says goes in, item by item; what they say together comes out. This file does not know values.
+//! What one value says.
+//!
+//! Invariant: a text that is there is not empty, but for the part of an answer that an item brings.
 
 use super::append;
+use super::tools::Tool;
 
 /// What a known response says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,7 +12,8 @@ pub(crate) struct Found {
     pub(crate) usage: Usage,
     pub(crate) model: Option<String>,
     pub(crate) response_id: Option<String>,
-    pub(crate) finish_reasons: Vec<String>,
+    /// With the index of the answer that each belongs to, in its order.
+    pub(crate) finish_reasons: Vec<(i64, String)>,
     /// The answer, or this item's part of it; at most one char longer than the limit, which says that it was cut.
     pub(crate) text: Option<String>,
     /// Bounded as `text`.
@@ -25,8 +29,41 @@ pub(crate) struct Found {
     pub(crate) known: bool,
     /// This brings audio of the answer.
     pub(crate) is_audio: bool,
+    /// Whether something is said: a word, a thought, a tool, audio. `None` where it is not known what this is.
+    pub(crate) says: Option<bool>,
+    /// An answer begins.
+    pub(super) begins: bool,
+    /// There is no answer, for the prompt was refused.
+    pub(crate) is_blocked: bool,
     /// What an item is of a text in a stream; else an answer continues, and a transcript is a sentence.
     pub(crate) piece: Option<Piece>,
+    /// Boxed, for few responses have any of it.
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+/// What few responses say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Rare {
+    /// What the model asks for.
+    pub(super) tools: Vec<Tool>,
+    pub(super) failure: Option<Failed>,
+    /// What follows the transcript and may still change.
+    pub(super) changing: Option<String>,
+    /// The turn that the transcript is of, all of it so far.
+    pub(super) turn: Option<i64>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Failed {
+    pub(super) message: Option<String>,
+    pub(super) kind: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) code: Option<i64>,
+    /// It stands in an object of its own.
+    pub(super) is_object: bool,
+    /// It stands under the name of an error.
+    pub(super) is_named: bool,
 }
 
 /// What an item is of the text before it.
@@ -36,6 +73,8 @@ pub(crate) enum Piece {
     Continuation,
     /// A sentence of its own.
     Sentence,
+    /// What comes next, with its own spaces.
+    Token,
     /// All of it again.
     Whole,
 }
@@ -52,113 +91,12 @@ pub(crate) struct Usage {
     pub(crate) reasoning: Option<i64>,
     pub(crate) audio_input: Option<i64>,
     pub(crate) audio_output: Option<i64>,
+    /// Part of `input` once settled.
+    pub(super) tool_use: Option<i64>,
     /// `input` is without the cache, as Anthropic counts.
     pub(super) cache_is_extra: bool,
     /// `output` is without `reasoning`, as Gemini counts.
     pub(super) reasoning_is_extra: bool,
-}
-
-/// What the items of a stream have said so far: of one answer or transcript, or of several one behind the other.
-#[derive(Debug, Default)]
-pub(crate) struct Together {
-    found: Found,
-    /// A transcript that the recogniser may still change.
-    interim: Option<String>,
-    /// What was counted for the answers before this one.
-    earlier: Usage,
-    /// Where the text of this answer begins.
-    start: usize,
-}
-
-impl Together {
-    /// Takes an item of a model's stream. What a recogniser heard in between is none.
-    pub(crate) fn answer(&mut self, mut next: Found, limit: usize) {
-        if !next.known {
-            self.found.ended |= next.ended && self.found.known;
-            return;
-        }
-        let text = next.text.take();
-        let piece = next.piece;
-        let is_more = piece != Some(Piece::Whole) && is_said(text.as_ref());
-        if self.found.ended && (is_more || self.is_of_another(&next)) {
-            self.begin(&next);
-        }
-        self.found.then(next);
-        let Some(text) = text else { return };
-        if let (Some(Piece::Whole), Some(so_far)) = (piece, &mut self.found.text) {
-            so_far.truncate(self.start);
-        }
-        if self.start > 0 && self.length() == self.start {
-            append(&mut self.found.text, "\n", limit);
-        }
-        let put = if piece == Some(Piece::Sentence) { join } else { append };
-        put(&mut self.found.text, &text, limit);
-    }
-
-    /// Takes an item of a recogniser's stream, or of a model's that transcribes.
-    pub(crate) fn transcript(&mut self, mut next: Found, limit: usize) {
-        let transcript = next.transcript.take();
-        let Found { is_final, piece, .. } = next;
-        let continues = piece == Some(Piece::Continuation);
-        let put = if continues && !self.found.ended { append } else { join };
-        if self.found.ended && is_said(transcript.as_ref()) {
-            self.begin(&next);
-        }
-        if next.known {
-            self.answer(next, limit);
-        } else {
-            self.found.then(next);
-        }
-        let Some(transcript) = transcript else { return };
-        if is_final != Some(false) || !continues {
-            self.interim = None;
-        }
-        if is_final == Some(false) {
-            return append(&mut self.interim, &transcript, limit);
-        }
-        put(&mut self.found.transcript, &transcript, limit);
-        self.found.ended |= is_final == Some(true);
-    }
-
-    /// Takes an item that is a text and nothing else.
-    pub(crate) fn text(&mut self, text: &str, limit: usize) {
-        self.found.known = true;
-        append(&mut self.found.text, text, limit);
-    }
-
-    /// Whether the last of them ended the answer as it should, or left no transcript open.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.found.ended && !self.found.cancelled
-    }
-
-    /// What all of them say.
-    pub(crate) fn found(mut self, limit: usize) -> Found {
-        if let Some(interim) = self.interim {
-            join(&mut self.found.transcript, &interim, limit);
-        }
-        self.found.usage = self.found.usage.settled().plus(self.earlier);
-        self.found
-    }
-
-    /// An answer or a transcript begins after one that has ended, with counts of its own.
-    fn begin(&mut self, next: &Found) {
-        (self.found.ended, self.found.cancelled) = (false, false);
-        // Without either, this may still be part of the one before it, that came late.
-        if self.is_of_another(next) || self.found.usage != Usage::default() {
-            self.earlier = self.earlier.plus(std::mem::take(&mut self.found.usage).settled());
-            self.found.finish_reasons.clear();
-            self.start = self.length();
-        }
-    }
-
-    /// The length of the text so far.
-    fn length(&self) -> usize {
-        self.found.text.as_ref().map_or(0, String::len)
-    }
-
-    fn is_of_another(&self, next: &Found) -> bool {
-        next.response_id.is_some() && next.response_id != self.found.response_id
-    }
 }
 
 impl Found {
@@ -169,15 +107,20 @@ impl Found {
                 $(if self.$field.is_none() { self.$field = other.$field; })*
             };
         }
-        fill! { model, response_id, text, transcript, confidence, language, is_final, piece, }
+        fill! { model, response_id, text, transcript, confidence, language, is_final, piece, rare, }
         self.usage = self.usage.with(other.usage, Option::or);
-        if self.finish_reasons.is_empty() {
-            self.finish_reasons = other.finish_reasons;
+        for (index, reason) in other.finish_reasons {
+            if let Err(at) = self.finish_reasons.binary_search_by_key(&index, |(index, _)| *index) {
+                self.finish_reasons.insert(at, (index, reason));
+            }
         }
         self.ended |= other.ended;
         self.cancelled |= other.cancelled;
         self.known |= other.known;
         self.is_audio |= other.is_audio;
+        self.is_blocked |= other.is_blocked;
+        self.begins |= other.begins;
+        self.says = self.says.max(other.says);
     }
 
     /// Takes what comes next in a list.
@@ -193,11 +136,39 @@ impl Found {
     }
 
     /// Takes what comes next of the same, of which the last word counts; but for the texts.
-    fn then(&mut self, mut next: Self) {
+    pub(super) fn then(&mut self, mut next: Self) {
         next.text = self.text.take();
         next.transcript = self.transcript.take();
         next.fill(std::mem::take(self));
         *self = next;
+    }
+
+    /// What the model asks for.
+    pub(crate) fn tools(&self) -> &[Tool] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.tools)
+    }
+
+    /// Whether there is an answer, or what it asks for.
+    pub(crate) fn has_output(&self) -> bool {
+        is_said(self.text.as_ref()) || !self.tools().is_empty()
+    }
+
+    /// Whether somebody was heard; `None` where it is not known what this is.
+    pub(crate) fn heard(&self) -> Option<bool> {
+        let changing = self.rare.as_ref().and_then(|rare| rare.changing.as_ref());
+        let is_heard = [self.text.as_ref(), self.transcript.as_ref(), changing].into_iter().any(is_said);
+        (is_heard || self.known || self.says.is_some()).then_some(is_heard)
+    }
+
+    /// Why there is no answer, if this says so.
+    pub(crate) fn failure(&self) -> Option<&Failed> {
+        self.rare.as_ref()?.failure.as_ref()
+    }
+
+    pub(super) fn forget_failure(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.failure = None;
+        }
     }
 
     /// Whether a recogniser will not change what this says.
@@ -221,13 +192,16 @@ impl Usage {
             let cached = [self.cache_read, self.cache_creation].into_iter().flatten();
             self.input = self.input.map(|input| cached.fold(input, i64::saturating_add));
         }
+        if let Some(tool_use) = self.tool_use.take() {
+            self.input = Some(self.input.unwrap_or(0).saturating_add(tool_use));
+        }
         if std::mem::take(&mut self.reasoning_is_extra) {
             self.output = self.output.map(|output| output.saturating_add(self.reasoning.unwrap_or(0)));
         }
         self
     }
 
-    fn plus(self, other: Self) -> Self {
+    pub(super) fn plus(self, other: Self) -> Self {
         self.with(other, |a, b| {
             Some(a.unwrap_or(0).saturating_add(b.unwrap_or(0))).filter(|_| a.or(b).is_some())
         })
@@ -242,13 +216,33 @@ impl Usage {
             reasoning: of_both(self.reasoning, other.reasoning),
             audio_input: of_both(self.audio_input, other.audio_input),
             audio_output: of_both(self.audio_output, other.audio_output),
+            tool_use: of_both(self.tool_use, other.tool_use),
             cache_is_extra: self.cache_is_extra || other.cache_is_extra,
             reasoning_is_extra: self.reasoning_is_extra || other.reasoning_is_extra,
         }
     }
 }
 
-fn is_said(text: Option<&String>) -> bool {
+impl Failed {
+    pub(super) fn say(&mut self, message: &str) {
+        const LONGEST: usize = 4096;
+        self.message.get_or_insert_with(|| super::clip(message, LONGEST).to_owned());
+    }
+
+    /// What went wrong, in the server's words.
+    pub(crate) fn message(&self) -> &str {
+        let words = [&self.message, &self.kind, &self.name].into_iter().flatten().next();
+        words.map_or("the answer failed", String::as_str)
+    }
+
+    /// The server's name for it.
+    pub(crate) fn kind(&self) -> String {
+        let code = self.code.map(|code| code.to_string());
+        self.kind.clone().or(self.name.clone()).or(code).unwrap_or_else(|| "error".to_owned())
+    }
+}
+
+pub(super) fn is_said(text: Option<&String>) -> bool {
     text.is_some_and(|text| !text.is_empty())
 }
 

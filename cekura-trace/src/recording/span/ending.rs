@@ -1,47 +1,55 @@
 //! A span whose function is over comes in, with what the return value says; its record goes out, or the span goes on in
 //! the stream that was returned. This file does not know how a stream is polled.
 //!
-//! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.record(…)` is found
-//! through `Deref`. The outer ones are for streams, by what is in their items.
+//! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.__items()` is found
+//! through `Deref`. The outer ones are for streams, by what is in their items; of results, `.__told()` is found next.
 
 use super::super::attributes::Attributes;
 use super::super::callsite::View;
-use super::super::outcome::{Failure, FailureText, Outcome};
+use super::super::failure::{How, Objects, Tell, kinds};
+use super::super::home::Home;
+use super::super::outcome::{InnerResult, Outcome, outcome};
 use super::super::seen::Item;
 use super::super::stream::{Each, Slot};
 use super::live::{Finished, Held, Live, Wait};
 use super::{Open, pool};
 use crate::destination::CaptureContent;
 use opentelemetry::Context;
+use std::any::type_name;
 use std::cell::Cell;
-use std::fmt::{Debug, Display};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
 /// A span whose function is over, at the moment it was.
 pub struct Ending<'a> {
     pub(super) at: Instant,
+    /// The value says when somebody spoke.
+    pub(super) tells: bool,
     pub(super) open: &'a mut Open,
 }
 
 impl<'a> Ending<'a> {
+    /// Wraps a return value for `.__get()`, which tells what it says.
+    #[expect(clippy::unused_self, reason = "generated code has no other path to it that is as short")]
+    pub fn __outcome<'r, R>(&self, returned: &'r mut R) -> InnerResult<'r, R> {
+        outcome(returned)
+    }
+
     /// What the return value says.
-    pub fn end<T>(self, outcome: Outcome<'a, T>) -> DisplayItems<'a, T> {
-        let ended = Ended(Cell::new(Some((self, outcome))));
-        DisplayItems(DebugItems(NamedItems(Items(ended))))
+    pub fn end<T>(self, outcome: Outcome<'a, T>) -> Results<'a, T> {
+        Results(Items(Ended(Cell::new(Some((self, outcome))))))
     }
 
     /// Ends the span with what a function that no attribute stands for has returned.
-    pub(in super::super) fn end_by_hand<How>(self, returned: &impl Item<How>) {
+    pub(in super::super) fn end_by_hand<How>(mut self, returned: &impl Item<How>) {
         let mut has_failed = false;
         // The first look, for the order in which an end goes; code of the value's that panics does so again
         // below.
         let look = || returned.show(&mut |seen| has_failed = seen.is_failure());
         let _ = catch_unwind(AssertUnwindSafe(look));
-        if !has_failed {
-            self.open.end_tells_turn(self.at);
-        }
+        self.tells = !has_failed;
         let wait = if has_failed { Wait::Tellers } else { Wait::Holders };
         self.finish(wait, |attributes| returned.show(&mut |seen| seen.record(attributes)));
     }
@@ -58,12 +66,13 @@ impl<'a> Ending<'a> {
 
     /// Not generic, so that it is compiled once.
     fn finish_with(self, wait: Wait, record: &mut dyn FnMut(&mut Attributes)) {
-        let Self { at, open: Open { view, context, live, capture, .. } } = self;
+        let Self { at, tells, open: Open { view, context, live, capture, .. } } = self;
         let Some(mut live) = live.take() else { return };
+        let tells = if tells && live.returned_tells(at) { live.home().cloned() } else { None };
         // They have the span too.
         *context = Context::new();
         live.let_go();
-        let end = End { at, view: *view, capture: *capture, wait };
+        let end = End { at, view: *view, capture: *capture, wait, tells };
         if let Some(alone) = Arc::get_mut(&mut live) {
             if let Finished::Over(buffer) = end.write(Held::Alone(alone), record) {
                 alone.rest();
@@ -81,30 +90,33 @@ struct End {
     view: View,
     capture: CaptureContent,
     wait: Wait,
+    /// Who is told that somebody was heard, or that audio is there.
+    tells: Option<Arc<Home>>,
 }
 
 impl End {
     /// Hands the record over with what `record` adds.
     #[inline]
     fn write(self, mut span: Held<'_>, record: &mut dyn FnMut(&mut Attributes)) -> Finished {
-        let Self { at, view, capture, wait } = self;
+        let Self { at, view, capture, wait, tells } = self;
         let Some(entries) = span.take_record() else { return Finished::Over(Vec::new()) };
         let mut attributes = Attributes::new(view, capture, span.live().content_limit(), entries);
         guarded(&mut attributes, record);
+        if let Some(home) = tells {
+            home.tell(view, at, attributes.told);
+        }
         span.finish(at, attributes, wait)
     }
 }
 
-layer!(DisplayItems over DebugItems);
-layer!(DebugItems over NamedItems);
-layer!(NamedItems over Items);
+layer!(Results over Items);
 layer!(Items over Ended);
 /// An [`Ending`] and what the return value says, until one of the layers takes them.
 pub struct Ended<'a, T>(Cell<Option<(Ending<'a>, Outcome<'a, T>)>>);
 
-impl<T> DisplayItems<'_, T> {
+impl<T> Results<'_, T> {
     /// Asks for a stream: the word `stream` in the attribute.
-    pub fn stream(&self) -> &Self
+    pub fn __stream(&self) -> &Self
     where
         T: Slot,
     {
@@ -112,42 +124,98 @@ impl<T> DisplayItems<'_, T> {
     }
 }
 
-/// Of a stream of results, the error ends the span and `record` sees what is inside.
-macro_rules! results {
-    ($($layer:ident<$error:ident $(: $bound:path)?>, $text:expr;)*) => {
-        $(impl<T, V, $error $(: $bound)?> $layer<'_, T>
-        where
-            T: Slot<Item = Result<V, $error>>,
-        {
-            pub fn record(&self, record: impl Fn(&mut Attributes, &V) + Send + Sync + 'static) {
-                self.follow(Box::new(move |attributes, item| match item {
-                    Err(error) => attributes.fail(&Failure::of(error, $text)),
-                    Ok(value) => record(attributes, value),
-                }));
+impl<'a, T: Slot<Item = Result<V, E>>, V, E> Results<'a, T> {
+    /// Of a stream of results, the error ends the span and `record` sees what is inside.
+    pub fn __items(&self) -> Objects<ResultsIn<'a, T>, E> {
+        kinds(ResultsIn(Some(Ended(Cell::new(self.0.0.0.take())))))
+    }
+}
+
+impl<'a, T: Slot> Items<'a, T> {
+    pub fn __items(&self) -> ItemsIn<'a, T> {
+        ItemsIn(Ended(Cell::new(self.0.0.take())))
+    }
+}
+
+impl<'a, T> Ended<'a, T> {
+    pub fn __items(&self) -> Whole<'a, T> {
+        Whole(Self(Cell::new(self.0.take())))
+    }
+}
+
+/// What has no items.
+pub struct Whole<'a, T>(Ended<'a, T>);
+
+/// Items that are no results.
+pub struct ItemsIn<'a, T>(Ended<'a, T>);
+
+macro_rules! without_errors {
+    ($($type:ident),*) => {
+        $(impl<T> $type<'_, T> {
+            #[must_use]
+            pub fn __borrowed(self) -> Self {
+                self
+            }
+
+            #[must_use]
+            pub fn __told(self) -> Self {
+                self
             }
         })*
     };
 }
 
-results! {
-    DisplayItems<E: Display>, |error| FailureText::Display(error);
-    DebugItems<E: Debug>, |error| FailureText::Debug(error);
-    NamedItems<E>, |_| FailureText::TypeName;
+without_errors!(Whole, ItemsIn);
+
+impl<T> Whole<'_, T> {
+    #[track_caller]
+    pub fn __record(&self, record: impl FnOnce(&mut Attributes, &T)) {
+        self.0.record(record);
+    }
 }
 
-impl<T: Slot> Items<'_, T> {
-    pub fn record(&self, record: impl Fn(&mut Attributes, &T::Item) + Send + Sync + 'static) {
-        self.follow(Box::new(record));
+impl<T: Slot> ItemsIn<'_, T> {
+    pub fn __record(&self, record: impl Fn(&mut Attributes, &T::Item) + Send + Sync + 'static) {
+        self.0.follow(Box::new(record));
+    }
+}
+
+/// Results, of which it is not yet known how their error is told.
+pub struct ResultsIn<'a, T>(Option<Ended<'a, T>>);
+
+impl<T> Default for ResultsIn<'_, T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'a, T, E> Tell<E> for ResultsIn<'a, T> {
+    type Told<H> = ToldResults<'a, T, H>;
+
+    fn tell<H: How<E>>(self) -> Self::Told<H> {
+        ToldResults(self.0, PhantomData)
+    }
+}
+
+pub struct ToldResults<'a, T, H>(Option<Ended<'a, T>>, PhantomData<H>);
+
+impl<T: Slot<Item = Result<V, E>>, V, E, H: How<E>> ToldResults<'_, T, H> {
+    pub fn __record(&self, record: impl Fn(&mut Attributes, &V) + Send + Sync + 'static) {
+        let Some(ended) = &self.0 else { return };
+        ended.follow(Box::new(move |attributes, item| match item {
+            Err(error) => attributes.fail(&H::failure(error)),
+            Ok(value) => record(attributes, value),
+        }));
     }
 }
 
 impl<T> Ended<'_, T> {
     /// Ends the span, with what `record` sets of the value inside.
-    pub fn record(&self, record: impl FnOnce(&mut Attributes, &T)) {
-        let Some((ending, outcome)) = self.0.take() else { return };
-        if let (Some(_), View::Stt | View::Tts) = (&outcome.value, ending.open.view) {
-            ending.open.end_tells_turn(ending.at);
-        }
+    #[track_caller]
+    fn record(&self, record: impl FnOnce(&mut Attributes, &T)) {
+        let at = Location::caller();
+        let Some((mut ending, outcome)) = self.0.take() else { return };
+        ending.tells = outcome.value.is_some();
         // Only what was returned as it should can bring more.
         let wait = if outcome.failure.is_some() { Wait::Tellers } else { Wait::Holders };
         ending.finish(wait, |attributes| {
@@ -155,6 +223,7 @@ impl<T> Ended<'_, T> {
                 attributes.fail(failure);
             } else if let Some(value) = outcome.value {
                 record(attributes, value);
+                attributes.look_at_type(type_name::<T>, at);
             }
         });
     }
@@ -178,7 +247,6 @@ impl<T> Ended<'_, T> {
 pub(in super::super) fn guarded(attributes: &mut Attributes, record: impl FnOnce(&mut Attributes)) {
     let recorded = catch_unwind(AssertUnwindSafe(|| record(attributes)));
     if recorded.is_err() {
-        attributes.drop_unfinished();
         tracing::error!(
             target: "cekura",
             "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \

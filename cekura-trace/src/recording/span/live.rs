@@ -266,11 +266,6 @@ impl Live {
         destination.sink.wants_beginnings().then_some(destination)
     }
 
-    /// Sets a span attribute as the OpenTelemetry API gives it.
-    fn set_api(&self, attribute: &KeyValue) {
-        self.while_open(|state| write::api(&mut state.record, attribute));
-    }
-
     /// Sets a span attribute of the program's own.
     pub(in super::super) fn set_recorded(&self, key: &str, value: &impl Recorded) {
         self.while_open(|state| value.write(&mut state.record, key));
@@ -281,6 +276,18 @@ impl Live {
         let mut set = self.end(Vec::new());
         guarded(&mut set, record);
         self.while_open(|state| state.record.extend_from_slice(&set.entries));
+    }
+
+    /// Whether the content policy lets its content pass.
+    fn keeps_content(&self) -> bool {
+        self.capture() == CaptureContent::Full
+    }
+
+    /// Sets what a program sets through the OpenTelemetry API: its texts are content.
+    fn set_foreign(&self, attribute: &KeyValue) {
+        if self.keeps_content() || !write::is_foreign_content(attribute) {
+            self.while_open(|state| write::foreign(&mut state.record, attribute));
+        }
     }
 
     /// Its twin has begun already, and both are one span.

@@ -77,6 +77,7 @@ impl Draft {
         }
         let (live, mut record) = pool::take();
         begin(&mut record, callsite.span_name());
+        callsite.write_path(&mut record);
         let attributes = Attributes::new(callsite.view, origin.capture(), origin.content_limit(), record);
         Some(Self { attributes, live })
     }
@@ -128,7 +129,7 @@ impl Draft {
             }
             pool::give(self.live, self.attributes.entries);
             let context = is_off.then(|| Context::current_with_value(Scope::OFF))?;
-            return Some(Open { view, context, is_remade: false, live: None, capture });
+            return Some(Open { view, context, is_remade: false, live: None, capture, was_panicking: None });
         }
         let live = self.live;
         Live::begin(&live, callsite);
@@ -140,7 +141,7 @@ impl Draft {
             }
             Some(context) => (context.with_span(handle), false),
         };
-        Some(Open { view, context, is_remade, live: Some(live), capture })
+        Some(Open { view, context, is_remade, live: Some(live), capture, was_panicking: None })
     }
 }
 

@@ -32,14 +32,14 @@ macro_rules! kinds {
         #[doc = concat!("A span `", stringify!($function), "` by hand; [`start`](Builder::start) begins it.")]
         #[track_caller]
         pub fn $function() -> Builder<$kind> {
-            Builder::new(Callsite::$function(concat!("spans::", stringify!($function))))
+            Builder::new(Callsite::$function(concat!("spans::", stringify!($function)), ""))
         }
     };
     (@ $kind:ident $function:ident name) => {
         #[doc = concat!("A span `", stringify!($function), "` by hand, with a name; [`start`](Builder::start) begins it.")]
         #[track_caller]
         pub fn $function(name: &str) -> Builder<$kind> {
-            Builder::new(Callsite::$function(concat!("spans::", stringify!($function)))).named(name)
+            Builder::new(Callsite::$function(concat!("spans::", stringify!($function)), "")).named(name)
         }
     };
 }

@@ -17,7 +17,11 @@ fn a_value_cut_at_any_length_is_valid_json_within_that_length() {
         let (out, walked) = cut(&everything(), limit);
         assert!(out.len() <= limit);
         assert_eq!(walked, Walked { root: Root::Json, truncated: limit < whole.len() }, "at {limit}");
-        serde_json::from_slice::<Value>(&out).unwrap_or_else(|error| panic!("{error} at {limit}"));
+        serde_json::from_slice::<Value>(&out)
+            .unwrap_or_else(|error| panic!("{error} at {limit}: {}", String::from_utf8_lossy(&out)));
+        if limit >= 256 {
+            continue; // With gaps.
+        }
         let kept = out.iter().zip(whole.as_bytes()).take_while(|(a, b)| a == b).count();
         // What is lost before the limit: closers, and a piece that would have to be whole.
         assert!(kept + 60 >= limit.min(whole.len()), "{kept} of {limit}");

@@ -105,7 +105,7 @@ fn openai_chat() {
         id: "chatcmpl-1",
         choices: vec![
             choice(Some("First."), FinishReason::Length),
-            choice(Some("Second."), FinishReason::ToolCalls),
+            ChatChoice { index: 1, ..choice(Some("Second."), FinishReason::ToolCalls) },
         ],
         created: 1,
         model: "gpt-4o-2024-08-06",

@@ -1,7 +1,8 @@
 //! What several values say, one behind the other: in a list, and as items of a stream.
 
 use super::super::Shapes;
-use super::super::found::{Found, Together, Usage};
+use super::super::found::{Found, Usage};
+use super::super::together::Together;
 use super::{counts, found, reasons};
 use crate::recording::json::walk;
 use serde_json::{Value, json};
@@ -95,6 +96,16 @@ fn texts_are_kept_up_to_the_limit_and_one_char() {
         answers(&[chunk("a", "0123456789012345678901234567890"), done]).text.as_deref(),
         Some("short")
     );
+}
+
+#[test]
+fn tools_are_kept_up_to_the_limit() {
+    let call = |name: &str| {
+        json!({"object": "chat.completion.chunk", "choices": [{"delta": {"tool_calls": [
+        {"function": {"name": name, "arguments": "{\"a\":1}"}}]}}]})
+    };
+    let said = answers(&vec![call("find"); 9]);
+    assert_eq!(said.tools().len(), 2, "each has eleven bytes: {said:?}");
 }
 
 #[test]

@@ -149,7 +149,10 @@ fn a_users_own_transcript() {
     }
     let utterance =
         Utterance { transcript: String::new(), confidence: Some(0.5), language: None, is_final: false };
-    let expected = Found { confidence: Some(0.5), is_final: Some(false), ..transcript("") };
+    // An empty one is none, and what stands beside it belongs to nothing.
+    assert_eq!(found(&utterance), Found::default());
+    let utterance = Utterance { transcript: "yes".to_owned(), ..utterance };
+    let expected = Found { confidence: Some(0.5), is_final: Some(false), ..transcript("yes") };
     assert_eq!(found(&utterance), expected);
 }
 

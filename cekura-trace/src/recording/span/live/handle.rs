@@ -16,10 +16,14 @@ use std::time::SystemTime;
 pub(in super::super) struct Handle(pub(in super::super) Arc<Live>);
 
 impl Span for Handle {
+    // As of a host's own spans: under `CaptureContent::Metadata` nobody knows which texts are content.
     fn add_event_with_timestamp<T>(&mut self, name: T, time: SystemTime, attributes: Vec<KeyValue>)
     where
         T: Into<Cow<'static, str>>,
     {
+        if !self.0.keeps_content() {
+            return;
+        }
         self.0.while_open(|state| {
             write::event(&mut state.record, &name.into(), nanoseconds(time), &attributes);
         });
@@ -34,14 +38,17 @@ impl Span for Handle {
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
-        self.0.set_api(&attribute);
+        self.0.set_foreign(&attribute);
     }
 
-    fn set_status(&mut self, status: Status) {
+    fn set_status(&mut self, mut status: Status) {
         if status == Status::Unset && IS_ASKED.get() {
             // On a thread that is ending there is no room for the answer.
             let _ = ANSWER.try_with(|answer| answer.set(Some(self.0.clone())));
             return;
+        }
+        if let (Status::Error { description }, false) = (&mut status, self.0.keeps_content()) {
+            *description = Cow::Borrowed("");
         }
         // `Ok` is final and an error stays, as the OpenTelemetry specification orders them.
         self.0.while_open(|state| {
@@ -58,7 +65,10 @@ impl Span for Handle {
         });
     }
 
-    fn add_link(&mut self, to: SpanContext, attributes: Vec<KeyValue>) {
+    fn add_link(&mut self, to: SpanContext, mut attributes: Vec<KeyValue>) {
+        if !self.0.keeps_content() {
+            attributes.retain(|attribute| !write::is_foreign_content(attribute));
+        }
         self.0.while_open(|state| write::link(&mut state.record, &to, &attributes));
     }
 

@@ -64,6 +64,12 @@ impl Live {
         {
             self.tell_turn(at);
         }
+        if chunk.is_some()
+            && progress.is_cut_off()
+            && let Some(home) = self.home()
+        {
+            home.cut_off();
+        }
         let has_failed = progress.has_failed();
         self.give_back(progress);
         has_failed
@@ -139,14 +145,14 @@ impl Live {
     #[cold]
     fn finish_late(&self, over: Over) {
         let mut held = Held::Shared(self);
-        let tells_turn = self.end_tells_turn();
+        if !over.was_cut {
+            self.tell_at_end(over.at);
+        }
         let Some(record) = held.take_record() else { return };
         let mut end = self.end(record);
         if over.was_cut {
             write::flag(&mut end.entries, semconv::CEKURA_INTERRUPTED, true);
             self.interrupt_turn();
-        } else if tells_turn {
-            self.tell_turn(over.at);
         }
         end.set_failure(over.failure);
         held.finish(over.at, end, Wait::Tellers);
@@ -158,16 +164,41 @@ impl Live {
         self.has_parts().then(|| self.state().parts.as_ref()?.progress.as_ref()?.over()).flatten()
     }
 
-    /// Whether the span's end says when somebody spoke, for no part did.
-    pub(in crate::recording) fn end_tells_turn(&self) -> bool {
-        if !matches!(self.view, View::Stt | View::Tts) {
-            return false;
+    /// Tells the turn that somebody spoke, where the parts say so, but none by itself. False where they said or may
+    /// still say it.
+    pub(in crate::recording) fn tell_at_end(&self, at: Instant) -> bool {
+        if !self.has_parts() || !matches!(self.view, View::Stt | View::Tts) {
+            return true;
         }
-        let tells = |parts: &Parts| {
-            let tells = |progress: &Progress| progress.end_tells_turn(self.view);
-            parts.holders == 0 && parts.progress.as_ref().is_none_or(tells)
-        };
-        !self.has_parts() || self.state().parts.as_ref().is_none_or(|parts| tells(parts))
+        let state = self.state();
+        let Some(parts) = state.parts.as_ref() else { return true };
+        let told = parts.progress.as_ref();
+        let tells = told.is_some_and(|told| told.end_tells_turn(self.view));
+        let is_open = parts.holders == 0 && !told.is_some_and(Progress::has_told);
+        drop(state);
+        if is_open && tells {
+            self.tell_turn(at);
+        }
+        is_open && !tells
+    }
+
+    /// As [`tell_at_end`](Self::tell_at_end), where nothing is returned: a voice of which nothing was told has spoken.
+    pub(in crate::recording) fn tell_at_end_by_hand(&self, at: Instant) {
+        self.tell_at_end(at);
+        if self.view == View::Tts && !self.has_parts() {
+            self.tell_turn(at);
+        }
+    }
+
+    /// Whether the return value may tell that somebody spoke: the parts did not.
+    pub(in crate::recording) fn returned_tells(&self, at: Instant) -> bool {
+        matches!(self.view, View::S2s | View::Stt | View::Tts) && self.tell_at_end(at)
+    }
+
+    /// Whether anything came of a stream.
+    pub(in crate::recording) fn has_items(&self) -> bool {
+        let has_items = |parts: &Parts| parts.progress.as_ref().is_some_and(Progress::has_items);
+        self.has_parts() && self.state().parts.as_ref().is_some_and(|parts| has_items(parts))
     }
 
     /// Asked without the lock: most spans have none.

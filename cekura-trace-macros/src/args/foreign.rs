@@ -1,0 +1,113 @@
+//! What attributes of other libraries take, and what to write here instead. A word that an attribute of this crate
+//! takes never gets here, so nothing in these tables can forbid one.
+
+use super::table::{Rule, SpanName};
+use syn::parse::ParseStream;
+use syn::{LitStr, Token};
+
+/// Words of other libraries (`tracing`, `fastrace`, Python's tracers), with what to do about them.
+const WORDS: &[(&[&str], &str)] = &[
+    (&["level"], "take it away: every span is recorded, whatever a subscriber's filter says"),
+    (&["target"], "take it away: which function it is stands on the span as `code.function.name`"),
+    (
+        &["err"],
+        "take it away: an `Err` is recorded by itself; where a value stands for a failure, write `error = |returned| …`",
+    ),
+    (&["ret"], "take it away: what the function returns is recorded by itself; `skip_output` leaves it out"),
+    (
+        &["attributes", "attrs", "fields", "labels", "metadata", "properties", "tags"],
+        "write `record(\"my.key\" = expression)`",
+    ),
+    (&["session_id", "user_id"], "write `record(\"my.key\" = expression)`"),
+    (&["follows_from", "links"], "a span has one parent: write `parent = context`, or take it away"),
+    (&["short_name"], "take it away: a span's name never contains the module's path"),
+    (&["enter_on_poll"], "take it away: a future has one span, from its first poll to its end"),
+    (&["kind", "span_kind"], "take it away: the attribute's name says which kind it is"),
+    (&["capture_input", "ignore_input", "skip_args"], "write `skip_all` to record no argument"),
+    (
+        &["capture_output", "ignore_output", "skip_ret"],
+        "write `skip_output` to record no content of the return value",
+    ),
+];
+
+/// Other words for arguments of this crate.
+const SYNONYMS: &[(&[&str], &str)] = &[
+    (&["system", "vendor"], "provider"),
+    (&["voice_id"], "voice"),
+    (&["prompt_tokens"], "input_tokens"),
+    (&["completion_tokens"], "output_tokens"),
+    (&["stop_reason"], "finish_reason"),
+    (&["function_name", "tool_name"], "name"),
+    (&["args", "input", "params"], "arguments"),
+];
+
+/// What to write in place of `word` in the attribute `name`, where another library has that word.
+pub(super) fn instead(word: &str, name: SpanName) -> Option<String> {
+    let synonym = find(SYNONYMS, word).and_then(Rule::find).filter(|rule| rule.of.contains(&name));
+    if let Some(rule) = synonym {
+        return Some(format!("write {}", rule.usage()));
+    }
+    if word == "name" {
+        return Some(format!("{}; `#[cekura::span(name = expression)]` takes a name", fixed_name(name)));
+    }
+    find(WORDS, word).map(str::to_owned)
+}
+
+fn find(table: &[(&[&str], &'static str)], word: &str) -> Option<&'static str> {
+    table.iter().find(|(words, _)| words.contains(&word)).map(|(_, instead)| *instead)
+}
+
+fn fixed_name(name: SpanName) -> String {
+    let name = name.as_str();
+    format!("a span of `{name}` is always called `{name}`")
+}
+
+/// What to say of an entry that does not begin with a name.
+pub(super) fn without_name(input: ParseStream<'_>, name: SpanName) -> syn::Error {
+    if let Err(sigil) = refuse_sigil(input, Place::Argument) {
+        return sigil;
+    }
+    let takes_name = Rule::find("name").is_some_and(|rule| rule.of.contains(&name));
+    let text = input.fork().parse().ok().as_ref().map(LitStr::value);
+    input.error(match text {
+        Some(text) if takes_name => format!("a name needs its word before it: write `name = \"{text}\"`"),
+        Some(text) => {
+            let fixed = fixed_name(name);
+            format!("{fixed}: take the string away, or write `record(\"my.key\" = \"{text}\")`")
+        }
+        None => {
+            let example = Rule::keys(name).next().and_then(Rule::find).map_or_else(String::new, Rule::usage);
+            format!("an argument begins with its name: {example}")
+        }
+    })
+}
+
+/// Where a `%` or a `?` may be met.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    Argument,
+    /// Inside `record(…)`.
+    Record,
+    /// Behind `=`.
+    Value,
+}
+
+/// Refuses the `%` and the `?` that `tracing` has before an expression.
+pub(super) fn refuse_sigil(input: ParseStream<'_>, place: Place) -> syn::Result<()> {
+    let instead = match (input.peek(Token![%]), input.peek(Token![?]), place) {
+        (true, _, Place::Argument) => "write `record(\"my.key\" = expression.to_string())`",
+        (true, _, Place::Record) => "write `\"my.key\" = expression.to_string()`",
+        (true, _, Place::Value) => {
+            "take `%` away: the type decides how a value is recorded, and `.to_string()` gives its `Display`"
+        }
+        (_, true, Place::Argument) => {
+            "write `debug(a, b)` for arguments of the function, else `record(\"my.key\" = format!(\"{:?}\", expression))`"
+        }
+        (_, true, Place::Record) => "write `\"my.key\" = format!(\"{:?}\", expression)`",
+        (_, true, Place::Value) => {
+            "take `?` away: the type decides how a value is recorded, and `format!(\"{:?}\", …)` gives its `Debug`"
+        }
+        (false, false, _) => return Ok(()),
+    };
+    Err(input.error(instead))
+}

@@ -1,0 +1,56 @@
+//! Handles that are never dropped, in a `static` for example: those that the main thread has made are shut down when it
+//! ends. A handle that was shut down before is left alone.
+//!
+//! The system runs the destructors of the main thread's locals on a return from `main` and in `std::process::exit`, while
+//! the worker's thread still runs. Other threads may end long before the process does, so theirs do nothing.
+
+use crate::telemetry::Running;
+use std::cell::RefCell;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+thread_local! {
+    static HANDLES: RefCell<Handles> = const { RefCell::new(Handles(Vec::new())) };
+}
+
+/// Those that this thread has made.
+struct Handles(Vec<Weak<Running>>);
+
+/// Has a handle shut down at the end of the main thread, if this is it.
+pub(crate) fn shut_down(running: &Arc<Running>) {
+    if is_main() {
+        // A thread that is ending has had its chance.
+        let _ = HANDLES.try_with(|handles| {
+            let mut handles = handles.borrow_mut();
+            handles.0.retain(|handle| handle.strong_count() > 0);
+            handles.0.push(Arc::downgrade(running));
+        });
+    }
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        let started = Instant::now();
+        for running in self.0.drain(..).filter_map(|handle| handle.upgrade()) {
+            running.end_with_process(started.elapsed());
+        }
+    }
+}
+
+/// Whether this is the thread that ends with the process.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn is_main() -> bool {
+    let thread = rustix::thread::gettid().as_raw_nonzero().get();
+    u32::try_from(thread).is_ok_and(|thread| thread == std::process::id())
+}
+
+#[cfg(all(unix, not(any(target_os = "android", target_os = "linux"))))]
+fn is_main() -> bool {
+    std::thread::current().name() == Some("main")
+}
+
+/// Elsewhere the other threads are gone by then.
+#[cfg(not(unix))]
+fn is_main() -> bool {
+    false
+}

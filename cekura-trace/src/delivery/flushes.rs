@@ -1,0 +1,52 @@
+//! The flushes that wait for their report, the last of which is the shutdown. Each is answered once, at its deadline at
+//! the latest.
+
+use super::worker::Reply;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What one more attempt takes, a connection included.
+const ATTEMPT: Duration = Duration::from_secs(1);
+
+/// When somebody who waits for so long until `deadline` has a last attempt made for him.
+pub(super) fn last_chance(deadline: Instant, wait: Duration) -> Instant {
+    deadline.checked_sub(ATTEMPT.min(wait / 2)).unwrap_or(deadline)
+}
+
+/// Those that wait.
+#[derive(Default)]
+pub(super) struct Flushes {
+    waiting: Vec<Flush>,
+    /// Counts them; what is drained carries the number of the flush that waits for it.
+    pub(super) epoch: u64,
+}
+
+pub(super) struct Flush {
+    pub(super) epoch: u64,
+    pub(super) deadline: Instant,
+    last_chance: Instant,
+    pub(super) is_last: bool,
+    pub(super) report: Reply,
+}
+
+impl Flushes {
+    pub(super) fn add(&mut self, deadline: Instant, is_last: bool, report: Reply, now: Instant) {
+        let last_chance = last_chance(deadline, deadline.saturating_duration_since(now));
+        self.waiting.push(Flush { epoch: self.epoch, deadline, last_chance, is_last, report });
+        self.epoch += 1;
+    }
+
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = Instant> {
+        self.waiting.iter().map(|flush| flush.deadline)
+    }
+
+    /// When what rests is tried for the last time before each deadline.
+    pub(super) fn last_chances(&self) -> impl Iterator<Item = Instant> {
+        self.waiting.iter().map(|flush| flush.last_chance)
+    }
+
+    /// Takes those that are over.
+    pub(super) fn take(&mut self, is_over: impl FnMut(&mut Flush) -> bool) -> Vec<Flush> {
+        self.waiting.extract_if(.., is_over).collect()
+    }
+}

@@ -1,0 +1,231 @@
+//! Connections to an endpoint, through a proxy where one stands between. What is encrypted goes through a tunnel
+//! (`CONNECT`): of it the proxy gets the endpoint's host and port, and never a header of a request.
+
+use super::reply::cause;
+use super::{Endpoint, Proxy};
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::rt::TokioIo;
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+/// The most bytes of a proxy's answer that are read.
+const LONGEST: usize = 16 << 10;
+
+/// Makes connections to an endpoint.
+#[derive(Clone)]
+pub(super) struct Connector {
+    tcp: HttpConnector,
+    proxy: Option<Proxy>,
+    /// Through a tunnel; else the proxy reads requests and sends them on.
+    tunnels: bool,
+}
+
+type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, Box<dyn Error + Send + Sync>>> + Send>>;
+
+impl Connector {
+    pub(super) fn new(proxy: Option<&Proxy>, tunnels: bool) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        Self { tcp, proxy: proxy.cloned(), tunnels }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = Box<dyn Error + Send + Sync>;
+    type Future = Connecting<Stream>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.tcp.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let Some(proxy) = self.proxy.clone() else {
+            let connecting = self.tcp.call(uri);
+            return Box::pin(async move { Ok(Stream { io: connecting.await?, is_proxied: false }) });
+        };
+        let connecting = self.tcp.call(proxy.endpoint.uri().clone());
+        let tunnels = self.tunnels;
+        Box::pin(async move {
+            let io = connecting.await.map_err(|error| Obstacle::unreachable(&proxy, &error))?;
+            if !tunnels {
+                return Ok(Stream { io, is_proxied: true });
+            }
+            let stream = io.into_inner();
+            let endpoint = Endpoint::parse(&uri.to_string()).unwrap_or_default();
+            tunnel(&stream, &endpoint, &proxy).await?;
+            Ok(Stream { io: TokioIo::new(stream), is_proxied: false })
+        })
+    }
+}
+
+/// Asks the proxy at the other end of `stream` to lead it to an endpoint.
+///
+/// # Errors
+///
+/// What the proxy says instead.
+pub(super) async fn tunnel(stream: &TcpStream, to: &Endpoint, proxy: &Proxy) -> Result<(), Obstacle> {
+    let shown = to.shown();
+    let mut request = format!("CONNECT {shown} HTTP/1.1\r\nHost: {shown}\r\n").into_bytes();
+    if let Some(credentials) = &proxy.credentials {
+        request.extend([b"Proxy-Authorization: ", credentials.as_bytes(), b"\r\n"].concat());
+    }
+    request.extend(b"\r\n");
+    let asked = async {
+        write(stream, &request).await?;
+        head(stream).await
+    };
+    let answer = asked.await.map_err(|error| Obstacle::broken(proxy, &error))?;
+    match status(&answer) {
+        Some(200..=299) => Ok(()),
+        status => Err(Obstacle { setting: proxy.setting, kind: Kind::Refused(status) }),
+    }
+}
+
+async fn write(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// An answer up to its empty line and not a byte more: what follows is the endpoint's.
+async fn head(stream: &TcpStream) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.readable().await?;
+        match stream.try_read(&mut byte) {
+            Ok(1..) if head.len() < LONGEST => head.push(byte[0]),
+            Ok(1..) => return Err(io::Error::other("its answer has no end")),
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(head)
+}
+
+/// The status of an answer; `None` where it is not HTTP.
+fn status(head: &[u8]) -> Option<u16> {
+    let line = std::str::from_utf8(head.split(|byte| *byte == b'\r').next()?).ok()?;
+    line.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()
+}
+
+/// Why a proxy does not lead to the endpoint. Says which setting names the proxy, never what it is set to.
+#[derive(Debug)]
+pub(crate) struct Obstacle {
+    setting: &'static str,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Broken(String),
+    /// With a status, where the answer has one.
+    Refused(Option<u16>),
+    Unreachable(String),
+}
+
+impl Obstacle {
+    fn unreachable(proxy: &Proxy, error: &(dyn Error + 'static)) -> Self {
+        Self { setting: proxy.setting, kind: Kind::Unreachable(deepest(error)) }
+    }
+
+    fn broken(proxy: &Proxy, error: &(dyn Error + 'static)) -> Self {
+        Self { setting: proxy.setting, kind: Kind::Broken(deepest(error)) }
+    }
+
+    /// Whether the proxy wants to know who asks.
+    pub(crate) fn wants_password(&self) -> bool {
+        matches!(self.kind, Kind::Refused(Some(407)))
+    }
+}
+
+fn deepest(error: &(dyn Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| cause(*error)).last().unwrap_or(error).to_string()
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let setting = self.setting;
+        match &self.kind {
+            Kind::Broken(error) => write!(f, "the proxy of {setting} breaks the connection off: {error}"),
+            Kind::Refused(Some(407)) => {
+                write!(f, "the proxy of {setting} asks for a user and password (status 407)")
+            }
+            Kind::Refused(Some(status)) => {
+                write!(f, "the proxy of {setting} does not let this through (status {status})")
+            }
+            Kind::Refused(None) => write!(f, "what {setting} names does not answer as a proxy"),
+            Kind::Unreachable(error) => write!(f, "no connection to the proxy of {setting}: {error}"),
+        }
+    }
+}
+
+impl Error for Obstacle {}
+
+/// A connection, and whether the other end is a proxy that reads requests.
+pub(super) struct Stream {
+    io: TokioIo<TcpStream>,
+    is_proxied: bool,
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        self.io.connected().proxy(self.is_proxied)
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(context, buffer)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(context, slices)
+    }
+}

@@ -1,0 +1,308 @@
+//! The second walk over a value that is too long: which entries stay, and what is said of those that do not.
+//! Invariant: the first and the last items of a list stay, and of an object what comes behind a long value.
+//!
+//! A list has half of its room for the items at its head. The first one that does not fit there whole, and those after
+//! it, are written behind them as the tail; where the tail grows too long, its oldest items go. So at the end the last
+//! items are there, however many there were. A list that knows its length (`collect_seq`) skips those between.
+
+use super::blob::numbers;
+use super::bounded::Bounded;
+use super::serializer::Compound;
+use super::{Root, Stop, Walker};
+use std::any::type_name;
+
+/// Below this limit the end of a value is cut off.
+pub(super) const LEAST: usize = 256;
+/// With less room than this a value has all of it.
+const SMALL: usize = 128;
+/// Room for what is said of items that are missing.
+const WORDS: usize = 40;
+/// The most numbers that are written one by one.
+const FEW: usize = 64;
+/// How often the bytes of a tail are written, where each item drives out those before it.
+const TURNS: usize = 16;
+
+/// How much of its room a value may take that others may follow.
+pub(super) fn share(room: usize) -> usize {
+    if room > SMALL { room / 2 } else { room }
+}
+
+/// How a list is written whose items do not all fit.
+pub(super) struct List {
+    /// Where the items begin, and the bytes that those at the head may take.
+    start: usize,
+    head: usize,
+    seen: usize,
+    tail: Option<Tail>,
+}
+
+struct Tail {
+    /// Where it begins.
+    at: usize,
+    /// Where its items begin, each with the comma before it.
+    items: Vec<usize>,
+    missing: usize,
+    /// The bytes that it may take.
+    room: usize,
+    /// The bytes and items that were ever written.
+    bytes: usize,
+    written: usize,
+}
+
+/// Visits a value.
+type Visit<'v, 'w> = &'v mut dyn FnMut(&mut Walker<'w>) -> Result<(), Stop>;
+
+impl<'w> Compound<'_, 'w> {
+    /// An entry of an object comes next; false where it does not fit any more.
+    pub(super) fn begin_entry(&mut self) -> Result<bool, Stop> {
+        if self.is_full {
+            return self.walker.spend().map(|()| false);
+        }
+        self.walker.back_to(self.inner);
+        let is_last = self.left == Some(1);
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        if let Some(json) = &mut self.walker.json {
+            let room = json.room();
+            self.end = json.allow(if is_last { room } else { share(room) });
+        }
+        Ok(true)
+    }
+
+    pub(super) fn end_entry(&mut self) {
+        self.walker.back_to(self.inner);
+        if let Some(json) = &mut self.walker.json {
+            json.restore(self.end);
+            if json.take_cut() {
+                json.lost = true;
+                self.is_full = true;
+            }
+        }
+    }
+
+    /// A number was visited, or something else.
+    pub(super) fn count_number(&mut self) {
+        self.are_numbers = self.walker.is_number;
+        self.count += usize::from(self.are_numbers);
+        if self.count > FEW && self.are_numbers && self.walker.shapes.is_none() {
+            let length = self.start + 1;
+            let Some(json) = self.walker.json.as_mut().filter(|json| json.len() >= length) else { return };
+            json.roll_back(length);
+            json.take_cut();
+            self.list = None;
+            self.is_counting = true;
+            self.is_unusual = true;
+        }
+    }
+
+    /// An item of a list comes next, of which only the number is written or which may have to go.
+    pub(super) fn unusual_element(&mut self, visit: Visit<'_, 'w>) -> Result<(), Stop> {
+        if self.is_counting && self.is_one_more(visit)? {
+            return Ok(());
+        }
+        if self.walker.json.as_ref().is_some_and(Bounded::with_gaps) {
+            self.list_element(visit)?;
+        } else {
+            self.walker.back_to(self.inner);
+            self.walker.element();
+            visit(self.walker)?;
+        }
+        if self.are_numbers {
+            self.count_number();
+        }
+        Ok(())
+    }
+
+    /// Counts an item, if it is a number too; else what was counted becomes an item of its own.
+    fn is_one_more(&mut self, visit: Visit<'_, 'w>) -> Result<bool, Stop> {
+        self.walker.back_to(self.inner);
+        self.walker.further_numbers = self.walker.further_numbers.checked_sub(1).ok_or(Stop)?;
+        self.walker.is_number = false;
+        self.mute(true);
+        let visited = visit(self.walker);
+        self.mute(false);
+        visited?;
+        self.count += 1;
+        if self.walker.is_number {
+            return Ok(true);
+        }
+        self.is_counting = false;
+        self.are_numbers = false;
+        if let Some(json) = &mut self.walker.json {
+            json.element();
+            json.string(&numbers(self.count - 1));
+        }
+        Ok(false)
+    }
+
+    fn mute(&mut self, mute: bool) {
+        if let Some(json) = &mut self.walker.json {
+            json.mute(mute);
+        }
+    }
+
+    fn list_element(&mut self, visit: Visit<'_, 'w>) -> Result<(), Stop> {
+        self.walker.is_number = false;
+        self.walker.back_to(self.inner);
+        let Some(json) = &mut self.walker.json else { return Ok(()) };
+        if self.is_full {
+            return self.walker.spend();
+        }
+        let is_only = self.left == Some(1);
+        let list = self.list.get_or_insert_with(|| Box::new(List::new(json, is_only)));
+        list.seen += 1;
+        if list.tail.is_none() {
+            let at = json.len();
+            let outer = json.allow(list.head.saturating_sub(at - list.start));
+            let had_gaps = json.lost;
+            json.lost = false;
+            json.element();
+            visit(self.walker)?;
+            self.walker.back_to(self.inner);
+            let Some(json) = &mut self.walker.json else { return Ok(()) };
+            json.restore(outer);
+            let was_cut = json.take_cut();
+            if !json.lost && !was_cut {
+                json.lost = had_gaps;
+                return Ok(());
+            }
+            json.lost = true;
+            // The first one stays, shortened.
+            if list.seen == 1 && !was_cut {
+                return Ok(());
+            }
+            json.roll_back(at);
+            list.tail = Some(Tail::behind(at, json.room()));
+        }
+        self.walker.spend()?;
+        self.tail_element(visit)
+    }
+
+    fn tail_element(&mut self, visit: Visit<'_, 'w>) -> Result<(), Stop> {
+        let Some((json, tail)) = json_and_tail(self.walker, &mut self.list) else { return Ok(()) };
+        let at = json.len();
+        let end = json.allow(tail.room);
+        json.element();
+        visit(self.walker)?;
+        self.walker.back_to(self.inner);
+        let Some((json, tail)) = json_and_tail(self.walker, &mut self.list) else { return Ok(()) };
+        json.restore(end);
+        json.lost = true;
+        if json.take_cut() {
+            json.roll_back(at);
+            tail.missing += 1;
+            return Ok(());
+        }
+        tail.items.push(at);
+        tail.written += 1;
+        tail.bytes += json.len() - at;
+        if json.len() - tail.at > 2 * tail.room {
+            tail.shrink(json, tail.room);
+        }
+        if tail.bytes > TURNS * tail.room { Err(Stop) } else { Ok(()) }
+    }
+
+    /// How many of the items that are left may be passed over unvisited; `T` is their type.
+    pub(super) fn passed_over<T>(&mut self, left: usize) -> usize {
+        if self.is_counting && is_number::<T>() {
+            self.count += left;
+            return left;
+        }
+        if self.are_numbers {
+            return 0;
+        }
+        let Some(json) = &mut self.walker.json else { return 0 };
+        self.list.as_mut().map_or(0, |list| list.pass_over(json, left))
+    }
+
+    /// Says what is missing, before the container is closed.
+    pub(super) fn fill_gaps(&mut self) {
+        self.walker.back_to(self.inner);
+        let Some(json) = &mut self.walker.json else { return };
+        if self.is_counting {
+            json.instead_of_container(self.start, &numbers(self.count), self.is_root);
+            if self.is_root {
+                self.walker.root = Root::Text;
+            }
+        } else if let Some(tail) = self.list.as_mut().and_then(|list| list.tail.as_mut()) {
+            tail.close(json);
+        }
+    }
+}
+
+fn json_and_tail<'a, 'w>(
+    walker: &'a mut Walker<'w>,
+    list: &'a mut Option<Box<List>>,
+) -> Option<(&'a mut Bounded<'w>, &'a mut Tail)> {
+    Some((walker.json.as_mut()?, list.as_mut()?.tail.as_mut()?))
+}
+
+/// Whether all values of a type are numbers.
+fn is_number<T>() -> bool {
+    let numbers = [
+        "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128", "usize",
+    ];
+    numbers.contains(&type_name::<T>().trim_start_matches('&'))
+}
+
+impl List {
+    fn new(json: &Bounded<'_>, is_only: bool) -> Self {
+        let room = json.room();
+        let head = if is_only { room } else { room / 2 };
+        Self { start: json.len(), head, seen: 0, tail: None }
+    }
+
+    fn pass_over(&mut self, json: &mut Bounded<'_>, left: usize) -> usize {
+        let Some(tail) = &mut self.tail else { return 0 };
+        let head = (tail.at - self.start, self.seen - tail.missing - tail.items.len());
+        let (bytes, items) = if tail.written > 0 { (tail.bytes, tail.written) } else { head };
+        let size = (bytes / items.max(1)).max(1);
+        let passed = left.saturating_sub(tail.room / size + 1);
+        if passed > 0 {
+            json.roll_back(tail.at);
+            tail.missing += tail.items.len() + passed;
+            tail.items.clear();
+            self.seen += passed;
+        }
+        passed
+    }
+}
+
+impl Tail {
+    fn behind(at: usize, room: usize) -> Self {
+        let room = room.saturating_sub(WORDS);
+        Self { at, items: Vec::new(), missing: 0, room, bytes: 0, written: 0 }
+    }
+
+    /// Drops the oldest items, until the others take no more than `room`.
+    fn shrink(&mut self, json: &mut Bounded<'_>, room: usize) {
+        let end = json.len();
+        let dropped = self.items.iter().take_while(|at| end - **at > room).count();
+        if dropped > 0 {
+            let kept = self.items.get(dropped).copied().unwrap_or(end);
+            json.replace(self.at..kept, "");
+            self.missing += dropped;
+            self.items.drain(..dropped);
+            for at in &mut self.items {
+                *at -= kept - self.at;
+            }
+        }
+    }
+
+    fn close(&mut self, json: &mut Bounded<'_>) {
+        if self.missing == 0 && json.fits() {
+            return;
+        }
+        self.shrink(json, self.room);
+        if self.missing == 0 {
+            return;
+        }
+        let is_first = json.is_first_at(self.at);
+        let mut words = format!("\"[{} items missing]\"", self.missing);
+        if !is_first {
+            words.insert(0, ',');
+        } else if !self.items.is_empty() && !json.has_comma_at(self.at) {
+            words.push(',');
+        }
+        json.replace(self.at..self.at, &words);
+    }
+}

@@ -1,0 +1,6 @@
+struct Agent;
+
+#[cekura::span(debug(agent))]
+fn work(agent: &Agent) {}
+
+fn main() {}

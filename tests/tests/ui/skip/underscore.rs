@@ -1,4 +1,0 @@
-#[cekura::span(skip(_name))]
-fn work(_name: &str) {}
-
-fn main() {}
