@@ -59,7 +59,8 @@ fn content(plan: &Plan, arguments: &Arguments) -> TokenStream {
             quote_spanned!(site=> return __CALLSITE.open(#before).boxed(#function -> #returns #body, #after);)
         }
         Shape::Closure(_) if plan.after.is_empty() && plan.stream.is_none() => {
-            let body = plain_body();
+            let (bind, body) = (&arguments.bind, statements(&plan.function.body));
+            let body = if bind.is_empty() { body } else { plain_body().to_token_stream() };
             quote_spanned!(site=> let __inside = __CALLSITE.open(#before).enter(); #body)
         }
         Shape::Opaque(output) => {
@@ -213,8 +214,8 @@ fn after(plan: &Plan, output: Option<&Type>) -> TokenStream {
     let borrowed = plan.error_borrows.then(|| quote_spanned!(site=> .__borrowed()));
     quote_spanned! {site=>
         |__sp, __ret #output| {
-            let __out = __sp.__outcome(__ret).__get()#borrowed.__told()#borrowed.__told();
-            let __sp = __sp.end(__out)#stream.__items()#borrowed.__told();
+            let __out = __sp.__outcome(__ret).__get()#borrowed.__error()#borrowed.__error();
+            let __sp = __sp.end(__out)#stream.__items()#borrowed.__error();
             __sp.__record(#record);
         }
     }
@@ -228,7 +229,7 @@ fn with_returned(plan: &Plan, entry: &Entry<ExprClosure>) -> TokenStream {
             let (runtime, method) = (private(plan, site), method(key));
             let place = site.located_at(closure.span());
             let failure = quote_spanned!(place=> #runtime::failure(&__val));
-            (closure, quote_spanned!(site=> __sp.#method(#failure.__told());))
+            (closure, quote_spanned!(site=> __sp.#method(#failure.__error());))
         }
         Entry::Own(key, given, closure) => {
             let value = Ident::new("__val", site.located_at(closure.span()));
@@ -270,8 +271,8 @@ fn operand(expression: &Expr) -> TokenStream {
             Lit::Float(float) if float.suffix().is_empty() && !float.base10_digits().ends_with('.') => {
                 LitFloat::new(&format!("{float}_f64"), float.span()).into_token_stream()
             }
-            Lit::Int(int) if int.suffix().is_empty() => {
-                LitInt::new(&format!("{int}_i64"), int.span()).into_token_stream()
+            Lit::Int(int) if int.suffix().is_empty() && int.base10_parse::<i32>().is_ok() => {
+                LitInt::new(&format!("{int}_i32"), int.span()).into_token_stream()
             }
             literal => literal.to_token_stream(),
         },
@@ -285,20 +286,30 @@ fn operand(expression: &Expr) -> TokenStream {
     }
 }
 
-/// The body in its own braces, behind `first` and the arguments bound anew: the compiler then says as ever which of them
-/// is unused, or `mut` for nothing.
+/// The body behind `first` and the arguments bound anew: the compiler then says as ever which of them is unused, or `mut`
+/// for nothing.
 fn body(function: &Function, arguments: &Arguments, first: &TokenStream) -> Group {
     let (body, bind) = (&function.body, &arguments.bind);
     if bind.is_empty() && first.is_empty() {
         return body.clone();
     }
-    // Braces around one expression would be said to be too many, but not where an attribute stands.
-    let is_end = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';');
-    let is_one = !body.stream().is_empty() && !body.stream().into_iter().any(|token| is_end(&token));
-    let attribute = is_one.then(|| quote_spanned!(site()=> #[allow(exported_private_dependencies)]));
+    let statements = statements(body);
     // Braces of this crate's edition: what is left of the body's last expression goes before the arguments, in the body's
     // own edition before or after its locals.
-    braces(quote_spanned!(site()=> #first #bind #attribute #body), site().located_at(body.span()))
+    braces(quote_spanned!(site()=> #first #bind #statements), site().located_at(body.span()))
+}
+
+/// The body in its own braces, which keep its edition's order of drops; without them where it has no locals, for rustc
+/// says of braces around one expression that they are too many.
+fn statements(body: &Group) -> TokenStream {
+    let is = |token: &TokenTree, sign| matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign);
+    let is_block =
+        |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+    let tokens: Vec<_> = body.stream().into_iter().collect();
+    // A macro with braces may be a `let`.
+    let may_bind = tokens.iter().any(|token| is(token, ';'))
+        || tokens.windows(2).any(|pair| is(&pair[0], '!') && is_block(&pair[1]));
+    if may_bind || tokens.is_empty() { body.to_token_stream() } else { body.stream() }
 }
 
 fn braces(content: TokenStream, span: Span) -> Group {

@@ -191,8 +191,8 @@ pub use cekura_trace_macros::stt;
 ///                 { self.client.ask(prompt) }
 ///             },
 ///             |__sp, __ret| {
-///                 let __out = __sp.__outcome(__ret).__get().__told().__told();
-///                 let __sp = __sp.end(__out).__items().__told();
+///                 let __out = __sp.__outcome(__ret).__get().__error().__error();
+///                 let __sp = __sp.end(__out).__items().__error();
 ///                 __sp.__record(|__sp, __ret| {
 ///                     __sp.returned(__CALLSITE.of(__ret).__get());
 ///                     let __val = __CALLSITE.apply(__ret, |reply| &reply.text);
@@ -212,7 +212,7 @@ pub use cekura_trace_macros::stt;
 ///
 /// * `open` calls its closure only where something records: when tracing is off, no argument is looked at.
 /// * `of(…).__get()` and `__outcome(…).__get()` choose by type what can be recorded and whether the function failed; each
-///   `__told()`, how an error is shown: that of the function, one inside its `Ok`, one of a stream's items. No trait
+///   `__error()`, how an error is shown: that of the function, one inside its `Ok`, one of a stream's items. No trait
 ///   comes into the body's scope, and no trait of yours gets between: each method is one of the type that it is called
 ///   on, or has a name that nobody else has.
 /// * `run` makes the span the current one for the body, and ends it however the body ends.

@@ -173,7 +173,7 @@ fn a_branch_of_a_select_that_loses_is_interrupted_with_its_children() {
     #[cekura::llm(skip_all, record("of" = id))]
     async fn think_on(id: &str) {
         look_up(id).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     let body = |id: String| async move {
         let barge_in = async {

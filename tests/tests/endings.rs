@@ -334,14 +334,14 @@ fn a_panic_in_what_is_dropped_is_recorded_and_goes_on() {
     #[cekura::span]
     async fn future() {
         let _explodes = Explodes;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     #[cekura::span]
     fn returned() -> impl Future<Output = ()> {
         let explodes = Explodes;
         async move {
             let _explodes = explodes;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
     #[cekura::span]

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 #[cekura::tool_call]
 async fn never() {
-    pending().await
+    pending::<()>().await;
 }
 
 #[cekura::tool_call]

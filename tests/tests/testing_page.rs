@@ -109,7 +109,7 @@ mod barge_in {
     #[cekura::tts]
     async fn speak(text: &str) {
         println!("plays {text} for ever");
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     #[cekura::turn]

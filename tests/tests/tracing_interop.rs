@@ -291,7 +291,7 @@ async fn interrupted_work_leaves_no_tracing_span_behind() {
     #[cekura::tts]
     async fn speak() {
         query();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     let (beside, _listening) = listening(true);
     hung_up(&beside.handle).await;

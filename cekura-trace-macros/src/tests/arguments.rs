@@ -31,8 +31,8 @@ fn a_word_is_a_call() {
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -61,11 +61,11 @@ fn skip() {
                     move || -> Reply {
                         #[allow(clippy::shadow_reuse)]
                         let (prompt, history) = (prompt, history);
-                        #[allow(exported_private_dependencies)] { history.ask(prompt) }
+                        history.ask(prompt)
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -91,11 +91,11 @@ fn skip_all() {
                     move || -> Reply {
                         #[allow(clippy::shadow_same)]
                         let audio = audio;
-                        #[allow(exported_private_dependencies)] { reply(audio) }
+                        reply(audio)
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -123,11 +123,11 @@ fn skip_all_with_own_arguments() {
                     move || -> Reply {
                         #[allow(clippy::shadow_same)]
                         let prompt = prompt;
-                        #[allow(exported_private_dependencies)] { reply(prompt) }
+                        reply(prompt)
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                             let __val = __CALLSITE.apply(__ret, |reply| reply.tokens);
@@ -161,7 +161,7 @@ fn first_what_opens_the_span() {
                     __sp.argument("cx", __CALLSITE.of(&cx).__get());
                     __sp.argument("handle", __CALLSITE.of(&handle).__get());
                     __sp.call_id(__CALLSITE.of(&sid.to_string()).__get());
-                    __sp.record("a.b", __CALLSITE.of(&1_i64).__get());
+                    __sp.record("a.b", __CALLSITE.of(&1_i32).__get());
                 })
                 .run(
                     move || -> () {
@@ -176,8 +176,8 @@ fn first_what_opens_the_span() {
                         {}
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -219,8 +219,8 @@ fn operators_stand_in_parentheses() {
                         {}
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -245,8 +245,8 @@ fn own_path_of_the_runtime() {
                 .run(
                     move || -> () {},
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -272,14 +272,14 @@ fn closures_with_patterns_and_types() {
                 if false {
                     return ::cekura::__private::never::<Reply>();
                 }
-                #[allow(exported_private_dependencies)] { reply().await }
+                reply().await
             };
             return ::cekura::__private::polled(
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                             let __val = __CALLSITE
@@ -319,22 +319,22 @@ fn what_is_left_out_shown_otherwise_or_a_failure() {
                     move || -> Result<Answer, Box<dyn Error + '_>> {
                         #[allow(clippy::shadow_reuse)]
                         let (slot, key) = (slot, key);
-                        #[allow(exported_private_dependencies)] { self.ask(slot, key) }
+                        self.ask(slot, key)
                     },
                     |__sp, __ret| {
                         let __out = __sp
                             .__outcome(__ret)
                             .__get()
                             .__borrowed()
-                            .__told()
+                            .__error()
                             .__borrowed()
-                            .__told();
-                        let __sp = __sp.end(__out).__items().__borrowed().__told();
+                            .__error();
+                        let __sp = __sp.end(__out).__items().__borrowed().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned_without_content(__CALLSITE.of(__ret).__get());
                             let __val = __CALLSITE
                                 .apply(__ret, |answer| answer.problem.as_ref());
-                            __sp.error(::cekura::__private::failure(&__val).__told());
+                            __sp.error(::cekura::__private::failure(&__val).__error());
                         });
                     },
                 );
@@ -368,11 +368,11 @@ fn arguments_in_one_piece() {
                         let name = name;
                         #[allow(unused_variables, clippy::shadow_same)]
                         let arguments = arguments;
-                        #[allow(exported_private_dependencies)] { dispatch(name, arguments) }
+                        dispatch(name, arguments)
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });

@@ -24,12 +24,11 @@ fn sync() {
                     move || -> Result<Reply, Error> {
                         #[allow(clippy::shadow_reuse)]
                         let (prompt, audio) = (prompt, audio);
-                        #[allow(exported_private_dependencies)]
-                        { self.client.ask(prompt, audio) }
+                        self.client.ask(prompt, audio)
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                             let __val = __CALLSITE.apply(__ret, |reply| reply.usage.output);
@@ -71,8 +70,8 @@ fn sync_unit() {
                         }
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -119,8 +118,8 @@ fn async_fn() {
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                             let __val = __CALLSITE.apply(__ret, |heard| heard.confidence);
@@ -162,12 +161,11 @@ fn boxed() {
                     move || -> Pin<Box<dyn Future<Output = Audio> + Send + 'a>> {
                         #[allow(unused_variables, clippy::shadow_same)]
                         let text = text;
-                        #[allow(exported_private_dependencies)]
-                        { Box::pin(async move { self.say(text).await }) }
+                        Box::pin(async move { self.say(text).await })
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -195,11 +193,11 @@ fn boxed_alias() {
                     move || -> BoxFuture<'_, Vec<i16>> {
                         #[allow(clippy::shadow_same)]
                         let audio = audio;
-                        #[allow(exported_private_dependencies)] { async move { audio }.boxed() }
+                        async move { audio }.boxed()
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -245,19 +243,16 @@ fn boxed_by_async_trait() {
                     > {
                         #[allow(clippy::shadow_same)]
                         let city = city;
-                        #[allow(exported_private_dependencies)]
-                        {
-                            Box::pin(async move {
-                                let __self = self;
-                                let city = city;
-                                let (a, b) = __arg1;
-                                city
-                            })
-                        }
+                        Box::pin(async move {
+                            let __self = self;
+                            let city = city;
+                            let (a, b) = __arg1;
+                            city
+                        })
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -285,11 +280,11 @@ fn opaque() {
                     move || {
                         #[allow(clippy::shadow_same)]
                         let history = history;
-                        #[allow(exported_private_dependencies)] { history.ask() }
+                        history.ask()
                     },
                     |__sp, __ret: &mut Result<_, Error>| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -314,8 +309,8 @@ fn opaque_without_output() {
                 .wrap(
                     move || { async {} },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -343,11 +338,8 @@ fn never() {
                     move || {
                         #[allow(clippy::shadow_same)]
                         let id = id;
-                        #[allow(exported_private_dependencies)]
-                        {
-                            loop {
-                                work(id)
-                            }
+                        loop {
+                            work(id)
                         }
                     },
                     |_, _| {},
@@ -373,11 +365,8 @@ fn async_never() {
             let __fut = async move {
                 #[allow(clippy::shadow_same)]
                 let id = id;
-                #[allow(exported_private_dependencies)]
-                {
-                    loop {
-                        work(id).await
-                    }
+                loop {
+                    work(id).await
                 }
             };
             ::cekura::__private::polled(&mut __sp, ::cekura::__private::pin!(__fut), |_, _| {})

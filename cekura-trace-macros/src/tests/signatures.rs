@@ -36,14 +36,14 @@ fn many_arguments() {
                 let (customer, number_of_guests) = (customer, number_of_guests);
                 #[allow(clippy::shadow_reuse)]
                 let (date, time, comment) = (date, time, comment);
-                #[allow(exported_private_dependencies)] { self.store.book(customer, date).await }
+                self.store.book(customer, date).await
             };
             return ::cekura::__private::polled(
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -97,8 +97,8 @@ fn patterns() {
                         }
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -139,8 +139,8 @@ fn attributes_and_generics() {
                         }
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -170,11 +170,11 @@ fn opaque_inside_a_type() {
                     move || -> Result<(_, Box<dyn Fn(&str) -> bool>), Error> {
                         #[allow(clippy::shadow_same)]
                         let text = text;
-                        #[allow(exported_private_dependencies)] { split(text) }
+                        split(text)
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -206,7 +206,7 @@ fn a_closure_is_returned() {
                 {
                     #[allow(clippy::shadow_reuse)]
                     let (word, _guard) = (word, _guard);
-                    #[allow(exported_private_dependencies)] { move |other| other == word }
+                    move |other| other == word
                 }
             }
         "#]],
@@ -233,8 +233,8 @@ fn receivers() {
                         }
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -268,8 +268,8 @@ fn conditional_argument() {
                         {}
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });

@@ -28,7 +28,7 @@ fn a_stream_without_a_name_gets_room_for_its_span() {
                     }
                     #[allow(clippy::shadow_same)]
                     let prompt = prompt;
-                    #[allow(exported_private_dependencies)] { self.client.ask(prompt).await }
+                    self.client.ask(prompt).await
                 },
                 |__ret| __ret.map(::cekura::__private::stream::<Result<Chunk, Error>, _>),
             );
@@ -36,8 +36,8 @@ fn a_stream_without_a_name_gets_room_for_its_span() {
                     &mut __sp,
                     ::cekura::__private::pin!(__fut),
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                             let __val = __CALLSITE.apply(__ret, |chunk| &chunk.text);
@@ -68,11 +68,11 @@ fn a_boxed_stream_is_known_by_its_type() {
                     move || -> BoxStream<'_, Vec<u8>> {
                         #[allow(clippy::shadow_same)]
                         let text = text;
-                        #[allow(exported_private_dependencies)] { self.client.speak(text) }
+                        self.client.speak(text)
                     },
                     |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__stream().__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__stream().__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });
@@ -99,7 +99,7 @@ fn a_future_of_a_stream() {
                         move || {
                             #[allow(clippy::shadow_same)]
                             let prompt = prompt;
-                            #[allow(exported_private_dependencies)] { client().ask(prompt) }
+                            client().ask(prompt)
                         },
                         |__fut| ::cekura::__private::map(
                             __fut,
@@ -107,8 +107,8 @@ fn a_future_of_a_stream() {
                         ),
                     ),
                     |__sp, __ret: &mut _| {
-                        let __out = __sp.__outcome(__ret).__get().__told().__told();
-                        let __sp = __sp.end(__out).__items().__told();
+                        let __out = __sp.__outcome(__ret).__get().__error().__error();
+                        let __sp = __sp.end(__out).__items().__error();
                         __sp.__record(|__sp, __ret| {
                             __sp.returned(__CALLSITE.of(__ret).__get());
                         });

@@ -1,7 +1,7 @@
 //! What a failed call says of itself: the type and the text of its error, by what that type can show. Invariant: a
 //! panic in an error's own code reaches nobody: it is caught here, or by who calls `describe` and `error_type`.
 //!
-//! The type decides, as in `value`: [`kinds`] wraps what waits for it in nested newtypes whose inherent `.__told()` is
+//! The type decides, as in `value`: [`kinds`] wraps what waits for it in nested newtypes whose inherent `.__error()` is
 //! found through `Deref`. So nothing is asked of an error's type, and in a generic function its bounds decide.
 
 use super::attributes::Text;
@@ -183,7 +183,7 @@ pub trait How<E> {
     fn failure(error: &E) -> Failure<'_>;
 }
 
-/// Wraps what waits for `.__told()`.
+/// Wraps what waits for `.__error()`.
 pub(super) fn kinds<P: Tell<E>, E>(waiting: P) -> Objects<P, E> {
     let any = Anything(Cell::new(waiting), PhantomData);
     Objects(Boxes(Errors(References(SharedReferences(Displays(Debugs(any)))))))
@@ -202,7 +202,7 @@ macro_rules! kinds {
         }
 
         impl<P: Tell<E>, E: $($bound)*> $layer<P, E> {
-            pub fn __told(&self) -> P::Told<$how> {
+            pub fn __error(&self) -> P::Told<$how> {
                 self.take().tell()
             }
         }
@@ -234,7 +234,7 @@ kinds! {
 pub struct Anything<P, E>(Cell<P>, PhantomData<fn(E)>);
 
 impl<P: Tell<E>, E> Anything<P, E> {
-    pub fn __told(&self) -> P::Told<ByName> {
+    pub fn __error(&self) -> P::Told<ByName> {
         self.take().tell()
     }
 
@@ -284,7 +284,7 @@ impl<E> Refusal for Option<E> {
     }
 }
 
-/// Wraps what `error = …` gave for `.__told()`.
+/// Wraps what `error = …` gave for `.__error()`.
 pub fn failure<R: Refusal<Error = E>, E>(given: &R) -> Boxes<Refused<'_, E>, E> {
     kinds(Refused(given.refusal())).0
 }

@@ -98,5 +98,5 @@ fn leave(handle: &Cekura) {
 
 #[cekura::conversation(client = handle, skip_all)]
 async fn serve(handle: &Cekura) {
-    pending().await
+    pending::<()>().await;
 }

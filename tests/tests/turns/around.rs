@@ -84,7 +84,7 @@ fn every_ending_of_a_turn_has_it_and_the_turns_duration() {
     #[cekura::turn(skip_all)]
     async fn dropped(start: Instant) {
         speak(start);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     fn speak(start: Instant) {
         let turn = current_turn().unwrap();
@@ -114,7 +114,7 @@ fn an_answer_cut_off_in_an_inner_turn_is_cut_off_around_it() {
     #[cekura::tts]
     async fn speak(words: &str) {
         let _ = words;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     let trace = capture(|| {
         call(|| {

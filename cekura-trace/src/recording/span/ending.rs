@@ -2,7 +2,7 @@
 //! the stream that was returned. This file does not know how a stream is polled.
 //!
 //! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.__items()` is found
-//! through `Deref`. The outer ones are for streams, by what is in their items; of results, `.__told()` is found next.
+//! through `Deref`. The outer ones are for streams, by what is in their items; of results, `.__error()` is found next.
 
 use super::super::attributes::Attributes;
 use super::super::callsite::View;
@@ -158,7 +158,7 @@ macro_rules! without_errors {
             }
 
             #[must_use]
-            pub fn __told(self) -> Self {
+            pub fn __error(self) -> Self {
                 self
             }
         })*
