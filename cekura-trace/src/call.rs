@@ -50,6 +50,14 @@ pub(crate) trait Unfinished: fmt::Debug + Send + Sync {
 
     /// Says under which id its call is stored.
     fn rename_call(&self, _id: &str) {}
+
+    /// Keeps it open although its function returns, until it is released as often. False where it is over.
+    fn hold(&self) -> bool {
+        false
+    }
+
+    /// What held it is over, or was cut off.
+    fn release(&self, _was_cut: bool) {}
 }
 
 impl Call {
@@ -114,6 +122,14 @@ impl Call {
         self.ours.get_or_init(Mutex::default);
     }
 
+    /// Keeps a span of ours that is open, where such are kept.
+    #[inline]
+    pub(crate) fn keep<S: Unfinished + 'static>(&self, span: SpanId, open: &Arc<S>) {
+        if let Some(ours) = self.ours.get() {
+            locked(ours).push((span, open.clone()));
+        }
+    }
+
     /// Ends every span of ours that is open and was kept, the innermost first, but not the conversation's.
     pub(crate) fn cut_off(&self, at: Instant) {
         let ours = self.ours.get().map(|ours| locked(ours).clone()).unwrap_or_default();
@@ -164,9 +180,7 @@ impl Calls {
     /// A span of ours begins.
     #[inline]
     pub(crate) fn begin<S: Unfinished + 'static>(&self, call: &Arc<Call>, span: SpanId, open: &Arc<S>) {
-        if let Some(ours) = call.ours.get() {
-            locked(ours).push((span, open.clone()));
-        }
+        call.keep(span, open);
         self.enter(call);
     }
 

@@ -24,6 +24,8 @@
 //! * **What is recorded**: the attributes [`conversation`], [`turn`], [`stt`], [`llm`], [`tts`], [`s2s`], [`tool_call`]
 //!   and [`span`](macro@span); [`llm`] shows the code that they generate. [`record`] adds what only the body knows,
 //!   [`semconv`] lists every key.
+//! * **Where the answer is read inside the function**: [`follow`] records the items of a stream, [`current`]
+//!   takes chunks, tokens and failures one by one.
 //! * **Where no function stands for it**: [`spans`] are begun and ended by hand, and so is a call with
 //!   [`Conversation::start`].
 //! * **How long the caller waits**: a [`turn`] measures it; [`current_turn`] takes what a voice activity detector and the
@@ -34,7 +36,7 @@
 //! * **What Cekura lists of a call**: [`Cekura::observe`] posts a [`CallLog`], `#[cekura::conversation(observe)]` does so
 //!   when the conversation ends.
 //! * **Into other tasks, threads and processes**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`],
-//!   [`context::headers`].
+//!   [`context::carry_fn`], [`context::headers`].
 //! * **In tests**: [`testing::capture`], and [`strict`](testing::Trace::strict) for what lost its call.
 //!
 //! # Arguments of the attributes
@@ -51,7 +53,7 @@
 //! | `debug(a, b)` | records these arguments by their `Debug` |
 //! | `error = \|returned\| …` | `Some(error)` says that this returned value is a failure, of a stream this item |
 //! | `record("my.key" = …, other.key = …)` | span attributes of your own, under any content policy |
-//! | `parent = context` | the parent, in place of the current [`Context`](opentelemetry::Context) |
+//! | `parent = expression` | the parent: a guard, a [`Turn`], a [`Conversation`], a `Context`, not what is current |
 //! | `stream` | asks for a stream, see below: an error where no span can follow what the function returns |
 //! | `crate = path` | where this library is, if it was renamed |
 //!
@@ -75,6 +77,13 @@
 //! # assert_eq!(span.attribute("history.turns"), Some(&0.into()));
 //! # assert_eq!(span.attribute("reply.cost"), Some(&0.25.into()));
 //! ```
+//!
+//! # Turns
+//!
+//! A turn is ambient: a span whose context knows the conversation but no turn begins in the conversation's
+//! open turn, where exactly one is open. So the stages of a pipeline, tasks that are spawned once per call
+//! with [`spawn()`], stand in the turn that another task opens. A named `parent` wins over it, and what began
+//! before the turn keeps its children.
 //!
 //! # Streams
 //!
@@ -103,11 +112,12 @@
 //! # assert!(!llm.is_interrupted() && llm.attribute("llm.first_token_ms").is_some());
 //! ```
 //!
-//! It is `impl Stream`, `BoxStream`, `LocalBoxStream` or `Pin<Box<dyn Stream>>`, also behind an alias, also inside
-//! `Result` or `Option`, from any kind of function. A stream that is dropped was interrupted, unless an item said that the
-//! answer was finished: then its span ends with that item. A stream of a named type is a plain value: box it. So is one
-//! that can do more, `impl Stream + Clone` or `+ Sink`: its span would take that away.
-//! Of a `tool_call`, `span`, `turn` or `conversation` that is a stream only the times and sizes are recorded.
+//! It is `impl Stream`, `BoxStream`, `LocalBoxStream` or `Pin<Box<dyn Stream>>`, also behind an alias, also
+//! inside `Result` or `Option`, from any kind of function. A stream that is dropped was interrupted, unless
+//! an item said that the answer was finished: then its span ends with that item. A stream of a named type is
+//! a plain value: box it, or put [`follow`] around it. So is one that can do more, `impl Stream + Clone` or
+//! `+ Sink`: its span would take that away. Of a `tool_call`, `span`, `turn` or `conversation` that is a
+//! stream only the times and sizes are recorded.
 #![forbid(unsafe_code)]
 
 mod at_exit;
@@ -146,7 +156,9 @@ pub use destination::CaptureContent;
 pub use opentelemetry;
 pub use opentelemetry::trace::TraceId;
 pub use recording::context::{spawn, spawn_blocking, spawn_local};
-pub use recording::conversation::{Conversation, Turn, current_conversation, current_turn, record, trace_id};
+pub use recording::conversation::{Conversation, Turn, current_conversation, current_turn, trace_id};
+pub use recording::current::{CurrentSpan, current, record};
+pub use recording::follow::{Follow, follow};
 pub use recording::moment::Moment;
 pub use telemetry::{Cekura, init};
 pub use transcript::Entry;
@@ -200,7 +212,7 @@ pub mod spans {
 
 /// Context that crosses tasks, threads and processes.
 pub mod context {
-    pub use crate::recording::context::{Carried, carry, headers};
+    pub use crate::recording::context::{Carried, carry, carry_fn, headers};
 }
 
 #[cfg(doctest)]

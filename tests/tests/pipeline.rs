@@ -1,5 +1,6 @@
-//! A frame pipeline in miniature: each stage is a task with a queue, spawned once per call, and the turns are opened by yet
-//! another task. Invariant: attributes and `cekura::spawn` are all that it needs for its spans to stand in their turns.
+//! A frame pipeline in miniature: each stage is a task with a queue, spawned once per call, and the turns are
+//! opened by yet another task. Invariant: attributes and `cekura::spawn` are all that it needs for its spans
+//! to stand in their turns.
 
 use cekura::testing::capture_async;
 use cekura_trace_tests::calls::{self, CALLS, call, hear, look_up, shapes, speak, think, turn};

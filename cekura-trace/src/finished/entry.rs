@@ -149,8 +149,11 @@ pub(crate) mod write {
     }
 
     pub(crate) fn api(out: &mut Vec<u8>, attribute: &KeyValue) {
-        let key = attribute.key.as_str();
-        match &attribute.value {
+        of_api(out, attribute.key.as_str(), &attribute.value);
+    }
+
+    pub(crate) fn of_api(out: &mut Vec<u8>, key: &str, value: &ApiValue) {
+        match value {
             ApiValue::Bool(value) => flag(out, key, *value),
             ApiValue::I64(value) => integer(out, key, *value),
             ApiValue::F64(value) => float(out, key, *value),

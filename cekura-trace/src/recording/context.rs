@@ -1,13 +1,17 @@
 //! Work that leaves the current task or thread comes in; the same work in the same conversation goes out. This file
 //! does not know spans.
 
-use super::conversation::look;
+use super::conversation::{Scope, look};
 use super::span::{Entered, Live, current};
+use crate::call::Unfinished;
+use futures_core::Stream;
+use futures_core::stream::FusedStream;
 use opentelemetry::Context as SpanContext;
 use opentelemetry::trace::TraceContextExt;
 use pin_project_lite::pin_project;
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,7 +20,8 @@ use tokio::task::JoinHandle;
 pin_project! {
     /// A value with the conversation and span it comes from; made by [`carry`].
     ///
-    /// Of a future it is that future: every poll of it, and the drop of what it holds, is in the conversation.
+    /// It dereferences to the value. Of a future it is that future, of a stream that stream: every poll of
+    /// it, and the drop of what it holds, is in the conversation.
     #[derive(Clone, Debug)]
     #[must_use = "a message arrives only where it is sent to, and a future does nothing unless it is polled"]
     pub struct Carried<T> {
@@ -24,6 +29,7 @@ pin_project! {
         #[pin]
         value: Option<T>,
         place: Place,
+        hold: Option<Hold>,
     }
 
     impl<T> PinnedDrop for Carried<T> {
@@ -115,19 +121,82 @@ pin_project! {
 /// # });
 /// # assert_eq!(trace.to_string(), "conversation\n  llm\n");
 /// ```
+///
+/// A stream that is carried is a stream, and the call goes on with it: where an annotated conversation
+/// returns before the stream is over, as the handler of a web server does, the conversation ends when the
+/// stream does or is dropped.
+///
+/// ```
+/// use futures::{Stream, StreamExt};
+///
+/// #[cekura::tool_call]
+/// fn look_up(word: &str) -> String {
+///     // …
+/// #   word.to_uppercase()
+/// }
+///
+/// #[cekura::conversation(skip_all)]
+/// async fn handle(words: impl Stream<Item = String>) -> impl Stream<Item = String> {
+///     cekura::context::carry(words.map(|word| look_up(&word)))
+/// }
+/// # let words = futures::stream::iter(["ten", "four"]).map(str::to_owned);
+/// # let read = async { handle(words).await.count().await };
+/// # let trace = cekura::testing::capture(|| futures::FutureExt::now_or_never(read));
+/// # assert_eq!(trace.to_string(), "conversation\n  tool_call\n  tool_call\n");
+/// # assert!(trace.spans()[0].end() >= trace.spans()[2].end());
+/// ```
 pub fn carry<T>(value: T) -> Carried<T> {
-    Carried { value: Some(value), place: Place::current() }
+    Carried { value: Some(value), place: Place::current(), hold: Hold::of_call() }
+}
+
+/// As [`carry`], without keeping the call open.
+pub(super) fn goes_on<T>(value: T) -> Carried<T> {
+    Carried { value: Some(value), place: Place::current(), hold: None }
+}
+
+/// A callback that runs in the conversation and span that are current here, however often it is called and
+/// wherever: for what takes a function rather than a value. It is `Send` and `Sync` where the function is.
+///
+/// ```
+/// use cekura::context::carry_fn;
+///
+/// #[cekura::tool_call]
+/// fn look_up(word: String) -> usize {
+///     // …
+/// #   word.len()
+/// }
+///
+/// #[cekura::conversation]
+/// fn call() {
+///     let on_word = carry_fn(|word: String| look_up(word));
+///     let session = std::thread::spawn(move || on_word("ten".into()) + on_word("four".into()));
+/// #   assert_eq!(
+///     session.join().unwrap()
+/// #   , 7);
+/// }
+/// # let trace = cekura::testing::capture(call);
+/// # assert_eq!(trace.to_string(), "conversation\n  tool_call\n  tool_call\n");
+/// ```
+pub fn carry_fn<M, R>(callback: impl Fn(M) -> R) -> impl Fn(M) -> R {
+    let place = Place::current();
+    move |message| {
+        let Place { context, mut live } = place.clone();
+        let _entered = Entered::new(|| context, &mut live);
+        callback(message)
+    }
 }
 
 impl<T> Carried<T> {
     /// A value that is carried to another place than here.
     pub(crate) fn to(context: SpanContext, live: Option<Arc<Live>>, value: T) -> Self {
-        Self { value: Some(value), place: Place { context, live } }
+        Self { value: Some(value), place: Place { context, live }, hold: None }
     }
 
     /// Calls a function with the value, in its conversation.
     pub fn in_scope<R>(mut self, function: impl FnOnce(T) -> R) -> R {
         let value = self.take();
+        // The call need not wait for what has arrived.
+        self.hold = None;
         let Place { context, live } = &mut self.place;
         let _entered = Entered::new(|| std::mem::take(context), live);
         function(value)
@@ -135,7 +204,7 @@ impl<T> Carried<T> {
 
     /// Runs the future that a function makes of the value, in its conversation.
     pub fn run<F: Future>(self, function: impl FnOnce(T) -> F) -> Carried<F> {
-        self.in_scope(|value| carry(function(value)))
+        self.in_scope(|value| goes_on(function(value)))
     }
 
     /// The value alone.
@@ -148,11 +217,54 @@ impl<T> Carried<T> {
     }
 }
 
+impl<T> Deref for Carried<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value.as_ref().expect("only who owns it takes the value out")
+    }
+}
+
+impl<T> DerefMut for Carried<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.value.as_mut().expect("only who owns it takes the value out")
+    }
+}
+
+impl<S: Stream> Stream for Carried<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let this = self.project();
+        let _entered = this.place.enter();
+        // It is there until the drop.
+        let polled = this.value.as_pin_mut().map_or(Poll::Ready(None), |stream| stream.poll_next(task));
+        if let Some(hold) = this.hold {
+            hold.has_more = !matches!(polled, Poll::Ready(None));
+            if !hold.has_more {
+                *this.hold = None;
+            }
+        }
+        polled
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.value.as_ref().map_or((0, Some(0)), Stream::size_hint)
+    }
+}
+
+impl<S: FusedStream> FusedStream for Carried<S> {
+    fn is_terminated(&self) -> bool {
+        self.value.as_ref().is_none_or(FusedStream::is_terminated)
+    }
+}
+
 impl<F: Future> Future for Carried<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        *this.hold = None;
         let _entered = this.place.enter();
         // It is there until the drop.
         this.value.as_pin_mut().map_or(Poll::Pending, |future| future.poll(task))
@@ -199,7 +311,7 @@ pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    tokio::spawn(carry(future))
+    tokio::spawn(goes_on(future))
 }
 
 /// [`tokio::task::spawn_local`], with the conversation and span that are current here.
@@ -211,7 +323,7 @@ pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: 'static> + 'static,
 {
-    tokio::task::spawn_local(carry(future))
+    tokio::task::spawn_local(goes_on(future))
 }
 
 /// [`tokio::task::spawn_blocking`], with the conversation and span that are current here.
@@ -220,13 +332,48 @@ where
 ///
 /// Outside a tokio runtime, as tokio's own function does.
 pub fn spawn_blocking<R: Send + 'static>(function: impl FnOnce() -> R + Send + 'static) -> JoinHandle<R> {
-    let carried = carry(function);
+    let carried = goes_on(function);
     tokio::task::spawn_blocking(move || carried.in_scope(|function| function()))
+}
+
+/// Keeps the call open in which something is carried, although the function of its conversation returns.
+struct Hold {
+    call: Arc<dyn Unfinished>,
+    /// Whether it is a stream that is not over.
+    has_more: bool,
+}
+
+impl Hold {
+    fn of_call() -> Option<Self> {
+        let call = look(|context| context.get::<Scope>()?.call().cloned()).flatten()?;
+        let call = call.span()?;
+        call.hold().then_some(Self { call, has_more: false })
+    }
+}
+
+impl Clone for Hold {
+    fn clone(&self) -> Self {
+        // Where that fails the call is over, and releasing it does nothing.
+        self.call.hold();
+        Self { call: self.call.clone(), has_more: self.has_more }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.call.release(self.has_more);
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hold")
+    }
 }
 
 /// A context and the cekura span entered in it.
 #[derive(Clone)]
-struct Place {
+pub(super) struct Place {
     context: SpanContext,
     live: Option<Arc<Live>>,
 }
@@ -239,11 +386,11 @@ impl fmt::Debug for Place {
 }
 
 impl Place {
-    fn current() -> Self {
+    pub(super) fn current() -> Self {
         Self { context: look(SpanContext::clone).unwrap_or_default(), live: current() }
     }
 
-    fn enter(&mut self) -> Entered<'_> {
+    pub(super) fn enter(&mut self) -> Entered<'_> {
         Entered::new(|| self.context.clone(), &mut self.live)
     }
 }

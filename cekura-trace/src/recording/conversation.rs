@@ -9,9 +9,9 @@ use crate::call::{self, Call, Source};
 use crate::destination::Destination;
 use crate::finished::write;
 use crate::semconv;
+use opentelemetry::Context;
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
-use opentelemetry::{Context, KeyValue, Value};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt;
@@ -40,13 +40,14 @@ impl Conversation {
         self.call.root.trace_id()
     }
 
-    /// The `call_id` that the attribute gave, or [`set_call_id`](Self::set_call_id), else the trace id as 32 hex digits.
+    /// The `call_id` that the attribute gave, or [`set_call_id`](Self::set_call_id), else the trace id as 32
+    /// hex digits.
     pub fn id(&self) -> &str {
         self.call.id()
     }
 
-    /// Gives the call its id, where that is known only from the first message. The conversation's span has it as well, if it
-    /// is open, and so have the call log and all turns that begin from now on.
+    /// Gives the call its id, where that is known only from the first message. The conversation's span has it
+    /// as well, if it is open, and so have the call log and all turns that begin from now on.
     ///
     /// ```
     /// #[cekura::conversation]
@@ -78,7 +79,7 @@ impl Default for Conversation {
 impl fmt::Debug for Conversation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (id, trace_id) = (self.id(), self.trace_id());
-        f.debug_struct("Conversation").field("id", &id).field("trace_id", &trace_id).finish()
+        f.debug_struct("Conversation").field("id", &id).field("trace_id", &trace_id).finish_non_exhaustive()
     }
 }
 
@@ -171,7 +172,7 @@ impl Default for Turn {
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (number, span) = (self.number(), self.turn.span.span_id());
-        f.debug_struct("Turn").field("number", &number).field("span_id", &span).finish()
+        f.debug_struct("Turn").field("number", &number).field("span_id", &span).finish_non_exhaustive()
     }
 }
 
@@ -180,8 +181,8 @@ pub fn current_conversation() -> Option<Conversation> {
     look(|context| Conversation::of(context.get::<Scope>()?.home.as_ref()?)).flatten()
 }
 
-/// The turn that is open here, if one is: the one that this code runs in, else the only one that is open in the
-/// conversation, whichever task it runs in.
+/// The turn that is open here, if one is: the one that this code runs in, else the only one that is open in
+/// the conversation, whichever task it runs in.
 pub fn current_turn() -> Option<Turn> {
     let home = look(|context| context.get::<Scope>()?.home.clone()).flatten()?;
     Turn::of(&home).or_else(|| Turn::of(&home.with_turn(Some(home.open_turn()?))))
@@ -193,37 +194,6 @@ pub fn current_turn() -> Option<Turn> {
 pub fn trace_id() -> Option<TraceId> {
     let call = look(|context| Some(context.get::<Scope>()?.call()?.root.trace_id()));
     call.flatten().or_else(|| span::current().map(|live| live.trace_id()))
-}
-
-/// Sets a span attribute on the innermost annotated function that runs here; without one, does nothing.
-///
-/// What is named here is recorded under any content policy.
-///
-/// ```
-/// # fn retries() -> i64 { 2 }
-/// #[cekura::llm(provider = "openai")]
-/// fn answer(question: &str) -> String {
-///     cekura::record("answer.retries", retries());
-///     // …
-/// #   question.to_owned()
-/// }
-/// ```
-pub fn record(key: &'static str, value: impl Into<Value>) {
-    let attribute = KeyValue::new(key, value);
-    look(|context| {
-        let scope = context.get::<Scope>();
-        let here = context.span().span_context().trace_id();
-        let call = scope.and_then(Scope::call);
-        let trace_id = call.map_or(here, |call| call.root.trace_id());
-        span::with_current(|live| match live {
-            Some(live) if scope.is_none() || live.trace_id() == trace_id => live.set(&attribute),
-            // The context was carried here with the OpenTelemetry API alone.
-            _ if call.is_some() && here == trace_id => {
-                span::by_name(|| context.span().set_attribute(attribute));
-            }
-            _ => {}
-        });
-    });
 }
 
 /// Looks at the current context. There is none on a thread that is ending.

@@ -37,12 +37,12 @@ pub(super) enum FailureText<'a> {
 const MOST_SOURCES: usize = 16;
 
 impl<'a> Failure<'a> {
-    fn of<E>(text: FailureText<'a>) -> Self {
+    pub(super) fn of<E: ?Sized>(text: FailureText<'a>) -> Self {
         Self { declared: bare(type_name::<E>()), text }
     }
 
     /// Of an error that gives another one, by code of its own, which may panic.
-    fn held<E>(ask: impl FnOnce() -> FailureText<'a>) -> Self {
+    pub(super) fn held<E>(ask: impl FnOnce() -> FailureText<'a>) -> Self {
         Self::of::<E>(catch_unwind(AssertUnwindSafe(ask)).unwrap_or(FailureText::TypeName))
     }
 

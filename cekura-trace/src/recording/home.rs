@@ -1,5 +1,5 @@
-//! What all spans of one conversation, or of one turn of it, have in common: where they go, how much of them is kept, and
-//! whose time it is. Invariant: it never changes; a turn has another one than its conversation.
+//! What all spans of one conversation, or of one turn of it, have in common: where they go, how much of them
+//! is kept, and whose time it is. Invariant: it never changes; a turn has another one than its conversation.
 
 use super::attributes::Told;
 use super::callsite::View;
@@ -8,7 +8,8 @@ use crate::destination::{CaptureContent, Destination};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What the spans of one conversation, or of one turn, have in common, or those that stand in one trace outside any.
+/// What the spans of one conversation, or of one turn, have in common, or those that stand in one trace
+/// outside any.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     pub(super) destination: Arc<Destination>,

@@ -34,8 +34,8 @@ pub(super) struct Origin {
     /// `None` where nothing records.
     pub(super) home: Option<Arc<Home>>,
     parent: Parent,
-    /// Whether the span would begin in the conversation's open turn, if its context knows of none: not where its parent
-    /// is named, nor inside a stage that began before the turn did.
+    /// Whether the span would begin in the conversation's open turn, if its context knows of none: not where
+    /// its parent is named, nor inside a stage that began before the turn did.
     seeks_turn: bool,
     /// Set where the attribute names the parent; else the current context is meant.
     context: Option<Context>,
@@ -163,8 +163,8 @@ impl Origin {
         Some(())
     }
 
-    /// Begins in the conversation's open turn where the context knows of none, so that tasks that are older than the turn
-    /// need not be told of it.
+    /// Begins in the conversation's open turn where the context knows of none, so that tasks that are older
+    /// than the turn need not be told of it.
     #[inline]
     fn seek_turn(&mut self) {
         if self.seeks_turn

@@ -43,8 +43,8 @@ impl Progress {
     }
 
     /// For what is a stream although nothing may ever come.
-    pub(super) fn of_stream(self) -> Self {
-        Self { items: Some(0), ..self }
+    pub(super) fn be_stream(&mut self) {
+        self.items.get_or_insert(0);
     }
 
     /// A chunk is here, perhaps the first one.
@@ -103,6 +103,11 @@ impl Progress {
         self.attributes.take_cut_off()
     }
 
+    /// Whether an item said when somebody spoke.
+    pub(super) fn has_told(&self) -> bool {
+        self.has_told
+    }
+
     /// Whether something came, so that what is not read any more may be nothing.
     pub(super) fn has_items(&self) -> bool {
         self.items > Some(0)
@@ -117,6 +122,22 @@ impl Progress {
 
     pub(super) fn has_failed(&self) -> bool {
         self.attributes.has_failed()
+    }
+
+    /// Together with what somebody else told of the same answer at the same time.
+    #[cold]
+    pub(super) fn with(mut self, other: Self) -> Self {
+        self.items = self.items.map_or(other.items, |items| Some(items + other.items.unwrap_or(0)));
+        let first = |one: Option<Instant>, two: Option<Instant>| [one, two].into_iter().flatten().min();
+        self.first = first(self.first, other.first);
+        self.spoke = first(self.spoke, other.spoke);
+        self.unseen = first(self.unseen, other.unseen);
+        self.is_seen |= other.is_seen;
+        self.last = self.last.max(other.last);
+        self.longest_gap = self.longest_gap.max(other.longest_gap);
+        self.has_told |= other.has_told;
+        self.attributes.add_items(other.attributes);
+        self
     }
 
     /// Writes all of it where the span's end is written.

@@ -9,8 +9,7 @@ use super::callsite::{Callsite, View};
 use super::context::Carried;
 use super::conversation::Scope;
 use super::home::Home;
-use super::progress::Progress;
-use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
+use crate::destination::{CaptureContent, Destination};
 use crate::finished::write;
 use crate::semconv;
 use opentelemetry::trace::TraceContextExt;
@@ -30,7 +29,8 @@ mod twin;
 
 pub(super) use ending::{Ending, guarded};
 pub(crate) use live::Live;
-pub(super) use live::by_name;
+use live::Wait;
+pub(super) use live::live_of;
 pub(super) use opening::{Birth, Client, Draft, Opening};
 pub(super) use twin::Twin;
 
@@ -126,7 +126,7 @@ impl Drop for Inside {
     #[inline]
     fn drop(&mut self) {
         if let Some(open) = self.0.take() {
-            open.leave(|mut open| open.ending().finish(|_| {}));
+            open.leave(|mut open| open.ending().finish(Wait::Holders, |_| {}));
         }
     }
 }
@@ -172,9 +172,8 @@ impl Open {
 
     /// Ends the span, with what `record` sets, and lets the panic go on.
     pub(super) fn panicked(mut self, panic: Box<dyn Any + Send>, record: impl FnOnce(&mut Attributes)) -> ! {
-        let message = panic.downcast_ref::<&str>().copied();
-        let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        self.ending().finish(|attributes| {
+        let message = panic_message(&*panic);
+        self.ending().finish(Wait::Tellers, |attributes| {
             record(attributes);
             attributes.panic(message);
         });
@@ -183,12 +182,10 @@ impl Open {
 
     /// Ends the span of a future or stream that was dropped before its end, with what `record` sets.
     pub(super) fn interrupted(mut self, record: impl FnOnce(&mut Attributes)) {
-        if let View::Llm | View::S2s | View::Tts | View::Turn = self.view
-            && let Some(turn) = self.home().and_then(|home| home.turn.as_ref())
-        {
-            turn.interrupt();
+        if let Some(live) = &self.live {
+            live.interrupt_turn();
         }
-        self.ending().finish(|attributes| {
+        self.ending().finish(Wait::Tellers, |attributes| {
             write::flag(&mut attributes.entries, semconv::CEKURA_INTERRUPTED, true);
             record(attributes);
         });
@@ -210,7 +207,7 @@ impl Open {
         swap_current(&mut self.live);
         drop(context);
         if thread::panicking() && !was_panicking {
-            self.ending().finish(|attributes| attributes.panic(None));
+            self.ending().finish(Wait::Tellers, |attributes| attributes.panic(None));
         } else {
             end(self);
         }
@@ -238,55 +235,33 @@ impl Open {
         self.live.as_ref()?.home()
     }
 
-    pub(super) fn view(&self) -> View {
-        self.view
-    }
-
-    /// An `stt` has understood something, or audio of the agent is there.
-    pub(super) fn tell_turn(&self, at: Instant) {
-        if let Some(home) = self.home() {
-            match self.view {
-                View::Stt => home.heard(at),
-                View::S2s | View::Tts => home.spoke(at),
-                _ => {}
-            }
-        }
-    }
-
-    /// The caller cut in on an answer of a session, which goes on.
-    pub(super) fn cut_off(&self) {
-        if let Some(home) = self.home() {
-            home.cut_off();
-        }
-    }
-
-    /// For an answer that comes in chunks.
-    pub(super) fn progress(&self) -> Progress {
-        let live = self.live.as_ref();
-        let limit = live.map_or(CONTENT_LIMIT, |live| live.content_limit());
-        let start = live.map_or_else(Instant::now, |live| live.start());
-        Progress::new(Attributes::of_items(self.view, self.capture, limit), start)
-    }
-
     /// Ends the span of an answer that came in chunks.
-    pub(super) fn end(mut self, progress: Progress, at: Instant) {
-        if progress.end_tells_turn(self.view) {
-            self.tell_turn(at);
+    pub(super) fn end(mut self, at: Instant) {
+        if let Some(live) = &self.live {
+            live.tell_at_end_by_hand(at);
         }
-        self.ending_at(at).finish(|attributes| progress.write(attributes));
-    }
-
-    /// As [`end`](Self::end), before the answer's own end.
-    pub(super) fn interrupt(self, progress: Progress) {
-        self.interrupted(|attributes| progress.write(attributes));
+        self.ending_at(at).finish(Wait::Tellers, |_| {});
     }
 
     /// Ends the span of an answer that is dropped: when it was over, if that was said.
-    pub(super) fn let_go(self, progress: Progress) {
-        match progress.over() {
-            Some(at) => self.end(progress, at),
-            None => self.interrupt(progress),
+    pub(super) fn let_go(self) {
+        match self.live.as_ref().and_then(|live| live.answer_over()) {
+            Some(at) => self.end(at),
+            None => self.interrupted(|_| {}),
         }
+    }
+
+    /// Ends the span of a guard that is dropped by a panic, unless its answer was over.
+    pub(super) fn let_go_by_panic(mut self) {
+        match self.live.as_ref().and_then(|live| live.answer_over()) {
+            Some(at) => self.end(at),
+            None => self.ending().finish(Wait::Tellers, |attributes| attributes.panic(None)),
+        }
+    }
+
+    /// Its answer, where anything is recorded.
+    pub(super) fn live(&self) -> Option<&Arc<Live>> {
+        self.live.as_ref()
     }
 
     pub(super) fn context(&self) -> &Context {
@@ -321,6 +296,12 @@ impl Open {
     pub(super) fn forget(self) {
         self.live.inspect(|live| live.forget());
     }
+}
+
+/// The message of a panic, where it is a text.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> Option<&str> {
+    let message = panic.downcast_ref::<&str>().copied();
+    message.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
 }
 
 /// Makes a span the thread's current one, and lends `live` to it.

@@ -3,20 +3,22 @@
 
 use super::attributes::Attributes;
 use super::callsite::Callsite;
-use super::context::{Carried, carry};
+use super::context::{Carried, goes_on};
 use super::moment::Moment;
 use super::origin::Origin;
-use super::progress::Progress;
-use super::span::{Draft, Open};
+use super::recorded::Recorded;
+use super::seen::Item;
+use super::span::{Draft, Live, Open, Span};
 use super::value::Value;
 use crate::destination;
-use crate::finished::write;
+use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
-use opentelemetry::{Context, KeyValue};
 use serde::Serialize;
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 mod kinds;
@@ -67,19 +69,57 @@ impl<K: Kind> Builder<K> {
     }
 
     /// Sets a span attribute of your own, under any content policy.
-    pub fn record(self, key: &'static str, value: impl Into<opentelemetry::Value>) -> Self {
-        let attribute = KeyValue::new(key, value);
-        self.set(|attributes| write::api(&mut attributes.entries, &attribute))
+    pub fn record(self, key: impl AsRef<str>, value: impl Recorded) -> Self {
+        self.set(|attributes| value.write(&mut attributes.entries, key.as_ref()))
+    }
+
+    /// Sets a span attribute of your own to a value as JSON, under any content policy.
+    pub fn record_json(self, key: impl AsRef<str>, value: &(impl Serialize + ?Sized)) -> Self {
+        self.set(|attributes| attributes.record(key.as_ref(), Value::Serialize(&value)))
     }
 
     /// Begins the span, as a child of what is current here unless [`parent`](Self::parent) says otherwise.
     pub fn start(self) -> Guard<K> {
-        let Self { callsite, draft, .. } = self;
-        let open = |draft: Box<Draft>| catch_unwind(AssertUnwindSafe(|| draft.open_here(&callsite))).ok()?;
-        let open = draft.and_then(open);
-        let held = open.map(|open| Box::new(Held::new(open)));
+        let held = self.open().map(|open| Box::new(Held::new(open)));
         let handle = K::handle(held.as_ref().map(|held| held.open.context()));
         Guard { held, handle }
+    }
+
+    /// Runs a future in the span, which ends as that of an annotated function does: with the value, which is
+    /// recorded, with an error or a panic, or as interrupted where the future is dropped. A future that is
+    /// never polled leaves no span.
+    ///
+    /// It takes what implements `Serialize`, and a `Result` of it. For any other result there is
+    /// [`end_with`](Guard::end_with).
+    ///
+    /// ```
+    /// # use std::io;
+    /// async fn ask(question: &str) -> io::Result<String> {
+    ///     // …
+    /// #   Ok(question.to_uppercase())
+    /// }
+    ///
+    /// # async fn run() -> io::Result<()> {
+    /// let answer = cekura::spans::llm().provider("openai").trace(ask("why?")).await?;
+    /// #   assert_eq!(answer, "WHY?");
+    /// #   Ok(())
+    /// # }
+    /// # let trace = cekura::testing::capture(|| futures::FutureExt::now_or_never(run()));
+    /// # assert_eq!(trace.span("llm").unwrap().text("output"), Some("WHY?"));
+    /// ```
+    pub fn trace<F, How>(self, future: F) -> impl Future<Output = F::Output> + use<K, F, How>
+    where
+        F: Future,
+        F::Output: Item<How>,
+    {
+        Span(self.open())
+            .wrap(move || future, |ending, returned: &mut F::Output| ending.end_by_hand(returned))
+    }
+
+    fn open(self) -> Option<Open> {
+        let Self { callsite, draft, .. } = self;
+        let open = |draft: Box<Draft>| catch_unwind(AssertUnwindSafe(|| draft.open_here(&callsite))).ok()?;
+        draft.and_then(open)
     }
 
     fn set(mut self, record: impl FnOnce(&mut Attributes)) -> Self {
@@ -90,8 +130,9 @@ impl<K: Kind> Builder<K> {
     }
 }
 
-/// An open span that a program ends by hand. Dropped before [`end`](Self::end) it is interrupted, unless it has failed
-/// or was told that the answer was finished, by a finish reason or an item.
+/// An open span that a program ends by hand. Dropped before [`end`](Self::end) it is interrupted, unless it
+/// has failed or was told that the answer was finished, by a finish reason or an item. Dropped by a panic, it
+/// has panicked.
 ///
 /// It is not the current span of any thread, so it may be held across awaits and moved to other tasks; [`run`](Self::run)
 /// and [`in_scope`](Self::in_scope) make it the current one.
@@ -101,17 +142,26 @@ pub struct Guard<K: Kind> {
     pub(super) handle: K::Handle,
 }
 
-/// An open span and what has come of its answer.
+/// An open span.
 struct Held {
     open: Open,
-    progress: Progress,
+    /// Whether the thread was unwinding when it began.
+    was_panicking: bool,
 }
 
 impl<K: Kind> Guard<K> {
     /// Sets a span attribute of your own, under any content policy.
-    pub fn record(&mut self, key: &'static str, value: impl Into<opentelemetry::Value>) {
-        let attribute = KeyValue::new(key, value);
-        self.set(|attributes| write::api(&mut attributes.entries, &attribute));
+    pub fn record(&mut self, key: impl AsRef<str>, value: impl Recorded) {
+        if let Some(live) = self.live() {
+            live.set_recorded(key.as_ref(), &value);
+        }
+    }
+
+    /// Sets a span attribute of your own to a value as JSON, under any content policy.
+    pub fn record_json(&mut self, key: impl AsRef<str>, value: &(impl Serialize + ?Sized)) {
+        if let Some(live) = self.live() {
+            live.set_json(key.as_ref(), value);
+        }
     }
 
     /// It failed, and ends as failed even when it is dropped. The error describes it, and the name of its type is
@@ -143,43 +193,52 @@ impl<K: Kind> Guard<K> {
     /// Ends the span at that moment, an `Instant` or a `SystemTime`; at its start, where that is later.
     pub fn end_at(mut self, at: impl Moment) {
         if let Some(held) = self.held.take() {
-            held.end(at.instant());
+            held.open.end(at.instant());
         }
+    }
+
+    /// Ends the span as a function that returned this result: an `Err` makes it an error.
+    pub fn end_with<T, E: Display>(mut self, result: &Result<T, E>) {
+        if let Err(error) = result {
+            self.fail(error);
+        }
+        self.end();
     }
 
     /// Ends the span as interrupted, whatever was said of its answer: the caller cut in.
     pub fn interrupt(mut self) {
         if let Some(held) = self.held.take() {
-            held.interrupt();
+            held.open.interrupted(|_| {});
         }
     }
 
     fn carry<T>(&self, value: T) -> Carried<T> {
         match &self.held {
-            None => carry(value),
+            None => goes_on(value),
             Some(held) => held.open.carry(value),
         }
     }
 
+    fn live(&self) -> Option<&Arc<Live>> {
+        self.held.as_ref()?.open.live()
+    }
+
     fn set(&mut self, record: impl FnOnce(&mut Attributes)) {
-        if let Some(held) = &mut self.held {
-            held.progress.record(record);
+        if let Some(live) = self.live() {
+            live.say(record);
         }
     }
 
     /// A chunk is here, and `record` sets what it says.
     fn chunk(&mut self, record: impl FnOnce(&mut Attributes)) {
-        if let Some(held) = &mut self.held {
-            let at = Instant::now();
-            held.progress.item(at, record);
-            held.tell_turn(at);
+        if let Some(live) = self.live() {
+            live.item(Instant::now(), record);
         }
     }
 
     fn first_chunk_at(&mut self, at: Instant) {
-        if let Some(held) = &mut self.held {
-            held.progress.first_chunk(at);
-            held.tell_turn(at);
+        if let Some(live) = self.live() {
+            live.first_chunk(at);
         }
     }
 }
@@ -187,32 +246,18 @@ impl<K: Kind> Guard<K> {
 impl Held {
     fn new(mut open: Open) -> Self {
         open.mark_by_hand();
-        let progress = open.progress();
-        Self { open, progress }
-    }
-
-    fn tell_turn(&mut self, at: Instant) {
-        if self.progress.tells_turn(self.open.view()) {
-            self.open.tell_turn(at);
-        }
-        if self.progress.is_cut_off() {
-            self.open.cut_off();
-        }
-    }
-
-    fn end(self, at: Instant) {
-        self.open.end(self.progress, at);
-    }
-
-    fn interrupt(self) {
-        self.open.interrupt(self.progress);
+        Self { open, was_panicking: thread::panicking() }
     }
 }
 
 impl<K: Kind> Drop for Guard<K> {
     fn drop(&mut self) {
         if let Some(held) = self.held.take() {
-            held.open.let_go(held.progress);
+            if thread::panicking() && !held.was_panicking {
+                held.open.let_go_by_panic();
+            } else {
+                held.open.let_go();
+            }
         }
     }
 }

@@ -2,12 +2,10 @@
 //! know what the span records.
 
 use super::attributes::Attributes;
-use super::progress::Progress;
 use super::span::{Ending, Open};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use pin_project_lite::pin_project;
-use std::any::Any;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -49,26 +47,25 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             let Some(mut followed) = this.followed.take() else { return };
-            let has_items = followed.progress.has_items();
             let dropped = followed.open.inside(|| {
                 // All of it was read, but not its end: `take(n)` asks no further.
                 let rest = this.stream.as_ref().as_pin_ref().map(|stream| stream.size_hint());
                 this.stream.set(None);
-                has_items && rest == Some((0, Some(0)))
+                rest == Some((0, Some(0)))
             });
+            let has_items = followed.open.live().is_some_and(|live| live.has_items());
             match dropped {
-                Ok(true) => followed.open.end(followed.progress, Instant::now()),
-                Ok(false) => followed.open.let_go(followed.progress),
-                Err(panic) => followed.panicked(panic),
+                Ok(true) if has_items => followed.open.end(Instant::now()),
+                Ok(_) => followed.open.let_go(),
+                Err(panic) => followed.open.panicked(panic, |_| {}),
             }
         }
     }
 }
 
-/// A span, and what the items of its stream said.
+/// A span, and how the items of its stream are recorded.
 struct Followed<T> {
     open: Open,
-    progress: Progress,
     each: Each<T>,
 }
 
@@ -82,7 +79,7 @@ impl<S: Stream> Slot for Streamed<S> {
     type Item = S::Item;
 
     fn fill(&mut self, span: Ending<'_>, each: Each<S::Item>) {
-        self.followed = Some(Followed::new(span, each));
+        self.followed = Some(Box::new(Followed::new(span, each)));
     }
 }
 
@@ -90,7 +87,7 @@ impl<S: Stream> Slot for Pin<Box<Streamed<S>>> {
     type Item = S::Item;
 
     fn fill(&mut self, span: Ending<'_>, each: Each<S::Item>) {
-        *self.as_mut().project().followed = Some(Followed::new(span, each));
+        *self.as_mut().project().followed = Some(Box::new(Followed::new(span, each)));
     }
 }
 
@@ -101,7 +98,8 @@ macro_rules! slots {
 
             fn fill(&mut self, span: Ending<'_>, each: Each<T>) {
                 let stream = std::mem::replace(self, slots!(@ $container Never::<Self>(PhantomData)));
-                *self = slots!(@ $container Streamed { stream: Some(stream), followed: Some(Followed::new(span, each)) });
+                let followed = Some(Box::new(Followed::new(span, each)));
+                *self = slots!(@ $container Streamed { stream: Some(stream), followed });
             }
         })*
     };
@@ -154,10 +152,10 @@ impl<S: FusedStream> FusedStream for Streamed<S> {
 }
 
 impl<T> Followed<T> {
-    fn new(span: Ending<'_>, each: Each<T>) -> Box<Self> {
+    fn new(span: Ending<'_>, each: Each<T>) -> Self {
         let open = span.go_on();
-        let progress = open.progress().of_stream();
-        Box::new(Self { open, progress, each })
+        open.live().inspect(|live| live.be_stream());
+        Self { open, each }
     }
 
     /// Polls the stream in the span, which goes back to its `place` unless it is over.
@@ -169,7 +167,7 @@ impl<T> Followed<T> {
     ) -> Poll<Option<T>> {
         let polled = match self.open.inside(|| stream.poll_next(task)) {
             Ok(polled) => polled,
-            Err(panic) => self.panicked(panic),
+            Err(panic) => self.open.panicked(panic, |_| {}),
         };
         let is_over = match &polled {
             Poll::Pending => false,
@@ -177,7 +175,7 @@ impl<T> Followed<T> {
             Poll::Ready(None) => true,
         };
         if is_over {
-            self.open.end(self.progress, Instant::now());
+            self.open.end(Instant::now());
         } else {
             *place = Some(self);
         }
@@ -185,21 +183,8 @@ impl<T> Followed<T> {
     }
 
     /// Records an item, and says whether it was an error.
-    fn item(&mut self, item: &T) -> bool {
-        let Self { open, progress, each } = self;
-        let at = Instant::now();
-        progress.item(at, |attributes| each(attributes, item));
-        if progress.tells_turn(open.view()) {
-            open.tell_turn(at);
-        }
-        if progress.is_cut_off() {
-            open.cut_off();
-        }
-        progress.has_failed()
-    }
-
-    fn panicked(self, panic: Box<dyn Any + Send>) -> ! {
-        let Self { open, progress, .. } = self;
-        open.panicked(panic, |attributes| progress.write(attributes))
+    fn item(&self, item: &T) -> bool {
+        let record = |attributes: &mut Attributes| (self.each)(attributes, item);
+        self.open.live().is_some_and(|live| live.item(Instant::now(), record))
     }
 }

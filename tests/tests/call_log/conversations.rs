@@ -320,3 +320,18 @@ impl Subscriber for Heard {
     fn enter(&self, _: &Id) {}
     fn exit(&self, _: &Id) {}
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_log_has_the_id_that_came_with_the_first_message() {
+    #[cekura::conversation(client = handle, observe, skip_all)]
+    async fn call(handle: &Cekura) {
+        let call = current_conversation().unwrap_or_default();
+        call.user("Hello?");
+        call.set_call_id("CA17");
+    }
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = observing(&backend, &api).build().unwrap();
+    call(&handle).await;
+    handle.shutdown(LONG).await;
+    assert_eq!(api.posted()["call_id"], "CA17");
+}

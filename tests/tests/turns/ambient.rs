@@ -68,13 +68,13 @@ fn an_answer_that_is_cut_off_there_is_the_turns() {
 #[test]
 fn a_named_parent_wins_over_the_open_turn() {
     #[cekura::llm(parent = parent, skip_all)]
-    fn beside(parent: Option<Conversation>) {
+    fn beside(parent: Option<&Conversation>) {
         look_up();
     }
     #[cekura::tool_call(parent = turn, skip_all)]
     fn within(turn: &Turn) {}
     let tree = beside_a_turn(|_| {
-        beside(current_conversation());
+        beside(current_conversation().as_ref());
         spans::stt().parent(&current_conversation().unwrap()).start().end();
         spans::tts().parent(&Context::current()).start().end();
         // Names nothing.

@@ -18,6 +18,9 @@ pub(super) struct Gathered {
     output: Option<String>,
     /// What `transcript = …` gave, part behind part.
     transcript: Option<String>,
+    /// What `text = …` gave, part behind part, and how many characters that were.
+    spoken: Option<String>,
+    characters: i64,
     /// What the items themselves say.
     said: Together,
     elements: Option<i64>,
@@ -98,6 +101,46 @@ impl Attributes {
         }
     }
 
+    pub(in crate::recording) fn take_failure(&mut self) -> Option<String> {
+        self.extras.as_mut()?.failure.take()
+    }
+
+    pub(in crate::recording) fn set_failure(&mut self, failure: Option<String>) {
+        if failure.is_some() {
+            self.extras().failure = failure;
+        }
+    }
+
+    /// Takes what other items of the same stream said.
+    pub(in crate::recording) fn add_items(&mut self, other: Self) {
+        self.entries.extend_from_slice(&other.entries);
+        let (view, limit) = (self.view, self.limit);
+        let Some(Extras { gathered: Some(other), failure, .. }) = other.extras.map(|extras| *extras) else {
+            return;
+        };
+        self.set_failure(failure);
+        let Some(gathered) = gathered(&mut self.extras) else { return };
+        for (text, more) in
+            [(&mut gathered.output, other.output), (&mut gathered.transcript, other.transcript)]
+        {
+            more.inspect(|more| append(text, more, limit));
+        }
+        for (sum, more) in [(&mut gathered.elements, other.elements), (&mut gathered.bytes, other.bytes)] {
+            *sum = sum.map_or(more, |sum| Some(sum.saturating_add(more.unwrap_or(0))));
+        }
+        other.spoken.inspect(|more| append(&mut gathered.spoken, more, limit));
+        gathered.characters = gathered.characters.saturating_add(other.characters);
+        gathered.was_judged |= other.was_judged;
+        gathered.has_audio |= other.has_audio;
+        gathered.has_ended |= other.has_ended;
+        let found = other.said.found(limit);
+        if view == View::Stt {
+            gathered.said.transcript(found, limit);
+        } else {
+            gathered.said.answer(found, limit);
+        }
+    }
+
     /// Writes what the items said where the span's own end is written.
     pub(in crate::recording) fn write_items(self, end: &mut Self) {
         let Some(extras) = self.extras else { return };
@@ -106,7 +149,10 @@ impl Attributes {
         if failure.is_some() {
             end.extras().failure = failure;
         }
-        let Gathered { output, transcript, said, elements, bytes, .. } = gathered;
+        let Gathered { output, transcript, spoken, characters, said, elements, bytes, .. } = gathered;
+        if let Some(spoken) = spoken {
+            end.say_of(characters, &spoken);
+        }
         for (key, text) in [(semconv::OUTPUT, output), (semconv::STT_TRANSCRIPT, transcript)] {
             end.content(key, text.as_deref().map_or(Value::Nothing, Value::Str));
         }
@@ -143,6 +189,16 @@ impl Attributes {
         let text = if key == semconv::OUTPUT { &mut gathered.output } else { &mut gathered.transcript };
         if let Some(part) = clipped(&value, self.limit.saturating_add(1)) {
             append(text, &part, self.limit);
+        }
+    }
+
+    /// One part of a spoken text.
+    pub(super) fn say_part(&mut self, part: &str) {
+        let limit = self.limit;
+        if let Some(gathered) = gathered(&mut self.extras) {
+            let characters = i64::try_from(part.chars().count()).unwrap_or(i64::MAX);
+            gathered.characters = gathered.characters.saturating_add(characters);
+            append(&mut gathered.spoken, part, limit);
         }
     }
 

@@ -156,6 +156,9 @@ impl Attributes {
 
     pub fn text(&mut self, spoken: Value<'_>) {
         let Some(spoken) = clipped(&spoken, usize::MAX) else { return };
+        if self.gathers() {
+            return self.say_part(&spoken);
+        }
         // The argument that was taken for the text stands for itself, unless it is the very text.
         if let Spoken::One(name, other) = std::mem::replace(&mut self.extras().spoken, Spoken::Known)
             && other != *spoken
@@ -197,7 +200,11 @@ impl Attributes {
 
     /// The spoken text, counted under any content policy.
     pub(super) fn say(&mut self, spoken: &str) {
-        let characters = i64::try_from(spoken.chars().count()).unwrap_or(i64::MAX);
+        self.say_of(i64::try_from(spoken.chars().count()).unwrap_or(i64::MAX), spoken);
+    }
+
+    /// As [`say`](Self::say), of a text with so many characters.
+    pub(super) fn say_of(&mut self, characters: i64, spoken: &str) {
         let start = self.entries.len();
         write::integer(&mut self.entries, semconv::TTS_CHARACTERS, characters);
         write::mark_found(&mut self.entries, start);

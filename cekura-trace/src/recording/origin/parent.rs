@@ -1,5 +1,5 @@
-//! What a new span is a child of. Invariant: a parent outside the conversation's trace, or one that never arrives, is passed
-//! over for the nearest one above that does.
+//! What a new span is a child of. Invariant: a parent outside the conversation's trace, or one that never
+//! arrives, is passed over for the nearest one above that does.
 
 use super::super::conversation::Scope;
 use super::super::span::Live;
@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 /// What a new span is a child of, unless it is a conversation.
 pub(super) enum Parent {
-    /// The span of the context; or, where a host does not sample that, the id of the nearest one above that arrives.
+    /// The span of the context; or, where a host does not sample that, the id of the nearest one above that
+    /// arrives.
     Here(TraceId, SpanId),
     /// Nothing: it begins a trace.
     None,
-    /// Another span of ours, where that of the context is a host's and does not go where ours go; and the id of the
-    /// nearest one from there that arrives.
+    /// Another span of ours, where that of the context is a host's and does not go where ours go; and the id
+    /// of the nearest one from there that arrives.
     Other(Box<SpanContext>, SpanId),
 }
 

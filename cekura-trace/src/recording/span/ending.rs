@@ -6,14 +6,13 @@
 
 use super::super::attributes::Attributes;
 use super::super::callsite::View;
-use super::super::conversation::write_turn;
 use super::super::failure::{How, Objects, Tell, kinds};
 use super::super::home::Home;
 use super::super::outcome::{InnerResult, Outcome, outcome};
+use super::super::seen::Item;
 use super::super::stream::{Each, Slot};
-use super::live::Held;
+use super::live::{Finished, Held, Live, Wait};
 use super::{Open, pool};
-use crate::call::Turn;
 use crate::destination::CaptureContent;
 use opentelemetry::Context;
 use std::any::type_name;
@@ -43,33 +42,44 @@ impl<'a> Ending<'a> {
         Results(Items(Ended(Cell::new(Some((self, outcome))))))
     }
 
+    /// Ends the span with what a function that no attribute stands for has returned.
+    pub(in super::super) fn end_by_hand<How>(mut self, returned: &impl Item<How>) {
+        let mut has_failed = false;
+        // The first look, for the order in which an end goes; code of the value's that panics does so again
+        // below.
+        let look = || returned.show(&mut |seen| has_failed = seen.is_failure());
+        let _ = catch_unwind(AssertUnwindSafe(look));
+        self.tells = !has_failed;
+        let wait = if has_failed { Wait::Tellers } else { Wait::Holders };
+        self.finish(wait, |attributes| returned.show(&mut |seen| seen.record(attributes)));
+    }
+
     /// The span goes on.
     pub(in super::super) fn go_on(self) -> Open {
         self.open.go_on()
     }
 
-    pub(in super::super) fn finish(self, record: impl FnOnce(&mut Attributes)) {
+    pub(in super::super) fn finish(self, wait: Wait, record: impl FnOnce(&mut Attributes)) {
         let mut record = Some(record);
-        self.finish_with(&mut |attributes| record.take().map_or((), |record| record(attributes)));
+        self.finish_with(wait, &mut |attributes| record.take().map_or((), |record| record(attributes)));
     }
 
     /// Not generic, so that it is compiled once.
-    fn finish_with(self, record: &mut dyn FnMut(&mut Attributes)) {
+    fn finish_with(self, wait: Wait, record: &mut dyn FnMut(&mut Attributes)) {
         let Self { at, tells, open: Open { view, context, live, capture, .. } } = self;
         let Some(mut live) = live.take() else { return };
-        let home = live.home();
-        let tells = if tells { home.cloned() } else { None };
-        let turn = if *view == View::Turn { home.and_then(|home| home.turn.clone()) } else { None };
+        let tells = if tells && live.returned_tells(at) { live.home().cloned() } else { None };
         // They have the span too.
         *context = Context::new();
         live.let_go();
-        let end = End { at, view: *view, capture: *capture, turn, tells };
+        let end = End { at, view: *view, capture: *capture, wait, tells };
         if let Some(alone) = Arc::get_mut(&mut live) {
-            let buffer = end.write(Held::Alone(alone), record);
-            alone.rest();
-            pool::give(live, buffer);
-        } else {
-            end.write(Held::Shared(&live), record);
+            if let Finished::Over(buffer) = end.write(Held::Alone(alone), record) {
+                alone.rest();
+                pool::give(live, buffer);
+            }
+        } else if let Finished::PutOff = end.write(Held::Shared(&live), record) {
+            Live::keep(&live);
         }
     }
 }
@@ -79,31 +89,23 @@ struct End {
     at: Instant,
     view: View,
     capture: CaptureContent,
-    /// Which it is the span of.
-    turn: Option<Arc<Turn>>,
+    wait: Wait,
     /// Who is told that somebody was heard, or that audio is there.
     tells: Option<Arc<Home>>,
 }
 
 impl End {
-    /// Hands the record over with what `record` adds, and gives back its buffer.
+    /// Hands the record over with what `record` adds.
     #[inline]
-    fn write(self, mut span: Held<'_>, record: &mut dyn FnMut(&mut Attributes)) -> Vec<u8> {
-        let Self { at, view, capture, turn, tells } = self;
-        let turn = turn.map(|turn| (turn, span.live().start()));
-        let Some(entries) = span.take_record() else { return Vec::new() };
+    fn write(self, mut span: Held<'_>, record: &mut dyn FnMut(&mut Attributes)) -> Finished {
+        let Self { at, view, capture, wait, tells } = self;
+        let Some(entries) = span.take_record() else { return Finished::Over(Vec::new()) };
         let mut attributes = Attributes::new(view, capture, span.live().content_limit(), entries);
         guarded(&mut attributes, record);
         if let Some(home) = tells {
             home.tell(view, at, attributes.told);
         }
-        if let Some((turn, start)) = turn {
-            write_turn(&turn, at.saturating_duration_since(start), &mut attributes.entries);
-        }
-        let extras = attributes.take_extras();
-        let failure = extras.as_ref().and_then(|extras| extras.failure.as_deref());
-        span.finish(at, &mut attributes.entries, failure);
-        attributes.entries
+        span.finish(at, attributes, wait)
     }
 }
 
@@ -213,9 +215,10 @@ impl<T> Ended<'_, T> {
     fn record(&self, record: impl FnOnce(&mut Attributes, &T)) {
         let at = Location::caller();
         let Some((mut ending, outcome)) = self.0.take() else { return };
-        ending.tells =
-            outcome.value.is_some() && matches!(ending.open.view, View::S2s | View::Stt | View::Tts);
-        ending.finish(|attributes| {
+        ending.tells = outcome.value.is_some();
+        // Only what was returned as it should can bring more.
+        let wait = if outcome.failure.is_some() { Wait::Tellers } else { Wait::Holders };
+        ending.finish(wait, |attributes| {
             if let Some(failure) = &outcome.failure {
                 attributes.fail(failure);
             } else if let Some(value) = outcome.value {

@@ -1,25 +1,31 @@
 //! What is set on a span while it is open comes in, through the OpenTelemetry API or from its function; one record
 //! goes out at its end. This file does not know contexts.
 
+use super::super::attributes::Attributes;
+use super::super::conversation::write_turn;
 use super::super::home::Home;
+use super::super::recorded::Recorded;
 use super::twin::Twin;
-use super::{Birth, Callsite, View};
+use super::{Birth, Callsite, View, guarded};
 use crate::call::Call;
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
 use crate::finished::{self, Head, seal, write};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceId};
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 mod closing;
 mod handle;
+mod parts;
 
 use closing::Closed;
-pub(super) use closing::Held;
+pub(super) use closing::{Finished, Held, Wait};
 pub(super) use handle::Handle;
-pub(in super::super) use handle::by_name;
+pub(in super::super) use handle::live_of;
+use parts::Parts;
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
 pub(crate) struct Live {
@@ -30,6 +36,8 @@ pub(crate) struct Live {
     view: View,
     /// That of the spans inside it; `None` before its begin.
     home: Option<Arc<Home>>,
+    /// Whether anything was told of its answer.
+    has_parts: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -39,8 +47,11 @@ struct State {
     record: Vec<u8>,
     status: Status,
     is_renamed: bool,
+    /// Whether the program said when it began.
+    keeps_start: bool,
     stage: Stage,
     twin: Option<Box<Twin>>,
+    parts: Option<Box<Parts>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,15 +72,24 @@ impl fmt::Debug for Live {
 impl Live {
     /// A span that stands nowhere yet.
     pub(super) fn idle() -> Arc<Self> {
-        let (record, status) = (Vec::new(), Status::Unset);
-        let (start, is_renamed, stage, twin) = (Instant::now(), false, Stage::Open, None);
+        let state = State {
+            start: Instant::now(),
+            record: Vec::new(),
+            status: Status::Unset,
+            is_renamed: false,
+            keeps_start: false,
+            stage: Stage::Open,
+            twin: None,
+            parts: None,
+        };
         Arc::new(Self {
             context: SpanContext::NONE,
             parent_id: SpanId::INVALID,
             kind: SpanKind::Internal,
             view: View::Span,
             home: None,
-            state: Mutex::new(State { start, record, status, is_renamed, stage, twin }),
+            has_parts: AtomicBool::new(false),
+            state: Mutex::new(state),
         })
     }
 
@@ -97,8 +117,13 @@ impl Live {
         self.state_mut().is_renamed = true;
     }
 
+    /// Says, before its begin, that its start is not that of its future.
+    pub(super) fn keep_start(&mut self) {
+        self.state_mut().keeps_start = true;
+    }
+
     /// Gives it its record as far as it is written.
-    pub(super) fn hold(&mut self, record: Vec<u8>) {
+    pub(super) fn give_record(&mut self, record: Vec<u8>) {
         self.state_mut().record = record;
     }
 
@@ -138,11 +163,13 @@ impl Live {
     /// Makes it one that stands nowhere again.
     pub(super) fn rest(&mut self) {
         self.home = None;
+        *self.has_parts.get_mut() = false;
         let state = self.state_mut();
         state.record = Vec::new();
         state.status = Status::Unset;
         state.stage = Stage::Open;
         state.is_renamed = false;
+        state.keeps_start = false;
     }
 
     pub(crate) fn span_context(&self) -> &SpanContext {
@@ -160,6 +187,41 @@ impl Live {
     /// The most bytes of one content value.
     pub(super) fn content_limit(&self) -> usize {
         self.home().map_or(CONTENT_LIMIT, |home| home.destination.content_limit)
+    }
+
+    fn capture(&self) -> CaptureContent {
+        self.home().map(|home| home.capture).unwrap_or_default()
+    }
+
+    /// For what is known at its end, behind its record.
+    fn end(&self, record: Vec<u8>) -> Attributes {
+        Attributes::new(self.view, self.capture(), self.content_limit(), record)
+    }
+
+    /// An `stt` has understood something, or audio of the agent is there.
+    pub(super) fn tell_turn(&self, at: Instant) {
+        if let Some(home) = self.home() {
+            match self.view {
+                View::Stt => home.heard(at),
+                View::S2s | View::Tts => home.spoke(at),
+                _ => {}
+            }
+        }
+    }
+
+    /// What speaks or is spoken in the turn was cut off.
+    pub(super) fn interrupt_turn(&self) {
+        if let View::Llm | View::S2s | View::Tts | View::Turn = self.view
+            && let Some(turn) = self.home().and_then(|home| home.turn.as_ref())
+        {
+            turn.interrupt();
+        }
+    }
+
+    fn write_turn(&self, length: Duration, entries: &mut Vec<u8>) {
+        if let Some(turn) = self.home().and_then(|home| home.turn.as_ref()) {
+            write_turn(turn, length, entries);
+        }
     }
 
     /// The call whose conversation this is.
@@ -204,13 +266,21 @@ impl Live {
         destination.sink.wants_beginnings().then_some(destination)
     }
 
-    pub(crate) fn set(&self, attribute: &KeyValue) {
-        self.while_open(|state| write::api(&mut state.record, attribute));
+    /// Sets a span attribute of the program's own.
+    pub(in super::super) fn set_recorded(&self, key: &str, value: &impl Recorded) {
+        self.while_open(|state| value.write(&mut state.record, key));
+    }
+
+    /// Sets what `record` sets, which may run code of the program's.
+    pub(in super::super) fn set(&self, record: impl FnOnce(&mut Attributes)) {
+        let mut set = self.end(Vec::new());
+        guarded(&mut set, record);
+        self.while_open(|state| state.record.extend_from_slice(&set.entries));
     }
 
     /// Whether the content policy lets its content pass.
     fn keeps_content(&self) -> bool {
-        self.home().is_none_or(|home| home.capture == CaptureContent::Full)
+        self.capture() == CaptureContent::Full
     }
 
     /// Sets what a program sets through the OpenTelemetry API: its texts are content.
@@ -220,14 +290,10 @@ impl Live {
         }
     }
 
-    pub(super) fn start(&self) -> Instant {
-        self.state().start
-    }
-
     /// Its twin has begun already, and both are one span.
     pub(super) fn restart(&self) {
         self.while_open(|state| {
-            if state.twin.is_none() {
+            if state.twin.is_none() && !state.keeps_start {
                 state.start = Instant::now();
             }
         });
@@ -286,6 +352,14 @@ impl Live {
     pub(super) fn let_go(&self) {
         if let Some(call) = self.home().and_then(|home| home.call.as_ref()) {
             call.let_go(self.span_id());
+        }
+    }
+
+    /// Its end is put off: somebody may still end it in its function's stead.
+    #[cold]
+    pub(super) fn keep(live: &Arc<Self>) {
+        if let Some(call) = live.home().and_then(|home| home.call.as_ref()) {
+            call.keep(live.span_id(), live);
         }
     }
 

@@ -115,7 +115,10 @@ impl Draft {
             && opening.is_some_and(Opening::is_off);
         let place = |span: &mut Live| {
             origin.place(callsite, opening, attributes, span)?;
-            span.hold(std::mem::take(&mut attributes.entries));
+            span.give_record(std::mem::take(&mut attributes.entries));
+            if opening.is_some_and(|opening| opening.start.is_some()) {
+                span.keep_start();
+            }
             Some(())
         };
         let is_placed = !is_nowhere && Arc::get_mut(live).and_then(place).is_some();

@@ -156,7 +156,7 @@ impl Guard<Conversation> {
             if *held.open.context().span().span_context() == call.root {
                 call.cut_off(now);
             }
-            held.end(now);
+            held.open.end(now);
             destination.map(|destination| destination.sink.flush())
         });
         async {
@@ -176,7 +176,17 @@ impl<K: Model> Guard<K> {
     /// One item of what the provider sends, as it comes. It is counted, and what a known shape says is gathered as from the
     /// items of a stream: tokens, texts, transcripts, finish reasons.
     pub fn item(&mut self, item: &(impl Serialize + ?Sized)) {
-        self.chunk(|attributes| attributes.returned(Value::Serialize(&item)));
+        if let Some(live) = self.live() {
+            live.show_item(item);
+        }
+    }
+
+    /// One item as the JSON text, or bytes, that came from the provider. Text that is no JSON is counted and
+    /// says nothing.
+    pub fn item_json(&mut self, text: impl AsRef<[u8]>) {
+        if let Some(live) = self.live() {
+            live.json_item(text.as_ref());
+        }
     }
 }
 
@@ -231,6 +241,14 @@ impl Guard<Stt> {
     /// Whether the transcript is final; says nothing of the span's end.
     pub fn is_final(&mut self, is_final: bool) {
         self.set(|attributes| attributes.is_final(&is_final));
+    }
+}
+
+impl Guard<Tts> {
+    /// The next part of the spoken text, put behind those before it, in place of the builder's
+    /// [`text`](Builder::text). The Unicode scalar values of all of them are counted.
+    pub fn text(&mut self, part: impl AsRef<str>) {
+        self.set(|attributes| attributes.text(Value::Str(part.as_ref())));
     }
 }
 

@@ -1,5 +1,8 @@
-//! How an open span is over: its record is taken, completed and handed over. Invariant: only the first end gets the record.
+//! How an open span is over: its record is taken, completed and handed over. Invariant: only the first end
+//! gets the record.
 
+use super::super::super::attributes::Attributes;
+use super::super::super::callsite::View;
 use super::{Live, Stage, State, Twin};
 use crate::call::Unfinished;
 use crate::finished::{self, write};
@@ -20,11 +23,21 @@ impl Held<'_> {
         self.change(State::take_record)
     }
 
-    /// Hands the record over, with what was set since it was taken.
+    /// Hands the record over, with what was told of the answer and what was set since the record was taken;
+    /// unless somebody is still awaited. Gives back the record's buffer.
     #[inline]
-    pub(in super::super) fn finish(&mut self, at: Instant, record: &mut Vec<u8>, failure: Option<&str>) {
-        if let Some(closed) = self.change(|state| state.close(record, failure)) {
-            self.live().hand_over(at, record, closed);
+    pub(in super::super) fn finish(&mut self, at: Instant, mut end: Attributes, wait: Wait) -> Finished {
+        match self.change(|state| state.close(at, &mut end, wait)) {
+            Close::Closed(closed) => {
+                let live = self.live();
+                if live.view == View::Turn && wait != Wait::Nobody {
+                    live.write_turn(at.saturating_duration_since(closed.start), &mut end.entries);
+                }
+                live.hand_over(at, &mut end.entries, closed);
+                Finished::Over(end.entries)
+            }
+            Close::Over => Finished::Over(end.entries),
+            Close::PutOff => Finished::PutOff,
         }
     }
 
@@ -42,6 +55,31 @@ impl Held<'_> {
             Self::Shared(live) => change(&mut live.state()),
         }
     }
+}
+
+/// Whom a span waits for at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::recording) enum Wait {
+    /// Those who tell something right now, and the streams that are still to bring something.
+    Holders,
+    Nobody,
+    /// Those who tell something right now.
+    Tellers,
+}
+
+/// What became of an end.
+pub(in super::super) enum Finished {
+    /// The span is over; what is left is its buffer.
+    Over(Vec<u8>),
+    /// It goes on for those that it waits for.
+    PutOff,
+}
+
+enum Close {
+    Closed(Closed),
+    /// It was over already.
+    Over,
+    PutOff,
 }
 
 /// What is known of a span when it is over.
@@ -66,14 +104,24 @@ impl State {
         Some(std::mem::take(&mut self.record))
     }
 
-    /// Ends it, and adds to its record what was set since that was taken; `None` where it is over already.
+    /// Ends it, and adds to its record what was told of the answer and what was set since the record was
+    /// taken.
     #[inline]
-    fn close(&mut self, record: &mut Vec<u8>, failure: Option<&str>) -> Option<Closed> {
-        if !self.end() {
-            return None;
+    fn close(&mut self, at: Instant, end: &mut Attributes, wait: Wait) -> Close {
+        if self.stage == Stage::Over {
+            return Close::Over;
         }
+        if self.parts.is_some() {
+            if self.put_off(at, end, wait) {
+                return Close::PutOff;
+            }
+            self.write_parts(end);
+        }
+        self.stage = Stage::Over;
+        let failure = end.take_failure();
+        let record = &mut end.entries;
         record.extend_from_slice(&self.record);
-        let description = match (failure, &self.status) {
+        let description = match (failure.as_deref(), &self.status) {
             (Some(failure), _) => Some(failure),
             (None, Status::Error { description }) => Some(description.as_ref()),
             (None, Status::Ok | Status::Unset) => None,
@@ -87,16 +135,17 @@ impl State {
             (None, _) => finished::Status::Unset,
         };
         let Self { start, is_renamed, .. } = *self;
-        Some(Closed { start, status, is_renamed, twin: self.twin.take() })
+        Close::Closed(Closed { start, status, is_renamed, twin: self.twin.take() })
     }
 }
 
 impl Unfinished for Live {
     fn cut_off(&self, at: Instant) {
         let mut held = Held::Shared(self);
-        if let Some(mut record) = held.take_record() {
-            write::flag(&mut record, semconv::CEKURA_UNFINISHED, true);
-            held.finish(at, &mut record, None);
+        if let Some(record) = held.take_record() {
+            let mut end = self.end(record);
+            write::flag(&mut end.entries, semconv::CEKURA_UNFINISHED, true);
+            held.finish(at, end, Wait::Nobody);
             self.let_go();
         }
     }
@@ -106,5 +155,13 @@ impl Unfinished for Live {
             write::text(&mut state.record, semconv::CALL_ID, id);
             write::text(&mut state.record, semconv::CONVERSATION_ID, id);
         });
+    }
+
+    fn hold(&self) -> bool {
+        self.hold()
+    }
+
+    fn release(&self, was_cut: bool) {
+        self.release(Instant::now(), was_cut);
     }
 }

@@ -5,28 +5,15 @@ use super::{Live, Stage};
 use crate::call::nanoseconds;
 use crate::finished::write;
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span, SpanContext, Status};
+use opentelemetry::trace::{Span, SpanContext, SpanRef, Status};
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 /// The span that a `Context` of the OpenTelemetry API holds.
 #[derive(Debug)]
 pub(in super::super) struct Handle(pub(in super::super) Arc<Live>);
-
-thread_local! {
-    static IS_NAMED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs `set`, in which the API sets what the program has named explicitly to us: it stays under any policy.
-pub(in super::super::super) fn by_name(set: impl FnOnce()) {
-    IS_NAMED.set(true);
-    // The span may be a host's, whose panic is no concern of the function.
-    drop(catch_unwind(AssertUnwindSafe(set)));
-    IS_NAMED.set(false);
-}
 
 impl Span for Handle {
     // As of a host's own spans: under `CaptureContent::Metadata` nobody knows which texts are content.
@@ -51,10 +38,15 @@ impl Span for Handle {
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
-        if IS_NAMED.get() { self.0.set(&attribute) } else { self.0.set_foreign(&attribute) }
+        self.0.set_foreign(&attribute);
     }
 
     fn set_status(&mut self, mut status: Status) {
+        if status == Status::Unset && IS_ASKED.get() {
+            // On a thread that is ending there is no room for the answer.
+            let _ = ANSWER.try_with(|answer| answer.set(Some(self.0.clone())));
+            return;
+        }
         if let (Status::Error { description }, false) = (&mut status, self.0.keeps_content()) {
             *description = Cow::Borrowed("");
         }
@@ -82,4 +74,19 @@ impl Span for Handle {
 
     // The span is its function's to end.
     fn end_with_timestamp(&mut self, _: SystemTime) {}
+}
+
+thread_local! {
+    /// Whether the span of a context is asked which one of ours it is.
+    static IS_ASKED: Cell<bool> = const { Cell::new(false) };
+    static ANSWER: Cell<Option<Arc<Live>>> = const { Cell::new(None) };
+}
+
+/// Which one of ours a context's span is. The API has no way to ask; but to set `Unset` changes no span, ours
+/// or another's.
+pub(in crate::recording) fn live_of(span: &SpanRef<'_>) -> Option<Arc<Live>> {
+    IS_ASKED.set(true);
+    span.set_status(Status::Unset);
+    IS_ASKED.set(false);
+    ANSWER.try_with(Cell::take).ok().flatten()
 }

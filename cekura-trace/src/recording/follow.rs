@@ -1,0 +1,156 @@
+//! A stream that is read inside an annotated function, or that leaves it in a form that the function's type
+//! does not show. Invariant: the span lives as long as the stream that its function has returned.
+
+use super::context::Place;
+use super::current::current;
+use super::seen::{Item, Seen};
+use super::span::{Live, panic_message};
+use futures_core::Stream;
+use futures_core::stream::FusedStream;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+pin_project! {
+    /// A stream whose items are recorded on the span that was current at [`follow`].
+    #[must_use = "a stream does nothing unless it is polled"]
+    pub struct Follow<S>
+    where
+        S: Stream,
+    {
+        // An `Option` only so that it can be dropped inside the span.
+        #[pin]
+        stream: Option<S>,
+        follower: Option<Box<Follower<S::Item>>>,
+    }
+
+    impl<S> PinnedDrop for Follow<S>
+    where
+        S: Stream,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let Some(mut follower) = this.follower.take() else { return };
+            {
+                let _entered = follower.place.enter();
+                this.stream.set(None);
+            }
+            follower.live.release(Instant::now(), true);
+        }
+    }
+}
+
+/// The span of a stream, while more of it may come.
+struct Follower<T> {
+    place: Place,
+    live: Arc<Live>,
+    show: Show<T>,
+}
+
+/// Records the items of a stream on the span that is current here, as if its function had returned the
+/// stream: times, sizes, and what a known shape says. The items go on unchanged.
+///
+/// For a stream that is read in the function, or that is returned in a tuple or a struct, or sent away. Where
+/// the function returns before the stream is over, its span goes on until the stream ends, gives its first
+/// `Err` or is dropped, unless the span is ended by hand; what comes after is not recorded. An `Err` makes
+/// the span an error, also if the function goes on.
+///
+/// ```
+/// use futures::{Stream, StreamExt};
+///
+/// #[cekura::llm(provider = "openai")]
+/// async fn answer(tokens: impl Stream<Item = String> + Unpin) -> String {
+///     let mut tokens = cekura::follow(tokens);
+///     let mut answer = String::new();
+///     while let Some(token) = tokens.next().await {
+///         answer += &token;
+///     }
+///     answer
+/// }
+/// # let tokens = futures::stream::iter(["From ten ", "to four."]).map(str::to_owned);
+/// # let answer = answer(tokens);
+/// # let trace = cekura::testing::capture(|| futures::FutureExt::now_or_never(answer));
+/// # let llm = trace.span("llm").unwrap();
+/// # assert_eq!(llm.text("output"), Some("From ten to four."));
+/// # assert!(llm.attribute("metrics.ttfb").is_some());
+/// ```
+pub fn follow<S, How>(stream: S) -> Follow<S>
+where
+    S: Stream,
+    S::Item: Item<How>,
+{
+    let live = current().into_live().filter(|live| live.hold());
+    let follower = live.map(|live| {
+        live.be_stream();
+        Box::new(Follower { place: Place::current(), live, show: S::Item::show })
+    });
+    Follow { stream: Some(stream), follower }
+}
+
+impl<S: Stream> Stream for Follow<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let this = self.project();
+        // It is there until the drop.
+        let Some(stream) = this.stream.as_pin_mut() else { return Poll::Ready(None) };
+        let Some(mut follower) = this.follower.take() else { return stream.poll_next(task) };
+        let polled = {
+            let _entered = follower.place.enter();
+            catch_unwind(AssertUnwindSafe(|| stream.poll_next(task)))
+        };
+        let is_over = match &polled {
+            Err(panic) => {
+                follower.live.say(|attributes| attributes.panic(panic_message(&**panic)));
+                true
+            }
+            Ok(Poll::Pending) => false,
+            Ok(Poll::Ready(Some(item))) => follower.item(item),
+            Ok(Poll::Ready(None)) => true,
+        };
+        if is_over {
+            follower.live.release(Instant::now(), false);
+        } else {
+            *this.follower = Some(follower);
+        }
+        polled.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.stream.as_ref().map_or((0, Some(0)), Stream::size_hint)
+    }
+}
+
+impl<S: FusedStream> FusedStream for Follow<S> {
+    fn is_terminated(&self) -> bool {
+        self.stream.as_ref().is_none_or(FusedStream::is_terminated)
+    }
+}
+
+/// What an item is, shown by its type.
+type Show<T> = fn(&T, &mut dyn FnMut(Seen<'_>));
+
+impl<T> Follower<T> {
+    /// Records an item, and says whether it was an error.
+    fn item(&self, item: &T) -> bool {
+        let mut is_error = false;
+        self.live.item(Instant::now(), |attributes| {
+            (self.show)(item, &mut |seen| {
+                is_error |= seen.is_failure();
+                seen.record(attributes);
+            });
+        });
+        is_error
+    }
+}
+
+impl<S: Stream> fmt::Debug for Follow<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let live = self.follower.as_ref().map(|follower| &follower.live);
+        f.debug_struct("Follow").field("span", &live).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,255 @@
+//! What comes of a span's answer in parts, whoever tells of it: its guard, its stream, or code inside.
+//! Invariant: no code of the program's runs under the span's lock, so that it may itself tell of the span.
+//!
+//! What was told so far is lent to the one who tells, and given back. Where two tell at once, the second
+//! begins anew, and both are put together as they are given back.
+
+use super::super::super::attributes::Attributes;
+use super::super::super::callsite::View;
+use super::super::super::progress::Progress;
+use super::closing::{Held, Wait};
+use super::{Live, Stage, State};
+use crate::finished::{Value, draft, write};
+use crate::semconv;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// What was told of an answer, and who may tell more.
+#[derive(Default)]
+pub(super) struct Parts {
+    /// `None` before the first part, and while it is lent.
+    progress: Option<Progress>,
+    /// How many tell something right now.
+    tellers: usize,
+    /// How many streams and messages are still to bring something.
+    holders: usize,
+    /// How the span's function ended, where the span waits for them.
+    over: Option<Over>,
+}
+
+/// The end of a function whose span goes on.
+pub(super) struct Over {
+    pub(super) at: Instant,
+    pub(super) wait: Wait,
+    pub(super) failure: Option<String>,
+    pub(super) was_cut: bool,
+}
+
+impl Live {
+    /// An item of the answer is here, and `record` sets what it says. Gives whether the answer has failed.
+    pub(in crate::recording) fn item(&self, at: Instant, record: impl FnOnce(&mut Attributes)) -> bool {
+        self.tell(|progress| progress.item(at, record), Some(at))
+    }
+
+    /// A chunk of the answer is here, perhaps the first one.
+    pub(in crate::recording) fn first_chunk(&self, at: Instant) {
+        self.tell(|progress| progress.first_chunk(at), Some(at));
+    }
+
+    /// Sets what is known of the answer.
+    pub(in crate::recording) fn say(&self, record: impl FnOnce(&mut Attributes)) {
+        self.tell(|progress| progress.record(record), None);
+    }
+
+    /// The answer is a stream, although nothing may ever come.
+    pub(in crate::recording) fn be_stream(&self) {
+        self.tell(Progress::be_stream, None);
+    }
+
+    fn tell(&self, tell: impl FnOnce(&mut Progress), chunk: Option<Instant>) -> bool {
+        let Some(mut progress) = self.lend() else { return false };
+        tell(&mut progress);
+        if let Some(at) = chunk
+            && progress.tells_turn(self.view)
+        {
+            self.tell_turn(at);
+        }
+        if chunk.is_some()
+            && progress.is_cut_off()
+            && let Some(home) = self.home()
+        {
+            home.cut_off();
+        }
+        let has_failed = progress.has_failed();
+        self.give_back(progress);
+        has_failed
+    }
+
+    /// What was told so far; `None` where the span is over.
+    fn lend(&self) -> Option<Progress> {
+        let mut state = self.state();
+        if state.stage == Stage::Over {
+            return None;
+        }
+        self.has_parts.store(true, Ordering::Relaxed);
+        let start = state.start;
+        let parts = state.parts.get_or_insert_default();
+        parts.tellers += 1;
+        let told = parts.progress.take();
+        drop(state);
+        let items = || Attributes::of_items(self.view, self.capture(), self.content_limit());
+        Some(told.unwrap_or_else(|| Progress::new(items(), start)))
+    }
+
+    fn give_back(&self, progress: Progress) {
+        self.leave_parts(|parts| {
+            parts.tellers -= 1;
+            parts.progress = Some(match parts.progress.take() {
+                None => progress,
+                Some(other) => progress.with(other),
+            });
+        });
+    }
+
+    /// Keeps the span open although its function returns, until it is [released](Self::release). False where
+    /// it is over.
+    pub(in crate::recording) fn hold(&self) -> bool {
+        let mut state = self.state();
+        let is_open = state.stage != Stage::Over;
+        if is_open {
+            self.has_parts.store(true, Ordering::Relaxed);
+            state.parts.get_or_insert_default().holders += 1;
+        }
+        is_open
+    }
+
+    /// What held it brings no more. `was_cut` says that there would have been more.
+    pub(in crate::recording) fn release(&self, at: Instant, was_cut: bool) {
+        self.leave_parts(|parts| {
+            parts.holders -= 1;
+            let is_over = parts.progress.as_ref().is_some_and(|progress| progress.over().is_some());
+            if let Some(over) = &mut parts.over {
+                over.at = over.at.max(at);
+                over.was_cut |= was_cut && !is_over;
+            }
+        });
+    }
+
+    /// Ends the span if its function has ended and nobody is left that it waits for.
+    fn leave_parts(&self, leave: impl FnOnce(&mut Parts)) {
+        let mut state = self.state();
+        // Without them, it was cut off meanwhile.
+        let Some(parts) = &mut state.parts else { return };
+        leave(parts);
+        let over = if parts.is_awaited(parts.over.as_ref().map_or(Wait::Holders, |over| over.wait)) {
+            None
+        } else {
+            parts.over.take()
+        };
+        drop(state);
+        if let Some(over) = over {
+            self.finish_late(over);
+        }
+    }
+
+    #[cold]
+    fn finish_late(&self, over: Over) {
+        let mut held = Held::Shared(self);
+        if !over.was_cut {
+            self.tell_at_end(over.at);
+        }
+        let Some(record) = held.take_record() else { return };
+        let mut end = self.end(record);
+        if over.was_cut {
+            write::flag(&mut end.entries, semconv::CEKURA_INTERRUPTED, true);
+            self.interrupt_turn();
+        }
+        end.set_failure(over.failure);
+        held.finish(over.at, end, Wait::Tellers);
+        self.let_go();
+    }
+
+    /// When the answer was over, if that was said.
+    pub(in crate::recording) fn answer_over(&self) -> Option<Instant> {
+        self.has_parts().then(|| self.state().parts.as_ref()?.progress.as_ref()?.over()).flatten()
+    }
+
+    /// Tells the turn that somebody spoke, where the parts say so, but none by itself. False where they said or may
+    /// still say it.
+    pub(in crate::recording) fn tell_at_end(&self, at: Instant) -> bool {
+        if !self.has_parts() || !matches!(self.view, View::Stt | View::Tts) {
+            return true;
+        }
+        let state = self.state();
+        let Some(parts) = state.parts.as_ref() else { return true };
+        let told = parts.progress.as_ref();
+        let tells = told.is_some_and(|told| told.end_tells_turn(self.view));
+        let is_open = parts.holders == 0 && !told.is_some_and(Progress::has_told);
+        drop(state);
+        if is_open && tells {
+            self.tell_turn(at);
+        }
+        is_open && !tells
+    }
+
+    /// As [`tell_at_end`](Self::tell_at_end), where nothing is returned: a voice of which nothing was told has spoken.
+    pub(in crate::recording) fn tell_at_end_by_hand(&self, at: Instant) {
+        self.tell_at_end(at);
+        if self.view == View::Tts && !self.has_parts() {
+            self.tell_turn(at);
+        }
+    }
+
+    /// Whether the return value may tell that somebody spoke: the parts did not.
+    pub(in crate::recording) fn returned_tells(&self, at: Instant) -> bool {
+        matches!(self.view, View::S2s | View::Stt | View::Tts) && self.tell_at_end(at)
+    }
+
+    /// Whether anything came of a stream.
+    pub(in crate::recording) fn has_items(&self) -> bool {
+        let has_items = |parts: &Parts| parts.progress.as_ref().is_some_and(Progress::has_items);
+        self.has_parts() && self.state().parts.as_ref().is_some_and(|parts| has_items(parts))
+    }
+
+    /// Asked without the lock: most spans have none.
+    #[inline]
+    fn has_parts(&self) -> bool {
+        self.has_parts.load(Ordering::Relaxed)
+    }
+}
+
+impl Parts {
+    fn is_awaited(&self, wait: Wait) -> bool {
+        match wait {
+            Wait::Nobody => false,
+            Wait::Tellers => self.tellers > 0,
+            Wait::Holders => self.tellers > 0 || self.holders > 0,
+        }
+    }
+}
+
+impl State {
+    /// Puts the end off where somebody is awaited, and keeps what was recorded at it.
+    pub(super) fn put_off(&mut self, at: Instant, end: &mut Attributes, wait: Wait) -> bool {
+        let Some(parts) = &mut self.parts else { return false };
+        if !parts.is_awaited(wait) {
+            return false;
+        }
+        let was_cut = parts.over.take().is_some_and(|over| over.was_cut);
+        parts.over = Some(Over { at, wait, failure: end.take_failure(), was_cut });
+        let meanwhile = std::mem::replace(&mut self.record, std::mem::take(&mut end.entries));
+        self.record.extend_from_slice(&meanwhile);
+        self.stage = Stage::Open;
+        true
+    }
+
+    /// Writes what was told of the answer behind what its function said at its end. How that failed counts
+    /// most.
+    pub(super) fn write_parts(&mut self, end: &mut Attributes) {
+        let progress = self.parts.take().and_then(|parts| parts.progress);
+        let Some(progress) = progress else { return };
+        let Some(failure) = end.take_failure() else { return progress.write(end) };
+        let error_type = draft(&end.entries).and_then(|record| {
+            let of_error = |(key, value)| match value {
+                Value::Str(name) if key == semconv::ERROR_TYPE => Some(name.to_owned()),
+                _ => None,
+            };
+            record.attributes().into_iter().find_map(of_error)
+        });
+        progress.write(end);
+        if let Some(error_type) = error_type {
+            write::text(&mut end.entries, semconv::ERROR_TYPE, &error_type);
+        }
+        end.set_failure(Some(failure));
+    }
+}
