@@ -18,7 +18,7 @@ struct Frame {
 #[cekura::tts(skip_all, record("of" = id))]
 async fn speak_on(id: &str, has_begun: Sender<()>) {
     has_begun.send(()).await.unwrap();
-    pending().await
+    pending::<()>().await;
 }
 
 /// A task for all frames of a call.

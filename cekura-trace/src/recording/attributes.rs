@@ -254,7 +254,7 @@ impl Attributes {
             Value::Len(length) => return self.length(&[key, semconv::LEN_SUFFIX], length),
             Value::Short(samples) => return self.length(&[key, semconv::LEN_SUFFIX], samples.length()),
             Value::Str(text) if text.len() <= self.limit.min(LONG) => {
-                write::text(&mut self.entries, key, text)
+                write::text(&mut self.entries, key, text);
             }
             Value::Str(text) => {
                 let words = blob(text);
