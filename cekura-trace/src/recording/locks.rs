@@ -14,11 +14,15 @@ const LAZY: &str = "Lazy";
 
 /// Whether a value of this type is left alone.
 pub(super) fn is_locked<T: ?Sized>() -> bool {
-    names_lock(type_name::<T>())
+    let name = type_name::<T>();
+    name.len() > "Lazy<>".len() && names_lock(name)
 }
 
 fn names_lock(name: &str) -> bool {
     // All of them have parameters, and most types have none.
+    if !name.as_bytes().contains(&b'<') {
+        return false;
+    }
     let mut rest = name;
     while let Some((before, after)) = rest.split_once('<') {
         let word =

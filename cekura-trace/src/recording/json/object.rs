@@ -3,6 +3,9 @@
 
 use super::{Target, Walk};
 
+/// The bytes of most objects.
+const USUAL: usize = 256;
+
 /// A JSON object that grows field by field, with one limit for all of it.
 #[derive(Debug)]
 pub(crate) struct Object {
@@ -15,7 +18,12 @@ impl Object {
     /// An object of at most `limit` bytes; below 2 there is no room for its braces and it is nothing at all.
     pub(crate) fn new(limit: usize) -> Self {
         let is_nothing = limit < 2;
-        Self { json: if is_nothing { Vec::new() } else { vec![b'{'] }, limit, truncated: is_nothing }
+        let mut json = Vec::new();
+        if !is_nothing {
+            json.reserve(limit.min(USUAL));
+            json.push(b'{');
+        }
+        Self { json, limit, truncated: is_nothing }
     }
 
     /// Appends a field, or what stays of it where it is too long: then half of the room is kept for those that follow.
@@ -32,7 +40,11 @@ impl Object {
         if !self.json.is_empty() {
             self.json.push(b'}');
         }
-        out.append(&mut self.json);
+        if out.is_empty() {
+            *out = self.json;
+        } else {
+            out.append(&mut self.json);
+        }
         self.truncated
     }
 }
