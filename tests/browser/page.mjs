@@ -208,7 +208,7 @@ const checks = {
     assert.ok(said[0].startsWith('</script><img src=x onerror="window.evil = 1"><!--<script>'), said[0]);
     assert.ok(said[0].includes('{{data}}'));
     assert.equal(await page.locator('.line.user .said').nth(1).evaluate((line) => getComputedStyle(line).direction), 'rtl');
-    assert.match(await page.locator('.line.user').nth(2).innerText(), /the first 700 of 32768 characters\s+✂ cut at the content limit/);
+    assert.match(await page.locator('.line.user').nth(2).innerText(), /the first 700 of 3276\d characters\s+✂ cut at the content limit/);
     assert.match(await page.locator('.line.agent').innerText(), /written by the model, no voice recorded/);
     await item(page, /^tool_call look_up/).click();
     assert.match(await details(page).innerText(), /■ Interrupted before its end/);

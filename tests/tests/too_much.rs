@@ -127,7 +127,7 @@ fn an_image_does_not_push_the_question_out() {
     let image = "iVBORw0KGgoAAAANSUhEUgAA".repeat(41_667);
     let url = format!("data:image/jpeg;base64,{image}");
     let trace = capture(|| {
-        look(&url, json!([{ "type": "image", "data": image }, { "text": "it is red" }]), "what is it?");
+        look(&url, json!([{ "data": image, "type": "image" }, { "text": "it is red" }]), "what is it?");
         speak("hello there", image.clone());
     });
     let span = trace.span("llm").unwrap();
@@ -192,7 +192,7 @@ fn a_value_that_panics_leaves_the_values_after_it() {
     let [first, second] = &trace.named("llm").collect::<Vec<_>>()[..] else { panic!("{trace}") };
     let keys: Vec<_> =
         first.attributes().map(|(key, _)| key).filter(|key| !key.starts_with("gen_ai")).collect();
-    assert_eq!(keys, ["input.before", "input.after", "output"]);
+    assert_eq!(keys, ["code.function.name", "input.before", "input.after", "output"]);
     assert_eq!(second.text("input.after"), Some("[1]"));
 }
 
@@ -232,6 +232,7 @@ fn options_and_numbers_beyond_the_usual_are_themselves_or_nothing() {
     assert_eq!(
         all,
         [
+            "code.function.name=too_much::stage".to_owned(),
             "input.audio.len=9".to_owned(),
             "input.nested.len=3".to_owned(),
             format!("input.big={}", u64::MAX),

@@ -138,6 +138,8 @@ fn sorted(said: impl Iterator<Item = Said>) -> Vec<Said> {
     for one in &mut said {
         // It is there, and never twice the same.
         one.attributes.entry("turn.duration_seconds".to_owned()).and_modify(String::clear);
+        // Two functions make the conversation.
+        one.attributes.remove("code.function.name");
     }
     said.sort();
     said

@@ -7,7 +7,7 @@
 use super::{Call, locked};
 use opentelemetry::trace::{SpanContext, SpanId};
 use std::iter::successors;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,8 +22,6 @@ pub(crate) struct Turn {
     outer: Option<Arc<Turn>>,
     unanswered: Arc<Unanswered>,
     interrupted: AtomicBool,
-    /// How many answers had been cut off when it began.
-    cut_off_before: u32,
     speech: Mutex<Speech>,
 }
 
@@ -49,11 +47,7 @@ struct Speech {
 
 /// What the caller of a call, or of a turn outside any, said since the agent's last audio that was an answer.
 #[derive(Debug, Default)]
-pub(crate) struct Unanswered {
-    speech: Mutex<Speech>,
-    /// How many answers of realtime sessions were cut off, which may be open in other turns or in none.
-    cut_off: AtomicU32,
-}
+pub(crate) struct Unanswered(Mutex<Speech>);
 
 /// The turns of a call that are open.
 #[derive(Debug, Default)]
@@ -77,8 +71,7 @@ impl Turn {
         let unanswered = call.map(|call| &call.unanswered).or(outer.as_ref().map(|outer| &outer.unanswered));
         let unanswered = unanswered.cloned().unwrap_or_default();
         let (interrupted, speech) = (AtomicBool::new(false), Mutex::default());
-        let cut_off_before = unanswered.cut_off.load(Ordering::Relaxed);
-        Self { number, span, arriving, outer, unanswered, interrupted, cut_off_before, speech }
+        Self { number, span, arriving, outer, unanswered, interrupted, speech }
     }
 
     /// A turn of which nothing is recorded.
@@ -119,14 +112,8 @@ impl Turn {
         self.around().for_each(|turn| turn.interrupted.store(true, Ordering::Relaxed));
     }
 
-    /// Says that an answer of a session was cut off: whatever turn is open then was interrupted.
-    pub(crate) fn cut_off(&self) {
-        self.unanswered.cut_off();
-    }
-
     pub(crate) fn was_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
-            || self.unanswered.cut_off.load(Ordering::Relaxed) != self.cut_off_before
     }
 }
 
@@ -143,6 +130,11 @@ impl OpenTurns {
         self.count.store(turns.len(), Ordering::Release);
     }
 
+    /// Says that an answer of a session that is in none of them was cut off.
+    pub(crate) fn interrupt(&self) {
+        locked(&self.turns).iter().for_each(|turn| turn.interrupt());
+    }
+
     /// The one that is open, if it is the only one.
     #[inline]
     pub(crate) fn only(&self) -> Option<Arc<Turn>> {
@@ -157,14 +149,9 @@ impl OpenTurns {
 }
 
 impl Unanswered {
-    /// An answer of a session was cut off.
-    pub(crate) fn cut_off(&self) {
-        self.cut_off.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// The caller stopped speaking.
     pub(crate) fn heard(&self, source: Source, at: Instant) {
-        let mut speech = locked(&self.speech);
+        let mut speech = locked(&self.0);
         if speech.audio.is_none_or(|(_, audio)| at > audio) {
             speech.heard((source, at));
         }
@@ -172,7 +159,7 @@ impl Unanswered {
 
     /// The agent is heard: gives what it answers.
     pub(crate) fn spoke(&self, at: Instant) -> Vec<(Source, Instant)> {
-        let mut speech = locked(&self.speech);
+        let mut speech = locked(&self.0);
         speech.audio = speech.audio.max(Some((Source::Around, at)));
         speech.stops.extract_if(.., |(_, stop)| *stop <= at).collect()
     }

@@ -8,9 +8,12 @@ use tokio::time::Instant;
 /// What one more attempt takes, a connection included.
 const ATTEMPT: Duration = Duration::from_secs(1);
 
+/// Who waits for less has no attempt made for him: a program that looks often would make one each time.
+const LEAST: Duration = Duration::from_millis(100);
+
 /// When somebody who waits for so long until `deadline` has a last attempt made for him.
-pub(super) fn last_chance(deadline: Instant, wait: Duration) -> Instant {
-    deadline.checked_sub(ATTEMPT.min(wait / 2)).unwrap_or(deadline)
+pub(super) fn last_chance(deadline: Instant, wait: Duration) -> Option<Instant> {
+    deadline.checked_sub(ATTEMPT.min(wait / 2)).filter(|_| wait >= LEAST)
 }
 
 /// Those that wait.
@@ -24,7 +27,7 @@ pub(super) struct Flushes {
 pub(super) struct Flush {
     pub(super) epoch: u64,
     pub(super) deadline: Instant,
-    last_chance: Instant,
+    last_chance: Option<Instant>,
     pub(super) is_last: bool,
     pub(super) report: Reply,
 }
@@ -42,7 +45,7 @@ impl Flushes {
 
     /// When what rests is tried for the last time before each deadline.
     pub(super) fn last_chances(&self) -> impl Iterator<Item = Instant> {
-        self.waiting.iter().map(|flush| flush.last_chance)
+        self.waiting.iter().filter_map(|flush| flush.last_chance)
     }
 
     /// Takes those that are over.

@@ -188,7 +188,7 @@ impl Courier {
     /// When the spans that a call log waits for are tried for the last time.
     pub(crate) fn last_chances(&self) -> impl Iterator<Item = Instant> {
         self.waiting.iter().filter_map(|errand| match errand.step {
-            Step::Trace { until, .. } => Some(last_chance(until, errand.letter.deadline)),
+            Step::Trace { until, .. } => last_chance(until, errand.letter.deadline),
             _ => None,
         })
     }

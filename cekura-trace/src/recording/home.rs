@@ -68,11 +68,11 @@ impl Home {
         }
     }
 
-    /// The caller cut in on an answer of a session.
+    /// The caller cut in on an answer of a session: of its turn, else in whatever turn is open.
     pub(super) fn cut_off(&self) {
         match (&self.turn, &self.call) {
-            (Some(turn), _) => turn.cut_off(),
-            (None, Some(call)) => call.unanswered.cut_off(),
+            (Some(turn), _) => turn.interrupt(),
+            (None, Some(call)) => call.open_turns.interrupt(),
             (None, None) => {}
         }
     }

@@ -85,6 +85,8 @@ impl Gallery {
         self.debug("Turn", &turn.in_scope(cekura::current_turn).unwrap());
         self.debug("Carried", &turn.in_scope(|| cekura::context::carry(1)));
         self.debug("spans::Builder", &turn.in_scope(spans::llm));
+        self.debug("CurrentSpan", &turn.in_scope(cekura::current));
+        self.debug("Follow", &turn.in_scope(|| cekura::follow(futures::stream::iter([1]))));
         self.debug("Guard", &turn);
         self.debug("Guard", &call);
         drop((turn, call));
@@ -132,9 +134,8 @@ fn public() -> BTreeSet<String> {
     let last = used
         .flat_map(|path| path.split(['{', '}', ',', ';', ' ']).map(|part| part.rsplit("::").next().unwrap()));
     let mut names: BTreeSet<_> = last.map(str::to_owned).collect();
-    let modules =
-        ["recording/spans.rs", "recording/spans/kinds.rs", "recording/spans/setters.rs", "testing.rs"];
-    for source in modules.map(read) {
+    let modules = ["kinds", "parent", "setters"].map(|module| read(&format!("recording/spans/{module}.rs")));
+    for source in modules.into_iter().chain(["recording/spans.rs", "testing.rs"].map(read)) {
         for line in source.lines() {
             let defined =
                 ["pub struct ", "pub enum ", "pub trait "].iter().find_map(|word| line.strip_prefix(word));

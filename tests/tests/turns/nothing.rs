@@ -98,6 +98,9 @@ fn what_the_program_says_of_a_transcript_is_believed() {
     fn opaque(text: &'static str) -> Heard {
         Heard(text)
     }
+    #[cekura::stt(transcript = text)]
+    fn told_before(text: &str) {}
+    assert!(is_heard(|| told_before("yes")));
     assert!(is_heard(|| assert_eq!(own("yes").0, "yes")) && !is_heard(|| assert_eq!(own("").0, "")));
     assert!(is_heard(|| assert_eq!(opaque("").0, "")), "nobody can see what is in it");
 }

@@ -7,6 +7,7 @@ use super::super::shapes::{Calls, Failed, Found, Shapes};
 use super::own::clipped;
 use super::{Attributes, Root, Value, as_walk, clip, walk, write, write_json};
 use crate::semconv;
+use std::any::type_name;
 use std::panic::Location;
 
 /// What a return value tells of the call, beside its own span.
@@ -90,6 +91,10 @@ impl Attributes {
         let may_be_read_later = matches!(self.view, View::Llm | View::S2s | View::Tts);
         if self.told.is_opaque && may_be_read_later && warn_unfollowed(self.view, name(), at) {
             self.told.speech = Some(false);
+        }
+        // Of a recogniser that gives `()` the transcript is an argument, or was said by `cekura::current()`.
+        if self.view == View::Stt && self.told.speech == Some(false) && name() == type_name::<()>() {
+            self.told.speech = None;
         }
     }
 

@@ -22,7 +22,13 @@ fn ask(question: &str) -> Result<ChatCompletionRequestMessage, Failure> {
 fn request(messages: Vec<ChatCompletionRequestMessage>) -> Result<CreateChatCompletionRequest, Failure> {
     let usage = ChatCompletionStreamOptions { include_usage: Some(true), include_obfuscation: None };
     let mut request = CreateChatCompletionRequestArgs::default();
-    Ok(request.model("gpt-4.1").max_tokens(512_u32).stream_options(usage).messages(messages).build()?)
+    Ok(request
+        .model("gpt-4.1")
+        .stream(true)
+        .max_tokens(512_u32)
+        .stream_options(usage)
+        .messages(messages)
+        .build()?)
 }
 
 #[cekura::llm(provider = "openai", model = "gpt-4.1")]
@@ -149,7 +155,7 @@ async fn a_request_that_the_service_refuses() {
     async fn ask_nothing(client: &Client<OpenAIConfig>) -> Result<(), Failure> {
         let mut request = request(Vec::new())?;
         request.model = String::new();
-        request.stream_options = None;
+        (request.stream, request.stream_options) = (None, None);
         client.chat().create(request).await?;
         Ok(())
     }
