@@ -24,13 +24,10 @@ fn row_20_a_hundred_thousand_spans_into_a_slow_server() {
             thread::sleep(Duration::from_millis(20));
             Reply::Accept
         });
-        let program =
-            case.program_with(
-                &backend.url(),
-                |builder| {
-                    if case.is_stock { builder } else { builder.timings(quick()) }
-                },
-            );
+        let program = case.program_with(&backend.url(), |builder| {
+            // Some 300 bytes each, more than the 28 MiB that spans have by default.
+            if case.is_stock { builder } else { builder.timings(quick()).memory_limit(48 << 20) }
+        });
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| (0..2500).for_each(|_| program.call(&["word"; 9])));
