@@ -16,11 +16,17 @@
 /// What the call log says comes from [`Conversation`](crate::Conversation): its transcript, metadata, why it ended. Its id
 /// is the `call_id`, so that one should be given.
 ///
-/// The function's end ends its own span. What still runs in other tasks then belongs to the call, and arrives when it
-/// ends; a call log waits for it up to its deadline, and is posted without the trace id where it is not over by then.
-/// [`finish`](crate::spans::Guard::finish), of a conversation by hand, ends what is open.
+/// The conversation ends when its function returns. What was carried out of it with
+/// [`context::carry`](crate::context::carry) keeps its span open: until a message is taken or dropped, a future is polled, a
+/// stream is over. [`spawn`](crate::spawn()) keeps nothing open: what still runs in other tasks belongs to the call and
+/// arrives when it ends; a call log waits for it up to its deadline, and is posted without the trace id where it is not over
+/// by then. [`finish`](crate::spans::Guard::finish), of a conversation by hand, ends what is open.
 ///
-/// Outside a conversation the other attributes make traces of their own; one warning for each place in the code says so.
+/// Inside an open conversation `client` has no effect, and `capture` only where it keeps less. The id that is known only from
+/// the first message is set with [`set_call_id`](crate::Conversation::set_call_id).
+///
+/// Outside a conversation the other attributes make traces of their own; one warning for each place in the code says so, but
+/// for `span`.
 ///
 /// ```
 /// #[cekura::conversation(call_id = id)]
@@ -40,8 +46,8 @@ pub use cekura_trace_macros::conversation;
 /// | --- | --- |
 /// | `number = expr` | `turn.number`, an integer; without it, turns count up from 1 in each conversation |
 ///
-/// `turn.was_interrupted` says whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end:
-/// the caller barged in. `turn.user_bot_latency_seconds` is the time from the moment the caller stopped speaking to the
+/// `turn.was_interrupted` says whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end, or an answer
+/// of a realtime session was cut off in it: the caller barged in. `turn.user_bot_latency_seconds` is the time from the moment the caller stopped speaking to the
 /// first audio of the answer, in seconds: one measured value, of what [`Turn::user_stopped`](crate::Turn::user_stopped) and
 /// [`Turn::first_audio`](crate::Turn::first_audio) say, else of what the turn's spans do. `turn.duration_seconds` is the
 /// whole turn.

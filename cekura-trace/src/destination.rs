@@ -22,8 +22,8 @@ pub enum CaptureContent {
     /// No content leaves in a span: only names, sizes, tokens, times, `error.type`, outcomes, and what `record(…)`
     /// names explicitly, whatever its key.
     ///
-    /// What the OpenTelemetry API sets on a span, ours or a program's own, says by itself not whether it is content: of
-    /// such attributes numbers and `bool`s stay, texts but `error.type`, events and the description of a status do not.
+    /// The OpenTelemetry API does not say whether an attribute is content. So of what it sets, on our spans or a program's
+    /// own, numbers and `bool`s are kept; events, status descriptions and texts other than `error.type` are not.
     Metadata,
 }
 

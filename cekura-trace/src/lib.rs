@@ -41,9 +41,10 @@
 //!
 //! # Arguments of the attributes
 //!
-//! Every argument is optional. `key = expression` is evaluated once, before the body, and may use the function's
-//! arguments without moving them. `key = |returned| expression` is evaluated with a reference to what is inside the
-//! returned `Result` or `Option`, or both; on `Err` and `None` it does not run. `None` as a value records nothing.
+//! Every argument is optional. `key = expression` is evaluated at most once, before the body, and may use the function's
+//! arguments without moving them: no `?`, `return` or `.await`. `key = |returned| expression` is evaluated with a reference
+//! to what is inside the returned `Result` or `Option`, or both, and uses nothing else; on `Err` and `None` it does not run.
+//! `None` as a value records nothing, and nothing is evaluated where tracing is off.
 //!
 //! | every attribute takes | |
 //! | --- | --- |
@@ -82,14 +83,15 @@
 //!
 //! A turn is ambient: a span whose context knows the conversation but no turn begins in the conversation's
 //! open turn, where exactly one is open. So the stages of a pipeline, tasks that are spawned once per call
-//! with [`spawn()`], stand in the turn that another task opens. A named `parent` wins over it, and what began
-//! before the turn keeps its children.
+//! with [`spawn()`], stand in the turn that another task opens. A named `parent` wins over it. What an `stt`, `llm`,
+//! `tts`, `s2s` or `tool_call` that began before the turn calls stays below it.
 //!
 //! # Streams
 //!
 //! The span of a function that returns a stream stays open until the stream ends, gives its first `Err`, or is dropped;
-//! at each poll it is the current one. It says when the first item came (`metrics.ttfb`, in seconds), how many there were
-//! (`stream.items`), the longest time between two of them, the bytes of byte buffers, and what the items say together:
+//! at each poll it is the current one. It says when the first item came (`gen_ai.response.time_to_first_chunk`, in seconds)
+//! and when the first that says something (`metrics.ttfb`, on an `llm` also `llm.first_token_ms`: a role chunk or
+//! `session.created` says nothing), how many there were (`stream.items`), the longest time between two of them, the bytes of byte buffers, and what the items say together:
 //! texts and transcripts are put behind each other, of everything else the last word counts. A closure sees each item,
 //! inside its `Ok`; as it runs later, the function's arguments are not in its reach.
 //!
@@ -118,6 +120,16 @@
 //! a plain value: box it, or put [`follow`] around it. So is one that can do more, `impl Stream + Clone` or
 //! `+ Sink`: its span would take that away. Of a `tool_call`, `span`, `turn` or `conversation` that is a
 //! stream only the times and sizes are recorded.
+//!
+//! A future that is never polled leaves no span; a stream that is never polled was interrupted. The parent of an `async fn`
+//! is what is current at its first poll, of a function that returns a future or a stream what is current at the call.
+//!
+//! # Limits
+//!
+//! A named type of a future is a plain value. `Location::caller()` is lost under `#[track_caller]`. In a generic function the
+//! bounds that are written count: of a bare `T` nothing is recorded. Under `#[async_trait]` a destructured argument is not. An
+//! `async fn` that returns `impl Fn(&str) -> …` needs the closure's types written. A lock in a field of a `Serialize` value
+//! cannot be seen, and is taken: `skip` it. Names and ids are cut at 1,024 bytes.
 #![forbid(unsafe_code)]
 
 mod at_exit;

@@ -64,9 +64,8 @@ impl Builder {
     /// Starts tracing as the process's default: what is not told otherwise goes here.
     ///
     /// Keep the handle until the program ends: what is recorded is delivered when it is shut down or dropped. A `static` is
-    /// never dropped. A handle in one that the main thread has made, in `#[tokio::main]` too, delivers on Unix for at
-    /// most 2 s when `main` returns; made on another thread, or elsewhere, it delivers then only what
-    /// [`shutdown_blocking`](Cekura::shutdown_blocking) before the end waits for:
+    /// never dropped. On Unix a handle in a `static` that the main thread made, in `#[tokio::main]` too, delivers for at most
+    /// 2 s when `main` returns. Otherwise call [`shutdown_blocking`](Cekura::shutdown_blocking) first:
     ///
     /// ```no_run
     /// use std::sync::OnceLock;
@@ -200,11 +199,11 @@ impl Cekura {
     /// With a spool, what is not delivered stays there for the next start. It ends before its deadline where all is safe
     /// on disk and the endpoint fails.
     ///
-    /// A return from `main` and a panic end what runs and drop the handle, which delivers too, as does the end of the main
-    /// thread for a handle that it has made and that nobody drops (on Unix). `std::process::exit` ends no call, and on
-    /// another thread delivers nothing; a signal that nobody catches, and an abort, never do: what ended within the last
-    /// second is lost, and every call that runs. So before an exit call
-    /// [`shutdown_blocking`](Self::shutdown_blocking) (a handle may be in an `Arc` or a `static`), and catch the signal that ends a service, with tokio's feature `signal`:
+    /// A return from `main` and a panic deliver; on Unix also for a handle in a `static` that the main thread made.
+    /// `std::process::exit` delivers only there, and ends no call. An abort and a signal that nobody catches deliver nothing:
+    /// what ended within the last second is lost, and so is every open call. So call
+    /// [`shutdown_blocking`](Self::shutdown_blocking) before an exit (a handle may be in an `Arc` or a `static`), and catch
+    /// the signal that ends a service, with tokio's feature `signal`:
     ///
     /// ```no_run
     /// use tokio::signal::unix::{SignalKind, signal};

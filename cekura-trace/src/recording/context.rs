@@ -57,7 +57,8 @@ pin_project! {
 /// ```
 ///
 /// A future that is carried is a future, for whatever runs it: a `JoinSet`, `FuturesUnordered`, the `spawn` of any
-/// runtime. [`spawn`] is short for `tokio::spawn(carry(future))`.
+/// runtime. [`spawn`] carries a future into `tokio::spawn`. What is carried keeps an annotated conversation open until it is
+/// taken, polled or dropped; what [`spawn`] carries does not.
 ///
 /// ```
 /// use cekura::context::carry;

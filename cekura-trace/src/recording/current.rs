@@ -16,8 +16,7 @@ use std::time::Instant;
 /// The innermost annotated function, or span by hand, that runs here. Where there is none, everything here
 /// does nothing.
 ///
-/// For what only the code inside knows: where an answer is read inside the function, its chunks are told as
-/// they come, as the span of a function that returned the stream would see them.
+/// For code that reads the answer itself, or learns it in the body: give it each chunk as it comes.
 ///
 /// ```
 /// use serde_json::{Value, json};

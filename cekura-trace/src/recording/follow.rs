@@ -54,10 +54,10 @@ struct Follower<T> {
 /// Records the items of a stream on the span that is current here, as if its function had returned the
 /// stream: times, sizes, and what a known shape says. The items go on unchanged.
 ///
-/// For a stream that is read in the function, or that is returned in a tuple or a struct, or sent away. Where
-/// the function returns before the stream is over, its span goes on until the stream ends, gives its first
-/// `Err` or is dropped, unless the span is ended by hand; what comes after is not recorded. An `Err` makes
-/// the span an error, also if the function goes on.
+/// For a stream that the function reads itself, returns in a tuple or struct, or sends away. If the function
+/// returns first, the span stays open until the stream ends, gives an `Err` or is dropped. An `Err` makes the
+/// span an error even if the function goes on. Items implement `Serialize`, are byte buffers, or are a
+/// `Result` of one. Inside a `tts`, follow the audio, not the text.
 ///
 /// ```
 /// use futures::{Stream, StreamExt};

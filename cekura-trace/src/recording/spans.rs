@@ -197,7 +197,8 @@ impl<K: Kind> Guard<K> {
         }
     }
 
-    /// Ends the span as a function that returned this result: an `Err` makes it an error.
+    /// Ends the span. An `Err` makes it an error, described by its `Display`. The value in an `Ok` is not recorded: say it
+    /// before, with `output` or `item`.
     pub fn end_with<T, E: Display>(mut self, result: &Result<T, E>) {
         if let Err(error) = result {
             self.fail(error);

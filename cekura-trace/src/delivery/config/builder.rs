@@ -119,7 +119,8 @@ impl Builder {
     /// Reaches every endpoint that is not on this machine through an HTTP proxy, such as `http://user:password@host:port`.
     ///
     /// Unless this or [`no_proxy`](Self::no_proxy) is said, `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count,
-    /// in upper or lower case, as they do for curl. What is encrypted, the API key always, is encrypted for the endpoint:
+    /// in lower or upper case; of both the lower counts. The port is 80 unless the URL has one; only `http://` proxies are
+    /// possible. In a CGI program, where `REQUEST_METHOD` is set, `HTTP_PROXY` does not count. What is encrypted, the API key always, is encrypted for the endpoint:
     /// the proxy sees its name and nothing else. A proxy that opens TLS needs
     /// [`root_certificate`](Self::root_certificate).
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
@@ -169,9 +170,8 @@ impl Builder {
     ///
     /// Of a text that is longer the first and the last part stay, with `[58112 bytes missing]` between them; of a list
     /// the first and the last items, with `"[430 items missing]"`; a field of an object takes at most half of the room
-    /// where others may follow it. JSON stays valid JSON, and `<key>.truncated = true` marks it. Limits below 256 bytes
-    /// keep the beginning of JSON only, and so does a value that goes on for more than 10,000 entries after it was full
-    /// without saying how long it is.
+    /// where others may follow it. JSON stays valid JSON, and `<key>.truncated = true` marks it. Below 256 bytes only the
+    /// beginning of JSON is kept; also where a value of unknown length goes on for 10,000 entries after the limit.
     ///
     /// Audio and blobs are only their size, whatever the limit: more than 64 numbers in a row are `"[16000 numbers]"`,
     /// and a string of more than 512 bytes that is a `data:` URL or base64 is `"[base64, 1.0 MB]"`, the length of the
@@ -210,14 +210,14 @@ impl Builder {
         self
     }
 
-    /// Keeps what is not delivered yet in a directory (`CEKURA_SPOOL_DIR`), so that it survives the process: what a
-    /// handle for the same agent or project finds there at its start, from processes that are no more, it delivers to its
-    /// own endpoint, so that one which was wrong can be set right. Without an account, endpoint and headers must be the
-    /// same. What waits there for others stays, and is told: for whom, how much and until when.
+    /// Keeps what is not delivered yet in a directory (`CEKURA_SPOOL_DIR`), so that it survives the process. At its start a
+    /// handle delivers what ended processes have left for the same agent or project, to its own endpoint: an endpoint that
+    /// was wrong can be corrected. Without an agent or project, endpoint and headers must be the same. What belongs to others
+    /// stays; an event says for whom it is, how much it is, and until when it stays.
     ///
-    /// A span that ended more than a second ago survives a crash. Of a conversation that a crash ends, the root is sent
-    /// too, with `cekura.incomplete`; a call log that was not posted is. What the backend acknowledges within a quarter
-    /// of a second is never written. At most 256 MiB are kept, for seven days; the key never is.
+    /// A span that ended more than a second ago survives a crash. After a crash the next process sends the roots of the
+    /// conversations that were open, with `cekura.incomplete`, and posts the call logs that were not posted. What the backend
+    /// acknowledges within a quarter of a second is never written. At most 256 MiB are kept, for seven days; the key never is.
     ///
     /// The directory is made where it is missing, for this user only; one that others can write to is refused. Several
     /// processes may have the same. Unix only.

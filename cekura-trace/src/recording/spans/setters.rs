@@ -168,6 +168,14 @@ impl Guard<Conversation> {
 }
 
 impl<K: Model> Guard<K> {
+    /// The tokens read and written; the last word counts.
+    pub fn usage(&mut self, input_tokens: impl Integer, output_tokens: impl Integer) {
+        self.set(|attributes| {
+            attributes.input_tokens(&input_tokens);
+            attributes.output_tokens(&output_tokens);
+        });
+    }
+
     /// The first chunk of the answer is here, which [`item`](Self::item) and `audio` say as well; only the first time counts.
     pub fn first_chunk(&mut self) {
         self.first_chunk_at(Instant::now());
@@ -191,14 +199,6 @@ impl<K: Model> Guard<K> {
 }
 
 impl<K: Generator> Guard<K> {
-    /// The tokens read and written; the last word counts.
-    pub fn usage(&mut self, input_tokens: impl Integer, output_tokens: impl Integer) {
-        self.set(|attributes| {
-            attributes.input_tokens(&input_tokens);
-            attributes.output_tokens(&output_tokens);
-        });
-    }
-
     /// The next part of the answer, put behind those before it. It is not counted, and is no [first
     /// chunk](Self::first_chunk).
     pub fn output(&mut self, part: impl AsRef<str>) {
