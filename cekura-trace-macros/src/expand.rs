@@ -274,6 +274,9 @@ fn operand(expression: &Expr) -> TokenStream {
             Lit::Int(int) if int.suffix().is_empty() && int.base10_parse::<i32>().is_ok() => {
                 LitInt::new(&format!("{int}_i32"), int.span()).into_token_stream()
             }
+            Lit::Int(int) if int.suffix().is_empty() && int.base10_parse::<i64>().is_ok() => {
+                LitInt::new(&format!("{int}_i64"), int.span()).into_token_stream()
+            }
             literal => literal.to_token_stream(),
         },
         Expr::Call(_) | Expr::Field(_) | Expr::Macro(_) | Expr::MethodCall(_) | Expr::Path(_) => {

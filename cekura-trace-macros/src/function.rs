@@ -2,7 +2,8 @@
 //! This file does not know the attribute's arguments.
 
 use crate::diagnostics::Diagnostics;
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -203,11 +204,13 @@ impl Shape {
         }
         if let Type::ImplTrait(opaque) = peeled(&declared)
             && let Some(future) = bound(&opaque.bounds, &["Future"])
+            && !is_more(&opaque.bounds)
         {
             return Self::Opaque(associated(future, "Output").cloned().map(Returned::new));
         }
+        const CLOSURES: [&str; 6] = ["AsyncFn", "AsyncFnMut", "AsyncFnOnce", "Fn", "FnMut", "FnOnce"];
         if let Type::ImplTrait(opaque) = peeled(&declared)
-            && bound(&opaque.bounds, &["Fn", "FnMut", "FnOnce"]).is_some()
+            && bound(&opaque.bounds, &CLOSURES).is_some()
         {
             return Self::Closure(Returned::new(declared));
         }
@@ -240,12 +243,11 @@ impl Opaque {
         match peeled(declared) {
             Type::ImplTrait(opaque) => {
                 let stream = bound(&opaque.bounds, &["FusedStream", "Stream", "TryStream"])?;
-                let more = bound(&opaque.bounds, &["AsyncRead", "AsyncWrite", "Clone", "Debug", "Sink"]);
                 // Without items it is a trait of the program's, such as one for sockets.
-                if more.is_some() || stream.segments.last()?.arguments.is_none() {
+                if is_more(&opaque.bounds) || stream.segments.last()?.arguments.is_none() {
                     return None;
                 }
-                let item = associated(stream, "Item").cloned().map(without_impl);
+                let item = associated(stream, "Item").cloned().or_else(|| result(stream)).map(without_impl);
                 Some(Self { depth: 0, is_pinned: false, item })
             }
             Type::Path(path) if named(&path.path, "Result") || named(&path.path, "Option") => {
@@ -271,6 +273,24 @@ fn is_boxed_future(declared: &Type) -> bool {
     }
     let Type::Path(path) = declared else { return false };
     named(&path.path, "BoxFuture") || named(&path.path, "LocalBoxFuture")
+}
+
+/// Whether more is promised of `impl Future` or `impl Stream` than its wrapper keeps: the value is then a plain one.
+fn is_more(bounds: &Punctuated<TypeParamBound, Token![+]>) -> bool {
+    bound(bounds, &["AsyncRead", "AsyncWrite", "Clone", "Debug", "FusedFuture", "Sink"]).is_some()
+}
+
+/// The items of `TryStream<Ok = T, Error = E>`.
+fn result(stream: &Path) -> Option<Type> {
+    let (value, error) = (associated(stream, "Ok")?, associated(stream, "Error")?);
+    let mut tokens: TokenStream = "::core::result::Result".parse().ok()?;
+    let sign = |sign| TokenTree::from(Punct::new(sign, Spacing::Alone));
+    tokens.extend([sign('<')]);
+    value.to_tokens(&mut tokens);
+    tokens.extend([sign(',')]);
+    error.to_tokens(&mut tokens);
+    tokens.extend([sign('>')]);
+    syn::parse2(tokens).ok()
 }
 
 /// `T` of `Pin<Box<T>>`.

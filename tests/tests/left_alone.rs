@@ -251,3 +251,29 @@ fn a_lock_inside_a_struct_is_the_programs_to_skip() {
     });
     assert!(keys(&trace).is_empty());
 }
+
+#[test]
+fn what_a_program_hands_over_by_itself_is_not_locked_either() {
+    #[cekura::span]
+    fn stage(state: &Mutex<String>) {
+        let _held = state.lock().unwrap();
+        cekura::current().item(state);
+        cekura::current().record_json("state", state);
+    }
+    let (done, over) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let state = Mutex::new("canary".to_owned());
+        let trace = capture(|| {
+            stage(&state);
+            let _held = state.lock().unwrap();
+            futures::executor::block_on(spans::llm().trace(async { &state }));
+            let items = futures::stream::iter([&state]);
+            spans::tts()
+                .start()
+                .in_scope(|| futures::executor::block_on_stream(cekura::follow(items)).for_each(drop));
+        });
+        done.send(format!("{:?}", trace.spans())).unwrap();
+    });
+    let said = over.recv_timeout(std::time::Duration::from_secs(10)).expect("it does not wait for the lock");
+    assert!(!said.contains("canary"), "{said}");
+}

@@ -6,7 +6,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// Types with a lifetime that are no error.
 const HARMLESS: [&str; 6] = ["BoxFuture", "BoxStream", "Cow", "LocalBoxFuture", "LocalBoxStream", "use"];
 
-/// True for `dyn Error + 'a`, and for `Name<'a, …>`, which may be that by another name.
+/// True for `dyn Error + 'a`, and for `Name<'a, …>` and `Self::Name`, which may be that by another name.
 pub(crate) fn error_borrows(returns: TokenStream) -> bool {
     let tokens = flat(returns);
     let inside =
@@ -14,6 +14,11 @@ pub(crate) fn error_borrows(returns: TokenStream) -> bool {
     tokens.iter().any(inside)
         || (0..tokens.len()).any(|at| match &tokens[at] {
             TokenTree::Ident(word) if word == "dyn" => is_borrowed_object(&tokens[at + 1..]),
+            // An associated type may be anything.
+            TokenTree::Ident(word) if word == "Self" => match tokens.get(at + 1) {
+                Some(TokenTree::Ident(next)) => next == "as",
+                next => next.is_some_and(|next| is(next, ':')),
+            },
             TokenTree::Ident(word) => {
                 let may_be_one = !HARMLESS.iter().any(|harmless| word == harmless);
                 may_be_one

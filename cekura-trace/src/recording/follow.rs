@@ -57,7 +57,8 @@ struct Follower<T> {
 /// For a stream that the function reads itself, returns in a tuple or struct, or sends away. If the function
 /// returns first, the span stays open until the stream ends, gives an `Err` or is dropped. An `Err` makes the
 /// span an error even if the function goes on. Items implement `Serialize`, are byte buffers, or are a
-/// `Result` of one. Inside a `tts`, follow the audio, not the text.
+/// `Result` of one. An error that implements both `Error` and `Serialize` is ambiguous to the compiler: map it to
+/// a text with `map_err`. Inside a `tts`, follow the audio, not the text.
 ///
 /// ```
 /// use futures::{Stream, StreamExt};

@@ -7,6 +7,7 @@
 
 use super::attributes::Attributes;
 use super::failure::{Failure, FailureText, Owned};
+use super::locks::is_locked;
 use super::value::{Len, Value};
 use serde::ser::{Impossible, SerializeSeq, SerializeTuple};
 use serde::{Serialize, Serializer};
@@ -31,8 +32,11 @@ impl Seen<'_> {
     }
 }
 
-/// Shows what an item is.
+/// Shows what an item is. What would lock the program is nothing.
 pub(super) fn show<T: Serialize + ?Sized>(item: &T, see: &mut dyn FnMut(Seen<'_>)) {
+    if is_locked::<T>() {
+        return see(Seen(Ok(Value::Nothing)));
+    }
     let mut shown = false;
     let _stopped = item.serialize(First { see, shown: &mut shown });
     if !shown {
@@ -116,10 +120,11 @@ impl First<'_> {
 
     fn failed<T: Serialize + ?Sized>(self, error: &T) -> Stopped {
         *self.shown = true;
-        let text = match serde_json::to_value(error) {
-            Ok(serde_json::Value::String(text)) => text,
-            Ok(error) => error.to_string(),
-            Err(_) => String::new(),
+        let json = if is_locked::<T>() { None } else { serde_json::to_value(error).ok() };
+        let text = match json {
+            Some(serde_json::Value::String(text)) => text,
+            Some(error) => error.to_string(),
+            None => String::new(),
         };
         (self.see)(Seen(Err(Failure::of::<T>(FailureText::Display(&text)))));
         Err(fmt::Error)
@@ -229,6 +234,9 @@ struct Elements<'a> {
 
 impl Elements<'_> {
     fn first<T: Serialize + ?Sized>(&mut self, element: &T) -> Stopped {
+        if is_locked::<T>() {
+            return Err(fmt::Error);
+        }
         let are_bytes = element.serialize(Element)?;
         let First { see, shown } = &mut self.list;
         First { see: *see, shown }.samples(self.length, are_bytes)

@@ -68,12 +68,16 @@ pub struct Len {
 
 /// Wraps a value for `.__get()`.
 pub(super) fn value<T>(value: &T) -> Scalar<'_, T> {
-    Scalar(Buffer(Shared(SharedRef(SharedOption(SharedOptionRef(Serial(Shown(Opaque(value)))))))))
+    let shared = SharedOption(SharedOptionRef(Serial(Shown(Opaque(value)))));
+    Scalar(List(Buffer(SharedList(Shared(SharedRefList(SharedRef(shared)))))))
 }
 
-layer!(Scalar over Buffer);
-layer!(Buffer over Shared);
-layer!(Shared over SharedRef);
+layer!(Scalar over List);
+layer!(List over Buffer);
+layer!(Buffer over SharedList);
+layer!(SharedList over Shared);
+layer!(Shared over SharedRefList);
+layer!(SharedRefList over SharedRef);
 layer!(SharedRef over SharedOption);
 layer!(SharedOption over SharedOptionRef);
 layer!(SharedOptionRef over Serial);
@@ -84,20 +88,40 @@ pub struct Opaque<'a, T>(&'a T);
 
 impl<'a, T: AsScalar> Scalar<'a, T> {
     pub fn __get(&self) -> Value<'a> {
-        self.0.0.0.0.0.0.0.0.0.scalar()
+        self.0.0.0.0.0.0.0.0.0.0.0.0.scalar()
+    }
+}
+
+// Numbers that are no samples stand here too: the literals `[0.1, 0.2]` would become the only float that is one.
+impl<'a, T: AsBuffer + Serialize> List<'a, T> {
+    pub fn __get(&self) -> Value<'a> {
+        let it = self.0.0.0.0.0.0.0.0.0.0.0;
+        if it.is_list() { Value::Serialize(it) } else { it.buffer() }
     }
 }
 
 impl<'a, T: AsBuffer> Buffer<'a, T> {
     pub fn __get(&self) -> Value<'a> {
-        self.0.0.0.0.0.0.0.0.buffer()
+        self.0.0.0.0.0.0.0.0.0.0.buffer()
     }
 }
 
 // `bytes::Bytes` and its like are known by what they dereference to, without depending on their crates.
+impl<'a, T: Deref<Target: AsBuffer> + Serialize> SharedList<'a, T> {
+    pub fn __get(&self) -> Value<'a> {
+        list_or_shared(self.0.0.0.0.0.0.0.0.0)
+    }
+}
+
 impl<'a, T: Deref<Target: AsBuffer>> Shared<'a, T> {
     pub fn __get(&self) -> Value<'a> {
-        shared(Some(self.0.0.0.0.0.0.0))
+        shared(Some(self.0.0.0.0.0.0.0.0))
+    }
+}
+
+impl<'a, T: Deref<Target: AsBuffer> + Serialize> SharedRefList<'a, &T> {
+    pub fn __get(&self) -> Value<'a> {
+        list_or_shared(*self.0.0.0.0.0.0.0)
     }
 }
 
@@ -116,6 +140,14 @@ impl<'a, T: Deref<Target: AsBuffer>> SharedOption<'a, Option<T>> {
 impl<'a, T: Deref<Target: AsBuffer>> SharedOptionRef<'a, Option<&T>> {
     pub fn __get(&self) -> Value<'a> {
         shared(*self.0.0.0.0)
+    }
+}
+
+fn list_or_shared<T: Deref<Target: AsBuffer> + Serialize>(buffer: &T) -> Value<'_> {
+    if !is_locked::<T>() && buffer.deref().is_list() {
+        Value::Serialize(buffer)
+    } else {
+        shared(Some(buffer))
     }
 }
 
@@ -153,34 +185,40 @@ pub trait AsScalar {
     fn scalar(&self) -> Value<'_>;
 }
 
-/// Types that hold bytes or audio samples.
+/// Types that hold bytes, audio samples, or other numbers.
 pub trait AsBuffer {
-    /// Its size, with what it holds where that is little; nothing for an absent buffer.
+    /// Its size, with the samples where they are few; nothing for an absent buffer.
     fn buffer(&self) -> Value<'_>;
+
+    /// Whether it holds other numbers.
+    fn is_list(&self) -> bool;
 }
 
 /// Implements a trait for what points at a `T` that has it, and for `Option<T>`.
 macro_rules! through_pointers {
-    ($trait:ident, $method:ident -> $output:ty, absent: $absent:expr) => {
-        through_pointers!(@ $trait, $method -> $output, &T, &mut T, Arc<T>, Box<T>, Rc<T>);
+    ($trait:ident, $($method:ident -> $output:ty, absent: $absent:expr),*) => {
+        through_pointers!(@ $trait, ($($method -> $output),*), &T, &mut T, Arc<T>, Box<T>, Rc<T>);
 
         impl<T: $trait> $trait for Option<T> {
-            fn $method(&self) -> $output {
+            $(fn $method(&self) -> $output {
                 self.as_ref().map_or($absent, $trait::$method)
-            }
+            })*
         }
     };
-    (@ $trait:ident, $method:ident -> $output:ty, $($pointer:ty),*) => {
-        $(impl<T: $trait + ?Sized> $trait for $pointer {
-            fn $method(&self) -> $output {
+    (@ $trait:ident, $methods:tt, $($pointer:ty),*) => {
+        $(through_pointers!(@@ $trait, $methods, $pointer);)*
+    };
+    (@@ $trait:ident, ($($method:ident -> $output:ty),*), $pointer:ty) => {
+        impl<T: $trait + ?Sized> $trait for $pointer {
+            $(fn $method(&self) -> $output {
                 (**self).$method()
-            }
-        })*
+            })*
+        }
     };
 }
 
 through_pointers!(AsScalar, scalar -> Value<'_>, absent: Value::Nothing);
-through_pointers!(AsBuffer, buffer -> Value<'_>, absent: Value::Nothing);
+through_pointers!(AsBuffer, buffer -> Value<'_>, absent: Value::Nothing, is_list -> bool, absent: false);
 through_pointers!(Flag, flag -> Option<bool>, absent: None);
 through_pointers!(Float, float -> Option<f64>, absent: None);
 through_pointers!(Integer, integer -> Option<i64>, absent: None);
@@ -227,53 +265,59 @@ impl AsScalar for Cow<'_, str> {
     }
 }
 
-/// A byte, or one sample of audio.
+/// A number.
 pub trait Sample: Sized {
-    fn samples(all: &[Self]) -> Samples<'_>;
-}
-
-impl Sample for u8 {
-    fn samples(all: &[Self]) -> Samples<'_> {
-        Samples::Bytes(all)
+    /// `None` where it is neither a byte nor a sample of audio.
+    fn samples(_: &[Self]) -> Option<Samples<'_>> {
+        None
     }
 }
 
-impl Sample for f32 {
-    fn samples(all: &[Self]) -> Samples<'_> {
-        Samples::F32(all)
-    }
+macro_rules! samples {
+    ($($type:ty => $variant:ident),*) => {
+        $(impl Sample for $type {
+            fn samples(all: &[Self]) -> Option<Samples<'_>> {
+                Some(Samples::$variant(all))
+            }
+        })*
+    };
+    ($($type:ty),*) => {
+        $(impl Sample for $type {})*
+    };
 }
 
-impl Sample for i16 {
-    fn samples(all: &[Self]) -> Samples<'_> {
-        Samples::I16(all)
-    }
-}
+samples!(f32 => F32, i16 => I16, u8 => Bytes);
+samples!(f64, i8, i32, i64, i128, isize, u16, u32, u64, u128, usize);
 
 impl<S: Sample> AsBuffer for [S] {
     fn buffer(&self) -> Value<'_> {
-        let samples = S::samples(self);
-        if self.len() <= Samples::MOST { Value::Short(samples) } else { Value::Len(samples.length()) }
+        match S::samples(self) {
+            None => Value::Len(Len { elements: self.len(), are_bytes: false }),
+            Some(samples) if self.len() <= Samples::MOST => Value::Short(samples),
+            Some(samples) => Value::Len(samples.length()),
+        }
+    }
+
+    fn is_list(&self) -> bool {
+        S::samples(&[]).is_none()
     }
 }
 
-impl<S: Sample, const N: usize> AsBuffer for [S; N] {
-    fn buffer(&self) -> Value<'_> {
-        self[..].buffer()
-    }
+macro_rules! slices {
+    ($([$($generics:tt)*] $type:ty),*) => {
+        $(impl<$($generics)*> AsBuffer for $type {
+            fn buffer(&self) -> Value<'_> {
+                self[..].buffer()
+            }
+
+            fn is_list(&self) -> bool {
+                self[..].is_list()
+            }
+        })*
+    };
 }
 
-impl<S: Sample> AsBuffer for Vec<S> {
-    fn buffer(&self) -> Value<'_> {
-        self[..].buffer()
-    }
-}
-
-impl<S: Sample + Clone> AsBuffer for Cow<'_, [S]> {
-    fn buffer(&self) -> Value<'_> {
-        self[..].buffer()
-    }
-}
+slices!([S: Sample, const N: usize] [S; N], [S: Sample] Vec<S>, [S: Sample + Clone] Cow<'_, [S]>);
 
 /// What an argument that is true or false takes.
 #[diagnostic::on_unimplemented(
