@@ -8,8 +8,8 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::token::Paren;
 use syn::{
-    AttrStyle, Attribute, FnArg, GenericArgument, LitStr, Pat, PatIdent, Path, PathArguments, ReturnType, Signature,
-    Token, Type, TypeInfer, TypeParamBound, TypeTuple, Visibility,
+    AttrStyle, Attribute, FnArg, GenericArgument, LitStr, Pat, PatIdent, Path, PathArguments, ReturnType,
+    Signature, Token, Type, TypeInfer, TypeParamBound, TypeTuple, Visibility,
 };
 
 mod texts;

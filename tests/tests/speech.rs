@@ -4,4 +4,5 @@
 mod speech {
     mod forms;
     mod meaning;
+    mod untouched;
 }

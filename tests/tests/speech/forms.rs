@@ -51,7 +51,9 @@ fn a_text_without_a_name_is_joined_and_counted() {
         block_on_stream(text).flat_map(str::bytes).collect()
     }
     #[cekura::tts]
-    fn future<'a>(text: impl Stream<Item = Cow<'a, str>> + Send + 'a) -> impl Future<Output = Vec<u8>> + Send {
+    fn future<'a>(
+        text: impl Stream<Item = Cow<'a, str>> + Send + 'a,
+    ) -> impl Future<Output = Vec<u8>> + Send {
         read(text)
     }
     #[cekura::tts]
@@ -151,7 +153,11 @@ fn a_text_that_the_returned_stream_reads_is_recorded_as_that_is_polled() {
     });
     all_say_all(&trace, 3);
     for span in trace.spans() {
-        assert_eq!(span.attribute("stream.items"), Some(&Value::I64(2)), "only the audio's items count: {span:?}");
+        assert_eq!(
+            span.attribute("stream.items"),
+            Some(&Value::I64(2)),
+            "only the audio's items count: {span:?}"
+        );
     }
 }
 

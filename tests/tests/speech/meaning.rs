@@ -78,6 +78,7 @@ fn a_long_text_is_cut_and_counted_whole() {
 fn strings_beside_the_text_are_arguments() {
     #[cekura::tts]
     async fn speak(voice: &str, text: impl Stream<Item = String>, language: String) {
+        let _ = (voice, language);
         read(text).await;
     }
     #[cekura::tts(voice = voice)]
@@ -179,10 +180,11 @@ fn what_the_attribute_says_of_the_text_wins() {
 fn a_text_is_told_where_no_signature_shows_it() {
     #[cekura::tts]
     fn speak(words: std::sync::mpsc::Receiver<String>, voice: &str) -> Vec<u8> {
+        let _ = voice;
         words.iter().inspect(|word| cekura::current().text(word)).flat_map(String::into_bytes).collect()
     }
     let (sender, words) = std::sync::mpsc::channel();
-    ["Hel", "lo"].map(|part| sender.send(part.to_owned()).unwrap());
+    ["Hel", "lo"].into_iter().for_each(|part| sender.send(part.to_owned()).unwrap());
     drop(sender);
     let trace = capture(|| speak(words, "ana"));
     let tts = trace.span("tts").unwrap();

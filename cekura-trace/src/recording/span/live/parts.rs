@@ -189,7 +189,8 @@ impl Live {
             let told = state.parts.as_ref().and_then(|parts| parts.progress.as_ref());
             told.is_none_or(Progress::is_without_audio)
         };
-        if self.tell_at_end(at) && self.view == View::Tts && (!self.has_parts() || is_unknown(&self.state())) {
+        if self.tell_at_end(at) && self.view == View::Tts && (!self.has_parts() || is_unknown(&self.state()))
+        {
             self.tell_turn(at);
         }
     }
