@@ -210,11 +210,21 @@ fn a_macro_may_write_the_type() {
             }
         };
     }
+    macro_rules! voice_of {
+        ($name:ident, $item:ty) => {
+            #[cekura::tts]
+            fn $name(text: Pin<Box<dyn Stream<Item = $item> + '_>>) -> Vec<u8> {
+                block_on(read(text))
+            }
+        };
+    }
+    voice_of!(borrowed, &str);
     voice!(sent, BoxStream<'_, String>);
     voice!(opaque, impl Stream<Item = String>);
     let trace = capture(|| {
         block_on(sent(strings().boxed()));
         block_on(opaque(strings()));
+        borrowed(Box::pin(stream::iter(PARTS)));
     });
-    all_say_all(&trace, 2);
+    all_say_all(&trace, 3);
 }
