@@ -19,7 +19,7 @@ impl Spoken {
         if args.name != SpanName::Tts {
             return None;
         }
-        let streams = bindings.iter().filter_map(Self::of);
+        let mut streams = bindings.iter().filter_map(Self::of);
         let Some(text) = args.own.iter().position(|own| own.key == "text") else {
             let is_recorded = |it: &Self| args.skip_all.is_none() && !is_in(&args.skip, &it.ident);
             let mut streams = streams.filter(is_recorded);
@@ -27,7 +27,7 @@ impl Spoken {
         };
         let Value::Plain(expression) = &args.own[text].value else { return None };
         let name = name(expression)?;
-        let found = streams.filter(|it| it.ident == *name).last()?;
+        let found = streams.find(|it| it.ident == *name)?;
         args.own.remove(text);
         Some(found)
     }

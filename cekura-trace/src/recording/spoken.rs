@@ -4,6 +4,8 @@
 //! Generated code names the argument by the tokens of its type. Whether it can be wrapped is decided by the type itself, in
 //! the way of `value`: a program may have a `Stream`, or a `BoxStream`, of its own.
 
+#![expect(clippy::unused_self, reason = "generated code finds each method by the type it is called on")]
+
 use super::callsite::Callsite;
 use super::current::current;
 use super::span::Live;

@@ -61,7 +61,7 @@ fn a_text_without_a_name_is_joined_and_counted() {
         Box::pin(read(text))
     }
     #[cekura::tts]
-    async fn next(mut text: impl Stream<Item = Arc<str>> + FusedStream + Unpin) -> Vec<u8> {
+    async fn next(mut text: impl FusedStream<Item = Arc<str>> + Unpin) -> Vec<u8> {
         let mut audio = Vec::new();
         while !text.is_terminated() {
             audio.extend(text.next().await.iter().flat_map(|part| part.bytes()));

@@ -27,7 +27,7 @@ fn a_voice_that_is_cut_off_has_said_what_it_had_read() {
     #[cekura::tts]
     async fn speak(mut text: impl Stream<Item = String> + Unpin) {
         text.next().await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     #[cekura::tts]
     fn lazily<'a>(text: BoxStream<'a, String>) -> BoxStream<'a, Vec<u8>> {
@@ -67,7 +67,7 @@ fn a_long_text_is_cut_and_counted_whole() {
     async fn speak(text: BoxStream<'_, String>) {
         read(text).await;
     }
-    let trace = capture(|| block_on(speak(parts(&["word "; 10_000]))));
+    let trace = capture(|| block_on(speak(parts(&vec!["word "; 10_000]))));
     let tts = trace.span("tts").unwrap();
     assert_eq!(tts.attribute("tts.characters"), Some(&Value::I64(50_000)));
     assert_eq!(tts.attribute("text.truncated"), Some(&Value::Bool(true)));
@@ -125,7 +125,9 @@ fn of_two_streams_the_attribute_says_which_is_the_text() {
     let [neither, named @ ..] = trace.spans() else { panic!("{trace}") };
     spoke(neither, None, None);
     assert_eq!(named.len(), 3);
-    named.iter().for_each(|span| spoke(span, Some("hello"), Some(5)));
+    for span in named {
+        spoke(span, Some("hello"), Some(5));
+    }
 }
 
 #[test]
@@ -139,6 +141,7 @@ fn what_is_skipped_is_neither_recorded_nor_counted() {
         read(text).await;
     }
     #[cekura::tts]
+    #[expect(clippy::used_underscore_binding, reason = "its name keeps it from being recorded, no more")]
     async fn hidden(_text: BoxStream<'_, String>) {
         read(_text).await;
     }
@@ -184,7 +187,9 @@ fn a_text_is_told_where_no_signature_shows_it() {
         words.iter().inspect(|word| cekura::current().text(word)).flat_map(String::into_bytes).collect()
     }
     let (sender, words) = std::sync::mpsc::channel();
-    ["Hel", "lo"].into_iter().for_each(|part| sender.send(part.to_owned()).unwrap());
+    for part in ["Hel", "lo"] {
+        sender.send(part.to_owned()).unwrap();
+    }
     drop(sender);
     let trace = capture(|| speak(words, "ana"));
     let tts = trace.span("tts").unwrap();
