@@ -9,9 +9,13 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::token::Paren;
 use syn::{
-    AttrStyle, Attribute, FnArg, GenericArgument, LitStr, Pat, Path, PathArguments, ReturnType, Signature,
-    Token, Type, TypeInfer, TypeParamBound, TypeTuple, Visibility,
+    AttrStyle, Attribute, FnArg, GenericArgument, LitStr, Pat, PatIdent, Path, PathArguments, ReturnType,
+    Signature, Token, Type, TypeInfer, TypeParamBound, TypeTuple, Visibility,
 };
+
+mod texts;
+
+pub(crate) use texts::Texts;
 
 pub(crate) struct Function {
     /// Outer attributes; inner ones of the body have become outer ones.
@@ -28,6 +32,8 @@ pub(crate) struct Function {
 /// A name that the arguments bind; none begins with `_`.
 pub(crate) struct Binding {
     pub(crate) ident: Ident,
+    /// Set where all of the argument is a stream of text.
+    pub(crate) texts: Option<Texts>,
 }
 
 /// What the signature says of how the function gives its value; no `Type` in it contains `impl Trait`.
@@ -166,7 +172,13 @@ fn bindings(signature: &Signature) -> Vec<Binding> {
         if let FnArg::Typed(argument) = input
             && !argument.attrs.iter().any(|attribute| attribute.path().is_ident("cfg"))
         {
+            let whole = bindings.len();
             bind(&argument.pat, &mut bindings);
+            if let Pat::Ident(PatIdent { by_ref: None, subpat: None, .. }) = &*argument.pat
+                && let Some(binding) = bindings.get_mut(whole)
+            {
+                binding.texts = Texts::of(&argument.ty);
+            }
         }
     }
     bindings
@@ -176,7 +188,7 @@ fn bind(pattern: &Pat, bindings: &mut Vec<Binding>) {
     match pattern {
         Pat::Ident(name) => {
             if !name.ident.unraw().to_string().starts_with('_') {
-                bindings.push(Binding { ident: name.ident.clone() });
+                bindings.push(Binding { ident: name.ident.clone(), texts: None });
             }
             if let Some((_, pattern)) = &name.subpat {
                 bind(pattern, bindings);

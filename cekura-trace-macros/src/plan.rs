@@ -10,8 +10,10 @@ use syn::ext::IdentExt;
 use syn::{Expr, ExprClosure, ExprLit, FnArg, Lit, LitStr, Pat, Path};
 
 mod borrows;
+mod spoken;
 
 pub(crate) use borrows::error_borrows;
+pub(crate) use spoken::Spoken;
 
 pub(crate) struct Plan {
     pub(crate) name: SpanName,
@@ -27,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) error_borrows: bool,
     /// What is recorded with the return value, in this order.
     pub(crate) after: Vec<Entry<ExprClosure>>,
+    /// The argument whose text is recorded as the body reads it.
+    pub(crate) spoken: Option<Spoken>,
     /// The word that asks for a stream.
     pub(crate) stream: Option<Ident>,
 }
@@ -40,6 +44,13 @@ pub(crate) enum Entry<E> {
     Own(Ident, Given, E),
     Record(LitStr, E),
     Word(Ident),
+}
+
+impl<E> Entry<E> {
+    /// Whether it records this argument of the function.
+    pub(crate) fn is_argument(&self, ident: &Ident) -> bool {
+        matches!(self, Self::Argument(other, _) | Self::Debug(other, _) if other == ident)
+    }
 }
 
 impl Entry<Expr> {
@@ -71,8 +82,13 @@ impl Plan {
         mistakes.is_empty().then(|| Self::of(args, function))
     }
 
-    fn of(args: Args, function: Function) -> Self {
-        let arguments = arguments(&args, &function.bindings);
+    fn of(mut args: Args, function: Function) -> Self {
+        let spoken = Spoken::take(&mut args, &function.bindings);
+        let mut arguments = arguments(&args, &function.bindings);
+        if let Some(Spoken { ident, .. }) = &spoken {
+            arguments.retain(|entry| !entry.is_argument(ident));
+            arguments.push(Entry::Word(Ident::new("text_follows", ident.span())));
+        }
         let Args { name, krate, mut own, record, words, skip_output, stream, .. } = args;
         let label = own.extract_if(.., |own| own.key == "name" && literal(&own.value).is_some()).last();
         let label = label.and_then(|own| literal(&own.value));
@@ -99,7 +115,7 @@ impl Plan {
         }
         let error_borrows = error_borrows(function.signature.output.to_token_stream());
         let keeps_output = !skip_output;
-        Self { name, label, krate, function, before, keeps_output, error_borrows, after, stream }
+        Self { name, label, krate, function, before, keeps_output, error_borrows, after, spoken, stream }
     }
 }
 

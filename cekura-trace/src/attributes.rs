@@ -260,6 +260,30 @@ pub use cekura_trace_macros::llm;
 /// Without `text`, the only argument of the function that is a string is the text. Of returned audio, `output.len`
 /// says how many elements the buffer has.
 ///
+/// A text may also arrive as a stream, sentence by sentence while the model still writes: it is joined and counted as the
+/// function, or the stream that it returns, reads it. An argument is such a text if its type says so in the signature:
+/// `impl Stream<Item = …>`, `BoxStream`, `LocalBoxStream`, `Pin<Box<dyn Stream<Item = …>>>` or `Box<dyn Stream<Item = …> +
+/// Unpin>` of `String`, `&str`, `Cow<str>`, `Box<str>` or `Arc<str>`, or of a `Result` of one of these. Strings beside it are
+/// arguments as any other. Of two such streams `text = name` says which is the text, and without that neither is.
+///
+/// ```
+/// use futures::{Stream, StreamExt, stream};
+///
+/// #[cekura::tts(provider = "cartesia", voice = voice)]
+/// fn speak(sentences: impl Stream<Item = String>, voice: &str) -> impl Stream<Item = Vec<i16>> {
+///     sentences.map(|sentence| vec![0; 80 * sentence.len()]) // …
+/// }
+/// # let sentences = stream::iter(["At ten. ", "At four."]).map(str::to_owned);
+/// # let trace = cekura::testing::capture(|| futures::FutureExt::now_or_never(speak(sentences, "ana").count()));
+/// # let tts = trace.span("tts").unwrap();
+/// # assert_eq!(tts.text("text"), Some("At ten. At four."));
+/// # assert_eq!(tts.attribute("tts.characters"), Some(&16.into()));
+/// # assert_eq!(tts.text("input.voice"), Some("ana"));
+/// ```
+///
+/// A type parameter (`S: Stream<…>`), a named type or a channel stays what it is; the function then tells of the text with
+/// [`cekura::current().text(part)`](crate::CurrentSpan::text).
+///
 /// ```
 /// #[cekura::tts(provider = "cartesia", voice = "ana")]
 /// async fn speak(sentence: &str) -> Vec<i16> {

@@ -39,5 +39,6 @@ pub(crate) mod seen;
 mod shapes;
 pub(crate) mod span;
 pub(crate) mod spans;
+mod spoken;
 pub(crate) mod stream;
 pub(crate) mod value;

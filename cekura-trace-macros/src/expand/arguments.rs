@@ -2,7 +2,7 @@
 //! in its order, so that all are dropped as without the attribute: after the body's locals, the last argument first.
 
 use super::{quote_at, site};
-use crate::plan::{Entry, Plan};
+use crate::plan::Plan;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 use syn::ext::IdentExt;
@@ -163,7 +163,14 @@ impl Mover<'_> {
         let is_named = self.is_named(ident);
         if !is_hidden(ident) {
             let mutability = if by_ref.is_none() { mutability.take() } else { None };
-            if is_named {
+            let spoken = self.plan.spoken.as_ref().filter(|spoken| spoken.ident == *ident);
+            if let Some(spoken) = spoken {
+                let kind = Ident::new(spoken.texts.method(), site());
+                let unused = is_named.then(|| quote_at!(unused_variables,));
+                self.lets.push(Let::Whole(quote_at!(
+                    #[allow(#unused clippy::shadow_reuse)] let #mutability #ident = __CALLSITE.text_of(&#ident).#kind().give(#ident);
+                )));
+            } else if is_named {
                 // What the attribute names is used, whether or not the body uses it too.
                 self.lets
                     .push(Let::Whole(quote_at!(#[allow(unused_variables, clippy::shadow_same)] let #mutability #ident = #ident;)));
@@ -229,8 +236,7 @@ impl Mover<'_> {
     }
 
     fn is_recorded(&self, name: &Ident) -> bool {
-        let is_it = |entry: &Entry<_>| matches!(entry, Entry::Argument(other, _) | Entry::Debug(other, _) if other == name);
-        self.plan.before.iter().any(is_it)
+        self.plan.before.iter().any(|entry| entry.is_argument(name))
     }
 }
 

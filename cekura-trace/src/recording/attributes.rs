@@ -52,7 +52,7 @@ pub(super) struct Extras {
 /// Which argument of a `tts` function is the text.
 #[derive(Default)]
 enum Spoken {
-    /// Set by `text = …`, or more than one string was seen.
+    /// Set by `text = …`, read from a stream, or more than one string was seen.
     Known,
     #[default]
     None,

@@ -125,6 +125,33 @@ impl CurrentSpan {
         self.tell(|live| live.say(|attributes| attributes.transcript(Value::Str(part.as_ref()))));
     }
 
+    /// The next part of the spoken text, put behind those before it; its Unicode scalar values are counted. For a
+    /// `tts` that reads its text from what no signature shows as a stream of text: a channel, a named type.
+    ///
+    /// ```
+    /// use std::sync::mpsc::{Receiver, channel};
+    ///
+    /// #[cekura::tts(provider = "cartesia")]
+    /// fn speak(sentences: Receiver<String>) -> Vec<i16> {
+    ///     let mut audio = Vec::new();
+    ///     for sentence in sentences {
+    ///         cekura::current().text(&sentence);
+    ///         audio.extend([0; 80]); // …
+    ///     }
+    ///     audio
+    /// }
+    /// # let (sender, sentences) = channel();
+    /// # ["From ten ", "to four."].map(|sentence| sender.send(sentence.to_owned()).unwrap());
+    /// # drop(sender);
+    /// # let trace = cekura::testing::capture(|| speak(sentences));
+    /// # let tts = trace.span("tts").unwrap();
+    /// # assert_eq!(tts.text("text"), Some("From ten to four."));
+    /// # assert_eq!(tts.attribute("tts.characters"), Some(&17.into()));
+    /// ```
+    pub fn text(&self, part: impl AsRef<str>) {
+        self.tell(|live| live.text(part.as_ref()));
+    }
+
     /// The tokens read and written; the last word counts.
     pub fn usage(&self, input_tokens: impl Integer, output_tokens: impl Integer) {
         self.tell(|live| {

@@ -108,6 +108,11 @@ impl Progress {
         self.has_told
     }
 
+    /// Whether nothing was told of audio, good or bad: no more than its text, or its tokens.
+    pub(super) fn is_without_audio(&self) -> bool {
+        self.items.is_none() && !self.has_failed()
+    }
+
     /// Whether something came, so that what is not read any more may be nothing.
     pub(super) fn has_items(&self) -> bool {
         self.items > Some(0)

@@ -107,14 +107,22 @@ macro_rules! slots {
     (@ Unpinned $stream:expr) => { Box::new($stream) };
 }
 
-slots! {
-    Pinned<Pin<Box<dyn Stream<Item = T> + 'a>>>,
-    Pinned<Pin<Box<dyn Stream<Item = T> + Send + 'a>>>,
-    Pinned<Pin<Box<dyn Stream<Item = T> + Send + Sync + 'a>>>,
-    Unpinned<Box<dyn Stream<Item = T> + Unpin + 'a>>,
-    Unpinned<Box<dyn Stream<Item = T> + Send + Unpin + 'a>>,
-    Unpinned<Box<dyn Stream<Item = T> + Send + Sync + Unpin + 'a>>,
+/// The streams in a box for which another one can stand.
+macro_rules! for_boxed_streams {
+    ($then:ident) => {
+        $then! {
+            Pinned<Pin<Box<dyn Stream<Item = T> + 'a>>>,
+            Pinned<Pin<Box<dyn Stream<Item = T> + Send + 'a>>>,
+            Pinned<Pin<Box<dyn Stream<Item = T> + Send + Sync + 'a>>>,
+            Unpinned<Box<dyn Stream<Item = T> + Unpin + 'a>>,
+            Unpinned<Box<dyn Stream<Item = T> + Send + Unpin + 'a>>,
+            Unpinned<Box<dyn Stream<Item = T> + Send + Sync + Unpin + 'a>>,
+        }
+    };
 }
+pub(super) use for_boxed_streams;
+
+for_boxed_streams!(slots);
 
 /// Stands in for a stream while that is taken out of its place.
 struct Never<S>(PhantomData<S>);

@@ -57,6 +57,15 @@ impl Future for Once {
     }
 }
 
+/// Not that of `futures`, which is not here; the attribute cannot tell.
+pub trait Stream {
+    type Item;
+}
+
+impl Stream for D {
+    type Item = String;
+}
+
 macro_rules! sync {
     ($(#[$attribute:meta] $name:ident($($argument:tt)*) $(-> $returns:ty)? $body:block($($value:expr),*);)*) => {
         $(#[cfg_attr(annotated, $attribute)] fn $name($($argument)*) $(-> $returns)? $body)*
@@ -110,6 +119,9 @@ sync! {
         (D("a"), D("_b"));
     #[cekura::span] only_tail(a: D) -> usize { match a.borrow() { Some(ref d) => d.len(), None => 0 } } (D("a"));
     #[cekura::span] anything(a: impl Sized, _: impl Sized, b: Vec<D>) {} (D("a"), D("_"), vec![D("b0"), D("b1")]);
+    #[cekura::tts] parts(a: D, text: impl Stream<Item = String>, _: D) { let _local = D("local"); } (D("a"), D("text"), D("_"));
+    #[cekura::tts] boxed_parts(_a: D, mut text: Box<dyn Stream<Item = String>>, b: D) { text = Box::new(D("new")); }
+        (D("_a"), Box::new(D("text")), D("b"));
     #[cekura::span] plain_values(_: &str, _n: u8, _: (), a: D, _: [u8; 2]) {} ("", 1, (), D("a"), [1, 2]);
 }
 
@@ -130,6 +142,8 @@ futures! {
     #[cekura::span] [async] later_tail_only(a: D) -> usize { match a.borrow() { Some(ref d) => d.len(), None => 0 } } (D("a"));
     #[cekura::span] [async] later_failed(a: D, _b: D) -> Result<D, D> { Once::default().await; Err(a)?; unreachable!() }
         (D("a"), D("_b"));
+    #[cekura::tts] [async] later_parts(a: D, text: impl Stream<Item = String>, _: D) { Once::default().await; drop(a); }
+        (D("a"), D("text"), D("_"));
     #[cekura::span] [] opaque(a: D, _b: D, c: D) -> impl Future<Output = usize> {
         let _local = D("local");
         async move { let _inner = D("inner"); Once::default().await; c.len() }

@@ -105,6 +105,25 @@ pub async fn items(list: &[u8]) -> usize {
     ready(set.len()).await
 }
 
+/// Not that of `futures`, which is not here; the attribute cannot tell.
+pub trait Stream {
+    type Item;
+
+    fn all(self) -> Vec<Self::Item>;
+}
+
+#[cfg_attr(annotated, cekura::tts)]
+#[must_use]
+pub fn speak_parts(text: impl Stream<Item = String>, voice: &str) -> usize {
+    text.all().concat().len() + voice.len()
+}
+
+#[cfg_attr(annotated, cekura::tts(text = text))]
+pub async fn speak_more(text: Box<dyn Fn() -> u8 + Send>, mut parts: Vec<u8>) -> usize {
+    parts.push(text());
+    ready(parts.len()).await
+}
+
 /// # Safety
 ///
 /// `at` is valid.

@@ -96,3 +96,13 @@ pub fn boxed(a: String) -> std::pin::Pin<Box<dyn Future<Output = u8> + Send>> {
 pub fn unit(a: u8) {
     drop(a)
 }
+pub trait Stream { type Item; fn all(self) -> Vec<Self::Item>; }
+#[cfg_attr(annotated, cekura::tts)]
+pub async fn parts(mut text: impl Stream<Item = String>, voice: &str) -> Vec<String> {
+    let text = text.all();
+    text
+}
+#[cfg_attr(annotated, cekura::tts(text = text))]
+pub fn box_of_parts(text: Box<dyn Stream<Item = String>>, other: impl Stream<Item = &'static str> + Send) -> usize {
+    other.all().len()
+}

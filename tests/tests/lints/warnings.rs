@@ -32,6 +32,22 @@ pub fn in_opaque(mut unused: String) -> impl Future<Output = ()> {
     async {}
 }
 
+/// Not that of `futures`, which is not here; the attribute cannot tell.
+pub trait Stream {
+    type Item;
+}
+
+#[cfg_attr(annotated, cekura::tts)]
+pub fn in_parts(mut text: impl Stream<Item = String>) {}
+
+#[cfg_attr(annotated, cekura::tts)]
+pub async fn in_parts_later(text: Pin<Box<dyn Stream<Item = String>>>, mut voice: &str) {
+    let text = voice;
+}
+
+#[cfg_attr(annotated, cekura::tts(text = text))]
+pub fn in_named_parts(text: impl Stream<Item = String>, hints: Box<dyn Stream<Item = &'static str>>) {}
+
 #[cfg_attr(annotated, cekura::span)]
 pub fn shadowed(text: &str) -> usize {
     let text = "other";

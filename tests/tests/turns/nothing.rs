@@ -139,6 +139,42 @@ fn a_voice_without_audio_answers_nothing() {
 }
 
 #[test]
+fn a_text_that_arrives_in_parts_is_no_audio() {
+    fn text(part: &'static str) -> BoxStream<'static, String> {
+        stream::iter([part.to_owned()]).boxed()
+    }
+    #[cekura::tts]
+    fn plays(text: BoxStream<'_, String>) {
+        block_on_stream(text).for_each(drop);
+    }
+    #[cekura::tts]
+    fn bytes(text: BoxStream<'_, String>) -> Vec<u8> {
+        block_on_stream(text).flat_map(String::into_bytes).collect()
+    }
+    #[cekura::tts]
+    fn chunks(text: BoxStream<'static, String>) -> BoxStream<'static, Vec<u8>> {
+        text.map(String::into_bytes).boxed()
+    }
+    #[cekura::tts]
+    fn counts() {
+        cekura::current().usage(1, 2);
+    }
+    assert!(!is_answered(|| plays(text("Hello."))) && !is_answered(counts));
+    assert!(!is_answered(|| drop(bytes(text("")))) && is_answered(|| drop(bytes(text("Hello.")))));
+    assert!(!is_answered(|| block_on_stream(chunks(text(""))).for_each(drop)));
+    assert!(is_answered(|| block_on_stream(chunks(text("Hello."))).for_each(drop)));
+    // By hand nobody else says that it spoke.
+    let by_hand = |fails: bool| {
+        is_answered(|| {
+            let mut tts = cekura::spans::tts().start();
+            tts.text("Hello.");
+            if fails { tts.fail("no line") } else { tts.end() }
+        })
+    };
+    assert!(by_hand(false) && !by_hand(true));
+}
+
+#[test]
 fn the_first_chunk_that_is_not_empty_is_the_answer() {
     #[cekura::tts]
     fn late() -> BoxStream<'static, Vec<u8>> {

@@ -87,7 +87,8 @@ impl Attributes {
                 let is_said = gathered.transcript.as_ref().is_some_and(|text| !text.is_empty());
                 is_said || gathered.said.has_text() || items.is_some() && !gathered.was_judged
             }
-            _ => !gathered.was_judged,
+            // Its text is no audio.
+            _ => items.is_some() && !gathered.was_judged,
         }
     }
 

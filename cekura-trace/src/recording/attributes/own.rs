@@ -159,13 +159,22 @@ impl Attributes {
         if self.gathers() {
             return self.say_part(&spoken);
         }
-        // The argument that was taken for the text stands for itself, unless it is the very text.
+        self.know_spoken(Some(&spoken));
+        self.say(&spoken);
+    }
+
+    /// Says that the text is an argument that the body reads from.
+    pub fn text_follows(&mut self) {
+        self.know_spoken(None);
+    }
+
+    /// The argument that was taken for the text stands for itself, unless it is the very text.
+    fn know_spoken(&mut self, spoken: Option<&str>) {
         if let Spoken::One(name, other) = std::mem::replace(&mut self.extras().spoken, Spoken::Known)
-            && other != *spoken
+            && spoken != Some(&*other)
         {
             self.input(name, Value::Str(&other));
         }
-        self.say(&spoken);
     }
 
     pub fn confidence(&mut self, confidence: &impl Float) {

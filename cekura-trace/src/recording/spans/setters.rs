@@ -248,7 +248,9 @@ impl Guard<Tts> {
     /// The next part of the spoken text, put behind those before it, in place of the builder's
     /// [`text`](Builder::text). The Unicode scalar values of all of them are counted.
     pub fn text(&mut self, part: impl AsRef<str>) {
-        self.set(|attributes| attributes.text(Value::Str(part.as_ref())));
+        if let Some(live) = self.live() {
+            live.text(part.as_ref());
+        }
     }
 }
 

@@ -182,10 +182,15 @@ impl Live {
         is_open && !tells
     }
 
-    /// As [`tell_at_end`](Self::tell_at_end), where nothing is returned: a voice of which nothing was told has spoken.
+    /// As [`tell_at_end`](Self::tell_at_end), where nothing is returned: a voice of whose audio nothing was told has
+    /// spoken.
     pub(in crate::recording) fn tell_at_end_by_hand(&self, at: Instant) {
-        self.tell_at_end(at);
-        if self.view == View::Tts && !self.has_parts() {
+        let is_unknown = |state: &State| {
+            let told = state.parts.as_ref().and_then(|parts| parts.progress.as_ref());
+            told.is_none_or(Progress::is_without_audio)
+        };
+        if self.tell_at_end(at) && self.view == View::Tts && (!self.has_parts() || is_unknown(&self.state()))
+        {
             self.tell_turn(at);
         }
     }
@@ -193,6 +198,11 @@ impl Live {
     /// Whether the return value may tell that somebody spoke: the parts did not.
     pub(in crate::recording) fn returned_tells(&self, at: Instant) -> bool {
         matches!(self.view, View::S2s | View::Stt | View::Tts) && self.tell_at_end(at)
+    }
+
+    /// Whether it is that of a voice, which is given a text.
+    pub(in crate::recording) fn speaks(&self) -> bool {
+        self.view == View::Tts
     }
 
     /// Whether anything came of a stream.
