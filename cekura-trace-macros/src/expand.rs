@@ -127,7 +127,7 @@ fn polled(plan: &Plan, arguments: &Arguments, before: &TokenStream, returns: &Re
     quote_spanned! {site=>
         let mut __sp = __CALLSITE.around(#before);
         #lint let __fut = #body;
-        #give #runtime::polled(&mut __sp, #runtime::pin!(__fut), #after).await #end
+        #give #runtime::polled!(__sp, __fut, #after) #end
     }
 }
 

@@ -1,5 +1,6 @@
 //! The complete list of names that generated code uses. Nothing here is for people: it changes without notice.
 
+pub use crate::__polled as polled;
 pub use crate::recording::callsite::Callsite;
 pub use crate::recording::failure::failure;
 pub use crate::recording::future::polled;

@@ -27,18 +27,11 @@ fn a_word_is_a_call() {
                 let id = id;
                 {}
             };
-            return ::cekura::__private::polled(
-                    &mut __sp,
-                    ::cekura::__private::pin!(__fut),
-                    |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__error().__error();
-                        let __sp = __sp.end(__out).__items().__error();
-                        __sp.__record(|__sp, __ret| {
-                            __sp.returned(__CALLSITE.of(__ret).__get());
-                        });
-                    },
-                )
-                .await;
+            return ::cekura::__private::polled!(
+                __sp, __fut, | __sp, __ret | { let __out = __sp.__outcome(__ret).__get()
+                .__error().__error(); let __sp = __sp.end(__out).__items().__error(); __sp
+                .__record(| __sp, __ret | { __sp.returned(__CALLSITE.of(__ret).__get()); }); }
+            );
         }
     "#]];
     check(Conversation, "observe, call_id = id", function, &expected);
@@ -274,23 +267,14 @@ fn closures_with_patterns_and_types() {
                 }
                 reply().await
             };
-            return ::cekura::__private::polled(
-                    &mut __sp,
-                    ::cekura::__private::pin!(__fut),
-                    |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__error().__error();
-                        let __sp = __sp.end(__out).__items().__error();
-                        __sp.__record(|__sp, __ret| {
-                            __sp.returned(__CALLSITE.of(__ret).__get());
-                            let __val = __CALLSITE
-                                .apply(__ret, |Reply { usage, .. }: &Reply| usage.output);
-                            __sp.output_tokens(&__val);
-                            let __val = __CALLSITE.apply(__ret, |reply| reply.all().first());
-                            __sp.record("first", __CALLSITE.of(&__val).__get());
-                        });
-                    },
-                )
-                .await;
+            return ::cekura::__private::polled!(
+                __sp, __fut, | __sp, __ret | { let __out = __sp.__outcome(__ret).__get()
+                .__error().__error(); let __sp = __sp.end(__out).__items().__error(); __sp
+                .__record(| __sp, __ret | { __sp.returned(__CALLSITE.of(__ret).__get()); let
+                __val = __CALLSITE.apply(__ret, | Reply { usage, .. } : & Reply | usage.output);
+                __sp.output_tokens(& __val); let __val = __CALLSITE.apply(__ret, | reply | reply
+                .all().first()); __sp.record("first", __CALLSITE.of(& __val).__get()); }); }
+            );
         }
     "#]];
     check(

@@ -114,22 +114,14 @@ fn async_fn() {
                     self.client.hear(audio, words).await
                 }
             };
-            return ::cekura::__private::polled(
-                    &mut __sp,
-                    ::cekura::__private::pin!(__fut),
-                    |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__error().__error();
-                        let __sp = __sp.end(__out).__items().__error();
-                        __sp.__record(|__sp, __ret| {
-                            __sp.returned(__CALLSITE.of(__ret).__get());
-                            let __val = __CALLSITE.apply(__ret, |heard| heard.confidence);
-                            __sp.confidence(&__val);
-                            let __val = __CALLSITE.apply(__ret, |heard| heard.words.len());
-                            __sp.record("other.key", __CALLSITE.of(&__val).__get());
-                        });
-                    },
-                )
-                .await;
+            return ::cekura::__private::polled!(
+                __sp, __fut, | __sp, __ret | { let __out = __sp.__outcome(__ret).__get()
+                .__error().__error(); let __sp = __sp.end(__out).__items().__error(); __sp
+                .__record(| __sp, __ret | { __sp.returned(__CALLSITE.of(__ret).__get()); let
+                __val = __CALLSITE.apply(__ret, | heard | heard.confidence); __sp.confidence(&
+                __val); let __val = __CALLSITE.apply(__ret, | heard | heard.words.len()); __sp
+                .record("other.key", __CALLSITE.of(& __val).__get()); }); }
+            );
         }
     "#]];
     check(
@@ -369,8 +361,7 @@ fn async_never() {
                     work(id).await
                 }
             };
-            ::cekura::__private::polled(&mut __sp, ::cekura::__private::pin!(__fut), |_, _| {})
-                .await
+            ::cekura::__private::polled!(__sp, __fut, | _, _ | {})
         }
     "#]];
     check(Conversation, "", item, &expected);

@@ -38,18 +38,11 @@ fn many_arguments() {
                 let (date, time, comment) = (date, time, comment);
                 self.store.book(customer, date).await
             };
-            return ::cekura::__private::polled(
-                    &mut __sp,
-                    ::cekura::__private::pin!(__fut),
-                    |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__error().__error();
-                        let __sp = __sp.end(__out).__items().__error();
-                        __sp.__record(|__sp, __ret| {
-                            __sp.returned(__CALLSITE.of(__ret).__get());
-                        });
-                    },
-                )
-                .await;
+            return ::cekura::__private::polled!(
+                __sp, __fut, | __sp, __ret | { let __out = __sp.__outcome(__ret).__get()
+                .__error().__error(); let __sp = __sp.end(__out).__items().__error(); __sp
+                .__record(| __sp, __ret | { __sp.returned(__CALLSITE.of(__ret).__get()); }); }
+            );
         }
     "#]];
     check(ToolCall, "", item, &expected);

@@ -32,20 +32,13 @@ fn a_stream_without_a_name_gets_room_for_its_span() {
                 },
                 |__ret| __ret.map(::cekura::__private::stream::<Result<Chunk, Error>, _>),
             );
-            return ::cekura::__private::polled(
-                    &mut __sp,
-                    ::cekura::__private::pin!(__fut),
-                    |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__error().__error();
-                        let __sp = __sp.end(__out).__items().__error();
-                        __sp.__record(|__sp, __ret| {
-                            __sp.returned(__CALLSITE.of(__ret).__get());
-                            let __val = __CALLSITE.apply(__ret, |chunk| &chunk.text);
-                            __sp.output(__CALLSITE.of(&__val).__get());
-                        });
-                    },
-                )
-                .await;
+            return ::cekura::__private::polled!(
+                __sp, __fut, | __sp, __ret | { let __out = __sp.__outcome(__ret).__get()
+                .__error().__error(); let __sp = __sp.end(__out).__items().__error(); __sp
+                .__record(| __sp, __ret | { __sp.returned(__CALLSITE.of(__ret).__get()); let
+                __val = __CALLSITE.apply(__ret, | chunk | & chunk.text); __sp.output(__CALLSITE
+                .of(& __val).__get()); }); }
+            );
         }
     "#]];
     check(Llm, "output = |chunk| &chunk.text", item, &expected);

@@ -146,16 +146,6 @@ impl Attributes {
         }
     }
 
-    /// As [`returned`](Self::returned), but for the content: sizes, tokens and names only.
-    pub fn returned_without_content(&mut self, value: Value<'_>) {
-        let capture = std::mem::replace(&mut self.capture, CaptureContent::Metadata);
-        if self.gathers() {
-            self.extras().skips_output = true;
-        }
-        self.returned(value);
-        self.capture = capture;
-    }
-
     /// Says that the function failed.
     pub(super) fn fail(&mut self, failure: &Failure<'_>) {
         // What follows may panic.
@@ -263,7 +253,9 @@ impl Attributes {
             Value::Debug(value) => return self.serialized(key, &Shown(value), marks),
             Value::Serialize(value) => return self.serialized(key, value, marks),
         }
-        write::mark(&mut self.entries, start, marks);
+        if marks != Marks::NONE {
+            write::mark(&mut self.entries, start, marks);
+        }
     }
 
     fn serialized(&mut self, key: &str, value: &dyn Walk, marks: Marks) {

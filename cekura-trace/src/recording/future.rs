@@ -5,13 +5,15 @@ use super::attributes::Attributes;
 use super::callsite::Callsite;
 use super::span::{Ending, Open, Span};
 use pin_project_lite::pin_project;
+use std::mem::ManuallyDrop;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The span of an `async fn`. Generated code binds it before the future of the body, so it is dropped after that.
+/// The span of an `async fn`. Generated code binds it before the future of the body, so it is dropped after that. Its drop
+/// takes what is inside; the compiler need not look for it again.
 #[must_use = "a span that is not run records nothing"]
-pub struct Around(Option<Open>);
+pub struct Around(ManuallyDrop<Option<Open>>);
 
 /// The future of an `async fn`. It borrows the body's own future: a future inside another one costs the compiler four
 /// steps towards its recursion limit, and each type between them one more.
@@ -24,10 +26,21 @@ pub struct Polled<'a, F, C> {
 impl Callsite {
     /// As `open`, for an `async fn`: this runs at the first poll.
     #[inline]
-    pub fn around(&'static self, record: impl FnOnce(&mut Attributes)) -> Around {
-        let Span(open) = self.open(record);
-        Around(open)
+    pub fn around(&'static self, record: impl FnOnce(&mut Attributes)) -> Option<Around> {
+        self.open(record).0.map(|open| Around(ManuallyDrop::new(Some(open))))
     }
+}
+
+/// Waits for the body of an `async fn`, in its span if there is one: with tracing off nothing stands between the function
+/// and its body. A macro, for the future is to be a local of the function.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __polled {
+    ($span:ident, $future:ident, $close:expr) => {{
+        let ::core::option::Option::Some(__sp) = &mut $span else { return $future.await };
+        let __fut = $crate::__private::pin!($future);
+        $crate::__private::polled(__sp, __fut, $close).await
+    }};
 }
 
 /// Polls the body of an `async fn` in its span.
@@ -50,28 +63,26 @@ where
 {
     type Output = F::Output;
 
-    #[inline]
+    // Out of line: where spans are off, the function is to be as small as without the attribute.
+    #[inline(never)]
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
         let Self { future, span, close } = &mut *self;
-        if span.0.is_none() {
-            return future.as_mut().poll(task);
-        }
         poll_inside(future.as_mut(), &mut span.0, close, task)
     }
 }
 
 impl<F, C> Drop for Polled<'_, F, C> {
-    #[inline]
+    #[inline(never)]
     fn drop(&mut self) {
         // The body's future is dropped next, and then the span.
-        if let Some(open) = &mut self.span.0 {
+        if let Some(open) = &mut *self.span.0 {
             open.stay_entered();
         }
     }
 }
 
 impl Drop for Around {
-    #[inline]
+    #[inline(never)]
     fn drop(&mut self) {
         if let Some(open) = self.0.take() {
             open.leave(|open| open.interrupted(|_| {}));

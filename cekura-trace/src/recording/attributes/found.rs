@@ -6,6 +6,7 @@ use super::super::callsite::{View, warn_unfollowed};
 use super::super::shapes::{Calls, Failed, Found, Shapes};
 use super::own::clipped;
 use super::{Attributes, Root, Value, as_walk, clip, walk, write, write_json};
+use crate::destination::CaptureContent;
 use crate::semconv;
 use std::any::type_name;
 use std::panic::Location;
@@ -22,6 +23,21 @@ pub(in crate::recording) struct Told {
 }
 
 impl Attributes {
+    /// As [`returned`](Self::returned), but for the content: sizes, tokens and names only.
+    pub fn returned_without_content(&mut self, value: Value<'_>) {
+        // Of a number these views write nothing else.
+        let is_number = matches!(value, Value::Bool(_) | Value::F64(_) | Value::I64(_));
+        if is_number && matches!(self.view, View::Conversation | View::Span | View::Turn) && !self.gathers() {
+            return;
+        }
+        let capture = std::mem::replace(&mut self.capture, CaptureContent::Metadata);
+        if self.gathers() {
+            self.extras().skips_output = true;
+        }
+        self.returned(value);
+        self.capture = capture;
+    }
+
     /// What an `stt` function returned: a string is the transcript. An empty one is none: nobody was heard.
     pub(super) fn found_transcript(&mut self, value: Value<'_>) {
         let serialize = match value {

@@ -48,12 +48,18 @@ impl Held<'_> {
         }
     }
 
+    /// Calls `change` in one place, so that the compiler inlines it.
     #[inline]
     fn change<R>(&mut self, change: impl FnOnce(&mut State) -> R) -> R {
-        match self {
-            Self::Alone(live) => change(live.state_mut()),
-            Self::Shared(live) => change(&mut live.state()),
-        }
+        let mut locked;
+        let state = match self {
+            Self::Alone(live) => live.state_mut(),
+            Self::Shared(live) => {
+                locked = live.state();
+                &mut *locked
+            }
+        };
+        change(state)
     }
 }
 
