@@ -136,18 +136,11 @@ fn a_text_that_arrives_as_a_stream_is_recorded_as_the_body_reads_it() {
                 let voice = voice;
                 self.client.speak(text, voice).await
             };
-            return ::cekura::__private::polled(
-                    &mut __sp,
-                    ::cekura::__private::pin!(__fut),
-                    |__sp, __ret| {
-                        let __out = __sp.__outcome(__ret).__get().__error().__error();
-                        let __sp = __sp.end(__out).__items().__error();
-                        __sp.__record(|__sp, __ret| {
-                            __sp.returned(__CALLSITE.of(__ret).__get());
-                        });
-                    },
-                )
-                .await;
+            return ::cekura::__private::polled!(
+                __sp, __fut, | __sp, __ret | { let __out = __sp.__outcome(__ret).__get()
+                .__error().__error(); let __sp = __sp.end(__out).__items().__error(); __sp
+                .__record(| __sp, __ret | { __sp.returned(__CALLSITE.of(__ret).__get()); }); }
+            );
         }
     "#]];
     check(Tts, "", item, &expected);
