@@ -21,7 +21,7 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Expr, ExprClosure, Lit, LitFloat, LitInt, Token, Type};
+use syn::{Expr, ExprClosure, Lit, LitFloat, LitInt, Receiver, Token, Type};
 
 mod arguments;
 
@@ -40,7 +40,15 @@ pub(crate) fn expand(plan: &Plan) -> TokenStream {
     let arguments = Arguments::of(plan);
     let content = braces(content(plan, &arguments), body.span());
     let signature = &arguments.signature;
-    quote!(#(#attributes)* #visibility #default #signature #content)
+    // What is written to a `self` that was moved into the body is said to be read by nobody, but its drop reads it.
+    let lint =
+        is_changed(signature.receiver()).then(|| quote_spanned!(site()=> #[allow(unused_assignments)]));
+    quote!(#(#attributes)* #lint #visibility #default #signature #content)
+}
+
+/// Whether it is `mut self`, which the body may write to.
+fn is_changed(receiver: Option<&Receiver>) -> bool {
+    receiver.is_some_and(|receiver| receiver.mutability.is_some())
 }
 
 fn content(plan: &Plan, arguments: &Arguments) -> TokenStream {

@@ -242,7 +242,8 @@ pub use cekura_trace_macros::stt;
 /// No lint of the compiler or of clippy is new at an annotated function. Some fall silent, for they look at the whole body
 /// of a function, and the body now stands inside another: clippy's `boxed_local`, `cognitive_complexity`, `implicit_return`,
 /// `manual_async_fn`, `missing_const_for_fn`, `needless_lifetimes`, `needless_pass_by_value`, `needless_return` (of the
-/// body's own end), `ptr_arg` (of an argument that is recorded), `unnecessary_wraps` and `unused_async`. An `#[expect(…)]` of
+/// body's own end), `ptr_arg` (of an argument that is recorded), `unnecessary_wraps` and `unused_async`; rustc's `unconditional_recursion`, and
+/// `unused_assignments` in methods that take `mut self`. An `#[expect(…)]` of
 /// one of these says that it is not fulfilled: write `#[allow(…)]`.
 pub use cekura_trace_macros::llm;
 

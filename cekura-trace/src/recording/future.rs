@@ -6,7 +6,7 @@ use super::callsite::Callsite;
 use super::span::{Ending, Open, Span};
 use pin_project_lite::pin_project;
 use std::mem::ManuallyDrop;
-use std::panic::resume_unwind;
+use std::panic::{UnwindSafe, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -37,9 +37,13 @@ impl Callsite {
 #[macro_export]
 macro_rules! __polled {
     ($span:ident, $future:ident, $close:expr) => {{
-        let ::core::option::Option::Some(__sp) = &mut $span else { return $future.await };
-        let __fut = $crate::__private::pin!($future);
-        $crate::__private::polled(__sp, __fut, $close).await
+        match &mut $span {
+            ::core::option::Option::None => $future.await,
+            ::core::option::Option::Some(__sp) => {
+                let __fut = $crate::__private::pin!($future);
+                $crate::__private::polled(__sp, __fut, $close).await
+            }
+        }
     }};
 }
 
@@ -55,6 +59,9 @@ where
 
 // No part of it is pinned.
 impl<F, C> Unpin for Polled<'_, F, C> {}
+
+// As the future that it borrows.
+impl<F: UnwindSafe, C> UnwindSafe for Polled<'_, F, C> {}
 
 impl<F, C> Future for Polled<'_, F, C>
 where

@@ -16,7 +16,7 @@ use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, ContextGuard};
 use std::any::Any;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -51,6 +51,10 @@ pub(crate) struct Open {
     /// Set while it stays entered, as when its future is dropped: whether the thread was panicking before that.
     was_panicking: Option<bool>,
 }
+
+// A panic is caught before it can leave a span half written, and what recording shares is behind locks.
+impl UnwindSafe for Open {}
+impl RefUnwindSafe for Open {}
 
 thread_local! {
     /// The innermost cekura span entered on this thread. The current `Context` may hold a host's span instead.

@@ -7,6 +7,7 @@ use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use pin_project_lite::pin_project;
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -68,6 +69,10 @@ struct Followed<T> {
     open: Open,
     each: Each<T>,
 }
+
+// Its closure has nothing of the program's but that of the attribute.
+impl<T> UnwindSafe for Followed<T> {}
+impl<T> RefUnwindSafe for Followed<T> {}
 
 impl<S: Stream> Streamed<S> {
     pub(super) fn new(stream: S) -> Self {

@@ -133,3 +133,29 @@ pub unsafe fn deref(at: *const u8) -> u8 {
     // SAFETY: the caller says so.
     unsafe { *at }
 }
+
+/// Rolls back when it is dropped, unless it was committed.
+pub struct Transaction {
+    pub committed: bool,
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        assert!(self.committed, "rolled back");
+    }
+}
+
+impl Transaction {
+    /// Keeps what was done.
+    #[cekura::span]
+    pub fn commit(mut self) {
+        self.committed = true;
+    }
+
+    /// The same, later.
+    #[cekura::span]
+    pub async fn commit_later(mut self) {
+        std::future::ready(()).await;
+        self.committed = true;
+    }
+}
