@@ -220,9 +220,9 @@ impl Shape {
         {
             return Self::Opaque(associated(future, "Output").cloned().map(Returned::new));
         }
-        const CLOSURES: [&str; 6] = ["AsyncFn", "AsyncFnMut", "AsyncFnOnce", "Fn", "FnMut", "FnOnce"];
         if let Type::ImplTrait(opaque) = peeled(&declared)
-            && bound(&opaque.bounds, &CLOSURES).is_some()
+            && bound(&opaque.bounds, &["AsyncFn", "AsyncFnMut", "AsyncFnOnce", "Fn", "FnMut", "FnOnce"])
+                .is_some()
         {
             return Self::Closure(Returned::new(declared));
         }

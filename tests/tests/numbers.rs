@@ -95,12 +95,12 @@ fn a_list_of_numbers_is_a_value_and_one_of_samples_a_size() {
 
 #[test]
 fn a_number_of_the_attribute_may_be_large() {
-    #[cekura::llm(max_tokens = 5_000_000_000, record("mask" = 0xFFFF_FFFF, "small" = -1))]
+    #[cekura::llm(max_tokens = 5_000_000_000, record("mask" = 4_294_967_295, "small" = -1))]
     fn ask() -> impl Display {
         "yes"
     }
     let trace = capture(|| assert_eq!(ask().to_string(), "yes"));
     let llm = trace.span("llm").unwrap();
     let said = ["gen_ai.request.max_tokens", "mask", "small"].map(|key| llm.attribute(key).cloned());
-    assert_eq!(said, [Some(5_000_000_000_i64.into()), Some(0xFFFF_FFFF_i64.into()), Some((-1).into())]);
+    assert_eq!(said, [Some(5_000_000_000_i64.into()), Some(4_294_967_295_i64.into()), Some((-1).into())]);
 }
