@@ -6,7 +6,7 @@ use cekura::testing::{Trace, capture};
 use cekura_trace_tests::vendors::{ALL, llm, llm_stream, s2s_stream, said};
 use serde_json::{Value, json};
 
-fn chunk(id: &str, delta: Value) -> Value {
+fn chunk(id: &str, delta: &Value) -> Value {
     json!({ "id": id, "object": "chat.completion.chunk", "choices": [{ "index": 0, "delta": delta }] })
 }
 
@@ -22,14 +22,16 @@ fn usage(id: &str, tokens: i64) -> Value {
 
 /// What a model streams that says `text`.
 fn stream(id: &str, text: &str, tokens: i64) -> Vec<Value> {
-    let role = chunk(id, json!({ "role": "assistant", "content": "" }));
-    vec![role, chunk(id, json!({ "content": text })), stop(id), usage(id, tokens)]
+    let role = chunk(id, &json!({ "role": "assistant", "content": "" }));
+    vec![role, chunk(id, &json!({ "content": text })), stop(id), usage(id, tokens)]
 }
 
 fn by_hand(items: &[Value]) -> Trace {
     #[cekura::llm(skip(items))]
     fn ask(items: &[Value]) {
-        items.iter().for_each(|item| cekura::current().item(item));
+        for item in items {
+            cekura::current().item(item);
+        }
     }
     capture(|| ask(items))
 }
@@ -55,7 +57,7 @@ fn two_streams_of_a_loop_over_tools_are_two_answers() {
 #[test]
 fn an_answer_that_begins_with_a_thought_or_says_nothing_counts_too() {
     let mut thinks = stream("b", "b", 10);
-    thinks.insert(1, chunk("b", json!({ "content": "", "reasoning_content": "hm" })));
+    thinks.insert(1, chunk("b", &json!({ "content": "", "reasoning_content": "hm" })));
     check(&[stream("a", "a", 1), thinks].concat(), 11, Some("a\nb"));
     let mut silent = stream("b", "", 10);
     check(&[stream("a", "a", 1), silent.clone()].concat(), 11, Some("a"));
@@ -116,7 +118,7 @@ fn a_list_counts_as_its_items_do() {
         }
     }
     // The pieces of one call of a tool.
-    let piece = |call: Value| chunk("a", json!({ "tool_calls": [call] }));
+    let piece = |call: Value| chunk("a", &json!({ "tool_calls": [call] }));
     let call = vec![
         piece(json!({ "index": 0, "function": { "name": "find", "arguments": "{\"a\"" } })),
         piece(json!({ "index": 0, "function": { "arguments": ":1}" } })),
