@@ -2,12 +2,14 @@
 
 mod shapes {
     mod answers;
+    mod changes;
     mod choices;
     mod everywhere;
     mod failures;
     mod opaque;
     mod recognisers;
     mod sessions;
+    mod several;
     mod tools;
     mod transcripts;
 }

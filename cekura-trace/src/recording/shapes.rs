@@ -20,7 +20,8 @@
 //! | Azure | `DisplayText`, `NBest`, `combinedPhrases` |
 //! | Gladia, Rev, Soniox, Speechmatics, Vosk | `utterance`; `elements`; `tokens`; `metadata.transcript`; `partial` |
 //! | Deepgram's agent | `type: "ConversationText"`, which the two speak, as `role` tells |
-//! | Whisper-like, Cartesia, `ElevenLabs`, Groq, `LiveKit` | `text` at the root; further down, alone or beside a language, words, segments, a start, a duration or a usage |
+//! | Whisper-like, Cartesia, `ElevenLabs`, Groq, `LiveKit` | `text` at the root; further down, alone or beside a language, a confidence, `is_final`, words, segments, a start, a duration or a usage |
+//! | an enum of one's own | a field `Partial`, `Interim` or `Final`: what is inside is at the root, and final or not |
 //! | a failure | `error` with a message or alone, `type: "error"`, a response whose status is `failed` |
 //!
 //! Without one of these, `id` and `model` say nothing, whatever they hold.
@@ -76,6 +77,8 @@ pub(crate) struct Shapes {
     inner: Option<Candidate>,
     root: Candidate,
     below: Found,
+    /// What the elements of a list say; boxed, for few values are a list of responses.
+    elements: Option<Box<Together>>,
     limit: usize,
 }
 
@@ -99,6 +102,7 @@ impl Default for Shapes {
             inner: None,
             root: Candidate::default(),
             below: Found::default(),
+            elements: None,
             limit: usize::MAX,
         }
     }
@@ -177,7 +181,11 @@ impl Shapes {
                 if self.root.fields > 1 {
                     found.forget_failure();
                 }
-                if self.list { self.below.follow(found, self.limit) } else { self.below.fill(found) }
+                if !self.list {
+                    self.below.fill(found);
+                } else if self.elements.is_some() || found != Found::default() {
+                    self.elements.get_or_insert_default().transcript(found, self.limit);
+                }
             }
         }
     }
@@ -227,6 +235,9 @@ impl Shapes {
         self.back_to(0);
         let mut found = self.root.found(true);
         found.fill(self.below);
+        if let Some(elements) = self.elements {
+            found.fill(elements.found(self.limit));
+        }
         found
     }
 

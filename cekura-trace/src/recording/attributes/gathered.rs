@@ -116,10 +116,10 @@ impl Attributes {
     pub(in crate::recording) fn add_items(&mut self, other: Self) {
         self.entries.extend_from_slice(&other.entries);
         let (view, limit) = (self.view, self.limit);
-        let Some(Extras { gathered: Some(other), failure, .. }) = other.extras.map(|extras| *extras) else {
-            return;
-        };
+        let Some(extras) = other.extras.map(|extras| *extras) else { return };
+        let Extras { gathered: Some(other), failure, skips_output, .. } = extras else { return };
         self.set_failure(failure);
+        self.extras().skips_output |= skips_output;
         let Some(gathered) = gathered(&mut self.extras) else { return };
         for (text, more) in
             [(&mut gathered.output, other.output), (&mut gathered.transcript, other.transcript)]
@@ -157,12 +157,12 @@ impl Attributes {
         for (key, text) in [(semconv::OUTPUT, output), (semconv::STT_TRANSCRIPT, transcript)] {
             end.content(key, text.as_deref().map_or(Value::Nothing, Value::Str));
         }
-        if let Some(failed) = said.failure() {
-            end.fail_found(failed);
-        }
         let capture = end.capture;
         if skips_output {
             end.capture = CaptureContent::Metadata;
+        }
+        if let Some(failed) = said.failure() {
+            end.fail_found(failed);
         }
         match end.view {
             View::Stt => end.write_transcript(&said.found(end.limit).transcribed()),

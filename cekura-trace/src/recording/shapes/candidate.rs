@@ -102,6 +102,8 @@ impl Candidate {
             Slot::Choice => self.begin_choice(),
             Slot::Data => self.marks |= mark::DATA,
             Slot::Error => self.rare().error.is_object = true,
+            Slot::IsFinal => self.is_final = Some(true),
+            Slot::Partial => self.is_final = Some(false),
             Slot::Mark(marks) => self.marks |= marks,
             Slot::Part => {
                 self.part = Part { start: self.length(), is_thought: false };
@@ -116,6 +118,9 @@ impl Candidate {
 
     /// A scalar stands at a place; texts are kept up to `limit`.
     pub(super) fn scalar(&mut self, slot: Slot, scalar: Scalar<'_>, limit: usize) {
+        if let Slot::Confidence | Slot::IsFinal | Slot::Language = slot {
+            self.marks |= mark::SPEECH;
+        }
         match (slot, scalar) {
             (_, Scalar::Text(text)) => self.text(slot, text, limit),
             (Slot::Audio, Scalar::Null) => self.marks |= mark::AUDIO,

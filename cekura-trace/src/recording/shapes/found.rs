@@ -123,18 +123,6 @@ impl Found {
         self.says = self.says.max(other.says);
     }
 
-    /// Takes what comes next in a list.
-    pub(super) fn follow(&mut self, mut next: Self, limit: usize) {
-        let (text, transcript) = (next.text.take(), next.transcript.take());
-        self.then(next);
-        if let Some(text) = text {
-            append(&mut self.text, &text, limit);
-        }
-        if let Some(transcript) = transcript {
-            join(&mut self.transcript, &transcript, limit);
-        }
-    }
-
     /// Takes what comes next of the same, of which the last word counts; but for the texts.
     pub(super) fn then(&mut self, mut next: Self) {
         next.text = self.text.take();

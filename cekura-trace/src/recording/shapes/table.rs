@@ -122,7 +122,12 @@ static RESPONSE: Table = table!([
     signs("duration", mark::SPEECH),
     signs("logprobs", mark::SPEECH),
     // One segment.
-    node("final", Slot::IsFinal),
+    // An enum of one's own names its variants so.
+    node("final", Slot::IsFinal).fields(&RESPONSE),
+    node("Final", Slot::IsFinal).fields(&RESPONSE),
+    node("interim", Slot::Partial).fields(&RESPONSE),
+    node("Interim", Slot::Partial).fields(&RESPONSE),
+    node("Partial", Slot::Partial).fields(&RESPONSE),
     signs("start", mark::SPEECH),
     signs("start_time", mark::SPEECH),
     signs("start_timestamp", mark::SPEECH),
@@ -144,7 +149,7 @@ static RESPONSE: Table = table!([
     // Soniox; in a wrapper that says so, a usage.
     node("tokens", Slot::Nothing).each(&TOKEN).fields(&USAGE),
     // Vosk.
-    node("partial", Slot::Partial),
+    node("partial", Slot::Partial).fields(&RESPONSE),
     node("alternatives", Slot::Nothing).first(&speech::ALTERNATIVE),
     // Rev.
     node("elements", Slot::Nothing).each(&ELEMENT),

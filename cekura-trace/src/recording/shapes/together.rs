@@ -17,8 +17,18 @@ pub(crate) struct Together {
     /// Where the text of this answer begins, and its tools.
     start: (usize, usize),
     tools: Vec<Tool>,
-    /// The turn that was heard last, and where its transcript begins.
-    turn: Option<(i64, usize)>,
+    /// Came behind an answer's end under another id, and says nothing: it begins the next answer, or comes late.
+    held: Option<Box<Found>>,
+    /// The turns that were heard, in the order of their transcripts.
+    turns: Vec<Turn>,
+}
+
+/// A turn, and where its transcript stands.
+#[derive(Debug)]
+struct Turn {
+    order: i64,
+    start: usize,
+    end: usize,
 }
 
 impl Together {
@@ -35,12 +45,19 @@ impl Together {
         }
         let text = next.text.take();
         let is_whole = next.piece == Some(Piece::Whole);
-        let is_more = !is_whole && (is_said(text.as_ref()) || !tools.is_empty());
+        let is_another = self.is_of_another(&next);
+        let says = is_said(text.as_ref()) || !tools.is_empty() || is_another && next.says == Some(true);
+        let is_more = says && !is_whole;
+        self.release(&next, is_more);
         let is_another = self.is_of_another(&next);
         if self.found.ended
-            && (is_more && !self.is_of_the_same(&next) || is_another && (is_whole || next.begins))
+            && (is_more && !self.is_of_the_same(&next)
+                || is_another && (is_whole || next.begins || self.ends_again(&next)))
         {
             self.begin(is_another);
+        } else if self.found.ended && is_another {
+            self.held = Some(Box::new(next));
+            return;
         } else if is_more && self.found.ended {
             // It was the end of another choice, or none.
             self.found.ended = false;
@@ -98,24 +115,52 @@ impl Together {
             return;
         }
         let Some(transcript) = transcript else { return };
-        if let Some(turn) = turn {
-            self.turn(turn);
-        } else if is_final != Some(false) || !continues {
+        if is_final.is_none() && self.found.is_final == Some(false) && is_more && !continues {
+            // In the place of what the recogniser still changed.
+            self.found.is_final = Some(true);
+            self.found.ended = true;
+        }
+        if let Some(order) = turn {
+            self.turn(order, &transcript, limit);
+            self.found.ended |= is_final == Some(true);
+            return;
+        }
+        if is_final != Some(false) || !continues {
             self.interim = None;
         }
-        if is_final == Some(false) && turn.is_none() {
+        if is_final == Some(false) {
             return append(&mut self.interim, &transcript, limit);
         }
         put(&mut self.found.transcript, &transcript, limit);
         self.found.ended |= is_final == Some(true);
     }
 
-    /// What comes next is all of that turn so far.
-    fn turn(&mut self, turn: i64) {
-        let length = self.found.transcript.as_ref().map_or(0, String::len);
-        match (self.turn, &mut self.found.transcript) {
-            (Some((before, start)), Some(said)) if before == turn => said.truncate(start),
-            _ => self.turn = Some((turn, length)),
+    /// Puts all of a turn so far in its place.
+    fn turn(&mut self, order: i64, text: &str, limit: usize) {
+        let said = &mut self.found.transcript;
+        let length = said.as_ref().map_or(0, String::len);
+        let Some(at) = self.turns.iter().rposition(|turn| turn.order == order) else {
+            join(said, text, limit);
+            let end = said.as_ref().map_or(0, String::len);
+            // Of what is over the limit nothing is kept.
+            if end > length {
+                self.turns.push(Turn { order, start: length, end });
+            }
+            return;
+        };
+        let Turn { start, end, .. } = self.turns[at];
+        let behind = said.as_ref().and_then(|said| said.get(end..)).unwrap_or_default().to_owned();
+        if let Some(said) = said {
+            said.truncate(start);
+        }
+        join(said, text, limit);
+        let new_end = said.as_ref().map_or(0, String::len);
+        append(said, &behind, limit);
+        let length = said.as_ref().map_or(0, String::len);
+        self.turns[at].end = new_end;
+        for turn in &mut self.turns[at + 1..] {
+            turn.start = (turn.start.saturating_sub(end) + new_end).min(length);
+            turn.end = (turn.end.saturating_sub(end) + new_end).min(length);
         }
     }
 
@@ -146,6 +191,9 @@ impl Together {
 
     /// What all of them say.
     pub(crate) fn found(mut self, limit: usize) -> Found {
+        if let Some(held) = self.held.take() {
+            self.found.then(*held);
+        }
         if let Some(interim) = self.interim {
             join(&mut self.found.transcript, &interim, limit);
         }
@@ -165,6 +213,27 @@ impl Together {
             self.found.finish_reasons.clear();
             self.start = (self.length(), self.tools.len());
         }
+    }
+
+    /// Decides what was held back, by what comes behind it.
+    fn release(&mut self, next: &Found, is_more: bool) {
+        let Some(held) = self.held.as_deref() else { return };
+        let is_of_it = next.response_id == held.response_id || next.response_id.is_none() && is_more;
+        if !is_of_it && next.response_id.is_none() {
+            return;
+        }
+        if is_of_it {
+            self.begin(true);
+        }
+        if let Some(held) = self.held.take() {
+            self.found.then(*held);
+        }
+    }
+
+    /// Whether this is the end of an answer of which the end is known.
+    fn ends_again(&self, next: &Found) -> bool {
+        let has_ended = |index| self.found.finish_reasons.iter().any(|(ended, _)| *ended == index);
+        next.finish_reasons.iter().any(|(index, _)| has_ended(*index))
     }
 
     /// The length of the text so far.
