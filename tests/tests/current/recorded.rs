@@ -148,7 +148,7 @@ fn a_long_text_is_cut_as_that_of_the_attribute_is() {
         record("b.data", data);
         let mut guard = spans::span("by hand").record("i", long).record("short", "as it is").start();
         guard.record("j", long);
-        guard.record("k", &&long);
+        guard.record("k", Box::<str>::from(long));
         guard.end();
     }
     let (long, data) = ("Straße nach Süden, ".repeat(5_000), "QUJDZGVm".repeat(20_000));
