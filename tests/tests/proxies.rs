@@ -4,10 +4,12 @@ use cekura::{Builder, CallLog, Cekura, Protocol, Timings};
 use cekura_trace_tests::api::{Api, KEY, Reply};
 use cekura_trace_tests::authority::Authority;
 use cekura_trace_tests::backend::{Backend, deserted};
+use cekura_trace_tests::events::{heard, listen};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, at, converse, quick, reasons};
 use cekura_trace_tests::http_proxy::{HttpProxy, Manner};
 use serde_json::json;
 use std::time::{Duration, Instant};
+use tracing::Level;
 
 const TRACES: &str = "otel.example.test";
 const API: &str = "api.example.test";
@@ -273,4 +275,27 @@ fn a_bad_proxy_is_an_error_at_start_that_names_the_variable() {
     let error = builder.api_key(KEY).agent(5).build().unwrap_err();
     assert!(error.is_configuration() && error.to_string().starts_with("HTTPS_PROXY must be"), "{error}");
     assert!(!format!("{error:?}").contains("canary"));
+}
+
+/// What a developer's machine has set for other programs.
+#[test]
+fn an_agent_starts_on_a_machine_whose_proxies_it_does_not_use() {
+    listen();
+    for (name, value) in [
+        ("ALL_PROXY", "socks5://canary:1080"),
+        ("HTTPS_PROXY", "https://canary:3128"),
+        ("https_proxy", "ftp://canary"),
+        ("ALL_PROXY", " "),
+        ("no_proxy", "localhost,canary:bar,http://canary"),
+    ] {
+        let (spans, api) = (Backend::new(), Api::new());
+        let builder = at(&spans.url(), Protocol::Grpc).api_key(KEY).agent(5).api_url(api.url());
+        let handle = builder.environment(environment(name, value.to_owned())).build().unwrap();
+        converse(&handle, 1);
+        assert_eq!(handle.flush_blocking(LONG).delivered, 2, "{name}");
+    }
+    let told = heard("no_proxy has entries");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].level, told[0].target.as_str()), (Level::WARN, "cekura"));
+    assert!(heard("canary").iter().all(|heard| !heard.text.contains("proxy has")), "{:?}", heard("canary"));
 }

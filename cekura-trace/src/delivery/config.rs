@@ -211,6 +211,15 @@ impl Reader<'_> {
         }
         let api_headers = api_headers(key.as_ref());
         let headers = self.headers(key, identity, code.headers, &endpoint);
+        let proxies = match mode {
+            Mode::Cloud => {
+                // An endpoint that was refused is empty; without a key nothing goes to the API.
+                let known = |endpoint: &&Endpoint| **endpoint != Endpoint::default();
+                let api = Some(&api).filter(|_| !api_headers.is_empty()).filter(known);
+                self.proxies(code.proxy, [Some(&endpoint.value).filter(known), api])
+            }
+            Mode::Local => Proxies::default(),
+        };
         Settings {
             mode,
             protocol,
@@ -219,7 +228,7 @@ impl Reader<'_> {
             api,
             api_headers,
             identity,
-            proxies: if mode == Mode::Cloud { self.proxies(code.proxy) } else { Proxies::default() },
+            proxies,
             root_certificates: self.certificates(&code.root_certificates),
             resource: self.resource(code.service_name, code.resource),
             capture: self.choice(code.capture, &CAPTURE).unwrap_or_default(),

@@ -47,7 +47,7 @@ impl Conversation {
     }
 
     /// Gives the call its id, where that is known only from the first message. The conversation's span has it
-    /// as well, if it is open, and so have the call log and all turns that begin from now on.
+    /// as well, if it is open, and so have the call log and all turns that begin from now on. A blank one is no id.
     ///
     /// ```
     /// #[cekura::conversation]
@@ -58,9 +58,15 @@ impl Conversation {
     /// # assert_eq!(trace.spans()[0].text("call_id"), Some("CA17"));
     /// ```
     pub fn set_call_id(&self, id: impl AsRef<str>) {
-        if self.home.is_some() {
-            self.call.set_id(clip(id.as_ref(), NAME_LIMIT).to_owned());
+        let id = clip(id.as_ref(), NAME_LIMIT);
+        if self.is_recorded() && !is_blank(id) {
+            self.call.set_id(id.to_owned());
         }
+    }
+
+    /// Whether it is of a call.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.home.is_some()
     }
 
     /// A context in which a span begins that is to be in the conversation and in no turn.
@@ -254,6 +260,11 @@ pub(super) fn write_turn(turn: &call::Turn, length: Duration, entries: &mut Vec<
 
 /// The most bytes of a name or an id.
 pub(super) const NAME_LIMIT: usize = 1024;
+
+/// Whether a name or an id says nothing.
+pub(super) fn is_blank(name: &str) -> bool {
+    name.trim().is_empty()
+}
 
 /// The trace id of a carrier's call: the first 16 bytes of the SHA-256 of its call SID.
 pub(super) fn trace_id_from(sid: &str) -> Option<TraceId> {

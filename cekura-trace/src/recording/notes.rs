@@ -2,6 +2,7 @@
 //! know how a call log looks.
 
 use super::conversation::Conversation;
+use crate::call::Notes;
 use crate::transcript::{Entry, json};
 use serde::Serialize;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 /// is posted when the conversation ends, however it ends.
 ///
 /// Each of these may be called from any task, waits for nothing, and does nothing where there is no such call log; an
-/// event says so then, once. A call log takes 4 MiB at most.
+/// event says so then, once, but for a conversation that is not recorded. A call log takes 4 MiB at most.
 ///
 /// ```
 /// #[cekura::conversation(call_id = call_id, observe)]
@@ -43,21 +44,34 @@ impl Conversation {
     /// # }
     /// ```
     pub fn entry(&self, entry: Entry) {
-        self.call.notes.entry(entry, || self.call.clock.elapsed());
+        if let Some(notes) = self.notes() {
+            notes.entry(entry, || self.call.clock.elapsed());
+        }
     }
 
     /// Adds tags: anything that serialises to a JSON object. Those of the same name are replaced.
     pub fn metadata(&self, metadata: impl Serialize) {
-        self.call.notes.metadata(json(metadata));
+        if let Some(notes) = self.notes() {
+            notes.metadata(json(metadata));
+        }
     }
 
     /// Says why the call ended, such as `user-hangup` or `agent-ended-call`; the last word counts.
     pub fn ended(&self, reason: impl Into<String>) {
-        self.call.notes.ended(reason.into());
+        if let Some(notes) = self.notes() {
+            notes.ended(reason.into());
+        }
     }
 
     /// The Cekura agent whose call it is, where the handle knows its project only.
     pub fn agent_id(&self, id: u64) {
-        self.call.notes.agent(id);
+        if let Some(notes) = self.notes() {
+            notes.agent(id);
+        }
+    }
+
+    /// `None` where nothing is recorded: nobody is told then that nothing is noted.
+    fn notes(&self) -> Option<&Notes> {
+        self.is_recorded().then_some(&self.call.notes)
     }
 }

@@ -1,8 +1,10 @@
 //! What `record` takes as a value: numbers, texts, truth, lists of the OpenTelemetry API, or nothing.
 //! Invariant: writing one runs no code of the program's, so that it may happen under a span's lock.
 
+use super::attributes::Attributes;
+use super::value::Value;
 use crate::finished::write;
-use opentelemetry::{Array, StringValue, Value};
+use opentelemetry::{Array, StringValue, Value as ApiValue};
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 /// list of strings, a value or list of the OpenTelemetry API, a reference to one of these, or an `Option`, of
 /// which `None` records nothing.
 ///
-/// An integer that `i64` does not hold is recorded as its digits. Anything else that implements `Serialize`
+/// An integer that `i64` does not hold is recorded as its digits, and text is cut at the content limit. Anything else that implements `Serialize`
 /// is for `record_json`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no value of a span attribute",
@@ -21,60 +23,85 @@ use std::sync::Arc;
 pub trait Recorded: Sealed {}
 
 pub trait Sealed {
-    /// Appends the value under its key, unless there is none.
-    fn write(&self, entries: &mut Vec<u8>, key: &str);
+    /// Records the value under its key, unless there is none.
+    fn write(&self, attributes: &mut Attributes, key: &str);
 }
 
 impl<T: Sealed + ?Sized> Recorded for T {}
 
 macro_rules! recorded {
-    ($($type:ty: $value:ident => $written:ident($as:expr);)*) => {
+    ($($type:ty: $value:ident => $as:expr;)*) => {
         $(impl Sealed for $type {
-            fn write(&self, entries: &mut Vec<u8>, key: &str) {
+            fn write(&self, attributes: &mut Attributes, key: &str) {
                 let $value = self;
-                write::$written(entries, key, $as);
+                attributes.record(key, $as);
             }
         })*
     };
 }
 
 recorded! {
-    bool: value => flag(*value);
-    f32: value => float((*value).into());
-    f64: value => float(*value);
-    i8: value => integer((*value).into());
-    i16: value => integer((*value).into());
-    i32: value => integer((*value).into());
-    i64: value => integer(*value);
-    u8: value => integer((*value).into());
-    u16: value => integer((*value).into());
-    u32: value => integer((*value).into());
-    char: value => text(value.encode_utf8(&mut [0; 4]));
-    str: value => text(value);
-    String: value => text(value);
-    Cow<'_, str>: value => text(value);
-    StringValue: value => text(value.as_str());
-    [&str]: value => texts(value);
-    Vec<&str>: value => texts(value);
-    [String]: value => texts(&value.iter().map(String::as_str).collect::<Vec<_>>());
-    Vec<String>: value => texts(&value.iter().map(String::as_str).collect::<Vec<_>>());
-    Value: value => of_api(value);
-    Array: value => of_api(&Value::Array(value.clone()));
+    bool: value => Value::Bool(*value);
+    f32: value => Value::F64((*value).into());
+    f64: value => Value::F64(*value);
+    i8: value => Value::I64((*value).into());
+    i16: value => Value::I64((*value).into());
+    i32: value => Value::I64((*value).into());
+    i64: value => Value::I64(*value);
+    u8: value => Value::I64((*value).into());
+    u16: value => Value::I64((*value).into());
+    u32: value => Value::I64((*value).into());
+    char: value => Value::Str(value.encode_utf8(&mut [0; 4]));
+    str: value => Value::Str(value);
+    String: value => Value::Str(value);
+    Cow<'_, str>: value => Value::Str(value);
+    StringValue: value => Value::Str(value.as_str());
 }
 
+macro_rules! lists {
+    ($($type:ty),*) => {
+        $(impl Sealed for $type {
+            fn write(&self, attributes: &mut Attributes, key: &str) {
+                attributes.record_texts(key, self);
+            }
+        })*
+    };
+}
+
+lists!([&str], Vec<&str>, [String], Vec<String>);
+
 impl<const N: usize> Sealed for [&str; N] {
-    fn write(&self, entries: &mut Vec<u8>, key: &str) {
-        write::texts(entries, key, self);
+    fn write(&self, attributes: &mut Attributes, key: &str) {
+        attributes.record_texts(key, self);
+    }
+}
+
+impl Sealed for Array {
+    fn write(&self, attributes: &mut Attributes, key: &str) {
+        match self {
+            Self::String(texts) => attributes.record_texts(key, texts),
+            other => write::of_api(&mut attributes.entries, key, &ApiValue::Array(other.clone())),
+        }
+    }
+}
+
+impl Sealed for ApiValue {
+    fn write(&self, attributes: &mut Attributes, key: &str) {
+        match self {
+            Self::Array(list) => list.write(attributes, key),
+            Self::String(text) => text.write(attributes, key),
+            other => write::of_api(&mut attributes.entries, key, other),
+        }
     }
 }
 
 macro_rules! wide_integers {
     ($($type:ty),*) => {
         $(impl Sealed for $type {
-            fn write(&self, entries: &mut Vec<u8>, key: &str) {
+            fn write(&self, attributes: &mut Attributes, key: &str) {
                 match i64::try_from(*self) {
-                    Ok(value) => write::integer(entries, key, value),
-                    Err(_) => write::text(entries, key, &self.to_string()),
+                    Ok(value) => attributes.record(key, Value::I64(value)),
+                    Err(_) => attributes.record(key, Value::Str(&self.to_string())),
                 }
             }
         })*
@@ -84,9 +111,9 @@ macro_rules! wide_integers {
 wide_integers!(isize, i128, u64, u128, usize);
 
 impl<T: Sealed> Sealed for Option<T> {
-    fn write(&self, entries: &mut Vec<u8>, key: &str) {
+    fn write(&self, attributes: &mut Attributes, key: &str) {
         if let Some(value) = self {
-            value.write(entries, key);
+            value.write(attributes, key);
         }
     }
 }
@@ -94,8 +121,8 @@ impl<T: Sealed> Sealed for Option<T> {
 macro_rules! through_pointers {
     ($($pointer:ty),*) => {
         $(impl<T: Sealed + ?Sized> Sealed for $pointer {
-            fn write(&self, entries: &mut Vec<u8>, key: &str) {
-                (**self).write(entries, key);
+            fn write(&self, attributes: &mut Attributes, key: &str) {
+                (**self).write(attributes, key);
             }
         })*
     };

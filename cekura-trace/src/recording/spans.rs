@@ -70,7 +70,7 @@ impl<K: Kind> Builder<K> {
 
     /// Sets a span attribute of your own, under any content policy.
     pub fn record(self, key: impl AsRef<str>, value: impl Recorded) -> Self {
-        self.set(|attributes| value.write(&mut attributes.entries, key.as_ref()))
+        self.set(|attributes| value.write(attributes, key.as_ref()))
     }
 
     /// Sets a span attribute of your own to a value as JSON, under any content policy.

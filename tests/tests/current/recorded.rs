@@ -2,7 +2,8 @@
 
 use super::*;
 use cekura::opentelemetry::{Array, StringValue};
-use cekura::{current, record, spans};
+use cekura::testing::capture_with;
+use cekura::{CaptureContent, current, record, spans};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -130,4 +131,60 @@ fn the_last_word_counts_whatever_said_it() {
     let trace = capture(check);
     let span = only(&trace, "check");
     assert_eq!((span.text("a"), span.text("b")), (Some("last"), Some("[2]")));
+}
+
+#[test]
+fn a_long_text_is_cut_as_that_of_the_attribute_is() {
+    const KEYS: [&str; 10] = ["b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
+    #[cekura::span(record("a" = long, "a.data" = data), skip_all)]
+    fn check(long: &str, data: &str) {
+        record("b", long);
+        record("c", Some(long.to_owned()));
+        record("d", Cow::Borrowed(long));
+        record("e", Value::from(long.to_owned()));
+        record("f", StringValue::from(long.to_owned()));
+        current().record("g", Arc::<str>::from(long));
+        current().record_json("h", long);
+        record("b.data", data);
+        let mut guard = spans::span("by hand").record("i", long).record("short", "as it is").start();
+        guard.record("j", long);
+        guard.record("k", Box::<str>::from(long));
+        guard.end();
+    }
+    let (long, data) = ("Straße nach Süden, ".repeat(5_000), "QUJDZGVm".repeat(20_000));
+    for policy in [CaptureContent::Full, CaptureContent::Metadata] {
+        let trace = capture_with(policy, || check(&long, &data));
+        let span = only(&trace, "check");
+        let cut = span.text("a").unwrap();
+        assert!(cut.len() < long.len() / 2 && cut.starts_with("Straße nach"), "{}", cut.len());
+        assert_eq!(span.attribute("a.truncated"), Some(&true.into()));
+        assert_eq!(span.text("b.data"), span.text("a.data"));
+        for key in KEYS {
+            let span = only(&trace, if key < "i" { "check" } else { "by hand" });
+            assert!(span.text(key) == Some(cut), "{key}");
+            assert_eq!(span.attribute(&format!("{key}.truncated")), Some(&true.into()), "{key}");
+        }
+        assert_eq!(only(&trace, "by hand").attribute("short.truncated"), None);
+    }
+}
+
+#[test]
+fn a_long_list_of_texts_is_cut_too() {
+    #[cekura::span]
+    fn check() {
+        record("many", vec!["word"; 50_000]);
+        record("long", ["a".to_owned(), "b ".repeat(50_000), "c".to_owned()].to_vec());
+        record("api", Value::Array(vec![StringValue::from("w ".repeat(100_000))].into()));
+        record("short", ["a", ""]);
+    }
+    let trace = capture(check);
+    let span = only(&trace, "check");
+    for (key, first) in [("many", "word"), ("long", "a"), ("api", "w w ")] {
+        let Some(Value::Array(Array::String(kept))) = span.attribute(key) else { panic!("{key}") };
+        let bytes: usize = kept.iter().map(|text| text.as_str().len()).sum();
+        assert!(bytes <= 64 << 10 && kept[0].as_str().starts_with(first), "{key}: {bytes}");
+        assert_eq!(span.attribute(&format!("{key}.truncated")), Some(&true.into()), "{key}");
+    }
+    assert_eq!(span.attribute("short").unwrap().as_str(), r#"["a",""]"#);
+    assert_eq!(span.attribute("short.truncated"), None);
 }

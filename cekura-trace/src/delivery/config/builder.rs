@@ -119,10 +119,13 @@ impl Builder {
     /// Reaches every endpoint that is not on this machine through an HTTP proxy, such as `http://user:password@host:port`.
     ///
     /// Unless this or [`no_proxy`](Self::no_proxy) is said, `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count,
-    /// in lower or upper case; of both the lower counts. The port is 80 unless the URL has one; only `http://` proxies are
-    /// possible. In a CGI program, where `REQUEST_METHOD` is set, `HTTP_PROXY` does not count. What is encrypted, the API key always, is encrypted for the endpoint:
-    /// the proxy sees its name and nothing else. A proxy that opens TLS needs
-    /// [`root_certificate`](Self::root_certificate).
+    /// in lower or upper case; of both the lower counts, and an empty or blank one is not set. One that names no `http://`
+    /// proxy is an error only where an endpoint would use it: not for this machine, for a host of `NO_PROXY`, nor for
+    /// another scheme. An entry of `NO_PROXY` that cannot be read is ignored, and an event says so. The port is 80 unless
+    /// the URL has one. In a CGI program, where `REQUEST_METHOD` is set, `HTTP_PROXY` does not count.
+    ///
+    /// What is encrypted, the API key always, is encrypted for the endpoint: the proxy sees its name and nothing else. A
+    /// proxy that opens TLS needs [`root_certificate`](Self::root_certificate).
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Own::Only(Secret::new(url));
         self

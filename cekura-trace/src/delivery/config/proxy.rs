@@ -1,7 +1,8 @@
 //! The proxy between this machine and an endpoint, as code or the environment names it. An endpoint on this machine never
 //! has one, so that the key, which plain http carries to this machine only, is never readable by a proxy.
 //!
-//! The variables mean what they mean to curl (its manual, "Environment"), but that a port which is not named is 80.
+//! The variables mean what they mean to curl (its manual, "Environment"), but that a port which is not named is 80. They
+//! are the machine's: one that cannot be used is an error only where an endpoint would use it.
 
 use super::{Endpoint, Given, HeaderValue, Reader, Secret};
 use base64::Engine;
@@ -19,8 +20,6 @@ const CGI: &str = "REQUEST_METHOD";
 
 const RULE: &str = "must be the URL of an HTTP proxy such as `http://host:port` or `http://user:password@host:port`, with \
                     signs of the password percent-encoded";
-const NONE_RULE: &str =
-    "must be a list of hosts such as `localhost, .internal, 10.0.0.0/8, collector:4317`, or `*`";
 
 /// A proxy, by the name of the setting that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,56 +51,72 @@ pub(super) enum Own {
 impl Proxies {
     pub(crate) fn to(&self, endpoint: &Endpoint) -> Option<&Proxy> {
         let proxy = if endpoint.is_encrypted() { &self.https } else { &self.http };
-        let (host, port) = endpoint.address();
-        let is_direct = || self.none.iter().any(|exception| exception.is_for(host, port));
-        proxy.as_ref().filter(|_| !endpoint.is_loopback() && !is_direct())
+        proxy.as_ref().filter(|_| !is_direct(endpoint, &self.none))
     }
 }
 
+fn is_direct(endpoint: &Endpoint, none: &[Exception]) -> bool {
+    let (host, port) = endpoint.address();
+    endpoint.is_loopback() || none.iter().any(|exception| exception.is_for(host, port))
+}
+
 impl Reader<'_> {
-    pub(super) fn proxies(&mut self, own: Own) -> Proxies {
+    /// The proxies of these endpoints: those that requests go to.
+    pub(super) fn proxies(&mut self, own: Own, endpoints: [Option<&Endpoint>; 2]) -> Proxies {
         match own {
             Own::None => Proxies::default(),
             Own::Only(url) => {
-                let proxy = self.proxy(&url, METHOD);
+                let proxy = Proxy::read(url.text(), METHOD);
+                if proxy.is_none() {
+                    self.refuse(METHOD, RULE);
+                }
                 Proxies { http: proxy.clone(), https: proxy, none: Vec::new() }
             }
             Own::Unsaid => {
-                let all = self.named(ALL);
+                let none = self.exceptions();
                 let of_http = if (self.lookup)(CGI).is_some() { [HTTP[0]; 2] } else { HTTP };
-                let http = self.named(of_http).or_else(|| all.clone());
-                Proxies { http, https: self.named(HTTPS).or(all), none: self.exceptions() }
+                let asks = |is_encrypted| {
+                    let mut known = endpoints.into_iter().flatten();
+                    known.any(|to| to.is_encrypted() == is_encrypted && !is_direct(to, &none))
+                };
+                let (http, https) = (self.named(of_http, asks(false)), self.named(HTTPS, asks(true)));
+                Proxies { http, https, none }
             }
         }
     }
 
-    fn first(&self, names: [&'static str; 2]) -> Option<Given<String>> {
-        let given = |setting| Some(Given { value: self.variable(setting)?, setting, in_code: false });
+    /// The first of the variables that says something.
+    fn first(&self, names: impl IntoIterator<Item = &'static str>) -> Option<Given<String>> {
+        let variable = |name| self.variable(name).filter(|value| !value.trim().is_empty());
+        let given = |setting| Some(Given { value: variable(setting)?, setting, in_code: false });
         names.into_iter().find_map(given)
     }
 
-    fn named(&mut self, names: [&'static str; 2]) -> Option<Proxy> {
-        let given = self.first(names)?;
-        self.proxy(&Secret::new(given.value), given.setting)
-    }
-
-    fn proxy(&mut self, url: &Secret, setting: &'static str) -> Option<Proxy> {
-        let read = read(url.text().trim());
-        if read.is_none() {
+    fn named(&mut self, names: [&'static str; 2], is_used: bool) -> Option<Proxy> {
+        let Given { value, setting, .. } = self.first(names.into_iter().chain(ALL))?;
+        let proxy = Proxy::read(&value, setting);
+        let is_refused = self.problems.iter().any(|problem| problem.setting == setting);
+        if proxy.is_none() && is_used && !is_refused {
             self.refuse(setting, RULE);
         }
-        let (endpoint, credentials) = read?;
-        Some(Proxy { endpoint, credentials, setting })
+        proxy
     }
 
-    fn exceptions(&mut self) -> Vec<Exception> {
-        let Some(given) = self.first(NONE) else { return Vec::new() };
-        let entries = given.value.split([',', ' ', '\t']).filter(|entry| !entry.is_empty());
-        let read: Option<Vec<_>> = entries.map(Exception::read).collect();
-        if read.is_none() {
-            self.refuse(given.setting, NONE_RULE);
+    fn exceptions(&self) -> Vec<Exception> {
+        let Some(Given { value, setting, .. }) = self.first(NONE) else { return Vec::new() };
+        let entries = value.split([',', ' ', '\t']).filter(|entry| !entry.is_empty());
+        let (good, bad): (Vec<_>, Vec<_>) = entries.map(Exception::read).partition(Option::is_some);
+        if !bad.is_empty() {
+            tracing::warn!(target: "cekura", "{setting} has entries that cannot be read, which are ignored");
         }
-        read.unwrap_or_default()
+        good.into_iter().flatten().collect()
+    }
+}
+
+impl Proxy {
+    fn read(url: &str, setting: &'static str) -> Option<Self> {
+        let (endpoint, credentials) = read(url.trim())?;
+        Some(Self { endpoint, credentials, setting })
     }
 }
 

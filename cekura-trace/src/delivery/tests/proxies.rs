@@ -71,15 +71,91 @@ fn a_value_that_cannot_be_used_is_an_error_that_does_not_repeat_it() {
         ("ALL_PROXY", "http://canary:99999"),
         ("all_proxy", "http://canary host"),
         ("HTTPS_PROXY", "http://user:canary%ZZ@host:1"),
-        ("NO_PROXY", "10.0.0.0/canary"),
-        ("no_proxy", "10.0.0.0/33"),
-        ("NO_PROXY", "a, canary:0"),
-        ("NO_PROXY", "canary:port"),
     ] {
-        let error = settings(vec![(variable, value)].leak(), |builder| builder).unwrap_err();
+        let used = move |builder: Builder| match variable {
+            "HTTP_PROXY" => builder.otel_endpoint("http://collector:4317").allow_insecure(true),
+            _ => builder,
+        };
+        let error = settings(vec![(variable, value)].leak(), used).unwrap_err();
         let said = format!("{error} {error:?}");
         assert!(said.contains(&format!("{variable} must be")) && !said.contains("canary"), "{value}: {said}");
         assert_eq!(error.problems().len(), 1, "{said}");
+    }
+}
+
+/// The variables are the machine's: an agent that does not need them starts.
+#[test]
+fn a_value_that_no_endpoint_would_use_is_no_error() {
+    let local =
+        |builder: Builder| builder.otel_endpoint("http://127.0.0.1:4317").api_url("https://localhost");
+    let bad = [
+        ("ALL_PROXY", "socks5://canary:1"),
+        ("https_proxy", "https://canary:1"),
+        ("HTTP_PROXY", "http://"),
+        ("all_proxy", "socks4://canary:1"),
+        ("NO_PROXY", "localhost,foo:bar"),
+    ];
+    for (name, value) in bad {
+        let settings = settings(vec![(name, value)].leak(), local).unwrap();
+        let other = Endpoint::parse("https://otel.cekura.ai").unwrap();
+        assert_eq!(settings.proxies.to(&other), None, "{name}={value}");
+        assert!(!format!("{settings:?}").contains("canary"));
+    }
+    settings(bad.to_vec().leak(), local).unwrap();
+    // Without a key nothing goes to the API.
+    let lookup = |name: &str| (name == "ALL_PROXY").then(|| "socks5://canary:1".to_owned());
+    let keyless = Builder::default().environment(lookup).otel_endpoint("http://127.0.0.1:4317");
+    assert!(resolve(keyless).is_ok());
+    for none in ["*", "cekura.ai", "otel.cekura.ai api.cekura.ai:443", "http://foo, .cekura.ai"] {
+        settings(vec![bad[0], bad[1], ("no_proxy", none)].leak(), |builder| builder).unwrap();
+    }
+    // One of the two endpoints would use it, or both.
+    for none in ["otel.cekura.ai", "api.cekura.ai", "http://cekura.ai", "cekura.ai:bar", ""] {
+        let error = settings(vec![bad[0], ("NO_PROXY", none)].leak(), |builder| builder).unwrap_err();
+        assert!(error.to_string().starts_with("ALL_PROXY must be"), "{none}: {error}");
+        assert_eq!(error.problems().len(), 1, "{none}: {error}");
+    }
+}
+
+#[test]
+fn the_variable_of_the_scheme_is_chosen_before_that_of_all() {
+    let (socks, good) = ("socks5://canary:1", "p:1");
+    assert_eq!(
+        name(&[("ALL_PROXY", "socks5://a:1"), ("HTTPS_PROXY", "p:1")], "https://h"),
+        Some("HTTPS_PROXY")
+    );
+    assert_eq!(name(&[("HTTP_PROXY", "socks5://a:1"), ("ALL_PROXY", "p:1")], "https://h"), Some("ALL_PROXY"));
+    let error = settings(vec![("HTTPS_PROXY", socks), ("ALL_PROXY", good)].leak(), |builder| builder);
+    assert!(error.unwrap_err().to_string().starts_with("HTTPS_PROXY must be"));
+    // Both schemes are used, and the fallback is of both.
+    let both = |builder: Builder| builder.otel_endpoint("http://collector:4317").allow_insecure(true);
+    let error = settings(vec![("ALL_PROXY", socks)].leak(), both).unwrap_err();
+    assert_eq!(error.problems().len(), 1, "{error}");
+    let error = settings(vec![("HTTP_PROXY", socks), ("ALL_PROXY", good)].leak(), both).unwrap_err();
+    assert!(error.to_string().starts_with("HTTP_PROXY must be"), "{error}");
+}
+
+#[test]
+fn a_blank_variable_is_not_set() {
+    for blank in ["", " ", "\t "] {
+        let variables = vec![("ALL_PROXY", blank), ("https_proxy", blank), ("NO_PROXY", blank)];
+        assert_eq!(name(variables.leak(), "https://h"), None);
+        let variables = vec![("https_proxy", blank), ("HTTPS_PROXY", "s:1"), ("ALL_PROXY", "a:1")];
+        assert_eq!(name(variables.leak(), "https://h"), Some("HTTPS_PROXY"));
+        let variables = vec![("HTTPS_PROXY", blank), ("ALL_PROXY", "a:1")];
+        assert_eq!(name(variables.leak(), "https://h"), Some("ALL_PROXY"));
+        let variables = vec![("no_proxy", blank), ("NO_PROXY", "h"), ("ALL_PROXY", "a:1")];
+        assert_eq!(name(variables.leak(), "https://h"), None);
+    }
+}
+
+#[test]
+fn an_exception_that_cannot_be_read_takes_no_other_away() {
+    for bad in ["10.0.0.0/x", "10.0.0.0/33", "foo:0", "foo:bar", "http://foo", "http://foo:80/x", "[::1]:x"] {
+        let none = format!("{bad}, good {bad}").leak();
+        let variables: &[_] = vec![("ALL_PROXY", "p:1"), ("NO_PROXY", none)].leak();
+        assert_eq!(name(variables, "https://good"), None, "{bad}");
+        assert_eq!(name(variables, "https://foo"), Some("ALL_PROXY"), "{bad}");
     }
 }
 

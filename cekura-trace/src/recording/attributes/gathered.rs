@@ -181,14 +181,23 @@ impl Attributes {
     /// Writes a text; of the items of a stream, one part of it.
     pub(super) fn part(&mut self, key: &str, value: Value<'_>) {
         let Some(gathered) = gathered(&mut self.extras) else {
+            let is_empty = match value {
+                Value::Str(text) => text.is_empty(),
+                Value::Serialize(_) => clipped(&value, 4).is_some_and(|text| text.is_empty()),
+                _ => false,
+            };
             // What the program says of it is believed.
             if key == semconv::STT_TRANSCRIPT && !matches!(value, Value::Nothing) {
-                self.told.speech = Some(clipped(&value, 4).is_some_and(|text| !text.is_empty()));
+                self.told.speech = Some(!is_empty && clipped(&value, 4).is_some());
             }
-            return self.content(key, value);
+            if !is_empty {
+                self.content(key, value);
+            }
+            return;
         };
         let text = if key == semconv::OUTPUT { &mut gathered.output } else { &mut gathered.transcript };
-        if let Some(part) = clipped(&value, self.limit.saturating_add(1)) {
+        let part = clipped(&value, self.limit.saturating_add(1));
+        if let Some(part) = part.filter(|part| !part.is_empty()) {
             append(text, &part, self.limit);
         }
     }

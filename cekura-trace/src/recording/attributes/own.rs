@@ -1,9 +1,9 @@
 //! The attributes' own arguments come in, one method each; entries under their keys go out. This file does not know
 //! which argument belongs to which attribute: the macro crate does.
 
-use super::super::conversation::{LinkHeaders, NAME_LIMIT, trace_id_from};
+use super::super::conversation::{LinkHeaders, NAME_LIMIT, is_blank, trace_id_from};
 use super::super::origin::Origin;
-use super::{Attributes, Failure, Flag, Float, Integer, Root, Spoken, Value, View, clip, walk, write};
+use super::{Attributes, Failure, Flag, Float, Integer, Marks, Root, Spoken, Value, View, clip, walk, write};
 use crate::destination::{self, CaptureContent};
 use crate::recording::span::{Client, Opening};
 use crate::recording::spans::Parent;
@@ -31,7 +31,9 @@ impl Attributes {
     }
 
     pub fn trace_id_from(&mut self, sid: Value<'_>) {
-        self.opening().trace_id = text(&sid).as_deref().and_then(trace_id_from);
+        if let Some(sid) = text(&sid) {
+            self.opening().trace_id = trace_id_from(&sid);
+        }
     }
 
     pub fn link_headers(&mut self, headers: &impl LinkHeaders) {
@@ -39,7 +41,9 @@ impl Attributes {
     }
 
     pub fn call_id(&mut self, id: Value<'_>) {
-        self.opening().call_id = text(&id).map(Cow::into_owned);
+        if let Some(id) = text(&id) {
+            self.opening().call_id = Some(id.into_owned());
+        }
     }
 
     pub fn observe(&mut self) {
@@ -51,7 +55,7 @@ impl Attributes {
     }
 
     pub fn name(&mut self, name: Value<'_>) {
-        self.opening().name = text(&name).map(Cow::into_owned);
+        self.opening().name = clipped(&name, NAME_LIMIT).map(Cow::into_owned);
     }
 
     pub(in crate::recording) fn begins_by_hand(&mut self) {
@@ -140,8 +144,14 @@ impl Attributes {
         let list = reason.strip_prefix('[').and_then(|list| list.strip_suffix(']'));
         let reasons: Vec<&str> = match list {
             None => vec![&reason],
-            Some(list) => list.split(',').map(|reason| reason.trim_matches('"')).collect(),
+            Some(list) => {
+                let said = list.split(',').filter(|reason| *reason != "null");
+                said.map(|reason| reason.trim_matches('"')).filter(|reason| !is_blank(reason)).collect()
+            }
         };
+        if reasons.is_empty() {
+            return;
+        }
         write::texts(&mut self.entries, semconv::GEN_AI_RESPONSE_FINISH_REASONS, &reasons);
         self.mark_ended();
     }
@@ -207,6 +217,23 @@ impl Attributes {
         self.integer(semconv::GEN_AI_REQUEST_MAX_TOKENS, tokens);
     }
 
+    /// Records a list of texts of the program's own, under any content policy.
+    pub(in crate::recording) fn record_texts<T: AsRef<str>>(&mut self, key: &str, texts: &[T]) {
+        let (mut room, mut is_cut) = (self.limit, false);
+        let mut kept = Vec::with_capacity(texts.len());
+        for text in texts.iter().map(AsRef::as_ref) {
+            let part = clip(text, room);
+            room -= part.len();
+            kept.push(part);
+            is_cut = part.len() < text.len();
+            if is_cut {
+                break;
+            }
+        }
+        write::texts(&mut self.entries, key, &kept);
+        self.mark_truncated(key, is_cut, Marks::NONE);
+    }
+
     /// The spoken text, counted under any content policy.
     pub(super) fn say(&mut self, spoken: &str) {
         self.say_of(i64::try_from(spoken.chars().count()).unwrap_or(i64::MAX), spoken);
@@ -239,9 +266,9 @@ impl Attributes {
     }
 }
 
-/// A value as the text of a name or an id; `None` for what is absent or has no text.
+/// A value as the text of a name or an id; `None` for what is absent, has no text, or is blank.
 fn text<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
-    clipped(value, NAME_LIMIT)
+    clipped(value, NAME_LIMIT).filter(|text| !is_blank(text))
 }
 
 /// A value as a text of at most `limit` bytes.

@@ -300,7 +300,8 @@ impl Candidate {
 
     fn finish(&mut self, reason: &str) {
         self.marks |= mark::STOP;
-        if self.finish_reasons.len() < REASONS && reason.len() <= NAME {
+        let is_one = !reason.is_empty() && reason.len() <= NAME;
+        if is_one && self.finish_reasons.len() < REASONS {
             self.finish_reasons.push((0, reason.to_owned()));
         }
     }

@@ -268,7 +268,11 @@ impl Live {
 
     /// Sets a span attribute of the program's own.
     pub(in super::super) fn set_recorded(&self, key: &str, value: &impl Recorded) {
-        self.while_open(|state| value.write(&mut state.record, key));
+        self.while_open(|state| {
+            let mut set = self.end(std::mem::take(&mut state.record));
+            value.write(&mut set, key);
+            state.record = set.entries;
+        });
     }
 
     /// Sets what `record` sets, which may run code of the program's.
