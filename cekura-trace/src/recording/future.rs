@@ -37,10 +37,12 @@ impl Callsite {
 #[macro_export]
 macro_rules! __polled {
     ($span:ident, $future:ident, $close:expr) => {{
-        let __fut = $crate::__private::pin!($future);
         match &mut $span {
-            ::core::option::Option::None => __fut.await,
-            ::core::option::Option::Some(__sp) => $crate::__private::polled(__sp, __fut, $close).await,
+            ::core::option::Option::None => $future.await,
+            ::core::option::Option::Some(__sp) => {
+                let __fut = $crate::__private::pin!($future);
+                $crate::__private::polled(__sp, __fut, $close).await
+            }
         }
     }};
 }
