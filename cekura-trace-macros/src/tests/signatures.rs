@@ -209,7 +209,7 @@ fn a_closure_is_returned() {
 #[test]
 fn receivers() {
     let item = "fn turn(mut self: Box<Self>) -> Box<Self> { self.turns += 1; self }";
-    let expected = expect![[r##"
+    let expected = expect![[r#"
         #[allow(unused_assignments)]
         fn turn(mut self: Box<Self>) -> Box<Self> {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::turn(
@@ -235,7 +235,7 @@ fn receivers() {
                     },
                 );
         }
-    "##]];
+    "#]];
     check(Turn, "", item, &expected);
 }
 
