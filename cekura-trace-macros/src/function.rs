@@ -13,8 +13,10 @@ use syn::{
     Signature, Token, Type, TypeInfer, TypeParamBound, TypeTuple, Visibility,
 };
 
+mod closure;
 mod texts;
 
+pub(crate) use closure::Closure;
 pub(crate) use texts::Texts;
 
 pub(crate) struct Function {
@@ -38,8 +40,8 @@ pub(crate) struct Binding {
 
 /// What the signature says of how the function gives its value; no `Type` in it contains `impl Trait`.
 pub(crate) enum Shape {
-    /// `async fn`, and what it gives.
-    Async(Returns),
+    /// `async fn`, and what it gives; set where that is a closure.
+    Async(Returns, Option<Closure>),
     /// `Pin<Box<dyn Future<…>>>` or one of its aliases in `futures`.
     Boxed(Box<Type>),
     /// `impl Fn…`: the closure in the body learns from it what it takes.
@@ -212,7 +214,8 @@ impl Shape {
             ReturnType::Type(_, declared) => declared.as_ref().clone(),
         };
         if signature.asyncness.is_some() {
-            return Self::Async(Returns::new(declared));
+            let closure = Closure::find(&declared, &signature.generics);
+            return Self::Async(Returns::new(declared), closure);
         }
         if let Type::ImplTrait(opaque) = peeled(&declared)
             && let Some(future) = bound(&opaque.bounds, &["Future"])
@@ -220,10 +223,7 @@ impl Shape {
         {
             return Self::Opaque(associated(future, "Output").cloned().map(Returned::new));
         }
-        if let Type::ImplTrait(opaque) = peeled(&declared)
-            && bound(&opaque.bounds, &["AsyncFn", "AsyncFnMut", "AsyncFnOnce", "Fn", "FnMut", "FnOnce"])
-                .is_some()
-        {
+        if Closure::bound(&declared).is_some() {
             return Self::Closure(Returned::new(declared));
         }
         if is_boxed_future(peeled(&declared)) {

@@ -251,7 +251,7 @@ fn refuse_unknown(function: &Function, name: &Ident, mistakes: &mut Diagnostics)
 }
 
 fn refuse_closures_without_return(args: &Args, function: &Function, mistakes: &mut Diagnostics) {
-    if !matches!(function.shape, Shape::Async(Returns::Never) | Shape::Sync(Returns::Never)) {
+    if !matches!(function.shape, Shape::Async(Returns::Never, _) | Shape::Sync(Returns::Never)) {
         return;
     }
     let own = args.own.iter().map(|own| &own.value);

@@ -292,8 +292,7 @@ pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
 /// The nanoseconds of a duration, of at most 584 years.
 #[inline]
 fn count(duration: Duration) -> u64 {
-    const SECOND: u64 = 1_000_000_000;
-    duration.as_secs().saturating_mul(SECOND).saturating_add(duration.subsec_nanos().into())
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

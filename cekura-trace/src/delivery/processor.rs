@@ -83,7 +83,7 @@ fn record(mut span: SpanData, capture: CaptureContent) -> Vec<u8> {
         }
     }
     let mut record = Vec::new();
-    begin(&mut record, &span.name);
+    begin(&mut record, &span.name, "");
     let scope = &span.instrumentation_scope;
     write::scope(&mut record, scope.name(), scope.version().unwrap_or_default());
     for attribute in &span.attributes {

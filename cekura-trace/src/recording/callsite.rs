@@ -6,8 +6,8 @@ use super::origin::Origin;
 use super::span::{Draft, Open, Span};
 use super::value::{Scalar, value};
 use crate::destination;
-use crate::finished::write;
-use crate::semconv::{self, span as names};
+use crate::finished::begin;
+use crate::semconv::span as names;
 use opentelemetry::trace::SpanKind;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -87,14 +87,10 @@ impl Callsite {
         }
     }
 
-    /// Writes which function it is, where there is one; the program may record another name.
+    /// Begins the record of a span of this function.
     #[inline]
-    pub(super) fn write_path(&self, record: &mut Vec<u8>) {
-        if !self.path.is_empty() {
-            let start = record.len();
-            write::text(record, semconv::CODE_FUNCTION_NAME, self.path);
-            write::mark_found(record, start);
-        }
+    pub(super) fn begin(&self, record: &mut Vec<u8>) {
+        begin(record, self.span_name(), self.path);
     }
 
     pub(crate) fn kind(&self) -> SpanKind {

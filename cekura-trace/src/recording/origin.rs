@@ -11,7 +11,7 @@ use super::home::Home;
 use super::span::{self, Birth, Client, Live, Opening, Twin};
 use crate::call::{self, Call};
 use crate::destination::{self, CONTENT_LIMIT, CaptureContent};
-use crate::finished::write;
+use crate::finished::{Marks, write};
 use crate::semconv;
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
@@ -111,6 +111,11 @@ impl Origin {
     /// The context in which the span begins.
     fn context(&self) -> Context {
         self.context.clone().unwrap_or_else(Context::current)
+    }
+
+    /// Whether the new span's own context is made from another than the current one.
+    pub(super) fn has_context(&self) -> bool {
+        self.context.is_some()
     }
 
     /// What the new span's own context is made from, unless it is the current one.
@@ -275,8 +280,11 @@ impl Birth {
         let start = start.unwrap_or_else(Instant::now);
         let has_twin = home.destination.host.get().is_some();
         let twin = if has_twin { twin(home, callsite, attributes, start, standing) } else { None };
-        let context = twin.as_ref().map(|twin| twin.span_context());
-        Self { start, context: context.unwrap_or_else(|| new_span_context(standing.0)), twin }
+        let context = match &twin {
+            None => new_span_context(standing.0),
+            Some(twin) => twin.span_context(),
+        };
+        Self { start, context, twin }
     }
 
     fn take_trace_id(&mut self, trace_id: TraceId) {
@@ -343,11 +351,7 @@ thread_local! {
 fn write_fixed(callsite: &Callsite, name: Option<&str>, attributes: &mut Attributes) {
     const CHAT: &str = "chat";
     const EXECUTE_TOOL: &str = "execute_tool";
-    let mut fixed = |key, value| {
-        let start = attributes.entries.len();
-        write::text(&mut attributes.entries, key, value);
-        write::mark_found(&mut attributes.entries, start);
-    };
+    let mut fixed = |key, value| write::marked_text(&mut attributes.entries, key, value, Marks::FOUND);
     match callsite.view {
         View::Llm => fixed(semconv::GEN_AI_OPERATION_NAME, CHAT),
         View::Span => {

@@ -63,7 +63,7 @@ fn record() -> Vec<u8> {
         status: finished::Status::Unset,
     };
     let mut record = Vec::new();
-    finished::begin(&mut record, semconv::span::DOCTOR);
+    finished::begin(&mut record, semconv::span::DOCTOR, "");
     finished::seal(&mut record, &head, false);
     record
 }

@@ -241,9 +241,7 @@ impl Attributes {
 
     /// As [`say`](Self::say), of a text with so many characters.
     pub(super) fn say_of(&mut self, characters: i64, spoken: &str) {
-        let start = self.entries.len();
-        write::integer(&mut self.entries, semconv::TTS_CHARACTERS, characters);
-        write::mark_found(&mut self.entries, start);
+        write::marked_integer(&mut self.entries, semconv::TTS_CHARACTERS, characters, Marks::FOUND);
         self.content(semconv::TEXT, Value::Str(spoken));
     }
 

@@ -8,7 +8,7 @@ use crate::finished::{Entry, begin, draft, remove_content};
 
 fn attributes(view: View) -> Attributes {
     let mut record = Vec::new();
-    begin(&mut record, "span");
+    begin(&mut record, "span", "");
     Attributes::new(view, CaptureContent::Full, 20, record)
 }
 

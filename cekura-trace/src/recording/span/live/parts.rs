@@ -38,25 +38,25 @@ pub(super) struct Over {
 impl Live {
     /// An item of the answer is here, and `record` sets what it says. Gives whether the answer has failed.
     pub(in crate::recording) fn item(&self, at: Instant, record: impl FnOnce(&mut Attributes)) -> bool {
-        self.tell(|progress| progress.item(at, record), Some(at))
+        self.progress(|progress| progress.item(at, record), Some(at))
     }
 
     /// A chunk of the answer is here, perhaps the first one.
     pub(in crate::recording) fn first_chunk(&self, at: Instant) {
-        self.tell(|progress| progress.first_chunk(at), Some(at));
+        self.progress(|progress| progress.first_chunk(at), Some(at));
     }
 
     /// Sets what is known of the answer.
     pub(in crate::recording) fn say(&self, record: impl FnOnce(&mut Attributes)) {
-        self.tell(|progress| progress.record(record), None);
+        self.progress(|progress| progress.record(record), None);
     }
 
     /// The answer is a stream, although nothing may ever come.
     pub(in crate::recording) fn be_stream(&self) {
-        self.tell(Progress::be_stream, None);
+        self.progress(Progress::be_stream, None);
     }
 
-    fn tell(&self, tell: impl FnOnce(&mut Progress), chunk: Option<Instant>) -> bool {
+    fn progress(&self, tell: impl FnOnce(&mut Progress), chunk: Option<Instant>) -> bool {
         let Some(mut progress) = self.lend() else { return false };
         tell(&mut progress);
         if let Some(at) = chunk
