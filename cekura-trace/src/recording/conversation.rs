@@ -263,7 +263,7 @@ pub(super) const NAME_LIMIT: usize = 1024;
 
 /// Whether a name or an id says nothing.
 pub(super) fn is_blank(name: &str) -> bool {
-    name.trim().is_empty()
+    name.chars().all(char::is_whitespace)
 }
 
 /// The trace id of a carrier's call: the first 16 bytes of the SHA-256 of its call SID.
