@@ -15,8 +15,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// What the host's tracer provider made of one of our spans: its sampler decides for both, its id generator names
-/// both.
+/// What the host's tracer provider made of one of our spans. Its id generator names both; its sampler decides for this
+/// one only, and the context of ours shows that decision.
 #[derive(Debug)]
 pub(crate) struct Twin {
     span: BoxedSpan,
