@@ -1,11 +1,12 @@
 //! With a program's tracer provider attached: its exporter gets the same spans, and its ids count.
 
+use cekura::opentelemetry::trace::noop::NoopTracerProvider;
 use cekura::opentelemetry::trace::{Span as _, SpanId, SpanKind, Status, TraceContextExt, Tracer};
 use cekura::opentelemetry::{Context, KeyValue, Value};
 use cekura::{Protocol, spans};
-use cekura_trace_tests::backend::text;
-use cekura_trace_tests::handles::to;
-use cekura_trace_tests::host::{Beside, CountingIds, ask, named, names, turn, value};
+use cekura_trace_tests::backend::{Backend, text};
+use cekura_trace_tests::handles::{LONG, to};
+use cekura_trace_tests::host::{Beside, CountingIds, ask, named, names, parent, turn, value};
 use futures::FutureExt;
 use futures::stream::{self, Stream, StreamExt};
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -16,12 +17,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 #[path = "attached/sampler.rs"]
 mod sampler;
 
+static DEFAULT: Mutex<()> = Mutex::new(());
+
 /// Attaches the program's tracer provider, for as long as no other test is the process's default.
 fn attached<R>(
     build: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
     test: impl FnOnce(&Beside) -> R,
 ) -> R {
-    static DEFAULT: Mutex<()> = Mutex::new(());
     let _only = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
     let beside = Beside::new(build);
     beside.handle.attach(&beside.provider).unwrap();
@@ -145,6 +147,28 @@ fn to_a_tracer_provider_that_is_shut_down_the_spans_still_arrive() {
             assert_eq!(names(&beside.delivered()), ["conversation", "llm", "turn"]);
         },
     );
+}
+
+#[test]
+fn with_a_tracer_provider_that_makes_no_spans_each_of_ours_has_an_id_of_its_own() {
+    let _only = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
+    let backend = Backend::new();
+    let handle = to(&backend, Protocol::Grpc).build().unwrap();
+    // The global one, where a program has set none, is of this kind.
+    handle.attach(&NoopTracerProvider::new()).unwrap();
+    #[cekura::conversation]
+    fn call() {
+        direct();
+    }
+    #[cekura::turn]
+    fn direct() {
+        ask("why?");
+    }
+    call();
+    handle.flush_blocking(LONG);
+    let spans = backend.spans();
+    let parents = ["conversation", "llm", "turn"].map(|name| parent(&spans, name));
+    assert_eq!(parents, [None, Some("turn"), Some("conversation")]);
 }
 
 #[test]
