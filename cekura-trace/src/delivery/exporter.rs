@@ -38,7 +38,7 @@ impl Builder {
     /// What a handle promises, the standard pipeline does not: it holds 2,048 spans and drops more unsaid, gives up
     /// about a second after a backend has failed, and its `force_flush` and `shutdown` do not tell what was lost.
     ///
-    /// Part of the feature `exporter`.
+    /// Part of the feature `exporter`, which is off by default: `cargo add cekura-trace --features exporter`.
     ///
     /// ```no_run
     /// # use opentelemetry_sdk::trace::SdkTracerProvider;
