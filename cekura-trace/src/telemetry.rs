@@ -131,7 +131,7 @@ impl Cekura {
     }
 
     /// A span processor for the tracer provider of the program that this handle stands beside: with it the program's
-    /// own spans inside conversations of this handle are delivered too, and nothing else of them.
+    /// own spans inside conversations of this handle are delivered too, those that its sampler keeps, and nothing else.
     ///
     /// It makes no handle the process's default: without [`attach`](Self::attach), make the handle with
     /// [`install`](Builder::install), or name it with `client = handle`.
