@@ -151,11 +151,6 @@ fn to_a_tracer_provider_that_is_shut_down_the_spans_still_arrive() {
 
 #[test]
 fn with_a_tracer_provider_that_makes_no_spans_each_of_ours_has_an_id_of_its_own() {
-    let _only = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
-    let backend = Backend::new();
-    let handle = to(&backend, Protocol::Grpc).build().unwrap();
-    // The global one, where a program has set none, is of this kind.
-    handle.attach(&NoopTracerProvider::new()).unwrap();
     #[cekura::conversation]
     fn call() {
         direct();
@@ -164,6 +159,11 @@ fn with_a_tracer_provider_that_makes_no_spans_each_of_ours_has_an_id_of_its_own(
     fn direct() {
         ask("why?");
     }
+    let _only = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
+    let backend = Backend::new();
+    let handle = to(&backend, Protocol::Grpc).build().unwrap();
+    // The global one, where a program has set none, is of this kind.
+    handle.attach(&NoopTracerProvider::new()).unwrap();
     call();
     handle.flush_blocking(LONG);
     let spans = backend.spans();

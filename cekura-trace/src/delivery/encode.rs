@@ -149,24 +149,19 @@ impl Encoder {
     pub(crate) fn smaller(&self, mut request: Request, may_cut: bool) -> Result<Vec<Request>, Request> {
         let frame = request.frame.clone();
         let all: Vec<_> = spans(&frame).collect();
-        if let [(scope, span)] = all[..] {
+        if all.len() > 1 {
+            let (first, second) = all.split_at(all.len() / 2);
+            let room = request.room.split(request.room.bytes() / 2);
+            return Ok(vec![self.part(&frame, first, room), self.part(&frame, second, request.room)]);
+        }
+        for (scope, span) in all.into_iter().filter(|_| may_cut) {
             let mut cut = span.to_vec();
-            if may_cut {
-                fit(&mut cut, span.len() / 2);
+            fit(&mut cut, span.len() / 2);
+            if cut.len() < span.len() {
+                return Ok(vec![self.part(&frame, &[(scope, &cut)], request.room)]);
             }
-            let is_smaller = cut.len() < span.len();
-            return if is_smaller {
-                Ok(vec![self.request(&[(scope, &cut)], request.room)])
-            } else {
-                Err(request)
-            };
         }
-        let (first, second) = all.split_at(all.len() / 2);
-        if first.is_empty() {
-            return Err(request);
-        }
-        let room = request.room.split(request.room.bytes() / 2);
-        Ok(vec![self.request(first, room), self.request(second, request.room)])
+        Err(request)
     }
 
     /// A request for the root of a conversation that has begun, as it is sent if that never ends.
@@ -176,11 +171,9 @@ impl Encoder {
 
     /// The same with its end, under the resource of the process that began it.
     pub(crate) fn end_start(&self, frame: &Bytes, at: SystemTime) -> Request {
-        let mut batch = Batch::default();
-        for (scope, span) in spans(frame) {
-            batch.add(scope, &ended(span, nanoseconds(at)), &Origin::read(span));
-        }
-        batch.finish(resource(frame), Room::default())
+        let ended: Vec<_> = spans(frame).map(|(scope, span)| (scope, ended(span, nanoseconds(at)))).collect();
+        let ended: Vec<_> = ended.iter().map(|(scope, span)| (*scope, &**span)).collect();
+        self.part(frame, &ended, Room::default())
     }
 
     /// A request for records that no ledger counts.
@@ -198,12 +191,13 @@ impl Encoder {
         batch.finish(&self.resource, Room::default()).frame
     }
 
-    fn request(&self, spans: &[Scoped<'_>], room: Room) -> Request {
+    /// A request for spans of another, under the resource of that.
+    fn part(&self, whole: &Bytes, spans: &[Scoped<'_>], room: Room) -> Request {
         let mut batch = Batch::default();
         for (scope, span) in spans {
             batch.add(scope, span, &Origin::read(span));
         }
-        batch.finish(&self.resource, room)
+        batch.finish(resource(whole).unwrap_or(&self.resource), room)
     }
 }
 

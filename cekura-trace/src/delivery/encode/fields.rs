@@ -80,9 +80,9 @@ pub(super) fn spans(frame: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// The resource of a request, as a field of `ResourceSpans`.
-pub(super) fn resource(frame: &[u8]) -> &[u8] {
+pub(super) fn resource(frame: &[u8]) -> Option<&[u8]> {
     let mut resources = values(frame.get(FRAMING..).unwrap_or_default(), 1).flat_map(fields);
-    resources.find(|field| field.number == 1).map(|field| field.whole).unwrap_or_default()
+    resources.find(|field| field.number == 1).map(|field| field.whole)
 }
 
 pub(super) fn trace_of(span: &[u8]) -> TraceId {

@@ -1,6 +1,6 @@
 //! Requests keep their limits, and taken apart or joined they hold the same spans.
 
-use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Room, Space, fit};
+use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Room, Space, fit, resource};
 use crate::arbitrary::{buffer, config};
 use crate::delivery::queue::{Bell, Queue};
 use crate::delivery::tests::end;
@@ -111,6 +111,17 @@ fn a_request_falls_apart_into_its_spans() {
     }
     assert_eq!(starts(&single), (1..=37).collect::<Vec<_>>());
     assert!(room >= 37 * 100);
+}
+
+#[test]
+fn what_an_earlier_process_has_encoded_keeps_its_resource_when_it_is_split() {
+    let later = Encoder::new(&BTreeMap::from([("service.name".to_owned(), "later".to_owned())]));
+    let parts = later.smaller(requests([9000; 2]).remove(0), false).ok().unwrap();
+    let cut = later.smaller(requests([9000]).remove(0), true).ok().unwrap();
+    for part in parts.iter().chain(&cut) {
+        assert_eq!(resource(&part.frame), Some(&*encoder().resource));
+    }
+    assert_eq!((parts.len(), cut.len()), (2, 1));
 }
 
 #[test]
