@@ -101,11 +101,6 @@ impl Call {
         self.span.get()?.upgrade()
     }
 
-    /// The id of the conversation's span; invalid where the host does not sample it.
-    pub(crate) fn arriving(&self) -> SpanId {
-        if self.root.is_sampled() { self.root.span_id() } else { SpanId::INVALID }
-    }
-
     /// Whether this is an open span of a host's, and reaches the same destination.
     pub(crate) fn is_of_host(&self, span: SpanId) -> bool {
         locked(&self.of_host).contains(&span)

@@ -1,7 +1,7 @@
 //! Flat records of ended spans come in, requests to a backend go out, and every span is counted on the way.
 //! Nothing here knows how a span came about.
 #![cfg_attr(
-    not(all(feature = "exporter", feature = "grpc", feature = "http", feature = "local")),
+    not(all(feature = "grpc", feature = "http", feature = "local")),
     allow(dead_code, reason = "a build without a way out leaves behind what only that way needs")
 )]
 

@@ -50,9 +50,6 @@ pub(crate) trait Sink: Send + Sync {
 
     /// Says that a root which has begun will never end.
     fn forget(&self, _trace_id: TraceId, _span_id: SpanId) {}
-
-    /// Counts a span that the host's sampler does not want.
-    fn decline(&self, trace_id: TraceId);
 }
 
 /// Where the spans of one handle go.

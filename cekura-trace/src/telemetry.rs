@@ -131,7 +131,7 @@ impl Cekura {
     }
 
     /// A span processor for the tracer provider of the program that this handle stands beside: with it the program's
-    /// own spans inside conversations of this handle are delivered too, and nothing else of them.
+    /// own spans inside conversations of this handle are delivered too, those that its sampler keeps, and nothing else.
     ///
     /// It makes no handle the process's default: without [`attach`](Self::attach), make the handle with
     /// [`install`](Builder::install), or name it with `client = handle`.
@@ -157,11 +157,15 @@ impl Cekura {
     /// an annotated function, for the program's own exporters. Made before the first call; [`processor`](Self::processor)
     /// has an example.
     ///
-    /// The tracer provider's sampler and id generator then decide for both: what it does not sample is dropped and
-    /// counted as `unsampled`, `trace_id_from` is not used, and a function that returns a future begins its span at
-    /// the call. The tracer provider should have this handle's processor; where it lacks it, an error event says so. Its
-    /// resource, span limits and other processors change nothing of what this handle delivers. It must be one of the
-    /// same version of `opentelemetry` as [`cekura::opentelemetry`](crate::opentelemetry).
+    /// The tracer provider's sampler decides for the program's exporters only: this handle delivers every span, also
+    /// those that the sampler drops. What is current says whether the program's own span is sampled, and so do the
+    /// headers that the program sends.
+    ///
+    /// The tracer provider's id generator decides for both, so `trace_id_from` is not used, and a function that returns
+    /// a future begins its span at the call. The tracer provider should have this handle's processor; where it lacks
+    /// it, an error event says so. Its resource, span limits and other processors change nothing of what this handle
+    /// delivers. It must be one of the same version of `opentelemetry` as
+    /// [`cekura::opentelemetry`](crate::opentelemetry).
     ///
     /// # Errors
     ///
@@ -369,7 +373,7 @@ fn after(wait: Duration) -> Instant {
 /// The one line that this crate prints outside local mode: a program without a `tracing` subscriber would otherwise
 /// never hear that spans or call logs were lost.
 fn tell_losses(report: &FlushReport, calls: u64) {
-    let spans = (report.mishaps() > 0).then(|| format!("spans were lost: {report}"));
+    let spans = (report.lost() > 0).then(|| format!("spans were lost: {report}"));
     let calls = (calls > 0).then(|| format!("call logs were not posted: {calls}"));
     let lost: Vec<String> = spans.into_iter().chain(calls).collect();
     if !lost.is_empty() {

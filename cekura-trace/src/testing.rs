@@ -282,8 +282,6 @@ impl Sink for Records {
     fn accept(&self, _: TraceId, record: &[u8]) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(record);
     }
-
-    fn decline(&self, _: TraceId) {}
 }
 
 impl Memory {

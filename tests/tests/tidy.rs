@@ -214,6 +214,9 @@ fn no_client_of_the_program_gets_features_of_ours() {
     // Cargo joins the features of one crate: with TLS of ours but no provider, reqwest's own client panics.
     let manifest = fs::read_to_string(root().join("cekura-trace/Cargo.toml")).unwrap();
     assert!(!manifest.contains("reqwest"), "the library does not depend on reqwest");
+    // With `exporter` an exporter of the program's may take another protocol.
+    let default = manifest.lines().find(|line| line.starts_with("default = ")).unwrap();
+    assert!(!default.contains("exporter"), "{default}");
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Flat records come in, encoded OTLP requests go out, and a request can be taken apart again into smaller ones. This
 //! file does not know how they are sent.
 //!
-//! Spans are written once, from records to bytes. Only what is rare is done with OpenTelemetry's own types.
+//! Spans are written once, from records to bytes. What is changed later is changed in these.
 
 mod batch;
 mod cut;
-mod wire;
-
+mod fields;
 mod sieve;
+mod wire;
 
 use super::ledger::Counts;
 use super::queue::Room;
@@ -17,10 +17,8 @@ use crate::finished;
 use crate::semconv;
 use batch::{Batch, Origin};
 use cut::{fit, mark};
-use opentelemetry::trace::{SpanId, TraceId};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
-use prost::Message;
+use fields::{ended, resource, spans};
+use opentelemetry::trace::SpanId;
 use prost::bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -105,8 +103,8 @@ pub(crate) struct Encoder {
     scope: Vec<u8>,
 }
 
-/// An encoded instrumentation scope, and a span of it.
-type Scoped = (Vec<u8>, Span);
+/// An encoded instrumentation scope, and an encoded span of it.
+type Scoped<'a> = (&'a [u8], &'a [u8]);
 
 impl Encoder {
     pub(crate) fn new(resource: &BTreeMap<String, String>) -> Self {
@@ -130,9 +128,7 @@ impl Encoder {
         for (record, bytes) in finished::records(records) {
             pen.write(&record);
             if pen.span.len() > LARGEST_SPAN {
-                let mut span = decoded_span(&pen.span);
-                fit(&mut span, LARGEST_SPAN);
-                pen.span = span.encode_to_vec();
+                fit(&mut pen.span, LARGEST_SPAN);
             }
             if count == space.spans || batch.bytes() + pen.span.len() > space.bytes {
                 if count > 0 {
@@ -151,89 +147,58 @@ impl Encoder {
     /// The request in two halves, or, if it is a single span and may be cut, with its values cut to at most half
     /// the size; itself if it can be made no smaller.
     pub(crate) fn smaller(&self, mut request: Request, may_cut: bool) -> Result<Vec<Request>, Request> {
-        let mut first = spans(&request);
-        if first.len() > 1 {
-            let second = first.split_off(first.len() / 2);
+        let frame = request.frame.clone();
+        let all: Vec<_> = spans(&frame).collect();
+        if all.len() > 1 {
+            let (first, second) = all.split_at(all.len() / 2);
             let room = request.room.split(request.room.bytes() / 2);
-            return Ok(vec![self.request(first, room), self.request(second, request.room)]);
+            return Ok(vec![self.part(&frame, first, room), self.part(&frame, second, request.room)]);
         }
-        let cut = |(_, span): &mut Scoped| {
-            let before = span.encoded_len();
-            fit(span, before / 2);
-            span.encoded_len() < before
-        };
-        if may_cut && first.iter_mut().any(cut) {
-            Ok(vec![self.request(first, request.room)])
-        } else {
-            Err(request)
+        for (scope, span) in all.into_iter().filter(|_| may_cut) {
+            let mut cut = span.to_vec();
+            fit(&mut cut, span.len() / 2);
+            if cut.len() < span.len() {
+                return Ok(vec![self.part(&frame, &[(scope, &cut)], request.room)]);
+            }
         }
+        Err(request)
     }
 
     /// A request for the root of a conversation that has begun, as it is sent if that never ends.
     pub(crate) fn start(&self, record: &[u8]) -> Bytes {
-        let mut spans = self.read(record);
-        for (_, span) in &mut spans {
-            span.attributes.push(mark(semconv::CEKURA_INCOMPLETE));
-        }
-        self.request(spans, Room::default()).frame
+        self.whole(record, |span| mark(span, semconv::CEKURA_INCOMPLETE))
     }
 
     /// The same with its end, under the resource of the process that began it.
     pub(crate) fn end_start(&self, frame: &Bytes, at: SystemTime) -> Request {
-        let mut message = decoded(frame);
-        let scopes = message.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);
-        let mut spans = Vec::new();
-        for span in scopes.flat_map(|scope| &mut scope.spans) {
-            span.end_time_unix_nano = nanoseconds(at).max(span.start_time_unix_nano);
-            spans.push((self.scope.clone(), span.clone()));
-        }
-        // Fails only for want of room, and a vector grows.
-        let frame = framed(false, message.encoded_len(), |frame| message.encode(frame).is_ok());
-        Request { frame, ..self.request(spans, Room::default()) }
+        let ended: Vec<_> = spans(frame).map(|(scope, span)| (scope, ended(span, nanoseconds(at)))).collect();
+        let ended: Vec<_> = ended.iter().map(|(scope, span)| (*scope, &**span)).collect();
+        self.part(frame, &ended, Room::default())
     }
 
     /// A request for records that no ledger counts.
     pub(crate) fn uncounted(&self, records: &[u8]) -> Bytes {
-        self.request(self.read(records), Room::default()).frame
+        self.whole(records, |_| {})
     }
 
-    fn read(&self, records: &[u8]) -> Vec<Scoped> {
-        let mut pen = Pen::default();
-        let spans = finished::records(records).map(|(record, _)| {
+    fn whole(&self, records: &[u8], change: impl Fn(&mut Vec<u8>)) -> Bytes {
+        let (mut batch, mut pen) = (Batch::default(), Pen::default());
+        for (record, _) in finished::records(records) {
             pen.write(&record);
-            (pen.scope.clone().unwrap_or_else(|| self.scope.clone()), decoded_span(&pen.span))
-        });
-        spans.collect()
+            change(&mut pen.span);
+            batch.add(pen.scope.as_deref().unwrap_or(&self.scope), &pen.span, &Origin::from(&record.head));
+        }
+        batch.finish(&self.resource, Room::default()).frame
     }
 
-    fn request(&self, spans: Vec<Scoped>, room: Room) -> Request {
+    /// A request for spans of another, under the resource of that.
+    fn part(&self, whole: &Bytes, spans: &[Scoped<'_>], room: Room) -> Request {
         let mut batch = Batch::default();
         for (scope, span) in spans {
-            batch.add(&scope, &span.encode_to_vec(), &Origin::from(&span));
+            batch.add(scope, span, &Origin::read(span));
         }
-        batch.finish(&self.resource, room)
+        batch.finish(resource(whole).unwrap_or(&self.resource), room)
     }
-}
-
-fn spans(request: &Request) -> Vec<Scoped> {
-    let scopes = decoded(&request.frame).resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-    let spans = scopes.flat_map(|ScopeSpans { scope, spans, .. }| {
-        let scope = scope
-            .map(|scope| wire::scope(scope.name.as_bytes(), scope.version.as_bytes()))
-            .unwrap_or_default();
-        spans.into_iter().map(move |span| (scope.clone(), span))
-    });
-    spans.collect()
-}
-
-fn decoded(frame: &Bytes) -> ExportTraceServiceRequest {
-    let message = frame.slice(FRAMING.min(frame.len())..);
-    ExportTraceServiceRequest::decode(message).unwrap_or_default()
-}
-
-/// What was just encoded.
-fn decoded_span(span: &[u8]) -> Span {
-    Span::decode(span).unwrap_or_default()
 }
 
 /// A message of known length behind gRPC's framing: whether it is compressed, and its length.
@@ -243,16 +208,6 @@ pub(crate) fn framed<R>(is_compressed: bool, length: usize, write: impl FnOnce(&
     frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
     write(&mut frame);
     frame.into()
-}
-
-impl From<&Span> for Origin {
-    fn from(span: &Span) -> Self {
-        let id = || span.span_id.as_slice().try_into().ok().map(SpanId::from_bytes);
-        Self {
-            trace: span.trace_id.as_slice().try_into().map_or(TraceId::INVALID, TraceId::from_bytes),
-            root: span.parent_span_id.is_empty().then(id).flatten(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -15,9 +15,6 @@ use http::header::{CONTENT_ENCODING, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTracePartialSuccess, ExportTraceServiceResponse,
-};
 use prost::Message;
 use prost::bytes::Bytes;
 use std::fmt;
@@ -38,7 +35,7 @@ impl Builder {
     /// What a handle promises, the standard pipeline does not: it holds 2,048 spans and drops more unsaid, gives up
     /// about a second after a backend has failed, and its `force_flush` and `shutdown` do not tell what was lost.
     ///
-    /// Part of the feature `exporter`.
+    /// Part of the feature `exporter`, which is off by default: `cargo add cekura-trace --features exporter`.
     ///
     /// ```no_run
     /// # use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -183,12 +180,9 @@ fn response(answer: &Answer, verdict: Verdict) -> Response<Bytes> {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
     }
     if let Answer::Accepted { rejected, message } = answer {
-        let partial = ExportTracePartialSuccess {
-            rejected_spans: i64::try_from(*rejected).unwrap_or(i64::MAX),
-            error_message: message.clone(),
-        };
-        *response.body_mut() =
-            ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec().into();
+        let rejected = i64::try_from(*rejected).unwrap_or(i64::MAX);
+        let partial = Some(transport::PartialSuccess { rejected, message: message.clone() });
+        *response.body_mut() = transport::Exported { partial }.encode_to_vec().into();
     }
     response
 }

@@ -37,7 +37,7 @@ pub struct FlushReport {
     /// `rejected` (the backend did not want the span), `server_error`, `shutdown` (ended after it, or not delivered by
     /// its deadline), `spool_damaged` (its file could not be read again), `spool_expired` (on disk for more than seven
     /// days), `spool_full` (the oldest of more than 256 MiB on disk), `timeout`, `tls`, `too_large`, `unavailable` (busy until the time limit), `unexpected_answer` (the
-    /// endpoint is no backend for spans), `unreachable`, `unsampled` (by the sampler of an attached tracer provider).
+    /// endpoint is no backend for spans), `unreachable`.
     pub dropped: BTreeMap<&'static str, u64>,
 }
 
@@ -46,11 +46,6 @@ impl FlushReport {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.dropped.values().sum()
-    }
-
-    /// How many were lost that nobody chose to lose.
-    pub(crate) fn mishaps(&self) -> u64 {
-        self.lost() - self.dropped.get(Reason::Unsampled.name()).copied().unwrap_or_default()
     }
 }
 
@@ -91,7 +86,6 @@ pub(crate) enum Reason {
     Unavailable,
     UnexpectedAnswer,
     Unreachable,
-    Unsampled,
 }
 
 impl Reason {
@@ -114,7 +108,6 @@ impl Reason {
             Self::Unavailable => "unavailable",
             Self::UnexpectedAnswer => "unexpected_answer",
             Self::Unreachable => "unreachable",
-            Self::Unsampled => "unsampled",
         }
     }
 }

@@ -348,11 +348,6 @@ impl Sink for Queue {
     fn forget(&self, trace_id: TraceId, span_id: SpanId) {
         self.note(Begun::Forgotten(trace_id, span_id));
     }
-
-    fn decline(&self, trace_id: TraceId) {
-        self.shard().lock().accepted += 1;
-        self.ledger.refuse(trace_id, Reason::Unsampled);
-    }
 }
 
 impl Shard {

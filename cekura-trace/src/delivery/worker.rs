@@ -376,8 +376,8 @@ impl Worker {
 
     fn tell_losses(&mut self, now: Instant) {
         let report = self.ledger.report(|| self.queue.accepted());
-        if report.mishaps() > self.told.0 {
-            self.told = (report.mishaps(), now);
+        if report.lost() > self.told.0 {
+            self.told = (report.lost(), now);
             self.voice.say(|| tell_losses(&report));
         }
     }

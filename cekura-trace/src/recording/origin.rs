@@ -15,7 +15,7 @@ use crate::finished::{Marks, write};
 use crate::semconv;
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{SpanContext, SpanId, SpanRef, TraceContextExt, TraceFlags, TraceId, TraceState};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::cell::RefCell;
@@ -69,7 +69,7 @@ impl Origin {
             is_suppressed,
             is_off: false,
             home: live.home().cloned(),
-            parent: Parent::Here(live.trace_id(), live.arriving()),
+            parent: Parent::Here(live.trace_id(), live.span_context().span_id()),
             seeks_turn: live.holds_stages(),
             context: None,
         }
@@ -80,12 +80,12 @@ impl Origin {
         Self { context: Some(context.clone()), ..Self::read(context, Parent::named) }
     }
 
-    fn read(context: &Context, parent: impl FnOnce(&SpanContext, Option<&Scope>) -> Parent) -> Self {
+    fn read(context: &Context, parent: impl FnOnce(&SpanRef<'_>, Option<&Scope>) -> Parent) -> Self {
         let scope = context.get::<Scope>();
         let is_off = scope.is_some_and(|scope| scope.home.is_none());
         let outside = || Some(Arc::new(Home::outside(destination::default()?)));
         let home = scope.map_or_else(outside, |scope| scope.home.clone());
-        let parent = parent(context.span().span_context(), scope);
+        let parent = parent(&context.span(), scope);
         let is_suppressed = context.is_telemetry_suppressed();
         Self { is_suppressed, is_off, home, parent, seeks_turn: false, context: None }
     }
@@ -204,9 +204,8 @@ impl Origin {
 
     /// What is in a turn that begins, whose span is also said by the context.
     fn in_turn(&mut self, number: i64, span: &SpanContext, home: &Home) -> Arc<Home> {
-        let arriving = if span.is_sampled() { span.span_id() } else { self.parent.span_id() };
         let (outer, call) = (home.turn.clone(), home.call.as_deref());
-        let turn = call::Turn::new(number, (span.clone(), arriving), outer, call);
+        let turn = call::Turn::new(number, span.clone(), outer, call);
         let home = home.with_turn(Some(Arc::new(turn)));
         self.context = Some(self.context().with_value(Scope::inside(home.clone())));
         home
@@ -305,7 +304,7 @@ fn twin(
     let context = match parent {
         Parent::Here(..) => context,
         Parent::None => without_span(&context),
-        Parent::Other(parent, _) => context.with_remote_span_context((**parent).clone()),
+        Parent::Other(parent) => context.with_remote_span_context((**parent).clone()),
     };
     let (start, kind) = ((start, home.clock), callsite.kind());
     Twin::start(&home.destination, kind, &attributes.entries, start, &context).map(Box::new)
@@ -325,7 +324,7 @@ fn new_span_context(parent: &Parent) -> SpanContext {
     let trace_id = match parent {
         Parent::Here(trace_id, _) => *trace_id,
         Parent::None => TraceId::from(rand::random::<u128>().max(1)),
-        Parent::Other(parent, _) => parent.trace_id(),
+        Parent::Other(parent) => parent.trace_id(),
     };
     span_context(trace_id, span_id)
 }

@@ -127,7 +127,7 @@ fn of_ten_thousand_calls_that_end_in_every_way_none_is_left_open() {
         assert!(other.running.as_ref().unwrap().destination.calls.is_empty());
         let report = handle.shutdown_blocking(Duration::ZERO);
         assert_eq!(report.accepted, report.lost() + report.pending);
-        assert!(report.accepted > 10_000 || is_attached, "{report}");
+        assert!(report.accepted > 10_000, "{report}");
         drop(other.shutdown_blocking(Duration::ZERO));
     }
 }

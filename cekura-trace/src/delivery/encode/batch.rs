@@ -1,6 +1,7 @@
 //! Encoded spans come in one by one, the request for them goes out. This file does not know what a span says, nor when
 //! a request is full.
 
+use super::fields::{root_of, trace_of};
 use super::wire::{delimited, delimited_size};
 use super::{Request, framed};
 use crate::delivery::queue::Room;
@@ -24,7 +25,7 @@ struct Group {
     spans: Vec<u8>,
 }
 
-/// What a request tells of a span without taking it apart.
+/// What a request counts of a span.
 pub(super) struct Origin {
     pub(super) trace: TraceId,
     /// Of a span without a parent.
@@ -35,6 +36,13 @@ impl From<&Head> for Origin {
     fn from(head: &Head) -> Self {
         let is_root = head.parent_id == SpanId::INVALID;
         Self { trace: head.trace_id, root: is_root.then_some(head.span_id) }
+    }
+}
+
+impl Origin {
+    /// Of a span that was encoded before.
+    pub(super) fn read(span: &[u8]) -> Self {
+        Self { trace: trace_of(span), root: root_of(span) }
     }
 }
 

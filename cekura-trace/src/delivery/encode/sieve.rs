@@ -1,21 +1,17 @@
 //! A request and traces come in; what their spans weigh, or the request without them, goes out. The spans themselves are
 //! not decoded. This file does not know which traces are to go.
 
+use super::fields::{fields, root_of, spans, trace_of};
 use super::wire::varint;
 use super::{Request, framed};
 use crate::delivery::ledger::Counts;
 use crate::delivery::transport::FRAMING;
-use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
-use prost::decode_length_delimiter;
 use std::collections::HashSet;
 
 /// From a request to its spans: the fields `resource_spans`, `scope_spans` and `spans`.
 const SPANS: [usize; 3] = [1, 2, 2];
-/// Fields of a span.
-const TRACE_ID: usize = 1;
-const SPAN_ID: usize = 2;
-const PARENT_ID: usize = 4;
 
 impl Request {
     /// What it takes of the memory limit.
@@ -25,10 +21,7 @@ impl Request {
 
     /// Says of each span, in their order, which trace it is of and what it takes of the memory limit.
     pub(crate) fn weigh(&self, mut span: impl FnMut(TraceId, usize)) {
-        let all = SPANS.iter().fold(vec![self.message()], |messages, number| {
-            messages.into_iter().flat_map(|message| values(message, *number)).collect()
-        });
-        for encoded in all {
+        for (_, encoded) in spans(&self.frame) {
             span(trace_of(encoded), self.share(encoded.len()));
         }
     }
@@ -38,10 +31,8 @@ impl Request {
         let mut gone = HashSet::new();
         let message = sift(self.message(), &SPANS, &mut |span| {
             let goes = traces.contains(&trace_of(span));
-            if goes && values(span, PARENT_ID).all(<[u8]>::is_empty) {
-                gone.extend(
-                    values(span, SPAN_ID).filter_map(|id| id.try_into().ok()).map(SpanId::from_bytes),
-                );
+            if goes {
+                gone.extend(root_of(span));
             }
             goes
         });
@@ -85,44 +76,6 @@ fn sift(message: &[u8], path: &[usize], goes: &mut impl FnMut(&[u8]) -> bool) ->
         }
     }
     (!is_empty).then_some(left)
-}
-
-fn trace_of(span: &[u8]) -> TraceId {
-    let id = values(span, TRACE_ID).next().and_then(|id| id.try_into().ok());
-    id.map_or(TraceId::INVALID, TraceId::from_bytes)
-}
-
-/// The values of one field of a message.
-fn values(message: &[u8], number: usize) -> impl Iterator<Item = &[u8]> {
-    fields(message).filter(move |field| field.number == number).map(|field| field.value)
-}
-
-/// A field as it is encoded (protobuf.dev, "Encoding").
-struct Field<'a> {
-    number: usize,
-    whole: &'a [u8],
-    key: &'a [u8],
-    value: &'a [u8],
-}
-
-fn fields(message: &[u8]) -> impl Iterator<Item = Field<'_>> {
-    let mut rest = message;
-    std::iter::from_fn(move || {
-        let start = rest;
-        let key = decode_length_delimiter(&mut rest).ok()?;
-        let after_key = rest;
-        let length = match key & 7 {
-            0 => decode_length_delimiter(&mut rest).map(|_| 0).ok()?,
-            1 => 8,
-            2 => decode_length_delimiter(&mut rest).ok()?,
-            5 => 4,
-            _ => return None,
-        };
-        let value = rest.split_off(..length)?;
-        let (whole, key_bytes) =
-            (&start[..start.len() - rest.len()], &start[..start.len() - after_key.len()]);
-        Some(Field { number: key >> 3, whole, key: key_bytes, value })
-    })
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ pub(super) fn resource<'r>(pairs: impl Iterator<Item = (&'r String, &'r String)>
 }
 
 /// Writes a key and its value as one of the attributes that are field `number` of their message.
-fn attribute(out: &mut Vec<u8>, number: u8, key: Utf8<'_>, value: &Value<'_>) {
+pub(super) fn attribute(out: &mut Vec<u8>, number: u8, key: Utf8<'_>, value: &Value<'_>) {
     let size = size(value);
     let whole = delimited_size(key.0.len()) + delimited_size(size);
     nested(out, (number, whole), (1, key.0.len()));
@@ -174,7 +174,7 @@ fn text(out: &mut Vec<u8>, number: u8, text: &[u8]) {
     out.extend_from_slice(text);
 }
 
-fn fixed64(out: &mut Vec<u8>, number: u8, value: u64) {
+pub(super) fn fixed64(out: &mut Vec<u8>, number: u8, value: u64) {
     out.push(number << 3 | FIXED64);
     out.extend_from_slice(&value.to_le_bytes());
 }

@@ -1,7 +1,8 @@
 //! A request without some traces holds the other spans as they were, and what both parts count is what the whole did.
 
-use super::{HashSet, Request, TraceId, trace_of, values};
+use super::{HashSet, Request, TraceId, trace_of};
 use crate::arbitrary::{buffer, config};
+use crate::delivery::encode::fields::values;
 use crate::delivery::encode::{Encoder, Space};
 use crate::delivery::ledger::Counts;
 use crate::delivery::queue::{Bell, Queue, Room};

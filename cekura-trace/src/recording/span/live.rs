@@ -266,11 +266,6 @@ impl Live {
         Head { trace_id, span_id, parent_id: self.parent_id, kind, start, end, status }
     }
 
-    /// Its id; where the host does not sample it, that of the nearest one above that arrives.
-    pub(crate) fn arriving(&self) -> SpanId {
-        if self.context.is_sampled() { self.span_id() } else { self.parent_id }
-    }
-
     /// Says that a conversation begins, to who wants to know.
     fn announce(&self) {
         if let Some(destination) = self.announced_to() {
@@ -284,7 +279,7 @@ impl Live {
     }
 
     fn announced_to(&self) -> Option<&Destination> {
-        self.own_call().filter(|_| self.context.is_sampled())?;
+        self.own_call()?;
         let destination = &*self.home()?.destination;
         destination.sink.wants_beginnings().then_some(destination)
     }
@@ -352,11 +347,7 @@ impl Live {
         seal(record, &self.head(self.at(start), self.at(at.max(start)), status), is_renamed);
         if let Some(Home { destination, .. }) = self.home.as_deref() {
             self.close_call(destination);
-            if self.context.is_sampled() {
-                destination.sink.accept(self.trace_id(), record);
-            } else {
-                destination.sink.decline(self.trace_id());
-            }
+            destination.sink.accept(self.trace_id(), record);
         }
         if let Some(twin) = twin {
             twin.end(record);
