@@ -33,12 +33,13 @@ pub enum Mode {
     /// To Cekura, or to another OTLP endpoint.
     #[default]
     Cloud,
-    /// Nowhere: each finished conversation is drawn in the terminal and written as one HTML page to `cekura-traces`
-    /// below the working directory, where the newest 200 are kept. No account, no network.
+    /// Nowhere: each finished conversation is drawn in the terminal and written as one HTML page to
+    /// `cekura-traces` in the working directory, which keeps the newest 200. It needs no account and no
+    /// network.
     Local,
 }
 
-/// How spans are sent.
+/// The protocol for spans.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// OTLP over gRPC.

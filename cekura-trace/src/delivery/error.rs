@@ -18,7 +18,7 @@ enum Kind {
 pub(crate) struct Problem {
     /// The variable, or the builder's method.
     pub(crate) setting: &'static str,
-    /// What is wrong, or what the setting may be; continues a sentence that begins with its name.
+    /// What is wrong, or what the setting may be. It continues a sentence that begins with the setting's name.
     pub(crate) rule: &'static str,
 }
 
@@ -47,13 +47,13 @@ impl Error {
         }
     }
 
-    /// Whether the process has a default handle already.
+    /// Whether the process already has a default handle.
     #[must_use]
     pub fn is_already_installed(&self) -> bool {
         matches!(*self.0, Kind::AlreadyInstalled)
     }
 
-    /// Whether a setting has a value that cannot be used; the message names every such setting.
+    /// Whether a setting has a value that cannot be used. The message names every such setting.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
         matches!(*self.0, Kind::Configuration(_))
