@@ -1,5 +1,5 @@
-//! The tokens in an attribute's parentheses come in, [`Args`] go out: every argument with the word that names it, so
-//! that later rules can underline it. This file does not know the function.
+//! Parses the tokens in an attribute's parentheses into [`Args`]. Invariant: every argument keeps the word that
+//! names it, so that a later rule can underline that word.
 
 use crate::diagnostics::{Diagnostics, list, nearest};
 use foreign::Place;

@@ -1,4 +1,5 @@
-//! A [`Plan`] as tokens: the function with its span. Invariant: it cannot fail, and it only writes calls.
+//! Writes a [`Plan`] as tokens: the function with its span. Invariant: it cannot fail, and it only writes
+//! calls.
 //!
 //! ```text
 //! fn NAME(ARGUMENTS) -> RETURNS {

@@ -1,5 +1,5 @@
-//! The tokens under the attribute come in, a [`Function`] goes out: what its signature says, and its body as raw tokens.
-//! This file does not know the attribute's arguments.
+//! Parses the item under the attribute into a [`Function`]: what its signature says, and its body as raw
+//! tokens. Invariant: the body is never parsed.
 
 use crate::diagnostics::Diagnostics;
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};

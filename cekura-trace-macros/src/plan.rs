@@ -1,5 +1,5 @@
-//! [`Args`] and a [`Function`] come in, a [`Plan`] without any doubt left goes out: the last place that can fail. This
-//! file does not know how generated code looks.
+//! Combines [`Args`] and a [`Function`] into a [`Plan`]: all rules that need both. Invariant: this is the last
+//! place that can fail; writing a plan as tokens cannot.
 
 use crate::args::{Args, Given, SpanName, Value, When};
 use crate::diagnostics::{Diagnostics, list};

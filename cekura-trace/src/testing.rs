@@ -1,5 +1,5 @@
 //! Captures for tests of annotated functions: a capture runs a function and gives the spans that ended in it.
-//! Invariant: a capture changes nothing global, so tests may run side by side.
+//! Invariant: a capture never changes the process's default handle, so tests may run side by side.
 //!
 //! [Testing your instrumentation][page] goes from the first capture to strict ones, streams, and a backend of
 //! your own.

@@ -1,5 +1,4 @@
-//! An empty string where a value is asked for: it is none, whoever gives it. Invariant: two calls of which nobody knows
-//! the id never share one.
+//! Empty strings count as absent, whoever gives them. Invariant: two calls without an id never share one.
 
 use cekura::opentelemetry::Value;
 use cekura::testing::{Span, Trace, capture};

@@ -1,5 +1,5 @@
-//! What attributes of other libraries take, and what to write here instead. A word that an attribute of this crate
-//! takes never gets here, so nothing in these tables can forbid one.
+//! Words of other libraries' attributes, and what to write here instead. Invariant: a word that an attribute of
+//! this crate takes never reaches these tables, so no table can forbid one.
 
 use super::table::{Rule, SpanName};
 use syn::parse::ParseStream;

@@ -1,4 +1,4 @@
-//! What is said of a mistake: the function goes out untouched beside it.
+//! The message of each mistake. Invariant: the function comes out untouched beside it.
 
 use super::expand;
 use crate::args::SpanName::{Llm, Turn};

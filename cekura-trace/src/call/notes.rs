@@ -1,5 +1,4 @@
-//! What the agent's code says of its call while it runs comes in; all of it goes out once, at the call's end. This file
-//! does not know where it goes.
+//! Notes for a call log, taken while the call runs. Invariant: they are given out once, at the call's end.
 
 use crate::transcript::{Content, Entry};
 use serde_json::{Map, Value};

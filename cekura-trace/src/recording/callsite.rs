@@ -1,5 +1,5 @@
-//! The place of an attribute in the user's code comes in; its span name and how it is seen go out. This file does not
-//! know values.
+//! One place in the user's code where spans begin: its span name, its view, and whether anything records.
+//! Invariant: it is plain data and never changes.
 
 use super::attributes::Attributes;
 use super::origin::Origin;

@@ -1,5 +1,6 @@
-//! Any `Serialize` value → JSON of at most so many bytes, or what the value is when it is a scalar. On the way the value is
-//! shown to [`Shapes`]. Invariant: nothing that a value's own code does, a panic too, makes the JSON invalid.
+//! Writes any `Serialize` value as JSON of limited length, or returns it if it is a scalar. On the way the
+//! value is shown to [`Shapes`]. Invariant: nothing that a value's own code does, not even a panic, makes the
+//! JSON invalid.
 //!
 //! The JSON is the same, byte for byte, as `serde_json::to_vec` gives, but for these:
 //!

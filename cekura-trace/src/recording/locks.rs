@@ -1,5 +1,5 @@
-//! Whether looking at a value would take a lock of the program's, or compute what the program has not computed yet.
-//! Invariant: the answer comes from the type's name alone, so that nothing is asked of the value.
+//! Whether looking at a value would take a lock of the program, or compute a value that the program has not
+//! computed yet. Invariant: the type's name alone decides; the value is not touched.
 //!
 //! `serde` implements `Serialize` for `std`'s `Mutex` and `RwLock` by locking them, and `parking_lot`, `tokio` and
 //! `dashmap` do the same behind a feature: a caller that holds the guard would wait for itself. A type's name shows what

@@ -1,4 +1,4 @@
-//! How the chunks of an answer came, and through `attributes` what they say together.
+//! The times at which the chunks of an answer came, and through `attributes` what they say together.
 //!
 //! Invariant: a time is written only where the answer said something, or something came.
 

@@ -1,4 +1,4 @@
-//! What a known response says, found while a value is walked.
+//! Finds what a known response says while a value is walked.
 //!
 //! Invariant: only what stands at a place of a known response costs memory.
 //!

@@ -1,4 +1,4 @@
-//! What the items of a stream say together, written once at its end.
+//! Records what the items of a stream say together, once, at the stream's end.
 //!
 //! Invariant: what an item tells of the moment is asked for before the next one comes.
 

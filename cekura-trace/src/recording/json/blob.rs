@@ -1,5 +1,5 @@
-//! Which strings are blobs, and what is written in their place. Invariant: a bounded number of bytes is looked at,
-//! however long the string is.
+//! Recognises strings that are blobs, and what is written in their place. Invariant: a bounded number of bytes
+//! is looked at, however long the string is.
 //!
 //! A blob is a string of more than 512 bytes that is a `data:` URL, or base64: of its first, middle and last 128 bytes
 //! all are of the alphabets of RFC 4648 (standard and safe for URLs, padding and line breaks allowed), and among them is

@@ -1,5 +1,5 @@
-//! The second walk over a value that is too long: which entries stay, and what is said of those that do not.
-//! Invariant: the first and the last items of a list stay, and of an object what comes behind a long value.
+//! The second walk over a value that is too long: which entries stay, and the words in place of the others.
+//! Invariant: the first and last items of a list stay, and so do the fields of an object behind a long value.
 //!
 //! A list has half of its room for the items at its head. The first one that does not fit there whole, and those after
 //! it, are written behind them as the tail; where the tail grows too long, its oldest items go. So at the end the last

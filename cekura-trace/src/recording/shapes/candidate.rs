@@ -1,4 +1,4 @@
-//! What stands at the places of one possible response, as it is met.
+//! Collects the values at the known places of one possible response.
 //!
 //! Invariant: nothing is decided here but what later fields cannot change; `conclusion` does that at the end.
 

@@ -1,4 +1,4 @@
-//! What one value says.
+//! What one value says: text, tokens, model, transcript.
 //!
 //! Invariant: a text that is there is not empty, but for the part of an answer that an item brings.
 

@@ -1,4 +1,4 @@
-//! The known responses as one tree of names: which places of a value are looked at, and what each one is.
+//! The known responses as one tree of names: the places that are looked at, and what each one is.
 //!
 //! Invariant: a name stands once in a table, whichever vendor uses it; which of them make a response `candidate` decides.
 //!

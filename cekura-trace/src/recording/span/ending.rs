@@ -1,5 +1,4 @@
-//! A span whose function is over comes in, with what the return value says; its record goes out, or the span goes on in
-//! the stream that was returned. This file does not know how a stream is polled.
+//! Ends a span with what the return value says, or keeps it open in the returned stream.
 //!
 //! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.__items()` is found
 //! through `Deref`. The outer ones are for streams, by what is in their items; of results, `.__error()` is found next.

@@ -1,4 +1,4 @@
-//! What the places of one possible response say together, once all of them have been met.
+//! Decides which of the collected values make a response, once all places have been visited.
 //!
 //! Invariant: what is no response says nothing, whatever stands in it.
 

@@ -1,4 +1,4 @@
-//! The choices of an answer, and the tools that it asks for, as they are read.
+//! Reads the choices of an answer, and the tools that it asks for.
 //!
 //! Invariant: of a choice whose index is not 0 nothing stays but why it ended.
 

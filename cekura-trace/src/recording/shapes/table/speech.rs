@@ -1,4 +1,4 @@
-//! The places of recognisers' responses, below their root.
+//! The places in recognisers' responses, below their root.
 //!
 //! Invariant: a transcript that stands twice in one response has a place that is read once (`Display`) or not at all.
 //!
