@@ -83,13 +83,12 @@ impl Function {
         refuse_other_items(&input.fork())?;
         let signature: Signature = input.parse()?;
         if input.peek(Token![;]) {
-            let message =
-                "a function without a body cannot be measured: annotate the functions that implement it";
+            let message = "a function without a body has no span: annotate the functions that implement it";
             return Err(syn::Error::new(signature.ident.span(), message));
         }
         if let Some(constness) = signature.constness {
             let message =
-                "a `const fn` cannot open a span: take `const` away, or annotate the function that calls it";
+                "a `const fn` cannot open a span: remove `const`, or annotate the function that calls it";
             return Err(syn::Error::new(constness.span, message));
         }
         let body = move_inner_attributes(&braces(input)?, &mut attributes)?;

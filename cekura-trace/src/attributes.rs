@@ -29,7 +29,6 @@
 ///
 /// Outside a conversation, the other attributes make traces of their own. A warning says so, once for each
 /// place in the code, except for `span`.
-/// for `span`.
 ///
 /// ```
 /// #[cekura::conversation(call_id = id)]

@@ -98,7 +98,7 @@ impl Begun {
         let is_orphan = !is_in_conversation && callsite.view != View::Span;
         let orphan = match span {
             None => {
-                "is in no conversation, and not in the capture: its task, thread or message left both behind"
+                "is in no conversation, and not in the capture: its task, thread or message was started without them"
             }
             Some(_) => "is in no conversation",
         };

@@ -108,7 +108,7 @@ fn the_default_conversation_does_nothing_and_says_nothing() {
     let handle = observing(&backend, &api).build().unwrap();
     handle.shutdown_blocking(SHORT);
     call(&handle, "CA1");
-    assert!(heard("was not noted").is_empty(), "{:?}", heard("was not noted"));
+    assert!(heard("the call log lacks").is_empty(), "{:?}", heard("the call log lacks"));
     assert!(api.requests().is_empty());
 }
 

@@ -43,7 +43,7 @@ impl Builder {
         Diagnosis(match started.map(|()| findings.recv()) {
             Ok(Ok(Ok(findings))) => findings,
             Ok(Ok(Err(error))) => mistakes(&error),
-            Ok(Err(_)) => vec![broken("the checks ended before their time; please report this")],
+            Ok(Err(_)) => vec![broken("the checks stopped unexpectedly; please report this")],
             Err(error) => vec![broken(&format!("the checks could not be started: {error:?}"))],
         })
     }
@@ -51,7 +51,7 @@ impl Builder {
 
 /// The result of [`doctor`]. It prints as one paragraph per check, at most 80 columns wide.
 #[derive(Clone, Debug)]
-#[must_use = "it is to be printed, or asked what is wrong"]
+#[must_use = "print the diagnosis, or read its problems"]
 pub struct Diagnosis(Vec<Finding>);
 
 impl Diagnosis {
@@ -185,13 +185,13 @@ fn mistakes(error: &Error) -> Vec<Finding> {
 }
 
 fn off() -> Finding {
-    let seen = "tracing is off: CEKURA_TRACER_ENABLED says so, and nothing else is looked at";
+    let seen = "tracing is off because of CEKURA_TRACER_ENABLED; nothing else was checked";
     Finding::good(Check::Configuration, seen)
 }
 
 fn local() -> Finding {
     let seen = "local mode: conversations are drawn on standard error and kept as pages in \
-                cekura-traces/, and nothing is sent. CEKURA_MODE=cloud sends them";
+                cekura-traces/; nothing is sent. CEKURA_MODE=cloud sends them";
     Finding::good(Check::Configuration, seen)
 }
 
@@ -231,7 +231,7 @@ fn configured(settings: &Settings) -> Finding {
     let through = settings.proxies.to(&settings.endpoint);
     let through = through.map(|proxy| format!(" through the proxy {}", proxy.endpoint.shown()));
     let through = through.unwrap_or_default();
-    let seen = format!("{account}{key}; spans go over {protocol} to {origin}{through}{kept}");
+    let seen = format!("{account}{key}; spans are sent over {protocol} to {origin}{through}{kept}");
     Finding::good(Check::Configuration, seen)
 }
 
@@ -239,10 +239,10 @@ fn configured(settings: &Settings) -> Finding {
 fn spooled(settings: &Settings) -> Option<Finding> {
     let others = Others::look(settings, settings.spool.as_ref()?);
     let seen = if others.is_empty() {
-        "nothing waits in it for another endpoint or account".to_owned()
+        "nothing waits on disk for another endpoint or account".to_owned()
     } else {
         let then = "A handle with that endpoint and account sends it; after that time it is deleted";
-        format!("waiting in it for others: {others}. {then}")
+        format!("waiting on disk for others: {others}. {then}")
     };
     Some(Finding::good(Check::Spool, seen))
 }

@@ -64,11 +64,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Kind::AlreadyAttached => f.write_str(
-                "this handle has a tracer provider already: attach it once, to the one whose exporters want the spans",
+                "this handle already has a tracer provider: call `attach` once, with the tracer provider whose exporters get the spans",
             ),
             Kind::AlreadyInstalled => f.write_str(
-                "this process has a default handle already: shut that down first, or `build` this one and name it with \
-                 `#[cekura::conversation(client = …)]`",
+                "this process already has a default handle: shut that one down first, or make this one with `build` and \
+                 name it with `#[cekura::conversation(client = …)]`",
             ),
             Kind::Configuration(problems) => {
                 for (at, Problem { setting, rule }) in problems.iter().enumerate() {

@@ -59,7 +59,7 @@ impl Builder {
         if let Some(settings) = config::resolve(self)? {
             if settings.mode == Mode::Local {
                 let rule =
-                    "is `local`, where conversations of a handle are drawn: an exporter needs an endpoint";
+                    "is `local`, which sends nothing: an exporter needs an endpoint, so set it to `cloud`";
                 return Err(Error::configuration(vec![Problem { setting: "CEKURA_MODE", rule }]));
             }
             exporter = exporter
@@ -161,7 +161,8 @@ fn frame(request: &Request<Bytes>) -> Result<Bytes, HttpError> {
         Some(_) => {
             tracing::error!(
                 target: "cekura",
-                "an exporter cannot send; set OTEL_EXPORTER_OTLP_TRACES_COMPRESSION to `gzip` or `none`"
+                "an exporter cannot send spans, because its compression is not gzip; set OTEL_EXPORTER_OTLP_TRACES_COMPRESSION \
+                 to `gzip` or `none`"
             );
             return Err("a compression other than gzip".into());
         }

@@ -19,7 +19,6 @@ use std::time::Duration;
 /// It changes nothing in the program's spans and delays none of them. Under [`CaptureContent::Metadata`] it
 /// leaves out their texts and events too, because it cannot know which of them are content. Shutting down the
 /// tracer provider does not shut down the handle.
-/// down the handle.
 #[derive(Debug)]
 #[must_use = "a processor does nothing until a tracer provider is built with it"]
 pub struct Processor {

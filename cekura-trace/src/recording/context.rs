@@ -23,7 +23,7 @@ pin_project! {
     /// It dereferences to the value. A carried future is a future and a carried stream is a stream: it is
     /// polled, and dropped, in the conversation.
     #[derive(Clone, Debug)]
-    #[must_use = "a message arrives only where it is sent to, and a future does nothing unless it is polled"]
+    #[must_use = "a carried message must be sent, and a carried future does nothing unless it is polled"]
     pub struct Carried<T> {
         // An `Option` only so that it can be dropped inside the place.
         #[pin]

@@ -331,7 +331,7 @@ impl<'w> Walker<'w> {
 fn tell_panic() {
     tracing::error!(
         target: "cekura",
-        "recording a value panicked (in its Serialize, Debug or Display): the span lacks it, the call goes on"
+        "recording a value panicked (in its Serialize, Debug or Display): the span lacks this value, and the call goes on"
     );
 }
 

@@ -1,8 +1,8 @@
 //! Where a new span stands: its parent, conversation, turn, destination and ids. Invariant: its parent, if it
 //! has one, arrives at the same destination.
 //!
-//! The current context may hold a host's span. It is the parent of ours only where it reaches the same destination;
-//! else the nearest one of ours is, so that no trace has a hole.
+//! The current context may hold a host's span. It becomes the parent only if it reaches the same destination.
+//! Otherwise the nearest span of ours is the parent, so that no trace has a gap.
 
 use super::attributes::Attributes;
 use super::callsite::{Callsite, View};

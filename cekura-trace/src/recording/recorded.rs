@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// An integer that does not fit into an `i64` is recorded as text. Text is cut at the content limit. For any
 /// other type that implements `Serialize` use `record_json`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no value of a span attribute",
+    message = "`{Self}` cannot be the value of a span attribute",
     label = "expected a number, a `bool`, a string, or an `Option` of one",
     note = "`cekura::current().record_json(key, &value)` records anything that implements `Serialize`"
 )]

@@ -4,7 +4,6 @@
 //! In generated code the type decides (`value`, `outcome`). A generic function such as `item` knows only its
 //! bounds, so it asks `Serialize` instead: a list whose first element is a byte or a sample is a buffer, and
 //! serde names a `Result`.
-//! buffer, and serde names a `Result`.
 
 use super::attributes::Attributes;
 use super::failure::{Failure, FailureText, Owned};
@@ -52,7 +51,7 @@ pub(super) fn show<T: Serialize + ?Sized>(item: &T, see: &mut dyn FnMut(Seen<'_>
 #[diagnostic::on_unimplemented(
     message = "nothing can be recorded of `{Self}`",
     label = "expected a type that implements `Serialize`, or a `Result` of one and an error",
-    note = "map it to something that does, or tell what it says with `cekura::current()`"
+    note = "map it to such a type, or record what it says with `cekura::current()`"
 )]
 pub trait Item<How> {
     #[doc(hidden)]

@@ -137,7 +137,7 @@ impl<K: Kind> Builder<K> {
 ///
 /// The guard does not make its span the current one, so it may be held across awaits and moved to other tasks.
 /// [`run`](Self::run) and [`in_scope`](Self::in_scope) make the span the current one.
-#[must_use = "dropped at once, the span is interrupted"]
+#[must_use = "a guard that is dropped at once interrupts its span"]
 pub struct Guard<K: Kind> {
     held: Option<Box<Held>>,
     pub(super) handle: K::Handle,

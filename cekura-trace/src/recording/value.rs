@@ -3,9 +3,10 @@
 //!
 //! # How the type decides
 //!
-//! Nothing is asked of the user's types, so the choice is made where the type is known: in the generated code.
-//! [`value`] wraps the reference in a nest of newtypes, and `.__get()` is an inherent method of each layer, with a
-//! bound on its `impl`. Method look-up takes the outermost layer whose bound holds and goes inwards through `Deref`:
+//! Nothing is required of the user's types, so the choice is made where the type is known: in the generated
+//! code. [`value`] wraps the reference in nested newtypes. `.__get()` is an inherent method of each layer, with
+//! a bound on its `impl`. Method look-up takes the outermost layer whose bound holds, and goes inwards through
+//! `Deref`:
 //!
 //! ```text
 //! Scalar<T: AsScalar> → Buffer<T: AsBuffer> → Shared<T: Deref<Target: AsBuffer>> → … → Serial<T: Serialize> → Shown<T: Debug> → Opaque<T>

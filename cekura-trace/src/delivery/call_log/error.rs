@@ -164,7 +164,7 @@ impl fmt::Display for ObserveError {
         match &*self.0 {
             Kind::Failed(cause) => write!(f, "the call log could not be posted: {cause}"),
             Kind::Full => f.write_str(
-                "what waits for delivery has reached the memory limit: the call log was not taken",
+                "the call log was not accepted: what waits for delivery has reached the memory limit; raise .memory_limit(…)",
             ),
             Kind::Invalid(mistakes) => {
                 for (at, Mistake { field, rule }) in mistakes.iter().enumerate() {
@@ -179,13 +179,13 @@ impl fmt::Display for ObserveError {
                 write!(f, "Cekura refuses the call log (HTTP status {status}): check {check}{}", Words(words))
             }
             Kind::Rejected(status, words) => {
-                write!(f, "Cekura does not take the call log (HTTP status {status}){}", Words(words))
+                write!(f, "Cekura rejects the call log (HTTP status {status}){}", Words(words))
             }
             Kind::Shutdown => {
-                f.write_str("the handle was shut down before Cekura had confirmed the call log")
+                f.write_str("the handle was shut down before Cekura confirmed the call log")
             }
             Kind::Unavailable(status, words) => {
-                f.write_str("Cekura's API was not available for as long as this is tried")?;
+                f.write_str("Cekura's API stayed unavailable through all retries")?;
                 if let Some(status) = status {
                     write!(f, " (HTTP status {status})")?;
                 }
