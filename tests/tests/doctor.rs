@@ -144,8 +144,7 @@ fn a_wrong_key_is_named() {
         "\
 FAIL  credentials    127.0.0.1:PORT_ does not know the API key (status 401:
                      [REDACTED] is no key.)
-                     → copy it again from Cekura's dashboard into
-                       CEKURA_API_KEY"
+                     → copy it again from Cekura's dashboard into CEKURA_API_KEY"
     );
 }
 

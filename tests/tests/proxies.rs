@@ -250,7 +250,7 @@ fn a_diagnosis_says_what_the_proxy_answers() {
     assert!(text.contains("→ write them in HTTPS_PROXY: http://user:password@host:port"), "{text}");
     let text = connection(Manner::Status(403));
     assert!(text.contains("the proxy of HTTPS_PROXY refuses the connection (status 403)"), "{text}");
-    assert!(text.contains("have it let otel.example.test:443 through"), "{text}");
+    assert!(text.contains("allow otel.example.test:443 in the proxy"), "{text}");
     assert!(text.contains("name otel.example.test in NO_PROXY"), "{text}");
     let text = connection(Manner::Silent);
     assert!(text.contains("the proxy of HTTPS_PROXY: no answer in time"), "{text}");

@@ -117,7 +117,7 @@ impl Reader<'_> {
         let key = key.filter(|key| endpoint.value.is_cekura() || chosen(key));
         let private = endpoint.value.is_private();
         if key.is_some() && !private {
-            tracing::warn!(target: "cekura", "the API key is not sent to the endpoint for spans, because it is plain http");
+            tracing::warn!(target: "cekura", "the API key is not sent with spans, because their endpoint is plain http");
         }
         if let Some(key) = key.filter(|_| private).and_then(|key| key.value.header()) {
             headers.insert(KEY_HEADER, key);

@@ -192,8 +192,12 @@ impl Origin {
 /// What to do about a proxy that does not lead to an endpoint.
 fn around(proxy: &Proxy, to: &Endpoint, remedy: &str) -> String {
     let is_own = proxy.setting.starts_with('.');
-    let way = if is_own { "leave it out".to_owned() } else { format!("name {} in NO_PROXY", to.address().0) };
-    format!("{remedy}; where it is reached without a proxy, {way}")
+    let way = if is_own {
+        "remove that setting".to_owned()
+    } else {
+        format!("name {} in NO_PROXY", to.address().0)
+    };
+    format!("{remedy}; if the endpoint can be reached without a proxy, {way}")
 }
 
 /// What blocks, on a thread of its own, for at most so long.
