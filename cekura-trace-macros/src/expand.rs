@@ -1,4 +1,5 @@
-//! A [`Plan`] as tokens: the function with its span. Invariant: it cannot fail, and it only writes calls.
+//! Writes a [`Plan`] as tokens: the function with its span. Invariant: it cannot fail, and it only writes
+//! calls.
 //!
 //! ```text
 //! fn NAME(ARGUMENTS) -> RETURNS {
@@ -9,9 +10,10 @@
 //! }
 //! ```
 //!
-//! No name may be one of the program's. Bindings are hygienic, but a `const`, a `static` or a unit variant of the same name
-//! would turn them into patterns, so they begin with `__`. Methods are inherent ones that take their receiver as it stands
-//! there, a reference or a value, for these are found before a trait's; where that cannot be, they begin with `__` too.
+//! No name of the program may interfere. Bindings are hygienic, but a `const`, a `static` or a unit variant of
+//! the same name would turn them into patterns, so they begin with `__`. Methods are inherent ones that take
+//! their receiver as it is, a reference or a value, because look-up finds these before a trait's. Where that is
+//! not possible, the method's name begins with `__` too.
 
 use crate::args::Given;
 use crate::function::{Closure, Function, Opaque, Returned, Returns, Shape};

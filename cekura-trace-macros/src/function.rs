@@ -1,5 +1,5 @@
-//! The tokens under the attribute come in, a [`Function`] goes out: what its signature says, and its body as raw tokens.
-//! This file does not know the attribute's arguments.
+//! Parses the item under the attribute into a [`Function`]: what its signature says, and its body as raw
+//! tokens. Invariant: the body is never parsed.
 
 use crate::diagnostics::Diagnostics;
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
@@ -85,13 +85,12 @@ impl Function {
         refuse_other_items(&input.fork())?;
         let signature: Signature = input.parse()?;
         if input.peek(Token![;]) {
-            let message =
-                "a function without a body cannot be measured: annotate the functions that implement it";
+            let message = "a function without a body has no span: annotate the functions that implement it";
             return Err(syn::Error::new(signature.ident.span(), message));
         }
         if let Some(constness) = signature.constness {
             let message =
-                "a `const fn` cannot open a span: take `const` away, or annotate the function that calls it";
+                "a `const fn` cannot open a span: remove `const`, or annotate the function that calls it";
             return Err(syn::Error::new(constness.span, message));
         }
         let body = move_inner_attributes(&braces(input)?, &mut attributes)?;

@@ -1,5 +1,4 @@
-//! What is known of one call while it runs: its ids, its clock, its turns. This file does no I/O and does not know
-//! spans.
+//! One call while it runs: its ids, its clock, its turns, its open spans. Invariant: nothing here does I/O.
 
 mod id;
 mod notes;

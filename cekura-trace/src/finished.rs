@@ -1,8 +1,8 @@
-//! An ended span's parts come in, a flat record goes out, and a record read back is a view into its bytes.
-//! This file does not know who writes records or where they go.
+//! An ended span as one flat record, and reading it as a view into its bytes. Invariant: a record owns nothing
+//! outside its bytes.
 //!
-//! A record is written in place while its span is open, and handed over in one copy by the thread that ends the span.
-//! The receiving side reads it in place and frees nothing that the writing thread allocated:
+//! A record is written in place while its span is open. The thread that ends the span hands it over in one
+//! copy. The receiving side reads it in place, and frees nothing that the writing thread allocated:
 //!
 //! ```text
 //! u32 length of all that follows · head (fixed size) · name · path of the function · entries

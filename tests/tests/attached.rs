@@ -177,7 +177,7 @@ fn attaching_makes_the_default_and_is_done_once() {
         |builder| builder,
         |beside| {
             let again = beside.handle.attach(&beside.provider).unwrap_err();
-            assert!(again.to_string().contains("attach it once"), "{again}");
+            assert!(again.to_string().contains("call `attach` once"), "{again}");
             let other = to(&beside.backend, Protocol::Grpc).build().unwrap();
             let taken = other.attach(&beside.provider).unwrap_err();
             assert!(taken.is_already_installed() && taken.to_string().contains("client = …"), "{taken}");

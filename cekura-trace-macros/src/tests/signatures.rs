@@ -277,7 +277,11 @@ fn conditional_argument() {
 #[test]
 fn an_async_function_returns_a_closure() {
     let item = "async fn matches<'a>(word: &'a str) -> impl for<'b> Fn(&'b str, &'a str) -> bool + 'a { move |other, _| other == word }";
-    check(Span, "", item, &expect![[r#"
+    check(
+        Span,
+        "",
+        item,
+        &expect![[r#"
         async fn matches<'a>(word: &'a str) -> impl for<'b> Fn(&'b str, &'a str) -> bool + 'a {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "matches",
@@ -303,10 +307,19 @@ fn an_async_function_returns_a_closure() {
                 .returned(__CALLSITE.of(__ret).__get()); }); }
             );
         }
-    "#]]);
-    // A type parameter cannot be named in an item.
+    "#]],
+    );
+}
+
+/// A type parameter cannot be named in an item.
+#[test]
+fn an_async_function_returns_a_closure_of_a_type_parameter() {
     let item = "async fn matches<T>(word: T) -> impl Fn(&T) -> bool { move |other: &T| other == word }";
-    check(Span, "", item, &expect![[r#"
+    check(
+        Span,
+        "",
+        item,
+        &expect![[r#"
         async fn matches<T>(word: T) -> impl Fn(&T) -> bool {
             static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
                 "matches",
@@ -331,5 +344,6 @@ fn an_async_function_returns_a_closure() {
                 .__record(| __sp, __ret | { __sp.returned(__CALLSITE.of(__ret).__get()); }); }
             );
         }
-    "#]]);
+    "#]],
+    );
 }

@@ -1,8 +1,8 @@
-//! When the caller stopped speaking and when the agent began to comes in, how long a turn took to answer goes out.
-//! This file does not know spans.
+//! One turn: when the caller stopped speaking and when the agent began, and so how long the answer took.
+//! Invariant: one utterance of the caller is answered by one turn only.
 //!
-//! What the caller said is answered once: a turn's first audio answers all that was said before it, also before the
-//! turn began, so that no later turn in which nobody is heard seems to answer it.
+//! The first audio of a turn answers everything that the caller said before it, also before the turn began. So
+//! a later turn in which the caller says nothing has no latency.
 
 use super::{Call, locked};
 use opentelemetry::trace::{SpanContext, SpanId};

@@ -307,8 +307,8 @@ impl Courier {
     /// Keeps what has failed for another attempt.
     fn keep(&mut self, errand: Errand, trouble: Trouble, launched: Instant, now: Instant) {
         if self.gate.fail(trouble.reason, trouble.wait, launched, now) {
-            let what = "call logs cannot be posted for now, and are kept";
-            let then = "cekura::doctor() looks for the cause";
+            let what = "call logs cannot be posted at the moment; they are kept and retried";
+            let then = "run cekura::doctor() to find the cause";
             self.voice.say(|| tracing::warn!(target: "cekura", "{what}: {trouble}; {then}"));
         }
         self.trouble = Some(trouble);

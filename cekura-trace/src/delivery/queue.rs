@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Bytes of records in one shard at which the worker is woken before its next tick, at least and at most. To wake it costs
-/// the function whose span ends as much as hundreds of spans.
+/// A shard with this many bytes of records wakes the worker before its next tick: the lowest and the highest
+/// threshold. Waking the worker costs the caller's thread as much as recording hundreds of spans, so it must be
+/// rare.
 const FULL: [usize; 2] = [128 << 10, 512 << 10];
 /// The largest buffer that is kept for reuse.
 const SPARE: usize = 1 << 20;

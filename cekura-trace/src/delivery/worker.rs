@@ -142,9 +142,8 @@ fn outlet(
                 .map(|spool| Depot::new(spool, Address::of_spans(settings), ledger.clone(), voice.clone()));
             Ok(Box::new(Sender::new(settings, transport, ledger, voice, answered).with_depot(depot)))
         }
-        Mode::Local => {
-            terminal::open(settings, ledger, voice).ok_or_else(|| Error::start("there is no local mode"))
-        }
+        Mode::Local => terminal::open(settings, ledger, voice)
+            .ok_or_else(|| Error::start("this build lacks the feature `local` of cekura-trace")),
     }
 }
 

@@ -1,4 +1,5 @@
-//! What is set on an open span comes in, entries in bytes go out, and back. This file does not know whole records.
+//! Converts span attributes, events and links to bytes and back. Invariant: entries read back are those that
+//! were written, in the same order.
 
 use super::{Reader, Text};
 use crate::semconv;

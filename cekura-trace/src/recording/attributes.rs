@@ -1,5 +1,5 @@
-//! Values come in by argument name, entries of a record go out under their keys, as policy and limit allow. This file
-//! does not know when a span starts or ends.
+//! Turns values into span attributes, within the content policy and the content limit. Invariant: an entry is
+//! marked as content or not where it is written.
 
 use super::callsite::View;
 use super::failure::{Failure, FailureText};

@@ -1,4 +1,4 @@
-//! The futures of annotated functions. Invariant: the span is the current one at each poll and while the future is
+//! The futures of annotated functions. Invariant: the span is current at each poll and while the future is
 //! dropped, and at no other time.
 
 use super::attributes::Attributes;

@@ -1,8 +1,8 @@
-//! A context comes in; where a span that starts in it stands goes out: under which parent, in which conversation and
-//! turn, for which destination, with which ids. This file does not know values or endings.
+//! Where a new span stands: its parent, conversation, turn, destination and ids. Invariant: its parent, if it
+//! has one, arrives at the same destination.
 //!
-//! The current context may hold a host's span. It is the parent of ours only where it reaches the same destination;
-//! else the nearest one of ours is, so that no trace has a hole.
+//! The current context may hold a host's span. It becomes the parent only if it reaches the same destination.
+//! Otherwise the nearest span of ours is the parent, so that no trace has a gap.
 
 use super::attributes::Attributes;
 use super::callsite::{Callsite, View};

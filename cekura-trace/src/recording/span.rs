@@ -1,5 +1,5 @@
-//! An open span comes in, the function that it belongs to runs inside, and at its end one record goes out. This file does
-//! not know which span attributes there are, but for those of the endings.
+//! The span of an annotated function: opens it, runs the function inside, and hands over its record at the end.
+//! Invariant: a span gives at most one record.
 //!
 //! A span ends in one of four ways: its function returned, failed, panicked, or was interrupted (its future or stream
 //! was dropped before the end).

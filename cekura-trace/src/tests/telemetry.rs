@@ -1,5 +1,5 @@
-//! Thousands of calls come in that end in every way there is, beside a host's tracer provider; nothing of them may be
-//! left open. This file does not know what is recorded of them.
+//! Thousands of calls that end in every possible way, beside a host's tracer provider. Invariant: nothing of
+//! them stays open.
 
 use super::{Cekura, Host};
 use crate::recording::context::carry;

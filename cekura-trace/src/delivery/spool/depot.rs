@@ -104,7 +104,7 @@ impl Depot {
                 self.close(&request.counts, &request.roots);
             }
             Err(error) if !told => {
-                let what = "the spool cannot be written, and spans are kept in memory only";
+                let what = "the spool cannot be written to; spans are kept in memory only";
                 self.voice
                     .say(|| tracing::warn!(target: "cekura", "{what}; check CEKURA_SPOOL_DIR: {error}"));
             }

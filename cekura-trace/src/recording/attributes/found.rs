@@ -1,4 +1,4 @@
-//! What a known response shape says of a return value, as found rather than set by the user.
+//! Records what a known response says. Invariant: an argument that the user gave overrides what is found.
 //!
 //! Invariant: content goes through `found_content`, a failure through `fail_found`.
 

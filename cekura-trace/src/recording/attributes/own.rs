@@ -1,5 +1,4 @@
-//! The attributes' own arguments come in, one method each; entries under their keys go out. This file does not know
-//! which argument belongs to which attribute: the macro crate does.
+//! The attributes' own arguments, one method each. The macro crate decides which attribute has which argument.
 
 use super::super::conversation::{LinkHeaders, NAME_LIMIT, is_blank, trace_id_from};
 use super::super::origin::Origin;

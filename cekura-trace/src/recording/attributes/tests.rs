@@ -1,4 +1,5 @@
-//! What a span's attributes are marked with where they are written. Invariant: content is what the policy may keep back.
+//! How entries are marked where they are written. Invariant: an entry is marked as content exactly if the
+//! policy may leave it out.
 
 use super::super::failure::Failure;
 use super::super::value::value;

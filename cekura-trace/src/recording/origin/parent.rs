@@ -1,5 +1,5 @@
-//! What a new span is a child of. Invariant: a parent outside the conversation's trace, or one that never
-//! arrives, is passed over for the nearest one above that does.
+//! Chooses the parent of a new span. Invariant: a parent outside the conversation's trace, or one that never
+//! arrives, is replaced by the nearest ancestor that does.
 
 use super::super::conversation::Scope;
 use super::super::span::{Live, live_of};

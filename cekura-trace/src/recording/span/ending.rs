@@ -1,8 +1,8 @@
-//! A span whose function is over comes in, with what the return value says; its record goes out, or the span goes on in
-//! the stream that was returned. This file does not know how a stream is polled.
+//! Ends a span with what the return value says, or keeps it open in the returned stream.
 //!
-//! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.__items()` is found
-//! through `Deref`. The outer ones are for streams, by what is in their items; of results, `.__error()` is found next.
+//! The type decides whether the span stays open, as in `value`: nested newtypes have an inherent `.__items()`
+//! that is found through `Deref`. The outer ones are for streams, by the type of their items. For a `Result`,
+//! `.__error()` is found next.
 
 use super::super::attributes::Attributes;
 use super::super::failure::{How, Objects, Tell, kinds};
@@ -239,7 +239,7 @@ pub(in super::super) fn guarded(attributes: &mut Attributes, record: impl FnOnce
         tracing::error!(
             target: "cekura",
             "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
-             the span lacks it and what was to be recorded after it, the call goes on"
+             the span lacks this value and those to be recorded after it, and the call goes on"
         );
     }
 }

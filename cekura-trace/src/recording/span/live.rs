@@ -1,5 +1,5 @@
-//! What is set on a span while it is open comes in, through the OpenTelemetry API or from its function; one record
-//! goes out at its end. This file does not know contexts.
+//! An open span: what is set on it, through the OpenTelemetry API or by its function. Invariant: one record is
+//! made of it, at its end.
 
 use super::super::attributes::{Attributes, Told};
 use super::super::callsite::{Callsite, View};

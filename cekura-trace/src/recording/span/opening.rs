@@ -1,5 +1,4 @@
-//! What is known of a span before it begins comes in, an open span goes out. This file does not know where it stands, nor
-//! how it ends.
+//! What is known of a span before it begins, and its begin.
 
 use super::super::attributes::Attributes;
 use super::super::callsite::{Callsite, View};

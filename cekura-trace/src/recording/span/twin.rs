@@ -1,5 +1,5 @@
-//! A span of an annotated function comes in, the same span goes through the host's tracer provider to the host's own
-//! exporters. This file does not know what the span is about.
+//! The twin of a span: the same span, made by the host's tracer provider for the host's own exporters.
+//! Invariant: the twin gives the ids, and gets everything that was recorded.
 
 use crate::call::Clock;
 use crate::destination::{Destination, Host, Twinned};

@@ -1,4 +1,4 @@
-//! The contenders: what a row is called, which program it runs. This file does not know what is measured.
+//! The contenders: what a row is called, which program it runs.
 
 /// A row, and a contender of a program.
 pub(crate) struct Contender {

@@ -1,8 +1,8 @@
-//! What comes of a span's answer in parts, whoever tells of it: its guard, its stream, or code inside.
-//! Invariant: no code of the program's runs under the span's lock, so that it may itself tell of the span.
+//! What is recorded of a span's answer in parts: by its guard, its stream, or code inside. Invariant: no code
+//! of the program runs under the span's lock, so that code may itself record on the span.
 //!
-//! What was told so far is lent to the one who tells, and given back. Where two tell at once, the second
-//! begins anew, and both are put together as they are given back.
+//! The parts so far are lent to the caller that adds to them, and given back afterwards. If two callers add at
+//! the same time, the second one starts with empty parts, and both are merged when they are given back.
 
 use super::super::super::attributes::Attributes;
 use super::super::super::callsite::View;
