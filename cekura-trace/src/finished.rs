@@ -9,7 +9,8 @@
 //! entry = tag · key or name · value            (attributes, events, links, in the order they were set)
 //! ```
 //!
-//! Integers are little-endian; a string is a u32 length and UTF-8.
+//! Integers are little-endian; a string is a u32 length and UTF-8. Of two strings that follow each other, as name and path
+//! or key and text, both lengths come first.
 
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 use std::hash::Hash;
@@ -61,10 +62,13 @@ const HEAD: usize = 4 + 16 + 8 + 8 + 8 + 8 + 1 + 1 + 1;
 /// `crate::module::function`, empty where there is none: the span attribute `code.function.name`, found.
 #[inline]
 pub(crate) fn begin(record: &mut Vec<u8>, name: &str, path: &str) {
+    let mut head = [0; HEAD + 8];
+    head[HEAD..HEAD + 4].copy_from_slice(&write::length(name.len()));
+    head[HEAD + 4..].copy_from_slice(&write::length(path.len()));
     record.clear();
-    record.extend_from_slice(&[0; HEAD]);
-    write::string(record, name);
-    write::string(record, path);
+    record.extend_from_slice(&head);
+    record.extend_from_slice(name.as_bytes());
+    record.extend_from_slice(path.as_bytes());
 }
 
 /// Ends a record that [`begin`] began. `renamed` says that an entry holds another name.
@@ -155,7 +159,8 @@ impl<'a> Record<'a> {
         let kind = KINDS.get(usize::from(kind))?.clone();
         let status = *STATUSES.get(usize::from(status))?;
         let head = Head { trace_id, span_id, parent_id, kind, start, end, status };
-        let (name, path) = (reader.text()?, reader.bytes()?);
+        let (name, path) = (reader.length()?, reader.length()?);
+        let (name, path) = (Text::read(reader.take(name)?)?, reader.take(path)?);
         let mut record = Self { head, name, description: "", path, entries: reader.0 };
         if record.head.failed() || renamed != 0 {
             record.read_words();
@@ -205,6 +210,10 @@ impl<'a> Reader<'a> {
 
     fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = self.length()?;
+        self.take(length)
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(bytes)

@@ -70,7 +70,7 @@ macro_rules! __polled {
 pub fn polled<'a, F, C>(span: &'a mut Around, future: Pin<&'a mut F>, close: C) -> Polled<'a, F, C>
 where
     F: Future,
-    C: FnMut(Ending<'_>, &mut F::Output),
+    C: FnMut(Ending, &mut F::Output),
 {
     Polled { future, span, close }
 }
@@ -84,7 +84,7 @@ impl<F: UnwindSafe, C> UnwindSafe for Polled<'_, F, C> {}
 impl<F, C> Future for Polled<'_, F, C>
 where
     F: Future,
-    C: FnMut(Ending<'_>, &mut F::Output),
+    C: FnMut(Ending, &mut F::Output),
 {
     type Output = F::Output;
 
@@ -93,8 +93,8 @@ where
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
         let Self { future, span, close } = &mut *self;
         let Stay::Here(open) = &mut *span.0 else { return Poll::Pending };
-        let polled = poll_inside(future.as_mut(), open, close, task);
-        settled(polled, || span.0.take())
+        let polled = open.inside(|| future.as_mut().poll(task));
+        settled(polled, || span.0.take(), close)
     }
 }
 
@@ -157,7 +157,7 @@ impl Span {
     pub fn wrap<F, C>(self, body: impl FnOnce() -> F, close: C) -> Traced<F, C>
     where
         F: Future,
-        C: FnOnce(Ending<'_>, &mut F::Output),
+        C: FnOnce(Ending, &mut F::Output),
     {
         let Some(mut open) = self.0 else { return Traced::new(body(), None, close) };
         match open.inside(body) {
@@ -170,7 +170,7 @@ impl Span {
     pub fn boxed<F, C>(self, body: impl FnOnce() -> F, close: C) -> Pin<Box<Traced<F, C>>>
     where
         F: Future,
-        C: FnOnce(Ending<'_>, &mut F::Output),
+        C: FnOnce(Ending, &mut F::Output),
     {
         Box::pin(self.wrap(body, close))
     }
@@ -179,7 +179,7 @@ impl Span {
 impl<F, C> Future for Traced<F, C>
 where
     F: Future,
-    C: FnOnce(Ending<'_>, &mut F::Output),
+    C: FnOnce(Ending, &mut F::Output),
 {
     type Output = F::Output;
 
@@ -192,36 +192,30 @@ where
         if !std::mem::replace(this.was_polled, true) {
             open.restart();
         }
-        let close = |ending: Ending<'_>, returned: &mut F::Output| {
+        let close = |ending: Ending, returned: &mut F::Output| {
             if let Some(close) = this.close.take() {
                 close(ending, returned);
             }
         };
-        let polled = poll_inside(future, open, close, task);
-        settled(polled, || this.span.take())
+        let polled = open.inside(|| future.poll(task));
+        settled(polled, || this.span.take(), close)
     }
 }
 
-fn poll_inside<F: Future>(
-    future: Pin<&mut F>,
-    open: &mut Open,
-    close: impl FnOnce(Ending<'_>, &mut F::Output),
-    task: &mut Context<'_>,
-) -> thread::Result<Poll<F::Output>> {
-    let mut polled = open.inside(|| future.poll(task));
-    if let Ok(Poll::Ready(returned)) = &mut polled {
-        close(open.ending(), returned);
-    }
-    polled
-}
-
-/// Takes the span away from a future that is over.
-fn settled<T>(polled: thread::Result<Poll<T>>, take: impl FnOnce() -> Option<Open>) -> Poll<T> {
+/// Takes the span away from a future that is over, and ends it.
+#[inline]
+fn settled<T>(
+    polled: thread::Result<Poll<T>>,
+    take: impl FnOnce() -> Option<Open>,
+    close: impl FnOnce(Ending, &mut T),
+) -> Poll<T> {
     match polled {
         Ok(Poll::Pending) => Poll::Pending,
-        Ok(ready) => {
-            drop(take());
-            ready
+        Ok(Poll::Ready(mut returned)) => {
+            if let Some(open) = take() {
+                close(open.ending(), &mut returned);
+            }
+            Poll::Ready(returned)
         }
         Err(panic) => match take() {
             Some(open) => open.panicked(panic, |_| {}),

@@ -86,13 +86,11 @@ pub(super) fn is_thread_ending() -> bool {
 impl Span {
     /// Runs a function's body with its span as the current one, and gives what it returned to `close`.
     #[inline]
-    pub fn run<R>(mut self, body: impl FnOnce() -> R, close: impl FnOnce(Ending<'_>, &mut R)) -> R {
-        let Some(open) = &mut self.0 else {
-            // Nothing is in it, which the compiler would look for again.
-            std::mem::forget(self);
-            return body();
-        };
-        open.run(body, close)
+    pub fn run<R>(self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &mut R)) -> R {
+        match self.0 {
+            None => body(),
+            Some(open) => open.run(body, close),
+        }
     }
 
     /// Makes it the current one until what this gives is dropped: for a function that returns a closure, which takes its
@@ -109,7 +107,7 @@ impl Drop for Inside {
     #[inline]
     fn drop(&mut self) {
         if let Some(staying) = self.0.take() {
-            staying.leave(|mut open| open.ending().finish(Wait::Holders, |_| {}));
+            staying.leave(|open| open.ending().finish(Wait::Holders, |_| {}));
         }
     }
 }
@@ -144,7 +142,7 @@ impl Staying {
 }
 
 impl Open {
-    fn run<R>(&mut self, body: impl FnOnce() -> R, close: impl FnOnce(Ending<'_>, &mut R)) -> R {
+    fn run<R>(mut self, body: impl FnOnce() -> R, close: impl FnOnce(Ending, &mut R)) -> R {
         let is_remade = self.live.as_ref().is_some_and(|live| live.is_remade());
         let context = |own: &mut Context| if is_remade { std::mem::take(own) } else { own.clone() };
         match self.inside_of(context, body) {
@@ -152,7 +150,7 @@ impl Open {
                 close(self.ending(), &mut returned);
                 returned
             }
-            Err(panic) => self.take().panicked(panic, |_| {}),
+            Err(panic) => self.panicked(panic, |_| {}),
         }
     }
 
@@ -173,17 +171,17 @@ impl Open {
     }
 
     #[inline]
-    pub(super) fn ending(&mut self) -> Ending<'_> {
+    pub(super) fn ending(self) -> Ending {
         self.ending_at(Instant::now())
     }
 
     #[inline]
-    pub(super) fn ending_at(&mut self, at: Instant) -> Ending<'_> {
+    pub(super) fn ending_at(self, at: Instant) -> Ending {
         Ending { at, tells: false, open: self }
     }
 
     /// Ends the span, with what `record` sets, and lets the panic go on.
-    pub(super) fn panicked(mut self, panic: Box<dyn Any + Send>, record: impl FnOnce(&mut Attributes)) -> ! {
+    pub(super) fn panicked(self, panic: Box<dyn Any + Send>, record: impl FnOnce(&mut Attributes)) -> ! {
         let message = panic_message(&*panic);
         self.ending().finish(Wait::Tellers, |attributes| {
             record(attributes);
@@ -193,7 +191,7 @@ impl Open {
     }
 
     /// Ends the span of a future or stream that was dropped before its end, with what `record` sets.
-    pub(super) fn interrupted(mut self, record: impl FnOnce(&mut Attributes)) {
+    pub(super) fn interrupted(self, record: impl FnOnce(&mut Attributes)) {
         if let Some(live) = &self.live {
             live.interrupt_turn();
         }
@@ -214,20 +212,14 @@ impl Open {
         None
     }
 
-    /// The span, out of its function; what is left is over.
-    fn take(&mut self) -> Self {
-        Self { context: std::mem::take(&mut self.context), live: self.live.take() }
-    }
-
-    /// As [`take`](Self::take), for a stream that its function has returned.
-    fn go_on(&mut self) -> Self {
-        let mut open = self.take();
-        if let Some(live) = &open.live
-            && !open.context.has_active_span()
+    /// The same, for a stream that its function has returned.
+    fn go_on(mut self) -> Self {
+        if let Some(live) = &self.live
+            && !self.context.has_active_span()
         {
-            open.context = Context::current_with_span(live::Handle(live.clone()));
+            self.context = Context::current_with_span(live::Handle(live.clone()));
         }
-        open
+        self
     }
 
     fn home(&self) -> Option<&Arc<Home>> {
@@ -235,7 +227,7 @@ impl Open {
     }
 
     /// Ends the span of an answer that came in chunks.
-    pub(super) fn end(mut self, at: Instant) {
+    pub(super) fn end(self, at: Instant) {
         if let Some(live) = &self.live {
             live.tell_at_end_by_hand(at);
         }
@@ -251,7 +243,7 @@ impl Open {
     }
 
     /// Ends the span of a guard that is dropped by a panic, unless its answer was over.
-    pub(super) fn let_go_by_panic(mut self) {
+    pub(super) fn let_go_by_panic(self) {
         match self.live.as_ref().and_then(|live| live.answer_over()) {
             Some(at) => self.end(at),
             None => self.ending().finish(Wait::Tellers, |attributes| attributes.panic(None)),

@@ -26,7 +26,7 @@ pub trait Slot {
     type Item;
 
     /// Gives a span to the stream.
-    fn fill(&mut self, span: Ending<'_>, each: Each<Self::Item>);
+    fn fill(&mut self, span: Ending, each: Each<Self::Item>);
 }
 
 pin_project! {
@@ -83,7 +83,7 @@ impl<S: Stream> Streamed<S> {
 impl<S: Stream> Slot for Streamed<S> {
     type Item = S::Item;
 
-    fn fill(&mut self, span: Ending<'_>, each: Each<S::Item>) {
+    fn fill(&mut self, span: Ending, each: Each<S::Item>) {
         self.followed = Some(Box::new(Followed::new(span, each)));
     }
 }
@@ -91,7 +91,7 @@ impl<S: Stream> Slot for Streamed<S> {
 impl<S: Stream> Slot for Pin<Box<Streamed<S>>> {
     type Item = S::Item;
 
-    fn fill(&mut self, span: Ending<'_>, each: Each<S::Item>) {
+    fn fill(&mut self, span: Ending, each: Each<S::Item>) {
         *self.as_mut().project().followed = Some(Box::new(Followed::new(span, each)));
     }
 }
@@ -101,7 +101,7 @@ macro_rules! slots {
         $(impl<'a, T: 'a> Slot for $boxed {
             type Item = T;
 
-            fn fill(&mut self, span: Ending<'_>, each: Each<T>) {
+            fn fill(&mut self, span: Ending, each: Each<T>) {
                 let stream = std::mem::replace(self, slots!(@ $container Never::<Self>(PhantomData)));
                 let followed = Some(Box::new(Followed::new(span, each)));
                 *self = slots!(@ $container Streamed { stream: Some(stream), followed });
@@ -165,7 +165,7 @@ impl<S: FusedStream> FusedStream for Streamed<S> {
 }
 
 impl<T> Followed<T> {
-    fn new(span: Ending<'_>, each: Each<T>) -> Self {
+    fn new(span: Ending, each: Each<T>) -> Self {
         let open = span.go_on();
         open.live().inspect(|live| live.be_stream());
         Self { open, each }

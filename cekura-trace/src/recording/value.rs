@@ -211,7 +211,8 @@ macro_rules! through_pointers {
     };
     (@@ $trait:ident, ($($method:ident -> $output:ty),*), $pointer:ty) => {
         impl<T: $trait + ?Sized> $trait for $pointer {
-            $(fn $method(&self) -> $output {
+            $(#[inline]
+            fn $method(&self) -> $output {
                 (**self).$method()
             })*
         }
@@ -227,6 +228,7 @@ through_pointers!(Integer, integer -> Option<i64>, absent: None);
 macro_rules! scalars {
     ($($type:ty => $variant:ident),*) => {
         $(impl AsScalar for $type {
+            #[inline]
             fn scalar(&self) -> Value<'_> {
                 Value::$variant((*self).into())
             }
@@ -239,6 +241,7 @@ scalars!(bool => Bool, f32 => F64, f64 => F64, i8 => I64, i16 => I64, i32 => I64
 macro_rules! wide_integers {
     ($($type:ty),*) => {
         $(impl AsScalar for $type {
+            #[inline]
             fn scalar(&self) -> Value<'_> {
                 i64::try_from(*self).map_or(Value::Serialize(self), Value::I64)
             }
@@ -249,18 +252,21 @@ macro_rules! wide_integers {
 wide_integers!(isize, u64, usize);
 
 impl AsScalar for str {
+    #[inline]
     fn scalar(&self) -> Value<'_> {
         Value::Str(self)
     }
 }
 
 impl AsScalar for String {
+    #[inline]
     fn scalar(&self) -> Value<'_> {
         Value::Str(self)
     }
 }
 
 impl AsScalar for Cow<'_, str> {
+    #[inline]
     fn scalar(&self) -> Value<'_> {
         Value::Str(self)
     }

@@ -11,7 +11,6 @@ use super::super::seen::Item;
 use super::super::stream::{Each, Slot};
 use super::live::{Finished, Held, Live, Wait};
 use super::{Open, pool};
-use opentelemetry::Context;
 use std::any::type_name;
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -20,14 +19,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// A span whose function is over, at the moment it was.
-pub struct Ending<'a> {
+pub struct Ending {
     pub(super) at: Instant,
     /// The value says when somebody spoke.
     pub(super) tells: bool,
-    pub(super) open: &'a mut Open,
+    pub(super) open: Open,
 }
 
-impl<'a> Ending<'a> {
+impl Ending {
     /// Wraps a return value for `.__get()`, which tells what it says.
     #[expect(clippy::unused_self, reason = "generated code has no other path to it that is as short")]
     pub fn __outcome<'r, R>(&self, returned: &'r mut R) -> InnerResult<'r, R> {
@@ -35,7 +34,7 @@ impl<'a> Ending<'a> {
     }
 
     /// What the return value says.
-    pub fn end<T>(self, outcome: Outcome<'a, T>) -> Results<'a, T> {
+    pub fn end<T>(self, outcome: Outcome<'_, T>) -> Results<'_, T> {
         Results(Items(Ended(Cell::new(Some((self, outcome))))))
     }
 
@@ -64,10 +63,10 @@ impl<'a> Ending<'a> {
     /// Not generic, so that it is compiled once.
     fn finish_with(self, wait: Wait, record: &mut dyn FnMut(&mut Attributes)) {
         let Self { at, tells, open: Open { context, live } } = self;
-        let Some(mut live) = live.take() else { return };
+        let Some(mut live) = live else { return };
         let tells = tells && live.returned_tells(at);
         // They have the span too.
-        *context = Context::new();
+        drop(context);
         live.let_go();
         if let Some(alone) = Arc::get_mut(&mut live) {
             if let Finished::Over(buffer) = write(Held::Alone(alone), at, wait, tells, record) {
@@ -101,7 +100,7 @@ fn write(
 layer!(Results over Items);
 layer!(Items over Ended);
 /// An [`Ending`] and what the return value says, until one of the layers takes them.
-pub struct Ended<'a, T>(Cell<Option<(Ending<'a>, Outcome<'a, T>)>>);
+pub struct Ended<'a, T>(Cell<Option<(Ending, Outcome<'a, T>)>>);
 
 impl<T> Results<'_, T> {
     /// Asks for a stream: the word `stream` in the attribute.

@@ -112,7 +112,9 @@ impl Live {
         self.context = birth.context;
         let state = self.state_mut();
         state.start = birth.start;
-        state.twin = birth.twin;
+        if birth.twin.is_some() {
+            state.twin = birth.twin;
+        }
     }
 
     /// Says, before its begin, that its record holds another name than the one it began with.
