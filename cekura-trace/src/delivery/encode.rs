@@ -7,8 +7,6 @@ mod batch;
 mod cut;
 mod wire;
 
-mod sieve;
-
 use super::ledger::Counts;
 use super::queue::Room;
 use super::transport::FRAMING;
@@ -30,8 +28,11 @@ use wire::Pen;
 const MOST_SPANS: usize = 512;
 /// Encoded bytes of spans at which a request is full.
 const FULL: usize = 1 << 20;
+/// No request is meant to be larger than one of so many parts of the memory limit.
+const PORTIONS: usize = 8;
 /// The most encoded bytes of one span: collectors take requests up to 4 MiB.
 const LARGEST_SPAN: usize = 3 << 20;
+
 /// A request, ready to be sent as often as it takes.
 pub(crate) struct Request {
     /// gRPC's framing and the encoded message.
@@ -53,16 +54,9 @@ impl Request {
         self.counts.values().sum()
     }
 
-    /// What still fits in.
-    pub(crate) fn space(&self) -> Space {
-        let spans = usize::try_from(self.spans()).unwrap_or(usize::MAX);
-        Space { spans: MOST_SPANS.saturating_sub(spans), bytes: FULL.saturating_sub(self.frame.len()) }
-    }
-
-    /// Whether both fit in one request.
-    pub(crate) fn has_room_for(&self, other: &Self) -> bool {
-        let Space { spans, bytes } = self.space();
-        other.spans() <= spans as u64 && other.frame.len() <= bytes
+    /// What it takes of the memory limit.
+    pub(crate) fn held(&self) -> usize {
+        self.room.bytes()
     }
 
     /// Becomes the request for both: one encoded message behind another of the same type is their union.
@@ -83,16 +77,17 @@ impl Request {
 }
 
 /// What fits into a request.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Space {
     spans: usize,
     /// Encoded.
     bytes: usize,
 }
 
-impl Default for Space {
-    fn default() -> Self {
-        Self { spans: MOST_SPANS, bytes: FULL }
+impl Space {
+    /// Whether a request fits in.
+    pub(crate) fn takes(self, request: &Request) -> bool {
+        request.spans() <= self.spans as u64 && request.frame.len() <= self.bytes
     }
 }
 
@@ -103,6 +98,8 @@ pub(crate) struct Encoder {
     resource: Vec<u8>,
     /// Ours, encoded as a field of `ScopeSpans`.
     scope: Vec<u8>,
+    /// Of an empty request.
+    space: Space,
 }
 
 /// An encoded instrumentation scope, and a span of it.
@@ -113,7 +110,21 @@ impl Encoder {
         Self {
             resource: wire::resource(resource.iter()),
             scope: wire::scope(semconv::SCOPE.as_bytes(), env!("CARGO_PKG_VERSION").as_bytes()),
+            space: Space { spans: MOST_SPANS, bytes: FULL },
         }
+    }
+
+    /// Makes its requests small beside a memory limit, for they go whole when it is reached.
+    pub(crate) fn within(mut self, memory_limit: usize) -> Self {
+        self.space.bytes = FULL.min(memory_limit / PORTIONS);
+        self
+    }
+
+    /// What still fits in a request, or in a new one.
+    pub(crate) fn space(&self, in_request: Option<&Request>) -> Space {
+        let (spans, bytes) = in_request.map_or((0, 0), |request| (request.spans(), request.frame.len()));
+        let spans = usize::try_from(spans).unwrap_or(usize::MAX);
+        Space { spans: self.space.spans.saturating_sub(spans), bytes: self.space.bytes.saturating_sub(bytes) }
     }
 
     /// Encodes all records of a buffer, in as few requests as their limits allow; `room` is that of the buffer. The first
@@ -138,7 +149,7 @@ impl Encoder {
                 if count > 0 {
                     ready(batch.finish(&self.resource, room.split(held)));
                 }
-                (count, held, space) = (0, 0, Space::default());
+                (count, held, space) = (0, 0, self.space);
             }
             batch.add(pen.scope.as_deref().unwrap_or(&self.scope), &pen.span, &Origin::from(&record.head));
             (count, held) = (count + 1, held + bytes);

@@ -33,7 +33,7 @@ pub struct FlushReport {
     /// Spans that were lost: reason → count.
     ///
     /// The reasons: `late` (local mode: ended after its conversation was drawn), `malformed` and `panicked` (an error of
-    /// this crate), `queue_full` (of the oldest traces, above the memory limit), `refused` (key or endpoint wrong until the time limit),
+    /// this crate), `queue_full` (of the oldest requests, above the memory limit), `refused` (key or endpoint wrong until the time limit),
     /// `rejected` (the backend did not want the span), `server_error`, `shutdown` (ended after it, or not delivered by
     /// its deadline), `spool_damaged` (its file could not be read again), `spool_expired` (on disk for more than seven
     /// days), `spool_full` (the oldest of more than 256 MiB on disk), `timeout`, `tls`, `too_large`, `unavailable` (busy until the time limit), `unexpected_answer` (the

@@ -59,7 +59,7 @@ impl Sender {
     ) -> Self {
         Self {
             transport,
-            encoder: Encoder::new(&settings.resource),
+            encoder: Encoder::new(&settings.resource).within(settings.memory_limit),
             gate: Gate::new(settings.timings),
             timings: settings.timings,
             ledger,
@@ -85,11 +85,13 @@ impl Outlet for Sender {
             depot.look(records);
         }
         let patience = self.depot.as_ref().map(Depot::patience).unwrap_or_default();
-        let (ready, births) = (&mut self.ready, &mut self.births);
+        let (ready, births, encoder) = (&mut self.ready, &mut self.births, &self.encoder);
         let deposit_at = Instant::now() + patience;
-        let space = ready.back().filter(|last| last.is_new).map(|last| last.request.space());
-        self.encoder.requests(records, room, space.unwrap_or_default(), |request| match ready.back_mut() {
-            Some(last) if last.is_new && last.request.has_room_for(&request) => last.grow(request),
+        let space = encoder.space(ready.back().filter(|last| last.is_new).map(|last| &last.request));
+        encoder.requests(records, room, space, |request| match ready.back_mut() {
+            Some(last) if last.is_new && encoder.space(Some(&last.request)).takes(&request) => {
+                last.grow(request);
+            }
             _ => {
                 *births += 1;
                 let parcel = Parcel::new(request, epoch, deposit_at);

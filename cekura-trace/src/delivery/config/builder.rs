@@ -187,8 +187,8 @@ impl Builder {
     }
 
     /// The most bytes of ended spans and call logs that wait for delivery; 32 MiB unless set. Spans leave an eighth of it
-    /// to call logs. Where that is not enough, whole traces are dropped and counted, the oldest first; with a
-    /// [`spool`](Self::spool) they wait on disk instead.
+    /// to call logs. Where that is not enough, the oldest requests are dropped, their spans counted, and their traces marked
+    /// incomplete; with a [`spool`](Self::spool) they wait on disk instead.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
         self

@@ -206,7 +206,7 @@ fn short(length: usize) -> Option<u8> {
 }
 
 /// Writes a number seven bits a byte, the lowest first; all bytes but the last have their upper bit set.
-pub(super) fn varint(out: &mut Vec<u8>, mut value: u64) {
+fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;

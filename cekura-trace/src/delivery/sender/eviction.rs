@@ -1,21 +1,23 @@
-//! How many bytes of memory are wanted back comes in; what is safe on disk stays there alone, and where that is not
-//! enough whole traces are dropped, the oldest first. This file does not know why memory is short.
+//! Gives memory back when it is short. Invariant: what is nowhere else goes last, and then whole requests go, the
+//! oldest first.
 
 use super::Sender;
 use crate::delivery::ledger::Reason;
 use crate::delivery::parcel::Parcel;
-use opentelemetry::trace::TraceId;
-use std::collections::{HashMap, HashSet};
 use tokio::time::Instant;
 
 impl Sender {
     /// Gives so many bytes back, as far as they are not in flight. What the disk is about to have is waited for.
     pub(super) fn give_back(&mut self, bytes: usize, now: Instant) {
-        let missing = self.rest_safe(bytes);
-        let missing = missing.saturating_sub(self.hurry(missing, now));
-        if missing > 0 {
-            let victims = self.oldest_traces(missing);
-            self.evict(&victims, now);
+        let mut missing = self.rest_safe(bytes);
+        missing = missing.saturating_sub(self.hurry(missing, now));
+        while missing > 0 {
+            let may_go = |(_, parcel): &(usize, &Parcel)| parcel.request.held() > 0 && !parcel.is_safe();
+            let waiting = self.ready.iter().enumerate().filter(may_go);
+            let oldest = waiting.min_by_key(|(_, parcel)| parcel.birth).map(|(at, _)| at);
+            let Some(parcel) = oldest.and_then(|at| self.ready.remove(at)) else { return };
+            missing = missing.saturating_sub(parcel.request.held());
+            self.lose(parcel, Reason::QueueFull);
         }
     }
 
@@ -53,61 +55,4 @@ impl Sender {
         }
         coming
     }
-
-    /// Traces whose waiting spans take so many bytes, and no more than needed.
-    fn oldest_traces(&self, bytes: usize) -> HashSet<TraceId> {
-        let mut waiting: Vec<_> = self.ready.iter().filter(|parcel| may_go(parcel)).collect();
-        waiting.sort_by_key(|parcel| parcel.birth);
-        let (mut traces, mut held) = (Vec::new(), HashMap::<_, usize>::new());
-        for parcel in waiting {
-            parcel.request.weigh(|trace, bytes| {
-                *held.entry(trace).or_insert_with(|| {
-                    traces.push(trace);
-                    0
-                }) += bytes;
-            });
-        }
-        // What flies may arrive: of a trace it would be a part.
-        let flying = self.flying.values().flat_map(|flight| flight.parcel.request.counts.keys());
-        let flying: HashSet<_> = flying.collect();
-        traces.sort_by_key(|trace| flying.contains(trace));
-        let mut missing = bytes;
-        traces.retain(|trace| {
-            let goes = missing > 0;
-            missing = missing.saturating_sub(held[trace]);
-            goes
-        });
-        traces.into_iter().collect()
-    }
-
-    fn evict(&mut self, victims: &HashSet<TraceId>, now: Instant) {
-        for parcel in std::mem::take(&mut self.ready) {
-            let mut traces = parcel.request.counts.keys();
-            if !may_go(&parcel) || !traces.any(|trace| victims.contains(trace)) {
-                self.ready.push_back(parcel);
-            } else if parcel.request.counts.keys().all(|trace| victims.contains(trace)) {
-                self.lose(parcel, Reason::QueueFull);
-            } else {
-                let left = self.take_out(parcel, victims, now);
-                self.ready.push_back(left);
-            }
-        }
-    }
-
-    fn take_out(&mut self, mut parcel: Parcel, victims: &HashSet<TraceId>, now: Instant) -> Parcel {
-        let slip = parcel.slip.take();
-        let (request, gone) = parcel.request.without(victims);
-        let mut left = Parcel { request, ..parcel };
-        if let Some(depot) = self.depot.as_ref().filter(|_| slip.is_some()) {
-            // On disk before the whole is not any more.
-            left.deposit(depot, now);
-        }
-        self.lose(Parcel { slip, ..Parcel::new(gone, left.epoch, now) }, Reason::QueueFull);
-        left
-    }
-}
-
-/// Whether it takes memory, and is nowhere else.
-fn may_go(parcel: &Parcel) -> bool {
-    parcel.request.held() > 0 && !parcel.is_safe()
 }

@@ -1,6 +1,6 @@
 //! Requests keep their limits, and taken apart or joined they hold the same spans.
 
-use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Room, Space, Span, fit};
+use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Room, Span, fit};
 use crate::arbitrary::{buffer, config};
 use crate::delivery::queue::{Bell, Queue};
 use crate::delivery::tests::end;
@@ -21,7 +21,7 @@ fn requests(lengths: impl IntoIterator<Item = usize>) -> Vec<Request> {
     let mut requests = Vec::new();
     queue.drain(|buffer, _| {
         let room = Room::of(&queue, buffer);
-        encoder.requests(buffer, room, Space::default(), |request| requests.push(request));
+        encoder.requests(buffer, room, encoder.space(None), |request| requests.push(request));
     });
     requests
 }
@@ -61,16 +61,33 @@ fn what_came_later_fills_up_what_waits() {
     let mut later = Vec::new();
     queue.drain(|buffer, _| {
         let room = Room::of(&queue, buffer);
-        encoder().requests(buffer, room, waiting.space(), |request| later.push(request));
+        encoder().requests(buffer, room, encoder().space(Some(&waiting)), |request| later.push(request));
     });
     assert_eq!(later.iter().map(Request::spans).collect::<Vec<_>>(), [12, 512, 476]);
-    assert!(waiting.has_room_for(&later[0]));
+    assert!(encoder().space(Some(&waiting)).takes(&later[0]));
     let full = requests(vec![0; 512]).pop().unwrap();
     end(&queue, 1, 1, 0, 0);
     queue.drain(|buffer, _| {
         let room = Room::of(&queue, buffer);
-        encoder().requests(buffer, room, full.space(), |request| assert_eq!(request.spans(), 1));
+        encoder()
+            .requests(buffer, room, encoder().space(Some(&full)), |request| assert_eq!(request.spans(), 1));
     });
+}
+
+#[test]
+fn requests_are_small_beside_the_memory_limit() {
+    for (limit, most) in [(32 << 20, FULL), (1 << 20, 1 << 17), (0, 0)] {
+        let (encoder, mut requests) = (encoder().within(limit), Vec::new());
+        let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Bell::new(|| {}), false));
+        (1..=20).for_each(|span| end(&queue, 1, span, 0, 60_000));
+        queue.drain(|buffer, _| {
+            let room = Room::of(&queue, buffer);
+            encoder.requests(buffer, room, encoder.space(None), |request| requests.push(request));
+        });
+        let spans = requests.iter().map(Request::spans).sum::<u64>();
+        assert_eq!(spans, 20);
+        assert!(requests.iter().all(|request| request.spans() == 1 || request.frame.len() <= most + 1000));
+    }
 }
 
 #[test]
@@ -86,12 +103,12 @@ fn joined_requests_hold_both() {
     let [mut first] = <[_; 1]>::try_from(requests(vec![5; 300])).ok().unwrap();
     let [second] = <[_; 1]>::try_from(requests(vec![7; 212])).ok().unwrap();
     let [third] = <[_; 1]>::try_from(requests([1])).ok().unwrap();
-    assert!(first.has_room_for(&second));
+    assert!(encoder().space(Some(&first)).takes(&second));
     let rooms = first.room.bytes() + second.room.bytes();
     first.join(second);
     assert_eq!((first.spans(), first.room.bytes()), (MOST_SPANS as u64, rooms));
     assert_eq!(spans(&first).len(), MOST_SPANS);
-    assert!(!first.has_room_for(&third));
+    assert!(!encoder().space(Some(&first)).takes(&third));
 }
 
 #[test]

@@ -79,9 +79,13 @@ pub(super) fn outlet(link: &Link, script: Box<Script>, attempts: Arc<Mutex<Vec<u
 
 /// What sends over a transport.
 pub(super) fn over(link: &Link, transport: Arc<dyn Transport>) -> Box<dyn Outlet> {
+    over_with(&settings(), link, transport)
+}
+
+pub(super) fn over_with(settings: &Settings, link: &Link, transport: Arc<dyn Transport>) -> Box<dyn Outlet> {
     let inbox = link.inbox.clone();
     let answered = Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
-    Box::new(Sender::new(&settings(), transport, link.ledger.clone(), Voice::here(), answered))
+    Box::new(Sender::new(settings, transport, link.ledger.clone(), Voice::here(), answered))
 }
 
 impl World {
