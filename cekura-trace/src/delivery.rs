@@ -14,17 +14,13 @@ pub(crate) mod error;
 #[cfg(feature = "exporter")]
 mod exporter;
 mod flushes;
-mod gate;
-mod landing;
+mod lane;
 pub(crate) mod ledger;
 pub(crate) mod link;
-pub(crate) mod observe;
 mod outlet;
-mod parcel;
 pub(crate) mod processor;
 pub(crate) mod queue;
 mod quiet;
-mod sender;
 mod spool;
 mod tally;
 #[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]

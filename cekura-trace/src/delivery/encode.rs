@@ -55,7 +55,7 @@ impl Request {
     }
 
     /// What it takes of the memory limit.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn room_bytes(&self) -> usize {
         self.room.bytes()
     }
 
@@ -160,13 +160,14 @@ impl Encoder {
     }
 
     /// The request in two halves, or, if it is a single span and may be cut, with its values cut to at most half
-    /// the size; itself if it can be made no smaller.
-    pub(crate) fn smaller(&self, mut request: Request, may_cut: bool) -> Result<Vec<Request>, Request> {
-        let mut first = spans(&request);
+    /// the size; nothing if it can be made no smaller. The parts take over its room.
+    pub(crate) fn smaller(&self, request: &mut Request, may_cut: bool) -> Vec<Request> {
+        let mut first = spans(request);
+        let room = &mut request.room;
         if first.len() > 1 {
             let second = first.split_off(first.len() / 2);
-            let room = request.room.split(request.room.bytes() / 2);
-            return Ok(vec![self.request(first, room), self.request(second, request.room)]);
+            let half = room.split(room.bytes() / 2);
+            return vec![self.request(first, half), self.request(second, std::mem::take(room))];
         }
         let cut = |(_, span): &mut Scoped| {
             let before = span.encoded_len();
@@ -174,9 +175,9 @@ impl Encoder {
             span.encoded_len() < before
         };
         if may_cut && first.iter_mut().any(cut) {
-            Ok(vec![self.request(first, request.room)])
+            vec![self.request(first, std::mem::take(room))]
         } else {
-            Err(request)
+            Vec::new()
         }
     }
 

@@ -3,8 +3,8 @@
 
 use super::call_log::error::ObserveError;
 use super::call_log::{Account, CallLog};
+use super::lane::call_logs::Told;
 use super::ledger::{FlushReport, Ledger, Reason};
-use super::observe::Told;
 use super::queue::{Queue, Room};
 use super::worker::Message;
 use crate::call::{Call, Calls, Noted};

@@ -29,7 +29,7 @@ pub(crate) trait Outlet {
     fn hurry(&mut self, _by: Instant, _now: Instant) {}
 
     /// When to proceed although nothing has happened.
-    fn due(&self) -> Option<Instant> {
+    fn due(&self, _now: Instant) -> Option<Instant> {
         None
     }
 

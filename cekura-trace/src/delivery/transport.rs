@@ -106,7 +106,8 @@ pub(crate) enum Flaw {
     Silent,
 }
 
-pub(crate) type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
+/// A request on its way.
+pub(crate) type Sending<A = Answer> = Pin<Box<dyn Future<Output = A> + Send>>;
 
 /// What came back for one request to Cekura's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,8 +117,6 @@ pub(crate) enum Response {
     /// The whole answer, without the key if the server repeats it.
     Whole { status: u16, wait: Option<Duration>, body: String },
 }
-
-pub(crate) type Asking = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// Sends requests to one endpoint.
 pub(crate) trait Transport: Send + Sync {

@@ -3,18 +3,18 @@
 
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::{Account, CallLog, Letter};
-use super::complaint::tell_losses;
+use super::complaint::{tell_losses, tell_others};
 use super::config::{Mode, Settings};
 use super::error::Error;
 use super::flushes::{Flush, Flushes};
+use super::lane::Lane;
+use super::lane::call_logs::{CallLogs, Told, exchange};
 use super::ledger::{FlushReport, Ledger, Reason};
 use super::link::Link;
-use super::observe::{Courier, Told, exchange};
 use super::outlet::Outlet;
 use super::queue::{Bell, Queue, Room};
 use super::quiet;
-use super::sender::Sender;
-use super::spool::{Address, Depot, Drawer, Event, Item, Spool};
+use super::spool::{Address, Event, Spool, SpooledRequests, Starts};
 use super::tally::Tally;
 use super::terminal;
 use super::timings::Timings;
@@ -104,17 +104,18 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         move || {
             let spool = spool(&settings, inbox.clone())?;
             let outlet = outlet(&settings, ledger.clone(), voice.clone(), inbox.clone(), spool.clone())?;
-            let drawer = spool.clone().map(|spool| Drawer::new(spool, Address::of_call_logs(&settings)));
+            let address = Address::of_call_logs(&settings);
+            let spooled = spool.clone().map(|spool| SpooledRequests::new(spool, address));
             let heard =
                 Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
             let is_open = Box::new(move |trace| calls.is_open(trace));
             let exchange = exchange(settings);
-            let courier = Courier::new(exchange, is_open, timings, ledger, voice, heard, failed);
-            Ok((outlet, courier.with_drawer(drawer), spool))
+            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, voice, heard, failed);
+            Ok((outlet, call_logs.with_spool(spooled), spool))
         }
     };
-    quiet::start("cekura-trace", prepare, move |(outlet, courier, spool), runtime| {
-        let worker = Worker::new(timings, queue, ledger, voice, outlet, account, courier);
+    quiet::start("cekura-trace", prepare, move |(outlet, call_logs, spool), runtime| {
+        let worker = Worker::new(timings, queue, ledger, voice, outlet, account, call_logs);
         worker.with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
@@ -138,9 +139,11 @@ fn outlet(
             let transport = transport::connect(settings)?;
             let answered =
                 Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
-            let depot = spool
-                .map(|spool| Depot::new(spool, Address::of_spans(settings), ledger.clone(), voice.clone()));
-            Ok(Box::new(Sender::new(settings, transport, ledger, voice, answered).with_depot(depot)))
+            let address = || Address::of_spans(settings);
+            let starts = spool.clone().map(|spool| Starts::new(spool, address()));
+            let spooled = spool.map(|spool| SpooledRequests::new(spool, address()));
+            let spans = Lane::of_spans(settings, transport, ledger, voice, answered);
+            Ok(Box::new(spans.with_starts(starts).with_spool(spooled)))
         }
         Mode::Local => {
             terminal::open(settings, ledger, voice).ok_or_else(|| Error::start("there is no local mode"))
@@ -154,7 +157,7 @@ struct Worker {
     voice: Voice,
     outlet: Box<dyn Outlet>,
     account: Account,
-    courier: Courier,
+    call_logs: Lane<CallLogs>,
     spool: Option<Arc<Spool>>,
     timings: Timings,
     flushes: Flushes,
@@ -171,7 +174,7 @@ impl Worker {
         voice: Voice,
         outlet: Box<dyn Outlet>,
         account: Account,
-        courier: Courier,
+        call_logs: Lane<CallLogs>,
     ) -> Self {
         let (flushes, next_tick) = (Flushes::default(), Instant::now());
         Self {
@@ -180,7 +183,7 @@ impl Worker {
             voice,
             outlet,
             account,
-            courier,
+            call_logs,
             spool: None,
             timings,
             flushes,
@@ -215,17 +218,19 @@ impl Worker {
                     self.tell_losses(now);
                 }
             }
-            if self.courier.wants_spans() {
+            if self.call_logs.wants_spans() {
                 self.collect();
             }
             self.relieve();
             self.hurry(now);
             self.outlet.proceed(now);
-            self.courier.proceed(now);
+            self.call_logs.await_traces(now);
+            self.call_logs.proceed(now);
             if self.answer_flushes(now) {
                 return;
             }
-            let due = self.flushes.deadlines().chain(self.outlet.due()).chain(self.courier.due(now));
+            let lanes = self.outlet.due(now).into_iter().chain(self.call_logs.next_due(now));
+            let due = self.flushes.deadlines().chain(lanes);
             let next = due.fold(self.next_tick, Instant::min);
             if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
                 self.handle(message);
@@ -240,7 +245,7 @@ impl Worker {
                 self.collect();
                 self.flushes.add(deadline, false, report, Instant::now());
             }
-            Message::Heard { number, response } => self.courier.answered(number, response, Instant::now()),
+            Message::Heard { number, response } => self.call_logs.answered(number, &response, Instant::now()),
             Message::Observe { letter, room, told } => self.observe(letter, room, told),
             Message::Spooled(event) => self.spooled(event),
             Message::Shutdown { deadline, report } => {
@@ -248,7 +253,7 @@ impl Worker {
                 queue.close(|records, count| self.take(records, count));
                 queue.close_calls(|log, room| self.observe_ended(log, room));
                 self.outlet.finish(Instant::now());
-                self.courier.finish(Instant::now(), deadline);
+                self.call_logs.finish_by(deadline, Instant::now());
                 self.flushes.add(deadline, true, report, Instant::now());
             }
             Message::Wake => self.collect(),
@@ -256,15 +261,10 @@ impl Worker {
     }
 
     fn spooled(&mut self, event: Event) {
-        if let Event::Kept { name, result: Err(_) } = &event {
-            self.courier.not_kept(name);
-        }
-        let Event::Found { name, item: Item::CallLog { id, owner }, body, .. } = event else {
-            return self.outlet.spooled(event, Instant::now());
-        };
-        // Without room it stays on disk, for another start.
-        if let Some(room) = Room::take(&self.queue, body.len()) {
-            self.courier.adopt(name, Letter::again(id, owner, body), room);
+        match self.call_logs.spooled(event, Instant::now()) {
+            Some(Event::Others(others)) => self.voice.say(|| tell_others(&others)),
+            Some(event) => self.outlet.spooled(event, Instant::now()),
+            None => {}
         }
     }
 
@@ -272,9 +272,9 @@ impl Worker {
     fn hurry(&mut self, now: Instant) {
         for by in self.flushes.last_chances() {
             self.outlet.hurry(by, now);
-            self.courier.hurry(by, now);
+            self.call_logs.hurry(by, now);
         }
-        for by in self.courier.last_chances() {
+        for by in self.call_logs.last_chances() {
             self.outlet.hurry(by, now);
         }
     }
@@ -297,7 +297,7 @@ impl Worker {
 
     /// Has memory given back where it is short.
     fn relieve(&mut self) {
-        let excess = self.queue.excess(|| self.courier.held());
+        let excess = self.queue.excess(|| self.call_logs.held());
         if excess > 0 {
             self.outlet.relieve(excess, Instant::now());
         }
@@ -315,7 +315,7 @@ impl Worker {
         match sealed {
             Ok(letter) => self.observe(letter, room, Box::new(Result::err)),
             Err(error) => {
-                self.courier.count_failure();
+                self.call_logs.count_failure();
                 self.voice.say(|| tracing::error!(target: "cekura", call_id, "{error}"));
             }
         }
@@ -326,7 +326,7 @@ impl Worker {
             self.outlet.call_log(&letter);
             drop(told(Ok(Sent::default())));
         } else {
-            self.courier.take(letter, room, told, Instant::now());
+            self.call_logs.take(letter, room, told, Instant::now());
         }
     }
 
@@ -353,7 +353,7 @@ impl Worker {
     /// Answers the flushes that are settled or late; true when the last one is.
     fn answer_flushes(&mut self, now: Instant) -> bool {
         let oldest = self.outlet.oldest();
-        let is_idle = self.courier.is_idle() && self.outlet.is_at_rest();
+        let is_idle = self.call_logs.is_at_rest() && self.outlet.is_at_rest();
         let is_over = |flush: &mut Flush| {
             now >= flush.deadline
                 || oldest.is_none_or(|oldest| oldest > flush.epoch) && (!flush.is_last || is_idle)
@@ -362,7 +362,7 @@ impl Worker {
         let ends = over.iter().any(|flush| flush.is_last);
         if ends {
             self.outlet.abandon(Reason::Shutdown);
-            self.courier.abandon();
+            self.call_logs.abandon(Reason::Shutdown);
             if let Some(spool) = self.spool.take() {
                 spool.end();
             }

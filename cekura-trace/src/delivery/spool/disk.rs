@@ -146,8 +146,8 @@ fn adopt(disk: &Disk, path: &Path, name: &str) -> Option<(Address, Item)> {
     }
     disk.folder.adopt(path, name).ok()?;
     let last_seen = disk.folder.marked(name).unwrap_or(SystemTime::UNIX_EPOCH);
-    // Requests are read again when they are sent.
-    let body = if matches!(item, Item::Spans { .. }) { Bytes::new() } else { body };
+    // What is sent is read again when it is.
+    let body = if item == Item::Start { body } else { Bytes::new() };
     (disk.tell)(Event::Found { name: Name(name.into()), item, body, size, last_seen });
     None
 }

@@ -2,12 +2,13 @@
 
 use super::tests::{ACCEPTED, World, flush, over, over_with};
 use super::{
-    Address, Arc, CallLog, Depot, Duration, Event, FlushReport, Item, Link, Outlet, Sender, Settings, Spool,
-    Voice,
+    Address, Arc, CallLog, Duration, Event, FlushReport, Lane, Link, Outlet, Settings, Spool,
+    SpooledRequests, Voice,
 };
 use crate::delivery::config::Spooling;
 use crate::delivery::ledger::Completeness;
 use crate::delivery::queue::Room;
+use crate::delivery::spool::Item;
 use crate::delivery::tests::end;
 use crate::delivery::timings::SpoolLimits;
 use crate::delivery::transport::{Answer, FRAMING, Sending, Transport};
@@ -310,11 +311,11 @@ fn what_goes_is_not_left_on_disk() {
     };
     let make = |link: &Link, _: Arc<Mutex<Vec<u64>>>| {
         let (spool, ledger, voice) = (open(), link.ledger.clone(), Voice::here());
-        let depot = Depot::new(spool.clone(), Address::of_spans(&settings()), ledger.clone(), voice.clone());
+        let spooled = SpooledRequests::new(spool.clone(), Address::of_spans(&settings()));
         let (arrived, requests) = (Arc::default(), Mutex::default());
         let endpoint = Arc::new(Endpoint { script: Box::new(|_| (0, ACCEPTED)), requests, arrived });
-        let sender = Sender::new(&settings(), endpoint, ledger, voice, Arc::new(|_, _| {}));
-        let mut sender = sender.with_depot(Some(depot));
+        let spans = Lane::of_spans(&settings(), endpoint, ledger, voice, Arc::new(|_, _| {}));
+        let mut spans = spans.with_spool(Some(spooled));
         let mut held = 0;
         for number in 1..=ABREAST {
             for call in 0..CALLS {
@@ -322,18 +323,18 @@ fn what_goes_is_not_left_on_disk() {
             }
             link.queue.drain(|records, _| {
                 held += records.len();
-                sender.take(records, Room::of(&link.queue, records), 0);
+                spans.take(records, Room::of(&link.queue, records), 0);
             });
         }
         let (wanted, lost, now) =
             (link.queue.excess(|| 0), || link.ledger.report(|| 0).lost(), Instant::now());
-        sender.relieve(held, now);
+        spans.relieve(held, now);
         assert_eq!(lost(), 0, "the disk is asked first");
         // Nobody hears what it says.
-        sender.relieve(wanted, now + Duration::from_secs(1));
+        spans.relieve(wanted, now + Duration::from_secs(1));
         assert!(lost() > 0 && link.queue.excess(|| 0) == 0);
         spool.end();
-        Box::new(sender) as Box<dyn Outlet>
+        Box::new(spans) as Box<dyn Outlet>
     };
     let world = World::with_limit(LIMIT, make, Box::new(|_, _, _| panic!("there is no call log")));
     told.try_iter().for_each(drop);

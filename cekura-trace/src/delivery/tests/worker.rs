@@ -1,13 +1,12 @@
 //! The worker against a transport that answers as a script says, on a clock that stands still until everybody waits.
 
 use super::{
-    Account, Arc, Courier, Duration, FlushReport, Ledger, Link, Message, Outlet, Reason, Settings, Timings,
-    Voice, Worker,
+    Account, Arc, CallLogs, Duration, FlushReport, Lane, Ledger, Link, Message, Outlet, Reason, Settings,
+    Timings, Voice, Worker,
 };
 use crate::delivery::config::{Builder, resolve};
-use crate::delivery::observe::Exchange;
+use crate::delivery::lane::call_logs::Exchange;
 use crate::delivery::queue::{Bell, Queue, Room};
-use crate::delivery::sender::Sender;
 use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use prost::bytes::Bytes;
@@ -65,12 +64,12 @@ pub(super) fn settings() -> Settings {
     resolve(builder.api_key("canary").agent(5)).unwrap().unwrap()
 }
 
-fn courier(link: &Link, exchange: Exchange) -> Courier {
+fn call_logs(link: &Link, exchange: Exchange) -> Lane<CallLogs> {
     let (inbox, calls) = (link.inbox.clone(), link.calls.clone());
     let heard = Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
     let is_open = Box::new(move |trace| calls.is_open(trace));
     let (ledger, failed) = (link.ledger.clone(), link.failed.clone());
-    Courier::new(exchange, is_open, Timings::default(), ledger, Voice::here(), heard, failed)
+    Lane::of_call_logs(exchange, is_open, Timings::default(), ledger, Voice::here(), heard, failed)
 }
 
 pub(super) fn outlet(link: &Link, script: Box<Script>, attempts: Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet> {
@@ -85,7 +84,7 @@ pub(super) fn over(link: &Link, transport: Arc<dyn Transport>) -> Box<dyn Outlet
 pub(super) fn over_with(settings: &Settings, link: &Link, transport: Arc<dyn Transport>) -> Box<dyn Outlet> {
     let inbox = link.inbox.clone();
     let answered = Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
-    Box::new(Sender::new(settings, transport, link.ledger.clone(), Voice::here(), answered))
+    Box::new(Lane::of_spans(settings, transport, link.ledger.clone(), Voice::here(), answered))
 }
 
 impl World {
@@ -118,8 +117,9 @@ impl World {
             Link { queue: queue.clone(), inbox, ledger: ledger.clone(), account, calls, failed, process };
         let attempts = Arc::default();
         let outlet = make(&link, Arc::clone(&attempts));
-        let courier = courier(&link, exchange);
-        let worker = Worker::new(Timings::default(), queue, ledger, Voice::here(), outlet, account, courier);
+        let call_logs = call_logs(&link, exchange);
+        let worker =
+            Worker::new(Timings::default(), queue, ledger, Voice::here(), outlet, account, call_logs);
         Self { link, worker, messages, attempts }
     }
 

@@ -1,6 +1,6 @@
 //! Stands in for the client of Cekura's API in a build that leaves HTTP out. This file has no code that runs.
 
-use super::{Asking, Bytes, Error, Settings};
+use super::{Bytes, Error, Response, Sending, Settings};
 use http::Method;
 
 pub(crate) enum Api {}
@@ -10,7 +10,7 @@ impl Api {
         Err(Error::start("Cekura's API is not part of this build (feature `http`)"))
     }
 
-    pub(crate) fn send(&self, _: Method, _: &str, _: Option<Bytes>) -> Asking {
+    pub(crate) fn send(&self, _: Method, _: &str, _: Option<Bytes>) -> Sending<Response> {
         match *self {}
     }
 }

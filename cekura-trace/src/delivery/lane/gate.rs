@@ -1,8 +1,8 @@
 //! How requests to one endpoint fared comes in, whether the next one may go goes out. This file does not know
 //! requests.
 
-use super::ledger::Reason;
-use super::timings::Timings;
+use crate::delivery::ledger::Reason;
+use crate::delivery::timings::Timings;
 use rand::Rng;
 use std::time::Duration;
 use tokio::time::Instant;

@@ -1,0 +1,338 @@
+//! Retries for everything that is sent. Invariant: each item is answered exactly once.
+//!
+//! A lane is the queue before one endpoint. Its gate says whether a request may go, and an item stays in the lane until an
+//! answer settles it, the time limit passes or the handle shuts down. With a spool, an item that is not settled after a
+//! moment is written to disk as well. An endpoint that answers at once never waits for the disk.
+
+mod answer_guard;
+pub(crate) mod call_logs;
+mod delivery;
+mod gate;
+mod memory;
+mod pending;
+pub(crate) mod spans;
+
+use super::ledger::Reason;
+use super::spool::{DiskCopy, Event, SpooledRequests, Stored};
+use super::timings::Timings;
+use super::voice::Voice;
+use answer_guard::{Answered, launch};
+use delivery::{Change, Delivery, End, Judgement, Standing};
+use gate::{Gate, at_the_latest};
+use pending::PendingRequest;
+use std::collections::{HashMap, VecDeque};
+use tokio::time::Instant;
+
+/// Sends what one handle has for one endpoint.
+pub(crate) struct Lane<D: Delivery> {
+    delivery: D,
+    gate: Gate,
+    timings: Timings,
+    voice: Voice,
+    answered: Answered<D::Answer>,
+    /// Where there is a spool.
+    spool: Option<SpooledRequests<D::Item>>,
+    waiting: VecDeque<PendingRequest<D::Item>>,
+    flying: HashMap<u64, InFlight<D::Item>>,
+    launches: u64,
+    /// How many items were made of what the program recorded.
+    made: u64,
+}
+
+struct InFlight<I> {
+    pending: PendingRequest<I>,
+    launched: Instant,
+}
+
+impl<D: Delivery> Lane<D> {
+    fn new(delivery: D, timings: Timings, voice: Voice, answered: Answered<D::Answer>) -> Self {
+        Self {
+            delivery,
+            gate: Gate::new(timings),
+            timings,
+            voice,
+            answered,
+            spool: None,
+            waiting: VecDeque::new(),
+            flying: HashMap::new(),
+            launches: 0,
+            made: 0,
+        }
+    }
+
+    pub(crate) fn with_spool(self, spool: Option<SpooledRequests<D::Item>>) -> Self {
+        Self { spool, ..self }
+    }
+
+    /// Sends what may go, and gives up what has waited too long for an endpoint that fails.
+    pub(crate) fn proceed(&mut self, now: Instant) {
+        self.trim();
+        while self.gate.admits(self.flying.len(), now) {
+            let is_due = |pending: &PendingRequest<D::Item>| {
+                D::is_ready(&pending.item) && pending.not_before.is_none_or(|at| now >= at)
+            };
+            let Some(pending) = self.waiting.iter().position(is_due).and_then(|at| self.waiting.remove(at))
+            else {
+                break;
+            };
+            self.launch(pending, now);
+        }
+        while let Some(spool) = &mut self.spool
+            && self.gate.admits(self.flying.len() + spool.loading(), now)
+            && spool.load_next()
+        {}
+        self.write(now);
+        // The one in flight decides for those that wait.
+        if let Some(reason) = self.gate.reason().filter(|_| self.flying.is_empty()) {
+            let limit = now + self.timings.give_up;
+            for mut pending in std::mem::take(&mut self.waiting) {
+                if D::is_ready(&pending.item) {
+                    pending.give_up.get_or_insert(limit);
+                }
+                self.keep(pending, reason, now);
+            }
+        }
+    }
+
+    /// Somebody waits: what rests after a failure is tried again at `by` at the latest.
+    pub(crate) fn hurry(&mut self, by: Instant, now: Instant) {
+        self.gate.hurry(by, now);
+        for at in self.waiting.iter_mut().filter_map(|pending| pending.not_before.as_mut()) {
+            *at = at_the_latest(*at, by, now);
+        }
+    }
+
+    /// When to proceed although nothing has happened.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
+        let unwritten = self.pending().filter(|pending| self.spool.is_some() && pending.copy.is_none());
+        let write = unwritten.map(|pending| pending.write_at).min();
+        let busy = self.flying.len() + self.spool.as_ref().map_or(0, SpooledRequests::loading);
+        if busy > 0 && !self.gate.admits(busy, now) {
+            // An answer comes first.
+            return write;
+        }
+        let ready = self.waiting.iter().filter(|pending| D::is_ready(&pending.item));
+        let resting = self.spool.as_ref().filter(|spool| spool.is_waiting()).map(|_| None);
+        let sends = ready.map(|pending| pending.not_before).chain(resting);
+        sends.filter_map(|not_before| self.gate.until().max(not_before)).chain(write).min()
+    }
+
+    /// The earliest epoch of which something is neither settled nor safe on disk.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.pending().filter(|pending| !pending.is_safe()).map(|pending| pending.epoch).min()
+    }
+
+    /// Whether there is nothing to wait for at the end: all is settled, or safe on disk where it cannot be sent now.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let is_shut = self.gate.reason().is_some();
+        let is_waiting = |spool: &SpooledRequests<_>| spool.loading() > 0 || spool.is_waiting() && !is_shut;
+        let is_done = self.waiting.is_empty() || D::RESTS_ON_DISK && is_shut && self.oldest().is_none();
+        is_done && self.flying.is_empty() && !self.spool.as_ref().is_some_and(is_waiting)
+    }
+
+    /// How many bytes of the memory limit its items take.
+    pub(crate) fn held(&self) -> usize {
+        self.pending().map(|pending| pending.item.held()).sum()
+    }
+
+    /// What the disk has to say; given back where it is about nothing of this lane's.
+    pub(crate) fn spooled(&mut self, event: Event, now: Instant) -> Option<Event> {
+        let Some(spool) = &mut self.spool else { return Some(event) };
+        match event {
+            Event::Found { ref item, .. } => {
+                let Some(found) = D::Item::found(item) else { return Some(event) };
+                let Event::Found { name, size, .. } = event else { return None };
+                self.delivery.note(&found, Standing::Found);
+                spool.add(name, found, size);
+            }
+            Event::Kept { name, result } => {
+                let flying = self.flying.values_mut().map(|flight| &mut flight.pending);
+                let mut own = self.waiting.iter_mut().chain(flying);
+                let Some(pending) = own.find(|pending| pending.has_copy(&name)) else {
+                    return Some(Event::Kept { name, result });
+                };
+                let begins_to_fail = spool.written(&mut pending.copy, result.is_ok());
+                match result {
+                    Ok(()) => self.delivery.note(&pending.item, Standing::Written),
+                    Err(error) => {
+                        pending.write_at = now + self.timings.slow_retry;
+                        if begins_to_fail {
+                            self.voice.say(|| self.delivery.tell(Change::SpoolFails(&error)));
+                        }
+                    }
+                }
+            }
+            Event::Loaded { name, body } => {
+                let Some((copy, mut item, repeats)) = spool.loaded(&name) else {
+                    return Some(Event::Loaded { name, body });
+                };
+                if let Some(body) = body {
+                    item.load(body);
+                    let pending = PendingRequest::new(item, u64::MAX, now);
+                    self.waiting.push_back(PendingRequest { copy: Some(copy), repeats, ..pending });
+                } else {
+                    self.remove(&item, Some(copy));
+                    self.delivery.settle(item, End::Lost(Reason::SpoolDamaged), false);
+                }
+            }
+            Event::Others(_) => return Some(event),
+        }
+        None
+    }
+
+    /// Nothing more will come: tries once more at once, unless the server has asked for a wait.
+    pub(crate) fn finish(&mut self, now: Instant) {
+        self.gate.hurry_now(now);
+        for pending in &mut self.waiting {
+            pending.not_before = None;
+            pending.write_at = now;
+        }
+        for flight in self.flying.values_mut() {
+            flight.pending.write_at = now;
+        }
+    }
+
+    /// Gives everything up, but for what is safe on disk.
+    pub(crate) fn abandon(&mut self, reason: Reason) {
+        for pending in self.take_pending() {
+            if let Some(pending) = self.rest(pending) {
+                self.settle(pending, End::Lost(reason));
+            }
+        }
+    }
+
+    /// Forgets everything, but for what is safe on disk; the ledger has dropped it already.
+    pub(crate) fn clear(&mut self) {
+        for pending in self.take_pending() {
+            if let Some(PendingRequest { item, copy, .. }) = self.rest(pending) {
+                self.delivery.note(&item, Standing::Settled);
+                self.remove(&item, copy);
+            }
+        }
+    }
+
+    /// The answer to one of its requests.
+    pub(crate) fn answered(&mut self, number: u64, answer: &D::Answer, now: Instant) {
+        let Some(InFlight { mut pending, launched }) = self.flying.remove(&number) else { return };
+        let judgement = self.delivery.judge(&mut pending.item, pending.repeats, answer);
+        let proves_health = !matches!(judgement, Judgement::Again | Judgement::Retry { .. });
+        if proves_health && self.gate.open(launched) {
+            self.voice.say(|| self.delivery.tell(Change::Recovers));
+        }
+        match judgement {
+            Judgement::Again => self.waiting.push_back(pending),
+            Judgement::End(outcome) => self.settle(pending, End::Answered(outcome)),
+            Judgement::Parts(parts) => self.replace(pending, parts, now),
+            Judgement::Repeat => {
+                pending.repeats += 1;
+                pending.not_before = Some(now + self.timings.slow_retry);
+                self.waiting.push_back(pending);
+            }
+            Judgement::Retry { reason, wait } => {
+                if self.gate.fail(reason, wait, launched, now) {
+                    self.voice.say(|| self.delivery.tell(Change::Fails(reason, answer)));
+                }
+                self.keep(pending, reason, now);
+            }
+        }
+    }
+
+    fn pending(&self) -> impl Iterator<Item = &PendingRequest<D::Item>> {
+        self.waiting.iter().chain(self.flying.values().map(|flight| &flight.pending))
+    }
+
+    fn take_pending(&mut self) -> Vec<PendingRequest<D::Item>> {
+        let flying = self.flying.drain().map(|(_, flight)| flight.pending);
+        self.waiting.drain(..).chain(flying).collect()
+    }
+
+    fn launch(&mut self, mut pending: PendingRequest<D::Item>, now: Instant) {
+        pending.give_up.get_or_insert(now + self.timings.give_up);
+        pending.not_before = None;
+        pending.is_new = false;
+        match self.delivery.request(&pending.item) {
+            Ok(request) => {
+                self.launches += 1;
+                self.flying.insert(self.launches, InFlight { pending, launched: now });
+                launch(self.launches, request, D::no_answer(), self.answered.clone());
+            }
+            Err(outcome) => self.settle(pending, End::Answered(outcome)),
+        }
+    }
+
+    /// Keeps an item for another attempt, on disk alone where it may wait there, or gives it up when its time is over.
+    fn keep(&mut self, pending: PendingRequest<D::Item>, reason: Reason, now: Instant) {
+        let Some(pending) = self.rest(pending) else { return };
+        // What is being written may be safe in a moment.
+        let may_rest = D::RESTS_ON_DISK && pending.copy.is_some();
+        let is_over = !may_rest && pending.give_up.is_some_and(|limit| now >= limit);
+        if is_over && self.gate.gives_up(now) {
+            self.settle(pending, End::Lost(reason));
+        } else {
+            self.waiting.push_back(pending);
+        }
+    }
+
+    /// Puts parts in place of an item.
+    fn replace(&mut self, whole: PendingRequest<D::Item>, parts: Vec<D::Item>, now: Instant) {
+        let PendingRequest { item, copy, epoch, order, .. } = whole;
+        for part in parts.into_iter().rev() {
+            // On disk before the whole is not any more.
+            let copy = self.spool.as_ref().filter(|_| copy.is_some()).and_then(|spool| spool.write(&part));
+            self.waiting.push_front(PendingRequest { order, copy, ..PendingRequest::new(part, epoch, now) });
+        }
+        self.remove(&item, copy);
+    }
+
+    fn settle(&mut self, pending: PendingRequest<D::Item>, end: End<D::Outcome>) {
+        let PendingRequest { item, copy, .. } = pending;
+        self.delivery.note(&item, Standing::Settled);
+        let is_left = copy.is_some()
+            && match &end {
+                End::Answered(outcome) => D::may_pass(outcome),
+                End::Lost(_) => !D::RESTS_ON_DISK,
+            };
+        match (&self.spool, copy) {
+            (Some(spool), Some(copy)) if is_left => spool.leave(copy),
+            (_, copy) => self.remove(&item, copy),
+        }
+        self.delivery.settle(item, end, is_left);
+    }
+
+    /// Writes to disk what is not settled after a moment.
+    fn write(&mut self, now: Instant) {
+        let Some(spool) = &self.spool else { return };
+        let flying = self.flying.values_mut().map(|flight| &mut flight.pending);
+        for pending in self.waiting.iter_mut().chain(flying) {
+            if pending.copy.is_none() && now >= pending.write_at {
+                pending.write(spool, now);
+            }
+        }
+    }
+
+    /// Gives an item back, unless it is safe on disk and can wait there.
+    fn rest(&mut self, mut pending: PendingRequest<D::Item>) -> Option<PendingRequest<D::Item>> {
+        let copy = pending.copy.take_if(|copy| D::RESTS_ON_DISK && copy.is_safe);
+        match (&mut self.spool, copy) {
+            (Some(spool), Some(copy)) => spool.rest(copy, pending.item, pending.repeats),
+            _ => return Some(pending),
+        }
+        None
+    }
+
+    /// Drops what rests on disk for too long, and the oldest of what is too much.
+    fn trim(&mut self) {
+        while let Some((copy, item, reason)) = self.spool.as_mut().and_then(SpooledRequests::trim) {
+            self.remove(&item, Some(copy));
+            self.delivery.settle(item, End::Lost(reason), false);
+        }
+    }
+
+    fn remove(&mut self, item: &D::Item, copy: Option<DiskCopy>) {
+        let (Some(spool), Some(copy)) = (&mut self.spool, copy) else { return };
+        if copy.is_safe {
+            self.delivery.note(item, Standing::Removed);
+        }
+        spool.remove(copy);
+    }
+}
