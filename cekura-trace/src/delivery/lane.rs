@@ -13,6 +13,7 @@ mod pending;
 pub(crate) mod spans;
 
 use super::ledger::Reason;
+use super::outlet::Driven;
 use super::spool::{DiskCopy, Event, SpooledRequests, Stored};
 use super::timings::Timings;
 use super::voice::Voice;
@@ -21,7 +22,12 @@ use delivery::{Change, Delivery, End, Judgement, Standing};
 use gate::{Gate, at_the_latest};
 use pending::PendingRequest;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
 use tokio::time::Instant;
+
+/// Wakes the worker.
+pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// Sends what one handle has for one endpoint.
 pub(crate) struct Lane<D: Delivery> {
@@ -30,6 +36,7 @@ pub(crate) struct Lane<D: Delivery> {
     timings: Timings,
     voice: Voice,
     answered: Answered<D::Answer>,
+    answers: Receiver<(u64, D::Answer)>,
     /// Where there is a spool.
     spool: Option<SpooledRequests<D::Item>>,
     waiting: VecDeque<PendingRequest<D::Item>>,
@@ -45,13 +52,21 @@ struct InFlight<I> {
 }
 
 impl<D: Delivery> Lane<D> {
-    fn new(delivery: D, timings: Timings, voice: Voice, answered: Answered<D::Answer>) -> Self {
+    /// `wake` tells the worker that there are answers.
+    fn new(delivery: D, timings: Timings, voice: Voice, wake: Wake) -> Self {
+        let (inbox, answers) = mpsc::channel();
+        let answered = move |number, answer| {
+            // The worker may have ended.
+            drop(inbox.send((number, answer)));
+            wake();
+        };
         Self {
             delivery,
             gate: Gate::new(timings),
             timings,
             voice,
-            answered,
+            answered: Arc::new(answered),
+            answers,
             spool: None,
             waiting: VecDeque::new(),
             flying: HashMap::new(),
@@ -64,155 +79,12 @@ impl<D: Delivery> Lane<D> {
         Self { spool, ..self }
     }
 
-    /// Sends what may go, and gives up what has waited too long for an endpoint that fails.
-    pub(crate) fn proceed(&mut self, now: Instant) {
-        self.trim();
-        while self.gate.admits(self.flying.len(), now) {
-            let is_due = |pending: &PendingRequest<D::Item>| {
-                D::is_ready(&pending.item) && pending.not_before.is_none_or(|at| now >= at)
-            };
-            let Some(pending) = self.waiting.iter().position(is_due).and_then(|at| self.waiting.remove(at))
-            else {
-                break;
-            };
-            self.launch(pending, now);
-        }
-        while let Some(spool) = &mut self.spool
-            && self.gate.admits(self.flying.len() + spool.loading(), now)
-            && spool.load_next()
-        {}
-        self.write(now);
-        // The one in flight decides for those that wait.
-        if let Some(reason) = self.gate.reason().filter(|_| self.flying.is_empty()) {
-            let limit = now + self.timings.give_up;
-            for mut pending in std::mem::take(&mut self.waiting) {
-                if D::is_ready(&pending.item) {
-                    pending.give_up.get_or_insert(limit);
-                }
-                self.keep(pending, reason, now);
-            }
-        }
-    }
-
-    /// Somebody waits: what rests after a failure is tried again at `by` at the latest.
-    pub(crate) fn hurry(&mut self, by: Instant, now: Instant) {
-        self.gate.hurry(by, now);
-        for at in self.waiting.iter_mut().filter_map(|pending| pending.not_before.as_mut()) {
-            *at = at_the_latest(*at, by, now);
-        }
-    }
-
-    /// When to proceed although nothing has happened.
-    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
-        let unwritten = self.pending().filter(|pending| self.spool.is_some() && pending.copy.is_none());
-        let write = unwritten.map(|pending| pending.write_at).min();
-        let busy = self.flying.len() + self.spool.as_ref().map_or(0, SpooledRequests::loading);
-        if busy > 0 && !self.gate.admits(busy, now) {
-            // An answer comes first.
-            return write;
-        }
-        let ready = self.waiting.iter().filter(|pending| D::is_ready(&pending.item));
-        let resting = self.spool.as_ref().filter(|spool| spool.is_waiting()).map(|_| None);
-        let sends = ready.map(|pending| pending.not_before).chain(resting);
-        sends.filter_map(|not_before| self.gate.until().max(not_before)).chain(write).min()
-    }
-
-    /// The earliest epoch of which something is neither settled nor safe on disk.
-    pub(crate) fn oldest(&self) -> Option<u64> {
-        self.pending().filter(|pending| !pending.is_safe()).map(|pending| pending.epoch).min()
-    }
-
-    /// Whether there is nothing to wait for at the end: all is settled, or safe on disk where it cannot be sent now.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        let is_shut = self.gate.reason().is_some();
-        let is_waiting = |spool: &SpooledRequests<_>| spool.loading() > 0 || spool.is_waiting() && !is_shut;
-        let is_done = self.waiting.is_empty() || D::RESTS_ON_DISK && is_shut && self.oldest().is_none();
-        is_done && self.flying.is_empty() && !self.spool.as_ref().is_some_and(is_waiting)
-    }
-
     /// How many bytes of the memory limit its items take.
     pub(crate) fn held(&self) -> usize {
         self.pending().map(|pending| pending.item.held()).sum()
     }
 
-    /// What the disk has to say; given back where it is about nothing of this lane's.
-    pub(crate) fn spooled(&mut self, event: Event, now: Instant) -> Option<Event> {
-        let Some(spool) = &mut self.spool else { return Some(event) };
-        match event {
-            Event::Found { ref item, .. } => {
-                let Some(found) = D::Item::found(item) else { return Some(event) };
-                let Event::Found { name, size, .. } = event else { return None };
-                self.delivery.note(&found, Standing::Found);
-                spool.add(name, found, size);
-            }
-            Event::Kept { name, result } => {
-                let flying = self.flying.values_mut().map(|flight| &mut flight.pending);
-                let mut own = self.waiting.iter_mut().chain(flying);
-                let Some(pending) = own.find(|pending| pending.has_copy(&name)) else {
-                    return Some(Event::Kept { name, result });
-                };
-                let begins_to_fail = spool.written(&mut pending.copy, result.is_ok());
-                match result {
-                    Ok(()) => self.delivery.note(&pending.item, Standing::Written),
-                    Err(error) => {
-                        pending.write_at = now + self.timings.slow_retry;
-                        if begins_to_fail {
-                            self.voice.say(|| self.delivery.tell(Change::SpoolFails(&error)));
-                        }
-                    }
-                }
-            }
-            Event::Loaded { name, body } => {
-                let Some((copy, mut item, repeats)) = spool.loaded(&name) else {
-                    return Some(Event::Loaded { name, body });
-                };
-                if let Some(body) = body {
-                    item.load(body);
-                    let pending = PendingRequest::new(item, u64::MAX, now);
-                    self.waiting.push_back(PendingRequest { copy: Some(copy), repeats, ..pending });
-                } else {
-                    self.remove(&item, Some(copy));
-                    self.delivery.settle(item, End::Lost(Reason::SpoolDamaged), false);
-                }
-            }
-            Event::Others(_) => return Some(event),
-        }
-        None
-    }
-
-    /// Nothing more will come: tries once more at once, unless the server has asked for a wait.
-    pub(crate) fn finish(&mut self, now: Instant) {
-        self.gate.hurry_now(now);
-        for pending in &mut self.waiting {
-            pending.not_before = None;
-            pending.write_at = now;
-        }
-        for flight in self.flying.values_mut() {
-            flight.pending.write_at = now;
-        }
-    }
-
-    /// Gives everything up, but for what is safe on disk.
-    pub(crate) fn abandon(&mut self, reason: Reason) {
-        for pending in self.take_pending() {
-            if let Some(pending) = self.rest(pending) {
-                self.settle(pending, End::Lost(reason));
-            }
-        }
-    }
-
-    /// Forgets everything, but for what is safe on disk; the ledger has dropped it already.
-    pub(crate) fn clear(&mut self) {
-        for pending in self.take_pending() {
-            if let Some(PendingRequest { item, copy, .. }) = self.rest(pending) {
-                self.delivery.note(&item, Standing::Settled);
-                self.remove(&item, copy);
-            }
-        }
-    }
-
-    /// The answer to one of its requests.
-    pub(crate) fn answered(&mut self, number: u64, answer: &D::Answer, now: Instant) {
+    fn take_answer(&mut self, number: u64, answer: &D::Answer, now: Instant) {
         let Some(InFlight { mut pending, launched }) = self.flying.remove(&number) else { return };
         let judgement = self.delivery.judge(&mut pending.item, pending.repeats, answer);
         let proves_health = !matches!(judgement, Judgement::Again | Judgement::Retry { .. });
@@ -334,5 +206,151 @@ impl<D: Delivery> Lane<D> {
             self.delivery.note(item, Standing::Removed);
         }
         spool.remove(copy);
+    }
+}
+
+impl<D: Delivery> Driven for Lane<D> {
+    fn answered(&mut self, now: Instant) {
+        while let Ok((number, answer)) = self.answers.try_recv() {
+            self.take_answer(number, &answer, now);
+        }
+    }
+
+    /// Sends what may go, and gives up what has waited too long for an endpoint that fails.
+    fn proceed(&mut self, now: Instant) {
+        self.trim();
+        while self.gate.admits(self.flying.len(), now) {
+            let is_due = |pending: &PendingRequest<D::Item>| {
+                D::is_ready(&pending.item) && pending.not_before.is_none_or(|at| now >= at)
+            };
+            let Some(pending) = self.waiting.iter().position(is_due).and_then(|at| self.waiting.remove(at))
+            else {
+                break;
+            };
+            self.launch(pending, now);
+        }
+        while let Some(spool) = &mut self.spool
+            && self.gate.admits(self.flying.len() + spool.loading(), now)
+            && spool.load_next()
+        {}
+        self.write(now);
+        // The one in flight decides for those that wait.
+        if let Some(reason) = self.gate.reason().filter(|_| self.flying.is_empty()) {
+            let limit = now + self.timings.give_up;
+            for mut pending in std::mem::take(&mut self.waiting) {
+                if D::is_ready(&pending.item) {
+                    pending.give_up.get_or_insert(limit);
+                }
+                self.keep(pending, reason, now);
+            }
+        }
+    }
+
+    fn hurry(&mut self, by: Instant, now: Instant) {
+        self.gate.hurry(by, now);
+        for at in self.waiting.iter_mut().filter_map(|pending| pending.not_before.as_mut()) {
+            *at = at_the_latest(*at, by, now);
+        }
+    }
+
+    fn due(&self, now: Instant) -> Option<Instant> {
+        let unwritten = self.pending().filter(|pending| self.spool.is_some() && pending.copy.is_none());
+        let write = unwritten.map(|pending| pending.write_at).min();
+        let busy = self.flying.len() + self.spool.as_ref().map_or(0, SpooledRequests::loading);
+        if busy > 0 && !self.gate.admits(busy, now) {
+            // An answer comes first.
+            return write;
+        }
+        let ready = self.waiting.iter().filter(|pending| D::is_ready(&pending.item));
+        let resting = self.spool.as_ref().filter(|spool| spool.is_waiting()).map(|_| None);
+        let sends = ready.map(|pending| pending.not_before).chain(resting);
+        sends.filter_map(|not_before| self.gate.until().max(not_before)).chain(write).min()
+    }
+
+    fn oldest(&self) -> Option<u64> {
+        self.pending().filter(|pending| !pending.is_safe()).map(|pending| pending.epoch).min()
+    }
+
+    fn is_at_rest(&self) -> bool {
+        let is_shut = self.gate.reason().is_some();
+        let is_waiting = |spool: &SpooledRequests<_>| spool.loading() > 0 || spool.is_waiting() && !is_shut;
+        let is_done = self.waiting.is_empty() || D::RESTS_ON_DISK && is_shut && self.oldest().is_none();
+        is_done && self.flying.is_empty() && !self.spool.as_ref().is_some_and(is_waiting)
+    }
+
+    fn spooled(&mut self, event: Event, now: Instant) -> Option<Event> {
+        let Some(spool) = &mut self.spool else { return Some(event) };
+        match event {
+            Event::Found { ref item, .. } => {
+                let Some(found) = D::Item::found(item) else { return Some(event) };
+                let Event::Found { name, size, .. } = event else { return None };
+                self.delivery.note(&found, Standing::Found);
+                spool.add(name, found, size);
+            }
+            Event::Kept { name, result } => {
+                let flying = self.flying.values_mut().map(|flight| &mut flight.pending);
+                let mut own = self.waiting.iter_mut().chain(flying);
+                let Some(pending) = own.find(|pending| pending.has_copy(&name)) else {
+                    return Some(Event::Kept { name, result });
+                };
+                let begins_to_fail = spool.written(&mut pending.copy, result.is_ok());
+                match result {
+                    Ok(()) => self.delivery.note(&pending.item, Standing::Written),
+                    Err(error) => {
+                        pending.write_at = now + self.timings.slow_retry;
+                        if begins_to_fail {
+                            self.voice.say(|| self.delivery.tell(Change::SpoolFails(&error)));
+                        }
+                    }
+                }
+            }
+            Event::Loaded { name, body } => {
+                let Some((copy, mut item, repeats)) = spool.loaded(&name) else {
+                    return Some(Event::Loaded { name, body });
+                };
+                if let Some(body) = body {
+                    item.load(body);
+                    let pending = PendingRequest::new(item, u64::MAX, now);
+                    self.waiting.push_back(PendingRequest { copy: Some(copy), repeats, ..pending });
+                } else {
+                    self.remove(&item, Some(copy));
+                    self.delivery.settle(item, End::Lost(Reason::SpoolDamaged), false);
+                }
+            }
+            Event::Others(_) => return Some(event),
+        }
+        None
+    }
+
+    fn finish(&mut self, now: Instant) {
+        self.gate.hurry_now(now);
+        for pending in &mut self.waiting {
+            pending.not_before = None;
+            pending.write_at = now;
+        }
+        for flight in self.flying.values_mut() {
+            flight.pending.write_at = now;
+        }
+    }
+
+    fn abandon(&mut self, reason: Reason) {
+        for pending in self.take_pending() {
+            if let Some(pending) = self.rest(pending) {
+                self.settle(pending, End::Lost(reason));
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        for pending in self.take_pending() {
+            if let Some(PendingRequest { item, copy, .. }) = self.rest(pending) {
+                self.delivery.note(&item, Standing::Settled);
+                self.remove(&item, copy);
+            }
+        }
+    }
+
+    fn relieve(&mut self, bytes: usize, now: Instant) {
+        self.give_back(bytes, now);
     }
 }

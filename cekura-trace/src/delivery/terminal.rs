@@ -4,7 +4,7 @@
 use super::call_log::Letter;
 use super::config::Settings;
 use super::ledger::{Counts, Ledger, Reason};
-use super::outlet::Outlet;
+use super::outlet::{Driven, Outlet};
 use super::queue::Room;
 use super::voice::Voice;
 use crate::finished::{Span, Tree, records};
@@ -146,7 +146,9 @@ impl Outlet for Terminal {
         self.complete.append(&mut self.ended);
         !self.complete.is_empty()
     }
+}
 
+impl Driven for Terminal {
     fn proceed(&mut self, _now: Instant) {
         for trace in std::mem::take(&mut self.complete) {
             self.draw(trace);

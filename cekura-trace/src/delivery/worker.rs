@@ -11,14 +11,14 @@ use super::lane::Lane;
 use super::lane::call_logs::{CallLogs, Told, exchange};
 use super::ledger::{FlushReport, Ledger, Reason};
 use super::link::Link;
-use super::outlet::Outlet;
+use super::outlet::{Driven, Outlet};
 use super::queue::{Bell, Queue, Room};
 use super::quiet;
 use super::spool::{Address, Event, Spool, SpooledRequests, Starts};
 use super::tally::Tally;
 use super::terminal;
 use super::timings::Timings;
-use super::transport::{self, Answer, Response};
+use super::transport;
 use super::voice::Voice;
 use crate::call::Calls;
 use crate::finished::{self, Record};
@@ -40,33 +40,16 @@ const BESIDE_NOTES: usize = 1 << 10;
 
 /// What the worker is told.
 pub(crate) enum Message {
-    Answered {
-        number: u64,
-        answer: Answer,
-    },
+    /// A lane has an answer.
+    Answered,
     /// Deliver what has ended until now, and report when that is settled or the deadline has passed.
-    Flush {
-        deadline: Instant,
-        report: Reply,
-    },
-    /// What the API answers.
-    Heard {
-        number: u64,
-        response: Response,
-    },
+    Flush { deadline: Instant, report: Reply },
     /// Post a call log.
-    Observe {
-        letter: Letter,
-        room: Room,
-        told: Told,
-    },
+    Observe { letter: Letter, room: Room, told: Told },
     /// What the disk has to say.
     Spooled(Event),
     /// As `Flush`, after which the worker ends.
-    Shutdown {
-        deadline: Instant,
-        report: Reply,
-    },
+    Shutdown { deadline: Instant, report: Reply },
     /// There is something in the queue.
     Wake,
 }
@@ -106,11 +89,10 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             let outlet = outlet(&settings, ledger.clone(), voice.clone(), inbox.clone(), spool.clone())?;
             let address = Address::of_call_logs(&settings);
             let spooled = spool.clone().map(|spool| SpooledRequests::new(spool, address));
-            let heard =
-                Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
+            let wake = Box::new(move || drop(inbox.send(Message::Answered)));
             let is_open = Box::new(move |trace| calls.is_open(trace));
             let exchange = exchange(settings);
-            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, voice, heard, failed);
+            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, voice, wake, failed);
             Ok((outlet, call_logs.with_spool(spooled), spool))
         }
     };
@@ -137,12 +119,11 @@ fn outlet(
     match settings.mode {
         Mode::Cloud => {
             let transport = transport::connect(settings)?;
-            let answered =
-                Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
+            let wake = Box::new(move || drop(inbox.send(Message::Answered)));
             let address = || Address::of_spans(settings);
             let starts = spool.clone().map(|spool| Starts::new(spool, address()));
             let spooled = spool.map(|spool| SpooledRequests::new(spool, address()));
-            let spans = Lane::of_spans(settings, transport, ledger, voice, answered);
+            let spans = Lane::of_spans(settings, transport, ledger, voice, wake);
             Ok(Box::new(spans.with_starts(starts).with_spool(spooled)))
         }
         Mode::Local => {
@@ -240,12 +221,14 @@ impl Worker {
 
     fn handle(&mut self, message: Message) {
         match message {
-            Message::Answered { number, answer } => self.outlet.answered(number, &answer, Instant::now()),
+            Message::Answered => {
+                self.outlet.answered(Instant::now());
+                self.call_logs.answered(Instant::now());
+            }
             Message::Flush { deadline, report } => {
                 self.collect();
                 self.flushes.add(deadline, false, report, Instant::now());
             }
-            Message::Heard { number, response } => self.call_logs.answered(number, &response, Instant::now()),
             Message::Observe { letter, room, told } => self.observe(letter, room, told),
             Message::Spooled(event) => self.spooled(event),
             Message::Shutdown { deadline, report } => {
@@ -261,10 +244,15 @@ impl Worker {
     }
 
     fn spooled(&mut self, event: Event) {
-        match self.call_logs.spooled(event, Instant::now()) {
+        let now = Instant::now();
+        let event = self.call_logs.spooled(event, now);
+        match event.and_then(|event| self.outlet.spooled(event, now)) {
+            Some(Event::Found { name, body, last_seen, .. }) => {
+                self.outlet.end_start(name, &body, last_seen, now);
+            }
             Some(Event::Others(others)) => self.voice.say(|| tell_others(&others)),
-            Some(event) => self.outlet.spooled(event, Instant::now()),
-            None => {}
+            // Of something that was settled meanwhile.
+            Some(Event::Kept { .. } | Event::Loaded { .. }) | None => {}
         }
     }
 

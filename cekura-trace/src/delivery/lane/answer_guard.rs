@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 /// Takes the answer to the request with a number.
-pub(crate) type Answered<A> = Arc<dyn Fn(u64, A) + Send + Sync>;
+pub(super) type Answered<A> = Arc<dyn Fn(u64, A) + Send + Sync>;
 
 /// What is said of a request whose task has panicked.
 pub(super) const FAILED: &str = "the transport has failed";

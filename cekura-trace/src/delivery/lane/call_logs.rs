@@ -4,16 +4,17 @@
 mod question;
 mod ruling;
 
-use super::answer_guard::{Answered, FAILED};
+use super::answer_guard::FAILED;
 use super::delivery::{Change, Delivery, End, Judgement, Standing};
 use super::pending::PendingRequest;
-use super::{Lane, Reason};
+use super::{Lane, Reason, Wake};
 use crate::delivery::call_log::Letter;
 use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
 use crate::delivery::flushes::last_chance;
 use crate::delivery::ledger::{Completeness, Ledger};
+use crate::delivery::outlet::Driven;
 use crate::delivery::queue::Room;
 use crate::delivery::spool::{Item, Stored};
 use crate::delivery::timings::Timings;
@@ -101,12 +102,12 @@ impl Lane<CallLogs> {
         timings: Timings,
         ledger: Arc<Ledger>,
         voice: Voice,
-        answered: Answered<Response>,
+        wake: Wake,
         failed: Arc<AtomicU64>,
     ) -> Self {
         let trouble = None;
         let call_logs = CallLogs { exchange, is_open, ledger, voice: voice.clone(), failed, trouble };
-        Self::new(call_logs, timings, voice, answered)
+        Self::new(call_logs, timings, voice, wake)
     }
 
     pub(crate) fn take(&mut self, log: Letter, room: Room, told: Told, now: Instant) {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 impl<D: Delivery> Lane<D> {
     /// Gives so many bytes back, as far as they are not in flight. What the disk is about to have is waited for.
-    pub(crate) fn relieve(&mut self, bytes: usize, now: Instant) {
+    pub(super) fn give_back(&mut self, bytes: usize, now: Instant) {
         let mut missing = self.rest_safe(bytes);
         missing = missing.saturating_sub(self.write_more(missing, now));
         while missing > 0 {

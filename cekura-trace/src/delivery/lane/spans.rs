@@ -1,17 +1,17 @@
 //! How spans are sent: in requests that grow while they wait, and are divided when an endpoint does not take them.
 //! Invariant: every span of a request is counted out of the ledger exactly once.
 
-use super::answer_guard::{Answered, FAILED};
+use super::answer_guard::FAILED;
 use super::delivery::{Change, Delivery, End, Judgement, Standing};
 use super::pending::PendingRequest;
-use super::{Lane, Reason};
+use super::{Lane, Reason, Wake};
 use crate::delivery::complaint::{tell_failure, tell_spool_failure};
 use crate::delivery::config::Settings;
 use crate::delivery::encode::{Encoder, Request};
 use crate::delivery::ledger::{Counts, Ledger};
 use crate::delivery::outlet::Outlet;
 use crate::delivery::queue::{Begun, Room};
-use crate::delivery::spool::{Event, Item, Name, SpooledRequests, Starts, Stored};
+use crate::delivery::spool::{Item, Name, SpooledRequests, Starts, Stored};
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
 use crate::delivery::voice::Voice;
@@ -55,34 +55,17 @@ impl Lane<Spans> {
         transport: Arc<dyn Transport>,
         ledger: Arc<Ledger>,
         voice: Voice,
-        answered: Answered<Answer>,
+        wake: Wake,
     ) -> Self {
         let encoder = Encoder::new(&settings.resource).within(settings.memory_limit);
         let (starts, arrived, told) = (None, HashSet::new(), None);
         let spans = Spans { transport, encoder, ledger, voice: voice.clone(), starts, arrived, told };
-        Self::new(spans, settings.timings, voice, answered)
+        Self::new(spans, settings.timings, voice, wake)
     }
 
     pub(crate) fn with_starts(mut self, starts: Option<Starts>) -> Self {
         self.delivery.starts = starts;
         self
-    }
-
-    /// A conversation that a dead process has not ended becomes a request, unless its root has arrived.
-    fn end_start(&mut self, name: Name, body: &Bytes, last_seen: SystemTime, now: Instant) {
-        let Spans { encoder, ledger, starts, arrived, .. } = &mut self.delivery;
-        let request = encoder.end_start(body, last_seen);
-        if request.spans() > 0 && !request.roots.iter().any(|root| arrived.contains(root)) {
-            ledger.adopt(&request.counts, true);
-            let copy = self.spool.as_ref().and_then(|spool| spool.write(&request));
-            // No flush waits for it: it is as old as what it stands beside.
-            let pending = PendingRequest::new(request, u64::MAX, now);
-            self.waiting.push_back(PendingRequest { copy, ..pending });
-        }
-        // What was asked for before is written before.
-        if let Some(starts) = starts {
-            starts.remove(name);
-        }
     }
 }
 
@@ -115,51 +98,20 @@ impl Outlet for Lane<Spans> {
         }
     }
 
-    fn spooled(&mut self, event: Event, now: Instant) {
-        let others = Lane::spooled(self, event, now);
-        if let Some(Event::Found { name, item: Item::Start, body, last_seen, .. }) = others {
-            self.end_start(name, &body, last_seen, now);
+    fn end_start(&mut self, name: Name, body: &Bytes, last_seen: SystemTime, now: Instant) {
+        let Spans { encoder, ledger, starts, arrived, .. } = &mut self.delivery;
+        let request = encoder.end_start(body, last_seen);
+        if request.spans() > 0 && !request.roots.iter().any(|root| arrived.contains(root)) {
+            ledger.adopt(&request.counts, true);
+            let copy = self.spool.as_ref().and_then(|spool| spool.write(&request));
+            // No flush waits for it: it is as old as what it stands beside.
+            let pending = PendingRequest::new(request, u64::MAX, now);
+            self.waiting.push_back(PendingRequest { copy, ..pending });
         }
-    }
-
-    fn relieve(&mut self, bytes: usize, now: Instant) {
-        Lane::relieve(self, bytes, now);
-    }
-
-    fn proceed(&mut self, now: Instant) {
-        Lane::proceed(self, now);
-    }
-
-    fn hurry(&mut self, by: Instant, now: Instant) {
-        Lane::hurry(self, by, now);
-    }
-
-    fn due(&self, now: Instant) -> Option<Instant> {
-        Lane::due(self, now)
-    }
-
-    fn oldest(&self) -> Option<u64> {
-        Lane::oldest(self)
-    }
-
-    fn is_at_rest(&self) -> bool {
-        Lane::is_at_rest(self)
-    }
-
-    fn answered(&mut self, number: u64, answer: &Answer, now: Instant) {
-        Lane::answered(self, number, answer, now);
-    }
-
-    fn finish(&mut self, now: Instant) {
-        Lane::finish(self, now);
-    }
-
-    fn abandon(&mut self, reason: Reason) {
-        Lane::abandon(self, reason);
-    }
-
-    fn clear(&mut self) {
-        Lane::clear(self);
+        // What was asked for before is written before.
+        if let Some(starts) = starts {
+            starts.remove(name);
+        }
     }
 }
 

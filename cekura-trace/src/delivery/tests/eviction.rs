@@ -1,8 +1,8 @@
 //! What goes when memory is short, against a backend that is away, on a clock that stands still until everybody waits.
 
-use super::tests::{ACCEPTED, World, flush, over, over_with};
+use super::tests::{ACCEPTED, World, flush, over};
 use super::{
-    Address, Arc, CallLog, Duration, Event, FlushReport, Lane, Link, Outlet, Settings, Spool,
+    Address, Arc, CallLog, Driven, Duration, Event, FlushReport, Lane, Link, Outlet, Settings, Spool,
     SpooledRequests, Voice,
 };
 use crate::delivery::config::Spooling;
@@ -80,7 +80,7 @@ fn world(script: impl Fn(usize) -> (u64, Answer) + Send + Sync + 'static) -> (Wo
     let arrived = Arc::<Mutex<Ids>>::default();
     let endpoint =
         Endpoint { script: Box::new(script), requests: Mutex::default(), arrived: arrived.clone() };
-    let make = |link: &Link, _| over_with(&settings(), link, Arc::new(endpoint));
+    let make = |link: &Link, _| over(&settings(), link, Arc::new(endpoint));
     // The API for call logs hangs.
     (World::with_limit(LIMIT, make, Box::new(|_, _, _| Ok(Box::pin(std::future::pending())))), arrived)
 }
@@ -275,7 +275,7 @@ fn one_round_among_a_thousand_calls_gives_back_what_is_wanted() {
     let make = |link: &Link, _: Arc<Mutex<Vec<u64>>>| {
         let arrived = Arc::default();
         let endpoint = Endpoint { script: Box::new(|_| (0, ACCEPTED)), requests: Mutex::default(), arrived };
-        let (mut outlet, queue) = (over(link, Arc::new(endpoint)), &link.queue);
+        let (mut outlet, queue) = (over(&super::tests::settings(), link, Arc::new(endpoint)), &link.queue);
         for span in 0.. {
             end(queue, span % CALLS, span, 1, 1000);
             if span % 128 == 0 {
@@ -314,7 +314,7 @@ fn what_goes_is_not_left_on_disk() {
         let spooled = SpooledRequests::new(spool.clone(), Address::of_spans(&settings()));
         let (arrived, requests) = (Arc::default(), Mutex::default());
         let endpoint = Arc::new(Endpoint { script: Box::new(|_| (0, ACCEPTED)), requests, arrived });
-        let spans = Lane::of_spans(&settings(), endpoint, ledger, voice, Arc::new(|_, _| {}));
+        let spans = Lane::of_spans(&settings(), endpoint, ledger, voice, Box::new(|| {}));
         let mut spans = spans.with_spool(Some(spooled));
         let mut held = 0;
         for number in 1..=ABREAST {

@@ -1,7 +1,8 @@
 //! When a conversation is drawn, and that what is drawn counts as delivered.
 
 use super::{
-    Arc, Bytes, Counts, Instant, Ledger, Letter, Outlet, Reason, Room, Terminal, TraceId, Tree, records,
+    Arc, Bytes, Counts, Driven, Instant, Ledger, Letter, Outlet, Reason, Room, Terminal, TraceId, Tree,
+    records,
 };
 use crate::delivery::queue::{Bell, Queue};
 use crate::delivery::tests::end;

@@ -1,8 +1,8 @@
 //! The worker against a transport that answers as a script says, on a clock that stands still until everybody waits.
 
 use super::{
-    Account, Arc, CallLogs, Duration, FlushReport, Lane, Ledger, Link, Message, Outlet, Reason, Settings,
-    Timings, Voice, Worker,
+    Account, Arc, CallLogs, Driven, Duration, FlushReport, Lane, Ledger, Link, Message, Outlet, Reason,
+    Settings, Timings, Voice, Worker,
 };
 use crate::delivery::config::{Builder, resolve};
 use crate::delivery::lane::call_logs::Exchange;
@@ -66,25 +66,21 @@ pub(super) fn settings() -> Settings {
 
 fn call_logs(link: &Link, exchange: Exchange) -> Lane<CallLogs> {
     let (inbox, calls) = (link.inbox.clone(), link.calls.clone());
-    let heard = Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
+    let wake = Box::new(move || drop(inbox.send(Message::Answered)));
     let is_open = Box::new(move |trace| calls.is_open(trace));
     let (ledger, failed) = (link.ledger.clone(), link.failed.clone());
-    Lane::of_call_logs(exchange, is_open, Timings::default(), ledger, Voice::here(), heard, failed)
+    Lane::of_call_logs(exchange, is_open, Timings::default(), ledger, Voice::here(), wake, failed)
 }
 
 pub(super) fn outlet(link: &Link, script: Box<Script>, attempts: Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet> {
-    over(link, Arc::new(Scripted { script, start: Instant::now(), attempts }))
+    over(&settings(), link, Arc::new(Scripted { script, start: Instant::now(), attempts }))
 }
 
 /// What sends over a transport.
-pub(super) fn over(link: &Link, transport: Arc<dyn Transport>) -> Box<dyn Outlet> {
-    over_with(&settings(), link, transport)
-}
-
-pub(super) fn over_with(settings: &Settings, link: &Link, transport: Arc<dyn Transport>) -> Box<dyn Outlet> {
+pub(super) fn over(settings: &Settings, link: &Link, transport: Arc<dyn Transport>) -> Box<dyn Outlet> {
     let inbox = link.inbox.clone();
-    let answered = Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
-    Box::new(Lane::of_spans(settings, transport, link.ledger.clone(), Voice::here(), answered))
+    let wake = Box::new(move || drop(inbox.send(Message::Answered)));
+    Box::new(Lane::of_spans(settings, transport, link.ledger.clone(), Voice::here(), wake))
 }
 
 impl World {
@@ -343,6 +339,12 @@ impl Outlet for Panicking {
         assert!(std::mem::replace(&mut self.panicked, true), "as the test says");
         self.inner.take(records, room, epoch);
     }
+}
+
+impl Driven for Panicking {
+    fn answered(&mut self, now: Instant) {
+        self.inner.answered(now);
+    }
 
     fn proceed(&mut self, now: Instant) {
         self.inner.proceed(now);
@@ -350,10 +352,6 @@ impl Outlet for Panicking {
 
     fn oldest(&self) -> Option<u64> {
         self.inner.oldest()
-    }
-
-    fn answered(&mut self, number: u64, answer: &Answer, now: Instant) {
-        self.inner.answered(number, answer, now);
     }
 
     fn finish(&mut self, now: Instant) {
