@@ -6,7 +6,6 @@
 )]
 
 pub(crate) mod call_log;
-mod complaint;
 pub(crate) mod config;
 pub(crate) mod doctor;
 mod encode;
@@ -18,6 +17,7 @@ mod lane;
 pub(crate) mod ledger;
 pub(crate) mod link;
 mod outlet;
+mod own_events;
 pub(crate) mod processor;
 pub(crate) mod queue;
 mod quiet;
@@ -28,7 +28,7 @@ mod terminal;
 pub(crate) mod timings;
 mod transport;
 mod verdict;
-mod voice;
+mod warnings;
 pub(crate) mod worker;
 
 #[cfg(test)]

@@ -8,12 +8,12 @@ mod cut;
 mod wire;
 
 use super::ledger::Counts;
-use super::queue::Room;
+use super::queue::Reservation;
 use super::transport::FRAMING;
 use crate::call::nanoseconds;
 use crate::finished;
 use crate::semconv;
-use batch::{Batch, Origin};
+use batch::{Batch, SpanIds};
 use cut::{fit, mark};
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -22,7 +22,7 @@ use prost::Message;
 use prost::bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
-use wire::Pen;
+use wire::SpanEncoder;
 
 /// The most spans of one request.
 const MOST_SPANS: usize = 512;
@@ -41,13 +41,13 @@ pub(crate) struct Request {
     /// Its spans without a parent.
     pub(crate) roots: Vec<SpanId>,
     /// What its records take of the memory limit.
-    room: Room,
+    reservation: Reservation,
 }
 
 impl Request {
     /// One that was encoded before; its bytes count towards no limit.
     pub(crate) fn again(frame: Bytes, counts: Counts, roots: Vec<SpanId>) -> Self {
-        Self { frame, counts, roots, room: Room::default() }
+        Self { frame, counts, roots, reservation: Reservation::default() }
     }
 
     pub(crate) fn spans(&self) -> u64 {
@@ -55,8 +55,8 @@ impl Request {
     }
 
     /// What it takes of the memory limit.
-    pub(crate) fn room_bytes(&self) -> usize {
-        self.room.bytes()
+    pub(crate) fn reserved(&self) -> usize {
+        self.reservation.bytes()
     }
 
     /// Becomes the request for both: one encoded message behind another of the same type is their union.
@@ -72,7 +72,7 @@ impl Request {
             *self.counts.entry(trace).or_default() += count;
         }
         self.roots.extend(other.roots);
-        self.room.join(other.room);
+        self.reservation.join(other.reservation);
     }
 }
 
@@ -127,47 +127,51 @@ impl Encoder {
         Space { spans: self.space.spans.saturating_sub(spans), bytes: self.space.bytes.saturating_sub(bytes) }
     }
 
-    /// Encodes all records of a buffer, in as few requests as their limits allow; `room` is that of the buffer. The first
+    /// Encodes all records of a buffer, in as few requests as their limits allow; `reservation` is that of the buffer. The first
     /// request keeps to a `space`, to be joined with what is there.
     pub(crate) fn requests(
         &self,
         records: &[u8],
-        mut room: Room,
+        mut reservation: Reservation,
         mut space: Space,
         mut ready: impl FnMut(Request),
     ) {
-        let (mut batch, mut pen) = (Batch::default(), Pen::default());
+        let (mut batch, mut span_encoder) = (Batch::default(), SpanEncoder::default());
         let (mut count, mut held) = (0, 0);
         for (record, bytes) in finished::records(records) {
-            pen.write(&record);
-            if pen.span.len() > LARGEST_SPAN {
-                let mut span = decoded_span(&pen.span);
+            span_encoder.write(&record);
+            if span_encoder.span.len() > LARGEST_SPAN {
+                let mut span = decoded_span(&span_encoder.span);
                 fit(&mut span, LARGEST_SPAN);
-                pen.span = span.encode_to_vec();
+                span_encoder.span = span.encode_to_vec();
             }
-            if count == space.spans || batch.bytes() + pen.span.len() > space.bytes {
+            if count == space.spans || batch.bytes() + span_encoder.span.len() > space.bytes {
                 if count > 0 {
-                    ready(batch.finish(&self.resource, room.split(held)));
+                    ready(batch.finish(&self.resource, reservation.split(held)));
                 }
                 (count, held, space) = (0, 0, self.space);
             }
-            batch.add(pen.scope.as_deref().unwrap_or(&self.scope), &pen.span, &Origin::from(&record.head));
+            batch.add(
+                span_encoder.scope.as_deref().unwrap_or(&self.scope),
+                &span_encoder.span,
+                &SpanIds::from(&record.head),
+            );
             (count, held) = (count + 1, held + bytes);
         }
         if count > 0 {
-            ready(batch.finish(&self.resource, room));
+            ready(batch.finish(&self.resource, reservation));
         }
     }
 
     /// The request in two halves, or, if it is a single span and may be cut, with its values cut to at most half
-    /// the size; nothing if it can be made no smaller. The parts take over its room.
+    /// the size; nothing if it can be made no smaller. The parts take over its reservation.
     pub(crate) fn smaller(&self, request: &mut Request, may_cut: bool) -> Vec<Request> {
         let mut first = spans(request);
-        let room = &mut request.room;
+        let reservation = &mut request.reservation;
         if first.len() > 1 {
             let second = first.split_off(first.len() / 2);
-            let half = room.split(room.bytes() / 2);
-            return vec![self.request(first, half), self.request(second, std::mem::take(room))];
+            let half = reservation.split(reservation.bytes() / 2);
+            return vec![self.request(first, half), self.request(second, std::mem::take(reservation))];
         }
         let cut = |(_, span): &mut Scoped| {
             let before = span.encoded_len();
@@ -175,7 +179,7 @@ impl Encoder {
             span.encoded_len() < before
         };
         if may_cut && first.iter_mut().any(cut) {
-            vec![self.request(first, std::mem::take(room))]
+            vec![self.request(first, std::mem::take(reservation))]
         } else {
             Vec::new()
         }
@@ -187,7 +191,7 @@ impl Encoder {
         for (_, span) in &mut spans {
             span.attributes.push(mark(semconv::CEKURA_INCOMPLETE));
         }
-        self.request(spans, Room::default()).frame
+        self.request(spans, Reservation::default()).frame
     }
 
     /// The same with its end, under the resource of the process that began it.
@@ -201,29 +205,32 @@ impl Encoder {
         }
         // Fails only for want of room, and a vector grows.
         let frame = framed(false, message.encoded_len(), |frame| message.encode(frame).is_ok());
-        Request { frame, ..self.request(spans, Room::default()) }
+        Request { frame, ..self.request(spans, Reservation::default()) }
     }
 
     /// A request for records that no ledger counts.
     pub(crate) fn uncounted(&self, records: &[u8]) -> Bytes {
-        self.request(self.read(records), Room::default()).frame
+        self.request(self.read(records), Reservation::default()).frame
     }
 
     fn read(&self, records: &[u8]) -> Vec<Scoped> {
-        let mut pen = Pen::default();
+        let mut span_encoder = SpanEncoder::default();
         let spans = finished::records(records).map(|(record, _)| {
-            pen.write(&record);
-            (pen.scope.clone().unwrap_or_else(|| self.scope.clone()), decoded_span(&pen.span))
+            span_encoder.write(&record);
+            (
+                span_encoder.scope.clone().unwrap_or_else(|| self.scope.clone()),
+                decoded_span(&span_encoder.span),
+            )
         });
         spans.collect()
     }
 
-    fn request(&self, spans: Vec<Scoped>, room: Room) -> Request {
+    fn request(&self, spans: Vec<Scoped>, reservation: Reservation) -> Request {
         let mut batch = Batch::default();
         for (scope, span) in spans {
-            batch.add(&scope, &span.encode_to_vec(), &Origin::from(&span));
+            batch.add(&scope, &span.encode_to_vec(), &SpanIds::from(&span));
         }
-        batch.finish(&self.resource, room)
+        batch.finish(&self.resource, reservation)
     }
 }
 
@@ -257,7 +264,7 @@ pub(crate) fn framed<R>(is_compressed: bool, length: usize, write: impl FnOnce(&
     frame.into()
 }
 
-impl From<&Span> for Origin {
+impl From<&Span> for SpanIds {
     fn from(span: &Span) -> Self {
         let id = || span.span_id.as_slice().try_into().ok().map(SpanId::from_bytes);
         Self {

@@ -14,9 +14,9 @@ pub(crate) mod spans;
 
 use super::ledger::Reason;
 use super::outlet::Driven;
+use super::own_events::OwnEvents;
 use super::spool::{DiskCopy, Event, SpooledRequests, Stored};
 use super::timings::Timings;
-use super::voice::Voice;
 use answer_guard::{Answered, launch};
 use delivery::{Change, Delivery, End, Judgement, Standing};
 use gate::{Gate, at_the_latest};
@@ -34,13 +34,13 @@ pub(crate) struct Lane<D: Delivery> {
     delivery: D,
     gate: Gate,
     timings: Timings,
-    voice: Voice,
+    events: OwnEvents,
     answered: Answered<D::Answer>,
     answers: Receiver<(u64, D::Answer)>,
     /// Where there is a spool.
     spool: Option<SpooledRequests<D::Item>>,
     waiting: VecDeque<PendingRequest<D::Item>>,
-    flying: HashMap<u64, InFlight<D::Item>>,
+    in_flight: HashMap<u64, InFlight<D::Item>>,
     launches: u64,
     /// How many items were made of what the program recorded.
     made: u64,
@@ -53,7 +53,7 @@ struct InFlight<I> {
 
 impl<D: Delivery> Lane<D> {
     /// `wake` tells the worker that there are answers.
-    fn new(delivery: D, timings: Timings, voice: Voice, wake: Wake) -> Self {
+    fn new(delivery: D, timings: Timings, events: OwnEvents, wake: Wake) -> Self {
         let (inbox, answers) = mpsc::channel();
         let answered = move |number, answer| {
             // The worker may have ended.
@@ -64,12 +64,12 @@ impl<D: Delivery> Lane<D> {
             delivery,
             gate: Gate::new(timings),
             timings,
-            voice,
+            events,
             answered: Arc::new(answered),
             answers,
             spool: None,
             waiting: VecDeque::new(),
-            flying: HashMap::new(),
+            in_flight: HashMap::new(),
             launches: 0,
             made: 0,
         }
@@ -85,11 +85,11 @@ impl<D: Delivery> Lane<D> {
     }
 
     fn take_answer(&mut self, number: u64, answer: &D::Answer, now: Instant) {
-        let Some(InFlight { mut pending, launched }) = self.flying.remove(&number) else { return };
+        let Some(InFlight { mut pending, launched }) = self.in_flight.remove(&number) else { return };
         let judgement = self.delivery.judge(&mut pending.item, pending.repeats, answer);
         let proves_health = !matches!(judgement, Judgement::Again | Judgement::Retry { .. });
         if proves_health && self.gate.open(launched) {
-            self.voice.say(|| self.delivery.tell(Change::Recovers));
+            self.events.emit(|| self.delivery.tell(Change::Recovers));
         }
         match judgement {
             Judgement::Again => self.waiting.push_back(pending),
@@ -102,7 +102,7 @@ impl<D: Delivery> Lane<D> {
             }
             Judgement::Retry { reason, wait } => {
                 if self.gate.fail(reason, wait, launched, now) {
-                    self.voice.say(|| self.delivery.tell(Change::Fails(reason, answer)));
+                    self.events.emit(|| self.delivery.tell(Change::Fails(reason, answer)));
                 }
                 self.keep(pending, reason, now);
             }
@@ -110,12 +110,12 @@ impl<D: Delivery> Lane<D> {
     }
 
     fn pending(&self) -> impl Iterator<Item = &PendingRequest<D::Item>> {
-        self.waiting.iter().chain(self.flying.values().map(|flight| &flight.pending))
+        self.waiting.iter().chain(self.in_flight.values().map(|flight| &flight.pending))
     }
 
     fn take_pending(&mut self) -> Vec<PendingRequest<D::Item>> {
-        let flying = self.flying.drain().map(|(_, flight)| flight.pending);
-        self.waiting.drain(..).chain(flying).collect()
+        let in_flight = self.in_flight.drain().map(|(_, flight)| flight.pending);
+        self.waiting.drain(..).chain(in_flight).collect()
     }
 
     fn launch(&mut self, mut pending: PendingRequest<D::Item>, now: Instant) {
@@ -125,7 +125,7 @@ impl<D: Delivery> Lane<D> {
         match self.delivery.request(&pending.item) {
             Ok(request) => {
                 self.launches += 1;
-                self.flying.insert(self.launches, InFlight { pending, launched: now });
+                self.in_flight.insert(self.launches, InFlight { pending, launched: now });
                 launch(self.launches, request, D::no_answer(), self.answered.clone());
             }
             Err(outcome) => self.settle(pending, End::Answered(outcome)),
@@ -174,8 +174,8 @@ impl<D: Delivery> Lane<D> {
     /// Writes to disk what is not settled after a moment.
     fn write(&mut self, now: Instant) {
         let Some(spool) = &self.spool else { return };
-        let flying = self.flying.values_mut().map(|flight| &mut flight.pending);
-        for pending in self.waiting.iter_mut().chain(flying) {
+        let in_flight = self.in_flight.values_mut().map(|flight| &mut flight.pending);
+        for pending in self.waiting.iter_mut().chain(in_flight) {
             if pending.copy.is_none() && now >= pending.write_at {
                 pending.write(spool, now);
             }
@@ -219,7 +219,7 @@ impl<D: Delivery> Driven for Lane<D> {
     /// Sends what may go, and gives up what has waited too long for an endpoint that fails.
     fn proceed(&mut self, now: Instant) {
         self.trim();
-        while self.gate.admits(self.flying.len(), now) {
+        while self.gate.admits(self.in_flight.len(), now) {
             let is_due = |pending: &PendingRequest<D::Item>| {
                 D::is_ready(&pending.item) && pending.not_before.is_none_or(|at| now >= at)
             };
@@ -230,12 +230,12 @@ impl<D: Delivery> Driven for Lane<D> {
             self.launch(pending, now);
         }
         while let Some(spool) = &mut self.spool
-            && self.gate.admits(self.flying.len() + spool.loading(), now)
+            && self.gate.admits(self.in_flight.len() + spool.loading(), now)
             && spool.load_next()
         {}
         self.write(now);
         // The one in flight decides for those that wait.
-        if let Some(reason) = self.gate.reason().filter(|_| self.flying.is_empty()) {
+        if let Some(reason) = self.gate.reason().filter(|_| self.in_flight.is_empty()) {
             let limit = now + self.timings.give_up;
             for mut pending in std::mem::take(&mut self.waiting) {
                 if D::is_ready(&pending.item) {
@@ -256,7 +256,7 @@ impl<D: Delivery> Driven for Lane<D> {
     fn due(&self, now: Instant) -> Option<Instant> {
         let unwritten = self.pending().filter(|pending| self.spool.is_some() && pending.copy.is_none());
         let write = unwritten.map(|pending| pending.write_at).min();
-        let busy = self.flying.len() + self.spool.as_ref().map_or(0, SpooledRequests::loading);
+        let busy = self.in_flight.len() + self.spool.as_ref().map_or(0, SpooledRequests::loading);
         if busy > 0 && !self.gate.admits(busy, now) {
             // An answer comes first.
             return write;
@@ -275,7 +275,7 @@ impl<D: Delivery> Driven for Lane<D> {
         let is_shut = self.gate.reason().is_some();
         let is_waiting = |spool: &SpooledRequests<_>| spool.loading() > 0 || spool.is_waiting() && !is_shut;
         let is_done = self.waiting.is_empty() || D::RESTS_ON_DISK && is_shut && self.oldest().is_none();
-        is_done && self.flying.is_empty() && !self.spool.as_ref().is_some_and(is_waiting)
+        is_done && self.in_flight.is_empty() && !self.spool.as_ref().is_some_and(is_waiting)
     }
 
     fn spooled(&mut self, event: Event, now: Instant) -> Option<Event> {
@@ -288,8 +288,8 @@ impl<D: Delivery> Driven for Lane<D> {
                 spool.add(name, found, size);
             }
             Event::Kept { name, result } => {
-                let flying = self.flying.values_mut().map(|flight| &mut flight.pending);
-                let mut own = self.waiting.iter_mut().chain(flying);
+                let in_flight = self.in_flight.values_mut().map(|flight| &mut flight.pending);
+                let mut own = self.waiting.iter_mut().chain(in_flight);
                 let Some(pending) = own.find(|pending| pending.has_copy(&name)) else {
                     return Some(Event::Kept { name, result });
                 };
@@ -299,7 +299,7 @@ impl<D: Delivery> Driven for Lane<D> {
                     Err(error) => {
                         pending.write_at = now + self.timings.slow_retry;
                         if begins_to_fail {
-                            self.voice.say(|| self.delivery.tell(Change::SpoolFails(&error)));
+                            self.events.emit(|| self.delivery.tell(Change::SpoolFails(&error)));
                         }
                     }
                 }
@@ -328,7 +328,7 @@ impl<D: Delivery> Driven for Lane<D> {
             pending.not_before = None;
             pending.write_at = now;
         }
-        for flight in self.flying.values_mut() {
+        for flight in self.in_flight.values_mut() {
             flight.pending.write_at = now;
         }
     }

@@ -132,17 +132,17 @@ pub(crate) struct Ledger(Mutex<Books>);
 
 #[derive(Debug, Default)]
 struct Books {
-    total: Account,
+    total: TraceAccount,
     /// Spans that were never in the queue, but found on disk.
     adopted: u64,
-    traces: HashMap<TraceId, Account>,
+    traces: HashMap<TraceId, TraceAccount>,
     /// The known traces, oldest first.
     order: VecDeque<TraceId>,
 }
 
 /// The spans of all traces or of one.
 #[derive(Clone, Debug, Default)]
-struct Account {
+struct TraceAccount {
     has_root: bool,
     /// Known here; a span still in the queue is not.
     taken: u64,
@@ -286,7 +286,7 @@ impl Ledger {
 }
 
 impl Books {
-    fn book(&mut self, trace: TraceId, entry: impl Fn(&mut Account)) {
+    fn book(&mut self, trace: TraceId, entry: impl Fn(&mut TraceAccount)) {
         entry(&mut self.total);
         if let Some(account) = self.traces.get_mut(&trace) {
             return entry(account);
@@ -305,7 +305,8 @@ impl Books {
             }
             let Some(oldest) = self.order.pop_front() else { return };
             let is_full = self.order.len() >= KEPT_FLAWED;
-            let is_needed = |account: &Account| account.is_unsettled() || account.is_flawed() && !is_full;
+            let is_needed =
+                |account: &TraceAccount| account.is_unsettled() || account.is_flawed() && !is_full;
             if self.traces.get(&oldest).is_some_and(is_needed) {
                 self.order.push_back(oldest);
             } else {
@@ -315,7 +316,7 @@ impl Books {
     }
 }
 
-impl Account {
+impl TraceAccount {
     fn pending(&self) -> u64 {
         let settled = self.delivered + self.spooled + self.dropped.values().sum::<u64>();
         self.taken.saturating_sub(settled)

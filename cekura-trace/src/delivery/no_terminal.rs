@@ -3,11 +3,11 @@
 use super::config::Settings;
 use super::ledger::Ledger;
 use super::outlet::Outlet;
-use super::voice::Voice;
+use super::own_events::OwnEvents;
 use std::sync::Arc;
 
 pub(crate) const AVAILABLE: bool = false;
 
-pub(crate) fn open(_: &Settings, _: Arc<Ledger>, _: Voice) -> Option<Box<dyn Outlet>> {
+pub(crate) fn open(_: &Settings, _: Arc<Ledger>, _: OwnEvents) -> Option<Box<dyn Outlet>> {
     None
 }

@@ -1,10 +1,10 @@
 //! What the worker asks of whatever takes what it drained: lanes, or the terminal. Invariant: the fate of every span goes
 //! into the ledger.
 
-use super::call_log::Letter;
+use super::call_log::SealedCallLog;
 use super::ledger::Reason;
-use super::queue::Begun;
-use super::queue::Room;
+use super::queue::BegunConversation;
+use super::queue::Reservation;
 use super::spool::{Event, Name};
 use prost::bytes::Bytes;
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 /// Where drained records go: to an endpoint or to the terminal.
 pub(crate) trait Outlet: Driven {
     /// Takes a buffer of records, which the ledger has taken already. `epoch` is the flush that waits for it.
-    fn take(&mut self, records: &[u8], room: Room, epoch: u64);
+    fn take(&mut self, records: &[u8], reservation: Reservation, epoch: u64);
 
     /// Asked when the queue has been drained: whether it must be once more before what was taken is complete.
     fn wants_more(&mut self) -> bool {
@@ -21,13 +21,13 @@ pub(crate) trait Outlet: Driven {
     }
 
     /// Takes the conversations that have begun; those that have ended as well were taken before.
-    fn begin(&mut self, _begun: Vec<Begun>) {}
+    fn begin(&mut self, _begun: Vec<BegunConversation>) {}
 
     /// Takes the start of a conversation that a dead process has not ended.
     fn end_start(&mut self, _name: Name, _body: &Bytes, _last_seen: SystemTime, _now: Instant) {}
 
     /// Takes the call log of a conversation, which is not posted: local mode.
-    fn call_log(&mut self, _letter: &Letter) {}
+    fn call_log(&mut self, _log: &SealedCallLog) {}
 }
 
 /// What the worker drives until nothing is left of it.

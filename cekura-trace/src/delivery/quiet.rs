@@ -4,7 +4,7 @@
 //! It works beside any runtime of the program or none, and outlives it.
 
 use super::error::Error;
-use super::voice;
+use super::own_events;
 use opentelemetry::Context;
 use std::sync::mpsc;
 use std::thread;
@@ -23,7 +23,7 @@ pub(crate) fn start<T>(
     let (ready, started) = mpsc::sync_channel(1);
     let body = move || {
         let _quiet = Context::enter_telemetry_suppressed_scope();
-        voice::silence();
+        own_events::silence();
         let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::start);
         let prepared = runtime.and_then(|runtime| {
             let inside = runtime.enter();

@@ -2,24 +2,24 @@
 //! with reports. This file does not know requests or sockets.
 
 use super::call_log::error::{ObserveError, Sent};
-use super::call_log::{Account, CallLog, Letter};
-use super::complaint::{tell_losses, tell_others};
+use super::call_log::{Account, CallLog, SealedCallLog};
 use super::config::{Mode, Settings};
 use super::error::Error;
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
-use super::lane::call_logs::{CallLogs, Told, exchange};
+use super::lane::call_logs::{CallLogs, ObserveReply, exchange};
 use super::ledger::{FlushReport, Ledger, Reason};
 use super::link::Link;
 use super::outlet::{Driven, Outlet};
-use super::queue::{Bell, Queue, Room};
+use super::own_events::OwnEvents;
+use super::queue::{Queue, Reservation, Waker};
 use super::quiet;
 use super::spool::{Address, Event, Spool, SpooledRequests, Starts};
 use super::tally::Tally;
 use super::terminal;
 use super::timings::Timings;
 use super::transport;
-use super::voice::Voice;
+use super::warnings::{tell_losses, tell_others};
 use crate::call::Calls;
 use crate::finished::{self, Record};
 use opentelemetry::trace::{SpanId, TraceId};
@@ -43,19 +43,19 @@ pub(crate) enum Message {
     /// A lane has an answer.
     Answered,
     /// Deliver what has ended until now, and report when that is settled or the deadline has passed.
-    Flush { deadline: Instant, report: Reply },
+    Flush { deadline: Instant, report: FlushReply },
     /// Post a call log.
-    Observe { letter: Letter, room: Room, told: Told },
+    Observe { log: SealedCallLog, reservation: Reservation, reply: ObserveReply },
     /// What the disk has to say.
     Spooled(Event),
     /// As `Flush`, after which the worker ends.
-    Shutdown { deadline: Instant, report: Reply },
+    Shutdown { deadline: Instant, report: FlushReply },
     /// There is something in the queue.
     Wake,
 }
 
 /// Takes the report of a flush.
-pub(crate) type Reply = Box<dyn FnOnce(FlushReport) + Send>;
+pub(crate) type FlushReply = Box<dyn FnOnce(FlushReport) + Send>;
 
 /// Starts the thread.
 ///
@@ -67,8 +67,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let ledger = Arc::new(Ledger::default());
     let wake = inbox.clone();
     // The worker may have ended, which is why the queue is closed by then.
-    let bell = Bell::new(move || drop(wake.send(Message::Wake)));
-    let queue = Queue::new(settings.memory_limit, ledger.clone(), bell, settings.mode == Mode::Local);
+    let waker = Waker::new(move || drop(wake.send(Message::Wake)));
+    let queue = Queue::new(settings.memory_limit, ledger.clone(), waker, settings.mode == Mode::Local);
     let queue = Arc::new(if settings.spool.is_some() { queue.with_beginnings() } else { queue });
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
@@ -81,23 +81,23 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         failed: failed.clone(),
         process: process::id(),
     };
-    let (voice, timings) = (Voice::here(), settings.timings);
+    let (events, timings) = (OwnEvents::here(), settings.timings);
     let prepare = {
-        let (ledger, voice) = (ledger.clone(), voice.clone());
+        let (ledger, events) = (ledger.clone(), events.clone());
         move || {
             let spool = spool(&settings, inbox.clone())?;
-            let outlet = outlet(&settings, ledger.clone(), voice.clone(), inbox.clone(), spool.clone())?;
+            let outlet = outlet(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let address = Address::of_call_logs(&settings);
             let spooled = spool.clone().map(|spool| SpooledRequests::new(spool, address));
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
             let is_open = Box::new(move |trace| calls.is_open(trace));
             let exchange = exchange(settings);
-            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, voice, wake, failed);
+            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
             Ok((outlet, call_logs.with_spool(spooled), spool))
         }
     };
     quiet::start("cekura-trace", prepare, move |(outlet, call_logs, spool), runtime| {
-        let worker = Worker::new(timings, queue, ledger, voice, outlet, account, call_logs);
+        let worker = Worker::new(timings, queue, ledger, events, outlet, account, call_logs);
         worker.with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
@@ -112,7 +112,7 @@ fn spool(settings: &Settings, inbox: UnboundedSender<Message>) -> Result<Option<
 fn outlet(
     settings: &Settings,
     ledger: Arc<Ledger>,
-    voice: Voice,
+    events: OwnEvents,
     inbox: UnboundedSender<Message>,
     spool: Option<Arc<Spool>>,
 ) -> Result<Box<dyn Outlet>, Error> {
@@ -123,11 +123,11 @@ fn outlet(
             let address = || Address::of_spans(settings);
             let starts = spool.clone().map(|spool| Starts::new(spool, address()));
             let spooled = spool.map(|spool| SpooledRequests::new(spool, address()));
-            let spans = Lane::of_spans(settings, transport, ledger, voice, wake);
+            let spans = Lane::of_spans(settings, transport, ledger, events, wake);
             Ok(Box::new(spans.with_starts(starts).with_spool(spooled)))
         }
         Mode::Local => {
-            terminal::open(settings, ledger, voice).ok_or_else(|| Error::start("there is no local mode"))
+            terminal::open(settings, ledger, events).ok_or_else(|| Error::start("there is no local mode"))
         }
     }
 }
@@ -135,7 +135,7 @@ fn outlet(
 struct Worker {
     queue: Arc<Queue>,
     ledger: Arc<Ledger>,
-    voice: Voice,
+    events: OwnEvents,
     outlet: Box<dyn Outlet>,
     account: Account,
     call_logs: Lane<CallLogs>,
@@ -152,7 +152,7 @@ impl Worker {
         timings: Timings,
         queue: Arc<Queue>,
         ledger: Arc<Ledger>,
-        voice: Voice,
+        events: OwnEvents,
         outlet: Box<dyn Outlet>,
         account: Account,
         call_logs: Lane<CallLogs>,
@@ -161,7 +161,7 @@ impl Worker {
         Self {
             queue,
             ledger,
-            voice,
+            events,
             outlet,
             account,
             call_logs,
@@ -229,12 +229,12 @@ impl Worker {
                 self.collect();
                 self.flushes.add(deadline, false, report, Instant::now());
             }
-            Message::Observe { letter, room, told } => self.observe(letter, room, told),
+            Message::Observe { log, reservation, reply } => self.observe(log, reservation, reply),
             Message::Spooled(event) => self.spooled(event),
             Message::Shutdown { deadline, report } => {
                 let queue = self.queue.clone();
                 queue.close(|records, count| self.take(records, count));
-                queue.close_calls(|log, room| self.observe_ended(log, room));
+                queue.close_calls(|log, reservation| self.observe_ended(log, reservation));
                 self.outlet.finish(Instant::now());
                 self.call_logs.finish_by(deadline, Instant::now());
                 self.flushes.add(deadline, true, report, Instant::now());
@@ -250,7 +250,7 @@ impl Worker {
             Some(Event::Found { name, body, last_seen, .. }) => {
                 self.outlet.end_start(name, &body, last_seen, now);
             }
-            Some(Event::Others(others)) => self.voice.say(|| tell_others(&others)),
+            Some(Event::Others(others)) => self.events.emit(|| tell_others(&others)),
             // Of something that was settled meanwhile.
             Some(Event::Kept { .. } | Event::Loaded { .. }) | None => {}
         }
@@ -280,7 +280,7 @@ impl Worker {
         // A conversation that has begun and ended by now was in the queue.
         self.outlet.begin(queue.drain_begun());
         // A call ends before its root, so that none is missing whose root was drained.
-        queue.drain_calls(|log, room| self.observe_ended(log, room));
+        queue.drain_calls(|log, reservation| self.observe_ended(log, reservation));
     }
 
     /// Has memory given back where it is short.
@@ -292,34 +292,34 @@ impl Worker {
     }
 
     /// Posts what was noted of a call that has ended.
-    fn observe_ended(&mut self, log: CallLog, mut room: Room) {
+    fn observe_ended(&mut self, log: CallLog, mut reservation: Reservation) {
         let call_id = log.id().to_owned();
-        let sealed = log.seal(&self.account).and_then(|letter| {
+        let sealed = log.seal(&self.account).and_then(|log| {
             // Escapes may make it longer than what was noted.
-            let more = letter.body.len().saturating_sub(room.bytes() + BESIDE_NOTES);
-            room.join(Room::take(&self.queue, more).ok_or_else(ObserveError::full)?);
-            Ok(letter)
+            let more = log.body.len().saturating_sub(reservation.bytes() + BESIDE_NOTES);
+            reservation.join(Reservation::take(&self.queue, more).ok_or_else(ObserveError::full)?);
+            Ok(log)
         });
         match sealed {
-            Ok(letter) => self.observe(letter, room, Box::new(Result::err)),
+            Ok(log) => self.observe(log, reservation, Box::new(Result::err)),
             Err(error) => {
                 self.call_logs.count_failure();
-                self.voice.say(|| tracing::error!(target: "cekura", call_id, "{error}"));
+                self.events.emit(|| tracing::error!(target: "cekura", call_id, "{error}"));
             }
         }
     }
 
-    fn observe(&mut self, letter: Letter, room: Room, told: Told) {
+    fn observe(&mut self, log: SealedCallLog, reservation: Reservation, reply: ObserveReply) {
         if self.account.is_local {
-            self.outlet.call_log(&letter);
-            drop(told(Ok(Sent::default())));
+            self.outlet.call_log(&log);
+            drop(reply(Ok(Sent::default())));
         } else {
-            self.call_logs.take(letter, room, told, Instant::now());
+            self.call_logs.take(log, reservation, reply, Instant::now());
         }
     }
 
     fn take(&mut self, records: &[u8], count: u64) {
-        let room = Room::of(&self.queue, records);
+        let reservation = Reservation::of(&self.queue, records);
         let (mut tally, mut roots) = (Tally::default(), Vec::new());
         for (Record { head, .. }, _) in finished::records(records) {
             tally.add(head.trace_id);
@@ -335,7 +335,7 @@ impl Worker {
         for _ in counts.values().sum()..count {
             self.ledger.refuse(TraceId::INVALID, Reason::Malformed);
         }
-        self.outlet.take(records, room, self.flushes.epoch);
+        self.outlet.take(records, reservation, self.flushes.epoch);
     }
 
     /// Answers the flushes that are settled or late; true when the last one is.
@@ -366,7 +366,7 @@ impl Worker {
         let report = self.ledger.report(|| self.queue.accepted());
         if report.mishaps() > self.told.0 {
             self.told = (report.mishaps(), now);
-            self.voice.say(|| tell_losses(&report));
+            self.events.emit(|| tell_losses(&report));
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::wire::{delimited, delimited_size};
 use super::{Request, framed};
-use crate::delivery::queue::Room;
+use crate::delivery::queue::Reservation;
 use crate::delivery::tally::Tally;
 use crate::finished::Head;
 use opentelemetry::trace::{SpanId, TraceId};
@@ -25,13 +25,13 @@ struct Group {
 }
 
 /// What a request tells of a span without taking it apart.
-pub(super) struct Origin {
+pub(super) struct SpanIds {
     pub(super) trace: TraceId,
     /// Of a span without a parent.
     pub(super) root: Option<SpanId>,
 }
 
-impl From<&Head> for Origin {
+impl From<&Head> for SpanIds {
     fn from(head: &Head) -> Self {
         let is_root = head.parent_id == SpanId::INVALID;
         Self { trace: head.trace_id, root: is_root.then_some(head.span_id) }
@@ -39,7 +39,7 @@ impl From<&Head> for Origin {
 }
 
 impl Batch {
-    pub(super) fn add(&mut self, scope: &[u8], span: &[u8], origin: &Origin) {
+    pub(super) fn add(&mut self, scope: &[u8], span: &[u8], origin: &SpanIds) {
         let at = self.groups.iter().position(|group| group.scope == scope).unwrap_or_else(|| {
             self.groups.push(Group { scope: scope.to_vec(), spans: Vec::new() });
             self.groups.len() - 1
@@ -57,7 +57,7 @@ impl Batch {
     }
 
     /// The request for all of them; `resource` is encoded, as a field of `ResourceSpans`.
-    pub(super) fn finish(&mut self, resource: &[u8], room: Room) -> Request {
+    pub(super) fn finish(&mut self, resource: &[u8], reservation: Reservation) -> Request {
         let groups = self.groups.iter().filter(|group| !group.spans.is_empty());
         let scopes = groups.clone().map(|group| delimited_size(group.bytes())).sum::<usize>();
         let whole = resource.len() + scopes;
@@ -72,7 +72,7 @@ impl Batch {
         });
         self.groups.iter_mut().for_each(|group| group.spans.clear());
         let (counts, roots) = (self.tally.take(), std::mem::take(&mut self.roots));
-        Request { frame, counts, roots, room }
+        Request { frame, counts, roots, reservation }
     }
 }
 

@@ -8,19 +8,19 @@ use super::answer_guard::FAILED;
 use super::delivery::{Change, Delivery, End, Judgement, Standing};
 use super::pending::PendingRequest;
 use super::{Lane, Reason, Wake};
-use crate::delivery::call_log::Letter;
+use crate::delivery::call_log::SealedCallLog;
 use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
 use crate::delivery::flushes::last_chance;
 use crate::delivery::ledger::{Completeness, Ledger};
 use crate::delivery::outlet::Driven;
-use crate::delivery::queue::Room;
+use crate::delivery::own_events::OwnEvents;
+use crate::delivery::queue::Reservation;
 use crate::delivery::spool::{Item, Stored};
 use crate::delivery::timings::Timings;
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Response, Sending};
-use crate::delivery::voice::Voice;
 use http::Method;
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
@@ -49,14 +49,14 @@ pub(crate) type Exchange =
 pub(crate) type IsOpen = Box<dyn Fn(TraceId) -> bool>;
 
 /// Takes what became of a call log; gives an error back that nobody hears.
-pub(crate) type Told = Box<dyn FnOnce(Result<Sent, ObserveError>) -> Option<ObserveError> + Send>;
+pub(crate) type ObserveReply = Box<dyn FnOnce(Result<Sent, ObserveError>) -> Option<ObserveError> + Send>;
 
 /// What the lane of call logs needs beside its queue.
 pub(crate) struct CallLogs {
     exchange: Exchange,
     is_open: IsOpen,
     ledger: Arc<Ledger>,
-    voice: Voice,
+    events: OwnEvents,
     /// Counts call logs that were not posted.
     failed: Arc<AtomicU64>,
     /// Why the last attempt has come to nothing.
@@ -65,10 +65,10 @@ pub(crate) struct CallLogs {
 
 /// A call log on its way.
 pub(crate) struct PendingCallLog {
-    log: Letter,
-    told: Told,
+    log: SealedCallLog,
+    reply: ObserveReply,
     /// Held until it is settled.
-    room: Room,
+    reservation: Reservation,
     step: Step,
 }
 
@@ -101,22 +101,28 @@ impl Lane<CallLogs> {
         is_open: IsOpen,
         timings: Timings,
         ledger: Arc<Ledger>,
-        voice: Voice,
+        events: OwnEvents,
         wake: Wake,
         failed: Arc<AtomicU64>,
     ) -> Self {
         let trouble = None;
-        let call_logs = CallLogs { exchange, is_open, ledger, voice: voice.clone(), failed, trouble };
-        Self::new(call_logs, timings, voice, wake)
+        let call_logs = CallLogs { exchange, is_open, ledger, events: events.clone(), failed, trouble };
+        Self::new(call_logs, timings, events, wake)
     }
 
-    pub(crate) fn take(&mut self, log: Letter, room: Room, told: Told, now: Instant) {
+    pub(crate) fn take(
+        &mut self,
+        log: SealedCallLog,
+        reservation: Reservation,
+        reply: ObserveReply,
+        now: Instant,
+    ) {
         let until = now.checked_add(log.deadline).unwrap_or(now + self.timings.give_up);
         let step = match log.trace_id {
             Some(_) => Step::Trace { until, is_collected: false },
             None => Step::Post,
         };
-        let call_log = PendingCallLog { log, told, room, step };
+        let call_log = PendingCallLog { log, reply, reservation, step };
         self.waiting.push_back(PendingRequest::new(call_log, u64::MAX, now));
     }
 
@@ -260,9 +266,9 @@ impl Delivery for CallLogs {
         if result.is_err() && !is_left {
             self.count_failure();
         }
-        if let Some(error) = (item.told)(result) {
+        if let Some(error) = (item.reply)(result) {
             let call_id = item.log.id;
-            self.voice.say(|| tracing::error!(target: "cekura", call_id, "{error}"));
+            self.events.emit(|| tracing::error!(target: "cekura", call_id, "{error}"));
         }
     }
 
@@ -329,7 +335,7 @@ impl Stored for PendingCallLog {
 
     fn unload(&mut self) {
         self.log.body = Bytes::new();
-        self.room = Room::default();
+        self.reservation = Reservation::default();
     }
 
     fn load(&mut self, body: Bytes) {
@@ -338,12 +344,17 @@ impl Stored for PendingCallLog {
 
     fn found(head: &Item) -> Option<Self> {
         let Item::CallLog { id, owner } = head else { return None };
-        let log = Letter::again(id.clone(), owner.clone(), Bytes::new());
+        let log = SealedCallLog::again(id.clone(), owner.clone(), Bytes::new());
         // The process before this one may have posted it.
-        Some(Self { log, told: Box::new(Result::err), room: Room::default(), step: Step::Ask(1) })
+        Some(Self {
+            log,
+            reply: Box::new(Result::err),
+            reservation: Reservation::default(),
+            step: Step::Ask(1),
+        })
     }
 
     fn held(&self) -> usize {
-        self.room.bytes()
+        self.reservation.bytes()
     }
 }

@@ -41,11 +41,11 @@ impl Gate {
         Self { timings, shut: None, answers: 0 }
     }
 
-    /// Whether one more request may go while `flying` are under way.
-    pub(crate) fn admits(&self, flying: usize, now: Instant) -> bool {
+    /// Whether one more request may go while `in_flight` are under way.
+    pub(crate) fn admits(&self, in_flight: usize, now: Instant) -> bool {
         match &self.shut {
-            None => flying < ABREAST << (self.answers / PROOF).min(DOUBLINGS),
-            Some(shut) => flying == 0 && now >= shut.until,
+            None => in_flight < ABREAST << (self.answers / PROOF).min(DOUBLINGS),
+            Some(shut) => in_flight == 0 && now >= shut.until,
         }
     }
 

@@ -5,16 +5,16 @@ use super::answer_guard::FAILED;
 use super::delivery::{Change, Delivery, End, Judgement, Standing};
 use super::pending::PendingRequest;
 use super::{Lane, Reason, Wake};
-use crate::delivery::complaint::{tell_failure, tell_spool_failure};
 use crate::delivery::config::Settings;
 use crate::delivery::encode::{Encoder, Request};
 use crate::delivery::ledger::{Counts, Ledger};
 use crate::delivery::outlet::Outlet;
-use crate::delivery::queue::{Begun, Room};
+use crate::delivery::own_events::OwnEvents;
+use crate::delivery::queue::{BegunConversation, Reservation};
 use crate::delivery::spool::{Item, Name, SpooledRequests, Starts, Stored};
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
-use crate::delivery::voice::Voice;
+use crate::delivery::warnings::{tell_failure, tell_spool_failure};
 use opentelemetry::trace::SpanId;
 use prost::bytes::Bytes;
 use std::collections::HashSet;
@@ -27,7 +27,7 @@ pub(crate) struct Spans {
     transport: Arc<dyn Transport>,
     encoder: Encoder,
     ledger: Arc<Ledger>,
-    voice: Voice,
+    events: OwnEvents,
     /// Where there is a spool.
     starts: Option<Starts>,
     /// Roots that dead processes have kept, so that their starts are not needed.
@@ -54,13 +54,13 @@ impl Lane<Spans> {
         settings: &Settings,
         transport: Arc<dyn Transport>,
         ledger: Arc<Ledger>,
-        voice: Voice,
+        events: OwnEvents,
         wake: Wake,
     ) -> Self {
         let encoder = Encoder::new(&settings.resource).within(settings.memory_limit);
         let (starts, arrived, told) = (None, HashSet::new(), None);
-        let spans = Spans { transport, encoder, ledger, voice: voice.clone(), starts, arrived, told };
-        Self::new(spans, settings.timings, voice, wake)
+        let spans = Spans { transport, encoder, ledger, events: events.clone(), starts, arrived, told };
+        Self::new(spans, settings.timings, events, wake)
     }
 
     pub(crate) fn with_starts(mut self, starts: Option<Starts>) -> Self {
@@ -70,7 +70,7 @@ impl Lane<Spans> {
 }
 
 impl Outlet for Lane<Spans> {
-    fn take(&mut self, records: &[u8], room: Room, epoch: u64) {
+    fn take(&mut self, records: &[u8], reservation: Reservation, epoch: u64) {
         if let Some(starts) = &mut self.delivery.starts {
             starts.look(records);
         }
@@ -78,7 +78,7 @@ impl Outlet for Lane<Spans> {
         let write_at = Instant::now() + patience;
         let (waiting, made, encoder) = (&mut self.waiting, &mut self.made, &self.delivery.encoder);
         let space = encoder.space(waiting.back().filter(|last| last.is_new).map(|last| &last.item));
-        encoder.requests(records, room, space, |request| match waiting.back_mut() {
+        encoder.requests(records, reservation, space, |request| match waiting.back_mut() {
             // A wait makes requests larger rather than more.
             Some(last) if last.is_new && encoder.space(Some(&last.item)).takes(&request) => {
                 last.item.join(request);
@@ -92,7 +92,7 @@ impl Outlet for Lane<Spans> {
         });
     }
 
-    fn begin(&mut self, begun: Vec<Begun>) {
+    fn begin(&mut self, begun: Vec<BegunConversation>) {
         if let Some(starts) = &mut self.delivery.starts {
             starts.begin(begun, &self.delivery.encoder);
         }
@@ -182,8 +182,8 @@ impl Delivery for Spans {
                 // Each reason is told once, and again after another; the worker tells of the numbers.
                 if self.told.replace(reason) != Some(reason) {
                     let (spans, reason) = (item.spans(), reason.name());
-                    self.voice
-                        .say(|| tracing::error!(target: "cekura", spans, reason, "spans are lost: {words}"));
+                    self.events
+                        .emit(|| tracing::error!(target: "cekura", spans, reason, "spans are lost: {words}"));
                 }
             }
             End::Lost(reason) => self.ledger.lose(&item.counts, reason),
@@ -210,7 +210,7 @@ impl Spans {
         self.ledger.lose(&rejected, Reason::Rejected);
         if let Some(words) = words {
             let rejected: u64 = rejected.values().sum();
-            self.voice.say(|| tracing::warn!(target: "cekura", rejected, "the backend says: {words}"));
+            self.events.emit(|| tracing::warn!(target: "cekura", rejected, "the backend says: {words}"));
         }
     }
 }
@@ -241,7 +241,7 @@ impl Stored for Request {
     }
 
     fn held(&self) -> usize {
-        self.room_bytes()
+        self.reserved()
     }
 }
 

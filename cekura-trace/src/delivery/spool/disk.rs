@@ -44,20 +44,20 @@ pub(super) struct Disk {
 impl Disk {
     /// Works until the last job, or until nobody is left to give one.
     pub(super) fn run(self, jobs: &Receiver<Job>) {
-        let mut estate =
-            Estate { folders: self.folder.others(), current: None, others: Some(Others::default()) };
+        let mut orphans =
+            Orphans { folders: self.folder.others(), current: None, others: Some(Others::default()) };
         loop {
             let job = match jobs.try_recv() {
                 Ok(job) => job,
                 Err(TryRecvError::Disconnected) => return,
-                Err(TryRecvError::Empty) if estate.adopt_next(&self) => continue,
+                Err(TryRecvError::Empty) if orphans.adopt_next(&self) => continue,
                 Err(TryRecvError::Empty) => match jobs.recv() {
                     Ok(job) => job,
                     Err(_) => return,
                 },
             };
             if let Job::End(done) = job {
-                drop((estate, self));
+                drop((orphans, self));
                 // Nobody may wait for it any more.
                 let _ = done.send(());
                 return;
@@ -90,14 +90,14 @@ impl Disk {
 }
 
 /// What dead processes have left.
-struct Estate {
+struct Orphans {
     folders: Vec<PathBuf>,
     current: Option<(Orphan, VecDeque<(PathBuf, String)>)>,
     /// What is not ours, until it is told.
     others: Option<Others>,
 }
 
-impl Estate {
+impl Orphans {
     /// Looks at one more file; false when there is none.
     fn adopt_next(&mut self, disk: &Disk) -> bool {
         if let Some((_, files)) = &mut self.current {

@@ -4,7 +4,7 @@
 use super::{Address, Item, Name, Spool};
 use crate::delivery::encode::Encoder;
 use crate::delivery::ledger::Counts;
-use crate::delivery::queue::Begun;
+use crate::delivery::queue::BegunConversation;
 use crate::finished::{self, Head};
 use opentelemetry::trace::{SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
@@ -55,11 +55,11 @@ impl Starts {
     }
 
     /// Keeps the roots of conversations that have begun. One may have ended before anybody heard that it had begun.
-    pub(crate) fn begin(&mut self, begun: Vec<Begun>, encoder: &Encoder) {
+    pub(crate) fn begin(&mut self, begun: Vec<BegunConversation>, encoder: &Encoder) {
         for begun in begun {
             match begun {
-                Begun::Forgotten(trace, root) => self.close_one(trace, root),
-                Begun::Root(record) => {
+                BegunConversation::Forgotten(trace, root) => self.close_one(trace, root),
+                BegunConversation::Root(record) => {
                     let Some((read, _)) = finished::records(&record).next() else { continue };
                     let Head { trace_id, span_id: root, start: last_seen, .. } = read.head;
                     if !self.ended.contains(&root)

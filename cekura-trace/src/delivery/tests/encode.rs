@@ -1,8 +1,8 @@
 //! Requests keep their limits, and taken apart or joined they hold the same spans.
 
-use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Room, Span, fit};
+use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Reservation, Span, fit};
 use crate::arbitrary::{buffer, config};
-use crate::delivery::queue::{Bell, Queue};
+use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
@@ -13,15 +13,15 @@ use std::sync::Arc;
 
 /// The requests for spans with texts of these lengths, one span each.
 fn requests(lengths: impl IntoIterator<Item = usize>) -> Vec<Request> {
-    let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Bell::new(|| {}), false));
+    let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Waker::new(|| {}), false));
     for (number, length) in lengths.into_iter().enumerate() {
         end(&queue, 1, number as u64 + 1, 0, length);
     }
     let encoder = encoder();
     let mut requests = Vec::new();
     queue.drain(|buffer, _| {
-        let room = Room::of(&queue, buffer);
-        encoder.requests(buffer, room, encoder.space(None), |request| requests.push(request));
+        let reservation = Reservation::of(&queue, buffer);
+        encoder.requests(buffer, reservation, encoder.space(None), |request| requests.push(request));
     });
     requests
 }
@@ -55,22 +55,24 @@ fn requests_are_filled_to_their_limits() {
 
 #[test]
 fn what_came_later_fills_up_what_waits() {
-    let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Bell::new(|| {}), false));
+    let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Waker::new(|| {}), false));
     let waiting = requests(vec![0; 500]).pop().unwrap();
     (1..=1000).for_each(|span| end(&queue, 1, span, 0, 0));
     let mut later = Vec::new();
     queue.drain(|buffer, _| {
-        let room = Room::of(&queue, buffer);
-        encoder().requests(buffer, room, encoder().space(Some(&waiting)), |request| later.push(request));
+        let reservation = Reservation::of(&queue, buffer);
+        encoder()
+            .requests(buffer, reservation, encoder().space(Some(&waiting)), |request| later.push(request));
     });
     assert_eq!(later.iter().map(Request::spans).collect::<Vec<_>>(), [12, 512, 476]);
     assert!(encoder().space(Some(&waiting)).takes(&later[0]));
     let full = requests(vec![0; 512]).pop().unwrap();
     end(&queue, 1, 1, 0, 0);
     queue.drain(|buffer, _| {
-        let room = Room::of(&queue, buffer);
-        encoder()
-            .requests(buffer, room, encoder().space(Some(&full)), |request| assert_eq!(request.spans(), 1));
+        let reservation = Reservation::of(&queue, buffer);
+        encoder().requests(buffer, reservation, encoder().space(Some(&full)), |request| {
+            assert_eq!(request.spans(), 1);
+        });
     });
 }
 
@@ -78,11 +80,11 @@ fn what_came_later_fills_up_what_waits() {
 fn requests_are_small_beside_the_memory_limit() {
     for (limit, most) in [(32 << 20, FULL), (1 << 20, 1 << 17), (0, 0)] {
         let (encoder, mut requests) = (encoder().within(limit), Vec::new());
-        let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Bell::new(|| {}), false));
+        let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Waker::new(|| {}), false));
         (1..=20).for_each(|span| end(&queue, 1, span, 0, 60_000));
         queue.drain(|buffer, _| {
-            let room = Room::of(&queue, buffer);
-            encoder.requests(buffer, room, encoder.space(None), |request| requests.push(request));
+            let reservation = Reservation::of(&queue, buffer);
+            encoder.requests(buffer, reservation, encoder.space(None), |request| requests.push(request));
         });
         let spans = requests.iter().map(Request::spans).sum::<u64>();
         assert_eq!(spans, 20);
@@ -104,9 +106,9 @@ fn joined_requests_hold_both() {
     let [second] = <[_; 1]>::try_from(requests(vec![7; 212])).ok().unwrap();
     let [third] = <[_; 1]>::try_from(requests([1])).ok().unwrap();
     assert!(encoder().space(Some(&first)).takes(&second));
-    let rooms = first.room.bytes() + second.room.bytes();
+    let reservations = first.reservation.bytes() + second.reservation.bytes();
     first.join(second);
-    assert_eq!((first.spans(), first.room.bytes()), (MOST_SPANS as u64, rooms));
+    assert_eq!((first.spans(), first.reservation.bytes()), (MOST_SPANS as u64, reservations));
     assert_eq!(spans(&first).len(), MOST_SPANS);
     assert!(!encoder().space(Some(&first)).takes(&third));
 }
@@ -115,17 +117,17 @@ fn joined_requests_hold_both() {
 fn a_request_falls_apart_into_its_spans() {
     let mut whole = requests(vec![100; 37]);
     let mut single = Vec::new();
-    let mut room = 0;
+    let mut reservation = 0;
     while let Some(mut request) = whole.pop() {
         let parts = encoder().smaller(&mut request, false);
         if parts.is_empty() {
-            room += request.room.bytes();
+            reservation += request.reservation.bytes();
             single.push(request);
         }
         whole.extend(parts);
     }
     assert_eq!(starts(&single), (1..=37).collect::<Vec<_>>());
-    assert!(room >= 37 * 100);
+    assert!(reservation >= 37 * 100);
 }
 
 #[test]

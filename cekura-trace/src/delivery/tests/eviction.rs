@@ -2,12 +2,12 @@
 
 use super::tests::{ACCEPTED, World, flush, over};
 use super::{
-    Address, Arc, CallLog, Driven, Duration, Event, FlushReport, Lane, Link, Outlet, Settings, Spool,
-    SpooledRequests, Voice,
+    Address, Arc, CallLog, Driven, Duration, Event, FlushReport, Lane, Link, Outlet, OwnEvents, Settings,
+    Spool, SpooledRequests,
 };
 use crate::delivery::config::Spooling;
 use crate::delivery::ledger::Completeness;
-use crate::delivery::queue::Room;
+use crate::delivery::queue::Reservation;
 use crate::delivery::spool::Item;
 use crate::delivery::tests::end;
 use crate::delivery::timings::SpoolLimits;
@@ -259,8 +259,8 @@ async fn call_logs_that_wait_cost_no_spans() {
             link.observe(log, Box::new(Result::err)).unwrap();
             calls(link, 0..20, 500).await;
             sleep(Duration::from_secs(2)).await;
-            let room = Room::take(&link.queue, LIMIT - (LIMIT - LIMIT / 8) / 16 * 15);
-            assert!(room.is_none(), "it is crowded");
+            let reservation = Reservation::take(&link.queue, LIMIT - (LIMIT - LIMIT / 8) / 16 * 15);
+            assert!(reservation.is_none(), "it is crowded");
             let report = flush(link, 100).await;
             assert_eq!(report.to_string(), "200 accepted, 200 delivered");
             assert_eq!(arrived.lock().unwrap().len(), 20);
@@ -279,7 +279,7 @@ fn one_round_among_a_thousand_calls_gives_back_what_is_wanted() {
         for span in 0.. {
             end(queue, span % CALLS, span, 1, 1000);
             if span % 128 == 0 {
-                queue.drain(|records, _| outlet.take(records, Room::of(queue, records), 0));
+                queue.drain(|records, _| outlet.take(records, Reservation::of(queue, records), 0));
             }
             let wanted = queue.excess(|| 0);
             if wanted > 0 {
@@ -291,7 +291,7 @@ fn one_round_among_a_thousand_calls_gives_back_what_is_wanted() {
         }
         assert_eq!(queue.excess(|| 0), 0);
         // One request more or less.
-        let most = Room::take(queue, (32 << 20) - (21 << 20) + (1 << 20));
+        let most = Reservation::take(queue, (32 << 20) - (21 << 20) + (1 << 20));
         assert!(most.is_none(), "more went than was wanted");
         outlet
     };
@@ -310,11 +310,11 @@ fn what_goes_is_not_left_on_disk() {
         Spool::open(&settings(), &to, Arc::new(move |event| drop(tell.send(event)))).unwrap()
     };
     let make = |link: &Link, _: Arc<Mutex<Vec<u64>>>| {
-        let (spool, ledger, voice) = (open(), link.ledger.clone(), Voice::here());
+        let (spool, ledger, events) = (open(), link.ledger.clone(), OwnEvents::here());
         let spooled = SpooledRequests::new(spool.clone(), Address::of_spans(&settings()));
         let (arrived, requests) = (Arc::default(), Mutex::default());
         let endpoint = Arc::new(Endpoint { script: Box::new(|_| (0, ACCEPTED)), requests, arrived });
-        let spans = Lane::of_spans(&settings(), endpoint, ledger, voice, Box::new(|| {}));
+        let spans = Lane::of_spans(&settings(), endpoint, ledger, events, Box::new(|| {}));
         let mut spans = spans.with_spool(Some(spooled));
         let mut held = 0;
         for number in 1..=ABREAST {
@@ -323,7 +323,7 @@ fn what_goes_is_not_left_on_disk() {
             }
             link.queue.drain(|records, _| {
                 held += records.len();
-                spans.take(records, Room::of(&link.queue, records), 0);
+                spans.take(records, Reservation::of(&link.queue, records), 0);
             });
         }
         let (wanted, lost, now) =
