@@ -1,5 +1,5 @@
-//! Flat records of ended spans come in, requests to a backend go out, and every span is counted on the way.
-//! Nothing here knows how a span came about.
+//! Sends what was recorded: spans and call logs, over queue, worker, lanes and transports.
+//! Invariant: every span that was accepted is counted out exactly once.
 #![cfg_attr(
     not(all(feature = "exporter", feature = "grpc", feature = "http", feature = "local")),
     allow(dead_code, reason = "a build without a way out leaves behind what only that way needs")

@@ -177,7 +177,7 @@ fn every_file_says_what_it_is_and_fits_in_the_head() {
             if name.contains("/ui/") {
                 continue;
             }
-            assert!(text.starts_with("//!"), "{name} does not begin with what comes in and what goes out");
+            assert!(text.starts_with("//!"), "{name} does not begin with `//!`");
             let lines = text.lines().count();
             assert!(lines <= 400, "{name} has {lines} lines");
         }
@@ -188,7 +188,7 @@ fn every_file_says_what_it_is_and_fits_in_the_head() {
 fn so_does_every_script() {
     for (folder, ending) in [("cekura-trace/src", ".js"), ("tests/browser", ".mjs")] {
         for (name, text) in files(folder, ending) {
-            assert!(text.starts_with("// "), "{name} does not begin with what comes in and what goes out");
+            assert!(text.starts_with("// "), "{name} does not begin with a comment");
             assert!(text.lines().count() <= 400, "{name} is too long");
         }
     }

@@ -1,5 +1,5 @@
-//! Flat records come in, encoded OTLP requests go out, and a request can be taken apart again into smaller ones. This
-//! file does not know how they are sent.
+//! Encodes records as OTLP requests, and divides a request into smaller ones. Invariant: the counts
+//! of a request are those of the spans in it.
 //!
 //! Spans are written once, from records to bytes. Only what is rare is done with OpenTelemetry's own types.
 
@@ -41,22 +41,12 @@ pub(crate) struct Request {
     /// Its spans without a parent.
     pub(crate) roots: Vec<SpanId>,
     /// What its records take of the memory limit.
-    reservation: Reservation,
+    pub(crate) reservation: Reservation,
 }
 
 impl Request {
-    /// One that was encoded before; its bytes count towards no limit.
-    pub(crate) fn again(frame: Bytes, counts: Counts, roots: Vec<SpanId>) -> Self {
-        Self { frame, counts, roots, reservation: Reservation::default() }
-    }
-
     pub(crate) fn spans(&self) -> u64 {
         self.counts.values().sum()
-    }
-
-    /// What it takes of the memory limit.
-    pub(crate) fn reserved(&self) -> usize {
-        self.reservation.bytes()
     }
 
     /// Becomes the request for both: one encoded message behind another of the same type is their union.

@@ -1,5 +1,5 @@
-//! Settings come in, an exporter for the standard pipeline goes out: it encodes, and what it has encoded leaves through
-//! the transports of this crate. This file does not know spans.
+//! An exporter for the standard pipeline over the transports of this crate. Invariant: each batch
+//! is sent once.
 //!
 //! The clients that the exporter brings along would send headers of `OTEL_*` variables, follow redirects with the key,
 //! and need a runtime of the program. A thread of our own has none of that.

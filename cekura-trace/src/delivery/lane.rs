@@ -18,7 +18,7 @@ use super::own_events::OwnEvents;
 use super::spool::{DiskCopy, Event, SpooledRequests, Stored};
 use super::timings::Timings;
 use answer_guard::{Answered, launch};
-use delivery::{Change, Delivery, End, Judgement, Standing};
+use delivery::{Change, Delivery, Judgement, Standing};
 use gate::{Gate, at_the_latest};
 use pending::PendingRequest;
 use std::collections::{HashMap, VecDeque};
@@ -93,7 +93,7 @@ impl<D: Delivery> Lane<D> {
         }
         match judgement {
             Judgement::Again => self.waiting.push_back(pending),
-            Judgement::End(outcome) => self.settle(pending, End::Answered(outcome)),
+            Judgement::End(outcome) => self.settle(pending, Ok(outcome)),
             Judgement::Parts(parts) => self.replace(pending, parts, now),
             Judgement::Repeat => {
                 pending.repeats += 1;
@@ -128,7 +128,7 @@ impl<D: Delivery> Lane<D> {
                 self.in_flight.insert(self.launches, InFlight { pending, launched: now });
                 launch(self.launches, request, D::no_answer(), self.answered.clone());
             }
-            Err(outcome) => self.settle(pending, End::Answered(outcome)),
+            Err(outcome) => self.settle(pending, Ok(outcome)),
         }
     }
 
@@ -139,7 +139,7 @@ impl<D: Delivery> Lane<D> {
         let may_rest = D::RESTS_ON_DISK && pending.copy.is_some();
         let is_over = !may_rest && pending.give_up.is_some_and(|limit| now >= limit);
         if is_over && self.gate.gives_up(now) {
-            self.settle(pending, End::Lost(reason));
+            self.settle(pending, Err(reason));
         } else {
             self.waiting.push_back(pending);
         }
@@ -156,19 +156,19 @@ impl<D: Delivery> Lane<D> {
         self.remove(&item, copy);
     }
 
-    fn settle(&mut self, pending: PendingRequest<D::Item>, end: End<D::Outcome>) {
+    fn settle(&mut self, pending: PendingRequest<D::Item>, end: Result<D::Outcome, Reason>) {
         let PendingRequest { item, copy, .. } = pending;
         self.delivery.note(&item, Standing::Settled);
         let is_left = copy.is_some()
             && match &end {
-                End::Answered(outcome) => D::may_pass(outcome),
-                End::Lost(_) => !D::RESTS_ON_DISK,
+                Ok(outcome) => D::may_pass(outcome),
+                Err(_) => !D::RESTS_ON_DISK,
             };
         match (&self.spool, copy) {
             (Some(spool), Some(copy)) if is_left => spool.leave(copy),
             (_, copy) => self.remove(&item, copy),
         }
-        self.delivery.settle(item, end, is_left);
+        self.delivery.settle(item, end, is_left, &self.events);
     }
 
     /// Writes to disk what is not settled after a moment.
@@ -196,7 +196,7 @@ impl<D: Delivery> Lane<D> {
     fn trim(&mut self) {
         while let Some((copy, item, reason)) = self.spool.as_mut().and_then(SpooledRequests::trim) {
             self.remove(&item, Some(copy));
-            self.delivery.settle(item, End::Lost(reason), false);
+            self.delivery.settle(item, Err(reason), false, &self.events);
         }
     }
 
@@ -309,12 +309,12 @@ impl<D: Delivery> Driven for Lane<D> {
                     return Some(Event::Loaded { name, body });
                 };
                 if let Some(body) = body {
-                    item.load(body);
+                    item.set_body(body);
                     let pending = PendingRequest::new(item, u64::MAX, now);
                     self.waiting.push_back(PendingRequest { copy: Some(copy), repeats, ..pending });
                 } else {
                     self.remove(&item, Some(copy));
-                    self.delivery.settle(item, End::Lost(Reason::SpoolDamaged), false);
+                    self.delivery.settle(item, Err(Reason::SpoolDamaged), false, &self.events);
                 }
             }
             Event::Others(_) => return Some(event),
@@ -336,7 +336,7 @@ impl<D: Delivery> Driven for Lane<D> {
     fn abandon(&mut self, reason: Reason) {
         for pending in self.take_pending() {
             if let Some(pending) = self.rest(pending) {
-                self.settle(pending, End::Lost(reason));
+                self.settle(pending, Err(reason));
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Spans are counted in when they are handed over and out when their fate is known; reports go out. This file does
-//! not know how a span is delivered.
+//! Counts spans in when they are handed over and out when their fate is known. Invariant: accepted
+//! = delivered + spooled + pending + dropped.
 //!
 //! For each trace the count is kept while something of it is pending, and after that for the newest traces only, so
 //! that a process that runs for years holds no more than [`KEPT`] settled traces.

@@ -1,5 +1,5 @@
-//! What a handle asks and what recording hands over comes in, and goes on to the worker: through the queue, or as a
-//! message. This file does not know what the worker does with it.
+//! What a handle and its spans know of the worker: the queue, and a channel for messages.
+//! Invariant: no call waits for the worker.
 
 use super::call_log::error::ObserveError;
 use super::call_log::{Account, CallLog};

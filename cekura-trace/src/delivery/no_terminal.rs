@@ -1,4 +1,4 @@
-//! Stands in for local mode in a build that leaves it out. This file has no code that runs.
+//! Stands in for local mode in a build without it. Nothing here runs.
 
 use super::config::Settings;
 use super::ledger::Ledger;

@@ -1,5 +1,5 @@
-//! What the worker asks of whatever takes what it drained: lanes, or the terminal. Invariant: the fate of every span goes
-//! into the ledger.
+//! What the worker asks of whatever takes its records, a lane or the terminal. Invariant: the fate
+//! of every record goes into the ledger.
 
 use super::call_log::SealedCallLog;
 use super::ledger::Reason;

@@ -1,6 +1,6 @@
-//! The delivery's own events come in and reach the program's `tracing` subscriber, while those of the HTTP stack
-//! beneath it do not: a subscriber that turns events into spans would make new requests of each request. This file
-//! does not know what is said.
+//! Sends the delivery's own events to the program's `tracing` subscriber, and silences those of the
+//! HTTP stack beneath. A subscriber that turned these into spans would make a request of each
+//! request.
 
 use std::cell::RefCell;
 use tracing::Dispatch;

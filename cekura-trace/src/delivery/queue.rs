@@ -1,5 +1,5 @@
-//! Ended spans come in as flat records from any thread, and what was noted of ended calls; whole buffers of them go
-//! out to the worker. This file does not know what a record says, but for whether it is a root.
+//! Takes ended spans and call logs from any thread, and gives them to the worker in whole buffers.
+//! Invariant: what it holds stays within the memory limit.
 
 use super::call_log::CallLog;
 use super::call_log::error::ObserveError;

@@ -1,5 +1,5 @@
-//! What to prepare and what to do comes in; a thread with a small runtime of its own does it, unseen by the program's
-//! telemetry. This file does not know what is done.
+//! Starts a thread with a small runtime of its own. Invariant: the program's telemetry sees nothing
+//! of it.
 //!
 //! It works beside any runtime of the program or none, and outlives it.
 

@@ -1,5 +1,5 @@
-//! What is to survive the process comes in and is kept on disk, one file each; what dead processes have left goes out.
-//! This file does not know when something is kept or sent.
+//! Keeps on disk what is to survive the process, one file each, and takes over what dead processes
+//! have left. Invariant: no caller waits for the disk, but for a moment at the end.
 //!
 //! The disk has a thread of its own, so that one that is slow or hangs holds up neither requests nor their answers.
 

@@ -1,5 +1,5 @@
-//! Drained records come in, each finished conversation is drawn and kept as a page: local mode. This file does not
-//! know what a drawing or a page looks like.
+//! Draws each finished conversation and keeps it as a page: local mode. Invariant: a conversation
+//! is drawn once.
 
 use super::call_log::SealedCallLog;
 use super::config::Settings;

@@ -1,5 +1,5 @@
-//! One encoded request comes in, one answer goes out, over gRPC or HTTP. Nothing here knows spans, retries or what an
-//! answer means.
+//! Sends one encoded request over gRPC or HTTP and gives its answer. Invariant: there is one answer
+//! within the time limit, whatever the peer does.
 
 // The same names come from a file that has no transport when its feature is off.
 #[cfg_attr(not(feature = "http"), path = "transport/no_api.rs")]

@@ -1,5 +1,4 @@
-//! What spans meet on their way comes in, and goes out as an event that says what a person can do. This file does not
-//! know when it is said.
+//! The words of the events that tell what happens to spans. Each says what a person can do.
 
 use super::ledger::{FlushReport, Reason};
 use super::spool::Others;

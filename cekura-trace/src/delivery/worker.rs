@@ -1,5 +1,5 @@
-//! Commands and answers come in on one line; the queue is emptied, the sender is driven, and flushes are answered
-//! with reports. This file does not know requests or sockets.
+//! The thread that drains the queue, drives the lanes and answers flushes. Invariant: each flush
+//! gets one report, at its deadline at the latest.
 
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::{Account, CallLog, SealedCallLog};
@@ -14,7 +14,7 @@ use super::outlet::{Driven, Outlet};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Reservation, Waker};
 use super::quiet;
-use super::spool::{Address, Event, Spool, SpooledRequests, Starts};
+use super::spool::{Address, Event, Spool, SpooledRequests};
 use super::tally::Tally;
 use super::terminal;
 use super::timings::Timings;
@@ -120,11 +120,7 @@ fn outlet(
         Mode::Cloud => {
             let transport = transport::connect(settings)?;
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-            let address = || Address::of_spans(settings);
-            let starts = spool.clone().map(|spool| Starts::new(spool, address()));
-            let spooled = spool.map(|spool| SpooledRequests::new(spool, address()));
-            let spans = Lane::of_spans(settings, transport, ledger, events, wake);
-            Ok(Box::new(spans.with_starts(starts).with_spool(spooled)))
+            Ok(Box::new(Lane::of_spans(settings, transport, ledger, events, wake, spool)))
         }
         Mode::Local => {
             terminal::open(settings, ledger, events).ok_or_else(|| Error::start("there is no local mode"))

@@ -1,5 +1,5 @@
-//! A call log and the account that it belongs to come in; a letter goes out, the JSON that is posted, or every mistake
-//! at once. This file does not know the meaning of most fields.
+//! Checks a call log and writes the JSON that is posted. Invariant: what is sealed can be posted as
+//! it is.
 
 use super::error::ObserveError;
 use super::{CallLog, transcript};

@@ -1,5 +1,5 @@
-//! What code says about a handle comes in, one method per setting, and is kept as it was said. This file does not
-//! know the environment or which values are good.
+//! Holds what code says about a handle, one method per setting. Nothing is checked before `build`
+//! or `install`.
 
 use super::proxy::Own;
 use super::secret::Secret;

@@ -1,5 +1,5 @@
-//! Encoded spans come in one by one, the request for them goes out. This file does not know what a span says, nor when
-//! a request is full.
+//! Puts encoded spans together to one request. Invariant: spans of one instrumentation scope stand
+//! together, in their order.
 
 use super::wire::{delimited, delimited_size};
 use super::{Request, framed};

@@ -1,5 +1,5 @@
-//! A span comes in with a size, and is cut to it where its texts allow that. This file does not know where the size
-//! comes from.
+//! Cuts a span to a size, as far as its texts allow that. Invariant: no character is cut in two,
+//! and an attribute that is cut says so.
 
 use crate::semconv;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};

@@ -1,5 +1,4 @@
-//! A record comes in, its span goes out as protobuf: each part is written once, where it stands. This file does not
-//! know requests.
+//! Writes a record as a protobuf span. Invariant: each part is written once, at its place.
 //!
 //! The numbers are those of OpenTelemetry's `trace.proto`, `common.proto` and `resource.proto`.
 

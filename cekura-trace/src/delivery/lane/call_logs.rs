@@ -5,7 +5,7 @@ mod question;
 mod ruling;
 
 use super::answer_guard::FAILED;
-use super::delivery::{Change, Delivery, End, Judgement, Standing};
+use super::delivery::{Change, Delivery, Judgement};
 use super::pending::PendingRequest;
 use super::{Lane, Reason, Wake};
 use crate::delivery::call_log::SealedCallLog;
@@ -56,7 +56,6 @@ pub(crate) struct CallLogs {
     exchange: Exchange,
     is_open: IsOpen,
     ledger: Arc<Ledger>,
-    events: OwnEvents,
     /// Counts call logs that were not posted.
     failed: Arc<AtomicU64>,
     /// Why the last attempt has come to nothing.
@@ -105,8 +104,7 @@ impl Lane<CallLogs> {
         wake: Wake,
         failed: Arc<AtomicU64>,
     ) -> Self {
-        let trouble = None;
-        let call_logs = CallLogs { exchange, is_open, ledger, events: events.clone(), failed, trouble };
+        let call_logs = CallLogs { exchange, is_open, ledger, failed, trouble: None };
         Self::new(call_logs, timings, events, wake)
     }
 
@@ -251,24 +249,28 @@ impl Delivery for CallLogs {
         }
     }
 
-    fn note(&mut self, _item: &PendingCallLog, _standing: Standing) {}
-
-    fn settle(&mut self, item: PendingCallLog, end: End<Self::Outcome>, is_left: bool) {
+    fn settle(
+        &mut self,
+        item: PendingCallLog,
+        end: Result<Self::Outcome, Reason>,
+        is_left: bool,
+        events: &OwnEvents,
+    ) {
         let result = match end {
-            End::Answered(result) => result,
+            Ok(result) => result,
             // Nobody waits for what a dead process has left.
-            End::Lost(Reason::SpoolDamaged | Reason::SpoolExpired | Reason::SpoolFull) => {
+            Err(Reason::SpoolDamaged | Reason::SpoolExpired | Reason::SpoolFull) => {
                 return self.count_failure();
             }
-            End::Lost(Reason::Shutdown) => Err(ObserveError::shutdown()),
-            End::Lost(_) => Err(self.trouble.clone().map_or_else(ObserveError::shutdown, ObserveError::from)),
+            Err(Reason::Shutdown) => Err(ObserveError::shutdown()),
+            Err(_) => Err(self.trouble.clone().map_or_else(ObserveError::shutdown, ObserveError::from)),
         };
         if result.is_err() && !is_left {
             self.count_failure();
         }
         if let Some(error) = (item.reply)(result) {
             let call_id = item.log.id;
-            self.events.emit(|| tracing::error!(target: "cekura", call_id, "{error}"));
+            events.emit(|| tracing::error!(target: "cekura", call_id, "{error}"));
         }
     }
 
@@ -333,13 +335,9 @@ impl Stored for PendingCallLog {
         &self.log.body
     }
 
-    fn unload(&mut self) {
-        self.log.body = Bytes::new();
-        self.reservation = Reservation::default();
-    }
-
-    fn load(&mut self, body: Bytes) {
+    fn set_body(&mut self, body: Bytes) {
         self.log.body = body;
+        self.reservation = Reservation::default();
     }
 
     fn found(head: &Item) -> Option<Self> {

@@ -1,6 +1,7 @@
 //! What a lane asks of the things that it sends. Invariant: every item ends in `settle`, once.
 
 use crate::delivery::ledger::Reason;
+use crate::delivery::own_events::OwnEvents;
 use crate::delivery::spool::Stored;
 use crate::delivery::transport::Sending;
 use std::io;
@@ -33,10 +34,16 @@ pub(crate) trait Delivery {
     ) -> Judgement<Self::Item, Self::Outcome>;
 
     /// Notes where an item now stands.
-    fn note(&mut self, item: &Self::Item, standing: Standing);
+    fn note(&mut self, _item: &Self::Item, _standing: Standing) {}
 
-    /// Ends an item. `is_left` says that it stays on disk for the next process.
-    fn settle(&mut self, item: Self::Item, end: End<Self::Outcome>, is_left: bool);
+    /// Ends an item, by an answer or for a reason of the lane's. `is_left` says that it stays on disk for the next process.
+    fn settle(
+        &mut self,
+        item: Self::Item,
+        end: Result<Self::Outcome, Reason>,
+        is_left: bool,
+        events: &OwnEvents,
+    );
 
     /// Tells the program of a change.
     fn tell(&self, change: Change<'_, Self::Answer>);
@@ -66,12 +73,6 @@ pub(crate) enum Judgement<I, O> {
         reason: Reason,
         wait: Option<Duration>,
     },
-}
-
-/// Why an item leaves the lane.
-pub(crate) enum End<O> {
-    Answered(O),
-    Lost(Reason),
 }
 
 /// Where an item stands, between memory and disk.

@@ -1,5 +1,5 @@
-//! How requests to one endpoint fared comes in, whether the next one may go goes out. This file does not know
-//! requests.
+//! Decides whether the next request to one endpoint may go, after what became of those before.
+//! Invariant: no request goes before the time that the server has asked for.
 
 use crate::delivery::ledger::Reason;
 use crate::delivery::timings::Timings;

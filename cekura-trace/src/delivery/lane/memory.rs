@@ -2,7 +2,7 @@
 //! lost, the oldest first.
 
 use super::pending::PendingRequest;
-use super::{Delivery, End, Lane, Reason, Stored};
+use super::{Delivery, Lane, Reason, Stored};
 use tokio::time::Instant;
 
 impl<D: Delivery> Lane<D> {
@@ -16,7 +16,7 @@ impl<D: Delivery> Lane<D> {
             let oldest = waiting.min_by_key(|(_, pending)| pending.order).map(|(at, _)| at);
             let Some(pending) = oldest.and_then(|at| self.waiting.remove(at)) else { return };
             missing = missing.saturating_sub(pending.item.held());
-            self.settle(pending, End::Lost(Reason::QueueFull));
+            self.settle(pending, Err(Reason::QueueFull));
         }
     }
 

@@ -2,7 +2,7 @@
 //! Invariant: every span of a request is counted out of the ledger exactly once.
 
 use super::answer_guard::FAILED;
-use super::delivery::{Change, Delivery, End, Judgement, Standing};
+use super::delivery::{Change, Delivery, Judgement, Standing};
 use super::pending::PendingRequest;
 use super::{Lane, Reason, Wake};
 use crate::delivery::config::Settings;
@@ -11,7 +11,7 @@ use crate::delivery::ledger::{Counts, Ledger};
 use crate::delivery::outlet::Outlet;
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::queue::{BegunConversation, Reservation};
-use crate::delivery::spool::{Item, Name, SpooledRequests, Starts, Stored};
+use crate::delivery::spool::{Address, Item, Name, Spool, SpooledRequests, Starts, Stored};
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
 use crate::delivery::warnings::{tell_failure, tell_spool_failure};
@@ -27,7 +27,6 @@ pub(crate) struct Spans {
     transport: Arc<dyn Transport>,
     encoder: Encoder,
     ledger: Arc<Ledger>,
-    events: OwnEvents,
     /// Where there is a spool.
     starts: Option<Starts>,
     /// Roots that dead processes have kept, so that their starts are not needed.
@@ -56,16 +55,15 @@ impl Lane<Spans> {
         ledger: Arc<Ledger>,
         events: OwnEvents,
         wake: Wake,
+        spool: Option<Arc<Spool>>,
     ) -> Self {
+        let address = || Address::of_spans(settings);
         let encoder = Encoder::new(&settings.resource).within(settings.memory_limit);
-        let (starts, arrived, told) = (None, HashSet::new(), None);
-        let spans = Spans { transport, encoder, ledger, events: events.clone(), starts, arrived, told };
-        Self::new(spans, settings.timings, events, wake)
-    }
-
-    pub(crate) fn with_starts(mut self, starts: Option<Starts>) -> Self {
-        self.delivery.starts = starts;
-        self
+        let starts = spool.clone().map(|spool| Starts::new(spool, address()));
+        let (arrived, told) = (HashSet::new(), None);
+        let spans = Spans { transport, encoder, ledger, starts, arrived, told };
+        let spooled = spool.map(|spool| SpooledRequests::new(spool, address()));
+        Self::new(spans, settings.timings, events, wake).with_spool(spooled)
     }
 }
 
@@ -174,19 +172,31 @@ impl Delivery for Spans {
         }
     }
 
-    fn settle(&mut self, item: Request, end: End<Outcome>, _is_left: bool) {
+    fn settle(&mut self, item: Request, end: Result<Outcome, Reason>, _is_left: bool, events: &OwnEvents) {
+        let mut counts = item.counts;
         match end {
-            End::Answered(Outcome::Delivered { rejected, words }) => self.deliver(item, rejected, words),
-            End::Answered(Outcome::Lost { reason, words }) => {
-                self.ledger.lose(&item.counts, reason);
+            Ok(Outcome::Delivered { rejected, words }) => {
+                if rejected > 0 {
+                    self.ledger.doubt(&counts);
+                }
+                let rejected = take_from(&mut counts, rejected);
+                self.ledger.deliver(&counts);
+                self.ledger.lose(&rejected, Reason::Rejected);
+                if let Some(words) = words {
+                    let rejected: u64 = rejected.values().sum();
+                    events.emit(|| tracing::warn!(target: "cekura", rejected, "the backend says: {words}"));
+                }
+            }
+            Ok(Outcome::Lost { reason, words }) => {
+                self.ledger.lose(&counts, reason);
                 // Each reason is told once, and again after another; the worker tells of the numbers.
                 if self.told.replace(reason) != Some(reason) {
-                    let (spans, reason) = (item.spans(), reason.name());
-                    self.events
+                    let (spans, reason) = (counts.values().sum::<u64>(), reason.name());
+                    events
                         .emit(|| tracing::error!(target: "cekura", spans, reason, "spans are lost: {words}"));
                 }
             }
-            End::Lost(reason) => self.ledger.lose(&item.counts, reason),
+            Err(reason) => self.ledger.lose(&counts, reason),
         }
     }
 
@@ -195,22 +205,6 @@ impl Delivery for Spans {
             Change::Fails(reason, answer) => tell_failure(reason, answer),
             Change::Recovers => tracing::info!(target: "cekura", "spans are delivered again"),
             Change::SpoolFails(error) => tell_spool_failure(error),
-        }
-    }
-}
-
-impl Spans {
-    fn deliver(&mut self, item: Request, rejected: u64, words: Option<String>) {
-        let mut counts = item.counts;
-        if rejected > 0 {
-            self.ledger.doubt(&counts);
-        }
-        let rejected = take_from(&mut counts, rejected);
-        self.ledger.deliver(&counts);
-        self.ledger.lose(&rejected, Reason::Rejected);
-        if let Some(words) = words {
-            let rejected: u64 = rejected.values().sum();
-            self.events.emit(|| tracing::warn!(target: "cekura", rejected, "the backend says: {words}"));
         }
     }
 }
@@ -224,24 +218,19 @@ impl Stored for Request {
         &self.frame
     }
 
-    fn unload(&mut self) {
-        let (counts, roots) = (std::mem::take(&mut self.counts), std::mem::take(&mut self.roots));
-        *self = Self::again(Bytes::new(), counts, roots);
-    }
-
-    fn load(&mut self, body: Bytes) {
+    fn set_body(&mut self, body: Bytes) {
         self.frame = body;
+        self.reservation = Reservation::default();
     }
 
     fn found(head: &Item) -> Option<Self> {
-        match head {
-            Item::Spans { counts, roots } => Some(Self::again(Bytes::new(), counts.clone(), roots.clone())),
-            Item::CallLog { .. } | Item::Start => None,
-        }
+        let Item::Spans { counts, roots } = head else { return None };
+        let (counts, roots) = (counts.clone(), roots.clone());
+        Some(Self { frame: Bytes::new(), counts, roots, reservation: Reservation::default() })
     }
 
     fn held(&self) -> usize {
-        self.reserved()
+        self.reservation.bytes()
     }
 }
 

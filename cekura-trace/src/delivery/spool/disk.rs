@@ -1,5 +1,6 @@
-//! What is to be done with files comes in as jobs and is done on a thread of its own, one behind the other; between
-//! them what dead processes have left is taken over. This file does not know spans or call logs.
+//! Does the work with files on a thread of its own, one job after the other, and between them takes
+//! over what dead processes have left. Invariant: jobs are done in the order in which they were
+//! given.
 
 use super::file::{self, Item};
 use super::folder::{Folder, Orphan};

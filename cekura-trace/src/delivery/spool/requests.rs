@@ -15,10 +15,8 @@ pub(crate) trait Stored: Sized {
 
     fn body(&self) -> &Bytes;
 
-    /// Gives the memory of the body free.
-    fn unload(&mut self);
-
-    fn load(&mut self, body: Bytes);
+    /// Takes the body that the disk has, or none. It counts towards no limit.
+    fn set_body(&mut self, body: Bytes);
 
     /// The item that a dead process has left under a head, without its body; `None` for a head of another kind.
     fn found(head: &Item) -> Option<Self>;
@@ -115,7 +113,7 @@ impl<I: Stored> SpooledRequests<I> {
 
     /// Gives the memory of an item free that is safe on disk.
     pub(crate) fn rest(&mut self, copy: DiskCopy, mut item: I, repeats: u32) {
-        item.unload();
+        item.set_body(Bytes::new());
         self.resting.insert(copy.name, Resting { item, bytes: copy.bytes, repeats });
     }
 

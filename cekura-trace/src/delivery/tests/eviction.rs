@@ -2,8 +2,7 @@
 
 use super::tests::{ACCEPTED, World, flush, over};
 use super::{
-    Address, Arc, CallLog, Driven, Duration, Event, FlushReport, Lane, Link, Outlet, OwnEvents, Settings,
-    Spool, SpooledRequests,
+    Arc, CallLog, Driven, Duration, Event, FlushReport, Lane, Link, Outlet, OwnEvents, Settings, Spool,
 };
 use crate::delivery::config::Spooling;
 use crate::delivery::ledger::Completeness;
@@ -311,11 +310,10 @@ fn what_goes_is_not_left_on_disk() {
     };
     let make = |link: &Link, _: Arc<Mutex<Vec<u64>>>| {
         let (spool, ledger, events) = (open(), link.ledger.clone(), OwnEvents::here());
-        let spooled = SpooledRequests::new(spool.clone(), Address::of_spans(&settings()));
         let (arrived, requests) = (Arc::default(), Mutex::default());
         let endpoint = Arc::new(Endpoint { script: Box::new(|_| (0, ACCEPTED)), requests, arrived });
-        let spans = Lane::of_spans(&settings(), endpoint, ledger, events, Box::new(|| {}));
-        let mut spans = spans.with_spool(Some(spooled));
+        let wake = Box::new(|| {});
+        let mut spans = Lane::of_spans(&settings(), endpoint, ledger, events, wake, Some(spool.clone()));
         let mut held = 0;
         for number in 1..=ABREAST {
             for call in 0..CALLS {

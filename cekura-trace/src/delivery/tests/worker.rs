@@ -80,7 +80,7 @@ pub(super) fn outlet(link: &Link, script: Box<Script>, attempts: Arc<Mutex<Vec<u
 pub(super) fn over(settings: &Settings, link: &Link, transport: Arc<dyn Transport>) -> Box<dyn Outlet> {
     let inbox = link.inbox.clone();
     let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-    Box::new(Lane::of_spans(settings, transport, link.ledger.clone(), OwnEvents::here(), wake))
+    Box::new(Lane::of_spans(settings, transport, link.ledger.clone(), OwnEvents::here(), wake, None))
 }
 
 impl World {

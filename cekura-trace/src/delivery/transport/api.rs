@@ -1,5 +1,5 @@
-//! A request to Cekura's API goes out, the whole answer comes back. This file does not know what is asked or what an
-//! answer means.
+//! Sends one request to Cekura's API and gives the whole answer. Invariant: the key goes to the
+//! API's origin only.
 
 use super::client::Client;
 use super::reply::{LONGEST, Reader, retry_after};

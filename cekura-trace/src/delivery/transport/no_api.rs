@@ -1,4 +1,4 @@
-//! Stands in for the client of Cekura's API in a build that leaves HTTP out. This file has no code that runs.
+//! Stands in for the client of Cekura's API in a build without HTTP. Nothing here runs.
 
 use super::{Bytes, Error, Response, Sending, Settings};
 use http::Method;

@@ -1,5 +1,4 @@
-//! The answer to one request of a call log comes in, what to do next goes out: the whole table, without state. This
-//! file does not know who acts on it.
+//! What each answer to a request of a call log means, as one table. Invariant: it has no state.
 
 use crate::delivery::call_log::error::ObserveError;
 use crate::delivery::ledger::Reason;
