@@ -289,12 +289,14 @@ impl<D: Delivery> Driven for Lane<D> {
             }
             Event::Kept { name, result } => {
                 let in_flight = self.in_flight.values_mut().map(|flight| &mut flight.pending);
-                let mut own = self.waiting.iter_mut().chain(in_flight);
-                let Some(pending) = own.find(|pending| pending.has_copy(&name)) else {
+                let mut all = self.waiting.iter_mut().chain(in_flight);
+                let Some(pending) = all.find(|pending| pending.has_copy(&name)) else {
                     return Some(Event::Kept { name, result });
                 };
+                let was_safe = pending.is_safe();
                 let begins_to_fail = spool.written(&mut pending.copy, result.is_ok());
                 match result {
+                    Ok(()) if was_safe => {}
                     Ok(()) => self.delivery.note(&pending.item, Standing::Written),
                     Err(error) => {
                         pending.write_at = now + self.timings.slow_retry;
@@ -354,3 +356,7 @@ impl<D: Delivery> Driven for Lane<D> {
         self.give_back(bytes, now);
     }
 }
+
+#[cfg(test)]
+#[path = "tests/lane.rs"]
+mod tests;
