@@ -25,7 +25,7 @@ use std::time::SystemTime;
 use wire::SpanEncoder;
 
 /// The most spans of one request.
-const MOST_SPANS: usize = 512;
+const MOST_SPANS: u64 = 512;
 /// Encoded bytes of spans at which a request is full.
 const FULL: usize = 1 << 20;
 /// No request is meant to be larger than one of so many parts of the memory limit.
@@ -66,21 +66,6 @@ impl Request {
     }
 }
 
-/// What fits into a request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Space {
-    spans: usize,
-    /// Encoded.
-    bytes: usize,
-}
-
-impl Space {
-    /// Whether a request fits in.
-    pub(crate) fn takes(self, request: &Request) -> bool {
-        request.spans() <= self.spans as u64 && request.frame.len() <= self.bytes
-    }
-}
-
 /// What every request of a handle says beside its spans.
 #[derive(Debug)]
 pub(crate) struct Encoder {
@@ -88,8 +73,8 @@ pub(crate) struct Encoder {
     resource: Vec<u8>,
     /// Ours, encoded as a field of `ScopeSpans`.
     scope: Vec<u8>,
-    /// Of an empty request.
-    space: Space,
+    /// Encoded bytes of spans at which a request is full.
+    full: usize,
 }
 
 /// An encoded instrumentation scope, and a span of it.
@@ -100,34 +85,29 @@ impl Encoder {
         Self {
             resource: wire::resource(resource.iter()),
             scope: wire::scope(semconv::SCOPE.as_bytes(), env!("CARGO_PKG_VERSION").as_bytes()),
-            space: Space { spans: MOST_SPANS, bytes: FULL },
+            full: FULL,
         }
     }
 
     /// Makes its requests small beside a memory limit, for they go whole when it is reached.
     pub(crate) fn within(mut self, memory_limit: usize) -> Self {
-        self.space.bytes = FULL.min(memory_limit / PORTIONS);
+        self.full = FULL.min(memory_limit / PORTIONS);
         self
     }
 
-    /// What still fits in a request, or in a new one.
-    pub(crate) fn space(&self, in_request: Option<&Request>) -> Space {
-        let (spans, bytes) = in_request.map_or((0, 0), |request| (request.spans(), request.frame.len()));
-        let spans = usize::try_from(spans).unwrap_or(usize::MAX);
-        Space { spans: self.space.spans.saturating_sub(spans), bytes: self.space.bytes.saturating_sub(bytes) }
-    }
-
-    /// Encodes all records of a buffer, in as few requests as their limits allow; `reservation` is that of the buffer. The first
-    /// request keeps to a `space`, to be joined with what is there.
+    /// Encodes all records of a buffer: what fits joins the last request that waits, if there is one, and for the rest there
+    /// are new ones, as few as their limits allow. `reservation` is that of the buffer.
     pub(crate) fn requests(
         &self,
         records: &[u8],
         mut reservation: Reservation,
-        mut space: Space,
-        mut ready: impl FnMut(Request),
-    ) {
-        let (mut batch, mut span_encoder) = (Batch::default(), SpanEncoder::default());
+        mut last: Option<&mut Request>,
+    ) -> Vec<Request> {
+        let (mut batch, mut span_encoder, mut requests) =
+            (Batch::default(), SpanEncoder::default(), Vec::new());
         let (mut count, mut held) = (0, 0);
+        // Of the last request.
+        let (mut spans, mut size) = last.as_ref().map_or((0, 0), |last| (last.spans(), last.frame.len()));
         for (record, bytes) in finished::records(records) {
             span_encoder.write(&record);
             if span_encoder.span.len() > LARGEST_SPAN {
@@ -135,22 +115,21 @@ impl Encoder {
                 fit(&mut span, LARGEST_SPAN);
                 span_encoder.span = span.encode_to_vec();
             }
-            if count == space.spans || batch.bytes() + span_encoder.span.len() > space.bytes {
+            let bytes_with_it = size + batch.bytes() + span_encoder.span.len();
+            if spans + count == MOST_SPANS || bytes_with_it > self.full && spans + count > 0 {
                 if count > 0 {
-                    ready(batch.finish(&self.resource, reservation.split(held)));
+                    add(batch.finish(&self.resource, reservation.split(held)), last.take(), &mut requests);
                 }
-                (count, held, space) = (0, 0, self.space);
+                (count, held, last, spans, size) = (0, 0, None, 0, 0);
             }
-            batch.add(
-                span_encoder.scope.as_deref().unwrap_or(&self.scope),
-                &span_encoder.span,
-                &SpanIds::from(&record.head),
-            );
+            let scope = span_encoder.scope.as_deref().unwrap_or(&self.scope);
+            batch.add(scope, &span_encoder.span, &SpanIds::from(&record.head));
             (count, held) = (count + 1, held + bytes);
         }
         if count > 0 {
-            ready(batch.finish(&self.resource, reservation));
+            add(batch.finish(&self.resource, reservation), last, &mut requests);
         }
+        requests
     }
 
     /// The request in two halves, or, if it is a single span and may be cut, with its values cut to at most half
@@ -221,6 +200,13 @@ impl Encoder {
             batch.add(&scope, &span.encode_to_vec(), &SpanIds::from(&span));
         }
         batch.finish(&self.resource, reservation)
+    }
+}
+
+fn add(request: Request, last: Option<&mut Request>, requests: &mut Vec<Request>) {
+    match last {
+        Some(last) => last.join(request),
+        None => requests.push(request),
     }
 }
 

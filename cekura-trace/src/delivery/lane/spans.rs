@@ -74,20 +74,19 @@ impl Outlet for Lane<Spans> {
         }
         let patience = self.spool.as_ref().map(SpooledRequests::patience).unwrap_or_default();
         let write_at = Instant::now() + patience;
-        let (waiting, made, encoder) = (&mut self.waiting, &mut self.made, &self.delivery.encoder);
-        let space = encoder.space(waiting.back().filter(|last| last.is_new).map(|last| &last.item));
-        encoder.requests(records, reservation, space, |request| match waiting.back_mut() {
-            // A wait makes requests larger rather than more.
-            Some(last) if last.is_new && encoder.space(Some(&last.item)).takes(&request) => {
-                last.item.join(request);
-                last.give_up = None;
-            }
-            _ => {
-                *made += 1;
-                let pending = PendingRequest::new(request, epoch, write_at);
-                waiting.push_back(PendingRequest { order: *made, is_new: true, ..pending });
-            }
-        });
+        // A wait makes requests larger rather than more.
+        let mut last = self.waiting.back_mut().filter(|last| last.is_new);
+        let before = last.as_ref().map_or(0, |last| last.item.spans());
+        let growing = last.as_mut().map(|last| &mut last.item);
+        let requests = self.delivery.encoder.requests(records, reservation, growing);
+        if let Some(last) = last.filter(|last| last.item.spans() > before) {
+            last.give_up = None;
+        }
+        for request in requests {
+            self.made += 1;
+            let pending = PendingRequest::new(request, epoch, write_at);
+            self.waiting.push_back(PendingRequest { order: self.made, is_new: true, ..pending });
+        }
     }
 
     fn begin(&mut self, begun: Vec<BegunConversation>) {

@@ -17,11 +17,14 @@ fn requests(lengths: impl IntoIterator<Item = usize>) -> Vec<Request> {
     for (number, length) in lengths.into_iter().enumerate() {
         end(&queue, 1, number as u64 + 1, 0, length);
     }
-    let encoder = encoder();
+    encoded(&queue, &encoder(), None)
+}
+
+/// The requests for all that is in a queue, on one thread.
+fn encoded(queue: &Arc<Queue>, encoder: &Encoder, mut last: Option<&mut Request>) -> Vec<Request> {
     let mut requests = Vec::new();
     queue.drain(|buffer, _| {
-        let reservation = Reservation::of(&queue, buffer);
-        encoder.requests(buffer, reservation, encoder.space(None), |request| requests.push(request));
+        requests.extend(encoder.requests(buffer, Reservation::of(queue, buffer), last.take()));
     });
     requests
 }
@@ -56,36 +59,29 @@ fn requests_are_filled_to_their_limits() {
 #[test]
 fn what_came_later_fills_up_what_waits() {
     let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Waker::new(|| {}), false));
-    let waiting = requests(vec![0; 500]).pop().unwrap();
+    let mut waiting = requests(vec![0; 500]).pop().unwrap();
     (1..=1000).for_each(|span| end(&queue, 1, span, 0, 0));
-    let mut later = Vec::new();
-    queue.drain(|buffer, _| {
-        let reservation = Reservation::of(&queue, buffer);
-        encoder()
-            .requests(buffer, reservation, encoder().space(Some(&waiting)), |request| later.push(request));
-    });
-    assert_eq!(later.iter().map(Request::spans).collect::<Vec<_>>(), [12, 512, 476]);
-    assert!(encoder().space(Some(&waiting)).takes(&later[0]));
-    let full = requests(vec![0; 512]).pop().unwrap();
+    let held = waiting.reservation.bytes();
+    let later = encoded(&queue, &encoder(), Some(&mut waiting));
+    assert_eq!(waiting.spans(), 512);
+    assert!(waiting.reservation.bytes() > held);
+    assert_eq!(later.iter().map(Request::spans).collect::<Vec<_>>(), [512, 476]);
     end(&queue, 1, 1, 0, 0);
-    queue.drain(|buffer, _| {
-        let reservation = Reservation::of(&queue, buffer);
-        encoder().requests(buffer, reservation, encoder().space(Some(&full)), |request| {
-            assert_eq!(request.spans(), 1);
-        });
-    });
+    let later = encoded(&queue, &encoder(), Some(&mut waiting));
+    assert_eq!((waiting.spans(), later[0].spans()), (512, 1), "it is full");
+    let mut large = requests([600 << 10]).pop().unwrap();
+    end(&queue, 1, 1, 0, 600 << 10);
+    let later = encoded(&queue, &encoder(), Some(&mut large));
+    assert_eq!((large.spans(), later[0].spans()), (1, 1), "it does not fit");
 }
 
 #[test]
 fn requests_are_small_beside_the_memory_limit() {
     for (limit, most) in [(32 << 20, FULL), (1 << 20, 1 << 17), (0, 0)] {
-        let (encoder, mut requests) = (encoder().within(limit), Vec::new());
+        let encoder = encoder().within(limit);
         let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Waker::new(|| {}), false));
         (1..=20).for_each(|span| end(&queue, 1, span, 0, 60_000));
-        queue.drain(|buffer, _| {
-            let reservation = Reservation::of(&queue, buffer);
-            encoder.requests(buffer, reservation, encoder.space(None), |request| requests.push(request));
-        });
+        let requests = encoded(&queue, &encoder, None);
         let spans = requests.iter().map(Request::spans).sum::<u64>();
         assert_eq!(spans, 20);
         assert!(requests.iter().all(|request| request.spans() == 1 || request.frame.len() <= most + 1000));
@@ -104,13 +100,10 @@ fn a_frame_is_a_grpc_message() {
 fn joined_requests_hold_both() {
     let [mut first] = <[_; 1]>::try_from(requests(vec![5; 300])).ok().unwrap();
     let [second] = <[_; 1]>::try_from(requests(vec![7; 212])).ok().unwrap();
-    let [third] = <[_; 1]>::try_from(requests([1])).ok().unwrap();
-    assert!(encoder().space(Some(&first)).takes(&second));
     let reservations = first.reservation.bytes() + second.reservation.bytes();
     first.join(second);
-    assert_eq!((first.spans(), first.reservation.bytes()), (MOST_SPANS as u64, reservations));
-    assert_eq!(spans(&first).len(), MOST_SPANS);
-    assert!(!encoder().space(Some(&first)).takes(&third));
+    assert_eq!((first.spans(), first.reservation.bytes()), (MOST_SPANS, reservations));
+    assert_eq!(spans(&first).len() as u64, MOST_SPANS);
 }
 
 #[test]
