@@ -3,8 +3,7 @@
 
 use super::call_log::SealedCallLog;
 use super::ledger::Reason;
-use super::queue::BegunConversation;
-use super::queue::Reservation;
+use super::queue::{BegunConversation, Reservation};
 use super::spool::{Event, Name};
 use prost::bytes::Bytes;
 use std::time::SystemTime;
