@@ -8,7 +8,7 @@ build() {
 }
 
 # Each feature off in turn.
-all=(exporter grpc http local ring)
+all=(grpc http local ring)
 for feature in "${all[@]}"; do
   others=("${all[@]/$feature/}")
   build --no-default-features --features "$(printf 'ours/%s\n' "${others[@]}" | grep -v '/$' | paste -sd,)"

@@ -1,5 +1,4 @@
-//! A voice agent of one file: what a caller says comes in, what the agent says goes out. It is traced with `cekura`,
-//! with `tracing`, or not at all, as the features say.
+//! A voice agent of one file. It is traced with `cekura`, with `tracing`, or not at all, as the features say.
 
 use std::fmt;
 use std::future::ready;

@@ -1,5 +1,5 @@
-//! The tokens in an attribute's parentheses come in, [`Args`] go out: every argument with the word that names it, so
-//! that later rules can underline it. This file does not know the function.
+//! Parses the tokens in an attribute's parentheses into [`Args`]. Invariant: every argument keeps the word that
+//! names it, so that a later rule can underline that word.
 
 use crate::diagnostics::{Diagnostics, list, nearest};
 use foreign::Place;
@@ -97,7 +97,7 @@ impl Written {
             input.parse().map(Self::Expr).map_err(|error| {
                 // The end has no place of its own.
                 let unfinished =
-                    || syn::Error::new(equals.span(), format!("the expression of `{name}` is not finished"));
+                    || syn::Error::new(equals.span(), format!("the expression of `{name}` is incomplete"));
                 if input.is_empty() { unfinished() } else { error }
             })
         } else {
@@ -157,7 +157,7 @@ impl Reader<'_> {
             return Some(rule);
         }
         let belongs =
-            |rule: &Rule| format!("that belongs to {}", list(rule.of.iter().map(|name| name.as_str())));
+            |rule: &Rule| format!("it belongs to {}", list(rule.of.iter().map(|name| name.as_str())));
         let similar = || nearest(&word, Rule::keys(name)).map(|similar| format!("did you mean `{similar}`?"));
         let hint = foreign::instead(&word, name)
             .or_else(|| rule.map(belongs))
@@ -174,7 +174,7 @@ impl Reader<'_> {
             (Given::Stream, Written::Bare) => self.args.stream = Some(key),
             (Given::Word, Written::Bare) => self.args.words.push(key),
             (Given::SkipAll | Given::SkipOutput | Given::Stream | Given::Word, _) => {
-                self.mistakes.at(&key, format!("`{key}` stands alone, without a value"));
+                self.mistakes.at(&key, format!("`{key}` is written alone, without a value"));
             }
             (Given::Debug, Written::List(names)) if !names.stream().is_empty() => {
                 self.each(names.stream(), Self::debug);
@@ -208,7 +208,7 @@ impl Reader<'_> {
     fn debug(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         let name = argument_name(input, "debug")?;
         if self.args.debug.contains(&name) {
-            self.mistakes.at(&name, format!("`{name}` stands in `debug(…)` twice"));
+            self.mistakes.at(&name, format!("`{name}` is in `debug(…)` twice"));
         }
         self.args.debug.push(name);
         Ok(())
@@ -281,10 +281,10 @@ impl Reader<'_> {
             self.mistakes.at(closure, "the closure takes one parameter: what the function returned");
         }
         if let Some(asyncness) = closure.asyncness {
-            self.mistakes.at(asyncness, "the closure gives a value and cannot wait: take `async` away");
+            self.mistakes.at(asyncness, "the closure returns a value and cannot await: remove `async`");
         }
         if let Some(capture) = closure.capture {
-            self.mistakes.at(capture, "the closure sees its parameter only: take `move` away");
+            self.mistakes.at(capture, "the closure can use only its parameter: remove `move`");
         }
     }
 
@@ -314,7 +314,7 @@ impl Reader<'_> {
         let word = word.to_string();
         let word = if word == "await" { ".await" } else { &word };
         let message = format!(
-            "`{word}` cannot stand here: the expression runs by itself before the function's body; compute the value in \
+            "`{word}` cannot be used here: the expression is evaluated before the function's body; compute the value in \
              the body and call `cekura::record`"
         );
         self.mistakes.at(place, message);
@@ -340,7 +340,7 @@ fn record_key(input: ParseStream<'_>) -> syn::Result<LitStr> {
     let wrong = |error: syn::Error| {
         syn::Error::new(
             error.span(),
-            "a key is a string or words with dots between: `\"my.key\" = expression`",
+            "a key is a string, or words with dots between them: `\"my.key\" = expression`",
         )
     };
     let first = input.call(Ident::parse_any).map_err(wrong)?;

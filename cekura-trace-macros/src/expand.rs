@@ -1,4 +1,5 @@
-//! A [`Plan`] as tokens: the function with its span. Invariant: it cannot fail, and it only writes calls.
+//! Writes a [`Plan`] as tokens: the function with its span. Invariant: it cannot fail, and it only writes
+//! calls.
 //!
 //! ```text
 //! fn NAME(ARGUMENTS) -> RETURNS {
@@ -9,19 +10,20 @@
 //! }
 //! ```
 //!
-//! No name may be one of the program's. Bindings are hygienic, but a `const`, a `static` or a unit variant of the same name
-//! would turn them into patterns, so they begin with `__`. Methods are inherent ones that take their receiver as it stands
-//! there, a reference or a value, for these are found before a trait's; where that cannot be, they begin with `__` too.
+//! No name of the program may interfere. Bindings are hygienic, but a `const`, a `static` or a unit variant of
+//! the same name would turn them into patterns, so they begin with `__`. Methods are inherent ones that take
+//! their receiver as it is, a reference or a value, because look-up finds these before a trait's. Where that is
+//! not possible, the method's name begins with `__` too.
 
 use crate::args::Given;
-use crate::function::{Function, Opaque, Returned, Returns, Shape};
+use crate::function::{Closure, Function, Opaque, Returned, Returns, Shape};
 use crate::plan::{Entry, Plan};
 use arguments::Arguments;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Expr, ExprClosure, Lit, LitFloat, LitInt, Receiver, Token, Type};
+use syn::{Expr, ExprClosure, Lifetime, Lit, LitFloat, LitInt, Receiver, Token, Type};
 
 mod arguments;
 
@@ -61,7 +63,7 @@ fn content(plan: &Plan, arguments: &Arguments) -> TokenStream {
     let function = quote_spanned!(site.located_at(plan.function.signature.ident.span())=> move ||);
     let plain_body = || body(&plan.function, arguments, &TokenStream::new());
     let calls = match &plan.function.shape {
-        Shape::Async(returns) => polled(plan, arguments, &before, returns),
+        Shape::Async(returns, closure) => polled(plan, arguments, &before, returns, closure.as_ref()),
         Shape::Boxed(returns) => {
             let (body, after) = (plain_body(), after(plan, None));
             quote_spanned!(site=> return __CALLSITE.open(#before).boxed(#function -> #returns #body, #after);)
@@ -109,7 +111,13 @@ fn path(function: &Ident, site: Span) -> TokenStream {
 }
 
 /// The body of an `async fn`. Its future is a local: the compiler drops it before the span.
-fn polled(plan: &Plan, arguments: &Arguments, before: &TokenStream, returns: &Returns) -> TokenStream {
+fn polled(
+    plan: &Plan,
+    arguments: &Arguments,
+    before: &TokenStream,
+    returns: &Returns,
+    closure: Option<&Closure>,
+) -> TokenStream {
     let site = site();
     let runtime = private(plan, site);
     let (body, after, give, lint) = match returns {
@@ -122,8 +130,10 @@ fn polled(plan: &Plan, arguments: &Arguments, before: &TokenStream, returns: &Re
             let place = declared.span();
             let runtime = private(plan, place);
             let never = quote_spanned!(place=> #runtime::never::<#declared>());
-            let typed = quote_spanned!(site=> if false { return #never; });
-            let body = body(&plan.function, arguments, &typed);
+            let body = match closure {
+                None => body(&plan.function, arguments, &quote_spanned!(site=> if false { return #never; })),
+                Some(closure) => closure_body(&plan.function, arguments, closure),
+            };
             let body = with_room(plan, "map", quote_spanned!(site=> async move #body), stream.as_ref());
             // A value that is a future would be said to lack an `.await`.
             let lint = (!declared_is_known(declared))
@@ -137,6 +147,19 @@ fn polled(plan: &Plan, arguments: &Arguments, before: &TokenStream, returns: &Re
         #lint let __fut = #body;
         #give #runtime::polled!(__sp, __fut, #after) #end
     }
+}
+
+/// As [`body`], of an `async fn` that returns a closure.
+fn closure_body(function: &Function, arguments: &Arguments, closure: &Closure) -> Group {
+    let place = site().located_at(function.body.span());
+    let (bind, statements) = (&arguments.bind, statements(&function.body));
+    let Closure { lifetimes, bound } = closure;
+    let lifetimes = lifetimes.iter().map(|name| Lifetime { apostrophe: name.span(), ident: name.clone() });
+    let typed =
+        quote_spanned!(bound.span()=> fn __typed<#(#lifetimes,)* __F: #bound>(__f: __F) -> __F { __f });
+    // Several statements may be left without braces.
+    let body = braces(statements, place);
+    braces(quote_spanned!(site()=> #typed #bind __typed(#body)), place)
 }
 
 /// Whether a type is one of those that are no futures, as far as its tokens say.

@@ -1,5 +1,5 @@
-//! The tokens under the attribute come in, a [`Function`] goes out: what its signature says, and its body as raw tokens.
-//! This file does not know the attribute's arguments.
+//! Parses the item under the attribute into a [`Function`]: what its signature says, and its body as raw
+//! tokens. Invariant: the body is never parsed.
 
 use crate::diagnostics::Diagnostics;
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
@@ -13,8 +13,10 @@ use syn::{
     Signature, Token, Type, TypeInfer, TypeParamBound, TypeTuple, Visibility,
 };
 
+mod closure;
 mod texts;
 
+pub(crate) use closure::Closure;
 pub(crate) use texts::Texts;
 
 pub(crate) struct Function {
@@ -38,8 +40,8 @@ pub(crate) struct Binding {
 
 /// What the signature says of how the function gives its value; no `Type` in it contains `impl Trait`.
 pub(crate) enum Shape {
-    /// `async fn`, and what it gives.
-    Async(Returns),
+    /// `async fn`, and what it gives; set where that is a closure.
+    Async(Returns, Option<Closure>),
     /// `Pin<Box<dyn Future<…>>>` or one of its aliases in `futures`.
     Boxed(Box<Type>),
     /// `impl Fn…`: the closure in the body learns from it what it takes.
@@ -83,13 +85,12 @@ impl Function {
         refuse_other_items(&input.fork())?;
         let signature: Signature = input.parse()?;
         if input.peek(Token![;]) {
-            let message =
-                "a function without a body cannot be measured: annotate the functions that implement it";
+            let message = "a function without a body has no span: annotate the functions that implement it";
             return Err(syn::Error::new(signature.ident.span(), message));
         }
         if let Some(constness) = signature.constness {
             let message =
-                "a `const fn` cannot open a span: take `const` away, or annotate the function that calls it";
+                "a `const fn` cannot open a span: remove `const`, or annotate the function that calls it";
             return Err(syn::Error::new(constness.span, message));
         }
         let body = move_inner_attributes(&braces(input)?, &mut attributes)?;
@@ -212,7 +213,8 @@ impl Shape {
             ReturnType::Type(_, declared) => declared.as_ref().clone(),
         };
         if signature.asyncness.is_some() {
-            return Self::Async(Returns::new(declared));
+            let closure = Closure::find(&declared, &signature.generics);
+            return Self::Async(Returns::new(declared), closure);
         }
         if let Type::ImplTrait(opaque) = peeled(&declared)
             && let Some(future) = bound(&opaque.bounds, &["Future"])
@@ -220,10 +222,7 @@ impl Shape {
         {
             return Self::Opaque(associated(future, "Output").cloned().map(Returned::new));
         }
-        if let Type::ImplTrait(opaque) = peeled(&declared)
-            && bound(&opaque.bounds, &["AsyncFn", "AsyncFnMut", "AsyncFnOnce", "Fn", "FnMut", "FnOnce"])
-                .is_some()
-        {
+        if Closure::bound(&declared).is_some() {
             return Self::Closure(Returned::new(declared));
         }
         if is_boxed_future(peeled(&declared)) {

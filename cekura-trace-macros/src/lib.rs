@@ -1,5 +1,5 @@
-//! The tokens of an attribute and of the function under it come in, the function with its span goes out. This crate
-//! does not know what a span is: it writes calls to `cekura::__private`.
+//! Attribute macros: the function under an attribute is written out again, with calls to `cekura::__private`
+//! that record its span. Invariant: this crate writes calls and knows nothing else of spans.
 #![forbid(unsafe_code)]
 #![expect(missing_docs, reason = "the documentation sits on the re-exports in cekura-trace")]
 

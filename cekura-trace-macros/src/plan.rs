@@ -1,5 +1,5 @@
-//! [`Args`] and a [`Function`] come in, a [`Plan`] without any doubt left goes out: the last place that can fail. This
-//! file does not know how generated code looks.
+//! Combines [`Args`] and a [`Function`] into a [`Plan`]: all rules that need both. Invariant: this is the last
+//! place that can fail; writing a plan as tokens cannot.
 
 use crate::args::{Args, Given, SpanName, Value, When};
 use crate::diagnostics::{Diagnostics, list};
@@ -159,8 +159,8 @@ fn literal(value: &Value) -> Option<String> {
 fn refuse_second_attribute(args: &Args, function: &Function, mistakes: &mut Diagnostics) {
     let message = |name: &str| {
         format!(
-            "one function has one span, and this one is a `{name}` already: take one of the two attributes away, or \
-             annotate a function that calls this one"
+            "one function has one span, and this one already has `{name}`: remove one of the two attributes, or annotate \
+             a function that calls this one"
         )
     };
     if let Some(name) = expanded_name(&function.body) {
@@ -197,12 +197,12 @@ fn expanded_name(body: &Group) -> Option<String> {
 
 fn refuse_wrong_names(args: &Args, function: &Function, mistakes: &mut Diagnostics) {
     if let (Some(skip_all), false) = (&args.skip_all, args.skip.is_empty()) {
-        mistakes.at(skip_all, "`skip_all` skips every argument: take `skip(…)` away");
+        mistakes.at(skip_all, "`skip_all` skips every argument: remove `skip(…)`");
     }
     if let (Some(skip_all), false) = (&args.skip_all, args.debug.is_empty()) {
         mistakes.at(
             skip_all,
-            "`skip_all` skips every argument: take `debug(…)` away, or name the others in `skip(…)`",
+            "`skip_all` skips every argument: remove `debug(…)`, or name the others in `skip(…)`",
         );
     }
     for name in &args.skip {
@@ -216,9 +216,9 @@ fn refuse_wrong_names(args: &Args, function: &Function, mistakes: &mut Diagnosti
                            `record(\"my.key\" = format!(\"{:?}\", expression))`";
             mistakes.at(name, message);
         } else if is_in(&args.skip, name) {
-            mistakes.at(name, format!("`{name}` is skipped: take it away here or in `skip(…)`"));
+            mistakes.at(name, format!("`{name}` is skipped: remove it here or from `skip(…)`"));
         } else if let Some(arguments) = args.own.iter().find(|own| own.key == "arguments") {
-            let message = "`arguments` stands in place of the function's own: take it or `debug(…)` away";
+            let message = "`arguments` replaces the function's own arguments: remove it or `debug(…)`";
             mistakes.at(&arguments.key, message);
         } else if !function.bindings.iter().any(|binding| binding.ident.unraw() == name.unraw()) {
             refuse_unknown(function, name, mistakes);
@@ -243,7 +243,7 @@ fn has_argument(function: &Function, name: &Ident) -> bool {
 fn refuse_unknown(function: &Function, name: &Ident, mistakes: &mut Diagnostics) {
     let names: Vec<String> = function.bindings.iter().map(|binding| binding.ident.to_string()).collect();
     let hint = if names.is_empty() {
-        "it has none that is recorded".to_owned()
+        "none of its arguments can be recorded".to_owned()
     } else {
         format!("it has {}", list(names.iter().map(String::as_str)))
     };
@@ -251,7 +251,7 @@ fn refuse_unknown(function: &Function, name: &Ident, mistakes: &mut Diagnostics)
 }
 
 fn refuse_closures_without_return(args: &Args, function: &Function, mistakes: &mut Diagnostics) {
-    if !matches!(function.shape, Shape::Async(Returns::Never) | Shape::Sync(Returns::Never)) {
+    if !matches!(function.shape, Shape::Async(Returns::Never, _) | Shape::Sync(Returns::Never)) {
         return;
     }
     let own = args.own.iter().map(|own| &own.value);

@@ -1,5 +1,5 @@
-//! Annotated functions come in, the code generated for them is compared with what was read and found good. After a
-//! change `UPDATE_EXPECT=1 cargo test -p cekura-trace-macros` writes it anew, to be read again.
+//! Compares generated code with snapshots that were read and found good. After a change, `UPDATE_EXPECT=1 cargo
+//! test -p cekura-trace-macros` writes them anew; read them again.
 
 use crate::annotate;
 use crate::args::SpanName;

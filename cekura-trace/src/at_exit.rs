@@ -1,8 +1,9 @@
-//! Handles that are never dropped, in a `static` for example: those that the main thread has made are shut down when it
-//! ends. A handle that was shut down before is left alone.
+//! Shuts down handles that are never dropped, such as one in a `static`, when the main thread ends. Invariant:
+//! only handles that the main thread made are shut down here, and each at most once.
 //!
-//! The system runs the destructors of the main thread's locals on a return from `main` and in `std::process::exit`, while
-//! the worker's thread still runs. Other threads may end long before the process does, so theirs do nothing.
+//! The system runs the destructors of the main thread's thread-locals when `main` returns and in
+//! `std::process::exit`, while the worker's thread still runs. Other threads may end long before the process
+//! does, so handles that they made are not shut down here.
 
 use crate::telemetry::Running;
 use std::cell::RefCell;

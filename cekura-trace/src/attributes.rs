@@ -1,32 +1,34 @@
-//! The attributes come in from the macro crate, with their documentation they go out. This file has no code.
+//! The attributes, re-exported from the macro crate with their documentation. This file has no code.
 
-/// One call: a trace of its own, with everything that runs inside.
+/// One call: the root span of a trace, with everything that runs inside.
 ///
 /// | argument | span attribute |
 /// | --- | --- |
-/// | `call_id = expr` | `call_id` and `conversation.id` (without it, the trace id stands for it) |
-/// | `trace_id_from = expr` | the trace id becomes the first 16 bytes of the SHA-256 of this text, the carrier's call SID |
+/// | `call_id = expr` | `call_id` and `conversation.id`; without it `conversation.id` is the trace id |
+/// | `trace_id_from = expr` | the trace id is the first 16 bytes of the SHA-256 of this text, such as the carrier's call SID |
 /// | `capture = CaptureContent::…` | the content policy of this conversation |
-/// | `link_headers = expr` | W3C headers of the caller's process, a `HashMap<String, String>` or a reference to an `Extractor`, become a link |
-/// | `client = handle` | everything inside goes to this handle, which `build` has made: several agents in one process |
-/// | `observe` | the call gets a [call log](crate::CallLog), posted when the conversation ends, however it ends |
+/// | `link_headers = expr` | a link to the span named by W3C headers from the caller's process: a `HashMap<String, String>` or a reference to an `Extractor` |
+/// | `client = handle` | sends everything inside to this handle, made with `build`, for several agents in one process |
+/// | `observe` | posts a [call log](crate::CallLog) when the conversation ends, in whatever way it ends |
 ///
-/// Always there: `conversation.type = "voice"`. A span that is current when a conversation starts becomes a link; a
-/// conversation inside an open one (a handoff between agents) is an ordinary child span of it, and shares its call log.
-/// What the call log says comes from [`Conversation`](crate::Conversation): its transcript, metadata, why it ended. Its id
-/// is the `call_id`, so that one should be given.
+/// `conversation.type` is always `"voice"`. If a span is current when the conversation starts, the conversation
+/// links to it. A conversation inside an open one (a handoff between agents) is an ordinary child span and
+/// shares the call log of the outer one. [`Conversation`](crate::Conversation) takes the contents of the call
+/// log: the transcript, metadata, why the call ended. The `call_id` is the id of the call log, so give one
+/// together with `observe`.
 ///
-/// The conversation ends when its function returns. What was carried out of it with
-/// [`context::carry`](crate::context::carry) keeps its span open: until a message is taken or dropped, a future is polled, a
-/// stream is over. [`spawn`](crate::spawn()) keeps nothing open: what still runs in other tasks belongs to the call and
-/// arrives when it ends; a call log waits for it up to its deadline, and is posted without the trace id where it is not over
-/// by then. [`finish`](crate::spans::Guard::finish), of a conversation by hand, ends what is open.
+/// The conversation ends when its function returns. Anything that was carried out of it with
+/// [`context::carry`](crate::context::carry) keeps it open: a message until it is taken or dropped, a future
+/// until it is polled, a stream until it is over. [`spawn`](crate::spawn()) does not keep it open. A span that
+/// is still open in another task belongs to the call and arrives when it ends. The call log waits for such
+/// spans up to its deadline; after that it is posted without the trace id.
+/// [`finish`](crate::spans::Guard::finish), on a conversation begun by hand, ends all spans that are open.
 ///
-/// Inside an open conversation `client` has no effect, and `capture` only where it keeps less. The id that is known only from
-/// the first message is set with [`set_call_id`](crate::Conversation::set_call_id).
+/// Inside an open conversation `client` has no effect, and `capture` can only make the policy stricter. If the
+/// id becomes known with the first message, set it with [`set_call_id`](crate::Conversation::set_call_id).
 ///
-/// Outside a conversation the other attributes make traces of their own; one warning for each place in the code says so, but
-/// for `span`.
+/// Outside a conversation, the other attributes make traces of their own. A warning says so, once for each
+/// place in the code, except for `span`.
 ///
 /// ```
 /// #[cekura::conversation(call_id = id)]
@@ -44,13 +46,14 @@ pub use cekura_trace_macros::conversation;
 ///
 /// | argument | span attribute |
 /// | --- | --- |
-/// | `number = expr` | `turn.number`, an integer; without it, turns count up from 1 in each conversation |
+/// | `number = expr` | `turn.number`, an integer; without it, turns are counted from 1 in each conversation |
 ///
-/// `turn.was_interrupted` says whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end, or an answer
-/// of a realtime session was cut off in it: the caller barged in. `turn.user_bot_latency_seconds` is the time from the moment the caller stopped speaking to the
-/// first audio of the answer, in seconds: one measured value, of what [`Turn::user_stopped`](crate::Turn::user_stopped) and
-/// [`Turn::first_audio`](crate::Turn::first_audio) say, else of what the turn's spans do. `turn.duration_seconds` is the
-/// whole turn.
+/// `turn.was_interrupted` says whether the caller barged in: the turn, or an `llm`, `tts` or `s2s` in it, was
+/// dropped before its end, or an answer of a realtime session in it was cut off.
+/// `turn.user_bot_latency_seconds` is the time from the moment the caller stopped speaking to the first audio
+/// of the answer, in seconds. [`Turn::user_stopped`](crate::Turn::user_stopped) and
+/// [`Turn::first_audio`](crate::Turn::first_audio) set these moments; otherwise they come from the turn's
+/// spans. `turn.duration_seconds` is the length of the turn.
 ///
 /// ```
 /// #[cekura::turn]
@@ -74,9 +77,9 @@ pub use cekura_trace_macros::turn;
 /// | `language = expr` | `language` |
 /// | `is_final = expr` | `is_final` |
 ///
-/// A returned string is the transcript. In responses of Deepgram, Whisper and the like, transcript, confidence and
-/// language are found by themselves. Of a [stream](crate#streams) of them, an interim transcript is replaced by the next one
-/// and final ones are joined; strings are put behind each other as they come.
+/// A returned string is the transcript. In responses of Deepgram, Whisper and similar services, the transcript,
+/// confidence and language are found automatically. In a [stream](crate#streams) of such responses, an interim
+/// transcript is replaced by the next one, and final ones are joined. Plain strings are joined as they come.
 ///
 /// ```
 /// struct Heard { text: String, sure: f32 }
@@ -105,9 +108,10 @@ pub use cekura_trace_macros::stt;
 /// | `finish_reason = expr` | `gen_ai.response.finish_reasons` |
 /// | `output = expr` | `output` |
 ///
-/// In responses of OpenAI, Anthropic, Gemini and Ollama, whatever client crate they come from, tokens, model, id,
-/// finish reasons and text are found by themselves when the type implements `Serialize`. Of anything else, a string is
-/// the output, and so is the JSON of a value. `gen_ai.operation.name` is `chat`.
+/// In responses of OpenAI, Anthropic, Gemini and Ollama, from any client crate, the tokens, model, id, finish
+/// reasons and text are found automatically if the type implements `Serialize`. Of any other return value, a
+/// string is the output, and so is the JSON of a value that implements `Serialize`. `gen_ai.operation.name` is
+/// `chat`.
 ///
 /// ```
 /// struct Agent { model: String }
@@ -128,11 +132,16 @@ pub use cekura_trace_macros::stt;
 ///
 /// # Failures
 ///
-/// An `Err` makes the span an error, also one inside an `Ok`, as a time limit around a `Result` gives it. The text is the
-/// error's `Display` and, with `: ` between, those of its sources that it does not say already; else its `Debug`; else the
-/// name of its type. `error.type` is that name. Of a `Box<dyn Error>` it is what the box holds where that is an error of
-/// the standard library, else `dyn Error`; of `anyhow::Error` it may also be the first cause. Where a value stands for a
-/// failure, `error` says so:
+/// An `Err` makes the span an error. So does an `Err` inside an `Ok`, which a time limit around a `Result`
+/// gives. The span's error text is the error's `Display`, followed by the texts of its sources that it does not
+/// contain already, separated by `: `. Without `Display` it is the error's `Debug`, and without both the name
+/// of its type.
+///
+/// `error.type` is the name of the error's type. For a `Box<dyn Error>` it is the type in the box if that is an
+/// error of the standard library, otherwise `dyn Error`. For an `anyhow::Error` it may also be the type of the
+/// first cause.
+///
+/// If a plain value stands for a failure, `error` says so:
 ///
 /// ```
 /// struct Reply { status: u16, text: String }
@@ -151,7 +160,7 @@ pub use cekura_trace_macros::stt;
 ///
 /// # The generated code
 ///
-/// Every attribute turns a function into one call, with the body in it as it was written:
+/// Every attribute turns the body of a function into one call, which contains the body as it was written:
 ///
 /// ```
 /// # struct Client;
@@ -216,22 +225,23 @@ pub use cekura_trace_macros::stt;
 /// # assert_eq!(span.text("output"), Some("HELLO"));
 /// ```
 ///
-/// * `open` calls its closure only where something records: when tracing is off, no argument is looked at.
-/// * `of(…).__get()` and `__outcome(…).__get()` choose by type what can be recorded and whether the function failed; each
-///   `__error()`, how an error is shown: that of the function, one inside its `Ok`, one of a stream's items. No trait
-///   comes into the body's scope, and no trait of yours gets between: each method is one of the type that it is called
-///   on, or has a name that nobody else has.
-/// * `run` makes the span the current one for the body, and ends it however the body ends.
-/// * Arguments are bound anew inside, in their order: they are dropped as without the attribute, and the compiler warns of
-///   unused ones as it does without it. One whose pattern leaves something (`_`, `..`) has a name of ours in the signature
-///   and is taken apart inside; where an expression of the attribute uses one of its names, the signature stays, and what
-///   the pattern leaves is dropped after all other arguments.
+/// * `open` runs its closure only if something records: when tracing is off, no argument is looked at.
+/// * `of(…).__get()` chooses by type what can be recorded of a value. `__outcome(…).__get()` chooses by type
+///   whether the function failed. Each `__error()` chooses how an error is shown: the function's error, an
+///   error inside its `Ok`, and an error among a stream's items. No trait is imported into the body, and no
+///   trait of yours can interfere: each method is an inherent one, or has a name that nobody else uses.
+/// * `run` makes the span current while the body runs, and ends it in whatever way the body ends.
+/// * The arguments are bound again inside, in their order. So they are dropped as without the attribute, and
+///   the compiler warns of unused ones as without it. An argument whose pattern leaves a part out (`_`, `..`)
+///   gets a generated name in the signature and is destructured inside. If an expression of the attribute uses
+///   a name of such a pattern, the signature stays as it is, and the part that the pattern leaves out is
+///   dropped after all other arguments.
 ///
-/// An `async fn` has a future for its body, `async move { … }`, and polls it in the span. A stream keeps the last closure:
-/// it then runs for each item. `impl Stream` alone needs one call more, which gives the stream room for its span. A
-/// function that returns `impl Fn…` keeps its body where it is, so that the closure's parameters have their types; an
-/// `async fn` that does so must write them. `cargo expand` shows the code of your own crate; so does, with nothing
-/// installed:
+/// For an `async fn` the body is a future, `async move { … }`, which is polled in the span. For a stream, the
+/// last closure is kept and runs for each item. A plain `impl Stream` needs one more call, which gives the
+/// stream room for its span. A function that returns `impl Fn…` keeps its body in place, so that the types of
+/// the closure's parameters can be inferred; an `async fn` that returns one must write these types.
+/// `cargo expand` shows the code of your own crate. This command shows it too, with nothing installed:
 ///
 /// ```sh
 /// RUSTC_BOOTSTRAP=1 cargo rustc --lib --profile=check -- -Zunpretty=expanded
@@ -239,12 +249,13 @@ pub use cekura_trace_macros::stt;
 ///
 /// # Lints
 ///
-/// No lint of the compiler or of clippy is new at an annotated function. Some fall silent, for they look at the whole body
-/// of a function, and the body now stands inside another: clippy's `boxed_local`, `cognitive_complexity`, `implicit_return`,
-/// `manual_async_fn`, `missing_const_for_fn`, `needless_lifetimes`, `needless_pass_by_value`, `needless_return` (of the
-/// body's own end), `ptr_arg` (of an argument that is recorded), `unnecessary_wraps` and `unused_async`; rustc's `unconditional_recursion`, and
-/// `unused_assignments` in methods that take `mut self`. An `#[expect(…)]` of
-/// one of these says that it is not fulfilled: write `#[allow(…)]`.
+/// An annotated function causes no new warning of the compiler or of clippy. Some lints no longer fire, because
+/// they look at the whole body of a function, and the body now stands inside another one: clippy's
+/// `boxed_local`, `cognitive_complexity`, `implicit_return`, `manual_async_fn`, `missing_const_for_fn`,
+/// `needless_lifetimes`, `needless_pass_by_value`, `needless_return` (at the end of the body), `ptr_arg` (for
+/// an argument that is recorded), `unnecessary_wraps` and `unused_async`; rustc's `unconditional_recursion`,
+/// and `unused_assignments` in methods that take `mut self`. For these lints `#[expect(…)]` is reported as not
+/// fulfilled: write `#[allow(…)]` instead.
 pub use cekura_trace_macros::llm;
 
 /// Text to speech.
@@ -258,14 +269,16 @@ pub use cekura_trace_macros::llm;
 /// | `characters = expr` | `tts.characters` |
 /// | `input_tokens = expr`, `output_tokens = expr` | `gen_ai.usage.*`, integers |
 ///
-/// Without `text`, the only argument of the function that is a string is the text. Of returned audio, `output.len`
-/// says how many elements the buffer has.
+/// Without `text`, the text is the function's only string argument. For returned audio, `output.len` is the
+/// number of elements in the buffer.
 ///
-/// A text may also arrive as a stream, sentence by sentence while the model still writes: it is joined and counted as the
-/// function, or the stream that it returns, reads it. An argument is such a text if its type says so in the signature:
-/// `impl Stream<Item = …>`, `BoxStream`, `LocalBoxStream`, `Pin<Box<dyn Stream<Item = …>>>` or `Box<dyn Stream<Item = …> +
-/// Unpin>` of `String`, `&str`, `Cow<str>`, `Box<str>` or `Arc<str>`, or of a `Result` of one of these. Strings beside it are
-/// arguments as any other. Of two such streams `text = name` says which is the text, and without that neither is.
+/// The text may also arrive as a stream, sentence by sentence while the model still writes. It is joined and
+/// counted while the function, or the stream that it returns, reads it. An argument is such a stream if its
+/// type in the signature is `impl Stream<Item = …>`, `BoxStream`, `LocalBoxStream`,
+/// `Pin<Box<dyn Stream<Item = …>>>` or `Box<dyn Stream<Item = …> + Unpin>`, with items of type `String`,
+/// `&str`, `Cow<str>`, `Box<str>` or `Arc<str>`, or a `Result` of one of these. String arguments beside such a
+/// stream are ordinary arguments. If there are two such streams, `text = name` says which one is the text;
+/// without it, none of them is.
 ///
 /// ```
 /// use futures::{Stream, StreamExt, stream};
@@ -282,8 +295,8 @@ pub use cekura_trace_macros::llm;
 /// # assert_eq!(tts.text("input.voice"), Some("ana"));
 /// ```
 ///
-/// A type parameter (`S: Stream<…>`), a named type or a channel stays what it is; the function then tells of the text with
-/// [`cekura::current().text(part)`](crate::CurrentSpan::text).
+/// A stream behind a type parameter (`S: Stream<…>`), a named type or a channel is not recognised. Inside such
+/// a function, report the text with [`cekura::current().text(part)`](crate::CurrentSpan::text).
 ///
 /// ```
 /// #[cekura::tts(provider = "cartesia", voice = "ana")]
@@ -300,7 +313,8 @@ pub use cekura_trace_macros::tts;
 
 /// Speech to speech: a realtime model that hears and speaks.
 ///
-/// Takes the arguments of [`llm`], and finds the same in a known response; there is no `gen_ai.operation.name`.
+/// It takes the arguments of [`llm`] and finds the same values in a known response. It sets no
+/// `gen_ai.operation.name`.
 ///
 /// ```
 /// #[cekura::s2s(provider = "openai", model = "gpt-realtime")]
@@ -322,10 +336,13 @@ pub use cekura_trace_macros::s2s;
 /// | `id = expr` | `gen_ai.tool.call.id` |
 /// | `arguments = expr` | `function.input`, `gen_ai.tool.call.arguments`, in place of the function's own arguments |
 ///
-/// The function's arguments are `function.input` (and `gen_ai.tool.call.arguments`), one JSON object; what it gives
-/// is `function.output` (and `gen_ai.tool.call.result`), JSON whatever its type: a string stands in quotes.
-/// A function that runs whatever tool the model asks for has the arguments in one piece. Text that is JSON is recorded as
-/// it is, other text as a JSON string, and any other value as the JSON that it serialises to:
+/// The function's arguments are recorded as `function.input` (and `gen_ai.tool.call.arguments`), one JSON
+/// object. The return value is recorded as `function.output` (and `gen_ai.tool.call.result`), always as JSON: a
+/// string stands in quotes.
+///
+/// A function that runs whatever tool the model asks for gets the arguments in one piece; name them with
+/// `arguments`. Text that is JSON is recorded as it is, other text as a JSON string, and any other value as the
+/// JSON that it serialises to:
 ///
 /// ```
 /// struct ToolCall { name: String, arguments: String }
@@ -356,7 +373,7 @@ pub use cekura_trace_macros::s2s;
 /// ```
 pub use cekura_trace_macros::tool_call;
 
-/// Any other stage: network, a guardrail, the end-of-turn model.
+/// Any other stage: a network request, a guardrail, the end-of-turn model.
 ///
 /// | argument | |
 /// | --- | --- |

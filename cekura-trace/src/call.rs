@@ -1,5 +1,4 @@
-//! What is known of one call while it runs: its ids, its clock, its turns. This file does no I/O and does not know
-//! spans.
+//! One call while it runs: its ids, its clock, its turns, its open spans. Invariant: nothing here does I/O.
 
 mod id;
 mod notes;
@@ -99,11 +98,6 @@ impl Call {
     /// The conversation's span, unless it is over and gone.
     pub(crate) fn span(&self) -> Option<Arc<dyn Unfinished>> {
         self.span.get()?.upgrade()
-    }
-
-    /// The id of the conversation's span; invalid where the host does not sample it.
-    pub(crate) fn arriving(&self) -> SpanId {
-        if self.root.is_sampled() { self.root.span_id() } else { SpanId::INVALID }
     }
 
     /// Whether this is an open span of a host's, and reaches the same destination.
@@ -292,8 +286,7 @@ pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
 /// The nanoseconds of a duration, of at most 584 years.
 #[inline]
 fn count(duration: Duration) -> u64 {
-    const SECOND: u64 = 1_000_000_000;
-    duration.as_secs().saturating_mul(SECOND).saturating_add(duration.subsec_nanos().into())
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

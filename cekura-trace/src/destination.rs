@@ -1,5 +1,5 @@
-//! A handle's settings come in; recording finds here where an ended span goes and how much of it may be kept.
-//! This file does not know what a destination does with what it accepts.
+//! The destination of a handle: where its ended spans go, and how much of their content may be kept. Invariant:
+//! accepting a span never waits.
 
 use crate::call::{Call, Calls, Noted};
 use crate::watch::Watch;
@@ -10,29 +10,30 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-/// How much of a call's content spans carry.
+/// How much of a call's content its spans carry.
 ///
-/// Settable for a process (`.capture(…)`, `CEKURA_CAPTURE_CONTENT`) and for one conversation
+/// It can be set for the process (`.capture(…)`, `CEKURA_CAPTURE_CONTENT`) and for one conversation
 /// (`#[cekura::conversation(capture = …)]`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CaptureContent {
     /// Arguments, return values, transcripts and error texts are recorded.
     #[default]
     Full,
-    /// No content leaves in a span: only names, sizes, tokens, times, `error.type`, outcomes, and what `record(…)`
-    /// names explicitly, whatever its key.
+    /// No content is recorded in a span: only names, sizes, tokens, times, `error.type`, outcomes, and the
+    /// attributes that `record(…)` names explicitly, whatever their keys.
     ///
-    /// The OpenTelemetry API does not say whether an attribute is content. So of what it sets, on our spans or a program's
-    /// own, numbers and `bool`s are kept; events, status descriptions and texts other than `error.type` are not.
+    /// The OpenTelemetry API does not tell whether an attribute is content. So of the attributes that it sets,
+    /// on spans of this crate or of the program, only numbers, `bool`s and `error.type` are kept. Events,
+    /// status descriptions and all other texts are not.
     Metadata,
 }
 
-/// What takes ended spans. Accepting one is bounded work that never waits.
+/// Accepts ended spans. Accepting one is bounded work that never waits.
 pub(crate) trait Sink: Send + Sync {
     /// Takes one record (`finished`).
     fn accept(&self, trace_id: TraceId, record: &[u8]);
 
-    /// Takes what was noted of a call that has ended, to post its call log.
+    /// Takes the notes of a call that has ended, to post its call log.
     fn observe(&self, _call: &Call, _noted: Noted) {}
 
     /// Waits until what was accepted is delivered or dropped, for a bounded time.
@@ -40,19 +41,16 @@ pub(crate) trait Sink: Send + Sync {
         Box::pin(std::future::ready(()))
     }
 
-    /// Whether it is to hear of conversations that begin.
+    /// Whether it wants to know of conversations that begin.
     fn wants_beginnings(&self) -> bool {
         false
     }
 
-    /// Takes the root of a conversation that begins, as a record that ends where it begins.
+    /// Takes the root span of a conversation that begins, as a record that ends where it begins.
     fn begin(&self, _record: Vec<u8>) {}
 
-    /// Says that a root which has begun will never end.
+    /// Says that a root span that has begun will never end.
     fn forget(&self, _trace_id: TraceId, _span_id: SpanId) {}
-
-    /// Counts a span that the host's sampler does not want.
-    fn decline(&self, trace_id: TraceId);
 }
 
 /// Where the spans of one handle go.
@@ -64,7 +62,7 @@ pub struct Destination {
     pub(crate) calls: Arc<Calls>,
     /// Set where a host's tracer provider is attached.
     pub(crate) host: OnceLock<Host>,
-    /// Whether the processor for a host's spans has heard of one.
+    /// Whether the processor for the host's spans has seen one.
     pub(crate) is_heard: AtomicBool,
     /// Set where a test captures.
     pub(crate) watch: Option<Arc<Watch>>,
@@ -73,7 +71,7 @@ pub struct Destination {
 /// A host's tracer provider, which makes a twin of each span for the host's own exporters.
 pub(crate) struct Host(pub(crate) BoxedTracer);
 
-/// In the context in which a twin starts, so that the processor for a host's spans leaves it out.
+/// Marks the context in which a twin starts, so that the processor for a host's spans leaves it out.
 #[derive(Debug)]
 pub(crate) struct Twinned;
 
@@ -96,7 +94,8 @@ impl fmt::Debug for Destination {
     }
 }
 
-/// How many destinations are open; with none, an annotated function costs this load and a branch.
+/// How many destinations are open. If there are none, an annotated function costs one load of this and a
+/// branch.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 static DEFAULT: RwLock<Option<Arc<Destination>>> = RwLock::new(None);
 
@@ -110,7 +109,7 @@ pub(crate) fn default() -> Option<Arc<Destination>> {
     DEFAULT.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// A destination while it takes spans; dropping it closes it.
+/// A destination that accepts spans. Dropping it closes it.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) destination: Arc<Destination>,
@@ -123,7 +122,7 @@ impl Opened {
         Self { destination: Arc::new(destination), is_default: false }
     }
 
-    /// Makes this the process's default; false when the process has another already.
+    /// Makes this the process's default. Returns false if the process already has another one.
     pub(crate) fn install(&mut self) -> bool {
         let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
         if default.is_none() {
@@ -143,13 +142,13 @@ impl Drop for Opened {
     }
 }
 
-/// What `client = …` takes: a handle, or a reference to one.
+/// A value for `client = …`: a handle, or a reference to one.
 #[diagnostic::on_unimplemented(
     message = "`client` takes a `Cekura` handle, found `{Self}`",
     label = "expected a `Cekura` handle or a reference to one"
 )]
 pub trait Client {
-    /// `None` where the handle is off.
+    /// `None` if the handle is off.
     fn destination(&self) -> Option<Arc<Destination>>;
 }
 

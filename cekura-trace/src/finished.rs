@@ -1,11 +1,11 @@
-//! An ended span's parts come in, a flat record goes out, and a record read back is a view into its bytes.
-//! This file does not know who writes records or where they go.
+//! An ended span as one flat record, and reading it as a view into its bytes. Invariant: a record owns nothing
+//! outside its bytes.
 //!
-//! A record is written in place while its span is open, and handed over in one copy by the thread that ends the span.
-//! The receiving side reads it in place and frees nothing that the writing thread allocated:
+//! A record is written in place while its span is open. The thread that ends the span hands it over in one
+//! copy. The receiving side reads it in place, and frees nothing that the writing thread allocated:
 //!
 //! ```text
-//! u32 length of all that follows · head (fixed size) · name · entries
+//! u32 length of all that follows · head (fixed size) · name · path of the function · entries
 //! entry = tag · key or name · value            (attributes, events, links, in the order they were set)
 //! ```
 //!
@@ -50,19 +50,21 @@ pub(crate) enum Status {
     Error,
 }
 
-/// The kinds by their number in a record.
+/// The kinds by their number in a record: in the order in which they are declared.
 const KINDS: [SpanKind; 5] =
-    [SpanKind::Internal, SpanKind::Client, SpanKind::Server, SpanKind::Producer, SpanKind::Consumer];
+    [SpanKind::Client, SpanKind::Server, SpanKind::Producer, SpanKind::Consumer, SpanKind::Internal];
 const STATUSES: [Status; 3] = [Status::Unset, Status::Ok, Status::Error];
 
 const HEAD: usize = 4 + 16 + 8 + 8 + 8 + 8 + 1 + 1 + 1;
 
-/// Begins a record: room for the head, then the name. Entries go behind it.
+/// Begins a record: room for the head, then the name and the path of the function. Entries go behind them. The path is
+/// `crate::module::function`, empty where there is none: the span attribute `code.function.name`, found.
 #[inline]
-pub(crate) fn begin(record: &mut Vec<u8>, name: &str) {
+pub(crate) fn begin(record: &mut Vec<u8>, name: &str, path: &str) {
     record.clear();
     record.extend_from_slice(&[0; HEAD]);
     write::string(record, name);
+    write::string(record, path);
 }
 
 /// Ends a record that [`begin`] began. `renamed` says that an entry holds another name.
@@ -76,13 +78,9 @@ pub(crate) fn seal(record: &mut [u8], head: &Head, renamed: bool) {
     bytes[28..36].copy_from_slice(&head.parent_id.to_bytes());
     bytes[36..44].copy_from_slice(&head.start.to_le_bytes());
     bytes[44..52].copy_from_slice(&head.end.to_le_bytes());
-    bytes[52] = place(&KINDS, &head.kind);
-    bytes[53] = place(&STATUSES, &head.status);
+    bytes[52] = head.kind.clone() as u8;
+    bytes[53] = head.status as u8;
     bytes[54] = u8::from(renamed);
-}
-
-fn place<T: PartialEq>(all: &[T], one: &T) -> u8 {
-    all.iter().position(|other| other == one).and_then(|at| u8::try_from(at).ok()).unwrap_or_default()
 }
 
 /// A record that is not sealed yet, read as far as it is written; its head is empty.
@@ -103,7 +101,7 @@ impl Head {
     /// A whole record of this head, for tests of what reads records.
     pub(crate) fn record(&self, name: &str, description: &str, entries: &[u8]) -> Vec<u8> {
         let mut record = Vec::new();
-        begin(&mut record, name);
+        begin(&mut record, name, "");
         record.extend_from_slice(entries);
         write::description(&mut record, description);
         seal(&mut record, self, false);
@@ -118,6 +116,7 @@ pub(crate) struct Record<'a> {
     pub(crate) name: &'a str,
     /// Empty unless the span failed.
     pub(crate) description: &'a str,
+    path: &'a [u8],
     entries: &'a [u8],
 }
 
@@ -130,7 +129,8 @@ impl<'a> Record<'a> {
     /// The same, with texts as they are wanted.
     pub(crate) fn entries_of<T: Text<'a>>(&self) -> impl Iterator<Item = EntryOf<T>> + use<'a, T> {
         let mut reader = Reader(self.entries);
-        std::iter::from_fn(move || entry::read(&mut reader))
+        let path = entry::path(self.path);
+        path.into_iter().chain(std::iter::from_fn(move || entry::read(&mut reader)))
     }
 
     /// The span attributes with each key once: the last value set, a found one only where none was set.
@@ -155,7 +155,8 @@ impl<'a> Record<'a> {
         let kind = KINDS.get(usize::from(kind))?.clone();
         let status = *STATUSES.get(usize::from(status))?;
         let head = Head { trace_id, span_id, parent_id, kind, start, end, status };
-        let mut record = Self { head, name: reader.text()?, description: "", entries: reader.0 };
+        let (name, path) = (reader.text()?, reader.bytes()?);
+        let mut record = Self { head, name, description: "", path, entries: reader.0 };
         if record.head.failed() || renamed != 0 {
             record.read_words();
         }

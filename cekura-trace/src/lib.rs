@@ -1,6 +1,6 @@
-//! Traces of voice-agent calls: one attribute per function, one trace per call. Settings and annotated functions come
-//! in, OTLP requests, or a drawing and a page of each call, go out. Nothing here knows how the agent hears, thinks or
-//! speaks.
+//! OpenTelemetry traces of voice-agent calls: one attribute per function, one trace per call. The traces go to
+//! Cekura, to any OTLP endpoint, or to the terminal and an HTML page. Without a handle, an annotated function
+//! does what the plain one does.
 //!
 //! ```no_run
 //! #[cekura::llm(provider = "openai", model = "gpt-4o")]
@@ -21,42 +21,47 @@
 //! # }
 //! ```
 //!
-//! * **What is recorded**: the attributes [`conversation`], [`turn`], [`stt`], [`llm`], [`tts`], [`s2s`], [`tool_call`]
-//!   and [`span`](macro@span); [`llm`] shows the code that they generate. [`record`] adds what only the body knows,
-//!   [`semconv`] lists every key.
-//! * **Where the answer is read inside the function**: [`follow`] records the items of a stream, [`current`]
-//!   takes chunks, tokens and failures one by one.
-//! * **Where no function stands for it**: [`spans`] are begun and ended by hand, and so is a call with
-//!   [`Conversation::start`].
-//! * **How long the caller waits**: a [`turn`] measures it; [`current_turn`] takes what a voice activity detector and the
-//!   phone know.
-//! * **Where it goes**: [`init`] reads the environment, [`Cekura::builder`] takes settings in code. Without a handle the
-//!   attributes are off. [`Cekura::flush`] and [`Cekura::shutdown`] report what became of each span.
-//!   [`doctor`] says what keeps spans from arriving.
-//! * **What Cekura lists of a call**: [`Cekura::observe`] posts a [`CallLog`], `#[cekura::conversation(observe)]` does so
-//!   when the conversation ends.
-//! * **Into other tasks, threads and processes**: [`spawn()`], [`spawn_blocking`], [`spawn_local`], [`context::carry`],
-//!   [`context::carry_fn`], [`context::headers`].
-//! * **In tests**: [`testing::capture`], and [`strict`](testing::Trace::strict) for what lost its call.
+//! * **What is recorded**: the attributes [`conversation`], [`turn`], [`stt`], [`llm`], [`tts`], [`s2s`],
+//!   [`tool_call`] and [`span`](macro@span). [`llm`] shows the code that they generate. [`record`] adds a span
+//!   attribute from inside the body. [`semconv`] lists every key.
+//! * **A function that reads its answer itself**: [`follow`] records the items of a stream. [`current`] takes
+//!   chunks, tokens and failures one by one.
+//! * **No function to annotate**: [`spans`] begins and ends spans by hand. [`Conversation::start`] begins a
+//!   call.
+//! * **How long the caller waits**: a [`turn`] measures it. [`current_turn`] takes the exact moments from a
+//!   voice activity detector and from the phone.
+//! * **Where spans go**: [`init`] reads the settings from the environment, [`Cekura::builder`] takes them in
+//!   code. Without a handle the attributes do nothing. [`Cekura::flush`] and [`Cekura::shutdown`] report what
+//!   became of each span. [`doctor`] finds out why spans do not arrive.
+//! * **The call in Cekura's list of calls**: [`Cekura::observe`] posts a [`CallLog`].
+//!   `#[cekura::conversation(observe)]` posts one when the conversation ends.
+//! * **Other tasks, threads and processes**: [`spawn()`], [`spawn_blocking`], [`spawn_local`],
+//!   [`context::carry`], [`context::carry_fn`], [`context::headers`].
+//! * **Tests**: [`testing::capture`] gives the spans of a function. [`strict`](testing::Trace::strict) fails on
+//!   spans that lost their conversation.
 //!
 //! # Arguments of the attributes
 //!
-//! Every argument is optional. `key = expression` is evaluated at most once, before the body, and may use the function's
-//! arguments without moving them: no `?`, `return` or `.await`. `key = |returned| expression` is evaluated with a reference
-//! to what is inside the returned `Result` or `Option`, or both, and uses nothing else; on `Err` and `None` it does not run.
-//! `None` as a value records nothing, and nothing is evaluated where tracing is off.
+//! Every argument is optional. A value of `None` records nothing. When tracing is off, no argument is
+//! evaluated.
+//!
+//! * `key = expression` is evaluated at most once, before the body. It may use the function's arguments without
+//!   moving them. It must not contain `?`, `return` or `.await`.
+//! * `key = |returned| expression` is evaluated after the body, with a reference to the value inside the
+//!   returned `Result` or `Option`, or inside both. It cannot use the function's arguments. It does not run on
+//!   `Err` and `None`.
 //!
 //! | every attribute takes | |
 //! | --- | --- |
 //! | `skip(a, b)` | does not record these arguments of the function |
-//! | `skip_all` | records no argument; what is found in the return value still is |
-//! | `skip_output` | records no content of the return value; tokens, model, ids, finish reasons, confidence, language, sizes and times stay |
+//! | `skip_all` | records no argument; values found in the return value are still recorded |
+//! | `skip_output` | records no content of the return value; tokens, model, ids, finish reasons, confidence, language, sizes and times are still recorded |
 //! | `debug(a, b)` | records these arguments by their `Debug` |
-//! | `error = \|returned\| …` | `Some(error)` says that this returned value is a failure, of a stream this item |
-//! | `record("my.key" = …, other.key = …)` | span attributes of your own, under any content policy |
-//! | `parent = expression` | the parent: a guard, a [`Turn`], a [`Conversation`], a `Context`, not what is current |
-//! | `stream` | asks for a stream, see below: an error where no span can follow what the function returns |
-//! | `crate = path` | where this library is, if it was renamed |
+//! | `error = \|returned\| …` | `Some(error)` marks the returned value, or this item of a stream, as a failure |
+//! | `record("my.key" = …, other.key = …)` | adds span attributes of your own; they are kept under any content policy |
+//! | `parent = expression` | sets the parent in place of the current span: a guard, a [`Turn`], a [`Conversation`] or a `Context` |
+//! | `stream` | requires a returned stream that a span can follow, see [Streams](#streams); anything else is a compile error |
+//! | `crate = path` | the path of this library, if it was renamed |
 //!
 //! ```
 //! struct Reply { text: String, cost: Option<f64> }
@@ -81,19 +86,25 @@
 //!
 //! # Turns
 //!
-//! A turn is ambient: a span whose context knows the conversation but no turn begins in the conversation's
-//! open turn, where exactly one is open. So the stages of a pipeline, tasks that are spawned once per call
-//! with [`spawn()`], stand in the turn that another task opens. A named `parent` wins over it. What an `stt`, `llm`,
-//! `tts`, `s2s` or `tool_call` that began before the turn calls stays below it.
+//! A span that begins in a conversation but in no turn joins the conversation's open turn, if exactly one is
+//! open. So the stages of a pipeline, which are tasks that are spawned once per call with [`spawn()`], join the
+//! turn that another task opens. A named `parent` overrides this. Spans below an `stt`, `llm`, `tts`, `s2s` or
+//! `tool_call` that began before the turn stay below it.
 //!
 //! # Streams
 //!
-//! The span of a function that returns a stream stays open until the stream ends, gives its first `Err`, or is dropped;
-//! at each poll it is the current one. It says when the first item came (`gen_ai.response.time_to_first_chunk`, in seconds)
-//! and when the first that says something (`metrics.ttfb`, on an `llm` also `llm.first_token_ms`: a role chunk or
-//! `session.created` says nothing), how many there were (`stream.items`), the longest time between two of them, the bytes of byte buffers, and what the items say together:
-//! texts and transcripts are put behind each other, of everything else the last word counts. A closure sees each item,
-//! inside its `Ok`; as it runs later, the function's arguments are not in its reach.
+//! The span of a function that returns a stream stays open until the stream ends, gives its first `Err`, or is
+//! dropped. At each poll it is the current span. It records:
+//!
+//! * when the first item came: `gen_ai.response.time_to_first_chunk`, in seconds
+//! * when the first item with content came: `metrics.ttfb`, in seconds, and on an `llm` also
+//!   `llm.first_token_ms`; a role chunk or `session.created` has no content
+//! * the number of items (`stream.items`), the longest time between two items, and the bytes of byte buffers
+//! * what the items say together: texts and transcripts are joined, and of every other value the last one
+//!   counts
+//!
+//! A closure runs for each item, with the value inside its `Ok`. It runs after the function has returned, so it
+//! cannot use the function's arguments.
 //!
 //! ```
 //! use futures::stream::{self, Stream};
@@ -114,22 +125,29 @@
 //! # assert!(!llm.is_interrupted() && llm.attribute("llm.first_token_ms").is_some());
 //! ```
 //!
-//! It is `impl Stream`, `BoxStream`, `LocalBoxStream` or `Pin<Box<dyn Stream>>`, also behind an alias, also
-//! inside `Result` or `Option`, from any kind of function. A stream that is dropped was interrupted, unless
-//! an item said that the answer was finished: then its span ends with that item. A stream of a named type is
-//! a plain value: box it, or put [`follow`] around it. So is one that can do more, `impl Stream + Clone` or
-//! `+ Sink`: its span would take that away. Of a `tool_call`, `span`, `turn` or `conversation` that is a
-//! stream only the times and sizes are recorded.
+//! The function may be of any kind. It may return `impl Stream`, `BoxStream`, `LocalBoxStream` or
+//! `Pin<Box<dyn Stream>>`, also behind a type alias, and inside a `Result` or `Option`. A stream that is
+//! dropped is interrupted, unless an item said that the answer was finished: then its span ends with that item.
 //!
-//! A future that is never polled leaves no span; a stream that is never polled was interrupted. The parent of an `async fn`
-//! is what is current at its first poll, of a function that returns a future or a stream what is current at the call.
+//! A stream of a named type is recorded as a plain value: box it, or wrap it in [`follow`]. So is a stream with
+//! another trait, such as `impl Stream + Clone` or `+ Sink`, because the wrapper of a span would lack that
+//! trait. If a `tool_call`, `span`, `turn` or `conversation` returns a stream, only times and sizes are
+//! recorded.
+//!
+//! A future that is never polled leaves no span. A stream that is never polled is interrupted. The parent of an
+//! `async fn` is the span that is current at its first poll. The parent of a function that returns a future or
+//! a stream is the span that is current at the call.
 //!
 //! # Limits
 //!
-//! A named type of a future is a plain value. `Location::caller()` is lost under `#[track_caller]`. In a generic function the
-//! bounds that are written count: of a bare `T` nothing is recorded. Under `#[async_trait]` a destructured argument is not. An
-//! `async fn` that returns `impl Fn(&str) -> …` needs the closure's types written. A lock in a field of a `Serialize` value
-//! cannot be seen, and is taken: `skip` it. Names and ids are cut at 1,024 bytes.
+//! * A future of a named type is recorded as a plain value.
+//! * In an annotated function with `#[track_caller]`, `Location::caller()` does not give the caller.
+//! * In a generic function the written bounds count: nothing is recorded of a bare `T`.
+//! * Under `#[async_trait]`, a destructured argument is not recorded.
+//! * An `async fn` that returns `impl Fn(&str) -> …` must write the types of the closure's parameters.
+//! * A lock in a field of a `Serialize` value cannot be seen, so recording the value takes it: `skip` that
+//!   argument.
+//! * Names and ids are cut at 1,024 bytes.
 #![forbid(unsafe_code)]
 
 mod at_exit;
@@ -175,11 +193,13 @@ pub use recording::moment::Moment;
 pub use telemetry::{Cekura, init};
 pub use transcript::Entry;
 
-/// Spans by hand, where there is no function to annotate: an event loop, a session, a call that comes back later.
+/// Spans by hand, for code that has no function to annotate: an event loop, a session, a call that comes back
+/// later.
 ///
-/// One function per span name gives a [`Builder`](spans::Builder) with the arguments of the attribute; its
-/// [`start`](spans::Builder::start) gives a [`Guard`](spans::Guard) for what is known later. A guard is not the current span
-/// of the thread: what belongs below it names its [`context`](spans::Guard::context) as parent, or runs in it.
+/// There is one function per span name. It gives a [`Builder`](spans::Builder) that takes the arguments of the
+/// attribute; [`start`](spans::Builder::start) begins the span and gives a [`Guard`](spans::Guard), which takes
+/// what is known later. A guard does not make its span the current one. To put another span below it, name the
+/// guard's [`context`](spans::Guard::context) as the parent, or run the code in the guard.
 ///
 /// ```
 /// use cekura::{Conversation, spans};
@@ -222,7 +242,7 @@ pub mod spans {
     pub use crate::recording::spans::*;
 }
 
-/// Context that crosses tasks, threads and processes.
+/// Carries the conversation and the current span into other tasks, threads and processes.
 pub mod context {
     pub use crate::recording::context::{Carried, carry, carry_fn, headers};
 }

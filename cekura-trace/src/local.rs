@@ -1,5 +1,5 @@
-//! The finished spans of a conversation come in, a drawing on standard error and a page in a folder go out. This file
-//! does not know how a span is drawn.
+//! Local mode: draws a finished conversation on standard error and writes it as a page. Invariant: nothing here
+//! uses the network.
 //!
 //! ```text
 //! Tree → row (what one span says) ─┐

@@ -1,4 +1,5 @@
-//! Values of the user's functions come in, finished records go out. This half does not know where they are sent.
+//! Recording: runs while the user's code runs, and turns values into ended spans. Invariant: it knows the
+//! OpenTelemetry API only, and never names delivery.
 
 #![expect(missing_docs, reason = "most of it is called by generated code only")]
 

@@ -1,5 +1,5 @@
-//! Every span name and span attribute key that this crate writes, once, with its source. Nothing here knows when
-//! a key is written.
+//! Every span name and span attribute key that this crate writes, each with its source. Invariant: each is
+//! spelled once, here.
 //!
 //! Sources: "Cekura docs, OpenTelemetry Traces" · "OTel GenAI conventions 1.41" · "pipecat" (its OpenTelemetry spans,
 //! which Cekura reads too). A key without a source is this crate's own.

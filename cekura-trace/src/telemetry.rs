@@ -1,5 +1,5 @@
-//! Settings come in, a handle goes out: what accepts spans is opened, the worker is started, and both end with the
-//! handle. This file does not know how spans are made or sent.
+//! The handle: start, attach, observe, flush, shutdown. Invariant: the worker runs until the handle is shut
+//! down or dropped.
 
 use crate::at_exit;
 use crate::delivery::call_log::CallLog;
@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// Starts tracing with everything from the environment, as the process's default.
+/// Starts tracing as the process's default, with all settings from the environment.
 ///
 /// ```no_run
 /// # async fn agent() -> Result<(), cekura::Error> {
@@ -35,16 +35,16 @@ use tokio::time::Instant;
 ///
 /// # Errors
 ///
-/// When a variable has a value that cannot be used, or the process has a default already.
+/// If a variable has a value that cannot be used, or the process already has a default handle.
 pub fn init() -> Result<Cekura, Error> {
     Cekura::builder().install()
 }
 
-/// Delivers what is recorded, for as long as it lives.
+/// A handle: it delivers recorded spans for as long as it lives.
 ///
-/// End it with [`shutdown`](Self::shutdown): dropped without it, it waits for at most 2 s, which in async code blocks
-/// the thread. One that is never dropped, as in a `static`, delivers in the same way when `main` returns, if the main
-/// thread has made it and this is a Unix system.
+/// End it with [`shutdown`](Self::shutdown). A handle that is dropped without it delivers for at most 2 s,
+/// which blocks the thread, in async code too. A handle that is never dropped, such as one in a `static`, does
+/// the same when `main` returns, if the main thread made it and the system is Unix.
 #[must_use = "tracing ends when the handle is dropped"]
 pub struct Cekura {
     /// `None` when tracing is switched off.
@@ -61,11 +61,12 @@ pub(crate) struct Running {
 }
 
 impl Builder {
-    /// Starts tracing as the process's default: what is not told otherwise goes here.
+    /// Starts tracing as the process's default: everything that names no other handle goes here.
     ///
-    /// Keep the handle until the program ends: what is recorded is delivered when it is shut down or dropped. A `static` is
-    /// never dropped. On Unix a handle in a `static` that the main thread made, in `#[tokio::main]` too, delivers for at most
-    /// 2 s when `main` returns. Otherwise call [`shutdown_blocking`](Cekura::shutdown_blocking) first:
+    /// Keep the handle until the program ends: recorded spans are delivered when it is shut down or dropped. A
+    /// `static` is never dropped. On Unix, a handle in a `static` that the main thread made (in
+    /// `#[tokio::main]` too) delivers for at most 2 s when `main` returns. Otherwise call
+    /// [`shutdown_blocking`](Cekura::shutdown_blocking) first:
     ///
     /// ```no_run
     /// use std::sync::OnceLock;
@@ -84,24 +85,24 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When a setting has a value that cannot be used, or the process has a default already.
+    /// If a setting has a value that cannot be used, or the process already has a default handle.
     pub fn install(self) -> Result<Cekura, Error> {
         Cekura::new(self, true)
     }
 
-    /// Starts tracing for what names this handle (`#[cekura::conversation(client = handle)]`), and nothing else. A
-    /// process may have as many as it wants.
+    /// Starts tracing for conversations that name this handle (`#[cekura::conversation(client = handle)]`), and
+    /// for nothing else. A process may have any number of such handles.
     ///
     /// # Errors
     ///
-    /// When a setting has a value that cannot be used.
+    /// If a setting has a value that cannot be used.
     pub fn build(self) -> Result<Cekura, Error> {
         Cekura::new(self, false)
     }
 }
 
 impl Cekura {
-    /// Settings in code, which win over the environment.
+    /// Takes settings in code. They override the environment.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -130,11 +131,11 @@ impl Cekura {
         Ok(handle)
     }
 
-    /// A span processor for the tracer provider of the program that this handle stands beside: with it the program's
-    /// own spans inside conversations of this handle are delivered too, and nothing else of them.
+    /// A span processor for the program's own tracer provider. With it, the program's own sampled spans inside
+    /// conversations of this handle are delivered too. Its spans outside conversations are not.
     ///
-    /// It makes no handle the process's default: without [`attach`](Self::attach), make the handle with
-    /// [`install`](Builder::install), or name it with `client = handle`.
+    /// The processor does not make this handle the process's default. Call [`attach`](Self::attach), make the
+    /// handle with [`install`](Builder::install), or name it with `client = handle`.
     ///
     /// ```
     /// use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -153,19 +154,22 @@ impl Cekura {
         Processor::new(self.destination())
     }
 
-    /// Makes this handle the process's default, and lets a tracer provider of the program make a twin of each span of
-    /// an annotated function, for the program's own exporters. Made before the first call; [`processor`](Self::processor)
-    /// has an example.
+    /// Makes this handle the process's default, and gives every span of an annotated function a twin: the same
+    /// span, made by the program's tracer provider, for the program's own exporters. Call it before the first
+    /// conversation. [`processor`](Self::processor) has an example.
     ///
-    /// The tracer provider's sampler and id generator then decide for both: what it does not sample is dropped and
-    /// counted as `unsampled`, `trace_id_from` is not used, and a function that returns a future begins its span at
-    /// the call. The tracer provider should have this handle's processor; where it lacks it, an error event says so. Its
-    /// resource, span limits and other processors change nothing of what this handle delivers. It must be one of the
-    /// same version of `opentelemetry` as [`cekura::opentelemetry`](crate::opentelemetry).
+    /// The tracer provider's sampler decides for the program's exporters only. This handle delivers every span. The
+    /// current context, and the headers that the program sends, show the sampler's decision.
+    ///
+    /// The tracer provider's id generator makes the ids of both spans: `trace_id_from` has no effect, and the span
+    /// of a function that returns a future begins at the call. Give the tracer provider this handle's processor;
+    /// without it, an error event says so. Its resource, span limits and other processors do not affect what this
+    /// handle delivers. It must use the same version of `opentelemetry` as
+    /// [`cekura::opentelemetry`](crate::opentelemetry).
     ///
     /// # Errors
     ///
-    /// When another handle is the process's default, or this one has a tracer provider already.
+    /// If another handle is the process's default, or this one already has a tracer provider.
     pub fn attach<P>(&self, provider: &P) -> Result<(), Error>
     where
         P: TracerProvider<Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static>,
@@ -177,10 +181,10 @@ impl Cekura {
         running.destination.host.set(Host(tracer)).map_err(|_| Error::already_attached())
     }
 
-    /// Waits until every span that has ended is delivered or dropped, or safe on disk where there is a spool, at most for
-    /// `deadline`, and reports.
+    /// Waits until every span that has ended is delivered, dropped, or (with a spool) safe on disk, but at most
+    /// for `deadline`. Then reports.
     ///
-    /// It needs no particular runtime. Dropping the future does not stop the delivery.
+    /// It works in any runtime or none. Dropping the future does not stop the delivery.
     pub async fn flush(&self, deadline: Duration) -> FlushReport {
         match &self.running {
             None => FlushReport::default(),
@@ -188,22 +192,24 @@ impl Cekura {
         }
     }
 
-    /// As [`flush`](Self::flush), blocking the thread.
+    /// Like [`flush`](Self::flush), but blocks the thread.
     pub fn flush_blocking(&self, deadline: Duration) -> FlushReport {
         self.running.as_ref().map(|running| running.ask_blocking(deadline, flush)).unwrap_or_default()
     }
 
-    /// Delivers what has ended and posts the call logs that were handed over, at most for `deadline`, then stops: what
-    /// is not delivered by then, and what ends later, is dropped and counted. A second shutdown only reports.
+    /// Delivers all spans that have ended, posts the call logs that were handed over, and stops, at most after
+    /// `deadline`. Spans that are not delivered by then, and spans that end later, are dropped and counted. A
+    /// second shutdown only reports.
     ///
-    /// With a spool, what is not delivered stays there for the next start. It ends before its deadline where all is safe
-    /// on disk and the endpoint fails.
+    /// With a spool, spans that are not delivered stay on disk for the next start. If everything is safe on
+    /// disk and the endpoint fails, the shutdown returns before its deadline.
     ///
-    /// A return from `main` and a panic deliver; on Unix also for a handle in a `static` that the main thread made.
-    /// `std::process::exit` delivers only there, and ends no call. An abort and a signal that nobody catches deliver nothing:
-    /// what ended within the last second is lost, and so is every open call. So call
-    /// [`shutdown_blocking`](Self::shutdown_blocking) before an exit (a handle may be in an `Arc` or a `static`), and catch
-    /// the signal that ends a service, with tokio's feature `signal`:
+    /// When `main` returns or panics, the handle still delivers. On Unix this holds even for a handle that is
+    /// never dropped, if the main thread made it, and then `std::process::exit` on the main thread delivers
+    /// too; it ends no call. In all other cases an exit, an abort, or a signal that the program does not catch
+    /// delivers nothing: spans that ended within the last second and all open calls are lost. So call
+    /// [`shutdown_blocking`](Self::shutdown_blocking) before an exit (a handle may be in an `Arc` or a
+    /// `static`), and catch the signal that ends a service, with tokio's feature `signal`:
     ///
     /// ```no_run
     /// use tokio::signal::unix::{SignalKind, signal};
@@ -232,23 +238,24 @@ impl Cekura {
         report
     }
 
-    /// As [`shutdown`](Self::shutdown), blocking the thread.
+    /// Like [`shutdown`](Self::shutdown), but blocks the thread.
     pub fn shutdown_blocking(&self, deadline: Duration) -> FlushReport {
         self.running.as_ref().map(|running| running.shutdown_blocking(deadline)).unwrap_or_default()
     }
 
-    /// Has Cekura store a call: waits until its trace is delivered, at most for the deadline of the call log (5 s), posts
-    /// in any case, and says what was stored.
+    /// Posts a call log to Cekura. First waits until the call's trace is delivered, at most for the deadline of
+    /// the call log (5 s); then posts in any case, and returns what was stored.
     ///
-    /// A post that fails is repeated for 330 s, as spans are, but never so that a call is stored twice. Dropping the
-    /// future does not stop it; with a spool, neither does the end of the process, after which the next start asks whether
-    /// it is stored and posts it if it is not. Needs no particular runtime. What waits counts towards the memory limit. In
-    /// local mode, and when tracing is switched off, nothing is posted and [`Sent::was_sent`] is false. [`CallLog`] has an example.
+    /// A failed post is repeated for 330 s, like spans. A call is never stored twice. Dropping the future does
+    /// not stop the post. With a spool, the end of the process does not stop it either: the next start asks
+    /// whether the call is stored, and posts it if it is not. `observe` works in any runtime or none. A waiting
+    /// call log counts towards the memory limit. In local mode, and when tracing is off, nothing is posted and
+    /// [`Sent::was_sent`] is false. [`CallLog`] has an example.
     ///
     /// # Errors
     ///
-    /// When the call log has mistakes, which are all named, in local mode too; when Cekura does not take it; when it
-    /// could not be reached. Methods of [`ObserveError`] tell these apart.
+    /// If the call log has mistakes (all are named, in local mode too), if Cekura does not accept it, or if
+    /// Cekura could not be reached. The methods of [`ObserveError`] tell these cases apart.
     pub async fn observe(&self, call_log: CallLog) -> Result<Sent, ObserveError> {
         let Some(running) = &self.running else { return Ok(Sent::default()) };
         let (reply, sent) = oneshot::channel();
@@ -256,11 +263,12 @@ impl Cekura {
         sent.await.unwrap_or_else(|_| Err(ObserveError::shutdown()))
     }
 
-    /// As [`observe`](Self::observe), blocking the thread: until Cekura has answered, which may take minutes.
+    /// Like [`observe`](Self::observe), but blocks the thread until Cekura has answered, which may take
+    /// minutes.
     ///
     /// # Errors
     ///
-    /// As `observe`.
+    /// Those of `observe`.
     pub fn observe_blocking(&self, call_log: CallLog) -> Result<Sent, ObserveError> {
         let Some(running) = &self.running else { return Ok(Sent::default()) };
         let (reply, sent) = mpsc::sync_channel(1);
@@ -271,7 +279,7 @@ impl Cekura {
         sent.recv().unwrap_or_else(|_| Err(ObserveError::shutdown()))
     }
 
-    /// What has become of the spans until now, without waiting.
+    /// The counts of all spans until now, without waiting.
     pub fn ledger(&self) -> FlushReport {
         self.running.as_ref().map(|running| running.link.report()).unwrap_or_default()
     }
@@ -298,7 +306,7 @@ impl Running {
         if is_default { Ok(()) } else { Err(Error::already_installed()) }
     }
 
-    /// Lets no new conversation in; true the first time.
+    /// Lets no new conversation in. Returns true the first time.
     fn close(&self) -> bool {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
         if opened.is_some() && self.link.is_fork() {
@@ -327,7 +335,7 @@ impl Running {
         report.recv_timeout(deadline.saturating_add(GRACE)).unwrap_or_else(|_| self.link.report())
     }
 
-    /// Delivers as a drop would; so much of the time for that is over.
+    /// Delivers like a drop, within the time for that, of which `over` has passed.
     pub(crate) fn end_with_process(&self, over: Duration) {
         // A fork has no worker, and a lock that another thread held when it was made.
         if !self.link.is_fork() {
@@ -360,16 +368,16 @@ impl fmt::Debug for Cekura {
 /// How much later than its deadline a report may come.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// The instant after `wait`, or one that never comes.
+/// The instant after `wait`. A `wait` of decades is shortened, so that the sum does not overflow.
 fn after(wait: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     Instant::now() + wait.min(FAR)
 }
 
-/// The one line that this crate prints outside local mode: a program without a `tracing` subscriber would otherwise
-/// never hear that spans or call logs were lost.
+/// Prints the only line that this crate prints outside local mode. Without it, a program that has no `tracing`
+/// subscriber would never learn that spans or call logs were lost.
 fn tell_losses(report: &FlushReport, calls: u64) {
-    let spans = (report.mishaps() > 0).then(|| format!("spans were lost: {report}"));
+    let spans = (report.lost() > 0).then(|| format!("spans were lost: {report}"));
     let calls = (calls > 0).then(|| format!("call logs were not posted: {calls}"));
     let lost: Vec<String> = spans.into_iter().chain(calls).collect();
     if !lost.is_empty() {

@@ -1,8 +1,8 @@
-//! What runs inside a capture comes in, its finished spans go out: a handle whose destination is memory. Nothing
-//! here knows the network.
+//! Captures for tests of annotated functions: a capture runs a function and gives the spans that ended in it.
+//! Invariant: a capture never changes the process's default handle, so tests may run side by side.
 //!
-//! For tests of annotated functions. Nothing global is touched, so tests may run side by side. [Testing your
-//! instrumentation][page] goes from the first capture to strict ones, streams, and a backend of your own.
+//! [Testing your instrumentation][page] goes from the first capture to strict ones, streams, and a backend of
+//! your own.
 //!
 //! [page]: https://github.com/cekura-ai/cekura-trace-rust/blob/main/docs/testing.md
 //!
@@ -32,9 +32,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Runs a function and gives the spans that ended in it, on this thread or in what it carried elsewhere.
+/// Runs a function and gives the spans that ended in it, on this thread or in work that was carried elsewhere.
 ///
-/// The result of the function is dropped; move out of it what the test needs.
+/// The function's result is dropped. Move out of the function what the test needs.
 pub fn capture<R>(function: impl FnOnce() -> R) -> Trace {
     capture_with(CaptureContent::Full, function)
 }
@@ -58,7 +58,7 @@ pub async fn capture_async_with<F: Future>(capture: CaptureContent, future: F) -
     memory.trace()
 }
 
-/// The spans of a capture, each parent before its children and siblings by start.
+/// The spans of a capture. Each parent stands before its children; siblings are sorted by start.
 ///
 /// Prints as an indented tree of span names without times, for snapshots.
 #[derive(Clone, Debug, Default)]
@@ -73,31 +73,31 @@ impl Trace {
         &self.spans
     }
 
-    /// The first span of a name.
+    /// The first span with this name.
     pub fn span(&self, name: &str) -> Option<&Span> {
         self.spans.iter().find(|span| span.name() == name)
     }
 
-    /// All spans of a name.
+    /// All spans with this name.
     pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Span> {
         self.spans.iter().filter(move |span| span.name() == name)
     }
 
-    /// All spans on which a span attribute has a value.
+    /// All spans whose span attribute has this value.
     pub fn with<'a>(&'a self, key: &'a str, value: impl Into<Value>) -> impl Iterator<Item = &'a Span> {
         let value = value.into();
         self.spans.iter().filter(move |span| span.attribute(key) == Some(&value))
     }
 
-    /// The same trace, when each of its spans has a conversation and has ended.
+    /// Checks that each span has a conversation and has ended, and gives the same trace.
     ///
-    /// A [`span`](macro@crate::span) may stand outside a conversation, as the library gives no warning for it either.
-    /// Spans that left the capture are known too, unless they began on a thread of their own.
+    /// A [`span`](macro@crate::span) may stand outside a conversation; the library does not warn of it either.
+    /// Spans that left the capture are checked too, unless they began on a thread of their own.
     ///
     /// # Panics
     ///
-    /// Names every other span, with its function and place, that began outside a conversation or was still open when
-    /// the capture ended.
+    /// If a span began outside a conversation or was still open when the capture ended. The message names each
+    /// such span with its function and place.
     #[expect(clippy::return_self_not_must_use, reason = "the check alone may be wanted")]
     #[track_caller]
     pub fn strict(self) -> Self {
@@ -106,7 +106,7 @@ impl Trace {
         self
     }
 
-    /// Only the conversation of this `call_id`, of several in one capture; empty where there is none.
+    /// The spans of the conversation with this `call_id`, for a capture of several; empty if there is none.
     #[must_use]
     pub fn conversation(&self, call_id: &str) -> Self {
         let root = self.with(semconv::CONVERSATION_ID, call_id.to_owned()).next();
@@ -115,12 +115,12 @@ impl Trace {
         Self { spans, faults: self.faults.clone() }
     }
 
-    /// The parent of a span, where it ended in this capture.
+    /// The parent of a span, if it ended in this capture.
     pub fn parent(&self, span: &Span) -> Option<&Span> {
         self.spans.iter().find(|other| other.span_id() == span.parent_id())
     }
 
-    /// The tree as it prints, with these span attributes where they are set.
+    /// The tree as it prints, with the values of these span attributes.
     ///
     /// ```
     /// #[cekura::tool_call]
@@ -139,7 +139,7 @@ impl Trace {
         Drawing(self, keys).to_string()
     }
 
-    /// The children of a span, by start.
+    /// The children of a span, sorted by start.
     pub fn children<'a>(&'a self, span: &'a Span) -> impl Iterator<Item = &'a Span> {
         self.spans.iter().filter(move |other| other.parent_id() == span.span_id())
     }
@@ -190,12 +190,12 @@ impl Span {
         &self.finished.name
     }
 
-    /// The trace that it belongs to.
+    /// The id of its trace.
     pub fn trace_id(&self) -> TraceId {
         self.finished.head.trace_id
     }
 
-    /// Its own id.
+    /// The span's own id.
     pub fn span_id(&self) -> SpanId {
         self.finished.head.span_id
     }
@@ -205,12 +205,12 @@ impl Span {
         self.finished.head.parent_id
     }
 
-    /// `Client` for what calls a service, else `Internal`.
+    /// `Client` for a span that calls a service (`stt`, `llm`, `tts`, `s2s`), otherwise `Internal`.
     pub fn kind(&self) -> SpanKind {
         self.finished.head.kind.clone()
     }
 
-    /// When it started. Times of one trace come from one clock that never goes back.
+    /// When it started. All times of one trace come from one clock, which never goes back.
     pub fn start(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.finished.head.start)
     }
@@ -225,7 +225,7 @@ impl Span {
         Duration::from_nanos(self.finished.head.end - self.finished.head.start)
     }
 
-    /// All span attributes, each key once.
+    /// All span attributes; each key occurs once.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.finished.attributes.iter().map(|(key, value)| (key.as_str(), value))
     }
@@ -235,7 +235,7 @@ impl Span {
         self.finished.attribute(key)
     }
 
-    /// The value of a span attribute that is a string.
+    /// The value of a span attribute, if it is a string.
     pub fn text(&self, key: &str) -> Option<&str> {
         match self.attribute(key)? {
             Value::String(text) => Some(text.as_str()),
@@ -243,12 +243,12 @@ impl Span {
         }
     }
 
-    /// Whether its status is error.
+    /// Whether its status is an error.
     pub fn is_error(&self) -> bool {
         self.finished.head.failed()
     }
 
-    /// The description of its error status; empty without one.
+    /// The description of its error status, or an empty text.
     pub fn error(&self) -> &str {
         &self.finished.description
     }
@@ -282,8 +282,6 @@ impl Sink for Records {
     fn accept(&self, _: TraceId, record: &[u8]) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(record);
     }
-
-    fn decline(&self, _: TraceId) {}
 }
 
 impl Memory {
@@ -296,7 +294,7 @@ impl Memory {
         Self { opened: Opened::new(destination), records, watch }
     }
 
-    /// What records here when it runs, and inside no span of ours.
+    /// Makes the value record here when it runs, outside all spans of this crate.
     fn hold<T>(&self, value: T) -> Carried<T> {
         let scope = Scope::of(self.opened.destination.clone());
         Carried::to(Context::current_with_value(scope), None, value)

@@ -1,11 +1,11 @@
-//! What was said and done in a call comes in, entries of its transcript go out. This file does not know in which form
-//! they are sent.
+//! Entries of a transcript: what was said and done in a call. Invariant: an entry is the same whatever form it
+//! is sent in.
 
 use serde::Serialize;
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// One entry of a transcript: what somebody said, or a tool call, or its result.
+/// One entry of a transcript: something that was said, a tool call, or the result of a tool.
 ///
 /// ```
 /// use cekura::Entry;
@@ -41,7 +41,7 @@ pub(crate) enum Content {
         name: String,
         result: String,
     },
-    /// The arguments or the result of this tool could not be written as JSON.
+    /// The arguments or the result of this tool cannot be written as JSON.
     Unreadable {
         name: String,
     },
@@ -65,7 +65,7 @@ impl Entry {
         Self::new(Content::Speech { role: Role::Agent, text: text.into() })
     }
 
-    /// A tool that the agent called. A string as arguments is taken for the JSON that a model has written.
+    /// A tool that the agent called. If `arguments` is a string, it is taken as JSON that a model wrote.
     pub fn tool_call(id: impl Into<String>, name: impl Into<String>, arguments: impl Serialize) -> Self {
         let name = name.into();
         Self::new(match json_text(arguments) {
@@ -74,7 +74,7 @@ impl Entry {
         })
     }
 
-    /// What a tool gave back: a string as it is, anything else as JSON.
+    /// The result of a tool: a string as it is, anything else as JSON.
     pub fn tool_result(id: impl Into<String>, name: impl Into<String>, result: impl Serialize) -> Self {
         let name = name.into();
         Self::new(match json_text(result) {
@@ -83,10 +83,10 @@ impl Entry {
         })
     }
 
-    /// When it began and ended, in seconds from the call's start.
+    /// Sets when it began and ended, in seconds from the call's start.
     ///
-    /// Give times to all entries or to none; a tool call or its result without times stands at the end of the entry
-    /// before it.
+    /// Give times to all entries or to none. Only a tool call or a tool result may lack them: it then stands at
+    /// the end of the entry before it.
     #[must_use]
     pub fn at(mut self, start: f64, end: f64) -> Self {
         self.times = Some((start, end));

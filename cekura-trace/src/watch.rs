@@ -1,5 +1,5 @@
-//! Spans that begin while a test captures come in; those that lost their conversation or never ended go out. This file
-//! does not know what spans record.
+//! What a capture learns of spans when they begin, to name those that lost their conversation or never ended.
+//! Invariant: without a capture, it costs one look at an empty list.
 
 use crate::recording::callsite::{Callsite, View};
 use opentelemetry::trace::SpanId;
@@ -98,7 +98,7 @@ impl Begun {
         let is_orphan = !is_in_conversation && callsite.view != View::Span;
         let orphan = match span {
             None => {
-                "is in no conversation, and not in the capture: its task, thread or message left both behind"
+                "is in no conversation, and not in the capture: its task, thread or message was started without them"
             }
             Some(_) => "is in no conversation",
         };

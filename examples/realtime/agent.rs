@@ -1,4 +1,4 @@
-//! The clinic's agent: a phone call → a realtime session, one event loop for both. It does not know which model speaks.
+//! The clinic's agent: a phone call → a realtime session, one event loop for both.
 
 use crate::Error;
 use crate::clinic::Clinic;

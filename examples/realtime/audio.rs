@@ -1,5 +1,4 @@
-//! Sound as the realtime protocol carries it ↔ samples: 24 kHz, 16 bits, one channel, base64. It does not know who
-//! speaks.
+//! Sound as the realtime protocol carries it ↔ samples: 24 kHz, 16 bits, one channel, base64.
 
 use base64::{DecodeError, Engine, prelude::BASE64_STANDARD};
 use serde::de::{Deserialize, Deserializer, Error};

@@ -1,5 +1,4 @@
-//! The person at the other end: what is heard, frame by frame → what is said, frame by frame. The caller knows neither
-//! protocol nor agent.
+//! The person at the other end: what is heard, frame by frame → what is said, frame by frame.
 
 use crate::audio::{self, FRAME, FRAME_SAMPLES};
 use std::collections::VecDeque;

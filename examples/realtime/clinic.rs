@@ -1,5 +1,5 @@
-//! The clinic's calendar: a call of one of its functions, as the model words it → what the function returns, as JSON. It
-//! does not know who asks.
+//! The clinic's calendar: a call of one of its functions, as the model words it → what the function returns, as
+//! JSON.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The service's events, as JSON → what the agent and its trace need of them. It does not know what they do with it.
+//! The service's events, as JSON → what the agent and its trace need of them.
 
 use crate::audio;
 use crate::clinic::FunctionCall;

@@ -1,5 +1,5 @@
-//! The telephone line: frames of sound in both directions, in real time, and how much of an answer was really heard. It
-//! does not know what is said.
+//! The telephone line: frames of sound in both directions, in real time, and how much of an answer was really
+//! heard.
 
 use crate::audio::{FRAME, FRAME_SAMPLES, SAMPLES_PER_MS};
 use crate::caller::Caller;

@@ -1,4 +1,4 @@
-//! A realtime session over a websocket: events as JSON in both directions. It does not know what they mean.
+//! A realtime session over a websocket: events as JSON in both directions.
 
 use crate::audio::{self, SAMPLES_PER_MS};
 use crate::clinic::Clinic;

@@ -1,5 +1,5 @@
-//! The events of a realtime session → the spans of a call: one `turn` for each exchange, in it the caller's words as an
-//! `stt`, each response as an `s2s`, and what runs for it. It does not know what the agent does about an event.
+//! The events of a realtime session → the spans of a call: one `turn` for each exchange, in it the caller's
+//! words as an `stt`, each response as an `s2s`, and what runs for it.
 
 use crate::event::{Event, Response, Status};
 use crate::session::{MODEL, PREFIX_PADDING_MS, SILENCE_MS, TRANSCRIBER};

@@ -1,5 +1,5 @@
-//! The clinic's agent: one caller's utterances → a call, turn by turn. Each answer is spoken sentence by sentence while
-//! the model still writes it. It does not know which service transcribes, thinks and speaks.
+//! The clinic's agent: one caller's utterances → a call, turn by turn. Each answer is spoken sentence by
+//! sentence while the model still writes it.
 
 use crate::answer::{self, Answer};
 use crate::caller::Utterance;

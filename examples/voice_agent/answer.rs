@@ -1,5 +1,5 @@
-//! What the model is asked and what it may answer: the caller's words → messages and a JSON schema, its text, as far as
-//! it is written → an answer. It does not know how the text came.
+//! What the model is asked and what it may answer: the caller's words → messages and a JSON schema, its text,
+//! as far as it is written → an answer.
 
 use async_openai::types::chat::{
     ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,

@@ -1,5 +1,4 @@
-//! A recording of the caller's side of a call → utterances, divided where the caller is silent. It does not know what
-//! was said.
+//! A recording of the caller's side of a call → utterances, divided where the caller is silent.
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use std::io::Cursor;

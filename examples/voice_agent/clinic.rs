@@ -1,5 +1,4 @@
 //! The clinic's calendar for one week: a day and a part of it → free times, a free time and a name → a booking.
-//! It knows neither the caller nor the model.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,5 +1,5 @@
-//! The clinic's front desk: what the caller said and what the model made of it → what is done, and what the agent says
-//! about it. It does not know how it is spoken.
+//! The clinic's front desk: what the caller said and what the model made of it → what is done, and what the
+//! agent says about it.
 
 use crate::answer::{Action, Answer};
 use crate::clinic::Clinic;

@@ -1,5 +1,4 @@
-//! The environment → an OpenAI-compatible service and the names of its models. Nothing behind it knows which service
-//! that is.
+//! The environment → an OpenAI-compatible service and the names of its models.
 
 use crate::service::Service;
 use crate::stand_in;

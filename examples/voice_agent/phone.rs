@@ -1,5 +1,4 @@
-//! The telephone: the agent's audio, as it comes → time that passes while the caller hears it. It does not know what is
-//! said.
+//! The telephone: the agent's audio, as it comes → time that passes while the caller hears it.
 
 use axum::body::Bytes;
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! A text that is still being written → its sentences, each once and as soon as it is whole. It does not know who
-//! writes.
+//! A text that is still being written → its sentences, each once and as soon as it is whole.
 
 #[derive(Default)]
 pub(crate) struct Sentences {

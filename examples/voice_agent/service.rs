@@ -1,5 +1,5 @@
-//! What an OpenAI-compatible service does for the agent: an utterance → its words, messages → tokens as they are
-//! written, a sentence → audio as it is spoken. It does not know what the words are for.
+//! What an OpenAI-compatible service does for the agent: an utterance → its words, messages → tokens as they
+//! are written, a sentence → audio as it is spoken.
 
 use crate::openai::Models;
 use async_openai::Client;

@@ -1,5 +1,4 @@
-//! A service's first tokens → how long they took, by the trace and by a stopwatch in the client's hand. It does not know
-//! which of the two is right.
+//! A service's first tokens → how long they took, by the trace and by a stopwatch in the client's hand.
 
 use crate::answer;
 use crate::openai;

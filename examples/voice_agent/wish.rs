@@ -1,4 +1,4 @@
-//! What a caller said and what the model made of it → what the caller wants. It does not know what is free.
+//! What a caller said and what the model made of it → what the caller wants.
 
 use crate::answer::Answer;
 use crate::clinic::{Day, PartOfDay};

@@ -1,5 +1,5 @@
-// The driver's folder, a page and the name of a check come in; whether the page behaves in Chromium goes out as the
-// exit status, and what is wrong on standard error. Nothing here knows how the page was made.
+// Opens a page in Chromium and checks how it behaves: takes the driver's folder, a page and the name of a
+// check; returns an exit status, and prints what is wrong on standard error.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
-//! Cekura's API on 127.0.0.1, which answers as a script says and records what it saw. It fails a test that posts null,
-//! or the key anywhere but in its header, and refuses a question for calls that Cekura would not understand. This file does not know what is tested with it.
+//! Cekura's API on 127.0.0.1, which answers as a script says and records what it saw. It fails a test that
+//! posts null, or the key anywhere but in its header, and refuses a question for calls that Cekura would not
+//! understand.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};

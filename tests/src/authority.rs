@@ -1,5 +1,4 @@
-//! A certificate authority of our own: names come in, certificates for them go out. This file does not know who
-//! shows them.
+//! A certificate authority of our own, which makes certificates for given names.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;

@@ -1,5 +1,4 @@
-//! A backend for spans on 127.0.0.1 that answers as a script says and records what it saw, over gRPC and HTTP. This
-//! file does not know what is tested with it.
+//! A backend for spans on 127.0.0.1 that answers as a script says and records what it saw, over gRPC and HTTP.
 
 use crate::wire::{self, Body, GRPC_PATH};
 use http::{HeaderMap, Request, Response};

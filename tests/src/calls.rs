@@ -1,5 +1,5 @@
-//! Calls whose spans say whose they are come in: they run side by side on every kind of runtime, and each of
-//! their trees goes out as one line. This file does not know how their work goes elsewhere.
+//! Runs calls whose spans say which call they belong to, side by side on every kind of runtime, and prints each
+//! tree as one line.
 
 use cekura::testing::{Span, Trace, capture_async};
 use futures::future::join_all;

@@ -1,5 +1,5 @@
-//! What a small service works with, each part making spans of its own as real libraries do: a database client through
-//! `tracing`, an HTTP client through OpenTelemetry. This file does not know Cekura.
+//! What a small service works with, each part making spans of its own as real libraries do: a database client
+//! through `tracing`, an HTTP client through OpenTelemetry.
 
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState, Tracer};
 use opentelemetry::{Context, KeyValue};

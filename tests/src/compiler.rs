@@ -1,5 +1,4 @@
-//! A source file of these tests comes in, what a compiler says of it goes out. This file does not know what it should
-//! say.
+//! Compiles a source file of these tests and returns what the compiler says of it.
 
 use crate::tools;
 use serde_json::Value;

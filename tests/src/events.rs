@@ -1,4 +1,4 @@
-//! Every event of the process comes in and is kept; those that say something go out. This file does not know who spoke.
+//! Keeps every event of the process, and returns those that say something.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Mutex, Once};

@@ -1,5 +1,4 @@
-//! Builders of handles that see no environment and wait for milliseconds where others wait for seconds. This file
-//! does not know what answers them.
+//! Builders of handles that see no environment and wait for milliseconds where others wait for seconds.
 
 use crate::api::{Api, KEY};
 use crate::backend::Backend;

@@ -1,5 +1,4 @@
-//! A tracer provider as a program has one before this library comes, with an exporter that keeps what it gets. This
-//! file does not know what stands beside it.
+//! A tracer provider as a program has one before this library comes, with an exporter that keeps what it gets.
 
 use crate::backend::Backend;
 use crate::handles::{LONG, to};

@@ -1,4 +1,4 @@
-//! A stream comes in, what one poll of it gives goes out. This file does not know what the stream is of.
+//! Polls a stream once and returns what it gives.
 
 use futures::stream::Stream;
 use std::pin::Pin;

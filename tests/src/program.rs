@@ -1,5 +1,5 @@
-//! A program that makes spans, with this library or with the standard pipeline: how many turns its calls have comes in,
-//! the ids of its spans and what its pipeline reports go out. This file does not know what becomes of the spans.
+//! A program that makes spans, with this library or with the standard pipeline. It takes the number of turns in
+//! its calls, and returns the ids of its spans and what its pipeline reports.
 
 use cekura::{Builder, Cekura, FlushReport};
 use opentelemetry::trace::{Span, TraceContextExt, Tracer, TracerProvider};

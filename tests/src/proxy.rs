@@ -1,5 +1,5 @@
-//! Connections come in and go on to a server, or meet with a fault for as long as there is one: nobody answers, they are
-//! reset, the answer comes byte by byte. This file does not know what goes over them.
+//! Forwards connections to a server, or breaks them while a fault lasts: nobody answers, they are reset, the
+//! answer comes byte by byte.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Directories for spools, and what is in them. This file does not know what a file of a spool says.
+//! Directories for spools, and what is in them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

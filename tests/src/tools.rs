@@ -1,4 +1,4 @@
-//! The name of a program comes in, whether this machine has it goes out. This file does not know what it is for.
+//! Whether this machine has a program.
 
 use std::env;
 use std::io::{Write, stderr};

@@ -1,5 +1,4 @@
-//! Spans from anywhere come in, one line of text for each goes out: children under their parents, in the order they
-//! started. This file does not know where the spans were collected.
+//! Prints spans as text, one line each: children under their parents, in the order they started.
 
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_proto::tonic::trace::v1::Span;

@@ -1,5 +1,5 @@
-//! What a vendor sends comes in, from the files in `vendors/`; what a span says of it goes out, when an annotated
-//! function has returned it. This file does not know what the span should say.
+//! Has an annotated function return what a vendor sends, from the files in `vendors/`, and returns what its
+//! span says.
 //!
 //! One file is one answer, after the vendor's public reference: one line of JSON, or one line for each item of a stream.
 

@@ -1,5 +1,4 @@
-//! Requests come in as bytes and go out as messages, replies the other way round, for gRPC and for HTTP. This file
-//! does not know sockets or scripts.
+//! Reads requests and writes replies as bytes, for gRPC and for HTTP.
 
 use crate::backend::Reply;
 use flate2::read::GzDecoder;

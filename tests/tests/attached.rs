@@ -1,29 +1,29 @@
-//! With a program's tracer provider attached: its exporter gets the same spans, and its sampler and ids count.
+//! With a program's tracer provider attached: its exporter gets the same spans, and its ids count.
 
-use cekura::opentelemetry::trace::{
-    Link, Span as _, SpanId, SpanKind, Status, TraceContextExt, TraceId, TraceState, Tracer,
-};
+use cekura::opentelemetry::trace::noop::NoopTracerProvider;
+use cekura::opentelemetry::trace::{Span as _, SpanId, SpanKind, Status, TraceContextExt, Tracer};
 use cekura::opentelemetry::{Context, KeyValue, Value};
 use cekura::{Protocol, spans};
-use cekura_trace_tests::backend::text;
-use cekura_trace_tests::handles::{reasons, to};
-use cekura_trace_tests::host::{Beside, CountingIds, ask, call, named, names, turn, value};
+use cekura_trace_tests::backend::{Backend, text};
+use cekura_trace_tests::handles::{LONG, to};
+use cekura_trace_tests::host::{Beside, CountingIds, ask, named, names, parent, turn, value};
 use futures::FutureExt;
 use futures::stream::{self, Stream, StreamExt};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{
-    Sampler, SamplingDecision, SamplingResult, SdkTracer, ShouldSample, SpanData, SpanProcessor,
-    TracerProviderBuilder,
-};
+use opentelemetry_sdk::trace::{SdkTracer, SpanData, SpanProcessor, TracerProviderBuilder};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+#[path = "attached/sampler.rs"]
+mod sampler;
+
+static DEFAULT: Mutex<()> = Mutex::new(());
 
 /// Attaches the program's tracer provider, for as long as no other test is the process's default.
 fn attached<R>(
     build: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
     test: impl FnOnce(&Beside) -> R,
 ) -> R {
-    static DEFAULT: Mutex<()> = Mutex::new(());
     let _only = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
     let beside = Beside::new(build);
     beside.handle.attach(&beside.provider).unwrap();
@@ -104,50 +104,6 @@ fn a_failure_and_what_is_renamed_or_overridden_is_the_same_on_both_sides() {
 }
 
 #[test]
-fn a_conversation_that_the_program_does_not_sample_is_counted() {
-    attached(
-        |builder| builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff))),
-        |beside| {
-            default_call(&beside.tracer);
-            assert!(beside.delivered().is_empty() && beside.exported.spans().is_empty());
-            let report = beside.handle.ledger();
-            assert_eq!((report.accepted, reasons(&report)), (3, vec![("unsampled", 3)]));
-        },
-    );
-}
-
-#[test]
-fn the_sampler_sees_what_the_attribute_says() {
-    #[derive(Clone, Debug)]
-    struct Vip;
-    impl ShouldSample for Vip {
-        fn should_sample(
-            &self,
-            parent: Option<&Context>,
-            _: TraceId,
-            _: &str,
-            _: &SpanKind,
-            attributes: &[KeyValue],
-            _: &[Link],
-        ) -> SamplingResult {
-            let inside = parent.is_some_and(|parent| parent.span().span_context().is_sampled());
-            let vip = attributes.iter().any(|attribute| *attribute == KeyValue::new("call_id", "call-2"));
-            let decision =
-                if inside || vip { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop };
-            SamplingResult { decision, attributes: Vec::new(), trace_state: TraceState::NONE }
-        }
-    }
-    attached(
-        |builder| builder.with_sampler(Vip),
-        |beside| {
-            call(&beside.handle, &beside.tracer);
-            default_call(&beside.tracer);
-            assert_eq!(names(&beside.delivered()), ["conversation", "llm", "query", "turn"]);
-        },
-    );
-}
-
-#[test]
 fn the_programs_span_limits_are_its_own() {
     attached(
         |builder| builder.with_max_attributes_per_span(1),
@@ -194,12 +150,34 @@ fn to_a_tracer_provider_that_is_shut_down_the_spans_still_arrive() {
 }
 
 #[test]
+fn with_a_tracer_provider_that_makes_no_spans_each_of_ours_has_an_id_of_its_own() {
+    #[cekura::conversation]
+    fn call() {
+        direct();
+    }
+    #[cekura::turn]
+    fn direct() {
+        ask("why?");
+    }
+    let _only = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
+    let backend = Backend::new();
+    let handle = to(&backend, Protocol::Grpc).build().unwrap();
+    // The global one, where a program has set none, is of this kind.
+    handle.attach(&NoopTracerProvider::new()).unwrap();
+    call();
+    handle.flush_blocking(LONG);
+    let spans = backend.spans();
+    let parents = ["conversation", "llm", "turn"].map(|name| parent(&spans, name));
+    assert_eq!(parents, [None, Some("turn"), Some("conversation")]);
+}
+
+#[test]
 fn attaching_makes_the_default_and_is_done_once() {
     attached(
         |builder| builder,
         |beside| {
             let again = beside.handle.attach(&beside.provider).unwrap_err();
-            assert!(again.to_string().contains("attach it once"), "{again}");
+            assert!(again.to_string().contains("call `attach` once"), "{again}");
             let other = to(&beside.backend, Protocol::Grpc).build().unwrap();
             let taken = other.attach(&beside.provider).unwrap_err();
             assert!(taken.is_already_installed() && taken.to_string().contains("client = …"), "{taken}");
@@ -207,54 +185,6 @@ fn attaching_makes_the_default_and_is_done_once() {
             assert!(installed.unwrap_err().is_already_installed());
         },
     );
-}
-
-/// Drops the spans of these names, whatever their parents are.
-#[derive(Clone, Debug)]
-struct Without(&'static [&'static str], SamplingDecision);
-
-impl ShouldSample for Without {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: TraceId,
-        name: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        let decision =
-            if self.0.contains(&name) { self.1.clone() } else { SamplingDecision::RecordAndSample };
-        SamplingResult { decision, attributes: Vec::new(), trace_state: TraceState::NONE }
-    }
-}
-
-#[test]
-fn a_span_that_the_program_does_not_sample_is_no_parent() {
-    for decision in [SamplingDecision::Drop, SamplingDecision::RecordOnly] {
-        attached(
-            |builder| builder.with_sampler(Without(&["turn"], decision)),
-            |beside| {
-                #[cekura::conversation]
-                fn call(tracer: &SdkTracer) {
-                    turn(tracer);
-                    direct();
-                }
-                #[cekura::turn]
-                fn direct() {
-                    ask("why?");
-                }
-                call(&beside.tracer);
-                let spans = beside.delivered();
-                assert_eq!(names(&spans), ["conversation", "llm", "llm", "query"]);
-                let ids: Vec<_> = spans.iter().map(|span| span.span_id.clone()).collect();
-                for span in spans.iter().filter(|span| span.name != "query") {
-                    let parent = &span.parent_span_id;
-                    assert!(parent.is_empty() || ids.contains(parent), "{} hangs from nothing", span.name);
-                }
-            },
-        );
-    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Calls come in whose work crosses tasks, threads and channels, many at once and on every kind of runtime; each span has
-//! the conversation and the parent that it should have. This file does not know endings, but for interruption.
+//! Calls whose work crosses tasks, threads and channels, many at once and on every kind of runtime. Invariant:
+//! each span has the conversation and the parent that it should have.
 
 use cekura::context::{Carried, carry};
 use cekura::testing::{Trace, capture_async};

@@ -63,14 +63,14 @@ fn code_wins_over_the_environment() {
     assert!(code().protocol(Protocol::Http).project(1).build().is_ok());
     assert!(code().agent(1).build().is_err());
     let both = error(with(&[KEY]).agent(1).project(2));
-    assert_eq!(both.to_string(), ".agent(…) and .project(…) exclude each other");
+    assert_eq!(both.to_string(), ".agent(…) and .project(…) are both set: set only one of them");
 }
 
 #[test]
 fn a_key_is_visible_ascii() {
     for key in ["canary ", " canary", "can ary", "canary\n", "canary\r\n", "canary\t", "canaryé", "canary\0"]
     {
-        let rule = "must be visible ASCII without spaces or line ends";
+        let rule = "must be visible ASCII without spaces or line breaks";
         bad(&[("CEKURA_API_KEY", key), AGENT], &format!("CEKURA_API_KEY {rule}"));
         let in_code = error(with(&[AGENT]).api_key(key));
         assert_eq!(in_code.to_string(), format!(".api_key(…) {rule}"));
@@ -130,7 +130,7 @@ fn endpoints_are_urls() {
     }
     bad(
         &[("CEKURA_OTEL_ENDPOINT", "http://127.0.0.1:4318/v1/traces")],
-        "CEKURA_OTEL_ENDPOINT has a path, which only the protocol `http` uses",
+        "CEKURA_OTEL_ENDPOINT has a path, which only the protocol `http` uses: remove the path",
     );
 }
 
@@ -138,24 +138,24 @@ fn endpoints_are_urls() {
 fn the_api_may_have_a_path_but_no_query() {
     good(&[KEY, AGENT, ("CEKURA_API_URL", "https://gateway/cekura/")]);
     for url in ["https://gateway/?tenant=1", "https://gateway/cekura?"] {
-        bad(&[KEY, AGENT, ("CEKURA_API_URL", url)], "CEKURA_API_URL has a query, which nothing uses");
+        bad(&[KEY, AGENT, ("CEKURA_API_URL", url)], "CEKURA_API_URL must not have a query");
     }
 }
 
 #[test]
 fn plain_http_stays_on_this_machine_unless_allowed() {
     let far = ("CEKURA_OTEL_ENDPOINT", "http://collector:4317");
-    let rule = "is plain http to another host: use https, or CEKURA_ALLOW_INSECURE=true";
+    let rule = "is plain http to another machine: use https, or set CEKURA_ALLOW_INSECURE=true";
     bad(&[far], &format!("CEKURA_OTEL_ENDPOINT {rule}"));
     let (insecure, api) = (("CEKURA_ALLOW_INSECURE", "true"), ("CEKURA_API_URL", "http://api"));
-    bad(&[KEY, AGENT, api], "CEKURA_API_URL must be https: the API key goes there");
-    bad(&[KEY, AGENT, api, insecure], "CEKURA_API_URL must be https: the API key goes there");
+    bad(&[KEY, AGENT, api], "CEKURA_API_URL must begin with https://: the API key is sent there");
+    bad(&[KEY, AGENT, api, insecure], "CEKURA_API_URL must begin with https://: the API key is sent there");
     good(&[far, ("CEKURA_ALLOW_INSECURE", "true")]);
     assert!(with(&[far]).allow_insecure(true).build().is_ok());
     assert!(with(&[far, ("CEKURA_ALLOW_INSECURE", "true")]).allow_insecure(false).build().is_err());
     bad(
         &[KEY, AGENT, ("CEKURA_ALLOW_INSECURE", "true"), ("CEKURA_OTEL_ENDPOINT", "http://otel.cekura.ai")],
-        "CEKURA_OTEL_ENDPOINT must be https: Cekura takes nothing else",
+        "CEKURA_OTEL_ENDPOINT must begin with https://: Cekura accepts nothing else",
     );
 }
 
@@ -169,7 +169,10 @@ fn headers_are_headers_of_the_users_own() {
     }
     for name in ["Content-Type", "host", "te", "grpc-timeout", "x-cekura-api-key", "X-Cekura-Agent-Id"] {
         let error = error(builder().header(name, "canary"));
-        assert_eq!(error.to_string(), ".header(…) names a header that is set already");
+        assert_eq!(
+            error.to_string(),
+            ".header(…) names a header that the library sets itself, or a header twice"
+        );
     }
 }
 
@@ -179,8 +182,11 @@ fn limits_names_and_the_spool() {
     assert_eq!(error(builder().memory_limit(0)).to_string(), ".memory_limit(…) must be at least 1 byte");
     assert_eq!(error(builder().content_limit(0)).to_string(), ".content_limit(…) must be at least 1 byte");
     assert_eq!(error(builder().service_name(" ")).to_string(), ".service_name(…) must not be blank");
-    assert_eq!(error(builder().resource("", "x")).to_string(), ".resource(…) must have a key");
-    let unusable = "must be a directory that this user, and nobody else, can write to";
+    assert_eq!(
+        error(builder().resource("", "x")).to_string(),
+        ".resource(…) must have a key that is not empty"
+    );
+    let unusable = "must be a directory that only this user can write to";
     assert_eq!(error(builder().spool("/dev/null")).to_string(), format!(".spool(…) {unusable}"));
     bad(&[KEY, AGENT, ("CEKURA_SPOOL_DIR", "/dev/null")], &format!("CEKURA_SPOOL_DIR {unusable}"));
 }

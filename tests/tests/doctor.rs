@@ -58,15 +58,15 @@ fn a_good_set_up_is_healthy() {
     assert_eq!(
         shown(&diagnosis),
         "\
-ok    configuration  agent 7, an API key; spans go over gRPC to
+ok    configuration  agent 7, an API key; spans are sent over gRPC to
                      http://127.0.0.1:PORT_
 ok    name           127.0.0.1 is an address
 ok    connection     127.0.0.1:PORT_ accepts connections
 ok    connection     127.0.0.1:PORT_ accepts connections
-skip  TLS            not used: http://127.0.0.1:PORT_ is this machine
-skip  TLS            not used: http://127.0.0.1:PORT_ is this machine
-ok    credentials    the API key may send for agent 7
-ok    span           127.0.0.1:PORT_ has taken `cekura.doctor`"
+skip  TLS            not used: http://127.0.0.1:PORT_ is on this machine
+skip  TLS            not used: http://127.0.0.1:PORT_ is on this machine
+ok    credentials    the API key is valid for agent 7
+ok    span           127.0.0.1:PORT_ accepted the span `cekura.doctor`"
     );
     assert_eq!(spans.names(), ["cekura.doctor"]);
     assert_eq!(spans.seen()[0].header("x-cekura-api-key"), Some(CANARY));
@@ -91,7 +91,7 @@ fn a_good_set_up_is_healthy_over_tls_in_any_runtime_or_none() {
             assert!(diagnosis.is_healthy(), "{diagnosis}");
             let text = shown(&diagnosis);
             assert!(text.contains("ok    TLS            the certificate of localhost:"), "{text}");
-            assert!(text.contains("the API key may send for project 42"), "{text}");
+            assert!(text.contains("the API key is valid for project 42"), "{text}");
         }
         assert_eq!(api.seen()[0].query, "project_id=42");
         assert_eq!(spans.names(), ["cekura.doctor"; 2]);
@@ -104,7 +104,7 @@ fn a_collector_needs_no_credentials() {
     let diagnosis = to(&spans, Protocol::Http).doctor();
     assert!(diagnosis.is_healthy(), "{diagnosis}");
     let text = shown(&diagnosis);
-    assert!(text.contains("ok    configuration  no API key; spans go over HTTP to"), "{text}");
+    assert!(text.contains("ok    configuration  no API key; spans are sent over HTTP to"), "{text}");
     let why = "skip  credentials    no API key is set; a collector of your own needs none";
     assert!(text.contains(why), "{text}");
     assert_eq!(spans.names(), ["cekura.doctor"]);
@@ -144,8 +144,7 @@ fn a_wrong_key_is_named() {
         "\
 FAIL  credentials    127.0.0.1:PORT_ does not know the API key (status 401:
                      [REDACTED] is no key.)
-                     → copy it once more from Cekura's dashboard into
-                       CEKURA_API_KEY"
+                     → copy it again from Cekura's dashboard into CEKURA_API_KEY"
     );
 }
 
@@ -156,7 +155,7 @@ fn a_problem_is_a_sentence() {
     let address = api.url().replace("http://", "");
     let expected = format!(
         "credentials: {address} does not know the API key (status 401); \
-         copy it once more from Cekura's dashboard into CEKURA_API_KEY"
+         copy it again from Cekura's dashboard into CEKURA_API_KEY"
     );
     assert_eq!(diagnosis.problems().collect::<Vec<_>>(), [expected]);
 }
@@ -166,9 +165,9 @@ fn a_wrong_id_is_named() {
     assert_eq!(
         credentials(403, "not for people"),
         "\
-FAIL  credentials    the API key may not send for agent 7 (status 403)
-                     → check CEKURA_AGENT_ID, and that CEKURA_API_KEY is of the
-                       same account"
+FAIL  credentials    the API key is not valid for agent 7 (status 403)
+                     → check CEKURA_AGENT_ID, and that CEKURA_API_KEY belongs to
+                       the same account"
     );
 }
 
@@ -178,8 +177,7 @@ fn a_server_that_is_not_the_api_is_named() {
         let expected = format!(
             "\
 FAIL  credentials    127.0.0.1:PORT_ is not Cekura's API (status {status})
-                     → unset CEKURA_API_URL, unless you were given one: then
-                       check it"
+                     → unset CEKURA_API_URL, or check it if you were given one"
         );
         assert_eq!(credentials(status, body), expected);
     }
@@ -196,8 +194,8 @@ FAIL  credentials    the Cekura account is out of credits (status 402)
     assert_eq!(
         credentials(400, r#"{"detail": "no such agent"}"#),
         "\
-FAIL  credentials    127.0.0.1:PORT_ does not take agent 7 (status 400: no such
-                     agent)
+FAIL  credentials    127.0.0.1:PORT_ does not accept agent 7 (status 400: no
+                     such agent)
                      → check CEKURA_AGENT_ID"
     );
     assert!(credentials(429, "").contains("try again later"));
@@ -236,38 +234,38 @@ FAIL  span           127.0.0.1:PORT_ refuses the span: gRPC status 16 as the
         "\
 FAIL  span           127.0.0.1:PORT_ refuses the span: HTTP status 401 as the
                      script says
-                     → give the credentials that it wants with .header(name,
-                       value). CEKURA_API_KEY is kept for Cekura's own hosts"
+                     → set the credentials that it needs with .header(name,
+                       value); CEKURA_API_KEY is sent only to Cekura's hosts"
     );
     assert_eq!(
         span(Reply::fail(404, 12), Protocol::Http, true),
         "\
-FAIL  span           127.0.0.1:PORT_ does not take spans: HTTP status 404 as the
-                     script says
-                     → check CEKURA_OTEL_ENDPOINT, its path too, and
+FAIL  span           127.0.0.1:PORT_ does not accept spans: HTTP status 404 as
+                     the script says
+                     → check CEKURA_OTEL_ENDPOINT (also its path) and
                        CEKURA_PROTOCOL"
     );
     assert_eq!(
         span(Reply::Page, Protocol::Http, false),
         "\
-FAIL  span           127.0.0.1:PORT_ does not take spans: unexpected answer:
+FAIL  span           127.0.0.1:PORT_ does not accept spans: unexpected answer:
                      success with a page instead of an OTLP answer
-                     → check CEKURA_OTEL_ENDPOINT, its path too, and
+                     → check CEKURA_OTEL_ENDPOINT (also its path) and
                        CEKURA_PROTOCOL"
     );
     assert_eq!(
         span(Reply::Partial(1, "no room"), Protocol::Grpc, false),
         "\
 FAIL  span           127.0.0.1:PORT_ rejects the span: no room
-                     → ask whoever runs it what is wrong with it"
+                     → ask its operator what is wrong with the span"
     );
     assert_eq!(
         span(Reply::fail(503, 14), Protocol::Grpc, false),
         "\
-FAIL  span           127.0.0.1:PORT_ takes no span now: gRPC status 14 as the
-                     script says
-                     → try again later; an agent keeps its spans meanwhile, for
-                       a while"
+FAIL  span           127.0.0.1:PORT_ accepts no spans at the moment: gRPC status
+                     14 as the script says
+                     → try again later; an agent keeps its spans and retries for
+                       some minutes"
     );
 }
 
@@ -277,8 +275,8 @@ fn plain_http_to_another_host_is_refused_before_anything_is_sent() {
     assert_eq!(
         shown(&diagnosis),
         "\
-FAIL  configuration  .otel_endpoint(…) is plain http to another host: use https,
-                     or CEKURA_ALLOW_INSECURE=true"
+FAIL  configuration  .otel_endpoint(…) is plain http to another machine: use
+                     https, or set CEKURA_ALLOW_INSECURE=true"
     );
 }
 
@@ -294,7 +292,7 @@ fn every_mistake_of_the_configuration_is_shown() {
         "\
 FAIL  configuration  CEKURA_AGENT_ID must be a whole number
 FAIL  configuration  CEKURA_API_KEY must be visible ASCII without spaces or line
-                     ends"
+                     breaks"
     );
     let pem = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
     let diagnosis = at("https://127.0.0.1:1", Protocol::Grpc).root_certificate(pem).doctor();
@@ -308,15 +306,15 @@ fn off_and_local_are_healthy_and_send_nothing() {
     assert_eq!(
         shown(&Cekura::builder().environment(off).doctor()),
         "\
-ok    configuration  tracing is off: CEKURA_TRACER_ENABLED says so, and nothing
-                     else is looked at"
+ok    configuration  tracing is off because of CEKURA_TRACER_ENABLED; nothing
+                     else was checked"
     );
     let spans = Backend::new();
     assert_eq!(
         shown(&to(&spans, Protocol::Grpc).mode(Mode::Local).doctor()),
         "\
 ok    configuration  local mode: conversations are drawn on standard error and
-                     kept as pages in cekura-traces/, and nothing is sent.
+                     kept as pages in cekura-traces/; nothing is sent.
                      CEKURA_MODE=cloud sends them"
     );
     assert_eq!(spans.connections(), 0);

@@ -1,5 +1,4 @@
-//! An empty string where a value is asked for: it is none, whoever gives it. Invariant: two calls of which nobody knows
-//! the id never share one.
+//! Empty strings count as absent, whoever gives them. Invariant: two calls without an id never share one.
 
 use cekura::opentelemetry::Value;
 use cekura::testing::{Span, Trace, capture};
@@ -109,7 +108,7 @@ fn the_default_conversation_does_nothing_and_says_nothing() {
     let handle = observing(&backend, &api).build().unwrap();
     handle.shutdown_blocking(SHORT);
     call(&handle, "CA1");
-    assert!(heard("was not noted").is_empty(), "{:?}", heard("was not noted"));
+    assert!(heard("the call log lacks").is_empty(), "{:?}", heard("the call log lacks"));
     assert!(api.requests().is_empty());
 }
 

@@ -40,7 +40,7 @@ fn a_failure_and_its_end_are_one_event_each() {
     let handle = at(&format!("http://{address}"), PROTOCOLS[0]).build().unwrap();
     converse(&handle, 1);
     handle.flush_blocking(SHORT);
-    let failures = heard("spans cannot be delivered for now, and are kept: ");
+    let failures = heard("spans cannot be delivered at the moment; they are kept and retried: ");
     assert!(failures.iter().any(|heard| heard.text.contains("refused")), "{failures:?}");
     let backend = Backend::at(address);
     assert_eq!(handle.flush_blocking(LONG).delivered, 2);
@@ -137,7 +137,7 @@ fn an_attached_tracer_provider_without_the_processor_is_told_once() {
     call();
     call();
     assert_eq!(handle.flush_blocking(LONG).delivered, 2);
-    for part in ["with_span_processor(cekura.processor())", "`trace_id_from` is not used"] {
+    for part in ["with_span_processor(cekura.processor())", "`trace_id_from` has no effect"] {
         let told = heard(part);
         assert_eq!(told.len(), 1, "{part}: {told:?}");
         assert_eq!(told[0].level, Level::ERROR);

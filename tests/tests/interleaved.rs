@@ -1,5 +1,5 @@
-//! A thousand conversations come in at once, whose spans begin and end in every way there is on a runtime that moves them
-//! between threads; each span has its own conversation and parent, and every one that began has ended as it did.
+//! A thousand conversations at once, whose spans begin and end in every possible way on a runtime that moves
+//! them between threads. Invariant: each span has its own conversation and parent, and ends as it should.
 //!
 //! What each call does is drawn from a seed, which is printed. `CEKURA_TESTS_SEED=… cargo test -p cekura-trace-tests --test
 //! interleaved` draws the same calls again; what they meet on their way is for the runtime to decide.

@@ -54,7 +54,8 @@ fn the_warning_says_where_and_what_to_write() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!((told[0].level, told[0].target.as_str()), (Level::WARN, "cekura"));
     let here = format!("at={}:{}:", file!(), line!() - 7);
-    let parts = ["function=\"transcribe\"", &here, "`stt` span", "cekura::spawn for a runtime's own spawn"];
+    let parts =
+        ["function=\"transcribe\"", &here, "`stt` span", "replace the runtime's spawn by cekura::spawn"];
     for part in parts.into_iter().chain(["cekura::context::carry(…)", "#[cekura::conversation]"]) {
         assert!(told[0].text.contains(part), "{part}: {told:?}");
     }

@@ -231,7 +231,7 @@ fn a_diagnosis_goes_through_the_proxy_and_names_it() {
             "{configured}"
         );
         let connection = said(builder(), "connection");
-        let led = format!("{proxy}, the proxy of HTTPS_PROXY, leads to {TRACES}:443");
+        let led = format!("{proxy}, the proxy of HTTPS_PROXY, connects to {TRACES}:443");
         assert!(connection.contains(&led), "{connection}");
         assert!(said(builder(), "TLS").contains(&format!("the certificate of {TRACES}:443 is trusted")));
     }
@@ -249,8 +249,8 @@ fn a_diagnosis_says_what_the_proxy_answers() {
     assert!(text.contains("the proxy of HTTPS_PROXY asks for a user and password (status 407)"), "{text}");
     assert!(text.contains("→ write them in HTTPS_PROXY: http://user:password@host:port"), "{text}");
     let text = connection(Manner::Status(403));
-    assert!(text.contains("the proxy of HTTPS_PROXY does not let this through (status 403)"), "{text}");
-    assert!(text.contains("have it let otel.example.test:443 through"), "{text}");
+    assert!(text.contains("the proxy of HTTPS_PROXY refuses the connection (status 403)"), "{text}");
+    assert!(text.contains("allow otel.example.test:443 in the proxy"), "{text}");
     assert!(text.contains("name otel.example.test in NO_PROXY"), "{text}");
     let text = connection(Manner::Silent);
     assert!(text.contains("the proxy of HTTPS_PROXY: no answer in time"), "{text}");

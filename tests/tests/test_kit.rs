@@ -31,7 +31,7 @@ fn speak_now(id: &str) {
 }
 
 const LOST: &str =
-    "is in no conversation, and not in the capture: its task, thread or message left both behind";
+    "is in no conversation, and not in the capture: its task, thread or message was started without them";
 const OPEN: &str = "was still open when the capture ended";
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The examples of `docs/testing.md`, as their reader would run them: each stands here word for word. This file does not
-//! know what the page says around them.
+//! The examples of `docs/testing.md`, as their reader would run them. Invariant: each stands here word for
+//! word.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The absences that ARCHITECTURE.md promises: which words may stand in which files.
+//! Checks the absences that ARCHITECTURE.md promises: which words must not stand in which files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -177,7 +177,7 @@ fn every_file_says_what_it_is_and_fits_in_the_head() {
             if name.contains("/ui/") {
                 continue;
             }
-            assert!(text.starts_with("//!"), "{name} does not begin with `//!`");
+            assert!(text.starts_with("//!"), "{name} does not begin with //!");
             let lines = text.lines().count();
             assert!(lines <= 400, "{name} has {lines} lines");
         }
@@ -214,6 +214,9 @@ fn no_client_of_the_program_gets_features_of_ours() {
     // Cargo joins the features of one crate: with TLS of ours but no provider, reqwest's own client panics.
     let manifest = fs::read_to_string(root().join("cekura-trace/Cargo.toml")).unwrap();
     assert!(!manifest.contains("reqwest"), "the library does not depend on reqwest");
+    // With `exporter` an exporter of the program's may take another protocol.
+    let default = manifest.lines().find(|line| line.starts_with("default = ")).unwrap();
+    assert!(!default.contains("exporter"), "{default}");
 }
 
 #[test]

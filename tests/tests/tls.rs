@@ -120,5 +120,5 @@ fn a_certificate_that_is_none_is_refused_at_the_start() {
         assert!(!error.is_already_installed(), "{error}");
     }
     let error = at("https://127.0.0.1:1", Protocol::Grpc).root_certificate("no PEM").build().unwrap_err();
-    assert_eq!(error.to_string(), ".root_certificate(…) must be certificates in PEM");
+    assert_eq!(error.to_string(), ".root_certificate(…) must contain certificates in PEM");
 }

@@ -1,5 +1,4 @@
-//! The name of a set-up comes in, a way to record conversations with it goes out. This file does not know how many
-//! are recorded.
+//! The set-ups that are compared, by name: each is a way to record conversations.
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{

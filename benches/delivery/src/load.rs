@@ -1,5 +1,4 @@
-//! A contender and a load come in; what the load cost the process goes out, as one line of numbers. This file does
-//! not know who compares them.
+//! Runs a load with a contender, and prints what it cost the process as one line of numbers.
 
 use crate::contender::{Contender, contender};
 use crate::meter;

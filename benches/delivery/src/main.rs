@@ -1,4 +1,4 @@
-//! What to measure comes in as arguments, rows of figures go out. This file does not know how anything is measured.
+//! Measures what its arguments name, and prints rows of figures.
 //!
 //! Each figure is taken in processes of their own: one that makes spans and delivers them, one that receives them.
 

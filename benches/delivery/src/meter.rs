@@ -1,4 +1,4 @@
-//! Nothing comes in; CPU time and memory of this process go out. This file does not know what used them.
+//! Reads the CPU time and the memory of this process.
 
 use cpu_time::{ProcessTime, ThreadTime};
 use std::fs;

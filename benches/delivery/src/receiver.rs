@@ -1,5 +1,5 @@
-//! OTLP requests come in over gRPC or HTTP, each is answered after a delay; at the end the number of spans goes out.
-//! This file does not know who sends them, nor what a span says: it counts them and no more.
+//! Receives OTLP requests over gRPC or HTTP, answers each after a delay, and prints the number of spans at the
+//! end. It only counts spans.
 
 use crate::meter;
 use http_body_util::combinators::BoxBody;

@@ -1,4 +1,4 @@
-//! Topics come in, their tables go out as plain text. This file does not know how a trial is run.
+//! Prints the tables of the measured topics as plain text.
 
 use crate::trial::{Contestant, Outcome};
 use std::path::PathBuf;

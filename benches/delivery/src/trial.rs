@@ -1,5 +1,4 @@
-//! A contender, a receiver's delay and a load come in; processes are run, and what both sides measured goes out. This
-//! file does not know what the figures are for.
+//! Runs a contender against a receiver, each in a process of its own, and returns what both sides measured.
 
 use crate::load::Cost;
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,4 @@
-//! A port comes in; a contender that traces with this crate's public attributes and sends there goes out. This file
-//! does not know how it is measured.
+//! A contender that traces with this crate's public attributes and sends to a port of this machine.
 
 use cekura::{CaptureContent, Protocol};
 use std::time::Duration;

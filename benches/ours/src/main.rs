@@ -1,5 +1,5 @@
-//! The contenders of this crate, and the function without a span: a name and a port come in as arguments, then
-//! questions. This file does not know what is asked.
+//! The contenders of this crate, and the function without a span. Takes a name and a port as arguments, then
+//! answers questions.
 
 fn main() {
     worker::serve(&ours::CONTENDERS, None);

@@ -1,4 +1,4 @@
-//! Spans of fastrace, by its macro and by hand, whose values are text. This file does not know where they go.
+//! Spans of fastrace, by its macro and by hand, whose values are text.
 
 use super::{NAME, grpc};
 use fastrace::collector::Config;

@@ -1,4 +1,4 @@
-//! Spans written by hand with opentelemetry's API and made by its SDK. This file does not know where they go.
+//! Spans written by hand with opentelemetry's API and made by its SDK.
 
 use super::{NAME, grpc, http, provider, tracer};
 use opentelemetry::global::{self, BoxedTracer};

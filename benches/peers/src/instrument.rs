@@ -1,5 +1,4 @@
-//! Spans of otel-instrument, which wants a `Result` and identifiers as keys, and writes values as `{:?}`. This file
-//! does not know where they go.
+//! Spans of otel-instrument, which wants a `Result` and identifiers as keys, and writes values as `{:?}`.
 
 use super::{grpc, provider, tracer};
 use opentelemetry::global;

@@ -1,5 +1,5 @@
-//! A port comes in; a contender that traces with another library and sends there with opentelemetry's own exporter
-//! goes out. This file does not know how it is measured.
+//! A contender that traces with another library and sends to a port of this machine with opentelemetry's own
+//! exporter.
 
 mod fast;
 pub mod hand;

@@ -1,4 +1,4 @@
-//! The other contenders: a name and a port come in as arguments, then questions. This file does not know what is asked.
+//! The other contenders. Takes a name and a port as arguments, then answers questions.
 
 fn main() {
     worker::serve(&peers::contenders(), None);

@@ -1,4 +1,4 @@
-//! Spans of `#[tracing::instrument]` that tracing-opentelemetry makes. This file does not know where they go.
+//! Spans of `#[tracing::instrument]` that tracing-opentelemetry makes.
 
 use super::{grpc, provider, tracer};
 use opentelemetry_sdk::trace::SdkTracer;

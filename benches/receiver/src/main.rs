@@ -1,5 +1,5 @@
-//! Requests for spans come in over gRPC or HTTP on a port of 127.0.0.1, which is printed, and are acknowledged, as call
-//! logs are; how many spans there were goes out for each line of standard input. This file does not know who sends them.
+//! Acknowledges requests for spans, over gRPC or HTTP, and call logs, on a port of 127.0.0.1, which it prints.
+//! For each line of standard input it prints how many spans arrived.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};

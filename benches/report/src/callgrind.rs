@@ -1,5 +1,4 @@
-//! A contender comes in, how many instructions a span costs its thread goes out, counted by callgrind. This file does
-//! not know what is expected.
+//! Counts with callgrind how many instructions a span of a contender costs its thread.
 
 use crate::process::{Process, beside};
 use std::path::Path;

@@ -1,5 +1,4 @@
-//! Figures come in; a table in the terminal, one in Markdown and a plot go out. This library does not know what was
-//! measured.
+//! Shows figures: as a table in the terminal, as a table in Markdown, and as a plot.
 
 pub mod callgrind;
 pub mod machine;

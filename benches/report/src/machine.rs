@@ -1,4 +1,4 @@
-//! What the machine is and how busy it was goes out. This file does not know what ran.
+//! Says what this machine is and how busy it was.
 
 use std::fs::read_to_string;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Rows of figures with their spread come in, a self-contained SVG file goes out, which follows the reader's choice of
-//! light or dark. This file does not know what the figures mean.
+//! Writes rows of figures with their spread as a self-contained SVG file, which follows the reader's choice of
+//! light or dark.
 
 use crate::statistics::{Spread, digits};
 use crate::table::wrap;

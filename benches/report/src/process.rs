@@ -1,5 +1,4 @@
-//! A program of this workspace and its arguments come in; a process that answers a line for each line goes out. This
-//! file does not know what the lines mean.
+//! Runs a program of this workspace, which answers each line with a line.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Figures of several rounds come in, their middle and their spread go out. This file does not know their unit.
+//! The median and the spread of figures from several rounds.
 
 use std::fmt;
 

@@ -1,5 +1,4 @@
-//! Rows of figures come in, a table goes out: for a terminal, in blocks that fit its width, or as Markdown. This file
-//! does not know what the figures mean.
+//! Writes rows of figures as a table: for a terminal, in blocks that fit its width, or as Markdown.
 
 use std::fmt::Write;
 

@@ -1,5 +1,5 @@
-//! How many conversations are to be open at once and a port come in as arguments, then questions; what a span costs in one
-//! of them, what they hold and how long their end takes goes out. This file does not know who asks, nor what opens them.
+//! Opens as many conversations as its argument says, then answers questions: what a span costs in one of them,
+//! what they hold, and how long their end takes.
 
 use crate::serve::Flush;
 use crate::thread::pin;

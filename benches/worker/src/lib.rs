@@ -1,5 +1,5 @@
-//! A contender comes in, which is one way to trace a function; answers about what it costs go out, asked for over
-//! standard input. This file does not know who asks, nor what the contenders use.
+//! A contender is one way to trace a function. Here it answers what it costs, for each question on standard
+//! input.
 
 mod conversations;
 mod serve;

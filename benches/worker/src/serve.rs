@@ -1,5 +1,4 @@
-//! Questions come in over standard input, a line each; answers go out over standard output. This file does not know
-//! how a contender traces.
+//! Reads questions from standard input, a line each, and writes the answers to standard output.
 
 use crate::{Contender, thread};
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-//! CPUs and their time. This file does not know what they are used for.
+//! CPUs and their time.
 
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};

@@ -1,4 +1,4 @@
-//! The work that every contender traces. This file does not know what a span is.
+//! The work that every contender traces.
 
 use std::hint::black_box;
 use std::pin::{Pin, pin};

@@ -1,5 +1,5 @@
-//! What attributes of other libraries take, and what to write here instead. A word that an attribute of this crate
-//! takes never gets here, so nothing in these tables can forbid one.
+//! Words of other libraries' attributes, and what to write here instead. Invariant: a word that an attribute of
+//! this crate takes never reaches these tables, so no table can forbid one.
 
 use super::table::{Rule, SpanName};
 use syn::parse::ParseStream;
@@ -7,22 +7,22 @@ use syn::{LitStr, Token};
 
 /// Words of other libraries (`tracing`, `fastrace`, Python's tracers), with what to do about them.
 const WORDS: &[(&[&str], &str)] = &[
-    (&["level"], "take it away: every span is recorded, whatever a subscriber's filter says"),
-    (&["target"], "take it away: which function it is stands on the span as `code.function.name`"),
+    (&["level"], "remove it: every span is recorded, whatever a subscriber's filter says"),
+    (&["target"], "remove it: the span names its function in `code.function.name`"),
     (
         &["err"],
-        "take it away: an `Err` is recorded by itself; where a value stands for a failure, write `error = |returned| …`",
+        "remove it: an `Err` is recorded automatically; if a plain value stands for a failure, write `error = |returned| …`",
     ),
-    (&["ret"], "take it away: what the function returns is recorded by itself; `skip_output` leaves it out"),
+    (&["ret"], "remove it: the return value is recorded automatically; `skip_output` leaves it out"),
     (
         &["attributes", "attrs", "fields", "labels", "metadata", "properties", "tags"],
         "write `record(\"my.key\" = expression)`",
     ),
     (&["session_id", "user_id"], "write `record(\"my.key\" = expression)`"),
-    (&["follows_from", "links"], "a span has one parent: write `parent = context`, or take it away"),
-    (&["short_name"], "take it away: a span's name never contains the module's path"),
-    (&["enter_on_poll"], "take it away: a future has one span, from its first poll to its end"),
-    (&["kind", "span_kind"], "take it away: the attribute's name says which kind it is"),
+    (&["follows_from", "links"], "a span has one parent: write `parent = context`, or remove it"),
+    (&["short_name"], "remove it: a span's name never contains the module's path"),
+    (&["enter_on_poll"], "remove it: a future has one span, from its first poll to its end"),
+    (&["kind", "span_kind"], "remove it: the attribute's name decides the kind"),
     (&["capture_input", "ignore_input", "skip_args"], "write `skip_all` to record no argument"),
     (
         &["capture_output", "ignore_output", "skip_ret"],
@@ -70,10 +70,10 @@ pub(super) fn without_name(input: ParseStream<'_>, name: SpanName) -> syn::Error
     let takes_name = Rule::find("name").is_some_and(|rule| rule.of.contains(&name));
     let text = input.fork().parse().ok().as_ref().map(LitStr::value);
     input.error(match text {
-        Some(text) if takes_name => format!("a name needs its word before it: write `name = \"{text}\"`"),
+        Some(text) if takes_name => format!("a name is written as an argument: `name = \"{text}\"`"),
         Some(text) => {
             let fixed = fixed_name(name);
-            format!("{fixed}: take the string away, or write `record(\"my.key\" = \"{text}\")`")
+            format!("{fixed}: remove the string, or write `record(\"my.key\" = \"{text}\")`")
         }
         None => {
             let example = Rule::keys(name).next().and_then(Rule::find).map_or_else(String::new, Rule::usage);
@@ -98,14 +98,14 @@ pub(super) fn refuse_sigil(input: ParseStream<'_>, place: Place) -> syn::Result<
         (true, _, Place::Argument) => "write `record(\"my.key\" = expression.to_string())`",
         (true, _, Place::Record) => "write `\"my.key\" = expression.to_string()`",
         (true, _, Place::Value) => {
-            "take `%` away: the type decides how a value is recorded, and `.to_string()` gives its `Display`"
+            "remove `%`: the type decides how a value is recorded, and `.to_string()` gives its `Display`"
         }
         (_, true, Place::Argument) => {
             "write `debug(a, b)` for arguments of the function, else `record(\"my.key\" = format!(\"{:?}\", expression))`"
         }
         (_, true, Place::Record) => "write `\"my.key\" = format!(\"{:?}\", expression)`",
         (_, true, Place::Value) => {
-            "take `?` away: the type decides how a value is recorded, and `format!(\"{:?}\", …)` gives its `Debug`"
+            "remove `?`: the type decides how a value is recorded, and `format!(\"{:?}\", …)` gives its `Debug`"
         }
         (false, false, _) => return Ok(()),
     };

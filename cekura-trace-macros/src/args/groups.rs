@@ -1,5 +1,5 @@
-//! What a `macro_rules!` leaves in invisible groups, and how it is taken out of them. Invariant: a group in the middle
-//! of an expression stays, for it says what belongs together.
+//! Removes the invisible groups that a `macro_rules!` leaves around tokens. Invariant: a group in the middle of
+//! an expression stays, because it says what belongs together.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::ParseStream;

@@ -1,5 +1,5 @@
-//! Which argument belongs to which attribute, and how generated code hands it to the runtime. This file does not know
-//! how arguments are parsed.
+//! The arguments of the attributes: which attributes take each one, and which runtime call it becomes.
+//! Invariant: every argument is listed once, here.
 
 /// The attributes, named as their spans are.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
-//! The arguments of an annotated function, bound anew in its body. Invariant: each is moved into the body as a whole and
-//! in its order, so that all are dropped as without the attribute: after the body's locals, the last argument first.
+//! Binds the arguments of an annotated function again in its body. Invariant: each is moved into the body as a
+//! whole and in order, so all are dropped as without the attribute: after the body's locals, the last argument
+//! first.
 
 use super::{quote_at, site};
 use crate::plan::Plan;

@@ -1,5 +1,5 @@
-//! Whether an argument is a stream of text, as far as the tokens of its type say. Invariant: what can do more than a stream
-//! of text around it could is none.
+//! Decides from the tokens of its type whether an argument is a stream of text. Invariant: a type that can do
+//! more than a stream around it could is not treated as one.
 
 use super::{argument, associated, named, peeled, pinned};
 use syn::punctuated::Punctuated;

@@ -1,5 +1,5 @@
-//! Whether a function's error may borrow, as far as its return type says. Invariant: an error that borrows is never
-//! asked at run time which type a `dyn Error` in it has, for only what borrows nothing can answer.
+//! Decides from a function's return type whether its error may borrow. Invariant: the type inside a `dyn Error`
+//! is asked for at run time only if the error cannot borrow, because that question needs a `'static` type.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 

@@ -1,5 +1,5 @@
-//! Which argument of a `tts` function is the stream that its text arrives in. Invariant: there is at most one; where two
-//! could be meant, it is none.
+//! Finds the argument of a `tts` function that is the stream of its text. Invariant: there is at most one; if
+//! two are possible, there is none.
 
 use super::is_in;
 use crate::args::{Args, SpanName, Value};

@@ -1,5 +1,5 @@
-//! Arbitrary tokens go into the attributes: whatever they are, nothing panics, and what comes out is items where items
-//! came in. `PROPTEST_CASES=1000000 cargo test -p cekura-trace-macros arbitrary` looks for longer.
+//! Arbitrary tokens as attributes and items: nothing panics, and an item that went in comes out.
+//! `PROPTEST_CASES=1000000 cargo test -p cekura-trace-macros arbitrary` searches longer.
 
 use super::tokens;
 use crate::annotate;

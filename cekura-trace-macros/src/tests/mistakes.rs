@@ -1,4 +1,4 @@
-//! What is said of a mistake: the function goes out untouched beside it.
+//! The message of each mistake. Invariant: the function comes out untouched beside it.
 
 use super::expand;
 use crate::args::SpanName::{Llm, Turn};
@@ -12,7 +12,7 @@ fn every_mistake_at_once() {
             "`llm` has no argument `modle`; did you mean `model`?"
         }
         ::core::compile_error! {
-            "`llm` has no argument `voice`; that belongs to `tts`"
+            "`llm` has no argument `voice`; it belongs to `tts`"
         }
         ::core::compile_error! {
             "the function has no argument `propmt`; it has `prompt`"

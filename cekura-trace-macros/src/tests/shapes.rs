@@ -1,4 +1,4 @@
-//! One function of each shape: how it gives its value decides what is written around the body.
+//! One function of each shape: the way it gives its value decides what is written around the body.
 
 use super::check;
 use crate::args::SpanName::{Conversation, Llm, S2s, Span, Stt, ToolCall, Tts};

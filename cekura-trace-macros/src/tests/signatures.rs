@@ -273,3 +273,77 @@ fn conditional_argument() {
     "#]];
     check(Turn, "", item, &expected);
 }
+
+#[test]
+fn an_async_function_returns_a_closure() {
+    let item = "async fn matches<'a>(word: &'a str) -> impl for<'b> Fn(&'b str, &'a str) -> bool + 'a { move |other, _| other == word }";
+    check(
+        Span,
+        "",
+        item,
+        &expect![[r#"
+        async fn matches<'a>(word: &'a str) -> impl for<'b> Fn(&'b str, &'a str) -> bool + 'a {
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
+                "matches",
+                ::core::concat!(::core::module_path!(), "::matches"),
+            );
+            let mut __sp = __CALLSITE
+                .around(|__sp| {
+                    __sp.argument("word", __CALLSITE.of(&word).__get());
+                });
+            #[allow(clippy::async_yields_async)]
+            let __fut = async move {
+                fn __typed<'a, __F: for<'b> Fn(&'b str, &'a str) -> bool>(__f: __F) -> __F {
+                    __f
+                }
+                #[allow(clippy::shadow_same)]
+                let word = word;
+                __typed({ move |other, _| other == word })
+            };
+            return ::cekura::__private::polled!(
+                __sp, __fut, | __sp, __ret | { let __out = __sp.__outcome(__ret).__get()
+                .__borrowed().__error().__borrowed().__error(); let __sp = __sp.end(__out)
+                .__items().__borrowed().__error(); __sp.__record(| __sp, __ret | { __sp
+                .returned(__CALLSITE.of(__ret).__get()); }); }
+            );
+        }
+    "#]],
+    );
+}
+
+/// A type parameter cannot be named in an item.
+#[test]
+fn an_async_function_returns_a_closure_of_a_type_parameter() {
+    let item = "async fn matches<T>(word: T) -> impl Fn(&T) -> bool { move |other: &T| other == word }";
+    check(
+        Span,
+        "",
+        item,
+        &expect![[r#"
+        async fn matches<T>(word: T) -> impl Fn(&T) -> bool {
+            static __CALLSITE: &::cekura::__private::Callsite = &::cekura::__private::Callsite::span(
+                "matches",
+                ::core::concat!(::core::module_path!(), "::matches"),
+            );
+            let mut __sp = __CALLSITE
+                .around(|__sp| {
+                    __sp.argument("word", __CALLSITE.of(&word).__get());
+                });
+            #[allow(clippy::async_yields_async)]
+            let __fut = async move {
+                if false {
+                    return ::cekura::__private::never::<_>();
+                }
+                #[allow(clippy::shadow_same)]
+                let word = word;
+                move |other: &T| other == word
+            };
+            return ::cekura::__private::polled!(
+                __sp, __fut, | __sp, __ret | { let __out = __sp.__outcome(__ret).__get()
+                .__error().__error(); let __sp = __sp.end(__out).__items().__error(); __sp
+                .__record(| __sp, __ret | { __sp.returned(__CALLSITE.of(__ret).__get()); }); }
+            );
+        }
+    "#]],
+    );
+}

@@ -1,5 +1,5 @@
-//! Functions that return a stream: the closure that records goes on for its items, and a stream without a name gets room
-//! for its span. Functions that are given their text as a stream: the body gets one around it.
+//! Functions that return a stream: the recording closure is kept for the items, and a stream without a name
+//! gets room for its span. Functions that take their text as a stream: the body gets a stream around it.
 
 use super::{check, expand};
 use crate::args::SpanName::{Llm, Tts};

@@ -1,5 +1,5 @@
-//! The id of a call, which may become known while the call runs. Invariant: an id that was lent out stays
-//! readable, so a later one is put behind it and takes nothing away.
+//! The id of a call, which may become known while the call runs. Invariant: an id that was borrowed stays
+//! readable; a later id is stored behind it.
 
 use std::sync::OnceLock;
 

@@ -1,5 +1,4 @@
-//! What the agent's code says of its call while it runs comes in; all of it goes out once, at the call's end. This file
-//! does not know where it goes.
+//! Notes for a call log, taken while the call runs. Invariant: they are given out once, at the call's end.
 
 use crate::transcript::{Content, Entry};
 use serde_json::{Map, Value};
@@ -45,10 +44,10 @@ impl Notes {
         if let Some((start, end)) = entry.times
             && !(start >= 0.0 && start <= end && end.is_finite())
         {
-            return tell("its times are not seconds from the call's start");
+            return tell("the times of an entry must be seconds from the call's start");
         }
         if let Content::Unreadable { .. } = entry.content {
-            return tell("what a tool took or gave cannot be written as JSON");
+            return tell("the arguments or the result of a tool cannot be written as JSON");
         }
         self.note(entry.bytes() + PER_ENTRY, |noted| {
             // Read under the lock, so that no entry stands before an earlier one.
@@ -88,7 +87,7 @@ impl Notes {
                 Some("the conversation has no call log: add `observe` to its arguments, or to its builder")
             }
             State { is_over: true, .. } => Some("the conversation is over"),
-            State { noted, .. } if noted.bytes + bytes > LIMIT => Some("a call log takes 4 MiB at most"),
+            State { noted, .. } if noted.bytes + bytes > LIMIT => Some("a call log holds at most 4 MiB"),
             _ => None,
         };
         if let Some(obstacle) = obstacle {
@@ -109,5 +108,5 @@ impl Notes {
 }
 
 fn tell(obstacle: &'static str) {
-    tracing::warn!(target: "cekura", "something was not noted for the call log: {obstacle}");
+    tracing::warn!(target: "cekura", "the call log lacks an entry or a tag: {obstacle}");
 }

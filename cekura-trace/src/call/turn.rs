@@ -1,8 +1,8 @@
-//! When the caller stopped speaking and when the agent began to comes in, how long a turn took to answer goes out.
-//! This file does not know spans.
+//! One turn: when the caller stopped speaking and when the agent began, and so how long the answer took.
+//! Invariant: one utterance of the caller is answered by one turn only.
 //!
-//! What the caller said is answered once: a turn's first audio answers all that was said before it, also before the
-//! turn began, so that no later turn in which nobody is heard seems to answer it.
+//! The first audio of a turn answers everything that the caller said before it, also before the turn began. So
+//! a later turn in which the caller says nothing has no latency.
 
 use super::{Call, locked};
 use opentelemetry::trace::{SpanContext, SpanId};
@@ -16,8 +16,6 @@ use std::time::{Duration, Instant};
 pub(crate) struct Turn {
     pub(crate) number: i64,
     pub(crate) span: SpanContext,
-    /// The id of its span; where a host does not sample that, of the nearest one above that arrives.
-    pub(crate) arriving: SpanId,
     /// The turn that this one is in.
     outer: Option<Arc<Turn>>,
     unanswered: Arc<Unanswered>,
@@ -61,22 +59,17 @@ pub(crate) struct OpenTurns {
 const KEPT: usize = 32;
 
 impl Turn {
-    /// The turn of a span, and the id under which what is in it arrives.
-    pub(crate) fn new(
-        number: i64,
-        (span, arriving): (SpanContext, SpanId),
-        outer: Option<Arc<Self>>,
-        call: Option<&Call>,
-    ) -> Self {
+    /// The turn of a span.
+    pub(crate) fn new(number: i64, span: SpanContext, outer: Option<Arc<Self>>, call: Option<&Call>) -> Self {
         let unanswered = call.map(|call| &call.unanswered).or(outer.as_ref().map(|outer| &outer.unanswered));
         let unanswered = unanswered.cloned().unwrap_or_default();
         let (interrupted, speech) = (AtomicBool::new(false), Mutex::default());
-        Self { number, span, arriving, outer, unanswered, interrupted, speech }
+        Self { number, span, outer, unanswered, interrupted, speech }
     }
 
     /// A turn of which nothing is recorded.
     pub(crate) fn nowhere() -> Self {
-        Self::new(1, (SpanContext::NONE, SpanId::INVALID), None, None)
+        Self::new(1, SpanContext::NONE, None, None)
     }
 
     /// The turn and those that it is in.

@@ -18,10 +18,10 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 use value::{is_empty, rfc3339, without_nulls};
 
-/// What Cekura stores of one call, beside its trace: [`Cekura::observe`](crate::Cekura::observe) posts it.
+/// What Cekura stores of one call beside its trace. [`Cekura::observe`](crate::Cekura::observe) posts it.
 ///
-/// Only the id is required. What is empty or null is left out, so that it never replaces something. Mistakes are
-/// collected and reported by `observe`, all at once.
+/// Only the id is required. A field that is empty or null is not sent, so it never overwrites a stored value.
+/// `observe` reports all mistakes at once.
 ///
 /// ```no_run
 /// # async fn run(cekura: cekura::Cekura) -> Result<(), cekura::ObserveError> {
@@ -48,7 +48,8 @@ pub struct CallLog {
     mistakes: Vec<Mistake>,
 }
 
-/// How the transcript of a provider is written ("Transcript format" in [Cekura's documentation](https://docs.cekura.ai)).
+/// The format of a provider's transcript ("Transcript format" in [Cekura's
+/// documentation](https://docs.cekura.ai)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "their names say it")]
@@ -81,7 +82,7 @@ impl TranscriptType {
     }
 }
 
-/// What the API can take out of a transcript and a recording.
+/// The kinds of data that the API can remove from a transcript and a recording.
 const REDACTABLE: [&str; 29] = [
     "person_name",
     "age",
@@ -118,7 +119,7 @@ const REDACTABLE: [&str; 29] = [
 const DEADLINE: Duration = Duration::from_secs(5);
 
 impl CallLog {
-    /// The log of the call with this id of yours, of at most 100 characters.
+    /// The log of the call with this id, which you choose: at most 100 characters.
     pub fn new(call_id: impl Into<String>) -> Self {
         Self {
             id: call_id.into(),
@@ -130,25 +131,28 @@ impl CallLog {
         }
     }
 
-    /// The trace of the call, as [`cekura::trace_id`](crate::trace_id) gives it inside the conversation. It is named in
-    /// the call log only if every span of it was delivered, or is safe in the spool, and so never by an `observe` that is
-    /// waited for inside the conversation itself, whose span is still open.
+    /// The trace of the call: [`cekura::trace_id`](crate::trace_id) returns its id inside the conversation. The
+    /// call log names the trace only if every span of it was delivered or is safe in the spool. So it never
+    /// does if `observe` is awaited inside the conversation itself, because the conversation's span is still
+    /// open.
     pub fn trace_id(mut self, trace_id: TraceId) -> Self {
         self.trace_id = Some(trace_id).filter(|trace_id| *trace_id != TraceId::INVALID);
         self
     }
 
-    /// The Cekura agent whose call it was; the handle's unless set. A handle with a project only needs it.
+    /// The Cekura agent that took the call; the handle's agent unless set. It is required if the handle has
+    /// only a project.
     pub fn agent(self, id: u64) -> Self {
         self.set("agent", id.into())
     }
 
-    /// The provider's id of the assistant, by which Cekura finds the agent.
+    /// The provider's id of the assistant. Cekura finds the agent by it.
     pub fn assistant_id(self, id: impl Into<String>) -> Self {
         self.set("assistant_id", Value::String(id.into()))
     }
 
-    /// What was said and done. They are sent by start, so that those of the two speakers may come apart.
+    /// What was said and done. The entries are sent in the order of their starts; you may give the two
+    /// speakers' entries one after the other.
     pub fn transcript(mut self, entries: impl IntoIterator<Item = Entry>) -> Self {
         self.fields.remove(transcript::TYPE);
         self.fields.remove(transcript::JSON);
@@ -156,7 +160,7 @@ impl CallLog {
         self
     }
 
-    /// A transcript as a provider has written it, instead of entries.
+    /// A transcript in a provider's own format, in place of entries.
     pub fn provider_transcript(mut self, kind: TranscriptType, transcript: impl Serialize) -> Self {
         self.transcript.clear();
         match json(transcript) {
@@ -165,17 +169,17 @@ impl CallLog {
         }
     }
 
-    /// Tags of your own: anything that serialises to a JSON object. It replaces an object that was given before.
+    /// Tags of your own: any value that serialises to a JSON object. It replaces the metadata given before.
     pub fn metadata(self, metadata: impl Serialize) -> Self {
         self.object("metadata", json(metadata))
     }
 
-    /// Values for the `{{variables}}` of the agent's description: anything that serialises to a JSON object.
+    /// Values for the `{{variables}}` in the agent's description: any value that serialises to a JSON object.
     pub fn dynamic_variables(self, variables: impl Serialize) -> Self {
         self.object("dynamic_variables", json(variables))
     }
 
-    /// Where the recording can be fetched: a URL with `https://` or `http://`.
+    /// Where the recording can be fetched: a URL that begins with `https://` or `http://`.
     pub fn voice_recording_url(self, url: impl Into<String>) -> Self {
         let url = url.into();
         if url.is_empty() || url.starts_with("https://") || url.starts_with("http://") {
@@ -190,12 +194,12 @@ impl CallLog {
         self.set("call_ended_reason", Value::String(reason.into()))
     }
 
-    /// The caller's number in E.164, or your id of the customer.
+    /// The caller's number in E.164 format, or your own id of the customer.
     pub fn customer_number(self, number: impl Into<String>) -> Self {
         self.set("customer_number", Value::String(number.into()))
     }
 
-    /// When the call started; times of the transcript count from here. Between the years 1970 and 9999.
+    /// When the call started, between the years 1970 and 9999. The times in the transcript count from here.
     pub fn timestamp(self, start: SystemTime) -> Self {
         match rfc3339(start) {
             Some(text) => self.set("timestamp", text.into()),
@@ -203,29 +207,30 @@ impl CallLog {
         }
     }
 
-    /// A person's word on the call.
+    /// What a person says about the call.
     pub fn feedback(self, feedback: impl Into<String>) -> Self {
         self.set("feedback", Value::String(feedback.into()))
     }
 
-    /// What Cekura takes out of transcript and recording, in place of what the agent's settings say: of `person_name`,
-    /// `phone_number`, `email_address`, `credit_card` and others; a wrong name is a mistake that lists them all.
+    /// The kinds of data that Cekura removes from the transcript and the recording, in place of those in the
+    /// agent's settings: `person_name`, `phone_number`, `email_address`, `credit_card` and others. An unknown
+    /// kind is a mistake; its message lists all kinds.
     pub fn redact_fields<F: Into<String>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
         let fields: Vec<String> = fields.into_iter().map(Into::into).collect();
         for field in fields.iter().filter(|field| !REDACTABLE.contains(&field.as_str())) {
-            let rule = format!("has no `{field}`; it takes {}", REDACTABLE.join(", "));
+            let rule = format!("does not know `{field}`; it takes {}", REDACTABLE.join(", "));
             self = self.mistake("redact_fields", rule);
         }
         self.set("redact_fields", fields.into())
     }
 
-    /// The metrics to evaluate, by Cekura's ids.
+    /// The metrics to evaluate: their ids in Cekura.
     pub fn metric_ids(self, ids: impl IntoIterator<Item = u64>) -> Self {
         let ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
         self.set("metric_ids", ids.join(",").into())
     }
 
-    /// The channel of a stereo recording on which the agent speaks: 0 or 1.
+    /// The agent's channel in a stereo recording: 0 or 1.
     pub fn main_agent_channel_index(self, channel: u8) -> Self {
         if channel > 1 {
             return self.mistake("main_agent_channel_index", "must be 0 or 1");
@@ -233,14 +238,13 @@ impl CallLog {
         self.set("main_agent_channel_index", channel.into())
     }
 
-    /// How long `observe` waits until the trace is delivered, before it posts in any case; 5 s unless set. Zero does
-    /// not wait.
+    /// How long `observe` waits for the trace before it posts without it; 5 s unless set. Zero means no wait.
     pub fn deadline(mut self, wait: Duration) -> Self {
         self.deadline = wait;
         self
     }
 
-    /// What was noted of a call while it ran.
+    /// The call log of a call, from the notes that were taken while it ran.
     pub(crate) fn of(call: &Call, noted: Noted) -> Self {
         let Noted { mut entries, metadata, ended_reason, agent, .. } = noted;
         // Entries with times of their own may come later than others that stand behind them.

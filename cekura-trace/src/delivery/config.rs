@@ -33,12 +33,13 @@ pub enum Mode {
     /// To Cekura, or to another OTLP endpoint.
     #[default]
     Cloud,
-    /// Nowhere: each finished conversation is drawn in the terminal and written as one HTML page to `cekura-traces`
-    /// below the working directory, where the newest 200 are kept. No account, no network.
+    /// Nowhere: each finished conversation is drawn in the terminal and written as one HTML page to
+    /// `cekura-traces` in the working directory, which keeps the newest 200. It needs no account and no
+    /// network.
     Local,
 }
 
-/// How spans are sent.
+/// The protocol for spans.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// OTLP over gRPC.
@@ -282,7 +283,7 @@ impl Reader<'_> {
     fn spool(&mut self, code: Option<PathBuf>, limits: SpoolLimits, mode: Mode) -> Option<Spooling> {
         let given = self.text(code, SPOOL, PathBuf::from)?;
         if !spool::AVAILABLE {
-            self.refuse(given.setting, "is for Unix systems only");
+            self.refuse(given.setting, "works on Unix systems only");
         }
         let (directory, setting) = (given.value, given.setting);
         (mode == Mode::Cloud).then_some(Spooling { directory, setting, limits })
@@ -298,7 +299,7 @@ impl Reader<'_> {
     fn identity(&mut self, agent: Option<u64>, project: Option<u64>) -> Option<Identity> {
         match (agent, project) {
             (Some(_), Some(_)) => {
-                self.refuse(".agent(…)", "and .project(…) exclude each other");
+                self.refuse(".agent(…)", "and .project(…) are both set: set only one of them");
                 None
             }
             (Some(id), None) => Some(Identity::Agent(id)),
@@ -306,7 +307,7 @@ impl Reader<'_> {
             (None, None) => match (self.number(AGENT), self.number(PROJECT)) {
                 (Some(agent), project) => {
                     if project.is_some() {
-                        tracing::warn!(target: "cekura", "{AGENT} and {PROJECT} are set: the agent is used");
+                        tracing::warn!(target: "cekura", "{AGENT} and {PROJECT} are both set: the agent is used");
                     }
                     Some(Identity::Agent(agent))
                 }

@@ -13,11 +13,11 @@ use std::sync::{Arc, mpsc};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-/// Looks for what keeps traces from arriving, with everything from the environment: configuration, name resolution,
-/// connection, TLS, credentials, and one span (`cekura.doctor`) that is really sent.
+/// Finds out why traces do not arrive, with all settings from the environment. Checks the configuration, name
+/// resolution, connection, TLS and credentials, and sends one real span (`cekura.doctor`).
 ///
-/// It needs no runtime, blocks the thread for at most 15 s, prints nothing and changes nothing in the process. Settings
-/// in code: [`Builder::doctor`].
+/// It works in any runtime or none, blocks the thread for at most 15 s, prints nothing, and changes nothing in
+/// the process. For settings in code use [`Builder::doctor`].
 ///
 /// ```no_run
 /// let diagnosis = cekura::doctor();
@@ -29,7 +29,7 @@ pub fn doctor() -> Diagnosis {
 }
 
 impl Builder {
-    /// As [`doctor`], with these settings.
+    /// Like [`doctor`], with these settings.
     pub fn doctor(self) -> Diagnosis {
         let settings = match config::resolve(self) {
             Err(error) => return Diagnosis(mistakes(&error)),
@@ -43,24 +43,24 @@ impl Builder {
         Diagnosis(match started.map(|()| findings.recv()) {
             Ok(Ok(Ok(findings))) => findings,
             Ok(Ok(Err(error))) => mistakes(&error),
-            Ok(Err(_)) => vec![broken("the checks ended before their time; please report this")],
+            Ok(Err(_)) => vec![broken("the checks stopped unexpectedly; please report this")],
             Err(error) => vec![broken(&format!("the checks could not be started: {error:?}"))],
         })
     }
 }
 
-/// What [`doctor`] has found. Prints as one paragraph per check, at most 80 columns wide.
+/// The result of [`doctor`]. It prints as one paragraph per check, at most 80 columns wide.
 #[derive(Clone, Debug)]
-#[must_use = "it is to be printed, or asked what is wrong"]
+#[must_use = "print the diagnosis, or read its problems"]
 pub struct Diagnosis(Vec<Finding>);
 
 impl Diagnosis {
-    /// Whether no check has failed; tracing that is switched off, or local, is healthy.
+    /// Whether no check failed. Tracing that is off, or in local mode, is healthy.
     pub fn is_healthy(&self) -> bool {
         self.problems().next().is_none()
     }
 
-    /// What is wrong and what to do, one sentence for each check that failed.
+    /// One sentence for each check that failed: what is wrong and what to do.
     pub fn problems(&self) -> impl Iterator<Item = String> {
         let failed = self.0.iter().filter(|finding| finding.is_failed());
         failed.map(|Finding { check, seen, remedy, .. }| {
@@ -82,7 +82,7 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-/// In the order in which they are shown.
+/// The checks, in the order in which they are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Check {
     Configuration,
@@ -115,7 +115,7 @@ enum State {
     Skipped,
 }
 
-/// What one check has found.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Finding {
     check: Check,
@@ -185,13 +185,13 @@ fn mistakes(error: &Error) -> Vec<Finding> {
 }
 
 fn off() -> Finding {
-    let seen = "tracing is off: CEKURA_TRACER_ENABLED says so, and nothing else is looked at";
+    let seen = "tracing is off because of CEKURA_TRACER_ENABLED; nothing else was checked";
     Finding::good(Check::Configuration, seen)
 }
 
 fn local() -> Finding {
     let seen = "local mode: conversations are drawn on standard error and kept as pages in \
-                cekura-traces/, and nothing is sent. CEKURA_MODE=cloud sends them";
+                cekura-traces/; nothing is sent. CEKURA_MODE=cloud sends them";
     Finding::good(Check::Configuration, seen)
 }
 
@@ -231,7 +231,7 @@ fn configured(settings: &Settings) -> Finding {
     let through = settings.proxies.to(&settings.endpoint);
     let through = through.map(|proxy| format!(" through the proxy {}", proxy.endpoint.shown()));
     let through = through.unwrap_or_default();
-    let seen = format!("{account}{key}; spans go over {protocol} to {origin}{through}{kept}");
+    let seen = format!("{account}{key}; spans are sent over {protocol} to {origin}{through}{kept}");
     Finding::good(Check::Configuration, seen)
 }
 
@@ -239,10 +239,10 @@ fn configured(settings: &Settings) -> Finding {
 fn spooled(settings: &Settings) -> Option<Finding> {
     let others = Others::look(settings, settings.spool.as_ref()?);
     let seen = if others.is_empty() {
-        "nothing waits in it for another endpoint or account".to_owned()
+        "nothing waits on disk for another endpoint or account".to_owned()
     } else {
         let then = "A handle with that endpoint and account sends it; after that time it is deleted";
-        format!("waiting in it for others: {others}. {then}")
+        format!("waiting on disk for others: {others}. {then}")
     };
     Some(Finding::good(Check::Spool, seen))
 }

@@ -1,10 +1,11 @@
 //! Encodes records as OTLP requests, and divides a request into smaller ones. Invariant: the counts
 //! of a request are those of the spans in it.
 //!
-//! Spans are written once, from records to bytes. Only what is rare is done with OpenTelemetry's own types.
+//! Spans are written once, from records to bytes. What is changed later is changed in these.
 
 mod batch;
 mod cut;
+mod fields;
 mod wire;
 
 use super::ledger::Counts;
@@ -15,10 +16,8 @@ use crate::finished;
 use crate::semconv;
 use batch::{Batch, SpanIds};
 use cut::{fit, mark};
-use opentelemetry::trace::{SpanId, TraceId};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
-use prost::Message;
+use fields::{ended, resource, spans};
+use opentelemetry::trace::SpanId;
 use prost::bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -77,8 +76,8 @@ pub(crate) struct Encoder {
     full: usize,
 }
 
-/// An encoded instrumentation scope, and a span of it.
-type Scoped = (Vec<u8>, Span);
+/// An encoded instrumentation scope, and an encoded span of it.
+type Scoped<'a> = (&'a [u8], &'a [u8]);
 
 impl Encoder {
     pub(crate) fn new(resource: &BTreeMap<String, String>) -> Self {
@@ -111,9 +110,7 @@ impl Encoder {
         for (record, bytes) in finished::records(records) {
             span_encoder.write(&record);
             if span_encoder.span.len() > LARGEST_SPAN {
-                let mut span = decoded_span(&span_encoder.span);
-                fit(&mut span, LARGEST_SPAN);
-                span_encoder.span = span.encode_to_vec();
+                fit(&mut span_encoder.span, LARGEST_SPAN);
             }
             let bytes_with_it = size + batch.bytes() + span_encoder.span.len();
             if spans + count == MOST_SPANS || bytes_with_it > self.full && spans + count > 0 {
@@ -135,71 +132,60 @@ impl Encoder {
     /// The request in two halves, or, if it is a single span and may be cut, with its values cut to at most half
     /// the size; nothing if it can be made no smaller. The parts take over its reservation.
     pub(crate) fn smaller(&self, request: &mut Request, may_cut: bool) -> Vec<Request> {
-        let mut first = spans(request);
+        let frame = request.frame.clone();
         let reservation = &mut request.reservation;
-        if first.len() > 1 {
-            let second = first.split_off(first.len() / 2);
+        let all: Vec<_> = spans(&frame).collect();
+        if all.len() > 1 {
+            let (first, second) = all.split_at(all.len() / 2);
             let half = reservation.split(reservation.bytes() / 2);
-            return vec![self.request(first, half), self.request(second, std::mem::take(reservation))];
+            let rest = std::mem::take(reservation);
+            return vec![self.part(&frame, first, half), self.part(&frame, second, rest)];
         }
-        let cut = |(_, span): &mut Scoped| {
-            let before = span.encoded_len();
-            fit(span, before / 2);
-            span.encoded_len() < before
-        };
-        if may_cut && first.iter_mut().any(cut) {
-            vec![self.request(first, std::mem::take(reservation))]
-        } else {
-            Vec::new()
+        for (scope, span) in all.into_iter().filter(|_| may_cut) {
+            let mut cut = span.to_vec();
+            fit(&mut cut, span.len() / 2);
+            if cut.len() < span.len() {
+                return vec![self.part(&frame, &[(scope, &cut)], std::mem::take(reservation))];
+            }
         }
+        Vec::new()
     }
 
     /// A request for the root of a conversation that has begun, as it is sent if that never ends.
     pub(crate) fn start(&self, record: &[u8]) -> Bytes {
-        let mut spans = self.read(record);
-        for (_, span) in &mut spans {
-            span.attributes.push(mark(semconv::CEKURA_INCOMPLETE));
-        }
-        self.request(spans, Reservation::default()).frame
+        self.whole(record, |span| mark(span, semconv::CEKURA_INCOMPLETE))
     }
 
     /// The same with its end, under the resource of the process that began it.
     pub(crate) fn end_start(&self, frame: &Bytes, at: SystemTime) -> Request {
-        let mut message = decoded(frame);
-        let scopes = message.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);
-        let mut spans = Vec::new();
-        for span in scopes.flat_map(|scope| &mut scope.spans) {
-            span.end_time_unix_nano = nanoseconds(at).max(span.start_time_unix_nano);
-            spans.push((self.scope.clone(), span.clone()));
-        }
-        // Fails only for want of room, and a vector grows.
-        let frame = framed(false, message.encoded_len(), |frame| message.encode(frame).is_ok());
-        Request { frame, ..self.request(spans, Reservation::default()) }
+        let ended: Vec<_> = spans(frame).map(|(scope, span)| (scope, ended(span, nanoseconds(at)))).collect();
+        let ended: Vec<_> = ended.iter().map(|(scope, span)| (*scope, &**span)).collect();
+        self.part(frame, &ended, Reservation::default())
     }
 
     /// A request for records that no ledger counts.
     pub(crate) fn uncounted(&self, records: &[u8]) -> Bytes {
-        self.request(self.read(records), Reservation::default()).frame
+        self.whole(records, |_| {})
     }
 
-    fn read(&self, records: &[u8]) -> Vec<Scoped> {
-        let mut span_encoder = SpanEncoder::default();
-        let spans = finished::records(records).map(|(record, _)| {
+    fn whole(&self, records: &[u8], change: impl Fn(&mut Vec<u8>)) -> Bytes {
+        let (mut batch, mut span_encoder) = (Batch::default(), SpanEncoder::default());
+        for (record, _) in finished::records(records) {
             span_encoder.write(&record);
-            (
-                span_encoder.scope.clone().unwrap_or_else(|| self.scope.clone()),
-                decoded_span(&span_encoder.span),
-            )
-        });
-        spans.collect()
+            change(&mut span_encoder.span);
+            let scope = span_encoder.scope.as_deref().unwrap_or(&self.scope);
+            batch.add(scope, &span_encoder.span, &SpanIds::from(&record.head));
+        }
+        batch.finish(&self.resource, Reservation::default()).frame
     }
 
-    fn request(&self, spans: Vec<Scoped>, reservation: Reservation) -> Request {
+    /// A request for spans of another, under the resource of that.
+    fn part(&self, whole: &Bytes, spans: &[Scoped<'_>], reservation: Reservation) -> Request {
         let mut batch = Batch::default();
         for (scope, span) in spans {
-            batch.add(&scope, &span.encode_to_vec(), &SpanIds::from(&span));
+            batch.add(scope, span, &SpanIds::read(span));
         }
-        batch.finish(&self.resource, reservation)
+        batch.finish(resource(whole).unwrap_or(&self.resource), reservation)
     }
 }
 
@@ -210,27 +196,6 @@ fn add(request: Request, last: Option<&mut Request>, requests: &mut Vec<Request>
     }
 }
 
-fn spans(request: &Request) -> Vec<Scoped> {
-    let scopes = decoded(&request.frame).resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-    let spans = scopes.flat_map(|ScopeSpans { scope, spans, .. }| {
-        let scope = scope
-            .map(|scope| wire::scope(scope.name.as_bytes(), scope.version.as_bytes()))
-            .unwrap_or_default();
-        spans.into_iter().map(move |span| (scope.clone(), span))
-    });
-    spans.collect()
-}
-
-fn decoded(frame: &Bytes) -> ExportTraceServiceRequest {
-    let message = frame.slice(FRAMING.min(frame.len())..);
-    ExportTraceServiceRequest::decode(message).unwrap_or_default()
-}
-
-/// What was just encoded.
-fn decoded_span(span: &[u8]) -> Span {
-    Span::decode(span).unwrap_or_default()
-}
-
 /// A message of known length behind gRPC's framing: whether it is compressed, and its length.
 pub(crate) fn framed<R>(is_compressed: bool, length: usize, write: impl FnOnce(&mut Vec<u8>) -> R) -> Bytes {
     let mut frame = Vec::with_capacity(FRAMING + length);
@@ -238,16 +203,6 @@ pub(crate) fn framed<R>(is_compressed: bool, length: usize, write: impl FnOnce(&
     frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
     write(&mut frame);
     frame.into()
-}
-
-impl From<&Span> for SpanIds {
-    fn from(span: &Span) -> Self {
-        let id = || span.span_id.as_slice().try_into().ok().map(SpanId::from_bytes);
-        Self {
-            trace: span.trace_id.as_slice().try_into().map_or(TraceId::INVALID, TraceId::from_bytes),
-            root: span.parent_span_id.is_empty().then(id).flatten(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ enum Kind {
 pub(crate) struct Problem {
     /// The variable, or the builder's method.
     pub(crate) setting: &'static str,
-    /// What is wrong, or what the setting may be; continues a sentence that begins with its name.
+    /// What is wrong, or what the setting may be. It continues a sentence that begins with the setting's name.
     pub(crate) rule: &'static str,
 }
 
@@ -47,13 +47,13 @@ impl Error {
         }
     }
 
-    /// Whether the process has a default handle already.
+    /// Whether the process already has a default handle.
     #[must_use]
     pub fn is_already_installed(&self) -> bool {
         matches!(*self.0, Kind::AlreadyInstalled)
     }
 
-    /// Whether a setting has a value that cannot be used; the message names every such setting.
+    /// Whether a setting has a value that cannot be used. The message names every such setting.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
         matches!(*self.0, Kind::Configuration(_))
@@ -64,11 +64,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Kind::AlreadyAttached => f.write_str(
-                "this handle has a tracer provider already: attach it once, to the one whose exporters want the spans",
+                "this handle already has a tracer provider: call `attach` once, with the tracer provider whose exporters get the spans",
             ),
             Kind::AlreadyInstalled => f.write_str(
-                "this process has a default handle already: shut that down first, or `build` this one and name it with \
-                 `#[cekura::conversation(client = …)]`",
+                "this process already has a default handle: shut that one down first, or make this one with `build` and \
+                 name it with `#[cekura::conversation(client = …)]`",
             ),
             Kind::Configuration(problems) => {
                 for (at, Problem { setting, rule }) in problems.iter().enumerate() {

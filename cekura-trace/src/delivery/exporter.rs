@@ -15,9 +15,6 @@ use http::header::{CONTENT_ENCODING, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTracePartialSuccess, ExportTraceServiceResponse,
-};
 use prost::Message;
 use prost::bytes::Bytes;
 use std::fmt;
@@ -30,15 +27,16 @@ use tokio::sync::oneshot;
 impl Builder {
     /// An exporter with these settings, for a tracer provider of the OpenTelemetry SDK and its batch processor.
     ///
-    /// Endpoint, protocol, headers, certificates and time limits are those of a handle, no `OTEL_EXPORTER_*` variable
-    /// replaces them, and it works in any runtime or none. It sends every span of its tracer provider, under the
-    /// resource of that; `.service_name(…)`, `.resource(…)`, `.capture(…)` and the limits do nothing. When tracing is
-    /// switched off it takes everything and sends nothing.
+    /// Its endpoint, protocol, headers, certificates and time limits are those of a handle. No
+    /// `OTEL_EXPORTER_*` variable overrides them. It works in any runtime or none. It sends every span of its
+    /// tracer provider, with the resource of that tracer provider; `.service_name(…)`, `.resource(…)`,
+    /// `.capture(…)` and the limits have no effect. When tracing is off, it accepts every span and sends none.
     ///
-    /// What a handle promises, the standard pipeline does not: it holds 2,048 spans and drops more unsaid, gives up
-    /// about a second after a backend has failed, and its `force_flush` and `shutdown` do not tell what was lost.
+    /// The standard pipeline does not give the guarantees of a handle: it holds 2,048 spans and drops more
+    /// without saying so, gives up about a second after a backend has failed, and its `force_flush` and
+    /// `shutdown` do not tell what was lost.
     ///
-    /// Part of the feature `exporter`.
+    /// Part of the feature `exporter`, which is off by default: `cargo add cekura-trace --features exporter`.
     ///
     /// ```no_run
     /// # use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -51,14 +49,14 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When a setting has a value that cannot be used, or the mode is local: an exporter needs an endpoint.
+    /// If a setting has a value that cannot be used, or the mode is local: an exporter needs an endpoint.
     pub fn span_exporter(self) -> Result<SpanExporter, Error> {
         let mut exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
         let mut client = Client::default();
         if let Some(settings) = config::resolve(self)? {
             if settings.mode == Mode::Local {
                 let rule =
-                    "is `local`, where conversations of a handle are drawn: an exporter needs an endpoint";
+                    "is `local`, which sends nothing: an exporter needs an endpoint, so set it to `cloud`";
                 return Err(Error::configuration(vec![Problem { setting: "CEKURA_MODE", rule }]));
             }
             exporter = exporter
@@ -73,7 +71,7 @@ impl Builder {
 /// A request, and who waits for its answer.
 type ExportRequest = (Bytes, oneshot::Sender<Answer>);
 
-/// Starts what sends requests until nobody has any left.
+/// Starts the thread that sends requests, until nobody can hand over any more.
 fn employ(settings: Settings) -> Result<UnboundedSender<ExportRequest>, Error> {
     let (requests, inbox) = unbounded_channel();
     quiet::start(
@@ -97,7 +95,7 @@ fn employ(settings: Settings) -> Result<UnboundedSender<ExportRequest>, Error> {
 struct Client {
     /// `None` when tracing is switched off.
     requests: Option<UnboundedSender<ExportRequest>>,
-    /// Whether it was told that requests fail.
+    /// Whether an event has said that requests fail.
     is_failing: AtomicBool,
 }
 
@@ -115,7 +113,7 @@ impl Client {
         Ok(response(&answer, verdict))
     }
 
-    /// Says that requests fail, once until one succeeds: of what goes wrong the exporter itself says little.
+    /// Says that requests fail: once, until one succeeds. The exporter itself says little of what goes wrong.
     fn tell(&self, answer: &Answer, verdict: Verdict) {
         let fails = !matches!(verdict, Verdict::Delivered { rejected: 0 });
         if self.is_failing.swap(fails, Ordering::Relaxed) || !fails {
@@ -150,7 +148,8 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The body as a frame; the framing says whether it is compressed, as `OTEL_EXPORTER_OTLP_COMPRESSION` may ask for.
+/// The body as a gRPC frame. The frame says whether the body is compressed, which
+/// `OTEL_EXPORTER_OTLP_COMPRESSION` may ask for.
 fn frame(request: &Request<Bytes>) -> Result<Bytes, HttpError> {
     let body = request.body();
     let is_compressed = match request.headers().get(CONTENT_ENCODING) {
@@ -159,7 +158,8 @@ fn frame(request: &Request<Bytes>) -> Result<Bytes, HttpError> {
         Some(_) => {
             tracing::error!(
                 target: "cekura",
-                "an exporter cannot send; set OTEL_EXPORTER_OTLP_TRACES_COMPRESSION to `gzip` or `none`"
+                "an exporter cannot send spans, because its compression is not gzip; set OTEL_EXPORTER_OTLP_TRACES_COMPRESSION \
+                 to `gzip` or `none`"
             );
             return Err("a compression other than gzip".into());
         }
@@ -167,7 +167,7 @@ fn frame(request: &Request<Bytes>) -> Result<Bytes, HttpError> {
     Ok(framed(is_compressed, body.len(), |frame| frame.extend_from_slice(body)))
 }
 
-/// What the exporter makes of an answer is decided by an HTTP status: 429, 502, 503 and 504 are tried again.
+/// The answer as an HTTP response. The exporter decides by the status: it repeats 429, 502, 503 and 504.
 fn response(answer: &Answer, verdict: Verdict) -> Response<Bytes> {
     let (status, wait) = match (answer, verdict) {
         (Answer::Accepted { .. }, _) => (StatusCode::OK, None),
@@ -183,12 +183,9 @@ fn response(answer: &Answer, verdict: Verdict) -> Response<Bytes> {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
     }
     if let Answer::Accepted { rejected, message } = answer {
-        let partial = ExportTracePartialSuccess {
-            rejected_spans: i64::try_from(*rejected).unwrap_or(i64::MAX),
-            error_message: message.clone(),
-        };
-        *response.body_mut() =
-            ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec().into();
+        let rejected = i64::try_from(*rejected).unwrap_or(i64::MAX);
+        let partial = Some(transport::PartialSuccess { rejected, message: message.clone() });
+        *response.body_mut() = transport::Exported { partial }.encode_to_vec().into();
     }
     response
 }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What became of the spans of a handle since it was made.
 ///
-/// `accepted = delivered + spooled + pending + Σ dropped`, exactly.
+/// Always exactly: `accepted = delivered + spooled + pending + Σ dropped`.
 ///
 /// ```
 /// # fn log(report: cekura::FlushReport) {
@@ -22,22 +22,32 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlushReport {
-    /// Spans that ended and were handed over; and with a spool those that processes before this one left there.
+    /// Spans that ended and were handed over. With a spool, also spans that earlier processes left there.
     pub accepted: u64,
     /// Spans that the backend has acknowledged.
     pub delivered: u64,
-    /// Spans that are safe on disk, and not delivered yet.
+    /// Spans that are safe on disk but not delivered yet.
     pub spooled: u64,
     /// Spans that are still to be delivered.
     pub pending: u64,
     /// Spans that were lost: reason → count.
     ///
-    /// The reasons: `late` (local mode: ended after its conversation was drawn), `malformed` and `panicked` (an error of
-    /// this crate), `queue_full` (of the oldest requests, above the memory limit), `refused` (key or endpoint wrong until the time limit),
-    /// `rejected` (the backend did not want the span), `server_error`, `shutdown` (ended after it, or not delivered by
-    /// its deadline), `spool_damaged` (its file could not be read again), `spool_expired` (on disk for more than seven
-    /// days), `spool_full` (the oldest of more than 256 MiB on disk), `timeout`, `tls`, `too_large`, `unavailable` (busy until the time limit), `unexpected_answer` (the
-    /// endpoint is no backend for spans), `unreachable`, `unsampled` (by the sampler of an attached tracer provider).
+    /// * `late`: in local mode, the span ended after its conversation was drawn
+    /// * `malformed`, `panicked`: an error of this crate
+    /// * `queue_full`: the memory limit was reached; the oldest requests go first
+    /// * `refused`: the key or the endpoint was wrong until the time limit
+    /// * `rejected`: the backend rejected the span
+    /// * `server_error`: the backend reported an error of its own, also at the retry
+    /// * `shutdown`: the span ended after the shutdown, or was not delivered by its deadline
+    /// * `spool_damaged`: its file on disk could not be read
+    /// * `spool_expired`: it was on disk for more than seven days
+    /// * `spool_full`: it was among the oldest of more than 256 MiB on disk
+    /// * `timeout`: the backend did not answer until the time limit
+    /// * `tls`: no secure connection could be made until the time limit
+    /// * `too_large`: the backend does not accept a span of this size
+    /// * `unavailable`: the backend was busy until the time limit
+    /// * `unexpected_answer`: the endpoint does not answer like a backend for spans
+    /// * `unreachable`: there was no connection until the time limit
     pub dropped: BTreeMap<&'static str, u64>,
 }
 
@@ -46,11 +56,6 @@ impl FlushReport {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.dropped.values().sum()
-    }
-
-    /// How many were lost that nobody chose to lose.
-    pub(crate) fn mishaps(&self) -> u64 {
-        self.lost() - self.dropped.get(Reason::Unsampled.name()).copied().unwrap_or_default()
     }
 }
 
@@ -91,7 +96,6 @@ pub(crate) enum Reason {
     Unavailable,
     UnexpectedAnswer,
     Unreachable,
-    Unsampled,
 }
 
 impl Reason {
@@ -114,7 +118,6 @@ impl Reason {
             Self::Unavailable => "unavailable",
             Self::UnexpectedAnswer => "unexpected_answer",
             Self::Unreachable => "unreachable",
-            Self::Unsampled => "unsampled",
         }
     }
 }

@@ -108,8 +108,4 @@ impl Sink for Link {
     fn forget(&self, trace_id: TraceId, span_id: SpanId) {
         self.queue.forget(trace_id, span_id);
     }
-
-    fn decline(&self, trace_id: TraceId) {
-        self.queue.decline(trace_id);
-    }
 }

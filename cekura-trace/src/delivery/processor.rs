@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Takes the spans of a program's tracer provider that are in a conversation of its handle; made by
-/// [`Cekura::processor`](crate::Cekura::processor).
+/// A span processor that delivers the spans of a program's tracer provider that are in a conversation of its
+/// handle. [`Cekura::processor`](crate::Cekura::processor) makes it.
 ///
-/// It adds nothing to the program's spans and holds none of them up. Under [`CaptureContent::Metadata`] their texts and
-/// events stay behind too, for nobody knows which of them are content. Shutting the tracer provider down does not shut
-/// down the handle.
+/// It changes nothing in the program's spans and delays none of them. Under [`CaptureContent::Metadata`] it
+/// leaves out their texts and events too, because it cannot know which of them are content. Shutting down the
+/// tracer provider does not shut down the handle.
 #[derive(Debug)]
 #[must_use = "a processor does nothing until a tracer provider is built with it"]
 pub struct Processor {
@@ -59,8 +59,8 @@ impl SpanProcessor for Processor {
     }
 }
 
-/// A tracer provider whose spans go nowhere but through this processor; spans outside a conversation are not recorded.
-/// Everything that the SDK would read from `OTEL_*` variables is set.
+/// A tracer provider whose spans go only through this processor. Spans outside a conversation are not recorded.
+/// Every setting that the SDK would read from `OTEL_*` variables is set here.
 pub(crate) fn provider(processor: Processor) -> SdkTracerProvider {
     const MOST: u32 = 10_000;
     SdkTracerProvider::builder()
@@ -83,7 +83,7 @@ fn record(mut span: SpanData, capture: CaptureContent) -> Vec<u8> {
         }
     }
     let mut record = Vec::new();
-    begin(&mut record, &span.name);
+    begin(&mut record, &span.name, "");
     let scope = &span.instrumentation_scope;
     write::scope(&mut record, scope.name(), scope.version().unwrap_or_default());
     for attribute in &span.attributes {

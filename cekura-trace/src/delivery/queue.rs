@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Bytes of records in one shard at which the worker is woken before its next tick, at least and at most. To wake it costs
-/// the function whose span ends as much as hundreds of spans.
+/// A shard with this many bytes of records wakes the worker before its next tick: the lowest and the highest
+/// threshold. Waking the worker costs the caller's thread as much as recording hundreds of spans, so it must be
+/// rare.
 const FULL: [usize; 2] = [128 << 10, 512 << 10];
 /// The largest buffer that is kept for reuse.
 const SPARE: usize = 1 << 20;
@@ -347,11 +348,6 @@ impl Sink for Queue {
 
     fn forget(&self, trace_id: TraceId, span_id: SpanId) {
         self.note(BegunConversation::Forgotten(trace_id, span_id));
-    }
-
-    fn decline(&self, trace_id: TraceId) {
-        self.shard().lock().accepted += 1;
-        self.ledger.refuse(trace_id, Reason::Unsampled);
     }
 }
 

@@ -87,7 +87,7 @@ impl Spool {
     ///
     /// When the directory cannot be used.
     pub(crate) fn open(settings: &Settings, to: &Spooling, tell: Tell) -> Result<Arc<Self>, Error> {
-        let rule = "must be a directory that this user, and nobody else, can write to";
+        let rule = "must be a directory that only this user can write to";
         let unusable = |_| Error::configuration(vec![Problem { setting: to.setting, rule }]);
         let folder = Folder::open(&to.directory).map_err(unusable)?;
         let addresses = vec![Address::of_spans(settings), Address::of_call_logs(settings)];

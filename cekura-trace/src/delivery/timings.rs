@@ -2,37 +2,37 @@
 
 use std::time::Duration;
 
-/// How long the delivery waits, for what. The defaults are what is promised; only tests set others.
+/// The delays and time limits of the delivery. The defaults are documented promises; only tests set others.
 #[derive(Clone, Copy, Debug)]
 pub struct Timings {
-    /// How often ended spans are collected when nothing else asks for it.
+    /// How often ended spans are collected, if nothing asks for it earlier.
     pub tick: Duration,
-    /// The longest wait before the second attempt; doubles with each further one. The wait itself is random (full
-    /// jitter).
+    /// The longest wait before the second attempt. It doubles with each further attempt. The actual wait is
+    /// random (full jitter).
     pub first_backoff: Duration,
     /// The longest wait between two attempts.
     pub longest_backoff: Duration,
-    /// The wait before the one repetition after an error that is the server's own (500, `Internal`).
+    /// The wait before the only retry after an error of the server itself (500, `Internal`).
     pub slow_retry: Duration,
-    /// How long a request is kept after its first attempt.
+    /// How long a request is retried after its first attempt.
     pub give_up: Duration,
     /// The longest wait that a server may ask for.
     pub longest_hint: Duration,
-    /// How long a request is kept after the wait that a server asked for.
+    /// How long a request is still retried after a wait that the server asked for.
     pub after_hint: Duration,
-    /// The waits before one request is tried at an endpoint that refuses; the last one repeats.
+    /// The waits before a probe of an endpoint that refuses; the last one repeats.
     pub probes: [Duration; 3],
-    /// Looking up a host's addresses, in a diagnosis.
+    /// Looking up the addresses of a host, in a diagnosis.
     pub lookup: Duration,
     /// Establishing a TCP connection.
     pub connect: Duration,
     /// The TLS handshake.
     pub tls: Duration,
-    /// One request, everything included.
+    /// One request, from the connection to the end of the answer.
     pub attempt: Duration,
     /// A whole diagnosis.
     pub diagnosis: Duration,
-    /// How long a handle that is dropped without `shutdown` waits.
+    /// How long a handle that is dropped without `shutdown` waits for the delivery.
     pub drop: Duration,
 }
 
@@ -57,10 +57,11 @@ impl Default for Timings {
     }
 }
 
-/// When a spool keeps what, and how much of it. The defaults are what is promised; only tests set others.
+/// The limits of a spool. The defaults are documented promises; only tests set others.
 #[derive(Clone, Copy, Debug)]
 pub struct SpoolLimits {
-    /// How long a request may be on its way before it is put on disk, and how often ended spans are collected at least.
+    /// How long a request may go unanswered before it is written to disk. Ended spans are collected at
+    /// least this often.
     pub deposit: Duration,
     /// How long a request stays on disk.
     pub age: Duration,

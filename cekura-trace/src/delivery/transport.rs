@@ -19,6 +19,7 @@ mod tls;
 
 use super::config::{Endpoint, Protocol, Proxy, Settings};
 use super::error::Error;
+use prost::Message;
 use prost::bytes::Bytes;
 use std::fmt;
 use std::io;
@@ -50,6 +51,22 @@ pub(crate) enum Failure {
     Connection,
     Timeout,
     Tls,
+}
+
+/// `ExportTraceServiceResponse` (OpenTelemetry's `trace_service.proto`).
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Exported {
+    #[prost(message, optional, tag = "1")]
+    pub(super) partial: Option<PartialSuccess>,
+}
+
+/// `ExportTracePartialSuccess`.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PartialSuccess {
+    #[prost(int64, tag = "1")]
+    pub(super) rejected: i64,
+    #[prost(string, tag = "2")]
+    pub(super) message: String,
 }
 
 impl Answer {

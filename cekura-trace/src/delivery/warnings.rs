@@ -10,39 +10,41 @@ pub(crate) fn tell_failure(reason: Reason, answer: &Answer) {
     if reason == Reason::Refused {
         return tell_refusal(answer);
     }
-    let then = "cekura::doctor() looks for the cause";
-    tracing::warn!(target: "cekura", "spans cannot be delivered for now, and are kept: {answer}; {then}");
+    let then = "run cekura::doctor() to find the cause";
+    tracing::warn!(target: "cekura", "spans cannot be delivered at the moment; they are kept and retried: {answer}; {then}");
 }
 
 /// Says which settings a person must look at when an endpoint refuses.
 pub(crate) fn tell_refusal(answer: &Answer) {
     if answer.is_of_proxy() {
-        let what = "the proxy asks for a user and password, and spans are kept; write them in HTTP_PROXY";
+        let what =
+            "the proxy asks for a user and password; write them in HTTP_PROXY; spans are kept meanwhile";
         return tracing::error!(target: "cekura", "{what}: {answer}");
     }
     let (fault, settings) = if answer.is_refusal() {
-        ("refuses to take", "CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID")
+        ("refuses", "CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID")
     } else {
-        ("does not take", "CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL")
+        ("does not accept", "CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL")
     };
     tracing::error!(target: "cekura", "the endpoint {fault} spans; check {settings}: {answer}");
 }
 
 /// Says that the disk cannot be written.
 pub(crate) fn tell_spool_failure(error: &io::Error) {
-    let what = "the spool cannot be written, and spans are kept in memory only";
+    let what = "the spool cannot be written to; spans are kept in memory only";
     tracing::warn!(target: "cekura", "{what}; check CEKURA_SPOOL_DIR: {error}");
 }
 
 /// Says what waits in the spool that this handle does not send.
 pub(crate) fn tell_others(others: &Others) {
-    let then = "a handle with that endpoint and account sends it, and after that time it is deleted";
-    tracing::warn!(target: "cekura", "the spool holds what these settings do not send: {others}; {then}");
+    let then = "a handle with that endpoint and account sends it; after that time it is deleted";
+    tracing::warn!(target: "cekura", "the spool holds data for another endpoint or account: {others}; {then}");
 }
 
 /// Says how many spans were lost so far.
 pub(crate) fn tell_losses(report: &FlushReport) {
     let is_full = report.dropped.contains_key(Reason::QueueFull.name());
-    let why = if is_full { "; queue_full: more waited than .memory_limit(…) allows" } else { "" };
-    tracing::warn!(target: "cekura", "spans were dropped so far: {report}{why}");
+    let why =
+        if is_full { "; queue_full: the memory limit was reached, so raise .memory_limit(…)" } else { "" };
+    tracing::warn!(target: "cekura", "spans have been dropped: {report}{why}");
 }

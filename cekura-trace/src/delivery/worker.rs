@@ -122,9 +122,8 @@ fn outlet(
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
             Ok(Box::new(Lane::of_spans(settings, transport, ledger, events, wake, spool)))
         }
-        Mode::Local => {
-            terminal::open(settings, ledger, events).ok_or_else(|| Error::start("there is no local mode"))
-        }
+        Mode::Local => terminal::open(settings, ledger, events)
+            .ok_or_else(|| Error::start("this build lacks the feature `local` of cekura-trace")),
     }
 }
 
@@ -360,8 +359,8 @@ impl Worker {
 
     fn tell_losses(&mut self, now: Instant) {
         let report = self.ledger.report(|| self.queue.accepted());
-        if report.mishaps() > self.told.0 {
-            self.told = (report.mishaps(), now);
+        if report.lost() > self.told.0 {
+            self.told = (report.lost(), now);
             self.events.emit(|| tell_losses(&report));
         }
     }

@@ -1,6 +1,8 @@
-//! What is set on an open span comes in, entries in bytes go out, and back. This file does not know whole records.
+//! Converts span attributes, events and links to bytes and back. Invariant: entries read back are those that
+//! were written, in the same order.
 
 use super::{Reader, Text};
+use crate::semconv;
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry::{Array, Value as ApiValue};
 use std::collections::HashMap;
@@ -96,22 +98,37 @@ pub(crate) mod write {
     use opentelemetry::KeyValue;
     use opentelemetry::trace::SpanContext;
 
+    #[inline]
     pub(crate) fn text(out: &mut Vec<u8>, key: &str, value: &str) {
+        marked_text(out, key, value, Marks::NONE);
+    }
+
+    /// As [`text`], with marks.
+    #[inline]
+    pub(crate) fn marked_text(out: &mut Vec<u8>, key: &str, value: &str, Marks(marks): Marks) {
         out.reserve(9 + key.len() + value.len());
-        tagged(out, STR, key);
+        tagged(out, STR | marks, key);
         string(out, value);
     }
 
     pub(crate) fn integer(out: &mut Vec<u8>, key: &str, value: i64) {
-        tagged(out, I64, key);
+        marked_integer(out, key, value, Marks::NONE);
+    }
+
+    /// As [`integer`], with marks.
+    #[inline(never)]
+    pub(crate) fn marked_integer(out: &mut Vec<u8>, key: &str, value: i64, Marks(marks): Marks) {
+        tagged(out, I64 | marks, key);
         out.extend_from_slice(&value.to_le_bytes());
     }
 
+    #[inline]
     pub(crate) fn float(out: &mut Vec<u8>, key: &str, value: f64) {
         tagged(out, F64, key);
         out.extend_from_slice(&value.to_le_bytes());
     }
 
+    #[inline]
     pub(crate) fn flag(out: &mut Vec<u8>, key: &str, value: bool) {
         tagged(out, BOOL, key);
         out.push(u8::from(value));
@@ -127,15 +144,11 @@ pub(crate) mod write {
     }
 
     /// Marks the entry that begins at `at`; nothing where none was written.
+    #[inline]
     pub(crate) fn mark(out: &mut [u8], at: usize, Marks(marks): Marks) {
         if let Some(tag) = out.get_mut(at) {
             *tag |= marks;
         }
-    }
-
-    /// Marks the entry that begins at `at` as found in a value, so that one set by the user wins over it.
-    pub(crate) fn mark_found(out: &mut [u8], at: usize) {
-        mark(out, at, Marks::FOUND);
     }
 
     /// Writes a string value of unknown length in place: `fill` appends the text, the length is set afterwards.
@@ -242,22 +255,26 @@ pub(crate) mod write {
         }
     }
 
+    #[inline]
     fn tagged(out: &mut Vec<u8>, tag: u8, key: &str) {
         let [a, b, c, d] = length(key.len());
         out.extend_from_slice(&[tag, a, b, c, d]);
         out.extend_from_slice(key.as_bytes());
     }
 
+    #[inline]
     pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
         count(out, text.len());
         out.extend_from_slice(text.as_bytes());
     }
 
+    #[inline]
     fn count(out: &mut Vec<u8>, count: usize) {
         out.extend_from_slice(&length(count));
     }
 
     /// The length that stands before a string.
+    #[inline]
     pub(crate) fn length(count: usize) -> [u8; 4] {
         u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes()
     }
@@ -285,6 +302,15 @@ pub(super) fn read<'a, T: Text<'a>>(reader: &mut Reader<'a>) -> Option<EntryOf<T
             Some(EntryOf::Attribute { key, value: value(reader, kind)?, found, content })
         }
     }
+}
+
+/// The entry that a function's path stands for.
+pub(super) fn path<'a, T: Text<'a>>(path: &'a [u8]) -> Option<EntryOf<T>> {
+    if path.is_empty() {
+        return None;
+    }
+    let (key, value) = (T::read(semconv::CODE_FUNCTION_NAME.as_bytes())?, ValueOf::Str(T::read(path)?));
+    Some(EntryOf::Attribute { key, value, found: true, content: false })
 }
 
 /// Entries without the span attributes that a later one of the same key stands for.

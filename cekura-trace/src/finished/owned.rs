@@ -1,5 +1,5 @@
-//! Records come in, owned spans and their trees go out, for those who keep a whole trace: the terminal and tests.
-//! This file does not know how they are drawn.
+//! Converts records to owned spans and trees, for the terminal and for tests, which keep whole traces.
+//! Invariant: reading records keeps no reference to their bytes.
 
 use super::{Entry, Head, Record, Value};
 use opentelemetry::trace::{SpanId, TraceId};

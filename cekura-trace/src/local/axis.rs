@@ -1,5 +1,4 @@
-//! Times come in, places on one time axis go out: a ruler, and one bar for each span. This file does not know what
-//! stands beside the bars.
+//! The time axis of a drawing: a ruler, and one bar for each span. Invariant: a bar lies within the axis.
 
 use super::text;
 use crate::finished::Tree;

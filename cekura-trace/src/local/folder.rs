@@ -1,4 +1,4 @@
-//! Pages come in, files in one folder go out, the newest of which are kept. This file does not know what a page says.
+//! Writes pages as files with safe names into one folder. Invariant: only the newest pages stay.
 
 use super::page::page;
 use super::{axis, summary};

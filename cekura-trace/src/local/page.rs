@@ -1,5 +1,4 @@
-//! The finished spans of a conversation come in, one HTML file that needs nothing else goes out. This file does not
-//! know what the page says or where it is kept.
+//! Writes a finished conversation as one HTML file. Invariant: the file needs nothing else, no network either.
 //!
 //! ```text
 //! Tree and call log → transcript (who said what) ─┐

@@ -1,5 +1,5 @@
-//! A span comes in, what its row says goes out: name, service, counts, bar, words. This file does not know how much
-//! room there is.
+//! The text of one span's row: name, service, counts, bar, words. Invariant: it does not depend on the width of
+//! the terminal.
 
 use super::axis::{Bar, Shape};
 use super::style::Paint;

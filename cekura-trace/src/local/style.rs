@@ -1,4 +1,4 @@
-//! What standard error is comes in, a width and the colours go out. This file does not know what is drawn.
+//! Chooses width and colours for standard error. Invariant: output that is not a terminal gets no colours.
 
 use std::io::IsTerminal as _;
 

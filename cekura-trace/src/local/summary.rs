@@ -1,5 +1,4 @@
-//! All spans of a drawing come in, what they say together goes out: totals, the longest span, latencies, ids.
-//! This file does not know how wide a line is.
+//! The summary of all spans of a drawing: totals, the longest span, latencies, ids.
 
 use super::row;
 use super::style::Paint;

@@ -1,4 +1,4 @@
-//! What a drawing looks like, and what no drawing may do.
+//! What a drawing looks like, and what no drawing may contain.
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 use super::{Style, draw, text};

@@ -1,5 +1,5 @@
-//! Text and numbers of anybody come in, text that is safe and of a known width on a terminal goes out. This file
-//! does not know spans.
+//! Makes any text safe to print and measures its width on a terminal. Invariant: no control character of a call
+//! reaches the terminal.
 
 use unicode_width::UnicodeWidthChar as _;
 

@@ -1,8 +1,9 @@
-//! A tree of spans and a style come in, a drawing goes out: tree and bars on one time axis. This file does not know
-//! what a span's row says.
+//! Draws a tree of spans: the tree and the bars on one time axis. Invariant: no line is wider than the style
+//! allows.
 //!
-//! From 160 columns on, a span takes one line, its words at the end. Below that, the words stand on a line of their
-//! own, so that bars and words both get the room; below 64 columns the tokens go there too.
+//! From 160 columns on, a span takes one line, with its words at the end. Below 160 columns the words have a
+//! line of their own, so that both bars and words have enough room. Below 64 columns the tokens are on that
+//! line too.
 
 use super::axis::Axis;
 use super::row::{Piece, Row, Streams};

@@ -1,5 +1,5 @@
-//! Values come in by argument name, entries of a record go out under their keys, as policy and limit allow. This file
-//! does not know when a span starts or ends.
+//! Turns values into span attributes, within the content policy and the content limit. Invariant: an entry is
+//! marked as content or not where it is written.
 
 use super::callsite::View;
 use super::failure::{Failure, FailureText};
@@ -234,18 +234,26 @@ impl Attributes {
     }
 
     fn put(&mut self, key: &str, value: Value<'_>, marks: Marks) {
+        match value {
+            Value::Str(text) if text.len() <= self.limit.min(LONG) => {
+                write::marked_text(&mut self.entries, key, text, marks);
+            }
+            Value::I64(value) => write::marked_integer(&mut self.entries, key, value, marks),
+            value => self.put_other(key, value, marks),
+        }
+    }
+
+    // Out of line, for most values are short texts and integers.
+    #[inline(never)]
+    fn put_other(&mut self, key: &str, value: Value<'_>, marks: Marks) {
         let start = self.entries.len();
         match value {
-            Value::Nothing => {}
+            Value::I64(_) | Value::Nothing => return,
             Value::Bool(value) => write::flag(&mut self.entries, key, value),
             Value::F64(value) => write::float(&mut self.entries, key, value),
-            Value::I64(value) => write::integer(&mut self.entries, key, value),
             // A size is no content.
             Value::Len(length) => return self.length(&[key, semconv::LEN_SUFFIX], length),
             Value::Short(samples) => return self.length(&[key, semconv::LEN_SUFFIX], samples.length()),
-            Value::Str(text) if text.len() <= self.limit.min(LONG) => {
-                write::text(&mut self.entries, key, text);
-            }
             Value::Str(text) => {
                 let words = blob(text);
                 return self.texts(&[key], words.as_deref().unwrap_or(text), false, marks);
@@ -253,9 +261,7 @@ impl Attributes {
             Value::Debug(value) => return self.serialized(key, &Shown(value), marks),
             Value::Serialize(value) => return self.serialized(key, value, marks),
         }
-        if marks != Marks::NONE {
-            write::mark(&mut self.entries, start, marks);
-        }
+        write::mark(&mut self.entries, start, marks);
     }
 
     fn serialized(&mut self, key: &str, value: &dyn Walk, marks: Marks) {

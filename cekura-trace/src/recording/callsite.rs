@@ -1,13 +1,13 @@
-//! The place of an attribute in the user's code comes in; its span name and how it is seen go out. This file does not
-//! know values.
+//! One place in the user's code where spans begin: its span name, its view, and whether anything records.
+//! Invariant: it is plain data and never changes.
 
 use super::attributes::Attributes;
 use super::origin::Origin;
 use super::span::{Draft, Open, Span};
 use super::value::{Scalar, value};
 use crate::destination;
-use crate::finished::write;
-use crate::semconv::{self, span as names};
+use crate::finished::begin;
+use crate::semconv::span as names;
 use opentelemetry::trace::SpanKind;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -87,14 +87,10 @@ impl Callsite {
         }
     }
 
-    /// Writes which function it is, where there is one; the program may record another name.
+    /// Begins the record of a span of this function.
     #[inline]
-    pub(super) fn write_path(&self, record: &mut Vec<u8>) {
-        if !self.path.is_empty() {
-            let start = record.len();
-            write::text(record, semconv::CODE_FUNCTION_NAME, self.path);
-            write::mark_found(record, start);
-        }
+    pub(super) fn begin(&self, record: &mut Vec<u8>) {
+        begin(record, self.span_name(), self.path);
     }
 
     pub(crate) fn kind(&self) -> SpanKind {
@@ -111,11 +107,11 @@ impl Callsite {
                 target: "cekura",
                 function = self.function,
                 at = %self.at,
-                "this `{}` span is in no conversation and becomes a trace of its own. If a call is open, its task, \
-                 thread or message was started without it: write cekura::spawn for a runtime's own spawn (also \
-                 spawn_local, spawn_blocking), and cekura::context::carry(…) around what a JoinSet, a channel or a \
-                 thread takes. If none is open, annotate the function that handles the call with \
-                 #[cekura::conversation]. This is said once for each place in the code",
+                "this `{}` span is in no conversation, so it becomes a trace of its own. If a call is open, its task, \
+                 thread or message was started without the call: replace the runtime's spawn by cekura::spawn (also \
+                 spawn_local, spawn_blocking), and wrap what you give to a JoinSet, a channel or a thread in \
+                 cekura::context::carry(…). If no call is open, annotate the function that handles the call with \
+                 #[cekura::conversation]. This warning appears once for each place in the code",
                 self.span_name(),
             );
         }
@@ -128,8 +124,8 @@ impl Callsite {
                 target: "cekura",
                 function = self.function,
                 at = %self.at,
-                "`trace_id_from` is not used: the tracer provider given to `attach` makes the trace ids. Leave the \
-                 argument out, or do not attach",
+                "`trace_id_from` has no effect: the tracer provider given to `attach` makes the trace ids. Remove the \
+                 argument, or do not call `attach`",
             );
         }
     }
@@ -152,8 +148,8 @@ pub(super) fn warn_unfollowed(view: View, type_name: &'static str, at: &'static 
             returns = type_name,
             at = %at,
             "this `{name}` span ends before its answer is read: the function returns a stream or a channel in a form \
-             that is not followed by itself. Put cekura::follow(…) around the stream, or give each item to \
-             cekura::current().item(&item) where it is read. This is said once for each place in the code",
+             that cannot be followed automatically. Wrap the stream in cekura::follow(…), or give each item to \
+             cekura::current().item(&item) where it is read. This warning appears once for each place in the code",
         );
     }
     is_unfollowed

@@ -1,5 +1,5 @@
-//! Work that leaves the current task or thread comes in; the same work in the same conversation goes out. This file
-//! does not know spans.
+//! Carries the conversation and the current span into other tasks, threads and processes. Invariant: carried
+//! work runs in the conversation it was carried from, wherever it runs.
 
 use super::conversation::{Scope, look};
 use super::span::{Entered, Live, current};
@@ -18,12 +18,12 @@ use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 
 pin_project! {
-    /// A value with the conversation and span it comes from; made by [`carry`].
+    /// A value together with the conversation and span it comes from; made by [`carry`].
     ///
-    /// It dereferences to the value. Of a future it is that future, of a stream that stream: every poll of
-    /// it, and the drop of what it holds, is in the conversation.
+    /// It dereferences to the value. A carried future is a future and a carried stream is a stream: it is
+    /// polled, and dropped, in the conversation.
     #[derive(Clone, Debug)]
-    #[must_use = "a message arrives only where it is sent to, and a future does nothing unless it is polled"]
+    #[must_use = "a carried message must be sent, and a carried future does nothing unless it is polled"]
     pub struct Carried<T> {
         // An `Option` only so that it can be dropped inside the place.
         #[pin]
@@ -43,7 +43,7 @@ pin_project! {
     }
 }
 
-/// Takes a value along with the conversation and span that are current here: through a channel, or into a thread.
+/// Attaches the current conversation and span to a value, to send it through a channel or into a thread.
 ///
 /// ```
 /// # use std::sync::mpsc;
@@ -56,9 +56,9 @@ pin_project! {
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A future that is carried is a future, for whatever runs it: a `JoinSet`, `FuturesUnordered`, the `spawn` of any
-/// runtime. [`spawn`] carries a future into `tokio::spawn`. What is carried keeps an annotated conversation open until it is
-/// taken, polled or dropped; what [`spawn`] carries does not.
+/// A carried future can run wherever a future can: in a `JoinSet`, in `FuturesUnordered`, in any runtime's
+/// `spawn`. [`spawn`] carries a future into `tokio::spawn`. A carried value keeps an annotated conversation
+/// open until it is taken, polled or dropped. A future given to [`spawn`] does not.
 ///
 /// ```
 /// use cekura::context::carry;
@@ -85,7 +85,7 @@ pin_project! {
 /// # assert_eq!(trace.to_string(), "conversation\n  tool_call\n  tool_call\n");
 /// ```
 ///
-/// One task that serves many conversations is in none of its own. Each message brings its conversation along:
+/// A task that serves many conversations belongs to none of them. Each message brings its own conversation:
 ///
 /// ```
 /// use cekura::context::{Carried, carry};
@@ -123,9 +123,8 @@ pin_project! {
 /// # assert_eq!(trace.to_string(), "conversation\n  llm\n");
 /// ```
 ///
-/// A stream that is carried is a stream, and the call goes on with it: where an annotated conversation
-/// returns before the stream is over, as the handler of a web server does, the conversation ends when the
-/// stream does or is dropped.
+/// A carried stream keeps the conversation open: if an annotated conversation returns before the stream is
+/// over, as the handler of a web server does, the conversation ends when the stream ends or is dropped.
 ///
 /// ```
 /// use futures::{Stream, StreamExt};
@@ -150,13 +149,13 @@ pub fn carry<T>(value: T) -> Carried<T> {
     Carried { value: Some(value), place: Place::current(), hold: Hold::of_call() }
 }
 
-/// As [`carry`], without keeping the call open.
+/// Like [`carry`], but does not keep the call open.
 pub(super) fn goes_on<T>(value: T) -> Carried<T> {
     Carried { value: Some(value), place: Place::current(), hold: None }
 }
 
-/// A callback that runs in the conversation and span that are current here, however often it is called and
-/// wherever: for what takes a function rather than a value. It is `Send` and `Sync` where the function is.
+/// A callback that runs in the current conversation and span, however often and wherever it is called: for an
+/// API that takes a function rather than a value. It is `Send` and `Sync` if the function is.
 ///
 /// ```
 /// use cekura::context::carry_fn;
@@ -188,7 +187,7 @@ pub fn carry_fn<M, R>(callback: impl Fn(M) -> R) -> impl Fn(M) -> R {
 }
 
 impl<T> Carried<T> {
-    /// A value that is carried to another place than here.
+    /// A value carried to another place than the current one.
     pub(crate) fn to(context: SpanContext, live: Option<Arc<Live>>, value: T) -> Self {
         Self { value: Some(value), place: Place { context, live }, hold: None }
     }
@@ -203,12 +202,12 @@ impl<T> Carried<T> {
         function(value)
     }
 
-    /// Runs the future that a function makes of the value, in its conversation.
+    /// Makes a future from the value; the future runs in the value's conversation.
     pub fn run<F: Future>(self, function: impl FnOnce(T) -> F) -> Carried<F> {
         self.in_scope(|value| goes_on(function(value)))
     }
 
-    /// The value alone.
+    /// The value, without its conversation.
     pub fn into_inner(mut self) -> T {
         self.take()
     }
@@ -272,11 +271,11 @@ impl<F: Future> Future for Carried<F> {
     }
 }
 
-/// W3C trace context headers of the span that is current here, for a request to another process: `traceparent`, and
-/// `tracestate` where there is one. Empty where no span is current.
+/// W3C trace context headers of the current span, for a request to another process: `traceparent`, and
+/// `tracestate` if there is one. Empty if no span is current.
 ///
-/// There, [`link_headers`](crate::conversation) takes them, as does any other W3C propagator. Baggage is the program's:
-/// its own propagator sends it.
+/// In the other process, [`link_headers`](crate::conversation) or any other W3C propagator reads them. Baggage
+/// is not included: use the program's own propagator for it.
 ///
 /// ```
 /// #[cekura::tool_call(skip_all)]
@@ -303,7 +302,7 @@ pub fn headers() -> HashMap<String, String> {
     headers.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// [`tokio::spawn`], with the conversation and span that are current here.
+/// [`tokio::spawn`] in the current conversation and span.
 ///
 /// # Panics
 ///
@@ -315,7 +314,7 @@ where
     tokio::spawn(goes_on(future))
 }
 
-/// [`tokio::task::spawn_local`], with the conversation and span that are current here.
+/// [`tokio::task::spawn_local`] in the current conversation and span.
 ///
 /// # Panics
 ///
@@ -327,7 +326,7 @@ where
     tokio::task::spawn_local(goes_on(future))
 }
 
-/// [`tokio::task::spawn_blocking`], with the conversation and span that are current here.
+/// [`tokio::task::spawn_blocking`] in the current conversation and span.
 ///
 /// # Panics
 ///
@@ -337,10 +336,10 @@ pub fn spawn_blocking<R: Send + 'static>(function: impl FnOnce() -> R + Send + '
     tokio::task::spawn_blocking(move || carried.in_scope(|function| function()))
 }
 
-/// Keeps the call open in which something is carried, although the function of its conversation returns.
+/// Keeps a call open after the function of its conversation has returned.
 struct Hold {
     call: Arc<dyn Unfinished>,
-    /// Whether it is a stream that is not over.
+    /// True for a stream that is not over.
     has_more: bool,
 }
 
@@ -372,7 +371,7 @@ impl fmt::Debug for Hold {
     }
 }
 
-/// A context and the cekura span entered in it.
+/// A context, and the span of this crate that is current in it.
 #[derive(Clone)]
 pub(super) struct Place {
     context: SpanContext,

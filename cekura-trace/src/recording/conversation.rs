@@ -1,5 +1,5 @@
-//! The current context comes in, the conversation and turn that are open in it go out, and what is recorded lands on the
-//! innermost span; W3C headers of another process become a link. This file does not know where a new span stands.
+//! The conversation and turn that are open in the current context, and reading W3C headers of another process.
+//! Invariant: without a conversation, every method here does nothing.
 
 use super::home::Home;
 use super::json::clip;
@@ -20,13 +20,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A conversation that is open where [`current_conversation`] was asked for it, or in a guard of [`Conversation::start`].
-/// Cheap to clone; may outlive the conversation. The default one is of no call, and does nothing: for
+/// An open conversation, from [`current_conversation`] or from the guard of [`Conversation::start`]. It is
+/// cheap to clone and may outlive the conversation. The default one belongs to no call and does nothing, for
 /// `current_conversation().unwrap_or_default()`.
 #[derive(Clone)]
 pub struct Conversation {
     pub(super) call: Arc<Call>,
-    /// `None` where nothing is recorded.
+    /// `None` if nothing is recorded.
     home: Option<Arc<Home>>,
 }
 
@@ -35,19 +35,19 @@ impl Conversation {
         Some(Self { call: home.call.clone()?, home: Some(home.clone()) })
     }
 
-    /// The trace id, under which a backend shows the conversation.
+    /// The trace id of the conversation. A backend shows the conversation under it.
     pub fn trace_id(&self) -> TraceId {
         self.call.root.trace_id()
     }
 
-    /// The `call_id` that the attribute gave, or [`set_call_id`](Self::set_call_id), else the trace id as 32
-    /// hex digits.
+    /// The call's id: the `call_id` of the attribute or the one given to [`set_call_id`](Self::set_call_id),
+    /// otherwise the trace id as 32 hex digits.
     pub fn id(&self) -> &str {
         self.call.id()
     }
 
-    /// Gives the call its id, where that is known only from the first message. The conversation's span has it
-    /// as well, if it is open, and so have the call log and all turns that begin from now on. A blank one is no id.
+    /// Sets the call's id, if it becomes known only from the first message. The conversation's span gets it if
+    /// it is still open; the call log and all turns that begin from now on get it too. A blank id is ignored.
     ///
     /// ```
     /// #[cekura::conversation]
@@ -64,12 +64,12 @@ impl Conversation {
         }
     }
 
-    /// Whether it is of a call.
+    /// Whether it belongs to a call.
     pub(super) fn is_recorded(&self) -> bool {
         self.home.is_some()
     }
 
-    /// A context in which a span begins that is to be in the conversation and in no turn.
+    /// A context for a span that is to be in the conversation and in no turn.
     pub(super) fn context(&self) -> Option<Context> {
         let home = self.home.as_ref()?;
         Some(standing(&self.call.root, home.with_turn(None)))
@@ -89,19 +89,19 @@ impl fmt::Debug for Conversation {
     }
 }
 
-/// The current context with another span and what is said of it.
+/// The current context, with another current span and another scope.
 fn standing(span: &SpanContext, home: Arc<Home>) -> Context {
     let context = look(Context::clone).unwrap_or_default();
     context.with_value(Scope::inside(home)).with_remote_span_context(span.clone())
 }
 
-/// A turn that is open where [`current_turn`] was asked for it, or in a guard of [`spans::turn`](crate::spans::turn).
-/// Cheap to clone; may outlive the turn. The default one is of no call, and does nothing: for
+/// An open turn, from [`current_turn`] or from the guard of [`spans::turn`](crate::spans::turn). It is cheap to
+/// clone and may outlive the turn. The default one belongs to no call and does nothing, for
 /// `current_turn().unwrap_or_default()`.
 #[derive(Clone)]
 pub struct Turn {
     turn: Arc<call::Turn>,
-    /// `None` where nothing is recorded.
+    /// `None` if nothing is recorded.
     home: Option<Arc<Home>>,
 }
 
@@ -110,25 +110,26 @@ impl Turn {
         Some(Self { turn: home.turn.clone()?, home: Some(home.clone()) })
     }
 
-    /// A context in which a span begins that is to be in the turn.
+    /// A context for a span that is to be in the turn.
     pub(super) fn context(&self) -> Option<Context> {
         Some(standing(&self.turn.span, self.home.clone()?))
     }
 
-    /// The turn's number; the first one of a conversation is 1 unless the attribute says otherwise.
+    /// The turn's number. The first turn of a conversation has number 1, unless it was given another one.
     pub fn number(&self) -> i64 {
         self.turn.number
     }
 
-    /// Whether an `llm`, `tts` or `s2s` of the turn, or the turn itself, was dropped before its end.
+    /// Whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end.
     pub fn was_interrupted(&self) -> bool {
         self.turn.was_interrupted()
     }
 
-    /// The caller stopped speaking now, as a voice activity detector says.
+    /// The caller stopped speaking now, for example according to a voice activity detector.
     ///
-    /// Without it, the end of an `stt` counts that understood something: of the turn, else of the conversation where no
-    /// turn has answered it. One that failed, was interrupted or gave `None` says nothing.
+    /// Without it, the end of an `stt` that understood something counts: of one in the turn, or else of one in
+    /// the conversation that no turn has answered yet. An `stt` that failed, was interrupted or returned `None`
+    /// does not count.
     ///
     /// ```
     /// # use std::time::SystemTime;
@@ -149,21 +150,22 @@ impl Turn {
         self.user_stopped_at(Instant::now());
     }
 
-    /// The caller stopped speaking at that moment, an `Instant` or a `SystemTime`; of several, the last one before the
-    /// first audio counts.
+    /// The caller stopped speaking at that moment, an `Instant` or a `SystemTime`. If there are several, the
+    /// last one before the first audio counts.
     pub fn user_stopped_at(&self, at: impl Moment) {
         self.turn.heard(Source::Program, at.instant());
     }
 
-    /// The caller hears the agent from now on; the first time counts.
+    /// The caller hears the agent from now on. Only the first time counts.
     ///
-    /// Without it, the first item of a `tts` that streams counts, the end of one that gives its audio at once, and the first
-    /// audio of an `s2s`.
+    /// Without it, the first item of a streaming `tts` counts, or the end of a `tts` that returns its audio at
+    /// once, or the first audio of an `s2s`.
     pub fn first_audio(&self) {
         self.first_audio_at(Instant::now());
     }
 
-    /// The caller heard the agent from that moment on, an `Instant` or a `SystemTime`; the earliest one counts.
+    /// The caller heard the agent from that moment on, an `Instant` or a `SystemTime`. The earliest moment
+    /// counts.
     pub fn first_audio_at(&self, at: impl Moment) {
         self.turn.spoke(Source::Program, at.instant());
     }
@@ -182,21 +184,21 @@ impl fmt::Debug for Turn {
     }
 }
 
-/// The conversation that is open here, if one is.
+/// The current conversation, if there is one.
 pub fn current_conversation() -> Option<Conversation> {
     look(|context| Conversation::of(context.get::<Scope>()?.home.as_ref()?)).flatten()
 }
 
-/// The turn that is open here, if one is: the one that this code runs in, else the only one that is open in
-/// the conversation, whichever task it runs in.
+/// The current turn, if there is one: the turn that this code runs in, or else the conversation's only open
+/// turn, in whichever task it was opened.
 pub fn current_turn() -> Option<Turn> {
     let home = look(|context| context.get::<Scope>()?.home.clone()).flatten()?;
     Turn::of(&home).or_else(|| Turn::of(&home.with_turn(Some(home.open_turn()?))))
 }
 
-/// The trace id of the conversation that is open here, else of the annotated function that runs here.
+/// The trace id of the current conversation, or else of the current annotated function.
 ///
-/// Prints as 32 hex digits, the form that a call log takes.
+/// It prints as 32 hex digits, the form that a call log takes.
 pub fn trace_id() -> Option<TraceId> {
     let call = look(|context| Some(context.get::<Scope>()?.call()?.root.trace_id()));
     call.flatten().or_else(|| span::current().map(|live| live.trace_id()))
@@ -210,7 +212,7 @@ pub(super) fn look<R>(look: impl FnOnce(&Context) -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(|| Context::map_current(look))).ok()
 }
 
-/// What every context inside a conversation, turn or capture carries.
+/// What every context inside a conversation, a turn or a capture carries.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
     /// `None` where nothing is recorded.
@@ -239,7 +241,7 @@ impl Scope {
         self.home.as_ref()?.turn.as_ref()
     }
 
-    /// Whether a span is that of the turn or the conversation, or one that was begun by hand.
+    /// Whether this is the span of the turn, of the conversation, or the innermost span by hand.
     pub(super) fn is_of(&self, span: SpanId) -> bool {
         self.by_hand == Some(span)
             || self.turn().is_some_and(|turn| turn.span.span_id() == span)
@@ -249,7 +251,7 @@ impl Scope {
     pub(super) const OFF: Self = Self { home: None, by_hand: None };
 }
 
-/// Writes how the turn went that ends, `length` after its start.
+/// Writes how the turn went. It ends `length` after its start.
 pub(super) fn write_turn(turn: &call::Turn, length: Duration, entries: &mut Vec<u8>) {
     if let Some(latency) = turn.latency() {
         write::float(entries, semconv::TURN_USER_BOT_LATENCY_SECONDS, latency.as_secs_f64());
@@ -263,7 +265,7 @@ pub(super) const NAME_LIMIT: usize = 1024;
 
 /// Whether a name or an id says nothing.
 pub(super) fn is_blank(name: &str) -> bool {
-    name.trim().is_empty()
+    name.chars().all(char::is_whitespace)
 }
 
 /// The trace id of a carrier's call: the first 16 bytes of the SHA-256 of its call SID.
@@ -271,7 +273,7 @@ pub(super) fn trace_id_from(sid: &str) -> Option<TraceId> {
     Sha256::digest(sid.as_bytes()).first_chunk().map(|bytes| TraceId::from_bytes(*bytes))
 }
 
-/// W3C trace context headers, as `link_headers` takes them.
+/// W3C trace context headers, for `link_headers`.
 #[diagnostic::on_unimplemented(
     message = "`link_headers` takes W3C trace context headers, found `{Self}`",
     label = "expected a `HashMap<String, String>`, or a reference to an `opentelemetry::propagation::Extractor`"

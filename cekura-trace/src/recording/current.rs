@@ -1,5 +1,5 @@
-//! The innermost span of ours that is current where it is asked for, and what code inside tells of it.
-//! Invariant: once the span is over, nothing told changes anything.
+//! The innermost current span, for code inside a function that adds to it. Invariant: once the span has ended,
+//! nothing changes it.
 
 use super::conversation::{Scope, look};
 use super::recorded::Recorded;
@@ -13,10 +13,11 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The innermost annotated function, or span by hand, that runs here. Where there is none, everything here
-/// does nothing.
+/// The current span: of the innermost annotated function, or a span by hand that the code runs in. If there is
+/// none, the methods do nothing.
 ///
-/// For code that reads the answer itself, or learns it in the body: give it each chunk as it comes.
+/// It is for a function that reads its answer itself, or learns it in its body. Give it each chunk as it
+/// arrives:
 ///
 /// ```
 /// use serde_json::{Value, json};
@@ -49,15 +50,15 @@ use std::time::Instant;
 /// # assert_eq!(llm.attribute("stream.items"), Some(&3.into()));
 /// ```
 ///
-/// It may be kept, cloned, and sent to another task, where it stands for the same span. What it is told of
-/// the answer wins over what is found in the return value; the attribute's own arguments win over what is
-/// found in an item. After the span's end it does nothing.
+/// It may be kept, cloned and sent to another task, and still stands for the same span. What it records of the
+/// answer overrides what is found in the return value. The attribute's own arguments override what is found in
+/// an item. After the span's end its methods do nothing.
 #[derive(Clone, Debug, Default)]
 pub struct CurrentSpan {
     live: Option<Arc<Live>>,
 }
 
-/// The innermost span of ours that is current here: of an annotated function, or by hand.
+/// The innermost current span of this crate: of an annotated function, or by hand.
 pub fn current() -> CurrentSpan {
     let live = look(|context| {
         let scope = context.get::<Scope>();
@@ -74,10 +75,10 @@ pub fn current() -> CurrentSpan {
     CurrentSpan { live: live.flatten().flatten() }
 }
 
-/// Sets a span attribute on the innermost annotated function that runs here; without one, does nothing. Short
-/// for [`current().record(…)`](CurrentSpan::record).
+/// Sets a span attribute on the current span, or does nothing if there is none. Short for
+/// [`current().record(…)`](CurrentSpan::record).
 ///
-/// What is named here is recorded under any content policy.
+/// It is kept under any content policy.
 ///
 /// ```
 /// # fn retries() -> usize { 2 }
@@ -95,38 +96,38 @@ pub fn record(key: impl AsRef<str>, value: impl Recorded) {
 }
 
 impl CurrentSpan {
-    /// One item of the answer as the provider sends it. It is counted, and what a known shape says is
+    /// One item of the answer, as the provider sent it. It is counted. What a known response says in it is
     /// gathered as from the items of a stream: tokens, texts, transcripts, finish reasons. A list of bytes or
-    /// samples counts as audio. Of a `Result` that implements `Serialize`, what is inside is the item.
+    /// samples counts as audio. Of a `Result` that implements `Serialize`, the value inside is the item.
     pub fn item(&self, item: &(impl Serialize + ?Sized)) {
         self.tell(|live| live.show_item(item));
     }
 
-    /// One item as the JSON text, or bytes, that came from the provider. Text that is no JSON is counted and
-    /// says nothing.
+    /// One item as the JSON text, or bytes, that the provider sent. A text that is not JSON is only counted.
     pub fn item_json(&self, text: impl AsRef<[u8]>) {
         self.tell(|live| live.json_item(text.as_ref()));
     }
 
-    /// The first chunk of the answer is here, which [`item`](Self::item) says as well; only the first time
+    /// Marks that the first chunk of the answer is here. [`item`](Self::item) marks it too. Only the first time
     /// counts.
     pub fn first_chunk(&self) {
         self.tell(|live| live.first_chunk(Instant::now()));
     }
 
-    /// The next part of the answer, put behind those before it. It is not counted, and is no [first
-    /// chunk](Self::first_chunk).
+    /// The next part of the answer; it is appended to the parts before it. It is not counted as an item or as
+    /// the [first chunk](Self::first_chunk).
     pub fn output(&self, part: impl AsRef<str>) {
         self.tell(|live| live.say(|attributes| attributes.output(Value::Str(part.as_ref()))));
     }
 
-    /// The next part of the transcript, put behind those before it.
+    /// The next part of the transcript; it is appended to the parts before it.
     pub fn transcript(&self, part: impl AsRef<str>) {
         self.tell(|live| live.say(|attributes| attributes.transcript(Value::Str(part.as_ref()))));
     }
 
-    /// The next part of the spoken text, put behind those before it; its Unicode scalar values are counted. For a
-    /// `tts` that reads its text from what no signature shows as a stream of text: a channel, a named type.
+    /// The next part of the spoken text; it is appended to the parts before it. The Unicode scalar values are
+    /// counted. It is for a `tts` whose signature does not show where the text comes from: a channel, a named
+    /// type.
     ///
     /// ```
     /// use std::sync::mpsc::{Receiver, channel};
@@ -152,7 +153,7 @@ impl CurrentSpan {
         self.tell(|live| live.text(part.as_ref()));
     }
 
-    /// The tokens read and written; the last word counts.
+    /// The tokens read and written. The last values count.
     pub fn usage(&self, input_tokens: impl Integer, output_tokens: impl Integer) {
         self.tell(|live| {
             live.say(|attributes| {
@@ -167,19 +168,19 @@ impl CurrentSpan {
         self.tell(|live| live.say(|attributes| attributes.finish_reason(Value::Str(reason.as_ref()))));
     }
 
-    /// It failed, whatever its function returns. The error describes it, and the name of its type is
-    /// `error.type`: give the error itself rather than a text.
+    /// Marks the span as failed, whatever its function returns. The error's `Display` describes the failure,
+    /// and `error.type` is the name of the error's type: give the error itself rather than a text.
     pub fn fail(&self, error: impl Display) {
         self.tell(|live| live.say(|attributes| attributes.fail_with(&error)));
     }
 
-    /// Sets a span attribute of your own, under any content policy.
+    /// Sets a span attribute of your own. It is kept under any content policy.
     pub fn record(&self, key: impl AsRef<str>, value: impl Recorded) {
         self.tell(|live| live.set_recorded(key.as_ref(), &value));
     }
 
-    /// Sets a span attribute of your own to a value as JSON, under any content policy. One that is a scalar
-    /// is recorded as that scalar, and null as nothing.
+    /// Sets a span attribute of your own to a value as JSON. It is kept under any content policy. A scalar is
+    /// recorded as that scalar, and a null is not recorded.
     pub fn record_json(&self, key: impl AsRef<str>, value: &(impl Serialize + ?Sized)) {
         self.tell(|live| live.set_json(key.as_ref(), value));
     }

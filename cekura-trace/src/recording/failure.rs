@@ -1,8 +1,9 @@
-//! What a failed call says of itself: the type and the text of its error, by what that type can show. Invariant: a
-//! panic in an error's own code reaches nobody: it is caught here, or by who calls `describe` and `error_type`.
+//! What is recorded of a failed call: the type and the text of its error. Invariant: a panic in an error's own
+//! code never reaches the traced function; it is caught here, or by the caller of `describe` and `error_type`.
 //!
-//! The type decides, as in `value`: [`kinds`] wraps what waits for it in nested newtypes whose inherent `.__error()` is
-//! found through `Deref`. So nothing is asked of an error's type, and in a generic function its bounds decide.
+//! The type decides, as in `value`: [`kinds`] wraps the waiting value in nested newtypes, and their inherent
+//! `.__error()` is found through `Deref`. So no bound is put on an error's type, and in a generic function the
+//! written bounds decide.
 
 use super::attributes::Text;
 use super::json::clip;

@@ -1,5 +1,5 @@
-//! A stream that is read inside an annotated function, or that leaves it in a form that the function's type
-//! does not show. Invariant: the span lives as long as the stream that its function has returned.
+//! Streams that are read inside an annotated function, or that it returns in a form its type does not show.
+//! Invariant: the span stays open as long as a followed stream may give items.
 
 use super::context::Place;
 use super::current::current;
@@ -44,21 +44,23 @@ pin_project! {
     }
 }
 
-/// The span of a stream, while more of it may come.
+/// The span of a stream that is not over.
 struct Follower<T> {
     place: Place,
     live: Arc<Live>,
     show: Show<T>,
 }
 
-/// Records the items of a stream on the span that is current here, as if its function had returned the
-/// stream: times, sizes, and what a known shape says. The items go on unchanged.
+/// Records the items of a stream on the current span, as if its function had returned the stream: times, sizes,
+/// and what a known response says. The items themselves are not changed.
 ///
-/// For a stream that the function reads itself, returns in a tuple or struct, or sends away. If the function
-/// returns first, the span stays open until the stream ends, gives an `Err` or is dropped. An `Err` makes the
-/// span an error even if the function goes on. Items implement `Serialize`, are byte buffers, or are a
-/// `Result` of one. An error that implements both `Error` and `Serialize` is ambiguous to the compiler: map it to
-/// a text with `map_err`. Inside a `tts`, follow the audio, not the text.
+/// It is for a stream that the function reads itself, returns in a tuple or struct, or sends to another task.
+/// If the function returns first, the span stays open until the stream ends, gives an `Err` or is dropped. An
+/// `Err` makes the span an error even if the function goes on.
+///
+/// An item implements `Serialize`, is a byte buffer, or is a `Result` of one of these. If the error implements
+/// both `Error` and `Serialize`, the compiler cannot choose: map it to a text with `map_err`. Inside a `tts`,
+/// follow the audio, not the text.
 ///
 /// ```
 /// use futures::{Stream, StreamExt};
@@ -132,11 +134,11 @@ impl<S: FusedStream> FusedStream for Follow<S> {
     }
 }
 
-/// What an item is, shown by its type.
+/// Shows what an item is, by its type.
 type Show<T> = fn(&T, &mut dyn FnMut(Seen<'_>));
 
 impl<T> Follower<T> {
-    /// Records an item, and says whether it was an error.
+    /// Records an item. Returns whether it was an error.
     fn item(&self, item: &T) -> bool {
         let mut is_error = false;
         self.live.item(Instant::now(), |attributes| {

@@ -1,19 +1,37 @@
-//! The futures of annotated functions. Invariant: the span is the current one at each poll and while the future is
+//! The futures of annotated functions. Invariant: the span is current at each poll and while the future is
 //! dropped, and at no other time.
 
 use super::attributes::Attributes;
 use super::callsite::Callsite;
-use super::span::{Ending, Open, Span};
+use super::span::{Ending, Open, Span, leave_last};
 use pin_project_lite::pin_project;
 use std::mem::ManuallyDrop;
 use std::panic::{UnwindSafe, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::thread;
 
 /// The span of an `async fn`. Generated code binds it before the future of the body, so it is dropped after that. Its drop
 /// takes what is inside; the compiler need not look for it again.
 #[must_use = "a span that is not run records nothing"]
-pub struct Around(ManuallyDrop<Option<Open>>);
+pub struct Around(ManuallyDrop<Stay>);
+
+/// Where the span of an `async fn` is.
+enum Stay {
+    Here(Open),
+    /// It stays entered on this thread, while the body's future is dropped.
+    Entered,
+    Over,
+}
+
+impl Stay {
+    fn take(&mut self) -> Option<Open> {
+        match std::mem::replace(self, Self::Over) {
+            Self::Here(open) => Some(open),
+            Self::Entered | Self::Over => None,
+        }
+    }
+}
 
 /// The future of an `async fn`. It borrows the body's own future: a future inside another one costs the compiler four
 /// steps towards its recursion limit, and each type between them one more.
@@ -27,7 +45,7 @@ impl Callsite {
     /// As `open`, for an `async fn`: this runs at the first poll.
     #[inline]
     pub fn around(&'static self, record: impl FnOnce(&mut Attributes)) -> Option<Around> {
-        self.open(record).0.map(|open| Around(ManuallyDrop::new(Some(open))))
+        self.open(record).0.map(|open| Around(ManuallyDrop::new(Stay::Here(open))))
     }
 }
 
@@ -74,7 +92,9 @@ where
     #[inline(never)]
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
         let Self { future, span, close } = &mut *self;
-        poll_inside(future.as_mut(), &mut span.0, close, task)
+        let Stay::Here(open) = &mut *span.0 else { return Poll::Pending };
+        let polled = poll_inside(future.as_mut(), open, close, task);
+        settled(polled, || span.0.take())
     }
 }
 
@@ -82,8 +102,8 @@ impl<F, C> Drop for Polled<'_, F, C> {
     #[inline(never)]
     fn drop(&mut self) {
         // The body's future is dropped next, and then the span.
-        if let Some(open) = &mut *self.span.0 {
-            open.stay_entered();
+        if let Some(open) = self.span.0.take() {
+            *self.span.0 = open.stay_entered().map_or(Stay::Entered, Stay::Here);
         }
     }
 }
@@ -91,8 +111,11 @@ impl<F, C> Drop for Polled<'_, F, C> {
 impl Drop for Around {
     #[inline(never)]
     fn drop(&mut self) {
-        if let Some(open) = self.0.take() {
-            open.leave(|open| open.interrupted(|_| {}));
+        let interrupted = |open: Open| open.interrupted(|_| {});
+        match std::mem::replace(&mut *self.0, Stay::Over) {
+            Stay::Here(open) => interrupted(open),
+            Stay::Entered => leave_last(interrupted),
+            Stay::Over => {}
         }
     }
 }
@@ -165,7 +188,7 @@ where
         let this = self.project();
         // It is there until the drop.
         let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
-        let Some(open) = this.span else { return future.poll(task) };
+        let Some(open) = &mut *this.span else { return future.poll(task) };
         if !std::mem::replace(this.was_polled, true) {
             open.restart();
         }
@@ -174,25 +197,33 @@ where
                 close(ending, returned);
             }
         };
-        poll_inside(future, this.span, close, task)
+        let polled = poll_inside(future, open, close, task);
+        settled(polled, || this.span.take())
     }
 }
 
 fn poll_inside<F: Future>(
     future: Pin<&mut F>,
-    span: &mut Option<Open>,
+    open: &mut Open,
     close: impl FnOnce(Ending<'_>, &mut F::Output),
     task: &mut Context<'_>,
-) -> Poll<F::Output> {
-    let Some(open) = span else { return Poll::Pending };
-    match open.inside(|| future.poll(task)) {
+) -> thread::Result<Poll<F::Output>> {
+    let mut polled = open.inside(|| future.poll(task));
+    if let Ok(Poll::Ready(returned)) = &mut polled {
+        close(open.ending(), returned);
+    }
+    polled
+}
+
+/// Takes the span away from a future that is over.
+fn settled<T>(polled: thread::Result<Poll<T>>, take: impl FnOnce() -> Option<Open>) -> Poll<T> {
+    match polled {
         Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(mut returned)) => {
-            close(open.ending(), &mut returned);
-            *span = None;
-            Poll::Ready(returned)
+        Ok(ready) => {
+            drop(take());
+            ready
         }
-        Err(panic) => match span.take() {
+        Err(panic) => match take() {
             Some(open) => open.panicked(panic, |_| {}),
             None => resume_unwind(panic),
         },

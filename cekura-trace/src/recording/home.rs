@@ -1,5 +1,5 @@
-//! What all spans of one conversation, or of one turn of it, have in common: where they go, how much of them
-//! is kept, and whose time it is. Invariant: it never changes; a turn has another one than its conversation.
+//! What all spans of one conversation, or of one turn, share: destination, call, turn, content policy, clock.
+//! Invariant: it never changes; a turn has its own.
 
 use super::attributes::Told;
 use super::callsite::View;

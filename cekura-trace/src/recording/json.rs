@@ -1,5 +1,6 @@
-//! Any `Serialize` value → JSON of at most so many bytes, or what the value is when it is a scalar. On the way the value is
-//! shown to [`Shapes`]. Invariant: nothing that a value's own code does, a panic too, makes the JSON invalid.
+//! Writes any `Serialize` value as JSON of limited length, or returns it if it is a scalar. On the way the
+//! value is shown to [`Shapes`]. Invariant: nothing that a value's own code does, not even a panic, makes the
+//! JSON invalid.
 //!
 //! The JSON is the same, byte for byte, as `serde_json::to_vec` gives, but for these:
 //!
@@ -330,7 +331,7 @@ impl<'w> Walker<'w> {
 fn tell_panic() {
     tracing::error!(
         target: "cekura",
-        "recording a value panicked (in its Serialize, Debug or Display): the span lacks it, the call goes on"
+        "recording a value panicked (in its Serialize, Debug or Display): the span lacks this value, and the call goes on"
     );
 }
 

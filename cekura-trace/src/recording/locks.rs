@@ -1,10 +1,10 @@
-//! Whether looking at a value would take a lock of the program's, or compute what the program has not computed yet.
-//! Invariant: the answer comes from the type's name alone, so that nothing is asked of the value.
+//! Whether looking at a value would take a lock of the program, or compute a value that the program has not
+//! computed yet. Invariant: the type's name alone decides; the value is not touched.
 //!
-//! `serde` implements `Serialize` for `std`'s `Mutex` and `RwLock` by locking them, and `parking_lot`, `tokio` and
-//! `dashmap` do the same behind a feature: a caller that holds the guard would wait for itself. A type's name shows what
-//! it is made of (`Vec<(u32, Arc<Mutex<State>>)>`), so one rule sees a lock through every wrapper and every crate. What
-//! stands in a field of a struct does not show.
+//! `serde` implements `Serialize` for `std`'s `Mutex` and `RwLock` by locking them; `parking_lot`, `tokio` and
+//! `dashmap` do the same behind a feature. A caller that holds the guard would wait for itself. A type's name
+//! shows its parts (`Vec<(u32, Arc<Mutex<State>>)>`), so one rule sees a lock through every wrapper and every
+//! crate. It does not see a lock in a field of a struct.
 
 use std::any::type_name;
 

@@ -1,17 +1,18 @@
-//! A time as a program knows it comes in, a reading of the monotonic clock goes out. This file does not know what
-//! happened then.
+//! Converts a time as a program knows it to the monotonic clock. Invariant: a time that the monotonic clock
+//! cannot express counts as now.
 
 use std::time::{Instant, SystemTime};
 
-/// A moment that may be past: an [`Instant`] or a [`SystemTime`].
+/// A moment, now or in the past: an [`Instant`] or a [`SystemTime`].
 ///
-/// The first is exact; the second is as exact as the wall clock, and wrong by what the clock has been set since.
+/// An `Instant` is exact. A `SystemTime` is as exact as the wall clock: if the clock was set since, the moment
+/// is wrong by that difference.
 #[diagnostic::on_unimplemented(
     message = "a moment is an `Instant` or a `SystemTime`, found `{Self}`",
     label = "expected a `std::time::Instant` or a `std::time::SystemTime`"
 )]
 pub trait Moment {
-    /// The moment on the monotonic clock; now, where that clock does not reach so far.
+    /// The moment on the monotonic clock, or now if that clock does not reach so far.
     fn instant(self) -> Instant;
 }
 

@@ -1,16 +1,18 @@
-//! What the agent's code says of the call that it is in comes in, and is noted for the call log. This file does not
-//! know how a call log looks.
+//! Notes for the call log of the current conversation: what was said, tags, why the call ended. Invariant:
+//! noting never waits.
 
 use super::conversation::Conversation;
 use crate::call::Notes;
 use crate::transcript::{Entry, json};
 use serde::Serialize;
 
-/// For the call log of `#[cekura::conversation(observe)]`, or by hand of [`observe`](crate::spans::Builder::observe), which
-/// is posted when the conversation ends, however it ends.
+/// Notes for the call log, which is posted when the conversation ends, in whatever way it ends. They need
+/// `#[cekura::conversation(observe)]`, or [`observe`](crate::spans::Builder::observe) for a conversation by
+/// hand.
 ///
-/// Each of these may be called from any task, waits for nothing, and does nothing where there is no such call log; an
-/// event says so then, once, but for a conversation that is not recorded. A call log takes 4 MiB at most.
+/// These methods may be called from any task and never wait. Without such a call log they do nothing, and an
+/// event says so once; for a conversation that is not recorded there is no event. A call log holds at most 4
+/// MiB.
 ///
 /// ```
 /// #[cekura::conversation(call_id = call_id, observe)]
@@ -24,7 +26,7 @@ use serde::Serialize;
 /// }
 /// ```
 impl Conversation {
-    /// Notes what the caller has said, at this moment.
+    /// Notes what the caller said, at this moment.
     pub fn user(&self, text: impl Into<String>) {
         self.entry(Entry::user(text));
     }
@@ -34,7 +36,8 @@ impl Conversation {
         self.entry(Entry::agent(text));
     }
 
-    /// Notes any entry, at this moment unless it has times of its own, in seconds from the conversation's start.
+    /// Notes an entry. It gets the current time, unless it has times of its own, in seconds from the
+    /// conversation's start.
     ///
     /// ```
     /// # use cekura::{Conversation, Entry};
@@ -49,28 +52,28 @@ impl Conversation {
         }
     }
 
-    /// Adds tags: anything that serialises to a JSON object. Those of the same name are replaced.
+    /// Adds tags: any value that serialises to a JSON object. A tag replaces an earlier one of the same name.
     pub fn metadata(&self, metadata: impl Serialize) {
         if let Some(notes) = self.notes() {
             notes.metadata(json(metadata));
         }
     }
 
-    /// Says why the call ended, such as `user-hangup` or `agent-ended-call`; the last word counts.
+    /// Notes why the call ended, such as `user-hangup` or `agent-ended-call`. The last reason counts.
     pub fn ended(&self, reason: impl Into<String>) {
         if let Some(notes) = self.notes() {
             notes.ended(reason.into());
         }
     }
 
-    /// The Cekura agent whose call it is, where the handle knows its project only.
+    /// Sets the Cekura agent that took the call. It is needed if the handle has only a project.
     pub fn agent_id(&self, id: u64) {
         if let Some(notes) = self.notes() {
             notes.agent(id);
         }
     }
 
-    /// `None` where nothing is recorded: nobody is told then that nothing is noted.
+    /// `None` if nothing is recorded. No event is sent then.
     fn notes(&self) -> Option<&Notes> {
         self.is_recorded().then_some(&self.call.notes)
     }

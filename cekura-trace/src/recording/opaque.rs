@@ -1,5 +1,5 @@
-//! What makes a stream whose type no signature names comes in; what makes the same stream, with room for a span beside
-//! it, goes out. This file does not know spans.
+//! Gives a stream whose type no signature names room for a span. Invariant: the stream behaves as before until
+//! a span is put in.
 
 use super::stream::Streamed;
 use futures_core::Stream;

@@ -1,8 +1,8 @@
-//! A context comes in; where a span that starts in it stands goes out: under which parent, in which conversation and
-//! turn, for which destination, with which ids. This file does not know values or endings.
+//! Where a new span stands: its parent, conversation, turn, destination and ids. Invariant: its parent, if it
+//! has one, arrives at the same destination.
 //!
-//! The current context may hold a host's span. It is the parent of ours only where it reaches the same destination;
-//! else the nearest one of ours is, so that no trace has a hole.
+//! The current context may hold a host's span. It becomes the parent only if it reaches the same destination.
+//! Otherwise the nearest span of ours is the parent, so that no trace has a gap.
 
 use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
@@ -11,11 +11,11 @@ use super::home::Home;
 use super::span::{self, Birth, Client, Live, Opening, Twin};
 use crate::call::{self, Call};
 use crate::destination::{self, CONTENT_LIMIT, CaptureContent};
-use crate::finished::write;
+use crate::finished::{Marks, write};
 use crate::semconv;
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{SpanContext, SpanId, SpanRef, TraceContextExt, TraceFlags, TraceId, TraceState};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::cell::RefCell;
@@ -69,7 +69,7 @@ impl Origin {
             is_suppressed,
             is_off: false,
             home: live.home().cloned(),
-            parent: Parent::Here(live.trace_id(), live.arriving()),
+            parent: Parent::Here(live.trace_id(), live.span_context().span_id()),
             seeks_turn: live.holds_stages(),
             context: None,
         }
@@ -80,12 +80,12 @@ impl Origin {
         Self { context: Some(context.clone()), ..Self::read(context, Parent::named) }
     }
 
-    fn read(context: &Context, parent: impl FnOnce(&SpanContext, Option<&Scope>) -> Parent) -> Self {
+    fn read(context: &Context, parent: impl FnOnce(&SpanRef<'_>, Option<&Scope>) -> Parent) -> Self {
         let scope = context.get::<Scope>();
         let is_off = scope.is_some_and(|scope| scope.home.is_none());
         let outside = || Some(Arc::new(Home::outside(destination::default()?)));
         let home = scope.map_or_else(outside, |scope| scope.home.clone());
-        let parent = parent(context.span().span_context(), scope);
+        let parent = parent(&context.span(), scope);
         let is_suppressed = context.is_telemetry_suppressed();
         Self { is_suppressed, is_off, home, parent, seeks_turn: false, context: None }
     }
@@ -111,6 +111,11 @@ impl Origin {
     /// The context in which the span begins.
     fn context(&self) -> Context {
         self.context.clone().unwrap_or_else(Context::current)
+    }
+
+    /// Whether the new span's own context is made from another than the current one.
+    pub(super) fn has_context(&self) -> bool {
+        self.context.is_some()
     }
 
     /// What the new span's own context is made from, unless it is the current one.
@@ -199,9 +204,8 @@ impl Origin {
 
     /// What is in a turn that begins, whose span is also said by the context.
     fn in_turn(&mut self, number: i64, span: &SpanContext, home: &Home) -> Arc<Home> {
-        let arriving = if span.is_sampled() { span.span_id() } else { self.parent.span_id() };
         let (outer, call) = (home.turn.clone(), home.call.as_deref());
-        let turn = call::Turn::new(number, (span.clone(), arriving), outer, call);
+        let turn = call::Turn::new(number, span.clone(), outer, call);
         let home = home.with_turn(Some(Arc::new(turn)));
         self.context = Some(self.context().with_value(Scope::inside(home.clone())));
         home
@@ -275,8 +279,11 @@ impl Birth {
         let start = start.unwrap_or_else(Instant::now);
         let has_twin = home.destination.host.get().is_some();
         let twin = if has_twin { twin(home, callsite, attributes, start, standing) } else { None };
-        let context = twin.as_ref().map(|twin| twin.span_context());
-        Self { start, context: context.unwrap_or_else(|| new_span_context(standing.0)), twin }
+        let context = match &twin {
+            None => new_span_context(standing.0),
+            Some(twin) => twin.span_context(),
+        };
+        Self { start, context, twin }
     }
 
     fn take_trace_id(&mut self, trace_id: TraceId) {
@@ -297,7 +304,7 @@ fn twin(
     let context = match parent {
         Parent::Here(..) => context,
         Parent::None => without_span(&context),
-        Parent::Other(parent, _) => context.with_remote_span_context((**parent).clone()),
+        Parent::Other(parent) => context.with_remote_span_context((**parent).clone()),
     };
     let (start, kind) = ((start, home.clock), callsite.kind());
     Twin::start(&home.destination, kind, &attributes.entries, start, &context).map(Box::new)
@@ -317,7 +324,7 @@ fn new_span_context(parent: &Parent) -> SpanContext {
     let trace_id = match parent {
         Parent::Here(trace_id, _) => *trace_id,
         Parent::None => TraceId::from(rand::random::<u128>().max(1)),
-        Parent::Other(parent, _) => parent.trace_id(),
+        Parent::Other(parent) => parent.trace_id(),
     };
     span_context(trace_id, span_id)
 }
@@ -343,11 +350,7 @@ thread_local! {
 fn write_fixed(callsite: &Callsite, name: Option<&str>, attributes: &mut Attributes) {
     const CHAT: &str = "chat";
     const EXECUTE_TOOL: &str = "execute_tool";
-    let mut fixed = |key, value| {
-        let start = attributes.entries.len();
-        write::text(&mut attributes.entries, key, value);
-        write::mark_found(&mut attributes.entries, start);
-    };
+    let mut fixed = |key, value| write::marked_text(&mut attributes.entries, key, value, Marks::FOUND);
     match callsite.view {
         View::Llm => fixed(semconv::GEN_AI_OPERATION_NAME, CHAT),
         View::Span => {

@@ -1,9 +1,9 @@
-//! What a return value says: whether the call failed, and the value inside. Invariant: of a failed call there is no
+//! What a return value says: whether the call failed, and the value inside. Invariant: a failed call has no
 //! value.
 //!
-//! The type decides, as in `value`: nested newtypes whose inherent `.__get()` is found through `Deref`, so aliases like
-//! `anyhow::Result` are what they stand for, and in a generic function a bare `T` is a plain value. How its errors are
-//! told is asked of their types one after the other (`failure`).
+//! The type decides, as in `value`: nested newtypes have an inherent `.__get()` that is found through `Deref`.
+//! So aliases such as `anyhow::Result` count as the type they stand for, and in a generic function a bare `T`
+//! is a plain value. How an error is shown is decided by its own type (`failure`).
 
 use super::failure::{Failure, How, NoError, Objects, Tell, kinds};
 use std::cell::Cell;

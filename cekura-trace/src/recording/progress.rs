@@ -1,6 +1,6 @@
-//! How the chunks of an answer came, and through `attributes` what they say together.
+//! The times at which the chunks of an answer came, and through `attributes` what they say together.
 //!
-//! Invariant: a time is written only where the answer said something, or something came.
+//! Invariant: a time is written only if an item came, or if an item had content.
 
 use super::attributes::Attributes;
 use super::callsite::View;

@@ -1,5 +1,5 @@
-//! What `record` takes as a value: numbers, texts, truth, lists of the OpenTelemetry API, or nothing.
-//! Invariant: writing one runs no code of the program's, so that it may happen under a span's lock.
+//! The values that `record` takes: numbers, texts, `bool`s, lists of the OpenTelemetry API, or nothing.
+//! Invariant: writing one runs no code of the program, so it may happen under a span's lock.
 
 use super::attributes::Attributes;
 use super::value::Value;
@@ -9,21 +9,21 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What [`record`](crate::record) takes as a value: any integer or float, a `bool`, a `char`, a string, a
-/// list of strings, a value or list of the OpenTelemetry API, a reference to one of these, or an `Option`, of
-/// which `None` records nothing.
+/// A value for [`record`](crate::record): an integer, a float, a `bool`, a `char`, a string, a list of strings,
+/// a value or a list of the OpenTelemetry API, a reference to one of these, or an `Option` of one. `None`
+/// records nothing.
 ///
-/// An integer that `i64` does not hold is recorded as its digits, and text is cut at the content limit. Anything else that implements `Serialize`
-/// is for `record_json`.
+/// An integer that does not fit into an `i64` is recorded as text. Text is cut at the content limit. For any
+/// other type that implements `Serialize` use `record_json`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no value of a span attribute",
+    message = "`{Self}` cannot be the value of a span attribute",
     label = "expected a number, a `bool`, a string, or an `Option` of one",
     note = "`cekura::current().record_json(key, &value)` records anything that implements `Serialize`"
 )]
 pub trait Recorded: Sealed {}
 
 pub trait Sealed {
-    /// Records the value under its key, unless there is none.
+    /// Records the value under this key, unless it is absent.
     fn write(&self, attributes: &mut Attributes, key: &str);
 }
 

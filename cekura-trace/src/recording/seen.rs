@@ -1,9 +1,9 @@
-//! What an item of an answer is: samples, a failure, or a value to be looked at. Invariant: nothing is
-//! formatted, and a value's own `Serialize` is stopped at its first word.
+//! What an item of an answer is: samples, a failure, or a value to record. Invariant: nothing is formatted; the
+//! item's `Serialize` is stopped at its first call to the serializer.
 //!
-//! Where code is generated, the type decides (`value`, `outcome`). A function such as `item` knows no more
-//! than its bounds, so it asks `Serialize` instead: a list whose first element is a byte or a sample is a
-//! buffer, and serde names a `Result`.
+//! In generated code the type decides (`value`, `outcome`). A generic function such as `item` knows only its
+//! bounds, so it asks `Serialize` instead: a list whose first element is a byte or a sample is a buffer, and
+//! serde names a `Result`.
 
 use super::attributes::Attributes;
 use super::failure::{Failure, FailureText, Owned};
@@ -15,7 +15,7 @@ use std::error::Error;
 use std::fmt;
 use std::ops::Deref;
 
-/// What was seen of an item: a value, or that it is a failure.
+/// What an item is: a value, or a failure.
 pub struct Seen<'a>(Result<Value<'a>, Failure<'a>>);
 
 impl Seen<'_> {
@@ -23,7 +23,7 @@ impl Seen<'_> {
         self.0.is_err()
     }
 
-    /// Records it as what the annotated function had returned, or as an item of it.
+    /// Records it like the return value of the annotated function, or like an item of its stream.
     pub(super) fn record(self, attributes: &mut Attributes) {
         match self.0 {
             Ok(value) => attributes.returned(value),
@@ -32,7 +32,7 @@ impl Seen<'_> {
     }
 }
 
-/// Shows what an item is. What would lock the program is nothing.
+/// Shows what an item is. An item that would take a lock counts as nothing.
 pub(super) fn show<T: Serialize + ?Sized>(item: &T, see: &mut dyn FnMut(Seen<'_>)) {
     if is_locked::<T>() {
         return see(Seen(Ok(Value::Nothing)));
@@ -44,14 +44,14 @@ pub(super) fn show<T: Serialize + ?Sized>(item: &T, see: &mut dyn FnMut(Seen<'_>
     }
 }
 
-/// What [`follow`](crate::follow) and [`trace`](crate::spans::Builder::trace) take: anything that implements
-/// `Serialize`, a buffer such as `bytes::Bytes`, or a `Result` of one whose error implements
-/// `std::error::Error`, is a boxed one or `anyhow`'s, or implements `Serialize` too. `How` is found by
-/// itself.
+/// An item for [`follow`](crate::follow), or a result for [`trace`](crate::spans::Builder::trace): a type that
+/// implements `Serialize`, a buffer such as `bytes::Bytes`, or a `Result` of one of these. The error of the
+/// `Result` implements `std::error::Error` or `Serialize`, or is a boxed error or `anyhow`'s. `How` is
+/// inferred.
 #[diagnostic::on_unimplemented(
     message = "nothing can be recorded of `{Self}`",
     label = "expected a type that implements `Serialize`, or a `Result` of one and an error",
-    note = "map it to something that does, or tell what it says with `cekura::current()`"
+    note = "map it to such a type, or record what it says with `cekura::current()`"
 )]
 pub trait Item<How> {
     #[doc(hidden)]
@@ -99,7 +99,7 @@ results! {
     Reported: [Deref<Target: Owned>], |error| Failure::held::<E>(|| FailureText::Hidden((**error).owned()));
 }
 
-/// Takes the first word of a value's `Serialize`.
+/// A serializer that takes only the first call of a value's `Serialize`.
 struct First<'a> {
     see: &'a mut dyn FnMut(Seen<'_>),
     shown: &'a mut bool,
@@ -131,7 +131,7 @@ impl First<'_> {
     }
 }
 
-/// Nobody wants what comes after the first word.
+/// The error that ends a value's `Serialize` after its first call.
 type Stopped<T = ()> = Result<T, fmt::Error>;
 
 macro_rules! stop {
@@ -147,7 +147,7 @@ macro_rules! stop {
     };
 }
 
-/// All that a serializer of a single element has in common with one of the first word.
+/// The methods that the serializer of a single element shares with that of the first call.
 macro_rules! rest {
     ($ok:ty) => {
         type Ok = $ok;

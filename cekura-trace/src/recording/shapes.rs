@@ -1,9 +1,10 @@
-//! What a known response says, found while a value is walked.
+//! Finds what a known response says while a value is walked.
 //!
-//! Invariant: only what stands at a place of a known response costs memory.
+//! Invariant: only values at a place of a known response take memory.
 //!
-//! A response is looked for at the root and one level below it, in a field that no response has (a user's wrapper) or
-//! in an element of a tuple or list. `table` lists the places, `candidate` the rules, `together` what follows from several:
+//! A response is searched for at the root and one level below it: in a field that no response has (a user's
+//! wrapper), or in an element of a tuple or list. `table` lists the places, `candidate` has the rules,
+//! `together` combines several responses:
 //!
 //! | shape | known by |
 //! | --- | --- |
@@ -24,7 +25,7 @@
 //! | an enum of one's own | a field `Partial`, `Interim` or `Final`: what is inside is at the root, and final or not |
 //! | a failure | `error` with a message or alone, `type: "error"`, a response whose status is `failed` |
 //!
-//! Without one of these, `id` and `model` say nothing, whatever they hold.
+//! Without one of these, `id` and `model` are ignored, whatever they hold.
 
 use super::json::clip;
 use candidate::Candidate;

@@ -1,21 +1,20 @@
-//! An open span comes in, the function that it belongs to runs inside, and at its end one record goes out. This file does
-//! not know which span attributes there are, but for those of the endings.
+//! The span of an annotated function: opens it, runs the function inside, and hands over its record at the end.
+//! Invariant: a span gives at most one record.
 //!
 //! A span ends in one of four ways: its function returned, failed, panicked, or was interrupted (its future or stream
 //! was dropped before the end).
 
 use super::attributes::Attributes;
-use super::callsite::{Callsite, View};
 use super::context::Carried;
 use super::conversation::Scope;
 use super::home::Home;
-use crate::destination::{CaptureContent, Destination};
+use crate::destination::Destination;
 use crate::finished::write;
 use crate::semconv;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, ContextGuard};
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -40,16 +39,10 @@ pub struct Span(pub(super) Option<Open>);
 
 /// A span while its function runs.
 pub(crate) struct Open {
-    view: View,
     /// Empty once it is given away.
     context: Context,
-    /// Whether its context can be made from the current one again, and nothing at its end asks for it.
-    is_remade: bool,
     /// Lent to the thread while the span is entered. `None` in a conversation of a handle that is off.
     live: Option<Arc<Live>>,
-    capture: CaptureContent,
-    /// Set while it stays entered, as when its future is dropped: whether the thread was panicking before that.
-    was_panicking: Option<bool>,
 }
 
 // A panic is caught before it can leave a span half written, and what recording shares is behind locks.
@@ -60,18 +53,8 @@ thread_local! {
     /// The innermost cekura span entered on this thread. The current `Context` may hold a host's span instead.
     static CURRENT: Cell<Option<Arc<Live>>> = const { Cell::new(None) };
 
-    /// The contexts of spans that stay entered, the innermost last. They cannot stand in the futures, which are `Send`.
-    static STAYING: Cell<Vec<Option<ContextGuard>>> = const { Cell::new(Vec::new()) };
-}
-
-fn staying<R>(with: impl FnOnce(&mut Vec<Option<ContextGuard>>) -> R) -> Option<R> {
-    let with = |staying: &Cell<Vec<_>>| {
-        let mut contexts = staying.take();
-        let result = with(&mut contexts);
-        staying.set(contexts);
-        result
-    };
-    STAYING.try_with(with).ok()
+    /// The spans that stay entered, the innermost last. They cannot stand in their futures, which are `Send`.
+    static STAYING: RefCell<Vec<Staying>> = const { RefCell::new(Vec::new()) };
 }
 
 pub(super) fn current() -> Option<Arc<Live>> {
@@ -115,29 +98,54 @@ impl Span {
     /// Makes it the current one until what this gives is dropped: for a function that returns a closure, which takes its
     /// type from where it stands, so its body cannot move into a closure of ours.
     pub fn enter(self) -> Inside {
-        let mut inside = Inside(self.0);
-        if let Some(open) = &mut inside.0 {
-            open.stay_entered();
-        }
-        inside
+        Inside(self.0.map(Staying::new))
     }
 }
 
 /// A span around what is left of a function.
-pub struct Inside(Option<Open>);
+pub struct Inside(Option<Staying>);
 
 impl Drop for Inside {
     #[inline]
     fn drop(&mut self) {
-        if let Some(open) = self.0.take() {
-            open.leave(|mut open| open.ending().finish(Wait::Holders, |_| {}));
+        if let Some(staying) = self.0.take() {
+            staying.leave(|mut open| open.ending().finish(Wait::Holders, |_| {}));
+        }
+    }
+}
+
+/// A span that is the current one until it is left.
+struct Staying {
+    open: Open,
+    context: Option<ContextGuard>,
+    /// Whether the thread was panicking before that.
+    was_panicking: bool,
+}
+
+impl Staying {
+    #[cold]
+    fn new(mut open: Open) -> Self {
+        let context = attach(|| open.context.clone(), &mut open.live);
+        Self { open, context, was_panicking: thread::panicking() }
+    }
+
+    /// Ends the span: with a panic whose text is not known here, or as `end` says.
+    #[cold]
+    fn leave(self, end: impl FnOnce(Open)) {
+        let Self { mut open, context, was_panicking } = self;
+        swap_current(&mut open.live);
+        drop(context);
+        if thread::panicking() && !was_panicking {
+            open.ending().finish(Wait::Tellers, |attributes| attributes.panic(None));
+        } else {
+            end(open);
         }
     }
 }
 
 impl Open {
     fn run<R>(&mut self, body: impl FnOnce() -> R, close: impl FnOnce(Ending<'_>, &mut R)) -> R {
-        let is_remade = self.is_remade;
+        let is_remade = self.live.as_ref().is_some_and(|live| live.is_remade());
         let context = |own: &mut Context| if is_remade { std::mem::take(own) } else { own.clone() };
         match self.inside_of(context, body) {
             Ok(mut returned) => {
@@ -195,33 +203,20 @@ impl Open {
         });
     }
 
-    /// Makes this span the current one until [`leave`](Self::leave).
+    /// Makes this span the current one until [`leave_last`]; gives it back where the thread is ending.
     #[cold]
-    pub(super) fn stay_entered(&mut self) {
-        let context = attach(|| self.context.clone(), &mut self.live);
-        staying(|contexts| contexts.push(context));
-        self.was_panicking = Some(thread::panicking());
-    }
-
-    /// Ends the span that stayed the current one: with a panic whose text is not known here, or as `end` says.
-    #[cold]
-    pub(super) fn leave(mut self, end: impl FnOnce(Self)) {
-        let Some(was_panicking) = self.was_panicking.take() else { return end(self) };
-        let context = staying(Vec::pop);
-        swap_current(&mut self.live);
-        drop(context);
-        if thread::panicking() && !was_panicking {
-            self.ending().finish(Wait::Tellers, |attributes| attributes.panic(None));
-        } else {
-            end(self);
+    pub(super) fn stay_entered(self) -> Option<Self> {
+        if STAYING.try_with(|_| ()).is_err() {
+            return Some(self);
         }
+        let staying = Staying::new(self);
+        STAYING.with_borrow_mut(|all| all.push(staying));
+        None
     }
 
     /// The span, out of its function; what is left is over.
     fn take(&mut self) -> Self {
-        let Self { view, is_remade, capture, .. } = *self;
-        let (context, live) = (std::mem::take(&mut self.context), self.live.take());
-        Self { view, context, is_remade, live, capture, was_panicking: None }
+        Self { context: std::mem::take(&mut self.context), live: self.live.take() }
     }
 
     /// As [`take`](Self::take), for a stream that its function has returned.
@@ -299,6 +294,14 @@ impl Open {
     /// Forgets the span of a future that was never polled.
     pub(super) fn forget(self) {
         self.live.inspect(|live| live.forget());
+    }
+}
+
+/// Ends the innermost of the spans that stay entered on this thread.
+#[cold]
+pub(super) fn leave_last(end: impl FnOnce(Open)) {
+    if let Ok(Some(last)) = STAYING.try_with(|all| all.borrow_mut().pop()) {
+        last.leave(end);
     }
 }
 

@@ -1,5 +1,5 @@
-//! What a program says of a span that no function stands for comes in; the span goes out at its end, like that of an
-//! annotated function. This file does not know which span name takes which span attributes.
+//! Spans by hand: a builder, and the guard of an open span. Invariant: a span by hand ends in the same way as
+//! the span of an annotated function.
 
 use super::attributes::Attributes;
 use super::callsite::Callsite;
@@ -32,8 +32,8 @@ pub use kinds::{
 pub use parent::Parent;
 pub use setters::{Generator, Model, Voice};
 
-/// A span before it begins, made by a function of [this module](crate::spans). Where nothing records, everything here
-/// does nothing.
+/// A span before it begins, made by a function of [this module](crate::spans). If nothing records, its methods
+/// do nothing.
 #[must_use = "the span begins with `start()`"]
 pub struct Builder<K> {
     callsite: Callsite,
@@ -52,44 +52,45 @@ impl<K: Kind> Builder<K> {
         self.set(|attributes| attributes.name(Value::Str(name)))
     }
 
-    /// The parent, another guard, a turn, a conversation or a context, in place of the current context.
+    /// Sets the parent in place of the current context: another guard, a turn, a conversation or a context.
     pub fn parent(self, parent: &(impl Parent + ?Sized)) -> Self {
         self.set(|attributes| attributes.parent(parent))
     }
 
-    /// It began at that moment, an `Instant` or a `SystemTime`: speech begins before its transcript comes. Times to the
-    /// first chunk count from there.
+    /// Sets the moment when it began, an `Instant` or a `SystemTime`: speech begins before its transcript
+    /// arrives. The times to the first chunk count from there.
     pub fn started_at(self, at: impl Moment) -> Self {
         self.set(|attributes| attributes.started_at(at.instant()))
     }
 
-    /// Records a value as an argument of that name: `input.<name>`, of a tool call a field of `function.input`.
+    /// Records a value as an argument with this name: `input.<name>`, or for a tool call a field of
+    /// `function.input`.
     pub fn input(self, name: &'static str, value: &(impl Serialize + ?Sized)) -> Self {
         self.set(|attributes| attributes.argument(name, Value::Serialize(&value)))
     }
 
-    /// Sets a span attribute of your own, under any content policy.
+    /// Sets a span attribute of your own. It is kept under any content policy.
     pub fn record(self, key: impl AsRef<str>, value: impl Recorded) -> Self {
         self.set(|attributes| value.write(attributes, key.as_ref()))
     }
 
-    /// Sets a span attribute of your own to a value as JSON, under any content policy.
+    /// Sets a span attribute of your own to a value as JSON. It is kept under any content policy.
     pub fn record_json(self, key: impl AsRef<str>, value: &(impl Serialize + ?Sized)) -> Self {
         self.set(|attributes| attributes.record(key.as_ref(), Value::Serialize(&value)))
     }
 
-    /// Begins the span, as a child of what is current here unless [`parent`](Self::parent) says otherwise.
+    /// Begins the span, as a child of the current span unless [`parent`](Self::parent) set another one.
     pub fn start(self) -> Guard<K> {
         let held = self.open().map(|open| Box::new(Held::new(open)));
         let handle = K::handle(held.as_ref().map(|held| held.open.context()));
         Guard { held, handle }
     }
 
-    /// Runs a future in the span, which ends as that of an annotated function does: with the value, which is
-    /// recorded, with an error or a panic, or as interrupted where the future is dropped. A future that is
-    /// never polled leaves no span.
+    /// Runs a future in the span and ends the span like that of an annotated function: with the value, which is
+    /// recorded, with an error or a panic, or as interrupted if the future is dropped. A future that is never
+    /// polled leaves no span.
     ///
-    /// It takes what implements `Serialize`, and a `Result` of it. For any other result there is
+    /// The value must implement `Serialize`, or be a `Result` of such a value. For any other result use
     /// [`end_with`](Guard::end_with).
     ///
     /// ```
@@ -130,13 +131,13 @@ impl<K: Kind> Builder<K> {
     }
 }
 
-/// An open span that a program ends by hand. Dropped before [`end`](Self::end) it is interrupted, unless it
-/// has failed or was told that the answer was finished, by a finish reason or an item. Dropped by a panic, it
-/// has panicked.
+/// An open span that the program ends by hand. If it is dropped before [`end`](Self::end) it is interrupted,
+/// unless it has failed, or a finish reason or an item said that the answer was finished. If a panic drops it,
+/// it ends as panicked.
 ///
-/// It is not the current span of any thread, so it may be held across awaits and moved to other tasks; [`run`](Self::run)
-/// and [`in_scope`](Self::in_scope) make it the current one.
-#[must_use = "dropped at once, the span is interrupted"]
+/// The guard does not make its span the current one, so it may be held across awaits and moved to other tasks.
+/// [`run`](Self::run) and [`in_scope`](Self::in_scope) make the span the current one.
+#[must_use = "a guard that is dropped at once interrupts its span"]
 pub struct Guard<K: Kind> {
     held: Option<Box<Held>>,
     pub(super) handle: K::Handle,
@@ -150,37 +151,37 @@ struct Held {
 }
 
 impl<K: Kind> Guard<K> {
-    /// Sets a span attribute of your own, under any content policy.
+    /// Sets a span attribute of your own. It is kept under any content policy.
     pub fn record(&mut self, key: impl AsRef<str>, value: impl Recorded) {
         if let Some(live) = self.live() {
             live.set_recorded(key.as_ref(), &value);
         }
     }
 
-    /// Sets a span attribute of your own to a value as JSON, under any content policy.
+    /// Sets a span attribute of your own to a value as JSON. It is kept under any content policy.
     pub fn record_json(&mut self, key: impl AsRef<str>, value: &(impl Serialize + ?Sized)) {
         if let Some(live) = self.live() {
             live.set_json(key.as_ref(), value);
         }
     }
 
-    /// It failed, and ends as failed even when it is dropped. The error describes it, and the name of its type is
-    /// `error.type`: give the error itself rather than a text.
+    /// Marks the span as failed; it ends as failed even if it is dropped. The error's `Display` describes the
+    /// failure, and `error.type` is the name of the error's type: give the error itself rather than a text.
     pub fn fail(&mut self, error: impl Display) {
         self.set(|attributes| attributes.fail_with(&error));
     }
 
-    /// A context with this span as the current one, to name it as a parent or to inject it into a request.
+    /// A context in which this span is the current one, to name it as a parent or to inject it into a request.
     pub fn context(&self) -> Context {
         self.held.as_ref().map_or_else(Context::current, |held| held.open.context().clone())
     }
 
-    /// Runs a future with this span as the current one, at every poll. The span goes on afterwards.
+    /// Runs a future; this span is the current one at every poll. The span stays open afterwards.
     pub fn run<F: Future>(&self, future: F) -> Carried<F> {
         self.carry(future)
     }
 
-    /// Runs a function with this span as the current one. The span goes on afterwards.
+    /// Runs a function; this span is the current one meanwhile. The span stays open afterwards.
     pub fn in_scope<R>(&self, function: impl FnOnce() -> R) -> R {
         self.carry(function).in_scope(|function| function())
     }
@@ -190,15 +191,16 @@ impl<K: Kind> Guard<K> {
         self.end_at(Instant::now());
     }
 
-    /// Ends the span at that moment, an `Instant` or a `SystemTime`; at its start, where that is later.
+    /// Ends the span at that moment, an `Instant` or a `SystemTime`. A moment before its start counts as its
+    /// start.
     pub fn end_at(mut self, at: impl Moment) {
         if let Some(held) = self.held.take() {
             held.open.end(at.instant());
         }
     }
 
-    /// Ends the span. An `Err` makes it an error, described by its `Display`. The value in an `Ok` is not recorded: say it
-    /// before, with `output` or `item`.
+    /// Ends the span. An `Err` makes it an error, described by its `Display`. The value in an `Ok` is not
+    /// recorded: record it before, with `output` or `item`.
     pub fn end_with<T, E: Display>(mut self, result: &Result<T, E>) {
         if let Err(error) = result {
             self.fail(error);
@@ -206,7 +208,8 @@ impl<K: Kind> Guard<K> {
         self.end();
     }
 
-    /// Ends the span as interrupted, whatever was said of its answer: the caller cut in.
+    /// Ends the span as interrupted, because the caller barged in. What was recorded of the answer does not
+    /// change that.
     pub fn interrupt(mut self) {
         if let Some(held) = self.held.take() {
             held.open.interrupted(|_| {});
@@ -230,7 +233,7 @@ impl<K: Kind> Guard<K> {
         }
     }
 
-    /// A chunk is here, and `record` sets what it says.
+    /// Counts a chunk; `record` records what it says.
     fn chunk(&mut self, record: impl FnOnce(&mut Attributes)) {
         if let Some(live) = self.live() {
             live.item(Instant::now(), record);

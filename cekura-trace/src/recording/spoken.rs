@@ -1,8 +1,8 @@
-//! The text of a `tts` that its function is given as a stream: each part is told to the span as the body reads it.
-//! Invariant: the body gets a stream that can do what the given one could, and a box of the very same type.
+//! A `tts` text that arrives as a stream: each part is recorded as the body reads it. Invariant: the body gets
+//! a stream that can do what the given one could, and a box of the same type.
 //!
-//! Generated code names the argument by the tokens of its type. Whether it can be wrapped is decided by the type itself, in
-//! the way of `value`: a program may have a `Stream`, or a `BoxStream`, of its own.
+//! Generated code recognises the argument by the tokens of its type. The type itself decides whether it can be
+//! wrapped, as in `value`: a program may have a `Stream` or a `BoxStream` of its own.
 
 #![expect(clippy::unused_self, reason = "generated code finds each method by the type it is called on")]
 

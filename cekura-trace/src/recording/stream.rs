@@ -1,5 +1,5 @@
-//! A stream and its span come in; a stream with the span as the current one at each poll goes out. This file does not
-//! know what the span records.
+//! Streams of annotated functions, with their span. Invariant: the span is current at each poll and while the
+//! stream is dropped.
 
 use super::attributes::Attributes;
 use super::span::{Ending, Open};

@@ -1,11 +1,12 @@
-//! A reference to any value comes in, a [`Value`] that says what can be recorded of it goes out. This file does not
-//! know span attributes.
+//! What can be recorded of a value, chosen by its type. Invariant: choosing formats nothing, and asks nothing
+//! of the user's types.
 //!
 //! # How the type decides
 //!
-//! Nothing is asked of the user's types, so the choice is made where the type is known: in the generated code.
-//! [`value`] wraps the reference in a nest of newtypes, and `.__get()` is an inherent method of each layer, with a
-//! bound on its `impl`. Method look-up takes the outermost layer whose bound holds and goes inwards through `Deref`:
+//! Nothing is required of the user's types, so the choice is made where the type is known: in the generated
+//! code. [`value`] wraps the reference in nested newtypes. `.__get()` is an inherent method of each layer, with
+//! a bound on its `impl`. Method look-up takes the outermost layer whose bound holds, and goes inwards through
+//! `Deref`:
 //!
 //! ```text
 //! Scalar<T: AsScalar> → Buffer<T: AsBuffer> → Shared<T: Deref<Target: AsBuffer>> → … → Serial<T: Serialize> → Shown<T: Debug> → Opaque<T>
@@ -29,11 +30,11 @@ pub enum Value<'a> {
     Debug(&'a dyn Debug),
     F64(f64),
     I64(i64),
-    /// A byte or sample buffer, whose content is never recorded.
+    /// A byte or sample buffer. Its content is never recorded.
     Len(Len),
     Nothing,
     Serialize(&'a dyn Walk),
-    /// A buffer of so few elements that a tool call may record it as a list; of any other span it is a `Len`.
+    /// A short buffer. A tool call may record it as a list; any other span records its length.
     Short(Samples<'a>),
     Str(&'a str),
 }
@@ -151,7 +152,7 @@ fn list_or_shared<T: Deref<Target: AsBuffer> + Serialize>(buffer: &T) -> Value<'
     }
 }
 
-/// A `LazyLock` would be made by being looked at.
+/// Looking at a `LazyLock` would compute it.
 fn shared<T: Deref<Target: AsBuffer>>(buffer: Option<&T>) -> Value<'_> {
     buffer.filter(|_| !is_locked::<T>()).map_or(Value::Nothing, |buffer| buffer.deref().buffer())
 }
@@ -187,14 +188,14 @@ pub trait AsScalar {
 
 /// Types that hold bytes, audio samples, or other numbers.
 pub trait AsBuffer {
-    /// Its size, with the samples where they are few; nothing for an absent buffer.
+    /// Its size, together with the samples if they are few; nothing for an absent buffer.
     fn buffer(&self) -> Value<'_>;
 
     /// Whether it holds other numbers.
     fn is_list(&self) -> bool;
 }
 
-/// Implements a trait for what points at a `T` that has it, and for `Option<T>`.
+/// Implements a trait for pointers to a `T` that has it, and for `Option<T>`.
 macro_rules! through_pointers {
     ($trait:ident, $($method:ident -> $output:ty, absent: $absent:expr),*) => {
         through_pointers!(@ $trait, ($($method -> $output),*), &T, &mut T, Arc<T>, Box<T>, Rc<T>);
@@ -319,7 +320,7 @@ macro_rules! slices {
 
 slices!([S: Sample, const N: usize] [S; N], [S: Sample] Vec<S>, [S: Sample + Clone] Cow<'_, [S]>);
 
-/// What an argument that is true or false takes.
+/// A value for an argument that is true or false.
 #[diagnostic::on_unimplemented(
     message = "this argument takes a `bool`, found `{Self}`",
     label = "expected a `bool`, a reference to one, or an `Option` of one"
@@ -328,7 +329,7 @@ pub trait Flag {
     fn flag(&self) -> Option<bool>;
 }
 
-/// What an argument that is a decimal number takes.
+/// A value for an argument that is a decimal number.
 #[diagnostic::on_unimplemented(
     message = "this argument takes a number, found `{Self}`",
     label = "expected a float or an integer, a reference to one, or an `Option` of one"
@@ -337,7 +338,7 @@ pub trait Float {
     fn float(&self) -> Option<f64>;
 }
 
-/// What an argument that counts something takes.
+/// A value for an argument that is a count.
 #[diagnostic::on_unimplemented(
     message = "this argument takes an integer, found `{Self}`",
     label = "expected an integer, a reference to one, or an `Option` of one"

@@ -1,5 +1,5 @@
-//! Arbitrary bytes and texts go into everything that reads what others wrote: records, headers, settings. None of it
-//! panics. `PROPTEST_CASES=1000000 cargo test -p cekura-trace --lib any_` looks for longer.
+//! Arbitrary bytes and texts for everything that reads what others wrote: records, headers, settings.
+//! Invariant: nothing panics. `PROPTEST_CASES=1000000 cargo test -p cekura-trace --lib any_` searches longer.
 
 use crate::Cekura;
 use crate::delivery::config::resolve;

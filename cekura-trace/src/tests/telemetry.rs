@@ -1,5 +1,5 @@
-//! Thousands of calls come in that end in every way there is, beside a host's tracer provider; nothing of them may be
-//! left open. This file does not know what is recorded of them.
+//! Thousands of calls that end in every possible way, beside a host's tracer provider. Invariant: nothing of
+//! them stays open.
 
 use super::{Cekura, Host};
 use crate::recording::context::carry;
@@ -127,7 +127,7 @@ fn of_ten_thousand_calls_that_end_in_every_way_none_is_left_open() {
         assert!(other.running.as_ref().unwrap().destination.calls.is_empty());
         let report = handle.shutdown_blocking(Duration::ZERO);
         assert_eq!(report.accepted, report.lost() + report.pending);
-        assert!(report.accepted > 10_000 || is_attached, "{report}");
+        assert!(report.accepted > 10_000, "{report}");
         drop(other.shutdown_blocking(Duration::ZERO));
     }
 }

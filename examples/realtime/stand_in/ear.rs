@@ -1,4 +1,4 @@
-//! The caller's sound, as it arrives → when speech starts and stops, by loudness. It does not know what is said.
+//! The caller's sound, as it arrives → when speech starts and stops, by loudness.
 
 use crate::audio::{FRAME_SAMPLES, SAMPLES_PER_MS};
 

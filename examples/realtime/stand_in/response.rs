@@ -1,5 +1,4 @@
-//! An answer → the events of a response, piece by piece, to its end or to where it is cancelled. It does not know when
-//! they are sent.
+//! An answer → the events of a response, piece by piece, to its end or to where it is cancelled.
 
 use super::script::Answer;
 use crate::audio::{self, SAMPLES_PER_MS};

@@ -1,5 +1,4 @@
-//! One call, word for word: what the caller says in each exchange → what the stand-in answers. It does not know how
-//! either is carried.
+//! One call, word for word: what the caller says in each exchange → what the stand-in answers.
 
 use crate::caller::Line;
 use std::time::Duration;

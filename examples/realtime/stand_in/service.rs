@@ -1,4 +1,4 @@
-//! A client's events and the time that passes → the service's events. It does not know how they travel.
+//! A client's events and the time that passes → the service's events.
 
 use super::ear::{Ear, Noticed, Sensitivity};
 use super::response::{Ending, Response, Tokens};

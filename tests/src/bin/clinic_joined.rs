@@ -1,4 +1,4 @@
-//! A clinic's service: calls and bookings come in over HTTP, its traces go to its own backend.
+//! A clinic's service: takes calls and bookings over HTTP, and sends its traces to its own backend.
 
 use axum::extract::{Path, State};
 use axum::routing::{get, post};

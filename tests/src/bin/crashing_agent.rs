@@ -1,5 +1,5 @@
-//! An agent with a spool that is killed, or whose disk fails: what to do, the URLs of a backend and an API, and a
-//! directory come in as arguments; what it has promised goes to standard output. This file does not know how it ends.
+//! An agent with a spool that is killed, or whose disk fails. Its arguments say what to do, and name the URLs
+//! of a backend and an API, and a directory. It prints what it has promised.
 
 use cekura::{Builder, Cekura, Protocol, SpoolLimits, Timings};
 use cekura_trace_tests::api::KEY;

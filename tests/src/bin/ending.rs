@@ -1,5 +1,5 @@
-//! A program that ends in one of many ways: how, a protocol and a URL come in as arguments, spans go out; it prints a
-//! line when it is ready to be ended. This file does not know what is left of them.
+//! A program that ends in one of many ways. Its arguments name the way, a protocol and a URL for its spans. It
+//! prints a line when it is ready to be ended.
 
 use cekura::{Cekura, Protocol};
 use cekura_trace_tests::handles::{LONG, at, converse};

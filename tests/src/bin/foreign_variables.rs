@@ -1,5 +1,5 @@
-//! A program among variables that are not meant for this crate: what to run, a protocol and a URL come in as arguments,
-//! one trace goes out. This file does not know which variables there are.
+//! A program that sends one trace among variables that are not meant for this crate. Its arguments say what to
+//! run, and name a protocol and a URL.
 
 use cekura::{Cekura, Protocol};
 use cekura_trace_tests::handles::{LONG, at, converse};

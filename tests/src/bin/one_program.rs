@@ -1,5 +1,5 @@
-//! A program in a process of its own: pipeline, protocol, URL and what is to happen come in as arguments; spans go to the
-//! URL, and what was reported to standard output. This file does not know who asks.
+//! A program in a process of its own. Its arguments name a pipeline, a protocol, a URL for its spans, and what
+//! is to happen. It prints what was reported to it.
 
 use cekura::{CallLog, Protocol, Timings, spans};
 use cekura_trace_tests::backend::{Backend, deserted};

@@ -110,7 +110,7 @@ fn the_field_messages_of_a_400_are_in_the_error() {
     let error = result.unwrap_err();
     assert!(error.is_invalid());
     let expected =
-        "Cekura does not take the call log (HTTP status 400): agent: No such agent.; call_id: Too long. Bad.";
+        "Cekura rejects the call log (HTTP status 400): agent: No such agent.; call_id: Too long. Bad.";
     assert_eq!((error.to_string().as_str(), posts), (expected, 1));
 }
 

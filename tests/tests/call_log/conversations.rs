@@ -153,8 +153,8 @@ fn entries_with_times_of_their_own_are_put_in_order() {
     let roles: Vec<_> = entries.iter().map(|entry| entry["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["Testing Agent", "Function Call", "Function Call Result"]);
     assert!(
-        heard.has("its times are not seconds")
-            && heard.has("what a tool took or gave cannot be written")
+        heard.has("the times of an entry must be seconds")
+            && heard.has("the arguments or the result of a tool cannot be written")
             && heard.has("metadata must be a JSON object")
     );
 }
@@ -207,7 +207,7 @@ fn a_project_is_told_the_agent_by_the_conversation() {
     handle.shutdown_blocking(LONG);
     assert_eq!(api.posted()["agent"], 9);
     assert_eq!(
-        heard.count("message=agent is missing, for the handle knows its project only"),
+        heard.count("message=agent is missing, because the handle has only a project"),
         1,
         "{heard:?}"
     );

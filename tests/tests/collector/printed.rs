@@ -1,5 +1,5 @@
-//! Spans as a collector prints them or as they were sent come in, one text goes out that is the same for the same call.
-//! This file does not know who printed them.
+//! Writes spans, as a collector prints them or as they were sent, as one text. Invariant: the same call gives
+//! the same text.
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span;

@@ -17,18 +17,18 @@ fn nobody_who_listens_is_named_and_what_comes_after_is_skipped() {
     assert_eq!(
         shown(&account(at(&url, Protocol::Grpc), &api.url()).doctor()),
         "\
-ok    configuration  agent 7, an API key; spans go over gRPC to
+ok    configuration  agent 7, an API key; spans are sent over gRPC to
                      http://127.0.0.1:PORT_
 ok    name           127.0.0.1 is an address
 FAIL  connection     no connection to 127.0.0.1:PORT_: Connection refused (os
                      error 111)
-                     → start what should listen there, or check host and port in
-                       CEKURA_OTEL_ENDPOINT
+                     → start the server that should listen there, or check host
+                       and port in CEKURA_OTEL_ENDPOINT
 ok    connection     127.0.0.1:PORT_ accepts connections
 skip  TLS            not tried with 127.0.0.1:PORT_
-skip  TLS            not used: http://127.0.0.1:PORT_ is this machine
-ok    credentials    the API key may send for agent 7
-skip  span           none was sent"
+skip  TLS            not used: http://127.0.0.1:PORT_ is on this machine
+ok    credentials    the API key is valid for agent 7
+skip  span           no span was sent"
     );
 }
 
@@ -38,12 +38,12 @@ fn a_name_that_does_not_resolve_is_named() {
     let diagnosis =
         account(at("https://nowhere..invalid", Protocol::Http), "https://nowhere..invalid").doctor();
     let text = shown(&diagnosis);
-    assert!(text.contains("FAIL  name           nowhere..invalid is not known: "), "{text}");
+    assert!(text.contains("FAIL  name           nowhere..invalid cannot be resolved: "), "{text}");
     let rest = "
 skip  connection     not tried with nowhere..invalid:443
 skip  TLS            not tried with nowhere..invalid:443
 skip  credentials    the API was not asked
-skip  span           none was sent";
+skip  span           no span was sent";
     assert!(text.ends_with(rest), "{text}");
 }
 
@@ -69,18 +69,21 @@ fn what_is_wrong_with_a_certificate_is_told_apart() {
     assert_eq!(
         tls(authority.server("127.0.0.1"), None),
         "\
-FAIL  TLS            the certificate of 127.0.0.1:PORT_ is signed by nobody who
-                     is trusted: invalid peer certificate: UnknownIssuer
+FAIL  TLS            the certificate of 127.0.0.1:PORT_ is not signed by a
+                     trusted authority: invalid peer certificate: UnknownIssuer
                      → trust its authority with .root_certificate(pem) or in
-                       this machine's certificates; where a proxy opens TLS,
-                       that is the proxy's authority"
+                       this machine's certificate store; if a proxy decrypts
+                       TLS, trust the proxy's authority"
     );
     let other = tls(authority.server("example.com"), Some(&authority));
     assert!(
         other.starts_with("FAIL  TLS            the certificate of 127.0.0.1:PORT_ is for another host:"),
         "{other}"
     );
-    assert!(other.contains("example.com") && other.contains("→ write a host that it is for in"), "{other}");
+    assert!(
+        other.contains("example.com") && other.contains("→ set CEKURA_OTEL_ENDPOINT to a host"),
+        "{other}"
+    );
     let expired = tls(authority.expired_server("127.0.0.1"), Some(&authority));
     assert!(
         expired.starts_with("FAIL  TLS            the certificate of 127.0.0.1:PORT_ is not valid today:"),
@@ -100,7 +103,7 @@ fn a_server_without_tls_is_named() {
             "\
 FAIL  TLS            127.0.0.1:PORT_ does not speak TLS: received corrupt
                      message of type InvalidContentType
-                     → write its port for TLS in CEKURA_OTEL_ENDPOINT, or
+                     → set CEKURA_OTEL_ENDPOINT to its port for TLS, or to
                        http:// if it has none"
         );
         assert!(spans.seen().is_empty());

@@ -1,4 +1,4 @@
-//! A seed comes in, numbers go out; what is drawn of each function's body is counted. This file does not know spans.
+//! Makes numbers from a seed, and counts what was drawn for each function's body.
 
 use std::fmt;
 use std::panic::resume_unwind;

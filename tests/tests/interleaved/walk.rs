@@ -1,4 +1,4 @@
-//! Numbers come in, calls go out whose spans know their own path. This file does not know how a span is judged.
+//! Makes calls from numbers. Each span of such a call records its own path.
 
 use super::tally::{Dice, Ending, Refused, Tally, Witness};
 use cekura::context::{Carried, carry};

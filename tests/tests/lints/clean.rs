@@ -159,3 +159,16 @@ impl Transaction {
         self.committed = true;
     }
 }
+
+/// Whether a text is long enough.
+#[cekura::span]
+pub async fn measures(least: usize) -> impl Fn(&str) -> bool {
+    let least = std::future::ready(least).await;
+    move |text| text.len() >= least
+}
+
+/// Whether a text is empty.
+#[cekura::span]
+pub async fn is_empty() -> impl Fn(&str) -> bool {
+    |text| text.is_empty()
+}

@@ -106,3 +106,14 @@ pub async fn parts(mut text: impl Stream<Item = String>, voice: &str) -> Vec<Str
 pub fn box_of_parts(text: Box<dyn Stream<Item = String>>, other: impl Stream<Item = &'static str> + Send) -> usize {
     other.all().len()
 }
+
+#[cfg_attr(annotated, cekura::span)]
+pub async fn measures(least: usize) -> impl Fn(&str) -> bool {
+    let least = std::future::ready(least).await;
+    move |text| text.len() >= least
+}
+
+#[cfg_attr(annotated, cekura::span)]
+pub async fn is_empty() -> impl Fn(&str) -> bool {
+    |text| text.is_empty()
+}

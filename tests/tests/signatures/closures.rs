@@ -43,6 +43,69 @@ async fn boxed_closure_later(text: String) -> Result<Box<dyn for<'a> Fn(&'a str)
     Ok(Box::new(|other| other))
 }
 
+#[cekura::span]
+async fn counts(n: usize) -> impl Fn(&str) -> usize {
+    move |text| text.len() + n
+}
+
+#[cekura::span]
+async fn keeps<'a>(list: &'a mut Vec<String>, _: Vec<u8>) -> impl FnMut(&str, &'a str) + 'a {
+    let first = ready("first").await;
+    if list.len() > 1000 {
+        list.clear();
+    }
+    move |text, other| list.extend([first, text, other].map(str::to_owned))
+}
+
+#[cekura::span]
+async fn tail() -> impl for<'a> Fn(&'a str, &Frame, Option<&str>) -> &'a str + Send + Sync + Clone + 'static {
+    |text, frame, more| &text[frame.0..text.len() - more.map_or(0, str::len)]
+}
+
+#[cekura::span]
+async fn generic<T: ToString, const N: usize>(it: T) -> impl Fn([T; N]) -> String {
+    move |all: [T; N]| all.iter().map(T::to_string).collect::<String>() + &it.to_string()
+}
+
+#[cekura::span]
+async fn later(text: &str) -> impl AsyncFn(&str) -> usize {
+    let length = text.len();
+    async move |more| more.len() + length
+}
+
+struct Frame(usize);
+
+struct Holder<T>(T);
+
+impl<T: ToString> Holder<T> {
+    #[cekura::span]
+    async fn joins(&self) -> impl Fn(&str) -> String {
+        let own = self.0.to_string();
+        move |text| format!("{own}{text}")
+    }
+
+    #[cekura::span]
+    async fn writes(&self) -> impl Fn(&T) -> String {
+        |it: &T| it.to_string()
+    }
+}
+
+async fn of_async_functions() -> usize {
+    fn sendable<F: Send>(future: F) -> F {
+        future
+    }
+    assert_eq!(sendable(counts(1)).await("ab"), 3);
+    let mut list = Vec::new();
+    keeps(&mut list, vec![]).await("b", "c");
+    assert_eq!(list, ["first", "b", "c"]);
+    assert_eq!(tail().await("abc", &Frame(1), Some("c")), "b");
+    assert_eq!(generic::<_, 2>(3).await([1, 2]), "123");
+    assert_eq!(later("a").await("bc").await, 3);
+    assert_eq!(Holder(1).joins().await("a"), "1a");
+    assert_eq!(Holder(1).writes().await(&2), "2");
+    7
+}
+
 /// Calls every function; gives the number of spans it should have made.
 pub(crate) fn run() -> usize {
     assert!(equals("a")("a"));
@@ -55,5 +118,5 @@ pub(crate) fn run() -> usize {
     assert_eq!(once("a".to_owned(), vec![])("b"), "ab");
     assert!(boxed_closure("a".to_owned())("a"));
     assert_eq!(block_on(boxed_closure_later(String::new())).unwrap()("x"), "x");
-    7
+    7 + block_on(of_async_functions())
 }

@@ -104,7 +104,7 @@ fn what_waits_for_others_is_told_once_with_whom_it_is_for_and_until_when() {
     let spool = Spool::new(TEMPORARY, "told");
     let (backend, api) = (Backend::new(), Api::scripted(|_, _| Reply::Body(200, "{}".to_owned())));
     let builder = || spooling(&backend, Protocol::Grpc, &spool).api_key(KEY).agent(77).api_url(api.url());
-    assert!(diagnosed(builder()).contains("ok spool nothing waits in it for another endpoint or account"));
+    assert!(diagnosed(builder()).contains("ok spool nothing waits on disk for another endpoint or account"));
     let wrong = deserted();
     let for_wrong = |agent| {
         let builder = at(&format!("http://{wrong}"), Protocol::Http).api_key("canary").agent(agent);
@@ -114,7 +114,7 @@ fn what_waits_for_others_is_told_once_with_whom_it_is_for_and_until_when() {
     left(nowhere(&spool), 1);
     let expected = format!("7 spans for agent 78 at http://{wrong}, until ");
     let text = diagnosed(builder());
-    assert!(text.contains(&format!("waiting in it for others: {expected}")), "{text}");
+    assert!(text.contains(&format!("waiting on disk for others: {expected}")), "{text}");
     assert!(text.contains("; 2 spans for nobody's account at http://127.0.0.1:"), "{text}");
     let week = std::time::SystemTime::now() + SpoolLimits::default().age;
     let dates = [0, 5, 60].map(|ago| {
@@ -127,7 +127,7 @@ fn what_waits_for_others_is_told_once_with_whom_it_is_for_and_until_when() {
 
     // The handles that left it may have looked as well, each before the other had left its own.
     let told = || {
-        let mut told = heard("the spool holds what these settings do not send");
+        let mut told = heard("the spool holds data for another endpoint or account");
         told.retain(|told| {
             told.text.contains(&expected) && told.text.contains("2 spans for nobody's account")
         });

@@ -1,5 +1,4 @@
-//! What a model would send comes in as steps; a stream that takes them one by one goes out. This file does not know what
-//! is asserted.
+//! A stream that takes what a model would send from a list of steps, one by one.
 
 use futures::stream::Stream;
 use std::collections::VecDeque;

@@ -1,5 +1,4 @@
-//! One annotated function per form that a stream is returned in; each is called and gives its stream in a box. This file
-//! does not know how the streams end.
+//! One annotated function per form that a stream is returned in; each is called and gives its stream in a box.
 
 use super::feed::{Broken, Chunk, Feed, Item};
 use futures::FutureExt;

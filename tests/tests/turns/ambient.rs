@@ -1,4 +1,4 @@
-//! The open turn of a conversation, for spans whose context knows of none.
+//! The open turn of a conversation, for spans whose context has no turn.
 
 use super::*;
 use cekura::context::carry;

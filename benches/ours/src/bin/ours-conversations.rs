@@ -1,4 +1,4 @@
-//! Conversations of this crate that are open at once. This file does not know what is asked of them.
+//! Conversations of this crate that are open at once.
 
 use allocation_counter::measure;
 use cekura::Conversation;

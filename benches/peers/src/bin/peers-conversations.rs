@@ -1,4 +1,4 @@
-//! Root spans by hand with opentelemetry that are open at once. This file does not know what is asked of them.
+//! Root spans by hand with opentelemetry that are open at once.
 
 use allocation_counter::measure;
 use opentelemetry::trace::TraceContextExt;

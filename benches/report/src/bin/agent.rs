@@ -1,5 +1,5 @@
-//! How many rounds there are comes in as an argument; what tracing costs a whole agent goes out as a table: the CPU time
-//! of the process and how long its caller waits. This file does not know how the agent is traced.
+//! Measures what tracing costs a whole agent, in as many rounds as its argument says: the CPU time of the
+//! process and how long its caller waits. Prints a table.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;

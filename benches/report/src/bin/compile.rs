@@ -1,6 +1,6 @@
-//! How many rounds there are comes in as an argument; how long an agent of one file takes to compile goes out, traced by
-//! this crate, by tracing, and not at all, with the size of the program and which dependency takes longest. This file
-//! does not know what the agent does.
+//! Measures how long an agent of one file takes to compile, traced by this crate, by tracing, and not at all,
+//! in as many rounds as its argument says. Also prints the size of the program and the dependencies that take
+//! longest.
 
 use report::machine::{self, Ticks};
 use report::statistics::{Spread, digits};

@@ -1,5 +1,5 @@
-//! How many rounds there are comes in as an argument; what 1, 100 and 10,000 conversations that are open at once cost
-//! goes out as a table. This file does not know how they are opened.
+//! Measures what 1, 100 and 10,000 conversations that are open at once cost, in as many rounds as its argument
+//! says. Prints a table.
 
 use report::process::Process;
 use report::statistics::{Spread, digits};

@@ -1,5 +1,5 @@
-//! The expected figures of `benches/gates.txt` come in; which of today's differ goes out, with what was and what is,
-//! and a command to look closer. This file does not know why they differ.
+//! Compares today's figures with those expected in `benches/gates.txt`. Prints those that differ, and a command
+//! to look closer.
 
 use report::process::{Process, beside};
 use report::{callgrind, root};

@@ -5,7 +5,7 @@ use opentelemetry::trace::TraceId;
 use std::borrow::Cow;
 use std::fmt;
 
-/// What Cekura has stored of a call.
+/// What Cekura stored of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     pub(crate) posted: bool,
@@ -15,25 +15,25 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Whether there was anything to send to: false in local mode, and when tracing is switched off.
+    /// Whether the call log was posted: false in local mode, and when tracing is off.
     #[must_use]
     pub fn was_sent(&self) -> bool {
         self.posted
     }
 
-    /// Cekura's own id of the call, where the answer says it.
+    /// Cekura's own id of the call, if the answer contains it.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// Whether a call with this id was there before, which has stayed as it was.
+    /// Whether a call with this id was already stored. It was not changed.
     #[must_use]
     pub fn already_existed(&self) -> bool {
         self.already_existed
     }
 
-    /// The trace id that went along: the one of the call log, if every span of that trace was delivered, or
+    /// The trace id that was sent with the call log: present only if every span of the trace was delivered or
     /// is safe in the spool.
     #[must_use]
     pub fn trace_id(&self) -> Option<TraceId> {
@@ -102,14 +102,14 @@ impl ObserveError {
         Self(Box::new(Kind::Unexpected(status, what)))
     }
 
-    /// Whether the call log itself is at fault: a field that was found wrong here, before anything was sent, or by
-    /// Cekura. The message names the fields.
+    /// Whether the call log itself is wrong. Either a check before the post or Cekura found a wrong field. The
+    /// message names the fields.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
         matches!(*self.0, Kind::Invalid(_) | Kind::Rejected(..))
     }
 
-    /// Whether the settings are at fault: the key, the agent, or the address of the API.
+    /// Whether the settings are wrong: the key, the agent, or the address of the API.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         matches!(*self.0, Kind::Refused(..))
@@ -121,14 +121,14 @@ impl ObserveError {
         matches!(*self.0, Kind::NoCredits(..))
     }
 
-    /// Whether Cekura could not be reached, or was not able to answer, for as long as this is tried. The call may be
-    /// stored where an answer was lost on the way.
+    /// Whether Cekura could not be reached, or did not answer, until the time for retries was over. If an
+    /// answer was lost, the call may be stored.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(*self.0, Kind::Unavailable(..))
     }
 
-    /// Whether the answer was none of the API's. The call may be stored.
+    /// Whether the answer did not come from Cekura's API. The call may be stored.
     #[must_use]
     pub fn is_unexpected_answer(&self) -> bool {
         matches!(*self.0, Kind::Unexpected(..))
@@ -140,12 +140,12 @@ impl ObserveError {
         matches!(*self.0, Kind::Shutdown)
     }
 
-    /// Whether the same call log may be taken another time.
+    /// Whether the same call log may be accepted at another time.
     pub(crate) fn may_pass(&self) -> bool {
         !matches!(*self.0, Kind::Invalid(_) | Kind::Rejected(..) | Kind::Unexpected(..))
     }
 
-    /// The HTTP status of the last answer, where there was one.
+    /// The HTTP status of the last answer, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match *self.0 {
@@ -164,7 +164,7 @@ impl fmt::Display for ObserveError {
         match &*self.0 {
             Kind::Failed(cause) => write!(f, "the call log could not be posted: {cause}"),
             Kind::Full => f.write_str(
-                "what waits for delivery has reached the memory limit: the call log was not taken",
+                "the call log was not accepted: what waits for delivery has reached the memory limit; raise .memory_limit(…)",
             ),
             Kind::Invalid(mistakes) => {
                 for (at, Mistake { field, rule }) in mistakes.iter().enumerate() {
@@ -179,13 +179,13 @@ impl fmt::Display for ObserveError {
                 write!(f, "Cekura refuses the call log (HTTP status {status}): check {check}{}", Words(words))
             }
             Kind::Rejected(status, words) => {
-                write!(f, "Cekura does not take the call log (HTTP status {status}){}", Words(words))
+                write!(f, "Cekura rejects the call log (HTTP status {status}){}", Words(words))
             }
             Kind::Shutdown => {
-                f.write_str("the handle was shut down before Cekura had confirmed the call log")
+                f.write_str("the handle was shut down before Cekura confirmed the call log")
             }
             Kind::Unavailable(status, words) => {
-                f.write_str("Cekura's API was not available for as long as this is tried")?;
+                f.write_str("Cekura's API stayed unavailable through all retries")?;
                 if let Some(status) = status {
                     write!(f, " (HTTP status {status})")?;
                 }

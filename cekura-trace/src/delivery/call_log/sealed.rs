@@ -24,7 +24,7 @@ impl CallLog {
         if self.id.trim().is_empty() {
             self = self.mistake("call_id", "is empty: give the call an id of your own");
         } else if length > LONGEST_ID {
-            let rule = format!("has {length} characters: Cekura takes at most {LONGEST_ID}");
+            let rule = format!("has {length} characters: Cekura accepts at most {LONGEST_ID}");
             self = self.mistake("call_id", rule);
         }
         self = account.complete(self.with_written_transcript());
@@ -117,7 +117,7 @@ impl Account {
             Some(Identity::Agent(id)) if !log.fields.contains_key("agent") => log.agent(id),
             Some(Identity::Project(_)) if !has_owner => log.mistake(
                 "agent",
-                "is missing, for the handle knows its project only: call `CallLog::agent`, or `Conversation::agent_id` \
+                "is missing, because the handle has only a project: call `CallLog::agent`, or `Conversation::agent_id` \
                  inside a conversation with `observe`",
             ),
             _ => log,

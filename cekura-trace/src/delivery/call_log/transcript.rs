@@ -64,12 +64,12 @@ fn check(entries: &[Entry], is_timed: bool) -> Vec<String> {
     for (entry, number) in entries.iter().zip(1..) {
         if let Content::Unreadable { name } = &entry.content {
             wrong.push(format!(
-                "entry {number}: what the tool `{name}` took or gave cannot be written as JSON"
+                "entry {number}: the arguments or the result of the tool `{name}` cannot be written as JSON"
             ));
         }
         let Some((start, end)) = entry.times else {
             if is_timed {
-                wrong.push(format!("entry {number} has no times: give all entries times, or none"));
+                wrong.push(format!("entry {number} has no times: give times to all entries, or to none"));
             }
             continue;
         };
@@ -83,7 +83,7 @@ fn check(entries: &[Entry], is_timed: bool) -> Vec<String> {
             if start < *last {
                 let speaker = name(role);
                 wrong.push(format!(
-                    "entry {number} starts at {start}, before the {speaker}'s last one at {last}"
+                    "entry {number} starts at {start}, before the {speaker}'s previous entry at {last}"
                 ));
             }
             *last = start.max(*last);

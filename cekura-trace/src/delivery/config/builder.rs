@@ -9,7 +9,7 @@ use crate::destination::CaptureContent;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Settings of a handle; what is set here wins over the environment.
+/// Settings of a handle. A setting in code overrides the environment.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), cekura::Error> {
@@ -55,8 +55,9 @@ pub(super) type Lookup = dyn Fn(&str) -> Option<String>;
 impl Builder {
     /// The API key (`CEKURA_API_KEY`).
     ///
-    /// It goes to the API, and to Cekura's hosts, over TLS. To another endpoint for spans it goes only when both are
-    /// given in code: a key in the environment never leaves for a collector that the environment names.
+    /// It is sent over TLS, to Cekura's API and to Cekura's hosts. To another endpoint for spans it is sent
+    /// only if code gives both the key and the endpoint: a key from the environment is never sent to a
+    /// collector that the environment names.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(Secret::new(key));
         self
@@ -74,58 +75,62 @@ impl Builder {
         self
     }
 
-    /// The resource's `service.name` (`CEKURA_SERVICE_NAME`); otherwise the executable's name.
+    /// The resource's `service.name` (`CEKURA_SERVICE_NAME`); the executable's name unless set.
     pub fn service_name(mut self, name: impl Into<String>) -> Self {
         self.service_name = Some(name.into());
         self
     }
 
-    /// Adds an attribute to the resource that every span is sent with, such as `deployment.environment`.
+    /// Adds an attribute to the resource, which is sent with every span, such as `deployment.environment`.
     pub fn resource(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.resource.push((key.into(), value.into()));
         self
     }
 
-    /// How spans are sent (`CEKURA_PROTOCOL` = `grpc` or `http`); gRPC unless set.
+    /// The protocol for spans (`CEKURA_PROTOCOL` = `grpc` or `http`); gRPC unless set.
     pub fn protocol(mut self, protocol: Protocol) -> Self {
         self.protocol = Some(protocol);
         self
     }
 
-    /// Where spans are sent (`CEKURA_OTEL_ENDPOINT`): Cekura unless set, or any OTLP endpoint.
+    /// The endpoint for spans (`CEKURA_OTEL_ENDPOINT`): Cekura's unless set, or any OTLP endpoint.
     ///
-    /// `host:port` without a scheme means https. An HTTP endpoint without a path gets `/v1/traces`, one with a path
-    /// is taken as it is.
+    /// `host:port` without a scheme means https. `/v1/traces` is added to an HTTP endpoint without a path; a
+    /// path that is given stays as it is.
     pub fn otel_endpoint(mut self, url: impl Into<String>) -> Self {
         self.otel_endpoint = Some(url.into());
         self
     }
 
-    /// Cekura's API (`CEKURA_API_URL`), where call logs go; `https://api.cekura.ai` unless set.
+    /// Cekura's API (`CEKURA_API_URL`), to which call logs are posted; `https://api.cekura.ai` unless set.
     ///
-    /// `host:port` without a scheme means https; a path stands before those of the API. The key goes there, so that
-    /// plain http is an error but to this machine.
+    /// `host:port` without a scheme means https. A path is put before the API's own paths. The API key is sent
+    /// there, so plain http is an error, except to this machine.
     pub fn api_url(mut self, url: impl Into<String>) -> Self {
         self.api_url = Some(url.into());
         self
     }
 
-    /// Sends a header of your own with every request to the endpoint for spans, as a gateway may need.
+    /// Adds a header to every request to the endpoint for spans, for example for a gateway.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), Secret::new(value)));
         self
     }
 
-    /// Reaches every endpoint that is not on this machine through an HTTP proxy, such as `http://user:password@host:port`.
+    /// Uses this HTTP proxy for every endpoint that is not on this machine, such as
+    /// `http://user:password@host:port`.
     ///
-    /// Unless this or [`no_proxy`](Self::no_proxy) is said, `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count,
-    /// in lower or upper case; of both the lower counts, and an empty or blank one is not set. One that names no `http://`
-    /// proxy is an error only where an endpoint would use it: not for this machine, for a host of `NO_PROXY`, nor for
-    /// another scheme. An entry of `NO_PROXY` that cannot be read is ignored, and an event says so. The port is 80 unless
-    /// the URL has one. In a CGI program, where `REQUEST_METHOD` is set, `HTTP_PROXY` does not count.
+    /// Without this and without [`no_proxy`](Self::no_proxy), the variables `HTTPS_PROXY`, `HTTP_PROXY`,
+    /// `ALL_PROXY` and `NO_PROXY` decide, in lower or upper case. The lower-case variable wins; an empty or
+    /// blank one counts as not set. A variable that does not name an `http://` proxy is an error only if an
+    /// endpoint would use it. No endpoint uses it on this machine, if `NO_PROXY` names its host, or if its
+    /// scheme is another one. An entry of `NO_PROXY` that cannot be read is ignored, and an event says so. The
+    /// port is 80 unless the URL has one. In a CGI program, where `REQUEST_METHOD` is set, `HTTP_PROXY` is
+    /// ignored.
     ///
-    /// What is encrypted, the API key always, is encrypted for the endpoint: the proxy sees its name and nothing else. A
-    /// proxy that opens TLS needs [`root_certificate`](Self::root_certificate).
+    /// Data that is encrypted, which the API key always is, is encrypted for the endpoint: the proxy sees the
+    /// endpoint's name and nothing else. For a proxy that decrypts TLS, trust its authority with
+    /// [`root_certificate`](Self::root_certificate).
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Own::Only(Secret::new(url));
         self
@@ -137,33 +142,33 @@ impl Builder {
         self
     }
 
-    /// Trusts the certificates of a PEM file besides the system's and Mozilla's.
+    /// Trusts the certificates in a PEM file, in addition to the system's and Mozilla's.
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates.push(pem.into());
         self
     }
 
-    /// Allows plain http to a host that is not this machine (`CEKURA_ALLOW_INSECURE`), such as a collector in the
-    /// cluster. The API key is not sent over it.
+    /// Allows plain http to another machine (`CEKURA_ALLOW_INSECURE`), such as a collector in the cluster. The
+    /// API key is not sent over plain http.
     pub fn allow_insecure(mut self, allow: bool) -> Self {
         self.allow_insecure = Some(allow);
         self
     }
 
-    /// Cloud or local (`CEKURA_MODE`); cloud unless set.
+    /// Cloud or local mode (`CEKURA_MODE`); cloud unless set.
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = Some(mode);
         self
     }
 
-    /// Local mode when nothing gives a key, an endpoint or a mode: an example or a new checkout then runs without an
-    /// account.
+    /// Uses local mode if neither a key, an endpoint nor a mode is set. An example or a new checkout then runs
+    /// without an account.
     pub fn local_without_key(mut self) -> Self {
         self.local_without_key = true;
         self
     }
 
-    /// How much of a call's content spans carry (`CEKURA_CAPTURE_CONTENT`); all unless set.
+    /// How much of a call's content spans carry (`CEKURA_CAPTURE_CONTENT`); everything unless set.
     pub fn capture(mut self, capture: CaptureContent) -> Self {
         self.capture = Some(capture);
         self
@@ -171,32 +176,36 @@ impl Builder {
 
     /// The most bytes of one content value; 32 KiB unless set.
     ///
-    /// Of a text that is longer the first and the last part stay, with `[58112 bytes missing]` between them; of a list
-    /// the first and the last items, with `"[430 items missing]"`; a field of an object takes at most half of the room
-    /// where others may follow it. JSON stays valid JSON, and `<key>.truncated = true` marks it. Below 256 bytes only the
-    /// beginning of JSON is kept; also where a value of unknown length goes on for 10,000 entries after the limit.
+    /// A value that is longer is shortened, and `<key>.truncated = true` marks it:
     ///
-    /// Audio and blobs are only their size, whatever the limit: more than 64 numbers in a row are `"[16000 numbers]"`,
-    /// and a string of more than 512 bytes that is a `data:` URL or base64 is `"[base64, 1.0 MB]"`, the length of the
-    /// string in decimal units. It is base64 where its first, middle and last 128 bytes are all of the standard or the
-    /// URL-safe alphabet (padding and line breaks allowed), and among them is a capital letter, or a small one, a digit
-    /// and a sign (`+/-_=`).
+    /// * A text keeps its first and last part, with `[58112 bytes missing]` between them.
+    /// * A list keeps its first and last items, with `"[430 items missing]"` between them.
+    /// * A field of an object takes at most half of the remaining room if other fields may follow it.
+    ///
+    /// JSON stays valid JSON. Below a limit of 256 bytes, only the beginning of JSON is kept. The same holds if
+    /// a value of unknown length has 10,000 more entries after the limit.
+    ///
+    /// Of audio and blobs only the size is recorded, whatever the limit: more than 64 numbers in a row become
+    /// `"[16000 numbers]"`. A string of more than 512 bytes that is a `data:` URL or base64 becomes
+    /// `"[base64, 1.0 MB]"`, the length of the string in decimal units. A string counts as base64 if its first,
+    /// middle and last 128 bytes consist only of the standard or the URL-safe alphabet (padding and line breaks
+    /// allowed), and contain a capital letter, or a small letter, a digit and a sign (`+/-_=`).
     pub fn content_limit(mut self, bytes: usize) -> Self {
         self.content_limit = Some(bytes);
         self
     }
 
-    /// The most bytes of ended spans and call logs that wait for delivery; 32 MiB unless set. Spans leave an eighth of it
-    /// to call logs. Where that is not enough, the oldest requests are dropped, their spans counted, and their traces marked
-    /// incomplete; with a [`spool`](Self::spool) they wait on disk instead.
+    /// The most bytes of ended spans and call logs that may wait for delivery; 32 MiB unless set. An eighth of
+    /// it is kept free for call logs. Above the limit, the oldest requests are dropped, their spans counted, and
+    /// their traces marked incomplete. With a [`spool`](Self::spool) they wait on disk instead.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
         self
     }
 
-    /// Makes a tracer provider of this handle's the process's global one, so that spans made with the OpenTelemetry API
-    /// alone arrive where they are inside conversations. For programs without a tracer provider of their own: the one that
-    /// is global when the handle is made is replaced.
+    /// Makes a tracer provider of this handle the process's global one. Spans that are made with the
+    /// OpenTelemetry API alone are then delivered too, if they are inside a conversation. It is for programs
+    /// without a tracer provider of their own: it replaces the global one.
     ///
     /// ```
     /// # fn start() -> Result<(), cekura::Error> {
@@ -213,23 +222,27 @@ impl Builder {
         self
     }
 
-    /// Keeps what is not delivered yet in a directory (`CEKURA_SPOOL_DIR`), so that it survives the process. At its start a
-    /// handle delivers what ended processes have left for the same agent or project, to its own endpoint: an endpoint that
-    /// was wrong can be corrected. Without an agent or project, endpoint and headers must be the same. What belongs to others
-    /// stays; an event says for whom it is, how much it is, and until when it stays.
+    /// Keeps spans and call logs that are not delivered yet in a directory (`CEKURA_SPOOL_DIR`), so that they
+    /// survive the process.
     ///
-    /// A span that ended more than a second ago survives a crash. After a crash the next process sends the roots of the
-    /// conversations that were open, with `cekura.incomplete`, and posts the call logs that were not posted. What the backend
-    /// acknowledges within a quarter of a second is never written. At most 256 MiB are kept, for seven days; the key never is.
+    /// At its start, a handle delivers what ended processes left there for the same agent or project. It uses
+    /// its own endpoint, so an endpoint that was wrong can be corrected. Without an agent or project, the
+    /// endpoint and the headers must be the same. What was left for others stays there; an event says for whom,
+    /// how much, and until when.
     ///
-    /// The directory is made where it is missing, for this user only; one that others can write to is refused. Several
-    /// processes may have the same. Unix only.
+    /// A span that ended more than a second ago survives a crash. After a crash, the next process sends the
+    /// root spans of conversations that were open, with `cekura.incomplete`, and posts the call logs that were
+    /// not posted. A span that the backend acknowledges within a quarter of a second is never written to disk.
+    /// At most 256 MiB are kept, for seven days. The API key is never written.
+    ///
+    /// A missing directory is created, for this user only. A directory that others can write to is an error.
+    /// Several processes may share a directory. Unix only.
     pub fn spool(mut self, directory: impl Into<PathBuf>) -> Self {
         self.spool = Some(directory.into());
         self
     }
 
-    /// Sets when the spool keeps what.
+    /// Sets the limits of the spool.
     #[doc(hidden)]
     pub fn spool_limits(mut self, limits: SpoolLimits) -> Self {
         self.spool_limits = limits;

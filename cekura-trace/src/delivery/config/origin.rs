@@ -27,7 +27,7 @@ impl Reader<'_> {
         let endpoint = self.endpoint(&given, insecure)?;
         let value = match (protocol, endpoint.has_path()) {
             (Protocol::Grpc, true) => {
-                self.refuse(setting, "has a path, which only the protocol `http` uses");
+                self.refuse(setting, "has a path, which only the protocol `http` uses: remove the path");
                 return None;
             }
             (Protocol::Http, false) => endpoint.with_path(TRACES_PATH),
@@ -45,11 +45,11 @@ impl Reader<'_> {
             return Some(endpoint);
         }
         if endpoint.is_cekura() {
-            self.refuse(given.setting, "must be https: Cekura takes nothing else");
+            self.refuse(given.setting, "must begin with https://: Cekura accepts nothing else");
         } else if !insecure {
             self.refuse(
                 given.setting,
-                "is plain http to another host: use https, or CEKURA_ALLOW_INSECURE=true",
+                "is plain http to another machine: use https, or set CEKURA_ALLOW_INSECURE=true",
             );
         }
         Some(endpoint)
@@ -63,10 +63,10 @@ impl Reader<'_> {
         match Endpoint::parse(&given.value) {
             None => self.refuse(given.setting, "must be a URL such as `https://host:port`"),
             Some(endpoint) if endpoint.uri().query().is_some() => {
-                self.refuse(given.setting, "has a query, which nothing uses");
+                self.refuse(given.setting, "must not have a query");
             }
             Some(endpoint) if endpoint.is_private() => return endpoint,
-            Some(_) => self.refuse(given.setting, "must be https: the API key goes there"),
+            Some(_) => self.refuse(given.setting, "must begin with https://: the API key is sent there"),
         }
         Endpoint::default()
     }
@@ -74,19 +74,22 @@ impl Reader<'_> {
     pub(super) fn check_mode(&mut self, mode: Mode, protocol: Protocol) {
         if mode == Mode::Local {
             if !terminal::AVAILABLE {
-                self.refuse(MODE.variable, "`local` is left out of this build (feature `local`)");
+                self.refuse(
+                    MODE.variable,
+                    "is `local`, but this build lacks the feature `local` of cekura-trace",
+                );
             }
         } else if !transport::is_available(protocol) {
             self.refuse(
                 PROTOCOL.variable,
-                "must name a transport that this build has (`grpc` unless set; features `grpc`, `http`)",
+                "must be a protocol that this build has, with the feature `grpc` or `http` of cekura-trace (`grpc` unless set)",
             );
         }
     }
 
     pub(super) fn check_key(&mut self, key: Option<&Given<Secret>>) {
         if let Some(key) = key.filter(|key| !key.value.is_key()) {
-            self.refuse(key.setting, "must be visible ASCII without spaces or line ends");
+            self.refuse(key.setting, "must be visible ASCII without spaces or line breaks");
         }
     }
 
@@ -114,7 +117,7 @@ impl Reader<'_> {
         let key = key.filter(|key| endpoint.value.is_cekura() || chosen(key));
         let private = endpoint.value.is_private();
         if key.is_some() && !private {
-            tracing::warn!(target: "cekura", "the API key is not sent over plain http");
+            tracing::warn!(target: "cekura", "the API key is not sent with spans, because their endpoint is plain http");
         }
         if let Some(key) = key.filter(|_| private).and_then(|key| key.value.header()) {
             headers.insert(KEY_HEADER, key);
@@ -138,7 +141,7 @@ impl Reader<'_> {
     fn header(&mut self, headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
         let reserved = RESERVED.contains(&name.as_str()) || name.as_str().starts_with("grpc-");
         if reserved || headers.contains_key(&name) {
-            self.refuse(".header(…)", "names a header that is set already");
+            self.refuse(".header(…)", "names a header that the library sets itself, or a header twice");
             return;
         }
         headers.insert(name, value);
@@ -150,7 +153,7 @@ impl Reader<'_> {
             let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(file).collect();
             match read {
                 Ok(certificates) if !certificates.is_empty() => all.extend(certificates),
-                _ => self.refuse(".root_certificate(…)", "must be certificates in PEM"),
+                _ => self.refuse(".root_certificate(…)", "must contain certificates in PEM"),
             }
         }
         all
@@ -171,7 +174,7 @@ impl Reader<'_> {
             .map(|(key, value)| (key.to_owned(), value)),
         );
         if own.iter().any(|(key, _)| key.is_empty()) {
-            self.refuse(".resource(…)", "must have a key");
+            self.refuse(".resource(…)", "must have a key that is not empty");
         }
         resource.extend(own);
         if let Some(name) = self.text(name, SERVICE_NAME, |text| text) {

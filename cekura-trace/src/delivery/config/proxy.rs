@@ -19,7 +19,7 @@ const NONE: [&str; 2] = ["no_proxy", "NO_PROXY"];
 const CGI: &str = "REQUEST_METHOD";
 
 const RULE: &str = "must be the URL of an HTTP proxy such as `http://host:port` or `http://user:password@host:port`, with \
-                    signs of the password percent-encoded";
+                    special characters of the password percent-encoded";
 
 /// A proxy, by the name of the setting that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Reader<'_> {
         let entries = value.split([',', ' ', '\t']).filter(|entry| !entry.is_empty());
         let (good, bad): (Vec<_>, Vec<_>) = entries.map(Exception::read).partition(Option::is_some);
         if !bad.is_empty() {
-            tracing::warn!(target: "cekura", "{setting} has entries that cannot be read, which are ignored");
+            tracing::warn!(target: "cekura", "{setting} has entries that cannot be read; they are ignored");
         }
         good.into_iter().flatten().collect()
     }

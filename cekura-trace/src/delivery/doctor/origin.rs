@@ -73,7 +73,7 @@ impl Origin {
         if !self.first().is_cekura() {
             remedy = format!("{remedy}, and the host in {variable}");
         }
-        (Vec::new(), Finding::failed(Check::Name, format!("{host} is not known: {wrong}"), remedy))
+        (Vec::new(), Finding::failed(Check::Name, format!("{host} cannot be resolved: {wrong}"), remedy))
     }
 
     async fn connection(&self, addresses: Vec<SocketAddr>) -> (Option<TcpStream>, Finding) {
@@ -92,11 +92,13 @@ impl Origin {
                 around(proxy, &self.endpoint, &format!("check host and port in {}", proxy.setting))
             }
             None if is_refused => {
-                format!("start what should listen there, or check host and port in {}", self.variable)
+                format!(
+                    "start the server that should listen there, or check host and port in {}",
+                    self.variable
+                )
             }
-            None => {
-                "let this machine out to it (routes, firewall), or name the proxy in HTTPS_PROXY".to_owned()
-            }
+            None => "allow this machine to connect to it (routes, firewall), or set the proxy in HTTPS_PROXY"
+                .to_owned(),
         };
         let named = self.proxy().map(|proxy| format!(", the proxy of {}", proxy.setting)).unwrap_or_default();
         let wrong = format!("no connection to {shown}{named}: {error}");
@@ -113,16 +115,16 @@ impl Origin {
             )
         };
         if !self.endpoint.is_encrypted() && self.settings.protocol == Protocol::Http {
-            return (Some(stream), good("is asked for what is at"));
+            return (Some(stream), good("is used for"));
         }
         let limit = self.within(self.settings.timings.connect);
         let wrong = match timeout(limit, tunnel(stream, &self.endpoint, proxy)).await {
-            Ok(Ok(Ok(stream))) => return (Some(stream), good("leads to")),
+            Ok(Ok(Ok(stream))) => return (Some(stream), good("connects to")),
             Ok(Ok(Err(obstacle))) => {
                 let remedy = if obstacle.wants_password() {
                     format!("write them in {}: http://user:password@host:port", proxy.setting)
                 } else {
-                    around(proxy, &self.endpoint, &format!("have it let {shown} through"))
+                    around(proxy, &self.endpoint, &format!("allow {shown} in the proxy"))
                 };
                 let wrong = format!("{through}: {obstacle}");
                 return (None, Finding::failed(Check::Connection, wrong, remedy));
@@ -138,7 +140,7 @@ impl Origin {
     async fn tls(&self, stream: TcpStream) -> Finding {
         let shown = self.shown();
         if !self.endpoint.is_encrypted() {
-            let why = if self.endpoint.is_loopback() { "this machine" } else { "allowed without" };
+            let why = if self.endpoint.is_loopback() { "on this machine" } else { "allowed without TLS" };
             return Finding::skipped(Check::Tls, format!("not used: {} is {why}", self.endpoint.origin()));
         }
         let (endpoint, settings) = (self.endpoint.clone(), self.settings.clone());
@@ -161,22 +163,22 @@ impl Origin {
                 "renew it, or set this machine's clock".to_owned(),
             ),
             Flaw::Issuer => (
-                format!("the certificate of {shown} is signed by nobody who is trusted"),
-                "trust its authority with .root_certificate(pem) or in this machine's certificates; where a \
-                 proxy opens TLS, that is the proxy's authority"
+                format!("the certificate of {shown} is not signed by a trusted authority"),
+                "trust its authority with .root_certificate(pem) or in this machine's certificate store; if a \
+                 proxy decrypts TLS, trust the proxy's authority"
                     .to_owned(),
             ),
             Flaw::Name => (
                 format!("the certificate of {shown} is for another host"),
-                format!("write a host that it is for in {variable}"),
+                format!("set {variable} to a host name in the certificate"),
             ),
             Flaw::Other => (
-                format!("no TLS with {shown}"),
-                format!("check host and port in {variable}, and which TLS it offers"),
+                format!("the TLS handshake with {shown} failed"),
+                format!("check host and port in {variable}, and which TLS versions the server offers"),
             ),
             Flaw::Plain => (
                 format!("{shown} does not speak TLS"),
-                format!("write its port for TLS in {variable}, or http:// if it has none"),
+                format!("set {variable} to its port for TLS, or to http:// if it has none"),
             ),
             Flaw::Silent => (
                 format!("{shown} does not answer the TLS handshake"),
@@ -189,8 +191,12 @@ impl Origin {
 /// What to do about a proxy that does not lead to an endpoint.
 fn around(proxy: &Proxy, to: &Endpoint, remedy: &str) -> String {
     let is_own = proxy.setting.starts_with('.');
-    let way = if is_own { "leave it out".to_owned() } else { format!("name {} in NO_PROXY", to.address().0) };
-    format!("{remedy}; where it is reached without a proxy, {way}")
+    let way = if is_own {
+        "remove that setting".to_owned()
+    } else {
+        format!("name {} in NO_PROXY", to.address().0)
+    };
+    format!("{remedy}; if the endpoint can be reached without a proxy, {way}")
 }
 
 /// What blocks, on a thread of its own, for at most so long.

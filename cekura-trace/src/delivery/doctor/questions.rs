@@ -37,7 +37,7 @@ pub(super) async fn ask(settings: &Arc<Settings>, deadline: Instant) -> Result<V
 async fn send(origin: &Origin, transport: Arc<dyn Transport>) -> Vec<Finding> {
     let mut findings = origin.examine().await;
     findings.push(if findings.iter().any(Finding::is_failed) {
-        Finding::skipped(Check::Span, "none was sent")
+        Finding::skipped(Check::Span, "no span was sent")
     } else {
         let frame = Encoder::new(&origin.settings.resource).uncounted(&record());
         let bytes = frame.len();
@@ -62,7 +62,7 @@ fn record() -> Vec<u8> {
         status: finished::Status::Unset,
     };
     let mut record = Vec::new();
-    finished::begin(&mut record, semconv::span::DOCTOR);
+    finished::begin(&mut record, semconv::span::DOCTOR, "");
     finished::seal(&mut record, &head, false);
     record
 }
@@ -80,29 +80,30 @@ fn taken(origin: &Origin, answer: &Answer, bytes: usize) -> Finding {
             let words = if answer.has_message() { format!(" and says: {answer}") } else { String::new() };
             return Finding::good(
                 Check::Span,
-                format!("{shown} has taken `{}`{words}", semconv::span::DOCTOR),
+                format!("{shown} accepted the span `{}`{words}", semconv::span::DOCTOR),
             );
         }
         Verdict::Delivered { .. } | Verdict::Isolate | Verdict::Shrink => {
-            ("rejects the span", "ask whoever runs it what is wrong with it")
+            ("rejects the span", "ask its operator what is wrong with the span")
         }
         Verdict::Stop if answer.is_refusal() && has_key => {
             ("refuses the span", "check CEKURA_API_KEY, and CEKURA_AGENT_ID or CEKURA_PROJECT_ID")
         }
         Verdict::Stop if answer.is_refusal() => (
             "refuses the span",
-            "give the credentials that it wants with .header(name, value). CEKURA_API_KEY is kept for \
-             Cekura's own hosts",
+            "set the credentials that it needs with .header(name, value); CEKURA_API_KEY is sent only to \
+             Cekura's hosts",
         ),
         Verdict::Stop | Verdict::Drop(_) => {
-            ("does not take spans", "check CEKURA_OTEL_ENDPOINT, its path too, and CEKURA_PROTOCOL")
+            ("does not accept spans", "check CEKURA_OTEL_ENDPOINT (also its path) and CEKURA_PROTOCOL")
         }
         Verdict::Retry { .. } if matches!(answer, Answer::None { .. }) => {
             ("does not answer", "check the port in CEKURA_OTEL_ENDPOINT, and CEKURA_PROTOCOL")
         }
-        Verdict::Retry { .. } | Verdict::RetryOnce => {
-            ("takes no span now", "try again later; an agent keeps its spans meanwhile, for a while")
-        }
+        Verdict::Retry { .. } | Verdict::RetryOnce => (
+            "accepts no spans at the moment",
+            "try again later; an agent keeps its spans and retries for some minutes",
+        ),
     };
     Finding::failed(Check::Span, format!("{shown} {wrong}: {answer}"), remedy)
 }
@@ -114,7 +115,7 @@ async fn validate(origin: Origin) -> Vec<Finding> {
         return vec![Finding::skipped(Check::Credentials, why)];
     };
     if !transport::is_available(Protocol::Http) {
-        let why = "not checked: this build leaves out HTTP (feature `http`)";
+        let why = "not checked: this build lacks the feature `http` of cekura-trace";
         return vec![Finding::skipped(Check::Credentials, why)];
     }
     let mut findings = origin.examine().await;
@@ -156,26 +157,27 @@ fn judged(origin: &Origin, status: u16, body: &str, identity: Identity) -> Findi
     let is_page = body.trim_start().starts_with('<');
     let (wrong, remedy) = match status {
         200..=299 if !is_page => {
-            return Finding::good(Check::Credentials, format!("the API key may send for {account}"));
+            return Finding::good(Check::Credentials, format!("the API key is valid for {account}"));
         }
         401 => (
             format!("{shown} does not know the API key (status 401{said})"),
-            "copy it once more from Cekura's dashboard into CEKURA_API_KEY".to_owned(),
+            "copy it again from Cekura's dashboard into CEKURA_API_KEY".to_owned(),
         ),
         403 => (
-            format!("the API key may not send for {account} (status 403{said})"),
-            format!("check {variable}, and that CEKURA_API_KEY is of the same account"),
+            format!("the API key is not valid for {account} (status 403{said})"),
+            format!("check {variable}, and that CEKURA_API_KEY belongs to the same account"),
         ),
         402 => (
             format!("the Cekura account is out of credits (status 402{said})"),
             "add credits on Cekura's dashboard".to_owned(),
         ),
-        400 | 422 => {
-            (format!("{shown} does not take {account} (status {status}{said})"), format!("check {variable}"))
-        }
+        400 | 422 => (
+            format!("{shown} does not accept {account} (status {status}{said})"),
+            format!("check {variable}"),
+        ),
         200..=399 | 404 | 405 => (
             format!("{shown} is not Cekura's API (status {status}{said})"),
-            "unset CEKURA_API_URL, unless you were given one: then check it".to_owned(),
+            "unset CEKURA_API_URL, or check it if you were given one".to_owned(),
         ),
         _ => (format!("{shown} answers with status {status}{said}"), "try again later".to_owned()),
     };

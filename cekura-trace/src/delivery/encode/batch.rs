@@ -1,6 +1,7 @@
 //! Puts encoded spans together to one request. Invariant: spans of one instrumentation scope stand
 //! together, in their order.
 
+use super::fields::{root_of, trace_of};
 use super::wire::{delimited, delimited_size};
 use super::{Request, framed};
 use crate::delivery::queue::Reservation;
@@ -24,7 +25,7 @@ struct Group {
     spans: Vec<u8>,
 }
 
-/// What a request tells of a span without taking it apart.
+/// What a request counts of a span.
 pub(super) struct SpanIds {
     pub(super) trace: TraceId,
     /// Of a span without a parent.
@@ -35,6 +36,13 @@ impl From<&Head> for SpanIds {
     fn from(head: &Head) -> Self {
         let is_root = head.parent_id == SpanId::INVALID;
         Self { trace: head.trace_id, root: is_root.then_some(head.span_id) }
+    }
+}
+
+impl SpanIds {
+    /// Of a span that was encoded before.
+    pub(super) fn read(span: &[u8]) -> Self {
+        Self { trace: trace_of(span), root: root_of(span) }
     }
 }
 

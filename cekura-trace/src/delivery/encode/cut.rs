@@ -1,70 +1,99 @@
-//! Cuts a span to a size, as far as its texts allow that. Invariant: no character is cut in two,
-//! and an attribute that is cut says so.
+//! Cuts an encoded span to a size, where its texts allow that. Invariant: what is cut is still a span, and an
+//! attribute that was cut says so.
 
+use super::fields::{changed, values};
+use super::wire;
+use crate::finished::{Utf8, ValueOf};
 use crate::semconv;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
-use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message;
 
+/// Field of a span (OpenTelemetry's `trace.proto`).
+const ATTRIBUTES: u8 = 9;
 /// Below this a value is not cut.
 const SHORTEST: usize = 256;
 
-/// Cuts the longest strings of a span, marked as truncated, until it is no larger than `bytes` or nothing is left to
-/// cut.
-pub(super) fn fit(span: &mut Span, bytes: usize) {
+/// Cuts the longest texts of a span, until it is no larger than `bytes` or nothing is left to cut.
+pub(super) fn fit(span: &mut Vec<u8>, bytes: usize) {
     let mut longest = bytes / 2;
-    while span.encoded_len() > bytes && longest >= SHORTEST {
-        cut_text(&mut span.name, longest);
-        if let Some(status) = &mut span.status {
-            cut_text(&mut status.message, longest);
-        }
-        cut_attributes(&mut span.attributes, longest);
-        for event in &mut span.events {
-            cut_attributes(&mut event.attributes, longest);
-        }
-        for link in &mut span.links {
-            cut_attributes(&mut link.attributes, longest);
-        }
+    while span.len() > bytes && longest >= SHORTEST {
+        shorten(span, longest);
         longest /= 2;
     }
 }
 
-fn cut_attributes(attributes: &mut Vec<KeyValue>, longest: usize) {
+/// Cuts all texts of a span that are longer.
+fn shorten(span: &mut Vec<u8>, longest: usize) {
+    if let Some(cut) = attributes(span, ATTRIBUTES, longest) {
+        *span = cut;
+    }
+    let cut = changed(span, |number, part| match number {
+        5 => text(part, longest),
+        11 => attributes(part, 3, longest),
+        13 => attributes(part, 4, longest),
+        15 => text_in(part, 2, longest),
+        _ => None,
+    });
+    if let Some(cut) = cut {
+        *span = cut;
+    }
+}
+
+/// Says of a span that something is so.
+pub(super) fn mark(span: &mut Vec<u8>, key: &str) {
+    flag(span, ATTRIBUTES, key.as_bytes());
+}
+
+/// A message whose attributes are field `number`, with those cut that are too long.
+fn attributes(message: &[u8], number: u8, longest: usize) -> Option<Vec<u8>> {
     let mut marks = Vec::new();
-    for attribute in attributes.iter_mut() {
-        if attribute.value.as_mut().is_some_and(|value| cut_value(value, longest)) {
-            marks.push(format!("{}{}", attribute.key, semconv::TRUNCATED_SUFFIX));
+    let mut cut = changed(message, |at, attribute| {
+        let cut = if at == usize::from(number) { self::attribute(attribute, longest) } else { None }?;
+        marks.push([key(attribute), semconv::TRUNCATED_SUFFIX.as_bytes()].concat());
+        Some(cut)
+    })?;
+    for mark in marks {
+        let is_there = values(&cut, number.into()).any(|attribute| key(attribute) == mark);
+        if !is_there {
+            flag(&mut cut, number, &mark);
         }
     }
-    for key in marks {
-        if !attributes.iter().any(|attribute| attribute.key == key) {
-            attributes.push(mark(&key));
-        }
-    }
+    Some(cut)
 }
 
-fn cut_value(value: &mut AnyValue, longest: usize) -> bool {
-    match &mut value.value {
-        Some(any_value::Value::StringValue(text)) => cut_text(text, longest),
-        Some(any_value::Value::ArrayValue(array)) => {
-            array.values.iter_mut().filter_map(|value| cut_value(value, longest).then_some(())).count() > 0
-        }
-        _ => false,
-    }
+/// A `KeyValue`, whose value is cut where it is a text or a list of texts.
+fn attribute(attribute: &[u8], longest: usize) -> Option<Vec<u8>> {
+    let value = |number, part: &[u8]| match number {
+        1 => text(part, longest),
+        5 => changed(part, |_, item| text_in(item, 1, longest)),
+        _ => None,
+    };
+    changed(attribute, |number, part| if number == 2 { changed(part, value) } else { None })
 }
 
-fn cut_text(text: &mut String, longest: usize) -> bool {
-    let is_long = text.len() > longest;
-    if is_long {
-        let cut = (0..=longest).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-        text.truncate(cut);
-        text.shrink_to_fit();
-    }
-    is_long
+/// A message of which field `number` is a text.
+fn text_in(message: &[u8], number: usize, longest: usize) -> Option<Vec<u8>> {
+    changed(message, |at, part| if at == number { text(part, longest) } else { None })
 }
 
-/// A span attribute that says that something is so.
-pub(super) fn mark(key: &str) -> KeyValue {
-    let value = AnyValue { value: Some(any_value::Value::BoolValue(true)) };
-    KeyValue { key: key.to_owned(), value: Some(value), ..KeyValue::default() }
+/// What is left of a text that is too long: whole characters.
+fn text(text: &[u8], longest: usize) -> Option<Vec<u8>> {
+    let behind = *text.get(longest)?;
+    let is_inside = |byte: u8| byte & 0xc0 == 0x80;
+    let mut kept = &text[..longest];
+    if is_inside(behind) {
+        let begin = kept.iter().rposition(|byte| !is_inside(*byte)).unwrap_or_default();
+        kept = &kept[..begin];
+    }
+    Some(kept.to_vec())
 }
+
+fn key(attribute: &[u8]) -> &[u8] {
+    values(attribute, 1).next().unwrap_or_default()
+}
+
+fn flag(out: &mut Vec<u8>, number: u8, key: &[u8]) {
+    wire::attribute(out, number, Utf8(key), &ValueOf::Bool(true));
+}
+
+#[cfg(test)]
+#[path = "../tests/cut.rs"]
+mod tests;

@@ -109,7 +109,7 @@ pub(super) fn resource<'r>(pairs: impl Iterator<Item = (&'r String, &'r String)>
 }
 
 /// Writes a key and its value as one of the attributes that are field `number` of their message.
-fn attribute(out: &mut Vec<u8>, number: u8, key: Utf8<'_>, value: &Value<'_>) {
+pub(super) fn attribute(out: &mut Vec<u8>, number: u8, key: Utf8<'_>, value: &Value<'_>) {
     let size = size(value);
     let whole = delimited_size(key.0.len()) + delimited_size(size);
     nested(out, (number, whole), (1, key.0.len()));
@@ -173,7 +173,7 @@ fn text(out: &mut Vec<u8>, number: u8, text: &[u8]) {
     out.extend_from_slice(text);
 }
 
-fn fixed64(out: &mut Vec<u8>, number: u8, value: u64) {
+pub(super) fn fixed64(out: &mut Vec<u8>, number: u8, value: u64) {
     out.push(number << 3 | FIXED64);
     out.extend_from_slice(&value.to_le_bytes());
 }
@@ -205,7 +205,7 @@ fn short(length: usize) -> Option<u8> {
 }
 
 /// Writes a number seven bits a byte, the lowest first; all bytes but the last have their upper bit set.
-fn varint(out: &mut Vec<u8>, mut value: u64) {
+pub(super) fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;

@@ -277,8 +277,8 @@ impl Delivery for CallLogs {
     fn tell(&self, change: Change<'_, Response>) {
         match (change, &self.trouble) {
             (Change::Fails(..), Some(trouble)) => {
-                let what = "call logs cannot be posted for now, and are kept";
-                let then = "cekura::doctor() looks for the cause";
+                let what = "call logs cannot be posted at the moment; they are kept and retried";
+                let then = "run cekura::doctor() to find the cause";
                 tracing::warn!(target: "cekura", "{what}: {trouble}; {then}");
             }
             (Change::Recovers, _) => tracing::info!(target: "cekura", "call logs are posted again"),

@@ -54,7 +54,7 @@ impl Folder {
             let (above, of_us) = (fs::metadata(root)?, fs::metadata(&own)?);
             if above.uid() != of_us.uid() || above.mode() & 0o022 != 0 {
                 fs::remove_dir(&own)?;
-                return Err(io::Error::other("others can write there"));
+                return Err(io::Error::other("other users can write to it"));
             }
             // Somebody who starts too may take it for an orphan until it is locked.
             match locked(&own, true) {

@@ -170,12 +170,12 @@ fn every_mistake_is_named_at_once() {
         "metadata must be an object, such as `json!({ \"key\": \"value\" })`; \
          voice_recording_url must be a URL that begins with `https://` or `http://`; \
          main_agent_channel_index must be 0 or 1; \
-         call_id has 101 characters: Cekura takes at most 100; \
+         call_id has 101 characters: Cekura accepts at most 100; \
          transcript entry 1 ends before it starts (1 to 0.5); \
          transcript entry 2 is at NaN to 1: give seconds from the call's start, at least 0; \
          transcript entry 3 is at -1 to 1: give seconds from the call's start, at least 0; \
-         transcript entry 5 starts at 4, before the user's last one at 5; \
-         transcript entry 6 has no times: give all entries times, or none"
+         transcript entry 5 starts at 4, before the user's previous entry at 5; \
+         transcript entry 6 has no times: give times to all entries, or to none"
     );
 }
 
@@ -184,7 +184,7 @@ fn an_id_has_1_to_100_characters() {
     assert_eq!(body(CallLog::new("é".repeat(100)))["call_id"], "é".repeat(100));
     assert_eq!(
         mistakes(CallLog::new("é".repeat(101))),
-        "call_id has 101 characters: Cekura takes at most 100"
+        "call_id has 101 characters: Cekura accepts at most 100"
     );
     assert_eq!(mistakes(CallLog::new(" ")), "call_id is empty: give the call an id of your own");
 }
@@ -192,7 +192,7 @@ fn an_id_has_1_to_100_characters() {
 #[test]
 fn a_field_that_cannot_be_redacted_is_told_with_those_that_can() {
     let said = mistakes(CallLog::new("c").redact_fields(["ssn", "nme"]));
-    assert!(said.starts_with("redact_fields has no `nme`; it takes person_name, age, "), "{said}");
+    assert!(said.starts_with("redact_fields does not know `nme`; it takes person_name, age, "), "{said}");
 }
 
 /// Panics when it is serialised.
@@ -210,7 +210,7 @@ fn what_cannot_be_written_is_a_mistake_and_no_panic() {
     assert_eq!(
         mistakes(log),
         "metadata cannot be written as JSON; \
-         transcript entry 1: what the tool `find` took or gave cannot be written as JSON"
+         transcript entry 1: the arguments or the result of the tool `find` cannot be written as JSON"
     );
 }
 
@@ -218,7 +218,7 @@ fn what_cannot_be_written_is_a_mistake_and_no_panic() {
 fn a_project_does_not_know_its_agent() {
     let project = account(|builder| builder.project(42));
     let error = CallLog::new("c").seal(&project).unwrap_err().to_string();
-    assert!(error.starts_with("agent is missing, for the handle knows its project only"), "{error}");
+    assert!(error.starts_with("agent is missing, because the handle has only a project"), "{error}");
     for log in [CallLog::new("c").agent(1), CallLog::new("c").assistant_id("a")] {
         log.seal(&project).unwrap();
     }

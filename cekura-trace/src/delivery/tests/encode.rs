@@ -1,11 +1,12 @@
 //! Requests keep their limits, and taken apart or joined they hold the same spans.
 
-use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Reservation, Span, fit};
+use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Reservation, fit, resource};
 use crate::arbitrary::{buffer, config};
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::Span;
 use proptest::prelude::{prop_assert, proptest};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -34,7 +35,7 @@ fn encoder() -> Encoder {
 }
 
 fn spans(request: &Request) -> Vec<Span> {
-    super::spans(request).into_iter().map(|(_, span)| span).collect()
+    super::spans(&request.frame).map(|(_, span)| Span::decode(span).unwrap()).collect()
 }
 
 fn starts(requests: &[Request]) -> Vec<u64> {
@@ -124,6 +125,17 @@ fn a_request_falls_apart_into_its_spans() {
 }
 
 #[test]
+fn what_an_earlier_process_has_encoded_keeps_its_resource_when_it_is_split() {
+    let later = Encoder::new(&BTreeMap::from([("service.name".to_owned(), "later".to_owned())]));
+    let parts = later.smaller(&mut requests([9000; 2]).remove(0), false);
+    let cut = later.smaller(&mut requests([9000]).remove(0), true);
+    for part in parts.iter().chain(&cut) {
+        assert_eq!(resource(&part.frame), Some(&*encoder().resource));
+    }
+    assert_eq!((parts.len(), cut.len()), (2, 1));
+}
+
+#[test]
 fn a_single_span_is_cut_until_nothing_is_left_to_cut() {
     let mut next = requests([100_000]).pop();
     let mut lengths = Vec::new();
@@ -144,13 +156,14 @@ fn cutting_keeps_characters_whole_and_says_so() {
         let value = Some(AnyValue { value });
         span.attributes.push(KeyValue { key: key.to_owned(), value, ..KeyValue::default() });
     }
-    fit(&mut span, 10_001);
-    assert!(span.encoded_len() <= 10_001);
+    let mut encoded = span.encode_to_vec();
+    fit(&mut encoded, 10_001);
+    assert!(encoded.len() <= 10_001);
+    let span = Span::decode(&*encoded).unwrap();
     let keys: Vec<_> = span.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
     assert_eq!(keys, ["text", "a", "b", "a.truncated", "b.truncated"]);
-    let before = span.clone();
-    fit(&mut span, 10_001);
-    assert_eq!(span, before);
+    fit(&mut encoded, 10_001);
+    assert_eq!(Span::decode(&*encoded).unwrap(), span);
 }
 
 proptest! {

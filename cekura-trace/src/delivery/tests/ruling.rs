@@ -44,7 +44,7 @@ fn every_answer_to_a_post_has_its_ruling() {
         (
             400,
             r#"{"call_id": ["This field is required."], "transcript_json": {"0": ["Bad."]}}"#,
-            "fail: Cekura does not take the call log (HTTP status 400): call_id: This field is required.; \
+            "fail: Cekura rejects the call log (HTTP status 400): call_id: This field is required.; \
              transcript_json: {\"0\":[\"Bad.\"]}"
                 .to_owned(),
         ),
@@ -61,8 +61,8 @@ fn every_answer_to_a_post_has_its_ruling() {
         (404, "", "fail: Cekura refuses the call log (HTTP status 404): check CEKURA_API_URL".to_owned()),
         (405, "", "fail: Cekura refuses the call log (HTTP status 405): check CEKURA_API_URL".to_owned()),
         (402, "", "fail: the Cekura account is out of credits (HTTP status 402)".to_owned()),
-        (413, "", "fail: Cekura does not take the call log (HTTP status 413): it is too large".to_owned()),
-        (418, "tea", "fail: Cekura does not take the call log (HTTP status 418): tea".to_owned()),
+        (413, "", "fail: Cekura rejects the call log (HTTP status 413): it is too large".to_owned()),
+        (418, "tea", "fail: Cekura rejects the call log (HTTP status 418): tea".to_owned()),
         (408, "", "retry after Some(7s), HTTP status 408 ".to_owned()),
         (429, "slow", "retry after Some(7s), HTTP status 429 slow".to_owned()),
         (503, "", "retry after Some(7s), HTTP status 503 ".to_owned()),

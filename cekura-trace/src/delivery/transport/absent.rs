@@ -6,7 +6,7 @@ use std::fmt;
 pub(super) const AVAILABLE: bool = false;
 
 pub(super) fn connect(_: &Settings) -> Result<Arc<dyn Transport>, Error> {
-    Err(Error::start("the protocol is not part of this build"))
+    Err(Error::start("this build lacks the feature of cekura-trace for this protocol"))
 }
 
 pub(super) fn shake_hands(_: &Endpoint, _: &Settings, _: TcpStream) -> Result<(), (Flaw, String)> {

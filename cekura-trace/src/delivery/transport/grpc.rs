@@ -129,11 +129,13 @@ async fn exchange(mut channel: Channel, request: Request<Body>, reader: &Reader)
         return reader.http(head.status.as_u16(), &head.headers, &[]);
     }
     if !content_type(&head.headers).starts_with("application/grpc") {
-        return reader.unexpected("success without gRPC");
+        return reader.unexpected("success with an answer that is not gRPC");
     }
     let whole = match Limited::new(body, LONGEST).collect().await {
         Ok(whole) => whole,
-        Err(error) if error.is::<LengthLimitError>() => return reader.unexpected("an answer without end"),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return reader.unexpected("an answer that is too long");
+        }
         Err(error) => return reader.none(&*error),
     };
     let trailers = whole.trailers().unwrap_or(&head.headers);
@@ -151,7 +153,7 @@ fn status(trailers: &HeaderMap) -> Option<i32> {
 fn message(body: &[u8], reader: &Reader) -> Answer {
     match body.split_at_checked(FRAMING) {
         Some(([0, ..], message)) => reader.accepted(message),
-        _ => reader.unexpected("success without a message that can be read"),
+        _ => reader.unexpected("success with a message that cannot be read"),
     }
 }
 

@@ -7,7 +7,7 @@ pub(crate) enum Api {}
 
 impl Api {
     pub(crate) fn connect(_: &Settings) -> Result<Self, Error> {
-        Err(Error::start("Cekura's API is not part of this build (feature `http`)"))
+        Err(Error::start("this build lacks the feature `http` of cekura-trace, which call logs need"))
     }
 
     pub(crate) fn send(&self, _: Method, _: &str, _: Option<Bytes>) -> Sending<Response> {

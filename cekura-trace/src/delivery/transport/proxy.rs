@@ -110,7 +110,7 @@ async fn head(stream: &TcpStream) -> io::Result<Vec<u8>> {
         stream.readable().await?;
         match stream.try_read(&mut byte) {
             Ok(1..) if head.len() < LONGEST => head.push(byte[0]),
-            Ok(1..) => return Err(io::Error::other("its answer has no end")),
+            Ok(1..) => return Err(io::Error::other("its answer is too long")),
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
@@ -163,14 +163,14 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let setting = self.setting;
         match &self.kind {
-            Kind::Broken(error) => write!(f, "the proxy of {setting} breaks the connection off: {error}"),
+            Kind::Broken(error) => write!(f, "the proxy of {setting} closes the connection: {error}"),
             Kind::Refused(Some(407)) => {
                 write!(f, "the proxy of {setting} asks for a user and password (status 407)")
             }
             Kind::Refused(Some(status)) => {
-                write!(f, "the proxy of {setting} does not let this through (status {status})")
+                write!(f, "the proxy of {setting} refuses the connection (status {status})")
             }
-            Kind::Refused(None) => write!(f, "what {setting} names does not answer as a proxy"),
+            Kind::Refused(None) => write!(f, "the host in {setting} does not answer as a proxy"),
             Kind::Unreachable(error) => write!(f, "no connection to the proxy of {setting}: {error}"),
         }
     }

@@ -1,10 +1,9 @@
 //! Makes an answer of the parts of a reply. Invariant: only a success that parses counts as
 //! accepted.
 
-use super::{Answer, Failure};
+use super::{Answer, Exported, Failure};
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 use std::error::Error;
 use std::time::{Duration, SystemTime};
@@ -76,13 +75,13 @@ impl Reader {
 
     /// What a successful reply says.
     pub(super) fn accepted(&self, body: &[u8]) -> Answer {
-        let Ok(response) = ExportTraceServiceResponse::decode(body) else {
+        let Ok(response) = Exported::decode(body) else {
             return self.unexpected("success with a body that is not OTLP");
         };
-        let partial = response.partial_success.unwrap_or_default();
+        let partial = response.partial.unwrap_or_default();
         Answer::Accepted {
-            rejected: u64::try_from(partial.rejected_spans).unwrap_or_default(),
-            message: self.text(&partial.error_message),
+            rejected: u64::try_from(partial.rejected).unwrap_or_default(),
+            message: self.text(&partial.message),
         }
     }
 

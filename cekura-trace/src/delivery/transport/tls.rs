@@ -33,7 +33,7 @@ pub(super) fn provider() -> Result<Arc<CryptoProvider>, Error> {
     let installed = CryptoProvider::get_default().cloned();
     installed.or_else(|| BUILT_IN.map(|built_in| Arc::new(built_in()))).ok_or_else(|| {
         Error::start(
-            "there is no cryptography for TLS: install one for rustls, or enable the feature `ring` of cekura-trace",
+            "no crypto provider for TLS: install one for rustls, or enable the feature `ring` of cekura-trace",
         )
     })
 }

@@ -1,4 +1,4 @@
-//! Which files come to be in the folder of pages, and which leave it.
+//! Which files the folder of pages gets, and which it loses.
 
 use super::{Folder, Limits, UNFINISHED, is_page, name, safe, utc};
 use crate::finished::{Tree, write};

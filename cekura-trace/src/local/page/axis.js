@@ -1,4 +1,4 @@
-// Gestures come in, the part of the time that is shown goes out. Nothing here knows what lies on the axis.
+// Turns gestures into the part of the time axis that is shown.
 
 /** The deepest zoom: beyond it a bar would be wider than browsers can count. */
 const DEEPEST = 5_000;

@@ -1,5 +1,5 @@
-//! A tree of spans and a call log come in, everything that a page shows goes out as JSON. This file does not know
-//! how it looks; times are nanoseconds from the start of the page's time axis.
+//! Everything that a page shows, as JSON. Invariant: all times are nanoseconds from the start of the page's
+//! time axis.
 
 use super::super::axis::{self, Shape};
 use super::super::row::{self, Row, Streams};

@@ -1,4 +1,4 @@
-// A span comes in, everything that is known of it goes out. Nothing here knows the tree.
+// Shows everything that is known of one span.
 
 /** What the contents of a span are called. */
 const TITLES = {

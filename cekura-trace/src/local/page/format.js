@@ -1,4 +1,4 @@
-// Numbers and texts come in, what a person reads goes out; and elements, whose text is never anything but text.
+// Formats numbers and texts, and makes elements. Invariant: text in an element is never read as HTML.
 
 const byId = (id) => document.getElementById(id);
 

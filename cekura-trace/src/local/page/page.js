@@ -1,4 +1,4 @@
-// The data of the page comes in, its parts are made and told of each other.
+// Reads the page's data, makes its parts and connects them.
 
 const data = JSON.parse(byId('data').textContent);
 

@@ -1,4 +1,4 @@
-// A span comes in, its row of the tree goes out. Nothing here knows which rows are folded or selected.
+// Makes the row of one span in the tree. Which rows are folded or selected is decided in tree.js.
 
 const SIGNS = { failed: '✗', interrupted: '■' };
 

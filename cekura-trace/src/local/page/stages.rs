@@ -1,4 +1,4 @@
-//! A tree of spans comes in, how long each stage took goes out. This file does not know what a stage does.
+//! How long each stage of a conversation took. Invariant: conversations and turns are not stages.
 
 use super::super::{row, summary};
 use crate::finished::Tree;

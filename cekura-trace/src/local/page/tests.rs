@@ -1,4 +1,4 @@
-//! What a page says of a conversation, and that nothing in it is more than text.
+//! What a page says of a conversation. Invariant: text from a call is never read as HTML.
 
 use super::stages::{Spread, stages};
 use super::transcript::{Role, transcript};

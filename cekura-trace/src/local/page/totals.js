@@ -1,4 +1,4 @@
-// Counts and percentiles come in, the summary above the timeline goes out. Nothing here knows how they were counted.
+// Makes the summary above the timeline from counts and percentiles.
 
 /** `chosen` is told which row a person wants to see. */
 function makeTotals(data, chosen) {

@@ -1,4 +1,4 @@
-// Lines of a transcript come in, the transcript beside the tree goes out. Nothing here knows bars or details.
+// Makes the transcript beside the tree.
 
 /** Characters of a line; the rest is in its span's details. */
 const SHOWN = 700;

@@ -1,4 +1,4 @@
-//! A tree of spans and a call log come in, who said what goes out. This file does not know how it is shown.
+//! Who said what in a conversation, from its spans and its call log.
 
 use super::super::row::{self, Streams};
 use crate::finished::{Span, Tree};

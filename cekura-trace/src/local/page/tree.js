@@ -1,4 +1,4 @@
-// Spans come in, a tree of rows goes out, with one current row. Nothing here knows what is done with that row.
+// Makes the tree of rows, in which exactly one row is the current one.
 
 /** The most bars that a folded row shows of those below it. */
 const ECHOES = 300;

@@ -1,5 +1,5 @@
-//! Milliseconds, names and words come in, a tree of finished spans goes out, by way of the records that recording
-//! writes. This file does not know how a tree is drawn.
+//! Builds a tree of finished spans from milliseconds, names and texts. It goes through the records that
+//! recording writes.
 
 use crate::finished::{self, Head, Span, Status, Tree, write};
 use crate::semconv as key;

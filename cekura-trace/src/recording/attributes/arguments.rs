@@ -1,4 +1,5 @@
-//! What a tool was given in one piece: JSON that a model wrote, or a value. Invariant: what is written is valid JSON.
+//! The arguments of a tool that come in one piece: JSON that a model wrote, or a value. Invariant: the recorded
+//! text is valid JSON.
 
 use super::{Attributes, Root, Value, Walk, as_walk, clipped, walk, write_json};
 use crate::semconv;

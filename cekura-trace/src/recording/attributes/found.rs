@@ -1,11 +1,11 @@
-//! What a known response shape says of a return value, as found rather than set by the user.
+//! Records what a known response says. Invariant: an argument that the user gave overrides what is found.
 //!
 //! Invariant: content goes through `found_content`, a failure through `fail_found`.
 
 use super::super::callsite::{View, warn_unfollowed};
 use super::super::shapes::{Calls, Failed, Found, Shapes};
 use super::own::clipped;
-use super::{Attributes, Root, Value, as_walk, clip, walk, write, write_json};
+use super::{Attributes, Marks, Root, Value, as_walk, clip, walk, write, write_json};
 use crate::destination::CaptureContent;
 use crate::semconv;
 use std::any::type_name;
@@ -204,7 +204,7 @@ impl Attributes {
             let reasons: Vec<&str> = found.finish_reasons.iter().map(|(_, reason)| reason.as_str()).collect();
             let start = self.entries.len();
             write::texts(&mut self.entries, semconv::GEN_AI_RESPONSE_FINISH_REASONS, &reasons);
-            write::mark_found(&mut self.entries, start);
+            write::mark(&mut self.entries, start, Marks::FOUND);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What the items of a stream say together, written once at its end.
+//! Records what the items of a stream say together, once, at the stream's end.
 //!
-//! Invariant: what an item tells of the moment is asked for before the next one comes.
+//! Invariant: a value that holds only for the moment is read from an item before the next item comes.
 
 use super::super::json::{Root, walk};
 use super::super::shapes::{Found, Shapes, Together, append};

@@ -1,5 +1,4 @@
-//! The attributes' own arguments come in, one method each; entries under their keys go out. This file does not know
-//! which argument belongs to which attribute: the macro crate does.
+//! The attributes' own arguments, one method each. The macro crate decides which attribute has which argument.
 
 use super::super::conversation::{LinkHeaders, NAME_LIMIT, is_blank, trace_id_from};
 use super::super::origin::Origin;
@@ -241,9 +240,7 @@ impl Attributes {
 
     /// As [`say`](Self::say), of a text with so many characters.
     pub(super) fn say_of(&mut self, characters: i64, spoken: &str) {
-        let start = self.entries.len();
-        write::integer(&mut self.entries, semconv::TTS_CHARACTERS, characters);
-        write::mark_found(&mut self.entries, start);
+        write::marked_integer(&mut self.entries, semconv::TTS_CHARACTERS, characters, Marks::FOUND);
         self.content(semconv::TEXT, Value::Str(spoken));
     }
 

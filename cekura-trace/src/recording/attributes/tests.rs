@@ -1,4 +1,5 @@
-//! What a span's attributes are marked with where they are written. Invariant: content is what the policy may keep back.
+//! How entries are marked where they are written. Invariant: an entry is marked as content exactly if the
+//! policy may leave it out.
 
 use super::super::failure::Failure;
 use super::super::value::value;
@@ -8,7 +9,7 @@ use crate::finished::{Entry, begin, draft, remove_content};
 
 fn attributes(view: View) -> Attributes {
     let mut record = Vec::new();
-    begin(&mut record, "span");
+    begin(&mut record, "span", "");
     Attributes::new(view, CaptureContent::Full, 20, record)
 }
 

@@ -1,10 +1,11 @@
-//! Which strings are blobs, and what is written in their place. Invariant: a bounded number of bytes is looked at,
-//! however long the string is.
+//! Recognises strings that are blobs, and what is written in their place. Invariant: a bounded number of bytes
+//! is looked at, however long the string is.
 //!
-//! A blob is a string of more than 512 bytes that is a `data:` URL, or base64: of its first, middle and last 128 bytes
-//! all are of the alphabets of RFC 4648 (standard and safe for URLs, padding and line breaks allowed), and among them is
-//! a capital letter, or a small one, a digit and a sign (`+/-_=`). So prose is none, whatever its language, for it has
-//! spaces or bytes beyond ASCII; nor are one small letter again and again, and hexadecimal digits.
+//! A blob is a string of more than 512 bytes that is a `data:` URL or base64. It is base64 if its first, middle
+//! and last 128 bytes consist only of the alphabets of RFC 4648 (standard and URL-safe, padding and line breaks
+//! allowed), and contain a capital letter, or a small letter, a digit and a sign (`+/-_=`). So prose in any
+//! language is not a blob, because it has spaces or bytes beyond ASCII. Neither are a repeated small letter and
+//! hexadecimal digits.
 
 /// A string of as many bytes is no blob.
 pub(in crate::recording) const LONG: usize = 512;

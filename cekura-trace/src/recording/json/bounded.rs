@@ -1,4 +1,4 @@
-//! JSON of at most so many bytes, piece by piece. Invariant: it can be closed at any time and is valid then.
+//! JSON of limited length, written piece by piece. Invariant: it can be closed at any time, and is then valid.
 
 use super::middle::parts;
 use std::fmt;

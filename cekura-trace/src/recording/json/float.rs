@@ -1,4 +1,4 @@
-//! A float in JSON. Invariant: its digits are the fewest that read back as the same float.
+//! Writes a float in JSON. Invariant: its digits are the fewest that read back as the same float.
 
 use std::fmt::{self, Write as _};
 

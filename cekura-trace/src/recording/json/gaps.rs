@@ -1,9 +1,10 @@
-//! The second walk over a value that is too long: which entries stay, and what is said of those that do not.
-//! Invariant: the first and the last items of a list stay, and of an object what comes behind a long value.
+//! The second walk over a value that is too long: which entries stay, and the words in place of the others.
+//! Invariant: the first and last items of a list stay, and so do the fields of an object behind a long value.
 //!
-//! A list has half of its room for the items at its head. The first one that does not fit there whole, and those after
-//! it, are written behind them as the tail; where the tail grows too long, its oldest items go. So at the end the last
-//! items are there, however many there were. A list that knows its length (`collect_seq`) skips those between.
+//! A list gets half of its room for the items at its head. The first item that does not fit there whole, and
+//! the items after it, are written behind the head as the tail. If the tail grows too long, its oldest items
+//! are removed. So the last items are kept, however many there were. A list that knows its length
+//! (`collect_seq`) skips the items between.
 
 use super::blob::numbers;
 use super::bounded::Bounded;

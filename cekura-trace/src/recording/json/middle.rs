@@ -1,5 +1,5 @@
-//! What stays of a text that is too long: its first and its last part, and how many bytes are missing between them.
-//! Invariant: the parts are whole characters, and with the words between them they fit.
+//! Shortens a text that is too long to its first and last part, with the number of missing bytes between them.
+//! Invariant: the parts are whole characters, and the result fits.
 
 use super::bounded::clip;
 

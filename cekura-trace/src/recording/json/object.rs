@@ -1,5 +1,5 @@
-//! Named values, one after the other, as one JSON object for a tool call. Invariant: whatever a value does, the object is
-//! valid JSON and takes the values after it.
+//! Named values, one after the other, as one JSON object for a tool call. Invariant: whatever a value does, the
+//! object is valid JSON and takes the values after it.
 
 use super::{Target, Walk};
 

@@ -1,5 +1,5 @@
-//! What serde asks of a serializer, as steps of one walk. Invariant: who opened a container closes it, whatever the values
-//! in it leave open.
+//! The calls of serde's `Serializer`, as steps of one walk. Invariant: each container is closed by the code
+//! that opened it, even if a value inside it fails.
 
 use super::blob::numbers;
 use super::bounded::Bounded;

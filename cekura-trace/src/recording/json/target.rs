@@ -1,5 +1,5 @@
-//! One value, written behind a buffer: whole where it fits, else with gaps, else cut off at its end. Invariant: the buffer
-//! never grows beyond the target's end, and not at all by a value whose own code panics.
+//! Writes one value behind a buffer: whole if it fits, otherwise with gaps, otherwise cut at its end.
+//! Invariant: the buffer never grows beyond the target's end, and not at all if the value's own code panics.
 
 use super::bounded::Bounded;
 use super::{Root, Walk, Walked, Walker, gaps};

@@ -1,4 +1,4 @@
-//! Values come in, their JSON is compared with `serde_json`'s. This file does not know limits.
+//! Compares the JSON of values with that of `serde_json`. No value here reaches a limit.
 
 use super::{Root, Walk, Walked, walk, write_json};
 use crate::recording::shapes::Shapes;

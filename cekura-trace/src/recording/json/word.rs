@@ -1,5 +1,4 @@
-//! A map key, or the text of a value that is JSON already, comes in; one string of the walk goes out. This file does
-//! not know the map.
+//! Writes a map key, or a text that is JSON already, as one string of the walk.
 
 use super::{Float, Scalar, Stop, Walker};
 use serde::ser::{Impossible, Serialize, Serializer};

@@ -1,6 +1,6 @@
-//! What stands at the places of one possible response, as it is met.
+//! Collects the values at the known places of one possible response.
 //!
-//! Invariant: nothing is decided here but what later fields cannot change; `conclusion` does that at the end.
+//! Invariant: only what later fields cannot change is decided here; `conclusion` decides the rest at the end.
 
 use super::found::Failed;
 use super::place::{Count, Slot, mark};

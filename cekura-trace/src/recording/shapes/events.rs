@@ -1,6 +1,6 @@
-//! What the name of an event or of an object tells of a response, as marks.
+//! What the name of an event or of an object says about a response.
 //!
-//! Invariant: a name that is not here tells nothing, so that an event that a vendor adds later changes nothing.
+//! Invariant: a name that is not listed here has no effect, so a new event of a vendor changes nothing.
 
 use super::place::mark;
 

@@ -1,6 +1,6 @@
-//! What one value says.
+//! What one value says: text, tokens, model, transcript.
 //!
-//! Invariant: a text that is there is not empty, but for the part of an answer that an item brings.
+//! Invariant: a text is never empty, except the part of an answer in one item.
 
 use super::append;
 use super::tools::Tool;

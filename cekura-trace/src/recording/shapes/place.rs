@@ -1,5 +1,4 @@
-//! What a place in a known response is, and how its name is found among others. This file does not know which places
-//! there are.
+//! A place in a known response, and how its name is found among the others.
 
 /// A place: what to do there with a scalar, inside an object, with the elements of an array.
 #[derive(Clone, Copy, Debug)]

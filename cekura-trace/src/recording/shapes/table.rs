@@ -1,6 +1,7 @@
-//! The known responses as one tree of names: which places of a value are looked at, and what each one is.
+//! The known responses as one tree of names: the places that are looked at, and what each one is.
 //!
-//! Invariant: a name stands once in a table, whichever vendor uses it; which of them make a response `candidate` decides.
+//! Invariant: a name occurs once in a table, whichever vendor uses it; `candidate` decides which names make a
+//! response.
 //!
 //! Names are as on the wire in `snake_case`; `camelCase` of the same name is the same place. Sources: the vendors'
 //! public API references, and the types of the crates `async-openai`, `genai`, `rig-core`, `misanthropic`,

@@ -1,5 +1,4 @@
-//! Responses as vendors and client crates write them come in; what is found in each is compared. This file does not
-//! know the tables.
+//! What is found in responses as vendors and client crates write them.
 
 use super::found::Usage;
 use super::{Found, Shapes};

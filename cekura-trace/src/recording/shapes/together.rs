@@ -1,4 +1,4 @@
-//! What the items of a stream say together, of one answer or transcript or of several one behind the other.
+//! What the items of a stream say together: of one answer or transcript, or of several in a row.
 //!
 //! Invariant: each answer is counted once, however often its usage, its text or its end is repeated.
 

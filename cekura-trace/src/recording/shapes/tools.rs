@@ -1,6 +1,7 @@
 //! The tools that an answer asks for: gathered from whole calls or from pieces, and written as JSON.
 //!
-//! Invariant: arguments that are JSON stand in the output as they came; what was cut off is a string.
+//! Invariant: arguments that are JSON are written to the output unchanged; arguments that were cut are a
+//! string.
 
 use super::Scalar;
 use serde::ser::{SerializeMap, SerializeStruct};

@@ -1,19 +1,16 @@
-//! A span whose function is over comes in, with what the return value says; its record goes out, or the span goes on in
-//! the stream that was returned. This file does not know how a stream is polled.
+//! Ends a span with what the return value says, or keeps it open in the returned stream.
 //!
-//! Whether it goes on is decided by type, in the way of `value`: nested newtypes whose inherent `.__items()` is found
-//! through `Deref`. The outer ones are for streams, by what is in their items; of results, `.__error()` is found next.
+//! The type decides whether the span stays open, as in `value`: nested newtypes have an inherent `.__items()`
+//! that is found through `Deref`. The outer ones are for streams, by the type of their items. For a `Result`,
+//! `.__error()` is found next.
 
 use super::super::attributes::Attributes;
-use super::super::callsite::View;
 use super::super::failure::{How, Objects, Tell, kinds};
-use super::super::home::Home;
 use super::super::outcome::{InnerResult, Outcome, outcome};
 use super::super::seen::Item;
 use super::super::stream::{Each, Slot};
 use super::live::{Finished, Held, Live, Wait};
 use super::{Open, pool};
-use crate::destination::CaptureContent;
 use opentelemetry::Context;
 use std::any::type_name;
 use std::cell::Cell;
@@ -66,47 +63,39 @@ impl<'a> Ending<'a> {
 
     /// Not generic, so that it is compiled once.
     fn finish_with(self, wait: Wait, record: &mut dyn FnMut(&mut Attributes)) {
-        let Self { at, tells, open: Open { view, context, live, capture, .. } } = self;
+        let Self { at, tells, open: Open { context, live } } = self;
         let Some(mut live) = live.take() else { return };
-        let tells = if tells && live.returned_tells(at) { live.home().cloned() } else { None };
+        let tells = tells && live.returned_tells(at);
         // They have the span too.
         *context = Context::new();
         live.let_go();
-        let end = End { at, view: *view, capture: *capture, wait, tells };
         if let Some(alone) = Arc::get_mut(&mut live) {
-            if let Finished::Over(buffer) = end.write(Held::Alone(alone), record) {
+            if let Finished::Over(buffer) = write(Held::Alone(alone), at, wait, tells, record) {
                 alone.rest();
                 pool::give(live, buffer);
             }
-        } else if let Finished::PutOff = end.write(Held::Shared(&live), record) {
+        } else if let Finished::PutOff = write(Held::Shared(&live), at, wait, tells, record) {
             Live::keep(&live);
         }
     }
 }
 
-/// How a span ends, but for what its function records.
-struct End {
+/// Hands the record over with what `record` adds. `tells` says that the value says when somebody spoke.
+#[inline]
+fn write(
+    mut span: Held<'_>,
     at: Instant,
-    view: View,
-    capture: CaptureContent,
     wait: Wait,
-    /// Who is told that somebody was heard, or that audio is there.
-    tells: Option<Arc<Home>>,
-}
-
-impl End {
-    /// Hands the record over with what `record` adds.
-    #[inline]
-    fn write(self, mut span: Held<'_>, record: &mut dyn FnMut(&mut Attributes)) -> Finished {
-        let Self { at, view, capture, wait, tells } = self;
-        let Some(entries) = span.take_record() else { return Finished::Over(Vec::new()) };
-        let mut attributes = Attributes::new(view, capture, span.live().content_limit(), entries);
-        guarded(&mut attributes, record);
-        if let Some(home) = tells {
-            home.tell(view, at, attributes.told);
-        }
-        span.finish(at, attributes, wait)
+    tells: bool,
+    record: &mut dyn FnMut(&mut Attributes),
+) -> Finished {
+    let Some(entries) = span.take_record() else { return Finished::Over(Vec::new()) };
+    let mut attributes = span.live().end(entries);
+    guarded(&mut attributes, record);
+    if tells {
+        span.live().tell(at, attributes.told);
     }
+    span.finish(at, attributes, wait)
 }
 
 layer!(Results over Items);
@@ -250,7 +239,7 @@ pub(in super::super) fn guarded(attributes: &mut Attributes, record: impl FnOnce
         tracing::error!(
             target: "cekura",
             "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
-             the span lacks it and what was to be recorded after it, the call goes on"
+             the span lacks this value and those to be recorded after it, and the call goes on"
         );
     }
 }

@@ -1,12 +1,13 @@
-//! What is set on a span while it is open comes in, through the OpenTelemetry API or from its function; one record
-//! goes out at its end. This file does not know contexts.
+//! An open span: what is set on it, through the OpenTelemetry API or by its function. Invariant: one record is
+//! made of it, at its end.
 
-use super::super::attributes::Attributes;
+use super::super::attributes::{Attributes, Told};
+use super::super::callsite::{Callsite, View};
 use super::super::conversation::write_turn;
 use super::super::home::Home;
 use super::super::recorded::Recorded;
 use super::twin::Twin;
-use super::{Birth, Callsite, View, guarded};
+use super::{Birth, guarded};
 use crate::call::Call;
 use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
 use crate::finished::{self, Head, seal, write};
@@ -36,6 +37,7 @@ pub(crate) struct Live {
     view: View,
     /// That of the spans inside it; `None` before its begin.
     home: Option<Arc<Home>>,
+    is_remade: bool,
     /// Whether anything was told of its answer.
     has_parts: AtomicBool,
     state: Mutex<State>,
@@ -88,6 +90,7 @@ impl Live {
             kind: SpanKind::Internal,
             view: View::Span,
             home: None,
+            is_remade: false,
             has_parts: AtomicBool::new(false),
             state: Mutex::new(state),
         })
@@ -193,8 +196,28 @@ impl Live {
         self.home().map(|home| home.capture).unwrap_or_default()
     }
 
+    /// Whether its context can be made from the current one again, and nothing at its end asks for it.
+    #[inline]
+    pub(super) fn is_remade(&self) -> bool {
+        self.is_remade
+    }
+
+    /// Says, before its begin, whether its context is made from the current one.
+    #[inline]
+    pub(super) fn set_remade(&mut self, is_made_here: bool) {
+        self.is_remade = is_made_here && matches!(self.view, View::Llm | View::Span | View::ToolCall);
+    }
+
+    /// The return value says that somebody was heard, or that audio is there.
+    pub(super) fn tell(&self, at: Instant, told: Told) {
+        if let Some(home) = self.home() {
+            home.tell(self.view, at, told);
+        }
+    }
+
     /// For what is known at its end, behind its record.
-    fn end(&self, record: Vec<u8>) -> Attributes {
+    #[inline]
+    pub(super) fn end(&self, record: Vec<u8>) -> Attributes {
         Attributes::new(self.view, self.capture(), self.content_limit(), record)
     }
 
@@ -243,11 +266,6 @@ impl Live {
         Head { trace_id, span_id, parent_id: self.parent_id, kind, start, end, status }
     }
 
-    /// Its id; where the host does not sample it, that of the nearest one above that arrives.
-    pub(crate) fn arriving(&self) -> SpanId {
-        if self.context.is_sampled() { self.span_id() } else { self.parent_id }
-    }
-
     /// Says that a conversation begins, to who wants to know.
     fn announce(&self) {
         if let Some(destination) = self.announced_to() {
@@ -261,7 +279,7 @@ impl Live {
     }
 
     fn announced_to(&self) -> Option<&Destination> {
-        self.own_call().filter(|_| self.context.is_sampled())?;
+        self.own_call()?;
         let destination = &*self.home()?.destination;
         destination.sink.wants_beginnings().then_some(destination)
     }
@@ -329,11 +347,7 @@ impl Live {
         seal(record, &self.head(self.at(start), self.at(at.max(start)), status), is_renamed);
         if let Some(Home { destination, .. }) = self.home.as_deref() {
             self.close_call(destination);
-            if self.context.is_sampled() {
-                destination.sink.accept(self.trace_id(), record);
-            } else {
-                destination.sink.decline(self.trace_id());
-            }
+            destination.sink.accept(self.trace_id(), record);
         }
         if let Some(twin) = twin {
             twin.end(record);

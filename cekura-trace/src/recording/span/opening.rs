@@ -1,5 +1,4 @@
-//! What is known of a span before it begins comes in, an open span goes out. This file does not know where it stands, nor
-//! how it ends.
+//! What is known of a span before it begins, and its begin.
 
 use super::super::attributes::Attributes;
 use super::super::callsite::{Callsite, View};
@@ -9,7 +8,6 @@ use super::live::{Handle, Live};
 use super::{Open, Twin, guarded, pool};
 use crate::call::Call;
 use crate::destination::{CaptureContent, Destination};
-use crate::finished::begin;
 use crate::watch;
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
@@ -76,8 +74,7 @@ impl Draft {
             return None;
         }
         let (live, mut record) = pool::take();
-        begin(&mut record, callsite.span_name());
-        callsite.write_path(&mut record);
+        callsite.begin(&mut record);
         let attributes = Attributes::new(callsite.view, origin.capture(), origin.content_limit(), record);
         Some(Self { attributes, live })
     }
@@ -115,6 +112,7 @@ impl Draft {
             && opening.is_some_and(Opening::is_off);
         let place = |span: &mut Live| {
             origin.place(callsite, opening, attributes, span)?;
+            span.set_remade(!origin.has_context());
             span.give_record(std::mem::take(&mut attributes.entries));
             if opening.is_some_and(|opening| opening.start.is_some()) {
                 span.keep_start();
@@ -122,26 +120,21 @@ impl Draft {
             Some(())
         };
         let is_placed = !is_nowhere && Arc::get_mut(live).and_then(place).is_some();
-        let capture = attributes.capture;
         if !is_placed {
             if is_nowhere {
                 watch::lose(callsite);
             }
             pool::give(self.live, self.attributes.entries);
-            let context = is_off.then(|| Context::current_with_value(Scope::OFF))?;
-            return Some(Open { view, context, is_remade: false, live: None, capture, was_panicking: None });
+            return is_off.then(|| Open { context: Context::current_with_value(Scope::OFF), live: None });
         }
         let live = self.live;
         Live::begin(&live, callsite);
         let handle = Handle(live.clone());
-        let (context, is_remade) = match origin.take_context() {
-            None => {
-                let asks_nothing = matches!(view, View::Llm | View::Span | View::ToolCall);
-                (Context::current_with_span(handle), asks_nothing)
-            }
-            Some(context) => (context.with_span(handle), false),
+        let context = match origin.take_context() {
+            None => Context::current_with_span(handle),
+            Some(context) => context.with_span(handle),
         };
-        Some(Open { view, context, is_remade, live: Some(live), capture, was_panicking: None })
+        Some(Open { context, live: Some(live) })
     }
 }
 

@@ -1,5 +1,4 @@
-//! Spans that are over come in and go out again as new ones, with their buffers, per thread. This file does not know
-//! what is in them.
+//! Ended spans that are used again for new ones, with their buffers. Invariant: each thread has its own pool.
 
 use super::live::Live;
 use std::cell::RefCell;

@@ -1,5 +1,5 @@
-//! A span of an annotated function comes in, the same span goes through the host's tracer provider to the host's own
-//! exporters. This file does not know what the span is about.
+//! The twin of a span: the same span, made by the host's tracer provider for the host's own exporters.
+//! Invariant: the twin gives the ids, and gets everything that was recorded.
 
 use crate::call::Clock;
 use crate::destination::{Destination, Host, Twinned};
@@ -7,7 +7,7 @@ use crate::finished::{Entry, Record, Status, Value, draft};
 use crate::semconv;
 use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{
-    Span, SpanBuilder, SpanContext, SpanKind, Status as ApiStatus, TraceFlags, Tracer,
+    Span, SpanBuilder, SpanContext, SpanKind, Status as ApiStatus, TraceContextExt, TraceFlags, Tracer,
 };
 use opentelemetry::{Context, KeyValue};
 use std::cell::Cell;
@@ -15,8 +15,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// What the host's tracer provider made of one of our spans: its sampler decides for both, its id generator names
-/// both.
+/// What the host's tracer provider made of one of our spans. Its id generator names both; its sampler decides for this
+/// one only, and the context of ours shows that decision.
 #[derive(Debug)]
 pub(crate) struct Twin {
     span: BoxedSpan,
@@ -25,7 +25,8 @@ pub(crate) struct Twin {
 }
 
 impl Twin {
-    /// Starts the twin of a span whose record is written so far; `None` where the tracer provider is shut down.
+    /// Starts the twin of a span whose record is written so far; `None` where the tracer provider makes no spans, or no
+    /// longer does.
     pub(crate) fn start(
         to: &Destination,
         kind: SpanKind,
@@ -45,8 +46,12 @@ impl Twin {
             .with_start_time(time(clock.at(start)))
             .with_attributes(given.clone());
         let parent = parent.with_value(Twinned);
-        let span = shielded(|| tracer.build_with_context(builder, &parent))
-            .filter(|span| span.span_context().is_valid())?;
+        let span = shielded(|| tracer.build_with_context(builder, &parent))?;
+        let (made, above) = (span.span_context(), parent.span().span_context().span_id());
+        // A tracer that makes no spans, as the global one is at first, gives back the context of the parent.
+        if !made.is_valid() || made.span_id() == above {
+            return None;
+        }
         if span.span_context().is_sampled() && !to.is_heard.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 target: "cekura",

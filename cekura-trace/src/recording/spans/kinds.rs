@@ -1,5 +1,5 @@
-//! A span name comes in, a builder for its span goes out; the type says what can be set on it. This file does not know how
-//! a span begins and ends.
+//! One type and one builder function for each span name. Invariant: the type decides what can be set on the
+//! span.
 
 use super::{Builder, Guard};
 use crate::recording::callsite::Callsite;
@@ -8,11 +8,11 @@ use crate::recording::conversation::Scope;
 use opentelemetry::Context;
 use std::ops::Deref;
 
-/// A span name as a type, for the field that holds a guard: `Guard<Llm>`.
+/// A span name as a type, to name the type of a guard: `Guard<Llm>`.
 pub trait Kind: Sealed {}
 
 pub trait Sealed {
-    /// What the guard stands for beside its span.
+    /// What the guard gives access to beside its span.
     type Handle;
 
     fn handle(context: Option<&Context>) -> Self::Handle;
@@ -29,14 +29,14 @@ macro_rules! kinds {
         kinds!(@ $kind $function $($name)?);)*
     };
     (@ $kind:ident $function:ident) => {
-        #[doc = concat!("A span `", stringify!($function), "` by hand; [`start`](Builder::start) begins it.")]
+        #[doc = concat!("A span `", stringify!($function), "` by hand. [`start`](Builder::start) begins it.")]
         #[track_caller]
         pub fn $function() -> Builder<$kind> {
             Builder::new(Callsite::$function(concat!("spans::", stringify!($function)), ""))
         }
     };
     (@ $kind:ident $function:ident name) => {
-        #[doc = concat!("A span `", stringify!($function), "` by hand, with a name; [`start`](Builder::start) begins it.")]
+        #[doc = concat!("A span `", stringify!($function), "` by hand, with this name. [`start`](Builder::start) begins it.")]
         #[track_caller]
         pub fn $function(name: &str) -> Builder<$kind> {
             Builder::new(Callsite::$function(concat!("spans::", stringify!($function)), "")).named(name)
@@ -59,7 +59,7 @@ kinds! {
     S2s: s2s();
     /// One run of a tool.
     ToolCall: tool_call(name);
-    /// A stage without a view of its own, under any name.
+    /// A stage of any other kind, under a name of your own.
     Stage: span(name);
 }
 
@@ -93,7 +93,7 @@ impl Sealed for Turn {
     }
 }
 
-/// Where nothing records, its trace id is invalid (all zeros).
+/// If nothing records, the trace id is invalid (all zeros).
 impl Deref for Guard<Conversation> {
     type Target = open::Conversation;
 

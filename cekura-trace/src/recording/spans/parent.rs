@@ -1,5 +1,5 @@
-//! What can be named as the parent of a span. Invariant: a named parent wins over everything that is current
-//! or open.
+//! What can be named as the parent of a span. Invariant: a named parent wins over the current span and over the
+//! open turn.
 
 use super::{Guard, Kind};
 use crate::recording::conversation::{Conversation, Turn};
@@ -7,15 +7,15 @@ use opentelemetry::Context;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What a span can be a child of: a guard of an open span, a turn, a conversation (then it is in no turn), or
-/// the span of a context. `None` names nothing.
+/// What can be a parent: the guard of an open span, a turn, a conversation (the span is then in no turn), or
+/// the span of a context. `None` names no parent.
 #[diagnostic::on_unimplemented(
     message = "the parent is a guard, a `Turn`, a `Conversation` or an `opentelemetry::Context`, \
                found `{Self}`",
     label = "expected a guard, a `Turn`, a `Conversation`, a `Context`, or a reference to one"
 )]
 pub trait Parent {
-    /// The context with the parent as its span.
+    /// A context in which the parent is the current span.
     fn parent(&self) -> Option<Context>;
 }
 

@@ -1,5 +1,5 @@
-//! What only some span names take comes in, as the attributes of the same names take it. This file does not know spans
-//! before they begin from those that are open, but by their types.
+//! The setters that only some span names have, with the names of the attributes' arguments. Invariant: the type
+//! of a builder or guard decides which setters it has.
 
 use super::{Builder, Conversation, Guard, Kind, Llm, S2s, Stt, ToolCall, Tts, Turn};
 use crate::destination::{CaptureContent, Client};
@@ -24,7 +24,7 @@ pub trait Generator: Model {}
 impl Generator for Llm {}
 impl Generator for S2s {}
 
-/// A span with audio of the agent: `tts` or `s2s`.
+/// A span in which the agent speaks: `tts` or `s2s`.
 pub trait Voice: Model {}
 
 impl Voice for S2s {}
@@ -36,7 +36,7 @@ impl<K: Model> Builder<K> {
         self.set(|attributes| attributes.provider(Value::Str(provider.as_ref())))
     }
 
-    /// The model asked for.
+    /// The requested model.
     pub fn model(self, model: impl AsRef<str>) -> Self {
         self.set(|attributes| attributes.model(Value::Str(model.as_ref())))
     }
@@ -48,7 +48,7 @@ impl<K: Generator> Builder<K> {
         self.set(|attributes| attributes.temperature(&temperature))
     }
 
-    /// The most tokens asked for.
+    /// The requested maximum of tokens.
     pub fn max_tokens(self, tokens: impl Integer) -> Self {
         self.set(|attributes| attributes.max_tokens(&tokens))
     }
@@ -72,14 +72,14 @@ impl Builder<ToolCall> {
         self.set(|attributes| attributes.id(Value::Str(id.as_ref())))
     }
 
-    /// All arguments at once: JSON as the model wrote it, or a value that serialises to it.
+    /// All arguments at once: JSON that the model wrote, or a value that serialises to it.
     pub fn arguments(self, arguments: &(impl Serialize + ?Sized)) -> Self {
         self.set(|attributes| attributes.tool_arguments(&arguments))
     }
 }
 
 impl Builder<Turn> {
-    /// The turn's number; without it, one more than the last.
+    /// The turn's number. Without it, it is one more than the number of the last turn.
     pub fn number(self, number: impl Integer) -> Self {
         self.set(|attributes| attributes.number(&number))
     }
@@ -91,18 +91,19 @@ impl Builder<Conversation> {
         self.set(|attributes| attributes.call_id(Value::Str(id.as_ref())))
     }
 
-    /// Posts the call log when the conversation ends, however it ends; its guard takes what it says:
-    /// [`user`](open::Conversation::user), [`agent`](open::Conversation::agent), [`ended`](open::Conversation::ended).
+    /// Posts the call log when the conversation ends, in whatever way it ends. The conversation's guard takes
+    /// its contents: [`user`](open::Conversation::user), [`agent`](open::Conversation::agent),
+    /// [`ended`](open::Conversation::ended).
     pub fn observe(self) -> Self {
         self.set(Attributes::observe)
     }
 
-    /// The handle whose agent gets it, in place of the process's default.
+    /// Sends the conversation to this handle, in place of the process's default.
     pub fn client(self, client: &impl Client) -> Self {
         self.set(|attributes| attributes.client(client))
     }
 
-    /// How much of its content its spans carry.
+    /// How much of the conversation's content its spans carry.
     pub fn capture(self, capture: CaptureContent) -> Self {
         self.set(|attributes| attributes.capture(capture))
     }
@@ -112,15 +113,16 @@ impl Builder<Conversation> {
         self.set(|attributes| attributes.trace_id_from(Value::Str(sid.as_ref())))
     }
 
-    /// Links the span that W3C headers of the caller's process name.
+    /// Links to the span that is named in W3C headers from the caller's process.
     pub fn link_headers(self, headers: &impl LinkHeaders) -> Self {
         self.set(|attributes| attributes.link_headers(headers))
     }
 }
 
 impl open::Conversation {
-    /// Begins a conversation by hand, where no function stands for the call. [`spans::conversation`](super::conversation)
-    /// takes more: with [`observe`](Builder::observe) it has a call log, which `start` alone does not.
+    /// Begins a conversation by hand, for a call without a function to annotate. It has no call log and no
+    /// other settings: [`spans::conversation`](super::conversation) takes them, such as
+    /// [`observe`](Builder::observe).
     ///
     /// ```
     /// # use cekura::Conversation;
@@ -141,13 +143,14 @@ impl open::Conversation {
 }
 
 impl Guard<Conversation> {
-    /// Ends the conversation, now, and waits until its spans are delivered, at most 5 s. Dropping the future does not stop
-    /// the delivery.
+    /// Ends the conversation now and waits until its spans are delivered, at most 5 s. Dropping the future does
+    /// not stop the delivery.
     ///
-    /// What is still open in the call ends with it, the conversation last: a guard that was leaked, or the functions of a
-    /// task that nobody waits for, cannot keep the trace from being whole. Such a span says `cekura.unfinished = true`, and
-    /// lacks what only its end would tell; whatever its function does later changes nothing. Open spans of the program's
-    /// own, made without this crate, are not touched; nor is the call where the conversation is inside another.
+    /// It also ends every span that is still open in the call, the conversation last, so that a leaked guard or
+    /// a task that nobody awaits cannot keep the trace incomplete. Such a span gets `cekura.unfinished = true`
+    /// and lacks what only its end would tell; what its function does later changes nothing. Open spans that
+    /// the program made without this crate are not ended. If this conversation is inside another one, only its
+    /// own span ends.
     pub fn finish(mut self) -> impl Future<Output = ()> + Send {
         let held = self.held.take();
         let delivery = held.and_then(|held| {
@@ -168,7 +171,7 @@ impl Guard<Conversation> {
 }
 
 impl<K: Model> Guard<K> {
-    /// The tokens read and written; the last word counts.
+    /// The tokens read and written. The last values count.
     pub fn usage(&mut self, input_tokens: impl Integer, output_tokens: impl Integer) {
         self.set(|attributes| {
             attributes.input_tokens(&input_tokens);
@@ -176,21 +179,21 @@ impl<K: Model> Guard<K> {
         });
     }
 
-    /// The first chunk of the answer is here, which [`item`](Self::item) and `audio` say as well; only the first time counts.
+    /// Marks that the first chunk of the answer is here. [`item`](Self::item) and `audio` mark it too. Only the
+    /// first time counts.
     pub fn first_chunk(&mut self) {
         self.first_chunk_at(Instant::now());
     }
 
-    /// One item of what the provider sends, as it comes. It is counted, and what a known shape says is gathered as from the
-    /// items of a stream: tokens, texts, transcripts, finish reasons.
+    /// One item of the answer, as the provider sent it. It is counted. What a known response says in it is
+    /// gathered as from the items of a stream: tokens, texts, transcripts, finish reasons.
     pub fn item(&mut self, item: &(impl Serialize + ?Sized)) {
         if let Some(live) = self.live() {
             live.show_item(item);
         }
     }
 
-    /// One item as the JSON text, or bytes, that came from the provider. Text that is no JSON is counted and
-    /// says nothing.
+    /// One item as the JSON text, or bytes, that the provider sent. A text that is not JSON is only counted.
     pub fn item_json(&mut self, text: impl AsRef<[u8]>) {
         if let Some(live) = self.live() {
             live.json_item(text.as_ref());
@@ -199,13 +202,13 @@ impl<K: Model> Guard<K> {
 }
 
 impl<K: Generator> Guard<K> {
-    /// The next part of the answer, put behind those before it. It is not counted, and is no [first
-    /// chunk](Self::first_chunk).
+    /// The next part of the answer; it is appended to the parts before it. It is not counted as an item or as
+    /// the [first chunk](Self::first_chunk).
     pub fn output(&mut self, part: impl AsRef<str>) {
         self.set(|attributes| attributes.output(Value::Str(part.as_ref())));
     }
 
-    /// Why the model stopped. Dropped afterwards, the span is not interrupted.
+    /// Why the model stopped. If the guard is dropped afterwards, the span is not interrupted.
     pub fn finish_reason(&mut self, reason: impl AsRef<str>) {
         self.set(|attributes| attributes.finish_reason(Value::Str(reason.as_ref())));
     }
@@ -222,8 +225,8 @@ impl<K: Generator> Guard<K> {
 }
 
 impl Guard<Stt> {
-    /// The next part of the transcript, put behind those before it: for what the recogniser will not change. Of interim
-    /// ones an [`item`](Self::item) replaces another.
+    /// The next part of the transcript; it is appended to the parts before it. Use it for final text. For
+    /// interim transcripts use [`item`](Self::item), where each replaces the one before it.
     pub fn transcript(&mut self, part: impl AsRef<str>) {
         self.set(|attributes| attributes.transcript(Value::Str(part.as_ref())));
     }
@@ -238,15 +241,15 @@ impl Guard<Stt> {
         self.set(|attributes| attributes.language(Value::Str(language.as_ref())));
     }
 
-    /// Whether the transcript is final; says nothing of the span's end.
+    /// Whether the transcript is final. It does not affect how the span ends.
     pub fn is_final(&mut self, is_final: bool) {
         self.set(|attributes| attributes.is_final(&is_final));
     }
 }
 
 impl Guard<Tts> {
-    /// The next part of the spoken text, put behind those before it, in place of the builder's
-    /// [`text`](Builder::text). The Unicode scalar values of all of them are counted.
+    /// The next part of the spoken text; it is appended to the parts before it, and replaces the builder's
+    /// [`text`](Builder::text). The Unicode scalar values of all parts are counted.
     pub fn text(&mut self, part: impl AsRef<str>) {
         if let Some(live) = self.live() {
             live.text(part.as_ref());
@@ -255,15 +258,15 @@ impl Guard<Tts> {
 }
 
 impl<K: Voice> Guard<K> {
-    /// A chunk of audio is here, of so many bytes or samples. The first one is the turn's first audio, unless the turn is
-    /// told otherwise.
+    /// A chunk of audio with this many bytes or samples. The first one is the turn's first audio, unless
+    /// [`first_audio`](open::Turn::first_audio) sets another moment.
     pub fn audio(&mut self, elements: usize) {
         self.chunk(|attributes| attributes.returned(Value::Len(Len { elements, are_bytes: false })));
     }
 }
 
 impl Guard<ToolCall> {
-    /// What the tool gave, as JSON.
+    /// The result of the tool, as JSON.
     pub fn output(&mut self, output: &(impl Serialize + ?Sized)) {
         self.set(|attributes| attributes.tool_output(&Value::Serialize(&output)));
     }

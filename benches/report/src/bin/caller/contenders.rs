@@ -1,4 +1,4 @@
-//! The contenders: what a row is called, which program it runs. This file does not know what is measured.
+//! The contenders: what a row is called, which program it runs.
 
 /// A row, and a contender of a program.
 pub(crate) struct Contender {
@@ -39,18 +39,12 @@ const fn row(
     Contender { name, program, inside, what }
 }
 
-pub(crate) const CONTENDERS: [Contender; 23] = [
+pub(crate) const CONTENDERS: [Contender; 22] = [
     row("plain", "ours", "plain", "no instrumentation"),
     row("otel-grpc", "peers", "otel-grpc", "opentelemetry by hand, batch processor, stock exporter"),
     row("otel-http", "peers", "otel-http", "the same over HTTP"),
     row("cekura-grpc", "ours", "cekura-grpc", "#[cekura::span] with the same four span attributes"),
     row("cekura-http", "ours", "cekura-http", "the same over HTTP"),
-    row(
-        "cekura-no-exporter",
-        "ours-no-exporter",
-        "cekura-grpc",
-        "cekura-grpc without the feature `exporter`",
-    ),
     row("cekura-no-grpc", "ours-no-grpc", "cekura-http", "cekura-http without the feature `grpc`"),
     row("cekura-no-http", "ours-no-http", "cekura-grpc", "cekura-grpc without the feature `http`"),
     row("cekura-no-local", "ours-no-local", "cekura-grpc", "cekura-grpc without the feature `local`"),

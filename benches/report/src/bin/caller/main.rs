@@ -1,5 +1,5 @@
-//! How many rounds there are comes in as an argument; what a span costs its caller with each contender goes out, as a
-//! table in the terminal and as a plot. This file does not know how the contenders trace.
+//! Measures what a span costs its caller with each contender, in as many rounds as its argument says. Prints a
+//! table and writes a plot.
 
 mod contenders;
 

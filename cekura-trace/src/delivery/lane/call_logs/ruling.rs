@@ -108,7 +108,7 @@ pub(super) fn asked(response: &Response, call_id: &str) -> Ruling {
 
 /// What is said of a list that goes on and on.
 pub(super) fn without_end() -> ObserveError {
-    ObserveError::unexpected(200, "a list of calls without end; the call may be stored")
+    ObserveError::unexpected(200, "a list of calls that does not end; the call may be stored")
 }
 
 fn refused(status: u16, body: &str) -> Ruling {
@@ -124,7 +124,7 @@ fn refused(status: u16, body: &str) -> Ruling {
         404 | 405 | 407 => ObserveError::refused(status, URL, words),
         413 => ObserveError::rejected(status, "it is too large".to_owned()),
         400..=499 => ObserveError::rejected(status, words),
-        _ => return unexpected(status, "no meaning for the API"),
+        _ => return unexpected(status, "no meaning in the API"),
     })
 }
 

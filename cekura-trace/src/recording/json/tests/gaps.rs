@@ -1,5 +1,5 @@
-//! Values that are too long. Invariant: what stays is valid JSON within the limit, of the same shape, and the first and
-//! the last of it are there.
+//! Values that are too long. Invariant: the shortened JSON is valid, within the limit, of the same shape, and
+//! keeps the first and the last entries.
 
 use super::super::{Object, write_json};
 use super::{Walk, cut};

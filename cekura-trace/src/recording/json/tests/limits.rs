@@ -1,5 +1,4 @@
-//! Values come in, their JSON is cut at every length, and the walk's own end is counted. This file does not know what
-//! whole JSON looks like.
+//! Cuts the JSON of values at every length, and counts where the walk ends.
 
 use super::super::{Object, Root, Walked, walk};
 use super::{Failing, as_value, assert_same, cut, everything, in_full};

@@ -1,4 +1,4 @@
-//! Lists of numbers and strings that are blobs inside JSON. Invariant: what they stand beside is not lost for them.
+//! Lists of numbers, and strings that are blobs, inside JSON. Invariant: the values beside them are kept.
 
 use super::super::{Root, write_json};
 use super::{cut, in_full};

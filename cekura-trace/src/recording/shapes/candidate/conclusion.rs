@@ -1,6 +1,6 @@
-//! What the places of one possible response say together, once all of them have been met.
+//! Decides which of the collected values make a response, once all places have been visited.
 //!
-//! Invariant: what is no response says nothing, whatever stands in it.
+//! Invariant: nothing is recorded of a value that is not a response.
 
 use super::super::Found;
 use super::super::found::{Failed, Piece, Rare, Usage};

@@ -1,6 +1,6 @@
-//! The choices of an answer, and the tools that it asks for, as they are read.
+//! Reads the choices of an answer, and the tools that it asks for.
 //!
-//! Invariant: of a choice whose index is not 0 nothing stays but why it ended.
+//! Invariant: of a choice whose index is not 0, only the reason why it ended is kept.
 
 use super::super::clip;
 use super::super::place::Slot;

@@ -1,4 +1,4 @@
-//! Transcripts that come in pieces: words and signs, tokens, sentences, segments.
+//! Joins transcripts that come in pieces: words and signs, tokens, sentences, segments.
 //!
 //! Invariant: the fields of a piece may come in any order.
 

@@ -1,6 +1,7 @@
-//! The places of recognisers' responses, below their root.
+//! The places in recognisers' responses, below their root.
 //!
-//! Invariant: a transcript that stands twice in one response has a place that is read once (`Display`) or not at all.
+//! Invariant: if a transcript occurs twice in one response, its second place is one that is read only once
+//! (`Display`), or is not listed.
 //!
 //! Sources: the public API references of Deepgram, `AssemblyAI` (streaming v3), AWS Transcribe (`TranscriptEvent` and
 //! what a batch gives), Azure (speech to text REST, fast transcription), Gladia (v2), Google (Speech-to-Text v1, v2),

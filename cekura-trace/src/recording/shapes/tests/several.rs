@@ -1,4 +1,4 @@
-//! What several values say, one behind the other: in a list, and as items of a stream.
+//! What several values say together: in a list, and as items of a stream.
 
 use super::super::Shapes;
 use super::super::found::{Found, Usage};

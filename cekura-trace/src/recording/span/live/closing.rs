@@ -1,5 +1,5 @@
-//! How an open span is over: its record is taken, completed and handed over. Invariant: only the first end
-//! gets the record.
+//! The end of an open span: its record is taken, completed and handed over. Invariant: only the first end gets
+//! the record.
 
 use super::super::super::attributes::Attributes;
 use super::super::super::callsite::View;

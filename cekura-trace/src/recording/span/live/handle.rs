@@ -1,5 +1,4 @@
-//! What a program sets on the current span through the OpenTelemetry API comes in, and is set on ours. This file does not
-//! know how a span begins or ends.
+//! The open span as the OpenTelemetry API's `Span`: what a program sets on it is set on the record.
 
 use super::{Live, Stage};
 use crate::call::nanoseconds;

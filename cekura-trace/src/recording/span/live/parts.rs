@@ -1,8 +1,8 @@
-//! What comes of a span's answer in parts, whoever tells of it: its guard, its stream, or code inside.
-//! Invariant: no code of the program's runs under the span's lock, so that it may itself tell of the span.
+//! What is recorded of a span's answer in parts: by its guard, its stream, or code inside. Invariant: no code
+//! of the program runs under the span's lock, so that code may itself record on the span.
 //!
-//! What was told so far is lent to the one who tells, and given back. Where two tell at once, the second
-//! begins anew, and both are put together as they are given back.
+//! The parts so far are lent to the caller that adds to them, and given back afterwards. If two callers add at
+//! the same time, the second one starts with empty parts, and both are merged when they are given back.
 
 use super::super::super::attributes::Attributes;
 use super::super::super::callsite::View;
@@ -38,25 +38,25 @@ pub(super) struct Over {
 impl Live {
     /// An item of the answer is here, and `record` sets what it says. Gives whether the answer has failed.
     pub(in crate::recording) fn item(&self, at: Instant, record: impl FnOnce(&mut Attributes)) -> bool {
-        self.tell(|progress| progress.item(at, record), Some(at))
+        self.progress(|progress| progress.item(at, record), Some(at))
     }
 
     /// A chunk of the answer is here, perhaps the first one.
     pub(in crate::recording) fn first_chunk(&self, at: Instant) {
-        self.tell(|progress| progress.first_chunk(at), Some(at));
+        self.progress(|progress| progress.first_chunk(at), Some(at));
     }
 
     /// Sets what is known of the answer.
     pub(in crate::recording) fn say(&self, record: impl FnOnce(&mut Attributes)) {
-        self.tell(|progress| progress.record(record), None);
+        self.progress(|progress| progress.record(record), None);
     }
 
     /// The answer is a stream, although nothing may ever come.
     pub(in crate::recording) fn be_stream(&self) {
-        self.tell(Progress::be_stream, None);
+        self.progress(Progress::be_stream, None);
     }
 
-    fn tell(&self, tell: impl FnOnce(&mut Progress), chunk: Option<Instant>) -> bool {
+    fn progress(&self, tell: impl FnOnce(&mut Progress), chunk: Option<Instant>) -> bool {
         let Some(mut progress) = self.lend() else { return false };
         tell(&mut progress);
         if let Some(at) = chunk
