@@ -1,12 +1,11 @@
-//! Flat records of ended spans come in, requests to a backend go out, and every span is counted on the way.
-//! Nothing here knows how a span came about.
+//! Sends what was recorded: spans and call logs, over queue, worker, lanes and transports.
+//! Invariant: every span that was accepted is counted out exactly once.
 #![cfg_attr(
     not(all(feature = "grpc", feature = "http", feature = "local")),
     allow(dead_code, reason = "a build without a way out leaves behind what only that way needs")
 )]
 
 pub(crate) mod call_log;
-mod complaint;
 pub(crate) mod config;
 pub(crate) mod doctor;
 mod encode;
@@ -14,17 +13,14 @@ pub(crate) mod error;
 #[cfg(feature = "exporter")]
 mod exporter;
 mod flushes;
-mod gate;
-mod landing;
+mod lane;
 pub(crate) mod ledger;
 pub(crate) mod link;
-pub(crate) mod observe;
 mod outlet;
-mod parcel;
+mod own_events;
 pub(crate) mod processor;
 pub(crate) mod queue;
 mod quiet;
-mod sender;
 mod spool;
 mod tally;
 #[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]
@@ -32,7 +28,7 @@ mod terminal;
 pub(crate) mod timings;
 mod transport;
 mod verdict;
-mod voice;
+mod warnings;
 pub(crate) mod worker;
 
 #[cfg(test)]

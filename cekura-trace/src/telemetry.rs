@@ -9,7 +9,7 @@ use crate::delivery::error::Error;
 use crate::delivery::ledger::FlushReport;
 use crate::delivery::link::Link;
 use crate::delivery::processor::{self, Processor};
-use crate::delivery::worker::{self, Message, Reply};
+use crate::delivery::worker::{self, FlushReply, Message};
 use crate::destination::{Client, Destination, Host, Opened};
 use crate::semconv;
 use opentelemetry::global::BoxedTracer;
@@ -291,11 +291,11 @@ impl Client for Cekura {
     }
 }
 
-fn flush(deadline: Instant, report: Reply) -> Message {
+fn flush(deadline: Instant, report: FlushReply) -> Message {
     Message::Flush { deadline, report }
 }
 
-fn shutdown(deadline: Instant, report: Reply) -> Message {
+fn shutdown(deadline: Instant, report: FlushReply) -> Message {
     Message::Shutdown { deadline, report }
 }
 
@@ -315,7 +315,7 @@ impl Running {
         opened.is_some()
     }
 
-    async fn ask(&self, deadline: Duration, message: fn(Instant, Reply) -> Message) -> FlushReport {
+    async fn ask(&self, deadline: Duration, message: fn(Instant, FlushReply) -> Message) -> FlushReport {
         let (reply, report) = oneshot::channel();
         let message = message(after(deadline), Box::new(|report| drop(reply.send(report))));
         if !self.link.tell(message) {
@@ -325,7 +325,7 @@ impl Running {
         report.await.unwrap_or_else(|_| self.link.report())
     }
 
-    fn ask_blocking(&self, deadline: Duration, message: fn(Instant, Reply) -> Message) -> FlushReport {
+    fn ask_blocking(&self, deadline: Duration, message: fn(Instant, FlushReply) -> Message) -> FlushReport {
         let (reply, report) = mpsc::sync_channel(1);
         let message = message(after(deadline), Box::new(move |report| drop(reply.send(report))));
         if !self.link.tell(message) {

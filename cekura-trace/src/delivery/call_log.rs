@@ -1,11 +1,12 @@
-//! The fields of a call log come in, each checked as it comes. This file does not know when or how they are posted.
+//! A call log as code gives it, field by field. Invariant: a field is checked when it is set, and
+//! every mistake is kept until `observe` reports it.
 
 pub(crate) mod error;
-mod letter;
+mod sealed;
 mod transcript;
 mod value;
 
-pub(crate) use letter::{Account, Letter};
+pub(crate) use sealed::{Account, SealedCallLog};
 
 use crate::call::{Call, Noted};
 use crate::transcript::{Entry, json};

@@ -1,5 +1,5 @@
-//! What code and the environment say comes in, settings without a doubt or one error with every mistake goes out.
-//! This file is the only one that reads the environment, and it does not know what the settings are used for.
+//! Resolves the settings of a handle, or names every mistake at once. Invariant: nothing else reads
+//! the environment.
 //!
 //! Code wins over the environment, the environment over the default. A variable that is set to nothing counts as not
 //! set. No `OTEL_*` variable is read.

@@ -1,5 +1,5 @@
-//! Settings come in, what is wrong with them and with the way to Cekura goes out, in words that say what to do. This
-//! file does not know how anything is repaired.
+//! Finds out what keeps spans from arriving, and says it in words that tell what to do. It repairs
+//! nothing.
 
 mod origin;
 mod questions;

@@ -1,35 +1,37 @@
-//! Flat records come in, encoded OTLP requests go out, and a request can be taken apart again into smaller ones. This
-//! file does not know how they are sent.
+//! Encodes records as OTLP requests, and divides a request into smaller ones. Invariant: the counts
+//! of a request are those of the spans in it.
 //!
 //! Spans are written once, from records to bytes. What is changed later is changed in these.
 
 mod batch;
 mod cut;
 mod fields;
-mod sieve;
 mod wire;
 
 use super::ledger::Counts;
-use super::queue::Room;
+use super::queue::Reservation;
 use super::transport::FRAMING;
 use crate::call::nanoseconds;
 use crate::finished;
 use crate::semconv;
-use batch::{Batch, Origin};
+use batch::{Batch, SpanIds};
 use cut::{fit, mark};
 use fields::{ended, resource, spans};
 use opentelemetry::trace::SpanId;
 use prost::bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
-use wire::Pen;
+use wire::SpanEncoder;
 
 /// The most spans of one request.
-const MOST_SPANS: usize = 512;
+const MOST_SPANS: u64 = 512;
 /// Encoded bytes of spans at which a request is full.
 const FULL: usize = 1 << 20;
+/// No request is meant to be larger than one of so many parts of the memory limit.
+const PORTIONS: usize = 8;
 /// The most encoded bytes of one span: collectors take requests up to 4 MiB.
 const LARGEST_SPAN: usize = 3 << 20;
+
 /// A request, ready to be sent as often as it takes.
 pub(crate) struct Request {
     /// gRPC's framing and the encoded message.
@@ -38,29 +40,12 @@ pub(crate) struct Request {
     /// Its spans without a parent.
     pub(crate) roots: Vec<SpanId>,
     /// What its records take of the memory limit.
-    room: Room,
+    pub(crate) reservation: Reservation,
 }
 
 impl Request {
-    /// One that was encoded before; its bytes count towards no limit.
-    pub(crate) fn again(frame: Bytes, counts: Counts, roots: Vec<SpanId>) -> Self {
-        Self { frame, counts, roots, room: Room::default() }
-    }
-
     pub(crate) fn spans(&self) -> u64 {
         self.counts.values().sum()
-    }
-
-    /// What still fits in.
-    pub(crate) fn space(&self) -> Space {
-        let spans = usize::try_from(self.spans()).unwrap_or(usize::MAX);
-        Space { spans: MOST_SPANS.saturating_sub(spans), bytes: FULL.saturating_sub(self.frame.len()) }
-    }
-
-    /// Whether both fit in one request.
-    pub(crate) fn has_room_for(&self, other: &Self) -> bool {
-        let Space { spans, bytes } = self.space();
-        other.spans() <= spans as u64 && other.frame.len() <= bytes
     }
 
     /// Becomes the request for both: one encoded message behind another of the same type is their union.
@@ -76,21 +61,7 @@ impl Request {
             *self.counts.entry(trace).or_default() += count;
         }
         self.roots.extend(other.roots);
-        self.room.join(other.room);
-    }
-}
-
-/// What fits into a request.
-#[derive(Clone, Copy)]
-pub(crate) struct Space {
-    spans: usize,
-    /// Encoded.
-    bytes: usize,
-}
-
-impl Default for Space {
-    fn default() -> Self {
-        Self { spans: MOST_SPANS, bytes: FULL }
+        self.reservation.join(other.reservation);
     }
 }
 
@@ -101,6 +72,8 @@ pub(crate) struct Encoder {
     resource: Vec<u8>,
     /// Ours, encoded as a field of `ScopeSpans`.
     scope: Vec<u8>,
+    /// Encoded bytes of spans at which a request is full.
+    full: usize,
 }
 
 /// An encoded instrumentation scope, and an encoded span of it.
@@ -111,57 +84,71 @@ impl Encoder {
         Self {
             resource: wire::resource(resource.iter()),
             scope: wire::scope(semconv::SCOPE.as_bytes(), env!("CARGO_PKG_VERSION").as_bytes()),
+            full: FULL,
         }
     }
 
-    /// Encodes all records of a buffer, in as few requests as their limits allow; `room` is that of the buffer. The first
-    /// request keeps to a `space`, to be joined with what is there.
+    /// Makes its requests small beside a memory limit, for they go whole when it is reached.
+    pub(crate) fn within(mut self, memory_limit: usize) -> Self {
+        self.full = FULL.min(memory_limit / PORTIONS);
+        self
+    }
+
+    /// Encodes all records of a buffer: what fits joins the last request that waits, if there is one, and for the rest there
+    /// are new ones, as few as their limits allow. `reservation` is that of the buffer.
     pub(crate) fn requests(
         &self,
         records: &[u8],
-        mut room: Room,
-        mut space: Space,
-        mut ready: impl FnMut(Request),
-    ) {
-        let (mut batch, mut pen) = (Batch::default(), Pen::default());
+        mut reservation: Reservation,
+        mut last: Option<&mut Request>,
+    ) -> Vec<Request> {
+        let (mut batch, mut span_encoder, mut requests) =
+            (Batch::default(), SpanEncoder::default(), Vec::new());
         let (mut count, mut held) = (0, 0);
+        // Of the last request.
+        let (mut spans, mut size) = last.as_ref().map_or((0, 0), |last| (last.spans(), last.frame.len()));
         for (record, bytes) in finished::records(records) {
-            pen.write(&record);
-            if pen.span.len() > LARGEST_SPAN {
-                fit(&mut pen.span, LARGEST_SPAN);
+            span_encoder.write(&record);
+            if span_encoder.span.len() > LARGEST_SPAN {
+                fit(&mut span_encoder.span, LARGEST_SPAN);
             }
-            if count == space.spans || batch.bytes() + pen.span.len() > space.bytes {
+            let bytes_with_it = size + batch.bytes() + span_encoder.span.len();
+            if spans + count == MOST_SPANS || bytes_with_it > self.full && spans + count > 0 {
                 if count > 0 {
-                    ready(batch.finish(&self.resource, room.split(held)));
+                    add(batch.finish(&self.resource, reservation.split(held)), last.take(), &mut requests);
                 }
-                (count, held, space) = (0, 0, Space::default());
+                (count, held, last, spans, size) = (0, 0, None, 0, 0);
             }
-            batch.add(pen.scope.as_deref().unwrap_or(&self.scope), &pen.span, &Origin::from(&record.head));
+            let scope = span_encoder.scope.as_deref().unwrap_or(&self.scope);
+            batch.add(scope, &span_encoder.span, &SpanIds::from(&record.head));
             (count, held) = (count + 1, held + bytes);
         }
         if count > 0 {
-            ready(batch.finish(&self.resource, room));
+            add(batch.finish(&self.resource, reservation), last, &mut requests);
         }
+        requests
     }
 
     /// The request in two halves, or, if it is a single span and may be cut, with its values cut to at most half
-    /// the size; itself if it can be made no smaller.
-    pub(crate) fn smaller(&self, mut request: Request, may_cut: bool) -> Result<Vec<Request>, Request> {
+    /// the size; nothing if it can be made no smaller. The parts take over its reservation.
+    pub(crate) fn smaller(&self, request: &mut Request, may_cut: bool) -> Vec<Request> {
         let frame = request.frame.clone();
+        let reservation = &mut request.reservation;
         let all: Vec<_> = spans(&frame).collect();
         if all.len() > 1 {
             let (first, second) = all.split_at(all.len() / 2);
-            let room = request.room.split(request.room.bytes() / 2);
-            return Ok(vec![self.part(&frame, first, room), self.part(&frame, second, request.room)]);
+            let half = reservation.split(reservation.bytes() / 2);
+            let rest = std::mem::take(reservation);
+            return vec![self.part(&frame, first, half), self.part(&frame, second, rest)];
         }
         for (scope, span) in all.into_iter().filter(|_| may_cut) {
             let mut cut = span.to_vec();
             fit(&mut cut, span.len() / 2);
             if cut.len() < span.len() {
-                return Ok(vec![self.part(&frame, &[(scope, &cut)], request.room)]);
+                return vec![self.part(&frame, &[(scope, &cut)], std::mem::take(reservation))];
             }
         }
-        Err(request)
+        Vec::new()
     }
 
     /// A request for the root of a conversation that has begun, as it is sent if that never ends.
@@ -173,7 +160,7 @@ impl Encoder {
     pub(crate) fn end_start(&self, frame: &Bytes, at: SystemTime) -> Request {
         let ended: Vec<_> = spans(frame).map(|(scope, span)| (scope, ended(span, nanoseconds(at)))).collect();
         let ended: Vec<_> = ended.iter().map(|(scope, span)| (*scope, &**span)).collect();
-        self.part(frame, &ended, Room::default())
+        self.part(frame, &ended, Reservation::default())
     }
 
     /// A request for records that no ledger counts.
@@ -182,22 +169,30 @@ impl Encoder {
     }
 
     fn whole(&self, records: &[u8], change: impl Fn(&mut Vec<u8>)) -> Bytes {
-        let (mut batch, mut pen) = (Batch::default(), Pen::default());
+        let (mut batch, mut span_encoder) = (Batch::default(), SpanEncoder::default());
         for (record, _) in finished::records(records) {
-            pen.write(&record);
-            change(&mut pen.span);
-            batch.add(pen.scope.as_deref().unwrap_or(&self.scope), &pen.span, &Origin::from(&record.head));
+            span_encoder.write(&record);
+            change(&mut span_encoder.span);
+            let scope = span_encoder.scope.as_deref().unwrap_or(&self.scope);
+            batch.add(scope, &span_encoder.span, &SpanIds::from(&record.head));
         }
-        batch.finish(&self.resource, Room::default()).frame
+        batch.finish(&self.resource, Reservation::default()).frame
     }
 
     /// A request for spans of another, under the resource of that.
-    fn part(&self, whole: &Bytes, spans: &[Scoped<'_>], room: Room) -> Request {
+    fn part(&self, whole: &Bytes, spans: &[Scoped<'_>], reservation: Reservation) -> Request {
         let mut batch = Batch::default();
         for (scope, span) in spans {
-            batch.add(scope, span, &Origin::read(span));
+            batch.add(scope, span, &SpanIds::read(span));
         }
-        batch.finish(resource(whole).unwrap_or(&self.resource), room)
+        batch.finish(resource(whole).unwrap_or(&self.resource), reservation)
+    }
+}
+
+fn add(request: Request, last: Option<&mut Request>, requests: &mut Vec<Request>) {
+    match last {
+        Some(last) => last.join(request),
+        None => requests.push(request),
     }
 }
 

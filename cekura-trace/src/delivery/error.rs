@@ -1,5 +1,5 @@
-//! What went wrong at the start comes in, one opaque error with questions to ask it goes out. This file does not know
-//! any value that was configured: an error names settings and never repeats what they were set to.
+//! The error with which a handle cannot be made. Invariant: it names settings and never repeats
+//! what they were set to.
 
 use std::fmt;
 

@@ -1,16 +1,16 @@
-//! Settings come in, an exporter for the standard pipeline goes out: it encodes, and what it has encoded leaves through
-//! the transports of this crate. This file does not know spans.
+//! An exporter for the standard pipeline over the transports of this crate. Invariant: each batch
+//! is sent once.
 //!
 //! The clients that the exporter brings along would send headers of `OTEL_*` variables, follow redirects with the key,
 //! and need a runtime of the program. A thread of our own has none of that.
 
-use super::complaint::tell_refusal;
 use super::config::{self, Builder, Mode, Settings};
 use super::encode::framed;
 use super::error::{Error, Problem};
 use super::quiet;
 use super::transport::{self, Answer};
 use super::verdict::{Verdict, verdict};
+use super::warnings::tell_refusal;
 use http::header::{CONTENT_ENCODING, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use opentelemetry_http::{HttpClient, HttpError};
@@ -62,23 +62,23 @@ impl Builder {
             exporter = exporter
                 .with_endpoint(settings.endpoint.uri().to_string())
                 .with_timeout(settings.timings.attempt);
-            client.errands = Some(employ(settings)?);
+            client.requests = Some(employ(settings)?);
         }
         exporter.with_http_client(client).build().map_err(Error::start)
     }
 }
 
 /// A request, and who waits for its answer.
-type Errand = (Bytes, oneshot::Sender<Answer>);
+type ExportRequest = (Bytes, oneshot::Sender<Answer>);
 
 /// Starts the thread that sends requests, until nobody can hand over any more.
-fn employ(settings: Settings) -> Result<UnboundedSender<Errand>, Error> {
-    let (errands, inbox) = unbounded_channel();
+fn employ(settings: Settings) -> Result<UnboundedSender<ExportRequest>, Error> {
+    let (requests, inbox) = unbounded_channel();
     quiet::start(
         "cekura-exporter",
         move || transport::connect(&settings),
         move |transport, runtime: &Runtime| {
-            let mut inbox: UnboundedReceiver<Errand> = inbox;
+            let mut inbox: UnboundedReceiver<ExportRequest> = inbox;
             runtime.block_on(async {
                 while let Some((frame, answer)) = inbox.recv().await {
                     let sending = transport.send(frame);
@@ -87,26 +87,26 @@ fn employ(settings: Settings) -> Result<UnboundedSender<Errand>, Error> {
             });
         },
     )?;
-    Ok(errands)
+    Ok(requests)
 }
 
 /// The exporter's HTTP client, whatever the protocol.
 #[derive(Default)]
 struct Client {
     /// `None` when tracing is switched off.
-    errands: Option<UnboundedSender<Errand>>,
+    requests: Option<UnboundedSender<ExportRequest>>,
     /// Whether an event has said that requests fail.
     is_failing: AtomicBool,
 }
 
 impl Client {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let Some(errands) = &self.errands else { return Ok(Response::default()) };
+        let Some(requests) = &self.requests else { return Ok(Response::default()) };
         // Of the exporter's request only the body counts: its headers may come from the environment.
         let frame = frame(&request)?;
         let bytes = frame.len();
         let (answer, answered) = oneshot::channel();
-        errands.send((frame, answer))?;
+        requests.send((frame, answer))?;
         let answer = answered.await?;
         let verdict = verdict(&answer, bytes);
         self.tell(&answer, verdict);
@@ -144,7 +144,7 @@ impl HttpClient for Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("enabled", &self.errands.is_some()).finish_non_exhaustive()
+        f.debug_struct("Client").field("enabled", &self.requests.is_some()).finish_non_exhaustive()
     }
 }
 

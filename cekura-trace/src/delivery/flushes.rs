@@ -1,7 +1,7 @@
 //! The flushes that wait for their report, the last of which is the shutdown. Each is answered once, at its deadline at
 //! the latest.
 
-use super::worker::Reply;
+use super::worker::FlushReply;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -29,11 +29,11 @@ pub(super) struct Flush {
     pub(super) deadline: Instant,
     last_chance: Option<Instant>,
     pub(super) is_last: bool,
-    pub(super) report: Reply,
+    pub(super) report: FlushReply,
 }
 
 impl Flushes {
-    pub(super) fn add(&mut self, deadline: Instant, is_last: bool, report: Reply, now: Instant) {
+    pub(super) fn add(&mut self, deadline: Instant, is_last: bool, report: FlushReply, now: Instant) {
         let last_chance = last_chance(deadline, deadline.saturating_duration_since(now));
         self.waiting.push(Flush { epoch: self.epoch, deadline, last_chance, is_last, report });
         self.epoch += 1;

@@ -1,5 +1,5 @@
-//! Spans are counted in when they are handed over and out when their fate is known; reports go out. This file does
-//! not know how a span is delivered.
+//! Counts spans in when they are handed over and out when their fate is known. Invariant: accepted
+//! = delivered + spooled + pending + dropped.
 //!
 //! For each trace the count is kept while something of it is pending, and after that for the newest traces only, so
 //! that a process that runs for years holds no more than [`KEPT`] settled traces.
@@ -34,7 +34,7 @@ pub struct FlushReport {
     ///
     /// * `late`: in local mode, the span ended after its conversation was drawn
     /// * `malformed`, `panicked`: an error of this crate
-    /// * `queue_full`: the memory limit was reached; the oldest traces go first
+    /// * `queue_full`: the memory limit was reached; the oldest requests go first
     /// * `refused`: the key or the endpoint was wrong until the time limit
     /// * `rejected`: the backend rejected the span
     /// * `server_error`: the backend reported an error of its own, also at the retry
@@ -135,17 +135,17 @@ pub(crate) struct Ledger(Mutex<Books>);
 
 #[derive(Debug, Default)]
 struct Books {
-    total: Account,
+    total: TraceAccount,
     /// Spans that were never in the queue, but found on disk.
     adopted: u64,
-    traces: HashMap<TraceId, Account>,
+    traces: HashMap<TraceId, TraceAccount>,
     /// The known traces, oldest first.
     order: VecDeque<TraceId>,
 }
 
 /// The spans of all traces or of one.
 #[derive(Clone, Debug, Default)]
-struct Account {
+struct TraceAccount {
     has_root: bool,
     /// Known here; a span still in the queue is not.
     taken: u64,
@@ -289,7 +289,7 @@ impl Ledger {
 }
 
 impl Books {
-    fn book(&mut self, trace: TraceId, entry: impl Fn(&mut Account)) {
+    fn book(&mut self, trace: TraceId, entry: impl Fn(&mut TraceAccount)) {
         entry(&mut self.total);
         if let Some(account) = self.traces.get_mut(&trace) {
             return entry(account);
@@ -308,7 +308,8 @@ impl Books {
             }
             let Some(oldest) = self.order.pop_front() else { return };
             let is_full = self.order.len() >= KEPT_FLAWED;
-            let is_needed = |account: &Account| account.is_unsettled() || account.is_flawed() && !is_full;
+            let is_needed =
+                |account: &TraceAccount| account.is_unsettled() || account.is_flawed() && !is_full;
             if self.traces.get(&oldest).is_some_and(is_needed) {
                 self.order.push_back(oldest);
             } else {
@@ -318,7 +319,7 @@ impl Books {
     }
 }
 
-impl Account {
+impl TraceAccount {
     fn pending(&self) -> u64 {
         let settled = self.delivered + self.spooled + self.dropped.values().sum::<u64>();
         self.taken.saturating_sub(settled)

@@ -1,11 +1,11 @@
-//! What a handle asks and what recording hands over comes in, and goes on to the worker: through the queue, or as a
-//! message. This file does not know what the worker does with it.
+//! What a handle and its spans know of the worker: the queue, and a channel for messages.
+//! Invariant: no call waits for the worker.
 
 use super::call_log::error::ObserveError;
 use super::call_log::{Account, CallLog};
+use super::lane::call_logs::ObserveReply;
 use super::ledger::{FlushReport, Ledger, Reason};
-use super::observe::Told;
-use super::queue::{Queue, Room};
+use super::queue::{Queue, Reservation};
 use super::worker::Message;
 use crate::call::{Call, Calls, Noted};
 use crate::destination::Sink;
@@ -51,10 +51,10 @@ impl Link {
     /// # Errors
     ///
     /// When it cannot be sent as it is, or there is no room for it, or the worker has ended.
-    pub(crate) fn observe(&self, log: CallLog, told: Told) -> Result<(), ObserveError> {
-        let letter = log.seal(&self.account)?;
-        let room = Room::take(&self.queue, letter.body.len()).ok_or_else(ObserveError::full)?;
-        let is_told = self.tell(Message::Observe { letter, room, told });
+    pub(crate) fn observe(&self, log: CallLog, reply: ObserveReply) -> Result<(), ObserveError> {
+        let log = log.seal(&self.account)?;
+        let reservation = Reservation::take(&self.queue, log.body.len()).ok_or_else(ObserveError::full)?;
+        let is_told = self.tell(Message::Observe { log, reservation, reply });
         if is_told { Ok(()) } else { Err(ObserveError::shutdown()) }
     }
 

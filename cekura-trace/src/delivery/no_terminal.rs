@@ -1,13 +1,13 @@
-//! Stands in for local mode in a build that leaves it out. This file has no code that runs.
+//! Stands in for local mode in a build without it. Nothing here runs.
 
 use super::config::Settings;
 use super::ledger::Ledger;
 use super::outlet::Outlet;
-use super::voice::Voice;
+use super::own_events::OwnEvents;
 use std::sync::Arc;
 
 pub(crate) const AVAILABLE: bool = false;
 
-pub(crate) fn open(_: &Settings, _: Arc<Ledger>, _: Voice) -> Option<Box<dyn Outlet>> {
+pub(crate) fn open(_: &Settings, _: Arc<Ledger>, _: OwnEvents) -> Option<Box<dyn Outlet>> {
     None
 }

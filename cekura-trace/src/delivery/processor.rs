@@ -1,5 +1,5 @@
-//! A host's spans come in, from its tracer provider; those of a call of ours go out as records. This file does not
-//! know how the host makes them or what else it does with them.
+//! Turns a host's spans that belong to a call of ours into records. Invariant: it changes nothing
+//! of the host's.
 
 use crate::call::nanoseconds;
 use crate::destination::{CaptureContent, Destination, Twinned};

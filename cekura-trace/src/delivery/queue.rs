@@ -1,5 +1,5 @@
-//! Ended spans come in as flat records from any thread, and what was noted of ended calls; whole buffers of them go
-//! out to the worker. This file does not know what a record says, but for whether it is a root.
+//! Takes ended spans and call logs from any thread, and gives them to the worker in whole buffers.
+//! Invariant: what it holds stays within the memory limit.
 
 use super::call_log::CallLog;
 use super::call_log::error::ObserveError;
@@ -24,9 +24,9 @@ const SPARE: usize = 1 << 20;
 /// Threads write to different shards, so that two that end spans at the same time seldom wait for each other.
 pub(crate) struct Queue {
     shards: Box<[Shard]>,
-    calls: Mutex<Calls>,
+    calls: Mutex<EndedCalls>,
     /// Where there is a spool.
-    begun: Option<Mutex<Vec<Begun>>>,
+    begun: Option<Mutex<Vec<BegunConversation>>>,
     /// Bytes of all records and call logs that are neither delivered nor dropped.
     held: AtomicUsize,
     /// Bytes of the largest record that found no room since the worker has last looked.
@@ -37,7 +37,7 @@ pub(crate) struct Queue {
     ledger: Arc<Ledger>,
     /// What the next shard that is emptied gets in place of its buffer.
     spare: Mutex<Vec<u8>>,
-    bell: Bell,
+    waker: Waker,
     /// Whether the worker wants to hear of each root's end.
     announces_roots: bool,
 }
@@ -57,13 +57,13 @@ struct Buffer {
 }
 
 /// A conversation that has begun, or was forgotten after that.
-pub(crate) enum Begun {
+pub(crate) enum BegunConversation {
     Forgotten(TraceId, SpanId),
     /// Its root as a record that ends where it begins.
     Root(Vec<u8>),
 }
 
-impl Begun {
+impl BegunConversation {
     fn bytes(&self) -> usize {
         match self {
             Self::Forgotten(..) => 0,
@@ -74,7 +74,7 @@ impl Begun {
 
 /// The calls that have ended and are to be posted.
 #[derive(Default)]
-struct Calls {
+struct EndedCalls {
     /// With the bytes that each of them holds.
     logs: Vec<(CallLog, usize)>,
     /// Those that came after the end, or did not fit.
@@ -83,50 +83,50 @@ struct Calls {
 }
 
 /// Wakes the worker, once until it has looked.
-pub(crate) struct Bell {
-    rung: AtomicBool,
+pub(crate) struct Waker {
+    is_woken: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
-impl Bell {
+impl Waker {
     pub(crate) fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { rung: AtomicBool::new(false), wake: Box::new(wake) }
+        Self { is_woken: AtomicBool::new(false), wake: Box::new(wake) }
     }
 
-    fn ring(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
+    fn wake(&self) {
+        if !self.is_woken.swap(true, Ordering::AcqRel) {
             (self.wake)();
         }
     }
 }
 
-/// The room that drained records still take up; dropping it gives it back.
+/// Bytes of the memory limit that drained records still take up; dropping it gives them back.
 #[derive(Default)]
-pub(crate) struct Room {
+pub(crate) struct Reservation {
     /// `None` for what is not counted.
     queue: Option<Arc<Queue>>,
     bytes: usize,
 }
 
-impl Room {
-    /// The room of records that were just drained.
+impl Reservation {
+    /// That of records that were just drained.
     pub(crate) fn of(queue: &Arc<Queue>, records: &[u8]) -> Self {
         Self { queue: Some(queue.clone()), bytes: records.len() }
     }
 
-    /// Takes up room, if there is any left.
+    /// Takes so many bytes of the memory limit, if they are left.
     pub(crate) fn take(queue: &Arc<Queue>, bytes: usize) -> Option<Self> {
         queue.reserve(bytes, queue.limit).map(|_| Self { queue: Some(queue.clone()), bytes })
     }
 
-    /// Moves the room of `bytes` bytes to another owner.
+    /// Moves so many bytes to another owner.
     pub(crate) fn split(&mut self, bytes: usize) -> Self {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
         Self { queue: self.queue.clone(), bytes }
     }
 
-    /// Takes over the room of another.
+    /// Takes over the bytes of another.
     pub(crate) fn join(&mut self, mut other: Self) {
         self.bytes += std::mem::take(&mut other.bytes);
     }
@@ -136,7 +136,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(queue) = &self.queue {
             queue.release(self.bytes);
@@ -145,7 +145,7 @@ impl Drop for Room {
 }
 
 impl Queue {
-    pub(crate) fn new(limit: usize, ledger: Arc<Ledger>, bell: Bell, announces_roots: bool) -> Self {
+    pub(crate) fn new(limit: usize, ledger: Arc<Ledger>, waker: Waker, announces_roots: bool) -> Self {
         let shards = thread::available_parallelism().map_or(1, usize::from).next_power_of_two();
         let [least, most] = FULL;
         let full = (limit / 8 / shards).clamp(least, most);
@@ -153,7 +153,7 @@ impl Queue {
         let (calls, begun) = (Mutex::default(), None);
         let (held, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let spare = Mutex::default();
-        Self { shards, calls, begun, held, refused, limit, full, ledger, spare, bell, announces_roots }
+        Self { shards, calls, begun, held, refused, limit, full, ledger, spare, waker, announces_roots }
     }
 
     /// Lets it take conversations when they begin.
@@ -162,14 +162,14 @@ impl Queue {
     }
 
     /// The conversations that have begun.
-    pub(crate) fn drain_begun(&self) -> Vec<Begun> {
+    pub(crate) fn drain_begun(&self) -> Vec<BegunConversation> {
         let Some(begun) = &self.begun else { return Vec::new() };
         let begun = std::mem::take(&mut *begun.lock().unwrap_or_else(PoisonError::into_inner));
-        self.release(begun.iter().map(Begun::bytes).sum());
+        self.release(begun.iter().map(BegunConversation::bytes).sum());
         begun
     }
 
-    fn note(&self, what: Begun) {
+    fn note(&self, what: BegunConversation) {
         if let Some(begun) = &self.begun
             && self.reserve(what.bytes(), self.limit).is_some()
         {
@@ -188,15 +188,15 @@ impl Queue {
     }
 
     /// Hands every ended call to `take`.
-    pub(crate) fn drain_calls(self: &Arc<Self>, mut take: impl FnMut(CallLog, Room)) {
+    pub(crate) fn drain_calls(self: &Arc<Self>, mut take: impl FnMut(CallLog, Reservation)) {
         let logs = std::mem::take(&mut self.calls().logs);
         for (log, bytes) in logs {
-            take(log, Room { queue: Some(self.clone()), bytes });
+            take(log, Reservation { queue: Some(self.clone()), bytes });
         }
     }
 
     /// As [`drain_calls`](Self::drain_calls); whatever comes later is refused.
-    pub(crate) fn close_calls(self: &Arc<Self>, take: impl FnMut(CallLog, Room)) {
+    pub(crate) fn close_calls(self: &Arc<Self>, take: impl FnMut(CallLog, Reservation)) {
         self.calls().closed = true;
         self.drain_calls(take);
     }
@@ -206,7 +206,7 @@ impl Queue {
         self.calls().refused
     }
 
-    fn calls(&self) -> MutexGuard<'_, Calls> {
+    fn calls(&self) -> MutexGuard<'_, EndedCalls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -236,7 +236,7 @@ impl Queue {
     }
 
     fn empty(&self, close: bool, mut take: impl FnMut(&[u8], u64)) {
-        self.bell.rung.store(false, Ordering::Release);
+        self.waker.is_woken.store(false, Ordering::Release);
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let mut empty = std::mem::take(&mut *spare());
         for shard in &self.shards {
@@ -309,7 +309,7 @@ impl Sink for Queue {
         // When it becomes crowded, and not with each span after that.
         let crowds = held.is_none_or(|held| held > crowded(share) && held - bytes <= crowded(share));
         if wanted || crowds {
-            self.bell.ring();
+            self.waker.wake();
         }
     }
 
@@ -328,7 +328,7 @@ impl Sink for Queue {
             }
         };
         match obstacle {
-            None => self.bell.ring(),
+            None => self.waker.wake(),
             Some(error) => {
                 if fits {
                     self.release(bytes);
@@ -343,11 +343,11 @@ impl Sink for Queue {
     }
 
     fn begin(&self, record: Vec<u8>) {
-        self.note(Begun::Root(record));
+        self.note(BegunConversation::Root(record));
     }
 
     fn forget(&self, trace_id: TraceId, span_id: SpanId) {
-        self.note(Begun::Forgotten(trace_id, span_id));
+        self.note(BegunConversation::Forgotten(trace_id, span_id));
     }
 }
 

@@ -1,10 +1,10 @@
-//! What to prepare and what to do comes in; a thread with a small runtime of its own does it, unseen by the program's
-//! telemetry. This file does not know what is done.
+//! Starts a thread with a small runtime of its own. Invariant: the program's telemetry sees nothing
+//! of it.
 //!
 //! It works beside any runtime of the program or none, and outlives it.
 
 use super::error::Error;
-use super::voice;
+use super::own_events;
 use opentelemetry::Context;
 use std::sync::mpsc;
 use std::thread;
@@ -23,7 +23,7 @@ pub(crate) fn start<T>(
     let (ready, started) = mpsc::sync_channel(1);
     let body = move || {
         let _quiet = Context::enter_telemetry_suppressed_scope();
-        voice::silence();
+        own_events::silence();
         let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::start);
         let prepared = runtime.and_then(|runtime| {
             let inside = runtime.enter();

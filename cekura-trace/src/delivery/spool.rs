@@ -1,25 +1,23 @@
-//! What is to survive the process comes in and is kept on disk, one file each; what dead processes have left goes out.
-//! This file does not know when something is kept or sent.
+//! Keeps on disk what is to survive the process, one file each, and takes over what dead processes
+//! have left. Invariant: no caller waits for the disk, but for a moment at the end.
 //!
 //! The disk has a thread of its own, so that one that is slow or hangs holds up neither requests nor their answers.
 
 mod address;
-mod beginnings;
-mod depot;
 mod disk;
-mod drawer;
 mod file;
 #[cfg_attr(not(unix), path = "spool/absent.rs")]
 mod folder;
 mod others;
+mod requests;
+mod starts;
 
 pub(crate) use address::Address;
-use beginnings::Beginnings;
-pub(crate) use depot::{Depot, Returned, Slip};
-pub(crate) use drawer::Drawer;
 pub(crate) use file::Item;
 pub(crate) use folder::AVAILABLE;
 pub(crate) use others::Others;
+pub(crate) use requests::{DiskCopy, SpooledRequests, Stored};
+pub(crate) use starts::Starts;
 
 use super::config::{Settings, Spooling};
 use super::error::{Error, Problem};
@@ -61,7 +59,7 @@ impl Name {
 /// What the disk has to say.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// Left by a dead process, and ours now. The body of spans stays on disk.
+    /// Left by a dead process, and ours now. Only the body of a start is read at once.
     Found { name: Name, item: Item, body: Bytes, size: u64, last_seen: SystemTime },
     /// Written, or not.
     Kept { name: Name, result: io::Result<()> },

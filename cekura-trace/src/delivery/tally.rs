@@ -1,5 +1,4 @@
-//! Spans come in one by one, how many there are of each trace goes out. This file does not know what they are counted
-//! for.
+//! Counts spans by trace. Invariant: each span is counted once.
 
 use super::ledger::Counts;
 use opentelemetry::trace::TraceId;

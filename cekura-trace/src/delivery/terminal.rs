@@ -1,12 +1,12 @@
-//! Drained records come in, each finished conversation is drawn and kept as a page: local mode. This file does not
-//! know what a drawing or a page looks like.
+//! Draws each finished conversation and keeps it as a page: local mode. Invariant: a conversation
+//! is drawn once.
 
-use super::call_log::Letter;
+use super::call_log::SealedCallLog;
 use super::config::Settings;
 use super::ledger::{Counts, Ledger, Reason};
-use super::outlet::Outlet;
-use super::queue::Room;
-use super::voice::Voice;
+use super::outlet::{Driven, Outlet};
+use super::own_events::OwnEvents;
+use super::queue::Reservation;
 use crate::finished::{Span, Tree, records};
 use crate::local::{self, Folder, Style};
 use opentelemetry::trace::{SpanId, TraceId};
@@ -46,7 +46,7 @@ type Show = dyn Fn(&Tree, Option<&[u8]>);
 #[derive(Default)]
 struct Open {
     spans: Vec<Span>,
-    rooms: Vec<Room>,
+    reservations: Vec<Reservation>,
 }
 
 /// Where pages are kept, from where the program runs.
@@ -54,9 +54,9 @@ const PAGES: &str = "cekura-traces";
 
 /// Draws on standard error.
 #[expect(clippy::unnecessary_wraps, reason = "its stand-in has nothing to give")]
-pub(crate) fn open(settings: &Settings, ledger: Arc<Ledger>, voice: Voice) -> Option<Box<dyn Outlet>> {
+pub(crate) fn open(settings: &Settings, ledger: Arc<Ledger>, events: OwnEvents) -> Option<Box<dyn Outlet>> {
     let no_color = settings.no_color;
-    let pages = Pages { folder: Folder::new(PAGES), voice, told: Cell::new(false) };
+    let pages = Pages { folder: Folder::new(PAGES), events, told: Cell::new(false) };
     let show = move |tree: &Tree, call_log: Option<&[u8]>| {
         let drawing = local::draw(tree, &Style::of_standard_error(no_color));
         local::print(&(drawing + &pages.add(tree, call_log)));
@@ -66,7 +66,7 @@ pub(crate) fn open(settings: &Settings, ledger: Arc<Ledger>, voice: Voice) -> Op
 
 struct Pages {
     folder: Folder,
-    voice: Voice,
+    events: OwnEvents,
     /// Whether an event has said that no page could be written, since one could.
     told: Cell<bool>,
 }
@@ -81,7 +81,7 @@ impl Pages {
             Err(error) => {
                 let failure = format!("no page can be written to {}: {error}", self.folder);
                 if !told {
-                    self.voice.say(|| tracing::warn!(target: "cekura", "{failure}"));
+                    self.events.emit(|| tracing::warn!(target: "cekura", "{failure}"));
                 }
                 local::line(failure)
             }
@@ -116,7 +116,7 @@ impl Terminal {
 }
 
 impl Outlet for Terminal {
-    fn take(&mut self, buffer: &[u8], mut room: Room, _epoch: u64) {
+    fn take(&mut self, buffer: &[u8], mut reservation: Reservation, _epoch: u64) {
         for (record, bytes) in records(buffer) {
             let trace = record.head.trace_id;
             if self.drawn.contains(&trace) {
@@ -125,19 +125,19 @@ impl Outlet for Terminal {
             }
             let open = self.open.entry(trace).or_default();
             open.spans.push(Span::from(&record));
-            open.rooms.push(room.split(bytes));
+            open.reservations.push(reservation.split(bytes));
             if record.head.parent_id == SpanId::INVALID {
                 self.ended.push(trace);
             }
         }
     }
 
-    fn call_log(&mut self, letter: &Letter) {
-        if let Some(trace) = letter.trace_id.filter(|trace| !self.drawn.contains(trace)) {
+    fn call_log(&mut self, log: &SealedCallLog) {
+        if let Some(trace) = log.trace_id.filter(|trace| !self.drawn.contains(trace)) {
             if self.logs.len() == WAITING_LOGS {
                 self.logs.pop_front();
             }
-            self.logs.push_back((trace, letter.body.clone()));
+            self.logs.push_back((trace, log.body.clone()));
         }
     }
 
@@ -146,7 +146,9 @@ impl Outlet for Terminal {
         self.complete.append(&mut self.ended);
         !self.complete.is_empty()
     }
+}
 
+impl Driven for Terminal {
     fn proceed(&mut self, _now: Instant) {
         for trace in std::mem::take(&mut self.complete) {
             self.draw(trace);

@@ -1,4 +1,4 @@
-//! Records as recording writes them, for the tests of the parts of delivery. This file does not know what is tested.
+//! Records as recording writes them, for the tests of delivery.
 
 use super::queue::Queue;
 use crate::destination::Sink;

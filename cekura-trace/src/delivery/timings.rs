@@ -1,5 +1,4 @@
-//! Every delay and time limit of the delivery, in one place, so that tests can set them short. This file does not
-//! know what happens when one has passed.
+//! Every delay and time limit of the delivery, in one place, so that tests can set them short.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! One encoded request comes in, one answer goes out, over gRPC or HTTP. Nothing here knows spans, retries or what an
-//! answer means.
+//! Sends one encoded request over gRPC or HTTP and gives its answer. Invariant: there is one answer
+//! within the time limit, whatever the peer does.
 
 // The same names come from a file that has no transport when its feature is off.
 #[cfg_attr(not(feature = "http"), path = "transport/no_api.rs")]
@@ -123,7 +123,8 @@ pub(crate) enum Flaw {
     Silent,
 }
 
-pub(crate) type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
+/// A request on its way.
+pub(crate) type Sending<A = Answer> = Pin<Box<dyn Future<Output = A> + Send>>;
 
 /// What came back for one request to Cekura's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,8 +134,6 @@ pub(crate) enum Response {
     /// The whole answer, without the key if the server repeats it.
     Whole { status: u16, wait: Option<Duration>, body: String },
 }
-
-pub(crate) type Asking = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// Sends requests to one endpoint.
 pub(crate) trait Transport: Send + Sync {

@@ -1,5 +1,4 @@
-//! The answer to one request comes in, what to do about it goes out: the whole table, without state. This file does
-//! not know who acts on it.
+//! What each answer to a request for spans means, as one table. Invariant: it has no state.
 
 use super::ledger::Reason;
 use super::transport::{Answer, Failure};

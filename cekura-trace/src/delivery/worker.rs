@@ -1,25 +1,25 @@
-//! Commands and answers come in on one line; the queue is emptied, the sender is driven, and flushes are answered
-//! with reports. This file does not know requests or sockets.
+//! The thread that drains the queue, drives the lanes and answers flushes. Invariant: each flush
+//! gets one report, at its deadline at the latest.
 
 use super::call_log::error::{ObserveError, Sent};
-use super::call_log::{Account, CallLog, Letter};
-use super::complaint::tell_losses;
+use super::call_log::{Account, CallLog, SealedCallLog};
 use super::config::{Mode, Settings};
 use super::error::Error;
 use super::flushes::{Flush, Flushes};
+use super::lane::Lane;
+use super::lane::call_logs::{CallLogs, ObserveReply, exchange};
 use super::ledger::{FlushReport, Ledger, Reason};
 use super::link::Link;
-use super::observe::{Courier, Told, exchange};
-use super::outlet::Outlet;
-use super::queue::{Bell, Queue, Room};
+use super::outlet::{Driven, Outlet};
+use super::own_events::OwnEvents;
+use super::queue::{Queue, Reservation, Waker};
 use super::quiet;
-use super::sender::Sender;
-use super::spool::{Address, Depot, Drawer, Event, Item, Spool};
+use super::spool::{Address, Event, Spool, SpooledRequests};
 use super::tally::Tally;
 use super::terminal;
 use super::timings::Timings;
-use super::transport::{self, Answer, Response};
-use super::voice::Voice;
+use super::transport;
+use super::warnings::{tell_losses, tell_others};
 use crate::call::Calls;
 use crate::finished::{self, Record};
 use opentelemetry::trace::{SpanId, TraceId};
@@ -40,39 +40,22 @@ const BESIDE_NOTES: usize = 1 << 10;
 
 /// What the worker is told.
 pub(crate) enum Message {
-    Answered {
-        number: u64,
-        answer: Answer,
-    },
+    /// A lane has an answer.
+    Answered,
     /// Deliver what has ended until now, and report when that is settled or the deadline has passed.
-    Flush {
-        deadline: Instant,
-        report: Reply,
-    },
-    /// What the API answers.
-    Heard {
-        number: u64,
-        response: Response,
-    },
+    Flush { deadline: Instant, report: FlushReply },
     /// Post a call log.
-    Observe {
-        letter: Letter,
-        room: Room,
-        told: Told,
-    },
+    Observe { log: SealedCallLog, reservation: Reservation, reply: ObserveReply },
     /// What the disk has to say.
     Spooled(Event),
     /// As `Flush`, after which the worker ends.
-    Shutdown {
-        deadline: Instant,
-        report: Reply,
-    },
+    Shutdown { deadline: Instant, report: FlushReply },
     /// There is something in the queue.
     Wake,
 }
 
 /// Takes the report of a flush.
-pub(crate) type Reply = Box<dyn FnOnce(FlushReport) + Send>;
+pub(crate) type FlushReply = Box<dyn FnOnce(FlushReport) + Send>;
 
 /// Starts the thread.
 ///
@@ -84,8 +67,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let ledger = Arc::new(Ledger::default());
     let wake = inbox.clone();
     // The worker may have ended, which is why the queue is closed by then.
-    let bell = Bell::new(move || drop(wake.send(Message::Wake)));
-    let queue = Queue::new(settings.memory_limit, ledger.clone(), bell, settings.mode == Mode::Local);
+    let waker = Waker::new(move || drop(wake.send(Message::Wake)));
+    let queue = Queue::new(settings.memory_limit, ledger.clone(), waker, settings.mode == Mode::Local);
     let queue = Arc::new(if settings.spool.is_some() { queue.with_beginnings() } else { queue });
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
@@ -98,23 +81,23 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         failed: failed.clone(),
         process: process::id(),
     };
-    let (voice, timings) = (Voice::here(), settings.timings);
+    let (events, timings) = (OwnEvents::here(), settings.timings);
     let prepare = {
-        let (ledger, voice) = (ledger.clone(), voice.clone());
+        let (ledger, events) = (ledger.clone(), events.clone());
         move || {
             let spool = spool(&settings, inbox.clone())?;
-            let outlet = outlet(&settings, ledger.clone(), voice.clone(), inbox.clone(), spool.clone())?;
-            let drawer = spool.clone().map(|spool| Drawer::new(spool, Address::of_call_logs(&settings)));
-            let heard =
-                Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
+            let outlet = outlet(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
+            let address = Address::of_call_logs(&settings);
+            let spooled = spool.clone().map(|spool| SpooledRequests::new(spool, address));
+            let wake = Box::new(move || drop(inbox.send(Message::Answered)));
             let is_open = Box::new(move |trace| calls.is_open(trace));
             let exchange = exchange(settings);
-            let courier = Courier::new(exchange, is_open, timings, ledger, voice, heard, failed);
-            Ok((outlet, courier.with_drawer(drawer), spool))
+            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
+            Ok((outlet, call_logs.with_spool(spooled), spool))
         }
     };
-    quiet::start("cekura-trace", prepare, move |(outlet, courier, spool), runtime| {
-        let worker = Worker::new(timings, queue, ledger, voice, outlet, account, courier);
+    quiet::start("cekura-trace", prepare, move |(outlet, call_logs, spool), runtime| {
+        let worker = Worker::new(timings, queue, ledger, events, outlet, account, call_logs);
         worker.with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
@@ -129,20 +112,17 @@ fn spool(settings: &Settings, inbox: UnboundedSender<Message>) -> Result<Option<
 fn outlet(
     settings: &Settings,
     ledger: Arc<Ledger>,
-    voice: Voice,
+    events: OwnEvents,
     inbox: UnboundedSender<Message>,
     spool: Option<Arc<Spool>>,
 ) -> Result<Box<dyn Outlet>, Error> {
     match settings.mode {
         Mode::Cloud => {
             let transport = transport::connect(settings)?;
-            let answered =
-                Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
-            let depot = spool
-                .map(|spool| Depot::new(spool, Address::of_spans(settings), ledger.clone(), voice.clone()));
-            Ok(Box::new(Sender::new(settings, transport, ledger, voice, answered).with_depot(depot)))
+            let wake = Box::new(move || drop(inbox.send(Message::Answered)));
+            Ok(Box::new(Lane::of_spans(settings, transport, ledger, events, wake, spool)))
         }
-        Mode::Local => terminal::open(settings, ledger, voice)
+        Mode::Local => terminal::open(settings, ledger, events)
             .ok_or_else(|| Error::start("this build lacks the feature `local` of cekura-trace")),
     }
 }
@@ -150,10 +130,10 @@ fn outlet(
 struct Worker {
     queue: Arc<Queue>,
     ledger: Arc<Ledger>,
-    voice: Voice,
+    events: OwnEvents,
     outlet: Box<dyn Outlet>,
     account: Account,
-    courier: Courier,
+    call_logs: Lane<CallLogs>,
     spool: Option<Arc<Spool>>,
     timings: Timings,
     flushes: Flushes,
@@ -167,19 +147,19 @@ impl Worker {
         timings: Timings,
         queue: Arc<Queue>,
         ledger: Arc<Ledger>,
-        voice: Voice,
+        events: OwnEvents,
         outlet: Box<dyn Outlet>,
         account: Account,
-        courier: Courier,
+        call_logs: Lane<CallLogs>,
     ) -> Self {
         let (flushes, next_tick) = (Flushes::default(), Instant::now());
         Self {
             queue,
             ledger,
-            voice,
+            events,
             outlet,
             account,
-            courier,
+            call_logs,
             spool: None,
             timings,
             flushes,
@@ -214,17 +194,19 @@ impl Worker {
                     self.tell_losses(now);
                 }
             }
-            if self.courier.wants_spans() {
+            if self.call_logs.wants_spans() {
                 self.collect();
             }
             self.relieve();
             self.hurry(now);
             self.outlet.proceed(now);
-            self.courier.proceed(now);
+            self.call_logs.await_traces(now);
+            self.call_logs.proceed(now);
             if self.answer_flushes(now) {
                 return;
             }
-            let due = self.flushes.deadlines().chain(self.outlet.due()).chain(self.courier.due(now));
+            let lanes = self.outlet.due(now).into_iter().chain(self.call_logs.next_due(now));
+            let due = self.flushes.deadlines().chain(lanes);
             let next = due.fold(self.next_tick, Instant::min);
             if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
                 self.handle(message);
@@ -234,20 +216,22 @@ impl Worker {
 
     fn handle(&mut self, message: Message) {
         match message {
-            Message::Answered { number, answer } => self.outlet.answered(number, &answer, Instant::now()),
+            Message::Answered => {
+                self.outlet.answered(Instant::now());
+                self.call_logs.answered(Instant::now());
+            }
             Message::Flush { deadline, report } => {
                 self.collect();
                 self.flushes.add(deadline, false, report, Instant::now());
             }
-            Message::Heard { number, response } => self.courier.answered(number, response, Instant::now()),
-            Message::Observe { letter, room, told } => self.observe(letter, room, told),
+            Message::Observe { log, reservation, reply } => self.observe(log, reservation, reply),
             Message::Spooled(event) => self.spooled(event),
             Message::Shutdown { deadline, report } => {
                 let queue = self.queue.clone();
                 queue.close(|records, count| self.take(records, count));
-                queue.close_calls(|log, room| self.observe_ended(log, room));
+                queue.close_calls(|log, reservation| self.observe_ended(log, reservation));
                 self.outlet.finish(Instant::now());
-                self.courier.finish(Instant::now(), deadline);
+                self.call_logs.finish_by(deadline, Instant::now());
                 self.flushes.add(deadline, true, report, Instant::now());
             }
             Message::Wake => self.collect(),
@@ -255,15 +239,15 @@ impl Worker {
     }
 
     fn spooled(&mut self, event: Event) {
-        if let Event::Kept { name, result: Err(_) } = &event {
-            self.courier.not_kept(name);
-        }
-        let Event::Found { name, item: Item::CallLog { id, owner }, body, .. } = event else {
-            return self.outlet.spooled(event, Instant::now());
-        };
-        // Without room it stays on disk, for another start.
-        if let Some(room) = Room::take(&self.queue, body.len()) {
-            self.courier.adopt(name, Letter::again(id, owner, body), room);
+        let now = Instant::now();
+        let event = self.call_logs.spooled(event, now);
+        match event.and_then(|event| self.outlet.spooled(event, now)) {
+            Some(Event::Found { name, body, last_seen, .. }) => {
+                self.outlet.end_start(name, &body, last_seen, now);
+            }
+            Some(Event::Others(others)) => self.events.emit(|| tell_others(&others)),
+            // Of something that was settled meanwhile.
+            Some(Event::Kept { .. } | Event::Loaded { .. }) | None => {}
         }
     }
 
@@ -271,9 +255,9 @@ impl Worker {
     fn hurry(&mut self, now: Instant) {
         for by in self.flushes.last_chances() {
             self.outlet.hurry(by, now);
-            self.courier.hurry(by, now);
+            self.call_logs.hurry(by, now);
         }
-        for by in self.courier.last_chances() {
+        for by in self.call_logs.last_chances() {
             self.outlet.hurry(by, now);
         }
     }
@@ -291,46 +275,46 @@ impl Worker {
         // A conversation that has begun and ended by now was in the queue.
         self.outlet.begin(queue.drain_begun());
         // A call ends before its root, so that none is missing whose root was drained.
-        queue.drain_calls(|log, room| self.observe_ended(log, room));
+        queue.drain_calls(|log, reservation| self.observe_ended(log, reservation));
     }
 
     /// Has memory given back where it is short.
     fn relieve(&mut self) {
-        let excess = self.queue.excess(|| self.courier.held());
+        let excess = self.queue.excess(|| self.call_logs.held());
         if excess > 0 {
             self.outlet.relieve(excess, Instant::now());
         }
     }
 
     /// Posts what was noted of a call that has ended.
-    fn observe_ended(&mut self, log: CallLog, mut room: Room) {
+    fn observe_ended(&mut self, log: CallLog, mut reservation: Reservation) {
         let call_id = log.id().to_owned();
-        let sealed = log.seal(&self.account).and_then(|letter| {
+        let sealed = log.seal(&self.account).and_then(|log| {
             // Escapes may make it longer than what was noted.
-            let more = letter.body.len().saturating_sub(room.bytes() + BESIDE_NOTES);
-            room.join(Room::take(&self.queue, more).ok_or_else(ObserveError::full)?);
-            Ok(letter)
+            let more = log.body.len().saturating_sub(reservation.bytes() + BESIDE_NOTES);
+            reservation.join(Reservation::take(&self.queue, more).ok_or_else(ObserveError::full)?);
+            Ok(log)
         });
         match sealed {
-            Ok(letter) => self.observe(letter, room, Box::new(Result::err)),
+            Ok(log) => self.observe(log, reservation, Box::new(Result::err)),
             Err(error) => {
-                self.courier.count_failure();
-                self.voice.say(|| tracing::error!(target: "cekura", call_id, "{error}"));
+                self.call_logs.count_failure();
+                self.events.emit(|| tracing::error!(target: "cekura", call_id, "{error}"));
             }
         }
     }
 
-    fn observe(&mut self, letter: Letter, room: Room, told: Told) {
+    fn observe(&mut self, log: SealedCallLog, reservation: Reservation, reply: ObserveReply) {
         if self.account.is_local {
-            self.outlet.call_log(&letter);
-            drop(told(Ok(Sent::default())));
+            self.outlet.call_log(&log);
+            drop(reply(Ok(Sent::default())));
         } else {
-            self.courier.take(letter, room, told, Instant::now());
+            self.call_logs.take(log, reservation, reply, Instant::now());
         }
     }
 
     fn take(&mut self, records: &[u8], count: u64) {
-        let room = Room::of(&self.queue, records);
+        let reservation = Reservation::of(&self.queue, records);
         let (mut tally, mut roots) = (Tally::default(), Vec::new());
         for (Record { head, .. }, _) in finished::records(records) {
             tally.add(head.trace_id);
@@ -346,13 +330,13 @@ impl Worker {
         for _ in counts.values().sum()..count {
             self.ledger.refuse(TraceId::INVALID, Reason::Malformed);
         }
-        self.outlet.take(records, room, self.flushes.epoch);
+        self.outlet.take(records, reservation, self.flushes.epoch);
     }
 
     /// Answers the flushes that are settled or late; true when the last one is.
     fn answer_flushes(&mut self, now: Instant) -> bool {
         let oldest = self.outlet.oldest();
-        let is_idle = self.courier.is_idle() && self.outlet.is_at_rest();
+        let is_idle = self.call_logs.is_at_rest() && self.outlet.is_at_rest();
         let is_over = |flush: &mut Flush| {
             now >= flush.deadline
                 || oldest.is_none_or(|oldest| oldest > flush.epoch) && (!flush.is_last || is_idle)
@@ -361,7 +345,7 @@ impl Worker {
         let ends = over.iter().any(|flush| flush.is_last);
         if ends {
             self.outlet.abandon(Reason::Shutdown);
-            self.courier.abandon();
+            self.call_logs.abandon(Reason::Shutdown);
             if let Some(spool) = self.spool.take() {
                 spool.end();
             }
@@ -377,7 +361,7 @@ impl Worker {
         let report = self.ledger.report(|| self.queue.accepted());
         if report.lost() > self.told.0 {
             self.told = (report.lost(), now);
-            self.voice.say(|| tell_losses(&report));
+            self.events.emit(|| tell_losses(&report));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What became of a call log comes in, what the caller is told goes out: where it is stored, or why it is not. This
-//! file does not know the API key, and no error contains it.
+//! What became of a call log: where it is stored, or why it is not. Invariant: no error contains
+//! the API key.
 
 use opentelemetry::trace::TraceId;
 use std::borrow::Cow;

@@ -1,4 +1,5 @@
-//! Entries come in, the list that the API takes goes out, with its type. This file does not know the other fields.
+//! Writes a transcript as the API takes it, with its type. Invariant: entries with times stand in
+//! the order of their starts.
 //!
 //! The one form that every description of the API agrees on: roles "Testing Agent" and "Main Agent", start and end in
 //! seconds, sorted. Where no times are known it is pipecat's, which has none ("Transcript format" in Cekura's

@@ -1,4 +1,4 @@
-//! Values as a user gives them come in, as the API takes them they go out. This file does not know the fields.
+//! Writes single values as the API takes them. Invariant: no null is left in them.
 
 use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};

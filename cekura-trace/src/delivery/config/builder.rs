@@ -1,5 +1,5 @@
-//! What code says about a handle comes in, one method per setting, and is kept as it was said. This file does not
-//! know the environment or which values are good.
+//! Holds what code says about a handle, one method per setting. Nothing is checked before `build`
+//! or `install`.
 
 use super::proxy::Own;
 use super::secret::Secret;
@@ -196,8 +196,8 @@ impl Builder {
     }
 
     /// The most bytes of ended spans and call logs that may wait for delivery; 32 MiB unless set. An eighth of
-    /// it is kept free for call logs. Above the limit, whole traces are dropped and counted, the oldest first.
-    /// With a [`spool`](Self::spool) they wait on disk instead.
+    /// it is kept free for call logs. Above the limit, the oldest requests are dropped, their spans counted, and
+    /// their traces marked incomplete. With a [`spool`](Self::spool) they wait on disk instead.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
         self

@@ -1,5 +1,5 @@
-//! A URL as a person writes it comes in, the address of an origin goes out. This file does not know what is sent
-//! there.
+//! Parses a URL as a person writes it into an address. Invariant: an endpoint has a scheme and
+//! a host, and no user.
 
 use http::Uri;
 use http::uri::{PathAndQuery, Scheme};

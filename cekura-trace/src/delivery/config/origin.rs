@@ -1,5 +1,5 @@
-//! The settings of one endpoint come in, what is sent to it beside the spans goes out: key, headers, certificates,
-//! resource. This file does not know how they travel.
+//! Collects what is sent to one endpoint beside spans: key, headers, certificates, resource.
+//! Invariant: the key goes to no other origin.
 
 use super::secret::Secret;
 use super::{

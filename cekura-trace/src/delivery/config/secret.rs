@@ -1,5 +1,4 @@
-//! A key or a header's value comes in; it goes out only where it is asked for by name, never through `Debug`.
-//! This file does not know what the secret opens.
+//! Holds a key or a header's value. Invariant: `Debug` never shows it.
 
 use http::HeaderValue;
 use std::fmt;

@@ -1,5 +1,4 @@
-//! An endpoint comes in, what its name, connection and certificate are like goes out. This file does not know what is
-//! asked there.
+//! Checks the name, the connection and the certificate of one endpoint. It sends no request.
 
 use super::super::config::{Endpoint, Protocol, Proxy, Settings};
 use super::super::transport::{Flaw, shake_hands, tunnel};

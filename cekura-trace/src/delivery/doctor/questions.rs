@@ -1,5 +1,4 @@
-//! Endpoints come in, and where they can be reached, what they say of the key and of a span goes out in words. This
-//! file does not know names or certificates.
+//! Asks each endpoint whether it takes the key and one span, and puts the answers into words.
 
 use super::super::config::{Endpoint, Identity, KEY_HEADER, Protocol, Settings};
 use super::super::encode::Encoder;

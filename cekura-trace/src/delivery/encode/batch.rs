@@ -1,10 +1,10 @@
-//! Encoded spans come in one by one, the request for them goes out. This file does not know what a span says, nor when
-//! a request is full.
+//! Puts encoded spans together to one request. Invariant: spans of one instrumentation scope stand
+//! together, in their order.
 
 use super::fields::{root_of, trace_of};
 use super::wire::{delimited, delimited_size};
 use super::{Request, framed};
-use crate::delivery::queue::Room;
+use crate::delivery::queue::Reservation;
 use crate::delivery::tally::Tally;
 use crate::finished::Head;
 use opentelemetry::trace::{SpanId, TraceId};
@@ -26,20 +26,20 @@ struct Group {
 }
 
 /// What a request counts of a span.
-pub(super) struct Origin {
+pub(super) struct SpanIds {
     pub(super) trace: TraceId,
     /// Of a span without a parent.
     pub(super) root: Option<SpanId>,
 }
 
-impl From<&Head> for Origin {
+impl From<&Head> for SpanIds {
     fn from(head: &Head) -> Self {
         let is_root = head.parent_id == SpanId::INVALID;
         Self { trace: head.trace_id, root: is_root.then_some(head.span_id) }
     }
 }
 
-impl Origin {
+impl SpanIds {
     /// Of a span that was encoded before.
     pub(super) fn read(span: &[u8]) -> Self {
         Self { trace: trace_of(span), root: root_of(span) }
@@ -47,7 +47,7 @@ impl Origin {
 }
 
 impl Batch {
-    pub(super) fn add(&mut self, scope: &[u8], span: &[u8], origin: &Origin) {
+    pub(super) fn add(&mut self, scope: &[u8], span: &[u8], origin: &SpanIds) {
         let at = self.groups.iter().position(|group| group.scope == scope).unwrap_or_else(|| {
             self.groups.push(Group { scope: scope.to_vec(), spans: Vec::new() });
             self.groups.len() - 1
@@ -65,7 +65,7 @@ impl Batch {
     }
 
     /// The request for all of them; `resource` is encoded, as a field of `ResourceSpans`.
-    pub(super) fn finish(&mut self, resource: &[u8], room: Room) -> Request {
+    pub(super) fn finish(&mut self, resource: &[u8], reservation: Reservation) -> Request {
         let groups = self.groups.iter().filter(|group| !group.spans.is_empty());
         let scopes = groups.clone().map(|group| delimited_size(group.bytes())).sum::<usize>();
         let whole = resource.len() + scopes;
@@ -80,7 +80,7 @@ impl Batch {
         });
         self.groups.iter_mut().for_each(|group| group.spans.clear());
         let (counts, roots) = (self.tally.take(), std::mem::take(&mut self.roots));
-        Request { frame, counts, roots, room }
+        Request { frame, counts, roots, reservation }
     }
 }
 

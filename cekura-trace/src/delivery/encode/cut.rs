@@ -1,5 +1,5 @@
-//! Cuts an encoded span to a size, where its texts allow that. Invariant: what is cut is still a span, and says of each
-//! attribute that was cut that it was.
+//! Cuts an encoded span to a size, where its texts allow that. Invariant: what is cut is still a span, and an
+//! attribute that was cut says so.
 
 use super::fields::{changed, values};
 use super::wire;

@@ -1,5 +1,4 @@
-//! A record comes in, its span goes out as protobuf: each part is written once, where it stands. This file does not
-//! know requests.
+//! Writes a record as a protobuf span. Invariant: each part is written once, at its place.
 //!
 //! The numbers are those of OpenTelemetry's `trace.proto`, `common.proto` and `resource.proto`.
 
@@ -16,9 +15,9 @@ const DELIMITED: u8 = 2;
 /// Field 16, of four bytes. W3C: sampled.
 const FLAGS: [u8; 6] = [0x85, 0x01, 1, 0, 0, 0];
 
-/// Writes spans one by one, into the same room.
+/// Writes spans one by one, into the same buffer.
 #[derive(Default)]
-pub(super) struct Pen<'a> {
+pub(super) struct SpanEncoder<'a> {
     /// The span that was written last.
     pub(super) span: Vec<u8>,
     /// Its instrumentation scope, as a field of `ScopeSpans`, where that is not ours.
@@ -26,7 +25,7 @@ pub(super) struct Pen<'a> {
     attributes: Attributes<Utf8<'a>>,
 }
 
-impl<'a> Pen<'a> {
+impl<'a> SpanEncoder<'a> {
     pub(super) fn write(&mut self, record: &Record<'a>) {
         let Self { span: out, scope: of_host, attributes: own } = self;
         out.clear();

@@ -1,4 +1,4 @@
-//! A folder for systems on which there is none. This file does not know what a spool is for.
+//! Stands in for a folder on systems without file locks. No value of it can exist.
 
 use std::io;
 use std::path::{Path, PathBuf};

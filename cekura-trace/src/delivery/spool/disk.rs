@@ -1,5 +1,6 @@
-//! What is to be done with files comes in as jobs and is done on a thread of its own, one behind the other; between
-//! them what dead processes have left is taken over. This file does not know spans or call logs.
+//! Does the work with files on a thread of its own, one job after the other, and between them takes
+//! over what dead processes have left. Invariant: jobs are done in the order in which they were
+//! given.
 
 use super::file::{self, Item};
 use super::folder::{Folder, Orphan};
@@ -44,20 +45,20 @@ pub(super) struct Disk {
 impl Disk {
     /// Works until the last job, or until nobody is left to give one.
     pub(super) fn run(self, jobs: &Receiver<Job>) {
-        let mut estate =
-            Estate { folders: self.folder.others(), current: None, others: Some(Others::default()) };
+        let mut orphans =
+            Orphans { folders: self.folder.others(), current: None, others: Some(Others::default()) };
         loop {
             let job = match jobs.try_recv() {
                 Ok(job) => job,
                 Err(TryRecvError::Disconnected) => return,
-                Err(TryRecvError::Empty) if estate.adopt_next(&self) => continue,
+                Err(TryRecvError::Empty) if orphans.adopt_next(&self) => continue,
                 Err(TryRecvError::Empty) => match jobs.recv() {
                     Ok(job) => job,
                     Err(_) => return,
                 },
             };
             if let Job::End(done) = job {
-                drop((estate, self));
+                drop((orphans, self));
                 // Nobody may wait for it any more.
                 let _ = done.send(());
                 return;
@@ -90,14 +91,14 @@ impl Disk {
 }
 
 /// What dead processes have left.
-struct Estate {
+struct Orphans {
     folders: Vec<PathBuf>,
     current: Option<(Orphan, VecDeque<(PathBuf, String)>)>,
     /// What is not ours, until it is told.
     others: Option<Others>,
 }
 
-impl Estate {
+impl Orphans {
     /// Looks at one more file; false when there is none.
     fn adopt_next(&mut self, disk: &Disk) -> bool {
         if let Some((_, files)) = &mut self.current {
@@ -146,8 +147,8 @@ fn adopt(disk: &Disk, path: &Path, name: &str) -> Option<(Address, Item)> {
     }
     disk.folder.adopt(path, name).ok()?;
     let last_seen = disk.folder.marked(name).unwrap_or(SystemTime::UNIX_EPOCH);
-    // Requests are read again when they are sent.
-    let body = if matches!(item, Item::Spans { .. }) { Bytes::new() } else { body };
+    // What is sent is read again when it is.
+    let body = if item == Item::Start { body } else { Bytes::new() };
     (disk.tell)(Event::Found { name: Name(name.into()), item, body, size, last_seen });
     None
 }

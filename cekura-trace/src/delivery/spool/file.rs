@@ -1,5 +1,5 @@
-//! What is kept in the spool ↔ the bytes of one file, which stands for itself: a torn or foreign one is told from a
-//! whole one. This file does not know where files are.
+//! Writes what is kept in the spool as the bytes of one file, and reads it. Invariant: a file that
+//! is torn or foreign is never taken for a whole one.
 //!
 //! ```text
 //! cekura-spool 1 <SHA-256 of all that follows the line, in hex>\n

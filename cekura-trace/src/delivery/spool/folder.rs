@@ -1,5 +1,4 @@
-//! Whole files come in and are on the disk afterwards, whole or not at all; files that processes have left which are
-//! no more go out. This file does not know what a file says.
+//! Writes, reads and locks files in one folder. Invariant: a file is there whole or not at all.
 //!
 //! Below the directory of the spool each handle has a folder of its own, with a lock that the system frees when the
 //! process ends, however it ends: a folder whose lock is free is an orphan.

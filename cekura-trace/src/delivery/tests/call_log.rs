@@ -14,9 +14,9 @@ fn agent() -> Account {
 }
 
 fn body(log: CallLog) -> Value {
-    let mut letter = log.seal(&agent()).unwrap();
-    letter.name_trace();
-    serde_json::from_slice(&letter.body).unwrap()
+    let mut log = log.seal(&agent()).unwrap();
+    log.name_trace();
+    serde_json::from_slice(&log.body).unwrap()
 }
 
 fn mistakes(log: CallLog) -> String {
@@ -222,8 +222,8 @@ fn a_project_does_not_know_its_agent() {
     for log in [CallLog::new("c").agent(1), CallLog::new("c").assistant_id("a")] {
         log.seal(&project).unwrap();
     }
-    let letter = CallLog::new("c").assistant_id("a").seal(&project).unwrap();
-    assert_eq!(letter.owner.as_deref(), Some("project_id=42"));
+    let log = CallLog::new("c").assistant_id("a").seal(&project).unwrap();
+    assert_eq!(log.owner.as_deref(), Some("project_id=42"));
     assert_eq!(CallLog::new("c").seal(&agent()).unwrap().owner.as_deref(), Some("agent_id=5"));
 }
 

@@ -1,6 +1,6 @@
 //! What is cut in the encoded span is what would be cut in OpenTelemetry's own types.
 
-use super::super::wire::Pen;
+use super::super::wire::SpanEncoder;
 use super::shorten;
 use crate::arbitrary::{buffer, config};
 use crate::{finished, semconv};
@@ -69,13 +69,13 @@ proptest! {
 
     #[test]
     fn any_span_is_cut_as_the_types_would(bytes in buffer(), longest in 0_usize..40) {
-        let mut pen = Pen::default();
+        let mut encoder = SpanEncoder::default();
         for (record, _) in finished::records(&bytes) {
-            pen.write(&record);
-            let expected = expected(Span::decode(&*pen.span).unwrap(), longest);
-            shorten(&mut pen.span, longest);
+            encoder.write(&record);
+            let expected = expected(Span::decode(&*encoder.span).unwrap(), longest);
+            shorten(&mut encoder.span, longest);
             // As bytes, for a float may be no number.
-            prop_assert_eq!(Span::decode(&*pen.span).unwrap().encode_to_vec(), expected.encode_to_vec());
+            prop_assert_eq!(Span::decode(&*encoder.span).unwrap().encode_to_vec(), expected.encode_to_vec());
         }
     }
 }

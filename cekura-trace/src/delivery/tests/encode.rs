@@ -1,8 +1,8 @@
 //! Requests keep their limits, and taken apart or joined they hold the same spans.
 
-use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Room, Space, fit, resource};
+use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Reservation, fit, resource};
 use crate::arbitrary::{buffer, config};
-use crate::delivery::queue::{Bell, Queue};
+use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
@@ -14,15 +14,18 @@ use std::sync::Arc;
 
 /// The requests for spans with texts of these lengths, one span each.
 fn requests(lengths: impl IntoIterator<Item = usize>) -> Vec<Request> {
-    let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Bell::new(|| {}), false));
+    let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Waker::new(|| {}), false));
     for (number, length) in lengths.into_iter().enumerate() {
         end(&queue, 1, number as u64 + 1, 0, length);
     }
-    let encoder = encoder();
+    encoded(&queue, &encoder(), None)
+}
+
+/// The requests for all that is in a queue, on one thread.
+fn encoded(queue: &Arc<Queue>, encoder: &Encoder, mut last: Option<&mut Request>) -> Vec<Request> {
     let mut requests = Vec::new();
     queue.drain(|buffer, _| {
-        let room = Room::of(&queue, buffer);
-        encoder.requests(buffer, room, Space::default(), |request| requests.push(request));
+        requests.extend(encoder.requests(buffer, Reservation::of(queue, buffer), last.take()));
     });
     requests
 }
@@ -56,22 +59,34 @@ fn requests_are_filled_to_their_limits() {
 
 #[test]
 fn what_came_later_fills_up_what_waits() {
-    let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Bell::new(|| {}), false));
-    let waiting = requests(vec![0; 500]).pop().unwrap();
+    let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Waker::new(|| {}), false));
+    let mut waiting = requests(vec![0; 500]).pop().unwrap();
     (1..=1000).for_each(|span| end(&queue, 1, span, 0, 0));
-    let mut later = Vec::new();
-    queue.drain(|buffer, _| {
-        let room = Room::of(&queue, buffer);
-        encoder().requests(buffer, room, waiting.space(), |request| later.push(request));
-    });
-    assert_eq!(later.iter().map(Request::spans).collect::<Vec<_>>(), [12, 512, 476]);
-    assert!(waiting.has_room_for(&later[0]));
-    let full = requests(vec![0; 512]).pop().unwrap();
+    let held = waiting.reservation.bytes();
+    let later = encoded(&queue, &encoder(), Some(&mut waiting));
+    assert_eq!(waiting.spans(), 512);
+    assert!(waiting.reservation.bytes() > held);
+    assert_eq!(later.iter().map(Request::spans).collect::<Vec<_>>(), [512, 476]);
     end(&queue, 1, 1, 0, 0);
-    queue.drain(|buffer, _| {
-        let room = Room::of(&queue, buffer);
-        encoder().requests(buffer, room, full.space(), |request| assert_eq!(request.spans(), 1));
-    });
+    let later = encoded(&queue, &encoder(), Some(&mut waiting));
+    assert_eq!((waiting.spans(), later[0].spans()), (512, 1), "it is full");
+    let mut large = requests([600 << 10]).pop().unwrap();
+    end(&queue, 1, 1, 0, 600 << 10);
+    let later = encoded(&queue, &encoder(), Some(&mut large));
+    assert_eq!((large.spans(), later[0].spans()), (1, 1), "it does not fit");
+}
+
+#[test]
+fn requests_are_small_beside_the_memory_limit() {
+    for (limit, most) in [(32 << 20, FULL), (1 << 20, 1 << 17), (0, 0)] {
+        let encoder = encoder().within(limit);
+        let queue = Arc::new(Queue::new(1 << 30, Arc::default(), Waker::new(|| {}), false));
+        (1..=20).for_each(|span| end(&queue, 1, span, 0, 60_000));
+        let requests = encoded(&queue, &encoder, None);
+        let spans = requests.iter().map(Request::spans).sum::<u64>();
+        assert_eq!(spans, 20);
+        assert!(requests.iter().all(|request| request.spans() == 1 || request.frame.len() <= most + 1000));
+    }
 }
 
 #[test]
@@ -86,38 +101,34 @@ fn a_frame_is_a_grpc_message() {
 fn joined_requests_hold_both() {
     let [mut first] = <[_; 1]>::try_from(requests(vec![5; 300])).ok().unwrap();
     let [second] = <[_; 1]>::try_from(requests(vec![7; 212])).ok().unwrap();
-    let [third] = <[_; 1]>::try_from(requests([1])).ok().unwrap();
-    assert!(first.has_room_for(&second));
-    let rooms = first.room.bytes() + second.room.bytes();
+    let reservations = first.reservation.bytes() + second.reservation.bytes();
     first.join(second);
-    assert_eq!((first.spans(), first.room.bytes()), (MOST_SPANS as u64, rooms));
-    assert_eq!(spans(&first).len(), MOST_SPANS);
-    assert!(!first.has_room_for(&third));
+    assert_eq!((first.spans(), first.reservation.bytes()), (MOST_SPANS, reservations));
+    assert_eq!(spans(&first).len() as u64, MOST_SPANS);
 }
 
 #[test]
 fn a_request_falls_apart_into_its_spans() {
     let mut whole = requests(vec![100; 37]);
     let mut single = Vec::new();
-    let mut room = 0;
-    while let Some(request) = whole.pop() {
-        match encoder().smaller(request, false) {
-            Ok(parts) => whole.extend(parts),
-            Err(request) => {
-                room += request.room.bytes();
-                single.push(request);
-            }
+    let mut reservation = 0;
+    while let Some(mut request) = whole.pop() {
+        let parts = encoder().smaller(&mut request, false);
+        if parts.is_empty() {
+            reservation += request.reservation.bytes();
+            single.push(request);
         }
+        whole.extend(parts);
     }
     assert_eq!(starts(&single), (1..=37).collect::<Vec<_>>());
-    assert!(room >= 37 * 100);
+    assert!(reservation >= 37 * 100);
 }
 
 #[test]
 fn what_an_earlier_process_has_encoded_keeps_its_resource_when_it_is_split() {
     let later = Encoder::new(&BTreeMap::from([("service.name".to_owned(), "later".to_owned())]));
-    let parts = later.smaller(requests([9000; 2]).remove(0), false).ok().unwrap();
-    let cut = later.smaller(requests([9000]).remove(0), true).ok().unwrap();
+    let parts = later.smaller(&mut requests([9000; 2]).remove(0), false);
+    let cut = later.smaller(&mut requests([9000]).remove(0), true);
     for part in parts.iter().chain(&cut) {
         assert_eq!(resource(&part.frame), Some(&*encoder().resource));
     }
@@ -128,9 +139,9 @@ fn what_an_earlier_process_has_encoded_keeps_its_resource_when_it_is_split() {
 fn a_single_span_is_cut_until_nothing_is_left_to_cut() {
     let mut next = requests([100_000]).pop();
     let mut lengths = Vec::new();
-    while let Some(request) = next {
+    while let Some(mut request) = next {
         lengths.push(request.frame.len());
-        next = encoder().smaller(request, true).ok().and_then(|mut parts| parts.pop());
+        next = encoder().smaller(&mut request, true).pop();
     }
     assert!(lengths.len() >= 5 && lengths.is_sorted_by(|before, after| before > after), "{lengths:?}");
     assert!(lengths.last() < Some(&1000), "{lengths:?}");

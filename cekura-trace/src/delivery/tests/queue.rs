@@ -1,6 +1,6 @@
 //! That the queue is bounded, counts, wakes and closes.
 
-use super::{Arc, Bell, Queue, Room, TraceId, crowded};
+use super::{Arc, Queue, Reservation, TraceId, Waker, crowded};
 use crate::delivery::tests::end;
 use crate::finished::records;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 fn queue(limit: usize, announces_roots: bool) -> (Arc<Queue>, Arc<AtomicUsize>) {
     let rung = Arc::new(AtomicUsize::new(0));
     let ringing = rung.clone();
-    let bell = Bell::new(move || {
+    let waker = Waker::new(move || {
         ringing.fetch_add(1, Ordering::Relaxed);
     });
-    (Arc::new(Queue::new(limit, Arc::default(), bell, announces_roots)), rung)
+    (Arc::new(Queue::new(limit, Arc::default(), waker, announces_roots)), rung)
 }
 
 fn drained(queue: &Queue) -> Vec<u64> {
@@ -50,12 +50,13 @@ fn the_limit_counts_until_the_room_is_given_back() {
     // Drained is not delivered.
     end(&queue, 1, 1, 0, 100);
     assert!(drained(&queue).is_empty());
-    let mut room = Room { bytes: queue.held.load(Ordering::Relaxed), queue: Some(queue.clone()) };
-    let part = room.split(300);
+    let mut reservation =
+        Reservation { bytes: queue.held.load(Ordering::Relaxed), queue: Some(queue.clone()) };
+    let part = reservation.split(300);
     drop(part);
     end(&queue, 1, 2, 0, 100);
     assert_eq!(drained(&queue), [2]);
-    drop(room);
+    drop(reservation);
     end(&queue, 1, 3, 0, 600);
     assert_eq!(drained(&queue), [3]);
     assert_eq!(queue.accepted(), 103);
@@ -86,8 +87,8 @@ fn spans_leave_room_for_call_logs() {
     for span in 0..100 {
         end(&queue, 1, span, 0, 100);
     }
-    let room = Room::take(&queue, 1000);
-    assert!(room.is_some() && Room::take(&queue, 1000).is_none());
+    let reservation = Reservation::take(&queue, 1000);
+    assert!(reservation.is_some() && Reservation::take(&queue, 1000).is_none());
     end(&queue, 1, 1, 0, 100);
     assert_eq!(
         queue.ledger.trace(TraceId::from(1)).dropped["queue_full"],

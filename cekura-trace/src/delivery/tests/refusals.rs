@@ -1,6 +1,6 @@
 //! The Collector's own test of its exporters: a backend refuses at random for a minute, and has in the end what was sent.
 
-use super::tests::{ACCEPTED, World, flush, over};
+use super::tests::{ACCEPTED, World, flush, over, settings};
 use super::{Arc, Duration};
 use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, FRAMING, Failure, Sending, Transport};
@@ -90,7 +90,7 @@ async fn seven_of_ten_refused_for_a_minute_lose_nothing() {
         let chance = SmallRng::seed_from_u64(seed);
         let state = Mutex::new(State { chance, received: Ids::new(), requests: [0; 2] });
         let backend = Arc::new(Moody { start: Instant::now(), state });
-        let world = World::new(|link, _| over(link, backend.clone()));
+        let world = World::new(|link, _| over(&settings(), link, backend.clone()));
         let (report, ..) = world
             .play(async |link| {
                 for number in 0..SPANS {

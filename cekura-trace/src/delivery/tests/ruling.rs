@@ -71,23 +71,23 @@ fn every_answer_to_a_post_has_its_ruling() {
         (500, "oops", "retry twice, HTTP status 500 oops".to_owned()),
         (507, "", "retry twice, HTTP status 507 ".to_owned()),
     ] {
-        assert_eq!(line(&posted(whole(status, body))), expected, "{status} {body}");
+        assert_eq!(line(&posted(&whole(status, body))), expected, "{status} {body}");
     }
-    assert_eq!(line(&posted(none(false))), "retry after None, no answer in time");
-    assert_eq!(line(&posted(none(true))), "ask, no answer in time");
+    assert_eq!(line(&posted(&none(false))), "retry after None, no answer in time");
+    assert_eq!(line(&posted(&none(true))), "ask, no answer in time");
 }
 
 #[test]
 fn a_call_is_found_by_its_id_in_any_list() {
     let calls = r#"[{"id": 1, "call_id": "other"}, {"id": 2, "call_id": "mine"}]"#;
     for list in [calls.to_owned(), format!(r#"{{"count": 2, "results": {calls}}}"#)] {
-        assert_eq!(line(&asked(whole(200, &list), "mine")), "stored Some(\"2\") false");
-        assert_eq!(line(&asked(whole(200, &list), "min")), "missing");
+        assert_eq!(line(&asked(&whole(200, &list), "mine")), "stored Some(\"2\") false");
+        assert_eq!(line(&asked(&whole(200, &list), "min")), "missing");
     }
-    assert_eq!(line(&asked(whole(200, "[]"), "mine")), "missing");
+    assert_eq!(line(&asked(&whole(200, "[]"), "mine")), "missing");
     for (next, expected) in [("null", "missing"), (r#""https://…""#, "next page")] {
         let list = format!(r#"{{"next": {next}, "results": [{{"call_id": "other"}}]}}"#);
-        assert_eq!(line(&asked(whole(200, &list), "mine")), expected);
+        assert_eq!(line(&asked(&whole(200, &list), "mine")), expected);
     }
 }
 
@@ -105,7 +105,7 @@ fn a_question_without_a_good_answer_never_means_missing() {
         (none(true), "retry after None"),
         (none(false), "retry after None"),
     ] {
-        let ruling = line(&asked(response, "mine"));
+        let ruling = line(&asked(&response, "mine"));
         assert!(ruling.starts_with(start), "{ruling}");
     }
 }
@@ -115,8 +115,8 @@ proptest! {
 
     #[test]
     fn any_answer_has_a_ruling(status in 100_u16..600, body in json(), wait in any::<Option<Duration>>()) {
-        for ruling in [posted, |response| asked(response, "call-1")] {
-            let ruling = ruling(Response::Whole { status, wait, body: body.clone() });
+        for ruling in [posted, |response: &Response| asked(response, "call-1")] {
+            let ruling = ruling(&Response::Whole { status, wait, body: body.clone() });
             let line = line(&ruling);
             prop_assert!(line.chars().count() < 1000 && !line.contains(char::is_control), "{line}");
         }

@@ -1,9 +1,10 @@
 //! When a conversation is drawn, and that what is drawn counts as delivered.
 
 use super::{
-    Arc, Bytes, Counts, Instant, Ledger, Letter, Outlet, Reason, Room, Terminal, TraceId, Tree, records,
+    Arc, Bytes, Counts, Driven, Instant, Ledger, Outlet, Reason, Reservation, SealedCallLog, Terminal,
+    TraceId, Tree, records,
 };
-use crate::delivery::queue::{Bell, Queue};
+use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,7 +22,7 @@ impl Local {
         let shown = Rc::<RefCell<Vec<usize>>>::default();
         let rows = shown.clone();
         let show = move |tree: &Tree, _: Option<&[u8]>| rows.borrow_mut().push(tree.rows.len());
-        let queue = Arc::new(Queue::new(1 << 20, ledger.clone(), Bell::new(|| {}), true));
+        let queue = Arc::new(Queue::new(1 << 20, ledger.clone(), Waker::new(|| {}), true));
         Self { terminal: Terminal::new(ledger.clone(), Box::new(show)), ledger, queue, shown }
     }
 
@@ -31,7 +32,7 @@ impl Local {
             for (record, _) in records(buffer) {
                 self.ledger.take(&Counts::from([(record.head.trace_id, 1)]));
             }
-            self.terminal.take(buffer, Room::of(&queue, buffer), 0);
+            self.terminal.take(buffer, Reservation::of(&queue, buffer), 0);
         });
     }
 
@@ -119,20 +120,20 @@ fn what_is_abandoned_is_counted() {
 #[test]
 fn a_call_log_waits_for_its_conversation_but_not_forever() {
     let mut local = Local::new();
-    let letter = |trace: u128| Letter {
+    let log = |trace: u128| SealedCallLog {
         id: "call".to_owned(),
         trace_id: Some(TraceId::from(trace)),
         owner: None,
         body: Bytes::from_static(b"{}"),
         deadline: std::time::Duration::ZERO,
     };
-    local.terminal.call_log(&letter(1));
+    local.terminal.call_log(&log(1));
     assert_eq!(local.terminal.logs.len(), 1);
     end(&local.queue, 1, 1, 0, 0);
     local.look();
     assert!(local.terminal.logs.is_empty(), "shown");
-    local.terminal.call_log(&letter(1));
+    local.terminal.call_log(&log(1));
     assert!(local.terminal.logs.is_empty(), "too late");
-    (2..1000).for_each(|trace| local.terminal.call_log(&letter(trace)));
+    (2..1000).for_each(|trace| local.terminal.call_log(&log(trace)));
     assert_eq!(local.terminal.logs.len(), super::WAITING_LOGS);
 }

@@ -1,6 +1,6 @@
 //! What is written by hand is what OpenTelemetry's own types would have written.
 
-use super::{Encoder, FRAMING, Request, Room, Space};
+use super::{Encoder, FRAMING, Reservation};
 use crate::arbitrary::{buffer, config};
 use crate::finished::{self, Entry, Record, Value};
 use crate::semconv;
@@ -115,11 +115,8 @@ fn any(value: Value<'_>) -> AnyValue {
 
 fn written(records: &[u8]) -> Vec<ExportTraceServiceRequest> {
     let encoder = Encoder::new(&BTreeMap::from([("service.name".to_owned(), "test".to_owned())]));
-    let mut requests = Vec::new();
-    encoder.requests(records, Room::default(), Space::default(), |Request { frame, .. }| {
-        requests.push(ExportTraceServiceRequest::decode(&frame[FRAMING..]).unwrap());
-    });
-    requests
+    let requests = encoder.requests(records, Reservation::default(), None).into_iter();
+    requests.map(|request| ExportTraceServiceRequest::decode(&request.frame[FRAMING..]).unwrap()).collect()
 }
 
 proptest! {

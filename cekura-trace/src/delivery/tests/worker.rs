@@ -1,13 +1,12 @@
 //! The worker against a transport that answers as a script says, on a clock that stands still until everybody waits.
 
 use super::{
-    Account, Arc, Courier, Duration, FlushReport, Ledger, Link, Message, Outlet, Reason, Settings, Timings,
-    Voice, Worker,
+    Account, Arc, CallLogs, Driven, Duration, FlushReport, Lane, Ledger, Link, Message, Outlet, OwnEvents,
+    Reason, Settings, Timings, Worker,
 };
 use crate::delivery::config::{Builder, resolve};
-use crate::delivery::observe::Exchange;
-use crate::delivery::queue::{Bell, Queue, Room};
-use crate::delivery::sender::Sender;
+use crate::delivery::lane::call_logs::Exchange;
+use crate::delivery::queue::{Queue, Reservation, Waker};
 use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use prost::bytes::Bytes;
@@ -65,23 +64,23 @@ pub(super) fn settings() -> Settings {
     resolve(builder.api_key("canary").agent(5)).unwrap().unwrap()
 }
 
-fn courier(link: &Link, exchange: Exchange) -> Courier {
+fn call_logs(link: &Link, exchange: Exchange) -> Lane<CallLogs> {
     let (inbox, calls) = (link.inbox.clone(), link.calls.clone());
-    let heard = Arc::new(move |number, response| drop(inbox.send(Message::Heard { number, response })));
+    let wake = Box::new(move || drop(inbox.send(Message::Answered)));
     let is_open = Box::new(move |trace| calls.is_open(trace));
     let (ledger, failed) = (link.ledger.clone(), link.failed.clone());
-    Courier::new(exchange, is_open, Timings::default(), ledger, Voice::here(), heard, failed)
+    Lane::of_call_logs(exchange, is_open, Timings::default(), ledger, OwnEvents::here(), wake, failed)
 }
 
 pub(super) fn outlet(link: &Link, script: Box<Script>, attempts: Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet> {
-    over(link, Arc::new(Scripted { script, start: Instant::now(), attempts }))
+    over(&settings(), link, Arc::new(Scripted { script, start: Instant::now(), attempts }))
 }
 
 /// What sends over a transport.
-pub(super) fn over(link: &Link, transport: Arc<dyn Transport>) -> Box<dyn Outlet> {
+pub(super) fn over(settings: &Settings, link: &Link, transport: Arc<dyn Transport>) -> Box<dyn Outlet> {
     let inbox = link.inbox.clone();
-    let answered = Arc::new(move |number, answer| drop(inbox.send(Message::Answered { number, answer })));
-    Box::new(Sender::new(&settings(), transport, link.ledger.clone(), Voice::here(), answered))
+    let wake = Box::new(move || drop(inbox.send(Message::Answered)));
+    Box::new(Lane::of_spans(settings, transport, link.ledger.clone(), OwnEvents::here(), wake, None))
 }
 
 impl World {
@@ -106,16 +105,17 @@ impl World {
         let (inbox, messages) = unbounded_channel();
         let ledger = Arc::new(Ledger::default());
         let wake = inbox.clone();
-        let bell = Bell::new(move || drop(wake.send(Message::Wake)));
-        let queue = Arc::new(Queue::new(limit, ledger.clone(), bell, false));
+        let waker = Waker::new(move || drop(wake.send(Message::Wake)));
+        let queue = Arc::new(Queue::new(limit, ledger.clone(), waker, false));
         let (account, calls, failed) = (Account::of(&settings()), Arc::default(), Arc::default());
         let process = std::process::id();
         let link =
             Link { queue: queue.clone(), inbox, ledger: ledger.clone(), account, calls, failed, process };
         let attempts = Arc::default();
         let outlet = make(&link, Arc::clone(&attempts));
-        let courier = courier(&link, exchange);
-        let worker = Worker::new(Timings::default(), queue, ledger, Voice::here(), outlet, account, courier);
+        let call_logs = call_logs(&link, exchange);
+        let worker =
+            Worker::new(Timings::default(), queue, ledger, OwnEvents::here(), outlet, account, call_logs);
         Self { link, worker, messages, attempts }
     }
 
@@ -149,7 +149,7 @@ impl World {
 async fn ask(
     link: &Link,
     seconds: u64,
-    message: impl FnOnce(Instant, super::Reply) -> Message,
+    message: impl FnOnce(Instant, super::FlushReply) -> Message,
 ) -> FlushReport {
     let (reply, report) = oneshot::channel();
     let deadline = Instant::now() + Duration::from_secs(seconds);
@@ -335,9 +335,15 @@ struct Panicking {
 }
 
 impl Outlet for Panicking {
-    fn take(&mut self, records: &[u8], room: Room, epoch: u64) {
+    fn take(&mut self, records: &[u8], reservation: Reservation, epoch: u64) {
         assert!(std::mem::replace(&mut self.panicked, true), "as the test says");
-        self.inner.take(records, room, epoch);
+        self.inner.take(records, reservation, epoch);
+    }
+}
+
+impl Driven for Panicking {
+    fn answered(&mut self, now: Instant) {
+        self.inner.answered(now);
     }
 
     fn proceed(&mut self, now: Instant) {
@@ -346,10 +352,6 @@ impl Outlet for Panicking {
 
     fn oldest(&self) -> Option<u64> {
         self.inner.oldest()
-    }
-
-    fn answered(&mut self, number: u64, answer: &Answer, now: Instant) {
-        self.inner.answered(number, answer, now);
     }
 
     fn finish(&mut self, now: Instant) {

@@ -1,4 +1,4 @@
-//! Stands in for a transport that this build leaves out. This file does not know which one.
+//! Stands in for a transport that this build leaves out.
 
 use super::{Arc, Endpoint, Error, Flaw, Proxy, Settings, TcpStream, Transport};
 use std::fmt;

@@ -1,9 +1,9 @@
-//! A request to Cekura's API goes out, the whole answer comes back. This file does not know what is asked or what an
-//! answer means.
+//! Sends one request to Cekura's API and gives the whole answer. Invariant: the key goes to the
+//! API's origin only.
 
 use super::client::Client;
 use super::reply::{LONGEST, Reader, retry_after};
-use super::{Asking, Bytes, Error, Failure, Response, Settings};
+use super::{Bytes, Error, Failure, Response, Sending, Settings};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Api {
     }
 
     /// Sends a request to a path, which begins with a slash and may have a query, with a body of JSON or none.
-    pub(crate) fn send(&self, method: Method, path: &str, json: Option<Bytes>) -> Asking {
+    pub(crate) fn send(&self, method: Method, path: &str, json: Option<Bytes>) -> Sending<Response> {
         // The API repeats what it was given.
         let longest = LONGEST + 4 * json.as_ref().map_or(0, Bytes::len);
         let has_body = json.is_some();

@@ -1,7 +1,6 @@
-//! A request to one origin goes out over HTTP/1.1, its answer comes back whole. This file does not know what either
-//! means.
+//! Sends one request over HTTP/1.1 and gives the whole answer. Invariant: no redirect is followed,
+//! so that the key goes to the configured host alone.
 //!
-//! Redirects are not followed: the key goes to the configured host alone.
 //! It is not reqwest, whose feature for our TLS would make clients that the program builds without TLS panic.
 
 use super::proxy::Connector;

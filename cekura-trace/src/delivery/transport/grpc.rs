@@ -1,4 +1,5 @@
-//! An encoded request goes out as one gRPC call, its status comes back as an answer. This file does not know HTTP/1.
+//! Sends an encoded request as one gRPC call, and reads its status. Invariant: a malformed status
+//! is an answer, never a panic.
 //!
 //! The exchange is spelled out rather than left to tonic's client: the request is sent as the bytes that are at hand,
 //! a reply that is not gRPC stays recognisable, and a malformed status cannot panic.

@@ -1,4 +1,5 @@
-//! An encoded request is posted to a URL, the whole reply comes back as an answer. This file does not know gRPC.
+//! Posts an encoded request to a URL, and reads the reply. Invariant: a reply is read up to a
+//! limit.
 
 use super::client::Client;
 use super::reply::{LONGEST, Reader, content_type};

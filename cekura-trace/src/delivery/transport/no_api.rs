@@ -1,6 +1,6 @@
-//! Stands in for the client of Cekura's API in a build that leaves HTTP out. This file has no code that runs.
+//! Stands in for the client of Cekura's API in a build without HTTP. Nothing here runs.
 
-use super::{Asking, Bytes, Error, Settings};
+use super::{Bytes, Error, Response, Sending, Settings};
 use http::Method;
 
 pub(crate) enum Api {}
@@ -10,7 +10,7 @@ impl Api {
         Err(Error::start("this build lacks the feature `http` of cekura-trace, which call logs need"))
     }
 
-    pub(crate) fn send(&self, _: Method, _: &str, _: Option<Bytes>) -> Asking {
+    pub(crate) fn send(&self, _: Method, _: &str, _: Option<Bytes>) -> Sending<Response> {
         match *self {}
     }
 }

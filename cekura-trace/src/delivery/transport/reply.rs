@@ -1,4 +1,5 @@
-//! Parts of replies come in as they arrived, answers go out. This file does not know which transport they came over.
+//! Makes an answer of the parts of a reply. Invariant: only a success that parses counts as
+//! accepted.
 
 use super::{Answer, Exported, Failure};
 use http::HeaderMap;

@@ -1,5 +1,5 @@
-//! The user's certificates come in, the roots that a server's certificate is checked against go out, or what is wrong
-//! with that certificate. This file does not know what is sent.
+//! Reads the roots that a server's certificate is checked against, and says what is wrong with one.
+//! Invariant: no certificate goes unchecked.
 
 use super::reply::{Reader, cause};
 use super::{Arc, Endpoint, Error, Flaw, Settings, TcpStream};

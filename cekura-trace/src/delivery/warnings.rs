@@ -1,9 +1,9 @@
-//! What spans meet on their way comes in, and goes out as an event that says what a person can do. This file does not
-//! know when it is said.
+//! The words of the events that tell what happens to spans. Each says what a person can do.
 
 use super::ledger::{FlushReport, Reason};
 use super::spool::Others;
 use super::transport::Answer;
+use std::io;
 
 /// Says that spans wait.
 pub(crate) fn tell_failure(reason: Reason, answer: &Answer) {
@@ -27,6 +27,12 @@ pub(crate) fn tell_refusal(answer: &Answer) {
         ("does not accept", "CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL")
     };
     tracing::error!(target: "cekura", "the endpoint {fault} spans; check {settings}: {answer}");
+}
+
+/// Says that the disk cannot be written.
+pub(crate) fn tell_spool_failure(error: &io::Error) {
+    let what = "the spool cannot be written to; spans are kept in memory only";
+    tracing::warn!(target: "cekura", "{what}; check CEKURA_SPOOL_DIR: {error}");
 }
 
 /// Says what waits in the spool that this handle does not send.

@@ -1,5 +1,5 @@
-//! A call log and the account that it belongs to come in; a letter goes out, the JSON that is posted, or every mistake
-//! at once. This file does not know the meaning of most fields.
+//! Checks a call log and writes the JSON that is posted. Invariant: what is sealed can be posted as
+//! it is.
 
 use super::error::ObserveError;
 use super::{CallLog, transcript};
@@ -19,7 +19,7 @@ impl CallLog {
     /// # Errors
     ///
     /// Names every mistake.
-    pub(crate) fn seal(mut self, account: &Account) -> Result<Letter, ObserveError> {
+    pub(crate) fn seal(mut self, account: &Account) -> Result<SealedCallLog, ObserveError> {
         let length = self.id.chars().count();
         if self.id.trim().is_empty() {
             self = self.mistake("call_id", "is empty: give the call an id of your own");
@@ -35,7 +35,7 @@ impl CallLog {
         let owner = agent.or_else(|| Some(format!("project_id={}", account.project()?)));
         let body = self.json().to_string().into();
         let Self { id, trace_id, deadline, .. } = self;
-        Ok(Letter { id, trace_id, owner, body, deadline })
+        Ok(SealedCallLog { id, trace_id, owner, body, deadline })
     }
 
     /// Moves the entries into the fields.
@@ -63,7 +63,7 @@ impl fmt::Display for CallLog {
 
 /// A call log that can be posted.
 #[derive(Debug)]
-pub(crate) struct Letter {
+pub(crate) struct SealedCallLog {
     pub(crate) id: String,
     /// The trace that it is to name, if that is complete.
     pub(crate) trace_id: Option<TraceId>,
@@ -75,7 +75,7 @@ pub(crate) struct Letter {
     pub(crate) deadline: Duration,
 }
 
-impl Letter {
+impl SealedCallLog {
     /// One that was written by a process before this one. Which of the spans of its trace that has delivered is not
     /// known.
     pub(crate) fn again(id: String, owner: Option<String>, body: Bytes) -> Self {

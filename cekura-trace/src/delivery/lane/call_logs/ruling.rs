@@ -1,9 +1,8 @@
-//! The answer to one request of a call log comes in, what to do next goes out: the whole table, without state. This
-//! file does not know who acts on it.
+//! What each answer to a request of a call log means, as one table. Invariant: it has no state.
 
 use crate::delivery::call_log::error::ObserveError;
 use crate::delivery::ledger::Reason;
-use crate::delivery::transport::Response;
+use crate::delivery::transport::{Failure, Response};
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
@@ -53,44 +52,43 @@ impl From<Trouble> for ObserveError {
 }
 
 /// What the answer to a post means.
-pub(super) fn posted(response: Response) -> Ruling {
+pub(super) fn posted(response: &Response) -> Ruling {
     let (status, wait, body) = match response {
         Response::None { failure, was_sent, message } => {
-            let trouble = Trouble { reason: failure.into(), wait: None, status: None, words: message };
-            return if was_sent { Ruling::Ask(trouble) } else { Ruling::Retry(trouble) };
+            let trouble = no_answer(*failure, message);
+            return if *was_sent { Ruling::Ask(trouble) } else { Ruling::Retry(trouble) };
         }
-        Response::Whole { status, wait, body } => (status, wait, body),
+        Response::Whole { status, wait, body } => (*status, *wait, body),
     };
     match status {
-        200..=299 => match serde_json::from_str::<Value>(&body) {
+        200..=299 => match serde_json::from_str::<Value>(body) {
             Ok(answer @ Value::Object(_)) => Ruling::Stored { id: id(&answer), already_existed: false },
             _ => unexpected(status, "a body that is not JSON; the call may be stored"),
         },
         409 => Ruling::Stored {
-            id: serde_json::from_str(&body).ok().as_ref().and_then(id),
+            id: serde_json::from_str(body).ok().as_ref().and_then(id),
             already_existed: true,
         },
-        400 | 422 => Ruling::Fail(ObserveError::rejected(status, words(&body))),
+        400 | 422 => Ruling::Fail(ObserveError::rejected(status, words(body))),
         // An answer of a gateway says nothing of the server behind it.
-        502 | 504 => Ruling::Ask(trouble(status, wait, &body)),
-        408 | 425 | 429 | 503 => Ruling::Retry(trouble(status, wait, &body)),
-        500..=599 => Ruling::RetryTwice(trouble(status, wait, &body)),
-        _ => refused(status, &body),
+        502 | 504 => Ruling::Ask(trouble(status, wait, body)),
+        408 | 425 | 429 | 503 => Ruling::Retry(trouble(status, wait, body)),
+        500..=599 => Ruling::RetryTwice(trouble(status, wait, body)),
+        _ => refused(status, body),
     }
 }
 
 /// What the answer to the question means whether the call with this id is stored.
-pub(super) fn asked(response: Response, call_id: &str) -> Ruling {
+pub(super) fn asked(response: &Response, call_id: &str) -> Ruling {
     let (status, wait, body) = match response {
         Response::None { failure, message, .. } => {
-            let reason = failure.into();
-            return Ruling::Retry(Trouble { reason, wait: None, status: None, words: message });
+            return Ruling::Retry(no_answer(*failure, message));
         }
-        Response::Whole { status, wait, body } => (status, wait, body),
+        Response::Whole { status, wait, body } => (*status, *wait, body),
     };
     match status {
         200..=299 => {
-            let list = serde_json::from_str(&body).unwrap_or(Value::Null);
+            let list = serde_json::from_str(body).unwrap_or(Value::Null);
             let Some(calls) = calls(&list) else {
                 return unexpected(status, "a body that lists no calls; the call may be stored");
             };
@@ -100,9 +98,9 @@ pub(super) fn asked(response: Response, call_id: &str) -> Ruling {
                 None => Ruling::NextPage,
             }
         }
-        408 | 425 | 429 | 502..=504 => Ruling::Retry(trouble(status, wait, &body)),
-        500..=599 => Ruling::RetryTwice(trouble(status, wait, &body)),
-        300..=399 | 401..=403 => refused(status, &body),
+        408 | 425 | 429 | 502..=504 => Ruling::Retry(trouble(status, wait, body)),
+        500..=599 => Ruling::RetryTwice(trouble(status, wait, body)),
+        300..=399 | 401..=403 => refused(status, body),
         // The question is at fault, not the call log.
         _ => unexpected(status, "no list of calls; the call may be stored"),
     }
@@ -132,6 +130,10 @@ fn refused(status: u16, body: &str) -> Ruling {
 
 fn unexpected(status: u16, what: &'static str) -> Ruling {
     Ruling::Fail(ObserveError::unexpected(status, what))
+}
+
+fn no_answer(failure: Failure, message: &str) -> Trouble {
+    Trouble { reason: failure.into(), wait: None, status: None, words: message.to_owned() }
 }
 
 fn trouble(status: u16, wait: Option<Duration>, body: &str) -> Trouble {
@@ -180,5 +182,5 @@ fn messages_of(messages: &Value) -> String {
 }
 
 #[cfg(test)]
-#[path = "../tests/ruling.rs"]
+#[path = "../../tests/ruling.rs"]
 mod tests;

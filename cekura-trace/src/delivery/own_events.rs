@@ -1,6 +1,6 @@
-//! The delivery's own events come in and reach the program's `tracing` subscriber, while those of the HTTP stack
-//! beneath it do not: a subscriber that turns events into spans would make new requests of each request. This file
-//! does not know what is said.
+//! Sends the delivery's own events to the program's `tracing` subscriber, and silences those of the
+//! HTTP stack beneath. A subscriber that turned these into spans would make a request of each
+//! request.
 
 use std::cell::RefCell;
 use tracing::Dispatch;
@@ -13,9 +13,9 @@ thread_local! {
 
 /// Where events of the worker's thread go.
 #[derive(Clone, Debug)]
-pub(crate) struct Voice(Option<Dispatch>);
+pub(crate) struct OwnEvents(Option<Dispatch>);
 
-impl Voice {
+impl OwnEvents {
     /// Takes the subscriber of the calling thread, or the process's, if there is one yet.
     pub(crate) fn here() -> Self {
         let current = dispatcher::get_default(Clone::clone);
@@ -23,7 +23,7 @@ impl Voice {
     }
 
     /// Says something from a silent thread; without a subscriber of its own, to the process's of the moment.
-    pub(crate) fn say(&self, event: impl FnOnce()) {
+    pub(crate) fn emit(&self, event: impl FnOnce()) {
         if let Some(subscriber) = &self.0 {
             return dispatcher::with_default(subscriber, event);
         }

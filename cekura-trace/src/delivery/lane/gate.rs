@@ -1,8 +1,8 @@
-//! How requests to one endpoint fared comes in, whether the next one may go goes out. This file does not know
-//! requests.
+//! Decides whether the next request to one endpoint may go, after what became of those before.
+//! Invariant: no request goes before the time that the server has asked for.
 
-use super::ledger::Reason;
-use super::timings::Timings;
+use crate::delivery::ledger::Reason;
+use crate::delivery::timings::Timings;
 use rand::Rng;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -41,11 +41,11 @@ impl Gate {
         Self { timings, shut: None, answers: 0 }
     }
 
-    /// Whether one more request may go while `flying` are under way.
-    pub(crate) fn admits(&self, flying: usize, now: Instant) -> bool {
+    /// Whether one more request may go while `in_flight` are under way.
+    pub(crate) fn admits(&self, in_flight: usize, now: Instant) -> bool {
         match &self.shut {
-            None => flying < ABREAST << (self.answers / PROOF).min(DOUBLINGS),
-            Some(shut) => flying == 0 && now >= shut.until,
+            None => in_flight < ABREAST << (self.answers / PROOF).min(DOUBLINGS),
+            Some(shut) => in_flight == 0 && now >= shut.until,
         }
     }
 

@@ -1,0 +1,358 @@
+//! How call logs are sent: each waits for its trace, and is looked for before it is posted again. Invariant: a trace is
+//! named only where every span of it was delivered, and only while its call log has not been posted.
+
+mod question;
+mod ruling;
+
+use super::answer_guard::FAILED;
+use super::delivery::{Change, Delivery, Judgement};
+use super::pending::PendingRequest;
+use super::{Lane, Reason, Wake};
+use crate::delivery::call_log::SealedCallLog;
+use crate::delivery::call_log::error::{ObserveError, Sent};
+use crate::delivery::config::Settings;
+use crate::delivery::error::Error;
+use crate::delivery::flushes::last_chance;
+use crate::delivery::ledger::{Completeness, Ledger};
+use crate::delivery::outlet::Driven;
+use crate::delivery::own_events::OwnEvents;
+use crate::delivery::queue::Reservation;
+use crate::delivery::spool::{Item, Stored};
+use crate::delivery::timings::Timings;
+use crate::delivery::transport::api::Api;
+use crate::delivery::transport::{Failure, Response, Sending};
+use http::Method;
+use opentelemetry::trace::TraceId;
+use prost::bytes::Bytes;
+use question::search;
+use ruling::{Ruling, Trouble};
+use std::cell::OnceCell;
+use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+const OBSERVE: &str = "/observability/v1/observe/";
+/// How often a call log looks whether its conversation is over.
+const LOOK: Duration = Duration::from_millis(20);
+/// The most pages of a list that are read: one that goes on was not asked for one call.
+const PAGES: u32 = 20;
+/// How often a call log is sent again after the server's own error.
+const REPETITIONS: u32 = 2;
+
+/// Sends one request to the API: method, path with query, body.
+pub(crate) type Exchange =
+    Box<dyn Fn(Method, &str, Option<Bytes>) -> Result<Sending<Response>, ObserveError>>;
+
+/// Whether a conversation, or a span of it, is open.
+pub(crate) type IsOpen = Box<dyn Fn(TraceId) -> bool>;
+
+/// Takes what became of a call log; gives an error back that nobody hears.
+pub(crate) type ObserveReply = Box<dyn FnOnce(Result<Sent, ObserveError>) -> Option<ObserveError> + Send>;
+
+/// What the lane of call logs needs beside its queue.
+pub(crate) struct CallLogs {
+    exchange: Exchange,
+    is_open: IsOpen,
+    ledger: Arc<Ledger>,
+    /// Counts call logs that were not posted.
+    failed: Arc<AtomicU64>,
+    /// Why the last attempt has come to nothing.
+    trouble: Option<Trouble>,
+}
+
+/// A call log on its way.
+pub(crate) struct PendingCallLog {
+    log: SealedCallLog,
+    reply: ObserveReply,
+    /// Held until it is settled.
+    reservation: Reservation,
+    step: Step,
+}
+
+/// What is to be done next for a call log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Ask whether it is stored already, from this page of the list on.
+    Ask(u32),
+    Post,
+    /// Wait until its trace is delivered. `is_collected` once nothing of it can be in the queue any more.
+    Trace {
+        until: Instant,
+        is_collected: bool,
+    },
+}
+
+/// Connects to the API when the first call log is due: reading certificates takes a while.
+pub(crate) fn exchange(settings: Settings) -> Exchange {
+    let api = OnceCell::new();
+    Box::new(move |method, path, json| {
+        let cause = |error: Error| error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        let api = api.get_or_init(|| Api::connect(&settings).map_err(cause));
+        api.as_ref().map(|api| api.send(method, path, json)).map_err(ObserveError::failed)
+    })
+}
+
+impl Lane<CallLogs> {
+    pub(crate) fn of_call_logs(
+        exchange: Exchange,
+        is_open: IsOpen,
+        timings: Timings,
+        ledger: Arc<Ledger>,
+        events: OwnEvents,
+        wake: Wake,
+        failed: Arc<AtomicU64>,
+    ) -> Self {
+        let call_logs = CallLogs { exchange, is_open, ledger, failed, trouble: None };
+        Self::new(call_logs, timings, events, wake)
+    }
+
+    pub(crate) fn take(
+        &mut self,
+        log: SealedCallLog,
+        reservation: Reservation,
+        reply: ObserveReply,
+        now: Instant,
+    ) {
+        let until = now.checked_add(log.deadline).unwrap_or(now + self.timings.give_up);
+        let step = match log.trace_id {
+            Some(_) => Step::Trace { until, is_collected: false },
+            None => Step::Post,
+        };
+        let call_log = PendingCallLog { log, reply, reservation, step };
+        self.waiting.push_back(PendingRequest::new(call_log, u64::MAX, now));
+    }
+
+    /// Whether the queue must be drained so that it is known what became of a conversation that is over: before its first
+    /// look, and before the last one, for spans may have come while others were delivered.
+    pub(crate) fn wants_spans(&mut self) -> bool {
+        let CallLogs { is_open, ledger, .. } = &self.delivery;
+        let mut wants = false;
+        for PendingRequest { item, .. } in &mut self.waiting {
+            if let (Step::Trace { is_collected, .. }, Some(trace)) = (&mut item.step, item.log.trace_id) {
+                let is_over = !is_open(trace);
+                let is_complete = || ledger.completeness(trace) == Completeness::Complete;
+                wants |= is_over && (!*is_collected || is_complete());
+                *is_collected = is_over;
+            }
+        }
+        wants
+    }
+
+    /// Lets those go on of whose trace it is known what became of it, or that have waited long enough. Before `proceed`.
+    pub(crate) fn await_traces(&mut self, now: Instant) {
+        for PendingRequest { item, copy, .. } in &mut self.waiting {
+            let is_named = item.await_trace(&self.delivery.ledger, now);
+            if let (true, Some(spool), Some(copy)) = (is_named, &self.spool, copy) {
+                spool.write_again(copy, item);
+            }
+        }
+    }
+
+    /// When to proceed or to look at the traces again.
+    pub(crate) fn next_due(&self, now: Instant) -> Option<Instant> {
+        let traces = self.waiting.iter().filter_map(|pending| match pending.item.step {
+            Step::Trace { until, is_collected: true } => Some(until),
+            Step::Trace { until, is_collected: false } => Some(until.min(now + LOOK)),
+            Step::Ask(_) | Step::Post => None,
+        });
+        traces.chain(self.due(now)).min()
+    }
+
+    /// When the spans that a call log waits for are tried for the last time.
+    pub(crate) fn last_chances(&self) -> impl Iterator<Item = Instant> {
+        self.waiting.iter().filter_map(|PendingRequest { item, .. }| match item.step {
+            Step::Trace { until, .. } => last_chance(until, item.log.deadline),
+            Step::Ask(_) | Step::Post => None,
+        })
+    }
+
+    /// As `finish`, and leaves half of the time until the deadline for what waits for its trace.
+    pub(crate) fn finish_by(&mut self, deadline: Instant, now: Instant) {
+        self.finish(now);
+        let half = now + deadline.saturating_duration_since(now) / 2;
+        for PendingRequest { item, .. } in &mut self.waiting {
+            if let (Step::Trace { until, .. }, Some(trace)) = (&mut item.step, item.log.trace_id) {
+                // What is still open ends after the end, and is dropped.
+                *until = if (self.delivery.is_open)(trace) { now } else { half.min(*until) };
+            }
+        }
+    }
+
+    pub(crate) fn count_failure(&self) {
+        self.delivery.count_failure();
+    }
+}
+
+impl Delivery for CallLogs {
+    type Item = PendingCallLog;
+    type Answer = Response;
+    type Outcome = Result<Sent, ObserveError>;
+
+    const RESTS_ON_DISK: bool = false;
+
+    fn request(&mut self, item: &PendingCallLog) -> Result<Sending<Response>, Self::Outcome> {
+        let request = match item.step {
+            Step::Ask(page) => (self.exchange)(Method::GET, &search(&item.log, page), None),
+            Step::Post | Step::Trace { .. } => {
+                (self.exchange)(Method::POST, OBSERVE, Some(item.log.body.clone()))
+            }
+        };
+        request.map_err(Err)
+    }
+
+    fn no_answer() -> Response {
+        Response::None { failure: Failure::Connection, was_sent: true, message: FAILED.to_owned() }
+    }
+
+    fn judge(
+        &mut self,
+        item: &mut PendingCallLog,
+        repeats: u32,
+        answer: &Response,
+    ) -> Judgement<PendingCallLog, Self::Outcome> {
+        let (ruling, page) = match item.step {
+            Step::Ask(page) => match ruling::asked(answer, &item.log.id) {
+                // After an error of the server's own it is sent again also where it cannot be looked for.
+                Ruling::Fail(_) | Ruling::RetryTwice(_) if repeats > 0 => (Ruling::Missing, page),
+                other => (other, page),
+            },
+            Step::Post | Step::Trace { .. } => (ruling::posted(answer), 0),
+        };
+        match ruling {
+            Ruling::Ask(trouble) => {
+                item.step = Step::Ask(1);
+                self.retry(trouble)
+            }
+            Ruling::Fail(error) => Judgement::End(Err(error)),
+            Ruling::Missing => {
+                item.step = Step::Post;
+                Judgement::Again
+            }
+            Ruling::NextPage if page >= PAGES => Judgement::End(Err(ruling::without_end())),
+            Ruling::NextPage => {
+                item.step = Step::Ask(page + 1);
+                Judgement::Again
+            }
+            Ruling::Retry(trouble) => self.retry(trouble),
+            Ruling::RetryTwice(trouble) if repeats == REPETITIONS => Judgement::End(Err(trouble.into())),
+            Ruling::RetryTwice(_) => {
+                item.step = Step::Ask(1);
+                Judgement::Repeat
+            }
+            Ruling::Stored { id, already_existed } => {
+                // The one that was there before has kept its own.
+                let trace_id = item.log.trace_id.filter(|_| !already_existed);
+                Judgement::End(Ok(Sent { posted: true, id, already_existed, trace_id }))
+            }
+        }
+    }
+
+    fn settle(
+        &mut self,
+        item: PendingCallLog,
+        end: Result<Self::Outcome, Reason>,
+        is_left: bool,
+        events: &OwnEvents,
+    ) {
+        let result = match end {
+            Ok(result) => result,
+            // Nobody waits for what a dead process has left.
+            Err(Reason::SpoolDamaged | Reason::SpoolExpired | Reason::SpoolFull) => {
+                return self.count_failure();
+            }
+            Err(Reason::Shutdown) => Err(ObserveError::shutdown()),
+            Err(_) => Err(self.trouble.clone().map_or_else(ObserveError::shutdown, ObserveError::from)),
+        };
+        if result.is_err() && !is_left {
+            self.count_failure();
+        }
+        if let Some(error) = (item.reply)(result) {
+            let call_id = item.log.id;
+            events.emit(|| tracing::error!(target: "cekura", call_id, "{error}"));
+        }
+    }
+
+    fn tell(&self, change: Change<'_, Response>) {
+        match (change, &self.trouble) {
+            (Change::Fails(..), Some(trouble)) => {
+                let what = "call logs cannot be posted at the moment; they are kept and retried";
+                let then = "run cekura::doctor() to find the cause";
+                tracing::warn!(target: "cekura", "{what}: {trouble}; {then}");
+            }
+            (Change::Recovers, _) => tracing::info!(target: "cekura", "call logs are posted again"),
+            // The lane of spans has told that the disk fails.
+            (Change::Fails(..) | Change::SpoolFails(_), _) => {}
+        }
+    }
+
+    fn is_ready(item: &PendingCallLog) -> bool {
+        !matches!(item.step, Step::Trace { .. })
+    }
+
+    fn may_pass(outcome: &Self::Outcome) -> bool {
+        outcome.as_ref().is_err_and(ObserveError::may_pass)
+    }
+}
+
+impl CallLogs {
+    fn retry<I, O>(&mut self, trouble: Trouble) -> Judgement<I, O> {
+        let (reason, wait) = (trouble.reason, trouble.wait);
+        self.trouble = Some(trouble);
+        Judgement::Retry { reason, wait }
+    }
+
+    fn count_failure(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl PendingCallLog {
+    /// True if the call log has changed.
+    fn await_trace(&mut self, ledger: &Ledger, now: Instant) -> bool {
+        let (Step::Trace { until, is_collected }, Some(trace)) = (self.step, self.log.trace_id) else {
+            return false;
+        };
+        let known = if is_collected { ledger.completeness(trace) } else { Completeness::Open };
+        if known == Completeness::Complete {
+            self.log.name_trace();
+            self.step = Step::Post;
+        } else if known == Completeness::Incomplete || now >= until {
+            self.log.trace_id = None;
+            self.step = Step::Post;
+        }
+        known == Completeness::Complete
+    }
+}
+
+impl Stored for PendingCallLog {
+    fn head(&self) -> Item {
+        Item::CallLog { id: self.log.id.clone(), owner: self.log.owner.clone() }
+    }
+
+    fn body(&self) -> &Bytes {
+        &self.log.body
+    }
+
+    fn set_body(&mut self, body: Bytes) {
+        self.log.body = body;
+        self.reservation = Reservation::default();
+    }
+
+    fn found(head: &Item) -> Option<Self> {
+        let Item::CallLog { id, owner } = head else { return None };
+        let log = SealedCallLog::again(id.clone(), owner.clone(), Bytes::new());
+        // The process before this one may have posted it.
+        Some(Self {
+            log,
+            reply: Box::new(Result::err),
+            reservation: Reservation::default(),
+            step: Step::Ask(1),
+        })
+    }
+
+    fn held(&self) -> usize {
+        self.reservation.bytes()
+    }
+}

@@ -1,0 +1,47 @@
+//! An item in a lane, with what was tried for it so far. Invariant: it has a copy on disk, or a time at which one is
+//! written where there is a spool.
+
+use crate::delivery::spool::{DiskCopy, Name, SpooledRequests, Stored};
+use tokio::time::Instant;
+
+/// An item that is not settled.
+pub(super) struct PendingRequest<I> {
+    pub(super) item: I,
+    /// Counts those that were made of ended spans; a part has that of the whole.
+    pub(super) order: u64,
+    /// The flush that waits for it, and all later ones.
+    pub(super) epoch: u64,
+    /// Given up when the endpoint still fails then; set when it is first tried, or could not be.
+    pub(super) give_up: Option<Instant>,
+    pub(super) not_before: Option<Instant>,
+    /// How often it was sent again after an error of the server's own.
+    pub(super) repeats: u32,
+    /// Never tried, nor a part of one that was, nor on disk; it may still grow.
+    pub(super) is_new: bool,
+    /// On disk, or asked for.
+    pub(super) copy: Option<DiskCopy>,
+    /// When it is written to disk, where there is a spool.
+    pub(super) write_at: Instant,
+}
+
+impl<I: Stored> PendingRequest<I> {
+    pub(super) fn new(item: I, epoch: u64, write_at: Instant) -> Self {
+        let (order, give_up, not_before, repeats, is_new, copy) = (0, None, None, 0, false, None);
+        Self { item, order, epoch, give_up, not_before, repeats, is_new, copy, write_at }
+    }
+
+    pub(super) fn is_safe(&self) -> bool {
+        self.copy.as_ref().is_some_and(|copy| copy.is_safe)
+    }
+
+    pub(super) fn has_copy(&self, name: &Name) -> bool {
+        self.copy.as_ref().is_some_and(|copy| copy.name == *name)
+    }
+
+    /// Asks the disk for a copy.
+    pub(super) fn write(&mut self, spool: &SpooledRequests<I>, now: Instant) {
+        self.copy = spool.write(&self.item);
+        self.write_at = now + spool.patience();
+        self.is_new = false;
+    }
+}

@@ -1,0 +1,248 @@
+//! How spans are sent: in requests that grow while they wait, and are divided when an endpoint does not take them.
+//! Invariant: every span of a request is counted out of the ledger exactly once.
+
+use super::answer_guard::FAILED;
+use super::delivery::{Change, Delivery, Judgement, Standing};
+use super::pending::PendingRequest;
+use super::{Lane, Reason, Wake};
+use crate::delivery::config::Settings;
+use crate::delivery::encode::{Encoder, Request};
+use crate::delivery::ledger::{Counts, Ledger};
+use crate::delivery::outlet::Outlet;
+use crate::delivery::own_events::OwnEvents;
+use crate::delivery::queue::{BegunConversation, Reservation};
+use crate::delivery::spool::{Address, Item, Name, Spool, SpooledRequests, Starts, Stored};
+use crate::delivery::transport::{Answer, Failure, Sending, Transport};
+use crate::delivery::verdict::{Verdict, verdict};
+use crate::delivery::warnings::{tell_failure, tell_spool_failure};
+use opentelemetry::trace::SpanId;
+use prost::bytes::Bytes;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::time::Instant;
+
+/// What the lane of spans needs beside its queue.
+pub(crate) struct Spans {
+    transport: Arc<dyn Transport>,
+    encoder: Encoder,
+    ledger: Arc<Ledger>,
+    /// Where there is a spool.
+    starts: Option<Starts>,
+    /// Roots that dead processes have kept, so that their starts are not needed.
+    arrived: HashSet<SpanId>,
+    /// The last reason for a loss that an event has told of.
+    told: Option<Reason>,
+}
+
+/// What an answer settles.
+pub(crate) enum Outcome {
+    /// Taken but for so many spans; what the backend says of it.
+    Delivered {
+        rejected: u64,
+        words: Option<String>,
+    },
+    Lost {
+        reason: Reason,
+        words: String,
+    },
+}
+
+impl Lane<Spans> {
+    pub(crate) fn of_spans(
+        settings: &Settings,
+        transport: Arc<dyn Transport>,
+        ledger: Arc<Ledger>,
+        events: OwnEvents,
+        wake: Wake,
+        spool: Option<Arc<Spool>>,
+    ) -> Self {
+        let address = || Address::of_spans(settings);
+        let encoder = Encoder::new(&settings.resource).within(settings.memory_limit);
+        let starts = spool.clone().map(|spool| Starts::new(spool, address()));
+        let (arrived, told) = (HashSet::new(), None);
+        let spans = Spans { transport, encoder, ledger, starts, arrived, told };
+        let spooled = spool.map(|spool| SpooledRequests::new(spool, address()));
+        Self::new(spans, settings.timings, events, wake).with_spool(spooled)
+    }
+}
+
+impl Outlet for Lane<Spans> {
+    fn take(&mut self, records: &[u8], reservation: Reservation, epoch: u64) {
+        if let Some(starts) = &mut self.delivery.starts {
+            starts.look(records);
+        }
+        let patience = self.spool.as_ref().map(SpooledRequests::patience).unwrap_or_default();
+        let write_at = Instant::now() + patience;
+        // A wait makes requests larger rather than more.
+        let mut last = self.waiting.back_mut().filter(|last| last.is_new);
+        let before = last.as_ref().map_or(0, |last| last.item.spans());
+        let growing = last.as_mut().map(|last| &mut last.item);
+        let requests = self.delivery.encoder.requests(records, reservation, growing);
+        if let Some(last) = last.filter(|last| last.item.spans() > before) {
+            last.give_up = None;
+        }
+        for request in requests {
+            self.made += 1;
+            let pending = PendingRequest::new(request, epoch, write_at);
+            self.waiting.push_back(PendingRequest { order: self.made, is_new: true, ..pending });
+        }
+    }
+
+    fn begin(&mut self, begun: Vec<BegunConversation>) {
+        if let Some(starts) = &mut self.delivery.starts {
+            starts.begin(begun, &self.delivery.encoder);
+        }
+    }
+
+    fn end_start(&mut self, name: Name, body: &Bytes, last_seen: SystemTime, now: Instant) {
+        let Spans { encoder, ledger, starts, arrived, .. } = &mut self.delivery;
+        let request = encoder.end_start(body, last_seen);
+        if request.spans() > 0 && !request.roots.iter().any(|root| arrived.contains(root)) {
+            ledger.adopt(&request.counts, true);
+            let copy = self.spool.as_ref().and_then(|spool| spool.write(&request));
+            // No flush waits for it: it is as old as what it stands beside.
+            let pending = PendingRequest::new(request, u64::MAX, now);
+            self.waiting.push_back(PendingRequest { copy, ..pending });
+        }
+        // What was asked for before is written before.
+        if let Some(starts) = starts {
+            starts.remove(name);
+        }
+    }
+}
+
+impl Delivery for Spans {
+    type Item = Request;
+    type Answer = Answer;
+    type Outcome = Outcome;
+
+    const RESTS_ON_DISK: bool = true;
+
+    fn request(&mut self, item: &Request) -> Result<Sending, Outcome> {
+        let (transport, frame) = (self.transport.clone(), item.frame.clone());
+        // A transport that panics does so in the task.
+        Ok(Box::pin(async move { transport.send(frame).await }))
+    }
+
+    fn no_answer() -> Answer {
+        Answer::None { failure: Failure::Connection, message: FAILED.to_owned() }
+    }
+
+    fn judge(&mut self, item: &mut Request, repeats: u32, answer: &Answer) -> Judgement<Request, Outcome> {
+        let verdict = verdict(answer, item.frame.len());
+        let lost = |reason| Judgement::End(Outcome::Lost { reason, words: answer.to_string() });
+        let mut divide = |reason: Reason| {
+            let parts = self.encoder.smaller(item, reason == Reason::TooLarge);
+            if parts.is_empty() { lost(reason) } else { Judgement::Parts(parts) }
+        };
+        match verdict {
+            Verdict::Delivered { rejected } => {
+                let words = (rejected > 0 || answer.has_message()).then(|| answer.to_string());
+                Judgement::End(Outcome::Delivered { rejected, words })
+            }
+            Verdict::Drop(reason) => lost(reason),
+            Verdict::Isolate => divide(Reason::Rejected),
+            Verdict::Retry { reason, wait } => Judgement::Retry { reason, wait },
+            Verdict::RetryOnce if repeats > 0 => lost(Reason::ServerError),
+            Verdict::RetryOnce => Judgement::Repeat,
+            Verdict::Shrink => divide(Reason::TooLarge),
+            Verdict::Stop => Judgement::Retry { reason: Reason::Refused, wait: None },
+        }
+    }
+
+    fn note(&mut self, item: &Request, standing: Standing) {
+        let Request { counts, roots, .. } = item;
+        match standing {
+            Standing::Found => {
+                self.ledger.adopt(counts, !roots.is_empty());
+                self.ledger.spool(counts);
+                self.arrived.extend(roots);
+            }
+            Standing::Removed => self.ledger.unspool(counts),
+            Standing::Settled | Standing::Written => {
+                if standing == Standing::Written {
+                    self.ledger.spool(counts);
+                }
+                if let Some(starts) = &mut self.starts {
+                    starts.close(counts, roots);
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, item: Request, end: Result<Outcome, Reason>, _is_left: bool, events: &OwnEvents) {
+        let mut counts = item.counts;
+        match end {
+            Ok(Outcome::Delivered { rejected, words }) => {
+                if rejected > 0 {
+                    self.ledger.doubt(&counts);
+                }
+                let rejected = take_from(&mut counts, rejected);
+                self.ledger.deliver(&counts);
+                self.ledger.lose(&rejected, Reason::Rejected);
+                if let Some(words) = words {
+                    let rejected: u64 = rejected.values().sum();
+                    events.emit(|| tracing::warn!(target: "cekura", rejected, "the backend says: {words}"));
+                }
+            }
+            Ok(Outcome::Lost { reason, words }) => {
+                self.ledger.lose(&counts, reason);
+                // Each reason is told once, and again after another; the worker tells of the numbers.
+                if self.told.replace(reason) != Some(reason) {
+                    let (spans, reason) = (counts.values().sum::<u64>(), reason.name());
+                    events
+                        .emit(|| tracing::error!(target: "cekura", spans, reason, "spans are lost: {words}"));
+                }
+            }
+            Err(reason) => self.ledger.lose(&counts, reason),
+        }
+    }
+
+    fn tell(&self, change: Change<'_, Answer>) {
+        match change {
+            Change::Fails(reason, answer) => tell_failure(reason, answer),
+            Change::Recovers => tracing::info!(target: "cekura", "spans are delivered again"),
+            Change::SpoolFails(error) => tell_spool_failure(error),
+        }
+    }
+}
+
+impl Stored for Request {
+    fn head(&self) -> Item {
+        Item::Spans { counts: self.counts.clone(), roots: self.roots.clone() }
+    }
+
+    fn body(&self) -> &Bytes {
+        &self.frame
+    }
+
+    fn set_body(&mut self, body: Bytes) {
+        self.frame = body;
+        self.reservation = Reservation::default();
+    }
+
+    fn found(head: &Item) -> Option<Self> {
+        let Item::Spans { counts, roots } = head else { return None };
+        let (counts, roots) = (counts.clone(), roots.clone());
+        Some(Self { frame: Bytes::new(), counts, roots, reservation: Reservation::default() })
+    }
+
+    fn held(&self) -> usize {
+        self.reservation.bytes()
+    }
+}
+
+/// Moves `count` spans out of `counts`; a backend that rejects some does not say which.
+fn take_from(counts: &mut Counts, mut count: u64) -> Counts {
+    let mut taken = Counts::new();
+    for (trace, of_trace) in counts.iter_mut() {
+        let part = count.min(*of_trace);
+        if part > 0 {
+            *of_trace -= part;
+            count -= part;
+            taken.insert(*trace, part);
+        }
+    }
+    taken
+}
