@@ -17,8 +17,8 @@ use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, adds_up, converse, qui
 use cekura_trace_tests::spools::Spool;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -93,6 +93,33 @@ fn what_is_safe_is_delivered_as_soon_as_the_backend_is_well_again() {
     spool.await_files(".spans", 0);
     assert_eq!(handle.shutdown_blocking(LONG), report(6, 6, 0));
     assert_eq!(backend.names().len(), 6);
+}
+
+#[test]
+fn a_shutdown_tries_once_more_after_an_attempt_that_it_found_on_its_way() {
+    let spool = Spool::new(TEMPORARY, "on-its-way");
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let backend = Backend::scripted(move |_, before| {
+        if before > 0 {
+            return Reply::Accept;
+        }
+        // Until the test lets go, or is over.
+        let _ = released.lock().unwrap().recv();
+        Reply::fail(503, 14)
+    });
+    let slow = Timings { first_backoff: LONG, longest_backoff: LONG, ..quick() };
+    let handle = spooling(&backend, Protocol::Http, &spool).timings(slow).build().unwrap();
+    converse(&handle, 1);
+    assert_eq!(handle.flush_blocking(LONG), report(2, 0, 2));
+    thread::scope(|scope| {
+        let end = scope.spawn(|| handle.shutdown_blocking(LONG));
+        // The shutdown has begun by then; if it has not, it finds a failure that is over.
+        thread::sleep(SHORT);
+        release.send(()).unwrap();
+        assert_eq!(end.join().unwrap(), report(2, 2, 0));
+    });
+    assert_eq!(backend.names().len(), 2);
 }
 
 #[test]

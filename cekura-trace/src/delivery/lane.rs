@@ -44,6 +44,8 @@ pub(crate) struct Lane<D: Delivery> {
     launches: u64,
     /// How many items were made of what the program recorded.
     made: u64,
+    /// Since when nothing more comes.
+    finished: Option<Instant>,
 }
 
 struct InFlight<I> {
@@ -72,6 +74,7 @@ impl<D: Delivery> Lane<D> {
             in_flight: HashMap::new(),
             launches: 0,
             made: 0,
+            finished: None,
         }
     }
 
@@ -103,6 +106,10 @@ impl<D: Delivery> Lane<D> {
             Judgement::Retry { reason, wait } => {
                 if self.gate.fail(reason, wait, launched, now) {
                     self.events.emit(|| self.delivery.tell(Change::Fails(reason, answer)));
+                }
+                // The end promises an attempt, and this one began before it.
+                if self.finished.is_some_and(|finished| launched < finished) {
+                    self.gate.hurry_now(now);
                 }
                 self.keep(pending, reason, now);
             }
@@ -325,6 +332,7 @@ impl<D: Delivery> Driven for Lane<D> {
     }
 
     fn finish(&mut self, now: Instant) {
+        self.finished = Some(now);
         self.gate.hurry_now(now);
         for pending in &mut self.waiting {
             pending.not_before = None;
