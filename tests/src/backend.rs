@@ -12,9 +12,9 @@ use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use rustls::ServerConfig;
-use std::convert::Infallible;
+use std::io::{Error, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -79,6 +79,8 @@ pub enum Reply {
         /// The server's words.
         message: String,
     },
+    /// None until this is set, and then the stream breaks off.
+    Held(Arc<AtomicBool>),
     /// A success that is a page for people.
     Page,
     /// Success but for some spans, with the server's words.
@@ -280,7 +282,7 @@ async fn answer(
     request: Request<Incoming>,
     state: Arc<State>,
     connection: usize,
-) -> Result<Response<Body>, Infallible> {
+) -> Result<Response<Body>, Error> {
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return std::future::pending().await };
     let body = body.to_bytes();
@@ -305,6 +307,12 @@ async fn answer(
         all.push(seen);
         reply
     };
+    if let Reply::Held(is_over) = &reply {
+        while !is_over.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        return Err(ErrorKind::ConnectionReset.into());
+    }
     match wire::response(reply, is_grpc) {
         Some(response) => Ok(response),
         None => std::future::pending().await,

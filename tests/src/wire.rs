@@ -60,7 +60,7 @@ pub(crate) fn response(reply: Reply, is_grpc: bool) -> Option<Response<Body>> {
             response.headers_mut().insert(LOCATION, url.parse().unwrap());
             response
         }
-        Reply::Silence => return None,
+        Reply::Held(_) | Reply::Silence => return None,
     })
 }
 

@@ -19,9 +19,11 @@ fn main() {
     let handle = handle.build().unwrap();
     match run.as_str() {
         "calls" | "promised" => talk_for_ever(&handle),
-        "fail" => {
+        "fail" | "safe" => {
             converse(&handle, 5);
-            say(&format!("{}", handle.flush_blocking(Duration::from_millis(500))));
+            // Where the disk fails too, nothing else would end it.
+            let limit = if run == "safe" { LONG } else { Duration::from_millis(500) };
+            say(&format!("{}", handle.flush_blocking(limit)));
             wait();
             say(&format!("{}", handle.shutdown_blocking(LONG)));
         }

@@ -47,7 +47,10 @@ fn row_20_above_the_memory_limit_the_ledger_is_exact() {
             thread::sleep(Duration::from_millis(20));
             Reply::Accept
         });
-        let program = case.program_with(&backend.url(), |builder| builder.memory_limit(1 << 20));
+        // What the backend has taken is never tried again.
+        let patient = Timings { attempt: LONG, ..quick() };
+        let program =
+            case.program_with(&backend.url(), |builder| builder.timings(patient).memory_limit(1 << 20));
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| (0..500).for_each(|_| program.call(&["word"; 9])));

@@ -9,7 +9,8 @@ use cekura_trace_tests::events::{heard, listen};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, adds_up, converse, quick, reasons, to};
 use cekura_trace_tests::spools::Spool;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -162,8 +163,12 @@ fn row_20_above_the_memory_limit_while_requests_hang() {
 fn row_20_above_the_memory_limit_with_a_spool_nothing_goes() {
     for protocol in PROTOCOLS {
         let spool = Spool::new(env!("CARGO_TARGET_TMPDIR"), &format!("full-{protocol:?}"));
-        let (backend, is_well) = away(Reply::Silence);
-        let hangs = Timings { attempt: Duration::from_secs(4), ..quick() };
+        let is_well = Arc::<AtomicBool>::default();
+        let looked_at = is_well.clone();
+        let backend = Backend::scripted(move |_, _| {
+            if looked_at.load(Ordering::Relaxed) { Reply::Accept } else { Reply::Held(looked_at.clone()) }
+        });
+        let hangs = Timings { attempt: LONG, ..quick() };
         let limits = SpoolLimits { deposit: Duration::from_millis(50), ..SpoolLimits::default() };
         let builder = limited(&backend, protocol).timings(hangs).spool(&spool.0).spool_limits(limits);
         let handle = builder.build().unwrap();

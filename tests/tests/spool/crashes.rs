@@ -96,7 +96,7 @@ fn a_call_log_survives_a_crash() {
 fn nobody_takes_from_a_process_that_lives() {
     let spool = Spool::new(TEMPORARY, "two-processes");
     let ((backend, is_well), api) = (falling(), Api::new());
-    let mut agent = start("fail", &backend, &api.url(), &spool);
+    let mut agent = start("safe", &backend, &api.url(), &spool);
     let mut said = BufReader::new(agent.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert_eq!(said.next().as_deref(), Some("6 accepted, 0 delivered, 6 spooled"));
     let here = observing(&backend, &api).spool(&spool.0).spool_limits(limits()).build().unwrap();
