@@ -24,6 +24,7 @@ mod quiet;
 mod spool;
 pub(crate) mod start;
 mod tally;
+mod tap;
 #[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]
 mod terminal;
 pub(crate) mod timings;

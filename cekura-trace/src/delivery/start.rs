@@ -1,4 +1,4 @@
-//! Wires up one handle: its queue, its lanes, and the worker that drives them. Invariant: what is made here
+//! Wires up one handle: its queue, its lanes and taps, and the worker that drives them. Invariant: what is made here
 //! runs until the worker ends.
 
 use super::call_log::Account;
@@ -13,6 +13,7 @@ use super::own_events::OwnEvents;
 use super::queue::{Queue, Waker};
 use super::quiet;
 use super::spool::{Address, Spool, SpooledRequests};
+use super::tap::Taps;
 use super::terminal;
 use super::transport;
 use super::worker::{Message, Worker};
@@ -33,7 +34,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let wake = inbox.clone();
     // The worker may have ended, which is why the queue is closed by then.
     let waker = Waker::new(move || drop(wake.send(Message::Wake)));
-    let queue = Queue::new(settings.memory_limit, ledger.clone(), waker, settings.mode == Mode::Local);
+    let queue = Queue::new(settings.memory_limit, ledger.clone(), waker, settings.mode.draws());
     let queue = Arc::new(if settings.spool.is_some() { queue.with_beginnings() } else { queue });
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
@@ -51,6 +52,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         let (ledger, events) = (ledger.clone(), events.clone());
         move || {
             let spool = spool(&settings, inbox.clone())?;
+            let taps = taps(&settings, &events)?;
             let outlet = outlet(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let address = Address::of_call_logs(&settings);
             let spooled = spool.clone().map(|spool| SpooledRequests::new(spool, address));
@@ -58,12 +60,12 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             let is_open = Box::new(move |trace| calls.is_open(trace));
             let exchange = exchange(settings);
             let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
-            Ok((outlet, call_logs.with_spool(spooled), spool))
+            Ok((outlet, taps, call_logs.with_spool(spooled), spool))
         }
     };
-    quiet::start("cekura-trace", prepare, move |(outlet, call_logs, spool), runtime| {
+    quiet::start("cekura-trace", prepare, move |(outlet, taps, call_logs, spool), runtime| {
         let worker = Worker::new(timings, queue, ledger, events, outlet, account, call_logs);
-        worker.with_spool(spool).live(messages, runtime);
+        worker.with_taps(taps).with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
 }
@@ -82,13 +84,22 @@ fn outlet(
     spool: Option<Arc<Spool>>,
 ) -> Result<Box<dyn Outlet>, Error> {
     match settings.mode {
-        Mode::Cloud => {
+        Mode::Cloud | Mode::CloudAndLocal => {
             let transport = transport::connect(settings)?;
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
             Ok(Box::new(Lane::of_spans(settings, transport, ledger, events, wake, spool)))
         }
         Mode::Local => terminal::open(settings, ledger, events).ok_or_else(no_local_mode),
     }
+}
+
+/// What sees the spans beside their delivery.
+fn taps(settings: &Settings, events: &OwnEvents) -> Result<Taps, Error> {
+    if settings.mode != Mode::CloudAndLocal {
+        return Ok(Taps::default());
+    }
+    let tap = terminal::tap(settings, events.clone());
+    Ok(Taps(vec![tap.ok_or_else(no_local_mode)?]))
 }
 
 fn no_local_mode() -> Error {

@@ -1,4 +1,4 @@
-//! Draws each finished conversation and keeps it as a page: local mode. Invariant: a
+//! Draws each finished conversation and keeps it as a page: as local mode, or beside the delivery. Invariant: a
 //! conversation is drawn once.
 
 use super::call_log::SealedCallLog;
@@ -7,6 +7,7 @@ use super::ledger::{Counts, Ledger, Reason};
 use super::outlet::{Driven, Outlet};
 use super::own_events::OwnEvents;
 use super::queue::Reservation;
+use super::tap::Tap;
 use super::traces::Traces;
 use crate::finished::{Tree, records};
 use crate::local::{self, Folder, Style};
@@ -28,6 +29,16 @@ struct Terminal {
     drawings: Drawings,
 }
 
+/// Draws what is sent too.
+struct DrawingTap {
+    drawings: Drawings,
+    /// The most bytes of records that wait for their whole, beside those that wait for their delivery.
+    limit: usize,
+    events: OwnEvents,
+    /// Whether an event has said that not all is drawn.
+    told: bool,
+}
+
 /// Shows conversations when they are complete.
 struct Drawings {
     show: Box<Show>,
@@ -46,6 +57,13 @@ const PAGES: &str = "cekura-traces";
 #[expect(clippy::unnecessary_wraps, reason = "its stand-in has nothing to give")]
 pub(crate) fn open(settings: &Settings, ledger: Arc<Ledger>, events: OwnEvents) -> Option<Box<dyn Outlet>> {
     Some(Box::new(Terminal { ledger, drawings: Drawings::new(show(settings, events)) }))
+}
+
+/// Draws on standard error what is delivered too.
+#[expect(clippy::unnecessary_wraps, reason = "its stand-in has nothing to give")]
+pub(crate) fn tap(settings: &Settings, events: OwnEvents) -> Option<Box<dyn Tap>> {
+    let drawings = Drawings::new(show(settings, events.clone()));
+    Some(Box::new(DrawingTap { drawings, limit: settings.memory_limit, events, told: false }))
 }
 
 fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
@@ -111,7 +129,7 @@ impl Drawings {
 impl Outlet for Terminal {
     fn take(&mut self, buffer: &[u8], mut reservation: Reservation, _epoch: u64) {
         for (record, bytes) in records(buffer) {
-            if !self.drawings.traces.add(&record, reservation.split(bytes)) {
+            if !self.drawings.traces.add(&record, bytes, reservation.split(bytes)) {
                 self.ledger.lose(&Counts::from([(record.head.trace_id, 1)]), Reason::Late);
             }
         }
@@ -139,6 +157,42 @@ impl Driven for Terminal {
         for (id, trace) in self.drawings.traces.take_open() {
             self.ledger.lose(&Counts::from([(id, trace.spans.len() as u64)]), reason);
         }
+    }
+
+    fn clear(&mut self) {
+        drop(self.drawings.traces.take_open());
+        self.drawings.logs.clear();
+    }
+}
+
+impl Tap for DrawingTap {
+    fn take(&mut self, buffer: &[u8]) {
+        for (record, bytes) in records(buffer) {
+            // A span that ends after its drawing is delivered all the same.
+            self.drawings.traces.add(&record, bytes, Reservation::default());
+            if self.drawings.traces.shrink(self.limit) > 0 && !self.told {
+                self.told = true;
+                let what = "a conversation is too large to be drawn; its spans are delivered";
+                self.events
+                    .emit(|| tracing::warn!(target: "cekura", "{what}; raise .memory_limit(…) to see it"));
+            }
+        }
+    }
+
+    fn wants_more(&mut self) -> bool {
+        self.drawings.traces.wants_more()
+    }
+
+    fn call_log(&mut self, log: &SealedCallLog) {
+        self.drawings.call_log(log);
+    }
+
+    fn proceed(&mut self) {
+        self.drawings.draw(|_, _| {});
+    }
+
+    fn finish(&mut self) {
+        self.drawings.traces.finish();
     }
 
     fn clear(&mut self) {

@@ -19,6 +19,9 @@ pub(super) struct Traces {
     over: HashSet<TraceId>,
     /// The traces that are over, oldest first.
     order: VecDeque<TraceId>,
+    /// What the records of open traces take.
+    bytes: usize,
+    opened: u64,
 }
 
 /// What has ended of one conversation.
@@ -27,18 +30,26 @@ pub(super) struct Trace {
     pub(super) spans: Vec<Span>,
     /// What the spans take of the memory limit, where they count.
     reservations: Vec<Reservation>,
+    bytes: usize,
+    /// Counts them in the order in which they were opened.
+    number: u64,
 }
 
 impl Traces {
     /// Takes a span; false if its conversation is over.
-    pub(super) fn add(&mut self, record: &Record<'_>, reservation: Reservation) -> bool {
+    pub(super) fn add(&mut self, record: &Record<'_>, bytes: usize, reservation: Reservation) -> bool {
         let id = record.head.trace_id;
         if self.over.contains(&id) {
             return false;
         }
-        let trace = self.open.entry(id).or_default();
+        let trace = self.open.entry(id).or_insert_with(|| {
+            self.opened += 1;
+            Trace { number: self.opened, ..Trace::default() }
+        });
         trace.spans.push(Span::from(record));
         trace.reservations.push(reservation);
+        trace.bytes += bytes;
+        self.bytes += bytes;
         if record.head.parent_id == SpanId::INVALID {
             self.ended.push(id);
         }
@@ -62,6 +73,18 @@ impl Traces {
         complete.into_iter().filter_map(|id| Some((id, self.end(id)?))).collect()
     }
 
+    /// Drops the oldest conversations until the rest takes at most so many bytes; how many were dropped.
+    pub(super) fn shrink(&mut self, limit: usize) -> usize {
+        let mut dropped = 0;
+        while self.bytes > limit {
+            let oldest = self.open.iter().min_by_key(|(_, trace)| trace.number).map(|(id, _)| *id);
+            let Some(id) = oldest else { break };
+            drop(self.end(id));
+            dropped += 1;
+        }
+        dropped
+    }
+
     /// Nothing more will come: what is open is complete.
     pub(super) fn finish(&mut self) {
         self.complete.extend(self.open.keys().copied());
@@ -71,12 +94,13 @@ impl Traces {
     pub(super) fn take_open(&mut self) -> impl Iterator<Item = (TraceId, Trace)> {
         self.ended.clear();
         self.complete.clear();
+        self.bytes = 0;
         std::mem::take(&mut self.open).into_iter()
     }
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.ended.is_empty()
+        self.open.is_empty() && self.ended.is_empty() && self.bytes == 0
     }
 
     #[cfg(test)]
@@ -86,6 +110,7 @@ impl Traces {
 
     fn end(&mut self, id: TraceId) -> Option<Trace> {
         let trace = self.open.remove(&id)?;
+        self.bytes -= trace.bytes;
         if self.order.len() == REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {

@@ -12,6 +12,7 @@ use super::own_events::OwnEvents;
 use super::queue::{Queue, Reservation};
 use super::spool::{Event, Spool};
 use super::tally::Tally;
+use super::tap::Taps;
 use super::timings::Timings;
 use super::warnings::{tell_losses, tell_others};
 use crate::finished::{self, Record};
@@ -53,6 +54,7 @@ pub(super) struct Worker {
     ledger: Arc<Ledger>,
     events: OwnEvents,
     outlet: Box<dyn Outlet>,
+    taps: Taps,
     account: Account,
     call_logs: Lane<CallLogs>,
     spool: Option<Arc<Spool>>,
@@ -79,6 +81,7 @@ impl Worker {
             ledger,
             events,
             outlet,
+            taps: Taps::default(),
             account,
             call_logs,
             spool: None,
@@ -87,6 +90,10 @@ impl Worker {
             next_tick,
             told: (0, next_tick),
         }
+    }
+
+    pub(super) fn with_taps(self, taps: Taps) -> Self {
+        Self { taps, ..self }
     }
 
     /// Ends the spool when it ends, and looks into the queue as often as that needs.
@@ -123,6 +130,7 @@ impl Worker {
             self.outlet.proceed(now);
             self.call_logs.await_traces(now);
             self.call_logs.proceed(now);
+            self.taps.proceed();
             if self.answer_flushes(now) {
                 return;
             }
@@ -152,6 +160,7 @@ impl Worker {
                 queue.close(|records, count| self.take(records, count));
                 queue.close_calls(|log, reservation| self.observe_ended(log, reservation));
                 self.outlet.finish(Instant::now());
+                self.taps.finish();
                 self.call_logs.finish_by(deadline, Instant::now());
                 self.flushes.add(deadline, true, report, Instant::now());
             }
@@ -190,7 +199,8 @@ impl Worker {
             self.relieve();
             self.take(records, count);
         });
-        if self.outlet.wants_more() {
+        // Both are asked, for each keeps what it has seen until then.
+        if self.outlet.wants_more() | self.taps.wants_more() {
             queue.drain(|records, count| self.take(records, count));
         }
         // A conversation that has begun and ended by now was in the queue.
@@ -226,6 +236,7 @@ impl Worker {
     }
 
     fn observe(&mut self, log: SealedCallLog, reservation: Reservation, reply: ObserveReply) {
+        self.taps.call_log(&log);
         if self.account.is_local {
             self.outlet.call_log(&log);
             drop(reply(Ok(Sent::default())));
@@ -252,6 +263,7 @@ impl Worker {
             self.ledger.refuse(TraceId::INVALID, Reason::Malformed);
         }
         self.outlet.take(records, reservation, self.flushes.epoch);
+        self.taps.take(records);
     }
 
     /// Answers the flushes that are settled or late; true when the last one is.

@@ -1,8 +1,8 @@
-//! When a conversation is drawn, and that what is drawn counts as delivered.
+//! When a conversation is drawn, and that what is drawn counts as delivered, or beside a delivery as nothing.
 
 use super::{
-    Arc, Bytes, Counts, Drawings, Driven, Instant, Ledger, Outlet, Reason, Reservation, SealedCallLog,
-    Terminal, TraceId, Tree, records,
+    Arc, Bytes, Counts, DrawingTap, Drawings, Driven, Instant, Ledger, Outlet, OwnEvents, Reason,
+    Reservation, SealedCallLog, Tap, Terminal, TraceId, Tree, records,
 };
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
@@ -139,4 +139,22 @@ fn a_call_log_waits_for_its_conversation_but_not_forever() {
     assert!(local.terminal.drawings.logs.is_empty(), "too late");
     (2..1000).for_each(|trace| local.terminal.call_log(&log(trace)));
     assert_eq!(local.terminal.drawings.logs.len(), super::WAITING_LOGS);
+}
+
+#[test]
+fn a_tap_drops_the_oldest_conversation_when_it_has_too_much() {
+    let local = Local::new();
+    let shown = local.shown.clone();
+    let show = move |tree: &Tree, _: Option<&[u8]>| shown.borrow_mut().push(tree.rows.len());
+    let drawings = Drawings::new(Box::new(show));
+    let mut tap = DrawingTap { drawings, limit: 3000, events: OwnEvents::here(), told: false };
+    for (trace, id, parent) in [(1, 2, 1), (2, 2, 1), (1, 3, 1), (2, 1, 0), (1, 1, 0)] {
+        end(&local.queue, trace, id, parent, 1000);
+        local.queue.drain(|buffer, _| tap.take(buffer));
+    }
+    assert!(tap.wants_more());
+    tap.proceed();
+    assert_eq!(local.shown.take(), [2], "of the first, nothing is drawn");
+    assert!(tap.told && tap.drawings.traces.is_empty());
+    assert_eq!(local.counts(), (5, 0, 5), "it counts nothing");
 }
