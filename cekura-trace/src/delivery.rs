@@ -22,10 +22,14 @@ pub(crate) mod processor;
 pub(crate) mod queue;
 mod quiet;
 mod spool;
+pub(crate) mod start;
 mod tally;
+mod tap;
 #[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]
 mod terminal;
 pub(crate) mod timings;
+#[cfg(feature = "local")]
+mod traces;
 mod transport;
 mod verdict;
 mod warnings;

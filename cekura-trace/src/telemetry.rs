@@ -9,7 +9,8 @@ use crate::delivery::error::Error;
 use crate::delivery::ledger::FlushReport;
 use crate::delivery::link::Link;
 use crate::delivery::processor::{self, Processor};
-use crate::delivery::worker::{self, FlushReply, Message};
+use crate::delivery::start;
+use crate::delivery::worker::{FlushReply, Message};
 use crate::destination::{Client, Destination, Host, Opened};
 use crate::semconv;
 use opentelemetry::global::BoxedTracer;
@@ -113,7 +114,7 @@ impl Cekura {
         };
         let (capture, content_limit) = (settings.capture, settings.content_limit);
         let (patience, set_global) = (settings.timings.drop, settings.set_global);
-        let link = Arc::new(worker::start(settings)?);
+        let link = Arc::new(start::start(settings)?);
         let destination = Destination::new(link.clone(), capture, content_limit);
         let opened = Opened::new(Destination { calls: link.calls.clone(), ..destination });
         let destination = opened.destination.clone();

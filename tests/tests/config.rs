@@ -95,7 +95,12 @@ fn choices_are_what_they_may_be() {
             &["maybe", "TRUE", "on", "canary"],
             "must be `true`, `1` or `yes`, or `false`, `0` or `no`",
         ),
-        ("CEKURA_MODE", &["cloud", "local", ""], &["Cloud", "canary"], "must be `cloud` or `local`"),
+        (
+            "CEKURA_MODE",
+            &["cloud", "local", "", "Cloud", "cloud,local", "LOCAL, cloud"],
+            &["canary", "cloud,canary", "cloud,", ",", "cloud local"],
+            "must be `cloud`, `local` or `cloud,local`",
+        ),
         ("CEKURA_PROTOCOL", &["grpc", "http", ""], &["http/protobuf", "canary"], "must be `grpc` or `http`"),
         ("CEKURA_CAPTURE_CONTENT", &["true", "false", ""], &["no", "canary"], "must be `true` or `false`"),
         ("CEKURA_ALLOW_INSECURE", &["true", "false", ""], &["1", "canary"], "must be `true` or `false`"),
@@ -305,6 +310,7 @@ fn the_second_default_is_an_error() {
 fn local_mode_needs_nothing() {
     good(&[("CEKURA_MODE", "local")]);
     good(&[("CEKURA_MODE", "local"), KEY]);
+    bad(&[("CEKURA_MODE", "cloud,local"), KEY], NO_AGENT);
     assert!(with(&[]).mode(Mode::Local).build().is_ok());
     assert!(with(&[]).local_without_key().build().is_ok());
     // An endpoint says where to send, so it is sent there.

@@ -1,5 +1,6 @@
 //! Local mode in a process of its own: what a person sees on standard error, and finds in the folder of pages.
 
+use cekura_trace_tests::backend::{Backend, Reply};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,33 +14,59 @@ fn fresh(test: &str) -> PathBuf {
 }
 
 /// What the agent writes to standard error and to standard output.
-fn run(folder: &Path) -> (String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_local_agent")).current_dir(folder).output().unwrap();
+fn run(folder: &Path, arguments: &[&str]) -> (String, String) {
+    let mut agent = Command::new(env!("CARGO_BIN_EXE_local_agent"));
+    let output = agent.args(arguments).current_dir(folder).output().unwrap();
     let shown = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{shown}");
     (shown, String::from_utf8(output.stdout).unwrap())
 }
 
-#[test]
-fn each_conversation_is_drawn_when_it_has_ended() {
-    let folder = fresh("drawn");
-    let (shown, reports) = run(&folder);
+/// Both conversations are drawn and kept as pages.
+fn are_drawn(shown: &str, folder: &Path) {
     let (first, second) = shown.split_once("after the first").unwrap();
     for (drawing, total) in [(first, "2 turns · 3 spans"), (second, "1 turn · 2 spans")] {
         assert!(drawing.contains(total), "{shown}");
-        let (above, page) = drawing.trim_end().rsplit_once("\npage     ").unwrap();
+        let (above, below) = drawing.rsplit_once("\npage     ").unwrap();
+        let page = below.lines().next().unwrap();
         assert!(above.lines().last().unwrap().starts_with("trace "), "{shown}");
         assert!(page.starts_with("cekura-traces/"), "{page}");
         assert!(fs::read_to_string(folder.join(page)).unwrap().starts_with("<!doctype html>"));
     }
+}
+
+#[test]
+fn each_conversation_is_drawn_when_it_has_ended() {
+    let folder = fresh("drawn");
+    let (shown, reports) = run(&folder, &[]);
+    are_drawn(&shown, &folder);
     assert_eq!(reports, "3 accepted, 3 delivered\n5 accepted, 5 delivered\n");
+}
+
+#[test]
+fn in_both_modes_each_conversation_is_delivered_and_drawn() {
+    for (number, mode) in ["cloud,local", "Local, CLOUD", "in code"].into_iter().enumerate() {
+        let (folder, backend) = (fresh(&format!("both-{number}")), Backend::new());
+        let (shown, reports) = run(&folder, &[mode, &backend.url()]);
+        are_drawn(&shown, &folder);
+        assert_eq!(reports, "3 accepted, 3 delivered\n5 accepted, 5 delivered\n", "{mode}");
+        assert_eq!(backend.names(), ["conversation", "conversation", "turn", "turn", "turn"], "{mode}");
+    }
+}
+
+#[test]
+fn what_is_drawn_but_not_delivered_is_counted_as_lost() {
+    let (folder, backend) = (fresh("lost"), Backend::scripted(|_, _| Reply::fail(400, 3)));
+    let (shown, reports) = run(&folder, &["cloud,local", &backend.url()]);
+    are_drawn(&shown, &folder);
+    assert!(reports.ends_with("5 accepted, 0 delivered, 5 dropped (rejected 5)\n"), "{reports}");
 }
 
 #[test]
 fn a_folder_that_cannot_be_written_is_one_event_and_a_line_below_each_drawing() {
     let folder = fresh("in_the_way");
     fs::write(folder.join("cekura-traces"), "a file").unwrap();
-    let (shown, reports) = run(&folder);
+    let (shown, reports) = run(&folder, &[]);
     assert!(shown.contains("2 turns · 3 spans") && shown.contains("1 turn · 2 spans"), "{shown}");
     assert_eq!(shown.matches("\npage     no page can be written to cekura-traces: ").count(), 2, "{shown}");
     let events: Vec<_> = reports.lines().filter(|line| !line.contains("accepted")).collect();

@@ -29,14 +29,29 @@ use std::path::PathBuf;
 
 /// Where spans go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Mode {
     /// To Cekura, or to another OTLP endpoint.
     #[default]
     Cloud,
+    /// To Cekura, or to another OTLP endpoint, and each finished conversation is drawn and written as in local
+    /// mode. The ledger counts only the delivery. Call logs are posted. The spans of a conversation are kept a second
+    /// time until it is drawn, at most as many bytes as the memory limit.
+    CloudAndLocal,
     /// Nowhere: each finished conversation is drawn in the terminal and written as one HTML page to
     /// `cekura-traces` in the working directory, which keeps the newest 200. It needs no account and no
     /// network.
     Local,
+}
+
+impl Mode {
+    pub(crate) fn draws(self) -> bool {
+        self != Self::Cloud
+    }
+
+    pub(crate) fn sends(self) -> bool {
+        self != Self::Local
+    }
 }
 
 /// The protocol for spans.
@@ -102,11 +117,6 @@ const ENABLED: Choice<bool> = Choice {
     rule: "must be `true`, `1` or `yes`, or `false`, `0` or `no`",
     values: &[("true", true), ("1", true), ("yes", true), ("false", false), ("0", false), ("no", false)],
 };
-const MODE: Choice<Mode> = Choice {
-    variable: "CEKURA_MODE",
-    rule: "must be `cloud` or `local`",
-    values: &[("cloud", Mode::Cloud), ("local", Mode::Local)],
-};
 const PROTOCOL: Choice<Protocol> = Choice {
     variable: "CEKURA_PROTOCOL",
     rule: "must be `grpc` or `http`",
@@ -131,6 +141,7 @@ const OTEL_ENDPOINT: Text = (".otel_endpoint(…)", "CEKURA_OTEL_ENDPOINT");
 const API_URL: Text = (".api_url(…)", "CEKURA_API_URL");
 const SERVICE_NAME: Text = (".service_name(…)", "CEKURA_SERVICE_NAME");
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
+const MODE: &str = "CEKURA_MODE";
 const AGENT: &str = "CEKURA_AGENT_ID";
 const PROJECT: &str = "CEKURA_PROJECT_ID";
 
@@ -195,7 +206,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn settings(&mut self, code: Builder) -> Settings {
         let key = self.text(code.api_key, API_KEY, Secret::new);
-        let mode = self.choice(code.mode, &MODE);
+        let mode = code.mode.or_else(|| self.mode());
         let protocol = self.choice(code.protocol, &PROTOCOL).unwrap_or_default();
         let insecure = self.choice(code.allow_insecure, &INSECURE).unwrap_or_default();
         let identity = self.identity(code.agent, code.project);
@@ -207,19 +218,18 @@ impl Reader<'_> {
         let api = self.api_endpoint(code.api_url);
         self.check_mode(mode, protocol);
         self.check_key(key.as_ref());
-        if mode == Mode::Cloud {
+        if mode.sends() {
             self.check_account(key.is_some(), identity.is_some(), endpoint.value.is_cekura());
         }
         let api_headers = api_headers(key.as_ref());
         let headers = self.headers(key, identity, code.headers, &endpoint);
-        let proxies = match mode {
-            Mode::Cloud => {
-                // An endpoint that was refused is empty; without a key nothing goes to the API.
-                let known = |endpoint: &&Endpoint| **endpoint != Endpoint::default();
-                let api = Some(&api).filter(|_| !api_headers.is_empty()).filter(known);
-                self.proxies(code.proxy, [Some(&endpoint.value).filter(known), api])
-            }
-            Mode::Local => Proxies::default(),
+        let proxies = if mode.sends() {
+            // An endpoint that was refused is empty; without a key nothing goes to the API.
+            let known = |endpoint: &&Endpoint| **endpoint != Endpoint::default();
+            let api = Some(&api).filter(|_| !api_headers.is_empty()).filter(known);
+            self.proxies(code.proxy, [Some(&endpoint.value).filter(known), api])
+        } else {
+            Proxies::default()
         };
         Settings {
             mode,
@@ -263,6 +273,25 @@ impl Reader<'_> {
         known
     }
 
+    /// One mode, or both with a comma between them.
+    fn mode(&mut self) -> Option<Mode> {
+        let text = self.variable(MODE)?.to_ascii_lowercase();
+        let modes = text.split(',').map(|word| match word.trim() {
+            "cloud" => Some(Mode::Cloud),
+            "local" => Some(Mode::Local),
+            _ => None,
+        });
+        let both = |one: Option<Mode>, other| {
+            let (one, other) = (one?, other?);
+            Some(if one == other { one } else { Mode::CloudAndLocal })
+        };
+        let mode = modes.reduce(both).flatten();
+        if mode.is_none() {
+            self.refuse(MODE, "must be `cloud`, `local` or `cloud,local`");
+        }
+        mode
+    }
+
     fn text<T>(&self, code: Option<T>, name: Text, from: fn(String) -> T) -> Option<Given<T>> {
         let (method, variable) = name;
         let said = code.map(|value| Given { value, setting: method, in_code: true });
@@ -286,7 +315,7 @@ impl Reader<'_> {
             self.refuse(given.setting, "works on Unix systems only");
         }
         let (directory, setting) = (given.value, given.setting);
-        (mode == Mode::Cloud).then_some(Spooling { directory, setting, limits })
+        mode.sends().then_some(Spooling { directory, setting, limits })
     }
 
     fn limit(&mut self, code: Option<usize>, method: &'static str, default: usize) -> usize {

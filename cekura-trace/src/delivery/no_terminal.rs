@@ -4,10 +4,15 @@ use super::config::Settings;
 use super::ledger::Ledger;
 use super::outlet::Outlet;
 use super::own_events::OwnEvents;
+use super::tap::Tap;
 use std::sync::Arc;
 
 pub(crate) const AVAILABLE: bool = false;
 
 pub(crate) fn open(_: &Settings, _: Arc<Ledger>, _: OwnEvents) -> Option<Box<dyn Outlet>> {
+    None
+}
+
+pub(crate) fn tap(_: &Settings, _: OwnEvents) -> Option<Box<dyn Tap>> {
     None
 }

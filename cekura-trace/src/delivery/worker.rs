@@ -3,33 +3,25 @@
 
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::{Account, CallLog, SealedCallLog};
-use super::config::{Mode, Settings};
-use super::error::Error;
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
-use super::lane::call_logs::{CallLogs, ObserveReply, exchange};
+use super::lane::call_logs::{CallLogs, ObserveReply};
 use super::ledger::{FlushReport, Ledger, Reason};
-use super::link::Link;
 use super::outlet::{Driven, Outlet};
 use super::own_events::OwnEvents;
-use super::queue::{Queue, Reservation, Waker};
-use super::quiet;
-use super::spool::{Address, Event, Spool, SpooledRequests};
+use super::queue::{Queue, Reservation};
+use super::spool::{Event, Spool};
 use super::tally::Tally;
-use super::terminal;
+use super::tap::Taps;
 use super::timings::Timings;
-use super::transport;
 use super::warnings::{tell_losses, tell_others};
-use crate::call::Calls;
 use crate::finished::{self, Record};
 use opentelemetry::trace::{SpanId, TraceId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout_at};
 
 /// The shortest time between two events that tell of lost spans.
@@ -57,81 +49,12 @@ pub(crate) enum Message {
 /// Takes the report of a flush.
 pub(crate) type FlushReply = Box<dyn FnOnce(FlushReport) + Send>;
 
-/// Starts the thread.
-///
-/// # Errors
-///
-/// When there is no thread to be had, or the transport cannot be set up.
-pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
-    let (inbox, messages) = unbounded_channel();
-    let ledger = Arc::new(Ledger::default());
-    let wake = inbox.clone();
-    // The worker may have ended, which is why the queue is closed by then.
-    let waker = Waker::new(move || drop(wake.send(Message::Wake)));
-    let queue = Queue::new(settings.memory_limit, ledger.clone(), waker, settings.mode == Mode::Local);
-    let queue = Arc::new(if settings.spool.is_some() { queue.with_beginnings() } else { queue });
-    let (account, calls, failed) =
-        (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
-    let link = Link {
-        queue: queue.clone(),
-        inbox: inbox.clone(),
-        ledger: ledger.clone(),
-        account,
-        calls: calls.clone(),
-        failed: failed.clone(),
-        process: process::id(),
-    };
-    let (events, timings) = (OwnEvents::here(), settings.timings);
-    let prepare = {
-        let (ledger, events) = (ledger.clone(), events.clone());
-        move || {
-            let spool = spool(&settings, inbox.clone())?;
-            let outlet = outlet(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
-            let address = Address::of_call_logs(&settings);
-            let spooled = spool.clone().map(|spool| SpooledRequests::new(spool, address));
-            let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-            let is_open = Box::new(move |trace| calls.is_open(trace));
-            let exchange = exchange(settings);
-            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
-            Ok((outlet, call_logs.with_spool(spooled), spool))
-        }
-    };
-    quiet::start("cekura-trace", prepare, move |(outlet, call_logs, spool), runtime| {
-        let worker = Worker::new(timings, queue, ledger, events, outlet, account, call_logs);
-        worker.with_spool(spool).live(messages, runtime);
-    })?;
-    Ok(link)
-}
-
-/// Where there is to be one.
-fn spool(settings: &Settings, inbox: UnboundedSender<Message>) -> Result<Option<Arc<Spool>>, Error> {
-    let tell = Arc::new(move |event| drop(inbox.send(Message::Spooled(event))));
-    settings.spool.as_ref().map(|to| Spool::open(settings, to, tell)).transpose()
-}
-
-fn outlet(
-    settings: &Settings,
-    ledger: Arc<Ledger>,
-    events: OwnEvents,
-    inbox: UnboundedSender<Message>,
-    spool: Option<Arc<Spool>>,
-) -> Result<Box<dyn Outlet>, Error> {
-    match settings.mode {
-        Mode::Cloud => {
-            let transport = transport::connect(settings)?;
-            let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-            Ok(Box::new(Lane::of_spans(settings, transport, ledger, events, wake, spool)))
-        }
-        Mode::Local => terminal::open(settings, ledger, events)
-            .ok_or_else(|| Error::start("this build lacks the feature `local` of cekura-trace")),
-    }
-}
-
-struct Worker {
+pub(super) struct Worker {
     queue: Arc<Queue>,
     ledger: Arc<Ledger>,
     events: OwnEvents,
     outlet: Box<dyn Outlet>,
+    taps: Taps,
     account: Account,
     call_logs: Lane<CallLogs>,
     spool: Option<Arc<Spool>>,
@@ -143,7 +66,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(
+    pub(super) fn new(
         timings: Timings,
         queue: Arc<Queue>,
         ledger: Arc<Ledger>,
@@ -158,6 +81,7 @@ impl Worker {
             ledger,
             events,
             outlet,
+            taps: Taps::default(),
             account,
             call_logs,
             spool: None,
@@ -168,8 +92,12 @@ impl Worker {
         }
     }
 
+    pub(super) fn with_taps(self, taps: Taps) -> Self {
+        Self { taps, ..self }
+    }
+
     /// Ends the spool when it ends, and looks into the queue as often as that needs.
-    fn with_spool(mut self, spool: Option<Arc<Spool>>) -> Self {
+    pub(super) fn with_spool(mut self, spool: Option<Arc<Spool>>) -> Self {
         if let Some(spool) = &spool {
             self.timings.tick = self.timings.tick.min(spool.limits.deposit);
         }
@@ -177,7 +105,7 @@ impl Worker {
     }
 
     /// Runs until shutdown. A panic costs what was being delivered, which is counted; the worker goes on.
-    fn live(mut self, mut messages: UnboundedReceiver<Message>, runtime: &Runtime) {
+    pub(super) fn live(mut self, mut messages: UnboundedReceiver<Message>, runtime: &Runtime) {
         while catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.run(&mut messages)))).is_err() {
             self.outlet.clear();
             self.ledger.lose_pending(Reason::Panicked);
@@ -202,6 +130,7 @@ impl Worker {
             self.outlet.proceed(now);
             self.call_logs.await_traces(now);
             self.call_logs.proceed(now);
+            self.taps.proceed();
             if self.answer_flushes(now) {
                 return;
             }
@@ -231,6 +160,7 @@ impl Worker {
                 queue.close(|records, count| self.take(records, count));
                 queue.close_calls(|log, reservation| self.observe_ended(log, reservation));
                 self.outlet.finish(Instant::now());
+                self.taps.finish();
                 self.call_logs.finish_by(deadline, Instant::now());
                 self.flushes.add(deadline, true, report, Instant::now());
             }
@@ -269,7 +199,8 @@ impl Worker {
             self.relieve();
             self.take(records, count);
         });
-        if self.outlet.wants_more() {
+        // Both are asked, for each keeps what it has seen until then.
+        if self.outlet.wants_more() | self.taps.wants_more() {
             queue.drain(|records, count| self.take(records, count));
         }
         // A conversation that has begun and ended by now was in the queue.
@@ -305,6 +236,7 @@ impl Worker {
     }
 
     fn observe(&mut self, log: SealedCallLog, reservation: Reservation, reply: ObserveReply) {
+        self.taps.call_log(&log);
         if self.account.is_local {
             self.outlet.call_log(&log);
             drop(reply(Ok(Sent::default())));
@@ -331,6 +263,7 @@ impl Worker {
             self.ledger.refuse(TraceId::INVALID, Reason::Malformed);
         }
         self.outlet.take(records, reservation, self.flushes.epoch);
+        self.taps.take(records);
     }
 
     /// Answers the flushes that are settled or late; true when the last one is.

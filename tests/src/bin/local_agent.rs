@@ -1,7 +1,7 @@
-//! Two short calls in local mode, for the test that reads what they draw on standard error. What the library says as
-//! an event goes to standard output.
+//! Two short calls in local mode, or in the mode and for the endpoint that its arguments name, for the test that reads
+//! what they draw on standard error. What the library says as an event goes to standard output.
 
-use cekura::{Cekura, Mode};
+use cekura::{Builder, Cekura, Mode};
 use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::{LONG, converse, quick};
 use std::fmt::Debug;
@@ -27,13 +27,25 @@ impl Visit for Printed {
 
 fn main() {
     tracing_subscriber::registry().with(Printed).init();
-    let no_color = |name: &str| (name == "NO_COLOR").then(|| "1".to_owned());
-    let builder = Cekura::builder().environment(no_color).mode(Mode::Local).timings(quick());
+    let mut arguments = std::env::args().skip(1);
+    let (mode, endpoint) = (arguments.next(), arguments.next());
+    let in_code = match mode.as_deref() {
+        None => Some(Mode::Local),
+        Some("in code") => Some(Mode::CloudAndLocal),
+        Some(_) => None,
+    };
+    let builder = Cekura::builder().environment(move |name| match name {
+        "NO_COLOR" => Some("1".to_owned()),
+        "CEKURA_MODE" => mode.clone(),
+        "CEKURA_OTEL_ENDPOINT" => endpoint.clone(),
+        _ => None,
+    });
+    let builder = in_code.into_iter().fold(builder, Builder::mode).timings(quick());
     let handle = builder.api_key(KEY).agent(5).build().unwrap();
     converse(&handle, 2);
     // It is drawn without a flush, soon.
     for _ in 0..1000 {
-        if handle.ledger().delivered == 3 {
+        if handle.ledger().accepted == 3 && handle.ledger().pending == 0 {
             break;
         }
         std::thread::sleep(Duration::from_millis(10));

@@ -3,7 +3,7 @@
 
 use super::error::ObserveError;
 use super::{CallLog, transcript};
-use crate::delivery::config::{Identity, Mode, Settings};
+use crate::delivery::config::{Identity, Settings};
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
 use serde_json::Value;
@@ -102,7 +102,7 @@ pub(crate) struct Account {
 impl Account {
     pub(crate) fn of(settings: &Settings) -> Self {
         Self {
-            is_local: settings.mode == Mode::Local,
+            is_local: !settings.mode.sends(),
             has_key: !settings.api_headers.is_empty(),
             identity: settings.identity,
         }

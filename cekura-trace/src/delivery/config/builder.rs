@@ -155,7 +155,7 @@ impl Builder {
         self
     }
 
-    /// Cloud or local mode (`CEKURA_MODE`); cloud unless set.
+    /// Cloud mode, local mode or both (`CEKURA_MODE`: `cloud`, `local` or `cloud,local`); cloud unless set.
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = Some(mode);
         self

@@ -72,14 +72,10 @@ impl Reader<'_> {
     }
 
     pub(super) fn check_mode(&mut self, mode: Mode, protocol: Protocol) {
-        if mode == Mode::Local {
-            if !terminal::AVAILABLE {
-                self.refuse(
-                    MODE.variable,
-                    "is `local`, but this build lacks the feature `local` of cekura-trace",
-                );
-            }
-        } else if !transport::is_available(protocol) {
+        if mode.draws() && !terminal::AVAILABLE {
+            self.refuse(MODE, "contains `local`, but this build lacks the feature `local` of cekura-trace");
+        }
+        if mode.sends() && !transport::is_available(protocol) {
             self.refuse(
                 PROTOCOL.variable,
                 "must be a protocol that this build has, with the feature `grpc` or `http` of cekura-trace (`grpc` unless set)",

@@ -1,11 +1,11 @@
 //! What goes when memory is short, against a backend that is away, on a clock that stands still until everybody waits.
 
 use super::tests::{ACCEPTED, World, flush, over};
-use super::{
-    Arc, CallLog, Driven, Duration, Event, FlushReport, Lane, Link, Outlet, OwnEvents, Settings, Spool,
-};
+use super::{Arc, CallLog, Driven, Duration, Event, FlushReport, Lane, Outlet, OwnEvents, Spool};
+use crate::delivery::config::Settings;
 use crate::delivery::config::Spooling;
 use crate::delivery::ledger::Completeness;
+use crate::delivery::link::Link;
 use crate::delivery::queue::Reservation;
 use crate::delivery::spool::Item;
 use crate::delivery::tests::end;

@@ -1,8 +1,9 @@
 //! Call logs on a clock that stands still until everybody waits: when they are posted, and how often.
 
 use super::tests::{ACCEPTED, World, outlet};
-use super::{Arc, CallLog, Duration, Link, ObserveError, Sent};
+use super::{Arc, CallLog, Duration, ObserveError, Sent};
 use crate::call::{Call, Clock};
+use crate::delivery::link::Link;
 use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure, Response};
 use crate::destination::{CaptureContent, Sink};

@@ -1,11 +1,12 @@
-//! When a conversation is drawn, and that what is drawn counts as delivered.
+//! When a conversation is drawn, and that what is drawn counts as delivered, or beside a delivery as nothing.
 
 use super::{
-    Arc, Bytes, Counts, Driven, Instant, Ledger, Outlet, Reason, Reservation, SealedCallLog, Terminal,
-    TraceId, Tree, records,
+    Arc, Bytes, Counts, DrawingTap, Drawings, Driven, Instant, Ledger, Outlet, OwnEvents, Reason,
+    Reservation, SealedCallLog, Tap, Terminal, TraceId, Tree, records,
 };
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
+use crate::delivery::traces::REMEMBERED;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -23,7 +24,8 @@ impl Local {
         let rows = shown.clone();
         let show = move |tree: &Tree, _: Option<&[u8]>| rows.borrow_mut().push(tree.rows.len());
         let queue = Arc::new(Queue::new(1 << 20, ledger.clone(), Waker::new(|| {}), true));
-        Self { terminal: Terminal::new(ledger.clone(), Box::new(show)), ledger, queue, shown }
+        let terminal = Terminal { ledger: ledger.clone(), drawings: Drawings::new(Box::new(show)) };
+        Self { terminal, ledger, queue, shown }
     }
 
     fn drain(&mut self) {
@@ -84,7 +86,7 @@ fn a_span_that_ends_after_the_drawing_is_counted_and_forgotten() {
     assert!(local.look().is_empty());
     assert_eq!(local.counts(), (2, 1, 0));
     assert_eq!(local.ledger.report(|| 2).dropped["late"], 1, "nobody sees it");
-    assert!(local.terminal.open.is_empty());
+    assert!(local.terminal.drawings.traces.is_empty());
 }
 
 #[test]
@@ -105,7 +107,8 @@ fn many_conversations_leave_nothing_behind() {
         end(&local.queue, trace, 1, 0, 100);
         assert_eq!(local.look(), [1], "{trace}");
     }
-    assert!(local.terminal.drawn.len() <= super::REMEMBERED && local.terminal.open.is_empty());
+    let traces = &local.terminal.drawings.traces;
+    assert!(traces.remembered() <= REMEMBERED && traces.is_empty());
 }
 
 #[test]
@@ -128,12 +131,30 @@ fn a_call_log_waits_for_its_conversation_but_not_forever() {
         deadline: std::time::Duration::ZERO,
     };
     local.terminal.call_log(&log(1));
-    assert_eq!(local.terminal.logs.len(), 1);
+    assert_eq!(local.terminal.drawings.logs.len(), 1);
     end(&local.queue, 1, 1, 0, 0);
     local.look();
-    assert!(local.terminal.logs.is_empty(), "shown");
+    assert!(local.terminal.drawings.logs.is_empty(), "shown");
     local.terminal.call_log(&log(1));
-    assert!(local.terminal.logs.is_empty(), "too late");
+    assert!(local.terminal.drawings.logs.is_empty(), "too late");
     (2..1000).for_each(|trace| local.terminal.call_log(&log(trace)));
-    assert_eq!(local.terminal.logs.len(), super::WAITING_LOGS);
+    assert_eq!(local.terminal.drawings.logs.len(), super::WAITING_LOGS);
+}
+
+#[test]
+fn a_tap_drops_the_oldest_conversation_when_it_has_too_much() {
+    let local = Local::new();
+    let shown = local.shown.clone();
+    let show = move |tree: &Tree, _: Option<&[u8]>| shown.borrow_mut().push(tree.rows.len());
+    let drawings = Drawings::new(Box::new(show));
+    let mut tap = DrawingTap { drawings, limit: 3000, events: OwnEvents::here(), told: false };
+    for (trace, id, parent) in [(1, 2, 1), (2, 2, 1), (1, 3, 1), (2, 1, 0), (1, 1, 0)] {
+        end(&local.queue, trace, id, parent, 1000);
+        local.queue.drain(|buffer, _| tap.take(buffer));
+    }
+    assert!(tap.wants_more());
+    tap.proceed();
+    assert_eq!(local.shown.take(), [2], "of the first, nothing is drawn");
+    assert!(tap.told && tap.drawings.traces.is_empty());
+    assert_eq!(local.counts(), (5, 0, 5), "it counts nothing");
 }

@@ -1,11 +1,12 @@
 //! The worker against a transport that answers as a script says, on a clock that stands still until everybody waits.
 
 use super::{
-    Account, Arc, CallLogs, Driven, Duration, FlushReport, Lane, Ledger, Link, Message, Outlet, OwnEvents,
-    Reason, Settings, Timings, Worker,
+    Account, Arc, CallLogs, Driven, Duration, FlushReport, Lane, Ledger, Message, Outlet, OwnEvents, Reason,
+    Timings, Worker,
 };
-use crate::delivery::config::{Builder, resolve};
+use crate::delivery::config::{Builder, Settings, resolve};
 use crate::delivery::lane::call_logs::Exchange;
+use crate::delivery::link::Link;
 use crate::delivery::queue::{Queue, Reservation, Waker};
 use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
