@@ -179,7 +179,8 @@ fn every_file_says_what_it_is_and_fits_in_the_head() {
             }
             assert!(text.starts_with("//!"), "{name} does not begin with //!");
             let lines = text.lines().count();
-            assert!(lines <= 400, "{name} has {lines} lines");
+            // Most are two things by then.
+            assert!(lines <= 600, "{name} has {lines} lines");
         }
     }
 }
@@ -191,21 +192,6 @@ fn so_does_every_script() {
             assert!(text.starts_with("// "), "{name} does not begin with a comment");
             assert!(text.lines().count() <= 400, "{name} is too long");
         }
-    }
-}
-
-#[test]
-fn comments_are_few() {
-    for library in LIBRARIES {
-        let (mut comments, mut lines) = (0, 0);
-        for (_, text) in files(library, ".rs") {
-            for line in text.lines().map(str::trim_start).filter(|line| !line.is_empty()) {
-                let is_doc = line.starts_with("///") || line.starts_with("//!");
-                comments += usize::from(line.starts_with("//") && !is_doc);
-                lines += usize::from(!line.starts_with("//"));
-            }
-        }
-        assert!(comments * 20 <= lines, "{library}: {comments} lines of comments beside {lines} of code");
     }
 }
 
