@@ -14,8 +14,8 @@ pub use builder::Builder;
 pub(crate) use endpoint::Endpoint;
 
 use super::error::{Error, Problem};
+use super::parts;
 use super::timings::{SpoolLimits, Timings};
-use super::{spool, terminal, transport};
 use crate::destination::{CONTENT_LIMIT, CaptureContent};
 use http::{HeaderMap, HeaderName, HeaderValue};
 pub(crate) use origin::KEY_HEADER;
@@ -62,6 +62,16 @@ pub enum Protocol {
     Grpc,
     /// OTLP over HTTP with protobuf bodies.
     Http,
+}
+
+impl Protocol {
+    /// Whether this build has it.
+    fn is_available(self) -> bool {
+        match self {
+            Self::Grpc => parts::GRPC,
+            Self::Http => parts::HTTP,
+        }
+    }
 }
 
 /// Everything that a handle needs to know.
@@ -311,7 +321,7 @@ impl Reader<'_> {
     /// In local mode nothing waits for anybody.
     fn spool(&mut self, code: Option<PathBuf>, limits: SpoolLimits, mode: Mode) -> Option<Spooling> {
         let given = self.text(code, SPOOL, PathBuf::from)?;
-        if !spool::AVAILABLE {
+        if !parts::SPOOL {
             self.refuse(given.setting, "works on Unix systems only");
         }
         let (directory, setting) = (given.value, given.setting);

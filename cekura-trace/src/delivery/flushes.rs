@@ -1,7 +1,7 @@
 //! The flushes that wait for their report, the last of which is the shutdown. Each is answered once, at its deadline at
 //! the latest.
 
-use super::worker::FlushReply;
+use super::message::FlushReply;
 use std::time::Duration;
 use tokio::time::Instant;
 

@@ -3,10 +3,9 @@
 
 use super::call_log::error::ObserveError;
 use super::call_log::{Account, CallLog};
-use super::lane::call_logs::ObserveReply;
 use super::ledger::{FlushReport, Ledger, Reason};
+use super::message::{Message, ObserveReply};
 use super::queue::{Queue, Reservation};
-use super::worker::Message;
 use crate::call::{Call, Calls, Noted};
 use crate::destination::Sink;
 use opentelemetry::trace::{SpanId, TraceId};

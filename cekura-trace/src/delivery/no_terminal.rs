@@ -7,8 +7,6 @@ use super::own_events::OwnEvents;
 use super::tap::Tap;
 use std::sync::Arc;
 
-pub(crate) const AVAILABLE: bool = false;
-
 pub(crate) fn open(_: &Settings, _: Arc<Ledger>, _: OwnEvents) -> Option<Box<dyn Outlet>> {
     None
 }

@@ -14,7 +14,6 @@ mod starts;
 
 pub(crate) use address::Address;
 pub(crate) use file::Item;
-pub(crate) use folder::AVAILABLE;
 pub(crate) use others::Others;
 pub(crate) use requests::{DiskCopy, SpooledRequests, Stored};
 pub(crate) use starts::Starts;

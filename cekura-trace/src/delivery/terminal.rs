@@ -18,8 +18,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-pub(crate) const AVAILABLE: bool = true;
-
 /// How many call logs wait for their conversations, of which they come just before the end.
 const WAITING_LOGS: usize = 64;
 

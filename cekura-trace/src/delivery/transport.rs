@@ -149,13 +149,6 @@ fn is_compressed(frame: &Bytes) -> bool {
     frame.first() == Some(&1)
 }
 
-pub(crate) fn is_available(protocol: Protocol) -> bool {
-    match protocol {
-        Protocol::Grpc => grpc::AVAILABLE,
-        Protocol::Http => http::AVAILABLE,
-    }
-}
-
 /// Prepares the connection; must run inside the runtime that will send.
 ///
 /// # Errors

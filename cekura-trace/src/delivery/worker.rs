@@ -5,8 +5,9 @@ use super::call_log::error::{ObserveError, Sent};
 use super::call_log::{Account, CallLog, SealedCallLog};
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
-use super::lane::call_logs::{CallLogs, ObserveReply};
-use super::ledger::{FlushReport, Ledger, Reason};
+use super::lane::call_logs::CallLogs;
+use super::ledger::{Ledger, Reason};
+use super::message::{Message, ObserveReply};
 use super::outlet::{Driven, Outlet};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Reservation};
@@ -29,25 +30,6 @@ const BETWEEN_TELLING: Duration = Duration::from_secs(10);
 
 /// Bytes of an ended call's log that are not counted: its fields beside what was noted.
 const BESIDE_NOTES: usize = 1 << 10;
-
-/// What the worker is told.
-pub(crate) enum Message {
-    /// A lane has an answer.
-    Answered,
-    /// Deliver what has ended until now, and report when that is settled or the deadline has passed.
-    Flush { deadline: Instant, report: FlushReply },
-    /// Post a call log.
-    Observe { log: SealedCallLog, reservation: Reservation, reply: ObserveReply },
-    /// What the disk has to say.
-    Spooled(Event),
-    /// As `Flush`, after which the worker ends.
-    Shutdown { deadline: Instant, report: FlushReply },
-    /// There is something in the queue.
-    Wake,
-}
-
-/// Takes the report of a flush.
-pub(crate) type FlushReply = Box<dyn FnOnce(FlushReport) + Send>;
 
 pub(super) struct Worker {
     queue: Arc<Queue>,

@@ -5,7 +5,7 @@ use super::secret::Secret;
 use super::{
     AGENT, API_ENDPOINT, API_KEY, API_URL, BTreeMap, CertificateDer, Endpoint, GRPC_ENDPOINT, Given,
     HTTP_ENDPOINT, HeaderMap, HeaderName, HeaderValue, Identity, MODE, Mode, OTEL_ENDPOINT, PROJECT,
-    PROTOCOL, PemObject, Protocol, RESERVED, Reader, SERVICE_NAME, TRACES_PATH, terminal, transport,
+    PROTOCOL, PemObject, Protocol, RESERVED, Reader, SERVICE_NAME, TRACES_PATH, parts,
 };
 
 pub(crate) const KEY_HEADER: HeaderName = HeaderName::from_static("x-cekura-api-key");
@@ -72,10 +72,10 @@ impl Reader<'_> {
     }
 
     pub(super) fn check_mode(&mut self, mode: Mode, protocol: Protocol) {
-        if mode.draws() && !terminal::AVAILABLE {
+        if mode.draws() && !parts::LOCAL {
             self.refuse(MODE, "contains `local`, but this build lacks the feature `local` of cekura-trace");
         }
-        if mode.sends() && !transport::is_available(protocol) {
+        if mode.sends() && !protocol.is_available() {
             self.refuse(
                 PROTOCOL.variable,
                 "must be a protocol that this build has, with the feature `grpc` or `http` of cekura-trace (`grpc` unless set)",

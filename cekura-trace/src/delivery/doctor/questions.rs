@@ -1,8 +1,9 @@
 //! Asks each endpoint whether it takes the key and one span, and puts the answers into words.
 
-use super::super::config::{Endpoint, Identity, KEY_HEADER, Protocol, Settings};
+use super::super::config::{Endpoint, Identity, KEY_HEADER, Settings};
 use super::super::encode::Encoder;
 use super::super::error::Error;
+use super::super::parts;
 use super::super::transport::api::Api;
 use super::super::transport::{self, Answer, Failure, Response, Transport};
 use super::super::verdict::{Verdict, verdict};
@@ -114,7 +115,7 @@ async fn validate(origin: Origin) -> Vec<Finding> {
         let why = "no API key is set; a collector of your own needs none";
         return vec![Finding::skipped(Check::Credentials, why)];
     };
-    if !transport::is_available(Protocol::Http) {
+    if !parts::HTTP {
         let why = "not checked: this build lacks the feature `http` of cekura-trace";
         return vec![Finding::skipped(Check::Credentials, why)];
     }

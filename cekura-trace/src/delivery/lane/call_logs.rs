@@ -14,6 +14,7 @@ use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
 use crate::delivery::flushes::last_chance;
 use crate::delivery::ledger::{Completeness, Ledger};
+use crate::delivery::message::ObserveReply;
 use crate::delivery::outlet::Driven;
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::queue::Reservation;
@@ -47,9 +48,6 @@ pub(crate) type Exchange =
 
 /// Whether a conversation, or a span of it, is open.
 pub(crate) type IsOpen = Box<dyn Fn(TraceId) -> bool>;
-
-/// Takes what became of a call log; gives an error back that nobody hears.
-pub(crate) type ObserveReply = Box<dyn FnOnce(Result<Sent, ObserveError>) -> Option<ObserveError> + Send>;
 
 /// What the lane of call logs needs beside its queue.
 pub(crate) struct CallLogs {

@@ -4,9 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Whether there can be a spool on this system.
-pub(crate) const AVAILABLE: bool = false;
-
 /// None that exists.
 #[derive(Debug)]
 pub(super) enum Folder {}

@@ -1,11 +1,11 @@
 //! Where something is to be sent and for whom, as a file of the spool says it. It has no secret: of what may be one (paths,
 //! queries, headers) there is a fingerprint.
 
-use super::file::hex;
 use crate::delivery::config::{Endpoint, Identity, Protocol, Settings};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::fmt::Write;
 
 /// The account of those who need none.
 const NONE: &str = "none";
@@ -100,6 +100,14 @@ fn fingerprint(parts: &[&[u8]]) -> String {
         sum.chain_update((part.len() as u64).to_le_bytes()).chain_update(part)
     });
     hex(&sum.finalize()[..BYTES])
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

@@ -7,13 +7,12 @@
 //! the encoded request as it is sent; of a call log, its JSON
 //! ```
 
-use super::Address;
+use super::address::{Address, hex};
 use crate::delivery::ledger::Counts;
 use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::io::{BufRead, BufReader, Read};
 
 const VERSION: &str = "cekura-spool 1 ";
@@ -116,14 +115,6 @@ fn counts(header: &Value) -> Option<Counts> {
 
 fn roots(header: &Value) -> Option<Vec<SpanId>> {
     header["roots"].as_array()?.iter().map(|root| SpanId::from_hex(root.as_str()?).ok()).collect()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -12,9 +12,6 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Whether there can be a spool on this system.
-pub(crate) const AVAILABLE: bool = true;
-
 const LOCK: &str = "lock";
 const ASIDE: &str = "aside";
 /// What the names of folders begin with.

@@ -1,7 +1,8 @@
 //! What goes when memory is short, against a backend that is away, on a clock that stands still until everybody waits.
 
 use super::tests::{ACCEPTED, World, flush, over};
-use super::{Arc, CallLog, Driven, Duration, Event, FlushReport, Lane, Outlet, OwnEvents, Spool};
+use super::{Arc, CallLog, Driven, Duration, Event, Lane, Outlet, OwnEvents, Spool};
+use crate::FlushReport;
 use crate::delivery::config::Settings;
 use crate::delivery::config::Spooling;
 use crate::delivery::ledger::Completeness;

@@ -1,9 +1,10 @@
 //! The worker against a transport that answers as a script says, on a clock that stands still until everybody waits.
 
 use super::{
-    Account, Arc, CallLogs, Driven, Duration, FlushReport, Lane, Ledger, Message, Outlet, OwnEvents, Reason,
-    Timings, Worker,
+    Account, Arc, CallLogs, Driven, Duration, Lane, Ledger, Message, Outlet, OwnEvents, Reason, Timings,
+    Worker,
 };
+use crate::FlushReport;
 use crate::delivery::config::{Builder, Settings, resolve};
 use crate::delivery::lane::call_logs::Exchange;
 use crate::delivery::link::Link;
@@ -150,7 +151,7 @@ impl World {
 async fn ask(
     link: &Link,
     seconds: u64,
-    message: impl FnOnce(Instant, super::FlushReply) -> Message,
+    message: impl FnOnce(Instant, crate::delivery::message::FlushReply) -> Message,
 ) -> FlushReport {
     let (reply, report) = oneshot::channel();
     let deadline = Instant::now() + Duration::from_secs(seconds);

@@ -3,8 +3,6 @@
 use super::{Arc, Endpoint, Error, Flaw, Proxy, Settings, TcpStream, Transport};
 use std::fmt;
 
-pub(super) const AVAILABLE: bool = false;
-
 pub(super) fn connect(_: &Settings) -> Result<Arc<dyn Transport>, Error> {
     Err(Error::start("this build lacks the feature of cekura-trace for this protocol"))
 }

@@ -18,8 +18,6 @@ use tonic::client::GrpcService;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
-pub(super) const AVAILABLE: bool = true;
-
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 struct Grpc {

@@ -8,8 +8,6 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use std::time::Duration;
 
-pub(super) const AVAILABLE: bool = true;
-
 struct Http {
     client: Client,
     uri: Uri,

@@ -1,0 +1,30 @@
+//! What other threads tell the worker. Invariant: each reply is called once, also where the worker ends before.
+
+use super::call_log::SealedCallLog;
+use super::call_log::error::{ObserveError, Sent};
+use super::ledger::FlushReport;
+use super::queue::Reservation;
+use super::spool::Event;
+use tokio::time::Instant;
+
+/// What the worker is told.
+pub(crate) enum Message {
+    /// A lane has an answer.
+    Answered,
+    /// Deliver what has ended until now, and report when that is settled or the deadline has passed.
+    Flush { deadline: Instant, report: FlushReply },
+    /// Post a call log.
+    Observe { log: SealedCallLog, reservation: Reservation, reply: ObserveReply },
+    /// What the disk has to say.
+    Spooled(Event),
+    /// As `Flush`, after which the worker ends.
+    Shutdown { deadline: Instant, report: FlushReply },
+    /// There is something in the queue.
+    Wake,
+}
+
+/// Takes the report of a flush.
+pub(crate) type FlushReply = Box<dyn FnOnce(FlushReport) + Send>;
+
+/// Takes what became of a call log; gives an error back that nobody hears.
+pub(crate) type ObserveReply = Box<dyn FnOnce(Result<Sent, ObserveError>) -> Option<ObserveError> + Send>;
