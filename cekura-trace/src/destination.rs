@@ -1,32 +1,15 @@
-//! The destination of a handle: where its ended spans go, and how much of their content may be kept. Invariant:
-//! accepting a span never waits.
+//! The destination of a handle, and the one door from recording to whoever keeps its spans: a span begins, a record is
+//! accepted, a call is noted. Invariant: accepting a span never waits.
 
 use crate::call::{Call, Calls, Noted};
-use crate::watch::Watch;
+use crate::policy::CaptureContent;
+use crate::watch::{self, Site, Watch};
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-
-/// How much of a call's content its spans carry.
-///
-/// It can be set for the process (`.capture(…)`, `CEKURA_CAPTURE_CONTENT`) and for one conversation
-/// (`#[cekura::conversation(capture = …)]`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum CaptureContent {
-    /// Arguments, return values, transcripts and error texts are recorded.
-    #[default]
-    Full,
-    /// No content is recorded in a span: only names, sizes, tokens, times, `error.type`, outcomes, and the
-    /// attributes that `record(…)` names explicitly, whatever their keys.
-    ///
-    /// The OpenTelemetry API does not tell whether an attribute is content. So of the attributes that it sets,
-    /// on spans of this crate or of the program, only numbers, `bool`s and `error.type` are kept. Events,
-    /// status descriptions and all other texts are not.
-    Metadata,
-}
 
 /// Accepts ended spans. Accepting one is bounded work that never waits.
 pub(crate) trait Sink: Send + Sync {
@@ -55,7 +38,7 @@ pub(crate) trait Sink: Send + Sync {
 
 /// Where the spans of one handle go.
 pub struct Destination {
-    pub(crate) sink: Arc<dyn Sink>,
+    sink: Arc<dyn Sink>,
     pub(crate) capture: CaptureContent,
     /// The most bytes of one content value.
     pub(crate) content_limit: usize,
@@ -65,7 +48,7 @@ pub struct Destination {
     /// Whether the processor for the host's spans has seen one.
     pub(crate) is_heard: AtomicBool,
     /// Set where a test captures.
-    pub(crate) watch: Option<Arc<Watch>>,
+    watch: Option<Arc<Watch>>,
 }
 
 /// A host's tracer provider, which makes a twin of each span for the host's own exporters.
@@ -80,10 +63,63 @@ impl Destination {
         let (calls, host, is_heard) = (Arc::default(), OnceLock::new(), AtomicBool::new(false));
         Self { sink, capture, content_limit, calls, host, is_heard, watch: None }
     }
+
+    /// The same, which counts its open spans there.
+    pub(crate) fn counted_in(self, calls: Arc<Calls>) -> Self {
+        Self { calls, ..self }
+    }
+
+    /// The same, of whose spans a capture hears when they begin.
+    pub(crate) fn watched(self, watch: Arc<Watch>) -> Self {
+        Self { watch: Some(watch), ..self }
+    }
+
+    /// A span begins.
+    #[inline]
+    pub(crate) fn begin(&self, span: SpanId, is_in_conversation: bool, site: impl FnOnce() -> Site) {
+        if let Some(watch) = &self.watch {
+            watch.begin(span, is_in_conversation, site());
+        }
+    }
+
+    /// A conversation has begun: `root` gives the record of its span as far as it is known.
+    pub(crate) fn announce(&self, root: impl FnOnce() -> Vec<u8>) {
+        if self.sink.wants_beginnings() {
+            self.sink.begin(root());
+        }
+    }
+
+    /// A span that has begun leaves nothing. Of the root of a conversation `was_announced` is true.
+    pub(crate) fn forget(&self, trace_id: TraceId, span_id: SpanId, was_announced: bool) {
+        if was_announced && self.sink.wants_beginnings() {
+            self.sink.forget(trace_id, span_id);
+        }
+        if let Some(watch) = &self.watch {
+            watch.forget(span_id);
+        }
+    }
+
+    /// A span has ended: takes its record.
+    #[inline]
+    pub(crate) fn accept(&self, trace_id: TraceId, record: &[u8]) {
+        self.sink.accept(trace_id, record);
+    }
+
+    /// A call has ended, of which this was noted.
+    pub(crate) fn note(&self, call: &Call, noted: Noted) {
+        self.sink.observe(call, noted);
+    }
+
+    /// Waits until what was accepted is delivered or dropped, for a bounded time.
+    pub(crate) fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.sink.flush()
+    }
 }
 
-/// Bytes of one content value unless `.content_limit(…)` says otherwise.
-pub(crate) const CONTENT_LIMIT: usize = 32 << 10;
+/// A span begins that has no destination. A capture that runs here hears of it.
+pub(crate) fn lose(site: Site) {
+    watch::lose(site);
+}
 
 impl fmt::Debug for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,11 +3,12 @@
 
 use super::callsite::View;
 use super::failure::{Failure, FailureText};
-use super::json::{LONG, Object, Root, Walk, blob, clip, parts, walk, write_json};
+use super::json::{LONG, Object, Root, Walk, blob, walk, write_json};
 use super::span::Opening;
 use super::value::{Flag, Float, Integer, Len, Samples, Value, debug};
-use crate::destination::CaptureContent;
+use crate::clip::{clip, parts};
 use crate::finished::{Marks, remove_content, write};
+use crate::policy::CaptureContent;
 use crate::semconv;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -364,31 +365,5 @@ struct Shown<'a>(&'a dyn fmt::Debug);
 impl Serialize for Shown<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{:?}", self.0))
-    }
-}
-
-/// Takes formatted text up to a number of bytes, and stops the formatter there.
-pub(super) struct Text {
-    out: Vec<u8>,
-    limit: usize,
-    truncated: bool,
-}
-
-impl Text {
-    pub(super) fn of(text: fmt::Arguments<'_>, limit: usize) -> String {
-        let mut out = Self { out: Vec::new(), limit, truncated: false };
-        // A formatter that fails has written what it could.
-        let _ = fmt::write(&mut out, text);
-        String::from_utf8(out.out).unwrap_or_default()
-    }
-}
-
-impl fmt::Write for Text {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.limit - self.out.len();
-        let kept = clip(text, room);
-        self.out.extend_from_slice(kept.as_bytes());
-        self.truncated = kept.len() < text.len();
-        if self.truncated { Err(fmt::Error) } else { Ok(()) }
     }
 }

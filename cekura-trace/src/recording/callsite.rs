@@ -8,6 +8,7 @@ use super::value::{Scalar, value};
 use crate::destination;
 use crate::finished::begin;
 use crate::semconv::span as names;
+use crate::watch::Site;
 use opentelemetry::trace::SpanKind;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -91,6 +92,13 @@ impl Callsite {
     #[inline]
     pub(super) fn begin(&self, record: &mut Vec<u8>) {
         begin(record, self.span_name(), self.path);
+    }
+
+    /// The place, as a message names it.
+    pub(super) fn site(&self) -> Site {
+        let (function, at) = (self.function, self.at);
+        let span = if self.view == View::Span { "span" } else { self.span_name() };
+        Site { span, seeks_conversation: self.view != View::Span, function, at }
     }
 
     pub(crate) fn kind(&self) -> SpanKind {

@@ -2,10 +2,10 @@
 //! Invariant: without a conversation, every method here does nothing.
 
 use super::home::Home;
-use super::json::clip;
 use super::moment::Moment;
 use super::span;
 use crate::call::{self, Call, Source};
+use crate::clip::clip;
 use crate::destination::Destination;
 use crate::finished::write;
 use crate::semconv;

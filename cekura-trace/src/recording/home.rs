@@ -4,7 +4,8 @@
 use super::attributes::Told;
 use super::callsite::View;
 use crate::call::{Call, Clock, Source, Turn};
-use crate::destination::{CaptureContent, Destination};
+use crate::destination::Destination;
+use crate::policy::CaptureContent;
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -10,8 +10,9 @@ use super::conversation::Scope;
 use super::home::Home;
 use super::span::{self, Birth, Client, Live, Opening, Twin};
 use crate::call::{self, Call};
-use crate::destination::{self, CONTENT_LIMIT, CaptureContent};
+use crate::destination;
 use crate::finished::{Marks, write};
+use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::semconv;
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
@@ -204,8 +205,8 @@ impl Origin {
 
     /// What is in a turn that begins, whose span is also said by the context.
     fn in_turn(&mut self, number: i64, span: &SpanContext, home: &Home) -> Arc<Home> {
-        let (outer, call) = (home.turn.clone(), home.call.as_deref());
-        let turn = call::Turn::new(number, span.clone(), outer, call);
+        let of_call = home.call.as_ref().map(|call| &call.unanswered);
+        let turn = call::Turn::new(number, span.clone(), home.turn.clone(), of_call);
         let home = home.with_turn(Some(Arc::new(turn)));
         self.context = Some(self.context().with_value(Scope::inside(home.clone())));
         home

@@ -27,7 +27,7 @@
 //!
 //! Without one of these, `id` and `model` are ignored, whatever they hold.
 
-use super::json::clip;
+use crate::clip::clip;
 use candidate::Candidate;
 use place::{Node, Slot};
 use table::{AUDIO, ROOT, WRAPPED};

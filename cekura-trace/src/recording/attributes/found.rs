@@ -5,8 +5,9 @@
 use super::super::callsite::{View, warn_unfollowed};
 use super::super::shapes::{Calls, Failed, Found, Shapes};
 use super::own::clipped;
-use super::{Attributes, Marks, Root, Value, as_walk, clip, walk, write, write_json};
-use crate::destination::CaptureContent;
+use super::{Attributes, Marks, Root, Value, as_walk, walk, write, write_json};
+use crate::clip::clip;
+use crate::policy::CaptureContent;
 use crate::semconv;
 use std::any::type_name;
 use std::panic::Location;

@@ -6,8 +6,8 @@ use super::super::json::{Root, walk};
 use super::super::shapes::{Found, Shapes, Together, append};
 use super::own::clipped;
 use super::{Attributes, Extras, Value, View};
-use crate::destination::CaptureContent;
 use crate::finished::{last_of_each, write};
+use crate::policy::CaptureContent;
 use crate::semconv;
 
 /// What the items of a stream have said so far.

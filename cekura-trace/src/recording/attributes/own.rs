@@ -2,8 +2,10 @@
 
 use super::super::conversation::{LinkHeaders, NAME_LIMIT, is_blank, trace_id_from};
 use super::super::origin::Origin;
-use super::{Attributes, Failure, Flag, Float, Integer, Marks, Root, Spoken, Value, View, clip, walk, write};
-use crate::destination::{self, CaptureContent};
+use super::{Attributes, Failure, Flag, Float, Integer, Marks, Root, Spoken, Value, View, walk, write};
+use crate::clip::clip;
+use crate::destination;
+use crate::policy::CaptureContent;
 use crate::recording::span::{Client, Opening};
 use crate::recording::spans::Parent;
 use crate::semconv;

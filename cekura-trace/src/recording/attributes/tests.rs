@@ -4,8 +4,8 @@
 use super::super::failure::Failure;
 use super::super::value::value;
 use super::{Attributes, Value, View};
-use crate::destination::CaptureContent;
 use crate::finished::{Entry, begin, draft, remove_content};
+use crate::policy::CaptureContent;
 
 fn attributes(view: View) -> Attributes {
     let mut record = Vec::new();

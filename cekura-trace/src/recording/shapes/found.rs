@@ -4,6 +4,7 @@
 
 use super::append;
 use super::tools::Tool;
+use crate::clip::clip;
 
 /// What a known response says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -214,7 +215,7 @@ impl Usage {
 impl Failed {
     pub(super) fn say(&mut self, message: &str) {
         const LONGEST: usize = 4096;
-        self.message.get_or_insert_with(|| super::clip(message, LONGEST).to_owned());
+        self.message.get_or_insert_with(|| clip(message, LONGEST).to_owned());
     }
 
     /// What went wrong, in the server's words.

@@ -9,8 +9,9 @@ use super::super::recorded::Recorded;
 use super::twin::Twin;
 use super::{Birth, guarded};
 use crate::call::Call;
-use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
+use crate::destination::Destination;
 use crate::finished::{self, Head, seal, write};
+use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceId};
 use std::fmt;
@@ -136,9 +137,7 @@ impl Live {
     #[inline]
     pub(super) fn begin(live: &Arc<Self>, callsite: &Callsite) {
         let Some(Home { destination, call, turn, .. }) = live.home.as_deref() else { return };
-        if let Some(watch) = &destination.watch {
-            watch.begin(live.span_id(), callsite, call.is_some());
-        }
+        destination.begin(live.span_id(), call.is_some(), || callsite.site());
         if let Some(call) = call {
             destination.calls.begin(call, live.span_id(), live);
         }
@@ -270,20 +269,15 @@ impl Live {
 
     /// Says that a conversation begins, to who wants to know.
     fn announce(&self) {
-        if let Some(destination) = self.announced_to() {
-            let state = self.state();
-            let mut record = state.record.clone();
-            let start = self.at(state.start);
-            seal(&mut record, &self.head(start, start, finished::Status::Unset), state.is_renamed);
-            drop(state);
-            destination.sink.begin(record);
+        if let (Some(_), Some(home)) = (self.own_call(), self.home()) {
+            home.destination.announce(|| {
+                let state = self.state();
+                let mut record = state.record.clone();
+                let start = self.at(state.start);
+                seal(&mut record, &self.head(start, start, finished::Status::Unset), state.is_renamed);
+                record
+            });
         }
-    }
-
-    fn announced_to(&self) -> Option<&Destination> {
-        self.own_call()?;
-        let destination = &*self.home()?.destination;
-        destination.sink.wants_beginnings().then_some(destination)
     }
 
     /// Sets a span attribute of the program's own.
@@ -331,11 +325,9 @@ impl Live {
             if let Some(twin) = twin {
                 twin.forget();
             }
-            if let Some(destination) = self.announced_to() {
-                destination.sink.forget(self.trace_id(), self.span_id());
-            }
-            if let Some(watch) = self.home().and_then(|home| home.destination.watch.as_ref()) {
-                watch.forget(self.span_id());
+            if let Some(home) = self.home() {
+                let was_announced = self.own_call().is_some();
+                home.destination.forget(self.trace_id(), self.span_id(), was_announced);
             }
             self.let_go();
             self.leave();
@@ -349,7 +341,7 @@ impl Live {
         seal(record, &self.head(self.at(start), self.at(at.max(start)), status), is_renamed);
         if let Some(Home { destination, .. }) = self.home.as_deref() {
             self.close_call(destination);
-            destination.sink.accept(self.trace_id(), record);
+            destination.accept(self.trace_id(), record);
         }
         if let Some(twin) = twin {
             twin.end(record);
@@ -363,7 +355,7 @@ impl Live {
         if let Some(call) = self.own_call()
             && let Some(noted) = call.notes.close()
         {
-            destination.sink.observe(call, noted);
+            destination.note(call, noted);
         }
     }
 

@@ -7,8 +7,8 @@ use super::super::origin::Origin;
 use super::live::{Handle, Live};
 use super::{Open, Twin, guarded, pool};
 use crate::call::Call;
-use crate::destination::{CaptureContent, Destination};
-use crate::watch;
+use crate::destination::{self, Destination};
+use crate::policy::CaptureContent;
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
 use std::sync::Arc;
@@ -122,7 +122,7 @@ impl Draft {
         let is_placed = !is_nowhere && Arc::get_mut(live).and_then(place).is_some();
         if !is_placed {
             if is_nowhere {
-                watch::lose(callsite);
+                destination::lose(callsite.site());
             }
             pool::give(self.live, self.attributes.entries);
             return is_off.then(|| Open { context: Context::current_with_value(Scope::OFF), live: None });

@@ -2,7 +2,8 @@
 //! of a builder or guard decides which setters it has.
 
 use super::{Builder, Conversation, Guard, Kind, Llm, S2s, Stt, ToolCall, Tts, Turn};
-use crate::destination::{CaptureContent, Client};
+use crate::destination::Client;
+use crate::policy::CaptureContent;
 use crate::recording::attributes::Attributes;
 use crate::recording::conversation::{self as open, LinkHeaders};
 use crate::recording::value::{Float, Integer, Len, Value};
@@ -160,7 +161,7 @@ impl Guard<Conversation> {
                 call.cut_off(now);
             }
             held.open.end(now);
-            destination.map(|destination| destination.sink.flush())
+            destination.map(|destination| destination.flush())
         });
         async {
             if let Some(delivery) = delivery {

@@ -2,10 +2,10 @@
 //!
 //! Invariant: of a choice whose index is not 0, only the reason why it ended is kept.
 
-use super::super::clip;
 use super::super::place::Slot;
 use super::super::tools::Tool;
 use super::{Candidate, Choice, NAME, Part};
+use crate::clip::clip;
 
 impl Candidate {
     pub(super) fn begin_choice(&mut self) {

@@ -2,10 +2,11 @@
 //!
 //! Invariant: the fields of a piece may come in any order.
 
+use super::super::append;
 use super::super::found::join;
 use super::super::place::{Slot, mark};
-use super::super::{append, clip};
 use super::Candidate;
+use crate::clip::clip;
 
 /// The piece of a transcript that is being read, whose fields come in any order.
 #[derive(Debug, Default)]
