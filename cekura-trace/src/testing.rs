@@ -24,7 +24,7 @@ use crate::destination::{Destination, Opened, Sink};
 use crate::finished::{self, Tree, records};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::recording::context::Carried;
-use crate::recording::conversation::Scope;
+use crate::recording::scope::Scope;
 use crate::semconv;
 use crate::watch::Watch;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};

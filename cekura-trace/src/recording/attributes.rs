@@ -4,8 +4,9 @@
 use super::callsite::View;
 use super::failure::{Failure, FailureText};
 use super::json::{LONG, Object, Root, Walk, blob, walk, write_json};
-use super::span::Opening;
+use super::told::Told;
 use super::value::{Flag, Float, Integer, Len, Samples, Value, debug};
+use super::wish::Wish;
 use crate::clip::{clip, parts};
 use crate::finished::{Marks, remove_content, write};
 use crate::policy::CaptureContent;
@@ -13,6 +14,7 @@ use crate::semconv;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 mod arguments;
 mod found;
@@ -21,7 +23,6 @@ mod own;
 #[cfg(test)]
 mod tests;
 
-pub(super) use found::Told;
 use gathered::Gathered;
 use own::clipped;
 
@@ -39,7 +40,7 @@ pub struct Attributes {
 /// What only some functions have.
 #[derive(Default)]
 pub(super) struct Extras {
-    pub(super) opening: Opening,
+    pub(super) wish: Wish,
     /// Description of the failure, empty without one.
     pub(super) failure: Option<String>,
     /// Where these are items of a stream.
@@ -66,7 +67,7 @@ impl Attributes {
         Self { view, capture, limit, entries, extras: None, told: Told::default() }
     }
 
-    /// What its opening asks for, and whatever else only some functions have.
+    /// What is asked of the span, and whatever else only some functions have.
     pub(super) fn take_extras(&mut self) -> Option<Box<Extras>> {
         self.extras.take()
     }
@@ -77,6 +78,18 @@ impl Attributes {
 
     pub(super) fn has_failed(&self) -> bool {
         self.extras.as_ref().is_some_and(|extras| extras.failure.is_some())
+    }
+
+    /// Calls code of the user's values, whose panics are not the traced function's.
+    pub(super) fn guarded(&mut self, record: impl FnOnce(&mut Self)) {
+        let recorded = catch_unwind(AssertUnwindSafe(|| record(self)));
+        if recorded.is_err() {
+            tracing::error!(
+                target: "cekura",
+                "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
+                 the span lacks this value and those to be recorded after it, and the call goes on"
+            );
+        }
     }
 
     fn extras(&mut self) -> &mut Extras {
@@ -193,7 +206,7 @@ impl Attributes {
     }
 
     /// Takes back the content that was written before the policy was known.
-    fn take_back_content(&mut self) {
+    pub(super) fn take_back_content(&mut self) {
         self.extras().tool_input = None;
         remove_content(&mut self.entries);
     }

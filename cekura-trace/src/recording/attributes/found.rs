@@ -12,17 +12,6 @@ use crate::semconv;
 use std::any::type_name;
 use std::panic::Location;
 
-/// What a return value tells of the call, beside its own span.
-#[derive(Clone, Copy, Default)]
-pub(in crate::recording) struct Told {
-    /// Whether somebody was heard, or audio is there; `None` where that cannot be judged.
-    pub(in crate::recording) speech: Option<bool>,
-    /// The caller cut in on the answer.
-    pub(in crate::recording) was_cut_off: bool,
-    /// Nothing can be seen of it but its type.
-    pub(in crate::recording) is_opaque: bool,
-}
-
 impl Attributes {
     /// As [`returned`](Self::returned), but for the content: sizes, tokens and names only.
     pub fn returned_without_content(&mut self, value: Value<'_>) {

@@ -1,8 +1,9 @@
 //! Chooses the parent of a new span. Invariant: a parent outside the conversation's trace, or one that never
 //! arrives, is replaced by the nearest ancestor that does.
 
-use super::super::conversation::Scope;
-use super::super::span::{Live, live_of};
+use super::super::scope::Scope;
+use super::super::span::live::Live;
+use super::super::span::live::handle::live_of;
 use crate::call::{Call, Turn};
 use opentelemetry::trace::{SpanContext, SpanId, SpanRef, TraceId};
 use std::sync::Arc;

@@ -1,13 +1,12 @@
 //! An open span: what is set on it, through the OpenTelemetry API or by its function. Invariant: one record is
 //! made of it, at its end.
 
-use super::super::attributes::{Attributes, Told};
+use super::super::attributes::Attributes;
 use super::super::callsite::{Callsite, View};
-use super::super::conversation::write_turn;
 use super::super::home::Home;
 use super::super::recorded::Recorded;
-use super::twin::Twin;
-use super::{Birth, guarded};
+use super::super::told::Told;
+use super::twin::{Birth, Twin};
 use crate::call::Call;
 use crate::destination::Destination;
 use crate::finished::{self, Head, seal, write};
@@ -17,16 +16,13 @@ use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceId};
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-mod closing;
-mod handle;
+pub(super) mod closing;
+pub(in super::super) mod handle;
 mod parts;
 
 use closing::Closed;
-pub(super) use closing::{Finished, Held, Wait};
-pub(super) use handle::Handle;
-pub(in super::super) use handle::live_of;
 use parts::Parts;
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
@@ -242,12 +238,6 @@ impl Live {
         }
     }
 
-    fn write_turn(&self, length: Duration, entries: &mut Vec<u8>) {
-        if let Some(turn) = self.home().and_then(|home| home.turn.as_ref()) {
-            write_turn(turn, length, entries);
-        }
-    }
-
     /// The call whose conversation this is.
     #[inline]
     fn own_call(&self) -> Option<&Arc<Call>> {
@@ -292,7 +282,7 @@ impl Live {
     /// Sets what `record` sets, which may run code of the program's.
     pub(in super::super) fn set(&self, record: impl FnOnce(&mut Attributes)) {
         let mut set = self.end(Vec::new());
-        guarded(&mut set, record);
+        set.guarded(record);
         self.while_open(|state| state.record.extend_from_slice(&set.entries));
     }
 

@@ -15,6 +15,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// How a span comes by its ids: ours, or those that a host's tracer provider gave to its twin.
+pub(in super::super) struct Birth {
+    pub(in super::super) start: Instant,
+    pub(in super::super) context: SpanContext,
+    pub(in super::super) twin: Option<Box<Twin>>,
+}
+
 /// What the host's tracer provider made of one of our spans. Its id generator names both; its sampler decides for this
 /// one only, and the context of ours shows that decision.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use crate::call::Unfinished;
 use crate::finished::{self, write};
 use crate::semconv;
 use opentelemetry::trace::Status;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A span at its end. Most often nobody else has it any more, and it need not be locked.
 pub(in super::super) enum Held<'a> {
@@ -142,6 +142,18 @@ impl State {
         };
         let Self { start, is_renamed, .. } = *self;
         Close::Closed(Closed { start, status, is_renamed, twin: self.twin.take() })
+    }
+}
+
+impl Live {
+    /// Writes how its turn went. It ends `length` after its start.
+    fn write_turn(&self, length: Duration, entries: &mut Vec<u8>) {
+        let Some(turn) = self.home().and_then(|home| home.turn.as_ref()) else { return };
+        if let Some(latency) = turn.latency() {
+            write::float(entries, semconv::TURN_USER_BOT_LATENCY_SECONDS, latency.as_secs_f64());
+        }
+        write::float(entries, semconv::TURN_DURATION_SECONDS, length.as_secs_f64());
+        write::flag(entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
     }
 }
 
