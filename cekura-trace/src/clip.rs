@@ -12,6 +12,15 @@ pub(crate) fn clip(text: &str, length: usize) -> &str {
     &text[..end]
 }
 
+/// Appends as much as shows that the limit was passed.
+pub(crate) fn append(text: &mut Option<String>, piece: &str, limit: usize) {
+    let text = text.get_or_insert_default();
+    if text.len() <= limit {
+        // One more char, of at most four bytes, shows that there was more, and that no other piece follows.
+        text.push_str(clip(piece, limit.saturating_add(4) - text.len()));
+    }
+}
+
 /// With less room than this the first part is all that stays.
 const LEAST: usize = 120;
 

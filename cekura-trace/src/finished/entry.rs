@@ -1,7 +1,7 @@
 //! Converts span attributes, events and links to bytes and back. Invariant: entries read back are those that
 //! were written, in the same order.
 
-use super::{Reader, Text};
+use super::reader::{Reader, Text};
 use crate::semconv;
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry::{Array, Value as ApiValue};

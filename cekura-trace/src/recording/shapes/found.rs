@@ -2,9 +2,8 @@
 //!
 //! Invariant: a text is never empty, except the part of an answer in one item.
 
-use super::append;
 use super::tools::Tool;
-use crate::clip::clip;
+use crate::clip::{append, clip};
 
 /// What a known response says.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,7 +3,7 @@
 //! Invariant: arguments that are JSON are written to the output unchanged; arguments that were cut are a
 //! string.
 
-use super::Scalar;
+use super::scalar::Scalar;
 use crate::clip::clip;
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Serialize, Serializer};

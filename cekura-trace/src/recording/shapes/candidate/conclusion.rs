@@ -2,8 +2,7 @@
 //!
 //! Invariant: nothing is recorded of a value that is not a response.
 
-use super::super::Found;
-use super::super::found::{Failed, Piece, Rare, Usage};
+use super::super::found::{Failed, Found, Piece, Rare, Usage};
 use super::super::place::{Count, mark};
 use super::super::tools::Tool;
 use super::Candidate;
