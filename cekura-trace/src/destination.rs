@@ -3,10 +3,10 @@
 
 use crate::call::{Call, Calls, Noted};
 use crate::policy::CaptureContent;
-use crate::watch::{self, Site, Watch};
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::fmt;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -36,6 +36,26 @@ pub(crate) trait Sink: Send + Sync {
     fn forget(&self, _trace_id: TraceId, _span_id: SpanId) {}
 }
 
+/// Hears of spans when they begin: a capture.
+pub(crate) trait Watcher: Send + Sync {
+    fn begin(self: Arc<Self>, span: SpanId, is_in_conversation: bool, site: Site);
+
+    /// A span that began was never polled, and leaves nothing.
+    fn forget(&self, span: SpanId);
+}
+
+/// A place in the code where spans begin, as a message names it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    /// What its spans are called.
+    pub(crate) span: &'static str,
+    /// Whether they belong into a conversation.
+    pub(crate) seeks_conversation: bool,
+    /// The function's name.
+    pub(crate) function: &'static str,
+    pub(crate) at: &'static Location<'static>,
+}
+
 /// Where the spans of one handle go.
 pub struct Destination {
     sink: Arc<dyn Sink>,
@@ -48,7 +68,7 @@ pub struct Destination {
     /// Whether the processor for the host's spans has seen one.
     pub(crate) is_heard: AtomicBool,
     /// Set where a test captures.
-    watch: Option<Arc<Watch>>,
+    watch: Option<Arc<dyn Watcher>>,
 }
 
 /// A host's tracer provider, which makes a twin of each span for the host's own exporters.
@@ -70,7 +90,7 @@ impl Destination {
     }
 
     /// The same, of whose spans a capture hears when they begin.
-    pub(crate) fn watched(self, watch: Arc<Watch>) -> Self {
+    pub(crate) fn watched(self, watch: Arc<dyn Watcher>) -> Self {
         Self { watch: Some(watch), ..self }
     }
 
@@ -78,7 +98,7 @@ impl Destination {
     #[inline]
     pub(crate) fn begin(&self, span: SpanId, is_in_conversation: bool, site: impl FnOnce() -> Site) {
         if let Some(watch) = &self.watch {
-            watch.begin(span, is_in_conversation, site());
+            watch.clone().begin(span, is_in_conversation, site());
         }
     }
 
@@ -118,7 +138,14 @@ impl Destination {
 
 /// A span begins that has no destination. A capture that runs here hears of it.
 pub(crate) fn lose(site: Site) {
-    watch::lose(site);
+    if let Some(hear) = LOST.get() {
+        hear(site);
+    }
+}
+
+/// Has the first one who asks told of spans that begin without a destination.
+pub(crate) fn hear_of_lost(hear: fn(Site)) {
+    let _ = LOST.set(hear);
 }
 
 impl fmt::Debug for Destination {
@@ -133,6 +160,8 @@ impl fmt::Debug for Destination {
 /// How many destinations are open. If there are none, an annotated function costs one load of this and a
 /// branch.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
+/// Hears of spans that begin without a destination.
+static LOST: OnceLock<fn(Site)> = OnceLock::new();
 static DEFAULT: RwLock<Option<Arc<Destination>>> = RwLock::new(None);
 
 #[inline]

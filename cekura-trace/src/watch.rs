@@ -1,10 +1,10 @@
 //! What a capture learns of spans when they begin, to name those that lost their conversation or never ended.
-//! Invariant: without a capture, it costs one look at an empty list.
+//! Invariant: a program that never captures never comes here.
 
+use crate::destination::{Site, Watcher, hear_of_lost};
 use crate::lock::locked;
 use opentelemetry::trace::SpanId;
 use std::collections::HashSet;
-use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, ThreadId};
 use tokio::runtime;
@@ -21,18 +21,6 @@ struct Begun {
     is_in_conversation: bool,
 }
 
-/// A place in the code where spans begin, as a message names it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Site {
-    /// What its spans are called.
-    pub(crate) span: &'static str,
-    /// Whether they belong into a conversation.
-    pub(crate) seeks_conversation: bool,
-    /// The function's name.
-    pub(crate) function: &'static str,
-    pub(crate) at: &'static Location<'static>,
-}
-
 /// Where a test runs. A span without a destination that begins there has lost the capture that runs there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ground {
@@ -44,7 +32,7 @@ enum Ground {
 static GROUNDS: RwLock<Vec<(Ground, Arc<Watch>)>> = RwLock::new(Vec::new());
 
 /// A span begins that has no destination.
-pub(crate) fn lose(site: Site) {
+fn lose(site: Site) {
     let grounds = GROUNDS.read().unwrap_or_else(PoisonError::into_inner);
     if grounds.is_empty() {
         return;
@@ -56,24 +44,13 @@ pub(crate) fn lose(site: Site) {
 }
 
 impl Watch {
-    /// A span of the capture begins.
-    pub(crate) fn begin(self: &Arc<Self>, span: SpanId, is_in_conversation: bool, site: Site) {
-        self.stand();
-        self.note(Some(span), site, is_in_conversation);
-    }
-
-    /// A span that began was never polled, and leaves nothing.
-    pub(crate) fn forget(&self, span: SpanId) {
-        let mut begun = locked(&self.0);
-        begun.retain(|begun| begun.span != Some(span));
-    }
-
     /// The capture runs here too.
     pub(crate) fn stand(self: &Arc<Self>) {
         let here = Ground::here();
         let is_mine = |(ground, watch): &(Ground, Arc<Self>)| *ground == here && Arc::ptr_eq(watch, self);
         let is_known = GROUNDS.read().unwrap_or_else(PoisonError::into_inner).iter().any(is_mine);
         if !is_known {
+            hear_of_lost(lose);
             GROUNDS.write().unwrap_or_else(PoisonError::into_inner).push((here, self.clone()));
         }
     }
@@ -101,6 +78,17 @@ impl Watch {
 
     fn note(&self, span: Option<SpanId>, site: Site, is_in_conversation: bool) {
         locked(&self.0).push(Begun { span, site, is_in_conversation });
+    }
+}
+
+impl Watcher for Watch {
+    fn begin(self: Arc<Self>, span: SpanId, is_in_conversation: bool, site: Site) {
+        self.stand();
+        self.note(Some(span), site, is_in_conversation);
+    }
+
+    fn forget(&self, span: SpanId) {
+        locked(&self.0).retain(|begun| begun.span != Some(span));
     }
 }
 

@@ -1,9 +1,9 @@
 //! One place in the user's code where spans begin: its span name, its kind, and its warnings.
 //! Invariant: it is plain data and never changes.
 
+use crate::destination::Site;
 use crate::finished::begin;
 use crate::semconv::span as names;
-use crate::watch::Site;
 use opentelemetry::trace::SpanKind;
 use std::collections::BTreeSet;
 use std::panic::Location;

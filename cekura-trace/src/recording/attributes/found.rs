@@ -2,12 +2,12 @@
 //!
 //! Invariant: content goes through `found_content`, a failure through `fail_found`.
 
-use super::super::callsite::{View, warn_unfollowed};
-use super::super::shapes::{Calls, Failed, Found, Shapes};
 use super::own::clipped;
 use super::{Attributes, Marks, Root, Value, as_walk, walk, write, write_json};
 use crate::clip::clip;
 use crate::policy::CaptureContent;
+use crate::recording::callsite::{View, warn_unfollowed};
+use crate::recording::shapes::{Calls, Failed, Found, Shapes};
 use crate::semconv;
 use std::any::type_name;
 use std::panic::Location;

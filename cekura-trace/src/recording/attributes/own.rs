@@ -1,10 +1,10 @@
 //! The attributes' own arguments, one method each. The macro crate decides which attribute has which argument.
 
-use super::super::names::{NAME_LIMIT, is_blank, trace_id_from};
-use super::super::w3c::LinkHeaders;
-use super::super::wish::Wish;
 use super::{Attributes, Failure, Flag, Float, Integer, Marks, Root, Spoken, Value, View, walk, write};
 use crate::clip::clip;
+use crate::recording::names::{NAME_LIMIT, is_blank, trace_id_from};
+use crate::recording::w3c::LinkHeaders;
+use crate::recording::wish::Wish;
 use crate::semconv;
 use std::borrow::Cow;
 use std::time::Instant;

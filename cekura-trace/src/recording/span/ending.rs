@@ -1,12 +1,12 @@
 //! The end of a span: its function has returned, failed or panicked, or was interrupted (its future or stream was dropped
 //! before the end). Invariant: a span gives at most one record.
 
-use super::super::attributes::Attributes;
 use super::live::Live;
 use super::live::closing::{Finished, Held};
 use super::open::Open;
 use super::pool;
 use crate::finished::write;
+use crate::recording::attributes::Attributes;
 use crate::semconv;
 use opentelemetry::Context;
 use std::any::Any;

@@ -1,16 +1,16 @@
 //! An open span: what is set on it, through the OpenTelemetry API or by its function. Invariant: one record is
 //! made of it, at its end.
 
-use super::super::attributes::Attributes;
-use super::super::callsite::{Callsite, View};
-use super::super::home::Home;
-use super::super::recorded::Recorded;
-use super::super::told::Told;
 use super::twin::{Birth, Twin};
 use crate::call::Call;
 use crate::destination::Destination;
 use crate::finished::{self, Head, seal, write};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
+use crate::recording::attributes::Attributes;
+use crate::recording::callsite::{Callsite, View};
+use crate::recording::home::Home;
+use crate::recording::recorded::Recorded;
+use crate::recording::told::Told;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceId};
 use std::fmt;
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 pub(super) mod closing;
-pub(in super::super) mod handle;
+pub(in crate::recording) mod handle;
 mod parts;
 
 use closing::Closed;
@@ -95,7 +95,7 @@ impl Live {
 
     /// Puts it where it stands, before its begin.
     #[inline]
-    pub(in super::super) fn stand(
+    pub(in crate::recording) fn stand(
         &mut self,
         home: Arc<Home>,
         callsite: &Callsite,
@@ -115,7 +115,7 @@ impl Live {
     }
 
     /// Says, before its begin, that its record holds another name than the one it began with.
-    pub(in super::super) fn rename(&mut self) {
+    pub(in crate::recording) fn rename(&mut self) {
         self.state_mut().is_renamed = true;
     }
 
@@ -156,7 +156,7 @@ impl Live {
 
     /// Whether it is one in which the stages of a turn may begin, rather than such a stage.
     #[inline]
-    pub(in super::super) fn holds_stages(&self) -> bool {
+    pub(in crate::recording) fn holds_stages(&self) -> bool {
         matches!(self.view, View::Conversation | View::Span | View::Turn)
     }
 
@@ -180,7 +180,7 @@ impl Live {
         self.context.trace_id()
     }
 
-    pub(in super::super) fn home(&self) -> Option<&Arc<Home>> {
+    pub(in crate::recording) fn home(&self) -> Option<&Arc<Home>> {
         self.home.as_ref()
     }
 
@@ -271,7 +271,7 @@ impl Live {
     }
 
     /// Sets a span attribute of the program's own.
-    pub(in super::super) fn set_recorded(&self, key: &str, value: &impl Recorded) {
+    pub(in crate::recording) fn set_recorded(&self, key: &str, value: &impl Recorded) {
         self.while_open(|state| {
             let mut set = self.end(std::mem::take(&mut state.record));
             value.write(&mut set, key);
@@ -280,7 +280,7 @@ impl Live {
     }
 
     /// Sets what `record` sets, which may run code of the program's.
-    pub(in super::super) fn set(&self, record: impl FnOnce(&mut Attributes)) {
+    pub(in crate::recording) fn set(&self, record: impl FnOnce(&mut Attributes)) {
         let mut set = self.end(Vec::new());
         set.guarded(record);
         self.while_open(|state| state.record.extend_from_slice(&set.entries));

@@ -1,12 +1,12 @@
 //! A span while its function runs, and how it becomes the current one. Invariant: `live` is lent to the thread for as
 //! long as the span is current there.
 
-use super::super::home::Home;
-use super::super::scope::Scope;
-use super::super::thread::{Entered, attach, swap_current};
 use super::live::Live;
 use super::live::handle::Handle;
 use crate::destination::Destination;
+use crate::recording::home::Home;
+use crate::recording::scope::Scope;
+use crate::recording::thread::{Entered, attach, swap_current};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, ContextGuard};
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};

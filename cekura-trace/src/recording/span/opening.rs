@@ -1,18 +1,18 @@
 //! Decides where a span goes, and begins it. Invariant: what is recorded before its begin keeps to the content policy
 //! that it will have.
 
-use super::super::attributes::Attributes;
-use super::super::callsite::{Callsite, View};
-use super::super::origin::Origin;
-use super::super::parent::Parent;
-use super::super::scope::Scope;
-use super::super::wish::{Client, Wish};
 use super::live::Live;
 use super::live::handle::Handle;
 use super::open::Open;
 use super::pool;
 use crate::destination;
 use crate::policy::CaptureContent;
+use crate::recording::attributes::Attributes;
+use crate::recording::callsite::{Callsite, View};
+use crate::recording::origin::Origin;
+use crate::recording::parent::Parent;
+use crate::recording::scope::Scope;
+use crate::recording::wish::{Client, Wish};
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 use std::sync::Arc;
@@ -63,15 +63,15 @@ impl Attributes {
 }
 
 /// A span that has not begun, and what is known of it.
-pub(in super::super) struct Draft {
-    pub(in super::super) attributes: Attributes,
+pub(in crate::recording) struct Draft {
+    pub(in crate::recording) attributes: Attributes,
     live: Arc<Live>,
 }
 
 impl Draft {
     /// A span that may begin there; `None` where nothing records.
     #[inline]
-    pub(in super::super) fn new(callsite: &Callsite, origin: &Origin) -> Option<Self> {
+    pub(in crate::recording) fn new(callsite: &Callsite, origin: &Origin) -> Option<Self> {
         if origin.is_suppressed || origin.is_off && callsite.view != View::Conversation {
             return None;
         }
@@ -83,12 +83,12 @@ impl Draft {
 
     /// Sets what is known of it.
     #[inline]
-    pub(in super::super) fn record(&mut self, record: impl FnOnce(&mut Attributes)) {
+    pub(in crate::recording) fn record(&mut self, record: impl FnOnce(&mut Attributes)) {
         self.attributes.guarded(record);
     }
 
     /// Begins it in the context that is current now, not in that in which it was drafted.
-    pub(in super::super) fn open_here(mut self, callsite: &Callsite) -> Option<Open> {
+    pub(in crate::recording) fn open_here(mut self, callsite: &Callsite) -> Option<Open> {
         let origin = Origin::current()?;
         self.attributes.settle();
         self.attributes.begins_by_hand();
@@ -97,7 +97,7 @@ impl Draft {
 
     /// Begins it, unless nothing records where it was sent.
     #[inline]
-    pub(in super::super) fn open(mut self, callsite: &Callsite, mut origin: Origin) -> Option<Open> {
+    pub(in crate::recording) fn open(mut self, callsite: &Callsite, mut origin: Origin) -> Option<Open> {
         if self.attributes.has_extras() {
             self.record(Attributes::close_arguments);
         }

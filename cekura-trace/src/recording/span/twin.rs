@@ -16,10 +16,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How a span comes by its ids: ours, or those that a host's tracer provider gave to its twin.
-pub(in super::super) struct Birth {
-    pub(in super::super) start: Instant,
-    pub(in super::super) context: SpanContext,
-    pub(in super::super) twin: Option<Box<Twin>>,
+pub(in crate::recording) struct Birth {
+    pub(in crate::recording) start: Instant,
+    pub(in crate::recording) context: SpanContext,
+    pub(in crate::recording) twin: Option<Box<Twin>>,
 }
 
 /// What the host's tracer provider made of one of our spans. Its id generator names both; its sampler decides for this

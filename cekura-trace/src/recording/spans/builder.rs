@@ -1,19 +1,19 @@
 //! A span by hand: before it begins, and while it is open. Invariant: a guard ends its span exactly once.
 
-use super::super::attributes::Attributes;
-use super::super::callsite::Callsite;
-use super::super::context::{Carried, goes_on};
-use super::super::enter::Span;
-use super::super::moment::Moment;
-use super::super::origin::Origin;
-use super::super::parent::Parent;
-use super::super::recorded::Recorded;
-use super::super::seen::Item;
-use super::super::span::live::Live;
-use super::super::span::open::Open;
-use super::super::span::opening::Draft;
-use super::super::value::Value;
 use crate::destination;
+use crate::recording::attributes::Attributes;
+use crate::recording::callsite::Callsite;
+use crate::recording::context::{Carried, goes_on};
+use crate::recording::enter::Span;
+use crate::recording::moment::Moment;
+use crate::recording::origin::Origin;
+use crate::recording::parent::Parent;
+use crate::recording::recorded::Recorded;
+use crate::recording::seen::Item;
+use crate::recording::span::live::Live;
+use crate::recording::span::open::Open;
+use crate::recording::span::opening::Draft;
+use crate::recording::value::Value;
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 use serde::Serialize;
