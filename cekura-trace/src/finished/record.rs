@@ -1,8 +1,9 @@
 //! A record: its head is written when its span ends, and read with its entries in place. Invariant: what was not written
 //! whole is not read.
 
-use super::entry::{self, Attributes, Entry, EntryOf, Value, write};
+use super::entry::{self, Attributes, Entry, EntryOf, Value};
 use super::reader::{Reader, Text};
+use super::write;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 
 /// Everything of a record that has a fixed size.
