@@ -1,4 +1,5 @@
-//! Checks the absences that ARCHITECTURE.md promises: which words must not stand in which files.
+//! Checks the absences that ARCHITECTURE.md promises: which words must not stand in which files, and which files must not
+//! import each other.
 
 use imports::Imports;
 use std::fs;
