@@ -5,26 +5,31 @@
 //! `std::process::exit`, while the worker's thread still runs. Other threads may end long before the process
 //! does, so handles that they made are not shut down here.
 
-use crate::telemetry::Running;
 use std::cell::RefCell;
-use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::sync::Weak;
+use std::time::{Duration, Instant};
 
 thread_local! {
     static HANDLES: RefCell<Handles> = const { RefCell::new(Handles(Vec::new())) };
 }
 
+/// What runs until the process ends.
+pub(crate) trait Running {
+    /// Delivers like a drop, within the time for that, of which `over` has passed.
+    fn end_with_process(&self, over: Duration);
+}
+
 /// Those that this thread has made.
-struct Handles(Vec<Weak<Running>>);
+struct Handles(Vec<Weak<dyn Running>>);
 
 /// Has a handle shut down at the end of the main thread, if this is it.
-pub(crate) fn shut_down(running: &Arc<Running>) {
+pub(crate) fn end(running: Weak<dyn Running>) {
     if is_main() {
         // A thread that is ending has had its chance.
         let _ = HANDLES.try_with(|handles| {
             let mut handles = handles.borrow_mut();
             handles.0.retain(|handle| handle.strong_count() > 0);
-            handles.0.push(Arc::downgrade(running));
+            handles.0.push(running);
         });
     }
 }

@@ -9,12 +9,13 @@ pub(crate) use notes::{Noted, Notes};
 use turn::{OpenTurns, Unanswered};
 pub(crate) use turn::{Source, Turn};
 
-use crate::destination::CaptureContent;
+use crate::lock::locked;
+use crate::policy::CaptureContent;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One call: the trace of one conversation.
@@ -232,10 +233,6 @@ impl Calls {
     fn known(&self) -> RwLockReadGuard<'_, HashMap<TraceId, Vec<Arc<Call>>>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The wall clock read once, carried on by the monotonic one, so that no span ends before it starts when the wall

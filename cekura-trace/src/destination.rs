@@ -1,32 +1,15 @@
-//! The destination of a handle: where its ended spans go, and how much of their content may be kept. Invariant:
-//! accepting a span never waits.
+//! The destination of a handle, and the one door from recording to whoever keeps its spans: a span begins, a record is
+//! accepted, a call is noted. Invariant: accepting a span never waits.
 
 use crate::call::{Call, Calls, Noted};
-use crate::watch::Watch;
+use crate::policy::CaptureContent;
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::fmt;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-
-/// How much of a call's content its spans carry.
-///
-/// It can be set for the process (`.capture(…)`, `CEKURA_CAPTURE_CONTENT`) and for one conversation
-/// (`#[cekura::conversation(capture = …)]`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum CaptureContent {
-    /// Arguments, return values, transcripts and error texts are recorded.
-    #[default]
-    Full,
-    /// No content is recorded in a span: only names, sizes, tokens, times, `error.type`, outcomes, and the
-    /// attributes that `record(…)` names explicitly, whatever their keys.
-    ///
-    /// The OpenTelemetry API does not tell whether an attribute is content. So of the attributes that it sets,
-    /// on spans of this crate or of the program, only numbers, `bool`s and `error.type` are kept. Events,
-    /// status descriptions and all other texts are not.
-    Metadata,
-}
 
 /// Accepts ended spans. Accepting one is bounded work that never waits.
 pub(crate) trait Sink: Send + Sync {
@@ -53,9 +36,29 @@ pub(crate) trait Sink: Send + Sync {
     fn forget(&self, _trace_id: TraceId, _span_id: SpanId) {}
 }
 
+/// Hears of spans when they begin: a capture.
+pub(crate) trait Watcher: Send + Sync {
+    fn begin(self: Arc<Self>, span: SpanId, is_in_conversation: bool, site: Site);
+
+    /// A span that began was never polled, and leaves nothing.
+    fn forget(&self, span: SpanId);
+}
+
+/// A place in the code where spans begin, as a message names it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    /// What its spans are called.
+    pub(crate) span: &'static str,
+    /// Whether they belong into a conversation.
+    pub(crate) seeks_conversation: bool,
+    /// The function's name.
+    pub(crate) function: &'static str,
+    pub(crate) at: &'static Location<'static>,
+}
+
 /// Where the spans of one handle go.
 pub struct Destination {
-    pub(crate) sink: Arc<dyn Sink>,
+    sink: Arc<dyn Sink>,
     pub(crate) capture: CaptureContent,
     /// The most bytes of one content value.
     pub(crate) content_limit: usize,
@@ -65,7 +68,7 @@ pub struct Destination {
     /// Whether the processor for the host's spans has seen one.
     pub(crate) is_heard: AtomicBool,
     /// Set where a test captures.
-    pub(crate) watch: Option<Arc<Watch>>,
+    watch: Option<Arc<dyn Watcher>>,
 }
 
 /// A host's tracer provider, which makes a twin of each span for the host's own exporters.
@@ -80,10 +83,70 @@ impl Destination {
         let (calls, host, is_heard) = (Arc::default(), OnceLock::new(), AtomicBool::new(false));
         Self { sink, capture, content_limit, calls, host, is_heard, watch: None }
     }
+
+    /// The same, which counts its open spans there.
+    pub(crate) fn counted_in(self, calls: Arc<Calls>) -> Self {
+        Self { calls, ..self }
+    }
+
+    /// The same, of whose spans a capture hears when they begin.
+    pub(crate) fn watched(self, watch: Arc<dyn Watcher>) -> Self {
+        Self { watch: Some(watch), ..self }
+    }
+
+    /// A span begins.
+    #[inline]
+    pub(crate) fn begin(&self, span: SpanId, is_in_conversation: bool, site: impl FnOnce() -> Site) {
+        if let Some(watch) = &self.watch {
+            watch.clone().begin(span, is_in_conversation, site());
+        }
+    }
+
+    /// A conversation has begun: `root` gives the record of its span as far as it is known.
+    pub(crate) fn announce(&self, root: impl FnOnce() -> Vec<u8>) {
+        if self.sink.wants_beginnings() {
+            self.sink.begin(root());
+        }
+    }
+
+    /// A span that has begun leaves nothing. Of the root of a conversation `was_announced` is true.
+    pub(crate) fn forget(&self, trace_id: TraceId, span_id: SpanId, was_announced: bool) {
+        if was_announced && self.sink.wants_beginnings() {
+            self.sink.forget(trace_id, span_id);
+        }
+        if let Some(watch) = &self.watch {
+            watch.forget(span_id);
+        }
+    }
+
+    /// A span has ended: takes its record.
+    #[inline]
+    pub(crate) fn accept(&self, trace_id: TraceId, record: &[u8]) {
+        self.sink.accept(trace_id, record);
+    }
+
+    /// A call has ended, of which this was noted.
+    pub(crate) fn note(&self, call: &Call, noted: Noted) {
+        self.sink.observe(call, noted);
+    }
+
+    /// Waits until what was accepted is delivered or dropped, for a bounded time.
+    pub(crate) fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.sink.flush()
+    }
 }
 
-/// Bytes of one content value unless `.content_limit(…)` says otherwise.
-pub(crate) const CONTENT_LIMIT: usize = 32 << 10;
+/// A span begins that has no destination. A capture that runs here hears of it.
+pub(crate) fn lose(site: Site) {
+    if let Some(hear) = LOST.get() {
+        hear(site);
+    }
+}
+
+/// Has the first one who asks told of spans that begin without a destination.
+pub(crate) fn hear_of_lost(hear: fn(Site)) {
+    let _ = LOST.set(hear);
+}
 
 impl fmt::Debug for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,6 +160,8 @@ impl fmt::Debug for Destination {
 /// How many destinations are open. If there are none, an annotated function costs one load of this and a
 /// branch.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
+/// Hears of spans that begin without a destination.
+static LOST: OnceLock<fn(Site)> = OnceLock::new();
 static DEFAULT: RwLock<Option<Arc<Destination>>> = RwLock::new(None);
 
 #[inline]

@@ -153,11 +153,14 @@
 mod at_exit;
 mod attributes;
 mod call;
+mod clip;
 mod delivery;
 mod destination;
 mod finished;
 #[cfg(feature = "local")]
 mod local;
+mod lock;
+mod policy;
 mod recording;
 pub mod semconv;
 mod telemetry;
@@ -182,9 +185,9 @@ pub use delivery::ledger::FlushReport;
 pub use delivery::processor::Processor;
 #[doc(hidden)]
 pub use delivery::timings::{SpoolLimits, Timings};
-pub use destination::CaptureContent;
 pub use opentelemetry;
 pub use opentelemetry::trace::TraceId;
+pub use policy::CaptureContent;
 pub use recording::context::{spawn, spawn_blocking, spawn_local};
 pub use recording::conversation::{Conversation, Turn, current_conversation, current_turn, trace_id};
 pub use recording::current::{CurrentSpan, current, record};

@@ -52,7 +52,7 @@ pub struct Cekura {
     running: Option<Arc<Running>>,
 }
 
-pub(crate) struct Running {
+struct Running {
     link: Arc<Link>,
     destination: Arc<Destination>,
     /// Open until shutdown.
@@ -116,7 +116,7 @@ impl Cekura {
         let (patience, set_global) = (settings.timings.drop, settings.set_global);
         let link = Arc::new(start::start(settings)?);
         let destination = Destination::new(link.clone(), capture, content_limit);
-        let opened = Opened::new(Destination { calls: link.calls.clone(), ..destination });
+        let opened = Opened::new(destination.counted_in(link.calls.clone()));
         let destination = opened.destination.clone();
         let running = Running { link, destination, opened: Mutex::new(Some(opened)), patience };
         // Where it is refused it is dropped, which ends its worker.
@@ -124,7 +124,7 @@ impl Cekura {
             running.install()?;
         }
         let running = Arc::new(running);
-        at_exit::shut_down(&running);
+        at_exit::end(Arc::<Running>::downgrade(&running));
         let handle = Self { running: Some(running) };
         if set_global {
             global::set_tracer_provider(processor::provider(handle.processor()));
@@ -336,14 +336,6 @@ impl Running {
         report.recv_timeout(deadline.saturating_add(GRACE)).unwrap_or_else(|_| self.link.report())
     }
 
-    /// Delivers like a drop, within the time for that, of which `over` has passed.
-    pub(crate) fn end_with_process(&self, over: Duration) {
-        // A fork has no worker, and a lock that another thread held when it was made.
-        if !self.link.is_fork() {
-            self.shutdown_blocking(self.patience.saturating_sub(over));
-        }
-    }
-
     fn shutdown_blocking(&self, deadline: Duration) -> FlushReport {
         if !self.close() {
             return self.link.report();
@@ -351,6 +343,15 @@ impl Running {
         let report = self.ask_blocking(deadline, shutdown);
         tell_losses(&report, self.link.lost_calls());
         report
+    }
+}
+
+impl at_exit::Running for Running {
+    fn end_with_process(&self, over: Duration) {
+        // A fork has no worker, and a lock that another thread held when it was made.
+        if !self.link.is_fork() {
+            self.shutdown_blocking(self.patience.saturating_sub(over));
+        }
     }
 }
 

@@ -20,10 +20,11 @@
 //! assert_eq!(trace.to_string(), "stt\n");
 //! ```
 
-use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination, Opened, Sink};
+use crate::destination::{Destination, Opened, Sink};
 use crate::finished::{self, Tree, records};
+use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::recording::context::Carried;
-use crate::recording::conversation::Scope;
+use crate::recording::scope::Scope;
 use crate::semconv;
 use crate::watch::Watch;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
@@ -290,8 +291,7 @@ impl Memory {
         let watch = Arc::<Watch>::default();
         watch.stand();
         let destination = Destination::new(records.clone(), capture, CONTENT_LIMIT);
-        let destination = Destination { watch: Some(watch.clone()), ..destination };
-        Self { opened: Opened::new(destination), records, watch }
+        Self { opened: Opened::new(destination.watched(watch.clone())), records, watch }
     }
 
     /// Makes the value record here when it runs, outside all spans of this crate.

@@ -1,7 +1,8 @@
 //! What a capture learns of spans when they begin, to name those that lost their conversation or never ended.
-//! Invariant: without a capture, it costs one look at an empty list.
+//! Invariant: a program that never captures never comes here.
 
-use crate::recording::callsite::{Callsite, View};
+use crate::destination::{Site, Watcher, hear_of_lost};
+use crate::lock::locked;
 use opentelemetry::trace::SpanId;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -16,7 +17,7 @@ pub(crate) struct Watch(Mutex<Vec<Begun>>);
 struct Begun {
     /// `None` where it has no destination, and so is not in the capture.
     span: Option<SpanId>,
-    callsite: Callsite,
+    site: Site,
     is_in_conversation: bool,
 }
 
@@ -31,36 +32,25 @@ enum Ground {
 static GROUNDS: RwLock<Vec<(Ground, Arc<Watch>)>> = RwLock::new(Vec::new());
 
 /// A span begins that has no destination.
-pub(crate) fn lose(callsite: &Callsite) {
+fn lose(site: Site) {
     let grounds = GROUNDS.read().unwrap_or_else(PoisonError::into_inner);
     if grounds.is_empty() {
         return;
     }
     let here = Ground::here();
     for (_, watch) in grounds.iter().filter(|(ground, _)| *ground == here) {
-        watch.note(None, callsite, false);
+        watch.note(None, site, false);
     }
 }
 
 impl Watch {
-    /// A span of the capture begins.
-    pub(crate) fn begin(self: &Arc<Self>, span: SpanId, callsite: &Callsite, is_in_conversation: bool) {
-        self.stand();
-        self.note(Some(span), callsite, is_in_conversation);
-    }
-
-    /// A span that began was never polled, and leaves nothing.
-    pub(crate) fn forget(&self, span: SpanId) {
-        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        begun.retain(|begun| begun.span != Some(span));
-    }
-
     /// The capture runs here too.
     pub(crate) fn stand(self: &Arc<Self>) {
         let here = Ground::here();
         let is_mine = |(ground, watch): &(Ground, Arc<Self>)| *ground == here && Arc::ptr_eq(watch, self);
         let is_known = GROUNDS.read().unwrap_or_else(PoisonError::into_inner).iter().any(is_mine);
         if !is_known {
+            hear_of_lost(lose);
             GROUNDS.write().unwrap_or_else(PoisonError::into_inner).push((here, self.clone()));
         }
     }
@@ -74,7 +64,7 @@ impl Watch {
     /// One line for each place and what is wrong with the spans that began there, `ended` being those that ended.
     pub(crate) fn faults(&self, ended: &HashSet<SpanId>) -> Vec<String> {
         let mut faults: Vec<(String, usize)> = Vec::new();
-        for begun in &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        for begun in &*locked(&self.0) {
             for fault in begun.faults(ended) {
                 match faults.iter_mut().find(|(known, _)| *known == fault) {
                     None => faults.push((fault, 1)),
@@ -86,16 +76,26 @@ impl Watch {
         faults.into_iter().map(|(fault, count)| fault + &times(count)).collect()
     }
 
-    fn note(&self, span: Option<SpanId>, callsite: &Callsite, is_in_conversation: bool) {
-        let begun = Begun { span, callsite: *callsite, is_in_conversation };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
+    fn note(&self, span: Option<SpanId>, site: Site, is_in_conversation: bool) {
+        locked(&self.0).push(Begun { span, site, is_in_conversation });
+    }
+}
+
+impl Watcher for Watch {
+    fn begin(self: Arc<Self>, span: SpanId, is_in_conversation: bool, site: Site) {
+        self.stand();
+        self.note(Some(span), site, is_in_conversation);
+    }
+
+    fn forget(&self, span: SpanId) {
+        locked(&self.0).retain(|begun| begun.span != Some(span));
     }
 }
 
 impl Begun {
     fn faults(&self, ended: &HashSet<SpanId>) -> impl Iterator<Item = String> {
-        let Self { span, callsite, is_in_conversation } = self;
-        let is_orphan = !is_in_conversation && callsite.view != View::Span;
+        let Self { span, site, is_in_conversation } = self;
+        let is_orphan = !is_in_conversation && site.seeks_conversation;
         let orphan = match span {
             None => {
                 "is in no conversation, and not in the capture: its task, thread or message was started without them"
@@ -105,8 +105,7 @@ impl Begun {
         let is_open = span.is_some_and(|span| !ended.contains(&span));
         let open = "was still open when the capture ended";
         let faults = [is_orphan.then_some(orphan), is_open.then_some(open)].into_iter().flatten();
-        let Callsite { function, at, .. } = callsite;
-        let span = if callsite.view == View::Span { "span" } else { callsite.span_name() };
+        let Site { span, function, at, .. } = site;
         faults.map(move |fault| format!("the `{span}` of `{function}` ({at}) {fault}"))
     }
 }

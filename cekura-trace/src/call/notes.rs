@@ -1,8 +1,9 @@
 //! Notes for a call log, taken while the call runs. Invariant: they are given out once, at the call's end.
 
+use crate::lock::locked;
 use crate::transcript::{Content, Entry};
 use serde_json::{Map, Value};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 /// The most bytes that are noted of one call.
@@ -103,7 +104,7 @@ impl Notes {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

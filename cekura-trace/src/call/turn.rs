@@ -4,7 +4,7 @@
 //! The first audio of a turn answers everything that the caller said before it, also before the turn began. So
 //! a later turn in which the caller says nothing has no latency.
 
-use super::{Call, locked};
+use crate::lock::locked;
 use opentelemetry::trace::{SpanContext, SpanId};
 use std::iter::successors;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -59,9 +59,14 @@ pub(crate) struct OpenTurns {
 const KEPT: usize = 32;
 
 impl Turn {
-    /// The turn of a span.
-    pub(crate) fn new(number: i64, span: SpanContext, outer: Option<Arc<Self>>, call: Option<&Call>) -> Self {
-        let unanswered = call.map(|call| &call.unanswered).or(outer.as_ref().map(|outer| &outer.unanswered));
+    /// The turn of a span; `of_call` is what its call has to answer.
+    pub(crate) fn new(
+        number: i64,
+        span: SpanContext,
+        outer: Option<Arc<Self>>,
+        of_call: Option<&Arc<Unanswered>>,
+    ) -> Self {
+        let unanswered = of_call.or(outer.as_ref().map(|outer| &outer.unanswered));
         let unanswered = unanswered.cloned().unwrap_or_default();
         let (interrupted, speech) = (AtomicBool::new(false), Mutex::default());
         Self { number, span, outer, unanswered, interrupted, speech }

@@ -16,7 +16,7 @@ pub(crate) use endpoint::Endpoint;
 use super::error::{Error, Problem};
 use super::parts;
 use super::timings::{SpoolLimits, Timings};
-use crate::destination::{CONTENT_LIMIT, CaptureContent};
+use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use http::{HeaderMap, HeaderName, HeaderValue};
 pub(crate) use origin::KEY_HEADER;
 use origin::api_headers;

@@ -2,8 +2,9 @@
 //! of the host's.
 
 use crate::call::nanoseconds;
-use crate::destination::{CaptureContent, Destination, Twinned};
+use crate::destination::{Destination, Twinned};
 use crate::finished::{self, Head, begin, remove_content, seal, write};
+use crate::policy::CaptureContent;
 use opentelemetry::Context;
 use opentelemetry::trace::{Span as _, Status};
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -46,7 +47,7 @@ impl SpanProcessor for Processor {
         let Some(destination) = &self.destination else { return };
         let (trace_id, span_id) = (span.span_context.trace_id(), span.span_context.span_id());
         destination.calls.end_of_host(trace_id, span_id, |call| {
-            destination.sink.accept(trace_id, &record(span, call.capture));
+            destination.accept(trace_id, &record(span, call.capture));
         });
     }
 

@@ -1,7 +1,8 @@
 //! Converts records to owned spans and trees, for the terminal and for tests, which keep whole traces.
 //! Invariant: reading records keeps no reference to their bytes.
 
-use super::{Entry, Head, Record, Value};
+use super::entry::{Entry, Value};
+use super::record::{Head, Record};
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry::{Array, StringValue, Value as ApiValue};
 use std::collections::{HashMap, HashSet};

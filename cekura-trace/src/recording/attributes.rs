@@ -3,15 +3,18 @@
 
 use super::callsite::View;
 use super::failure::{Failure, FailureText};
-use super::json::{LONG, Object, Root, Walk, blob, clip, parts, walk, write_json};
-use super::span::Opening;
+use super::json::{LONG, Object, Root, Walk, blob, walk, write_json};
+use super::told::Told;
 use super::value::{Flag, Float, Integer, Len, Samples, Value, debug};
-use crate::destination::CaptureContent;
+use super::wish::Wish;
+use crate::clip::{clip, parts};
 use crate::finished::{Marks, remove_content, write};
+use crate::policy::CaptureContent;
 use crate::semconv;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 mod arguments;
 mod found;
@@ -20,7 +23,6 @@ mod own;
 #[cfg(test)]
 mod tests;
 
-pub(super) use found::Told;
 use gathered::Gathered;
 use own::clipped;
 
@@ -38,7 +40,7 @@ pub struct Attributes {
 /// What only some functions have.
 #[derive(Default)]
 pub(super) struct Extras {
-    pub(super) opening: Opening,
+    pub(super) wish: Wish,
     /// Description of the failure, empty without one.
     pub(super) failure: Option<String>,
     /// Where these are items of a stream.
@@ -65,7 +67,7 @@ impl Attributes {
         Self { view, capture, limit, entries, extras: None, told: Told::default() }
     }
 
-    /// What its opening asks for, and whatever else only some functions have.
+    /// What is asked of the span, and whatever else only some functions have.
     pub(super) fn take_extras(&mut self) -> Option<Box<Extras>> {
         self.extras.take()
     }
@@ -76,6 +78,18 @@ impl Attributes {
 
     pub(super) fn has_failed(&self) -> bool {
         self.extras.as_ref().is_some_and(|extras| extras.failure.is_some())
+    }
+
+    /// Calls code of the user's values, whose panics are not the traced function's.
+    pub(super) fn guarded(&mut self, record: impl FnOnce(&mut Self)) {
+        let recorded = catch_unwind(AssertUnwindSafe(|| record(self)));
+        if recorded.is_err() {
+            tracing::error!(
+                target: "cekura",
+                "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
+                 the span lacks this value and those to be recorded after it, and the call goes on"
+            );
+        }
     }
 
     fn extras(&mut self) -> &mut Extras {
@@ -192,7 +206,7 @@ impl Attributes {
     }
 
     /// Takes back the content that was written before the policy was known.
-    fn take_back_content(&mut self) {
+    pub(super) fn take_back_content(&mut self) {
         self.extras().tool_input = None;
         remove_content(&mut self.entries);
     }
@@ -364,31 +378,5 @@ struct Shown<'a>(&'a dyn fmt::Debug);
 impl Serialize for Shown<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{:?}", self.0))
-    }
-}
-
-/// Takes formatted text up to a number of bytes, and stops the formatter there.
-pub(super) struct Text {
-    out: Vec<u8>,
-    limit: usize,
-    truncated: bool,
-}
-
-impl Text {
-    pub(super) fn of(text: fmt::Arguments<'_>, limit: usize) -> String {
-        let mut out = Self { out: Vec::new(), limit, truncated: false };
-        // A formatter that fails has written what it could.
-        let _ = fmt::write(&mut out, text);
-        String::from_utf8(out.out).unwrap_or_default()
-    }
-}
-
-impl fmt::Write for Text {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.limit - self.out.len();
-        let kept = clip(text, room);
-        self.out.extend_from_slice(kept.as_bytes());
-        self.truncated = kept.len() < text.len();
-        if self.truncated { Err(fmt::Error) } else { Ok(()) }
     }
 }

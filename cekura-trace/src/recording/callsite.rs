@@ -1,16 +1,12 @@
-//! One place in the user's code where spans begin: its span name, its view, and whether anything records.
+//! One place in the user's code where spans begin: its span name, its kind, and its warnings.
 //! Invariant: it is plain data and never changes.
 
-use super::attributes::Attributes;
-use super::origin::Origin;
-use super::span::{Draft, Open, Span};
-use super::value::{Scalar, value};
-use crate::destination;
+use crate::destination::Site;
 use crate::finished::begin;
 use crate::semconv::span as names;
 use opentelemetry::trace::SpanKind;
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::sync::{PoisonError, RwLock};
 
 /// How a backend shows a span: one view per attribute.
@@ -50,29 +46,6 @@ macro_rules! constructors {
 impl Callsite {
     constructors!(conversation => Conversation, llm => Llm, s2s => S2s, span => Span, stt => Stt, tool_call => ToolCall, tts => Tts, turn => Turn);
 
-    /// Wraps a value for `.__get()`.
-    #[inline]
-    pub fn of<'a, T>(&self, it: &'a T) -> Scalar<'a, T> {
-        value(it)
-    }
-
-    /// Applies a closure of the attribute; as a function, so that it may give a reference into its parameter.
-    #[inline]
-    pub fn apply<'a, T, R>(&self, value: &'a T, closure: impl FnOnce(&'a T) -> R) -> R {
-        closure(value)
-    }
-
-    /// Opens the function's span: `record` sets what is known before the body runs. With no open destination it is
-    /// not called, and the span is off.
-    #[inline]
-    pub fn open(&'static self, record: impl FnOnce(&mut Attributes)) -> Span {
-        if !destination::any_open() {
-            return Span(None);
-        }
-        let mut record = Some(record);
-        Span(open(self, &mut |attributes| record.take().map_or((), |record| record(attributes))))
-    }
-
     /// The span's name where the attribute gives none.
     pub(crate) fn span_name(&self) -> &'static str {
         match self.view {
@@ -91,6 +64,13 @@ impl Callsite {
     #[inline]
     pub(super) fn begin(&self, record: &mut Vec<u8>) {
         begin(record, self.span_name(), self.path);
+    }
+
+    /// The place, as a message names it.
+    pub(super) fn site(&self) -> Site {
+        let (function, at) = (self.function, self.at);
+        let span = if self.view == View::Span { "span" } else { self.span_name() };
+        Site { span, seeks_conversation: self.view != View::Span, function, at }
     }
 
     pub(crate) fn kind(&self) -> SpanKind {
@@ -160,16 +140,4 @@ fn is_first(name: &'static str, at: &'static Location<'static>) -> bool {
     static KNOWN: RwLock<BTreeSet<(&str, &Location<'_>)>> = RwLock::new(BTreeSet::new());
     let is_known = KNOWN.read().unwrap_or_else(PoisonError::into_inner).contains(&(name, at));
     !is_known && KNOWN.write().unwrap_or_else(PoisonError::into_inner).insert((name, at))
-}
-
-/// Nothing that goes wrong here reaches the function: at the worst it runs without a span. Not generic, so that it is
-/// compiled once.
-fn open(callsite: &Callsite, record: &mut dyn FnMut(&mut Attributes)) -> Option<Open> {
-    let open = || {
-        let origin = Origin::current()?;
-        let mut draft = Draft::new(callsite, &origin)?;
-        draft.record(record);
-        draft.open(callsite, origin)
-    };
-    catch_unwind(AssertUnwindSafe(open)).ok().flatten()
 }

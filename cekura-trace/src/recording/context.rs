@@ -1,8 +1,9 @@
 //! Carries the conversation and the current span into other tasks, threads and processes. Invariant: carried
 //! work runs in the conversation it was carried from, wherever it runs.
 
-use super::conversation::{Scope, look};
-use super::span::{Entered, Live, current};
+use super::scope::Scope;
+use super::span::live::Live;
+use super::thread::{Entered, current, look};
 use crate::call::Unfinished;
 use futures_core::Stream;
 use futures_core::stream::FusedStream;

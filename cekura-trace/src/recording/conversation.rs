@@ -1,24 +1,19 @@
-//! The conversation and turn that are open in the current context, and reading W3C headers of another process.
-//! Invariant: without a conversation, every method here does nothing.
+//! The conversation and turn that are open in the current context. Invariant: without a conversation, every method
+//! here does nothing.
 
 use super::home::Home;
-use super::json::clip;
 use super::moment::Moment;
-use super::span;
+use super::names::{NAME_LIMIT, is_blank};
+use super::parent::Parent;
+use super::scope::Scope;
+use super::thread::{current, look};
 use crate::call::{self, Call, Source};
-use crate::destination::Destination;
-use crate::finished::write;
-use crate::semconv;
+use crate::clip::clip;
 use opentelemetry::Context;
-use opentelemetry::propagation::Extractor;
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
-use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
 use std::fmt;
-use std::hash::BuildHasher;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// An open conversation, from [`current_conversation`] or from the guard of [`Conversation::start`]. It is
 /// cheap to clone and may outlive the conversation. The default one belongs to no call and does nothing, for
@@ -201,128 +196,17 @@ pub fn current_turn() -> Option<Turn> {
 /// It prints as 32 hex digits, the form that a call log takes.
 pub fn trace_id() -> Option<TraceId> {
     let call = look(|context| Some(context.get::<Scope>()?.call()?.root.trace_id()));
-    call.flatten().or_else(|| span::current().map(|live| live.trace_id()))
+    call.flatten().or_else(|| current().map(|live| live.trace_id()))
 }
 
-/// Looks at the current context. There is none on a thread that is ending.
-pub(super) fn look<R>(look: impl FnOnce(&Context) -> R) -> Option<R> {
-    if span::is_thread_ending() {
-        return None;
-    }
-    catch_unwind(AssertUnwindSafe(|| Context::map_current(look))).ok()
-}
-
-/// What every context inside a conversation, a turn or a capture carries.
-#[derive(Clone, Debug)]
-pub(crate) struct Scope {
-    /// `None` where nothing is recorded.
-    pub(super) home: Option<Arc<Home>>,
-    /// The innermost span that was begun by hand.
-    pub(super) by_hand: Option<SpanId>,
-}
-
-impl Scope {
-    /// Sends the spans of a context without a conversation to a destination.
-    pub(crate) fn of(destination: Arc<Destination>) -> Self {
-        Self::inside(Arc::new(Home::outside(destination)))
-    }
-
-    pub(super) fn inside(home: Arc<Home>) -> Self {
-        Self { home: Some(home), ..Self::OFF }
-    }
-
-    /// Where a conversation is open.
-    pub(super) fn call(&self) -> Option<&Arc<Call>> {
-        self.home.as_ref()?.call.as_ref()
-    }
-
-    /// The turn that it is in.
-    pub(super) fn turn(&self) -> Option<&Arc<call::Turn>> {
-        self.home.as_ref()?.turn.as_ref()
-    }
-
-    /// Whether this is the span of the turn, of the conversation, or the innermost span by hand.
-    pub(super) fn is_of(&self, span: SpanId) -> bool {
-        self.by_hand == Some(span)
-            || self.turn().is_some_and(|turn| turn.span.span_id() == span)
-            || self.call().is_some_and(|call| call.root.span_id() == span)
-    }
-
-    pub(super) const OFF: Self = Self { home: None, by_hand: None };
-}
-
-/// Writes how the turn went. It ends `length` after its start.
-pub(super) fn write_turn(turn: &call::Turn, length: Duration, entries: &mut Vec<u8>) {
-    if let Some(latency) = turn.latency() {
-        write::float(entries, semconv::TURN_USER_BOT_LATENCY_SECONDS, latency.as_secs_f64());
-    }
-    write::float(entries, semconv::TURN_DURATION_SECONDS, length.as_secs_f64());
-    write::flag(entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
-}
-
-/// The most bytes of a name or an id.
-pub(super) const NAME_LIMIT: usize = 1024;
-
-/// Whether a name or an id says nothing.
-pub(super) fn is_blank(name: &str) -> bool {
-    name.chars().all(char::is_whitespace)
-}
-
-/// The trace id of a carrier's call: the first 16 bytes of the SHA-256 of its call SID.
-pub(super) fn trace_id_from(sid: &str) -> Option<TraceId> {
-    Sha256::digest(sid.as_bytes()).first_chunk().map(|bytes| TraceId::from_bytes(*bytes))
-}
-
-/// W3C trace context headers, for `link_headers`.
-#[diagnostic::on_unimplemented(
-    message = "`link_headers` takes W3C trace context headers, found `{Self}`",
-    label = "expected a `HashMap<String, String>`, or a reference to an `opentelemetry::propagation::Extractor`"
-)]
-pub trait LinkHeaders {
-    /// The span that the headers name, if they are valid.
-    fn span_context(&self) -> Option<SpanContext>;
-}
-
-impl<T: Extractor + ?Sized> LinkHeaders for &T {
-    fn span_context(&self) -> Option<SpanContext> {
-        // Two parents are none; a state may come in parts (W3C Trace Context, 3.2 and 3.3).
-        let [parent] = self.get_all("traceparent")?[..] else { return None };
-        let state = self.get_all("tracestate").and_then(|parts| parts.join(",").parse().ok());
-        read_traceparent(parent.trim(), state.unwrap_or_default())
+impl Parent for Conversation {
+    fn parent(&self) -> Option<Context> {
+        self.context()
     }
 }
 
-impl<S: BuildHasher> LinkHeaders for HashMap<String, String, S>
-where
-    Self: Extractor,
-{
-    fn span_context(&self) -> Option<SpanContext> {
-        (&self).span_context()
+impl Parent for Turn {
+    fn parent(&self) -> Option<Context> {
+        self.context()
     }
-}
-
-impl<T: LinkHeaders> LinkHeaders for Option<T> {
-    fn span_context(&self) -> Option<SpanContext> {
-        self.as_ref()?.span_context()
-    }
-}
-
-fn read_traceparent(header: &str, state: TraceState) -> Option<SpanContext> {
-    let is_lower_hex = |part: &str, length| {
-        part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let mut parts = header.split('-');
-    let (version, trace_id, span_id, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let is_well_formed = is_lower_hex(version, 2)
-        && version != "ff"
-        && is_lower_hex(trace_id, 32)
-        && is_lower_hex(span_id, 16)
-        && is_lower_hex(flags, 2)
-        && (version != "00" || parts.next().is_none());
-    if !is_well_formed {
-        return None;
-    }
-    let flags = TraceFlags::new(u8::from_str_radix(flags, 16).ok()?) & TraceFlags::SAMPLED;
-    let (trace_id, span_id) = (TraceId::from_hex(trace_id).ok()?, SpanId::from_hex(span_id).ok()?);
-    Some(SpanContext::new(trace_id, span_id, flags, true, state)).filter(SpanContext::is_valid)
 }

@@ -1,10 +1,12 @@
 //! The innermost current span, for code inside a function that adds to it. Invariant: once the span has ended,
 //! nothing changes it.
 
-use super::conversation::{Scope, look};
 use super::recorded::Recorded;
+use super::scope::Scope;
 use super::seen::{Seen, show};
-use super::span::{self, Live, live_of};
+use super::span::live::Live;
+use super::span::live::handle::live_of;
+use super::thread::{look, with_current};
 use super::value::{Integer, Value};
 use opentelemetry::trace::TraceContextExt;
 use serde::Serialize;
@@ -65,7 +67,7 @@ pub fn current() -> CurrentSpan {
         let here = context.span().span_context().trace_id();
         let call = scope.and_then(Scope::call);
         let trace_id = call.map_or(here, |call| call.root.trace_id());
-        span::with_current(|live| match live {
+        with_current(|live| match live {
             Some(live) if scope.is_none() || live.trace_id() == trace_id => Some(live.clone()),
             // The context was carried here with the OpenTelemetry API alone.
             _ if call.is_some() && here == trace_id => live_of(&context.span()),

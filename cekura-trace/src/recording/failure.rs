@@ -5,8 +5,7 @@
 //! `.__error()` is found through `Deref`. So no bound is put on an error's type, and in a generic function the
 //! written bounds decide.
 
-use super::attributes::Text;
-use super::json::clip;
+use crate::clip::{Text, clip};
 use std::any::type_name;
 use std::cell::Cell;
 use std::error::Error;

@@ -4,7 +4,8 @@
 use super::context::Place;
 use super::current::current;
 use super::seen::{Item, Seen};
-use super::span::{Live, panic_message};
+use super::span::ending::panic_message;
+use super::span::live::Live;
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use pin_project_lite::pin_project;

@@ -3,7 +3,9 @@
 
 use super::attributes::Attributes;
 use super::callsite::Callsite;
-use super::span::{Ending, Open, Span, leave_last};
+use super::enter::{Span, leave_last};
+use super::span::ending::Ending;
+use super::span::open::Open;
 use pin_project_lite::pin_project;
 use std::mem::ManuallyDrop;
 use std::panic::{UnwindSafe, resume_unwind};

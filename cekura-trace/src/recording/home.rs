@@ -1,10 +1,11 @@
 //! What all spans of one conversation, or of one turn, share: destination, call, turn, content policy, clock.
 //! Invariant: it never changes; a turn has its own.
 
-use super::attributes::Told;
 use super::callsite::View;
+use super::told::Told;
 use crate::call::{Call, Clock, Source, Turn};
-use crate::destination::{CaptureContent, Destination};
+use crate::destination::Destination;
+use crate::policy::CaptureContent;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -81,7 +82,7 @@ impl Home {
 #[cfg(test)]
 mod tests {
     use super::{Arc, Clock, Home};
-    use crate::recording::conversation::Scope;
+    use crate::recording::scope::Scope;
     use crate::{spans, testing};
     use opentelemetry::Context;
     use std::time::{Duration, SystemTime};

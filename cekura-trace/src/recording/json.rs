@@ -7,7 +7,7 @@
 //! * More than 64 numbers in a row are `"[16000 numbers]"`, those of `serialize_bytes` too, and a string that is a blob
 //!   is `"[base64, 1.0 MB]"` (`blob`): their content says nothing to a reader.
 //! * A value that is too long is walked a second time, with gaps where they hurt least (`gaps`): of a string the first
-//!   and the last part stay (`middle`), of a list the first and the last items. A field gets at most half of the room,
+//!   and the last part stay (`clip`), of a list the first and the last items. A field gets at most half of the room,
 //!   where others may follow it. The second walk visits at most 10,000 nodes that it does not keep, and skips items
 //!   unvisited where a list knows its length; where that is not enough, the end of the value is cut off.
 //! * Where two shortest digit strings are equally near to a float, it may be the other one.
@@ -28,7 +28,6 @@ mod blob;
 mod bounded;
 mod float;
 mod gaps;
-mod middle;
 mod object;
 mod serializer;
 mod target;
@@ -37,8 +36,6 @@ mod tests;
 mod word;
 
 pub(in crate::recording) use blob::{LONG, blob};
-pub(in crate::recording) use bounded::clip;
-pub(in crate::recording) use middle::parts;
 pub(crate) use object::Object;
 
 /// A `Serialize` value behind a pointer, so that only the leaf code is generic.

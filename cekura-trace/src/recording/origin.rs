@@ -6,12 +6,16 @@
 
 use super::attributes::Attributes;
 use super::callsite::{Callsite, View};
-use super::conversation::Scope;
 use super::home::Home;
-use super::span::{self, Birth, Client, Live, Opening, Twin};
+use super::scope::Scope;
+use super::span::live::Live;
+use super::span::twin::{Birth, Twin};
+use super::thread::with_current;
+use super::wish::{Client, Wish};
 use crate::call::{self, Call};
-use crate::destination::{self, CONTENT_LIMIT, CaptureContent};
+use crate::destination;
 use crate::finished::{Marks, write};
+use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::semconv;
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
@@ -45,7 +49,7 @@ impl Origin {
     /// `None` where the thread is ending.
     pub(super) fn current() -> Option<Self> {
         // In this order: a thread that is ending has no current context either, and to ask for it panics.
-        span::with_current(|live| {
+        with_current(|live| {
             // Most often the current span is ours, and what it knows need not be looked up.
             let is_suppressed = Context::map_current(|context| {
                 let here = context.span().span_context().span_id();
@@ -128,17 +132,17 @@ impl Origin {
     pub(super) fn place(
         &mut self,
         callsite: &Callsite,
-        opening: Option<&Opening>,
+        wish: Option<&Wish>,
         attributes: &mut Attributes,
         span: &mut Live,
     ) -> Option<()> {
-        let name = opening.and_then(|opening| opening.name.as_deref());
+        let name = wish.and_then(|wish| wish.name.as_deref());
         write_fixed(callsite, name, attributes);
         match (callsite.view, self.call().is_some()) {
-            (View::Conversation, true) => self.keep_less(opening, attributes),
+            (View::Conversation, true) => self.keep_less(wish, attributes),
             (View::Conversation, false) => {
-                let nothing = Opening::default();
-                return self.place_conversation(callsite, opening.unwrap_or(&nothing), attributes, span);
+                let nothing = Wish::default();
+                return self.place_conversation(callsite, wish.unwrap_or(&nothing), attributes, span);
             }
             (View::Turn, true) => {}
             (_, true) => self.seek_turn(),
@@ -153,10 +157,10 @@ impl Origin {
                 }
             }
         }
-        let number = opening.and_then(|opening| opening.number);
+        let number = wish.and_then(|wish| wish.number);
         let turn = (callsite.view == View::Turn).then(|| self.number(number, attributes));
         let mut home = self.home.take()?;
-        let start = opening.and_then(|opening| opening.start);
+        let start = wish.and_then(|wish| wish.start);
         let birth = Birth::of(&home, callsite, attributes, start, (&self.parent, self.context.as_ref()));
         if let Some(number) = turn {
             home = self.in_turn(number, &birth.context, &home);
@@ -186,12 +190,12 @@ impl Origin {
 
     /// A conversation in another is of the same call, and may keep less of its content.
     #[cold]
-    fn keep_less(&mut self, opening: Option<&Opening>, attributes: &mut Attributes) {
+    fn keep_less(&mut self, wish: Option<&Wish>, attributes: &mut Attributes) {
         let Some((home, call)) = self.home.as_ref().and_then(|home| Some((home, home.call.as_ref()?))) else {
             return;
         };
-        opening.inspect(|opening| opening.prepare(call));
-        let call_id = opening.and_then(|opening| opening.call_id.as_deref());
+        wish.inspect(|wish| wish.prepare(call));
+        let call_id = wish.and_then(|wish| wish.call_id.as_deref());
         write_conversation(attributes, call_id.unwrap_or(call.id()), call_id.is_some());
         if attributes.capture != home.capture {
             let home = Some(Arc::new(Home { capture: attributes.capture, ..(**home).clone() }));
@@ -204,8 +208,8 @@ impl Origin {
 
     /// What is in a turn that begins, whose span is also said by the context.
     fn in_turn(&mut self, number: i64, span: &SpanContext, home: &Home) -> Arc<Home> {
-        let (outer, call) = (home.turn.clone(), home.call.as_deref());
-        let turn = call::Turn::new(number, span.clone(), outer, call);
+        let of_call = home.call.as_ref().map(|call| &call.unanswered);
+        let turn = call::Turn::new(number, span.clone(), home.turn.clone(), of_call);
         let home = home.with_turn(Some(Arc::new(turn)));
         self.context = Some(self.context().with_value(Scope::inside(home.clone())));
         home
@@ -215,36 +219,36 @@ impl Origin {
     fn place_conversation(
         &mut self,
         callsite: &Callsite,
-        opening: &Opening,
+        wish: &Wish,
         attributes: &mut Attributes,
         span: &mut Live,
     ) -> Option<()> {
         let context = self.context.take().unwrap_or_else(Context::current);
-        let destination = match &opening.client {
+        let destination = match &wish.client {
             Client::Current => &self.home.as_ref()?.destination,
             Client::Off => return None,
             Client::To(destination) => destination,
         };
         let mut home = Home::outside(destination.clone());
-        home.capture = opening.capture.unwrap_or(home.destination.capture);
+        home.capture = wish.capture.unwrap_or(home.destination.capture);
         attributes.capture = home.capture;
-        if let Some(call_id) = &opening.call_id {
+        if let Some(call_id) = &wish.call_id {
             write_conversation(attributes, call_id, true);
         }
-        for link in &opening.links {
+        for link in &wish.links {
             link_to(link, attributes);
         }
         link_to(context.span().span_context(), attributes);
         let standing = (&Parent::None, Some(&context));
-        let mut birth = Birth::of(&home, callsite, attributes, opening.start, standing);
-        match opening.trace_id {
+        let mut birth = Birth::of(&home, callsite, attributes, wish.start, standing);
+        match wish.trace_id {
             Some(_) if birth.twin.is_some() => callsite.refuse_trace_id(),
             Some(trace_id) => birth.take_trace_id(trace_id),
             None => {}
         }
-        let has_call_id = opening.call_id.is_some();
-        let call = Call::new(birth.context.clone(), opening.call_id.clone(), home.capture, home.clock);
-        opening.prepare(&call);
+        let has_call_id = wish.call_id.is_some();
+        let call = Call::new(birth.context.clone(), wish.call_id.clone(), home.capture, home.clock);
+        wish.prepare(&call);
         if !has_call_id {
             write_conversation(attributes, call.id(), false);
         }

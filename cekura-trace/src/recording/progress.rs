@@ -4,7 +4,6 @@
 
 use super::attributes::Attributes;
 use super::callsite::View;
-use super::span::guarded;
 use crate::finished::write;
 use crate::semconv;
 use std::time::{Duration, Instant};
@@ -74,7 +73,7 @@ impl Progress {
 
     /// Sets what is known of the answer.
     pub(super) fn record(&mut self, record: impl FnOnce(&mut Attributes)) {
-        guarded(&mut self.attributes, record);
+        self.attributes.guarded(record);
         self.attributes.tidy();
     }
 

@@ -27,13 +27,14 @@
 //!
 //! Without one of these, `id` and `model` are ignored, whatever they hold.
 
-use super::json::clip;
 use candidate::Candidate;
 use place::{Node, Slot};
-use table::{AUDIO, ROOT, WRAPPED};
+use table::speech::AUDIO;
+use table::{ROOT, WRAPPED};
 use tools::Copy;
 
 pub(crate) use found::{Failed, Found};
+pub(crate) use scalar::Scalar;
 pub(crate) use together::Together;
 pub(crate) use tools::Calls;
 
@@ -41,21 +42,12 @@ mod candidate;
 mod events;
 mod found;
 mod place;
+mod scalar;
 mod table;
 #[cfg(test)]
 mod tests;
 mod together;
 mod tools;
-
-/// A value without inner values. Integers beyond `i64` have no place in a response and are not shown.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Scalar<'a> {
-    Bool(bool),
-    F64(f64),
-    I64(i64),
-    Null,
-    Text(&'a str),
-}
 
 /// The levels at which there are places.
 const LEVELS: usize = 8;
@@ -248,14 +240,5 @@ impl Shapes {
 
     fn candidate(&mut self) -> &mut Candidate {
         self.inner.as_mut().unwrap_or(&mut self.root)
-    }
-}
-
-/// Appends as much as shows that the limit was passed.
-pub(super) fn append(text: &mut Option<String>, piece: &str, limit: usize) {
-    let text = text.get_or_insert_default();
-    if text.len() <= limit {
-        // One more char, of at most four bytes, shows that there was more, and that no other piece follows.
-        text.push_str(clip(piece, limit.saturating_add(4) - text.len()));
     }
 }

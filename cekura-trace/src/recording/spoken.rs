@@ -8,7 +8,7 @@
 
 use super::callsite::Callsite;
 use super::current::current;
-use super::span::Live;
+use super::span::live::Live;
 use super::stream::for_boxed_streams;
 use super::value::Value;
 use crate::destination;

@@ -2,7 +2,8 @@
 //! stream is dropped.
 
 use super::attributes::Attributes;
-use super::span::{Ending, Open};
+use super::span::ending::Ending;
+use super::span::open::Open;
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use pin_project_lite::pin_project;

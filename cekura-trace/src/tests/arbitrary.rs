@@ -4,7 +4,7 @@
 use crate::Cekura;
 use crate::delivery::config::resolve;
 use crate::finished::{Head, Marks, Status, draft, last_of_each, records, remove_content, write};
-use crate::recording::conversation::LinkHeaders;
+use crate::recording::w3c::LinkHeaders;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceId};
 use opentelemetry::{KeyValue, Value};
 use proptest::collection::{hash_map, vec};

@@ -5,7 +5,7 @@ use super::proxy::Own;
 use super::secret::Secret;
 use super::{Mode, Protocol};
 use crate::delivery::timings::{SpoolLimits, Timings};
-use crate::destination::CaptureContent;
+use crate::policy::CaptureContent;
 use std::fmt;
 use std::path::PathBuf;
 

@@ -1,15 +1,15 @@
 //! Asks each endpoint whether it takes the key and one span, and puts the answers into words.
 
-use super::super::config::{Endpoint, Identity, KEY_HEADER, Settings};
-use super::super::encode::Encoder;
-use super::super::error::Error;
-use super::super::parts;
-use super::super::transport::api::Api;
-use super::super::transport::{self, Answer, Failure, Response, Transport};
-use super::super::verdict::{Verdict, verdict};
 use super::origin::Origin;
 use super::{Check, Finding};
 use crate::call::nanoseconds;
+use crate::delivery::config::{Endpoint, Identity, KEY_HEADER, Settings};
+use crate::delivery::encode::Encoder;
+use crate::delivery::error::Error;
+use crate::delivery::parts;
+use crate::delivery::transport::api::Api;
+use crate::delivery::transport::{self, Answer, Failure, Response, Transport};
+use crate::delivery::verdict::{Verdict, verdict};
 use crate::{finished, semconv};
 use http::Method;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};

@@ -1,13 +1,13 @@
 //! Everything that a page shows, as JSON. Invariant: all times are nanoseconds from the start of the page's
 //! time axis.
 
-use super::super::axis::{self, Shape};
-use super::super::row::{self, Row, Streams};
-use super::super::style::Paint;
-use super::super::{summary, text};
 use super::stages::{self, Spread};
 use super::transcript::{self, Entry};
 use crate::finished::{Span, Tree};
+use crate::local::axis::{self, Shape};
+use crate::local::row::{self, Row, Streams};
+use crate::local::style::Paint;
+use crate::local::{summary, text};
 use crate::semconv as key;
 use opentelemetry::trace::SpanId;
 use opentelemetry::{Array, Value as ApiValue};

@@ -1,7 +1,7 @@
 //! How long each stage of a conversation took. Invariant: conversations and turns are not stages.
 
-use super::super::{row, summary};
 use crate::finished::Tree;
+use crate::local::{row, summary};
 use crate::semconv as key;
 
 /// The spans of one name.

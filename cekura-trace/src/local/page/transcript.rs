@@ -1,7 +1,7 @@
 //! Who said what in a conversation, from its spans and its call log.
 
-use super::super::row::{self, Streams};
 use crate::finished::{Span, Tree};
+use crate::local::row::{self, Streams};
 use crate::semconv as key;
 use opentelemetry::Value as ApiValue;
 use serde_json::Value;

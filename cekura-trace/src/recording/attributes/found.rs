@@ -2,25 +2,15 @@
 //!
 //! Invariant: content goes through `found_content`, a failure through `fail_found`.
 
-use super::super::callsite::{View, warn_unfollowed};
-use super::super::shapes::{Calls, Failed, Found, Shapes};
 use super::own::clipped;
-use super::{Attributes, Marks, Root, Value, as_walk, clip, walk, write, write_json};
-use crate::destination::CaptureContent;
+use super::{Attributes, Marks, Root, Value, as_walk, walk, write, write_json};
+use crate::clip::clip;
+use crate::policy::CaptureContent;
+use crate::recording::callsite::{View, warn_unfollowed};
+use crate::recording::shapes::{Calls, Failed, Found, Shapes};
 use crate::semconv;
 use std::any::type_name;
 use std::panic::Location;
-
-/// What a return value tells of the call, beside its own span.
-#[derive(Clone, Copy, Default)]
-pub(in crate::recording) struct Told {
-    /// Whether somebody was heard, or audio is there; `None` where that cannot be judged.
-    pub(in crate::recording) speech: Option<bool>,
-    /// The caller cut in on the answer.
-    pub(in crate::recording) was_cut_off: bool,
-    /// Nothing can be seen of it but its type.
-    pub(in crate::recording) is_opaque: bool,
-}
 
 impl Attributes {
     /// As [`returned`](Self::returned), but for the content: sizes, tokens and names only.

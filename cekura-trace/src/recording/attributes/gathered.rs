@@ -2,12 +2,13 @@
 //!
 //! Invariant: a value that holds only for the moment is read from an item before the next item comes.
 
-use super::super::json::{Root, walk};
-use super::super::shapes::{Found, Shapes, Together, append};
 use super::own::clipped;
 use super::{Attributes, Extras, Value, View};
-use crate::destination::CaptureContent;
+use crate::clip::append;
 use crate::finished::{last_of_each, write};
+use crate::policy::CaptureContent;
+use crate::recording::json::{Root, walk};
+use crate::recording::shapes::{Found, Shapes, Together};
 use crate::semconv;
 
 /// What the items of a stream have said so far.

@@ -1,96 +1,55 @@
 //! The attributes' own arguments, one method each. The macro crate decides which attribute has which argument.
 
-use super::super::conversation::{LinkHeaders, NAME_LIMIT, is_blank, trace_id_from};
-use super::super::origin::Origin;
-use super::{Attributes, Failure, Flag, Float, Integer, Marks, Root, Spoken, Value, View, clip, walk, write};
-use crate::destination::{self, CaptureContent};
-use crate::recording::span::{Client, Opening};
-use crate::recording::spans::Parent;
+use super::{Attributes, Failure, Flag, Float, Integer, Marks, Root, Spoken, Value, View, walk, write};
+use crate::clip::clip;
+use crate::recording::names::{NAME_LIMIT, is_blank, trace_id_from};
+use crate::recording::w3c::LinkHeaders;
+use crate::recording::wish::Wish;
 use crate::semconv;
 use std::borrow::Cow;
 use std::time::Instant;
 
-// What decides where the span goes. The generated code calls these first; who writes a span by hand, when he likes.
+// What is asked of the span before it begins; those that decide its content policy are in `span/opening`.
 impl Attributes {
-    pub fn parent(&mut self, parent: &(impl Parent + ?Sized)) {
-        if let Some(parent) = parent.parent() {
-            self.opening().parent = Some(parent);
-            self.settle();
-        }
-    }
-
-    pub fn client(&mut self, client: &impl destination::Client) {
-        self.opening().client = client.destination().map_or(Client::Off, Client::To);
-        self.settle();
-    }
-
-    pub fn capture(&mut self, capture: CaptureContent) {
-        self.opening().capture = Some(capture);
-        self.settle();
+    /// What is asked of the span that these begin.
+    pub(in crate::recording) fn wish(&mut self) -> &mut Wish {
+        &mut self.extras().wish
     }
 
     pub fn trace_id_from(&mut self, sid: Value<'_>) {
         if let Some(sid) = text(&sid) {
-            self.opening().trace_id = trace_id_from(&sid);
+            self.wish().trace_id = trace_id_from(&sid);
         }
     }
 
     pub fn link_headers(&mut self, headers: &impl LinkHeaders) {
-        self.opening().links.extend(headers.span_context());
+        self.wish().links.extend(headers.span_context());
     }
 
     pub fn call_id(&mut self, id: Value<'_>) {
         if let Some(id) = text(&id) {
-            self.opening().call_id = Some(id.into_owned());
+            self.wish().call_id = Some(id.into_owned());
         }
     }
 
     pub fn observe(&mut self) {
-        self.opening().is_observed = true;
+        self.wish().is_observed = true;
     }
 
     pub fn number(&mut self, number: &impl Integer) {
-        self.opening().number = number.integer();
+        self.wish().number = number.integer();
     }
 
     pub fn name(&mut self, name: Value<'_>) {
-        self.opening().name = clipped(&name, NAME_LIMIT).map(Cow::into_owned);
+        self.wish().name = clipped(&name, NAME_LIMIT).map(Cow::into_owned);
     }
 
     pub(in crate::recording) fn begins_by_hand(&mut self) {
-        self.opening().is_by_hand = true;
+        self.wish().is_by_hand = true;
     }
 
     pub(in crate::recording) fn started_at(&mut self, at: Instant) {
-        self.opening().start = Some(at);
-    }
-
-    /// Sets policy and limit as all that was said of the opening asks, in whatever order.
-    pub(in crate::recording) fn settle(&mut self) {
-        let opening = self.opening();
-        let origin = opening.parent.as_ref().map_or_else(Origin::current, |parent| Some(Origin::of(parent)));
-        let Some(origin) = origin else { return };
-        let capture = opening.capture;
-        // Inside an open conversation it is that one's client that counts, and a policy only if it keeps less.
-        let is_open = origin.is_in_conversation();
-        let destination = match &opening.client {
-            Client::To(destination) if !is_open => Some(destination.clone()),
-            _ => None,
-        };
-        self.capture = destination.as_ref().map_or_else(|| origin.capture(), |to| to.capture);
-        let home = origin.home.as_ref().map(|home| &home.destination);
-        self.limit = destination.as_ref().or(home).map_or(self.limit, |to| to.content_limit);
-        self.capture = match capture {
-            Some(capture) if capture == CaptureContent::Metadata || !is_open => capture,
-            _ => self.capture,
-        };
-        if !self.keeps_content() {
-            self.take_back_content();
-        }
-    }
-
-    fn opening(&mut self) -> &mut Opening {
-        &mut self.extras().opening
+        self.wish().start = Some(at);
     }
 }
 

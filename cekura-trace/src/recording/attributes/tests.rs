@@ -1,11 +1,11 @@
 //! How entries are marked where they are written. Invariant: an entry is marked as content exactly if the
 //! policy may leave it out.
 
-use super::super::failure::Failure;
-use super::super::value::value;
 use super::{Attributes, Value, View};
-use crate::destination::CaptureContent;
 use crate::finished::{Entry, begin, draft, remove_content};
+use crate::policy::CaptureContent;
+use crate::recording::failure::Failure;
+use crate::recording::value::value;
 
 fn attributes(view: View) -> Attributes {
     let mut record = Vec::new();

@@ -1,6 +1,6 @@
 //! JSON of limited length, written piece by piece. Invariant: it can be closed at any time, and is then valid.
 
-use super::middle::parts;
+use crate::clip::{clip, parts};
 use std::fmt;
 use std::io::Write as _;
 
@@ -374,13 +374,4 @@ fn escape_sequence(byte: u8) -> ([u8; 6], usize) {
         }
     };
     ([b'\\', short, 0, 0, 0, 0], 2)
-}
-
-/// The longest start of `text` that has at most `length` bytes and ends on a char boundary.
-pub(in crate::recording) fn clip(text: &str, length: usize) -> &str {
-    if length >= text.len() {
-        return text;
-    }
-    let end = (0..=length).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    &text[..end]
 }

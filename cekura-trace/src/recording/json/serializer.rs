@@ -6,7 +6,7 @@ use super::bounded::Bounded;
 use super::gaps::List;
 use super::word::{Kind, Word};
 use super::{Float, Place, Root, Scalar, Stop, Walker};
-use crate::recording::attributes::Text;
+use crate::clip::Text;
 use crate::recording::value::Samples;
 use serde::ser::{self, Serialize, Serializer};
 use std::fmt;

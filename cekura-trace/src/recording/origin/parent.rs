@@ -1,9 +1,10 @@
 //! Chooses the parent of a new span. Invariant: a parent outside the conversation's trace, or one that never
 //! arrives, is replaced by the nearest ancestor that does.
 
-use super::super::conversation::Scope;
-use super::super::span::{Live, live_of};
 use crate::call::{Call, Turn};
+use crate::recording::scope::Scope;
+use crate::recording::span::live::Live;
+use crate::recording::span::live::handle::live_of;
 use opentelemetry::trace::{SpanContext, SpanId, SpanRef, TraceId};
 use std::sync::Arc;
 

@@ -2,10 +2,12 @@
 //!
 //! Invariant: only what later fields cannot change is decided here; `conclusion` decides the rest at the end.
 
+use super::events;
 use super::found::Failed;
 use super::place::{Count, Slot, mark};
+use super::scalar::Scalar;
 use super::tools::Tool;
-use super::{Scalar, append, events};
+use crate::clip::append;
 
 mod conclusion;
 mod parts;

@@ -2,8 +2,8 @@
 //!
 //! Invariant: a text is never empty, except the part of an answer in one item.
 
-use super::append;
 use super::tools::Tool;
+use crate::clip::{append, clip};
 
 /// What a known response says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -214,7 +214,7 @@ impl Usage {
 impl Failed {
     pub(super) fn say(&mut self, message: &str) {
         const LONGEST: usize = 4096;
-        self.message.get_or_insert_with(|| super::clip(message, LONGEST).to_owned());
+        self.message.get_or_insert_with(|| clip(message, LONGEST).to_owned());
     }
 
     /// What went wrong, in the server's words.

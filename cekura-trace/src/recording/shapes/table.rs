@@ -10,10 +10,9 @@
 //! Gemini `generateContent` and Live, Ollama, `DeepSeek` and Moonshot (what a cache has read).
 
 use super::place::{Count, Node, Slot, Table, count, inside, mark, node, signs, table};
-pub(super) use speech::AUDIO;
 use speech::{CHANNEL, ELEMENT, METADATA, MONOLOGUE, PHRASE, RECOGNISED, RESULTS, SEGMENT, TOKEN, UTTERANCE};
 
-mod speech;
+pub(super) mod speech;
 
 /// The whole value.
 pub(super) static ROOT: Node = inside("", &RESPONSE);

@@ -2,9 +2,9 @@
 //!
 //! Invariant: each answer is counted once, however often its usage, its text or its end is repeated.
 
-use super::append;
 use super::found::{Failed, Found, Piece, Rare, Usage, is_said, join};
 use super::tools::{self, Tool};
+use crate::clip::append;
 
 /// What the items of a stream have said so far: of one answer or transcript, or of several one behind the other.
 #[derive(Debug, Default)]

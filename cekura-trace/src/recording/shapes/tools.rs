@@ -3,7 +3,8 @@
 //! Invariant: arguments that are JSON are written to the output unchanged; arguments that were cut are a
 //! string.
 
-use super::Scalar;
+use super::scalar::Scalar;
+use crate::clip::clip;
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Serialize, Serializer};
 
@@ -137,7 +138,7 @@ impl Copy {
             Scalar::F64(value) => self.put(&value),
             Scalar::I64(value) => self.put(&value),
             Scalar::Null => self.put(&()),
-            Scalar::Text(text) => self.put(super::clip(text, self.limit)),
+            Scalar::Text(text) => self.put(clip(text, self.limit)),
         }
     }
 

@@ -1,31 +1,28 @@
 //! An open span: what is set on it, through the OpenTelemetry API or by its function. Invariant: one record is
 //! made of it, at its end.
 
-use super::super::attributes::{Attributes, Told};
-use super::super::callsite::{Callsite, View};
-use super::super::conversation::write_turn;
-use super::super::home::Home;
-use super::super::recorded::Recorded;
-use super::twin::Twin;
-use super::{Birth, guarded};
+use super::twin::{Birth, Twin};
 use crate::call::Call;
-use crate::destination::{CONTENT_LIMIT, CaptureContent, Destination};
+use crate::destination::Destination;
 use crate::finished::{self, Head, seal, write};
+use crate::policy::{CONTENT_LIMIT, CaptureContent};
+use crate::recording::attributes::Attributes;
+use crate::recording::callsite::{Callsite, View};
+use crate::recording::home::Home;
+use crate::recording::recorded::Recorded;
+use crate::recording::told::Told;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceId};
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-mod closing;
-mod handle;
+pub(super) mod closing;
+pub(in crate::recording) mod handle;
 mod parts;
 
 use closing::Closed;
-pub(super) use closing::{Finished, Held, Wait};
-pub(super) use handle::Handle;
-pub(in super::super) use handle::live_of;
 use parts::Parts;
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
@@ -98,7 +95,7 @@ impl Live {
 
     /// Puts it where it stands, before its begin.
     #[inline]
-    pub(in super::super) fn stand(
+    pub(in crate::recording) fn stand(
         &mut self,
         home: Arc<Home>,
         callsite: &Callsite,
@@ -118,7 +115,7 @@ impl Live {
     }
 
     /// Says, before its begin, that its record holds another name than the one it began with.
-    pub(in super::super) fn rename(&mut self) {
+    pub(in crate::recording) fn rename(&mut self) {
         self.state_mut().is_renamed = true;
     }
 
@@ -136,9 +133,7 @@ impl Live {
     #[inline]
     pub(super) fn begin(live: &Arc<Self>, callsite: &Callsite) {
         let Some(Home { destination, call, turn, .. }) = live.home.as_deref() else { return };
-        if let Some(watch) = &destination.watch {
-            watch.begin(live.span_id(), callsite, call.is_some());
-        }
+        destination.begin(live.span_id(), call.is_some(), || callsite.site());
         if let Some(call) = call {
             destination.calls.begin(call, live.span_id(), live);
         }
@@ -161,7 +156,7 @@ impl Live {
 
     /// Whether it is one in which the stages of a turn may begin, rather than such a stage.
     #[inline]
-    pub(in super::super) fn holds_stages(&self) -> bool {
+    pub(in crate::recording) fn holds_stages(&self) -> bool {
         matches!(self.view, View::Conversation | View::Span | View::Turn)
     }
 
@@ -185,7 +180,7 @@ impl Live {
         self.context.trace_id()
     }
 
-    pub(in super::super) fn home(&self) -> Option<&Arc<Home>> {
+    pub(in crate::recording) fn home(&self) -> Option<&Arc<Home>> {
         self.home.as_ref()
     }
 
@@ -243,12 +238,6 @@ impl Live {
         }
     }
 
-    fn write_turn(&self, length: Duration, entries: &mut Vec<u8>) {
-        if let Some(turn) = self.home().and_then(|home| home.turn.as_ref()) {
-            write_turn(turn, length, entries);
-        }
-    }
-
     /// The call whose conversation this is.
     #[inline]
     fn own_call(&self) -> Option<&Arc<Call>> {
@@ -270,24 +259,19 @@ impl Live {
 
     /// Says that a conversation begins, to who wants to know.
     fn announce(&self) {
-        if let Some(destination) = self.announced_to() {
-            let state = self.state();
-            let mut record = state.record.clone();
-            let start = self.at(state.start);
-            seal(&mut record, &self.head(start, start, finished::Status::Unset), state.is_renamed);
-            drop(state);
-            destination.sink.begin(record);
+        if let (Some(_), Some(home)) = (self.own_call(), self.home()) {
+            home.destination.announce(|| {
+                let state = self.state();
+                let mut record = state.record.clone();
+                let start = self.at(state.start);
+                seal(&mut record, &self.head(start, start, finished::Status::Unset), state.is_renamed);
+                record
+            });
         }
     }
 
-    fn announced_to(&self) -> Option<&Destination> {
-        self.own_call()?;
-        let destination = &*self.home()?.destination;
-        destination.sink.wants_beginnings().then_some(destination)
-    }
-
     /// Sets a span attribute of the program's own.
-    pub(in super::super) fn set_recorded(&self, key: &str, value: &impl Recorded) {
+    pub(in crate::recording) fn set_recorded(&self, key: &str, value: &impl Recorded) {
         self.while_open(|state| {
             let mut set = self.end(std::mem::take(&mut state.record));
             value.write(&mut set, key);
@@ -296,9 +280,9 @@ impl Live {
     }
 
     /// Sets what `record` sets, which may run code of the program's.
-    pub(in super::super) fn set(&self, record: impl FnOnce(&mut Attributes)) {
+    pub(in crate::recording) fn set(&self, record: impl FnOnce(&mut Attributes)) {
         let mut set = self.end(Vec::new());
-        guarded(&mut set, record);
+        set.guarded(record);
         self.while_open(|state| state.record.extend_from_slice(&set.entries));
     }
 
@@ -331,11 +315,9 @@ impl Live {
             if let Some(twin) = twin {
                 twin.forget();
             }
-            if let Some(destination) = self.announced_to() {
-                destination.sink.forget(self.trace_id(), self.span_id());
-            }
-            if let Some(watch) = self.home().and_then(|home| home.destination.watch.as_ref()) {
-                watch.forget(self.span_id());
+            if let Some(home) = self.home() {
+                let was_announced = self.own_call().is_some();
+                home.destination.forget(self.trace_id(), self.span_id(), was_announced);
             }
             self.let_go();
             self.leave();
@@ -349,7 +331,7 @@ impl Live {
         seal(record, &self.head(self.at(start), self.at(at.max(start)), status), is_renamed);
         if let Some(Home { destination, .. }) = self.home.as_deref() {
             self.close_call(destination);
-            destination.sink.accept(self.trace_id(), record);
+            destination.accept(self.trace_id(), record);
         }
         if let Some(twin) = twin {
             twin.end(record);
@@ -363,7 +345,7 @@ impl Live {
         if let Some(call) = self.own_call()
             && let Some(noted) = call.notes.close()
         {
-            destination.sink.observe(call, noted);
+            destination.note(call, noted);
         }
     }
 

@@ -1,75 +1,77 @@
-//! What is known of a span before it begins, and its begin.
+//! Decides where a span goes, and begins it. Invariant: what is recorded before its begin keeps to the content policy
+//! that it will have.
 
-use super::super::attributes::Attributes;
-use super::super::callsite::{Callsite, View};
-use super::super::conversation::Scope;
-use super::super::origin::Origin;
-use super::live::{Handle, Live};
-use super::{Open, Twin, guarded, pool};
-use crate::call::Call;
-use crate::destination::{CaptureContent, Destination};
-use crate::watch;
+use super::live::Live;
+use super::live::handle::Handle;
+use super::open::Open;
+use super::pool;
+use crate::destination;
+use crate::policy::CaptureContent;
+use crate::recording::attributes::Attributes;
+use crate::recording::callsite::{Callsite, View};
+use crate::recording::origin::Origin;
+use crate::recording::parent::Parent;
+use crate::recording::scope::Scope;
+use crate::recording::wish::{Client, Wish};
 use opentelemetry::Context;
-use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
+use opentelemetry::trace::TraceContextExt;
 use std::sync::Arc;
-use std::time::Instant;
 
-/// Whose conversation it is.
-#[derive(Default)]
-pub(in super::super) enum Client {
-    /// The one of the context, else of the process.
-    #[default]
-    Current,
-    /// A handle that is switched off: nothing inside is recorded.
-    Off,
-    To(Arc<Destination>),
-}
-
-/// What decides where a span goes, as the attribute's arguments set it.
-#[derive(Default)]
-pub(in super::super) struct Opening {
-    /// Where it began before now.
-    pub(in super::super) start: Option<Instant>,
-    pub(in super::super) parent: Option<Context>,
-    pub(in super::super) client: Client,
-    pub(in super::super) capture: Option<CaptureContent>,
-    pub(in super::super) trace_id: Option<TraceId>,
-    pub(in super::super) links: Vec<SpanContext>,
-    pub(in super::super) call_id: Option<String>,
-    pub(in super::super) is_observed: bool,
-    /// Who begins a conversation by hand may end whatever is open in it.
-    pub(in super::super) is_by_hand: bool,
-    pub(in super::super) number: Option<i64>,
-    pub(in super::super) name: Option<String>,
-}
-
-impl Opening {
-    /// Has the call keep what its conversation will need at its end.
-    pub(in super::super) fn prepare(&self, call: &Call) {
-        if self.is_observed {
-            call.notes.want();
-        }
-        if self.is_by_hand {
-            call.keep_spans();
+// Which of the attributes' arguments decide where the span goes. Generated code calls these first; who writes a span by
+// hand, when he likes.
+impl Attributes {
+    pub fn parent(&mut self, parent: &(impl Parent + ?Sized)) {
+        if let Some(parent) = parent.parent() {
+            self.wish().parent = Some(parent);
+            self.settle();
         }
     }
 
-    /// Whether it is the conversation of a handle that is switched off.
-    fn is_off(&self) -> bool {
-        matches!(self.client, Client::Off)
+    pub fn client(&mut self, client: &impl destination::Client) {
+        self.wish().client = client.destination().map_or(Client::Off, Client::To);
+        self.settle();
+    }
+
+    pub fn capture(&mut self, capture: CaptureContent) {
+        self.wish().capture = Some(capture);
+        self.settle();
+    }
+
+    /// Sets policy and limit as everything that was asked so far says, in whatever order.
+    pub(in crate::recording) fn settle(&mut self) {
+        let wish = self.wish();
+        let origin = wish.parent.as_ref().map_or_else(Origin::current, |parent| Some(Origin::of(parent)));
+        let Some(origin) = origin else { return };
+        let capture = wish.capture;
+        // Inside an open conversation it is that one's client that counts, and a policy only if it keeps less.
+        let is_open = origin.is_in_conversation();
+        let destination = match &wish.client {
+            Client::To(destination) if !is_open => Some(destination.clone()),
+            _ => None,
+        };
+        self.capture = destination.as_ref().map_or_else(|| origin.capture(), |to| to.capture);
+        let home = origin.home.as_ref().map(|home| &home.destination);
+        self.limit = destination.as_ref().or(home).map_or(self.limit, |to| to.content_limit);
+        self.capture = match capture {
+            Some(capture) if capture == CaptureContent::Metadata || !is_open => capture,
+            _ => self.capture,
+        };
+        if !self.keeps_content() {
+            self.take_back_content();
+        }
     }
 }
 
 /// A span that has not begun, and what is known of it.
-pub(in super::super) struct Draft {
-    pub(in super::super) attributes: Attributes,
+pub(in crate::recording) struct Draft {
+    pub(in crate::recording) attributes: Attributes,
     live: Arc<Live>,
 }
 
 impl Draft {
     /// A span that may begin there; `None` where nothing records.
     #[inline]
-    pub(in super::super) fn new(callsite: &Callsite, origin: &Origin) -> Option<Self> {
+    pub(in crate::recording) fn new(callsite: &Callsite, origin: &Origin) -> Option<Self> {
         if origin.is_suppressed || origin.is_off && callsite.view != View::Conversation {
             return None;
         }
@@ -81,12 +83,12 @@ impl Draft {
 
     /// Sets what is known of it.
     #[inline]
-    pub(in super::super) fn record(&mut self, record: impl FnOnce(&mut Attributes)) {
-        guarded(&mut self.attributes, record);
+    pub(in crate::recording) fn record(&mut self, record: impl FnOnce(&mut Attributes)) {
+        self.attributes.guarded(record);
     }
 
     /// Begins it in the context that is current now, not in that in which it was drafted.
-    pub(in super::super) fn open_here(mut self, callsite: &Callsite) -> Option<Open> {
+    pub(in crate::recording) fn open_here(mut self, callsite: &Callsite) -> Option<Open> {
         let origin = Origin::current()?;
         self.attributes.settle();
         self.attributes.begins_by_hand();
@@ -95,26 +97,25 @@ impl Draft {
 
     /// Begins it, unless nothing records where it was sent.
     #[inline]
-    pub(in super::super) fn open(mut self, callsite: &Callsite, mut origin: Origin) -> Option<Open> {
+    pub(in crate::recording) fn open(mut self, callsite: &Callsite, mut origin: Origin) -> Option<Open> {
         if self.attributes.has_extras() {
             self.record(Attributes::close_arguments);
         }
         let Self { attributes, live } = &mut self;
         let extras = attributes.take_extras();
-        let opening = extras.as_ref().map(|extras| &extras.opening);
-        if let Some(parent) = opening.and_then(|opening| opening.parent.as_ref()) {
+        let wish = extras.as_ref().map(|extras| &extras.wish);
+        if let Some(parent) = wish.and_then(|wish| wish.parent.as_ref()) {
             origin = Origin::of(parent);
         }
         let view = callsite.view;
         let is_nowhere = origin.home.is_none() && view != View::Conversation;
-        let is_off = view == View::Conversation
-            && !origin.is_in_conversation()
-            && opening.is_some_and(Opening::is_off);
+        let is_off =
+            view == View::Conversation && !origin.is_in_conversation() && wish.is_some_and(Wish::is_off);
         let place = |span: &mut Live| {
-            origin.place(callsite, opening, attributes, span)?;
+            origin.place(callsite, wish, attributes, span)?;
             span.set_remade(!origin.has_context());
             span.give_record(std::mem::take(&mut attributes.entries));
-            if opening.is_some_and(|opening| opening.start.is_some()) {
+            if wish.is_some_and(|wish| wish.start.is_some()) {
                 span.keep_start();
             }
             Some(())
@@ -122,7 +123,7 @@ impl Draft {
         let is_placed = !is_nowhere && Arc::get_mut(live).and_then(place).is_some();
         if !is_placed {
             if is_nowhere {
-                watch::lose(callsite);
+                destination::lose(callsite.site());
             }
             pool::give(self.live, self.attributes.entries);
             return is_off.then(|| Open { context: Context::current_with_value(Scope::OFF), live: None });
@@ -136,11 +137,4 @@ impl Draft {
         };
         Some(Open { context, live: Some(live) })
     }
-}
-
-/// How a span comes by its ids: ours, or those that a host's tracer provider gave to its twin.
-pub(in super::super) struct Birth {
-    pub(in super::super) start: Instant,
-    pub(in super::super) context: SpanContext,
-    pub(in super::super) twin: Option<Box<Twin>>,
 }

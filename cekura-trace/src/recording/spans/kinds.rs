@@ -1,22 +1,12 @@
 //! One type and one builder function for each span name. Invariant: the type decides what can be set on the
 //! span.
 
-use super::{Builder, Guard};
+use super::builder::{Builder, Guard, Kind, Sealed};
 use crate::recording::callsite::Callsite;
 use crate::recording::conversation as open;
-use crate::recording::conversation::Scope;
+use crate::recording::scope::Scope;
 use opentelemetry::Context;
 use std::ops::Deref;
-
-/// A span name as a type, to name the type of a guard: `Guard<Llm>`.
-pub trait Kind: Sealed {}
-
-pub trait Sealed {
-    /// What the guard gives access to beside its span.
-    type Handle;
-
-    fn handle(context: Option<&Context>) -> Self::Handle;
-}
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident: $function:ident($($name:ident)?);)*) => {

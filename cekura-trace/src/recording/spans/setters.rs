@@ -1,11 +1,14 @@
 //! The setters that only some span names have, with the names of the attributes' arguments. Invariant: the type
 //! of a builder or guard decides which setters it has.
 
-use super::{Builder, Conversation, Guard, Kind, Llm, S2s, Stt, ToolCall, Tts, Turn};
-use crate::destination::{CaptureContent, Client};
+use super::builder::{Builder, Guard, Kind};
+use super::kinds::{Conversation, Llm, S2s, Stt, ToolCall, Tts, Turn};
+use crate::destination::Client;
+use crate::policy::CaptureContent;
 use crate::recording::attributes::Attributes;
-use crate::recording::conversation::{self as open, LinkHeaders};
+use crate::recording::conversation as open;
 use crate::recording::value::{Float, Integer, Len, Value};
+use crate::recording::w3c::LinkHeaders;
 use opentelemetry::trace::TraceContextExt;
 use serde::Serialize;
 use std::time::Instant;
@@ -160,7 +163,7 @@ impl Guard<Conversation> {
                 call.cut_off(now);
             }
             held.open.end(now);
-            destination.map(|destination| destination.sink.flush())
+            destination.map(|destination| destination.flush())
         });
         async {
             if let Some(delivery) = delivery {

@@ -1,7 +1,7 @@
 //! Lists of numbers, and strings that are blobs, inside JSON. Invariant: the values beside them are kept.
 
-use super::super::{Root, write_json};
 use super::{cut, in_full};
+use crate::recording::json::{Root, write_json};
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 use serde_json::json;

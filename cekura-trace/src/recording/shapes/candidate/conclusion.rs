@@ -2,15 +2,14 @@
 //!
 //! Invariant: nothing is recorded of a value that is not a response.
 
-use super::super::Found;
-use super::super::found::{Failed, Piece, Rare, Usage};
-use super::super::place::{Count, mark};
-use super::super::tools::Tool;
 use super::Candidate;
+use crate::recording::shapes::found::{Failed, Found, Piece, Rare, Usage};
+use crate::recording::shapes::place::{Count, mark};
+use crate::recording::shapes::tools::Tool;
 
 impl Candidate {
     /// What the response says, if this is one. At the root a text is a transcript whatever stands beside it.
-    pub(in super::super) fn found(mut self, is_root: bool) -> Found {
+    pub(in crate::recording::shapes) fn found(mut self, is_root: bool) -> Found {
         self.end_choice();
         self.end_token();
         let mut found = Found::default();
@@ -36,7 +35,7 @@ impl Candidate {
     }
 
     /// Whether there is audio; `None` where there is no place for it.
-    pub(in super::super) fn has_audio(&self) -> Option<bool> {
+    pub(in crate::recording::shapes) fn has_audio(&self) -> Option<bool> {
         let is_judged = self.has_any(mark::AUDIO | mark::SILENT);
         is_judged.then(|| self.has(mark::DATA))
     }
@@ -210,7 +209,7 @@ impl Candidate {
 }
 
 impl Found {
-    pub(in super::super) fn rare(&mut self) -> &mut Rare {
+    pub(in crate::recording::shapes) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
 }

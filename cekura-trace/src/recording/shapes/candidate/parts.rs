@@ -2,10 +2,10 @@
 //!
 //! Invariant: of a choice whose index is not 0, only the reason why it ended is kept.
 
-use super::super::clip;
-use super::super::place::Slot;
-use super::super::tools::Tool;
 use super::{Candidate, Choice, NAME, Part};
+use crate::clip::clip;
+use crate::recording::shapes::place::Slot;
+use crate::recording::shapes::tools::Tool;
 
 impl Candidate {
     pub(super) fn begin_choice(&mut self) {
@@ -52,7 +52,7 @@ impl Candidate {
     }
 
     /// The arguments of the tool that is being read, as JSON.
-    pub(in super::super) fn arguments(&mut self, json: &str, limit: usize) {
+    pub(in crate::recording::shapes) fn arguments(&mut self, json: &str, limit: usize) {
         let tool = self.tool();
         tool.is_doubtful = false;
         tool.arguments.push_str(clip(json, limit.saturating_add(4) - tool.arguments.len().min(limit)));

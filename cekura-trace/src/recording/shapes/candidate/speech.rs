@@ -2,10 +2,10 @@
 //!
 //! Invariant: the fields of a piece may come in any order.
 
-use super::super::found::join;
-use super::super::place::{Slot, mark};
-use super::super::{append, clip};
 use super::Candidate;
+use crate::clip::{append, clip};
+use crate::recording::shapes::found::join;
+use crate::recording::shapes::place::{Slot, mark};
 
 /// The piece of a transcript that is being read, whose fields come in any order.
 #[derive(Debug, Default)]

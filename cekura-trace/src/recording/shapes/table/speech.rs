@@ -7,8 +7,8 @@
 //! what a batch gives), Azure (speech to text REST, fast transcription), Gladia (v2), Google (Speech-to-Text v1, v2),
 //! Rev AI, Soniox, Speechmatics and Vosk.
 
-use super::super::place::{Node, Slot, Table, inside, node, table};
 use super::LANGUAGE;
+use crate::recording::shapes::place::{Node, Slot, Table, inside, node, table};
 
 pub(super) static RESULTS: Table = table!([
     node("channels", Slot::Nothing).each(&PRERECORDED),
@@ -106,7 +106,7 @@ pub(super) static ELEMENT: Node =
 pub(super) static MONOLOGUE: Node = inside("", &table!([node("elements", Slot::Nothing).each(&ELEMENT)]));
 
 /// What a voice gives, under the names that Cartesia, `ElevenLabs`, Google and `OpenAI` use, and programs for their own.
-pub(in super::super) static AUDIO: Node = inside(
+pub(in crate::recording::shapes) static AUDIO: Node = inside(
     "",
     &table!([
         node("type", Slot::Type),

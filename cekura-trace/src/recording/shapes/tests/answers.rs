@@ -1,7 +1,7 @@
 //! Answers of language models.
 
-use super::super::found::{Found, Piece, Usage};
 use super::{counts, found, reasons};
+use crate::recording::shapes::found::{Found, Piece, Usage};
 use serde::Serialize;
 use serde_json::json;
 

@@ -1,10 +1,10 @@
 //! What several values say together: in a list, and as items of a stream.
 
-use super::super::Shapes;
-use super::super::found::{Found, Usage};
-use super::super::together::Together;
 use super::{counts, found, reasons};
 use crate::recording::json::walk;
+use crate::recording::shapes::Shapes;
+use crate::recording::shapes::found::{Found, Usage};
+use crate::recording::shapes::together::Together;
 use serde_json::{Value, json};
 
 const LIMIT: usize = 20;

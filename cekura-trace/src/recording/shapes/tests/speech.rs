@@ -1,7 +1,7 @@
 //! Transcripts of speech recognisers.
 
-use super::super::Found;
 use super::found;
+use crate::recording::shapes::Found;
 use serde::Serialize;
 use serde_json::json;
 

@@ -1,17 +1,17 @@
 //! The end of an open span: its record is taken, completed and handed over. Invariant: only the first end gets
 //! the record.
 
-use super::super::super::attributes::Attributes;
-use super::super::super::callsite::View;
 use super::{Live, Stage, State, Twin};
 use crate::call::Unfinished;
 use crate::finished::{self, write};
+use crate::recording::attributes::Attributes;
+use crate::recording::callsite::View;
 use crate::semconv;
 use opentelemetry::trace::Status;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A span at its end. Most often nobody else has it any more, and it need not be locked.
-pub(in super::super) enum Held<'a> {
+pub(in crate::recording::span) enum Held<'a> {
     Alone(&'a mut Live),
     Shared(&'a Live),
 }
@@ -19,14 +19,19 @@ pub(in super::super) enum Held<'a> {
 impl Held<'_> {
     /// Takes the record, to add what is known at the end. Only the first end gets it.
     #[inline]
-    pub(in super::super) fn take_record(&mut self) -> Option<Vec<u8>> {
+    pub(in crate::recording::span) fn take_record(&mut self) -> Option<Vec<u8>> {
         self.change(State::take_record)
     }
 
     /// Hands the record over, with what was told of the answer and what was set since the record was taken;
     /// unless somebody is still awaited. Gives back the record's buffer.
     #[inline]
-    pub(in super::super) fn finish(&mut self, at: Instant, mut end: Attributes, wait: Wait) -> Finished {
+    pub(in crate::recording::span) fn finish(
+        &mut self,
+        at: Instant,
+        mut end: Attributes,
+        wait: Wait,
+    ) -> Finished {
         match self.change(|state| state.close(at, &mut end, wait)) {
             Close::Closed(closed) => {
                 let live = self.live();
@@ -41,7 +46,7 @@ impl Held<'_> {
         }
     }
 
-    pub(in super::super) fn live(&self) -> &Live {
+    pub(in crate::recording::span) fn live(&self) -> &Live {
         match self {
             Self::Alone(live) => live,
             Self::Shared(live) => live,
@@ -74,7 +79,7 @@ pub(in crate::recording) enum Wait {
 }
 
 /// What became of an end.
-pub(in super::super) enum Finished {
+pub(in crate::recording::span) enum Finished {
     /// The span is over; what is left is its buffer.
     Over(Vec<u8>),
     /// It goes on for those that it waits for.
@@ -142,6 +147,18 @@ impl State {
         };
         let Self { start, is_renamed, .. } = *self;
         Close::Closed(Closed { start, status, is_renamed, twin: self.twin.take() })
+    }
+}
+
+impl Live {
+    /// Writes how its turn went. It ends `length` after its start.
+    fn write_turn(&self, length: Duration, entries: &mut Vec<u8>) {
+        let Some(turn) = self.home().and_then(|home| home.turn.as_ref()) else { return };
+        if let Some(latency) = turn.latency() {
+            write::float(entries, semconv::TURN_USER_BOT_LATENCY_SECONDS, latency.as_secs_f64());
+        }
+        write::float(entries, semconv::TURN_DURATION_SECONDS, length.as_secs_f64());
+        write::flag(entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
     }
 }
 

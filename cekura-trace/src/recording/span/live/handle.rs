@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 /// The span that a `Context` of the OpenTelemetry API holds.
 #[derive(Debug)]
-pub(in super::super) struct Handle(pub(in super::super) Arc<Live>);
+pub(in crate::recording::span) struct Handle(pub(in crate::recording::span) Arc<Live>);
 
 impl Span for Handle {
     // As of a host's own spans: under `CaptureContent::Metadata` nobody knows which texts are content.

@@ -4,12 +4,12 @@
 //! The parts so far are lent to the caller that adds to them, and given back afterwards. If two callers add at
 //! the same time, the second one starts with empty parts, and both are merged when they are given back.
 
-use super::super::super::attributes::Attributes;
-use super::super::super::callsite::View;
-use super::super::super::progress::Progress;
 use super::closing::{Held, Wait};
 use super::{Live, Stage, State};
 use crate::finished::{Value, draft, write};
+use crate::recording::attributes::Attributes;
+use crate::recording::callsite::View;
+use crate::recording::progress::Progress;
 use crate::semconv;
 use std::sync::atomic::Ordering;
 use std::time::Instant;

@@ -1,8 +1,6 @@
 //! What can be named as the parent of a span. Invariant: a named parent wins over the current span and over the
 //! open turn.
 
-use super::{Guard, Kind};
-use crate::recording::conversation::{Conversation, Turn};
 use opentelemetry::Context;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,24 +20,6 @@ pub trait Parent {
 impl Parent for Context {
     fn parent(&self) -> Option<Context> {
         Some(self.clone())
-    }
-}
-
-impl<K: Kind> Parent for Guard<K> {
-    fn parent(&self) -> Option<Context> {
-        self.held.as_ref().map(|held| held.open.context().clone())
-    }
-}
-
-impl Parent for Conversation {
-    fn parent(&self) -> Option<Context> {
-        self.context()
-    }
-}
-
-impl Parent for Turn {
-    fn parent(&self) -> Option<Context> {
-        self.context()
     }
 }
 

@@ -1,0 +1,56 @@
+//! What is asked of a span before it begins, as the attribute's arguments or a builder set it. Invariant: it is plain data;
+//! who places the span decides what of it counts.
+
+use crate::call::Call;
+use crate::destination::Destination;
+use crate::policy::CaptureContent;
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, TraceId};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Whose conversation it is.
+#[derive(Default)]
+pub(super) enum Client {
+    /// The one of the context, else of the process.
+    #[default]
+    Current,
+    /// A handle that is switched off: nothing inside is recorded.
+    Off,
+    To(Arc<Destination>),
+}
+
+/// What decides where a span goes, as the attribute's arguments set it.
+#[derive(Default)]
+pub(super) struct Wish {
+    /// Where it began before now.
+    pub(super) start: Option<Instant>,
+    pub(super) parent: Option<Context>,
+    pub(super) client: Client,
+    pub(super) capture: Option<CaptureContent>,
+    pub(super) trace_id: Option<TraceId>,
+    pub(super) links: Vec<SpanContext>,
+    pub(super) call_id: Option<String>,
+    pub(super) is_observed: bool,
+    /// Who begins a conversation by hand may end whatever is open in it.
+    pub(super) is_by_hand: bool,
+    pub(super) number: Option<i64>,
+    pub(super) name: Option<String>,
+}
+
+impl Wish {
+    /// Has the call keep what its conversation will need at its end.
+    pub(super) fn prepare(&self, call: &Call) {
+        if self.is_observed {
+            call.notes.want();
+        }
+        if self.is_by_hand {
+            call.keep_spans();
+        }
+    }
+
+    /// Whether it is the conversation of a handle that is switched off.
+    pub(super) fn is_off(&self) -> bool {
+        matches!(self.client, Client::Off)
+    }
+}
