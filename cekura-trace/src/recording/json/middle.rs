@@ -1,7 +1,7 @@
 //! Shortens a text that is too long to its first and last part, with the number of missing bytes between them.
 //! Invariant: the parts are whole characters, and the result fits.
 
-use super::bounded::clip;
+use super::sink::clip;
 
 /// With less room than this the first part is all that stays.
 const LEAST: usize = 120;

@@ -1,8 +1,8 @@
 //! Values that are too long. Invariant: the shortened JSON is valid, within the limit, of the same shape, and
 //! keeps the first and the last entries.
 
-use super::super::{Object, write_json};
-use super::{Walk, cut};
+use super::super::write_json;
+use super::{Object, Walk, cut};
 use crate::arbitrary::config;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::{
