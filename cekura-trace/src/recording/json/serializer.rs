@@ -335,6 +335,8 @@ impl<'a, 'w> Compound<'a, 'w> {
             self.fill_gaps();
         }
         self.walker.back_to(self.outer);
+        // Whatever was last in it. A number of any precision comes as a struct.
+        self.walker.is_number &= self.kind != Kind::Value;
     }
 }
 
