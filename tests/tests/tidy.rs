@@ -84,9 +84,7 @@ const IN_CIRCLES: &[&str] = &[
     "delivery/transport.rs",
     "delivery/transport/proxy.rs",
     "delivery/transport/reply.rs",
-    "recording/json.rs",
     "recording/json/gaps.rs",
-    "recording/json/object.rs",
     "recording/json/serializer.rs",
 ];
 

@@ -3,7 +3,8 @@
 
 use super::callsite::View;
 use super::failure::{Failure, FailureText};
-use super::json::{LONG, Object, Root, Walk, blob, walk, write_json};
+use super::json::{LONG, Root, Target, Walk, blob, walk, write_json};
+use super::shapes::Scalar;
 use super::told::Told;
 use super::value::{Flag, Float, Integer, Len, Samples, Value, debug};
 use super::wish::Wish;
@@ -23,6 +24,7 @@ mod own;
 #[cfg(test)]
 mod tests;
 
+use arguments::ToolInput;
 use gathered::Gathered;
 use own::clipped;
 
@@ -34,6 +36,8 @@ pub struct Attributes {
     pub(super) entries: Vec<u8>,
     /// Boxed, for most functions have none.
     extras: Option<Box<Extras>>,
+    /// Not among these, for a tool has nothing else of them.
+    tool_input: Option<ToolInput>,
     pub(super) told: Told,
 }
 
@@ -47,7 +51,6 @@ pub(super) struct Extras {
     gathered: Option<Gathered>,
     /// What they say by themselves is not written, but for its measures and names.
     skips_output: bool,
-    tool_input: Option<Object>,
     spoken: Spoken,
 }
 
@@ -64,7 +67,7 @@ enum Spoken {
 
 impl Attributes {
     pub(super) fn new(view: View, capture: CaptureContent, limit: usize, entries: Vec<u8>) -> Self {
-        Self { view, capture, limit, entries, extras: None, told: Told::default() }
+        Self { view, capture, limit, entries, extras: None, tool_input: None, told: Told::default() }
     }
 
     /// What is asked of the span, and whatever else only some functions have.
@@ -72,8 +75,9 @@ impl Attributes {
         self.extras.take()
     }
 
+    /// Whether there is anything to close, or to take.
     pub(super) fn has_extras(&self) -> bool {
-        self.extras.is_some()
+        self.extras.is_some() || self.tool_input.is_some()
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -108,12 +112,7 @@ impl Attributes {
                 self.length(&[semconv::INPUT_PREFIX, name, semconv::LEN_SUFFIX], length);
             }
             (View::Tts, Value::Str(text)) => self.spoken_argument(name, text),
-            (View::ToolCall, value) if self.keeps_content() => {
-                let limit = self.limit;
-                let input = self.extras().tool_input.get_or_insert_with(|| Object::new(limit));
-                let _ = as_walk(&value, |value| input.field(name, value));
-            }
-            (View::ToolCall, _) => {}
+            (View::ToolCall, value) => self.tool_argument(name, &value),
             (_, value) => self.input(name, value),
         }
     }
@@ -188,18 +187,9 @@ impl Attributes {
 
     /// Writes what could only be decided when all arguments had been seen.
     pub(super) fn close_arguments(&mut self) {
+        self.close_tool_input();
         let Some(extras) = &mut self.extras else { return };
         let spoken = std::mem::replace(&mut extras.spoken, Spoken::Known);
-        if let Some(input) = extras.tool_input.take() {
-            let mut json = Vec::new();
-            let truncated = input.finish(&mut json);
-            let json = String::from_utf8(json).unwrap_or_default();
-            self.content_texts(
-                &[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS],
-                &json,
-                truncated,
-            );
-        }
         if let Spoken::One(_, text) = spoken {
             self.say(&text);
         }
@@ -207,7 +197,7 @@ impl Attributes {
 
     /// Takes back the content that was written before the policy was known.
     pub(super) fn take_back_content(&mut self) {
-        self.extras().tool_input = None;
+        self.tool_input = None;
         remove_content(&mut self.entries);
     }
 
@@ -270,7 +260,7 @@ impl Attributes {
             Value::Short(samples) => return self.length(&[key, semconv::LEN_SUFFIX], samples.length()),
             Value::Str(text) => {
                 let words = blob(text);
-                return self.texts(&[key], words.as_deref().unwrap_or(text), false, marks);
+                return self.long_text(key, words.as_deref().unwrap_or(text), marks);
             }
             Value::Debug(value) => return self.serialized(key, &Shown(value), marks),
             Value::Serialize(value) => return self.serialized(key, value, marks),
@@ -299,36 +289,61 @@ impl Attributes {
         self.put(key, scalar, marks);
     }
 
-    /// Writes content under several keys, cut at the limit.
-    fn content_texts(&mut self, keys: &[&str], text: &str, was_cut: bool) {
-        if self.keeps_content() {
-            self.texts(keys, text, was_cut, Marks::CONTENT);
+    /// Writes content that is JSON under two keys. `fill` appends it, and says whether something is missing in it; `None`
+    /// where there is nothing to record.
+    fn content_json(&mut self, keys: [&str; 2], fill: impl FnOnce(&mut Vec<u8>) -> Option<bool>) {
+        if !self.keeps_content() {
+            return;
+        }
+        let (start, mut text, mut is_truncated) = (self.entries.len(), 0, None);
+        write::text_with(&mut self.entries, keys[0], |out| {
+            text = out.len();
+            is_truncated = fill(out);
+        });
+        match is_truncated {
+            None => self.entries.truncate(start),
+            Some(is_truncated) => {
+                write::mark(&mut self.entries, start, Marks::CONTENT);
+                self.repeat(keys, text, is_truncated);
+            }
         }
     }
 
-    /// Writes a text under several keys, cut at the limit.
-    fn texts(&mut self, keys: &[&str], text: &str, was_cut: bool, marks: Marks) {
-        // What was joined, or is JSON, has been cut to the limit already, give or take a char.
+    /// Writes the content that ends the entries and begins at `text` under a second key too.
+    fn repeat(&mut self, [first, second]: [&str; 2], text: usize, is_truncated: bool) {
+        let text = text..self.entries.len();
+        self.mark_truncated(first, is_truncated, Marks::CONTENT);
+        let start = self.entries.len();
+        write::text_with(&mut self.entries, second, |out| out.extend_from_within(text));
+        write::mark(&mut self.entries, start, Marks::CONTENT);
+        self.mark_truncated(second, is_truncated, Marks::CONTENT);
+    }
+
+    /// Writes a text, cut at the limit.
+    fn long_text(&mut self, key: &str, text: &str, marks: Marks) {
+        // What was joined has been cut to the limit already, give or take a char.
         let is_cut_already = text.len() <= self.limit.saturating_add(4);
         let kept =
             if is_cut_already { Cow::Borrowed(clip(text, self.limit)) } else { shortened(text, self.limit) };
-        for key in keys {
-            let start = self.entries.len();
-            write::text(&mut self.entries, key, &kept);
-            write::mark(&mut self.entries, start, marks);
-            self.mark_truncated(key, was_cut || kept.len() < text.len(), marks);
-        }
+        write::marked_text(&mut self.entries, key, &kept, marks);
+        self.mark_truncated(key, kept.len() < text.len(), marks);
     }
 
     /// Goes with its value, and is what that is: found, content.
+    #[inline]
     fn mark_truncated(&mut self, key: &str, truncated: bool, marks: Marks) {
         if truncated {
-            joined(&[key, semconv::TRUNCATED_SUFFIX], |key| {
-                let start = self.entries.len();
-                write::flag(&mut self.entries, key, true);
-                write::mark(&mut self.entries, start, marks);
-            });
+            self.write_truncated(key, marks);
         }
+    }
+
+    #[cold]
+    fn write_truncated(&mut self, key: &str, marks: Marks) {
+        joined(&[key, semconv::TRUNCATED_SUFFIX], |key| {
+            let start = self.entries.len();
+            write::flag(&mut self.entries, key, true);
+            write::mark(&mut self.entries, start, marks);
+        });
     }
 
     fn length(&mut self, key: &[&str], length: Len) {
@@ -354,6 +369,25 @@ fn joined(parts: &[&str], use_it: impl FnOnce(&str)) {
 fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
     let kept = parts(text, limit, |_| 1);
     Cow::Owned([kept.first, &kept.words, kept.last].concat())
+}
+
+/// Appends a value as JSON, and says whether something is missing in it; `None` where it has no content. Most values
+/// are scalars, which need no walk.
+#[inline]
+fn write_value(target: Target<'_>, out: &mut Vec<u8>, value: &Value<'_>) -> Option<bool> {
+    let scalar = match value {
+        Value::Bool(value) => Scalar::Bool(*value),
+        Value::F64(value) => Scalar::F64(*value),
+        Value::I64(value) => Scalar::I64(*value),
+        Value::Str(text) => Scalar::Text(text),
+        _ => return walk_value(target, out, value),
+    };
+    if target.write_scalar(out, scalar) { Some(false) } else { walk_value(target, out, value) }
+}
+
+#[inline(never)]
+fn walk_value(target: Target<'_>, out: &mut Vec<u8>, value: &Value<'_>) -> Option<bool> {
+    as_walk(value, |value| target.write(out, value, None).truncated)
 }
 
 /// Gives a value that has content to `use_it`, as something to walk.

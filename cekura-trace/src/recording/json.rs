@@ -10,33 +10,26 @@
 //!   and the last part stay (`clip`), of a list the first and the last items. A field gets at most half of the room,
 //!   where others may follow it. The second walk visits at most 10,000 nodes that it does not keep, and skips items
 //!   unvisited where a list knows its length; where that is not enough, the end of the value is cut off.
-//! * Where two shortest digit strings are equally near to a float, it may be the other one.
 //! * A value more than 125 levels below the root is `null`.
 //! * Where `serde_json` gives an error (a map key that is no string, an error of the value's own), what was written
 //!   until then is closed and kept, and the value counts as truncated.
 
 use super::locks::is_locked;
 use super::shapes::{Scalar, Shapes};
-use bounded::Bounded;
-use float::Float;
 use serde::Serialize;
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use target::Target;
 
 mod blob;
-mod bounded;
-mod float;
 mod gaps;
-mod object;
+pub(in crate::recording) mod raw;
 mod serializer;
-mod target;
+pub(in crate::recording) mod sink;
 #[cfg(test)]
 mod tests;
-mod word;
+mod walker;
 
 pub(in crate::recording) use blob::{LONG, blob};
-pub(crate) use object::Object;
+use sink::{Sink, is_plain, write_plain};
+use walker::Walker;
 
 /// A `Serialize` value behind a pointer, so that only the leaf code is generic.
 pub trait Walk {
@@ -92,9 +85,9 @@ pub(crate) fn walk(
         shapes.limit(limit);
     }
     if let Some(out) = out {
-        return Target::of(out, limit, true).write(out, value, shapes);
+        return Target { is_bare: true, ..Target::of(out, limit) }.write(out, value, shapes);
     }
-    let mut walker = Walker::new(None, shapes);
+    let mut walker = Walker::new(Sink::nowhere(), shapes);
     walker.visit(value);
     Walked { root: walker.root, truncated: false }
 }
@@ -102,256 +95,147 @@ pub(crate) fn walk(
 /// Appends a value as JSON whatever it is, a scalar too, and says whether something is missing in it. Of a value whose
 /// own code panics nothing is appended.
 pub(crate) fn write_json(value: &dyn Walk, out: &mut Vec<u8>, limit: usize) -> bool {
-    Target::of(out, limit, false).write(out, value, None).truncated
+    Target::of(out, limit).write(out, value, None).truncated
 }
 
-/// Nodes that are visited without being written.
-const FURTHER_NODES: u32 = 10_000;
-
-/// Numbers that are counted one by one, where a list does not know its length.
-const FURTHER_NUMBERS: u32 = 1 << 20;
-
-/// Levels below the root that are visited; one more value there opens up to two containers, as a struct variant does.
-const LEVELS: u32 = Bounded::DEEPEST - 2;
-
-/// The state of one walk, and the serde serializer that does it.
-pub struct Walker<'w> {
-    json: Option<Bounded<'w>>,
-    shapes: Option<&'w mut Shapes>,
-    /// Set while no container has been opened: a scalar here is the whole value.
-    bare: bool,
-    root: Root,
-    depth: u32,
-    further: u32,
-    further_numbers: u32,
-    /// The value that was visited last is a number.
-    is_number: bool,
-    incomplete: bool,
+/// Where a value is written: at the end of a buffer.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'n> {
+    /// The length that the buffer may reach, the closers included.
+    end: usize,
+    /// The value is a field of that name, in an object that is open at the end of the buffer.
+    name: Option<&'n str>,
+    /// A scalar is the whole value, and a string is not put in quotes.
+    is_bare: bool,
 }
 
-impl<'w> Walker<'w> {
-    fn new(json: Option<Bounded<'w>>, shapes: Option<&'w mut Shapes>) -> Self {
-        let (further, further_numbers) = (FURTHER_NODES, FURTHER_NUMBERS);
-        let (bare, root, depth, is_number, incomplete) = (true, Root::Null, 0, false, false);
-        Self { json, shapes, bare, root, depth, further, further_numbers, is_number, incomplete }
+impl<'n> Target<'n> {
+    pub(crate) fn of(out: &[u8], limit: usize) -> Self {
+        Self { end: out.len().saturating_add(limit), name: None, is_bare: false }
     }
 
-    /// Visits the whole value; false where its own code has panicked.
-    fn visit(&mut self, value: &dyn Walk) -> bool {
-        let visited = catch_unwind(AssertUnwindSafe(|| value.walk(self)));
-        if visited.is_err() {
-            tell_panic();
+    /// A field of an object that is open, in a buffer that may have `end` bytes when that is closed.
+    pub(crate) fn field(name: &'n str, end: usize) -> Self {
+        Self { end, name: Some(name), is_bare: false }
+    }
+
+    /// Appends a scalar without a walk, and says whether it did: where it is short, needs no escape and fits in any case.
+    #[inline]
+    pub(crate) fn write_scalar(&self, out: &mut Vec<u8>, scalar: Scalar<'_>) -> bool {
+        let (name, text) =
+            (self.name.unwrap_or_default(), if let Scalar::Text(text) = scalar { text } else { "" });
+        // The longest number, a comma, a colon, four quotes, and the object's closer.
+        let most = name.len() + text.len() + 32;
+        let fits = text.len() <= LONG && out.len().saturating_add(most) <= self.end;
+        if !(fits && is_plain(name) && is_plain(text)) {
+            return false;
         }
-        visited.is_ok()
-    }
-
-    /// Counts a node that is not kept; an error where there have been too many.
-    fn spend(&mut self) -> Result<(), Stop> {
-        self.further = self.further.checked_sub(1).ok_or(Stop)?;
-        Ok(())
-    }
-
-    /// The JSON, while it is being written.
-    fn writing(&mut self) -> Option<&mut Bounded<'w>> {
-        self.json.as_mut().filter(|json| !json.is_cut())
-    }
-
-    /// Whether anybody wants to know the value that comes next.
-    fn is_watched(&self) -> bool {
-        self.shapes.as_ref().is_some_and(|shapes| shapes.is_watching())
-    }
-
-    /// Whether the value that comes next is to be visited; an error when nothing can come of the rest of the walk.
-    fn admit(&mut self) -> Result<bool, Stop> {
-        // Through newtypes and `Some` the whole value is still to come.
-        if !self.bare && self.writing().is_none() {
-            if self.json.as_ref().is_some_and(Bounded::with_gaps) {
-                return self.spend().map(|()| false);
+        if self.name.is_some() {
+            if out.last() != Some(&b'{') {
+                out.push(b',');
             }
-            if self.shapes.is_none() || self.further == 0 {
-                return Err(Stop);
-            }
-            self.further -= 1;
-            if !self.is_watched() {
-                return Ok(false);
-            }
+            out.push(b'"');
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
         }
-        if self.depth >= LEVELS {
-            self.incomplete = true;
-            self.scalar(Scalar::Null);
-            return Ok(false);
-        }
-        Ok(true)
+        write_plain(out, scalar).is_ok()
     }
 
-    /// Visits a value inside another one.
-    fn nested<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-        if !self.admit()? {
-            return Ok(());
-        }
-        let depth = self.depth;
-        self.depth += 1;
-        let visited = value.serialize(&mut *self);
-        self.depth = depth;
-        visited
+    /// Appends a value, or what stays of it where it is too long: of a field, then half of the room is kept for those
+    /// that follow. Of a value whose own code panics nothing is appended.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, value: &dyn Walk, shapes: Option<&mut Shapes>) -> Walked {
+        let start = out.len();
+        let (walked, was_cut) = self.walk(out, value, false, shapes);
+        if was_cut { self.write_less(out, start, value, walked) } else { walked }
     }
 
-    fn scalar(&mut self, scalar: Scalar<'_>) {
-        match scalar {
-            Scalar::Bool(value) => {
-                let word: &[u8] = if value { b"true" } else { b"false" };
-                self.value(scalar, Root::Bool(value), |json| json.whole(word));
-            }
-            Scalar::F64(value) => {
-                self.is_number = true;
-                self.value(scalar, Root::F64(value), |json| json.token(format_args!("{}", Float(value))));
-            }
-            Scalar::I64(value) => {
-                self.is_number = true;
-                self.value(scalar, Root::I64(value), |json| json.integer(value));
-            }
-            Scalar::Null => self.value(scalar, Root::Null, |json| json.whole(b"null")),
-            Scalar::Text(text) => self.text(text),
+    /// Writes what stays of a value that does not fit.
+    #[cold]
+    fn write_less(&self, out: &mut Vec<u8>, start: usize, value: &dyn Walk, cut: Walked) -> Walked {
+        let room = self.end.saturating_sub(start);
+        if room < gaps::LEAST {
+            return cut;
         }
+        let room = if self.name.is_some() { gaps::share(room) } else { room };
+        let target = Target { end: start + room, ..*self };
+        out.truncate(start);
+        let (walked, was_cut) = target.walk(out, value, true, None);
+        let closers = usize::from(self.name.is_some());
+        if !was_cut && out.len() + closers <= target.end && out.len() > start {
+            return Walked { truncated: true, ..walked };
+        }
+        out.truncate(start);
+        target.walk(out, value, false, None).0
     }
 
-    /// A scalar that is `root` when it is the whole value, and written by `write` in JSON.
-    fn value(&mut self, scalar: Scalar<'_>, root: Root, write: impl FnOnce(&mut Bounded<'w>)) {
-        if let Some(shapes) = &mut self.shapes {
-            shapes.scalar(scalar);
+    fn begin(&self, out: &mut Vec<u8>, with_gaps: bool) -> Sink {
+        let mut sink = Sink::new(std::mem::take(out), self.end, self.name.is_some(), with_gaps);
+        if let Some(name) = self.name {
+            sink.key(name);
         }
-        if self.bare {
-            self.root = root;
-        } else if let Some(json) = &mut self.json {
-            write(json);
-        }
+        sink
     }
 
-    fn text(&mut self, text: &str) {
-        if let Some(shapes) = &mut self.shapes {
-            shapes.scalar(Scalar::Text(text));
+    /// Also says whether the value was cut off.
+    fn walk(
+        &self,
+        out: &mut Vec<u8>,
+        value: &dyn Walk,
+        with_gaps: bool,
+        shapes: Option<&mut Shapes>,
+    ) -> (Walked, bool) {
+        let (start, outer) = (out.len(), u32::from(self.name.is_some()));
+        let mut walker = Walker::new(self.begin(out, with_gaps), shapes);
+        walker.bare = self.is_bare;
+        walker.depth = outer;
+        let was_visited = walker.visit(value);
+        let Walker { root, incomplete, mut sink, .. } = walker;
+        if !was_visited {
+            *out = sink.out;
+            out.truncate(start);
+            return (Walked { root: Root::Null, truncated: true }, false);
         }
-        match blob(text) {
-            None => self.write_text(text),
-            Some(words) => self.write_text(&words),
-        }
-    }
-
-    fn write_text(&mut self, text: &str) {
-        if self.bare {
-            self.root = Root::Text;
-        }
-        let bare = self.bare;
-        match self.writing() {
-            Some(json) if bare => json.raw(text),
-            Some(json) => json.string(text),
-            None => {}
-        }
-    }
-
-    /// An integer that `i64` does not hold.
-    fn big_integer(&mut self, digits: fmt::Arguments<'_>) {
-        self.is_number = true;
-        if self.bare {
-            self.text(&digits.to_string());
-        } else if let Some(json) = &mut self.json {
-            json.token(digits);
-        }
-    }
-
-    /// A value that is JSON already.
-    fn verbatim(&mut self, json: &str) {
-        self.bare = false;
-        let Some(out) = self.writing() else { return };
-        out.whole(json.as_bytes());
-        if !out.is_cut() && out.open_containers() == 0 {
-            self.root = Root::Json;
-        }
-    }
-
-    fn open(&mut self, opener: u8, tuple: bool) {
-        if let Some(shapes) = &mut self.shapes {
-            shapes.enter(opener, tuple);
-        }
-        let fitted = self.writing().is_some_and(|json| json.open(opener));
-        if self.bare {
-            self.bare = false;
-            self.root = if fitted || self.json.is_none() { Root::Json } else { Root::Null };
-        }
-    }
-
-    /// How many containers are open: those written, and those the shapes have seen.
-    fn place(&self) -> Place {
-        Place {
-            written: self.json.as_ref().map_or(0, Bounded::open_containers),
-            seen: self.shapes.as_ref().map_or(0, |shapes| shapes.level()),
-        }
-    }
-
-    /// Leaves everything opened since `place`; a value that swallows an error of an inner one leaves some open.
-    fn back_to(&mut self, place: Place) {
-        if let Some(json) = &mut self.json {
-            json.close_to(place.written);
-        }
-        if let Some(shapes) = &mut self.shapes {
-            shapes.back_to(place.seen);
-        }
-    }
-
-    fn key(&mut self, key: &str) {
-        if let Some(shapes) = &mut self.shapes {
-            shapes.key(key);
-        }
-        if let Some(json) = self.writing() {
-            json.key(key);
-        }
-    }
-
-    fn element(&mut self) {
-        if let Some(shapes) = &mut self.shapes {
-            shapes.element();
-        }
-        if let Some(json) = self.writing() {
-            json.element();
-        }
-    }
-
-    fn stopped(&mut self) {
-        self.incomplete = true;
-        if let Some(json) = &mut self.json {
-            json.drop_unfinished();
-        }
+        sink.close_to(outer);
+        sink.drop_unfinished();
+        let was_cut = sink.is_cut || with_gaps && incomplete;
+        *out = sink.out;
+        (Walked { root, truncated: incomplete || was_cut }, was_cut)
     }
 }
 
-#[cold]
-fn tell_panic() {
-    tracing::error!(
-        target: "cekura",
-        "recording a value panicked (in its Serialize, Debug or Display): the span lacks this value, and the call goes on"
-    );
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    written: u32,
-    seen: u32,
-}
-
-/// The end of a walk before the end of its value: the budget is used up, or the value has failed.
+/// A JSON object at the end of a buffer that grows field by field, with one limit for all of it. Whatever a value does,
+/// it is valid JSON after each field and takes those that follow.
 #[derive(Debug)]
-pub struct Stop;
-
-impl fmt::Display for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the walk stops here")
-    }
+pub(crate) struct Object {
+    /// Where it begins.
+    pub(crate) start: usize,
+    limit: usize,
+    /// Something is missing in it.
+    pub(crate) is_truncated: bool,
 }
 
-impl std::error::Error for Stop {}
+impl Object {
+    /// An object of at most `limit` bytes; below 2 there is no room for its braces and it is nothing at all.
+    pub(crate) fn begin(out: &mut Vec<u8>, limit: usize) -> Self {
+        let (start, is_truncated) = (out.len(), limit < 2);
+        if !is_truncated {
+            out.extend_from_slice(b"{}");
+        }
+        Self { start, limit, is_truncated }
+    }
 
-impl serde::ser::Error for Stop {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self
+    /// Appends a field, or what stays of it: `write` writes it, and says whether something is missing in it.
+    #[inline]
+    pub(crate) fn field(
+        &mut self,
+        out: &mut Vec<u8>,
+        name: &str,
+        write: impl FnOnce(Target<'_>, &mut Vec<u8>) -> bool,
+    ) {
+        if self.limit >= 2 {
+            out.pop();
+            self.is_truncated |= write(Target::field(name, self.start.saturating_add(self.limit)), out);
+            out.push(b'}');
+        }
     }
 }

@@ -160,7 +160,7 @@ impl Shapes {
             self.level = level;
             self.next = None;
             if let Some((start, copy)) = &mut self.copy {
-                copy.back_to(level.saturating_sub(*start) as usize);
+                copy.back_to(level.saturating_sub(*start));
             }
             if let Some((_, copy)) = self.copy.take_if(|(start, _)| level <= *start) {
                 let limit = self.limit;
@@ -202,8 +202,8 @@ impl Shapes {
     /// An element of the innermost container comes next.
     pub(super) fn element(&mut self) {
         self.next = None;
-        if self.copy.is_some() {
-            return;
+        if let Some((_, copy)) = &mut self.copy {
+            return copy.element();
         }
         let wrapped = self.level == 1;
         self.list |= wrapped && !self.tuple;

@@ -111,8 +111,9 @@ fn instructions(port: &str) -> Vec<Gate> {
         gate(name, "async", "ready", ready - plain[1]);
         gate(name, "per poll", "pending", ((pending - ready) - (plain[2] - plain[1])) / 8.0);
     }
-    // Not of a tool call: the allocator's part in it varies by 3 %.
-    gate("cekura-llm", "sync", "sync", count("cekura-llm", "sync") - plain[0]);
+    for name in ["cekura-llm", "cekura-tool"] {
+        gate(name, "sync", "sync", count(name, "sync") - plain[0]);
+    }
     gates
 }
 

@@ -1,34 +1,101 @@
-//! The arguments of a tool that come in one piece: JSON that a model wrote, or a value. Invariant: the recorded
-//! text is valid JSON.
+//! The arguments of a tool: its function's own, one by one, or in one piece, which is JSON that a model wrote or a value.
+//! Invariant: the recorded text is valid JSON, whatever happens between two arguments.
 
-use super::{Attributes, Root, Value, Walk, as_walk, clipped, walk, write_json};
+use super::{Attributes, Marks, Root, Value, Walk, as_walk, clipped, walk, write, write_json, write_value};
+use crate::recording::json::Object;
 use crate::semconv;
 use serde::de::IgnoredAny;
 
+const KEYS: [&str; 2] = [semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS];
+
+/// The arguments so far: an object in the entry of the first key, which is whole after each of them. The second key
+/// follows when all are known.
+pub(super) struct ToolInput {
+    /// Where its entry begins and ends.
+    start: usize,
+    end: usize,
+    object: Object,
+}
+
 impl Attributes {
+    /// Records one of a tool function's own arguments.
+    pub(super) fn tool_argument(&mut self, name: &str, value: &Value<'_>) {
+        if self.keeps_content() {
+            let Self { entries, tool_input, limit, .. } = self;
+            let input = tool_input.get_or_insert_with(|| ToolInput::begin(entries, *limit));
+            input.field(entries, name, value);
+        }
+    }
+
+    /// Writes the second key.
+    pub(super) fn close_tool_input(&mut self) {
+        if let Some(mut input) = self.tool_input.take() {
+            input.come_last(&mut self.entries);
+            self.repeat(KEYS, input.object.start, input.object.is_truncated);
+        }
+    }
+
     /// Records it in place of a tool function's own arguments.
     pub fn arguments(&mut self, arguments: Value<'_>) {
         let _ = as_walk(&arguments, |arguments| self.tool_arguments(arguments));
     }
 
     pub(in crate::recording) fn tool_arguments(&mut self, arguments: &dyn Walk) {
-        if !self.keeps_content() {
-            return;
-        }
-        let (mut json, limit) = (Vec::new(), self.limit);
-        let walked = walk(arguments, Some(&mut json), limit, None);
-        let truncated = match walked.root {
-            Root::Null => return,
-            Root::Json => walked.truncated,
-            Root::Bool(_) | Root::F64(_) | Root::I64(_) => write_json(arguments, &mut json, limit),
-            Root::Name | Root::Text => {
-                json.clear();
-                let text = clipped(&Value::Serialize(arguments), usize::MAX).unwrap_or_default();
-                write_text(&text, &mut json, limit)
+        let limit = self.limit;
+        self.content_json(KEYS, |json| {
+            let start = json.len();
+            let walked = walk(arguments, Some(json), limit, None);
+            match walked.root {
+                Root::Null => None,
+                Root::Json => Some(walked.truncated),
+                Root::Bool(_) | Root::F64(_) | Root::I64(_) => Some(write_json(arguments, json, limit)),
+                Root::Name | Root::Text => {
+                    json.truncate(start);
+                    let text = clipped(&Value::Serialize(arguments), usize::MAX).unwrap_or_default();
+                    Some(write_text(&text, json, limit))
+                }
             }
-        };
-        let json = String::from_utf8(json).unwrap_or_default();
-        self.content_texts(&[semconv::FUNCTION_INPUT, semconv::GEN_AI_TOOL_CALL_ARGUMENTS], &json, truncated);
+        });
+    }
+}
+
+impl ToolInput {
+    fn begin(entries: &mut Vec<u8>, limit: usize) -> Self {
+        let start = entries.len();
+        write::marked_text(entries, KEYS[0], "", Marks::CONTENT);
+        let object = Object::begin(entries, limit);
+        let mut input = Self { start, end: entries.len(), object };
+        input.settle(entries);
+        input
+    }
+
+    #[inline]
+    fn field(&mut self, entries: &mut Vec<u8>, name: &str, value: &Value<'_>) {
+        self.come_last(entries);
+        self.object.field(entries, name, |target, out| write_value(target, out, value) == Some(true));
+        self.settle(entries);
+    }
+
+    /// Moves its entry behind those that were written since.
+    fn come_last(&mut self, entries: &mut [u8]) {
+        let behind = entries.len().saturating_sub(self.end);
+        if behind > 0
+            && let Some(moved) = entries.get_mut(self.start..)
+        {
+            moved.rotate_right(behind);
+            self.start += behind;
+            self.end += behind;
+            self.object.start += behind;
+        }
+    }
+
+    /// Writes how long the object is now, before it.
+    fn settle(&mut self, entries: &mut [u8]) {
+        self.end = entries.len();
+        let length = write::length(self.end.saturating_sub(self.object.start));
+        if let Some(place) = entries.get_mut(..self.object.start).and_then(<[u8]>::last_chunk_mut) {
+            *place = length;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: content goes through `found_content`, a failure through `fail_found`.
 
 use super::own::clipped;
-use super::{Attributes, Marks, Root, Value, as_walk, walk, write, write_json};
+use super::{Attributes, Marks, Root, Target, Value, walk, write, write_value};
 use crate::clip::clip;
 use crate::policy::CaptureContent;
 use crate::recording::callsite::{View, warn_unfollowed};
@@ -146,21 +146,11 @@ impl Attributes {
 
     /// What a tool gave, as JSON whatever its type.
     pub(in crate::recording) fn tool_output(&mut self, value: &Value<'_>) {
-        if !self.keeps_content() {
-            return;
-        }
         let limit = self.limit;
-        let mut json = Vec::new();
-        if let Some(truncated) = as_walk(value, |value| write_json(value, &mut json, limit))
-            && !json.is_empty()
-        {
-            let json = String::from_utf8(json).unwrap_or_default();
-            self.content_texts(
-                &[semconv::FUNCTION_OUTPUT, semconv::GEN_AI_TOOL_CALL_RESULT],
-                &json,
-                truncated,
-            );
-        }
+        self.content_json([semconv::FUNCTION_OUTPUT, semconv::GEN_AI_TOOL_CALL_RESULT], |out| {
+            let start = out.len();
+            write_value(Target::of(out, limit), out, value).filter(|_| out.len() > start)
+        });
     }
 
     pub(super) fn write_answer(&mut self, found: &Found) {

@@ -65,3 +65,67 @@ fn what_is_found_is_told_from_content() {
     assert_eq!(keys(&tool)[0], "input.frame.len");
     assert_eq!(keys(&tool)[1..], both);
 }
+
+/// What a tool got and gave, by key.
+fn texts(attributes: &Attributes) -> Vec<(String, String)> {
+    let draft = draft(&attributes.entries).unwrap();
+    let text = |entry| match entry {
+        Entry::Attribute { key, value: crate::finished::Value::Str(text), .. } => {
+            Some((key.to_owned(), text.to_owned()))
+        }
+        _ => None,
+    };
+    draft.entries().filter_map(text).collect()
+}
+
+struct Panics;
+
+impl serde::Serialize for Panics {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        serde::ser::SerializeSeq::serialize_element(&mut list, &1)?;
+        panic!("no")
+    }
+}
+
+#[test]
+fn the_arguments_of_a_tool_are_whole_whatever_comes_between_them() {
+    let mut tool = attributes(View::ToolCall);
+    tool.limit = 1000;
+    tool.argument("a\"", Value::Str("b\n"));
+    tool.argument("n", Value::Nothing);
+    tool.argument("panics", Value::Serialize(&Panics));
+    let so_far = r#"{"a\"":"b\n"}"#;
+    assert_eq!(texts(&tool), [("function.input".to_owned(), so_far.to_owned())], "before they are closed");
+    tool.record("mine", Value::Str("between"));
+    tool.argument("c", Value::I64(-3));
+    tool.record("mine.too", Value::I64(1));
+    tool.argument("d", Value::Serialize(&(0.5, "x")));
+    tool.argument("e", Value::Bool(true));
+    tool.argument("f", Value::F64(1e300));
+    tool.record("mine.last", Value::Str("behind"));
+    tool.close_arguments();
+    let input = r#"{"a\"":"b\n","c":-3,"d":[0.5,"x"],"e":true,"f":1e+300}"#;
+    let expected = [
+        ("mine", "between"),
+        ("mine.last", "behind"),
+        ("function.input", input),
+        ("gen_ai.tool.call.arguments", input),
+    ];
+    assert_eq!(texts(&tool), expected.map(|(key, text)| (key.to_owned(), text.to_owned())));
+    assert!(keys(&tool).contains(&"!function.input.truncated".to_owned()), "one of them is missing");
+    remove_content(&mut tool.entries);
+    assert_eq!(keys(&tool), ["mine", "mine.too", "mine.last"]);
+}
+
+#[test]
+fn a_policy_that_comes_later_takes_the_arguments_of_a_tool() {
+    let mut tool = attributes(View::ToolCall);
+    tool.argument("day", Value::Str("monday"));
+    tool.record("mine", Value::I64(1));
+    tool.capture = CaptureContent::Metadata;
+    tool.take_back_content();
+    tool.argument("hour", Value::I64(9));
+    tool.close_arguments();
+    assert_eq!(keys(&tool), ["mine"]);
+}

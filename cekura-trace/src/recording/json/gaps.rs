@@ -6,10 +6,11 @@
 //! are removed. So the last items are kept, however many there were. A list that knows its length
 //! (`collect_seq`) skips the items between.
 
+use super::Root;
 use super::blob::numbers;
-use super::bounded::Bounded;
 use super::serializer::Compound;
-use super::{Root, Stop, Walker};
+use super::sink::Sink;
+use super::walker::{Stop, Walker};
 use std::any::type_name;
 
 /// Below this limit the end of a value is cut off.
@@ -62,21 +63,18 @@ impl<'w> Compound<'_, 'w> {
         self.walker.back_to(self.inner);
         let is_last = self.left == Some(1);
         self.left = self.left.map(|left| left.saturating_sub(1));
-        if let Some(json) = &mut self.walker.json {
-            let room = json.room();
-            self.end = json.allow(if is_last { room } else { share(room) });
-        }
+        let room = self.walker.sink.room();
+        self.end = self.walker.sink.allow(if is_last { room } else { share(room) });
         Ok(true)
     }
 
     pub(super) fn end_entry(&mut self) {
         self.walker.back_to(self.inner);
-        if let Some(json) = &mut self.walker.json {
-            json.restore(self.end);
-            if json.take_cut() {
-                json.lost = true;
-                self.is_full = true;
-            }
+        let sink = &mut self.walker.sink;
+        sink.restore(self.end);
+        if sink.take_cut() {
+            sink.lost = true;
+            self.is_full = true;
         }
     }
 
@@ -84,11 +82,10 @@ impl<'w> Compound<'_, 'w> {
     pub(super) fn count_number(&mut self) {
         self.are_numbers = self.walker.is_number;
         self.count += usize::from(self.are_numbers);
-        if self.count > FEW && self.are_numbers && self.walker.shapes.is_none() {
-            let length = self.start + 1;
-            let Some(json) = self.walker.json.as_mut().filter(|json| json.len() >= length) else { return };
-            json.roll_back(length);
-            json.take_cut();
+        let (sink, items) = (&mut self.walker.sink, self.start + 1);
+        if self.count > FEW && self.are_numbers && self.walker.shapes.is_none() && sink.len() >= items {
+            sink.roll_back(items);
+            sink.take_cut();
             self.list = None;
             self.is_counting = true;
             self.is_unusual = true;
@@ -97,10 +94,11 @@ impl<'w> Compound<'_, 'w> {
 
     /// An item of a list comes next, of which only the number is written or which may have to go.
     pub(super) fn unusual_element(&mut self, visit: Visit<'_, 'w>) -> Result<(), Stop> {
+        self.walker.back_to(self.inner);
         if self.is_counting && self.is_one_more(visit)? {
             return Ok(());
         }
-        if self.walker.json.as_ref().is_some_and(Bounded::with_gaps) {
+        if self.walker.sink.with_gaps {
             self.list_element(visit)?;
         } else {
             self.walker.back_to(self.inner);
@@ -115,12 +113,11 @@ impl<'w> Compound<'_, 'w> {
 
     /// Counts an item, if it is a number too; else what was counted becomes an item of its own.
     fn is_one_more(&mut self, visit: Visit<'_, 'w>) -> Result<bool, Stop> {
-        self.walker.back_to(self.inner);
         self.walker.further_numbers = self.walker.further_numbers.checked_sub(1).ok_or(Stop)?;
         self.walker.is_number = false;
-        self.mute(true);
+        self.walker.sink.is_mute = true;
         let visited = visit(self.walker);
-        self.mute(false);
+        self.walker.sink.is_mute = false;
         visited?;
         self.count += 1;
         if self.walker.is_number {
@@ -128,76 +125,67 @@ impl<'w> Compound<'_, 'w> {
         }
         self.is_counting = false;
         self.are_numbers = false;
-        if let Some(json) = &mut self.walker.json {
-            json.element();
-            json.string(&numbers(self.count - 1));
-        }
+        self.walker.sink.element();
+        self.walker.sink.string(&numbers(self.count - 1));
         Ok(false)
-    }
-
-    fn mute(&mut self, mute: bool) {
-        if let Some(json) = &mut self.walker.json {
-            json.mute(mute);
-        }
     }
 
     fn list_element(&mut self, visit: Visit<'_, 'w>) -> Result<(), Stop> {
         self.walker.is_number = false;
         self.walker.back_to(self.inner);
-        let Some(json) = &mut self.walker.json else { return Ok(()) };
         if self.is_full {
             return self.walker.spend();
         }
+        let sink = &mut self.walker.sink;
         let is_only = self.left == Some(1);
-        let list = self.list.get_or_insert_with(|| Box::new(List::new(json, is_only)));
+        let list = self.list.get_or_insert_with(|| Box::new(List::new(sink, is_only)));
         list.seen += 1;
         if list.tail.is_none() {
-            let at = json.len();
-            let outer = json.allow(list.head.saturating_sub(at - list.start));
-            let had_gaps = json.lost;
-            json.lost = false;
-            json.element();
+            let at = sink.len();
+            let outer = sink.allow(list.head.saturating_sub(at - list.start));
+            let had_gaps = std::mem::take(&mut sink.lost);
+            sink.element();
             visit(self.walker)?;
             self.walker.back_to(self.inner);
-            let Some(json) = &mut self.walker.json else { return Ok(()) };
-            json.restore(outer);
-            let was_cut = json.take_cut();
-            if !json.lost && !was_cut {
-                json.lost = had_gaps;
+            let sink = &mut self.walker.sink;
+            sink.restore(outer);
+            let was_cut = sink.take_cut();
+            if !sink.lost && !was_cut {
+                sink.lost = had_gaps;
                 return Ok(());
             }
-            json.lost = true;
+            sink.lost = true;
             // The first one stays, shortened.
             if list.seen == 1 && !was_cut {
                 return Ok(());
             }
-            json.roll_back(at);
-            list.tail = Some(Tail::behind(at, json.room()));
+            sink.roll_back(at);
+            list.tail = Some(Tail::behind(at, sink.room()));
         }
         self.walker.spend()?;
         self.tail_element(visit)
     }
 
     fn tail_element(&mut self, visit: Visit<'_, 'w>) -> Result<(), Stop> {
-        let Some((json, tail)) = json_and_tail(self.walker, &mut self.list) else { return Ok(()) };
-        let at = json.len();
-        let end = json.allow(tail.room);
-        json.element();
+        let Some(tail) = self.list.as_mut().and_then(|list| list.tail.as_mut()) else { return Ok(()) };
+        let at = self.walker.sink.len();
+        let end = self.walker.sink.allow(tail.room);
+        self.walker.sink.element();
         visit(self.walker)?;
         self.walker.back_to(self.inner);
-        let Some((json, tail)) = json_and_tail(self.walker, &mut self.list) else { return Ok(()) };
-        json.restore(end);
-        json.lost = true;
-        if json.take_cut() {
-            json.roll_back(at);
+        let sink = &mut self.walker.sink;
+        sink.restore(end);
+        sink.lost = true;
+        if sink.take_cut() {
+            sink.roll_back(at);
             tail.missing += 1;
             return Ok(());
         }
         tail.items.push(at);
         tail.written += 1;
-        tail.bytes += json.len() - at;
-        if json.len() - tail.at > 2 * tail.room {
-            tail.shrink(json, tail.room);
+        tail.bytes += sink.len() - at;
+        if sink.len() - tail.at > 2 * tail.room {
+            tail.shrink(sink, tail.room);
         }
         if tail.bytes > TURNS * tail.room { Err(Stop) } else { Ok(()) }
     }
@@ -211,30 +199,22 @@ impl<'w> Compound<'_, 'w> {
         if self.are_numbers {
             return 0;
         }
-        let Some(json) = &mut self.walker.json else { return 0 };
-        self.list.as_mut().map_or(0, |list| list.pass_over(json, left))
+        self.list.as_mut().map_or(0, |list| list.pass_over(&mut self.walker.sink, left))
     }
 
     /// Says what is missing, before the container is closed.
     pub(super) fn fill_gaps(&mut self) {
         self.walker.back_to(self.inner);
-        let Some(json) = &mut self.walker.json else { return };
+        let sink = &mut self.walker.sink;
         if self.is_counting {
-            json.instead_of_container(self.start, &numbers(self.count), self.is_root);
+            sink.instead_of_container(self.start, &numbers(self.count), self.is_root);
             if self.is_root {
                 self.walker.root = Root::Text;
             }
         } else if let Some(tail) = self.list.as_mut().and_then(|list| list.tail.as_mut()) {
-            tail.close(json);
+            tail.close(sink);
         }
     }
-}
-
-fn json_and_tail<'a, 'w>(
-    walker: &'a mut Walker<'w>,
-    list: &'a mut Option<Box<List>>,
-) -> Option<(&'a mut Bounded<'w>, &'a mut Tail)> {
-    Some((walker.json.as_mut()?, list.as_mut()?.tail.as_mut()?))
 }
 
 /// Whether all values of a type are numbers.
@@ -246,20 +226,20 @@ fn is_number<T>() -> bool {
 }
 
 impl List {
-    fn new(json: &Bounded<'_>, is_only: bool) -> Self {
-        let room = json.room();
+    fn new(sink: &Sink, is_only: bool) -> Self {
+        let room = sink.room();
         let head = if is_only { room } else { room / 2 };
-        Self { start: json.len(), head, seen: 0, tail: None }
+        Self { start: sink.len(), head, seen: 0, tail: None }
     }
 
-    fn pass_over(&mut self, json: &mut Bounded<'_>, left: usize) -> usize {
+    fn pass_over(&mut self, sink: &mut Sink, left: usize) -> usize {
         let Some(tail) = &mut self.tail else { return 0 };
         let head = (tail.at - self.start, self.seen - tail.missing - tail.items.len());
         let (bytes, items) = if tail.written > 0 { (tail.bytes, tail.written) } else { head };
         let size = (bytes / items.max(1)).max(1);
         let passed = left.saturating_sub(tail.room / size + 1);
         if passed > 0 {
-            json.roll_back(tail.at);
+            sink.roll_back(tail.at);
             tail.missing += tail.items.len() + passed;
             tail.items.clear();
             self.seen += passed;
@@ -275,12 +255,12 @@ impl Tail {
     }
 
     /// Drops the oldest items, until the others take no more than `room`.
-    fn shrink(&mut self, json: &mut Bounded<'_>, room: usize) {
-        let end = json.len();
+    fn shrink(&mut self, sink: &mut Sink, room: usize) {
+        let end = sink.len();
         let dropped = self.items.iter().take_while(|at| end - **at > room).count();
         if dropped > 0 {
             let kept = self.items.get(dropped).copied().unwrap_or(end);
-            json.replace(self.at..kept, "");
+            sink.replace(self.at..kept, "");
             self.missing += dropped;
             self.items.drain(..dropped);
             for at in &mut self.items {
@@ -289,21 +269,22 @@ impl Tail {
         }
     }
 
-    fn close(&mut self, json: &mut Bounded<'_>) {
-        if self.missing == 0 && json.fits() {
+    fn close(&mut self, sink: &mut Sink) {
+        if self.missing == 0 && !sink.over() {
             return;
         }
-        self.shrink(json, self.room);
+        self.shrink(sink, self.room);
         if self.missing == 0 {
             return;
         }
-        let is_first = json.is_first_at(self.at);
+        let byte = |at: usize| sink.out.get(at).copied();
+        let is_first = self.at.checked_sub(1).is_none_or(|before| matches!(byte(before), Some(b'[' | b'{')));
         let mut words = format!("\"[{} items missing]\"", self.missing);
         if !is_first {
             words.insert(0, ',');
-        } else if !self.items.is_empty() && !json.has_comma_at(self.at) {
+        } else if !self.items.is_empty() && byte(self.at) != Some(b',') {
             words.push(',');
         }
-        json.replace(self.at..self.at, &words);
+        sink.replace(self.at..self.at, &words);
     }
 }

@@ -1,38 +1,36 @@
-//! The calls of serde's `Serializer`, as steps of one walk. Invariant: each container is closed by the code
-//! that opened it, even if a value inside it fails.
+//! The calls of serde's `Serializer`, as steps of one walk. Invariant: each container is closed by the code that opened
+//! it, even if a value inside it fails.
 
 use super::blob::numbers;
-use super::bounded::Bounded;
 use super::gaps::List;
-use super::word::{Kind, Word};
-use super::{Float, Place, Root, Scalar, Stop, Walker};
+use super::raw::{NUMBER, RAW};
+use super::sink::Digits;
+use super::walker::{Kind, Place, Stop, Walker};
+use super::{Root, Scalar};
 use crate::clip::Text;
 use crate::recording::value::Samples;
 use serde::ser::{self, Serialize, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter};
 use std::fmt;
 
-/// The names under which `serde_json` passes numbers of arbitrary precision and JSON that is text already.
-const NUMBER: &str = "$serde_json::private::Number";
-const RAW: &str = "$serde_json::private::RawValue";
 /// The most bytes of a formatted text that are looked at.
 const MOST_TEXT: usize = 1 << 20;
 
 macro_rules! small_integers {
     ($($method:ident: $integer:ty,)*) => {$(
         fn $method(self, value: $integer) -> Result<(), Stop> {
-            self.serialize_i64(value.into())
+            self.scalar(Scalar::I64(value.into()))
         }
     )*};
 }
 
 macro_rules! large_integers {
-    ($($method:ident: $integer:ty,)*) => {$(
+    ($($method:ident: $integer:ty, $write:ident;)*) => {$(
         fn $method(self, value: $integer) -> Result<(), Stop> {
             match i64::try_from(value) {
                 Ok(value) => self.scalar(Scalar::I64(value)),
-                Err(_) => self.big_integer(format_args!("{value}")),
+                Err(_) => self.big_integer(&Digits::of(|out| CompactFormatter.$write(out, value))),
             }
-            Ok(())
         }
     )*};
 }
@@ -49,33 +47,30 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     type SerializeStructVariant = Compound<'a, 'w>;
 
     small_integers! {
-        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32,
+        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
         serialize_u8: u8, serialize_u16: u16, serialize_u32: u32,
     }
 
-    large_integers! { serialize_i128: i128, serialize_u64: u64, serialize_u128: u128, }
-
-    fn serialize_bool(self, value: bool) -> Result<(), Stop> {
-        self.scalar(Scalar::Bool(value));
-        Ok(())
+    large_integers! {
+        serialize_i128: i128, write_i128;
+        serialize_u64: u64, write_u64;
+        serialize_u128: u128, write_u128;
     }
 
-    fn serialize_i64(self, value: i64) -> Result<(), Stop> {
-        self.scalar(Scalar::I64(value));
-        Ok(())
+    fn serialize_bool(self, value: bool) -> Result<(), Stop> {
+        self.scalar(Scalar::Bool(value))
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), Stop> {
-        let wide = f64::from(value);
-        self.is_number = true;
+        if !value.is_finite() {
+            return self.serialize_f64(value.into());
+        }
         // The digits of the narrow float: 0.1, not 0.10000000149011612.
-        self.value(Scalar::F64(wide), Root::F64(wide), |json| json.token(format_args!("{}", Float(value))));
-        Ok(())
+        self.digits(Scalar::F64(value.into()), &Digits::of(|out| CompactFormatter.write_f32(out, value)))
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Stop> {
-        self.scalar(Scalar::F64(value));
-        Ok(())
+        self.scalar(Scalar::F64(value))
     }
 
     fn serialize_char(self, value: char) -> Result<(), Stop> {
@@ -89,6 +84,7 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Stop> {
+        self.expect_value()?;
         if value.len() <= Samples::MOST {
             return self.collect_seq(value);
         }
@@ -106,12 +102,11 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Stop> {
-        self.nested(value)
+        self.inner(value)
     }
 
     fn serialize_unit(self) -> Result<(), Stop> {
-        self.scalar(Scalar::Null);
-        Ok(())
+        self.scalar(Scalar::Null)
     }
 
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Stop> {
@@ -119,15 +114,15 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Stop> {
-        self.serialize_str(variant)?;
-        if self.bare {
+        self.text(variant);
+        if self.root == Root::Text {
             self.root = Root::Name;
         }
         Ok(())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Stop> {
-        self.nested(value)
+        self.inner(value)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -137,20 +132,20 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
         variant: &'static str,
         value: &T,
     ) -> Result<(), Stop> {
-        let mut compound = Compound::open(self, b'{', false, Some(1));
+        let mut compound = Compound::open(self, b'{', false, Some(1))?;
         compound.entry(variant, value)?;
         compound.close();
         Ok(())
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Compound<'a, 'w>, Stop> {
-        Ok(Compound::open(self, b'[', false, length))
+        Compound::open(self, b'[', false, length)
     }
 
     fn collect_seq<I: IntoIterator<Item: Serialize>>(self, items: I) -> Result<(), Stop> {
         let mut items = items.into_iter();
         let exact = |(least, most): (usize, Option<usize>)| most.filter(|most| *most == least);
-        let mut list = Compound::open(self, b'[', false, exact(items.size_hint()));
+        let mut list = Compound::open(self, b'[', false, exact(items.size_hint()))?;
         while let Some(item) = items.next() {
             list.element(&item)?;
             if list.is_unusual
@@ -165,7 +160,7 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     }
 
     fn serialize_tuple(self, length: usize) -> Result<Compound<'a, 'w>, Stop> {
-        Ok(Compound::open(self, b'[', true, Some(length)))
+        Compound::open(self, b'[', true, Some(length))
     }
 
     fn serialize_tuple_struct(self, _: &'static str, length: usize) -> Result<Compound<'a, 'w>, Stop> {
@@ -179,11 +174,11 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
         variant: &'static str,
         _: usize,
     ) -> Result<Compound<'a, 'w>, Stop> {
-        Ok(Compound::open_variant(self, variant, b'['))
+        Compound::open_variant(self, variant, b'[')
     }
 
     fn serialize_map(self, length: Option<usize>) -> Result<Compound<'a, 'w>, Stop> {
-        Ok(Compound::open(self, b'{', false, length))
+        Compound::open(self, b'{', false, length)
     }
 
     fn collect_map<K, V, I>(self, entries: I) -> Result<(), Stop>
@@ -193,7 +188,7 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
         I: IntoIterator<Item = (K, V)>,
     {
         let entries = entries.into_iter();
-        let mut map = Compound::open(self, b'{', false, entries.size_hint().1);
+        let mut map = Compound::open(self, b'{', false, entries.size_hint().1)?;
         for (key, value) in entries {
             ser::SerializeMap::serialize_entry(&mut map, &key, &value)?;
             if map.is_full {
@@ -205,13 +200,14 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     }
 
     fn serialize_struct(self, name: &'static str, length: usize) -> Result<Compound<'a, 'w>, Stop> {
-        let verbatim = match name {
+        let kind = match name {
             NUMBER => Kind::Number,
             RAW => Kind::Raw,
-            _ => return Ok(Compound::open(self, b'{', false, Some(length))),
+            _ => return Compound::open(self, b'{', false, Some(length)),
         };
+        self.expect_value()?;
         let place = self.place();
-        Ok(Compound { verbatim: Some(verbatim), is_unusual: false, ..Compound::at(self, place, place, None) })
+        Ok(Compound { kind, is_unusual: false, ..Compound::at(self, place, place, None) })
     }
 
     fn serialize_struct_variant(
@@ -221,16 +217,16 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
         variant: &'static str,
         _: usize,
     ) -> Result<Compound<'a, 'w>, Stop> {
-        Ok(Compound::open_variant(self, variant, b'{'))
+        Compound::open_variant(self, variant, b'{')
     }
 
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Stop> {
-        if self.bare || self.is_watched() || self.json.as_ref().is_some_and(Bounded::with_gaps) {
-            self.text(&Text::of(format_args!("{value}"), MOST_TEXT));
-            return Ok(());
-        }
-        if let Some(json) = self.writing() {
-            json.display(value);
+        if self.kind != Kind::Value {
+            self.text(&value.to_string());
+        } else if self.bare || self.is_watched() || self.sink.with_gaps {
+            self.string(&Text::of(format_args!("{value}"), MOST_TEXT));
+        } else {
+            self.sink.display(value);
         }
         Ok(())
     }
@@ -242,7 +238,8 @@ pub struct Compound<'a, 'w> {
     pub(super) walker: &'a mut Walker<'w>,
     outer: Place,
     pub(super) inner: Place,
-    verbatim: Option<Kind>,
+    /// What its only field is, where it stands for a text that is JSON already.
+    kind: Kind,
     /// More is to be done than to write one entry behind the other (`gaps`).
     pub(super) is_unusual: bool,
     /// It is the whole value.
@@ -264,25 +261,23 @@ pub struct Compound<'a, 'w> {
 }
 
 impl<'a, 'w> Compound<'a, 'w> {
-    fn open(walker: &'a mut Walker<'w>, opener: u8, tuple: bool, left: Option<usize>) -> Self {
-        let (outer, is_root) = (walker.place(), walker.bare);
-        let start = walker.json.as_ref().map_or(0, Bounded::len);
+    fn open(walker: &'a mut Walker<'w>, opener: u8, tuple: bool, left: Option<usize>) -> Result<Self, Stop> {
+        walker.expect_value()?;
+        let (outer, is_root, start) = (walker.place(), walker.bare, walker.sink.len());
         walker.open(opener, tuple);
         let inner = walker.place();
-        let are_numbers = opener == b'[';
-        Self { is_root, are_numbers, start, ..Self::at(walker, outer, inner, left) }
+        Ok(Self { is_root, are_numbers: opener == b'[', start, ..Self::at(walker, outer, inner, left) })
     }
 
     fn at(walker: &'a mut Walker<'w>, outer: Place, inner: Place, left: Option<usize>) -> Self {
-        let json = walker.json.as_ref();
-        let is_unusual = json.is_some_and(Bounded::with_gaps);
+        let is_unusual = walker.sink.with_gaps;
         Self {
             is_unusual,
-            is_full: is_unusual && json.is_some_and(Bounded::is_cut),
+            is_full: is_unusual && walker.sink.is_cut,
             walker,
             outer,
             inner,
-            verbatim: None,
+            kind: Kind::Value,
             is_root: false,
             are_numbers: false,
             count: 0,
@@ -295,14 +290,15 @@ impl<'a, 'w> Compound<'a, 'w> {
     }
 
     /// `{"variant":[` or `{"variant":{`.
-    fn open_variant(walker: &'a mut Walker<'w>, variant: &'static str, opener: u8) -> Self {
+    fn open_variant(walker: &'a mut Walker<'w>, variant: &'static str, opener: u8) -> Result<Self, Stop> {
+        walker.expect_value()?;
         let outer = walker.place();
         walker.open(b'{', false);
         walker.depth += 1;
         walker.key(variant);
         walker.open(opener, false);
         let inner = walker.place();
-        Self::at(walker, outer, inner, None)
+        Ok(Self::at(walker, outer, inner, None))
     }
 
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
@@ -320,8 +316,8 @@ impl<'a, 'w> Compound<'a, 'w> {
     }
 
     fn entry<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Stop> {
-        if let Some(kind) = self.verbatim {
-            return value.serialize(Word { walker: self.walker, kind });
+        if self.kind != Kind::Value {
+            return self.walker.word(self.kind, value);
         }
         if self.is_unusual && !self.begin_entry()? {
             return Ok(());
@@ -340,6 +336,8 @@ impl<'a, 'w> Compound<'a, 'w> {
             self.fill_gaps();
         }
         self.walker.back_to(self.outer);
+        // Whatever was last in it. A number of any precision comes as a struct.
+        self.walker.is_number &= self.kind != Kind::Value;
     }
 }
 
@@ -379,7 +377,7 @@ impl ser::SerializeMap for Compound<'_, '_> {
             return Ok(());
         }
         self.walker.back_to(self.inner);
-        key.serialize(Word { walker: self.walker, kind: Kind::Key })
+        self.walker.word(Kind::Key, key)
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {

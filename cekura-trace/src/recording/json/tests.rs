@@ -113,6 +113,28 @@ fn json_is_serde_jsons() {
     assert_same(&());
 }
 
+/// An object in a buffer of its own.
+struct Object {
+    out: Vec<u8>,
+    object: super::Object,
+}
+
+impl Object {
+    fn new(limit: usize) -> Self {
+        let mut out = Vec::new();
+        Self { object: super::Object::begin(&mut out, limit), out }
+    }
+
+    fn field(&mut self, name: &str, value: &dyn Walk) {
+        self.object.field(&mut self.out, name, |target, out| target.write(out, value, None).truncated);
+    }
+
+    fn finish(self, out: &mut Vec<u8>) -> bool {
+        out.extend_from_slice(&self.out);
+        self.object.is_truncated
+    }
+}
+
 /// As long as `serde_json`'s, and read back as the same number; equal but where two digit strings are equally near.
 #[track_caller]
 fn assert_same_float<F: Serialize + std::str::FromStr<Err: std::fmt::Debug> + PartialEq + Copy>(
@@ -248,6 +270,21 @@ impl Serialize for Failing {
     }
 }
 
+/// Goes on behind a key that is no string, and gives a value without a key.
+struct WithoutKeys;
+
+impl Serialize for WithoutKeys {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("a", &1)?;
+        assert!(map.serialize_key(&()).is_err());
+        map.serialize_value(&[2])?;
+        map.serialize_value("three")?;
+        map.serialize_entry("d", &[4])?;
+        map.end()
+    }
+}
+
 struct AtOnce;
 
 impl Serialize for AtOnce {
@@ -261,6 +298,8 @@ fn a_value_that_fails_leaves_valid_json() {
     let failed = Walked { root: Root::Json, truncated: true };
     assert_eq!(cut(&Failing { swallowed: false }, 100), (br#"{"inner":{"a":1}}"#.to_vec(), failed));
     assert_eq!(cut(&Inner, 100), (br#"{"a":1}"#.to_vec(), failed));
+
+    assert_eq!(cut(&WithoutKeys, 100).0, br#"{"a":1,"d":[4]}"#);
 
     let mut shapes = Shapes::default();
     let mut out = Vec::new();

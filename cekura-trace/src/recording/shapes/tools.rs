@@ -5,7 +5,9 @@
 
 use super::scalar::Scalar;
 use crate::clip::clip;
-use serde::ser::{SerializeMap, SerializeStruct};
+use crate::recording::json::raw::Raw;
+use crate::recording::json::sink::Sink;
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 /// A call of a tool that the model asks for, or a piece of one.
@@ -72,103 +74,52 @@ struct Arguments<'a>(&'a str);
 
 impl Serialize for Arguments<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The name under which `serde_json` passes text that is JSON already.
-        const RAW: &str = "$serde_json::private::RawValue";
         let json = if self.0.trim().is_empty() { EMPTY } else { self.0 };
-        if serde_json::from_str::<serde::de::IgnoredAny>(json).is_err() {
-            return serializer.serialize_str(json);
-        }
-        let mut raw = serializer.serialize_struct(RAW, 1)?;
-        raw.serialize_field(RAW, json)?;
-        raw.end()
+        let is_valid = serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok();
+        if is_valid { Raw(json).serialize(serializer) } else { serializer.serialize_str(json) }
     }
 }
 
-/// JSON of a value that is being walked: the arguments of a tool where they are no text.
-#[derive(Debug, Default)]
+/// JSON of a value that is being walked: the arguments of a tool where they are no text. A value without a JSON of its
+/// own is left out with its key.
+#[derive(Debug)]
 pub(super) struct Copy {
-    json: Vec<u8>,
-    /// One closing bracket for each open container.
-    open: Vec<u8>,
-    /// Of a field whose value has not come.
-    key: Option<String>,
+    json: Sink,
     limit: usize,
 }
 
-/// Stands for the bracket of a container that is not written.
-const LEFT_OUT: u8 = 0;
-
 impl Copy {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, ..Self::default() }
+        Self { json: Sink::new(Vec::new(), usize::MAX, false, false), limit }
     }
 
     pub(super) fn enter(&mut self, opener: u8) {
-        if self.leaves_out() {
-            return self.open.push(LEFT_OUT);
-        }
-        self.begin_value();
-        self.json.push(opener);
-        self.open.push(if opener == b'{' { b'}' } else { b']' });
+        self.json.open(opener);
+        self.json.stop_beyond(self.limit);
     }
 
-    pub(super) fn back_to(&mut self, level: usize) {
-        self.key = None;
-        while self.open.len() > level
-            && let Some(closing) = self.open.pop()
-        {
-            if closing != LEFT_OUT {
-                self.json.push(closing);
-            }
-        }
+    pub(super) fn back_to(&mut self, level: u32) {
+        self.json.close_to(level);
     }
 
-    /// Remembered only, for a value without a JSON of its own is left out with its key.
     pub(super) fn key(&mut self, key: &str) {
-        self.key = (!self.is_full()).then(|| key.to_owned());
+        self.json.key(key);
+    }
+
+    pub(super) fn element(&mut self) {
+        self.json.element();
     }
 
     pub(super) fn scalar(&mut self, scalar: Scalar<'_>) {
-        if self.leaves_out() {
-            return;
-        }
-        self.begin_value();
-        match scalar {
-            Scalar::Bool(value) => self.put(&value),
-            Scalar::F64(value) => self.put(&value),
-            Scalar::I64(value) => self.put(&value),
-            Scalar::Null => self.put(&()),
-            Scalar::Text(text) => self.put(clip(text, self.limit)),
-        }
+        self.json.scalar(match scalar {
+            Scalar::Text(text) => Scalar::Text(clip(text, self.limit)),
+            other => other,
+        });
+        self.json.stop_beyond(self.limit);
     }
 
     pub(super) fn finish(mut self) -> String {
         self.back_to(0);
-        String::from_utf8(self.json).unwrap_or_default()
-    }
-
-    fn is_full(&self) -> bool {
-        self.json.len() > self.limit
-    }
-
-    /// Whether there is no place for a value: no room, no key, or none for the container that it is in.
-    fn leaves_out(&self) -> bool {
-        let innermost = self.open.last();
-        self.is_full() || innermost == Some(&LEFT_OUT) || innermost == Some(&b'}') && self.key.is_none()
-    }
-
-    fn begin_value(&mut self) {
-        if self.json.last().is_some_and(|last| !b"{[:".contains(last)) {
-            self.json.push(b',');
-        }
-        if let Some(key) = self.key.take() {
-            self.put(key.as_str());
-            self.json.push(b':');
-        }
-    }
-
-    /// Writing to memory does not fail.
-    fn put<T: Serialize + ?Sized>(&mut self, value: &T) {
-        let _ = serde_json::to_writer(&mut self.json, value);
+        String::from_utf8(self.json.out).unwrap_or_default()
     }
 }

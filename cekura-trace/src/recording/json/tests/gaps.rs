@@ -1,9 +1,9 @@
 //! Values that are too long. Invariant: the shortened JSON is valid, within the limit, of the same shape, and
 //! keeps the first and the last entries.
 
-use super::{Walk, cut};
+use super::{Object, Walk, cut};
 use crate::arbitrary::config;
-use crate::recording::json::{Object, write_json};
+use crate::recording::json::write_json;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::{
     BoxedStrategy, Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest,

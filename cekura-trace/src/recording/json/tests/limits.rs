@@ -1,7 +1,7 @@
 //! Cuts the JSON of values at every length, and counts where the walk ends.
 
-use super::{Failing, as_value, assert_same, cut, everything, in_full};
-use crate::recording::json::{Object, Root, Walked, walk};
+use super::{Failing, Object, as_value, assert_same, cut, everything, in_full};
+use crate::recording::json::{Root, Walked, walk};
 use crate::recording::shapes::Shapes;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};

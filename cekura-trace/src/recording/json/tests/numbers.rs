@@ -45,6 +45,9 @@ fn a_list_of_numbers_and_something_else_keeps_that() {
     assert_eq!(in_full(&few), "[0,1,2,null]");
     assert_eq!(in_full(&vec!["x"; 70]).matches('x').count(), 70);
     assert_eq!(in_full(&vec![None::<u8>; 70]).matches("null").count(), 70);
+    let points = vec![(1, 2.5); 70];
+    assert_eq!(in_full(&points), serde_json::to_string(&points).unwrap(), "none of them is a number");
+    assert_eq!(in_full(&json!(vec![[1]; 70])), serde_json::to_string(&vec![[1]; 70]).unwrap());
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! JSON of limited length, written piece by piece. Invariant: it can be closed at any time, and is then valid.
+//! JSON of limited length, written piece by piece; knows nothing of serde. Invariant: it can be closed at any time,
+//! and is then valid.
 
 use crate::clip::{clip, parts};
-use std::fmt;
-use std::io::Write as _;
+use crate::recording::shapes::Scalar;
+use serde_json::ser::{CompactFormatter, Formatter};
+use std::{fmt, io};
 
 /// JSON text at the end of a buffer.
 ///
@@ -10,9 +12,10 @@ use std::io::Write as _;
 /// back to the last place at which closing gives valid JSON, and from there on nothing is written but the closers.
 /// Where gaps are wanted, a string that is too long loses its middle instead, and who opened a container goes on behind
 /// what did not fit (`gaps`).
+#[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself, at every piece")]
-pub(super) struct Bounded<'o> {
-    out: &'o mut Vec<u8>,
+pub(in crate::recording) struct Sink {
+    pub(in crate::recording) out: Vec<u8>,
     /// The length that `out` may reach.
     end: usize,
     /// The open containers, the innermost in the lowest bit: 1 for an object, 0 for an array.
@@ -20,39 +23,38 @@ pub(super) struct Bounded<'o> {
     open: u32,
     /// The length of `out` after the last whole piece.
     safe: usize,
-    cut: bool,
+    pub(super) is_cut: bool,
     /// Values are looked at and not written.
-    mute: bool,
-    with_gaps: bool,
+    pub(super) is_mute: bool,
+    pub(super) with_gaps: bool,
     /// Something was shortened or left out since somebody asked.
     pub(super) lost: bool,
 }
 
-impl<'o> Bounded<'o> {
+impl Sink {
     /// The most containers that may be open at a time; that many are also what JSON parsers accept.
     pub(super) const DEEPEST: u32 = 127;
 
     /// Goes on behind `out` until that has `end` bytes, inside an object that is open there or in nothing.
-    pub(super) fn new(out: &'o mut Vec<u8>, end: usize, is_in_object: bool, with_gaps: bool) -> Self {
+    pub(in crate::recording) fn new(out: Vec<u8>, end: usize, is_in_object: bool, with_gaps: bool) -> Self {
         let (safe, open) = (out.len(), u32::from(is_in_object));
-        Self { out, end, nest: open.into(), open, safe, cut: false, mute: false, with_gaps, lost: false }
+        let (is_cut, is_mute, lost) = (false, false, false);
+        Self { out, end, nest: open.into(), open, safe, is_cut, is_mute, with_gaps, lost }
     }
 
-    pub(super) fn is_cut(&self) -> bool {
-        self.cut
+    /// Keeps nothing.
+    pub(super) fn nowhere() -> Self {
+        Self { is_cut: true, ..Self::new(Vec::new(), 0, false, false) }
     }
 
-    pub(super) fn with_gaps(&self) -> bool {
-        self.with_gaps
+    /// Writes nothing more once there are more than so many bytes.
+    pub(in crate::recording) fn stop_beyond(&mut self, bytes: usize) {
+        self.is_cut |= self.out.len() > bytes;
     }
 
     /// Forgets that something did not fit, and says whether it was so.
     pub(super) fn take_cut(&mut self) -> bool {
-        std::mem::take(&mut self.cut)
-    }
-
-    pub(super) fn mute(&mut self, mute: bool) {
-        self.mute = mute;
+        std::mem::take(&mut self.is_cut)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -72,34 +74,20 @@ impl<'o> Bounded<'o> {
     /// Takes back everything since `length`, which was inside the innermost container.
     pub(super) fn roll_back(&mut self, length: usize) {
         self.out.truncate(length);
-        self.safe = length;
+        self.settle();
     }
 
     /// Takes out a part that is whole values of the innermost container, and puts `words` in its place.
     pub(super) fn replace(&mut self, part: std::ops::Range<usize>, words: &str) {
         self.out.splice(part, words.bytes());
-        self.safe = self.out.len();
-    }
-
-    /// Whether what was written is within the limit.
-    pub(super) fn fits(&self) -> bool {
-        !self.over()
-    }
-
-    pub(super) fn has_comma_at(&self, length: usize) -> bool {
-        self.out.get(length) == Some(&b',')
-    }
-
-    pub(super) fn is_first_at(&self, length: usize) -> bool {
-        length.checked_sub(1).is_none_or(|before| matches!(self.out.get(before), Some(b'[' | b'{')))
+        self.settle();
     }
 
     /// Puts `words` in the place of the innermost container, which begins at `start`: a string, or the whole value.
     pub(super) fn instead_of_container(&mut self, start: usize, words: &str, is_bare: bool) {
-        self.out.truncate(start);
         self.open -= 1;
         self.nest >>= 1;
-        self.safe = start;
+        self.roll_back(start);
         if is_bare {
             self.raw(words);
         } else if words.len() + 2 <= self.room() {
@@ -107,7 +95,7 @@ impl<'o> Bounded<'o> {
         } else {
             // There was room for its brackets.
             self.whole(b"[]");
-            self.cut = true;
+            self.is_cut = true;
         }
     }
 
@@ -117,8 +105,8 @@ impl<'o> Bounded<'o> {
     }
 
     /// Opens an array or an object, and says whether it fitted.
-    pub(super) fn open(&mut self, opener: u8) -> bool {
-        if self.is_silent() {
+    pub(in crate::recording) fn open(&mut self, opener: u8) -> bool {
+        if !self.takes_value() {
             return false;
         }
         if self.room() < 2 || self.open == Self::DEEPEST {
@@ -128,23 +116,23 @@ impl<'o> Bounded<'o> {
         self.out.push(opener);
         self.nest = self.nest << 1 | u128::from(opener == b'{');
         self.open += 1;
-        self.safe = self.out.len();
+        self.settle();
         true
     }
 
     /// Closes containers until `open` of them are left.
-    pub(super) fn close_to(&mut self, open: u32) {
+    pub(in crate::recording) fn close_to(&mut self, open: u32) {
         while self.open > open {
             self.drop_unfinished();
             self.out.push(if self.nest & 1 == 1 { b'}' } else { b']' });
             self.nest >>= 1;
             self.open -= 1;
-            self.safe = self.out.len();
+            self.settle();
         }
     }
 
     /// Begins an element of the innermost array.
-    pub(super) fn element(&mut self) {
+    pub(in crate::recording) fn element(&mut self) {
         if self.is_silent() {
             return;
         }
@@ -156,58 +144,29 @@ impl<'o> Bounded<'o> {
     }
 
     /// Begins an entry of the innermost object.
-    pub(super) fn key(&mut self, key: &str) {
-        self.key_with(|json| json.escape(key));
-    }
-
-    /// As [`key`](Self::key), of a key that `fill` writes and says whether it fitted.
-    pub(super) fn key_with(&mut self, fill: impl FnOnce(&mut Self) -> bool) {
+    pub(in crate::recording) fn key(&mut self, key: &str) {
         self.element();
         if self.is_silent() {
             return;
         }
         self.out.push(b'"');
-        let whole = fill(self);
+        let is_whole = self.escape(key);
         self.out.extend_from_slice(b"\":");
-        if !whole || self.over() {
+        if !is_whole || self.over() {
             self.take_back();
         }
     }
 
-    /// A value that is written whole or not at all.
-    pub(super) fn token(&mut self, token: fmt::Arguments<'_>) {
-        if self.is_silent() {
-            return;
+    pub(in crate::recording) fn scalar(&mut self, scalar: Scalar<'_>) {
+        match scalar {
+            Scalar::Text(text) => self.string(text),
+            other => self.whole(Digits::of(|out| write_plain(out, other)).as_bytes()),
         }
-        if self.write(token) { self.settle() } else { self.take_back() }
-    }
-
-    /// The same for an integer, without the formatter.
-    pub(super) fn integer(&mut self, value: i64) {
-        if self.mute {
-            return;
-        }
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        let mut rest = value.unsigned_abs();
-        for digit in digits.iter_mut().rev() {
-            at -= 1;
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        if value < 0 {
-            at -= 1;
-            digits[at] = b'-';
-        }
-        self.whole(&digits[at..]);
     }
 
     /// A value that is JSON text already, written whole or not at all.
     pub(super) fn whole(&mut self, json: &[u8]) {
-        if self.is_silent() {
+        if !self.takes_value() {
             return;
         }
         if json.len() > self.room() {
@@ -220,11 +179,11 @@ impl<'o> Bounded<'o> {
 
     /// A string; one that is too long is cut on a char boundary, or loses its middle where gaps are wanted.
     pub(super) fn string(&mut self, text: &str) {
-        let (start, safe, was_cut) = (self.out.len(), self.safe, self.cut);
+        let (start, safe, was_cut) = (self.out.len(), self.safe, self.is_cut);
         self.string_with(|json| json.escape(text));
-        if self.cut && !was_cut && self.with_gaps && self.out.len() > start {
+        if self.is_cut && !was_cut && self.with_gaps && self.out.len() > start {
             self.out.truncate(start);
-            (self.safe, self.cut) = (safe, false);
+            (self.safe, self.is_cut) = (safe, false);
             self.shortened(text);
         }
     }
@@ -255,7 +214,7 @@ impl<'o> Bounded<'o> {
     }
 
     fn string_with(&mut self, fill: impl FnOnce(&mut Self) -> bool) {
-        if self.is_silent() {
+        if !self.takes_value() {
             return;
         }
         if self.room() < 2 {
@@ -268,11 +227,14 @@ impl<'o> Bounded<'o> {
         self.open -= 1;
         self.out.push(b'"');
         self.settle();
-        self.cut = !whole;
+        self.is_cut = !whole;
     }
 
     /// Text that is not JSON, cut as a string; it takes the place of all JSON.
     pub(super) fn raw(&mut self, text: &str) {
+        if self.is_silent() {
+            return;
+        }
         if self.with_gaps && text.len() > self.room() {
             let kept = parts(text, self.room(), |_| 1);
             for part in [kept.first, &kept.words, kept.last] {
@@ -283,12 +245,7 @@ impl<'o> Bounded<'o> {
         let fitting = clip(text, self.room());
         self.out.extend_from_slice(fitting.as_bytes());
         self.settle();
-        self.cut = fitting.len() < text.len();
-    }
-
-    /// Writes a piece and says whether it fitted.
-    pub(super) fn write(&mut self, piece: fmt::Arguments<'_>) -> bool {
-        self.out.write_fmt(piece).is_ok() && !self.over()
+        self.is_cut = fitting.len() < text.len();
     }
 
     /// Escapes as much of the text as fits, reading no more than that, and says whether it was all.
@@ -311,14 +268,20 @@ impl<'o> Bounded<'o> {
     }
 
     fn is_silent(&self) -> bool {
-        self.cut | self.mute
+        self.is_cut | self.is_mute
+    }
+
+    /// Whether a value may stand here: in an object only behind a key, which a value whose own code fails may not have.
+    fn takes_value(&self) -> bool {
+        !self.is_silent() && (self.nest & 1 == 0 || self.out.last() == Some(&b':'))
     }
 
     pub(super) fn room(&self) -> usize {
         self.end.saturating_sub(self.out.len() + self.open as usize)
     }
 
-    fn over(&self) -> bool {
+    /// What was written is beyond the limit.
+    pub(super) fn over(&self) -> bool {
         self.out.len() + self.open as usize > self.end
     }
 
@@ -333,30 +296,99 @@ impl<'o> Bounded<'o> {
 
     fn take_back(&mut self) {
         self.drop_unfinished();
-        self.cut = true;
+        self.is_cut = true;
     }
 }
 
 /// With less room than this a string is left out rather than shortened.
 const LEAST: usize = 16;
 
-struct Escaping<'a, 'o>(&'a mut Bounded<'o>);
+struct Escaping<'a>(&'a mut Sink);
 
-impl fmt::Write for Escaping<'_, '_> {
+impl fmt::Write for Escaping<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if self.0.escape(text) { Ok(()) } else { Err(fmt::Error) }
     }
 }
 
-/// How many bytes come before the first that needs an escape.
-fn plain_length(text: &[u8]) -> usize {
-    // Without an exit inside a chunk the compiler looks at its bytes all at once.
-    let is_plain = |chunk: &&[u8]| !chunk.iter().fold(false, |any, byte| any | needs_escape(*byte));
-    let chunks = text.chunks_exact(16).take_while(is_plain).count() * 16;
-    chunks + text[chunks..].iter().take_while(|byte| !needs_escape(**byte)).count()
+/// A number or another short word of JSON, as `serde_json` writes it.
+pub(super) struct Digits {
+    /// The longest is the least `i128`.
+    bytes: [u8; 40],
+    length: usize,
 }
 
-fn needs_escape(byte: u8) -> bool {
+impl Digits {
+    #[expect(clippy::mut_mut, reason = "what is written to is the part of a slice that is left")]
+    pub(super) fn of(write: impl FnOnce(&mut &mut [u8]) -> io::Result<()>) -> Self {
+        let mut bytes = [0; 40];
+        let mut rest = &mut bytes[..];
+        let is_written = write(&mut rest).is_ok();
+        let left = rest.len();
+        Self { length: if is_written { bytes.len() - left } else { 0 }, bytes }
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+/// Writes a scalar without a limit, and a text that needs no escape.
+#[inline]
+pub(super) fn write_plain(out: &mut impl io::Write, scalar: Scalar<'_>) -> io::Result<()> {
+    match scalar {
+        Scalar::Bool(value) => CompactFormatter.write_bool(out, value),
+        Scalar::F64(value) if value.is_finite() => CompactFormatter.write_f64(out, value),
+        Scalar::F64(_) | Scalar::Null => CompactFormatter.write_null(out),
+        Scalar::I64(value) => CompactFormatter.write_i64(out, value),
+        Scalar::Text(text) => {
+            out.write_all(b"\"")?;
+            out.write_all(text.as_bytes())?;
+            out.write_all(b"\"")
+        }
+    }
+}
+
+/// How many bytes come before the first that needs an escape.
+fn plain_length(text: &[u8]) -> usize {
+    let chunks = text.chunks_exact(16).take_while(|chunk| is_plain_chunk(chunk)).count() * 16;
+    chunks + text[chunks..].iter().take_while(|byte| !NEEDS_ESCAPE[usize::from(**byte)]).count()
+}
+
+/// Whether a text stands in JSON as it is.
+#[inline]
+pub(super) fn is_plain(text: &str) -> bool {
+    let text = text.as_bytes();
+    match text.last_chunk::<16>() {
+        None => !text.iter().any(|byte| NEEDS_ESCAPE[usize::from(*byte)]),
+        // In place of what is left behind whole chunks, though some of it is looked at twice.
+        Some(last) => text.chunks_exact(16).all(is_plain_chunk) && is_plain_chunk(last),
+    }
+}
+
+fn is_plain_chunk(chunk: &[u8]) -> bool {
+    // Without an exit inside a chunk the compiler looks at its bytes all at once.
+    !chunk.iter().fold(false, |any, byte| any | needs_escape(*byte))
+}
+
+/// [`needs_escape`] of each byte, which takes fewer steps where bytes are looked at one by one.
+static NEEDS_ESCAPE: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut byte = 0;
+    loop {
+        all[byte as usize] = needs_escape(byte);
+        if byte == u8::MAX {
+            break all;
+        }
+        byte += 1;
+    }
+};
+
+const fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
