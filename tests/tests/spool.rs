@@ -105,7 +105,7 @@ fn a_shutdown_tries_once_more_after_an_attempt_that_it_found_on_its_way() {
             return Reply::Accept;
         }
         // Until the test lets go, or is over.
-        drop(released.lock().unwrap().recv());
+        let _ = released.lock().unwrap().recv();
         Reply::fail(503, 14)
     });
     let slow = Timings { first_backoff: LONG, longest_backoff: LONG, ..quick() };
