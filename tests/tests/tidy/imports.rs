@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
             path.push(self.tokens[self.at + 2].to_owned());
             self.at += 2;
         }
-        self.note(path, None);
+        self.note(&path, None);
     }
 
     /// What stands behind `use`, or in its braces.
@@ -261,18 +261,18 @@ impl<'a> Reader<'a> {
             if self.peek(0) == Some("as") {
                 let name = self.peek(1).unwrap_or_default();
                 self.at += 2;
-                return self.note(path, is_given_on.then(|| name.to_owned()));
+                return self.note(&path, is_given_on.then(|| name.to_owned()));
             }
         }
         if path.last().is_some_and(|last| last == "self" || last == "*") && path.len() > 1 {
             path.pop();
         }
         let name = path.last().cloned().filter(|_| is_given_on);
-        self.note(path, name);
+        self.note(&path, name);
     }
 
     /// Notes a path; `name` is under what it is given on.
-    fn note(&mut self, path: Path, name: Option<String>) {
+    fn note(&mut self, path: &[String], name: Option<String>) {
         let Some(first) = path.first() else { return };
         let supers = path.iter().take_while(|part| *part == "super").count();
         let path: Path = match first.as_str() {
@@ -283,7 +283,7 @@ impl<'a> Reader<'a> {
                 self.module[..above].iter().chain(&path[supers..]).cloned().collect()
             }
             _ => {
-                let beneath: Path = self.module.iter().chain(&path).cloned().collect();
+                let beneath: Path = self.module.iter().chain(path).cloned().collect();
                 let is_child = self.modules.contains(&beneath[..=self.module.len()].to_vec());
                 if !is_child {
                     self.said.roots.insert(first.clone());
