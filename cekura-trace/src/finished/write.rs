@@ -70,12 +70,19 @@ pub(crate) fn mark(out: &mut [u8], at: usize, Marks(marks): Marks) {
 
 /// Writes a string value of unknown length in place: `fill` appends the text, the length is set afterwards.
 pub(crate) fn text_with(out: &mut Vec<u8>, key: &str, fill: impl FnOnce(&mut Vec<u8>)) {
-    let at = out.len() + 5;
+    let at = out.len();
     text_head(out, key, 0, 0);
     let start = out.len();
     fill(out);
-    let length = length(out.len() - start);
-    out[at..at + 4].copy_from_slice(&length);
+    let length = out.len() - start;
+    set_text_length(out, at, length);
+}
+
+/// Says how long the text is of the entry that begins at `at`, which [`text`] wrote.
+pub(crate) fn set_text_length(out: &mut [u8], at: usize, text: usize) {
+    if let Some(place) = out.get_mut(at + 5..at + 9) {
+        place.copy_from_slice(&length(text));
+    }
 }
 
 pub(crate) fn api(out: &mut Vec<u8>, attribute: &KeyValue) {

@@ -89,13 +89,10 @@ impl ToolInput {
         }
     }
 
-    /// Writes how long the object is now, before it.
+    /// Writes how long the object is now.
     fn settle(&mut self, entries: &mut [u8]) {
         self.end = entries.len();
-        let length = write::length(self.end.saturating_sub(self.object.start));
-        if let Some(place) = entries.get_mut(..self.object.start).and_then(<[u8]>::last_chunk_mut) {
-            *place = length;
-        }
+        write::set_text_length(entries, self.start, self.end.saturating_sub(self.object.start));
     }
 }
 
