@@ -84,8 +84,6 @@ const IN_CIRCLES: &[&str] = &[
     "delivery/transport.rs",
     "delivery/transport/proxy.rs",
     "delivery/transport/reply.rs",
-    "recording/json/gaps.rs",
-    "recording/json/serializer.rs",
 ];
 
 #[test]

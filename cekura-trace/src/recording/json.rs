@@ -19,6 +19,7 @@ use super::shapes::{Scalar, Shapes};
 use serde::Serialize;
 
 mod blob;
+mod compound;
 mod gaps;
 pub(in crate::recording) mod raw;
 mod serializer;

@@ -8,7 +8,7 @@
 
 use super::Root;
 use super::blob::numbers;
-use super::serializer::Compound;
+use super::compound::{Compound, List, Tail};
 use super::sink::Sink;
 use super::walker::{Stop, Walker};
 use std::any::type_name;
@@ -27,28 +27,6 @@ const TURNS: usize = 16;
 /// How much of its room a value may take that others may follow.
 pub(super) fn share(room: usize) -> usize {
     if room > SMALL { room / 2 } else { room }
-}
-
-/// How a list is written whose items do not all fit.
-pub(super) struct List {
-    /// Where the items begin, and the bytes that those at the head may take.
-    start: usize,
-    head: usize,
-    seen: usize,
-    tail: Option<Tail>,
-}
-
-struct Tail {
-    /// Where it begins.
-    at: usize,
-    /// Where its items begin, each with the comma before it.
-    items: Vec<usize>,
-    missing: usize,
-    /// The bytes that it may take.
-    room: usize,
-    /// The bytes and items that were ever written.
-    bytes: usize,
-    written: usize,
 }
 
 /// Visits a value.

@@ -2,7 +2,7 @@
 //! it, even if a value inside it fails.
 
 use super::blob::numbers;
-use super::gaps::List;
+use super::compound::Compound;
 use super::raw::{NUMBER, RAW};
 use super::sink::Digits;
 use super::walker::{Kind, Place, Stop, Walker};
@@ -230,34 +230,6 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
         }
         Ok(())
     }
-}
-
-/// An open array or object.
-#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself, at every entry")]
-pub struct Compound<'a, 'w> {
-    pub(super) walker: &'a mut Walker<'w>,
-    outer: Place,
-    pub(super) inner: Place,
-    /// What its only field is, where it stands for a text that is JSON already.
-    kind: Kind,
-    /// More is to be done than to write one entry behind the other (`gaps`).
-    pub(super) is_unusual: bool,
-    /// It is the whole value.
-    pub(super) is_root: bool,
-    /// All items so far are numbers; then how many.
-    pub(super) are_numbers: bool,
-    pub(super) count: usize,
-    /// Of the numbers only their count will be written.
-    pub(super) is_counting: bool,
-    /// Nothing more fits.
-    pub(super) is_full: bool,
-    /// Entries that are still to come, where that is known.
-    pub(super) left: Option<usize>,
-    /// The length of the JSON before it.
-    pub(super) start: usize,
-    /// Where what surrounds an entry has to end.
-    pub(super) end: usize,
-    pub(super) list: Option<Box<List>>,
 }
 
 impl<'a, 'w> Compound<'a, 'w> {
