@@ -209,8 +209,7 @@ impl Calls {
     #[inline]
     fn enter(&self, call: &Arc<Call>) {
         if call.open.fetch_add(1, Ordering::AcqRel) == 0 {
-            let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            calls.entry(call.root.trace_id()).or_default().push(call.clone());
+            self.add(call);
         }
     }
 
@@ -218,15 +217,24 @@ impl Calls {
     #[inline]
     pub(crate) fn end(&self, call: &Call) {
         if call.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            let Some(same) = calls.get_mut(&call.root.trace_id()) else { return };
-            // Another span may have begun meanwhile, and may have ended too.
-            same.retain(|known| {
-                !std::ptr::eq(Arc::as_ptr(known), call) || call.open.load(Ordering::Acquire) > 0
-            });
-            if same.is_empty() {
-                calls.remove(&call.root.trace_id());
-            }
+            self.remove(call);
+        }
+    }
+
+    #[cold]
+    fn add(&self, call: &Arc<Call>) {
+        let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        calls.entry(call.root.trace_id()).or_default().push(call.clone());
+    }
+
+    #[cold]
+    fn remove(&self, call: &Call) {
+        let mut calls = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(same) = calls.get_mut(&call.root.trace_id()) else { return };
+        // Another span may have begun meanwhile, and may have ended too.
+        same.retain(|known| !std::ptr::eq(Arc::as_ptr(known), call) || call.open.load(Ordering::Acquire) > 0);
+        if same.is_empty() {
+            calls.remove(&call.root.trace_id());
         }
     }
 
