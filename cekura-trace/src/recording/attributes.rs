@@ -85,6 +85,7 @@ impl Attributes {
     }
 
     /// Calls code of the user's values, whose panics are not the traced function's.
+    #[inline]
     pub(super) fn guarded(&mut self, record: impl FnOnce(&mut Self)) {
         let recorded = catch_unwind(AssertUnwindSafe(|| record(self)));
         if recorded.is_err() {

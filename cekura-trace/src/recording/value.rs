@@ -88,6 +88,7 @@ layer!(Shown over Opaque);
 pub struct Opaque<'a, T>(&'a T);
 
 impl<'a, T: AsScalar> Scalar<'a, T> {
+    #[inline]
     pub fn __get(&self) -> Value<'a> {
         self.0.0.0.0.0.0.0.0.0.0.0.0.scalar()
     }
