@@ -134,8 +134,9 @@ fn public() -> BTreeSet<String> {
     let last = used
         .flat_map(|path| path.split(['{', '}', ',', ';', ' ']).map(|part| part.rsplit("::").next().unwrap()));
     let mut names: BTreeSet<_> = last.map(str::to_owned).collect();
-    let modules = ["kinds", "parent", "setters"].map(|module| read(&format!("recording/spans/{module}.rs")));
-    for source in modules.into_iter().chain(["recording/spans.rs", "testing.rs"].map(read)) {
+    let modules = ["parent", "spans/builder", "spans/kinds", "spans/setters"];
+    let modules = modules.map(|module| read(&format!("recording/{module}.rs")));
+    for source in modules.into_iter().chain([read("testing.rs")]) {
         for line in source.lines() {
             let defined =
                 ["pub struct ", "pub enum ", "pub trait "].iter().find_map(|word| line.strip_prefix(word));
