@@ -213,7 +213,7 @@ impl Shape {
             ReturnType::Type(_, declared) => declared.as_ref().clone(),
         };
         if signature.asyncness.is_some() {
-            let closure = Closure::find(&declared, &signature.generics);
+            let closure = Closure::find(&declared, signature);
             return Self::Async(Returns::new(declared), closure);
         }
         if let Type::ImplTrait(opaque) = peeled(&declared)

@@ -240,7 +240,9 @@ pub use cekura_trace_macros::stt;
 /// For an `async fn` the body is a future, `async move { … }`, which is polled in the span. For a stream, the
 /// last closure is kept and runs for each item. A plain `impl Stream` needs one more call, which gives the
 /// stream room for its span. A function that returns `impl Fn…` keeps its body in place, so that the types of
-/// the closure's parameters can be inferred; an `async fn` that returns one must write these types.
+/// the closure's parameters can be inferred. In an `async fn`, the body goes through a function that declares
+/// them. There the closure must write its types if they name a type parameter, if a method names a type of
+/// yours without its path (which may be a type parameter), or if the closure is given by `return`.
 /// `cargo expand` shows the code of your own crate. This command shows it too, with nothing installed:
 ///
 /// ```sh

@@ -102,7 +102,7 @@ impl Destination {
         }
     }
 
-    /// A conversation has begun: `root` gives the record of its span as far as it is known.
+    /// A conversation has begun. `root` gives what its span's record holds so far.
     pub(crate) fn announce(&self, root: impl FnOnce() -> Vec<u8>) {
         if self.sink.wants_beginnings() {
             self.sink.begin(root());
@@ -143,7 +143,7 @@ pub(crate) fn lose(site: Site) {
     }
 }
 
-/// Has the first one who asks told of spans that begin without a destination.
+/// Sets who hears of spans that begin without a destination. The first one stays.
 pub(crate) fn hear_of_lost(hear: fn(Site)) {
     let _ = LOST.set(hear);
 }

@@ -142,7 +142,7 @@ fn a_wrong_key_is_named() {
     assert_eq!(
         credentials(401, r#"{"detail": "canary-key-123 is no key."}"#),
         "\
-FAIL  credentials    127.0.0.1:PORT_ does not know the API key (status 401:
+FAIL  credentials    127.0.0.1:PORT_ rejects the API key (status 401:
                      [REDACTED] is no key.)
                      → copy it again from Cekura's dashboard into CEKURA_API_KEY"
     );
@@ -154,7 +154,7 @@ fn a_problem_is_a_sentence() {
     let diagnosis = account(to(&spans, Protocol::Http), &api.url()).doctor();
     let address = api.url().replace("http://", "");
     let expected = format!(
-        "credentials: {address} does not know the API key (status 401); \
+        "credentials: {address} rejects the API key (status 401); \
          copy it again from Cekura's dashboard into CEKURA_API_KEY"
     );
     assert_eq!(diagnosis.problems().collect::<Vec<_>>(), [expected]);

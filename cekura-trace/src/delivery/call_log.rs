@@ -218,7 +218,7 @@ impl CallLog {
     pub fn redact_fields<F: Into<String>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
         let fields: Vec<String> = fields.into_iter().map(Into::into).collect();
         for field in fields.iter().filter(|field| !REDACTABLE.contains(&field.as_str())) {
-            let rule = format!("does not know `{field}`; it takes {}", REDACTABLE.join(", "));
+            let rule = format!("has no kind `{field}`; it takes {}", REDACTABLE.join(", "));
             self = self.mistake("redact_fields", rule);
         }
         self.set("redact_fields", fields.into())

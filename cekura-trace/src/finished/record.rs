@@ -72,7 +72,7 @@ pub(crate) fn seal(record: &mut [u8], head: &Head, renamed: bool) {
     bytes[54] = u8::from(renamed);
 }
 
-/// A record that is not sealed yet, read as far as it is written; its head is empty.
+/// Reads a record that is not sealed yet. Its head is empty.
 pub(crate) fn draft(record: &[u8]) -> Option<Record<'_>> {
     Record::read(record.get(4..)?)
 }

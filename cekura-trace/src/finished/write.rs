@@ -78,8 +78,9 @@ pub(crate) fn text_with(out: &mut Vec<u8>, key: &str, fill: impl FnOnce(&mut Vec
     set_text_length(out, at, length);
 }
 
-/// Says how long the text is of the entry that begins at `at`, which [`text`] wrote.
+/// Sets how long the text is in the entry that begins at `at`, which [`text`] wrote.
 pub(crate) fn set_text_length(out: &mut [u8], at: usize, text: usize) {
+    // Behind the tag and the length of the key.
     if let Some(place) = out.get_mut(at + 5..at + 9) {
         place.copy_from_slice(&length(text));
     }

@@ -90,6 +90,22 @@ impl<T: ToString> Holder<T> {
     }
 }
 
+struct Handler<Request, Answer>(fn(Request) -> Answer);
+
+impl<Request, Answer> Handler<Request, Answer> {
+    /// Its parameters are named like types.
+    #[cekura::span]
+    async fn handles(&self) -> impl Fn(Request) -> Answer {
+        let handle = self.0;
+        move |request: Request| handle(request)
+    }
+
+    #[cekura::span]
+    async fn measures(&self) -> impl Fn(&str, Option<Vec<u8>>, std::time::Duration) -> usize {
+        |text, bytes, _| text.len() + bytes.map_or(0, |bytes| bytes.len())
+    }
+}
+
 async fn of_async_functions() -> usize {
     fn sendable<F: Send>(future: F) -> F {
         future
@@ -103,7 +119,10 @@ async fn of_async_functions() -> usize {
     assert_eq!(later("a").await("bc").await, 3);
     assert_eq!(Holder(1).joins().await("a"), "1a");
     assert_eq!(Holder(1).writes().await(&2), "2");
-    7
+    let handler = Handler(|request: u8| request + 1);
+    assert_eq!(handler.handles().await(1), 2);
+    assert_eq!(handler.measures().await("ab", Some(vec![1]), std::time::Duration::ZERO), 3);
+    9
 }
 
 /// Calls every function; gives the number of spans it should have made.

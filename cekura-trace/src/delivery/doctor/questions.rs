@@ -161,7 +161,7 @@ fn judged(origin: &Origin, status: u16, body: &str, identity: Identity) -> Findi
             return Finding::good(Check::Credentials, format!("the API key is valid for {account}"));
         }
         401 => (
-            format!("{shown} does not know the API key (status 401{said})"),
+            format!("{shown} rejects the API key (status 401{said})"),
             "copy it again from Cekura's dashboard into CEKURA_API_KEY".to_owned(),
         ),
         403 => (

@@ -6,8 +6,16 @@ use super::wire;
 use crate::finished::{Utf8, ValueOf};
 use crate::semconv;
 
-/// Field of a span (OpenTelemetry's `trace.proto`).
+// Fields of a span (OpenTelemetry's `trace.proto`).
+const NAME: usize = 5;
 const ATTRIBUTES: u8 = 9;
+const EVENTS: usize = 11;
+const LINKS: usize = 13;
+const STATUS: usize = 15;
+// Fields of these.
+const EVENT_ATTRIBUTES: u8 = 3;
+const LINK_ATTRIBUTES: u8 = 4;
+const STATUS_MESSAGE: usize = 2;
 /// Below this a value is not cut.
 const SHORTEST: usize = 256;
 
@@ -26,10 +34,10 @@ fn shorten(span: &mut Vec<u8>, longest: usize) {
         *span = cut;
     }
     let cut = changed(span, |number, part| match number {
-        5 => text(part, longest),
-        11 => attributes(part, 3, longest),
-        13 => attributes(part, 4, longest),
-        15 => text_in(part, 2, longest),
+        NAME => text(part, longest),
+        EVENTS => attributes(part, EVENT_ATTRIBUTES, longest),
+        LINKS => attributes(part, LINK_ATTRIBUTES, longest),
+        STATUS => text_in(part, STATUS_MESSAGE, longest),
         _ => None,
     });
     if let Some(cut) = cut {

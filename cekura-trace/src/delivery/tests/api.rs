@@ -1,4 +1,4 @@
-//! The API's client against sockets that answer by hand. This file does not know what the API is asked for.
+//! The API's client against sockets that answer by hand.
 
 use super::{Api, Duration, Failure, Method, Response};
 use crate::delivery::config::{Builder, resolve};

@@ -192,7 +192,7 @@ fn an_id_has_1_to_100_characters() {
 #[test]
 fn a_field_that_cannot_be_redacted_is_told_with_those_that_can() {
     let said = mistakes(CallLog::new("c").redact_fields(["ssn", "nme"]));
-    assert!(said.starts_with("redact_fields does not know `nme`; it takes person_name, age, "), "{said}");
+    assert!(said.starts_with("redact_fields has no kind `nme`; it takes person_name, age, "), "{said}");
 }
 
 /// Panics when it is serialised.

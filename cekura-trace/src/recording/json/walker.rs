@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Nodes that are visited without being written.
 const FURTHER_NODES: u32 = 10_000;
 
-/// Numbers that are counted one by one, where a list does not know its length.
+/// How many numbers of a list without a known length are counted one by one.
 const FURTHER_NUMBERS: u32 = 1 << 20;
 
 /// Levels below the root that are visited; one more value there opens up to two containers, as a struct variant does.

@@ -42,7 +42,7 @@ pub(crate) struct Live {
 
 struct State {
     start: Instant,
-    /// The record as far as it is written; while the span ends, what is set meanwhile.
+    /// What the record holds so far. While the span ends, only what is set during its end.
     record: Vec<u8>,
     status: Status,
     is_renamed: bool,
