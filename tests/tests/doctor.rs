@@ -142,8 +142,8 @@ fn a_wrong_key_is_named() {
     assert_eq!(
         credentials(401, r#"{"detail": "canary-key-123 is no key."}"#),
         "\
-FAIL  credentials    127.0.0.1:PORT_ rejects the API key (status 401:
-                     [REDACTED] is no key.)
+FAIL  credentials    127.0.0.1:PORT_ rejects the API key (status 401: [REDACTED]
+                     is no key.)
                      → copy it again from Cekura's dashboard into CEKURA_API_KEY"
     );
 }
