@@ -46,7 +46,7 @@ pub(crate) trait Delivery {
     );
 
     /// Tells the program of a change.
-    fn tell(&self, change: Change<'_, Self::Answer>);
+    fn tell(&self, change: Change<Self::Answer>, events: &OwnEvents);
 
     /// Whether an item may be sent. One that waits for something else is left alone.
     fn is_ready(_item: &Self::Item) -> bool {
@@ -89,11 +89,11 @@ pub(crate) enum Standing {
 }
 
 /// What a program is told.
-pub(crate) enum Change<'a, A> {
+pub(crate) enum Change<A> {
     /// The endpoint fails for a reason, as its answer says.
-    Fails(Reason, &'a A),
+    Fails(Reason, A),
     /// The endpoint answers again.
     Recovers,
     /// The disk cannot be written.
-    SpoolFails(&'a io::Error),
+    SpoolFails(io::Error),
 }

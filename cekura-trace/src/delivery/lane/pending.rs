@@ -1,7 +1,7 @@
 //! An item in a lane, with what was tried for it so far. Invariant: it has a copy on disk, or a time at which one is
 //! written where there is a spool.
 
-use crate::delivery::spool::{DiskCopy, Name, SpooledRequests, Stored};
+use crate::delivery::spool::{DiskCopy, SpooledRequests, Stored};
 use tokio::time::Instant;
 
 /// An item that is not settled.
@@ -32,10 +32,6 @@ impl<I: Stored> PendingRequest<I> {
 
     pub(super) fn is_safe(&self) -> bool {
         self.copy.as_ref().is_some_and(|copy| copy.is_safe)
-    }
-
-    pub(super) fn has_copy(&self, name: &Name) -> bool {
-        self.copy.as_ref().is_some_and(|copy| copy.name == *name)
     }
 
     /// Asks the disk for a copy.
