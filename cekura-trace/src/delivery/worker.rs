@@ -136,7 +136,7 @@ impl Worker {
                 return;
             }
             self.is_well = true;
-            let spans = self.spans.as_mut().and_then(|spans| spans.due(now));
+            let spans = self.spans.as_ref().and_then(|spans| spans.due(now));
             let lanes = spans.into_iter().chain(self.call_logs.next_due(now));
             let next = lanes.chain(self.flushes.next_deadline()).fold(self.next_tick, Instant::min);
             if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
@@ -297,10 +297,10 @@ impl Worker {
         if self.flushes.is_empty() {
             return false;
         }
-        let spans = self.spans.as_mut().and_then(Lane::oldest);
+        let spans = self.spans.as_ref().and_then(Lane::oldest);
         let drawn = self.terminal.as_ref().and_then(Terminal::oldest);
         let oldest = spans.into_iter().chain(drawn).min();
-        let is_idle = self.call_logs.is_at_rest() && self.spans.as_mut().is_none_or(Lane::is_at_rest);
+        let is_idle = self.call_logs.is_at_rest() && self.spans.as_ref().is_none_or(Lane::is_at_rest);
         let is_over = |flush: &mut Flush| {
             now >= flush.deadline
                 || oldest.is_none_or(|oldest| oldest > flush.epoch) && (!flush.is_last || is_idle)

@@ -115,12 +115,14 @@ impl Lane<CallLogs> {
         let step = if log.trace_id.is_some() { Step::Trace } else { Step::Post };
         if let Some(trace) = log.trace_id {
             let until = now.checked_add(log.deadline).unwrap_or(now + self.timings.give_up);
-            if self.delivery.awaited.add(self.places.end, trace, until, log.deadline) {
+            if self.delivery.awaited.add(self.items.next_place(), trace, until, log.deadline) {
                 self.delivery.ledger.watch(trace);
             }
         }
         self.delivery.held += reservation.bytes();
-        self.push(PendingRequest::new(PendingCallLog { log, reply, reservation, step }, u64::MAX, now));
+        let call_log = PendingCallLog { log, reply, reservation, step };
+        let pending = PendingRequest::new(call_log, u64::MAX, now);
+        self.items.push(PendingRequest { is_ready: step == Step::Post, ..pending });
     }
 
     /// Bytes that all of them take of the memory limit.
@@ -159,21 +161,22 @@ impl Lane<CallLogs> {
         if let Some(trace) = self.delivery.awaited.remove(place) {
             self.delivery.ledger.ignore(trace);
         }
-        let Some(PendingRequest { item, copy, .. }) = self.waiting.get_mut(&place) else { return };
-        item.step = Step::Post;
-        self.ready.insert((None, place));
-        if !is_named {
-            item.log.trace_id = None;
-            return;
-        }
-        item.log.name_trace();
-        if let (Some(spool), Some(copy)) = (&self.spool, copy) {
-            spool.write_again(copy, item);
-        }
+        let spool = &self.spool;
+        self.items.change(place, |PendingRequest { item, copy, is_ready, .. }| {
+            (item.step, *is_ready) = (Step::Post, true);
+            if !is_named {
+                item.log.trace_id = None;
+                return;
+            }
+            item.log.name_trace();
+            if let (Some(spool), Some(copy)) = (spool, copy) {
+                spool.write_again(copy, item);
+            }
+        });
     }
 
     /// When to proceed or to look at the traces again.
-    pub(crate) fn next_due(&mut self, now: Instant) -> Option<Instant> {
+    pub(crate) fn next_due(&self, now: Instant) -> Option<Instant> {
         let news = self.delivery.ledger.has_news().then_some(now);
         news.into_iter().chain(self.delivery.awaited.due()).chain(self.due(now)).min()
     }
@@ -305,10 +308,6 @@ impl Delivery for CallLogs {
             // The lane of spans has told that the disk fails.
             (Change::Fails(..) | Change::SpoolFails(_), _) => {}
         }
-    }
-
-    fn is_ready(item: &PendingCallLog) -> bool {
-        item.step != Step::Trace
     }
 
     fn may_pass(outcome: &Self::Outcome) -> bool {

@@ -48,11 +48,6 @@ pub(crate) trait Delivery {
     /// Tells the program of a change.
     fn tell(&self, change: Change<Self::Answer>, events: &OwnEvents);
 
-    /// Whether an item may be sent. One that waits for something else is left alone.
-    fn is_ready(_item: &Self::Item) -> bool {
-        true
-    }
-
     /// Whether the next process may have more success with an item of this outcome.
     fn may_pass(_outcome: &Self::Outcome) -> bool {
         false

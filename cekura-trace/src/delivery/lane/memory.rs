@@ -13,14 +13,14 @@ impl<D: Delivery> Lane<D> {
         if missing == 0 {
             return;
         }
-        let may_go = self.waiting.iter().filter(|(_, pending)| holds_alone(pending));
+        let may_go = self.items.waiting.iter().filter(|(_, pending)| holds_alone(pending));
         let mut places: Vec<_> = may_go.map(|(place, pending)| (pending.order, *place)).collect();
         places.sort_unstable();
         for (_, place) in places {
             if missing == 0 {
                 return;
             }
-            if let Some(pending) = self.take_out(place) {
+            if let Some(pending) = self.items.take_out(place) {
                 missing = missing.saturating_sub(pending.item.held());
                 self.settle(pending, Err(Reason::QueueFull));
             }
@@ -30,12 +30,13 @@ impl<D: Delivery> Lane<D> {
     /// Lets what is safe wait on disk only; what is missing then.
     fn rest_safe(&mut self, bytes: usize) -> usize {
         let mut missing = bytes;
-        let safe = self.waiting.iter().filter(|(_, pending)| pending.is_safe() && pending.item.held() > 0);
+        let safe =
+            self.items.waiting.iter().filter(|(_, pending)| pending.is_safe() && pending.item.held() > 0);
         for place in safe.map(|(place, _)| *place).collect::<Vec<_>>() {
             if missing == 0 {
                 break;
             }
-            if let Some(pending) = self.take_out(place) {
+            if let Some(pending) = self.items.take_out(place) {
                 missing = missing.saturating_sub(pending.item.held());
                 drop(self.rest(pending));
             }
@@ -48,14 +49,15 @@ impl<D: Delivery> Lane<D> {
         if !self.spool.as_ref().is_some_and(|spool| !spool.is_failing()) {
             return 0;
         }
-        let asked = self.waiting.values().filter(|pending| pending.copy.is_some() && !pending.is_safe());
+        let asked =
+            self.items.waiting.values().filter(|pending| pending.copy.is_some() && !pending.is_safe());
         // One that is behind gets no more to do.
         if asked.clone().any(|pending| now >= pending.write_at) {
             return 0;
         }
         let mut coming = asked.map(|pending| pending.item.held()).sum();
         let is_unwritten = |pending: &PendingRequest<_>| pending.copy.is_none() && holds_alone(pending);
-        let unwritten = self.waiting.iter().filter(|(_, pending)| is_unwritten(pending));
+        let unwritten = self.items.waiting.iter().filter(|(_, pending)| is_unwritten(pending));
         for (place, held) in
             unwritten.map(|(place, pending)| (*place, pending.item.held())).collect::<Vec<_>>()
         {

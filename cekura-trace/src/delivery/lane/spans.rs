@@ -69,7 +69,7 @@ impl Lane<Spans> {
 impl Lane<Spans> {
     /// How many spans of which traces are here, but for what is safe on disk.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (TraceId, u64)> {
-        let held = self.pending().filter(|pending| !pending.is_safe());
+        let held = self.items.all().filter(|pending| !pending.is_safe());
         held.flat_map(|pending| pending.item.counts.iter().map(|(trace, count)| (*trace, *count)))
     }
 
@@ -81,7 +81,7 @@ impl Lane<Spans> {
         let patience = self.spool.as_ref().map(SpooledRequests::patience).unwrap_or_default();
         let write_at = Instant::now() + patience;
         // A wait makes requests larger rather than more.
-        let mut last = self.waiting.values_mut().next_back().filter(|last| last.is_new);
+        let mut last = self.items.waiting.values_mut().next_back().filter(|last| last.is_new);
         let before = last.as_ref().map_or(0, |last| last.item.spans());
         let growing = last.as_mut().map(|last| &mut last.item);
         let requests = self.delivery.encoder.requests(records, reservation, growing);
@@ -91,7 +91,7 @@ impl Lane<Spans> {
         for request in requests {
             self.made += 1;
             let pending = PendingRequest::new(request, epoch, write_at);
-            self.push(PendingRequest { order: self.made, is_new: true, ..pending });
+            self.items.push(PendingRequest { order: self.made, is_new: true, ..pending });
         }
     }
 
@@ -111,7 +111,7 @@ impl Lane<Spans> {
             let copy = self.spool.as_ref().and_then(|spool| spool.write(&request));
             // No flush waits for it: it is as old as what it stands beside.
             let pending = PendingRequest::new(request, u64::MAX, now);
-            self.push(PendingRequest { copy, ..pending });
+            self.items.push(PendingRequest { copy, ..pending });
         }
         // What was asked for before is written before.
         if let Some(starts) = &self.delivery.starts {

@@ -122,7 +122,7 @@ async fn run(script: Vec<u8>, rounds: usize) -> BTreeMap<u32, u32> {
             let item = lane.delivery.make();
             lane.made += 1;
             let pending = PendingRequest::new(item, 0, Instant::now());
-            lane.push(PendingRequest { order: lane.made, ..pending });
+            lane.items.push(PendingRequest { order: lane.made, ..pending });
         }
         if round % 7 == 6 {
             lane.relieve(round % 3, Instant::now());
