@@ -144,8 +144,8 @@ impl<D: Delivery> Lane<D> {
         let Some(pending) = self.rest(pending) else { return };
         // What is being written may be safe in a moment.
         let may_rest = D::RESTS_ON_DISK && pending.copy.is_some();
-        let is_over = !may_rest && pending.give_up.is_some_and(|limit| now >= limit);
-        if is_over && self.gate.gives_up(now) {
+        let is_over = |limit| self.gate.gives_up(limit, now);
+        if !may_rest && pending.give_up.is_some_and(is_over) {
             self.settle(pending, Err(reason));
         } else {
             self.waiting.push_back(pending);
