@@ -1,7 +1,7 @@
 //! An open span: what is set on it, through the OpenTelemetry API or by its function. Invariant: one record is
 //! made of it, at its end.
 
-use super::twin::{Birth, Twin};
+use super::twin::Twin;
 use crate::call::Call;
 use crate::destination::Destination;
 use crate::finished::{self, Head, seal, write};
@@ -12,7 +12,7 @@ use crate::recording::home::Home;
 use crate::recording::recorded::Recorded;
 use crate::recording::told::Told;
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceId};
+use opentelemetry::trace::{SpanContext, SpanId, Status, TraceId};
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ pub(super) mod closing;
 pub(in crate::recording) mod handle;
 mod parts;
 
-use closing::Closed;
+use closing::{Closed, Wait};
 use parts::Parts;
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
@@ -30,7 +30,6 @@ pub(crate) struct Live {
     context: SpanContext,
     /// `SpanId::INVALID` for a root.
     parent_id: SpanId,
-    kind: SpanKind,
     view: View,
     /// That of the spans inside it; `None` before its begin.
     home: Option<Arc<Home>>,
@@ -42,8 +41,8 @@ pub(crate) struct Live {
 
 struct State {
     start: Instant,
-    /// What the record holds so far. While the span ends, only what is set during its end.
-    record: Vec<u8>,
+    /// What is said of it so far, behind the begin of its record. While the span ends, only what is set during its end.
+    said: Attributes,
     status: Status,
     is_renamed: bool,
     /// Whether the program said when it began.
@@ -52,6 +51,11 @@ struct State {
     twin: Option<Box<Twin>>,
     parts: Option<Box<Parts>>,
 }
+
+/// Room for the span attributes of most functions.
+const NEW_BYTES: usize = 512;
+/// The most bytes of a record's buffer that are kept for the next span.
+const KEPT_BYTES: usize = 16 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -71,9 +75,10 @@ impl fmt::Debug for Live {
 impl Live {
     /// A span that stands nowhere yet.
     pub(super) fn idle() -> Arc<Self> {
+        let entries = Vec::with_capacity(NEW_BYTES);
         let state = State {
             start: Instant::now(),
-            record: Vec::new(),
+            said: Attributes::new(View::Span, CaptureContent::default(), CONTENT_LIMIT, entries),
             status: Status::Unset,
             is_renamed: false,
             keeps_start: false,
@@ -84,7 +89,6 @@ impl Live {
         Arc::new(Self {
             context: SpanContext::NONE,
             parent_id: SpanId::INVALID,
-            kind: SpanKind::Internal,
             view: View::Span,
             home: None,
             is_remade: false,
@@ -93,40 +97,55 @@ impl Live {
         })
     }
 
+    /// Begins its record, before it is known where it stands.
+    #[inline]
+    pub(super) fn draft(&mut self, callsite: &Callsite, (capture, limit): (CaptureContent, usize)) {
+        self.view = callsite.view;
+        let said = self.said();
+        callsite.begin(&mut said.entries);
+        (said.view, said.capture, said.limit) = (callsite.view, capture, limit);
+    }
+
+    /// What is said of it before its begin.
+    #[inline]
+    pub(in crate::recording) fn said(&mut self) -> &mut Attributes {
+        &mut self.state_mut().said
+    }
+
+    /// Gives it its start and its ids.
+    #[inline]
+    pub(in crate::recording) fn born(&mut self, start: Instant, context: SpanContext) {
+        self.state_mut().start = start;
+        self.context = context;
+    }
+
+    /// Gives it its twin.
+    pub(in crate::recording) fn pair(&mut self, twin: Twin) {
+        self.state_mut().twin = Some(Box::new(twin));
+    }
+
     /// Puts it where it stands, before its begin.
     #[inline]
-    pub(in crate::recording) fn stand(
-        &mut self,
-        home: Arc<Home>,
-        callsite: &Callsite,
-        parent_id: SpanId,
-        birth: Birth,
-    ) {
+    pub(in crate::recording) fn stand(&mut self, home: Arc<Home>, parent_id: SpanId) {
+        let said = self.said();
+        (said.capture, said.limit) = (home.capture, home.destination.content_limit);
         self.home = Some(home);
         self.parent_id = parent_id;
-        self.kind = callsite.kind();
-        self.view = callsite.view;
-        self.context = birth.context;
+    }
+
+    /// Gives it another name than the one its record began with.
+    #[inline(never)]
+    pub(in crate::recording) fn rename(&mut self, name: &str) {
         let state = self.state_mut();
-        state.start = birth.start;
-        if birth.twin.is_some() {
-            state.twin = birth.twin;
-        }
+        write::name(&mut state.said.entries, name);
+        state.is_renamed = true;
     }
 
-    /// Says, before its begin, that its record holds another name than the one it began with.
-    pub(in crate::recording) fn rename(&mut self) {
-        self.state_mut().is_renamed = true;
-    }
-
-    /// Says, before its begin, that its start is not that of its future.
-    pub(super) fn keep_start(&mut self) {
-        self.state_mut().keeps_start = true;
-    }
-
-    /// Gives it its record as far as it is written.
-    pub(super) fn give_record(&mut self, record: Vec<u8>) {
-        self.state_mut().record = record;
+    /// Says, before its begin, whether its context is made from the current one, and whether its start is given.
+    #[inline]
+    pub(super) fn settle(&mut self, is_made_here: bool, keeps_start: bool) {
+        self.is_remade = is_made_here && matches!(self.view, View::Llm | View::Span | View::ToolCall);
+        self.state_mut().keeps_start = keeps_start;
     }
 
     /// Begins it where it stands.
@@ -138,13 +157,7 @@ impl Live {
             destination.calls.begin(call, live.span_id(), live);
         }
         match callsite.view {
-            View::Conversation => {
-                if let Some(call) = live.own_call() {
-                    let span = Arc::downgrade(live);
-                    call.begin(span);
-                }
-                live.announce();
-            }
+            View::Conversation => live.begin_conversation(),
             View::Turn => {
                 if let Some((call, turn)) = call.as_ref().zip(turn.as_ref()) {
                     call.open_turns.begin(turn.clone());
@@ -152,6 +165,22 @@ impl Live {
             }
             _ => {}
         }
+    }
+
+    /// Says that a conversation begins, to its call and to who wants to know.
+    #[cold]
+    #[inline(never)]
+    fn begin_conversation(self: &Arc<Self>) {
+        let (Some(call), Some(home)) = (self.own_call(), self.home()) else { return };
+        let span = Arc::downgrade(self);
+        call.begin(span);
+        home.destination.announce(|| {
+            let state = self.state();
+            let mut record = state.said.entries.clone();
+            let start = self.at(state.start);
+            seal(&mut record, &self.head(start, start, finished::Status::Unset), state.is_renamed);
+            record
+        });
     }
 
     /// Whether it is one in which the stages of a turn may begin, rather than such a stage.
@@ -165,11 +194,11 @@ impl Live {
         self.home = None;
         *self.has_parts.get_mut() = false;
         let state = self.state_mut();
-        state.record = Vec::new();
+        state.said.entries.clear();
+        state.said.entries.shrink_to(KEPT_BYTES);
         state.status = Status::Unset;
         state.stage = Stage::Open;
         state.is_renamed = false;
-        state.keeps_start = false;
     }
 
     pub(crate) fn span_context(&self) -> &SpanContext {
@@ -199,12 +228,6 @@ impl Live {
         self.is_remade
     }
 
-    /// Says, before its begin, whether its context is made from the current one.
-    #[inline]
-    pub(super) fn set_remade(&mut self, is_made_here: bool) {
-        self.is_remade = is_made_here && matches!(self.view, View::Llm | View::Span | View::ToolCall);
-    }
-
     /// The return value says that somebody was heard, or that audio is there.
     pub(super) fn tell(&self, at: Instant, told: Told) {
         if let Some(home) = self.home() {
@@ -212,10 +235,9 @@ impl Live {
         }
     }
 
-    /// For what is known at its end, behind its record.
-    #[inline]
-    pub(super) fn end(&self, record: Vec<u8>) -> Attributes {
-        Attributes::new(self.view, self.capture(), self.content_limit(), record)
+    /// For what is said beside what its record holds.
+    fn aside(&self) -> Attributes {
+        Attributes::new(self.view, self.capture(), self.content_limit(), Vec::new())
     }
 
     /// An `stt` has understood something, or audio of the agent is there.
@@ -253,37 +275,20 @@ impl Live {
 
     #[inline]
     fn head(&self, start: u64, end: u64, status: finished::Status) -> Head {
-        let (trace_id, span_id, kind) = (self.trace_id(), self.span_id(), self.kind.clone());
+        let (trace_id, span_id, kind) = (self.trace_id(), self.span_id(), self.view.kind());
         Head { trace_id, span_id, parent_id: self.parent_id, kind, start, end, status }
-    }
-
-    /// Says that a conversation begins, to who wants to know.
-    fn announce(&self) {
-        if let (Some(_), Some(home)) = (self.own_call(), self.home()) {
-            home.destination.announce(|| {
-                let state = self.state();
-                let mut record = state.record.clone();
-                let start = self.at(state.start);
-                seal(&mut record, &self.head(start, start, finished::Status::Unset), state.is_renamed);
-                record
-            });
-        }
     }
 
     /// Sets a span attribute of the program's own.
     pub(in crate::recording) fn set_recorded(&self, key: &str, value: &impl Recorded) {
-        self.while_open(|state| {
-            let mut set = self.end(std::mem::take(&mut state.record));
-            value.write(&mut set, key);
-            state.record = set.entries;
-        });
+        self.while_open(|state| value.write(&mut state.said, key));
     }
 
     /// Sets what `record` sets, which may run code of the program's.
     pub(in crate::recording) fn set(&self, record: impl FnOnce(&mut Attributes)) {
-        let mut set = self.end(Vec::new());
+        let mut set = self.aside();
         set.guarded(record);
-        self.while_open(|state| state.record.extend_from_slice(&set.entries));
+        self.while_open(|state| state.said.entries.extend_from_slice(&set.entries));
     }
 
     /// Whether the content policy lets its content pass.
@@ -294,7 +299,7 @@ impl Live {
     /// Sets what a program sets through the OpenTelemetry API: its texts are content.
     fn set_foreign(&self, attribute: &KeyValue) {
         if self.keeps_content() || !write::is_foreign_content(attribute) {
-            self.while_open(|state| write::foreign(&mut state.record, attribute));
+            self.while_open(|state| write::foreign(&mut state.said.entries, attribute));
         }
     }
 
@@ -324,19 +329,23 @@ impl Live {
         }
     }
 
-    /// Hands its record over, sealed.
+    /// Hands its record over, sealed, and gives back the buffer.
     #[inline]
-    fn hand_over(&self, at: Instant, record: &mut [u8], closed: Closed) {
-        let Closed { start, status, is_renamed, twin } = closed;
-        seal(record, &self.head(self.at(start), self.at(at.max(start)), status), is_renamed);
+    fn hand_over(&self, at: Instant, closed: Closed, wait: Wait) -> Vec<u8> {
+        let Closed { mut record, start, status, is_renamed, twin } = closed;
+        if self.view == View::Turn && wait != Wait::Nobody {
+            self.write_turn(at.saturating_duration_since(start), &mut record);
+        }
+        seal(&mut record, &self.head(self.at(start), self.at(at.max(start)), status), is_renamed);
         if let Some(Home { destination, .. }) = self.home.as_deref() {
             self.close_call(destination);
-            destination.accept(self.trace_id(), record);
+            destination.accept(self.trace_id(), &record);
         }
         if let Some(twin) = twin {
-            twin.end(record);
+            twin.end(&record);
         }
         self.leave();
+        record
     }
 
     /// Hands over what was noted of the call whose conversation this is.

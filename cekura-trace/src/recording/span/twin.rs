@@ -15,13 +15,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How a span comes by its ids: ours, or those that a host's tracer provider gave to its twin.
-pub(in crate::recording) struct Birth {
-    pub(in crate::recording) start: Instant,
-    pub(in crate::recording) context: SpanContext,
-    pub(in crate::recording) twin: Option<Box<Twin>>,
-}
-
 /// What the host's tracer provider made of one of our spans. Its id generator names both; its sampler decides for this
 /// one only, and the context of ours shows that decision.
 #[derive(Debug)]
