@@ -9,7 +9,6 @@ use super::callsite::{Callsite, View};
 use super::home::Home;
 use super::scope::Scope;
 use super::span::live::Live;
-use super::span::twin::Twin;
 use super::thread::with_current;
 use super::wish::{Client, Wish};
 use crate::call::{self, Call};
@@ -19,7 +18,7 @@ use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::semconv;
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
-use opentelemetry::trace::{SpanContext, SpanId, SpanRef, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{SpanContext, SpanId, SpanRef, TraceContextExt};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
@@ -44,11 +43,27 @@ pub(super) struct Origin {
 }
 
 impl Origin {
+    /// Where nothing is known of it yet.
+    pub(super) const UNKNOWN: Self = Self {
+        is_suppressed: false,
+        is_off: false,
+        home: None,
+        parent: Parent::NONE,
+        seeks_turn: false,
+        context: None,
+    };
+
     /// `None` where the thread is ending.
-    #[inline]
     pub(super) fn current() -> Option<Self> {
+        let mut origin = Self::UNKNOWN;
+        origin.read_current().then_some(origin)
+    }
+
+    /// Learns what the current context says; false where the thread is ending. In place, for it is large.
+    #[inline]
+    pub(super) fn read_current(&mut self) -> bool {
         // In this order: a thread that is ending has no current context either, and to ask for it panics.
-        with_current(|live| {
+        let read = with_current(|live| {
             // Most often the current span is ours, and what it knows need not be looked up.
             let is_suppressed = Context::map_current(|context| {
                 let here = context.span().span_context().span_id();
@@ -56,13 +71,20 @@ impl Origin {
                 is_ours.then(|| context.is_telemetry_suppressed())
             });
             match (live, is_suppressed) {
-                (Some(live), Some(is_suppressed)) => Self::inside(live, is_suppressed),
-                _ => Self::beside(live),
+                (Some(live), Some(is_suppressed)) => {
+                    self.is_suppressed = is_suppressed;
+                    self.home = live.home().cloned();
+                    self.parent = Parent::here(live.trace_id(), live.span_context().span_id());
+                    self.seeks_turn = live.holds_stages();
+                }
+                _ => *self = Self::beside(live),
             }
-        })
+        });
+        read.is_some()
     }
 
     /// In a current context whose span is not the innermost one of ours.
+    #[cold]
     #[inline(never)]
     fn beside(live: Option<&Arc<Live>>) -> Self {
         Context::map_current(|context| {
@@ -70,18 +92,6 @@ impl Origin {
             let origin = Self::read(context, |here, scope| Parent::current(here, scope, live));
             Self { seeks_turn, ..origin }
         })
-    }
-
-    #[inline]
-    fn inside(live: &Live, is_suppressed: bool) -> Self {
-        Self {
-            is_suppressed,
-            is_off: false,
-            home: live.home().cloned(),
-            parent: Parent::here(live.trace_id(), live.span_context().span_id()),
-            seeks_turn: live.holds_stages(),
-            context: None,
-        }
     }
 
     #[inline(never)]
@@ -148,14 +158,15 @@ impl Origin {
         }
         let mut home = self.home.take()?;
         let number = (callsite.view == View::Turn).then(|| number(&home, wish, span.said()));
-        let start = wish.and_then(|wish| wish.start).unwrap_or_else(Instant::now);
-        if home.destination.host.get().is_none() || !self.begin_twin(&home, callsite, start, span) {
-            span.born(start, new_span_context(&self.parent));
+        let start = wish.and_then(|wish| wish.start);
+        span.start_at(start.unwrap_or_else(Instant::now), start.is_some());
+        if home.destination.host.get().is_none() || !self.begin_twin(&home, span) {
+            span.identify(self.parent.trace_id_of_child(), new_span_id());
         }
         if let Some(number) = number {
             home = self.in_turn(number, span.span_context(), &home);
         }
-        span.stand(home, self.parent.span_id);
+        span.stand(home, self.parent.span_id, self.context.is_none());
         Some(())
     }
 
@@ -244,12 +255,12 @@ impl Origin {
         let context = self.context();
         link_to(context.span().span_context(), said);
         self.parent = Parent::NONE;
-        let start = wish.start.unwrap_or_else(Instant::now);
-        if self.begin_twin(&home, callsite, start, span) {
+        span.start_at(wish.start.unwrap_or_else(Instant::now), wish.start.is_some());
+        if self.begin_twin(&home, span) {
             wish.trace_id.inspect(|_| callsite.refuse_trace_id());
         } else {
-            self.parent.trace_id = wish.trace_id.unwrap_or(TraceId::INVALID);
-            span.born(start, new_span_context(&self.parent));
+            let trace_id = wish.trace_id.unwrap_or_else(|| self.parent.trace_id_of_child());
+            span.identify(trace_id, new_span_id());
         }
         let root = span.span_context().clone();
         let call = Call::new(root, wish.call_id.clone(), home.capture, home.clock);
@@ -259,28 +270,21 @@ impl Origin {
         }
         let home = Arc::new(Home { call: Some(Arc::new(call)), ..home });
         self.context = Some(context.with_value(Scope::inside(home.clone())));
-        span.stand(home, SpanId::INVALID);
+        span.stand(home, SpanId::INVALID, false);
         Some(())
     }
 
     /// Begins a span together with the same one of the host's tracer provider, if there is one: it gives both their ids.
     #[cold]
     #[inline(never)]
-    fn begin_twin(&self, home: &Home, callsite: &Callsite, start: Instant, span: &mut Live) -> bool {
+    fn begin_twin(&self, home: &Home, span: &mut Live) -> bool {
         let context = self.context();
         let context = match &self.parent.other {
             Some(parent) => context.with_remote_span_context((**parent).clone()),
             None if self.parent.is_none() => without_span(&context),
             None => context,
         };
-        let (start_and_clock, kind) = ((start, home.clock), callsite.view.kind());
-        let twin = Twin::start(&home.destination, kind, &span.said().entries, start_and_clock, &context);
-        let has_twin = twin.is_some();
-        if let Some(twin) = twin {
-            span.born(start, twin.span_context());
-            span.pair(twin);
-        }
-        has_twin
+        span.pair(home, &context)
     }
 }
 
@@ -306,15 +310,6 @@ fn without_span(context: &Context) -> Context {
     let pairs = baggage
         .map(|(key, (value, metadata))| KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone()));
     Context::new().with_baggage(pairs)
-}
-
-#[inline]
-fn new_span_context(parent: &Parent) -> SpanContext {
-    let trace_id = match parent.trace_id {
-        TraceId::INVALID => TraceId::from(rand::random::<u128>().max(1)),
-        trace_id => trace_id,
-    };
-    SpanContext::new(trace_id, new_span_id(), TraceFlags::SAMPLED, false, TraceState::NONE)
 }
 
 fn link_to(span: &SpanContext, attributes: &mut Attributes) {

@@ -64,6 +64,15 @@ impl Parent {
         Self { other: Some(Box::new(span.clone())), ..Self::here(span.trace_id(), span.span_id()) }
     }
 
+    /// The trace of its children: a new one where it is nothing.
+    #[inline]
+    pub(super) fn trace_id_of_child(&self) -> TraceId {
+        match self.trace_id {
+            TraceId::INVALID => TraceId::from(rand::random::<u128>().max(1)),
+            trace_id => trace_id,
+        }
+    }
+
     pub(super) fn is_none(&self) -> bool {
         self.span_id == SpanId::INVALID
     }

@@ -83,7 +83,7 @@ impl Draft {
 
     /// Begins it in the context that is current now, not in that in which it was drafted.
     pub(in crate::recording) fn open_here(self, callsite: &Callsite) -> Option<Open> {
-        begin(self.0, callsite, Origin::current()?, |live| {
+        begin(self.0, callsite, &mut Origin::current()?, |live| {
             live.said().settle();
             live.said().begins_by_hand();
         })
@@ -96,9 +96,12 @@ pub(in crate::recording) fn open(
     callsite: &Callsite,
     record: &mut dyn FnMut(&mut Attributes),
 ) -> Option<Open> {
-    let origin = Origin::current()?;
+    let mut origin = Origin::UNKNOWN;
+    if !origin.read_current() {
+        return None;
+    }
     let policy = origin.policy(callsite.view)?;
-    begin(pool::take(), callsite, origin, |live| {
+    begin(pool::take(), callsite, &mut origin, |live| {
         live.draft(callsite, policy);
         live.said().guarded(record);
     })
@@ -109,7 +112,7 @@ pub(in crate::recording) fn open(
 fn begin(
     mut live: Arc<Live>,
     callsite: &Callsite,
-    mut origin: Origin,
+    origin: &mut Origin,
     draft: impl FnOnce(&mut Live),
 ) -> Option<Open> {
     let span = Arc::get_mut(&mut live)?;
@@ -121,17 +124,15 @@ fn begin(
     let extras = said.take_extras();
     let wish = extras.as_ref().map(|extras| &extras.wish);
     if let Some(parent) = wish.and_then(|wish| wish.parent.as_ref()) {
-        origin = Origin::of(parent);
+        *origin = Origin::of(parent);
     }
     let is_conversation = callsite.view == View::Conversation;
     if origin.home.is_none() && !is_conversation {
         destination::lose(callsite.site());
     } else if origin.place(callsite, wish, span).is_some() {
-        let context = origin.take_context();
-        span.settle(context.is_none(), wish.is_some_and(|wish| wish.start.is_some()));
         Live::begin(&live, callsite);
         let handle = Handle(live.clone());
-        let context = match context {
+        let context = match origin.take_context() {
             None => Context::current_with_span(handle),
             Some(context) => context.with_span(handle),
         };

@@ -8,7 +8,8 @@ use crate::recording::attributes::Attributes;
 use crate::recording::told::Told;
 use crate::semconv;
 use opentelemetry::trace::Status;
-use std::time::{Duration, Instant};
+use std::sync::PoisonError;
+use std::time::Instant;
 
 /// Whom a span waits for at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,6 @@ pub(in crate::recording) enum Wait {
 
 /// What is known of a span when it is over.
 pub(super) struct Closed {
-    pub(super) record: Vec<u8>,
     pub(super) start: Instant,
     pub(super) status: finished::Status,
     pub(super) is_renamed: bool,
@@ -61,16 +61,16 @@ impl State {
         }
         self.stage = Stage::Over;
         let failure = self.said.take_extras().and_then(|extras| extras.failure);
-        let mut record = std::mem::take(&mut self.said.entries);
+        let record = &mut self.said.entries;
         record.extend_from_slice(meanwhile);
         let status = match (failure.as_deref(), &self.status) {
             (None, Status::Ok) => finished::Status::Ok,
             (None, Status::Unset) => finished::Status::Unset,
-            (Some(description), _) => failed(&mut record, description),
-            (None, Status::Error { description }) => failed(&mut record, description),
+            (Some(description), _) => failed(record, description),
+            (None, Status::Error { description }) => failed(record, description),
         };
         let Self { start, is_renamed, .. } = *self;
-        Some(Closed { record, start, status, is_renamed, twin: self.twin.take() })
+        Some(Closed { start, status, is_renamed, twin: self.twin.take() })
     }
 }
 
@@ -93,17 +93,17 @@ impl Live {
     /// Ends it where nobody else has it any more, so that it need not be locked. False where the end is put off.
     #[inline]
     pub(in crate::recording::span) fn end_alone(&mut self, end: End<'_>) -> bool {
-        let state = self.state_mut();
+        let Self { stand, state, .. } = self;
+        let state = state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if !state.begin_end() {
             return true;
         }
         state.said.guarded(end.record);
-        let told = state.said.told;
         if end.tells {
-            self.tell(end.at, told);
+            stand.tell(end.at, state.said.told);
         }
-        let Some(closed) = self.state_mut().close(end.at, end.wait, &[]) else { return false };
-        self.said().entries = self.hand_over(end.at, closed, end.wait);
+        let Some(closed) = state.close(end.at, end.wait, &[]) else { return false };
+        stand.hand_over(end.at, &mut state.said.entries, closed, end.wait);
         true
     }
 
@@ -123,20 +123,13 @@ impl Live {
         let mut state = self.state();
         let meanwhile = std::mem::replace(&mut state.said, said).entries;
         let closed = state.close(end.at, end.wait, &meanwhile);
-        let is_over = state.stage == Stage::Over;
-        drop(state);
-        closed.map(|closed| self.hand_over(end.at, closed, end.wait));
-        is_over
-    }
-
-    /// Writes how its turn went. It ends `length` after its start.
-    pub(super) fn write_turn(&self, length: Duration, entries: &mut Vec<u8>) {
-        let Some(turn) = self.home().and_then(|home| home.turn.as_ref()) else { return };
-        if let Some(latency) = turn.latency() {
-            write::float(entries, semconv::TURN_USER_BOT_LATENCY_SECONDS, latency.as_secs_f64());
+        let (is_over, mut record) = (state.stage == Stage::Over, Vec::new());
+        if let Some(closed) = closed {
+            std::mem::swap(&mut record, &mut state.said.entries);
+            drop(state);
+            self.hand_over(end.at, &mut record, closed, end.wait);
         }
-        write::float(entries, semconv::TURN_DURATION_SECONDS, length.as_secs_f64());
-        write::flag(entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
+        is_over
     }
 }
 
