@@ -137,6 +137,8 @@ impl Attributes {
     }
 
     /// Records what the user names explicitly, whatever the content policy says.
+    // In the program's code the key is known, and most often the type of the value.
+    #[inline(always)]
     pub fn record(&mut self, key: &str, value: Value<'_>) {
         self.put(key, value, Marks::NONE);
     }
@@ -236,6 +238,7 @@ impl Attributes {
         self.put(key, value.unwrap_or(Value::Nothing), Marks::FOUND);
     }
 
+    #[inline(always)]
     fn put(&mut self, key: &str, value: Value<'_>, marks: Marks) {
         match value {
             Value::Str(text) if text.len() <= self.limit.min(LONG) => {
