@@ -144,6 +144,10 @@ struct Books {
     traces: HashMap<TraceId, TraceAccount>,
     /// The known traces, oldest first.
     order: VecDeque<TraceId>,
+    /// Traces that a call log waits for, and whether they are in the news.
+    watched: HashMap<TraceId, bool>,
+    /// Watched traces of which something was counted.
+    news: Vec<TraceId>,
 }
 
 /// What became of the spans of all traces or of one.
@@ -236,6 +240,29 @@ impl Ledger {
         }
     }
 
+    /// Has it noted when something of a trace is counted.
+    pub(crate) fn watch(&self, trace: TraceId) {
+        self.books().watched.insert(trace, false);
+    }
+
+    pub(crate) fn ignore(&self, trace: TraceId) {
+        self.books().watched.remove(&trace);
+    }
+
+    pub(crate) fn has_news(&self) -> bool {
+        !self.books().news.is_empty()
+    }
+
+    /// The watched traces of which something was counted since this was last asked.
+    pub(crate) fn news(&self) -> Vec<TraceId> {
+        let mut books = self.books();
+        let news = std::mem::take(&mut books.news);
+        for trace in &news {
+            books.watched.entry(*trace).and_modify(|is_new| *is_new = false);
+        }
+        news
+    }
+
     /// What is known of the spans of a trace that are not in the queue any more.
     pub(crate) fn completeness(&self, trace: TraceId) -> Completeness {
         match self.books().traces.get(&trace) {
@@ -248,14 +275,24 @@ impl Ledger {
 
     /// Counts out everything that was taken and has no fate yet.
     pub(crate) fn lose_pending(&self, reason: Reason) {
+        self.lose_all_but(&Counts::new(), reason);
+    }
+
+    /// The same, but for what is still held.
+    pub(crate) fn lose_all_but(&self, held: &Counts, reason: Reason) {
         let mut books = self.books();
         let Books { total, traces, dropped, .. } = &mut *books;
-        let pending = total.pending();
-        if pending > 0 {
-            *dropped.entry(reason).or_default() += pending;
+        let lost = |spans: &mut Spans, held: u64| {
+            let lost = spans.pending().saturating_sub(held);
+            spans.lost += lost;
+            lost
+        };
+        for (trace, account) in traces.iter_mut() {
+            lost(&mut account.spans, held.get(trace).copied().unwrap_or_default());
         }
-        for spans in traces.values_mut().map(|account| &mut account.spans).chain([total]) {
-            spans.lost += spans.pending();
+        let lost = lost(total, held.values().sum());
+        if lost > 0 {
+            *dropped.entry(reason).or_default() += lost;
         }
     }
 
@@ -294,6 +331,7 @@ impl Books {
     }
 
     fn account(&mut self, trace: TraceId) -> &mut TraceAccount {
+        self.tell(trace);
         if !self.traces.contains_key(&trace) {
             self.make_room();
             self.order.push_back(trace);
@@ -305,9 +343,18 @@ impl Books {
     fn book(&mut self, spans: &Counts, entry: impl Fn(&mut Spans, u64)) {
         for (trace, count) in spans {
             entry(&mut self.total, *count);
+            self.tell(*trace);
             if let Some(account) = self.traces.get_mut(trace) {
                 entry(&mut account.spans, *count);
             }
+        }
+    }
+
+    fn tell(&mut self, trace: TraceId) {
+        if let Some(is_new) = self.watched.get_mut(&trace)
+            && !std::mem::replace(is_new, true)
+        {
+            self.news.push(trace);
         }
     }
 
