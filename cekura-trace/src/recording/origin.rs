@@ -312,6 +312,12 @@ fn without_span(context: &Context) -> Context {
     Context::new().with_baggage(pairs)
 }
 
+#[cold]
+#[inline(never)]
+fn first_id() -> u64 {
+    rand::random::<u64>().max(1)
+}
+
 fn link_to(span: &SpanContext, attributes: &mut Attributes) {
     if span.is_valid() {
         write::link(&mut attributes.entries, span, &[]);
@@ -331,7 +337,7 @@ fn new_span_id() -> SpanId {
         0 => 0,
         last => last.wrapping_add(STEP),
     };
-    let next = if next == 0 { rand::random::<u64>().max(1) } else { next };
+    let next = if next == 0 { first_id() } else { next };
     LAST.set(next);
     SpanId::from(next)
 }
