@@ -246,6 +246,7 @@ impl Origin {
         let mut home = Home::outside(destination.clone());
         home.capture = wish.capture.unwrap_or(home.destination.capture);
         let said = span.said();
+        (said.capture, said.limit) = (home.capture, home.destination.content_limit);
         if let Some(call_id) = &wish.call_id {
             write_conversation(said, call_id, true);
         }
