@@ -1,7 +1,7 @@
 //! An item in a lane, with what was tried for it so far. Invariant: it has a copy on disk, or a time at which one is
 //! written where there is a spool.
 
-use crate::delivery::spool::{DiskCopy, Name, SpooledRequests, Stored};
+use crate::delivery::spool::{DiskCopy, SpooledRequests, Stored};
 use tokio::time::Instant;
 
 /// An item that is not settled.
@@ -18,6 +18,8 @@ pub(super) struct PendingRequest<I> {
     pub(super) repeats: u32,
     /// Never tried, nor a part of one that was, nor on disk; it may still grow.
     pub(super) is_new: bool,
+    /// Whether it may be sent. One that waits for something else is left alone.
+    pub(super) is_ready: bool,
     /// On disk, or asked for.
     pub(super) copy: Option<DiskCopy>,
     /// When it is written to disk, where there is a spool.
@@ -26,16 +28,13 @@ pub(super) struct PendingRequest<I> {
 
 impl<I: Stored> PendingRequest<I> {
     pub(super) fn new(item: I, epoch: u64, write_at: Instant) -> Self {
-        let (order, give_up, not_before, repeats, is_new, copy) = (0, None, None, 0, false, None);
-        Self { item, order, epoch, give_up, not_before, repeats, is_new, copy, write_at }
+        let (order, give_up, not_before, repeats) = (0, None, None, 0);
+        let (is_new, is_ready, copy) = (false, true, None);
+        Self { item, order, epoch, give_up, not_before, repeats, is_new, is_ready, copy, write_at }
     }
 
     pub(super) fn is_safe(&self) -> bool {
         self.copy.as_ref().is_some_and(|copy| copy.is_safe)
-    }
-
-    pub(super) fn has_copy(&self, name: &Name) -> bool {
-        self.copy.as_ref().is_some_and(|copy| copy.name == *name)
     }
 
     /// Asks the disk for a copy.

@@ -2,8 +2,7 @@
 //!
 //! Invariant: a value that holds only for the moment is read from an item before the next item comes.
 
-use super::own::clipped;
-use super::{Attributes, Extras, Value, View};
+use super::{Attributes, Extras, Value, View, clipped};
 use crate::clip::append;
 use crate::finished::{last_of_each, write};
 use crate::policy::CaptureContent;
