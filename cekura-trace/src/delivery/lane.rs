@@ -237,7 +237,7 @@ impl<D: Delivery> Lane<D> {
     /// Keeps an item for another attempt, on disk alone where it may wait there, or gives it up when its time is over.
     fn keep(&mut self, pending: PendingRequest<D::Item>, reason: Reason, now: Instant) {
         let Some(pending) = self.rest(pending) else { return };
-        if is_over::<D>(&pending, now) && self.gate.gives_up(now) {
+        if is_over::<D>(&pending, &self.gate, now) {
             self.settle(pending, Err(reason));
         } else {
             self.items.push(pending);
@@ -252,7 +252,7 @@ impl<D: Delivery> Lane<D> {
             if pending.is_ready {
                 pending.give_up.get_or_insert(limit);
             }
-            if D::RESTS_ON_DISK && pending.is_safe() || is_over::<D>(pending, now) {
+            if D::RESTS_ON_DISK && pending.is_safe() || is_over::<D>(pending, &self.gate, now) {
                 places.push(*place);
             }
         }
@@ -360,9 +360,9 @@ impl<D: Delivery> Lane<D> {
 }
 
 /// Whether its time is over. What the disk is about to have may be safe in a moment.
-fn is_over<D: Delivery>(pending: &PendingRequest<D::Item>, now: Instant) -> bool {
+fn is_over<D: Delivery>(pending: &PendingRequest<D::Item>, gate: &Gate, now: Instant) -> bool {
     let may_rest = D::RESTS_ON_DISK && pending.copy.is_some();
-    !may_rest && pending.give_up.is_some_and(|limit| now >= limit)
+    !may_rest && pending.give_up.is_some_and(|limit| gate.gives_up(limit, now))
 }
 
 #[cfg(test)]

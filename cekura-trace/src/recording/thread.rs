@@ -17,13 +17,11 @@ pub(super) fn current() -> Option<Arc<Live>> {
 }
 
 /// Looks at the innermost cekura span entered on this thread; `None` where the thread is ending.
+#[inline(always)]
 pub(super) fn with_current<R>(look: impl FnOnce(Option<&Arc<Live>>) -> R) -> Option<R> {
-    let mut live = None;
-    if swap_current(&mut live) {
-        return None;
-    }
+    let live = CURRENT.try_with(Cell::take).ok()?;
     let seen = look(live.as_ref());
-    swap_current(&mut live);
+    let _ = CURRENT.try_with(|current| current.set(live));
     Some(seen)
 }
 
@@ -75,6 +73,7 @@ impl<'a> Entered<'a> {
 }
 
 impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
         swap_current(self.outer);
     }

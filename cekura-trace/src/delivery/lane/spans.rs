@@ -152,8 +152,8 @@ impl Delivery for Spans {
             Verdict::Drop(reason) => lost(reason),
             Verdict::Isolate => divide(Reason::Rejected),
             Verdict::Retry { reason, wait } => Judgement::Retry { reason, wait },
-            Verdict::RetryOnce if repeats > 0 => lost(Reason::ServerError),
-            Verdict::RetryOnce => Judgement::Repeat,
+            Verdict::RetryOnce(reason) if repeats > 0 => lost(reason),
+            Verdict::RetryOnce(_) => Judgement::Repeat,
             Verdict::Shrink => divide(Reason::TooLarge),
             Verdict::Stop => Judgement::Retry { reason: Reason::Refused, wait: None },
         }

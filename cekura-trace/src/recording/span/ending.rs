@@ -2,7 +2,7 @@
 //! before the end). Invariant: a span gives at most one record.
 
 use super::live::Live;
-use super::live::closing::{Finished, Held};
+use super::live::closing::End;
 use super::open::Open;
 use super::pool;
 use crate::finished::write;
@@ -30,46 +30,28 @@ impl Ending {
         self.open.go_on()
     }
 
-    pub(in crate::recording) fn finish(self, wait: Wait, record: impl FnOnce(&mut Attributes)) {
+    pub(in crate::recording) fn finish(mut self, wait: Wait, record: impl FnOnce(&mut Attributes)) {
         let mut record = Some(record);
         self.finish_with(wait, &mut |attributes| record.take().map_or((), |record| record(attributes)));
     }
 
     /// Not generic, so that it is compiled once.
-    fn finish_with(self, wait: Wait, record: &mut dyn FnMut(&mut Attributes)) {
-        let Self { at, tells, open: Open { context, live } } = self;
-        let Some(mut live) = live else { return };
-        let tells = tells && live.returned_tells(at);
+    fn finish_with(&mut self, wait: Wait, record: &mut dyn FnMut(&mut Attributes)) {
+        let Some(mut live) = self.open.live.take() else { return };
+        let tells = self.tells && live.returned_tells(self.at);
         // They have the span too.
-        drop(context);
+        self.open.context = Context::new();
         live.let_go();
+        let end = End { at: self.at, wait, tells, record };
         if let Some(alone) = Arc::get_mut(&mut live) {
-            if let Finished::Over(buffer) = hand_over(Held::Alone(alone), at, wait, tells, record) {
+            if alone.end_alone(end) {
                 alone.rest();
-                pool::give(live, buffer);
+                pool::give(live);
             }
-        } else if let Finished::PutOff = hand_over(Held::Shared(&live), at, wait, tells, record) {
+        } else if !live.end_shared(end) {
             Live::keep(&live);
         }
     }
-}
-
-/// Hands the record over with what `record` adds. `tells` says that the value says when somebody spoke.
-#[inline]
-fn hand_over(
-    mut span: Held<'_>,
-    at: Instant,
-    wait: Wait,
-    tells: bool,
-    record: &mut dyn FnMut(&mut Attributes),
-) -> Finished {
-    let Some(entries) = span.take_record() else { return Finished::Over(Vec::new()) };
-    let mut attributes = span.live().end(entries);
-    attributes.guarded(record);
-    if tells {
-        span.live().tell(at, attributes.told);
-    }
-    span.finish(at, attributes, wait)
 }
 
 impl Open {
