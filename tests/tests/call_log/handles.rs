@@ -149,7 +149,8 @@ fn a_shutdown_waits_for_call_logs() {
 
 #[test]
 fn every_wait_ends_in_time_beside_60_000_call_logs() {
-    let handle = observing(&Backend::new(), &Api::new()).build().unwrap();
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = observing(&backend, &api).build().unwrap();
     for number in 0..60_000_u128 {
         let log = CallLog::new(number.to_string()).trace_id(TraceId::from(number + 1)).deadline(10 * LONG);
         assert!(Box::pin(handle.observe(log)).as_mut().now_or_never().is_none());
