@@ -52,7 +52,7 @@ struct CallLog {
     trace: TraceId,
     body: Bytes,
     /// Held until it is drawn.
-    _reservation: Reservation,
+    _held: Reservation,
 }
 
 struct Handed {
@@ -104,13 +104,12 @@ impl Terminal {
                 Some(reservation) => Some(reservation.split(bytes)),
                 None => self.reserve(bytes),
             };
-            match held {
-                Some(held) => self.traces.add(&record.head, span, held),
+            if let Some(held) = held {
+                self.traces.add(&record.head, span, held);
+            } else {
                 // What is left of it would be drawn as if it were whole.
-                None => {
-                    drop(self.traces.take(id));
-                    self.miss();
-                }
+                drop(self.traces.take(id));
+                self.miss();
             }
         }
     }
@@ -123,11 +122,11 @@ impl Terminal {
     /// Takes the call log of a conversation that is not drawn yet.
     pub(super) fn call_log(&mut self, log: &SealedCallLog) {
         let Some(trace) = log.trace_id.filter(|trace| !self.traces.is_over(*trace)) else { return };
-        let Some(_reservation) = Reservation::take_spare(&self.queue, log.body.len()) else { return };
+        let Some(held) = Reservation::take_spare(&self.queue, log.body.len()) else { return };
         if self.logs.len() == WAITING_LOGS {
             self.logs.pop_front();
         }
-        self.logs.push_back(CallLog { trace, body: log.body.clone(), _reservation });
+        self.logs.push_back(CallLog { trace, body: log.body.clone(), _held: held });
     }
 
     /// Has what is complete drawn. `epoch` is the flush that waits for it.
