@@ -175,9 +175,7 @@ const RESERVED: [&str; 9] = [
 ///
 /// Names every setting with a value that cannot be used.
 pub(crate) fn resolve(mut code: Builder) -> Result<Option<Settings>, Error> {
-    let lookup = code.lookup.take().unwrap_or_else(|| {
-        Box::new(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
-    });
+    let lookup = code.lookup.take().unwrap_or_else(|| Box::new(|name| std::env::var_os(name)));
     let mut read = Reader { lookup: &*lookup, problems: Vec::new() };
     if read.choice(None, &ENABLED) == Some(false) {
         return Ok(None);
@@ -268,7 +266,8 @@ impl Reader<'_> {
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).filter(|value| !value.is_empty())
+        let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
+        Some(value.to_string_lossy().into_owned())
     }
 
     fn choice<T: Copy>(&mut self, code: Option<T>, choice: &Choice<T>) -> Option<T> {
@@ -320,11 +319,14 @@ impl Reader<'_> {
 
     /// In local mode nothing waits for anybody.
     fn spool(&mut self, code: Option<PathBuf>, limits: SpoolLimits, mode: Mode) -> Option<Spooling> {
-        let given = self.text(code, SPOOL, PathBuf::from)?;
+        let (method, variable) = SPOOL;
+        // A path need not be text.
+        let found = || (self.lookup)(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let given = code.map(|path| (path, method)).or_else(|| Some((found()?, variable)));
+        let (directory, setting) = given?;
         if !parts::SPOOL {
-            self.refuse(given.setting, "works on Unix systems only");
+            self.refuse(setting, "works on Unix systems only");
         }
-        let (directory, setting) = (given.value, given.setting);
         mode.sends().then_some(Spooling { directory, setting, limits })
     }
 

@@ -15,13 +15,15 @@ pub(crate) mod spans;
 use super::ledger::Reason;
 use super::outlet::Driven;
 use super::own_events::OwnEvents;
-use super::spool::{DiskCopy, Event, SpooledRequests, Stored};
+use super::spool::requests::{DiskCopy, SpooledRequests, Stored};
+use super::spool::{Event, Found, Name};
 use super::timings::Timings;
 use answer_guard::{Answered, launch};
 use delivery::{Change, Delivery, Judgement, Standing};
 use gate::{Gate, at_the_latest};
 use pending::PendingRequest;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use tokio::time::Instant;
@@ -157,7 +159,8 @@ impl<D: Delivery> Lane<D> {
         let PendingRequest { item, copy, epoch, order, .. } = whole;
         for part in parts.into_iter().rev() {
             // On disk before the whole is not any more.
-            let copy = self.spool.as_ref().filter(|_| copy.is_some()).and_then(|spool| spool.write(&part));
+            let spool = self.spool.as_mut().filter(|_| copy.is_some());
+            let copy = spool.and_then(|spool| spool.write(&part, now));
             self.waiting.push_front(PendingRequest { order, copy, ..PendingRequest::new(part, epoch, now) });
         }
         self.remove(&item, copy);
@@ -171,16 +174,20 @@ impl<D: Delivery> Lane<D> {
                 Ok(outcome) => D::may_pass(outcome),
                 Err(_) => !D::RESTS_ON_DISK,
             };
-        match (&self.spool, copy) {
-            (Some(spool), Some(copy)) if is_left => spool.leave(copy),
-            (_, copy) => self.remove(&item, copy),
+        if !is_left {
+            self.remove(&item, copy);
         }
         self.delivery.settle(item, end, is_left, &self.events);
     }
 
     /// Writes to disk what is not settled after a moment.
     fn write(&mut self, now: Instant) {
-        let Some(spool) = &self.spool else { return };
+        let Some(spool) = &mut self.spool else { return };
+        let in_flight = self.in_flight.values().map(|flight| &flight.pending);
+        let waits = || self.waiting.iter().chain(in_flight).any(|pending| !pending.is_safe());
+        if let Some(is_behind) = spool.falls_behind(now, waits) {
+            self.delivery.fall_behind(is_behind, &self.events);
+        }
         let in_flight = self.in_flight.values_mut().map(|flight| &mut flight.pending);
         for pending in self.waiting.iter_mut().chain(in_flight) {
             if pending.copy.is_none() && now >= pending.write_at {
@@ -193,18 +200,10 @@ impl<D: Delivery> Lane<D> {
     fn rest(&mut self, mut pending: PendingRequest<D::Item>) -> Option<PendingRequest<D::Item>> {
         let copy = pending.copy.take_if(|copy| D::RESTS_ON_DISK && copy.is_safe);
         match (&mut self.spool, copy) {
-            (Some(spool), Some(copy)) => spool.rest(copy, pending.item, pending.repeats),
+            (Some(spool), Some(copy)) => spool.rest(&copy, pending.item, pending.repeats),
             _ => return Some(pending),
         }
         None
-    }
-
-    /// Drops what rests on disk for too long, and the oldest of what is too much.
-    fn trim(&mut self) {
-        while let Some((copy, item, reason)) = self.spool.as_mut().and_then(SpooledRequests::trim) {
-            self.remove(&item, Some(copy));
-            self.delivery.settle(item, Err(reason), false, &self.events);
-        }
     }
 
     fn remove(&mut self, item: &D::Item, copy: Option<DiskCopy>) {
@@ -212,7 +211,53 @@ impl<D: Delivery> Lane<D> {
         if copy.is_safe {
             self.delivery.note(item, Standing::Removed);
         }
-        spool.remove(copy);
+        spool.remove(&copy);
+    }
+
+    /// Notes what was written, or was not.
+    fn note_kept(&mut self, names: &[Name], result: io::Result<()>, now: Instant) {
+        let Some(spool) = &mut self.spool else { return };
+        let begins_to_fail = spool.written(names, result.is_ok());
+        let names: HashSet<_> = names.iter().copied().collect();
+        let in_flight = self.in_flight.values_mut().map(|flight| &mut flight.pending);
+        for pending in self.waiting.iter_mut().chain(in_flight) {
+            // One that was written before stays as it was.
+            let Some(copy) = pending.copy.as_mut().filter(|copy| !copy.is_safe && names.contains(&copy.name))
+            else {
+                continue;
+            };
+            if result.is_ok() {
+                copy.is_safe = true;
+                self.delivery.note(&pending.item, Standing::Written);
+            } else {
+                pending.copy = None;
+                pending.write_at = now + self.timings.slow_retry;
+            }
+        }
+        if let Err(error) = result
+            && begins_to_fail
+        {
+            self.events.emit(|| self.delivery.tell(Change::SpoolFails(&error)));
+        }
+    }
+
+    /// Notes what is not on disk any more: it is lost unless it is in memory.
+    fn note_gone(&mut self, names: Vec<Name>, reason: Reason, now: Instant) {
+        let Some(spool) = &mut self.spool else { return };
+        let wait = if reason == Reason::SpoolFull { self.timings.slow_retry } else { spool.patience() };
+        let resting: Vec<_> = names.iter().filter_map(|name| spool.take(*name)).collect();
+        let names: HashSet<_> = names.into_iter().collect();
+        let in_flight = self.in_flight.values_mut().map(|flight| &mut flight.pending);
+        for pending in self.waiting.iter_mut().chain(in_flight) {
+            if pending.copy.take_if(|copy| copy.is_safe && names.contains(&copy.name)).is_some() {
+                self.delivery.note(&pending.item, Standing::Removed);
+                pending.write_at = now + wait;
+            }
+        }
+        for item in resting {
+            self.delivery.note(&item, Standing::Removed);
+            self.delivery.settle(item, Err(reason), false, &self.events);
+        }
     }
 }
 
@@ -225,7 +270,6 @@ impl<D: Delivery> Driven for Lane<D> {
 
     /// Sends what may go, and gives up what has waited too long for an endpoint that fails.
     fn proceed(&mut self, now: Instant) {
-        self.trim();
         while self.gate.admits(self.in_flight.len(), now) {
             let is_due = |pending: &PendingRequest<D::Item>| {
                 D::is_ready(&pending.item) && pending.not_before.is_none_or(|at| now >= at)
@@ -238,7 +282,7 @@ impl<D: Delivery> Driven for Lane<D> {
         }
         while let Some(spool) = &mut self.spool
             && self.gate.admits(self.in_flight.len() + spool.loading(), now)
-            && spool.load_next()
+            && spool.load_next(now)
         {}
         self.write(now);
         // The one in flight decides for those that wait.
@@ -269,7 +313,7 @@ impl<D: Delivery> Driven for Lane<D> {
             return write;
         }
         let ready = self.waiting.iter().filter(|pending| D::is_ready(&pending.item));
-        let resting = self.spool.as_ref().filter(|spool| spool.is_waiting()).map(|_| None);
+        let resting = self.spool.as_ref().and_then(SpooledRequests::next_load);
         let sends = ready.map(|pending| pending.not_before).chain(resting);
         sends.filter_map(|not_before| self.gate.until().max(not_before)).chain(write).min()
     }
@@ -285,50 +329,27 @@ impl<D: Delivery> Driven for Lane<D> {
         is_done && self.in_flight.is_empty() && !self.spool.as_ref().is_some_and(is_waiting)
     }
 
-    fn spooled(&mut self, event: Event, now: Instant) -> Option<Event> {
-        let Some(spool) = &mut self.spool else { return Some(event) };
+    fn spooled(&mut self, event: Event, now: Instant) {
+        let Some(spool) = &mut self.spool else { return };
         match event {
-            Event::Found { ref item, .. } => {
-                let Some(found) = D::Item::found(item) else { return Some(event) };
-                let Event::Found { name, size, .. } = event else { return None };
-                self.delivery.note(&found, Standing::Found);
-                spool.add(name, found, size);
-            }
-            Event::Kept { name, result } => {
-                let in_flight = self.in_flight.values_mut().map(|flight| &mut flight.pending);
-                let mut all = self.waiting.iter_mut().chain(in_flight);
-                let Some(pending) = all.find(|pending| pending.has_copy(&name)) else {
-                    return Some(Event::Kept { name, result });
-                };
-                let was_safe = pending.is_safe();
-                let begins_to_fail = spool.written(&mut pending.copy, result.is_ok());
-                match result {
-                    Ok(()) if was_safe => {}
-                    Ok(()) => self.delivery.note(&pending.item, Standing::Written),
-                    Err(error) => {
-                        pending.write_at = now + self.timings.slow_retry;
-                        if begins_to_fail {
-                            self.events.emit(|| self.delivery.tell(Change::SpoolFails(&error)));
-                        }
-                    }
+            Event::Found(found) => {
+                for Found { name, item, .. } in found {
+                    let Some(item) = D::Item::found(&item) else { continue };
+                    self.delivery.note(&item, Standing::Found);
+                    spool.add(name, item);
                 }
             }
-            Event::Loaded { name, body } => {
-                let Some((copy, mut item, repeats)) = spool.loaded(&name) else {
-                    return Some(Event::Loaded { name, body });
-                };
-                if let Some(body) = body {
-                    item.set_body(body);
-                    let pending = PendingRequest::new(item, u64::MAX, now);
-                    self.waiting.push_back(PendingRequest { copy: Some(copy), repeats, ..pending });
-                } else {
-                    self.remove(&item, Some(copy));
-                    self.delivery.settle(item, Err(Reason::SpoolDamaged), false, &self.events);
-                }
+            Event::Gone { names, reason } => self.note_gone(names, reason, now),
+            Event::Kept { names, result } => self.note_kept(&names, result, now),
+            Event::Loaded { name, body: Ok(body) } => {
+                let Some((copy, mut item, repeats)) = spool.loaded(name) else { return };
+                item.set_body(body);
+                let pending = PendingRequest::new(item, u64::MAX, now);
+                self.waiting.push_back(PendingRequest { copy: Some(copy), repeats, ..pending });
             }
-            Event::Others(_) => return Some(event),
+            Event::Loaded { name, .. } => spool.rest_until(name, now + self.timings.slow_retry),
+            Event::Notice(_) => {}
         }
-        None
     }
 
     fn finish(&mut self, now: Instant) {

@@ -1,7 +1,7 @@
 //! What the worker asks of whatever takes its records, a lane or the terminal. Invariant: the fate
 //! of every record goes into the ledger.
 
-use super::call_log::SealedCallLog;
+use super::call_log::sealed::SealedCallLog;
 use super::ledger::Reason;
 use super::queue::{BegunConversation, Reservation};
 use super::spool::{Event, Name};
@@ -58,10 +58,8 @@ pub(crate) trait Driven {
         self.oldest().is_none()
     }
 
-    /// What the disk has to say; given back where it is about something else.
-    fn spooled(&mut self, event: Event, _now: Instant) -> Option<Event> {
-        Some(event)
-    }
+    /// What the disk has to say.
+    fn spooled(&mut self, _event: Event, _now: Instant) {}
 
     /// Nothing more will come: tries once more at once, unless the server has asked for a wait.
     fn finish(&mut self, now: Instant);

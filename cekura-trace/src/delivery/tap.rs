@@ -1,7 +1,7 @@
 //! What sees the worker's records beside their delivery. Invariant: nothing that a tap does, a panic included, changes
 //! what is delivered or what the ledger says.
 
-use super::call_log::SealedCallLog;
+use super::call_log::sealed::SealedCallLog;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Sees every record that is drained.

@@ -1,7 +1,7 @@
 //! Draws each finished conversation and keeps it as a page: as local mode, or beside the delivery. Invariant: a
 //! conversation is drawn once.
 
-use super::call_log::SealedCallLog;
+use super::call_log::sealed::SealedCallLog;
 use super::config::Settings;
 use super::ledger::{Counts, Ledger, Reason};
 use super::outlet::{Driven, Outlet};

@@ -72,13 +72,25 @@ fn arrived(backend: &Backend) -> BTreeSet<u64> {
     backend.spans().iter().filter_map(number).collect()
 }
 
-/// The numbers in a file of the spool: behind two lines and five bytes of framing it is a request.
-fn kept(file: &Path) -> BTreeSet<u64> {
+/// The numbers in each item of a file that is not settled. Behind a line of which the last number is its length there is
+/// a request, with five bytes of framing.
+fn kept(file: &Path) -> Vec<BTreeSet<u64>> {
     let bytes = fs::read(file).unwrap();
-    let body = bytes.splitn(3, |byte| *byte == b'\n').nth(2).unwrap();
-    let message = ExportTraceServiceRequest::decode(&body[5..]).unwrap();
-    let scopes = message.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
-    scopes.flat_map(|scope| &scope.spans).filter_map(number).collect()
+    let line = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\n').unwrap();
+    let (mut rest, mut items) = (&bytes[line(&bytes) + 1..], Vec::new());
+    while !rest.is_empty() {
+        let (head, behind) = rest.split_at(line(rest));
+        let head = std::str::from_utf8(head).unwrap();
+        let length = usize::from_str_radix(head.rsplit(' ').next().unwrap(), 16).unwrap();
+        let (body, next) = behind[1..].split_at(length);
+        if head.starts_with('+') {
+            let message = ExportTraceServiceRequest::decode(&body[5..]).unwrap();
+            let scopes = message.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+            items.push(scopes.flat_map(|scope| &scope.spans).filter_map(number).collect());
+        }
+        rest = next;
+    }
+    items
 }
 
 /// What an agent was doing when it was killed, as its directory tells.
@@ -87,8 +99,8 @@ fn phase(spool: &Spool, backend: &Backend, ended: u64) -> &'static str {
     let files = spool.files(".spans");
     if !spool.files(".unfinished").is_empty() {
         "while a file was written"
-    } else if files.iter().any(|file| kept(file).is_subset(&arrived)) {
-        "between the acknowledgement and the deletion of a file"
+    } else if files.iter().flat_map(|file| kept(file)).any(|item| item.is_subset(&arrived)) {
+        "between the acknowledgement of an item and its removal"
     } else if !files.is_empty() {
         "while files waited for their delivery"
     } else if (0..ended).any(|number| !arrived.contains(&number)) {

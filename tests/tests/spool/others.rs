@@ -43,7 +43,7 @@ fn an_endpoint_that_was_wrong_and_is_set_right_gets_what_waited_for_its_account(
         let spool = Spool::new(TEMPORARY, &format!("set-right-{protocol:?}"));
         left(nowhere(&spool).api_key("canary").agent(5), 2);
         let right = Backend::new();
-        let handle = spooling(&right, protocol, &spool).api_key("canary-2").agent(5).build().unwrap();
+        let handle = spooling(&right, protocol, &spool).api_key("canary").agent(5).build().unwrap();
         await_ledger(&handle, &report(3, 3, 0));
         handle.shutdown_blocking(LONG);
         assert_eq!(right.names(), ["conversation", "turn", "turn"]);
@@ -86,6 +86,11 @@ fn what_is_meant_for_others_stays() {
     takes_nothing(spooling(&backend, Protocol::Grpc, &spool).api_key("canary").project(5), "a project");
     takes_nothing(spooling(&backend, Protocol::Grpc, &spool), "nobody's account");
     takes_nothing(builder(5).header("x-tenant", "b"), "another customer of a gateway");
+    takes_nothing(
+        builder(5).header("x-cekura-tenant", "b"),
+        "another customer, whatever the header is called",
+    );
+    takes_nothing(builder(5).api_key("canary-2"), "another key");
     assert!(backend.spans().is_empty());
     let right = builder(5).build().unwrap();
     await_ledger(&right, &report(2, 2, 0));

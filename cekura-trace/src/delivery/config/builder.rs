@@ -6,6 +6,7 @@ use super::secret::Secret;
 use super::{Mode, Protocol};
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -50,7 +51,7 @@ pub struct Builder {
 }
 
 /// Gives the value of an environment variable.
-pub(super) type Lookup = dyn Fn(&str) -> Option<String>;
+pub(super) type Lookup = dyn Fn(&str) -> Option<OsString>;
 
 impl Builder {
     /// The API key (`CEKURA_API_KEY`).
@@ -252,7 +253,7 @@ impl Builder {
     /// Reads variables from `lookup` instead of the process's environment.
     #[doc(hidden)]
     pub fn environment(mut self, lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        self.lookup = Some(Box::new(lookup));
+        self.lookup = Some(Box::new(move |name| lookup(name).map(OsString::from)));
         self
     }
 

@@ -34,7 +34,7 @@ impl<D: Delivery> Lane<D> {
 
     /// Asks the disk for so many bytes at once; how many it may be expected to have in a moment.
     fn write_more(&mut self, bytes: usize, now: Instant) -> usize {
-        let Some(spool) = self.spool.as_ref().filter(|spool| !spool.is_failing()) else { return 0 };
+        let Some(spool) = self.spool.as_mut().filter(|spool| !spool.is_failing()) else { return 0 };
         let asked = self.waiting.iter().filter(|pending| pending.copy.is_some() && !pending.is_safe());
         // One that is behind gets no more to do.
         if asked.clone().any(|pending| now >= pending.write_at) {
