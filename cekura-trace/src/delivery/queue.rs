@@ -16,7 +16,7 @@ use std::thread;
 /// threshold. Waking the worker costs the caller's thread as much as recording hundreds of spans, so it must be
 /// rare.
 const FULL: [usize; 2] = [128 << 10, 512 << 10];
-/// The largest buffer that is kept for reuse.
+/// The largest buffer that the next shard gets in place of its own.
 const SPARE: usize = 1 << 20;
 
 /// Ended spans on their way to the worker, bounded in bytes.
@@ -35,8 +35,6 @@ pub(crate) struct Queue {
     /// Bytes in one shard at which the worker is woken.
     full: usize,
     ledger: Arc<Ledger>,
-    /// What the next shard that is emptied gets in place of its buffer.
-    spare: Mutex<Vec<u8>>,
     waker: Waker,
     /// Whether the worker wants to hear of each root's end.
     announces_roots: bool,
@@ -152,8 +150,7 @@ impl Queue {
         let shards = (0..shards).map(|_| Shard::default()).collect();
         let (calls, begun) = (Mutex::default(), None);
         let (held, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let spare = Mutex::default();
-        Self { shards, calls, begun, held, refused, limit, full, ledger, spare, waker, announces_roots }
+        Self { shards, calls, begun, held, refused, limit, full, ledger, waker, announces_roots }
     }
 
     /// Lets it take conversations when they begin.
@@ -237,8 +234,7 @@ impl Queue {
 
     fn empty(&self, close: bool, mut take: impl FnMut(&[u8], u64)) {
         self.waker.is_woken.store(false, Ordering::Release);
-        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut empty = std::mem::take(&mut *spare());
+        let mut empty = Vec::new();
         for shard in &self.shards {
             let count = {
                 let mut buffer = shard.lock();
@@ -252,7 +248,6 @@ impl Queue {
             empty.clear();
             empty.shrink_to(SPARE);
         }
-        *spare() = empty;
     }
 
     /// What is held with it, if it fits.

@@ -24,6 +24,8 @@ struct Runner {
     port: String,
     /// Nanoseconds of each kind and of the background, one a round.
     rounds: [Vec<f64>; BACKGROUND + 1],
+    /// Nanoseconds of a function and the background together, of each round that measured both.
+    together: Vec<f64>,
     instructions: [f64; KINDS.len()],
     allocations: [f64; 2],
     made: f64,
@@ -41,6 +43,7 @@ impl Runner {
             receiver,
             port,
             rounds: Default::default(),
+            together: Vec::new(),
             instructions: Default::default(),
             allocations: Default::default(),
             made: 0.0,
@@ -64,7 +67,7 @@ fn main() {
     }
     eprint!("\r{:<60}\r", "");
     let facts = facts(rounds, load);
-    let tables = [ratios(&runners), nanoseconds(&runners), counts(&runners), legend()];
+    let tables = [together(&runners), ratios(&runners), nanoseconds(&runners), counts(&runners), legend()];
     let width = terminal_width();
     for table in &tables {
         println!("{}", table.text(width));
@@ -84,7 +87,7 @@ fn measure(runners: &mut [Runner], round: usize) {
     let count = runners.len();
     for kind in 0..=BACKGROUND {
         // The background takes a second each.
-        if kind == BACKGROUND && !round.is_multiple_of(4) {
+        if kind == BACKGROUND && !round.is_multiple_of(2) {
             continue;
         }
         for step in 0..count {
@@ -96,6 +99,9 @@ fn measure(runners: &mut [Runner], round: usize) {
             };
             let value = runner.process.ask(&question);
             runner.rounds[kind].push(value);
+            if kind == BACKGROUND {
+                runner.together.push(value + runner.rounds[0][round]);
+            }
         }
     }
 }
@@ -115,14 +121,32 @@ fn count(runner: &mut Runner) {
     runner.allocations = ["sync", "ready"].map(|kind| counting.ask(&format!("allocations {kind}")));
 }
 
-fn ratio(runners: &[Runner], runner: &Runner, kind: usize) -> Option<Spread> {
+fn reference<'a>(runners: &'a [Runner], runner: &Runner) -> &'a Runner {
     let name = runner.contender.reference();
-    let reference = runners.iter().find(|runner| runner.contender.name == name).expect("a contender");
-    Spread::of_ratios(&runner.rounds[kind], &reference.rounds[kind])
+    runners.iter().find(|runner| runner.contender.name == name).expect("a contender")
+}
+
+fn ratio(runners: &[Runner], runner: &Runner, kind: usize) -> Option<Spread> {
+    Spread::of_ratios(&runner.rounds[kind], &reference(runners, runner).rounds[kind])
 }
 
 fn or_dash(text: Option<impl ToString>) -> String {
     text.map_or_else(|| "–".to_owned(), |text| text.to_string())
+}
+
+fn together(runners: &[Runner]) -> Table {
+    let caption = "What a span costs in all: nanoseconds of the function that is traced and of the background, medians; \
+                   both together, × opentelemetry by hand over the same transport, paired in each round: median (10–90\u{a0}%).";
+    let mut table = Table::new(caption, &["in all", "function", "background", "together", "×"]);
+    for runner in runners.iter().filter(|runner| runner.contender.is_on()) {
+        let all = [&runner.rounds[0], &runner.rounds[BACKGROUND], &runner.together];
+        let mut cells: Vec<String> = all
+            .map(|rounds| or_dash(Spread::of(rounds.iter().copied()).map(|spread| digits(spread.median))))
+            .into();
+        cells.push(or_dash(Spread::of_ratios(&runner.together, &reference(runners, runner).together)));
+        table.row(runner.contender.name, cells);
+    }
+    table
 }
 
 fn ratios(runners: &[Runner]) -> Table {
