@@ -355,6 +355,9 @@ impl<D: Delivery> Driven for Lane<D> {
     fn finish(&mut self, now: Instant) {
         self.finished = Some(now);
         self.gate.hurry_now(now);
+        if let Some(spool) = &mut self.spool {
+            spool.hurry();
+        }
         for pending in &mut self.waiting {
             pending.not_before = None;
             pending.write_at = now;

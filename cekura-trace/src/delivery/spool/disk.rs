@@ -176,13 +176,14 @@ impl Disk {
         }
         self.keep(Kind::Spans, spans);
         self.keep(Kind::CallLog, call_logs);
+        // After what is to be safe before, such as the parts of what is removed.
+        self.remove(&removed);
         self.say();
         self.keep(Kind::Start, starts);
         self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
         for (name, at) in seen {
             self.see(name, at);
         }
-        self.remove(&removed);
         self.trim();
         self.note_changes();
         end

@@ -162,6 +162,13 @@ impl<I: Stored> SpooledRequests<I> {
         }
     }
 
+    /// Lets what could not be read be tried once more.
+    pub(crate) fn hurry(&mut self) {
+        for resting in self.resting.values_mut() {
+            resting.not_before = None;
+        }
+    }
+
     /// Takes out an item that was on disk only and is not any more.
     pub(crate) fn take(&mut self, name: Name) -> Option<I> {
         let resting = self.resting.remove(&name).or_else(|| self.loading.remove(&name));

@@ -182,17 +182,18 @@ impl Disk {
         let mut left = std::mem::take(&mut self.look.left);
         left.sort_by_key(|left| left.age);
         // What waits for us must not find the directory full.
-        let (mut room, mut bytes) = (self.limits.bytes / 2, 0);
+        let (mut room, mut bytes, mut pause) = (self.limits.bytes / 2, 0, PAUSE);
         for file in left {
             room = room.saturating_sub(file.bytes);
             let stays = room > 0 && file.age <= self.limits.age;
             if stays || self.delete_left(&file).is_err() {
                 bytes += file.bytes;
+                pause = pause.min(self.limits.age.saturating_sub(file.age));
             }
         }
         self.look.elsewhere = self.look.living + bytes;
         self.look.is_on = false;
-        let pause = if self.look.has_failed { AGAIN } else { PAUSE };
+        let pause = if self.look.has_failed { AGAIN } else { pause.max(AGAIN) };
         self.look.next = Some(Instant::now() + pause);
         self.tell_of_others();
         self.trim();
