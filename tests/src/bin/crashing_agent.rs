@@ -7,7 +7,7 @@ use cekura_trace_tests::handles::{LONG, SHORT, at, converse, quick};
 use std::fs::{self, File};
 use std::io::{Write, stdin, stdout};
 use std::iter;
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 fn main() {
@@ -44,7 +44,7 @@ fn main() {
         }
         "observed" => {
             observed(&handle);
-            sleep(Duration::from_millis(500));
+            sleep(Duration::from_secs(1));
             say("ready");
             wait();
         }
@@ -113,22 +113,34 @@ fn flood(handle: &Cekura) {
 fn talk_for_ever(handle: &Cekura, is_steady: bool) {
     let mut number = 0;
     let start = Instant::now();
-    loop {
-        call(handle, number..number + 3);
-        number += 3;
-        say(&format!("{} ended {number}", start.elapsed().as_millis()));
-        if is_steady {
-            if handle.ledger().spool_is_behind {
-                say(&format!("{} behind {number}", start.elapsed().as_millis()));
+    thread::scope(|scope| {
+        loop {
+            if is_steady {
+                scope.spawn(|| long_call(handle));
             }
-            sleep(Duration::from_millis(7));
-        } else if number % 30 == 0 {
-            let report = handle.flush_blocking(LONG);
-            assert_eq!((report.pending, report.lost()), (0, 0), "{report}");
-            say(&format!("{} flushed {number}", start.elapsed().as_millis()));
+            call(handle, number..number + 3);
+            number += 3;
+            say(&format!("{} ended {number}", start.elapsed().as_millis()));
+            if is_steady {
+                if handle.ledger().spool_is_behind {
+                    say(&format!("{} behind {number}", start.elapsed().as_millis()));
+                }
+                sleep(Duration::from_millis(7));
+            } else if number % 30 == 0 {
+                let report = handle.flush_blocking(LONG);
+                assert_eq!((report.pending, report.lost()), (0, 0), "{report}");
+                say(&format!("{} flushed {number}", start.elapsed().as_millis()));
+            }
+            sleep(Duration::from_millis(3));
         }
-        sleep(Duration::from_millis(3));
-    }
+    })
+}
+
+/// A call of which the start is on disk before it ends.
+#[cekura::conversation(client = handle, skip_all)]
+fn long_call(handle: &Cekura) {
+    let _ = handle;
+    sleep(Duration::from_millis(600));
 }
 
 #[cekura::conversation(client = handle, skip_all)]

@@ -2,9 +2,9 @@
 
 use super::crashes::{agent, go_on, lines};
 use super::disks::Mount;
-use super::{TEMPORARY, await_ledger, falling, limits, report, spooling};
-use cekura::{CallLog, Protocol};
-use cekura_trace_tests::api::{Api, KEY, Reply};
+use super::{TEMPORARY, falling, limits, report, spooling};
+use cekura::{CallLog, Cekura, Protocol, TraceId};
+use cekura_trace_tests::api::{Api, Reply};
 use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::handles::{LONG, SHORT, converse, observing};
 use cekura_trace_tests::spools::Spool;
@@ -15,6 +15,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -120,40 +121,48 @@ fn of_a_file_with_a_damaged_item_the_others_arrive() {
     assert!(ledger.lost() == 0 && ledger.delivered == 4 - 1, "{ledger}, of {} files", files.len());
 }
 
+#[cekura::conversation(client = handle, skip_all)]
+fn conversation(handle: &Cekura, begun: &Sender<TraceId>, end: &Receiver<()>) {
+    begun.send(cekura::trace_id().unwrap()).unwrap();
+    end.recv().unwrap();
+}
+
 #[test]
 fn a_call_log_that_cannot_be_written_again_keeps_its_first_copy() {
     let spool = Spool::new(TEMPORARY, "first-copy");
     let Some(_mount) = Mount::new(&spool.0) else { return };
-    let (backend, is_well) = falling();
-    let is_api_well = Arc::<AtomicBool>::default();
-    let looked_at = is_api_well.clone();
+    let (backend, is_well) = (Backend::new(), Arc::<AtomicBool>::default());
+    let looked_at = is_well.clone();
     let api = Api::scripted(move |seen, _| match (looked_at.load(Ordering::Relaxed), seen.method.as_str()) {
         (false, _) => Reply::Silence,
         (true, "GET") => Reply::json(200, &json!([])),
         (true, _) => Reply::stored(7),
     });
-    let builder = || observing(&backend, &api).api_key(KEY).spool(&spool.0).spool_limits(limits());
-    let first = builder().build().unwrap();
-    let filler = spool.0.join("filler");
+    let builder = || observing(&backend, &api).spool(&spool.0).spool_limits(limits());
+    let (first, filler) = (builder().build().unwrap(), spool.0.join("filler"));
+    let ((begin, begun), (end, ended)) = (mpsc::channel(), mpsc::channel());
     thread::scope(|scope| {
-        // So that it waits for its trace, of which nothing is known.
-        let log = CallLog::new("call 1").trace_id(cekura::TraceId::from(7)).deadline(Duration::from_secs(1));
+        let first = &first;
+        scope.spawn(move || conversation(first, &begin, &ended));
+        let trace = begun.recv().unwrap();
+        let log = CallLog::new("call 1").trace_id(trace).deadline(LONG);
         let waiting = scope.spawn(|| first.observe_blocking(log));
         spool.await_files(".call_log", 1);
         let mut file = fs::File::create(&filler).unwrap();
-        while file.write_all(&[7; 4096]).is_ok() {}
-        while file.write_all(&[7]).is_ok() {}
+        while file.write_all(&[7; 64]).is_ok() {}
+        // Its trace is complete now, which it is to name on disk too.
+        end.send(()).unwrap();
         api.await_requests(1);
+        assert_eq!(api.posted()["trace_id"], trace.to_string());
+        thread::sleep(SHORT);
         first.shutdown_blocking(SHORT);
         waiting.join().unwrap().unwrap_err();
     });
     assert_eq!(spool.files(".call_log").len(), 1, "{:?}", spool.files(""));
     fs::remove_file(filler).unwrap();
     is_well.store(true, Ordering::Relaxed);
-    is_api_well.store(true, Ordering::Relaxed);
     let next = builder().build().unwrap();
     api.await_requests(3);
     next.shutdown_blocking(LONG);
     assert_eq!(api.seen()[2].body["call_id"], "call 1");
-    await_ledger(&next, &report(0, 0, 0));
 }

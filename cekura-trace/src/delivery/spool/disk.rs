@@ -245,8 +245,9 @@ impl Disk {
     }
 
     fn load(&mut self, name: Name) {
-        let Some(Place { group, entry }) = self.places.get(&name) else { return };
-        let Some(group) = self.groups.get_mut(group) else { return };
+        let Some(Place { group: number, entry }) = self.places.get(&name) else { return };
+        let number = *number;
+        let Some(group) = self.groups.get_mut(&number) else { return };
         let kind = group.kind;
         let receiver = &self.addresses[usize::from(kind == Kind::CallLog)].receiver;
         let read = group.open(OFlags::RDONLY).and_then(|file| group::read(&file, entry, receiver, kind));
@@ -254,11 +255,14 @@ impl Disk {
             Ok(Some((_, body))) => Event::Loaded { name, body: Ok(body) },
             Ok(None) => {
                 group.is_damaged = true;
-                self.remove(&[name].into());
+                group.live.remove(&name);
+                if group.live.is_empty() {
+                    self.delete(number);
+                }
+                self.places.remove(&name);
                 Event::Gone { names: vec![name], reason: Reason::SpoolDamaged }
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let number = self.places[&name].group;
                 return self.lose(number, Reason::SpoolDamaged);
             }
             Err(error) => Event::Loaded { name, body: Err(error) },

@@ -248,7 +248,8 @@ impl Disk {
         }
         if deleted > 0 {
             let why = "nobody has sent them in time, or they were among the oldest of too much";
-            notices.push(format!("{deleted} files of others were deleted from the spool: {why}"));
+            let place = self.root.display();
+            notices.push(format!("{deleted} files of others were deleted from the spool {place}: {why}"));
         }
         self.events.extend(notices.into_iter().map(|notice| (Kind::Spans, Event::Notice(notice))));
     }
