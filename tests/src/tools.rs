@@ -22,8 +22,8 @@ pub fn preloaded(source: &str, directory: &str) -> Option<PathBuf> {
     static BUILDS: Mutex<()> = Mutex::new(());
     let _one = BUILDS.lock();
     let library = Path::new(directory).join(Path::new(source).file_stem()?).with_extension("so");
-    let mut build = Command::new("cc");
-    let built = build.args(["-shared", "-fPIC", "-o"]).arg(&library).args([source, "-ldl"]).status();
+    let mut compiler = Command::new("cc");
+    let built = compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).args([source, "-ldl"]).status();
     needs("a C compiler", built.is_ok_and(|status| status.success())).then_some(library)
 }
 

@@ -313,7 +313,7 @@ impl<D: Delivery> Driven for Lane<D> {
             return write;
         }
         let ready = self.waiting.iter().filter(|pending| D::is_ready(&pending.item));
-        let resting = self.spool.as_ref().and_then(SpooledRequests::next_load);
+        let resting = self.spool.iter().flat_map(SpooledRequests::next_load);
         let sends = ready.map(|pending| pending.not_before).chain(resting);
         sends.filter_map(|not_before| self.gate.until().max(not_before)).chain(write).min()
     }

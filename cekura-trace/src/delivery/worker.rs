@@ -138,7 +138,9 @@ impl Worker {
             }
             Message::Observe { log, reservation, reply } => self.observe(log, reservation, reply),
             Message::Spooled(events) => {
-                events.into_iter().for_each(|(kind, event)| self.spooled(kind, event))
+                for (kind, event) in events {
+                    self.spooled(kind, event);
+                }
             }
             Message::Shutdown { deadline, report } => {
                 let queue = self.queue.clone();

@@ -2,7 +2,7 @@
 //! headers, key and path there is a hash, which nobody can compute who does not know the key and the headers.
 
 use crate::delivery::config::{Endpoint, Identity, KEY_HEADER, Protocol, Settings};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -41,7 +41,7 @@ impl Address {
             Some(Identity::Project(id)) => format!("project {id}"),
             None => String::new(),
         };
-        let key = settings.api_headers.get(KEY_HEADER).map(|key| key.as_bytes()).unwrap_or_default();
+        let key = settings.api_headers.get(KEY_HEADER).map(HeaderValue::as_bytes).unwrap_or_default();
         let mut parts = vec![key, what.as_bytes(), account.as_bytes()];
         // Key and account are compared anyway, and are sent to some endpoints only.
         let is_known =

@@ -9,10 +9,10 @@ mod look;
 mod name;
 
 pub(super) use group::LARGEST_ITEM;
-pub(super) use look::look;
 
 use super::address::Address;
 use super::item::Kind;
+use super::others::Others;
 use super::{Event, Found, Job, Keep, Name, Shared, Tell};
 use crate::delivery::ledger::Reason;
 use crate::delivery::timings::SpoolLimits;
@@ -61,6 +61,11 @@ pub(super) fn start(
     };
     thread::Builder::new().name("cekura-spool".to_owned()).spawn(move || disk.run(&jobs))?;
     Ok(())
+}
+
+/// What waits in a directory for others; leaves it as it is.
+pub(super) fn look(root: &Path, ours: &[Address; 2], limits: &SpoolLimits) -> Others {
+    look::others(root, ours, limits)
 }
 
 struct Disk {
@@ -164,7 +169,9 @@ impl Disk {
                 break;
             }
         }
-        loads.into_iter().for_each(|name| self.load(name));
+        for name in loads {
+            self.load(name);
+        }
         keeps.retain(|name, _| !removed.contains(name));
         let (mut spans, mut call_logs, mut starts) = (Vec::new(), Vec::new(), Vec::new());
         for keep in keeps.into_values() {
@@ -295,7 +302,9 @@ impl Disk {
                 self.delete(number);
             } else if let Ok(file) = group.open(OFlags::WRONLY) {
                 // Where that fails, the next process sends it again.
-                entries.iter().for_each(|entry| drop(group::settle(&file, entry)));
+                for entry in &entries {
+                    drop(group::settle(&file, entry));
+                }
             }
         }
     }

@@ -139,14 +139,14 @@ impl<I: Stored> SpooledRequests<I> {
         self.loading.len()
     }
 
-    /// When the next can be read, where one rests: at once if not said.
-    pub(crate) fn next_load(&self) -> Option<Option<Instant>> {
-        self.resting.values().map(|resting| resting.not_before).min()
+    /// When the next of those that rest can be read; at once if that is not said.
+    pub(crate) fn next_load(&self) -> impl Iterator<Item = Option<Instant>> {
+        self.resting.values().map(|resting| resting.not_before).min().into_iter()
     }
 
     /// Whether something is on disk only that could be read as far as is known.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.loading.is_empty() || self.next_load() == Some(None)
+        !self.loading.is_empty() || self.next_load().any(|at| at.is_none())
     }
 
     /// The item that was being read under a name, still without its body; and its repeats.

@@ -9,7 +9,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A file of this age, last looked at when the clock was so far behind (or ahead) of now.
 fn file(age: Duration, ago: Duration, is_ahead: bool) -> FileName {
-    let then = if is_ahead { now() + ago } else { now() - ago };
+    let then = if is_ahead { now() + ago } else { now().checked_sub(ago).unwrap() };
     let text = format!("{:013}-{:010}-receiver-00.spans", then.as_millis(), age.as_millis());
     FileName::parse(&text).unwrap()
 }

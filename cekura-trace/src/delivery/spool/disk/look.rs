@@ -265,7 +265,7 @@ fn count(directory: &Directory, name: &str) -> io::Result<Option<(String, u64)>>
 }
 
 /// What waits in a directory for others; leaves it as it is.
-pub(in crate::delivery::spool) fn look(root: &Path, ours: &[Address; 2], limits: &SpoolLimits) -> Others {
+pub(super) fn others(root: &Path, ours: &[Address; 2], limits: &SpoolLimits) -> Others {
     let mut others = Others::default();
     let folders = Directory::existing(root).and_then(|root| root.runs()).unwrap_or_default();
     for folder in folders {

@@ -57,7 +57,7 @@ impl FileName {
     /// Whether the wall clock is too far from where it was for the age to be counted on from there.
     pub(super) fn is_to_be_renewed(&self) -> bool {
         let (now, then) = (now(), Duration::from_millis(self.stamp));
-        now < then || now - then > LEAP / 2
+        now.checked_sub(then).is_none_or(|since| since > LEAP / 2)
     }
 }
 
