@@ -133,7 +133,7 @@ fn talk_for_ever(handle: &Cekura, is_steady: bool) {
             }
             sleep(Duration::from_millis(3));
         }
-    })
+    });
 }
 
 /// A call of which the start is on disk before it ends.
