@@ -140,11 +140,11 @@ fn a_call_log_that_cannot_be_written_again_keeps_its_first_copy() {
     });
     let builder = || observing(&backend, &api).spool(&spool.0).spool_limits(limits());
     let (first, filler) = (builder().build().unwrap(), spool.0.join("filler"));
-    let ((begin, begun), (end, ended)) = (mpsc::channel(), mpsc::channel());
+    let ((begin, traces), (end, ended)) = (mpsc::channel(), mpsc::channel());
     thread::scope(|scope| {
         let first = &first;
         scope.spawn(move || conversation(first, &begin, &ended));
-        let trace = begun.recv().unwrap();
+        let trace = traces.recv().unwrap();
         let log = CallLog::new("call 1").trace_id(trace).deadline(LONG);
         let waiting = scope.spawn(|| first.observe_blocking(log));
         spool.await_files(".call_log", 1);
