@@ -14,16 +14,16 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How often, because processes end and files grow old.
-const PAUSE: Duration = Duration::from_secs(60);
-/// When something could not be looked at.
-const AGAIN: Duration = Duration::from_secs(2);
+/// The shortest time from one look to the next one, when something could not be looked at, and the longest. Processes end
+/// and files grow old; at first another handle may be looking at what is ours.
+const PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];
 
 /// One look after the other, file by file, so that no job waits for long.
 #[derive(Default)]
 pub(super) struct Look {
     /// When the next one begins; at once if unset.
     next: Option<Instant>,
+    pause: Duration,
     is_on: bool,
     folders: Vec<String>,
     /// An orphan, and its files that were not looked at.
@@ -76,11 +76,12 @@ impl Disk {
             self.finish();
         } else if next.is_none_or(|next| next <= Instant::now()) {
             let folders = Directory::existing(&self.root).and_then(|root| root.runs());
-            let Look { told, elsewhere, aside, .. } = std::mem::take(&mut self.look);
+            let Look { pause, told, elsewhere, aside, .. } = std::mem::take(&mut self.look);
             let has_failed = folders.is_err();
             let mut folders = folders.unwrap_or_default();
             folders.retain(|folder| *folder != self.run.name);
-            self.look = Look { is_on: true, has_failed, folders, told, elsewhere, aside, ..Look::default() };
+            self.look =
+                Look { is_on: true, pause, has_failed, folders, told, elsewhere, aside, ..Look::default() };
         } else {
             return false;
         }
@@ -121,13 +122,8 @@ impl Disk {
         }
         let Some((whom, count)) = count(directory, text)? else { return self.put_aside(directory, text) };
         self.look.others.add(whom, kind, count, SystemTime::now() + self.limits.age.saturating_sub(age));
-        let mut text = text.to_owned();
-        if name.is_to_be_renewed() {
-            let renewed = name.renewed(age).to_string();
-            directory.rename(&text, directory, &renewed)?;
-            text = renewed;
-        }
-        self.look.left.push(Left { folder: run.name.clone(), name: text, age, bytes });
+        let name = renewed(directory, text, name)?;
+        self.look.left.push(Left { folder: run.name.clone(), name, age, bytes });
         Ok(())
     }
 
@@ -182,7 +178,8 @@ impl Disk {
         let mut left = std::mem::take(&mut self.look.left);
         left.sort_by_key(|left| left.age);
         // What waits for us must not find the directory full.
-        let (mut room, mut bytes, mut pause) = (self.limits.bytes / 2, 0, PAUSE);
+        let [shortest, longest] = PAUSES;
+        let (mut room, mut bytes, mut pause) = (self.limits.bytes / 2, 0, self.look.pause * 2);
         for file in left {
             room = room.saturating_sub(file.bytes);
             let stays = room > 0 && file.age <= self.limits.age;
@@ -193,8 +190,8 @@ impl Disk {
         }
         self.look.elsewhere = self.look.living + bytes;
         self.look.is_on = false;
-        let pause = if self.look.has_failed { AGAIN } else { pause.max(AGAIN) };
-        self.look.next = Some(Instant::now() + pause);
+        self.look.pause = if self.look.has_failed { shortest } else { pause.clamp(shortest, longest) };
+        self.look.next = Some(Instant::now() + self.look.pause);
         self.tell_of_others();
         self.trim();
     }
@@ -221,13 +218,8 @@ impl Disk {
         for text in aside.names()? {
             let Some(bytes) = aside.size(&text)? else { continue };
             let name = FileName::parse(&text).unwrap_or_else(|| FileName::of(text.clone()));
-            let (age, mut text) = (name.age(), text);
-            if name.to_string() != text || name.is_to_be_renewed() {
-                let renewed = name.renewed(age).to_string();
-                aside.rename(&text, &aside, &renewed)?;
-                text = renewed;
-            }
-            self.look.left.push(Left { folder: ASIDE.to_owned(), name: text, age, bytes });
+            let (age, name) = (name.age(), renewed(&aside, &text, &name)?);
+            self.look.left.push(Left { folder: ASIDE.to_owned(), name, age, bytes });
         }
         Ok(())
     }
@@ -253,6 +245,15 @@ impl Disk {
         }
         self.events.extend(notices.into_iter().map(|notice| (Kind::Spans, Event::Notice(notice))));
     }
+}
+
+/// The name under which a file's age is counted on; it gets that where the clock is too far from the one it has.
+fn renewed(directory: &Directory, text: &str, name: &FileName) -> io::Result<String> {
+    let renewed = if name.is_to_be_renewed() { name.renewed(name.age()) } else { name.clone() }.to_string();
+    if renewed != text {
+        directory.rename(text, directory, &renewed)?;
+    }
+    Ok(renewed)
 }
 
 /// For whom a file is, and how much in it is not settled; `None` for what is none of ours.
