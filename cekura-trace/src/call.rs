@@ -121,7 +121,7 @@ impl Call {
     #[inline]
     pub(crate) fn keep<S: Unfinished + 'static>(&self, span: SpanId, open: &Arc<S>) {
         if let Some(ours) = self.ours.get() {
-            locked(ours).push((span, open.clone()));
+            keep_in(ours, (span, open.clone()));
         }
     }
 
@@ -146,14 +146,26 @@ impl Call {
     /// Nobody is to end a span of ours any more.
     #[inline]
     pub(crate) fn let_go(&self, span: SpanId) {
-        let Some(ours) = self.ours.get() else { return };
-        let mut ours = locked(ours);
-        // Those that began last end first.
-        let place = ours.iter().rposition(|(open, _)| *open == span);
-        let over = place.map(|place| ours.remove(place));
-        drop(ours);
-        drop(over);
+        if let Some(ours) = self.ours.get() {
+            take_out(ours, span);
+        }
     }
+}
+
+// Out of line, for only a call that was begun by hand keeps its spans.
+#[inline(never)]
+fn keep_in(ours: &Mutex<Vec<Kept>>, span: Kept) {
+    locked(ours).push(span);
+}
+
+#[inline(never)]
+fn take_out(ours: &Mutex<Vec<Kept>>, span: SpanId) {
+    let mut ours = locked(ours);
+    // Those that began last end first.
+    let place = ours.iter().rposition(|(open, _)| *open == span);
+    let over = place.map(|place| ours.remove(place));
+    drop(ours);
+    drop(over);
 }
 
 /// The calls of one destination that are not over: their conversation, or a span of it, is open. Several have the same
@@ -291,7 +303,7 @@ pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
 /// The nanoseconds of a duration, of at most 584 years.
 #[inline]
 fn count(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos().into())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Cuts text that is too long: at its end, between its first and last part, or while it is formatted. Invariant: what
+//! Cuts text that is too long: at its end, between its first and last part, or while it is written. Invariant: what
 //! stays is whole characters, and fits.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// The longest start of `text` that has at most `length` bytes and ends on a char boundary.
 pub(crate) fn clip(text: &str, length: usize) -> &str {
@@ -59,29 +59,80 @@ pub(crate) fn parts(text: &str, room: usize, size: impl Fn(u8) -> usize) -> Part
     Parts { first, words, last }
 }
 
-/// Takes formatted text up to a number of bytes, and stops the formatter there.
+/// What the program's own code writes of a value: up to a number of bytes, and no deeper than it may go. What is not
+/// taken is an error to that code, which ends it.
 pub(crate) struct Text {
     out: Vec<u8>,
     limit: usize,
-    truncated: bool,
+    /// Something was not taken.
+    pub(crate) is_cut: bool,
+    stack: Stack,
 }
 
 impl Text {
-    pub(crate) fn of(text: fmt::Arguments<'_>, limit: usize) -> String {
-        let mut out = Self { out: Vec::new(), limit, truncated: false };
+    /// The usual limit: more than is kept of a value, so that its last part may stay too.
+    pub(crate) const MOST: usize = 128 << 10;
+
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { out: Vec::new(), limit, is_cut: false, stack: Stack::here() }
+    }
+
+    pub(crate) fn of(text: fmt::Arguments<'_>, limit: usize) -> Self {
+        let mut out = Self::new(limit);
         // A formatter that fails has written what it could.
         let _ = fmt::write(&mut out, text);
-        String::from_utf8(out.out).unwrap_or_default()
+        out
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        str::from_utf8(&self.out).unwrap_or_default()
+    }
+
+    /// Takes as much of a piece as fits, and says whether that is all of it.
+    fn take(&mut self, piece: &[u8], fitting: usize) -> bool {
+        let fitting = if self.is_cut || self.stack.is_deep() { 0 } else { fitting };
+        self.out.extend_from_slice(&piece[..fitting]);
+        self.is_cut |= fitting < piece.len();
+        !self.is_cut
     }
 }
 
 impl fmt::Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.limit - self.out.len();
-        let kept = clip(text, room);
-        self.out.extend_from_slice(kept.as_bytes());
-        self.truncated = kept.len() < text.len();
-        if self.truncated { Err(fmt::Error) } else { Ok(()) }
+        let fitting = clip(text, self.limit - self.out.len()).len();
+        if self.take(text.as_bytes(), fitting) { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+impl io::Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let fitting = bytes.len().min(self.limit - self.out.len());
+        if self.take(bytes, fitting) { Ok(bytes.len()) } else { Err(io::ErrorKind::WriteZero.into()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Where the stack was when code of the program's began to look at a value, which may hold itself many times over: that
+/// code is stopped long before it has used up the stack.
+#[derive(Clone, Copy)]
+pub(crate) struct Stack(usize);
+
+impl Stack {
+    /// A thread has 2 MiB, unless the program says otherwise.
+    const MOST: usize = 192 << 10;
+
+    #[inline]
+    pub(crate) fn here() -> Self {
+        let here = 0_u8;
+        Self(std::ptr::from_ref(&here).addr())
+    }
+
+    #[inline]
+    pub(crate) fn is_deep(self) -> bool {
+        Self::here().0.abs_diff(self.0) > Self::MOST
     }
 }
 

@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod call_log;
+mod clock;
 pub(crate) mod config;
 pub(crate) mod doctor;
 mod encode;
@@ -17,20 +18,19 @@ mod lane;
 pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod message;
-mod outlet;
 mod own_events;
 mod parts;
 pub(crate) mod processor;
 pub(crate) mod queue;
 mod quiet;
+#[cfg(feature = "local")]
+mod show;
+mod side;
 mod spool;
 pub(crate) mod start;
 mod tally;
-mod tap;
-#[cfg_attr(not(feature = "local"), path = "delivery/no_terminal.rs")]
 mod terminal;
 pub(crate) mod timings;
-#[cfg(feature = "local")]
 mod traces;
 mod transport;
 mod verdict;

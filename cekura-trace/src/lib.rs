@@ -160,6 +160,7 @@ mod finished;
 #[cfg(feature = "local")]
 mod local;
 mod lock;
+mod one_line;
 mod policy;
 mod recording;
 pub mod semconv;

@@ -7,8 +7,8 @@ use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::config::{self, Builder};
 use crate::delivery::error::Error;
 use crate::delivery::ledger::FlushReport;
-use crate::delivery::link::Link;
-use crate::delivery::message::{FlushReply, Message};
+use crate::delivery::link::{GRACE, Link};
+use crate::delivery::message::Message;
 use crate::delivery::processor::{self, Processor};
 use crate::delivery::start;
 use crate::destination::{Client, Destination, Host, Opened};
@@ -19,9 +19,8 @@ use opentelemetry::{InstrumentationScope, global};
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 use std::time::Duration;
-use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 /// Starts tracing as the process's default, with all settings from the environment.
 ///
@@ -189,13 +188,14 @@ impl Cekura {
     pub async fn flush(&self, deadline: Duration) -> FlushReport {
         match &self.running {
             None => FlushReport::default(),
-            Some(running) => running.ask(deadline, flush).await,
+            Some(running) => running.reported(running.link.ask(deadline, Message::flush).await),
         }
     }
 
     /// Like [`flush`](Self::flush), but blocks the thread.
     pub fn flush_blocking(&self, deadline: Duration) -> FlushReport {
-        self.running.as_ref().map(|running| running.ask_blocking(deadline, flush)).unwrap_or_default()
+        let Some(running) = &self.running else { return FlushReport::default() };
+        running.reported(running.link.ask_blocking(deadline, Message::flush))
     }
 
     /// Delivers all spans that have ended, posts the call logs that were handed over, and stops, at most after
@@ -234,9 +234,7 @@ impl Cekura {
         if !running.close() {
             return running.link.report();
         }
-        let report = running.ask(deadline, shutdown).await;
-        tell_losses(&report, running.link.lost_calls());
-        report
+        running.ended(running.link.ask(deadline, Message::shutdown).await)
     }
 
     /// Like [`shutdown`](Self::shutdown), but blocks the thread.
@@ -259,9 +257,7 @@ impl Cekura {
     /// Cekura could not be reached. The methods of [`ObserveError`] tell these cases apart.
     pub async fn observe(&self, call_log: CallLog) -> Result<Sent, ObserveError> {
         let Some(running) = &self.running else { return Ok(Sent::default()) };
-        let (reply, sent) = oneshot::channel();
-        running.link.observe(call_log, Box::new(|result| reply.send(result).err().and_then(Result::err)))?;
-        sent.await.unwrap_or_else(|_| Err(ObserveError::shutdown()))
+        running.link.post(call_log).await
     }
 
     /// Like [`observe`](Self::observe), but blocks the thread until Cekura has answered, which may take
@@ -272,12 +268,7 @@ impl Cekura {
     /// Those of `observe`.
     pub fn observe_blocking(&self, call_log: CallLog) -> Result<Sent, ObserveError> {
         let Some(running) = &self.running else { return Ok(Sent::default()) };
-        let (reply, sent) = mpsc::sync_channel(1);
-        running.link.observe(
-            call_log,
-            Box::new(move |result| reply.send(result).err().and_then(|unheard| unheard.0.err())),
-        )?;
-        sent.recv().unwrap_or_else(|_| Err(ObserveError::shutdown()))
+        running.link.post_blocking(call_log)
     }
 
     /// The counts of all spans until now, without waiting.
@@ -290,14 +281,6 @@ impl Client for Cekura {
     fn destination(&self) -> Option<Arc<Destination>> {
         self.running.as_ref().map(|running| running.destination.clone())
     }
-}
-
-fn flush(deadline: Instant, report: FlushReply) -> Message {
-    Message::Flush { deadline, report }
-}
-
-fn shutdown(deadline: Instant, report: FlushReply) -> Message {
-    Message::Shutdown { deadline, report }
 }
 
 impl Running {
@@ -316,31 +299,21 @@ impl Running {
         opened.is_some()
     }
 
-    async fn ask(&self, deadline: Duration, message: fn(Instant, FlushReply) -> Message) -> FlushReport {
-        let (reply, report) = oneshot::channel();
-        let message = message(after(deadline), Box::new(|report| drop(reply.send(report))));
-        if !self.link.tell(message) {
-            return self.link.report();
-        }
-        // The worker keeps the deadline, so that no timer of the caller's runtime is needed.
-        report.await.unwrap_or_else(|_| self.link.report())
-    }
-
-    fn ask_blocking(&self, deadline: Duration, message: fn(Instant, FlushReply) -> Message) -> FlushReport {
-        let (reply, report) = mpsc::sync_channel(1);
-        let message = message(after(deadline), Box::new(move |report| drop(reply.send(report))));
-        if !self.link.tell(message) {
-            return self.link.report();
-        }
-        // The worker keeps the deadline; a subscriber that blocks it must not block the program too.
-        report.recv_timeout(deadline.saturating_add(GRACE)).unwrap_or_else(|_| self.link.report())
-    }
-
     fn shutdown_blocking(&self, deadline: Duration) -> FlushReport {
         if !self.close() {
             return self.link.report();
         }
-        let report = self.ask_blocking(deadline, shutdown);
+        self.ended(self.link.ask_blocking(deadline, Message::shutdown))
+    }
+
+    /// The report of the worker, or where it has none, what is counted at the moment.
+    fn reported(&self, report: Option<FlushReport>) -> FlushReport {
+        report.unwrap_or_else(|| self.link.report())
+    }
+
+    /// The same at the end, which says what was lost.
+    fn ended(&self, report: Option<FlushReport>) -> FlushReport {
+        let report = self.reported(report);
         tell_losses(&report, self.link.lost_calls());
         report
     }
@@ -367,24 +340,24 @@ impl fmt::Debug for Cekura {
     }
 }
 
-/// How much later than its deadline a report may come.
-const GRACE: Duration = Duration::from_millis(200);
-
-/// The instant after `wait`. A `wait` of decades is shortened, so that the sum does not overflow.
-fn after(wait: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    Instant::now() + wait.min(FAR)
-}
-
 /// Prints the only line that this crate prints outside local mode. Without it, a program that has no `tracing`
 /// subscriber would never learn that spans or call logs were lost.
 fn tell_losses(report: &FlushReport, calls: u64) {
     let spans = (report.lost() > 0).then(|| format!("spans were lost: {report}"));
     let calls = (calls > 0).then(|| format!("call logs were not posted: {calls}"));
     let lost: Vec<String> = spans.into_iter().chain(calls).collect();
-    if !lost.is_empty() {
+    if lost.is_empty() {
+        return;
+    }
+    let (done, is_done) = mpsc::channel();
+    let print = move || {
         // Standard error may be closed, which is no reason to panic.
         drop(writeln!(std::io::stderr(), "cekura: {}", lost.join("; ")));
+        let _ = done.send(());
+    };
+    // It may also be full, with nobody to read it, which is no reason to wait.
+    if thread::Builder::new().spawn(print).is_ok() {
+        let _ = is_done.recv_timeout(GRACE);
     }
 }
 

@@ -1,9 +1,13 @@
 //! Entries of a transcript: what was said and done in a call. Invariant: an entry is the same whatever form it
 //! is sent in.
 
+use crate::clip::{Stack, Text};
+use bounded::Bounded;
 use serde::Serialize;
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+mod bounded;
 
 /// One entry of a transcript: something that was said, a tool call, or the result of a tool.
 ///
@@ -108,9 +112,16 @@ impl Entry {
     }
 }
 
-/// A value as JSON; `None` if it cannot be written, or its `Serialize` panics.
+/// The most bytes of a value in a call log.
+const MOST: usize = 16 << 20;
+
+/// A value as JSON; `None` if it cannot be written, is too large or deeper than `serde_json` reads, or its `Serialize`
+/// panics.
 pub(crate) fn json(value: impl Serialize) -> Option<Value> {
-    catch_unwind(AssertUnwindSafe(|| serde_json::to_value(value).ok())).ok().flatten()
+    let mut text = Text::new(MOST);
+    let write = || serde_json::to_writer(&mut text, &Bounded(&value, Stack::here()));
+    catch_unwind(AssertUnwindSafe(write)).ok()?.ok()?;
+    serde_json::from_str(text.as_str()).ok()
 }
 
 fn json_text(value: impl Serialize) -> Option<String> {

@@ -79,6 +79,8 @@ pub enum Reply {
         /// The server's words.
         message: String,
     },
+    /// A success over gRPC with these bytes in place of a message behind its length.
+    Framed(Vec<u8>),
     /// None until this is set, and then the stream breaks off.
     Held(Arc<AtomicBool>),
     /// A success that is a page for people.

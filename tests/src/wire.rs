@@ -45,6 +45,7 @@ pub(crate) fn response(reply: Reply, is_grpc: bool) -> Option<Response<Body>> {
             success(Some(partial), is_grpc)
         }
         Reply::Endless(left) => endless(left, is_grpc),
+        Reply::Framed(data) => framed(data),
         Reply::Fail { code, wait, message, .. } if is_grpc => grpc_failure(code, wait, &message),
         Reply::Fail { status, wait, message, .. } => {
             let mut response = whole(status, "text/plain", message.into_bytes());
@@ -92,6 +93,10 @@ fn success(partial_success: Option<ExportTracePartialSuccess>, is_grpc: bool) ->
     let mut data = vec![0];
     data.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
     data.extend(message);
+    framed(data)
+}
+
+fn framed(data: Vec<u8>) -> Response<Body> {
     let frames = [Frame::data(Bytes::from(data)), Frame::trailers(grpc_status(0))];
     let body = StreamBody::new(futures::stream::iter(frames.map(Ok::<_, Infallible>)));
     let mut response = Response::new(body.boxed_unsync());

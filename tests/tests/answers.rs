@@ -7,6 +7,9 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use std::collections::HashSet;
 use std::time::Duration;
 
+#[path = "answers/servers.rs"]
+mod servers;
+
 fn ids(spans: &[Span]) -> HashSet<Vec<u8>> {
     spans.iter().map(|span| span.span_id.clone()).collect()
 }
@@ -125,6 +128,39 @@ fn a_servers_own_error_is_repeated_once() {
             assert_eq!(report.delivered, delivered, "{report}");
             assert_eq!(backend.seen().len(), 2);
             assert!(delivered == 2 || reasons(&report) == [("server_error", 2)], "{report}");
+        }
+    }
+}
+
+#[test]
+fn a_status_that_nobody_knows_is_waited_out() {
+    // Cloudflare's for a server that is down, does not answer, has no certificate; of others, and none's.
+    for status in [520, 521, 522, 526, 530, 509, 512, 555, 599] {
+        let script = move |_: &_, before| if before < 5 { Reply::fail(status, 14) } else { Reply::Accept };
+        let backend = Backend::scripted(script);
+        let handle = to(&backend, Protocol::Http).build().unwrap();
+        converse(&handle, 1);
+        assert_eq!(handle.flush_blocking(LONG).to_string(), "2 accepted, 2 delivered", "{status}");
+        assert_eq!(backend.seen().len(), 6, "{status}");
+    }
+}
+
+#[test]
+fn an_answer_that_blames_the_connection_is_tried_once_more_over_another() {
+    for status in [421, 426, 431, 499] {
+        for (failures, delivered) in [(1, 2), (9, 0)] {
+            let script = move |_: &_, before| {
+                if before < failures { Reply::fail(status, 14) } else { Reply::Accept }
+            };
+            let backend = Backend::scripted(script);
+            let handle = to(&backend, Protocol::Http).build().unwrap();
+            converse(&handle, 1);
+            let report = handle.flush_blocking(LONG);
+            assert_eq!(report.delivered, delivered, "{status}: {report}");
+            assert!(delivered == 2 || reasons(&report) == [("rejected", 2)], "{status}: {report}");
+            let seen = backend.seen();
+            assert_eq!(seen.len(), 2, "{status}");
+            assert_ne!(seen[0].connection, seen[1].connection, "{status}");
         }
     }
 }

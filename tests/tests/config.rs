@@ -88,22 +88,27 @@ fn ids_are_whole_numbers() {
 
 #[test]
 fn choices_are_what_they_may_be() {
+    const ON: [&str; 9] = ["true", "1", "yes", "on", "True", "TRUE", "Yes", "ON", " on "];
+    const OFF: [&str; 9] = ["false", "0", "no", "off", "False", "FALSE", "No", "OFF", "off "];
+    let flags = [ON, OFF].concat();
+    let no_flags = ["maybe", "canary", "2", "-1", "y", "enabled", "tru", " "];
+    let rule = "must be `true`, `1`, `yes` or `on`, or `false`, `0`, `no` or `off`";
     let table: [(&str, &[&str], &[&str], &str); 5] = [
-        (
-            "CEKURA_TRACER_ENABLED",
-            &["true", "1", "yes", "false", "0", "no", ""],
-            &["maybe", "TRUE", "on", "canary"],
-            "must be `true`, `1` or `yes`, or `false`, `0` or `no`",
-        ),
+        ("CEKURA_TRACER_ENABLED", &flags, &no_flags, rule),
+        ("CEKURA_CAPTURE_CONTENT", &flags, &no_flags, rule),
+        ("CEKURA_ALLOW_INSECURE", &flags, &no_flags, rule),
         (
             "CEKURA_MODE",
             &["cloud", "local", "", "Cloud", "cloud,local", "LOCAL, cloud"],
             &["canary", "cloud,canary", "cloud,", ",", "cloud local"],
             "must be `cloud`, `local` or `cloud,local`",
         ),
-        ("CEKURA_PROTOCOL", &["grpc", "http", ""], &["http/protobuf", "canary"], "must be `grpc` or `http`"),
-        ("CEKURA_CAPTURE_CONTENT", &["true", "false", ""], &["no", "canary"], "must be `true` or `false`"),
-        ("CEKURA_ALLOW_INSECURE", &["true", "false", ""], &["1", "canary"], "must be `true` or `false`"),
+        (
+            "CEKURA_PROTOCOL",
+            &["grpc", "http", "", "GRPC", "Http"],
+            &["http/protobuf", "canary"],
+            "must be `grpc` or `http`",
+        ),
     ];
     for (variable, known, unknown, rule) in table {
         for value in known {
@@ -216,7 +221,7 @@ fn every_mistake_is_told_at_once() {
 
 #[test]
 fn the_switch_works_whatever_else_is_wrong() {
-    for off in ["false", "0", "no"] {
+    for off in ["false", "0", "no", "off", "False", "OFF", "No"] {
         let variables =
             [("CEKURA_TRACER_ENABLED", off), ("CEKURA_PROTOCOL", "canary"), ("CEKURA_API_KEY", " ")];
         let handle = with(&variables).build().unwrap();
@@ -267,8 +272,13 @@ fn an_http_endpoint_gets_its_path() {
 
 #[test]
 fn the_content_policy_is_the_handles() {
-    let policies =
-        [(None, "true", true), (None, "false", false), (Some(CaptureContent::Full), "false", true)];
+    let policies = [
+        (None, "true", true),
+        (None, "false", false),
+        (None, "Off", false),
+        (None, "1", true),
+        (Some(CaptureContent::Full), "false", true),
+    ];
     for (in_code, variable, expected) in policies {
         let backend = Backend::new();
         let mut builder = with(&[("CEKURA_CAPTURE_CONTENT", variable)]).otel_endpoint(backend.url());

@@ -11,6 +11,8 @@ mod answers;
 mod call_logs;
 #[path = "faults/connections.rs"]
 mod connections;
+#[path = "faults/frozen.rs"]
+mod frozen;
 #[path = "faults/load.rs"]
 mod load;
 #[path = "faults/memory.rs"]

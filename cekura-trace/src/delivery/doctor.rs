@@ -4,7 +4,7 @@
 mod origin;
 mod questions;
 
-use super::config::{self, Builder, Identity, Mode, Protocol, Settings};
+use super::config::{self, Builder, Mode, Protocol, Settings};
 use super::error::Error;
 use super::quiet;
 use super::spool;
@@ -212,11 +212,7 @@ fn examine(settings: &Arc<Settings>, runtime: &Runtime) -> Result<Vec<Finding>, 
 }
 
 fn configured(settings: &Settings) -> Finding {
-    let account = match settings.identity {
-        Some(Identity::Agent(id)) => format!("agent {id}, "),
-        Some(Identity::Project(id)) => format!("project {id}, "),
-        None => String::new(),
-    };
+    let account = settings.identity.map(|identity| format!("{identity}, ")).unwrap_or_default();
     let protocol = match settings.protocol {
         Protocol::Grpc => "gRPC",
         Protocol::Http => "HTTP",

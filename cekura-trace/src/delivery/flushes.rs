@@ -39,13 +39,17 @@ impl Flushes {
         self.epoch += 1;
     }
 
-    pub(super) fn deadlines(&self) -> impl Iterator<Item = Instant> {
-        self.waiting.iter().map(|flush| flush.deadline)
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
-    /// When what rests is tried for the last time before each deadline.
-    pub(super) fn last_chances(&self) -> impl Iterator<Item = Instant> {
-        self.waiting.iter().filter_map(|flush| flush.last_chance)
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.waiting.iter().map(|flush| flush.deadline).min()
+    }
+
+    /// When what rests is tried before the next deadline. Those whose last chance has come have had it.
+    pub(super) fn last_chance(&self, now: Instant) -> Option<Instant> {
+        self.waiting.iter().filter_map(|flush| flush.last_chance).filter(|by| *by > now).min()
     }
 
     /// Takes those that are over.

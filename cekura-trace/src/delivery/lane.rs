@@ -8,12 +8,12 @@ mod answer_guard;
 pub(crate) mod call_logs;
 mod delivery;
 mod gate;
+mod items;
 mod memory;
 mod pending;
 pub(crate) mod spans;
 
 use super::ledger::Reason;
-use super::outlet::Driven;
 use super::own_events::OwnEvents;
 use super::spool::requests::{DiskCopy, SpooledRequests, Stored};
 use super::spool::{Event, Found, Name};
@@ -21,9 +21,9 @@ use super::timings::Timings;
 use answer_guard::{Answered, launch};
 use delivery::{Change, Delivery, Judgement, Standing};
 use gate::{Gate, at_the_latest};
+use items::{InFlight, Items};
 use pending::PendingRequest;
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use tokio::time::Instant;
@@ -31,7 +31,7 @@ use tokio::time::Instant;
 /// Wakes the worker.
 pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
 
-/// Sends what one handle has for one endpoint.
+/// Sends what one handle has for one endpoint. No turn of the worker looks at all items that wait.
 pub(crate) struct Lane<D: Delivery> {
     delivery: D,
     gate: Gate,
@@ -41,18 +41,11 @@ pub(crate) struct Lane<D: Delivery> {
     answers: Receiver<(u64, D::Answer)>,
     /// Where there is a spool.
     spool: Option<SpooledRequests<D::Item>>,
-    waiting: VecDeque<PendingRequest<D::Item>>,
-    in_flight: HashMap<u64, InFlight<D::Item>>,
-    launches: u64,
+    items: Items<D::Item>,
     /// How many items were made of what the program recorded.
     made: u64,
     /// Since when nothing more comes.
     finished: Option<Instant>,
-}
-
-struct InFlight<I> {
-    pending: PendingRequest<I>,
-    launched: Instant,
 }
 
 impl<D: Delivery> Lane<D> {
@@ -72,96 +65,223 @@ impl<D: Delivery> Lane<D> {
             answered: Arc::new(answered),
             answers,
             spool: None,
-            waiting: VecDeque::new(),
-            in_flight: HashMap::new(),
-            launches: 0,
+            items: Items::default(),
             made: 0,
             finished: None,
         }
     }
 
-    pub(crate) fn with_spool(self, spool: Option<SpooledRequests<D::Item>>) -> Self {
+    pub(crate) fn with_spool(mut self, spool: Option<SpooledRequests<D::Item>>) -> Self {
+        self.items.are_written = spool.is_some();
         Self { spool, ..self }
     }
 
-    /// How many bytes of the memory limit its items take.
-    pub(crate) fn held(&self) -> usize {
-        self.pending().map(|pending| pending.item.held()).sum()
+    /// Takes the answers that have come.
+    pub(crate) fn answered(&mut self, now: Instant) {
+        while let Ok((place, answer)) = self.answers.try_recv() {
+            self.take_answer(place, answer, now);
+        }
     }
 
-    fn take_answer(&mut self, number: u64, answer: &D::Answer, now: Instant) {
-        let Some(InFlight { mut pending, launched }) = self.in_flight.remove(&number) else { return };
-        let judgement = self.delivery.judge(&mut pending.item, pending.repeats, answer);
+    /// Sends what may go.
+    pub(crate) fn proceed(&mut self, now: Instant) {
+        self.items.wake(now);
+        while self.gate.admits(self.items.in_flight(), now)
+            && let Some((None, place)) = self.items.first_ready()
+        {
+            self.launch(place, now);
+        }
+        while let Some(spool) = &mut self.spool
+            && self.gate.admits(self.items.in_flight() + spool.loading(), now)
+            && spool.load_next(now)
+        {}
+        while let Some((at, place)) = self.items.first_unwritten()
+            && at <= now
+        {
+            self.write(place, now);
+        }
+        if let Some(spool) = &mut self.spool
+            && let Some(is_behind) = spool.falls_behind(now, || self.items.first_unsafe().is_some())
+        {
+            self.delivery.fall_behind(is_behind, &self.events);
+        }
+    }
+
+    /// Somebody waits: what rests after a failure is tried again at `by` at the latest.
+    pub(crate) fn hurry(&mut self, by: Instant, now: Instant) {
+        self.gate.hurry(by, now);
+        self.items.hurry(|at| at_the_latest(at, by, now));
+    }
+
+    /// When to proceed although nothing has happened.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
+        let write = self.items.first_unwritten().map(|(at, _)| at);
+        let busy = self.items.in_flight() + self.spool.as_ref().map_or(0, SpooledRequests::loading);
+        if busy > 0 && !self.gate.admits(busy, now) {
+            // An answer comes first.
+            return write;
+        }
+        let resting = self.spool.iter().flat_map(SpooledRequests::next_load);
+        let sends = self.items.first_ready().map(|(not_before, _)| not_before).into_iter().chain(resting);
+        sends.filter_map(|not_before| self.gate.until().max(not_before)).chain(write).min()
+    }
+
+    /// The earliest epoch of which something is neither settled nor safe on disk.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.items.first_unsafe()
+    }
+
+    /// Whether there is nothing to wait for at the end: all is settled, or safe on disk where it cannot be sent now.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let is_shut = self.gate.reason().is_some();
+        let is_done = self.items.waiting.is_empty() || D::RESTS_ON_DISK && is_shut && self.oldest().is_none();
+        let is_waiting = |spool: &SpooledRequests<_>| spool.loading() > 0 || spool.is_waiting() && !is_shut;
+        is_done && self.items.in_flight() == 0 && !self.spool.as_ref().is_some_and(is_waiting)
+    }
+
+    /// What the disk has to say.
+    pub(crate) fn spooled(&mut self, event: Event, now: Instant) {
+        let Some(spool) = &mut self.spool else { return };
+        match event {
+            Event::Found(found) => {
+                for Found { name, item, .. } in found {
+                    let Some(item) = D::Item::found(&item) else { continue };
+                    self.delivery.note(&item, Standing::Found);
+                    spool.add(name, item);
+                }
+            }
+            Event::Gone { names, reason } => {
+                for name in names {
+                    self.gone(name, reason, now);
+                }
+            }
+            Event::Kept { names, result } => {
+                let begins_to_fail = spool.written(&names, result.is_ok());
+                for name in names {
+                    self.kept(name, result.is_ok(), now);
+                }
+                if let Err(error) = result
+                    && begins_to_fail
+                {
+                    self.delivery.tell(Change::SpoolFails(error), &self.events);
+                }
+            }
+            Event::Loaded { name, body: Ok(body) } => {
+                let Some((copy, mut item, repeats)) = spool.loaded(name) else { return };
+                item.set_body(body);
+                let pending = PendingRequest::new(item, u64::MAX, now);
+                self.items.push(PendingRequest { copy: Some(copy), repeats, ..pending });
+            }
+            Event::Loaded { name, .. } => spool.rest_until(name, now + self.timings.slow_retry),
+            Event::Notice(_) => {}
+        }
+    }
+
+    /// Nothing more will come: tries once more at once, unless the server has asked for a wait.
+    pub(crate) fn finish(&mut self, now: Instant) {
+        self.finished = Some(now);
+        self.gate.hurry_now(now);
+        self.items.finish(now);
+        if let Some(spool) = &mut self.spool {
+            spool.hurry();
+        }
+    }
+
+    /// Gives everything up, but for what is safe on disk.
+    pub(crate) fn abandon(&mut self, reason: Reason) {
+        for pending in self.items.take_all() {
+            if let Some(pending) = self.rest(pending) {
+                self.settle(pending, Err(reason));
+            }
+        }
+    }
+
+    fn take_answer(&mut self, place: u64, answer: D::Answer, now: Instant) {
+        let Some(InFlight { mut pending, launched }) = self.items.land(place) else { return };
+        let judge = || self.delivery.judge(&mut pending.item, pending.repeats, &answer);
+        let Ok(judgement) = catch_unwind(AssertUnwindSafe(judge)) else {
+            return self.settle(pending, Err(Reason::Panicked));
+        };
         let proves_health = !matches!(judgement, Judgement::Again | Judgement::Retry { .. });
         if proves_health && self.gate.open(launched) {
-            self.events.emit(|| self.delivery.tell(Change::Recovers));
+            self.delivery.tell(Change::Recovers, &self.events);
         }
         match judgement {
-            Judgement::Again => self.waiting.push_back(pending),
+            Judgement::Again => self.items.push(pending),
             Judgement::End(outcome) => self.settle(pending, Ok(outcome)),
             Judgement::Parts(parts) => self.replace(pending, parts, now),
             Judgement::Repeat => {
                 pending.repeats += 1;
                 pending.not_before = Some(now + self.timings.slow_retry);
-                self.waiting.push_back(pending);
+                self.items.push(pending);
             }
             Judgement::Retry { reason, wait } => {
                 if self.gate.fail(reason, wait, launched, now) {
-                    self.events.emit(|| self.delivery.tell(Change::Fails(reason, answer)));
+                    self.delivery.tell(Change::Fails(reason, answer), &self.events);
                 }
                 // The end promises an attempt, and this one began before it.
                 if self.finished.is_some_and(|finished| launched < finished) {
                     self.gate.hurry_now(now);
                 }
                 self.keep(pending, reason, now);
+                if self.items.in_flight() == 0 {
+                    self.keep_others(reason, now);
+                }
             }
         }
     }
 
-    fn pending(&self) -> impl Iterator<Item = &PendingRequest<D::Item>> {
-        self.waiting.iter().chain(self.in_flight.values().map(|flight| &flight.pending))
-    }
-
-    fn take_pending(&mut self) -> Vec<PendingRequest<D::Item>> {
-        let in_flight = self.in_flight.drain().map(|(_, flight)| flight.pending);
-        self.waiting.drain(..).chain(in_flight).collect()
-    }
-
-    fn launch(&mut self, mut pending: PendingRequest<D::Item>, now: Instant) {
+    fn launch(&mut self, place: u64, now: Instant) {
+        let Some(mut pending) = self.items.take_out(place) else { return };
         pending.give_up.get_or_insert(now + self.timings.give_up);
-        pending.not_before = None;
         pending.is_new = false;
-        match self.delivery.request(&pending.item) {
-            Ok(request) => {
-                self.launches += 1;
-                self.in_flight.insert(self.launches, InFlight { pending, launched: now });
-                launch(self.launches, request, D::no_answer(), self.answered.clone());
+        match catch_unwind(AssertUnwindSafe(|| self.delivery.request(&pending.item))) {
+            Ok(Ok(request)) => {
+                self.items.launch(place, pending, now);
+                launch(place, request, D::no_answer(), self.answered.clone());
             }
-            Err(outcome) => self.settle(pending, Ok(outcome)),
+            Ok(Err(outcome)) => self.settle(pending, Ok(outcome)),
+            Err(_) => self.settle(pending, Err(Reason::Panicked)),
         }
     }
 
     /// Keeps an item for another attempt, on disk alone where it may wait there, or gives it up when its time is over.
     fn keep(&mut self, pending: PendingRequest<D::Item>, reason: Reason, now: Instant) {
         let Some(pending) = self.rest(pending) else { return };
-        // What is being written may be safe in a moment.
-        let may_rest = D::RESTS_ON_DISK && pending.copy.is_some();
-        let is_over = !may_rest && pending.give_up.is_some_and(|limit| now >= limit);
-        if is_over && self.gate.gives_up(now) {
+        if is_over::<D>(&pending, &self.gate, now) {
             self.settle(pending, Err(reason));
         } else {
-            self.waiting.push_back(pending);
+            self.items.push(pending);
         }
     }
 
-    /// Puts parts in place of an item.
+    /// The last one under way has failed, which decides for those that wait.
+    fn keep_others(&mut self, reason: Reason, now: Instant) {
+        let limit = now + self.timings.give_up;
+        let mut places = Vec::new();
+        for (place, pending) in &mut self.items.waiting {
+            if pending.is_ready {
+                pending.give_up.get_or_insert(limit);
+            }
+            if D::RESTS_ON_DISK && pending.is_safe() || is_over::<D>(pending, &self.gate, now) {
+                places.push(*place);
+            }
+        }
+        for place in places {
+            if let Some(pending) = self.items.take_out(place) {
+                self.keep(pending, reason, now);
+            }
+        }
+    }
+
+    /// Puts parts in place of an item, before all others.
     fn replace(&mut self, whole: PendingRequest<D::Item>, parts: Vec<D::Item>, now: Instant) {
         let PendingRequest { item, copy, epoch, order, .. } = whole;
         for part in parts.into_iter().rev() {
             // On disk before the whole is not any more.
             let spool = self.spool.as_mut().filter(|_| copy.is_some());
             let copy = spool.and_then(|spool| spool.write(&part, now));
-            self.waiting.push_front(PendingRequest { order, copy, ..PendingRequest::new(part, epoch, now) });
+            self.items.push_first(PendingRequest { order, copy, ..PendingRequest::new(part, epoch, now) });
         }
         self.remove(&item, copy);
     }
@@ -180,19 +300,55 @@ impl<D: Delivery> Lane<D> {
         self.delivery.settle(item, end, is_left, &self.events);
     }
 
-    /// Writes to disk what is not settled after a moment.
-    fn write(&mut self, now: Instant) {
-        let Some(spool) = &mut self.spool else { return };
-        let in_flight = self.in_flight.values().map(|flight| &flight.pending);
-        let waits = || self.waiting.iter().chain(in_flight).any(|pending| !pending.is_safe());
-        if let Some(is_behind) = spool.falls_behind(now, waits) {
-            self.delivery.fall_behind(is_behind, &self.events);
-        }
-        let in_flight = self.in_flight.values_mut().map(|flight| &mut flight.pending);
-        for pending in self.waiting.iter_mut().chain(in_flight) {
-            if pending.copy.is_none() && now >= pending.write_at {
-                pending.write(spool, now);
+    /// Asks the disk for a copy of an item; false while it has too much to do.
+    fn write(&mut self, place: u64, now: Instant) -> bool {
+        let Some(spool) = &mut self.spool else { return false };
+        let written = self.items.change(place, |pending| {
+            pending.write(spool, now);
+            pending.copy.is_some()
+        });
+        written.unwrap_or_default()
+    }
+
+    /// The copy of an item was written, or not.
+    fn kept(&mut self, name: Name, is_ok: bool, now: Instant) {
+        let Some(place) = self.items.of_copy(name) else { return };
+        self.items.change(place, |pending| match &mut pending.copy {
+            // It was asked for again, and one that was written before stays as it was.
+            Some(copy) if copy.is_safe => {}
+            Some(copy) if is_ok => {
+                copy.is_safe = true;
+                self.delivery.note(&pending.item, Standing::Written);
             }
+            copy => {
+                *copy = None;
+                pending.write_at = now + self.timings.slow_retry;
+            }
+        });
+        // The last one under way has failed before.
+        if let Some(reason) = self.gate.reason()
+            && is_ok
+            && D::RESTS_ON_DISK
+            && self.items.in_flight() == 0
+            && let Some(pending) = self.items.take_out(place)
+        {
+            self.keep(pending, reason, now);
+        }
+    }
+
+    /// An item is not on disk any more, and lost unless it is in memory.
+    fn gone(&mut self, name: Name, reason: Reason, now: Instant) {
+        let Some(spool) = &mut self.spool else { return };
+        if let Some(item) = spool.take(name) {
+            self.delivery.note(&item, Standing::Removed);
+            self.delivery.settle(item, Err(reason), false, &self.events);
+        } else if let Some(place) = self.items.of_copy(name) {
+            let wait = if reason == Reason::SpoolFull { self.timings.slow_retry } else { spool.patience() };
+            self.items.change(place, |pending| {
+                pending.copy = None;
+                pending.write_at = now + wait;
+                self.delivery.note(&pending.item, Standing::Removed);
+            });
         }
     }
 
@@ -200,7 +356,9 @@ impl<D: Delivery> Lane<D> {
     fn rest(&mut self, mut pending: PendingRequest<D::Item>) -> Option<PendingRequest<D::Item>> {
         let copy = pending.copy.take_if(|copy| D::RESTS_ON_DISK && copy.is_safe);
         match (&mut self.spool, copy) {
-            (Some(spool), Some(copy)) => spool.rest(&copy, pending.item, pending.repeats),
+            (Some(spool), Some(copy)) => {
+                spool.rest(&copy, pending.item, pending.repeats);
+            }
             _ => return Some(pending),
         }
         None
@@ -213,180 +371,12 @@ impl<D: Delivery> Lane<D> {
         }
         spool.remove(&copy);
     }
-
-    /// Notes what was written, or was not.
-    fn note_kept(&mut self, names: &[Name], result: io::Result<()>, now: Instant) {
-        let Some(spool) = &mut self.spool else { return };
-        let begins_to_fail = spool.written(names, result.is_ok());
-        let names: HashSet<_> = names.iter().copied().collect();
-        let in_flight = self.in_flight.values_mut().map(|flight| &mut flight.pending);
-        for pending in self.waiting.iter_mut().chain(in_flight) {
-            // One that was written before stays as it was.
-            let Some(copy) = pending.copy.as_mut().filter(|copy| !copy.is_safe && names.contains(&copy.name))
-            else {
-                continue;
-            };
-            if result.is_ok() {
-                copy.is_safe = true;
-                self.delivery.note(&pending.item, Standing::Written);
-            } else {
-                pending.copy = None;
-                pending.write_at = now + self.timings.slow_retry;
-            }
-        }
-        if let Err(error) = result
-            && begins_to_fail
-        {
-            self.events.emit(|| self.delivery.tell(Change::SpoolFails(&error)));
-        }
-    }
-
-    /// Notes what is not on disk any more: it is lost unless it is in memory.
-    fn note_gone(&mut self, names: Vec<Name>, reason: Reason, now: Instant) {
-        let Some(spool) = &mut self.spool else { return };
-        let wait = if reason == Reason::SpoolFull { self.timings.slow_retry } else { spool.patience() };
-        let resting: Vec<_> = names.iter().filter_map(|name| spool.take(*name)).collect();
-        let names: HashSet<_> = names.into_iter().collect();
-        let in_flight = self.in_flight.values_mut().map(|flight| &mut flight.pending);
-        for pending in self.waiting.iter_mut().chain(in_flight) {
-            if pending.copy.take_if(|copy| copy.is_safe && names.contains(&copy.name)).is_some() {
-                self.delivery.note(&pending.item, Standing::Removed);
-                pending.write_at = now + wait;
-            }
-        }
-        for item in resting {
-            self.delivery.note(&item, Standing::Removed);
-            self.delivery.settle(item, Err(reason), false, &self.events);
-        }
-    }
 }
 
-impl<D: Delivery> Driven for Lane<D> {
-    fn answered(&mut self, now: Instant) {
-        while let Ok((number, answer)) = self.answers.try_recv() {
-            self.take_answer(number, &answer, now);
-        }
-    }
-
-    /// Sends what may go, and gives up what has waited too long for an endpoint that fails.
-    fn proceed(&mut self, now: Instant) {
-        while self.gate.admits(self.in_flight.len(), now) {
-            let is_due = |pending: &PendingRequest<D::Item>| {
-                D::is_ready(&pending.item) && pending.not_before.is_none_or(|at| now >= at)
-            };
-            let Some(pending) = self.waiting.iter().position(is_due).and_then(|at| self.waiting.remove(at))
-            else {
-                break;
-            };
-            self.launch(pending, now);
-        }
-        while let Some(spool) = &mut self.spool
-            && self.gate.admits(self.in_flight.len() + spool.loading(), now)
-            && spool.load_next(now)
-        {}
-        self.write(now);
-        // The one in flight decides for those that wait.
-        if let Some(reason) = self.gate.reason().filter(|_| self.in_flight.is_empty()) {
-            let limit = now + self.timings.give_up;
-            for mut pending in std::mem::take(&mut self.waiting) {
-                if D::is_ready(&pending.item) {
-                    pending.give_up.get_or_insert(limit);
-                }
-                self.keep(pending, reason, now);
-            }
-        }
-    }
-
-    fn hurry(&mut self, by: Instant, now: Instant) {
-        self.gate.hurry(by, now);
-        for at in self.waiting.iter_mut().filter_map(|pending| pending.not_before.as_mut()) {
-            *at = at_the_latest(*at, by, now);
-        }
-    }
-
-    fn due(&self, now: Instant) -> Option<Instant> {
-        let unwritten = self.pending().filter(|pending| self.spool.is_some() && pending.copy.is_none());
-        let write = unwritten.map(|pending| pending.write_at).min();
-        let busy = self.in_flight.len() + self.spool.as_ref().map_or(0, SpooledRequests::loading);
-        if busy > 0 && !self.gate.admits(busy, now) {
-            // An answer comes first.
-            return write;
-        }
-        let ready = self.waiting.iter().filter(|pending| D::is_ready(&pending.item));
-        let resting = self.spool.iter().flat_map(SpooledRequests::next_load);
-        let sends = ready.map(|pending| pending.not_before).chain(resting);
-        sends.filter_map(|not_before| self.gate.until().max(not_before)).chain(write).min()
-    }
-
-    fn oldest(&self) -> Option<u64> {
-        self.pending().filter(|pending| !pending.is_safe()).map(|pending| pending.epoch).min()
-    }
-
-    fn is_at_rest(&self) -> bool {
-        let is_shut = self.gate.reason().is_some();
-        let is_waiting = |spool: &SpooledRequests<_>| spool.loading() > 0 || spool.is_waiting() && !is_shut;
-        let is_done = self.waiting.is_empty() || D::RESTS_ON_DISK && is_shut && self.oldest().is_none();
-        is_done && self.in_flight.is_empty() && !self.spool.as_ref().is_some_and(is_waiting)
-    }
-
-    fn spooled(&mut self, event: Event, now: Instant) {
-        let Some(spool) = &mut self.spool else { return };
-        match event {
-            Event::Found(found) => {
-                for Found { name, item, .. } in found {
-                    let Some(item) = D::Item::found(&item) else { continue };
-                    self.delivery.note(&item, Standing::Found);
-                    spool.add(name, item);
-                }
-            }
-            Event::Gone { names, reason } => self.note_gone(names, reason, now),
-            Event::Kept { names, result } => self.note_kept(&names, result, now),
-            Event::Loaded { name, body: Ok(body) } => {
-                let Some((copy, mut item, repeats)) = spool.loaded(name) else { return };
-                item.set_body(body);
-                let pending = PendingRequest::new(item, u64::MAX, now);
-                self.waiting.push_back(PendingRequest { copy: Some(copy), repeats, ..pending });
-            }
-            Event::Loaded { name, .. } => spool.rest_until(name, now + self.timings.slow_retry),
-            Event::Notice(_) => {}
-        }
-    }
-
-    fn finish(&mut self, now: Instant) {
-        self.finished = Some(now);
-        self.gate.hurry_now(now);
-        if let Some(spool) = &mut self.spool {
-            spool.hurry();
-        }
-        for pending in &mut self.waiting {
-            pending.not_before = None;
-            pending.write_at = now;
-        }
-        for flight in self.in_flight.values_mut() {
-            flight.pending.write_at = now;
-        }
-    }
-
-    fn abandon(&mut self, reason: Reason) {
-        for pending in self.take_pending() {
-            if let Some(pending) = self.rest(pending) {
-                self.settle(pending, Err(reason));
-            }
-        }
-    }
-
-    fn clear(&mut self) {
-        for pending in self.take_pending() {
-            if let Some(PendingRequest { item, copy, .. }) = self.rest(pending) {
-                self.delivery.note(&item, Standing::Settled);
-                self.remove(&item, copy);
-            }
-        }
-    }
-
-    fn relieve(&mut self, bytes: usize, now: Instant) {
-        self.give_back(bytes, now);
-    }
+/// Whether its time is over. What the disk is about to have may be safe in a moment.
+fn is_over<D: Delivery>(pending: &PendingRequest<D::Item>, gate: &Gate, now: Instant) -> bool {
+    let may_rest = D::RESTS_ON_DISK && pending.copy.is_some();
+    !may_rest && pending.give_up.is_some_and(|limit| gate.gives_up(limit, now))
 }
 
 #[cfg(test)]

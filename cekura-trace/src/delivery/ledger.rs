@@ -144,6 +144,10 @@ struct Books {
     traces: HashMap<TraceId, TraceAccount>,
     /// The known traces, oldest first.
     order: VecDeque<TraceId>,
+    /// Traces that a call log waits for, and whether they are in the news.
+    watched: HashMap<TraceId, bool>,
+    /// Watched traces of which something was counted.
+    news: Vec<TraceId>,
 }
 
 /// The spans of all traces or of one.
@@ -253,6 +257,29 @@ impl Ledger {
         }
     }
 
+    /// Has it noted when something of a trace is counted.
+    pub(crate) fn watch(&self, trace: TraceId) {
+        self.books().watched.insert(trace, false);
+    }
+
+    pub(crate) fn ignore(&self, trace: TraceId) {
+        self.books().watched.remove(&trace);
+    }
+
+    pub(crate) fn has_news(&self) -> bool {
+        !self.books().news.is_empty()
+    }
+
+    /// The watched traces of which something was counted since this was last asked.
+    pub(crate) fn news(&self) -> Vec<TraceId> {
+        let mut books = self.books();
+        let news = std::mem::take(&mut books.news);
+        for trace in &news {
+            books.watched.entry(*trace).and_modify(|is_new| *is_new = false);
+        }
+        news
+    }
+
     /// What is known of the spans of a trace that are not in the queue any more.
     pub(crate) fn completeness(&self, trace: TraceId) -> Completeness {
         match self.books().traces.get(&trace) {
@@ -265,12 +292,18 @@ impl Ledger {
 
     /// Counts out everything that was taken and has no fate yet.
     pub(crate) fn lose_pending(&self, reason: Reason) {
+        self.lose_all_but(&Counts::new(), reason);
+    }
+
+    /// The same, but for what is still held.
+    pub(crate) fn lose_all_but(&self, held: &Counts, reason: Reason) {
         let mut books = self.books();
         let Books { total, traces, .. } = &mut *books;
-        for account in traces.values_mut().chain([total]) {
-            let pending = account.pending();
-            if pending > 0 {
-                *account.dropped.entry(reason).or_default() += pending;
+        let of_trace = |(trace, account)| (account, held.get(trace).copied().unwrap_or_default());
+        for (account, held) in traces.iter_mut().map(of_trace).chain([(total, held.values().sum())]) {
+            let lost = account.pending().saturating_sub(held);
+            if lost > 0 {
+                *account.dropped.entry(reason).or_default() += lost;
             }
         }
     }
@@ -299,6 +332,11 @@ impl Ledger {
 impl Books {
     fn book(&mut self, trace: TraceId, entry: impl Fn(&mut TraceAccount)) {
         entry(&mut self.total);
+        if let Some(is_new) = self.watched.get_mut(&trace)
+            && !std::mem::replace(is_new, true)
+        {
+            self.news.push(trace);
+        }
         if let Some(account) = self.traces.get_mut(&trace) {
             return entry(account);
         }

@@ -2,10 +2,11 @@
 //! Invariant: no call waits for the worker.
 
 use super::call_log::CallLog;
-use super::call_log::error::ObserveError;
+use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::Account;
+use super::clock::Clock;
 use super::ledger::{FlushReport, Ledger, Reason};
-use super::message::{Message, ObserveReply};
+use super::message::{FlushReply, Message, ObserveReply};
 use super::queue::{Queue, Reservation};
 use crate::call::{Call, Calls, Noted};
 use crate::destination::Sink;
@@ -14,6 +15,7 @@ use std::pin::Pin;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
@@ -21,6 +23,9 @@ use tokio::time::Instant;
 
 /// The longest wait for the delivery of a conversation that was ended by hand.
 const FINISH: Duration = Duration::from_secs(5);
+
+/// How much later than asked for an answer may come. A worker that is well keeps each deadline itself.
+pub(crate) const GRACE: Duration = Duration::from_millis(100);
 
 /// The worker as the handle sees it.
 pub(crate) struct Link {
@@ -33,6 +38,9 @@ pub(crate) struct Link {
     pub(super) failed: Arc<AtomicU64>,
     /// Where the worker is; a fork of that process has none.
     pub(super) process: u32,
+    pub(super) clock: Arc<Clock>,
+    /// The longest that a call log is on its way once its trace is not waited for any more.
+    pub(super) longest: Duration,
 }
 
 impl Link {
@@ -46,16 +54,71 @@ impl Link {
         self.failed.load(Ordering::Relaxed) + self.queue.refused_calls()
     }
 
-    /// Hands a call log over, to be posted when its trace is delivered.
+    /// Asks for a report. `None` where there is no worker, or it does not answer in time.
+    pub(crate) fn ask(
+        &self,
+        wait: Duration,
+        message: fn(Instant, FlushReply) -> Message,
+    ) -> impl Future<Output = Option<FlushReport>> + Send + use<> {
+        let (reply, report) = oneshot::channel();
+        let is_told = self.tell(message(after(wait), Box::new(|report| drop(reply.send(report)))));
+        let clock = self.clock.clone();
+        async move {
+            // A fork has no clock either.
+            if is_told { clock.within(wait.saturating_add(GRACE), report).await.flatten() } else { None }
+        }
+    }
+
+    /// As [`ask`](Self::ask), but blocks the thread.
+    pub(crate) fn ask_blocking(
+        &self,
+        wait: Duration,
+        message: fn(Instant, FlushReply) -> Message,
+    ) -> Option<FlushReport> {
+        let (reply, report) = mpsc::sync_channel(1);
+        // Where there is no worker, the reply goes with the message.
+        self.tell(message(after(wait), Box::new(move |report| drop(reply.send(report)))));
+        report.recv_timeout(wait.saturating_add(GRACE)).ok()
+    }
+
+    /// Has a call log posted when its trace is delivered, and waits for what becomes of it.
+    ///
+    /// # Errors
+    ///
+    /// What `observe` says, or the API, or that there was no answer in time.
+    pub(crate) async fn post(&self, log: CallLog) -> Result<Sent, ObserveError> {
+        let (reply, sent) = oneshot::channel();
+        let wait = self.observe(log, Box::new(|result| reply.send(result).err().and_then(Result::err)))?;
+        match self.clock.within(wait, sent).await {
+            Some(sent) => sent.unwrap_or_else(|| Err(ObserveError::shutdown())),
+            None => Err(ObserveError::unavailable(None, String::new())),
+        }
+    }
+
+    /// As [`post`](Self::post), but blocks the thread.
+    pub(crate) fn post_blocking(&self, log: CallLog) -> Result<Sent, ObserveError> {
+        let (reply, sent) = mpsc::sync_channel(1);
+        let wait = self.observe(
+            log,
+            Box::new(move |result| reply.send(result).err().and_then(|unheard| unheard.0.err())),
+        )?;
+        sent.recv_timeout(wait).unwrap_or_else(|missing| match missing {
+            RecvTimeoutError::Disconnected => Err(ObserveError::shutdown()),
+            RecvTimeoutError::Timeout => Err(ObserveError::unavailable(None, String::new())),
+        })
+    }
+
+    /// Hands a call log over, to be posted when its trace is delivered; how long that takes at most.
     ///
     /// # Errors
     ///
     /// When it cannot be sent as it is, or there is no room for it, or the worker has ended.
-    pub(crate) fn observe(&self, log: CallLog, reply: ObserveReply) -> Result<(), ObserveError> {
+    pub(super) fn observe(&self, log: CallLog, reply: ObserveReply) -> Result<Duration, ObserveError> {
         let log = log.seal(&self.account)?;
         let reservation = Reservation::take(&self.queue, log.body.len()).ok_or_else(ObserveError::full)?;
+        let wait = log.deadline.saturating_add(self.longest);
         let is_told = self.tell(Message::Observe { log, reservation, reply });
-        if is_told { Ok(()) } else { Err(ObserveError::shutdown()) }
+        if is_told { Ok(wait) } else { Err(ObserveError::shutdown()) }
     }
 
     /// Tells the worker something; false where it has ended, or stayed behind in the process that this is a fork of.
@@ -89,12 +152,8 @@ impl Sink for Link {
     }
 
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let (reply, report) = oneshot::channel();
-        let report_to = Box::new(|report| drop(reply.send(report)));
-        let message = Message::Flush { deadline: Instant::now() + FINISH, report: report_to };
-        // Where there is no worker, the reply went with the message.
-        self.tell(message);
-        Box::pin(async { drop(report.await) })
+        let asked = self.ask(FINISH, Message::flush);
+        Box::pin(async { drop(asked.await) })
     }
 
     fn wants_beginnings(&self) -> bool {
@@ -108,4 +167,10 @@ impl Sink for Link {
     fn forget(&self, trace_id: TraceId, span_id: SpanId) {
         self.queue.forget(trace_id, span_id);
     }
+}
+
+/// The instant after `wait`. A `wait` of decades is shortened, so that the sum does not overflow.
+fn after(wait: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    Instant::now() + wait.min(FAR)
 }

@@ -11,6 +11,8 @@ use tokio::time::Instant;
 pub(crate) enum Message {
     /// A lane has an answer.
     Answered,
+    /// A conversation was shown, or its showing has panicked.
+    Drawn { number: u64, is_shown: bool },
     /// Deliver what has ended until now, and report when that is settled or the deadline has passed.
     Flush { deadline: Instant, report: FlushReply },
     /// Post a call log.
@@ -21,6 +23,16 @@ pub(crate) enum Message {
     Shutdown { deadline: Instant, report: FlushReply },
     /// There is something in the queue.
     Wake,
+}
+
+impl Message {
+    pub(crate) fn flush(deadline: Instant, report: FlushReply) -> Self {
+        Self::Flush { deadline, report }
+    }
+
+    pub(crate) fn shutdown(deadline: Instant, report: FlushReply) -> Self {
+        Self::Shutdown { deadline, report }
+    }
 }
 
 /// Takes the report of a flush.

@@ -1,47 +1,60 @@
-//! Sends the delivery's own events to the program's `tracing` subscriber, and silences those of the
-//! HTTP stack beneath. A subscriber that turned these into spans would make a request of each
-//! request.
+//! Sends the delivery's own events to the program's `tracing` subscriber. Invariant: the subscriber runs on a thread of its own,
+//! so that one that blocks or panics costs events, and nothing else.
 
-use std::cell::RefCell;
-use tracing::Dispatch;
-use tracing::dispatcher::{self, DefaultGuard};
+use super::side::Side;
+use super::warnings::tell_unsaid;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tracing::dispatcher;
 use tracing::subscriber::NoSubscriber;
 
-thread_local! {
-    static SILENCE: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
+/// How many events wait at most for a subscriber that is slow.
+const MOST: usize = 256;
+
+/// Where the delivery's events go.
+#[derive(Clone)]
+pub(crate) struct OwnEvents {
+    side: Arc<Side<Event>>,
+    /// How many found no room since the last that was said.
+    unsaid: Arc<AtomicU64>,
 }
 
-/// Where events of the worker's thread go.
-#[derive(Clone, Debug)]
-pub(crate) struct OwnEvents(Option<Dispatch>);
+type Event = Box<dyn FnOnce() + Send>;
 
 impl OwnEvents {
-    /// Takes the subscriber of the calling thread, or the process's, if there is one yet.
+    /// To the subscriber of the calling thread, or the process's, or where there is none yet, to the process's of the moment.
     pub(crate) fn here() -> Self {
         let current = dispatcher::get_default(Clone::clone);
-        Self(Some(current).filter(|current| !current.is::<NoSubscriber>()))
+        let subscriber = Some(current).filter(|current| !current.is::<NoSubscriber>());
+        let unsaid = Arc::<AtomicU64>::default();
+        let missed = unsaid.clone();
+        let say = move |event: Event| {
+            let all = || {
+                tell_unsaid(missed.swap(0, Ordering::Relaxed));
+                event();
+            };
+            match &subscriber {
+                Some(subscriber) => dispatcher::with_default(subscriber, all),
+                None => all(),
+            }
+        };
+        Self { side: Arc::new(Side::new("cekura-trace-events", say)), unsaid }
     }
 
-    /// Says something from a silent thread; without a subscriber of its own, to the process's of the moment.
-    pub(crate) fn emit(&self, event: impl FnOnce()) {
-        if let Some(subscriber) = &self.0 {
-            return dispatcher::with_default(subscriber, event);
+    /// Has something said. What is not said in time is counted.
+    pub(crate) fn emit(&self, event: impl FnOnce() + Send + 'static) {
+        if !self.side.push(Box::new(event), MOST) {
+            self.unsaid.fetch_add(1, Ordering::Relaxed);
         }
-        let _silent_again = SILENCE.take().map(|_| Silent);
-        event();
+    }
+
+    /// Blocks until all was said, but no longer than `wait`.
+    pub(super) fn wait(&self, wait: Duration) {
+        self.side.wait(wait);
     }
 }
 
-/// Makes the thread silent when dropped, after a subscriber's panic too.
-struct Silent;
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        silence();
-    }
-}
-
-/// Keeps every event of this thread, but those that are said, from any subscriber.
-pub(crate) fn silence() {
-    SILENCE.set(Some(dispatcher::set_default(&Dispatch::new(NoSubscriber::new()))));
-}
+#[cfg(test)]
+#[path = "tests/own_events.rs"]
+mod tests;

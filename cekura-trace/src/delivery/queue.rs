@@ -117,6 +117,12 @@ impl Reservation {
         queue.reserve(bytes, queue.limit).map(|_| Self { queue: Some(queue.clone()), bytes })
     }
 
+    /// The same for what is not delivered, while spans and call logs leave enough.
+    pub(crate) fn take_spare(queue: &Arc<Queue>, bytes: usize) -> Option<Self> {
+        let spare = queue.share() - queue.share() / 4;
+        queue.reserve(bytes, spare).map(|_| Self { queue: Some(queue.clone()), bytes })
+    }
+
     /// Moves so many bytes to another owner.
     pub(crate) fn split(&mut self, bytes: usize) -> Self {
         let bytes = bytes.min(self.bytes);
@@ -127,6 +133,7 @@ impl Reservation {
     /// Takes over the bytes of another.
     pub(crate) fn join(&mut self, mut other: Self) {
         self.bytes += std::mem::take(&mut other.bytes);
+        self.queue = self.queue.take().or(other.queue.take());
     }
 
     pub(crate) fn bytes(&self) -> usize {

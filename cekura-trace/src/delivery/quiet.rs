@@ -4,11 +4,18 @@
 //! It works beside any runtime of the program or none, and outlives it.
 
 use super::error::Error;
-use super::own_events;
 use opentelemetry::Context;
+use std::cell::RefCell;
 use std::sync::mpsc;
 use std::thread;
 use tokio::runtime::{self, Runtime};
+use tracing::Dispatch;
+use tracing::dispatcher::{self, DefaultGuard};
+use tracing::subscriber::NoSubscriber;
+
+thread_local! {
+    static SILENCE: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
+}
 
 /// Starts a thread that prepares, inside its runtime, and then lives until it has nothing left to do.
 ///
@@ -23,9 +30,11 @@ pub(crate) fn start<T>(
     let (ready, started) = mpsc::sync_channel(1);
     let body = move || {
         let _quiet = Context::enter_telemetry_suppressed_scope();
-        own_events::silence();
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::start);
-        let prepared = runtime.and_then(|runtime| {
+        silence();
+        let mut runtime = runtime::Builder::new_current_thread();
+        // Names are looked up on other threads.
+        let runtime = runtime.enable_all().on_thread_start(silence).on_thread_unpark(silence);
+        let prepared = runtime.build().map_err(Error::start).and_then(|runtime| {
             let inside = runtime.enter();
             let prepared = prepare()?;
             drop(inside);
@@ -42,4 +51,15 @@ pub(crate) fn start<T>(
     };
     thread::Builder::new().name(name.to_owned()).spawn(body).map_err(Error::start)?;
     started.recv().map_err(Error::start)?
+}
+
+/// Keeps events of this thread's HTTP stack from the process's subscriber, once there is one: a subscriber that turned them
+/// into spans would make a request of each request.
+///
+/// Where there is none, no dispatcher is set either, not even one that hears nothing: `tracing` writes to `log` only until
+/// the first is set. So this is called again whenever the thread has slept.
+fn silence() {
+    if dispatcher::get_default(|current| !current.is::<NoSubscriber>()) {
+        SILENCE.set(Some(dispatcher::set_default(&Dispatch::new(NoSubscriber::new()))));
+    }
 }

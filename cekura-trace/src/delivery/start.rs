@@ -1,22 +1,21 @@
-//! Wires up one handle: its queue, its lanes and taps, and the worker that drives them. Invariant: what is made here
+//! Wires up one handle: its queue, its lanes and terminal, and the worker that drives them. Invariant: what is made here
 //! runs until the worker ends.
 
 use super::call_log::sealed::Account;
-use super::config::{Mode, Settings};
+use super::config::Settings;
 use super::error::Error;
 use super::lane::Lane;
 use super::lane::call_logs::exchange;
+use super::lane::spans::Spans;
 use super::ledger::Ledger;
 use super::link::Link;
 use super::message::Message;
-use super::outlet::Outlet;
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Waker};
 use super::quiet;
 use super::spool::Spool;
 use super::spool::requests::SpooledRequests;
-use super::tap::Taps;
-use super::terminal;
+use super::terminal::Terminal;
 use super::transport;
 use super::worker::Worker;
 use crate::call::Calls;
@@ -32,6 +31,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 /// When there is no thread to be had, or the transport cannot be set up.
 pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (inbox, messages) = unbounded_channel();
+    let timings = settings.timings;
     let ledger = Arc::new(Ledger::default());
     let wake = inbox.clone();
     // The worker may have ended, which is why the queue is closed by then.
@@ -48,25 +48,27 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         calls: calls.clone(),
         failed: failed.clone(),
         process: process::id(),
+        clock: Arc::default(),
+        longest: timings.give_up + timings.longest_hint + timings.after_hint + timings.attempt,
     };
-    let (events, timings) = (OwnEvents::here(), settings.timings);
+    let events = OwnEvents::here();
     let prepare = {
-        let (ledger, events) = (ledger.clone(), events.clone());
+        let (queue, ledger, events) = (queue.clone(), ledger.clone(), events.clone());
         move || {
             let spool = spool(&settings, inbox.clone())?;
-            let taps = taps(&settings, &events)?;
-            let outlet = outlet(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
+            let terminal = terminal(&settings, queue, &ledger, events.clone(), inbox.clone());
+            let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let spooled = spool.clone().map(SpooledRequests::new);
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
             let is_open = Box::new(move |trace| calls.is_open(trace));
             let exchange = exchange(settings);
             let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
-            Ok((outlet, taps, call_logs.with_spool(spooled), spool))
+            Ok((spans, terminal, call_logs.with_spool(spooled), spool))
         }
     };
-    quiet::start("cekura-trace", prepare, move |(outlet, taps, call_logs, spool), runtime| {
-        let worker = Worker::new(timings, queue, ledger, events, outlet, account, call_logs);
-        worker.with_taps(taps).with_spool(spool).live(messages, runtime);
+    quiet::start("cekura-trace", prepare, move |(spans, terminal, call_logs, spool), runtime| {
+        let worker = Worker::new(timings, queue, ledger, events, spans, account, call_logs);
+        worker.with_terminal(terminal).with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
 }
@@ -77,32 +79,48 @@ fn spool(settings: &Settings, inbox: UnboundedSender<Message>) -> Result<Option<
     settings.spool.as_ref().map(|to| Spool::open(settings, to, tell)).transpose()
 }
 
-fn outlet(
+/// Not in local mode, which sends nothing.
+fn spans(
     settings: &Settings,
     ledger: Arc<Ledger>,
     events: OwnEvents,
     inbox: UnboundedSender<Message>,
     spool: Option<Arc<Spool>>,
-) -> Result<Box<dyn Outlet>, Error> {
-    match settings.mode {
-        Mode::Cloud | Mode::CloudAndLocal => {
-            let transport = transport::connect(settings)?;
-            let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-            Ok(Box::new(Lane::of_spans(settings, transport, ledger, events, wake, spool)))
-        }
-        Mode::Local => terminal::open(settings, ledger, events).ok_or_else(no_local_mode),
+) -> Result<Option<Lane<Spans>>, Error> {
+    if !settings.mode.sends() {
+        return Ok(None);
     }
+    let transport = transport::connect(settings)?;
+    let wake = Box::new(move || drop(inbox.send(Message::Answered)));
+    Ok(Some(Lane::of_spans(settings, transport, ledger, events, wake, spool)))
 }
 
-/// What sees the spans beside their delivery.
-fn taps(settings: &Settings, events: &OwnEvents) -> Result<Taps, Error> {
-    if settings.mode != Mode::CloudAndLocal {
-        return Ok(Taps::default());
+/// Where conversations are to be drawn.
+#[cfg(feature = "local")]
+fn terminal(
+    settings: &Settings,
+    queue: Arc<Queue>,
+    ledger: &Arc<Ledger>,
+    events: OwnEvents,
+    inbox: UnboundedSender<Message>,
+) -> Option<Terminal> {
+    if !settings.mode.draws() {
+        return None;
     }
-    let tap = terminal::tap(settings, events.clone());
-    Ok(Taps(vec![tap.ok_or_else(no_local_mode)?]))
+    let show = super::show::show(settings, events.clone());
+    let shown = Box::new(move |number, is_shown| drop(inbox.send(Message::Drawn { number, is_shown })));
+    let terminal = Terminal::new(queue, events, show, shown);
+    Some(if settings.mode.sends() { terminal } else { terminal.delivers_to(ledger.clone()) })
 }
 
-fn no_local_mode() -> Error {
-    Error::start("this build lacks the feature `local` of cekura-trace")
+/// The settings refuse what this build lacks.
+#[cfg(not(feature = "local"))]
+fn terminal(
+    _: &Settings,
+    _: Arc<Queue>,
+    _: &Arc<Ledger>,
+    _: OwnEvents,
+    _: UnboundedSender<Message>,
+) -> Option<Terminal> {
+    None
 }

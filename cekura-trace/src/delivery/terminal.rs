@@ -1,201 +1,236 @@
-//! Draws each finished conversation and keeps it as a page: as local mode, or beside the delivery. Invariant: a
-//! conversation is drawn once.
+//! Draws each finished conversation on a thread of its own: as local mode, or beside the delivery. Invariant: a conversation is
+//! drawn at most once, and one that is not drawn in time costs no other anything.
 
 use super::call_log::sealed::SealedCallLog;
-use super::config::Settings;
 use super::ledger::{Counts, Ledger, Reason};
-use super::outlet::{Driven, Outlet};
 use super::own_events::OwnEvents;
-use super::queue::Reservation;
-use super::tap::Tap;
-use super::traces::Traces;
-use crate::finished::{Tree, records};
-use crate::local::{self, Folder, Style};
+use super::queue::{Queue, Reservation};
+use super::side::Side;
+use super::traces::{Trace, Traces};
+use super::warnings::tell_undrawn;
+use crate::finished::records;
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
-use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use tokio::time::Instant;
 
 /// How many call logs wait for their conversations, of which they come just before the end.
 const WAITING_LOGS: usize = 64;
 
-/// Local mode: what is drawn is delivered.
-struct Terminal {
-    ledger: Arc<Ledger>,
-    drawings: Drawings,
-}
+/// Shows the records of a conversation, with its call log as it would be posted.
+pub(super) type Show = dyn Fn(&[u8], Option<&[u8]>) + Send + Sync;
 
-/// Draws what is sent too.
-struct DrawingTap {
-    drawings: Drawings,
-    /// The most bytes of records that wait for their whole, beside those that wait for their delivery.
-    limit: usize,
-    events: OwnEvents,
-    /// Whether an event has said that not all is drawn.
-    told: bool,
-}
+/// Hears the number of a conversation that was shown, or whose showing has panicked.
+pub(super) type Shown = Box<dyn Fn(u64, bool) + Send + Sync>;
 
 /// Shows conversations when they are complete.
-struct Drawings {
-    show: Box<Show>,
+pub(super) struct Terminal {
+    /// In local mode, where what is drawn is delivered.
+    ledger: Option<Arc<Ledger>>,
+    queue: Arc<Queue>,
+    events: OwnEvents,
+    side: Side<Drawing>,
     traces: Traces,
     /// Call logs of conversations that are not drawn yet, oldest first.
-    logs: VecDeque<(TraceId, Bytes)>,
+    logs: VecDeque<CallLog>,
+    /// What was handed to the thread, and is not drawn yet.
+    handed: BTreeMap<u64, Handed>,
+    number: u64,
+    /// How many conversations are not drawn because the thread was behind.
+    undrawn: u64,
 }
 
-/// Shows a conversation, with its call log as it would be posted.
-type Show = dyn Fn(&Tree, Option<&[u8]>);
-
-/// Where pages are kept, from where the program runs.
-const PAGES: &str = "cekura-traces";
-
-/// Draws on standard error, and delivers nothing.
-#[expect(clippy::unnecessary_wraps, reason = "its stand-in has nothing to give")]
-pub(crate) fn open(settings: &Settings, ledger: Arc<Ledger>, events: OwnEvents) -> Option<Box<dyn Outlet>> {
-    Some(Box::new(Terminal { ledger, drawings: Drawings::new(show(settings, events)) }))
+/// A whole conversation on its way to be drawn.
+struct Drawing {
+    number: u64,
+    trace: Trace,
+    log: Option<CallLog>,
 }
 
-/// Draws on standard error what is delivered too.
-#[expect(clippy::unnecessary_wraps, reason = "its stand-in has nothing to give")]
-pub(crate) fn tap(settings: &Settings, events: OwnEvents) -> Option<Box<dyn Tap>> {
-    let drawings = Drawings::new(show(settings, events.clone()));
-    Some(Box::new(DrawingTap { drawings, limit: settings.memory_limit, events, told: false }))
+struct CallLog {
+    trace: TraceId,
+    body: Bytes,
+    /// Held until it is drawn.
+    _reservation: Reservation,
 }
 
-fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
-    let no_color = settings.no_color;
-    let pages = Pages { folder: Folder::new(PAGES), events, told: Cell::new(false) };
-    Box::new(move |tree, call_log| {
-        let drawing = local::draw(tree, &Style::of_standard_error(no_color));
-        local::print(&(drawing + &pages.add(tree, call_log)));
-    })
+struct Handed {
+    id: TraceId,
+    spans: u64,
+    /// The flush that waits for it.
+    epoch: u64,
 }
 
-struct Pages {
-    folder: Folder,
-    events: OwnEvents,
-    /// Whether an event has said that no page could be written, since one could.
-    told: Cell<bool>,
-}
+impl Terminal {
+    pub(super) fn new(queue: Arc<Queue>, events: OwnEvents, show: Box<Show>, shown: Shown) -> Self {
+        let draw = move |Drawing { number, trace, log }| {
+            let log = log.as_ref().map(|log| &*log.body);
+            let is_shown = catch_unwind(AssertUnwindSafe(|| show(&trace.records, log))).is_ok();
+            shown(number, is_shown);
+        };
+        Self {
+            ledger: None,
+            queue,
+            events,
+            side: Side::new("cekura-trace-terminal", draw),
+            traces: Traces::default(),
+            logs: VecDeque::new(),
+            handed: BTreeMap::new(),
+            number: 0,
+            undrawn: 0,
+        }
+    }
 
-impl Pages {
-    /// Writes a page, and gives the line that says where it is, or why there is none.
-    fn add(&self, tree: &Tree, call_log: Option<&[u8]>) -> String {
-        let added = self.folder.add(tree, call_log);
-        let told = self.told.replace(added.is_err());
-        match added {
-            Ok(path) => path.map(|path| local::line(path.display())).unwrap_or_default(),
-            Err(error) => {
-                let failure = format!("no page can be written to {}: {error}", self.folder);
-                if !told {
-                    self.events.emit(|| tracing::warn!(target: "cekura", "{failure}"));
+    /// Local mode: what is drawn is delivered.
+    pub(super) fn delivers_to(self, ledger: Arc<Ledger>) -> Self {
+        Self { ledger: Some(ledger), ..self }
+    }
+
+    /// Takes a buffer of records; their `reservation`, unless they are delivered as well.
+    pub(super) fn take(&mut self, buffer: &[u8], mut reservation: Option<Reservation>) {
+        let mut rest = buffer;
+        for (record, bytes) in records(buffer) {
+            let (span, after) = rest.split_at(bytes);
+            rest = after;
+            let id = record.head.trace_id;
+            if self.traces.is_over(id) {
+                if let Some(ledger) = &self.ledger {
+                    ledger.lose(&Counts::from([(id, 1)]), Reason::Late);
                 }
-                local::line(failure)
+                continue;
+            }
+            let held = match &mut reservation {
+                Some(reservation) => Some(reservation.split(bytes)),
+                None => self.reserve(bytes),
+            };
+            match held {
+                Some(held) => self.traces.add(&record.head, span, held),
+                // What is left of it would be drawn as if it were whole.
+                None => {
+                    drop(self.traces.take(id));
+                    self.miss();
+                }
             }
         }
     }
-}
 
-impl Drawings {
-    fn new(show: Box<Show>) -> Self {
-        Self { show, traces: Traces::default(), logs: VecDeque::new() }
+    /// Asked when the queue has been drained: whether it must be once more before what was taken is complete.
+    pub(super) fn wants_more(&mut self) -> bool {
+        self.traces.wants_more()
     }
 
-    fn call_log(&mut self, log: &SealedCallLog) {
-        if let Some(trace) = log.trace_id.filter(|trace| !self.traces.is_over(*trace)) {
-            if self.logs.len() == WAITING_LOGS {
-                self.logs.pop_front();
-            }
-            self.logs.push_back((trace, log.body.clone()));
+    /// Takes the call log of a conversation that is not drawn yet.
+    pub(super) fn call_log(&mut self, log: &SealedCallLog) {
+        let Some(trace) = log.trace_id.filter(|trace| !self.traces.is_over(*trace)) else { return };
+        let Some(_reservation) = Reservation::take_spare(&self.queue, log.body.len()) else { return };
+        if self.logs.len() == WAITING_LOGS {
+            self.logs.pop_front();
         }
+        self.logs.push_back(CallLog { trace, body: log.body.clone(), _reservation });
     }
 
-    /// Draws what is complete, and says of each how many spans it has.
-    fn draw(&mut self, mut drawn: impl FnMut(TraceId, u64)) {
+    /// Has what is complete drawn. `epoch` is the flush that waits for it.
+    pub(super) fn draw(&mut self, epoch: u64) {
         for (id, trace) in self.traces.take_complete() {
-            let count = trace.spans.len() as u64;
-            let log = self.logs.iter().position(|(known, _)| *known == id);
-            let log = log.and_then(|at| self.logs.remove(at));
-            (self.show)(&Tree::from(trace.spans), log.as_ref().map(|(_, log)| &**log));
-            drawn(id, count);
+            let log = self.logs.iter().position(|log| log.trace == id).and_then(|at| self.logs.remove(at));
+            self.number += 1;
+            let number = self.number;
+            self.handed.insert(number, Handed { id, spans: trace.spans, epoch });
+            self.side.push(Drawing { number, trace, log }, usize::MAX);
         }
     }
-}
 
-impl Outlet for Terminal {
-    fn take(&mut self, buffer: &[u8], mut reservation: Reservation, _epoch: u64) {
-        for (record, bytes) in records(buffer) {
-            if !self.drawings.traces.add(&record, bytes, reservation.split(bytes)) {
-                self.ledger.lose(&Counts::from([(record.head.trace_id, 1)]), Reason::Late);
+    /// A conversation was shown, or its showing has panicked.
+    pub(super) fn shown(&mut self, number: u64, is_shown: bool) {
+        if is_shown {
+            let Some(Handed { id, spans, .. }) = self.handed.remove(&number) else { return };
+            if let Some(ledger) = &self.ledger {
+                ledger.deliver(&Counts::from([(id, spans)]));
+            }
+        } else {
+            self.give_up(number, Reason::Panicked);
+        }
+    }
+
+    /// The earliest flush that waits for a drawing.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.handed.first_key_value().map(|(_, handed)| handed.epoch)
+    }
+
+    /// Gives so many bytes back, as far as it can: the oldest conversations that are not drawn yet, and beside a delivery those
+    /// that are not over too. How many it gave back.
+    pub(super) fn relieve(&mut self, bytes: usize) -> usize {
+        let mut given = 0;
+        while given < bytes {
+            let trace = if let Some(Drawing { number, trace, .. }) = self.side.take_back() {
+                self.give_up(number, Reason::QueueFull);
+                trace
+            } else if let Some(trace) = self.ledger.is_none().then(|| self.traces.take_oldest()).flatten() {
+                trace
+            } else {
+                break;
+            };
+            given += trace.reservation.bytes();
+            self.miss();
+        }
+        given
+    }
+
+    /// Nothing more will come: what is open is drawn as it is.
+    pub(super) fn finish(&mut self, epoch: u64) {
+        self.traces.finish();
+        self.draw(epoch);
+    }
+
+    /// Gives up everything that is not drawn yet.
+    pub(super) fn abandon(&mut self, reason: Reason) {
+        while self.side.take_back().is_some() {}
+        while let Some(number) = self.handed.keys().next().copied() {
+            self.give_up(number, reason);
+            self.undrawn += 1;
+        }
+        for (id, trace) in self.traces.take_open() {
+            if let Some(ledger) = &self.ledger {
+                ledger.lose(&Counts::from([(id, trace.spans)]), reason);
             }
         }
-    }
-
-    fn wants_more(&mut self) -> bool {
-        self.drawings.traces.wants_more()
-    }
-
-    fn call_log(&mut self, log: &SealedCallLog) {
-        self.drawings.call_log(log);
-    }
-}
-
-impl Driven for Terminal {
-    fn proceed(&mut self, _now: Instant) {
-        self.drawings.draw(|id, count| self.ledger.deliver(&Counts::from([(id, count)])));
-    }
-
-    fn finish(&mut self, _now: Instant) {
-        self.drawings.traces.finish();
-    }
-
-    fn abandon(&mut self, reason: Reason) {
-        for (id, trace) in self.drawings.traces.take_open() {
-            self.ledger.lose(&Counts::from([(id, trace.spans.len() as u64)]), reason);
+        self.logs.clear();
+        if self.undrawn > 0 {
+            let undrawn = self.undrawn;
+            self.events.emit(move || tell_undrawn(undrawn));
         }
     }
 
-    fn clear(&mut self) {
-        drop(self.drawings.traces.take_open());
-        self.drawings.logs.clear();
+    /// How many spans of which traces are taken and not drawn.
+    pub(super) fn pending(&self) -> impl Iterator<Item = (TraceId, u64)> {
+        self.traces.open().chain(self.handed.values().map(|handed| (handed.id, handed.spans)))
     }
-}
 
-impl Tap for DrawingTap {
-    fn take(&mut self, buffer: &[u8]) {
-        for (record, bytes) in records(buffer) {
-            // A span that ends after its drawing is delivered all the same.
-            self.drawings.traces.add(&record, bytes, Reservation::default());
-            if self.drawings.traces.shrink(self.limit) > 0 && !self.told {
-                self.told = true;
-                let what = "a conversation is too large to be drawn; its spans are delivered";
-                self.events
-                    .emit(|| tracing::warn!(target: "cekura", "{what}; raise .memory_limit(…) to see it"));
+    fn give_up(&mut self, number: u64, reason: Reason) {
+        if let Some(Handed { id, spans, .. }) = self.handed.remove(&number)
+            && let Some(ledger) = &self.ledger
+        {
+            ledger.lose(&Counts::from([(id, spans)]), reason);
+        }
+    }
+
+    /// A conversation will not be drawn, which is said once, and at the end.
+    fn miss(&mut self) {
+        self.undrawn += 1;
+        if self.undrawn == 1 {
+            self.events.emit(|| tell_undrawn(1));
+        }
+    }
+
+    /// Takes bytes of the memory limit that the delivery does not need, from the oldest conversations where none are left.
+    fn reserve(&mut self, bytes: usize) -> Option<Reservation> {
+        loop {
+            let taken = Reservation::take_spare(&self.queue, bytes);
+            if taken.is_some() || self.relieve(bytes) == 0 {
+                return taken;
             }
         }
-    }
-
-    fn wants_more(&mut self) -> bool {
-        self.drawings.traces.wants_more()
-    }
-
-    fn call_log(&mut self, log: &SealedCallLog) {
-        self.drawings.call_log(log);
-    }
-
-    fn proceed(&mut self) {
-        self.drawings.draw(|_, _| {});
-    }
-
-    fn finish(&mut self) {
-        self.drawings.traces.finish();
-    }
-
-    fn clear(&mut self) {
-        drop(self.drawings.traces.take_open());
-        self.drawings.logs.clear();
     }
 }
 

@@ -1,9 +1,9 @@
 //! Puts ended spans together to whole conversations. Invariant: each conversation is given out at most once.
 
 use super::queue::Reservation;
-use crate::finished::{Record, Span};
+use crate::finished::Head;
 use opentelemetry::trace::{SpanId, TraceId};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// How many conversations that are over are remembered, for spans that end after them.
 pub(super) const REMEMBERED: usize = 1024;
@@ -12,6 +12,8 @@ pub(super) const REMEMBERED: usize = 1024;
 #[derive(Default)]
 pub(super) struct Traces {
     open: HashMap<TraceId, Trace>,
+    /// The open ones in the order in which they were opened.
+    numbers: BTreeMap<u64, TraceId>,
     /// Traces whose root has ended.
     ended: Vec<TraceId>,
     /// Those of them of which no buffer can hold an older span.
@@ -19,41 +21,38 @@ pub(super) struct Traces {
     over: HashSet<TraceId>,
     /// The traces that are over, oldest first.
     order: VecDeque<TraceId>,
-    /// What the records of open traces take.
-    bytes: usize,
     opened: u64,
 }
 
 /// What has ended of one conversation.
 #[derive(Default)]
 pub(super) struct Trace {
-    pub(super) spans: Vec<Span>,
-    /// What the spans take of the memory limit, where they count.
-    reservations: Vec<Reservation>,
-    bytes: usize,
-    /// Counts them in the order in which they were opened.
+    /// Its spans, one after the other.
+    pub(super) records: Vec<u8>,
+    pub(super) spans: u64,
+    /// What they take of the memory limit.
+    pub(super) reservation: Reservation,
     number: u64,
 }
 
 impl Traces {
-    /// Takes a span; false if its conversation is over.
-    pub(super) fn add(&mut self, record: &Record<'_>, bytes: usize, reservation: Reservation) -> bool {
-        let id = record.head.trace_id;
+    /// Takes the record of a span, unless its conversation is over.
+    pub(super) fn add(&mut self, head: &Head, record: &[u8], reservation: Reservation) {
+        let id = head.trace_id;
         if self.over.contains(&id) {
-            return false;
+            return;
         }
         let trace = self.open.entry(id).or_insert_with(|| {
             self.opened += 1;
+            self.numbers.insert(self.opened, id);
             Trace { number: self.opened, ..Trace::default() }
         });
-        trace.spans.push(Span::from(record));
-        trace.reservations.push(reservation);
-        trace.bytes += bytes;
-        self.bytes += bytes;
-        if record.head.parent_id == SpanId::INVALID {
+        trace.records.extend_from_slice(record);
+        trace.spans += 1;
+        trace.reservation.join(reservation);
+        if head.parent_id == SpanId::INVALID {
             self.ended.push(id);
         }
-        true
     }
 
     pub(super) fn is_over(&self, id: TraceId) -> bool {
@@ -73,16 +72,21 @@ impl Traces {
         complete.into_iter().filter_map(|id| Some((id, self.end(id)?))).collect()
     }
 
-    /// Drops the oldest conversations until the rest takes at most so many bytes; how many were dropped.
-    pub(super) fn shrink(&mut self, limit: usize) -> usize {
-        let mut dropped = 0;
-        while self.bytes > limit {
-            let oldest = self.open.iter().min_by_key(|(_, trace)| trace.number).map(|(id, _)| *id);
-            let Some(id) = oldest else { break };
-            drop(self.end(id));
-            dropped += 1;
-        }
-        dropped
+    /// Takes the oldest conversation that is open; all that is still to come of it is late.
+    pub(super) fn take_oldest(&mut self) -> Option<Trace> {
+        let id = *self.numbers.first_key_value()?.1;
+        self.end(id)
+    }
+
+    /// Takes a conversation; all that is still to come of it is late.
+    pub(super) fn take(&mut self, id: TraceId) -> Option<Trace> {
+        self.open.entry(id).or_default();
+        self.end(id)
+    }
+
+    /// How many spans of each trace are here.
+    pub(super) fn open(&self) -> impl Iterator<Item = (TraceId, u64)> {
+        self.open.iter().map(|(id, trace)| (*id, trace.spans))
     }
 
     /// Nothing more will come: what is open is complete.
@@ -94,13 +98,13 @@ impl Traces {
     pub(super) fn take_open(&mut self) -> impl Iterator<Item = (TraceId, Trace)> {
         self.ended.clear();
         self.complete.clear();
-        self.bytes = 0;
+        self.numbers.clear();
         std::mem::take(&mut self.open).into_iter()
     }
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.ended.is_empty() && self.bytes == 0
+        self.open.is_empty() && self.numbers.is_empty() && self.ended.is_empty()
     }
 
     #[cfg(test)]
@@ -110,7 +114,7 @@ impl Traces {
 
     fn end(&mut self, id: TraceId) -> Option<Trace> {
         let trace = self.open.remove(&id)?;
-        self.bytes -= trace.bytes;
+        self.numbers.remove(&trace.number);
         if self.order.len() == REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {

@@ -1,7 +1,7 @@
 //! What each answer to a request for spans means, as one table. Invariant: it has no state.
 
 use super::ledger::Reason;
-use super::transport::{Answer, Failure};
+use super::transport::{Answer, Failure, blames_connection};
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub(crate) enum Verdict {
     Isolate,
     /// Send it again when the endpoint may be tried again, which the server may have said.
     Retry { reason: Reason, wait: Option<Duration> },
-    /// Send it again once, later.
-    RetryOnce,
+    /// Send it again once, later; lost for this reason if the answer is the same then.
+    RetryOnce(Reason),
     /// Too large: send it in halves, and a single span with its values cut.
     Shrink,
     /// Wrong key or endpoint: only a person can help. Send nothing more but a probe now and then.
@@ -64,7 +64,7 @@ fn grpc(code: i32, wait: Option<Duration>) -> Verdict {
         INVALID_ARGUMENT => Verdict::Isolate,
         NOT_FOUND | PERMISSION_DENIED | UNAUTHENTICATED | UNIMPLEMENTED => Verdict::Stop,
         ALREADY_EXISTS | FAILED_PRECONDITION => Verdict::Drop(Reason::Rejected),
-        _ => Verdict::RetryOnce,
+        _ => Verdict::RetryOnce(Reason::ServerError),
     }
 }
 
@@ -74,8 +74,11 @@ fn http(status: u16, wait: Option<Duration>) -> Verdict {
         400 | 422 => Verdict::Isolate,
         401..=405 | 407 | 415 | 501 => Verdict::Stop,
         413 => Verdict::Shrink,
-        408 | 425 | 429 | 502..=504 => Verdict::Retry { reason: Reason::Unavailable, wait },
-        500..=599 => Verdict::RetryOnce,
+        // Of those that RFC 9110 and its like know, an error of the server's own.
+        500 | 505..=508 | 510 => Verdict::RetryOnce(Reason::ServerError),
+        // Any other number is a gateway's: the server behind it is not well.
+        408 | 425 | 429 | 502..=599 => Verdict::Retry { reason: Reason::Unavailable, wait },
+        _ if blames_connection(status) => Verdict::RetryOnce(Reason::Rejected),
         _ => Verdict::Drop(Reason::Rejected),
     }
 }
@@ -102,10 +105,11 @@ mod tests {
 
     #[test]
     fn every_http_status_has_its_verdict() {
-        let table: [(&[u16], Verdict); 7] = [
+        let table: [(&[u16], Verdict); 8] = [
             (&[401, 402, 403, 404, 405, 407, 415, 501], Verdict::Stop),
-            (&[408, 429, 502, 503, 504], busy(WAIT)),
-            (&[500, 505, 507, 599], Verdict::RetryOnce),
+            (&[408, 425, 429, 502, 503, 504, 509, 511, 520, 521, 524, 529, 530, 599], busy(WAIT)),
+            (&[500, 505, 507], Verdict::RetryOnce(Reason::ServerError)),
+            (&[421, 426, 431, 444, 460, 494, 499], Verdict::RetryOnce(Reason::Rejected)),
             (&[400, 422], Verdict::Isolate),
             (&[413], Verdict::Shrink),
             (&[301, 302, 307, 308], Verdict::Drop(Reason::UnexpectedAnswer)),
@@ -128,7 +132,7 @@ mod tests {
             (&[8, 11], None, Verdict::Shrink),
             (&[11], WAIT, Verdict::Shrink),
             (&[3], WAIT, Verdict::Isolate),
-            (&[2, 13, 99, -1], None, Verdict::RetryOnce),
+            (&[2, 13, 99, -1], None, Verdict::RetryOnce(Reason::ServerError)),
             (&[6, 9], None, Verdict::Drop(Reason::Rejected)),
         ];
         for (codes, wait, expected) in table {

@@ -52,3 +52,17 @@ pub(crate) fn tell_losses(report: &FlushReport) {
         if is_full { "; queue_full: the memory limit was reached, so raise .memory_limit(…)" } else { "" };
     tracing::warn!(target: "cekura", "spans have been dropped: {report}{why}");
 }
+
+/// Says how many conversations were not drawn so far.
+pub(crate) fn tell_undrawn(conversations: u64) {
+    let what =
+        "conversations are not drawn, because standard error is not read or the memory limit is reached";
+    tracing::warn!(target: "cekura", conversations, "{what}; raise .memory_limit(…) to see more");
+}
+
+/// Says how many events were not.
+pub(crate) fn tell_unsaid(events: u64) {
+    if events > 0 {
+        tracing::warn!(target: "cekura", "{events} events of cekura were not said, because the subscriber is too slow");
+    }
+}

@@ -7,14 +7,15 @@ use super::call_log::sealed::{Account, SealedCallLog};
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
 use super::lane::call_logs::CallLogs;
-use super::ledger::{Ledger, Reason};
+use super::lane::spans::Spans;
+use super::ledger::{Counts, Ledger, Reason};
+use super::link::GRACE;
 use super::message::{Message, ObserveReply};
-use super::outlet::{Driven, Outlet};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Reservation};
 use super::spool::{Event, Found, Kind, Spool};
 use super::tally::Tally;
-use super::tap::Taps;
+use super::terminal::Terminal;
 use super::timings::Timings;
 use super::warnings::tell_losses;
 use crate::finished::{self, Record};
@@ -36,8 +37,9 @@ pub(super) struct Worker {
     queue: Arc<Queue>,
     ledger: Arc<Ledger>,
     events: OwnEvents,
-    outlet: Box<dyn Outlet>,
-    taps: Taps,
+    /// Not in local mode.
+    spans: Option<Lane<Spans>>,
+    terminal: Option<Terminal>,
     account: Account,
     call_logs: Lane<CallLogs>,
     spool: Option<Arc<Spool>>,
@@ -46,6 +48,8 @@ pub(super) struct Worker {
     next_tick: Instant,
     /// Dropped spans that an event has told of, and when.
     told: (u64, Instant),
+    /// Whether a turn of the loop has ended since the last panic.
+    is_well: bool,
 }
 
 impl Worker {
@@ -54,7 +58,7 @@ impl Worker {
         queue: Arc<Queue>,
         ledger: Arc<Ledger>,
         events: OwnEvents,
-        outlet: Box<dyn Outlet>,
+        spans: Option<Lane<Spans>>,
         account: Account,
         call_logs: Lane<CallLogs>,
     ) -> Self {
@@ -63,8 +67,8 @@ impl Worker {
             queue,
             ledger,
             events,
-            outlet,
-            taps: Taps::default(),
+            spans,
+            terminal: None,
             account,
             call_logs,
             spool: None,
@@ -72,11 +76,12 @@ impl Worker {
             flushes,
             next_tick,
             told: (0, next_tick),
+            is_well: true,
         }
     }
 
-    pub(super) fn with_taps(self, taps: Taps) -> Self {
-        Self { taps, ..self }
+    pub(super) fn with_terminal(self, terminal: Option<Terminal>) -> Self {
+        Self { terminal, ..self }
     }
 
     /// Ends the spool when it ends, and looks into the queue as often as that needs.
@@ -87,12 +92,25 @@ impl Worker {
         Self { spool, ..self }
     }
 
-    /// Runs until shutdown. A panic costs what was being delivered, which is counted; the worker goes on.
+    /// Runs until shutdown. A panic costs what was in hand, which is counted; the worker goes on with the rest.
     pub(super) fn live(mut self, mut messages: UnboundedReceiver<Message>, runtime: &Runtime) {
         while catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.run(&mut messages)))).is_err() {
-            self.outlet.clear();
-            self.ledger.lose_pending(Reason::Panicked);
+            self.recover();
         }
+    }
+
+    /// Counts what a panic has cost. Where the next turn panics too, what waits may be why, and is given up.
+    fn recover(&mut self) {
+        if !std::mem::take(&mut self.is_well) {
+            let abandon = || self.abandon(Reason::Panicked);
+            drop(catch_unwind(AssertUnwindSafe(abandon)));
+        }
+        let mut held = Counts::new();
+        let spans = self.spans.iter().flat_map(Lane::counts);
+        for (trace, count) in spans.chain(self.terminal.iter().flat_map(Terminal::pending)) {
+            *held.entry(trace).or_default() += count;
+        }
+        self.ledger.lose_all_but(&held, Reason::Panicked);
     }
 
     async fn run(&mut self, messages: &mut UnboundedReceiver<Message>) {
@@ -105,21 +123,23 @@ impl Worker {
                     self.tell_losses(now);
                 }
             }
-            if self.call_logs.wants_spans() {
+            if self.call_logs.wants_spans(now) {
                 self.collect();
             }
             self.relieve();
             self.hurry(now);
-            self.outlet.proceed(now);
+            if let Some(spans) = &mut self.spans {
+                spans.proceed(now);
+            }
             self.call_logs.await_traces(now);
             self.call_logs.proceed(now);
-            self.taps.proceed();
             if self.answer_flushes(now) {
                 return;
             }
-            let lanes = self.outlet.due(now).into_iter().chain(self.call_logs.next_due(now));
-            let due = self.flushes.deadlines().chain(lanes);
-            let next = due.fold(self.next_tick, Instant::min);
+            self.is_well = true;
+            let spans = self.spans.as_ref().and_then(|spans| spans.due(now));
+            let lanes = spans.into_iter().chain(self.call_logs.next_due(now));
+            let next = lanes.chain(self.flushes.next_deadline()).fold(self.next_tick, Instant::min);
             if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
                 self.handle(message);
             }
@@ -129,8 +149,15 @@ impl Worker {
     fn handle(&mut self, message: Message) {
         match message {
             Message::Answered => {
-                self.outlet.answered(Instant::now());
+                if let Some(spans) = &mut self.spans {
+                    spans.answered(Instant::now());
+                }
                 self.call_logs.answered(Instant::now());
+            }
+            Message::Drawn { number, is_shown } => {
+                if let Some(terminal) = &mut self.terminal {
+                    terminal.shown(number, is_shown);
+                }
             }
             Message::Flush { deadline, report } => {
                 self.collect();
@@ -143,13 +170,17 @@ impl Worker {
                 }
             }
             Message::Shutdown { deadline, report } => {
-                let queue = self.queue.clone();
+                let (queue, now) = (self.queue.clone(), Instant::now());
                 queue.close(|records, count| self.take(records, count));
                 queue.close_calls(|log, reservation| self.observe_ended(log, reservation));
-                self.outlet.finish(Instant::now());
-                self.taps.finish();
-                self.call_logs.finish_by(deadline, Instant::now());
-                self.flushes.add(deadline, true, report, Instant::now());
+                if let Some(spans) = &mut self.spans {
+                    spans.finish(now);
+                }
+                if let Some(terminal) = &mut self.terminal {
+                    terminal.finish(self.flushes.epoch);
+                }
+                self.call_logs.finish_by(deadline, now);
+                self.flushes.add(deadline, true, report, now);
             }
             Message::Wake => self.collect(),
         }
@@ -157,15 +188,16 @@ impl Worker {
 
     fn spooled(&mut self, kind: Kind, event: Event) {
         let now = Instant::now();
+        let Some(spans) = &mut self.spans else { return };
         match (kind, event) {
             (_, Event::Notice(notice)) => {
-                self.events.emit(|| tracing::warn!(target: "cekura", "{notice}"));
+                self.events.emit(move || tracing::warn!(target: "cekura", "{notice}"));
             }
             (Kind::CallLog, event) => self.call_logs.spooled(event, now),
-            (Kind::Spans, event) => self.outlet.spooled(event, now),
+            (Kind::Spans, event) => spans.spooled(event, now),
             (Kind::Start, Event::Found(found)) => {
                 for Found { name, body, last_seen, .. } in found {
-                    self.outlet.end_start(name, &body, last_seen, now);
+                    spans.end_start(name, &body, last_seen, now);
                 }
             }
             // Nobody waits for them.
@@ -175,12 +207,13 @@ impl Worker {
 
     /// Has what rests after a failure tried again before those give up who wait for it.
     fn hurry(&mut self, now: Instant) {
-        for by in self.flushes.last_chances() {
-            self.outlet.hurry(by, now);
+        let by = self.flushes.last_chance(now);
+        if let Some(by) = by {
             self.call_logs.hurry(by, now);
         }
-        for by in self.call_logs.last_chances() {
-            self.outlet.hurry(by, now);
+        let by = by.into_iter().chain(self.call_logs.last_chance(now)).min();
+        if let (Some(spans), Some(by)) = (&mut self.spans, by) {
+            spans.hurry(by, now);
         }
     }
 
@@ -191,21 +224,28 @@ impl Worker {
             self.relieve();
             self.take(records, count);
         });
-        // Both are asked, for each keeps what it has seen until then.
-        if self.outlet.wants_more() | self.taps.wants_more() {
+        if self.terminal.as_mut().is_some_and(Terminal::wants_more) {
             queue.drain(|records, count| self.take(records, count));
         }
+        if let Some(terminal) = &mut self.terminal {
+            terminal.draw(self.flushes.epoch);
+        }
         // A conversation that has begun and ended by now was in the queue.
-        self.outlet.begin(queue.drain_begun());
+        if let Some(spans) = &mut self.spans {
+            spans.begin(queue.drain_begun());
+        }
         // A call ends before its root, so that none is missing whose root was drained.
         queue.drain_calls(|log, reservation| self.observe_ended(log, reservation));
     }
 
-    /// Has memory given back where it is short.
+    /// Has memory given back where it is short; what is drawn goes before what is delivered.
     fn relieve(&mut self) {
         let excess = self.queue.excess(|| self.call_logs.held());
         if excess > 0 {
-            self.outlet.relieve(excess, Instant::now());
+            let drawn = self.terminal.as_mut().map_or(0, |terminal| terminal.relieve(excess));
+            if let Some(spans) = &mut self.spans {
+                spans.relieve(excess.saturating_sub(drawn), Instant::now());
+            }
         }
     }
 
@@ -222,15 +262,16 @@ impl Worker {
             Ok(log) => self.observe(log, reservation, Box::new(Result::err)),
             Err(error) => {
                 self.call_logs.count_failure();
-                self.events.emit(|| tracing::error!(target: "cekura", call_id, "{error}"));
+                self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
             }
         }
     }
 
     fn observe(&mut self, log: SealedCallLog, reservation: Reservation, reply: ObserveReply) {
-        self.taps.call_log(&log);
+        if let Some(terminal) = &mut self.terminal {
+            terminal.call_log(&log);
+        }
         if self.account.is_local {
-            self.outlet.call_log(&log);
             drop(reply(Ok(Sent::default())));
         } else {
             self.call_logs.take(log, reservation, reply, Instant::now());
@@ -254,39 +295,61 @@ impl Worker {
         for _ in counts.values().sum()..count {
             self.ledger.refuse(TraceId::INVALID, Reason::Malformed);
         }
-        self.outlet.take(records, reservation, self.flushes.epoch);
-        self.taps.take(records);
+        let mut reservation = Some(reservation);
+        if let Some(spans) = &mut self.spans {
+            spans.take(records, reservation.take().unwrap_or_default(), self.flushes.epoch);
+        }
+        if let Some(terminal) = &mut self.terminal {
+            terminal.take(records, reservation);
+        }
     }
 
     /// Answers the flushes that are settled or late; true when the last one is.
     fn answer_flushes(&mut self, now: Instant) -> bool {
-        let oldest = self.outlet.oldest();
-        let is_idle = self.call_logs.is_at_rest() && self.outlet.is_at_rest();
+        if self.flushes.is_empty() {
+            return false;
+        }
+        let spans = self.spans.as_ref().and_then(Lane::oldest);
+        let drawn = self.terminal.as_ref().and_then(Terminal::oldest);
+        let oldest = spans.into_iter().chain(drawn).min();
+        let is_idle = self.call_logs.is_at_rest() && self.spans.as_ref().is_none_or(Lane::is_at_rest);
         let is_over = |flush: &mut Flush| {
             now >= flush.deadline
                 || oldest.is_none_or(|oldest| oldest > flush.epoch) && (!flush.is_last || is_idle)
         };
         let over = self.flushes.take(is_over);
-        let ends = over.iter().any(|flush| flush.is_last);
-        if ends {
-            self.outlet.abandon(Reason::Shutdown);
-            self.call_logs.abandon(Reason::Shutdown);
+        let end = over.iter().find(|flush| flush.is_last).map(|flush| flush.deadline);
+        if let Some(deadline) = end {
+            self.abandon(Reason::Shutdown);
             if let Some(spool) = self.spool.take() {
                 spool.end();
             }
             self.tell_losses(now);
+            // The process may end with the report.
+            self.events.wait(deadline.saturating_duration_since(Instant::now()) + GRACE / 2);
         }
         for flush in over {
             (flush.report)(self.ledger.report(|| self.queue.accepted()));
         }
-        ends
+        end.is_some()
+    }
+
+    /// Gives up everything that is not settled, but for what is safe on disk.
+    fn abandon(&mut self, reason: Reason) {
+        if let Some(spans) = &mut self.spans {
+            spans.abandon(reason);
+        }
+        if let Some(terminal) = &mut self.terminal {
+            terminal.abandon(reason);
+        }
+        self.call_logs.give_up(reason);
     }
 
     fn tell_losses(&mut self, now: Instant) {
         let report = self.ledger.report(|| self.queue.accepted());
         if report.lost() > self.told.0 {
             self.told = (report.lost(), now);
-            self.events.emit(|| tell_losses(&report));
+            self.events.emit(move || tell_losses(&report));
         }
     }
 }
@@ -300,6 +363,9 @@ mod eviction_tests;
 #[cfg(test)]
 #[path = "tests/observe.rs"]
 mod observe_tests;
+#[cfg(test)]
+#[path = "tests/panics.rs"]
+mod panic_tests;
 #[cfg(test)]
 #[path = "tests/refusals.rs"]
 mod refusal_tests;

@@ -47,11 +47,10 @@ const HEAD: usize = 4 + 16 + 8 + 8 + 8 + 8 + 1 + 1 + 1;
 /// `crate::module::function`, empty where there is none: the span attribute `code.function.name`, found.
 #[inline]
 pub(crate) fn begin(record: &mut Vec<u8>, name: &str, path: &str) {
-    let mut head = [0; HEAD + 8];
-    head[HEAD..HEAD + 4].copy_from_slice(&write::length(name.len()));
-    head[HEAD + 4..].copy_from_slice(&write::length(path.len()));
     record.clear();
-    record.extend_from_slice(&head);
+    record.extend_from_slice(&[0; HEAD + 8]);
+    record[HEAD..HEAD + 4].copy_from_slice(&write::length(name.len()));
+    record[HEAD + 4..HEAD + 8].copy_from_slice(&write::length(path.len()));
     record.extend_from_slice(name.as_bytes());
     record.extend_from_slice(path.as_bytes());
 }

@@ -11,7 +11,7 @@ pub(crate) fn text(out: &mut Vec<u8>, key: &str, value: &str) {
 }
 
 /// As [`text`], with marks.
-#[inline]
+#[inline(always)]
 pub(crate) fn marked_text(out: &mut Vec<u8>, key: &str, value: &str, Marks(marks): Marks) {
     out.reserve(9 + key.len() + value.len());
     text_head(out, key, value.len(), marks);
@@ -33,7 +33,7 @@ pub(crate) fn integer(out: &mut Vec<u8>, key: &str, value: i64) {
 }
 
 /// As [`integer`], with marks.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn marked_integer(out: &mut Vec<u8>, key: &str, value: i64, Marks(marks): Marks) {
     tagged(out, I64 | marks, key);
     out.extend_from_slice(&value.to_le_bytes());

@@ -6,6 +6,7 @@ use super::text;
 use crate::finished::{Span, Tree};
 use crate::semconv as key;
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// How long the caller waited in each turn that says so, in nanoseconds, and the turn's place among the rows; the
 /// shortest time first.
@@ -170,14 +171,10 @@ fn ids(tree: &Tree) -> Line {
 
 /// The ids of all traces, as they are written.
 pub(super) fn traces(tree: &Tree) -> Vec<String> {
-    let mut ids = Vec::new();
-    for (_, span) in tree.rows.iter().filter(|(depth, _)| *depth == 0) {
-        let id = span.head.trace_id.to_string();
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    ids
+    let roots = tree.rows.iter().filter(|(depth, _)| *depth == 0);
+    let mut known = HashSet::new();
+    let ids = roots.map(|(_, span)| span.head.trace_id).filter(|id| known.insert(*id));
+    ids.map(|id| id.to_string()).collect()
 }
 
 /// The id under which the agent knows the call.

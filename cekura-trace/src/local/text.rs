@@ -1,6 +1,7 @@
 //! Makes any text safe to print and measures its width on a terminal. Invariant: no control character of a call
 //! reaches the terminal.
 
+use crate::one_line::is_invisible;
 use unicode_width::UnicodeWidthChar as _;
 
 /// Text in one line, without anything that a terminal obeys, at most `limit` columns wide and `…` where it was cut.
@@ -51,17 +52,7 @@ fn visible(each: char) -> Option<char> {
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(each)),
         '\u{7f}' => Some('␡'),
         '\u{80}'..='\u{9f}' => Some('\u{fffd}'),
-        '\u{ad}'
-        | '\u{61c}'
-        | '\u{180e}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e0fff}' => None,
-        other => Some(other),
+        other => Some(other).filter(|other| !is_invisible(*other)),
     }
 }
 

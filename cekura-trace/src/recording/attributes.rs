@@ -6,13 +6,12 @@ use super::failure::{Failure, FailureText};
 use super::json::{LONG, Root, Target, Walk, blob, walk, write_json};
 use super::shapes::Scalar;
 use super::told::Told;
-use super::value::{Flag, Float, Integer, Len, Samples, Value, debug};
+use super::value::{Flag, Float, Integer, Len, Samples, Value, clipped, debug, shown};
 use super::wish::Wish;
 use crate::clip::{clip, parts};
 use crate::finished::{Marks, remove_content, write};
 use crate::policy::CaptureContent;
 use crate::semconv;
-use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,7 +25,6 @@ mod tests;
 
 use arguments::ToolInput;
 use gathered::Gathered;
-use own::clipped;
 
 /// The span attributes that one end of a function sets: before the body, or on its return.
 pub struct Attributes {
@@ -139,6 +137,8 @@ impl Attributes {
     }
 
     /// Records what the user names explicitly, whatever the content policy says.
+    // In the program's code the key is known, and most often the type of the value.
+    #[inline(always)]
     pub fn record(&mut self, key: &str, value: Value<'_>) {
         self.put(key, value, Marks::NONE);
     }
@@ -238,6 +238,7 @@ impl Attributes {
         self.put(key, value.unwrap_or(Value::Nothing), Marks::FOUND);
     }
 
+    #[inline(always)]
     fn put(&mut self, key: &str, value: Value<'_>, marks: Marks) {
         match value {
             Value::Str(text) if text.len() <= self.limit.min(LONG) => {
@@ -261,9 +262,14 @@ impl Attributes {
             Value::Short(samples) => return self.length(&[key, semconv::LEN_SUFFIX], samples.length()),
             Value::Str(text) => {
                 let words = blob(text);
-                return self.long_text(key, words.as_deref().unwrap_or(text), marks);
+                return self.long_text(key, words.as_deref().unwrap_or(text), false, marks);
             }
-            Value::Debug(value) => return self.serialized(key, &Shown(value), marks),
+            Value::Debug(value) => {
+                if let Some(shown) = shown(value, self.limit) {
+                    self.long_text(key, shown.as_str(), shown.is_cut, marks);
+                }
+                return;
+            }
             Value::Serialize(value) => return self.serialized(key, value, marks),
         }
         write::mark(&mut self.entries, start, marks);
@@ -320,14 +326,14 @@ impl Attributes {
         self.mark_truncated(second, is_truncated, Marks::CONTENT);
     }
 
-    /// Writes a text, cut at the limit.
-    fn long_text(&mut self, key: &str, text: &str, marks: Marks) {
+    /// Writes a text, cut at the limit; `is_begun` says that it is only the first part of one.
+    fn long_text(&mut self, key: &str, text: &str, is_begun: bool, marks: Marks) {
         // What was joined has been cut to the limit already, give or take a char.
-        let is_cut_already = text.len() <= self.limit.saturating_add(4);
+        let is_cut_already = is_begun || text.len() <= self.limit.saturating_add(4);
         let kept =
             if is_cut_already { Cow::Borrowed(clip(text, self.limit)) } else { shortened(text, self.limit) };
         write::marked_text(&mut self.entries, key, &kept, marks);
-        self.mark_truncated(key, kept.len() < text.len(), marks);
+        self.mark_truncated(key, is_begun || kept.len() < text.len(), marks);
     }
 
     /// Goes with its value, and is what that is: found, content.
@@ -388,6 +394,11 @@ fn write_value(target: Target<'_>, out: &mut Vec<u8>, value: &Value<'_>) -> Opti
 
 #[inline(never)]
 fn walk_value(target: Target<'_>, out: &mut Vec<u8>, value: &Value<'_>) -> Option<bool> {
+    if let Value::Debug(value) = value {
+        let Some(shown) = shown(*value, target.room(out)) else { return Some(true) };
+        let text = if shown.is_cut { clip(shown.as_str(), target.room(out)) } else { shown.as_str() };
+        return Some(target.write(out, &text, None).truncated || shown.is_cut);
+    }
     as_walk(value, |value| target.write(out, value, None).truncated)
 }
 
@@ -395,7 +406,7 @@ fn walk_value(target: Target<'_>, out: &mut Vec<u8>, value: &Value<'_>) -> Optio
 fn as_walk<R>(value: &Value<'_>, use_it: impl FnOnce(&dyn Walk) -> R) -> Option<R> {
     Some(match value {
         Value::Bool(value) => use_it(value),
-        Value::Debug(value) => use_it(&Shown(value)),
+        Value::Debug(value) => use_it(&shown(*value, 0)?.as_str()),
         Value::F64(value) => use_it(value),
         Value::I64(value) => use_it(value),
         Value::Serialize(value) => use_it(*value),
@@ -405,13 +416,4 @@ fn as_walk<R>(value: &Value<'_>, use_it: impl FnOnce(&dyn Walk) -> R) -> Option<
         Value::Str(value) => use_it(value),
         Value::Len(_) | Value::Nothing => return None,
     })
-}
-
-/// What `Debug` shows, as a string.
-struct Shown<'a>(&'a dyn fmt::Debug);
-
-impl Serialize for Shown<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:?}", self.0))
-    }
 }

@@ -22,6 +22,15 @@ pub(crate) enum View {
     Turn,
 }
 
+impl View {
+    pub(super) fn kind(self) -> SpanKind {
+        match self {
+            Self::Llm | Self::S2s | Self::Stt | Self::Tts => SpanKind::Client,
+            Self::Conversation | Self::Span | Self::ToolCall | Self::Turn => SpanKind::Internal,
+        }
+    }
+}
+
 /// One annotated function; a `static` in its body. Generated code has a reference to it, and method look-up finds methods
 /// of a reference's target before those of any trait that the program has for all types.
 #[derive(Clone, Copy, Debug)]
@@ -71,13 +80,6 @@ impl Callsite {
         let (function, at) = (self.function, self.at);
         let span = if self.view == View::Span { "span" } else { self.span_name() };
         Site { span, seeks_conversation: self.view != View::Span, function, at }
-    }
-
-    pub(crate) fn kind(&self) -> SpanKind {
-        match self.view {
-            View::Llm | View::S2s | View::Stt | View::Tts => SpanKind::Client,
-            View::Conversation | View::Span | View::ToolCall | View::Turn => SpanKind::Internal,
-        }
     }
 
     /// Says once per place that a span stands alone because no conversation is open.

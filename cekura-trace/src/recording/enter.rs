@@ -3,10 +3,9 @@
 
 use super::attributes::Attributes;
 use super::callsite::Callsite;
-use super::origin::Origin;
 use super::span::ending::{Ending, Wait};
 use super::span::open::Open;
-use super::span::opening::Draft;
+use super::span::opening;
 use super::value::{Scalar, value};
 use crate::destination;
 use opentelemetry::ContextGuard;
@@ -51,13 +50,7 @@ impl Callsite {
 /// Nothing that goes wrong here reaches the function: at the worst it runs without a span. Not generic, so that it is
 /// compiled once.
 fn open(callsite: &Callsite, record: &mut dyn FnMut(&mut Attributes)) -> Option<Open> {
-    let open = || {
-        let origin = Origin::current()?;
-        let mut draft = Draft::new(callsite, &origin)?;
-        draft.record(record);
-        draft.open(callsite, origin)
-    };
-    catch_unwind(AssertUnwindSafe(open)).ok().flatten()
+    catch_unwind(AssertUnwindSafe(|| opening::open(callsite, record))).ok().flatten()
 }
 
 impl Span {

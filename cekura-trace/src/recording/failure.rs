@@ -57,7 +57,7 @@ impl<'a> Failure<'a> {
 
     /// Writes its text into `out`, and behind that those of its sources that it does not say already, with `: ` between.
     pub(super) fn describe(&self, limit: usize, out: &mut String) {
-        *out = match self.text {
+        let said = match self.text {
             FailureText::Debug(error) => Text::of(format_args!("{error:?}"), limit),
             FailureText::Display(error) => Text::of(format_args!("{error}"), limit),
             FailureText::Error(error) | FailureText::Hidden(error) => {
@@ -65,14 +65,15 @@ impl<'a> Failure<'a> {
             }
             FailureText::TypeName => Text::of(format_args!("{}", self.declared), limit),
         };
+        out.push_str(said.as_str());
         let (FailureText::Error(error) | FailureText::Hidden(error)) = self.text else { return };
         for source in sources(error) {
-            let text = Text::of(format_args!("{source}"), limit);
-            if !out.contains(&text) {
+            let said = Text::of(format_args!("{source}"), limit);
+            if !out.contains(said.as_str()) {
                 if !out.is_empty() {
                     out.push_str(": ");
                 }
-                out.push_str(&text);
+                out.push_str(said.as_str());
             }
             if out.len() >= limit {
                 break;

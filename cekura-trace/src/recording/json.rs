@@ -10,19 +10,17 @@
 //!   and the last part stay (`clip`), of a list the first and the last items. A field gets at most half of the room,
 //!   where others may follow it. The second walk visits at most 10,000 nodes that it does not keep, and skips items
 //!   unvisited where a list knows its length; where that is not enough, the end of the value is cut off.
-//! * A value more than 125 levels below the root is `null`.
+//! * A value more than 125 levels below the root, or for which 192 KiB of the stack are not enough, is `null`.
 //! * Where `serde_json` gives an error (a map key that is no string, an error of the value's own), what was written
 //!   until then is closed and kept, and the value counts as truncated.
 
 use super::locks::is_locked;
 use super::shapes::{Scalar, Shapes};
 use serde::Serialize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 mod blob;
-mod compound;
-mod gaps;
 pub(in crate::recording) mod raw;
-mod serializer;
 pub(in crate::recording) mod sink;
 #[cfg(test)]
 mod tests;
@@ -46,6 +44,18 @@ impl<T: Serialize + ?Sized> Walk for T {
             walker.stopped();
         }
     }
+}
+
+/// Calls code of the program's; `None` where that panics.
+pub(in crate::recording) fn caught<R>(look: impl FnOnce() -> R) -> Option<R> {
+    let looked = catch_unwind(AssertUnwindSafe(look)).ok();
+    if looked.is_none() {
+        tracing::error!(
+            target: "cekura",
+            "recording a value panicked (in its Serialize, Debug or Display): the span lacks this value, and the call goes on"
+        );
+    }
+    looked
 }
 
 /// What a walk found out.
@@ -88,7 +98,7 @@ pub(crate) fn walk(
     if let Some(out) = out {
         return Target { is_bare: true, ..Target::of(out, limit) }.write(out, value, shapes);
     }
-    let mut walker = Walker::new(Sink::nowhere(), shapes);
+    let mut walker = Walker::new(Sink::nowhere(), shapes, true);
     walker.visit(value);
     Walked { root: walker.root, truncated: false }
 }
@@ -97,6 +107,18 @@ pub(crate) fn walk(
 /// own code panics nothing is appended.
 pub(crate) fn write_json(value: &dyn Walk, out: &mut Vec<u8>, limit: usize) -> bool {
     Target::of(out, limit).write(out, value, None).truncated
+}
+
+/// The most numbers of a list that are written one by one.
+pub(in crate::recording) const FEW: usize = 64;
+/// Below this limit the end of a value is cut off.
+const LEAST: usize = 256;
+/// With less room than this a value has all of it.
+const SMALL: usize = 128;
+
+/// How much of its room a value may take that others may follow.
+fn share(room: usize) -> usize {
+    if room > SMALL { room / 2 } else { room }
 }
 
 /// Where a value is written: at the end of a buffer.
@@ -120,6 +142,11 @@ impl<'n> Target<'n> {
         Self { end, name: Some(name), is_bare: false }
     }
 
+    /// The bytes that the value may take.
+    pub(crate) fn room(&self, out: &[u8]) -> usize {
+        self.end.saturating_sub(out.len())
+    }
+
     /// Appends a scalar without a walk, and says whether it did: where it is short, needs no escape and fits in any case.
     #[inline]
     pub(crate) fn write_scalar(&self, out: &mut Vec<u8>, scalar: Scalar<'_>) -> bool {
@@ -139,7 +166,8 @@ impl<'n> Target<'n> {
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b"\":");
         }
-        write_plain(out, scalar).is_ok()
+        write_plain(out, scalar);
+        true
     }
 
     /// Appends a value, or what stays of it where it is too long: of a field, then half of the room is kept for those
@@ -154,10 +182,10 @@ impl<'n> Target<'n> {
     #[cold]
     fn write_less(&self, out: &mut Vec<u8>, start: usize, value: &dyn Walk, cut: Walked) -> Walked {
         let room = self.end.saturating_sub(start);
-        if room < gaps::LEAST {
+        if room < LEAST {
             return cut;
         }
-        let room = if self.name.is_some() { gaps::share(room) } else { room };
+        let room = if self.name.is_some() { share(room) } else { room };
         let target = Target { end: start + room, ..*self };
         out.truncate(start);
         let (walked, was_cut) = target.walk(out, value, true, None);
@@ -186,9 +214,7 @@ impl<'n> Target<'n> {
         shapes: Option<&mut Shapes>,
     ) -> (Walked, bool) {
         let (start, outer) = (out.len(), u32::from(self.name.is_some()));
-        let mut walker = Walker::new(self.begin(out, with_gaps), shapes);
-        walker.bare = self.is_bare;
-        walker.depth = outer;
+        let mut walker = Walker::new(self.begin(out, with_gaps), shapes, self.is_bare);
         let was_visited = walker.visit(value);
         let Walker { root, incomplete, mut sink, .. } = walker;
         if !was_visited {

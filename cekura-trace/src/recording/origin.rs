@@ -9,7 +9,6 @@ use super::callsite::{Callsite, View};
 use super::home::Home;
 use super::scope::Scope;
 use super::span::live::Live;
-use super::span::twin::{Birth, Twin};
 use super::thread::with_current;
 use super::wish::{Client, Wish};
 use crate::call::{self, Call};
@@ -19,10 +18,8 @@ use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::semconv;
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
-use opentelemetry::trace::{SpanContext, SpanId, SpanRef, TraceContextExt, TraceFlags, TraceId, TraceState};
-use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
-use std::cell::RefCell;
+use opentelemetry::trace::{SpanContext, SpanId, SpanRef, TraceContextExt};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -46,10 +43,27 @@ pub(super) struct Origin {
 }
 
 impl Origin {
+    /// Where nothing is known of it yet.
+    pub(super) const UNKNOWN: Self = Self {
+        is_suppressed: false,
+        is_off: false,
+        home: None,
+        parent: Parent::NONE,
+        seeks_turn: false,
+        context: None,
+    };
+
     /// `None` where the thread is ending.
     pub(super) fn current() -> Option<Self> {
+        let mut origin = Self::UNKNOWN;
+        origin.read_current().then_some(origin)
+    }
+
+    /// Learns what the current context says; false where the thread is ending. In place, for it is large.
+    #[inline]
+    pub(super) fn read_current(&mut self) -> bool {
         // In this order: a thread that is ending has no current context either, and to ask for it panics.
-        with_current(|live| {
+        let read = with_current(|live| {
             // Most often the current span is ours, and what it knows need not be looked up.
             let is_suppressed = Context::map_current(|context| {
                 let here = context.span().span_context().span_id();
@@ -57,29 +71,30 @@ impl Origin {
                 is_ours.then(|| context.is_telemetry_suppressed())
             });
             match (live, is_suppressed) {
-                (Some(live), Some(is_suppressed)) => Self::inside(live, is_suppressed),
-                _ => Context::map_current(|context| {
-                    let seeks_turn = live.is_none_or(|live| live.holds_stages());
-                    let origin = Self::read(context, |here, scope| Parent::current(here, scope, live));
-                    Self { seeks_turn, ..origin }
-                }),
+                (Some(live), Some(is_suppressed)) => {
+                    self.is_suppressed = is_suppressed;
+                    self.home = live.home().cloned();
+                    self.parent = Parent::here(live.trace_id(), live.span_context().span_id());
+                    self.seeks_turn = live.holds_stages();
+                }
+                _ => *self = Self::beside(live),
             }
+        });
+        read.is_some()
+    }
+
+    /// In a current context whose span is not the innermost one of ours.
+    #[cold]
+    #[inline(never)]
+    fn beside(live: Option<&Arc<Live>>) -> Self {
+        Context::map_current(|context| {
+            let seeks_turn = live.is_none_or(|live| live.holds_stages());
+            let origin = Self::read(context, |here, scope| Parent::current(here, scope, live));
+            Self { seeks_turn, ..origin }
         })
     }
 
-    #[inline]
-    fn inside(live: &Live, is_suppressed: bool) -> Self {
-        Self {
-            is_suppressed,
-            is_off: false,
-            home: live.home().cloned(),
-            parent: Parent::Here(live.trace_id(), live.span_context().span_id()),
-            seeks_turn: live.holds_stages(),
-            context: None,
-        }
-    }
-
-    #[inline]
+    #[inline(never)]
     pub(super) fn of(context: &Context) -> Self {
         Self { context: Some(context.clone()), ..Self::read(context, Parent::named) }
     }
@@ -102,9 +117,14 @@ impl Origin {
         self.home.as_ref().map(|home| home.capture).unwrap_or_default()
     }
 
-    /// The most bytes of one content value.
-    pub(super) fn content_limit(&self) -> usize {
-        self.home.as_ref().map_or(CONTENT_LIMIT, |home| home.destination.content_limit)
+    /// How much a span may say here, and the most bytes of one content value; `None` where nothing records.
+    #[inline]
+    pub(super) fn policy(&self, view: View) -> Option<(CaptureContent, usize)> {
+        if self.is_suppressed || self.is_off && view != View::Conversation {
+            return None;
+        }
+        let limit = self.home.as_ref().map_or(CONTENT_LIMIT, |home| home.destination.content_limit);
+        Some((self.capture(), limit))
     }
 
     /// Where a conversation is open.
@@ -117,59 +137,50 @@ impl Origin {
         self.context.clone().unwrap_or_else(Context::current)
     }
 
-    /// Whether the new span's own context is made from another than the current one.
-    pub(super) fn has_context(&self) -> bool {
-        self.context.is_some()
-    }
-
     /// What the new span's own context is made from, unless it is the current one.
     pub(super) fn take_context(&mut self) -> Option<Context> {
         self.context.take()
     }
 
-    /// Puts a new span where it stands; `None` where nothing records.
+    /// Puts a new span where it stands; `None` where nothing records. What few spans need is out of line.
     #[inline]
-    pub(super) fn place(
-        &mut self,
-        callsite: &Callsite,
-        wish: Option<&Wish>,
-        attributes: &mut Attributes,
-        span: &mut Live,
-    ) -> Option<()> {
+    pub(super) fn place(&mut self, callsite: &Callsite, wish: Option<&Wish>, span: &mut Live) -> Option<()> {
         let name = wish.and_then(|wish| wish.name.as_deref());
-        write_fixed(callsite, name, attributes);
+        write_fixed(callsite, name, span);
         match (callsite.view, self.call().is_some()) {
-            (View::Conversation, true) => self.keep_less(wish, attributes),
+            (View::Conversation, true) => self.keep_less(wish, span.said()),
             (View::Conversation, false) => {
-                let nothing = Wish::default();
-                return self.place_conversation(callsite, wish.unwrap_or(&nothing), attributes, span);
+                return self.place_conversation(callsite, wish.unwrap_or(&Wish::default()), span);
             }
             (View::Turn, true) => {}
             (_, true) => self.seek_turn(),
-            (_, false) => {
-                // Around it the clock may have been read long ago.
-                let outside =
-                    |home: &Home| Home::outside(home.destination.clone()).with_turn(home.turn.clone());
-                self.home = self.home.as_deref().map(outside);
-                callsite.warn_outside_conversation();
-                if let Parent::None = self.parent {
-                    link_to(self.context().span().span_context(), attributes);
-                }
-            }
+            (_, false) => self.stand_outside(callsite, span.said()),
         }
-        let number = wish.and_then(|wish| wish.number);
-        let turn = (callsite.view == View::Turn).then(|| self.number(number, attributes));
         let mut home = self.home.take()?;
+        let number = (callsite.view == View::Turn).then(|| number(&home, wish, span.said()));
         let start = wish.and_then(|wish| wish.start);
-        let birth = Birth::of(&home, callsite, attributes, start, (&self.parent, self.context.as_ref()));
-        if let Some(number) = turn {
-            home = self.in_turn(number, &birth.context, &home);
+        span.start_at(start.unwrap_or_else(Instant::now), start.is_some());
+        if home.destination.host.get().is_none() || !self.begin_twin(&home, span) {
+            span.identify(self.parent.trace_id_of_child(), new_span_id());
         }
-        span.stand(home, callsite, self.parent.span_id(), birth);
-        if callsite.view == View::Span && name.is_some() {
-            span.rename();
+        if let Some(number) = number {
+            home = self.in_turn(number, span.span_context(), &home);
         }
+        span.stand(home, self.parent.span_id, self.context.is_none());
         Some(())
+    }
+
+    /// Outside any conversation.
+    #[cold]
+    #[inline(never)]
+    fn stand_outside(&mut self, callsite: &Callsite, said: &mut Attributes) {
+        // Around it the clock may have been read long ago.
+        let outside = |home: &Home| Home::outside(home.destination.clone()).with_turn(home.turn.clone());
+        self.home = self.home.as_deref().map(outside);
+        callsite.warn_outside_conversation();
+        if self.parent.is_none() {
+            link_to(self.context().span().span_context(), said);
+        }
     }
 
     /// Begins in the conversation's open turn where the context knows of none, so that tasks that are older
@@ -181,15 +192,22 @@ impl Origin {
             && home.turn.is_none()
             && let Some(turn) = home.open_turn()
         {
-            self.parent = Parent::turn(&turn);
-            let home = home.with_turn(Some(turn));
-            self.context = Some(self.context().with_value(Scope::inside(home.clone())));
-            self.home = Some(home);
+            let home = home.with_turn(Some(turn.clone()));
+            self.join(&turn, home);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn join(&mut self, turn: &call::Turn, home: Arc<Home>) {
+        self.parent = Parent::other(&turn.span);
+        self.context = Some(self.context().with_value(Scope::inside(home.clone())));
+        self.home = Some(home);
     }
 
     /// A conversation in another is of the same call, and may keep less of its content.
     #[cold]
+    #[inline(never)]
     fn keep_less(&mut self, wish: Option<&Wish>, attributes: &mut Attributes) {
         let Some((home, call)) = self.home.as_ref().and_then(|home| Some((home, home.call.as_ref()?))) else {
             return;
@@ -207,6 +225,8 @@ impl Origin {
     }
 
     /// What is in a turn that begins, whose span is also said by the context.
+    #[cold]
+    #[inline(never)]
     fn in_turn(&mut self, number: i64, span: &SpanContext, home: &Home) -> Arc<Home> {
         let of_call = home.call.as_ref().map(|call| &call.unanswered);
         let turn = call::Turn::new(number, span.clone(), home.turn.clone(), of_call);
@@ -216,14 +236,8 @@ impl Origin {
     }
 
     #[cold]
-    fn place_conversation(
-        &mut self,
-        callsite: &Callsite,
-        wish: &Wish,
-        attributes: &mut Attributes,
-        span: &mut Live,
-    ) -> Option<()> {
-        let context = self.context.take().unwrap_or_else(Context::current);
+    #[inline(never)]
+    fn place_conversation(&mut self, callsite: &Callsite, wish: &Wish, span: &mut Live) -> Option<()> {
         let destination = match &wish.client {
             Client::Current => &self.home.as_ref()?.destination,
             Client::Off => return None,
@@ -231,87 +245,63 @@ impl Origin {
         };
         let mut home = Home::outside(destination.clone());
         home.capture = wish.capture.unwrap_or(home.destination.capture);
-        attributes.capture = home.capture;
+        let said = span.said();
         if let Some(call_id) = &wish.call_id {
-            write_conversation(attributes, call_id, true);
+            write_conversation(said, call_id, true);
         }
         for link in &wish.links {
-            link_to(link, attributes);
+            link_to(link, said);
         }
-        link_to(context.span().span_context(), attributes);
-        let standing = (&Parent::None, Some(&context));
-        let mut birth = Birth::of(&home, callsite, attributes, wish.start, standing);
-        match wish.trace_id {
-            Some(_) if birth.twin.is_some() => callsite.refuse_trace_id(),
-            Some(trace_id) => birth.take_trace_id(trace_id),
-            None => {}
+        let context = self.context();
+        link_to(context.span().span_context(), said);
+        self.parent = Parent::NONE;
+        span.start_at(wish.start.unwrap_or_else(Instant::now), wish.start.is_some());
+        if self.begin_twin(&home, span) {
+            wish.trace_id.inspect(|_| callsite.refuse_trace_id());
+        } else {
+            let trace_id = wish.trace_id.unwrap_or_else(|| self.parent.trace_id_of_child());
+            span.identify(trace_id, new_span_id());
         }
-        let has_call_id = wish.call_id.is_some();
-        let call = Call::new(birth.context.clone(), wish.call_id.clone(), home.capture, home.clock);
+        let root = span.span_context().clone();
+        let call = Call::new(root, wish.call_id.clone(), home.capture, home.clock);
         wish.prepare(&call);
-        if !has_call_id {
-            write_conversation(attributes, call.id(), false);
+        if wish.call_id.is_none() {
+            write_conversation(span.said(), call.id(), false);
         }
         let home = Arc::new(Home { call: Some(Arc::new(call)), ..home });
         self.context = Some(context.with_value(Scope::inside(home.clone())));
-        span.stand(home, callsite, SpanId::INVALID, birth);
+        span.stand(home, SpanId::INVALID, false);
         Some(())
     }
 
-    /// The number of the turn that begins.
-    fn number(&self, number: Option<i64>, attributes: &mut Attributes) -> i64 {
-        let number = self.call().map(|call| call.next_turn(number)).or(number);
-        if let Some(number) = number {
-            write::integer(&mut attributes.entries, semconv::TURN_NUMBER, number);
-        }
-        if let Some(call) = self.call() {
-            write::text(&mut attributes.entries, semconv::CONVERSATION_ID, call.id());
-        }
-        number.unwrap_or(1)
-    }
-}
-
-impl Birth {
-    #[inline]
-    fn of(
-        home: &Home,
-        callsite: &Callsite,
-        attributes: &Attributes,
-        start: Option<Instant>,
-        standing: (&Parent, Option<&Context>),
-    ) -> Self {
-        let start = start.unwrap_or_else(Instant::now);
-        let has_twin = home.destination.host.get().is_some();
-        let twin = if has_twin { twin(home, callsite, attributes, start, standing) } else { None };
-        let context = match &twin {
-            None => new_span_context(standing.0),
-            Some(twin) => twin.span_context(),
+    /// Begins a span together with the same one of the host's tracer provider, if there is one: it gives both their ids.
+    #[cold]
+    #[inline(never)]
+    fn begin_twin(&self, home: &Home, span: &mut Live) -> bool {
+        let context = self.context();
+        let context = match &self.parent.other {
+            Some(parent) => context.with_remote_span_context((**parent).clone()),
+            None if self.parent.is_none() => without_span(&context),
+            None => context,
         };
-        Self { start, context, twin }
-    }
-
-    fn take_trace_id(&mut self, trace_id: TraceId) {
-        self.context = span_context(trace_id, self.context.span_id());
+        span.pair(home, &context)
     }
 }
 
-/// The same span of the host's tracer provider.
+/// The number of the turn that begins.
 #[cold]
-fn twin(
-    home: &Home,
-    callsite: &Callsite,
-    attributes: &Attributes,
-    start: Instant,
-    (parent, context): (&Parent, Option<&Context>),
-) -> Option<Box<Twin>> {
-    let context = context.cloned().unwrap_or_else(Context::current);
-    let context = match parent {
-        Parent::Here(..) => context,
-        Parent::None => without_span(&context),
-        Parent::Other(parent) => context.with_remote_span_context((**parent).clone()),
-    };
-    let (start, kind) = ((start, home.clock), callsite.kind());
-    Twin::start(&home.destination, kind, &attributes.entries, start, &context).map(Box::new)
+#[inline(never)]
+fn number(home: &Home, wish: Option<&Wish>, said: &mut Attributes) -> i64 {
+    let call = home.call.as_ref();
+    let number = wish.and_then(|wish| wish.number);
+    let number = call.map(|call| call.next_turn(number)).or(number);
+    if let Some(number) = number {
+        write::integer(&mut said.entries, semconv::TURN_NUMBER, number);
+    }
+    if let Some(call) = call {
+        write::text(&mut said.entries, semconv::CONVERSATION_ID, call.id());
+    }
+    number.unwrap_or(1)
 }
 
 /// What a sampler takes for no parent, and a host's processors find its baggage in.
@@ -322,51 +312,46 @@ fn without_span(context: &Context) -> Context {
     Context::new().with_baggage(pairs)
 }
 
-#[inline]
-fn new_span_context(parent: &Parent) -> SpanContext {
-    let span_id = SpanId::from(SPAN_IDS.with_borrow_mut(SmallRng::random::<u64>).max(1));
-    let trace_id = match parent {
-        Parent::Here(trace_id, _) => *trace_id,
-        Parent::None => TraceId::from(rand::random::<u128>().max(1)),
-        Parent::Other(parent) => parent.trace_id(),
-    };
-    span_context(trace_id, span_id)
-}
-
-#[inline]
-fn span_context(trace_id: TraceId, span_id: SpanId) -> SpanContext {
-    SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, false, TraceState::NONE)
-}
-
 fn link_to(span: &SpanContext, attributes: &mut Attributes) {
     if span.is_valid() {
         write::link(&mut attributes.entries, span, &[]);
     }
 }
 
-thread_local! {
-    /// Quick, for span ids need to differ within a trace only.
-    static SPAN_IDS: RefCell<SmallRng> = RefCell::new(SmallRng::from_os_rng());
+/// Quick, for span ids need to differ within a trace only: each thread begins at a random one.
+#[inline]
+fn new_span_id() -> SpanId {
+    // Odd, so that all others come before one comes again; large, so that threads do not soon meet.
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    thread_local! {
+        static LAST: Cell<u64> = const { Cell::new(0) };
+    }
+    // 0 before the first one; an id is never 0.
+    let next = match LAST.get() {
+        0 => 0,
+        last => last.wrapping_add(STEP),
+    };
+    let next = if next == 0 { rand::random::<u64>().max(1) } else { next };
+    LAST.set(next);
+    SpanId::from(next)
 }
 
 /// What every span of a view carries, unless the user records something else; `name` is what the attribute gives.
 #[inline]
-fn write_fixed(callsite: &Callsite, name: Option<&str>, attributes: &mut Attributes) {
+fn write_fixed(callsite: &Callsite, name: Option<&str>, span: &mut Live) {
     const CHAT: &str = "chat";
     const EXECUTE_TOOL: &str = "execute_tool";
-    let mut fixed = |key, value| write::marked_text(&mut attributes.entries, key, value, Marks::FOUND);
-    match callsite.view {
-        View::Llm => fixed(semconv::GEN_AI_OPERATION_NAME, CHAT),
-        View::Span => {
-            if let Some(name) = name {
-                write::name(&mut attributes.entries, name);
-            }
-        }
-        View::ToolCall => {
+    let fixed = |span: &mut Live, key, value| {
+        write::marked_text(&mut span.said().entries, key, value, Marks::FOUND);
+    };
+    match (callsite.view, name) {
+        (View::Llm, _) => fixed(span, semconv::GEN_AI_OPERATION_NAME, CHAT),
+        (View::Span, Some(name)) => span.rename(name),
+        (View::ToolCall, name) => {
             let name = name.unwrap_or(callsite.function);
-            fixed(semconv::FUNCTION_NAME, name);
-            fixed(semconv::GEN_AI_TOOL_NAME, name);
-            fixed(semconv::GEN_AI_OPERATION_NAME, EXECUTE_TOOL);
+            fixed(span, semconv::FUNCTION_NAME, name);
+            fixed(span, semconv::GEN_AI_TOOL_NAME, name);
+            fixed(span, semconv::GEN_AI_OPERATION_NAME, EXECUTE_TOOL);
         }
         _ => {}
     }

@@ -8,7 +8,9 @@
 use super::attributes::Attributes;
 use super::failure::{Failure, FailureText, Owned};
 use super::locks::is_locked;
-use super::value::{Len, Value};
+use super::value::{Len, Value, clipped};
+use crate::clip::Stack;
+use crate::policy::CONTENT_LIMIT;
 use serde::ser::{Impossible, SerializeSeq, SerializeTuple};
 use serde::{Serialize, Serializer};
 use std::error::Error;
@@ -34,11 +36,17 @@ impl Seen<'_> {
 
 /// Shows what an item is. An item that would take a lock counts as nothing.
 pub(super) fn show<T: Serialize + ?Sized>(item: &T, see: &mut dyn FnMut(Seen<'_>)) {
+    show_inside(item, Stack::here(), see);
+}
+
+fn show_inside<T: Serialize + ?Sized>(item: &T, stack: Stack, see: &mut dyn FnMut(Seen<'_>)) {
     if is_locked::<T>() {
         return see(Seen(Ok(Value::Nothing)));
     }
     let mut shown = false;
-    let _stopped = item.serialize(First { see, shown: &mut shown });
+    if !stack.is_deep() {
+        let _stopped = item.serialize(First { see, shown: &mut shown, list: None, stack });
+    }
     if !shown {
         see(Seen(Ok(Value::Serialize(&item))));
     }
@@ -99,11 +107,17 @@ results! {
     Reported: [Deref<Target: Owned>], |error| Failure::held::<E>(|| FailureText::Hidden((**error).owned()));
 }
 
-/// A serializer that takes only the first call of a value's `Serialize`.
+/// A serializer that takes only the first call of a value's `Serialize`; of a list, that of its first element.
 struct First<'a> {
     see: &'a mut dyn FnMut(Seen<'_>),
     shown: &'a mut bool,
+    /// How many elements the list has that this is in.
+    list: Option<usize>,
+    stack: Stack,
 }
+
+/// The error that ends a value's `Serialize` after its first call.
+type Stopped<T = ()> = Result<T, fmt::Error>;
 
 impl First<'_> {
     fn samples(self, elements: usize, are_bytes: bool) -> Stopped {
@@ -112,95 +126,90 @@ impl First<'_> {
         Err(fmt::Error)
     }
 
+    fn element(self, is_byte: bool) -> Stopped {
+        let elements = self.list.ok_or(fmt::Error)?;
+        self.samples(elements, is_byte)
+    }
+
     fn show<T: Serialize + ?Sized>(self, inside: &T) -> Stopped {
         *self.shown = true;
-        show(inside, self.see);
+        show_inside(inside, self.stack, self.see);
         Err(fmt::Error)
     }
 
     fn failed<T: Serialize + ?Sized>(self, error: &T) -> Stopped {
         *self.shown = true;
-        let json = if is_locked::<T>() { None } else { serde_json::to_value(error).ok() };
-        let text = match json {
-            Some(serde_json::Value::String(text)) => text,
-            Some(error) => error.to_string(),
-            None => String::new(),
-        };
+        let text = clipped(&Value::Serialize(&error), CONTENT_LIMIT).unwrap_or_default();
         (self.see)(Seen(Err(Failure::of::<T>(FailureText::Display(&text)))));
         Err(fmt::Error)
     }
 }
 
-/// The error that ends a value's `Serialize` after its first call.
-type Stopped<T = ()> = Result<T, fmt::Error>;
-
 macro_rules! stop {
-    ($($method:ident($($type:ty),*);)*) => {
-        $(fn $method(self, $(_: $type),*) -> Stopped<Self::Ok> {
+    ($($method:ident($($type:ty),*) $(-> $compound:ident)?;)*) => {
+        $(fn $method(self, $(_: $type),*) -> Stopped<stop!(@ $($compound)?)> {
             Err(fmt::Error)
         })*
     };
-    ($($method:ident($($type:ty),*) -> $compound:ident;)*) => {
-        $(fn $method(self, $(_: $type),*) -> Stopped<Self::$compound> {
-            Err(fmt::Error)
-        })*
-    };
-}
-
-/// The methods that the serializer of a single element shares with that of the first call.
-macro_rules! rest {
-    ($ok:ty) => {
-        type Ok = $ok;
-        type Error = fmt::Error;
-        type SerializeTupleStruct = Impossible<$ok, fmt::Error>;
-        type SerializeTupleVariant = Impossible<$ok, fmt::Error>;
-        type SerializeMap = Impossible<$ok, fmt::Error>;
-        type SerializeStruct = Impossible<$ok, fmt::Error>;
-        type SerializeStructVariant = Impossible<$ok, fmt::Error>;
-
-        stop! {
-            serialize_bool(bool);
-            serialize_i8(i8);
-            serialize_i32(i32);
-            serialize_i64(i64);
-            serialize_u16(u16);
-            serialize_u32(u32);
-            serialize_u64(u64);
-            serialize_f64(f64);
-            serialize_char(char);
-            serialize_str(&str);
-            serialize_none();
-            serialize_unit();
-            serialize_unit_struct(&'static str);
-            serialize_unit_variant(&'static str, u32, &'static str);
-        }
-        stop! {
-            serialize_tuple_struct(&'static str, usize) -> SerializeTupleStruct;
-            serialize_tuple_variant(&'static str, u32, &'static str, usize) -> SerializeTupleVariant;
-            serialize_map(Option<usize>) -> SerializeMap;
-            serialize_struct(&'static str, usize) -> SerializeStruct;
-            serialize_struct_variant(&'static str, u32, &'static str, usize) -> SerializeStructVariant;
-        }
-
-        fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Stopped<$ok> {
-            Err(fmt::Error)
-        }
-    };
+    (@) => { () };
+    (@ $compound:ident) => { Self::$compound };
 }
 
 impl<'a> Serializer for First<'a> {
-    type SerializeSeq = Elements<'a>;
-    type SerializeTuple = Elements<'a>;
+    type Ok = ();
+    type Error = fmt::Error;
+    type SerializeSeq = Self;
+    type SerializeTuple = Self;
+    type SerializeTupleStruct = Impossible<(), fmt::Error>;
+    type SerializeTupleVariant = Impossible<(), fmt::Error>;
+    type SerializeMap = Impossible<(), fmt::Error>;
+    type SerializeStruct = Impossible<(), fmt::Error>;
+    type SerializeStructVariant = Impossible<(), fmt::Error>;
 
-    rest!(());
-    stop! { serialize_i16(i16); serialize_u8(u8); serialize_f32(f32); }
+    stop! {
+        serialize_bool(bool);
+        serialize_i8(i8);
+        serialize_i32(i32);
+        serialize_i64(i64);
+        serialize_u16(u16);
+        serialize_u32(u32);
+        serialize_u64(u64);
+        serialize_f64(f64);
+        serialize_char(char);
+        serialize_str(&str);
+        serialize_none();
+        serialize_unit();
+        serialize_unit_struct(&'static str);
+        serialize_unit_variant(&'static str, u32, &'static str);
+        serialize_tuple_struct(&'static str, usize) -> SerializeTupleStruct;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> SerializeTupleVariant;
+        serialize_map(Option<usize>) -> SerializeMap;
+        serialize_struct(&'static str, usize) -> SerializeStruct;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> SerializeStructVariant;
+    }
+
+    fn serialize_u8(self, _: u8) -> Stopped {
+        self.element(true)
+    }
+
+    fn serialize_i16(self, _: i16) -> Stopped {
+        self.element(false)
+    }
+
+    fn serialize_f32(self, _: f32) -> Stopped {
+        self.element(false)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Stopped {
+        Err(fmt::Error)
+    }
 
     fn serialize_bytes(self, bytes: &[u8]) -> Stopped {
-        self.samples(bytes.len(), true)
+        if self.list.is_some() { Err(fmt::Error) } else { self.samples(bytes.len(), true) }
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Stopped {
-        self.show(value)
+        if self.list.is_some() { Err(fmt::Error) } else { self.show(value) }
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -210,108 +219,45 @@ impl<'a> Serializer for First<'a> {
         variant: &'static str,
         value: &T,
     ) -> Stopped {
-        match (name, variant) {
-            ("Result", "Ok") => self.show(value),
-            ("Result", "Err") => self.failed(value),
+        match (self.list, name, variant) {
+            (None, "Result", "Ok") => self.show(value),
+            (None, "Result", "Err") => self.failed(value),
             _ => Err(fmt::Error),
         }
     }
 
-    fn serialize_seq(self, length: Option<usize>) -> Result<Elements<'a>, fmt::Error> {
-        Ok(Elements { list: self, length: length.ok_or(fmt::Error)? })
+    fn serialize_seq(self, length: Option<usize>) -> Stopped<Self> {
+        if self.list.is_some() || length.is_none() {
+            Err(fmt::Error)
+        } else {
+            Ok(Self { list: length, ..self })
+        }
     }
 
-    fn serialize_tuple(self, length: usize) -> Result<Elements<'a>, fmt::Error> {
+    fn serialize_tuple(self, length: usize) -> Stopped<Self> {
         self.serialize_seq(Some(length))
     }
 }
 
-/// A list, until its first element is known.
-struct Elements<'a> {
-    list: First<'a>,
-    length: usize,
+macro_rules! lists {
+    ($($list:ident),*) => {
+        $(impl $list for First<'_> {
+            type Ok = ();
+            type Error = fmt::Error;
+
+            fn serialize_element<T: Serialize + ?Sized>(&mut self, element: &T) -> Stopped {
+                if is_locked::<T>() {
+                    return Err(fmt::Error);
+                }
+                let Self { see, shown, list, stack } = self;
+                element.serialize(First { see: *see, shown, list: *list, stack: *stack })
+            }
+
+            fn end(self) -> Stopped {
+                self.samples(0, false)
+            }
+        })*
+    };
 }
 
-impl Elements<'_> {
-    fn first<T: Serialize + ?Sized>(&mut self, element: &T) -> Stopped {
-        if is_locked::<T>() {
-            return Err(fmt::Error);
-        }
-        let are_bytes = element.serialize(Element)?;
-        let First { see, shown } = &mut self.list;
-        First { see: *see, shown }.samples(self.length, are_bytes)
-    }
-
-    fn none(self) -> Stopped {
-        self.list.samples(0, false)
-    }
-}
-
-impl SerializeSeq for Elements<'_> {
-    type Ok = ();
-    type Error = fmt::Error;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, element: &T) -> Stopped {
-        self.first(element)
-    }
-
-    fn end(self) -> Stopped {
-        self.none()
-    }
-}
-
-impl SerializeTuple for Elements<'_> {
-    type Ok = ();
-    type Error = fmt::Error;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, element: &T) -> Stopped {
-        self.first(element)
-    }
-
-    fn end(self) -> Stopped {
-        self.none()
-    }
-}
-
-/// Says of an element whether it is a byte, where it is that or a sample.
-struct Element;
-
-impl Serializer for Element {
-    type SerializeSeq = Impossible<bool, fmt::Error>;
-    type SerializeTuple = Impossible<bool, fmt::Error>;
-
-    rest!(bool);
-    stop! {
-        serialize_bytes(&[u8]);
-    }
-    stop! {
-        serialize_seq(Option<usize>) -> SerializeSeq;
-        serialize_tuple(usize) -> SerializeTuple;
-    }
-
-    fn serialize_u8(self, _: u8) -> Stopped<bool> {
-        Ok(true)
-    }
-
-    fn serialize_i16(self, _: i16) -> Stopped<bool> {
-        Ok(false)
-    }
-
-    fn serialize_f32(self, _: f32) -> Stopped<bool> {
-        Ok(false)
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Stopped<bool> {
-        Err(fmt::Error)
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Stopped<bool> {
-        Err(fmt::Error)
-    }
-}
+lists!(SerializeSeq, SerializeTuple);

@@ -17,14 +17,15 @@ pub(super) fn current() -> Option<Arc<Live>> {
 }
 
 /// Looks at the innermost cekura span entered on this thread; `None` where the thread is ending.
+#[inline]
 pub(super) fn with_current<R>(look: impl FnOnce(Option<&Arc<Live>>) -> R) -> Option<R> {
-    let mut live = None;
-    if swap_current(&mut live) {
-        return None;
-    }
-    let seen = look(live.as_ref());
-    swap_current(&mut live);
-    Some(seen)
+    let looked = CURRENT.try_with(|current| {
+        let live = current.take();
+        let seen = look(live.as_ref());
+        current.set(live);
+        seen
+    });
+    looked.ok()
 }
 
 /// Leaves `live` as it is on a thread that is ending, and says so: its own values are gone already.
@@ -75,6 +76,7 @@ impl<'a> Entered<'a> {
 }
 
 impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
         swap_current(self.outer);
     }

@@ -14,8 +14,9 @@
 //!
 //! No trait needs to be in scope, and in a generic function the bounds written on it decide.
 
-use super::json::Walk;
+use super::json::{FEW, Root, Walk, caught, walk};
 use super::locks::is_locked;
+use crate::clip::{Text, clip};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -48,9 +49,6 @@ pub enum Samples<'a> {
 }
 
 impl Samples<'_> {
-    /// The most elements that are recorded as a list.
-    pub(super) const MOST: usize = 64;
-
     pub(super) fn length(self) -> Len {
         match self {
             Self::Bytes(bytes) => Len { elements: bytes.len(), are_bytes: true },
@@ -182,6 +180,36 @@ pub(super) fn debug<T: Debug>(value: &T) -> Value<'_> {
     if is_locked::<T>() { Value::Nothing } else { Value::Debug(value) }
 }
 
+/// What `Debug` shows, until it is longer than `limit` and than is usual; `None` where it panics.
+pub(super) fn shown(value: &dyn Debug, limit: usize) -> Option<Text> {
+    caught(|| Text::of(format_args!("{value:?}"), limit.max(Text::MOST)))
+}
+
+/// A value as a text of at most `limit` bytes.
+pub(super) fn clipped<'a>(value: &Value<'a>, limit: usize) -> Option<Cow<'a, str>> {
+    Some(match value {
+        Value::Str(text) => Cow::Borrowed(clip(text, limit)),
+        Value::Bool(value) => Cow::Owned(value.to_string()),
+        Value::Debug(value) => Cow::Owned(clip(shown(*value, 0)?.as_str(), limit).to_owned()),
+        Value::F64(value) => Cow::Owned(value.to_string()),
+        Value::I64(value) => Cow::Owned(value.to_string()),
+        Value::Len(_) | Value::Nothing | Value::Short(_) => return None,
+        Value::Serialize(value) => {
+            let mut out = Vec::new();
+            match walk(*value, Some(&mut out), limit.min(LONGEST), None).root {
+                Root::Json | Root::Name | Root::Text => Cow::Owned(String::from_utf8(out).ok()?),
+                Root::Bool(value) => Cow::Owned(value.to_string()),
+                Root::F64(value) => Cow::Owned(value.to_string()),
+                Root::I64(value) => Cow::Owned(value.to_string()),
+                Root::Null => return None,
+            }
+        }
+    })
+}
+
+/// The most bytes of a text that is made of a value to be read on.
+pub(super) const LONGEST: usize = 1 << 20;
+
 /// Types that are span attribute values as they are.
 pub trait AsScalar {
     fn scalar(&self) -> Value<'_>;
@@ -301,7 +329,7 @@ impl<S: Sample> AsBuffer for [S] {
     fn buffer(&self) -> Value<'_> {
         match S::samples(self) {
             None => Value::Len(Len { elements: self.len(), are_bytes: false }),
-            Some(samples) if self.len() <= Samples::MOST => Value::Short(samples),
+            Some(samples) if self.len() <= FEW => Value::Short(samples),
             Some(samples) => Value::Len(samples.length()),
         }
     }

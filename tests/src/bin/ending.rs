@@ -1,8 +1,8 @@
 //! A program that ends in one of many ways. Its arguments name the way, a protocol and a URL for its spans. It
 //! prints a line when it is ready to be ended.
 
-use cekura::{Cekura, Protocol};
-use cekura_trace_tests::handles::{LONG, at, converse};
+use cekura::{Cekura, Protocol, Timings};
+use cekura_trace_tests::handles::{LONG, at, converse, quick};
 use std::future::pending;
 use std::mem::forget;
 use std::process::{abort, exit};
@@ -26,7 +26,7 @@ fn main() {
 
 async fn run(how: &str, protocol: &str, url: &str) {
     let protocol = if protocol == "grpc" { Protocol::Grpc } else { Protocol::Http };
-    let builder = at(url, protocol);
+    let builder = at(url, protocol).timings(timings(how));
     let handle = if how == "made on a thread that ends" {
         let url = url.to_owned();
         let made = std::thread::Builder::new().name("main".to_owned());
@@ -68,19 +68,15 @@ async fn run(how: &str, protocol: &str, url: &str) {
         "exit" => exit(3),
         "exit after shutdown" => leave(HANDLE.get_or_init(|| handle)),
         "abort" => abort(),
+        "frozen" => {
+            println!("ready");
+            drop(handle.shutdown_blocking(LONG));
+        }
         "terminated" => {
             println!("ready");
             pending::<()>().await;
         }
-        "terminated, with a way out" => {
-            let mut stop = signal(SignalKind::terminate()).unwrap();
-            println!("ready");
-            tokio::select! {
-                () = serve(&handle) => {}
-                _ = stop.recv() => {}
-            }
-            handle.shutdown(Duration::from_secs(5)).await;
-        }
+        "terminated, with a way out" => leave_when_told(&handle).await,
         other => panic!("no such end: {other}"),
     }
 }
@@ -88,6 +84,22 @@ async fn run(how: &str, protocol: &str, url: &str) {
 #[cekura::conversation(client = handle, skip_all)]
 fn fail(handle: &Cekura) {
     panic!("as the test wants");
+}
+
+/// One that is to stand still is not tried for long.
+fn timings(how: &str) -> Timings {
+    let (give_up, attempt) = (Duration::from_secs(1), Duration::from_millis(500));
+    if how == "frozen" { Timings { give_up, attempt, ..quick() } } else { quick() }
+}
+
+async fn leave_when_told(handle: &Cekura) {
+    let mut stop = signal(SignalKind::terminate()).unwrap();
+    println!("ready");
+    tokio::select! {
+        () = serve(handle) => {}
+        _ = stop.recv() => {}
+    }
+    handle.shutdown(Duration::from_secs(5)).await;
 }
 
 /// Far from `main`.

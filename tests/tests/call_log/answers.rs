@@ -219,6 +219,20 @@ fn a_500_is_repeated_twice_where_it_is_not_stored() {
     }
 }
 
+#[test]
+fn after_a_status_of_a_gateway_that_nobody_knows_it_is_looked_for_first() {
+    for status in [520, 521, 524, 599] {
+        is_never_stored_twice(&Reply::Body(status, "<html>".to_owned()));
+    }
+}
+
+#[test]
+fn an_answer_that_blames_the_connection_is_asked_about_and_repeated() {
+    for status in [421, 426, 431, 499] {
+        is_never_stored_twice(&Reply::Body(status, String::new()));
+    }
+}
+
 /// The caller's own id, whatever is in it.
 #[test]
 fn a_stored_call_is_found_by_its_id_whatever_is_in_it() {

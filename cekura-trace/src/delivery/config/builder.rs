@@ -2,8 +2,9 @@
 //! or `install`.
 
 use super::proxy::Own;
+use super::reader::Lookup;
 use super::secret::Secret;
-use super::{Mode, Protocol};
+use super::settings::{Mode, Protocol};
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
 use std::ffi::OsString;
@@ -49,9 +50,6 @@ pub struct Builder {
     pub(super) lookup: Option<Box<Lookup>>,
     pub(super) timings: Timings,
 }
-
-/// Gives the value of an environment variable.
-pub(super) type Lookup = dyn Fn(&str) -> Option<OsString>;
 
 impl Builder {
     /// The API key (`CEKURA_API_KEY`).

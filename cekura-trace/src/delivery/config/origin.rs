@@ -1,12 +1,40 @@
 //! Collects what is sent to one endpoint beside spans: key, headers, certificates, resource.
 //! Invariant: the key goes to no other origin.
 
+use super::endpoint::Endpoint;
+use super::reader::{Given, Reader, Text};
 use super::secret::Secret;
-use super::{
-    AGENT, API_ENDPOINT, API_KEY, API_URL, BTreeMap, CertificateDer, Endpoint, GRPC_ENDPOINT, Given,
-    HTTP_ENDPOINT, HeaderMap, HeaderName, HeaderValue, Identity, MODE, Mode, OTEL_ENDPOINT, PROJECT,
-    PROTOCOL, PemObject, Protocol, RESERVED, Reader, SERVICE_NAME, TRACES_PATH, parts,
-};
+use super::settings::{AGENT, Identity, Mode, PROJECT, Protocol};
+use crate::delivery::parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use std::collections::BTreeMap;
+
+const GRPC_ENDPOINT: &str = "https://otel.cekura.ai:443";
+const HTTP_ENDPOINT: &str = "https://otel-http.cekura.ai/v1/traces";
+const TRACES_PATH: &str = "/v1/traces";
+const API_ENDPOINT: &str = "https://api.cekura.ai";
+
+const API_URL: Text = (".api_url(…)", "CEKURA_API_URL");
+const SERVICE_NAME: Text = (".service_name(…)", "CEKURA_SERVICE_NAME");
+pub(super) const API_KEY: Text = (".api_key(…)", "CEKURA_API_KEY");
+pub(super) const OTEL_ENDPOINT: Text = (".otel_endpoint(…)", "CEKURA_OTEL_ENDPOINT");
+pub(super) const MODE: &str = "CEKURA_MODE";
+pub(super) const PROTOCOL: &str = "CEKURA_PROTOCOL";
+
+/// Headers that belong to the transport.
+const RESERVED: [&str; 9] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "user-agent",
+];
 
 pub(crate) const KEY_HEADER: HeaderName = HeaderName::from_static("x-cekura-api-key");
 
@@ -77,7 +105,7 @@ impl Reader<'_> {
         }
         if mode.sends() && !protocol.is_available() {
             self.refuse(
-                PROTOCOL.variable,
+                PROTOCOL,
                 "must be a protocol that this build has, with the feature `grpc` or `http` of cekura-trace (`grpc` unless set)",
             );
         }
@@ -117,12 +145,8 @@ impl Reader<'_> {
         }
         if let Some(key) = key.filter(|_| private).and_then(|key| key.value.header()) {
             headers.insert(KEY_HEADER, key);
-            let (name, id) = match identity {
-                Some(Identity::Agent(id)) => ("x-cekura-agent-id", id),
-                Some(Identity::Project(id)) => ("x-cekura-project-id", id),
-                None => return headers,
-            };
-            headers.insert(name, HeaderValue::from(id));
+            let Some((name, id)) = identity.map(Identity::header) else { return headers };
+            headers.insert(name, id);
         }
         for (name, value) in own {
             let name = HeaderName::from_bytes(name.as_bytes()).ok();

@@ -4,9 +4,12 @@
 //! The variables mean what they mean to curl (its manual, "Environment"), but that a port which is not named is 80. They
 //! are the machine's: one that cannot be used is an error only where an endpoint would use it.
 
-use super::{Endpoint, Given, HeaderValue, Reader, Secret};
+use super::endpoint::Endpoint;
+use super::reader::{Given, Reader};
+use super::secret::Secret;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use http::HeaderValue;
 use std::net::IpAddr;
 
 /// The builder's method, and the variables; of two, the first that is set counts.

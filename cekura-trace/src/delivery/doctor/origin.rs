@@ -1,8 +1,8 @@
 //! Checks the name, the connection and the certificate of one endpoint. It sends no request.
 
-use super::super::config::{Endpoint, Protocol, Proxy, Settings};
-use super::super::transport::{Flaw, shake_hands, tunnel};
 use super::{Check, Finding};
+use crate::delivery::config::{Endpoint, Protocol, Proxy, Settings};
+use crate::delivery::transport::{Flaw, NO_ANSWER, shake_hands, tunnel};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -130,7 +130,7 @@ impl Origin {
                 return (None, Finding::failed(Check::Connection, wrong, remedy));
             }
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer in time".to_owned(),
+            Err(_) => NO_ANSWER.to_owned(),
         };
         let wrong = format!("{through}, the proxy of {}: {wrong}", proxy.setting);
         let remedy = around(proxy, &self.endpoint, &format!("check host and port in {}", proxy.setting));
@@ -206,7 +206,7 @@ async fn limited<T: Send + 'static>(
 ) -> io::Result<T> {
     match timeout(limit, spawn_blocking(work)).await {
         Ok(done) => done.map_err(io::Error::other)?,
-        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")),
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, NO_ANSWER)),
     }
 }
 

@@ -8,8 +8,9 @@ use crate::delivery::encode::Encoder;
 use crate::delivery::error::Error;
 use crate::delivery::parts;
 use crate::delivery::transport::api::Api;
-use crate::delivery::transport::{self, Answer, Failure, Response, Transport};
+use crate::delivery::transport::{self, Answer, NO_ANSWER, Response, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
+use crate::one_line::one_line;
 use crate::{finished, semconv};
 use http::Method;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
@@ -18,7 +19,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::{Instant, timeout};
 
-const LATE: &str = "no answer in time";
+/// The most characters of the API's words that are shown.
+const EXCERPT: usize = 200;
 
 /// Every check but the first, of both origins at the same time.
 pub(super) async fn ask(settings: &Arc<Settings>, deadline: Instant) -> Result<Vec<Finding>, Error> {
@@ -43,8 +45,7 @@ async fn send(origin: &Origin, transport: Arc<dyn Transport>) -> Vec<Finding> {
         let frame = Encoder::new(&origin.settings.resource).uncounted(&record());
         let bytes = frame.len();
         let limit = origin.within(origin.settings.timings.attempt);
-        let late = |_| Answer::None { failure: Failure::Timeout, message: LATE.to_owned() };
-        let answer = timeout(limit, transport.send(frame)).await.unwrap_or_else(late);
+        let answer = timeout(limit, transport.send(frame)).await.unwrap_or_else(|_| Answer::late());
         taken(origin, &answer, bytes)
     });
     findings
@@ -101,7 +102,7 @@ fn taken(origin: &Origin, answer: &Answer, bytes: usize) -> Finding {
         Verdict::Retry { .. } if matches!(answer, Answer::None { .. }) => {
             ("does not answer", "check the port in CEKURA_OTEL_ENDPOINT, and CEKURA_PROTOCOL")
         }
-        Verdict::Retry { .. } | Verdict::RetryOnce => (
+        Verdict::Retry { .. } | Verdict::RetryOnce(_) => (
             "accepts no spans at the moment",
             "try again later; an agent keeps its spans and retries for some minutes",
         ),
@@ -129,10 +130,7 @@ async fn validate(origin: Origin) -> Vec<Finding> {
 }
 
 async fn ask_api(origin: &Origin, identity: Identity) -> Finding {
-    let query = match identity {
-        Identity::Agent(id) => format!("agent_id={id}"),
-        Identity::Project(id) => format!("project_id={id}"),
-    };
+    let query = identity.parameter();
     let asking = match Api::connect(&origin.settings) {
         Ok(api) => api.send(Method::GET, &format!("/app/otel/validate/?{query}"), None),
         Err(error) => {
@@ -142,17 +140,14 @@ async fn ask_api(origin: &Origin, identity: Identity) -> Finding {
     let message = match timeout(origin.within(origin.settings.timings.attempt), asking).await {
         Ok(Response::Whole { status, body, .. }) => return judged(origin, status, &body, identity),
         Ok(Response::None { message, .. }) => message,
-        Err(_) => LATE.to_owned(),
+        Err(_) => NO_ANSWER.to_owned(),
     };
     let wrong = format!("{} does not answer: {message}", origin.shown());
     Finding::failed(Check::Credentials, wrong, "check CEKURA_API_URL; if it is not set, try again later")
 }
 
 fn judged(origin: &Origin, status: u16, body: &str, identity: Identity) -> Finding {
-    let (account, variable) = match identity {
-        Identity::Agent(id) => (format!("agent {id}"), "CEKURA_AGENT_ID"),
-        Identity::Project(id) => (format!("project {id}"), "CEKURA_PROJECT_ID"),
-    };
+    let (account, variable) = (identity, identity.variable());
     let shown = origin.shown();
     let said = detail(body).map(|said| format!(": {said}")).unwrap_or_default();
     let is_page = body.trim_start().starts_with('<');
@@ -188,6 +183,5 @@ fn judged(origin: &Origin, status: u16, body: &str, identity: Identity) -> Findi
 /// What the API says to people.
 fn detail(body: &str) -> Option<String> {
     let answer: Value = serde_json::from_str(body).ok()?;
-    let words = answer.get("detail")?.as_str()?;
-    Some(words.chars().filter(|letter| !letter.is_control()).take(200).collect())
+    Some(one_line(answer.get("detail")?.as_str()?, EXCERPT))
 }

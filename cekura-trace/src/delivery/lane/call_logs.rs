@@ -1,6 +1,7 @@
 //! How call logs are sent: each waits for its trace, and is looked for before it is posted again. Invariant: a trace is
 //! named only where every span of it was delivered, and only while its call log has not been posted.
 
+mod awaited;
 mod question;
 mod ruling;
 
@@ -12,10 +13,8 @@ use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::call_log::sealed::SealedCallLog;
 use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
-use crate::delivery::flushes::last_chance;
 use crate::delivery::ledger::{Completeness, Ledger};
 use crate::delivery::message::ObserveReply;
-use crate::delivery::outlet::Driven;
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::queue::Reservation;
 use crate::delivery::spool::Item;
@@ -23,6 +22,7 @@ use crate::delivery::spool::requests::Stored;
 use crate::delivery::timings::Timings;
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Response, Sending};
+use awaited::Awaited;
 use http::Method;
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
@@ -32,12 +32,9 @@ use std::cell::OnceCell;
 use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 use tokio::time::Instant;
 
 const OBSERVE: &str = "/observability/v1/observe/";
-/// How often a call log looks whether its conversation is over.
-const LOOK: Duration = Duration::from_millis(20);
 /// The most pages of a list that are read: one that goes on was not asked for one call.
 const PAGES: u32 = 20;
 /// How often a call log is sent again after the server's own error.
@@ -59,6 +56,10 @@ pub(crate) struct CallLogs {
     failed: Arc<AtomicU64>,
     /// Why the last attempt has come to nothing.
     trouble: Option<Trouble>,
+    /// Those that wait for their traces.
+    awaited: Awaited,
+    /// Bytes that all of them take of the memory limit.
+    held: usize,
 }
 
 /// A call log on its way.
@@ -76,11 +77,8 @@ enum Step {
     /// Ask whether it is stored already, from this page of the list on.
     Ask(u32),
     Post,
-    /// Wait until its trace is delivered. `is_collected` once nothing of it can be in the queue any more.
-    Trace {
-        until: Instant,
-        is_collected: bool,
-    },
+    /// Wait until its trace is delivered.
+    Trace,
 }
 
 /// Connects to the API when the first call log is due: reading certificates takes a while.
@@ -103,7 +101,8 @@ impl Lane<CallLogs> {
         wake: Wake,
         failed: Arc<AtomicU64>,
     ) -> Self {
-        let call_logs = CallLogs { exchange, is_open, ledger, failed, trouble: None };
+        let (awaited, held) = (Awaited::default(), 0);
+        let call_logs = CallLogs { exchange, is_open, ledger, failed, trouble: None, awaited, held };
         Self::new(call_logs, timings, events, wake)
     }
 
@@ -114,69 +113,93 @@ impl Lane<CallLogs> {
         reply: ObserveReply,
         now: Instant,
     ) {
-        let until = now.checked_add(log.deadline).unwrap_or(now + self.timings.give_up);
-        let step = match log.trace_id {
-            Some(_) => Step::Trace { until, is_collected: false },
-            None => Step::Post,
-        };
+        let step = if log.trace_id.is_some() { Step::Trace } else { Step::Post };
+        if let Some(trace) = log.trace_id {
+            let until = now.checked_add(log.deadline).unwrap_or(now + self.timings.give_up);
+            if self.delivery.awaited.add(self.items.next_place(), trace, until, log.deadline) {
+                self.delivery.ledger.watch(trace);
+            }
+        }
+        self.delivery.held += reservation.bytes();
         let call_log = PendingCallLog { log, reply, reservation, step };
-        self.waiting.push_back(PendingRequest::new(call_log, u64::MAX, now));
+        let pending = PendingRequest::new(call_log, u64::MAX, now);
+        self.items.push(PendingRequest { is_ready: step == Step::Post, ..pending });
+    }
+
+    /// Bytes that all of them take of the memory limit.
+    pub(crate) fn held(&self) -> usize {
+        self.delivery.held
     }
 
     /// Whether the queue must be drained so that it is known what became of a conversation that is over: before its first
     /// look, and before the last one, for spans may have come while others were delivered.
-    pub(crate) fn wants_spans(&mut self) -> bool {
-        let CallLogs { is_open, ledger, .. } = &self.delivery;
+    pub(crate) fn wants_spans(&mut self, now: Instant) -> bool {
+        let CallLogs { is_open, ledger, awaited, .. } = &mut self.delivery;
         let mut wants = false;
-        for PendingRequest { item, .. } in &mut self.waiting {
-            if let (Step::Trace { is_collected, .. }, Some(trace)) = (&mut item.step, item.log.trace_id) {
-                let is_over = !is_open(trace);
-                let is_complete = || ledger.completeness(trace) == Completeness::Complete;
-                wants |= is_over && (!*is_collected || is_complete());
-                *is_collected = is_over;
-            }
-        }
+        awaited.hear(ledger.news());
+        awaited.look(now, |trace, was_collected| {
+            let is_over = !is_open(trace);
+            wants |= is_over && (!was_collected || ledger.completeness(trace) == Completeness::Complete);
+            is_over
+        });
         wants
     }
 
     /// Lets those go on of whose trace it is known what became of it, or that have waited long enough. Before `proceed`.
     pub(crate) fn await_traces(&mut self, now: Instant) {
-        for PendingRequest { item, copy, .. } in &mut self.waiting {
-            let is_named = item.await_trace(&self.delivery.ledger, now);
-            if let (true, Some(spool), Some(copy)) = (is_named, &self.spool, copy) {
-                spool.write_again(copy, item);
+        for (trace, places) in self.delivery.awaited.take_looked_at() {
+            let known = self.delivery.ledger.completeness(trace);
+            if known != Completeness::Open {
+                places.into_iter().for_each(|place| self.go_on(place, known == Completeness::Complete));
             }
         }
+        while let Some(place) = self.delivery.awaited.late(now) {
+            self.go_on(place, false);
+        }
+    }
+
+    fn go_on(&mut self, place: u64, is_named: bool) {
+        if let Some(trace) = self.delivery.awaited.remove(place) {
+            self.delivery.ledger.ignore(trace);
+        }
+        let spool = &self.spool;
+        self.items.change(place, |PendingRequest { item, copy, is_ready, .. }| {
+            (item.step, *is_ready) = (Step::Post, true);
+            if !is_named {
+                item.log.trace_id = None;
+                return;
+            }
+            item.log.name_trace();
+            if let (Some(spool), Some(copy)) = (spool, copy) {
+                spool.write_again(copy, item);
+            }
+        });
     }
 
     /// When to proceed or to look at the traces again.
     pub(crate) fn next_due(&self, now: Instant) -> Option<Instant> {
-        let traces = self.waiting.iter().filter_map(|pending| match pending.item.step {
-            Step::Trace { until, is_collected: true } => Some(until),
-            Step::Trace { until, is_collected: false } => Some(until.min(now + LOOK)),
-            Step::Ask(_) | Step::Post => None,
-        });
-        traces.chain(self.due(now)).min()
+        let news = self.delivery.ledger.has_news().then_some(now);
+        news.into_iter().chain(self.delivery.awaited.due()).chain(self.due(now)).min()
     }
 
     /// When the spans that a call log waits for are tried for the last time.
-    pub(crate) fn last_chances(&self) -> impl Iterator<Item = Instant> {
-        self.waiting.iter().filter_map(|PendingRequest { item, .. }| match item.step {
-            Step::Trace { until, .. } => last_chance(until, item.log.deadline),
-            Step::Ask(_) | Step::Post => None,
-        })
+    pub(crate) fn last_chance(&mut self, now: Instant) -> Option<Instant> {
+        self.delivery.awaited.last_chance(now)
     }
 
     /// As `finish`, and leaves half of the time until the deadline for what waits for its trace.
     pub(crate) fn finish_by(&mut self, deadline: Instant, now: Instant) {
         self.finish(now);
         let half = now + deadline.saturating_duration_since(now) / 2;
-        for PendingRequest { item, .. } in &mut self.waiting {
-            if let (Step::Trace { until, .. }, Some(trace)) = (&mut item.step, item.log.trace_id) {
-                // What is still open ends after the end, and is dropped.
-                *until = if (self.delivery.is_open)(trace) { now } else { half.min(*until) };
-            }
-        }
+        let CallLogs { is_open, awaited, .. } = &mut self.delivery;
+        // What is still open ends after the end, and is dropped.
+        awaited.wait_until(|trace, until| if is_open(trace) { now } else { half.min(until) });
+    }
+
+    /// As `abandon`; none of them waits for its trace any more.
+    pub(crate) fn give_up(&mut self, reason: Reason) {
+        self.delivery.awaited = Awaited::default();
+        self.abandon(reason);
     }
 
     pub(crate) fn count_failure(&self) {
@@ -194,9 +217,7 @@ impl Delivery for CallLogs {
     fn request(&mut self, item: &PendingCallLog) -> Result<Sending<Response>, Self::Outcome> {
         let request = match item.step {
             Step::Ask(page) => (self.exchange)(Method::GET, &search(&item.log, page), None),
-            Step::Post | Step::Trace { .. } => {
-                (self.exchange)(Method::POST, OBSERVE, Some(item.log.body.clone()))
-            }
+            Step::Post | Step::Trace => (self.exchange)(Method::POST, OBSERVE, Some(item.log.body.clone())),
         };
         request.map_err(Err)
     }
@@ -217,7 +238,7 @@ impl Delivery for CallLogs {
                 Ruling::Fail(_) | Ruling::RetryTwice(_) if repeats > 0 => (Ruling::Missing, page),
                 other => (other, page),
             },
-            Step::Post | Step::Trace { .. } => (ruling::posted(answer), 0),
+            Step::Post | Step::Trace => (ruling::posted(answer), 0),
         };
         match ruling {
             Ruling::Ask(trouble) => {
@@ -255,8 +276,10 @@ impl Delivery for CallLogs {
         is_left: bool,
         events: &OwnEvents,
     ) {
+        self.held = self.held.saturating_sub(item.reservation.bytes());
         let result = match end {
             Ok(result) => result,
+            Err(Reason::Panicked) => Err(ObserveError::failed("an error of this crate; please report it")),
             // Nobody waits for what a dead process has left.
             Err(Reason::SpoolDamaged | Reason::SpoolExpired | Reason::SpoolFull) => {
                 return self.count_failure();
@@ -269,25 +292,23 @@ impl Delivery for CallLogs {
         }
         if let Some(error) = (item.reply)(result) {
             let call_id = item.log.id;
-            events.emit(|| tracing::error!(target: "cekura", call_id, "{error}"));
+            events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
         }
     }
 
-    fn tell(&self, change: Change<'_, Response>) {
-        match (change, &self.trouble) {
-            (Change::Fails(..), Some(trouble)) => {
+    fn tell(&self, change: Change<Response>, events: &OwnEvents) {
+        match (change, self.trouble.clone()) {
+            (Change::Fails(..), Some(trouble)) => events.emit(move || {
                 let what = "call logs cannot be posted at the moment; they are kept and retried";
                 let then = "run cekura::doctor() to find the cause";
                 tracing::warn!(target: "cekura", "{what}: {trouble}; {then}");
+            }),
+            (Change::Recovers, _) => {
+                events.emit(|| tracing::info!(target: "cekura", "call logs are posted again"));
             }
-            (Change::Recovers, _) => tracing::info!(target: "cekura", "call logs are posted again"),
             // The lane of spans has told that the disk fails.
             (Change::Fails(..) | Change::SpoolFails(_), _) => {}
         }
-    }
-
-    fn is_ready(item: &PendingCallLog) -> bool {
-        !matches!(item.step, Step::Trace { .. })
     }
 
     fn may_pass(outcome: &Self::Outcome) -> bool {
@@ -304,24 +325,6 @@ impl CallLogs {
 
     fn count_failure(&self) {
         self.failed.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl PendingCallLog {
-    /// True if the call log has changed.
-    fn await_trace(&mut self, ledger: &Ledger, now: Instant) -> bool {
-        let (Step::Trace { until, is_collected }, Some(trace)) = (self.step, self.log.trace_id) else {
-            return false;
-        };
-        let known = if is_collected { ledger.completeness(trace) } else { Completeness::Open };
-        if known == Completeness::Complete {
-            self.log.name_trace();
-            self.step = Step::Post;
-        } else if known == Completeness::Incomplete || now >= until {
-            self.log.trace_id = None;
-            self.step = Step::Post;
-        }
-        known == Completeness::Complete
     }
 }
 

@@ -49,12 +49,7 @@ pub(crate) trait Delivery {
     fn fall_behind(&mut self, _is_behind: bool, _events: &OwnEvents) {}
 
     /// Tells the program of a change.
-    fn tell(&self, change: Change<'_, Self::Answer>);
-
-    /// Whether an item may be sent. One that waits for something else is left alone.
-    fn is_ready(_item: &Self::Item) -> bool {
-        true
-    }
+    fn tell(&self, change: Change<Self::Answer>, events: &OwnEvents);
 
     /// Whether the next process may have more success with an item of this outcome.
     fn may_pass(_outcome: &Self::Outcome) -> bool {
@@ -92,11 +87,11 @@ pub(crate) enum Standing {
 }
 
 /// What a program is told.
-pub(crate) enum Change<'a, A> {
+pub(crate) enum Change<A> {
     /// The endpoint fails for a reason, as its answer says.
-    Fails(Reason, &'a A),
+    Fails(Reason, A),
     /// The endpoint answers again.
     Recovers,
     /// The disk cannot be written.
-    SpoolFails(&'a io::Error),
+    SpoolFails(io::Error),
 }

@@ -29,6 +29,8 @@ struct Shut {
     /// Failures since it was open.
     failures: u32,
     since: Instant,
+    /// When the last one that failed was sent.
+    tried: Instant,
     until: Instant,
     /// No request goes before: the server has said how long.
     asked: Instant,
@@ -59,9 +61,10 @@ impl Gate {
         self.shut.as_ref().map(|shut| shut.reason)
     }
 
-    /// Whether what has been kept for the time limit may be given up: not while it waits as long as the server asked.
-    pub(crate) fn gives_up(&self, now: Instant) -> bool {
-        self.shut.as_ref().is_some_and(|shut| now >= shut.patience)
+    /// Whether what has been kept up to its time limit may be given up: not before an attempt has failed that was made after
+    /// it, for the process may have been frozen, and not while it waits as long as the server asked.
+    pub(crate) fn gives_up(&self, limit: Instant, now: Instant) -> bool {
+        self.shut.as_ref().is_some_and(|shut| shut.tried >= limit && now >= shut.patience)
     }
 
     /// A request that went at `launched` succeeded; true if the gate was shut. One that went before it was shut proves
@@ -92,6 +95,7 @@ impl Gate {
                 shut.until = shut.until.max(asked);
                 shut.asked = shut.asked.max(asked);
                 shut.patience = shut.patience.max(patience);
+                shut.tried = shut.tried.max(launched);
                 return false;
             }
             // A refusal has a plan of its own.
@@ -105,7 +109,8 @@ impl Gate {
         let is_new = self.reason() != Some(reason);
         let patience = self.shut.as_ref().map_or(patience, |shut| shut.patience.max(patience));
         let (until, asked) = (now + pause, now + wait.unwrap_or_default());
-        self.shut = Some(Shut { reason, failures: failures + 1, since: now, until, asked, patience });
+        let (failures, since, tried) = (failures + 1, now, launched);
+        self.shut = Some(Shut { reason, failures, since, tried, until, asked, patience });
         is_new
     }
 

@@ -18,6 +18,8 @@ pub(super) struct PendingRequest<I> {
     pub(super) repeats: u32,
     /// Never tried, nor a part of one that was, nor on disk; it may still grow.
     pub(super) is_new: bool,
+    /// Whether it may be sent. One that waits for something else is left alone.
+    pub(super) is_ready: bool,
     /// On disk, or asked for.
     pub(super) copy: Option<DiskCopy>,
     /// When it is written to disk, where there is a spool.
@@ -26,8 +28,9 @@ pub(super) struct PendingRequest<I> {
 
 impl<I: Stored> PendingRequest<I> {
     pub(super) fn new(item: I, epoch: u64, write_at: Instant) -> Self {
-        let (order, give_up, not_before, repeats, is_new, copy) = (0, None, None, 0, false, None);
-        Self { item, order, epoch, give_up, not_before, repeats, is_new, copy, write_at }
+        let (order, give_up, not_before, repeats) = (0, None, None, 0);
+        let (is_new, is_ready, copy) = (false, true, None);
+        Self { item, order, epoch, give_up, not_before, repeats, is_new, is_ready, copy, write_at }
     }
 
     pub(super) fn is_safe(&self) -> bool {

@@ -8,7 +8,6 @@ use super::{Lane, Reason, Wake};
 use crate::delivery::config::Settings;
 use crate::delivery::encode::{Encoder, Request};
 use crate::delivery::ledger::{Counts, Ledger};
-use crate::delivery::outlet::Outlet;
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::queue::{BegunConversation, Reservation};
 use crate::delivery::spool::requests::{SpooledRequests, Stored};
@@ -17,7 +16,7 @@ use crate::delivery::spool::{Item, Name, Spool};
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
 use crate::delivery::warnings::{tell_delay, tell_failure, tell_spool_failure};
-use opentelemetry::trace::SpanId;
+use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -68,15 +67,22 @@ impl Lane<Spans> {
     }
 }
 
-impl Outlet for Lane<Spans> {
-    fn take(&mut self, records: &[u8], reservation: Reservation, epoch: u64) {
+impl Lane<Spans> {
+    /// How many spans of which traces are here, but for what is safe on disk.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (TraceId, u64)> {
+        let held = self.items.all().filter(|pending| !pending.is_safe());
+        held.flat_map(|pending| pending.item.counts.iter().map(|(trace, count)| (*trace, *count)))
+    }
+
+    /// Takes a buffer of records, which the ledger has taken already. `epoch` is the flush that waits for it.
+    pub(crate) fn take(&mut self, records: &[u8], reservation: Reservation, epoch: u64) {
         if let Some(starts) = &mut self.delivery.starts {
             starts.look(records);
         }
         let patience = self.spool.as_ref().map(SpooledRequests::patience).unwrap_or_default();
         let write_at = Instant::now() + patience;
         // A wait makes requests larger rather than more.
-        let mut last = self.waiting.back_mut().filter(|last| last.is_new);
+        let mut last = self.items.waiting.values_mut().next_back().filter(|last| last.is_new);
         let before = last.as_ref().map_or(0, |last| last.item.spans());
         let growing = last.as_mut().map(|last| &mut last.item);
         let requests = self.delivery.encoder.requests(records, reservation, growing);
@@ -86,28 +92,30 @@ impl Outlet for Lane<Spans> {
         for request in requests {
             self.made += 1;
             let pending = PendingRequest::new(request, epoch, write_at);
-            self.waiting.push_back(PendingRequest { order: self.made, is_new: true, ..pending });
+            self.items.push(PendingRequest { order: self.made, is_new: true, ..pending });
         }
     }
 
-    fn begin(&mut self, begun: Vec<BegunConversation>) {
+    /// Takes the conversations that have begun; those that have ended as well were taken before.
+    pub(crate) fn begin(&mut self, begun: Vec<BegunConversation>) {
         if let Some(starts) = &mut self.delivery.starts {
             starts.begin(begun, &self.delivery.encoder);
         }
     }
 
-    fn end_start(&mut self, name: Name, body: &Bytes, last_seen: SystemTime, now: Instant) {
-        let Spans { encoder, ledger, starts, arrived, .. } = &mut self.delivery;
+    /// Takes the start of a conversation that a dead process has not ended.
+    pub(crate) fn end_start(&mut self, name: Name, body: &Bytes, last_seen: SystemTime, now: Instant) {
+        let Spans { encoder, ledger, arrived, .. } = &self.delivery;
         let request = encoder.end_start(body, last_seen);
         if request.spans() > 0 && !request.roots.iter().any(|root| arrived.contains(root)) {
             ledger.adopt(&request.counts, true);
             let copy = self.spool.as_mut().and_then(|spool| spool.write(&request, now));
             // No flush waits for it: it is as old as what it stands beside.
             let pending = PendingRequest::new(request, u64::MAX, now);
-            self.waiting.push_back(PendingRequest { copy, ..pending });
+            self.items.push(PendingRequest { copy, ..pending });
         }
         // What was asked for before is written before.
-        if let Some(starts) = starts {
+        if let Some(starts) = &self.delivery.starts {
             starts.remove(name);
         }
     }
@@ -145,8 +153,8 @@ impl Delivery for Spans {
             Verdict::Drop(reason) => lost(reason),
             Verdict::Isolate => divide(Reason::Rejected),
             Verdict::Retry { reason, wait } => Judgement::Retry { reason, wait },
-            Verdict::RetryOnce if repeats > 0 => lost(Reason::ServerError),
-            Verdict::RetryOnce => Judgement::Repeat,
+            Verdict::RetryOnce(reason) if repeats > 0 => lost(reason),
+            Verdict::RetryOnce(_) => Judgement::Repeat,
             Verdict::Shrink => divide(Reason::TooLarge),
             Verdict::Stop => Judgement::Retry { reason: Reason::Refused, wait: None },
         }
@@ -184,7 +192,9 @@ impl Delivery for Spans {
                 self.ledger.lose(&rejected, Reason::Rejected);
                 if let Some(words) = words {
                     let rejected: u64 = rejected.values().sum();
-                    events.emit(|| tracing::warn!(target: "cekura", rejected, "the backend says: {words}"));
+                    events.emit(
+                        move || tracing::warn!(target: "cekura", rejected, "the backend says: {words}"),
+                    );
                 }
             }
             Ok(Outcome::Lost { reason, words }) => {
@@ -192,8 +202,9 @@ impl Delivery for Spans {
                 // Each reason is told once, and again after another; the worker tells of the numbers.
                 if self.told.replace(reason) != Some(reason) {
                     let (spans, reason) = (counts.values().sum::<u64>(), reason.name());
-                    events
-                        .emit(|| tracing::error!(target: "cekura", spans, reason, "spans are lost: {words}"));
+                    let tell =
+                        move || tracing::error!(target: "cekura", spans, reason, "spans are lost: {words}");
+                    events.emit(tell);
                 }
             }
             Err(reason) => self.ledger.lose(&counts, reason),
@@ -202,15 +213,15 @@ impl Delivery for Spans {
 
     fn fall_behind(&mut self, is_behind: bool, events: &OwnEvents) {
         self.ledger.fall_behind(is_behind);
-        events.emit(|| tell_delay(is_behind));
+        events.emit(move || tell_delay(is_behind));
     }
 
-    fn tell(&self, change: Change<'_, Answer>) {
-        match change {
-            Change::Fails(reason, answer) => tell_failure(reason, answer),
+    fn tell(&self, change: Change<Answer>, events: &OwnEvents) {
+        events.emit(move || match change {
+            Change::Fails(reason, answer) => tell_failure(reason, &answer),
             Change::Recovers => tracing::info!(target: "cekura", "spans are delivered again"),
-            Change::SpoolFails(error) => tell_spool_failure(error),
-        }
+            Change::SpoolFails(error) => tell_spool_failure(&error),
+        });
     }
 }
 

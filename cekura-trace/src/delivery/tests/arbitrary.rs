@@ -1,9 +1,10 @@
 //! Arbitrary bytes come back for spans, over gRPC and HTTP: none of them panics, and what is made of them for people is
 //! short, on one line and without the key.
 
-use super::super::reply::{Reader, retry_after};
-use super::{Answer, CONTENT_TYPE, FRAMING, HeaderMap, HeaderValue, MetadataMap, failed, message, status};
+use super::{Answer, CONTENT_TYPE, HeaderMap, HeaderValue, MetadataMap, failed, message, status};
 use crate::arbitrary::{config, json};
+use crate::delivery::encode::framed;
+use crate::delivery::transport::reply::{Reader, retry_after};
 use crate::delivery::verdict::verdict;
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use proptest::collection::vec;
@@ -105,7 +106,7 @@ proptest! {
         trailers.extend([("grpc-message", text)].into_iter().filter_map(|(name, value)| {
             Some((http::HeaderName::from_static(name), value?))
         }));
-        let framed = if is_framed { [&[0; FRAMING], &body[..]].concat() } else { body };
+        let framed = if is_framed { framed(false, body.len(), |frame| frame.extend(&body)).into() } else { body };
         for answer in [failed(code, &trailers, &reader()), message(&framed, &reader())] {
             prop_assert!(is_fit_for_people(&answer), "{answer:?}");
             verdict(&answer, length);

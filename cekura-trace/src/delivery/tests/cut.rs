@@ -1,8 +1,8 @@
 //! What is cut in the encoded span is what would be cut in OpenTelemetry's own types.
 
-use super::super::wire::SpanEncoder;
 use super::shorten;
 use crate::arbitrary::{buffer, config};
+use crate::delivery::encode::wire::SpanEncoder;
 use crate::{finished, semconv};
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::Span;

@@ -55,6 +55,25 @@ async fn a_flush_tries_again_before_its_deadline_instead_of_sleeping_past_it() {
     }
 }
 
+/// A process that stands still past the time limit gets the answer to its request late, or none.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_began_before_the_time_limit_is_not_the_last() {
+    let silence = || Answer::None { failure: Failure::Timeout, message: String::new() };
+    for late in [away, silence, || status(503, None), || status(429, Some(1)), || status(401, None)] {
+        let script = move |number, _| if number == 1 { (1000, late()) } else { (0, ACCEPTED) };
+        let (report, _, attempts) = World::scripted(script)
+            .play(async |link| {
+                end(&link.queue, 1, 1, 0, 10);
+                sleep(Duration::from_secs(10)).await;
+                // It waits for the outcome of the first, and is as old.
+                end(&link.queue, 2, 1, 0, 10);
+                flush(link, 1100).await
+            })
+            .await;
+        assert_eq!(report.delivered, 2, "{report} {attempts:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_refuses_is_probed_before_the_deadline_too() {
     let (delivered, _) = flushed(101, 5, || status(401, None)).await;

@@ -1,7 +1,7 @@
 //! What goes when memory is short, against a backend that is away, on a clock that stands still until everybody waits.
 
 use super::tests::{ACCEPTED, World, flush, over};
-use super::{Arc, CallLog, Driven, Duration, Event, Lane, Outlet, OwnEvents, Spool};
+use super::{Arc, CallLog, Duration, Event, Lane, OwnEvents, Spool};
 use crate::FlushReport;
 use crate::delivery::config::Settings;
 use crate::delivery::config::Spooling;
@@ -333,7 +333,7 @@ fn what_goes_is_not_left_on_disk() {
         spans.relieve(wanted, now + Duration::from_secs(1));
         assert!(lost() > 0 && link.queue.excess(|| 0) == 0);
         spool.end();
-        Box::new(spans) as Box<dyn Outlet>
+        spans
     };
     let world = World::with_limit(LIMIT, make, Box::new(|_, _, _| panic!("there is no call log")));
     told.try_iter().for_each(drop);

@@ -1,7 +1,7 @@
 //! A lane of things that are made up: whatever is answered, and whenever, each of them is settled exactly once.
 
 use super::delivery::{Change, Delivery, Judgement, Standing};
-use super::{Driven, Lane, OwnEvents, PendingRequest, Reason, Timings};
+use super::{Lane, OwnEvents, PendingRequest, Reason, Timings};
 use crate::arbitrary::config;
 use crate::delivery::spool::Item;
 use crate::delivery::spool::requests::Stored;
@@ -88,7 +88,7 @@ impl Delivery for Scripted {
         assert_eq!(standing, Standing::Settled, "there is no disk");
     }
 
-    fn tell(&self, _: Change<'_, u8>) {}
+    fn tell(&self, _: Change<u8>, _: &OwnEvents) {}
 }
 
 impl Stored for Number {
@@ -123,7 +123,7 @@ async fn run(script: Vec<u8>, rounds: usize) -> BTreeMap<u32, u32> {
             let item = lane.delivery.make();
             lane.made += 1;
             let pending = PendingRequest::new(item, 0, Instant::now());
-            lane.waiting.push_back(PendingRequest { order: lane.made, ..pending });
+            lane.items.push(PendingRequest { order: lane.made, ..pending });
         }
         if round % 7 == 6 {
             lane.relieve(round % 3, Instant::now());
@@ -135,7 +135,6 @@ async fn run(script: Vec<u8>, rounds: usize) -> BTreeMap<u32, u32> {
     }
     lane.finish(Instant::now());
     lane.abandon(Reason::Shutdown);
-    lane.clear();
     drop(lane);
     ends.take()
 }

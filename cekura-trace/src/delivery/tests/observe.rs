@@ -133,7 +133,7 @@ async fn a_servers_own_error_is_repeated_twice_where_it_has_stored_nothing() {
 
     let found = r#"[{"id": 9, "call_id": "a/b"}]"#;
     let (result, asked) =
-        post(move |number, _| if number < 4 { whole(507, "") } else { whole(200, found) }).await;
+        post(move |number, _| if number < 4 { whole(500, "") } else { whole(200, found) }).await;
     assert_eq!(result.unwrap().id(), Some("9"), "where it cannot be looked for it is sent again");
     let expected = [(0, OBSERVE), (5, SEARCH), (5, OBSERVE), (10, SEARCH)];
     assert_eq!(times(&asked), expected.map(|(second, request)| (second, request.to_owned())));

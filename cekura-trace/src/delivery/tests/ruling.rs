@@ -70,6 +70,9 @@ fn every_answer_to_a_post_has_its_ruling() {
         (504, "", "ask, HTTP status 504 ".to_owned()),
         (500, "oops", "retry twice, HTTP status 500 oops".to_owned()),
         (507, "", "retry twice, HTTP status 507 ".to_owned()),
+        (521, "down", "ask, HTTP status 521 down".to_owned()),
+        (421, "", "retry twice, HTTP status 421 ".to_owned()),
+        (499, "", "retry twice, HTTP status 499 ".to_owned()),
     ] {
         assert_eq!(line(&posted(&whole(status, body))), expected, "{status} {body}");
     }

@@ -1,31 +1,43 @@
-//! When a conversation is drawn, and that what is drawn counts as delivered, or beside a delivery as nothing.
+//! When a conversation is drawn, that what is drawn counts as delivered, or beside a delivery as nothing, and what a
+//! terminal costs that nobody reads.
 
 use super::{
-    Arc, Bytes, Counts, DrawingTap, Drawings, Driven, Instant, Ledger, Outlet, OwnEvents, Reason,
-    Reservation, SealedCallLog, Tap, Terminal, TraceId, Tree, records,
+    Arc, Bytes, Counts, Ledger, OwnEvents, Reason, Reservation, SealedCallLog, Terminal, TraceId, records,
 };
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
 use crate::delivery::traces::REMEMBERED;
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 struct Local {
     terminal: Terminal,
     ledger: Arc<Ledger>,
     queue: Arc<Queue>,
-    shown: Rc<RefCell<Vec<usize>>>,
+    /// How many spans were shown, before the number that goes with it.
+    rows: Receiver<usize>,
+    shown: Receiver<(u64, bool)>,
+    /// One for each conversation that may be shown.
+    may: std::sync::mpsc::Sender<()>,
 }
 
 impl Local {
-    fn new() -> Self {
+    /// Where so many conversations are shown before somebody has to read.
+    fn new(limit: usize, room: usize) -> Self {
         let ledger = Arc::new(Ledger::default());
-        let shown = Rc::<RefCell<Vec<usize>>>::default();
-        let rows = shown.clone();
-        let show = move |tree: &Tree, _: Option<&[u8]>| rows.borrow_mut().push(tree.rows.len());
-        let queue = Arc::new(Queue::new(1 << 20, ledger.clone(), Waker::new(|| {}), true));
-        let terminal = Terminal { ledger: ledger.clone(), drawings: Drawings::new(Box::new(show)) };
-        Self { terminal, ledger, queue, shown }
+        let (row, rows) = channel();
+        let (tell, shown) = channel();
+        let (may, allowed) = channel();
+        (0..room).for_each(|_| may.send(()).unwrap());
+        let allowed = std::sync::Mutex::new(allowed);
+        let show = move |spans: &[u8], _: Option<&[u8]>| {
+            let _ = allowed.lock().unwrap().recv();
+            let _ = row.send(records(spans).count());
+        };
+        let queue = Arc::new(Queue::new(limit, ledger.clone(), Waker::new(|| {}), true));
+        let told = Box::new(move |number, is_shown| tell.send((number, is_shown)).unwrap_or_default());
+        let terminal = Terminal::new(queue.clone(), OwnEvents::here(), Box::new(show), told);
+        Self { terminal: terminal.delivers_to(ledger.clone()), ledger, queue, rows, shown, may }
     }
 
     fn drain(&mut self) {
@@ -34,18 +46,31 @@ impl Local {
             for (record, _) in records(buffer) {
                 self.ledger.take(&Counts::from([(record.head.trace_id, 1)]));
             }
-            self.terminal.take(buffer, Reservation::of(&queue, buffer), 0);
+            self.terminal.take(buffer, Some(Reservation::of(&queue, buffer)));
         });
     }
 
-    /// The sizes of the trees that are drawn now.
-    fn look(&mut self) -> Vec<usize> {
+    /// Has what is complete drawn.
+    fn draw(&mut self) {
         self.drain();
         if self.terminal.wants_more() {
             self.drain();
         }
-        self.terminal.proceed(Instant::now());
-        self.shown.take()
+        self.terminal.draw(0);
+    }
+
+    /// The sizes of the conversations that are drawn now.
+    fn look(&mut self) -> Vec<usize> {
+        self.draw();
+        self.wait()
+    }
+
+    fn wait(&mut self) -> Vec<usize> {
+        while self.terminal.oldest().is_some() {
+            let (number, is_shown) = self.shown.recv_timeout(Duration::from_secs(20)).unwrap();
+            self.terminal.shown(number, is_shown);
+        }
+        self.rows.try_iter().collect()
     }
 
     fn counts(&self) -> (u64, u64, u64) {
@@ -54,9 +79,11 @@ impl Local {
     }
 }
 
+const ROOM: usize = 10_000;
+
 #[test]
 fn a_conversation_is_drawn_when_its_root_has_ended() {
-    let mut local = Local::new();
+    let mut local = Local::new(1 << 20, ROOM);
     end(&local.queue, 1, 2, 1, 0);
     end(&local.queue, 2, 9, 8, 0);
     assert!(local.look().is_empty());
@@ -70,7 +97,7 @@ fn a_conversation_is_drawn_when_its_root_has_ended() {
 
 #[test]
 fn a_child_that_was_drained_after_its_root_is_in_the_drawing() {
-    let mut local = Local::new();
+    let mut local = Local::new(1 << 20, ROOM);
     end(&local.queue, 1, 1, 0, 0);
     local.drain();
     end(&local.queue, 1, 2, 1, 0);
@@ -79,41 +106,40 @@ fn a_child_that_was_drained_after_its_root_is_in_the_drawing() {
 
 #[test]
 fn a_span_that_ends_after_the_drawing_is_counted_and_forgotten() {
-    let mut local = Local::new();
+    let mut local = Local::new(1 << 20, ROOM);
     end(&local.queue, 1, 1, 0, 0);
     assert_eq!(local.look(), [1]);
     end(&local.queue, 1, 2, 1, 0);
     assert!(local.look().is_empty());
     assert_eq!(local.counts(), (2, 1, 0));
     assert_eq!(local.ledger.report(|| 2).dropped["late"], 1, "nobody sees it");
-    assert!(local.terminal.drawings.traces.is_empty());
+    assert!(local.terminal.traces.is_empty());
 }
 
 #[test]
 fn what_is_unfinished_is_drawn_at_the_end() {
-    let mut local = Local::new();
+    let mut local = Local::new(1 << 20, ROOM);
     end(&local.queue, 1, 2, 1, 0);
     assert!(local.look().is_empty());
-    local.terminal.finish(Instant::now());
-    local.terminal.proceed(Instant::now());
-    assert_eq!(local.shown.take(), [1]);
+    local.terminal.finish(0);
+    assert_eq!(local.wait(), [1]);
     assert_eq!(local.counts(), (1, 1, 0));
 }
 
 #[test]
 fn many_conversations_leave_nothing_behind() {
-    let mut local = Local::new();
+    let mut local = Local::new(1 << 20, ROOM);
     for trace in 1..=5000 {
         end(&local.queue, trace, 1, 0, 100);
         assert_eq!(local.look(), [1], "{trace}");
     }
-    let traces = &local.terminal.drawings.traces;
+    let traces = &local.terminal.traces;
     assert!(traces.remembered() <= REMEMBERED && traces.is_empty());
 }
 
 #[test]
 fn what_is_abandoned_is_counted() {
-    let mut local = Local::new();
+    let mut local = Local::new(1 << 20, ROOM);
     end(&local.queue, 7, 2, 1, 0);
     local.drain();
     local.terminal.abandon(Reason::Shutdown);
@@ -122,7 +148,7 @@ fn what_is_abandoned_is_counted() {
 
 #[test]
 fn a_call_log_waits_for_its_conversation_but_not_forever() {
-    let mut local = Local::new();
+    let mut local = Local::new(1 << 20, ROOM);
     let log = |trace: u128| SealedCallLog {
         id: "call".to_owned(),
         trace_id: Some(TraceId::from(trace)),
@@ -131,30 +157,71 @@ fn a_call_log_waits_for_its_conversation_but_not_forever() {
         deadline: std::time::Duration::ZERO,
     };
     local.terminal.call_log(&log(1));
-    assert_eq!(local.terminal.drawings.logs.len(), 1);
+    assert_eq!(local.terminal.logs.len(), 1);
     end(&local.queue, 1, 1, 0, 0);
     local.look();
-    assert!(local.terminal.drawings.logs.is_empty(), "shown");
+    assert!(local.terminal.logs.is_empty(), "shown");
     local.terminal.call_log(&log(1));
-    assert!(local.terminal.drawings.logs.is_empty(), "too late");
+    assert!(local.terminal.logs.is_empty(), "too late");
     (2..1000).for_each(|trace| local.terminal.call_log(&log(trace)));
-    assert_eq!(local.terminal.drawings.logs.len(), super::WAITING_LOGS);
+    assert_eq!(local.terminal.logs.len(), super::WAITING_LOGS);
 }
 
 #[test]
-fn a_tap_drops_the_oldest_conversation_when_it_has_too_much() {
-    let local = Local::new();
-    let shown = local.shown.clone();
-    let show = move |tree: &Tree, _: Option<&[u8]>| shown.borrow_mut().push(tree.rows.len());
-    let drawings = Drawings::new(Box::new(show));
-    let mut tap = DrawingTap { drawings, limit: 3000, events: OwnEvents::here(), told: false };
+fn beside_a_delivery_the_oldest_conversation_goes_when_memory_is_short() {
+    let mut local = Local::new(4600, ROOM);
+    local.terminal.ledger = None;
     for (trace, id, parent) in [(1, 2, 1), (2, 2, 1), (1, 3, 1), (2, 1, 0), (1, 1, 0)] {
         end(&local.queue, trace, id, parent, 1000);
-        local.queue.drain(|buffer, _| tap.take(buffer));
+        let queue = local.queue.clone();
+        queue.drain(|buffer, _| {
+            // What was delivered meanwhile.
+            drop(Reservation::of(&queue, buffer));
+            local.terminal.take(buffer, None);
+        });
     }
-    assert!(tap.wants_more());
-    tap.proceed();
-    assert_eq!(local.shown.take(), [2], "of the first, nothing is drawn");
-    assert!(tap.told && tap.drawings.traces.is_empty());
+    assert!(local.terminal.wants_more());
+    local.terminal.draw(0);
+    assert_eq!(local.wait(), [2], "of the first, nothing is drawn");
+    assert!(local.terminal.undrawn > 0 && local.terminal.traces.is_empty());
     assert_eq!(local.counts(), (5, 0, 5), "it counts nothing");
+}
+
+#[test]
+fn a_terminal_that_nobody_reads_costs_the_oldest_drawings_and_they_are_counted() {
+    let mut local = Local::new(1 << 20, 1);
+    for trace in 1..=5 {
+        end(&local.queue, trace, 1, 0, 1000);
+        local.draw();
+    }
+    // The first was shown, the second cannot be.
+    while local.terminal.oldest().is_some() && local.counts().1 == 0 {
+        let (number, is_shown) = local.shown.recv_timeout(Duration::from_secs(20)).unwrap();
+        local.terminal.shown(number, is_shown);
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(local.terminal.relieve(1500) >= 1500);
+    let report = local.ledger.report(|| local.queue.accepted());
+    assert_eq!(report.to_string(), "5 accepted, 1 delivered, 2 pending, 2 dropped (queue_full 2)");
+    (0..5).for_each(|_| local.may.send(()).unwrap());
+    assert_eq!(local.wait().len(), 3, "one before, and two that were left");
+    local.terminal.abandon(Reason::Shutdown);
+    assert_eq!(local.counts(), (5, 3, 0));
+}
+
+#[test]
+fn a_conversation_whose_drawing_panics_is_counted_and_the_next_is_drawn() {
+    let mut local = Local::new(1 << 20, ROOM);
+    let (tell, shown) = channel();
+    let show = |spans: &[u8], _: Option<&[u8]>| assert_ne!(records(spans).count(), 1, "as the test says");
+    let told = Box::new(move |number, is_shown| tell.send((number, is_shown)).unwrap_or_default());
+    let terminal = Terminal::new(local.queue.clone(), OwnEvents::here(), Box::new(show), told);
+    (local.terminal, local.shown) = (terminal.delivers_to(local.ledger.clone()), shown);
+    end(&local.queue, 1, 1, 0, 0);
+    local.look();
+    end(&local.queue, 2, 2, 1, 0);
+    end(&local.queue, 2, 1, 0, 0);
+    local.look();
+    let report = local.ledger.report(|| local.queue.accepted());
+    assert_eq!(report.to_string(), "3 accepted, 2 delivered, 1 dropped (panicked 1)");
 }

@@ -1,18 +1,15 @@
 //! The worker against a transport that answers as a script says, on a clock that stands still until everybody waits.
 
-use super::{
-    Account, Arc, CallLogs, Driven, Duration, Lane, Ledger, Message, Outlet, OwnEvents, Reason, Timings,
-    Worker,
-};
+use super::{Account, Arc, CallLogs, Duration, Lane, Ledger, Message, OwnEvents, Spans, Timings, Worker};
 use crate::FlushReport;
 use crate::delivery::config::{Builder, Settings, resolve};
 use crate::delivery::lane::call_logs::Exchange;
 use crate::delivery::link::Link;
-use crate::delivery::queue::{Queue, Reservation, Waker};
+use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use prost::bytes::Bytes;
-use std::sync::{Mutex, mpsc};
+use std::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
@@ -56,8 +53,8 @@ impl Transport for Scripted {
 /// A worker that is not running yet, and what is on its other side.
 pub(super) struct World {
     pub(super) link: Link,
-    worker: Worker,
-    messages: UnboundedReceiver<Message>,
+    pub(super) worker: Worker,
+    pub(super) messages: UnboundedReceiver<Message>,
     attempts: Arc<Mutex<Vec<u64>>>,
 }
 
@@ -74,25 +71,25 @@ fn call_logs(link: &Link, exchange: Exchange) -> Lane<CallLogs> {
     Lane::of_call_logs(exchange, is_open, Timings::default(), ledger, OwnEvents::here(), wake, failed)
 }
 
-pub(super) fn outlet(link: &Link, script: Box<Script>, attempts: Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet> {
+pub(super) fn outlet(link: &Link, script: Box<Script>, attempts: Arc<Mutex<Vec<u64>>>) -> Lane<Spans> {
     over(&settings(), link, Arc::new(Scripted { script, start: Instant::now(), attempts }))
 }
 
 /// What sends over a transport.
-pub(super) fn over(settings: &Settings, link: &Link, transport: Arc<dyn Transport>) -> Box<dyn Outlet> {
+pub(super) fn over(settings: &Settings, link: &Link, transport: Arc<dyn Transport>) -> Lane<Spans> {
     let inbox = link.inbox.clone();
     let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-    Box::new(Lane::of_spans(settings, transport, link.ledger.clone(), OwnEvents::here(), wake, None))
+    Lane::of_spans(settings, transport, link.ledger.clone(), OwnEvents::here(), wake, None)
 }
 
 impl World {
-    pub(super) fn new(make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet>) -> Self {
+    pub(super) fn new(make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Lane<Spans>) -> Self {
         Self::with_api(make, Box::new(|_, _, _| panic!("there is no call log")))
     }
 
     /// Spans go out as `make` says, call logs by `exchange`.
     pub(super) fn with_api(
-        make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet>,
+        make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Lane<Spans>,
         exchange: Exchange,
     ) -> Self {
         Self::with_limit(32 << 20, make, exchange)
@@ -101,7 +98,7 @@ impl World {
     /// Where no more than so many bytes may wait.
     pub(super) fn with_limit(
         limit: usize,
-        make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Box<dyn Outlet>,
+        make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Lane<Spans>,
         exchange: Exchange,
     ) -> Self {
         let (inbox, messages) = unbounded_channel();
@@ -111,13 +108,14 @@ impl World {
         let queue = Arc::new(Queue::new(limit, ledger.clone(), waker, false));
         let (account, calls, failed) = (Account::of(&settings()), Arc::default(), Arc::default());
         let process = std::process::id();
-        let link =
-            Link { queue: queue.clone(), inbox, ledger: ledger.clone(), account, calls, failed, process };
+        let (clock, longest) = (Arc::default(), Duration::MAX);
+        let (queue_here, books) = (queue.clone(), ledger.clone());
+        let link = Link { queue, inbox, ledger, account, calls, failed, process, clock, longest };
         let attempts = Arc::default();
         let outlet = make(&link, Arc::clone(&attempts));
         let call_logs = call_logs(&link, exchange);
-        let worker =
-            Worker::new(Timings::default(), queue, ledger, OwnEvents::here(), outlet, account, call_logs);
+        let (timings, events) = (Timings::default(), OwnEvents::here());
+        let worker = Worker::new(timings, queue_here, books, events, Some(outlet), account, call_logs);
         Self { link, worker, messages, attempts }
     }
 
@@ -328,74 +326,4 @@ async fn a_transport_that_panics_is_one_that_fails() {
         })
         .await;
     assert_eq!((report.delivered, attempts.len()), (1, 3));
-}
-
-/// Panics at the first buffer it takes.
-struct Panicking {
-    panicked: bool,
-    inner: Box<dyn Outlet>,
-}
-
-impl Outlet for Panicking {
-    fn take(&mut self, records: &[u8], reservation: Reservation, epoch: u64) {
-        assert!(std::mem::replace(&mut self.panicked, true), "as the test says");
-        self.inner.take(records, reservation, epoch);
-    }
-}
-
-impl Driven for Panicking {
-    fn answered(&mut self, now: Instant) {
-        self.inner.answered(now);
-    }
-
-    fn proceed(&mut self, now: Instant) {
-        self.inner.proceed(now);
-    }
-
-    fn oldest(&self) -> Option<u64> {
-        self.inner.oldest()
-    }
-
-    fn finish(&mut self, now: Instant) {
-        self.inner.finish(now);
-    }
-
-    fn abandon(&mut self, reason: Reason) {
-        self.inner.abandon(reason);
-    }
-
-    fn clear(&mut self) {
-        self.inner.clear();
-    }
-}
-
-#[test]
-fn a_panic_in_the_worker_is_counted_and_survived() {
-    let World { link, worker, messages, .. } = World::new(|link, attempts| {
-        let inner = outlet(link, Box::new(|_, _| (0, ACCEPTED)), attempts);
-        Box::new(Panicking { panicked: false, inner })
-    });
-    let (reply, reports) = mpsc::channel();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let report = move |reply: mpsc::Sender<_>| Box::new(move |report| drop(reply.send(report)));
-    let asking = std::thread::spawn({
-        let inbox = link.inbox.clone();
-        let queue = link.queue.clone();
-        move || {
-            end(&queue, 1, 1, 0, 10);
-            end(&queue, 1, 2, 1, 10);
-            // The first is lost with the panic that it sets off.
-            drop(inbox.send(Message::Wake));
-            drop(inbox.send(Message::Flush { deadline, report: report(reply.clone()) }));
-            let lost: FlushReport = reports.recv().unwrap();
-            end(&queue, 2, 3, 0, 10);
-            drop(inbox.send(Message::Shutdown { deadline, report: report(reply) }));
-            (lost, reports.recv().unwrap())
-        }
-    });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    worker.live(messages, &runtime);
-    let (first, last) = asking.join().unwrap();
-    assert_eq!(first.dropped["panicked"], 2);
-    assert_eq!(last.to_string(), "3 accepted, 1 delivered, 2 dropped (panicked 2)");
 }

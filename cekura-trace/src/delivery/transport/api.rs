@@ -3,7 +3,7 @@
 
 use super::client::Client;
 use super::reply::{LONGEST, Reader, retry_after};
-use super::{Bytes, Error, Failure, Response, Sending, Settings};
+use super::{Bytes, Error, Failure, NO_ANSWER, Response, Sending, Settings};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
 use std::time::Duration;
@@ -28,12 +28,9 @@ impl Api {
     pub(crate) fn connect(settings: &Settings) -> Result<Self, Error> {
         let mut headers = settings.api_headers.clone();
         headers.insert(ACCEPT, JSON);
-        Ok(Self {
-            client: Client::new(&settings.api, headers, settings)?,
-            base: settings.api.uri().to_string().trim_end_matches('/').to_owned(),
-            attempt: settings.timings.attempt,
-            reader: Reader::new(&settings.api_headers),
-        })
+        let client = Client::new(&settings.api, headers, settings)?;
+        let base = settings.api.uri().to_string().trim_end_matches('/').to_owned();
+        Ok(Self { reader: client.reader(), client, base, attempt: settings.timings.attempt })
     }
 
     /// Sends a request to a path, which begins with a slash and may have a query, with a body of JSON or none.
@@ -62,7 +59,7 @@ impl Api {
                     Response::None { failure, was_sent: broken.was_sent, message }
                 }
                 Err(_) => {
-                    let message = "no answer in time".to_owned();
+                    let message = NO_ANSWER.to_owned();
                     Response::None { failure: Failure::Timeout, was_sent: true, message }
                 }
             }

@@ -3,20 +3,23 @@
 //!
 //! It is not reqwest, whose feature for our TLS would make clients that the program builds without TLS panic.
 
-use super::proxy::Connector;
+use super::answer::blames_connection;
+use super::proxy::{Allowance, Connector};
+use super::reply::Reader;
 use super::{Bytes, Endpoint, Error, Settings, tls};
 use http::header::{HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
-use hyper_util::client::legacy;
+use hyper_util::client::legacy::{self, connect::capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 /// Sends the same headers with every request.
 pub(super) struct Client {
-    client: legacy::Client<TimeoutConnector<HttpsConnector<Connector>>, Full<Bytes>>,
+    pool: legacy::Client<TimeoutConnector<HttpsConnector<Connector>>, Full<Bytes>>,
     headers: HeaderMap,
+    allowance: Allowance,
 }
 
 /// Why there is no whole answer.
@@ -34,7 +37,8 @@ impl Client {
         settings: &Settings,
     ) -> Result<Self, Error> {
         let proxy = settings.proxies.to(endpoint);
-        let tcp = Connector::new(proxy, endpoint.is_encrypted());
+        let tcp = Connector::new(settings, endpoint, endpoint.is_encrypted());
+        let allowance = tcp.allowance();
         let tls = HttpsConnectorBuilder::new().with_tls_config(tls::config(endpoint, settings)?);
         let tls = if endpoint.is_encrypted() { tls.https_only() } else { tls.https_or_http() };
         let mut connector = TimeoutConnector::new(tls.enable_http1().wrap_connector(tcp));
@@ -45,9 +49,14 @@ impl Client {
         if let Some(credentials) = reads.and_then(|proxy| proxy.credentials.clone()) {
             headers.insert(PROXY_AUTHORIZATION, credentials);
         }
-        let client =
+        let pool =
             legacy::Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-        Ok(Self { client, headers })
+        Ok(Self { pool, headers, allowance })
+    }
+
+    /// Reads answers, without what is secret in the headers.
+    pub(super) fn reader(&self) -> Reader {
+        Reader::new(&self.headers)
     }
 
     /// Reads a body as far as `longest` bytes, and a little more when it is longer.
@@ -57,9 +66,18 @@ impl Client {
         longest: usize,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, Broken>> + Send + use<> {
         request.headers_mut().extend(self.headers.clone());
-        let answered = self.client.request(request.map(Full::new));
+        self.allowance.expect(longest);
+        let mut request = request.map(Full::new);
+        let connection = capture_connection(&mut request);
+        let answered = self.pool.request(request);
         async move {
             let (head, mut body) = answered.await.map_err(Broken::before)?.into_parts();
+            if let Some(connection) = &*connection.connection_metadata()
+                && blames_connection(head.status.as_u16())
+            {
+                // It is not used again.
+                connection.poison();
+            }
             let mut whole = Vec::new();
             while whole.len() <= longest
                 && let Some(frame) = body.frame().await

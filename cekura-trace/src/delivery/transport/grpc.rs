@@ -4,9 +4,9 @@
 //! The exchange is spelled out rather than left to tonic's client: the request is sent as the bytes that are at hand,
 //! a reply that is not gRPC stays recognisable, and a malformed status cannot panic.
 
-use super::proxy::Connector;
+use super::proxy::{Allowance, Connector};
 use super::reply::{LONGEST, Reader, content_type};
-use super::{Answer, Arc, Bytes, Error, FRAMING, Failure, Sending, Settings, Transport, is_compressed, tls};
+use super::{Answer, Arc, Bytes, Error, FRAMING, Sending, Settings, Transport, is_compressed, tls};
 use http::header::{CONTENT_TYPE, HeaderValue, TE};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -24,6 +24,7 @@ struct Grpc {
     connection: Arc<Connection>,
     uri: http::Uri,
     headers: HeaderMap,
+    allowance: Allowance,
     attempt: Duration,
     reader: Reader,
 }
@@ -31,21 +32,19 @@ struct Grpc {
 /// A channel that can be replaced: one whose peer stalls never recovers by itself.
 struct Connection {
     endpoint: Endpoint,
-    /// Where a proxy stands between; HTTP/2 goes through it in a tunnel, encrypted or not.
-    tunnel: Option<Connector>,
+    connector: Connector,
     current: Mutex<(u64, Channel)>,
 }
 
 pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> {
     let uri = settings.endpoint.clone().with_path(EXPORT).uri().clone();
-    let proxy = settings.proxies.to(&settings.endpoint);
-    let tunnel = proxy.map(|proxy| Connector::new(Some(proxy), true));
-    // Without a tunnel this is the time for TCP alone.
-    let more = tunnel.as_ref().map_or(Duration::ZERO, |_| settings.timings.tls);
+    // HTTP/2 goes through a proxy in a tunnel, encrypted or not.
+    let connector = Connector::new(settings, &settings.endpoint, true);
+    let allowance = connector.allowance();
     let mut endpoint = Endpoint::from(settings.endpoint.uri().clone())
         .user_agent(concat!("cekura-trace/", env!("CARGO_PKG_VERSION")))
         .map_err(Error::start)?
-        .connect_timeout(settings.timings.connect + more);
+        .connect_timeout(settings.timings.connect + settings.timings.tls);
     if settings.endpoint.is_encrypted() {
         // tonic takes the same one, and panics without any.
         tls::provider()?;
@@ -56,21 +55,15 @@ pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> 
     let mut headers = settings.headers.clone();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    let current = Mutex::new((0, channel(&endpoint, tunnel.as_ref())));
+    let current = Mutex::new((0, endpoint.connect_with_connector_lazy(connector.clone())));
     Ok(Arc::new(Grpc {
-        connection: Arc::new(Connection { endpoint, tunnel, current }),
+        connection: Arc::new(Connection { endpoint, connector, current }),
         uri,
         headers,
+        allowance,
         attempt: settings.timings.attempt,
         reader: Reader::new(&settings.headers),
     }))
-}
-
-fn channel(endpoint: &Endpoint, tunnel: Option<&Connector>) -> Channel {
-    match tunnel {
-        None => endpoint.connect_lazy(),
-        Some(tunnel) => endpoint.connect_with_connector_lazy(tunnel.clone()),
-    }
 }
 
 impl Connection {
@@ -82,7 +75,7 @@ impl Connection {
     fn replace(&self, number: u64) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.0 == number {
-            *current = (number + 1, channel(&self.endpoint, self.tunnel.as_ref()));
+            *current = (number + 1, self.endpoint.connect_with_connector_lazy(self.connector.clone()));
         }
     }
 }
@@ -98,14 +91,16 @@ impl Transport for Grpc {
         if is_compressed {
             request.headers_mut().insert("grpc-encoding", HeaderValue::from_static("gzip"));
         }
+        self.allowance.expect(LONGEST);
         let (connection, reader, attempt) = (self.connection.clone(), self.reader.clone(), self.attempt);
         Box::pin(async move {
             let (number, channel) = connection.channel();
             let answered = tokio::time::timeout(attempt, exchange(channel, request, &reader)).await;
-            answered.unwrap_or_else(|_| {
+            let answer = answered.unwrap_or_else(|_| Answer::late());
+            if answer.blames_connection() {
                 connection.replace(number);
-                Answer::None { failure: Failure::Timeout, message: "no answer in time".to_owned() }
-            })
+            }
+            answer
         })
     }
 }
@@ -148,9 +143,12 @@ fn status(trailers: &HeaderMap) -> Option<i32> {
     trailers.get("grpc-status")?.to_str().ok()?.parse().ok()
 }
 
+/// One message that is not compressed, and whole.
 fn message(body: &[u8], reader: &Reader) -> Answer {
-    match body.split_at_checked(FRAMING) {
-        Some(([0, ..], message)) => reader.accepted(message),
+    match body.split_first_chunk::<FRAMING>() {
+        Some(([0, length @ ..], message)) if u32::from_be_bytes(*length) as usize == message.len() => {
+            reader.accepted(message)
+        }
         _ => reader.unexpected("success with a message that cannot be read"),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::client::Client;
 use super::reply::{LONGEST, Reader, content_type};
-use super::{Answer, Arc, Bytes, Error, FRAMING, Failure, Sending, Settings, Transport, is_compressed};
+use super::{Answer, Arc, Bytes, Error, FRAMING, Sending, Settings, Transport, is_compressed};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use std::time::Duration;
@@ -18,12 +18,9 @@ struct Http {
 pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> {
     let mut headers = settings.headers.clone();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-    Ok(Arc::new(Http {
-        client: Client::new(&settings.endpoint, headers, settings)?,
-        uri: settings.endpoint.uri().clone(),
-        attempt: settings.timings.attempt,
-        reader: Reader::new(&settings.headers),
-    }))
+    let client = Client::new(&settings.endpoint, headers, settings)?;
+    let (uri, attempt) = (settings.endpoint.uri().clone(), settings.timings.attempt);
+    Ok(Arc::new(Http { reader: client.reader(), client, uri, attempt }))
 }
 
 impl Transport for Http {
@@ -40,7 +37,7 @@ impl Transport for Http {
             match tokio::time::timeout(attempt, answered).await {
                 Ok(Ok(response)) => answer(&response, &reader),
                 Ok(Err(broken)) => reader.none(&*broken.cause),
-                Err(_) => Answer::None { failure: Failure::Timeout, message: "no answer in time".to_owned() },
+                Err(_) => Answer::late(),
             }
         })
     }

@@ -1,22 +1,26 @@
 //! Connections to an endpoint, through a proxy where one stands between. What is encrypted goes through a tunnel
 //! (`CONNECT`): of it the proxy gets the endpoint's host and port, and never a header of a request.
 
-use super::reply::cause;
-use super::{Endpoint, Proxy};
+use super::reply::deepest;
+use crate::delivery::config::{Endpoint, Proxy, Settings};
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
 /// The most bytes of a proxy's answer that are read.
 const LONGEST: usize = 16 << 10;
+/// The most bytes that are read at a time.
+const CHUNK: usize = 8 << 10;
 
 /// Makes connections to an endpoint.
 #[derive(Clone)]
@@ -25,16 +29,46 @@ pub(super) struct Connector {
     proxy: Option<Proxy>,
     /// Through a tunnel; else the proxy reads requests and sends them on.
     tunnels: bool,
+    allowance: Allowance,
+}
+
+/// How many bytes an endpoint may still send, over all connections to it: a server that never stops must not keep the
+/// processor busy until the time for an answer is over.
+#[derive(Clone, Default)]
+pub(super) struct Allowance(Arc<AtomicUsize>);
+
+impl Allowance {
+    /// What heads, certificates and a protocol's own frames may take beside an answer.
+    const BESIDE: usize = 1 << 20;
+    /// What is left of earlier answers counts up to here.
+    const MOST_LEFT: usize = 4 << 20;
+
+    /// An answer of at most so many bytes may come.
+    pub(super) fn expect(&self, answer: usize) {
+        let more = |left: usize| Some(left.min(Self::MOST_LEFT) + answer + Self::BESIDE);
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    }
+
+    fn take(&self, bytes: usize) -> io::Result<()> {
+        let less = |left: usize| left.checked_sub(bytes);
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        taken.map(drop).map_err(|_| io::Error::other("the server sends more than an answer"))
+    }
 }
 
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, Box<dyn Error + Send + Sync>>> + Send>>;
 
 impl Connector {
-    pub(super) fn new(proxy: Option<&Proxy>, tunnels: bool) -> Self {
+    pub(super) fn new(settings: &Settings, to: &Endpoint, tunnels: bool) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        Self { tcp, proxy: proxy.cloned(), tunnels }
+        tcp.set_connect_timeout(Some(settings.timings.connect));
+        Self { tcp, proxy: settings.proxies.to(to).cloned(), tunnels, allowance: Allowance::default() }
+    }
+
+    pub(super) fn allowance(&self) -> Allowance {
+        self.allowance.clone()
     }
 }
 
@@ -48,21 +82,24 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
+        let allowance = self.allowance.clone();
         let Some(proxy) = self.proxy.clone() else {
             let connecting = self.tcp.call(uri);
-            return Box::pin(async move { Ok(Stream { io: connecting.await?, is_proxied: false }) });
+            return Box::pin(
+                async move { Ok(Stream { io: connecting.await?, is_proxied: false, allowance }) },
+            );
         };
         let connecting = self.tcp.call(proxy.endpoint.uri().clone());
         let tunnels = self.tunnels;
         Box::pin(async move {
             let io = connecting.await.map_err(|error| Obstacle::unreachable(&proxy, &error))?;
             if !tunnels {
-                return Ok(Stream { io, is_proxied: true });
+                return Ok(Stream { io, is_proxied: true, allowance });
             }
             let stream = io.into_inner();
             let endpoint = Endpoint::parse(&uri.to_string()).unwrap_or_default();
             tunnel(&stream, &endpoint, &proxy).await?;
-            Ok(Stream { io: TokioIo::new(stream), is_proxied: false })
+            Ok(Stream { io: TokioIo::new(stream), is_proxied: false, allowance })
         })
     }
 }
@@ -155,10 +192,6 @@ impl Obstacle {
     }
 }
 
-fn deepest(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| cause(*error)).last().unwrap_or(error).to_string()
-}
-
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let setting = self.setting;
@@ -182,6 +215,7 @@ impl Error for Obstacle {}
 pub(super) struct Stream {
     io: TokioIo<TcpStream>,
     is_proxied: bool,
+    allowance: Allowance,
 }
 
 impl Connection for Stream {
@@ -194,9 +228,16 @@ impl Read for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(context, buffer)
+        // Read into a place of its own, for a cursor does not tell how far it was filled.
+        let mut room = [0; CHUNK];
+        let length = buffer.remaining().min(CHUNK);
+        let mut chunk = ReadBuf::new(&mut room[..length]);
+        ready!(Pin::new(&mut self.io).poll_read(context, chunk.unfilled()))?;
+        self.allowance.take(chunk.filled().len())?;
+        buffer.put_slice(chunk.filled());
+        Poll::Ready(Ok(()))
     }
 }
 

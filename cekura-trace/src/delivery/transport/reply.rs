@@ -1,7 +1,9 @@
 //! Makes an answer of the parts of a reply. Invariant: only a success that parses counts as
 //! accepted.
 
-use super::{Answer, Exported, Failure};
+use super::answer::{Answer, Exported, Failure};
+use super::secrets::Secrets;
+use crate::one_line::one_line;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use prost::Message;
@@ -15,7 +17,7 @@ const EXCERPT: usize = 200;
 
 /// Reads a server's text for people: one line, short, without the secrets that were sent to it.
 #[derive(Clone)]
-pub(super) struct Reader(Vec<String>);
+pub(super) struct Reader(Secrets);
 
 /// `google.rpc.Status`, which carries the message of a failed OTLP request.
 #[derive(Clone, PartialEq, Message)]
@@ -52,21 +54,18 @@ struct Delay {
 }
 
 impl Reader {
-    /// Keeps what `headers` hold out of every message.
+    /// Keeps what is secret in `headers` out of every message.
     pub(super) fn new(headers: &HeaderMap) -> Self {
-        let secrets = headers.values().filter(|value| value.is_sensitive() && !value.is_empty());
-        Self(secrets.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect())
+        Self(Secrets::of(headers))
     }
 
     /// All of a server's text but the secrets.
     pub(super) fn redacted(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| without(secret, &text))
+        self.0.removed_from(text)
     }
 
     pub(super) fn text(&self, text: &str) -> String {
-        let text = self.redacted(text);
-        let line = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-        line.take(EXCERPT).collect::<String>().trim().to_owned()
+        one_line(&self.redacted(text), EXCERPT)
     }
 
     pub(super) fn unexpected(&self, what: &str) -> Answer {
@@ -118,49 +117,19 @@ impl Reader {
     }
 
     pub(super) fn failure(&self, error: &(dyn Error + 'static)) -> (Failure, String) {
-        let mut failure = Failure::Connection;
-        let mut deepest = error;
-        while let Some(cause) = cause(deepest) {
-            deepest = cause;
-            if deepest.is::<rustls::Error>() {
-                failure = Failure::Tls;
-            }
-        }
-        (failure, self.text(&deepest.to_string()))
+        let is_tls = causes(error).any(<dyn Error>::is::<rustls::Error>);
+        let failure = if is_tls { Failure::Tls } else { Failure::Connection };
+        (failure, self.text(&deepest(error)))
     }
 }
 
-/// The text without the secret, also where it is spelled as JSON allows.
-fn without(secret: &str, text: &str) -> String {
-    const REDACTED: &str = "[REDACTED]";
-    if !text.contains('\\') {
-        return text.replace(secret, REDACTED);
-    }
-    let (mut redacted, mut rest) = (String::with_capacity(text.len()), text);
-    while let Some(letter) = rest.chars().next() {
-        if let Some(behind) = secret.chars().try_fold(rest, after) {
-            redacted.push_str(REDACTED);
-            rest = behind;
-        } else {
-            redacted.push(letter);
-            rest = &rest[letter.len_utf8()..];
-        }
-    }
-    redacted
+/// What the deepest cause of an error says.
+pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
+    causes(error).last().unwrap_or(error).to_string()
 }
 
-/// What stands behind a character, which may be written `/`, `\/` or `\u002f`.
-fn after(text: &str, letter: char) -> Option<&str> {
-    let escaped = || {
-        // More of them where JSON is text of JSON.
-        let text = text.strip_prefix('\\')?.trim_start_matches('\\');
-        let code = || {
-            let (code, behind) = text.strip_prefix('u')?.split_at_checked(4)?;
-            (u32::from_str_radix(code, 16) == Ok(letter.into())).then_some(behind)
-        };
-        code().or_else(|| text.strip_prefix(letter))
-    };
-    text.strip_prefix(letter).or_else(escaped)
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| cause(*error))
 }
 
 /// What is inside an error; an I/O error skips what it wraps when it is asked for its source.

@@ -29,7 +29,7 @@ pub(super) fn data(tree: &Tree, mut log: Value) -> Value {
         "start": start / 1_000_000,
         "length": length,
         "spans": tree.rows.iter().map(|(depth, row)| span(*depth, row, clock, &streams)).collect::<Vec<_>>(),
-        "transcript": lines(tree, &entries, clock),
+        "transcript": lines(&entries, clock),
         "log": log.is_object().then(|| format!("{log}")),
         "stages": stages::stages(tree).iter().map(|stage| json!({
             "name": stage.name,
@@ -146,13 +146,7 @@ fn spread(spread: &Spread) -> Value {
     json!({ "p50": spread.p50, "p95": spread.p95, "most": spread.most })
 }
 
-fn lines(tree: &Tree, entries: &[Entry], clock: Clock) -> Vec<Value> {
-    let turns = transcript::turns(tree);
-    let begun = |time: u64| {
-        let rows = tree.rows.iter().enumerate();
-        let turns = rows.filter(|(_, (_, row))| row.name == key::span::TURN && row.head.start <= time);
-        turns.map(|(at, _)| at).next_back()
-    };
+fn lines(entries: &[Entry], clock: Clock) -> Vec<Value> {
     let line = |entry: &Entry| {
         json!({
             "role": entry.role.name(),
@@ -160,7 +154,7 @@ fn lines(tree: &Tree, entries: &[Entry], clock: Clock) -> Vec<Value> {
             "start": clock.passed(entry.start),
             "truncated": entry.truncated,
             "row": entry.row,
-            "turn": entry.row.map_or_else(|| begun(entry.start), |row| turns[row]),
+            "turn": entry.turn,
         })
     };
     entries.iter().map(line).collect()

@@ -9,6 +9,7 @@ use crate::semconv as key;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 const EVIL: &str = "</script><script>alert(1)</script><!--<script>\u{2028}\u{2029}{{script}}\u{0}\"'&";
 
@@ -270,4 +271,29 @@ fn a_call_logs_own_words_win_and_find_their_spans() {
     let (user, tool) = (Role::User, Role::Tool);
     let roles: Vec<_> = seen.iter().map(|(role, _)| *role).collect();
     assert_eq!(roles, [Role::Agent, user, tool, user, tool, user], "whom the log leaves out the spans name");
+}
+
+/// How long it takes to read a call in which so much was said, once by spans and once by its call log.
+fn time_for(spans: &[(&str, &str)], log: impl Fn(u64) -> Value) -> Duration {
+    const LINES: u64 = 100_000;
+    let mut call = Sample::new();
+    for (at, (name, key)) in (0..LINES).zip(spans.iter().cycle()) {
+        call.span(SpanId::INVALID, name, [at, at + 1], &|out| write::text(out, key, &format!("line {at}")));
+    }
+    // The last come first.
+    let log = json!({ "transcript_json": (0..LINES).rev().map(log).collect::<Vec<_>>() });
+    let (tree, began) = (call.tree(), Instant::now());
+    assert!(transcript(&tree, &log).len() as u64 >= LINES);
+    began.elapsed()
+}
+
+#[test]
+fn a_call_of_100000_lines_is_read_in_seconds() {
+    let user = |at: u64| json!({ "role": "user", "content": format!("line {at}") });
+    let unknown =
+        |at: u64| json!({ "role": "user", "content": format!("no span says {at}"), "start_time": at });
+    let heard = [("stt", key::STT_TRANSCRIPT)];
+    let turns = [("turn", "a"), ("stt", key::STT_TRANSCRIPT)];
+    let times = [time_for(&heard, user), time_for(&turns, unknown), time_for(&[("tts", key::TEXT)], user)];
+    assert!(times.iter().all(|time| *time < Duration::from_secs(8)), "{times:?}");
 }

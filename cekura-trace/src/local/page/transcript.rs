@@ -5,7 +5,7 @@ use crate::local::row::{self, Streams};
 use crate::semconv as key;
 use opentelemetry::Value as ApiValue;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 /// One line of a transcript.
@@ -19,9 +19,11 @@ pub(super) struct Entry {
     pub(super) truncated: bool,
     /// The row of the span that says so.
     pub(super) row: Option<usize>,
+    /// The row of the turn that it is in.
+    pub(super) turn: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Role {
     Agent,
     Tool,
@@ -40,12 +42,18 @@ impl Role {
 
 /// What the call log says; for a role that it does not name, what the spans say.
 pub(super) fn transcript(tree: &Tree, log: &Value) -> Vec<Entry> {
-    let mut spoken = derive(tree);
+    let turns = turns(tree);
+    let mut spoken = derive(tree, &turns);
     let mut entries = given(tree, log, &spoken);
-    spoken.retain(|other| entries.iter().all(|entry| entry.role != other.role));
+    let told: HashSet<_> = entries.iter().map(|entry| entry.role).collect();
+    spoken.retain(|entry| !told.contains(&entry.role));
     if !spoken.is_empty() {
         entries.extend(spoken);
         entries.sort_by_key(|entry| entry.start);
+    }
+    let begun = begun(tree);
+    for entry in &mut entries {
+        entry.turn = entry.row.map_or_else(|| begun(entry.start), |row| turns[row]);
     }
     entries
 }
@@ -57,9 +65,12 @@ pub(super) const ENTRIES: &str = "transcript_json";
 fn given(tree: &Tree, log: &Value, spoken: &[Entry]) -> Vec<Entry> {
     let call = tree.rows.iter().find(|(_, span)| span.name == key::span::CONVERSATION);
     let start = call.or(tree.rows.first()).map_or(0, |(_, span)| span.head.start);
-    let mut free: Vec<_> = spoken.iter().collect();
+    let mut free: HashMap<_, VecDeque<_>> = HashMap::new();
+    for entry in spoken {
+        free.entry((entry.role, entry.text.trim())).or_default().push_back(entry);
+    }
     let mut begun = start;
-    let entry = |entry: &Value| {
+    let said = log[ENTRIES].as_array().into_iter().flatten().filter_map(|entry| {
         let (role, text) = match entry["role"].as_str()? {
             "Main Agent" | "assistant" => (Role::Agent, &entry["content"]),
             "Testing Agent" | "user" => (Role::User, &entry["content"]),
@@ -67,24 +78,23 @@ fn given(tree: &Tree, log: &Value, spoken: &[Entry]) -> Vec<Entry> {
             _ => return None,
         };
         let text = text.as_str()?;
-        let same = free.iter().position(|other| other.role == role && other.text.trim() == text.trim());
-        let same = same.map(|at| free.remove(at));
+        let same = free.get_mut(&(role, text.trim())).and_then(VecDeque::pop_front);
         let passed = entry["start_time"].as_f64().and_then(|time| Duration::try_from_secs_f64(time).ok());
         let passed = passed.and_then(|time| u64::try_from(time.as_nanos()).ok());
         begun =
             passed.map_or_else(|| same.map_or(begun, |same| same.start), |time| start.saturating_add(time));
         let row = same.and_then(|same| same.row);
-        Some(Entry { role, text: text.to_owned(), start: begun, truncated: false, row })
-    };
-    log[ENTRIES].as_array().into_iter().flatten().filter_map(entry).collect()
+        Some(Entry { role, text: text.to_owned(), start: begun, truncated: false, row, turn: None })
+    });
+    said.collect()
 }
 
 /// What the spans say, by time.
 ///
 /// The caller's words are transcripts. The agent's are what a voice was given to say; in a turn without a voice, what
 /// the model answered. What nobody heard anything of was not said.
-fn derive(tree: &Tree) -> Vec<Entry> {
-    let (turns, streams) = (turns(tree), Streams::of(tree));
+fn derive(tree: &Tree, turns: &[Option<usize>]) -> Vec<Entry> {
+    let streams = Streams::of(tree);
     let spans = || tree.rows.iter().map(|(_, span)| span).enumerate();
     let mut voiced = HashMap::new();
     let mut settled = HashMap::new();
@@ -112,7 +122,7 @@ fn derive(tree: &Tree) -> Vec<Entry> {
 }
 
 /// For each row the row of the turn that it is in.
-pub(super) fn turns(tree: &Tree) -> Vec<Option<usize>> {
+fn turns(tree: &Tree) -> Vec<Option<usize>> {
     let mut open: Option<(usize, usize)> = None;
     let turn_of = |(row, (depth, span)): (usize, &(usize, Span))| {
         open = open.filter(|(_, above)| depth > above);
@@ -122,6 +132,19 @@ pub(super) fn turns(tree: &Tree) -> Vec<Option<usize>> {
         open.map(|(turn, _)| turn)
     };
     tree.rows.iter().enumerate().map(turn_of).collect()
+}
+
+/// Gives for a time the last row of a turn that has begun by then.
+fn begun(tree: &Tree) -> impl Fn(u64) -> Option<usize> {
+    let rows = tree.rows.iter().enumerate().filter(|(_, (_, row))| row.name == key::span::TURN);
+    let mut starts: Vec<_> = rows.map(|(at, (_, row))| (row.head.start, at)).collect();
+    starts.sort_unstable();
+    let mut last = 0;
+    for (_, at) in &mut starts {
+        last = last.max(*at);
+        *at = last;
+    }
+    move |time| Some(starts[starts.partition_point(|(start, _)| *start <= time).checked_sub(1)?].1)
 }
 
 /// The key of the words that a voice has spoken.
@@ -145,5 +168,5 @@ fn entry(role: Role, span: &Span, key: &str) -> Option<Entry> {
     };
     let start = row::first_chunk(span).filter(|_| role == Role::Agent).unwrap_or(span.head.start);
     let truncated = span.attribute(&format!("{key}{}", key::TRUNCATED_SUFFIX)) == Some(&ApiValue::Bool(true));
-    Some(Entry { role, text: text.into_owned(), start, truncated, row: None })
+    Some(Entry { role, text: text.into_owned(), start, truncated, row: None, turn: None })
 }

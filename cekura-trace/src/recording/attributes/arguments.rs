@@ -3,6 +3,7 @@
 
 use super::{Attributes, Marks, Root, Value, Walk, as_walk, clipped, walk, write, write_json, write_value};
 use crate::recording::json::Object;
+use crate::recording::value::LONGEST;
 use crate::semconv;
 use serde::de::IgnoredAny;
 
@@ -98,13 +99,13 @@ impl ToolInput {
 
 /// Writes a text that is JSON as it is, another one as a JSON string; says whether something is missing.
 fn write_text(text: &str, json: &mut Vec<u8>, limit: usize) -> bool {
-    if serde_json::from_str::<IgnoredAny>(text).is_err() {
-        return write_json(&text, json, limit);
-    }
-    if text.len() <= limit {
+    if text.len() <= limit && serde_json::from_str::<IgnoredAny>(text).is_ok() {
         json.extend_from_slice(text.as_bytes());
         return false;
     }
-    // Cut anywhere it would not be JSON any more.
-    serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| write_json(&value, json, limit))
+    // Cut anywhere it would not be JSON any more. Where it is too large or too deep to be read, it is a text.
+    match serde_json::from_str::<serde_json::Value>(if text.len() <= LONGEST { text } else { "" }) {
+        Ok(value) => write_json(&value, json, limit),
+        Err(_) => write_json(&text, json, limit),
+    }
 }

@@ -2,8 +2,7 @@
 //!
 //! Invariant: content goes through `found_content`, a failure through `fail_found`.
 
-use super::own::clipped;
-use super::{Attributes, Marks, Root, Target, Value, walk, write, write_value};
+use super::{Attributes, Marks, Root, Target, Value, clipped, walk, write, write_value};
 use crate::clip::clip;
 use crate::policy::CaptureContent;
 use crate::recording::callsite::{View, warn_unfollowed};

@@ -2,8 +2,7 @@
 //!
 //! Invariant: a value that holds only for the moment is read from an item before the next item comes.
 
-use super::own::clipped;
-use super::{Attributes, Extras, Value, View};
+use super::{Attributes, Extras, Value, View, clipped};
 use crate::clip::append;
 use crate::finished::{last_of_each, write};
 use crate::policy::CaptureContent;
@@ -45,10 +44,9 @@ const ROOM: usize = 4 << 10;
 
 impl Attributes {
     /// For what the items of a stream say together.
-    pub(in crate::recording) fn of_items(view: View, capture: CaptureContent, limit: usize) -> Self {
-        let mut items = Self::new(view, capture, limit, Vec::new());
-        items.extras().gathered = Some(Gathered { room: ROOM, ..Gathered::default() });
-        items
+    pub(in crate::recording) fn gathering(mut self) -> Self {
+        self.extras().gathered = Some(Gathered { room: ROOM, ..Gathered::default() });
+        self
     }
 
     /// Whether these are items of a stream.

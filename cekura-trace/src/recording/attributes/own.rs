@@ -1,6 +1,6 @@
 //! The attributes' own arguments, one method each. The macro crate decides which attribute has which argument.
 
-use super::{Attributes, Failure, Flag, Float, Integer, Marks, Root, Spoken, Value, View, walk, write};
+use super::{Attributes, Failure, Flag, Float, Integer, Marks, Spoken, Value, View, clipped, write};
 use crate::clip::clip;
 use crate::recording::names::{NAME_LIMIT, is_blank, trace_id_from};
 use crate::recording::w3c::LinkHeaders;
@@ -225,26 +225,4 @@ impl Attributes {
 /// A value as the text of a name or an id; `None` for what is absent, has no text, or is blank.
 fn text<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
     clipped(value, NAME_LIMIT).filter(|text| !is_blank(text))
-}
-
-/// A value as a text of at most `limit` bytes.
-pub(super) fn clipped<'a>(value: &Value<'a>, limit: usize) -> Option<Cow<'a, str>> {
-    Some(match value {
-        Value::Str(text) => Cow::Borrowed(clip(text, limit)),
-        Value::Bool(value) => Cow::Owned(value.to_string()),
-        Value::Debug(value) => Cow::Owned(format!("{value:?}")),
-        Value::F64(value) => Cow::Owned(value.to_string()),
-        Value::I64(value) => Cow::Owned(value.to_string()),
-        Value::Len(_) | Value::Nothing | Value::Short(_) => return None,
-        Value::Serialize(value) => {
-            let mut out = Vec::new();
-            match walk(*value, Some(&mut out), limit, None).root {
-                Root::Json | Root::Name | Root::Text => Cow::Owned(String::from_utf8(out).ok()?),
-                Root::Bool(value) => Cow::Owned(value.to_string()),
-                Root::F64(value) => Cow::Owned(value.to_string()),
-                Root::I64(value) => Cow::Owned(value.to_string()),
-                Root::Null => return None,
-            }
-        }
-    })
 }

@@ -4,7 +4,6 @@
 use crate::clip::{clip, parts};
 use crate::recording::shapes::Scalar;
 use serde_json::ser::{CompactFormatter, Formatter};
-use std::{fmt, io};
 
 /// JSON text at the end of a buffer.
 ///
@@ -20,7 +19,7 @@ pub(in crate::recording) struct Sink {
     end: usize,
     /// The open containers, the innermost in the lowest bit: 1 for an object, 0 for an array.
     nest: u128,
-    open: u32,
+    pub(super) open: u32,
     /// The length of `out` after the last whole piece.
     safe: usize,
     pub(super) is_cut: bool,
@@ -57,10 +56,6 @@ impl Sink {
         std::mem::take(&mut self.is_cut)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.out.len()
-    }
-
     /// The bytes that the value which comes next may take; what is given back is for [`restore`](Self::restore).
     pub(super) fn allow(&mut self, bytes: usize) -> usize {
         let end = self.out.len() + self.open as usize + bytes;
@@ -94,14 +89,9 @@ impl Sink {
             self.string(words);
         } else {
             // There was room for its brackets.
-            self.whole(b"[]");
+            self.whole(|out| out.extend_from_slice(b"[]"));
             self.is_cut = true;
         }
-    }
-
-    /// The number of open containers.
-    pub(super) fn open_containers(&self) -> u32 {
-        self.open
     }
 
     /// Opens an array or an object, and says whether it fitted.
@@ -160,27 +150,22 @@ impl Sink {
     pub(in crate::recording) fn scalar(&mut self, scalar: Scalar<'_>) {
         match scalar {
             Scalar::Text(text) => self.string(text),
-            other => self.whole(Digits::of(|out| write_plain(out, other)).as_bytes()),
+            other => self.whole(|out| write_plain(out, other)),
         }
     }
 
-    /// A value that is JSON text already, written whole or not at all.
-    pub(super) fn whole(&mut self, json: &[u8]) {
-        if !self.takes_value() {
-            return;
+    /// A value that is written whole or not at all.
+    pub(super) fn whole(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.takes_value() {
+            write(&mut self.out);
+            if self.over() { self.take_back() } else { self.settle() }
         }
-        if json.len() > self.room() {
-            self.take_back();
-            return;
-        }
-        self.out.extend_from_slice(json);
-        self.settle();
     }
 
     /// A string; one that is too long is cut on a char boundary, or loses its middle where gaps are wanted.
     pub(super) fn string(&mut self, text: &str) {
         let (start, safe, was_cut) = (self.out.len(), self.safe, self.is_cut);
-        self.string_with(|json| json.escape(text));
+        self.quoted(text);
         if self.is_cut && !was_cut && self.with_gaps && self.out.len() > start {
             self.out.truncate(start);
             (self.safe, self.is_cut) = (safe, false);
@@ -208,12 +193,7 @@ impl Sink {
         self.settle();
     }
 
-    /// What `display` shows as a string, without a copy of it.
-    pub(super) fn display(&mut self, display: &(impl fmt::Display + ?Sized)) {
-        self.string_with(|json| fmt::write(&mut Escaping(json), format_args!("{display}")).is_ok());
-    }
-
-    fn string_with(&mut self, fill: impl FnOnce(&mut Self) -> bool) {
+    fn quoted(&mut self, text: &str) {
         if !self.takes_value() {
             return;
         }
@@ -223,7 +203,7 @@ impl Sink {
         }
         self.out.push(b'"');
         self.open += 1;
-        let whole = fill(self);
+        let whole = self.escape(text);
         self.open -= 1;
         self.out.push(b'"');
         self.settle();
@@ -303,54 +283,22 @@ impl Sink {
 /// With less room than this a string is left out rather than shortened.
 const LEAST: usize = 16;
 
-struct Escaping<'a>(&'a mut Sink);
-
-impl fmt::Write for Escaping<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.0.escape(text) { Ok(()) } else { Err(fmt::Error) }
-    }
-}
-
-/// A number or another short word of JSON, as `serde_json` writes it.
-pub(super) struct Digits {
-    /// The longest is the least `i128`.
-    bytes: [u8; 40],
-    length: usize,
-}
-
-impl Digits {
-    #[expect(clippy::mut_mut, reason = "what is written to is the part of a slice that is left")]
-    pub(super) fn of(write: impl FnOnce(&mut &mut [u8]) -> io::Result<()>) -> Self {
-        let mut bytes = [0; 40];
-        let mut rest = &mut bytes[..];
-        let is_written = write(&mut rest).is_ok();
-        let left = rest.len();
-        Self { length: if is_written { bytes.len() - left } else { 0 }, bytes }
-    }
-
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        str::from_utf8(self.as_bytes()).unwrap_or_default()
-    }
-}
-
 /// Writes a scalar without a limit, and a text that needs no escape.
 #[inline]
-pub(super) fn write_plain(out: &mut impl io::Write, scalar: Scalar<'_>) -> io::Result<()> {
-    match scalar {
+pub(super) fn write_plain(out: &mut Vec<u8>, scalar: Scalar<'_>) {
+    // A vector takes all that is written.
+    let _ = match scalar {
         Scalar::Bool(value) => CompactFormatter.write_bool(out, value),
         Scalar::F64(value) if value.is_finite() => CompactFormatter.write_f64(out, value),
         Scalar::F64(_) | Scalar::Null => CompactFormatter.write_null(out),
         Scalar::I64(value) => CompactFormatter.write_i64(out, value),
         Scalar::Text(text) => {
-            out.write_all(b"\"")?;
-            out.write_all(text.as_bytes())?;
-            out.write_all(b"\"")
+            out.push(b'"');
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'"');
+            Ok(())
         }
-    }
+    };
 }
 
 /// How many bytes come before the first that needs an escape.

@@ -2,11 +2,14 @@
 //! response. Invariant: what one of them does not take, the other may still see.
 
 use super::blob::blob;
-use super::sink::{Digits, Sink, write_plain};
-use super::{Root, Scalar, Shapes, Walk};
+use super::sink::{Sink, write_plain};
+use super::{Root, Scalar, Shapes, Walk, caught};
+use crate::clip::Stack;
 use serde::ser::{self, Serialize};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+
+mod gaps;
+mod serializer;
 
 /// Nodes that are visited without being written.
 const FURTHER_NODES: u32 = 10_000;
@@ -20,23 +23,24 @@ const LEVELS: u32 = Sink::DEEPEST - 2;
 /// The state of one walk, and the serde serializer that does it.
 pub struct Walker<'w> {
     pub(super) sink: Sink,
-    pub(super) shapes: Option<&'w mut Shapes>,
-    pub(super) kind: Kind,
+    shapes: Option<&'w mut Shapes>,
+    kind: Kind,
     /// Set while no container has been opened: a scalar here is the whole value.
-    pub(super) bare: bool,
+    bare: bool,
     pub(super) root: Root,
-    pub(super) depth: u32,
+    depth: u32,
     further: u32,
-    pub(super) further_numbers: u32,
+    further_numbers: u32,
     /// The value that was visited last is a number.
-    pub(super) is_number: bool,
+    is_number: bool,
     pub(super) incomplete: bool,
+    stack: Stack,
 }
 
 /// What is made of the value that comes next. All but a value has to be one string, or is the error that it is in
 /// `serde_json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+enum Kind {
     /// Of a map; numbers and flags may be one too.
     Key,
     /// The digits of a number.
@@ -47,67 +51,56 @@ pub(super) enum Kind {
 }
 
 impl<'w> Walker<'w> {
-    pub(super) fn new(sink: Sink, shapes: Option<&'w mut Shapes>) -> Self {
+    /// `bare` says that a scalar is the whole value.
+    pub(super) fn new(sink: Sink, shapes: Option<&'w mut Shapes>, bare: bool) -> Self {
         Self {
+            depth: sink.open,
             sink,
             shapes,
             kind: Kind::Value,
-            bare: true,
+            bare,
             root: Root::Null,
-            depth: 0,
             further: FURTHER_NODES,
             further_numbers: FURTHER_NUMBERS,
             is_number: false,
             incomplete: false,
+            stack: Stack::here(),
         }
     }
 
     /// Visits the whole value; false where its own code has panicked.
     pub(super) fn visit(&mut self, value: &dyn Walk) -> bool {
-        let visited = catch_unwind(AssertUnwindSafe(|| value.walk(self)));
-        if visited.is_err() {
-            tell_panic();
-        }
-        visited.is_ok()
+        caught(|| value.walk(self)).is_some()
     }
 
     /// Counts a node that is not kept; an error where there have been too many.
-    pub(super) fn spend(&mut self) -> Result<(), Stop> {
+    fn spend(&mut self) -> Result<(), Stop> {
         self.further = self.further.checked_sub(1).ok_or(Stop)?;
         Ok(())
     }
 
-    /// Whether anybody wants to know the value that comes next.
-    pub(super) fn is_watched(&self) -> bool {
-        self.shapes.as_ref().is_some_and(|shapes| shapes.is_watching())
-    }
-
-    /// Whether the value that comes next is to be visited; an error when nothing can come of the rest of the walk.
-    fn admit(&mut self) -> Result<bool, Stop> {
+    /// Whether anybody takes the value that comes next; an error when nothing can come of the rest of the walk.
+    fn is_wanted(&mut self) -> Result<bool, Stop> {
         // Through newtypes and `Some` the whole value is still to come.
-        if !self.bare && self.sink.is_cut {
-            if self.sink.with_gaps {
-                return self.spend().map(|()| false);
-            }
-            if self.shapes.is_none() {
-                return Err(Stop);
-            }
-            self.spend()?;
-            if !self.is_watched() {
-                return Ok(false);
-            }
+        if self.bare || !self.sink.is_cut || self.kind != Kind::Value {
+            return Ok(true);
         }
-        if self.depth >= LEVELS {
-            self.incomplete = true;
-            self.plain(Scalar::Null, b"null");
-            return Ok(false);
+        if self.shapes.is_none() && !self.sink.with_gaps {
+            return Err(Stop);
         }
-        Ok(true)
+        self.spend()?;
+        Ok(self.shapes.as_ref().is_some_and(|shapes| shapes.is_watching()))
     }
 
     /// Visits a value inside another one.
-    pub(super) fn nested<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-        if !self.admit()? {
+    fn nested<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
+        if !self.is_wanted()? {
+            return Ok(());
+        }
+        if self.depth >= LEVELS || self.stack.is_deep() {
+            self.incomplete = true;
+            self.expect_value()?;
+            self.plain(Scalar::Null, |out| out.extend_from_slice(b"null"));
             return Ok(());
         }
         let depth = self.depth;
@@ -117,13 +110,8 @@ impl<'w> Walker<'w> {
         visited
     }
 
-    /// Visits what is inside a newtype or `Some`.
-    pub(super) fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-        if self.kind == Kind::Value { self.nested(value) } else { value.serialize(self) }
-    }
-
     /// Visits what has to be one string.
-    pub(super) fn word<T: Serialize + ?Sized>(&mut self, kind: Kind, value: &T) -> Result<(), Stop> {
+    fn word<T: Serialize + ?Sized>(&mut self, kind: Kind, value: &T) -> Result<(), Stop> {
         self.kind = kind;
         let visited = value.serialize(&mut *self);
         self.kind = Kind::Value;
@@ -131,28 +119,32 @@ impl<'w> Walker<'w> {
     }
 
     /// Nothing comes next that has to be one string.
-    pub(super) fn expect_value(&self) -> Result<(), Stop> {
+    fn expect_value(&self) -> Result<(), Stop> {
         if self.kind == Kind::Value { Ok(()) } else { Err(Stop) }
     }
 
     /// A scalar that is no text, as a value or a key.
-    pub(super) fn scalar(&mut self, scalar: Scalar<'_>) -> Result<(), Stop> {
-        self.digits(scalar, &Digits::of(|out| write_plain(out, scalar)))
+    fn scalar(&mut self, scalar: Scalar<'_>) -> Result<(), Stop> {
+        self.digits(scalar, |out| write_plain(out, scalar))
     }
 
-    /// The same, with its JSON.
-    pub(super) fn digits(&mut self, scalar: Scalar<'_>, digits: &Digits) -> Result<(), Stop> {
+    /// The same, with what writes its JSON.
+    fn digits(&mut self, scalar: Scalar<'_>, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Stop> {
         self.is_number = matches!(scalar, Scalar::F64(_) | Scalar::I64(_));
         match (self.kind, scalar) {
             (Kind::Key, Scalar::F64(value)) if !value.is_finite() => return Err(Stop),
-            (Kind::Key, Scalar::Bool(_) | Scalar::F64(_) | Scalar::I64(_)) => self.key(digits.as_str()),
-            (Kind::Value, _) => self.plain(scalar, digits.as_bytes()),
+            (Kind::Key, Scalar::Bool(_) | Scalar::F64(_) | Scalar::I64(_)) => {
+                let mut key = Vec::new();
+                write(&mut key);
+                self.key(str::from_utf8(&key).unwrap_or_default());
+            }
+            (Kind::Value, _) => self.plain(scalar, write),
             _ => return Err(Stop),
         }
         Ok(())
     }
 
-    fn plain(&mut self, scalar: Scalar<'_>, json: &[u8]) {
+    fn plain(&mut self, scalar: Scalar<'_>, write: impl FnOnce(&mut Vec<u8>)) {
         if let Some(shapes) = &mut self.shapes {
             shapes.scalar(scalar);
         }
@@ -165,15 +157,15 @@ impl<'w> Walker<'w> {
                 Scalar::Text(_) => Root::Text,
             };
         } else {
-            self.sink.whole(json);
+            self.sink.whole(write);
         }
     }
 
     /// An integer that `i64` does not hold.
-    pub(super) fn big_integer(&mut self, digits: &Digits) -> Result<(), Stop> {
+    fn big_integer(&mut self, digits: &str) -> Result<(), Stop> {
         match self.kind {
-            Kind::Key => self.key(digits.as_str()),
-            Kind::Value => self.number(digits.as_str()),
+            Kind::Key => self.key(digits),
+            Kind::Value => self.number(digits),
             Kind::Number | Kind::Raw => return Err(Stop),
         }
         Ok(())
@@ -183,28 +175,31 @@ impl<'w> Walker<'w> {
     fn number(&mut self, digits: &str) {
         self.is_number = true;
         let float = || digits.parse().ok().filter(|_| digits.contains(['.', 'e', 'E']));
+        let as_it_is = |out: &mut Vec<u8>| out.extend_from_slice(digits.as_bytes());
         if let Ok(value) = digits.parse() {
             let scalar = Scalar::I64(value);
-            self.plain(scalar, Digits::of(|out| write_plain(out, scalar)).as_bytes());
+            self.plain(scalar, |out| write_plain(out, scalar));
         } else if let Some(value) = float() {
-            self.plain(Scalar::F64(value), digits.as_bytes());
+            self.plain(Scalar::F64(value), as_it_is);
         } else if self.bare {
             self.string(digits);
         } else {
-            self.sink.whole(digits.as_bytes());
+            self.sink.whole(as_it_is);
         }
     }
 
     /// A value that is JSON already.
     fn verbatim(&mut self, json: &str) {
         self.bare = false;
-        self.sink.whole(json.as_bytes());
-        if !self.sink.is_cut && self.sink.open_containers() == 0 {
+        // A byte more than fits shows that it does not.
+        let some = json.len().min(self.sink.room() + 1);
+        self.sink.whole(|out| out.extend_from_slice(&json.as_bytes()[..some]));
+        if !self.sink.is_cut && self.sink.open == 0 {
             self.root = Root::Json;
         }
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    fn text(&mut self, text: &str) {
         match self.kind {
             Kind::Key => self.key(text),
             Kind::Number => self.number(text),
@@ -213,7 +208,7 @@ impl<'w> Walker<'w> {
         }
     }
 
-    pub(super) fn string(&mut self, text: &str) {
+    fn string(&mut self, text: &str) {
         if let Some(shapes) = &mut self.shapes {
             shapes.scalar(Scalar::Text(text));
         }
@@ -223,7 +218,7 @@ impl<'w> Walker<'w> {
         }
     }
 
-    pub(super) fn write_text(&mut self, text: &str) {
+    fn write_text(&mut self, text: &str) {
         if self.bare {
             self.root = Root::Text;
             self.sink.raw(text);
@@ -232,7 +227,7 @@ impl<'w> Walker<'w> {
         }
     }
 
-    pub(super) fn open(&mut self, opener: u8, tuple: bool) {
+    fn open(&mut self, opener: u8, tuple: bool) {
         if let Some(shapes) = &mut self.shapes {
             shapes.enter(opener, tuple);
         }
@@ -246,29 +241,26 @@ impl<'w> Walker<'w> {
     }
 
     /// How many containers are open: those written, and those the shapes have seen.
-    pub(super) fn place(&self) -> Place {
-        Place {
-            written: self.sink.open_containers(),
-            seen: self.shapes.as_ref().map_or(0, |shapes| shapes.level()),
-        }
+    fn place(&self) -> Place {
+        Place { written: self.sink.open, seen: self.shapes.as_ref().map_or(0, |shapes| shapes.level()) }
     }
 
     /// Leaves everything opened since `place`; a value that swallows an error of an inner one leaves some open.
-    pub(super) fn back_to(&mut self, place: Place) {
+    fn back_to(&mut self, place: Place) {
         self.sink.close_to(place.written);
         if let Some(shapes) = &mut self.shapes {
             shapes.back_to(place.seen);
         }
     }
 
-    pub(super) fn key(&mut self, key: &str) {
+    fn key(&mut self, key: &str) {
         if let Some(shapes) = &mut self.shapes {
             shapes.key(key);
         }
         self.sink.key(key);
     }
 
-    pub(super) fn element(&mut self) {
+    fn element(&mut self) {
         if let Some(shapes) = &mut self.shapes {
             shapes.element();
         }
@@ -281,18 +273,60 @@ impl<'w> Walker<'w> {
     }
 }
 
-#[cold]
-fn tell_panic() {
-    tracing::error!(
-        target: "cekura",
-        "recording a value panicked (in its Serialize, Debug or Display): the span lacks this value, and the call goes on"
-    );
-}
-
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+struct Place {
     written: u32,
     seen: u32,
+}
+
+/// An open array or object.
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself, at every entry")]
+pub struct Compound<'a, 'w> {
+    walker: &'a mut Walker<'w>,
+    outer: Place,
+    inner: Place,
+    /// What its only field is, where it stands for a text that is JSON already.
+    kind: Kind,
+    /// More is to be done than to write one entry behind the other (`gaps`).
+    is_unusual: bool,
+    /// It is the whole value.
+    is_root: bool,
+    /// All items so far are numbers; then how many.
+    are_numbers: bool,
+    count: usize,
+    /// Of the numbers only their count will be written.
+    is_counting: bool,
+    /// Nothing more fits.
+    is_full: bool,
+    /// Entries that are still to come, where that is known.
+    left: Option<usize>,
+    /// The length of the JSON before it.
+    start: usize,
+    /// Where what surrounds an entry has to end.
+    end: usize,
+    list: Option<Box<List>>,
+}
+
+/// How a list is written whose items do not all fit.
+struct List {
+    /// Where the items begin, and the bytes that those at the head may take.
+    start: usize,
+    head: usize,
+    seen: usize,
+    tail: Option<Tail>,
+}
+
+struct Tail {
+    /// Where it begins.
+    at: usize,
+    /// Where its items begin, each with the comma before it.
+    items: Vec<usize>,
+    missing: usize,
+    /// The bytes that it may take.
+    room: usize,
+    /// The bytes and items that were ever written.
+    bytes: usize,
+    written: usize,
 }
 
 /// The end of a walk before the end of its value: the budget is used up, or the value has failed.

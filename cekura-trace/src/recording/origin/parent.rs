@@ -1,7 +1,7 @@
 //! Chooses the parent of a new span. Invariant: a parent outside the conversation's trace, or one that never
 //! arrives, is replaced by the nearest ancestor that does.
 
-use crate::call::{Call, Turn};
+use crate::call::Call;
 use crate::recording::scope::Scope;
 use crate::recording::span::live::Live;
 use crate::recording::span::live::handle::live_of;
@@ -9,14 +9,12 @@ use opentelemetry::trace::{SpanContext, SpanId, SpanRef, TraceId};
 use std::sync::Arc;
 
 /// What a new span is a child of, unless it is a conversation.
-pub(super) enum Parent {
-    /// The span of the context, in whose trace it is; or, where that is a host's and does not go where ours go, the id
-    /// of the nearest one of ours.
-    Here(TraceId, SpanId),
-    /// Nothing: it begins a trace.
-    None,
-    /// A span of ours, where that of the context is in another trace, or knows of no turn.
-    Other(Box<SpanContext>),
+pub(super) struct Parent {
+    pub(super) trace_id: TraceId,
+    /// Of the span of the context; or, where that is a host's and does not go where ours go, of the nearest one of ours.
+    pub(super) span_id: SpanId,
+    /// Set where it is a span of ours, and that of the context is in another trace or knows of no turn.
+    pub(super) other: Option<Box<SpanContext>>,
 }
 
 impl Parent {
@@ -24,15 +22,14 @@ impl Parent {
     pub(super) fn named(span: &SpanRef<'_>, scope: Option<&Scope>) -> Self {
         let here = span.span_context();
         match scope.and_then(Scope::call) {
-            Some(call) if call.root.trace_id() != here.trace_id() => Self::root(call),
-            Some(call) if !may_arrive(span, scope) => Self::Here(here.trace_id(), call.root.span_id()),
-            _ if here.is_valid() => Self::Here(here.trace_id(), here.span_id()),
-            _ => Self::None,
+            Some(call) if call.root.trace_id() != here.trace_id() => Self::other(&call.root),
+            Some(call) if !may_arrive(span, scope) => Self::here(here.trace_id(), call.root.span_id()),
+            _ if here.is_valid() => Self::here(here.trace_id(), here.span_id()),
+            _ => Self::NONE,
         }
     }
 
     /// The parent in the current context, `span` being its span.
-    #[inline]
     pub(super) fn current(span: &SpanRef<'_>, scope: Option<&Scope>, live: Option<&Arc<Live>>) -> Self {
         let here = span.span_context();
         let call = scope.and_then(Scope::call);
@@ -44,33 +41,40 @@ impl Parent {
         let is_of_host = |call: &Arc<Call>| call.is_of_host(here.span_id());
         match (ours, call) {
             (_, call) if is_here && (is_known() || call.is_some_and(is_of_host)) => {
-                Self::Here(trace_id, here.span_id())
+                Self::here(trace_id, here.span_id())
             }
-            (Some(ours), _) if is_here => Self::Here(trace_id, ours.span_context().span_id()),
-            (Some(ours), _) => Self::Other(Box::new(ours.span_context().clone())),
-            (None, Some(_)) if is_here && may_arrive(span, scope) => Self::Here(trace_id, here.span_id()),
-            (None, Some(call)) if is_here => Self::Here(trace_id, call.root.span_id()),
-            (None, Some(call)) => Self::root(call),
-            (None, None) => Self::None,
+            (Some(ours), _) if is_here => Self::here(trace_id, ours.span_context().span_id()),
+            (Some(ours), _) => Self::other(ours.span_context()),
+            (None, Some(_)) if is_here && may_arrive(span, scope) => Self::here(trace_id, here.span_id()),
+            (None, Some(call)) if is_here => Self::here(trace_id, call.root.span_id()),
+            (None, Some(call)) => Self::other(&call.root),
+            (None, None) => Self::NONE,
         }
     }
 
-    fn root(call: &Call) -> Self {
-        Self::Other(Box::new(call.root.clone()))
+    /// Nothing: the span begins a trace.
+    pub(super) const NONE: Self = Self::here(TraceId::INVALID, SpanId::INVALID);
+
+    #[inline]
+    pub(super) const fn here(trace_id: TraceId, span_id: SpanId) -> Self {
+        Self { trace_id, span_id, other: None }
     }
 
-    pub(super) fn span_id(&self) -> SpanId {
-        match self {
-            Self::Here(_, span_id) => *span_id,
-            Self::Other(parent) => parent.span_id(),
-            Self::None => SpanId::INVALID,
+    pub(super) fn other(span: &SpanContext) -> Self {
+        Self { other: Some(Box::new(span.clone())), ..Self::here(span.trace_id(), span.span_id()) }
+    }
+
+    /// The trace of its children: a new one where it is nothing.
+    #[inline]
+    pub(super) fn trace_id_of_child(&self) -> TraceId {
+        match self.trace_id {
+            TraceId::INVALID => TraceId::from(rand::random::<u128>().max(1)),
+            trace_id => trace_id,
         }
     }
 
-    /// A turn, of a span whose context knows of none.
-    #[cold]
-    pub(super) fn turn(turn: &Turn) -> Self {
-        Self::Other(Box::new(turn.span.clone()))
+    pub(super) fn is_none(&self) -> bool {
+        self.span_id == SpanId::INVALID
     }
 }
 

@@ -2,7 +2,7 @@
 //! before the end). Invariant: a span gives at most one record.
 
 use super::live::Live;
-use super::live::closing::{Finished, Held};
+use super::live::closing::End;
 use super::open::Open;
 use super::pool;
 use crate::finished::write;
@@ -39,37 +39,19 @@ impl Ending {
     fn finish_with(self, wait: Wait, record: &mut dyn FnMut(&mut Attributes)) {
         let Self { at, tells, open: Open { context, live } } = self;
         let Some(mut live) = live else { return };
-        let tells = tells && live.returned_tells(at);
+        let end = End { at, wait, tells: tells && live.returned_tells(at), record };
         // They have the span too.
         drop(context);
         live.let_go();
         if let Some(alone) = Arc::get_mut(&mut live) {
-            if let Finished::Over(buffer) = hand_over(Held::Alone(alone), at, wait, tells, record) {
+            if alone.end_alone(end) {
                 alone.rest();
-                pool::give(live, buffer);
+                pool::give(live);
             }
-        } else if let Finished::PutOff = hand_over(Held::Shared(&live), at, wait, tells, record) {
+        } else if !live.end_shared(end) {
             Live::keep(&live);
         }
     }
-}
-
-/// Hands the record over with what `record` adds. `tells` says that the value says when somebody spoke.
-#[inline]
-fn hand_over(
-    mut span: Held<'_>,
-    at: Instant,
-    wait: Wait,
-    tells: bool,
-    record: &mut dyn FnMut(&mut Attributes),
-) -> Finished {
-    let Some(entries) = span.take_record() else { return Finished::Over(Vec::new()) };
-    let mut attributes = span.live().end(entries);
-    attributes.guarded(record);
-    if tells {
-        span.live().tell(at, attributes.told);
-    }
-    span.finish(at, attributes, wait)
 }
 
 impl Open {

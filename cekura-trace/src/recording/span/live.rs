@@ -1,19 +1,17 @@
 //! An open span: what is set on it, through the OpenTelemetry API or by its function. Invariant: one record is
 //! made of it, at its end.
 
-use super::twin::{Birth, Twin};
-use crate::call::Call;
-use crate::destination::Destination;
-use crate::finished::{self, Head, seal, write};
+use super::twin::Twin;
+use crate::finished::{self, seal, write};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::recording::attributes::Attributes;
 use crate::recording::callsite::{Callsite, View};
 use crate::recording::home::Home;
 use crate::recording::recorded::Recorded;
-use crate::recording::told::Told;
-use opentelemetry::KeyValue;
-use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceId};
+use opentelemetry::trace::{SpanContext, SpanId, Status, TraceFlags, TraceId, TraceState};
+use opentelemetry::{Context, KeyValue};
 use std::fmt;
+use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -21,20 +19,14 @@ use std::time::Instant;
 pub(super) mod closing;
 pub(in crate::recording) mod handle;
 mod parts;
+mod stand;
 
-use closing::Closed;
 use parts::Parts;
+use stand::Stand;
 
 /// An open span, shared by the function that it belongs to and the contexts made from it.
 pub(crate) struct Live {
-    context: SpanContext,
-    /// `SpanId::INVALID` for a root.
-    parent_id: SpanId,
-    kind: SpanKind,
-    view: View,
-    /// That of the spans inside it; `None` before its begin.
-    home: Option<Arc<Home>>,
-    is_remade: bool,
+    stand: Stand,
     /// Whether anything was told of its answer.
     has_parts: AtomicBool,
     state: Mutex<State>,
@@ -42,8 +34,8 @@ pub(crate) struct Live {
 
 struct State {
     start: Instant,
-    /// What the record holds so far. While the span ends, only what is set during its end.
-    record: Vec<u8>,
+    /// What is said of it so far, behind the begin of its record. While the span ends, only what is set during its end.
+    said: Attributes,
     status: Status,
     is_renamed: bool,
     /// Whether the program said when it began.
@@ -52,6 +44,11 @@ struct State {
     twin: Option<Box<Twin>>,
     parts: Option<Box<Parts>>,
 }
+
+/// Room for the span attributes of most functions.
+const NEW_BYTES: usize = 512;
+/// The most bytes of a record's buffer that are kept for the next span.
+const KEPT_BYTES: usize = 16 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -68,12 +65,22 @@ impl fmt::Debug for Live {
     }
 }
 
+impl Deref for Live {
+    type Target = Stand;
+
+    #[inline]
+    fn deref(&self) -> &Stand {
+        &self.stand
+    }
+}
+
 impl Live {
     /// A span that stands nowhere yet.
     pub(super) fn idle() -> Arc<Self> {
+        let entries = Vec::with_capacity(NEW_BYTES);
         let state = State {
             start: Instant::now(),
-            record: Vec::new(),
+            said: Attributes::new(View::Span, CaptureContent::default(), CONTENT_LIMIT, entries),
             status: Status::Unset,
             is_renamed: false,
             keeps_start: false,
@@ -81,52 +88,68 @@ impl Live {
             twin: None,
             parts: None,
         };
-        Arc::new(Self {
-            context: SpanContext::NONE,
-            parent_id: SpanId::INVALID,
-            kind: SpanKind::Internal,
-            view: View::Span,
-            home: None,
-            is_remade: false,
-            has_parts: AtomicBool::new(false),
-            state: Mutex::new(state),
-        })
+        let (stand, has_parts) = (Stand::NOWHERE, AtomicBool::new(false));
+        Arc::new(Self { stand, has_parts, state: Mutex::new(state) })
     }
 
-    /// Puts it where it stands, before its begin.
+    /// Begins its record, before it is known where it stands.
     #[inline]
-    pub(in crate::recording) fn stand(
-        &mut self,
-        home: Arc<Home>,
-        callsite: &Callsite,
-        parent_id: SpanId,
-        birth: Birth,
-    ) {
-        self.home = Some(home);
-        self.parent_id = parent_id;
-        self.kind = callsite.kind();
-        self.view = callsite.view;
-        self.context = birth.context;
+    pub(super) fn draft(&mut self, callsite: &Callsite, (capture, limit): (CaptureContent, usize)) {
+        self.stand.view = callsite.view;
+        let said = self.said();
+        callsite.begin(&mut said.entries);
+        (said.view, said.capture, said.limit) = (callsite.view, capture, limit);
+    }
+
+    /// What is said of it before its begin.
+    #[inline]
+    pub(in crate::recording) fn said(&mut self) -> &mut Attributes {
+        &mut self.state_mut().said
+    }
+
+    /// Gives it another name than the one its record began with.
+    #[inline(never)]
+    pub(in crate::recording) fn rename(&mut self, name: &str) {
         let state = self.state_mut();
-        state.start = birth.start;
-        if birth.twin.is_some() {
-            state.twin = birth.twin;
-        }
+        write::name(&mut state.said.entries, name);
+        state.is_renamed = true;
     }
 
-    /// Says, before its begin, that its record holds another name than the one it began with.
-    pub(in crate::recording) fn rename(&mut self) {
-        self.state_mut().is_renamed = true;
+    /// Says when it began, and whether the program said so.
+    #[inline]
+    pub(in crate::recording) fn start_at(&mut self, start: Instant, is_given: bool) {
+        let state = self.state_mut();
+        (state.start, state.keeps_start) = (start, is_given);
     }
 
-    /// Says, before its begin, that its start is not that of its future.
-    pub(super) fn keep_start(&mut self) {
-        self.state_mut().keeps_start = true;
+    /// Gives it its ids.
+    #[inline]
+    pub(in crate::recording) fn identify(&mut self, trace_id: TraceId, span_id: SpanId) {
+        self.stand.context =
+            SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, false, TraceState::NONE);
     }
 
-    /// Gives it its record as far as it is written.
-    pub(super) fn give_record(&mut self, record: Vec<u8>) {
-        self.state_mut().record = record;
+    /// Gives it a twin and the ids of that, unless the host's tracer provider makes no spans.
+    #[cold]
+    pub(in crate::recording) fn pair(&mut self, home: &Home, parent: &Context) -> bool {
+        let kind = self.view.kind();
+        let state = self.state_mut();
+        let start = home.clock.at(state.start);
+        let twin = Twin::start(&home.destination, kind, &state.said.entries, start, parent);
+        let context = twin.as_ref().map(Twin::span_context);
+        state.twin = twin.map(Box::new);
+        context.map(|context| self.stand.context = context).is_some()
+    }
+
+    /// Puts it where it stands, before its begin; `is_made_here` says that its context is made from the current one.
+    #[inline]
+    pub(in crate::recording) fn stand(&mut self, home: Arc<Home>, parent_id: SpanId, is_made_here: bool) {
+        let said = self.said();
+        (said.capture, said.limit) = (home.capture, home.destination.content_limit);
+        let stand = &mut self.stand;
+        stand.is_remade = is_made_here && matches!(stand.view, View::Llm | View::Span | View::ToolCall);
+        stand.parent_id = parent_id;
+        stand.home = Some(home);
     }
 
     /// Begins it where it stands.
@@ -138,13 +161,7 @@ impl Live {
             destination.calls.begin(call, live.span_id(), live);
         }
         match callsite.view {
-            View::Conversation => {
-                if let Some(call) = live.own_call() {
-                    let span = Arc::downgrade(live);
-                    call.begin(span);
-                }
-                live.announce();
-            }
+            View::Conversation => live.begin_conversation(),
             View::Turn => {
                 if let Some((call, turn)) = call.as_ref().zip(turn.as_ref()) {
                     call.open_turns.begin(turn.clone());
@@ -154,147 +171,56 @@ impl Live {
         }
     }
 
-    /// Whether it is one in which the stages of a turn may begin, rather than such a stage.
-    #[inline]
-    pub(in crate::recording) fn holds_stages(&self) -> bool {
-        matches!(self.view, View::Conversation | View::Span | View::Turn)
+    /// Says that a conversation begins, to its call and to who wants to know.
+    #[cold]
+    #[inline(never)]
+    fn begin_conversation(self: &Arc<Self>) {
+        let (Some(call), Some(home)) = (self.own_call(), self.home()) else { return };
+        let span = Arc::downgrade(self);
+        call.begin(span);
+        home.destination.announce(|| {
+            let state = self.state();
+            let mut record = state.said.entries.clone();
+            let start = self.at(state.start);
+            seal(&mut record, &self.head(start, start, finished::Status::Unset), state.is_renamed);
+            record
+        });
     }
 
     /// Makes it one that stands nowhere again.
     pub(super) fn rest(&mut self) {
-        self.home = None;
+        self.stand.home = None;
         *self.has_parts.get_mut() = false;
         let state = self.state_mut();
-        state.record = Vec::new();
+        if state.said.entries.capacity() > KEPT_BYTES {
+            state.said.entries = Vec::with_capacity(NEW_BYTES);
+        }
         state.status = Status::Unset;
         state.stage = Stage::Open;
         state.is_renamed = false;
-        state.keeps_start = false;
     }
 
-    pub(crate) fn span_context(&self) -> &SpanContext {
-        &self.context
-    }
-
-    pub(crate) fn trace_id(&self) -> TraceId {
-        self.context.trace_id()
-    }
-
-    pub(in crate::recording) fn home(&self) -> Option<&Arc<Home>> {
-        self.home.as_ref()
-    }
-
-    /// The most bytes of one content value.
-    pub(super) fn content_limit(&self) -> usize {
-        self.home().map_or(CONTENT_LIMIT, |home| home.destination.content_limit)
-    }
-
-    fn capture(&self) -> CaptureContent {
-        self.home().map(|home| home.capture).unwrap_or_default()
-    }
-
-    /// Whether its context can be made from the current one again, and nothing at its end asks for it.
-    #[inline]
-    pub(super) fn is_remade(&self) -> bool {
-        self.is_remade
-    }
-
-    /// Says, before its begin, whether its context is made from the current one.
-    #[inline]
-    pub(super) fn set_remade(&mut self, is_made_here: bool) {
-        self.is_remade = is_made_here && matches!(self.view, View::Llm | View::Span | View::ToolCall);
-    }
-
-    /// The return value says that somebody was heard, or that audio is there.
-    pub(super) fn tell(&self, at: Instant, told: Told) {
-        if let Some(home) = self.home() {
-            home.tell(self.view, at, told);
-        }
-    }
-
-    /// For what is known at its end, behind its record.
-    #[inline]
-    pub(super) fn end(&self, record: Vec<u8>) -> Attributes {
-        Attributes::new(self.view, self.capture(), self.content_limit(), record)
-    }
-
-    /// An `stt` has understood something, or audio of the agent is there.
-    pub(super) fn tell_turn(&self, at: Instant) {
-        if let Some(home) = self.home() {
-            match self.view {
-                View::Stt => home.heard(at),
-                View::S2s | View::Tts => home.spoke(at),
-                _ => {}
-            }
-        }
-    }
-
-    /// What speaks or is spoken in the turn was cut off.
-    pub(super) fn interrupt_turn(&self) {
-        if let View::Llm | View::S2s | View::Tts | View::Turn = self.view
-            && let Some(turn) = self.home().and_then(|home| home.turn.as_ref())
-        {
-            turn.interrupt();
-        }
-    }
-
-    /// The call whose conversation this is.
-    #[inline]
-    fn own_call(&self) -> Option<&Arc<Call>> {
-        if self.parent_id != SpanId::INVALID {
-            return None;
-        }
-        self.home()?.call.as_ref().filter(|call| call.root.span_id() == self.span_id())
-    }
-
-    fn span_id(&self) -> SpanId {
-        self.context.span_id()
-    }
-
-    #[inline]
-    fn head(&self, start: u64, end: u64, status: finished::Status) -> Head {
-        let (trace_id, span_id, kind) = (self.trace_id(), self.span_id(), self.kind.clone());
-        Head { trace_id, span_id, parent_id: self.parent_id, kind, start, end, status }
-    }
-
-    /// Says that a conversation begins, to who wants to know.
-    fn announce(&self) {
-        if let (Some(_), Some(home)) = (self.own_call(), self.home()) {
-            home.destination.announce(|| {
-                let state = self.state();
-                let mut record = state.record.clone();
-                let start = self.at(state.start);
-                seal(&mut record, &self.head(start, start, finished::Status::Unset), state.is_renamed);
-                record
-            });
-        }
+    /// For what is said beside what its record holds.
+    fn aside(&self) -> Attributes {
+        Attributes::new(self.view, self.capture(), self.content_limit(), Vec::new())
     }
 
     /// Sets a span attribute of the program's own.
     pub(in crate::recording) fn set_recorded(&self, key: &str, value: &impl Recorded) {
-        self.while_open(|state| {
-            let mut set = self.end(std::mem::take(&mut state.record));
-            value.write(&mut set, key);
-            state.record = set.entries;
-        });
+        self.while_open(|state| value.write(&mut state.said, key));
     }
 
     /// Sets what `record` sets, which may run code of the program's.
     pub(in crate::recording) fn set(&self, record: impl FnOnce(&mut Attributes)) {
-        let mut set = self.end(Vec::new());
+        let mut set = self.aside();
         set.guarded(record);
-        self.while_open(|state| state.record.extend_from_slice(&set.entries));
-    }
-
-    /// Whether the content policy lets its content pass.
-    fn keeps_content(&self) -> bool {
-        self.capture() == CaptureContent::Full
+        self.while_open(|state| state.said.entries.extend_from_slice(&set.entries));
     }
 
     /// Sets what a program sets through the OpenTelemetry API: its texts are content.
     fn set_foreign(&self, attribute: &KeyValue) {
         if self.keeps_content() || !write::is_foreign_content(attribute) {
-            self.while_open(|state| write::foreign(&mut state.record, attribute));
+            self.while_open(|state| write::foreign(&mut state.said.entries, attribute));
         }
     }
 
@@ -324,61 +250,12 @@ impl Live {
         }
     }
 
-    /// Hands its record over, sealed.
-    #[inline]
-    fn hand_over(&self, at: Instant, record: &mut [u8], closed: Closed) {
-        let Closed { start, status, is_renamed, twin } = closed;
-        seal(record, &self.head(self.at(start), self.at(at.max(start)), status), is_renamed);
-        if let Some(Home { destination, .. }) = self.home.as_deref() {
-            self.close_call(destination);
-            destination.accept(self.trace_id(), record);
-        }
-        if let Some(twin) = twin {
-            twin.end(record);
-        }
-        self.leave();
-    }
-
-    /// Hands over what was noted of the call whose conversation this is.
-    #[inline]
-    fn close_call(&self, destination: &Destination) {
-        if let Some(call) = self.own_call()
-            && let Some(noted) = call.notes.close()
-        {
-            destination.note(call, noted);
-        }
-    }
-
-    /// From now on nobody else ends it in its function's stead.
-    #[inline]
-    pub(super) fn let_go(&self) {
-        if let Some(call) = self.home().and_then(|home| home.call.as_ref()) {
-            call.let_go(self.span_id());
-        }
-    }
-
     /// Its end is put off: somebody may still end it in its function's stead.
     #[cold]
     pub(super) fn keep(live: &Arc<Self>) {
         if let Some(call) = live.home().and_then(|home| home.call.as_ref()) {
             call.keep(live.span_id(), live);
         }
-    }
-
-    #[inline]
-    fn leave(&self) {
-        if let Some(Home { destination, call: Some(call), .. }) = self.home.as_deref() {
-            if self.view == View::Turn {
-                call.open_turns.end(self.span_id());
-            }
-            destination.calls.end(call);
-        }
-    }
-
-    /// Nanoseconds since the Unix epoch.
-    #[inline]
-    fn at(&self, instant: Instant) -> u64 {
-        self.home().map_or(0, |home| home.clock.at(instant))
     }
 
     fn state_mut(&mut self) -> &mut State {

@@ -62,79 +62,84 @@ impl Attributes {
     }
 }
 
-/// A span that has not begun, and what is known of it.
-pub(in crate::recording) struct Draft {
-    pub(in crate::recording) attributes: Attributes,
-    live: Arc<Live>,
-}
+/// A span that has not begun, and what is known of it. Nobody else has it.
+pub(in crate::recording) struct Draft(Arc<Live>);
 
 impl Draft {
-    /// A span that may begin there; `None` where nothing records.
-    #[inline]
-    pub(in crate::recording) fn new(callsite: &Callsite, origin: &Origin) -> Option<Self> {
-        if origin.is_suppressed || origin.is_off && callsite.view != View::Conversation {
-            return None;
-        }
-        let (live, mut record) = pool::take();
-        callsite.begin(&mut record);
-        let attributes = Attributes::new(callsite.view, origin.capture(), origin.content_limit(), record);
-        Some(Self { attributes, live })
+    /// `None` where nothing records.
+    pub(in crate::recording) fn new(callsite: &Callsite) -> Option<Self> {
+        let origin = Origin::current()?;
+        let mut live = pool::take();
+        Arc::get_mut(&mut live)?.draft(callsite, origin.policy(callsite.view)?);
+        Some(Self(live))
     }
 
     /// Sets what is known of it.
-    #[inline]
     pub(in crate::recording) fn record(&mut self, record: impl FnOnce(&mut Attributes)) {
-        self.attributes.guarded(record);
+        if let Some(live) = Arc::get_mut(&mut self.0) {
+            live.said().guarded(record);
+        }
     }
 
     /// Begins it in the context that is current now, not in that in which it was drafted.
-    pub(in crate::recording) fn open_here(mut self, callsite: &Callsite) -> Option<Open> {
-        let origin = Origin::current()?;
-        self.attributes.settle();
-        self.attributes.begins_by_hand();
-        self.open(callsite, origin)
+    pub(in crate::recording) fn open_here(self, callsite: &Callsite) -> Option<Open> {
+        begin(self.0, callsite, &mut Origin::current()?, |live| {
+            live.said().settle();
+            live.said().begins_by_hand();
+        })
     }
+}
 
-    /// Begins it, unless nothing records where it was sent.
-    #[inline]
-    pub(in crate::recording) fn open(mut self, callsite: &Callsite, mut origin: Origin) -> Option<Open> {
-        if self.attributes.has_extras() {
-            self.record(Attributes::close_arguments);
-        }
-        let Self { attributes, live } = &mut self;
-        let extras = attributes.take_extras();
-        let wish = extras.as_ref().map(|extras| &extras.wish);
-        if let Some(parent) = wish.and_then(|wish| wish.parent.as_ref()) {
-            origin = Origin::of(parent);
-        }
-        let view = callsite.view;
-        let is_nowhere = origin.home.is_none() && view != View::Conversation;
-        let is_off =
-            view == View::Conversation && !origin.is_in_conversation() && wish.is_some_and(Wish::is_off);
-        let place = |span: &mut Live| {
-            origin.place(callsite, wish, attributes, span)?;
-            span.set_remade(!origin.has_context());
-            span.give_record(std::mem::take(&mut attributes.entries));
-            if wish.is_some_and(|wish| wish.start.is_some()) {
-                span.keep_start();
-            }
-            Some(())
-        };
-        let is_placed = !is_nowhere && Arc::get_mut(live).and_then(place).is_some();
-        if !is_placed {
-            if is_nowhere {
-                destination::lose(callsite.site());
-            }
-            pool::give(self.live, self.attributes.entries);
-            return is_off.then(|| Open { context: Context::current_with_value(Scope::OFF), live: None });
-        }
-        let live = self.live;
+/// Begins a span in the current context, `record` sets what is known of it. `None` where nothing records.
+#[inline]
+pub(in crate::recording) fn open(
+    callsite: &Callsite,
+    record: &mut dyn FnMut(&mut Attributes),
+) -> Option<Open> {
+    let mut origin = Origin::UNKNOWN;
+    if !origin.read_current() {
+        return None;
+    }
+    let policy = origin.policy(callsite.view)?;
+    begin(pool::take(), callsite, &mut origin, |live| {
+        live.draft(callsite, policy);
+        live.said().guarded(record);
+    })
+}
+
+/// Begins a span that nobody else has. It is lent once, for that takes a locked operation.
+#[inline]
+fn begin(
+    mut live: Arc<Live>,
+    callsite: &Callsite,
+    origin: &mut Origin,
+    draft: impl FnOnce(&mut Live),
+) -> Option<Open> {
+    let span = Arc::get_mut(&mut live)?;
+    draft(span);
+    let said = span.said();
+    if said.has_extras() {
+        said.guarded(Attributes::close_arguments);
+    }
+    let extras = said.take_extras();
+    let wish = extras.as_ref().map(|extras| &extras.wish);
+    if let Some(parent) = wish.and_then(|wish| wish.parent.as_ref()) {
+        *origin = Origin::of(parent);
+    }
+    let is_conversation = callsite.view == View::Conversation;
+    if origin.home.is_none() && !is_conversation {
+        destination::lose(callsite.site());
+    } else if origin.place(callsite, wish, span).is_some() {
         Live::begin(&live, callsite);
         let handle = Handle(live.clone());
         let context = match origin.take_context() {
             None => Context::current_with_span(handle),
             Some(context) => context.with_span(handle),
         };
-        Some(Open { context, live: Some(live) })
+        return Some(Open { context, live: Some(live) });
     }
+    span.rest();
+    pool::give(live);
+    let is_off = is_conversation && !origin.is_in_conversation() && wish.is_some_and(Wish::is_off);
+    is_off.then(|| Open { context: Context::current_with_value(Scope::OFF), live: None })
 }

@@ -4,38 +4,29 @@ use super::live::Live;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// Spans kept by a thread, and the most bytes of each one's buffer.
+/// Spans kept by a thread.
 const KEPT: usize = 16;
-const KEPT_BYTES: usize = 16 << 10;
-/// Room for the span attributes of most functions.
-const NEW_BYTES: usize = 512;
-
-/// A span that stands nowhere, and the buffer for its record.
-pub(super) type Idle = (Arc<Live>, Vec<u8>);
 
 thread_local! {
-    static POOL: RefCell<Vec<Idle>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Vec<Arc<Live>>> = const { RefCell::new(Vec::new()) };
 }
 
 #[inline]
-pub(super) fn take() -> Idle {
+pub(super) fn take() -> Arc<Live> {
     let kept = POOL.try_with(|pool| pool.borrow_mut().pop());
-    kept.ok().flatten().unwrap_or_else(|| (Live::idle(), Vec::with_capacity(NEW_BYTES)))
+    kept.ok().flatten().unwrap_or_else(Live::idle)
 }
 
 /// Keeps a span that stands nowhere.
 #[inline]
-pub(super) fn give(live: Arc<Live>, mut record: Vec<u8>) {
-    if record.capacity() <= KEPT_BYTES {
-        record.clear();
-        // On a thread that is ending there is none.
-        let _ = POOL.try_with(|pool| {
-            let mut pool = pool.borrow_mut();
-            if pool.len() < KEPT {
-                pool.push((live, record));
-            }
-        });
-    }
+pub(super) fn give(live: Arc<Live>) {
+    // On a thread that is ending there is none.
+    let _ = POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
+        if pool.len() < KEPT {
+            pool.push(live);
+        }
+    });
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The twin of a span: the same span, made by the host's tracer provider for the host's own exporters.
 //! Invariant: the twin gives the ids, and gets everything that was recorded.
 
-use crate::call::Clock;
 use crate::destination::{Destination, Host, Twinned};
 use crate::finished::{Entry, Record, Status, Value, draft};
 use crate::semconv;
@@ -13,14 +12,7 @@ use opentelemetry::{Context, KeyValue};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// How a span comes by its ids: ours, or those that a host's tracer provider gave to its twin.
-pub(in crate::recording) struct Birth {
-    pub(in crate::recording) start: Instant,
-    pub(in crate::recording) context: SpanContext,
-    pub(in crate::recording) twin: Option<Box<Twin>>,
-}
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What the host's tracer provider made of one of our spans. Its id generator names both; its sampler decides for this
 /// one only, and the context of ours shows that decision.
@@ -32,13 +24,13 @@ pub(crate) struct Twin {
 }
 
 impl Twin {
-    /// Starts the twin of a span whose record is written so far; `None` where the tracer provider makes no spans, or no
+    /// Starts the twin of a span whose record is written so far, `start` in nanoseconds since the Unix epoch; `None` where the tracer provider makes no spans, or no
     /// longer does.
-    pub(crate) fn start(
+    pub(super) fn start(
         to: &Destination,
         kind: SpanKind,
         record: &[u8],
-        (start, clock): (Instant, Clock),
+        start: u64,
         parent: &Context,
     ) -> Option<Self> {
         let Host(tracer) = to.host.get()?;
@@ -50,7 +42,7 @@ impl Twin {
         let given: Vec<_> = record.entries().filter(set).filter_map(attribute).collect();
         let builder = SpanBuilder::from_name(record.name.to_owned())
             .with_kind(kind)
-            .with_start_time(time(clock.at(start)))
+            .with_start_time(time(start))
             .with_attributes(given.clone());
         let parent = parent.with_value(Twinned);
         let span = shielded(|| tracer.build_with_context(builder, &parent))?;

@@ -6,7 +6,6 @@ use crate::recording::callsite::Callsite;
 use crate::recording::context::{Carried, goes_on};
 use crate::recording::enter::Span;
 use crate::recording::moment::Moment;
-use crate::recording::origin::Origin;
 use crate::recording::parent::Parent;
 use crate::recording::recorded::Recorded;
 use crate::recording::seen::Item;
@@ -39,13 +38,13 @@ pub trait Sealed {
 #[must_use = "the span begins with `start()`"]
 pub struct Builder<K> {
     callsite: Callsite,
-    draft: Option<Box<Draft>>,
+    draft: Option<Draft>,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: Kind> Builder<K> {
     pub(super) fn new(callsite: Callsite) -> Self {
-        let draft = || Draft::new(&callsite, &Origin::current()?).map(Box::new);
+        let draft = || Draft::new(&callsite);
         let draft = if destination::any_open() { catch_unwind(AssertUnwindSafe(draft)).ok() } else { None };
         Self { callsite, draft: draft.flatten(), kind: PhantomData }
     }
@@ -121,7 +120,7 @@ impl<K: Kind> Builder<K> {
 
     fn open(self) -> Option<Open> {
         let Self { callsite, draft, .. } = self;
-        let open = |draft: Box<Draft>| catch_unwind(AssertUnwindSafe(|| draft.open_here(&callsite))).ok()?;
+        let open = |draft: Draft| catch_unwind(AssertUnwindSafe(|| draft.open_here(&callsite))).ok()?;
         draft.and_then(open)
     }
 

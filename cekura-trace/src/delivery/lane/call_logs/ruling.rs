@@ -2,7 +2,8 @@
 
 use crate::delivery::call_log::error::ObserveError;
 use crate::delivery::ledger::Reason;
-use crate::delivery::transport::{Failure, Response};
+use crate::delivery::transport::{Failure, Response, blames_connection};
+use crate::one_line::one_line;
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
@@ -70,10 +71,11 @@ pub(super) fn posted(response: &Response) -> Ruling {
             already_existed: true,
         },
         400 | 422 => Ruling::Fail(ObserveError::rejected(status, words(body))),
-        // An answer of a gateway says nothing of the server behind it.
-        502 | 504 => Ruling::Ask(trouble(status, wait, body)),
         408 | 425 | 429 | 503 => Ruling::Retry(trouble(status, wait, body)),
-        500..=599 => Ruling::RetryTwice(trouble(status, wait, body)),
+        500 | 501 | 505..=508 | 510 => Ruling::RetryTwice(trouble(status, wait, body)),
+        // An answer of a gateway says nothing of the server behind it.
+        502..=599 => Ruling::Ask(trouble(status, wait, body)),
+        _ if blames_connection(status) => Ruling::RetryTwice(trouble(status, wait, body)),
         _ => refused(status, body),
     }
 }
@@ -98,8 +100,9 @@ pub(super) fn asked(response: &Response, call_id: &str) -> Ruling {
                 None => Ruling::NextPage,
             }
         }
-        408 | 425 | 429 | 502..=504 => Ruling::Retry(trouble(status, wait, body)),
-        500..=599 => Ruling::RetryTwice(trouble(status, wait, body)),
+        500 | 501 | 505..=508 | 510 => Ruling::RetryTwice(trouble(status, wait, body)),
+        408 | 425 | 429 | 502..=599 => Ruling::Retry(trouble(status, wait, body)),
+        _ if blames_connection(status) => Ruling::RetryTwice(trouble(status, wait, body)),
         300..=399 | 401..=403 => refused(status, body),
         // The question is at fault, not the call log.
         _ => unexpected(status, "no list of calls; the call may be stored"),
@@ -169,8 +172,7 @@ fn words(body: &str) -> String {
         Err(_) if body.trim_start().starts_with('<') => String::new(),
         Err(_) => body.to_owned(),
     };
-    let line = said.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    line.take(EXCERPT).collect::<String>().trim().to_owned()
+    one_line(&said, EXCERPT)
 }
 
 fn messages_of(messages: &Value) -> String {

@@ -5,68 +5,11 @@ use super::{Live, Stage, State, Twin};
 use crate::call::Unfinished;
 use crate::finished::{self, write};
 use crate::recording::attributes::Attributes;
-use crate::recording::callsite::View;
+use crate::recording::told::Told;
 use crate::semconv;
 use opentelemetry::trace::Status;
-use std::time::{Duration, Instant};
-
-/// A span at its end. Most often nobody else has it any more, and it need not be locked.
-pub(in crate::recording::span) enum Held<'a> {
-    Alone(&'a mut Live),
-    Shared(&'a Live),
-}
-
-impl Held<'_> {
-    /// Takes the record, to add what is known at the end. Only the first end gets it.
-    #[inline]
-    pub(in crate::recording::span) fn take_record(&mut self) -> Option<Vec<u8>> {
-        self.change(State::take_record)
-    }
-
-    /// Hands the record over, with what was told of the answer and what was set since the record was taken;
-    /// unless somebody is still awaited. Gives back the record's buffer.
-    #[inline]
-    pub(in crate::recording::span) fn finish(
-        &mut self,
-        at: Instant,
-        mut end: Attributes,
-        wait: Wait,
-    ) -> Finished {
-        match self.change(|state| state.close(at, &mut end, wait)) {
-            Close::Closed(closed) => {
-                let live = self.live();
-                if live.view == View::Turn && wait != Wait::Nobody {
-                    live.write_turn(at.saturating_duration_since(closed.start), &mut end.entries);
-                }
-                live.hand_over(at, &mut end.entries, closed);
-                Finished::Over(end.entries)
-            }
-            Close::Over => Finished::Over(end.entries),
-            Close::PutOff => Finished::PutOff,
-        }
-    }
-
-    pub(in crate::recording::span) fn live(&self) -> &Live {
-        match self {
-            Self::Alone(live) => live,
-            Self::Shared(live) => live,
-        }
-    }
-
-    /// Calls `change` in one place, so that the compiler inlines it.
-    #[inline]
-    fn change<R>(&mut self, change: impl FnOnce(&mut State) -> R) -> R {
-        let mut locked;
-        let state = match self {
-            Self::Alone(live) => live.state_mut(),
-            Self::Shared(live) => {
-                locked = live.state();
-                &mut *locked
-            }
-        };
-        change(state)
-    }
-}
+use std::sync::PoisonError;
+use std::time::Instant;
 
 /// Whom a span waits for at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,21 +19,6 @@ pub(in crate::recording) enum Wait {
     Nobody,
     /// Those who tell something right now.
     Tellers,
-}
-
-/// What became of an end.
-pub(in crate::recording::span) enum Finished {
-    /// The span is over; what is left is its buffer.
-    Over(Vec<u8>),
-    /// It goes on for those that it waits for.
-    PutOff,
-}
-
-enum Close {
-    Closed(Closed),
-    /// It was over already.
-    Over,
-    PutOff,
 }
 
 /// What is known of a span when it is over.
@@ -107,76 +35,117 @@ impl State {
         std::mem::replace(&mut self.stage, Stage::Over) != Stage::Over
     }
 
-    fn take_record(&mut self) -> Option<Vec<u8>> {
+    /// Its end begins; true the first time.
+    fn begin_end(&mut self) -> bool {
         if self.stage != Stage::Open {
-            return None;
+            return false;
         }
         self.stage = Stage::Ending;
-        Some(std::mem::take(&mut self.record))
+        self.said.told = Told::default();
+        true
     }
 
-    /// Ends it, and adds to its record what was told of the answer and what was set since the record was
-    /// taken.
+    /// Ends it, and adds to its record what was told of the answer, and `meanwhile`, which was set since the end began.
+    /// `None` where it goes on for those that it waits for, or where it was over already.
     #[inline]
-    fn close(&mut self, at: Instant, end: &mut Attributes, wait: Wait) -> Close {
+    fn close(&mut self, at: Instant, wait: Wait, meanwhile: &[u8]) -> Option<Closed> {
         if self.stage == Stage::Over {
-            return Close::Over;
+            return None;
         }
         if self.parts.is_some() {
-            if self.put_off(at, end, wait) {
-                return Close::PutOff;
+            if self.put_off(at, wait) {
+                self.said.entries.extend_from_slice(meanwhile);
+                return None;
             }
-            self.write_parts(end);
+            self.write_parts();
         }
         self.stage = Stage::Over;
-        let failure = end.take_failure();
-        let record = &mut end.entries;
-        record.extend_from_slice(&self.record);
-        let description = match (failure.as_deref(), &self.status) {
-            (Some(failure), _) => Some(failure),
-            (None, Status::Error { description }) => Some(description.as_ref()),
-            (None, Status::Ok | Status::Unset) => None,
-        };
-        if let Some(description) = description {
-            write::description(record, description);
-        }
-        let status = match (description, &self.status) {
-            (Some(_), _) => finished::Status::Error,
+        let failure = self.said.take_extras().and_then(|extras| extras.failure);
+        let record = &mut self.said.entries;
+        record.extend_from_slice(meanwhile);
+        let status = match (failure.as_deref(), &self.status) {
             (None, Status::Ok) => finished::Status::Ok,
-            (None, _) => finished::Status::Unset,
+            (None, Status::Unset) => finished::Status::Unset,
+            (Some(description), _) => failed(record, description),
+            (None, Status::Error { description }) => failed(record, description),
         };
         let Self { start, is_renamed, .. } = *self;
-        Close::Closed(Closed { start, status, is_renamed, twin: self.twin.take() })
+        Some(Closed { start, status, is_renamed, twin: self.twin.take() })
     }
 }
 
+#[cold]
+fn failed(record: &mut Vec<u8>, description: &str) -> finished::Status {
+    write::description(record, description);
+    finished::Status::Error
+}
+
+/// How a function ended, and what it adds to its span's record.
+pub(in crate::recording::span) struct End<'a> {
+    pub(in crate::recording::span) at: Instant,
+    pub(in crate::recording::span) wait: Wait,
+    /// The return value says when somebody spoke.
+    pub(in crate::recording::span) tells: bool,
+    pub(in crate::recording::span) record: &'a mut dyn FnMut(&mut Attributes),
+}
+
 impl Live {
-    /// Writes how its turn went. It ends `length` after its start.
-    fn write_turn(&self, length: Duration, entries: &mut Vec<u8>) {
-        let Some(turn) = self.home().and_then(|home| home.turn.as_ref()) else { return };
-        if let Some(latency) = turn.latency() {
-            write::float(entries, semconv::TURN_USER_BOT_LATENCY_SECONDS, latency.as_secs_f64());
+    /// Ends it where nobody else has it any more, so that it need not be locked. False where the end is put off.
+    #[inline]
+    pub(in crate::recording::span) fn end_alone(&mut self, end: End<'_>) -> bool {
+        let Self { stand, state, .. } = self;
+        let state = state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !state.begin_end() {
+            return true;
         }
-        write::float(entries, semconv::TURN_DURATION_SECONDS, length.as_secs_f64());
-        write::flag(entries, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
+        state.said.guarded(end.record);
+        if end.tells {
+            stand.tell(end.at, state.said.told);
+        }
+        let Some(closed) = state.close(end.at, end.wait, &[]) else { return false };
+        stand.hand_over(end.at, &mut state.said.entries, closed, end.wait);
+        true
+    }
+
+    /// Ends it where others have it too. False where the end is put off.
+    pub(in crate::recording::span) fn end_shared(&self, end: End<'_>) -> bool {
+        let mut state = self.state();
+        if !state.begin_end() {
+            return true;
+        }
+        // Its code may record on the span itself.
+        let mut said = std::mem::replace(&mut state.said, self.aside());
+        drop(state);
+        said.guarded(end.record);
+        if end.tells {
+            self.tell(end.at, said.told);
+        }
+        let mut state = self.state();
+        let meanwhile = std::mem::replace(&mut state.said, said).entries;
+        let closed = state.close(end.at, end.wait, &meanwhile);
+        let (is_over, mut record) = (state.stage == Stage::Over, Vec::new());
+        if let Some(closed) = closed {
+            std::mem::swap(&mut record, &mut state.said.entries);
+            drop(state);
+            self.hand_over(end.at, &mut record, closed, end.wait);
+        }
+        is_over
     }
 }
 
 impl Unfinished for Live {
     fn cut_off(&self, at: Instant) {
-        let mut held = Held::Shared(self);
-        if let Some(record) = held.take_record() {
-            let mut end = self.end(record);
-            write::flag(&mut end.entries, semconv::CEKURA_UNFINISHED, true);
-            held.finish(at, end, Wait::Nobody);
+        let mut record = |said: &mut Attributes| {
             self.let_go();
-        }
+            write::flag(&mut said.entries, semconv::CEKURA_UNFINISHED, true);
+        };
+        self.end_shared(End { at, wait: Wait::Nobody, tells: false, record: &mut record });
     }
 
     fn rename_call(&self, id: &str) {
         self.while_open(|state| {
-            write::text(&mut state.record, semconv::CALL_ID, id);
-            write::text(&mut state.record, semconv::CONVERSATION_ID, id);
+            write::text(&mut state.said.entries, semconv::CALL_ID, id);
+            write::text(&mut state.said.entries, semconv::CONVERSATION_ID, id);
         });
     }
 

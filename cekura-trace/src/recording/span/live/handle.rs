@@ -24,7 +24,7 @@ impl Span for Handle {
             return;
         }
         self.0.while_open(|state| {
-            write::event(&mut state.record, &name.into(), nanoseconds(time), &attributes);
+            write::event(&mut state.said.entries, &name.into(), nanoseconds(time), &attributes);
         });
     }
 
@@ -59,7 +59,7 @@ impl Span for Handle {
 
     fn update_name<T: Into<Cow<'static, str>>>(&mut self, name: T) {
         self.0.while_open(|state| {
-            write::name(&mut state.record, &name.into());
+            write::name(&mut state.said.entries, &name.into());
             state.is_renamed = true;
         });
     }
@@ -68,7 +68,7 @@ impl Span for Handle {
         if !self.0.keeps_content() {
             attributes.retain(|attribute| !write::is_foreign_content(attribute));
         }
-        self.0.while_open(|state| write::link(&mut state.record, &to, &attributes));
+        self.0.while_open(|state| write::link(&mut state.said.entries, &to, &attributes));
     }
 
     // The span is its function's to end.

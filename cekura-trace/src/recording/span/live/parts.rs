@@ -4,7 +4,7 @@
 //! The parts so far are lent to the caller that adds to them, and given back afterwards. If two callers add at
 //! the same time, the second one starts with empty parts, and both are merged when they are given back.
 
-use super::closing::{Held, Wait};
+use super::closing::{End, Wait};
 use super::{Live, Stage, State};
 use crate::finished::{Value, draft, write};
 use crate::recording::attributes::Attributes;
@@ -87,7 +87,7 @@ impl Live {
         parts.tellers += 1;
         let told = parts.progress.take();
         drop(state);
-        let items = || Attributes::of_items(self.view, self.capture(), self.content_limit());
+        let items = || self.aside().gathering();
         Some(told.unwrap_or_else(|| Progress::new(items(), start)))
     }
 
@@ -144,19 +144,19 @@ impl Live {
 
     #[cold]
     fn finish_late(&self, over: Over) {
-        let mut held = Held::Shared(self);
-        if !over.was_cut {
-            self.tell_at_end(over.at);
+        let Over { at, mut failure, was_cut, .. } = over;
+        if !was_cut {
+            self.tell_at_end(at);
         }
-        let Some(record) = held.take_record() else { return };
-        let mut end = self.end(record);
-        if over.was_cut {
-            write::flag(&mut end.entries, semconv::CEKURA_INTERRUPTED, true);
-            self.interrupt_turn();
-        }
-        end.set_failure(over.failure);
-        held.finish(over.at, end, Wait::Tellers);
-        self.let_go();
+        let mut record = |said: &mut Attributes| {
+            self.let_go();
+            if was_cut {
+                write::flag(&mut said.entries, semconv::CEKURA_INTERRUPTED, true);
+                self.interrupt_turn();
+            }
+            said.set_failure(failure.take());
+        };
+        self.end_shared(End { at, wait: Wait::Tellers, tells: false, record: &mut record });
     }
 
     /// When the answer was over, if that was said.
@@ -230,22 +230,21 @@ impl Parts {
 
 impl State {
     /// Puts the end off where somebody is awaited, and keeps what was recorded at it.
-    pub(super) fn put_off(&mut self, at: Instant, end: &mut Attributes, wait: Wait) -> bool {
+    pub(super) fn put_off(&mut self, at: Instant, wait: Wait) -> bool {
         let Some(parts) = &mut self.parts else { return false };
         if !parts.is_awaited(wait) {
             return false;
         }
         let was_cut = parts.over.take().is_some_and(|over| over.was_cut);
-        parts.over = Some(Over { at, wait, failure: end.take_failure(), was_cut });
-        let meanwhile = std::mem::replace(&mut self.record, std::mem::take(&mut end.entries));
-        self.record.extend_from_slice(&meanwhile);
+        parts.over = Some(Over { at, wait, failure: self.said.take_failure(), was_cut });
         self.stage = Stage::Open;
         true
     }
 
     /// Writes what was told of the answer behind what its function said at its end. How that failed counts
     /// most.
-    pub(super) fn write_parts(&mut self, end: &mut Attributes) {
+    pub(super) fn write_parts(&mut self) {
+        let end = &mut self.said;
         let progress = self.parts.take().and_then(|parts| parts.progress);
         let Some(progress) = progress else { return };
         let Some(failure) = end.take_failure() else { return progress.write(end) };

@@ -1,20 +1,14 @@
 //! The calls of serde's `Serializer`, as steps of one walk. Invariant: each container is closed by the code that opened
 //! it, even if a value inside it fails.
 
-use super::blob::numbers;
-use super::compound::Compound;
-use super::raw::{NUMBER, RAW};
-use super::sink::Digits;
-use super::walker::{Kind, Place, Stop, Walker};
-use super::{Root, Scalar};
-use crate::clip::Text;
-use crate::recording::value::Samples;
+use super::{Compound, Kind, Place, Stop, Walker};
+use crate::clip::{Text, clip};
+use crate::recording::json::blob::numbers;
+use crate::recording::json::raw::{NUMBER, RAW};
+use crate::recording::json::{FEW, Root, Scalar};
 use serde::ser::{self, Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 use std::fmt;
-
-/// The most bytes of a formatted text that are looked at.
-const MOST_TEXT: usize = 1 << 20;
 
 macro_rules! small_integers {
     ($($method:ident: $integer:ty,)*) => {$(
@@ -25,11 +19,11 @@ macro_rules! small_integers {
 }
 
 macro_rules! large_integers {
-    ($($method:ident: $integer:ty, $write:ident;)*) => {$(
+    ($($method:ident: $integer:ty,)*) => {$(
         fn $method(self, value: $integer) -> Result<(), Stop> {
             match i64::try_from(value) {
                 Ok(value) => self.scalar(Scalar::I64(value)),
-                Err(_) => self.big_integer(&Digits::of(|out| CompactFormatter.$write(out, value))),
+                Err(_) => self.big_integer(&value.to_string()),
             }
         }
     )*};
@@ -51,11 +45,7 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
         serialize_u8: u8, serialize_u16: u16, serialize_u32: u32,
     }
 
-    large_integers! {
-        serialize_i128: i128, write_i128;
-        serialize_u64: u64, write_u64;
-        serialize_u128: u128, write_u128;
-    }
+    large_integers! { serialize_i128: i128, serialize_u64: u64, serialize_u128: u128, }
 
     fn serialize_bool(self, value: bool) -> Result<(), Stop> {
         self.scalar(Scalar::Bool(value))
@@ -66,7 +56,7 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
             return self.serialize_f64(value.into());
         }
         // The digits of the narrow float: 0.1, not 0.10000000149011612.
-        self.digits(Scalar::F64(value.into()), &Digits::of(|out| CompactFormatter.write_f32(out, value)))
+        self.digits(Scalar::F64(value.into()), |out| _ = CompactFormatter.write_f32(out, value))
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Stop> {
@@ -85,7 +75,7 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Stop> {
         self.expect_value()?;
-        if value.len() <= Samples::MOST {
+        if value.len() <= FEW {
             return self.collect_seq(value);
         }
         if let Some(shapes) = &mut self.shapes {
@@ -102,7 +92,7 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Stop> {
-        self.inner(value)
+        self.nested(value)
     }
 
     fn serialize_unit(self) -> Result<(), Stop> {
@@ -122,7 +112,7 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Stop> {
-        self.inner(value)
+        self.nested(value)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -221,13 +211,11 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     }
 
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Stop> {
-        if self.kind != Kind::Value {
-            self.text(&value.to_string());
-        } else if self.bare || self.is_watched() || self.sink.with_gaps {
-            self.string(&Text::of(format_args!("{value}"), MOST_TEXT));
-        } else {
-            self.sink.display(value);
-        }
+        let room = self.sink.room();
+        let shown = Text::of(format_args!("{value}"), room.max(Text::MOST));
+        let kept = if shown.is_cut { room.saturating_sub("\"\"".len()) } else { usize::MAX };
+        self.incomplete |= shown.is_cut && !self.sink.with_gaps;
+        self.text(clip(shown.as_str(), kept));
         Ok(())
     }
 }
@@ -235,7 +223,7 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
 impl<'a, 'w> Compound<'a, 'w> {
     fn open(walker: &'a mut Walker<'w>, opener: u8, tuple: bool, left: Option<usize>) -> Result<Self, Stop> {
         walker.expect_value()?;
-        let (outer, is_root, start) = (walker.place(), walker.bare, walker.sink.len());
+        let (outer, is_root, start) = (walker.place(), walker.bare, walker.sink.out.len());
         walker.open(opener, tuple);
         let inner = walker.place();
         Ok(Self { is_root, are_numbers: opener == b'[', start, ..Self::at(walker, outer, inner, left) })

@@ -6,28 +6,16 @@
 //! are removed. So the last items are kept, however many there were. A list that knows its length
 //! (`collect_seq`) skips the items between.
 
-use super::Root;
-use super::blob::numbers;
-use super::compound::{Compound, List, Tail};
-use super::sink::Sink;
-use super::walker::{Stop, Walker};
+use super::{Compound, List, Stop, Tail, Walker};
+use crate::recording::json::blob::numbers;
+use crate::recording::json::sink::Sink;
+use crate::recording::json::{FEW, Root, share};
 use std::any::type_name;
 
-/// Below this limit the end of a value is cut off.
-pub(super) const LEAST: usize = 256;
-/// With less room than this a value has all of it.
-const SMALL: usize = 128;
 /// Room for what is said of items that are missing.
 const WORDS: usize = 40;
-/// The most numbers that are written one by one.
-const FEW: usize = 64;
 /// How often the bytes of a tail are written, where each item drives out those before it.
 const TURNS: usize = 16;
-
-/// How much of its room a value may take that others may follow.
-pub(super) fn share(room: usize) -> usize {
-    if room > SMALL { room / 2 } else { room }
-}
 
 /// Visits a value.
 type Visit<'v, 'w> = &'v mut dyn FnMut(&mut Walker<'w>) -> Result<(), Stop>;
@@ -61,7 +49,7 @@ impl<'w> Compound<'_, 'w> {
         self.are_numbers = self.walker.is_number;
         self.count += usize::from(self.are_numbers);
         let (sink, items) = (&mut self.walker.sink, self.start + 1);
-        if self.count > FEW && self.are_numbers && self.walker.shapes.is_none() && sink.len() >= items {
+        if self.count > FEW && self.are_numbers && self.walker.shapes.is_none() && sink.out.len() >= items {
             sink.roll_back(items);
             sink.take_cut();
             self.list = None;
@@ -119,7 +107,7 @@ impl<'w> Compound<'_, 'w> {
         let list = self.list.get_or_insert_with(|| Box::new(List::new(sink, is_only)));
         list.seen += 1;
         if list.tail.is_none() {
-            let at = sink.len();
+            let at = sink.out.len();
             let outer = sink.allow(list.head.saturating_sub(at - list.start));
             let had_gaps = std::mem::take(&mut sink.lost);
             sink.element();
@@ -146,7 +134,7 @@ impl<'w> Compound<'_, 'w> {
 
     fn tail_element(&mut self, visit: Visit<'_, 'w>) -> Result<(), Stop> {
         let Some(tail) = self.list.as_mut().and_then(|list| list.tail.as_mut()) else { return Ok(()) };
-        let at = self.walker.sink.len();
+        let at = self.walker.sink.out.len();
         let end = self.walker.sink.allow(tail.room);
         self.walker.sink.element();
         visit(self.walker)?;
@@ -161,8 +149,8 @@ impl<'w> Compound<'_, 'w> {
         }
         tail.items.push(at);
         tail.written += 1;
-        tail.bytes += sink.len() - at;
-        if sink.len() - tail.at > 2 * tail.room {
+        tail.bytes += sink.out.len() - at;
+        if sink.out.len() - tail.at > 2 * tail.room {
             tail.shrink(sink, tail.room);
         }
         if tail.bytes > TURNS * tail.room { Err(Stop) } else { Ok(()) }
@@ -207,7 +195,7 @@ impl List {
     fn new(sink: &Sink, is_only: bool) -> Self {
         let room = sink.room();
         let head = if is_only { room } else { room / 2 };
-        Self { start: sink.len(), head, seen: 0, tail: None }
+        Self { start: sink.out.len(), head, seen: 0, tail: None }
     }
 
     fn pass_over(&mut self, sink: &mut Sink, left: usize) -> usize {
@@ -234,7 +222,7 @@ impl Tail {
 
     /// Drops the oldest items, until the others take no more than `room`.
     fn shrink(&mut self, sink: &mut Sink, room: usize) {
-        let end = sink.len();
+        let end = sink.out.len();
         let dropped = self.items.iter().take_while(|at| end - **at > room).count();
         if dropped > 0 {
             let kept = self.items.get(dropped).copied().unwrap_or(end);

@@ -1,0 +1,143 @@
+//! The settings of a handle when all of them are known. Invariant: every value can be used as it is.
+
+use super::endpoint::Endpoint;
+use super::proxy::Proxies;
+use crate::delivery::parts;
+use crate::delivery::timings::{SpoolLimits, Timings};
+use crate::policy::CaptureContent;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use rustls_pki_types::CertificateDer;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+pub(super) const AGENT: &str = "CEKURA_AGENT_ID";
+pub(super) const PROJECT: &str = "CEKURA_PROJECT_ID";
+
+/// Where spans go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Mode {
+    /// To Cekura, or to another OTLP endpoint.
+    #[default]
+    Cloud,
+    /// To Cekura, or to another OTLP endpoint, and each finished conversation is drawn and written as in local
+    /// mode. The ledger counts only the delivery. Call logs are posted. The spans of a conversation are kept a second
+    /// time until it is drawn, at most as many bytes as the memory limit.
+    CloudAndLocal,
+    /// Nowhere: each finished conversation is drawn in the terminal and written as one HTML page to
+    /// `cekura-traces` in the working directory, which keeps the newest 200. It needs no account and no
+    /// network.
+    Local,
+}
+
+impl Mode {
+    pub(crate) fn draws(self) -> bool {
+        self != Self::Cloud
+    }
+
+    pub(crate) fn sends(self) -> bool {
+        self != Self::Local
+    }
+}
+
+/// The protocol for spans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// OTLP over gRPC.
+    #[default]
+    Grpc,
+    /// OTLP over HTTP with protobuf bodies.
+    Http,
+}
+
+impl Protocol {
+    /// Whether this build has it.
+    pub(super) fn is_available(self) -> bool {
+        match self {
+            Self::Grpc => parts::GRPC,
+            Self::Http => parts::HTTP,
+        }
+    }
+}
+
+/// Everything that a handle needs to know.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) mode: Mode,
+    pub(crate) protocol: Protocol,
+    pub(crate) endpoint: Endpoint,
+    /// Sent with every request: Cekura's own and the user's.
+    pub(crate) headers: HeaderMap,
+    pub(crate) api: Endpoint,
+    /// Sent with every request to the API: the key, or nothing.
+    pub(crate) api_headers: HeaderMap,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) proxies: Proxies,
+    pub(crate) root_certificates: Vec<CertificateDer<'static>>,
+    pub(crate) resource: BTreeMap<String, String>,
+    pub(crate) capture: CaptureContent,
+    pub(crate) content_limit: usize,
+    pub(crate) memory_limit: usize,
+    /// Drawings have no colours.
+    pub(crate) no_color: bool,
+    /// The process's global tracer provider is to be this handle's.
+    pub(crate) set_global: bool,
+    pub(crate) spool: Option<Spooling>,
+    pub(crate) timings: Timings,
+}
+
+/// Where what is not delivered is kept.
+#[derive(Debug)]
+pub(crate) struct Spooling {
+    pub(crate) directory: PathBuf,
+    /// The name to blame.
+    pub(crate) setting: &'static str,
+    pub(crate) limits: SpoolLimits,
+}
+
+/// Whose calls they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    Agent(u64),
+    Project(u64),
+}
+
+impl Identity {
+    /// What it is, and its number.
+    fn parts(self) -> (&'static str, u64) {
+        match self {
+            Self::Agent(id) => ("agent", id),
+            Self::Project(id) => ("project", id),
+        }
+    }
+
+    /// The parameter of a request to the API.
+    pub(crate) fn parameter(self) -> String {
+        let (kind, id) = self.parts();
+        format!("{kind}_id={id}")
+    }
+
+    /// The variable that names it.
+    pub(crate) fn variable(self) -> &'static str {
+        match self {
+            Self::Agent(_) => AGENT,
+            Self::Project(_) => PROJECT,
+        }
+    }
+
+    pub(super) fn header(self) -> (HeaderName, HeaderValue) {
+        let (name, id) = match self {
+            Self::Agent(id) => ("x-cekura-agent-id", id),
+            Self::Project(id) => ("x-cekura-project-id", id),
+        };
+        (HeaderName::from_static(name), id.into())
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, id) = self.parts();
+        write!(f, "{kind} {id}")
+    }
+}

@@ -1,0 +1,190 @@
+//! Where an open span stands: its ids, its kind, its home, and what it tells them. Invariant: none of it changes while the
+//! span is open.
+
+use super::Twin;
+use super::closing::{Closed, Wait};
+use crate::call::Call;
+use crate::finished::{self, Head, seal, write};
+use crate::policy::{CONTENT_LIMIT, CaptureContent};
+use crate::recording::callsite::View;
+use crate::recording::home::Home;
+use crate::recording::told::Told;
+use crate::semconv;
+use opentelemetry::trace::{SpanContext, SpanId, TraceId};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Where a span stands.
+pub(crate) struct Stand {
+    pub(super) context: SpanContext,
+    /// `SpanId::INVALID` for a root.
+    pub(super) parent_id: SpanId,
+    pub(super) view: View,
+    /// That of the spans inside it; `None` before its begin.
+    pub(super) home: Option<Arc<Home>>,
+    pub(super) is_remade: bool,
+}
+
+impl Stand {
+    pub(super) const NOWHERE: Self = Self {
+        context: SpanContext::NONE,
+        parent_id: SpanId::INVALID,
+        view: View::Span,
+        home: None,
+        is_remade: false,
+    };
+
+    pub(crate) fn span_context(&self) -> &SpanContext {
+        &self.context
+    }
+
+    pub(crate) fn trace_id(&self) -> TraceId {
+        self.context.trace_id()
+    }
+
+    pub(super) fn span_id(&self) -> SpanId {
+        self.context.span_id()
+    }
+
+    pub(in crate::recording) fn home(&self) -> Option<&Arc<Home>> {
+        self.home.as_ref()
+    }
+
+    /// The most bytes of one content value.
+    pub(super) fn content_limit(&self) -> usize {
+        self.home().map_or(CONTENT_LIMIT, |home| home.destination.content_limit)
+    }
+
+    pub(super) fn capture(&self) -> CaptureContent {
+        self.home().map(|home| home.capture).unwrap_or_default()
+    }
+
+    /// Whether the content policy lets its content pass.
+    pub(super) fn keeps_content(&self) -> bool {
+        self.capture() == CaptureContent::Full
+    }
+
+    /// Whether it is one in which the stages of a turn may begin, rather than such a stage.
+    #[inline]
+    pub(in crate::recording) fn holds_stages(&self) -> bool {
+        matches!(self.view, View::Conversation | View::Span | View::Turn)
+    }
+
+    /// Whether its context can be made from the current one again, and nothing at its end asks for it.
+    #[inline]
+    pub(in crate::recording::span) fn is_remade(&self) -> bool {
+        self.is_remade
+    }
+
+    /// The return value says that somebody was heard, or that audio is there.
+    pub(super) fn tell(&self, at: Instant, told: Told) {
+        if let Some(home) = self.home() {
+            home.tell(self.view, at, told);
+        }
+    }
+
+    /// An `stt` has understood something, or audio of the agent is there.
+    pub(super) fn tell_turn(&self, at: Instant) {
+        if let Some(home) = self.home() {
+            match self.view {
+                View::Stt => home.heard(at),
+                View::S2s | View::Tts => home.spoke(at),
+                _ => {}
+            }
+        }
+    }
+
+    /// What speaks or is spoken in the turn was cut off.
+    pub(in crate::recording::span) fn interrupt_turn(&self) {
+        if let View::Llm | View::S2s | View::Tts | View::Turn = self.view
+            && let Some(turn) = self.home().and_then(|home| home.turn.as_ref())
+        {
+            turn.interrupt();
+        }
+    }
+
+    /// The call whose conversation this is.
+    pub(super) fn own_call(&self) -> Option<&Arc<Call>> {
+        let call = self.home()?.call.as_ref();
+        call.filter(|call| self.parent_id == SpanId::INVALID && call.root.span_id() == self.span_id())
+    }
+
+    #[inline]
+    pub(super) fn head(&self, start: u64, end: u64, status: finished::Status) -> Head {
+        let (trace_id, span_id, kind) = (self.trace_id(), self.span_id(), self.view.kind());
+        Head { trace_id, span_id, parent_id: self.parent_id, kind, start, end, status }
+    }
+
+    /// Hands its record over, sealed.
+    #[inline]
+    pub(super) fn hand_over(&self, at: Instant, record: &mut Vec<u8>, closed: Closed, wait: Wait) {
+        let Some(home) = self.home.as_deref() else { return };
+        let Closed { start, status, is_renamed, twin } = closed;
+        if self.view == View::Turn && wait != Wait::Nobody {
+            self.write_turn(at.saturating_duration_since(start), record);
+        }
+        let head = self.head(home.clock.at(start), home.clock.at(at.max(start)), status);
+        seal(record, &head, is_renamed);
+        if self.parent_id == SpanId::INVALID {
+            self.close_call();
+        }
+        home.destination.accept(self.trace_id(), record);
+        if let Some(twin) = twin {
+            end_twin(twin, record);
+        }
+        self.leave();
+    }
+
+    /// Writes how its turn went. It ends `length` after its start.
+    #[cold]
+    #[inline(never)]
+    fn write_turn(&self, length: Duration, record: &mut Vec<u8>) {
+        let Some(turn) = self.home().and_then(|home| home.turn.as_ref()) else { return };
+        if let Some(latency) = turn.latency() {
+            write::float(record, semconv::TURN_USER_BOT_LATENCY_SECONDS, latency.as_secs_f64());
+        }
+        write::float(record, semconv::TURN_DURATION_SECONDS, length.as_secs_f64());
+        write::flag(record, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
+    }
+
+    /// Hands over what was noted of the call whose conversation this is.
+    #[cold]
+    #[inline(never)]
+    fn close_call(&self) {
+        if let (Some(call), Some(home)) = (self.own_call(), self.home())
+            && let Some(noted) = call.notes.close()
+        {
+            home.destination.note(call, noted);
+        }
+    }
+
+    /// From now on nobody else ends it in its function's stead.
+    #[inline]
+    pub(in crate::recording::span) fn let_go(&self) {
+        if let Some(call) = self.home().and_then(|home| home.call.as_ref()) {
+            call.let_go(self.span_id());
+        }
+    }
+
+    /// It is over, and handed over.
+    #[inline]
+    pub(super) fn leave(&self) {
+        if let Some(Home { destination, call: Some(call), .. }) = self.home.as_deref() {
+            if self.view == View::Turn {
+                call.open_turns.end(self.span_id());
+            }
+            destination.calls.end(call);
+        }
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    pub(super) fn at(&self, instant: Instant) -> u64 {
+        self.home().map_or(0, |home| home.clock.at(instant))
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_twin(twin: Box<Twin>, record: &[u8]) {
+    twin.end(record);
+}
