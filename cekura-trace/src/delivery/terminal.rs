@@ -9,10 +9,10 @@ use super::side::Side;
 use super::traces::{Trace, Traces};
 use super::warnings::tell_undrawn;
 use crate::finished::records;
+use crate::say::say;
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// How many call logs wait for their conversations, of which they come just before the end.
@@ -66,8 +66,7 @@ impl Terminal {
     pub(super) fn new(queue: Arc<Queue>, events: OwnEvents, show: Box<Show>, shown: Shown) -> Self {
         let draw = move |Drawing { number, trace, log }| {
             let log = log.as_ref().map(|log| &*log.body);
-            let is_shown = catch_unwind(AssertUnwindSafe(|| show(&trace.records, log))).is_ok();
-            shown(number, is_shown);
+            shown(number, say(|| show(&trace.records, log)));
         };
         Self {
             ledger: None,

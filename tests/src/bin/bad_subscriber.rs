@@ -85,6 +85,8 @@ fn main() {
     if is_late {
         converse(&handle, 1);
         handle.flush_blocking(Duration::from_secs(20));
+        // Until the handle's threads sleep: what is under way may still be heard.
+        sleep(Duration::from_millis(300));
         set();
     }
     (0..10).for_each(|_| converse(&handle, 10));
@@ -93,6 +95,10 @@ fn main() {
     tell("flush", start, &block_on(handle.flush(second)));
     let start = Instant::now();
     let call = spans::conversation().client(&handle).start();
+    if !is_full && subscriber != "blocks" {
+        // Which is told on this thread, for the call has no call log.
+        call.user("Hello?");
+    }
     block_on(call.finish());
     tell("finish", start, &handle.ledger());
     let start = Instant::now();
