@@ -361,6 +361,9 @@ mod deadline_tests;
 #[path = "tests/eviction.rs"]
 mod eviction_tests;
 #[cfg(test)]
+#[path = "tests/many.rs"]
+mod many_tests;
+#[cfg(test)]
 #[path = "tests/observe.rs"]
 mod observe_tests;
 #[cfg(test)]

@@ -147,9 +147,10 @@ impl Lane<CallLogs> {
 
     /// Lets those go on of whose trace it is known what became of it, or that have waited long enough. Before `proceed`.
     pub(crate) fn await_traces(&mut self, now: Instant) {
-        for (trace, places) in self.delivery.awaited.take_looked_at() {
+        for trace in self.delivery.awaited.take_looked_at() {
             let known = self.delivery.ledger.completeness(trace);
             if known != Completeness::Open {
+                let places = self.delivery.awaited.places(trace);
                 places.into_iter().for_each(|place| self.go_on(place, known == Completeness::Complete));
             }
         }

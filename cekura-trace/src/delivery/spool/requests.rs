@@ -34,6 +34,8 @@ pub(crate) struct SpooledRequests<I> {
     spool: Arc<Spool>,
     /// On disk, and not in memory; the oldest first.
     resting: BTreeMap<Name, Resting<I>>,
+    /// Those of them that could not be read, by when that is tried again.
+    unread: BTreeMap<(Instant, Name), Resting<I>>,
     /// Those of them that are being read.
     loading: HashMap<Name, Resting<I>>,
     /// What is to be written, since when.
@@ -48,8 +50,6 @@ pub(crate) struct SpooledRequests<I> {
 struct Resting<I> {
     item: I,
     repeats: u32,
-    /// Where it could not be read, when it is tried again.
-    not_before: Option<Instant>,
 }
 
 /// What an item that is in memory has on disk.
@@ -62,8 +62,9 @@ pub(crate) struct DiskCopy {
 
 impl<I: Stored> SpooledRequests<I> {
     pub(crate) fn new(spool: Arc<Spool>) -> Self {
-        let (resting, loading, asked) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
-        Self { spool, resting, loading, asked, is_failing: false, is_behind: false }
+        let (resting, unread) = (BTreeMap::new(), BTreeMap::new());
+        let (loading, asked) = (HashMap::new(), BTreeMap::new());
+        Self { spool, resting, unread, loading, asked, is_failing: false, is_behind: false }
     }
 
     /// How long an item may be on its way before it is written.
@@ -114,21 +115,21 @@ impl<I: Stored> SpooledRequests<I> {
     /// Gives the memory of an item free that is safe on disk.
     pub(crate) fn rest(&mut self, copy: &DiskCopy, mut item: I, repeats: u32) {
         item.set_body(Bytes::new());
-        self.resting.insert(copy.name, Resting { item, repeats, not_before: None });
+        self.resting.insert(copy.name, Resting { item, repeats });
     }
 
     /// Takes over what a dead process has left.
     pub(crate) fn add(&mut self, name: Name, item: I) {
-        self.resting.insert(name, Resting { item, repeats: 0, not_before: None });
+        self.resting.insert(name, Resting { item, repeats: 0 });
     }
 
     /// Has the oldest item read again that can be; false when there is none.
     pub(crate) fn load_next(&mut self, now: Instant) -> bool {
-        let is_due = |resting: &Resting<I>| resting.not_before.is_none_or(|at| now >= at);
-        let next = self.resting.iter().find(|(_, resting)| is_due(resting)).map(|(name, _)| *name);
-        let Some((name, resting)) = next.and_then(|name| self.resting.remove_entry(&name)) else {
-            return false;
-        };
+        while let Some(due) = self.unread.first_entry().filter(|first| first.key().0 <= now) {
+            let ((_, name), resting) = due.remove_entry();
+            self.resting.insert(name, resting);
+        }
+        let Some((name, resting)) = self.resting.pop_first() else { return false };
         self.loading.insert(name, resting);
         self.spool.load(name);
         true
@@ -140,38 +141,43 @@ impl<I: Stored> SpooledRequests<I> {
     }
 
     /// When the next of those that rest can be read; at once if that is not said.
-    pub(crate) fn next_load(&self) -> impl Iterator<Item = Option<Instant>> {
-        self.resting.values().map(|resting| resting.not_before).min().into_iter()
+    pub(crate) fn next_load(&self) -> Option<Option<Instant>> {
+        let unread = || self.unread.first_key_value().map(|((at, _), _)| Some(*at));
+        if self.resting.is_empty() { unread() } else { Some(None) }
     }
 
     /// Whether something is on disk only that could be read as far as is known.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.loading.is_empty() || self.next_load().any(|at| at.is_none())
+        !self.loading.is_empty() || !self.resting.is_empty()
     }
 
     /// The item that was being read under a name, still without its body; and its repeats.
     pub(crate) fn loaded(&mut self, name: Name) -> Option<(DiskCopy, I, u32)> {
-        let Resting { item, repeats, .. } = self.loading.remove(&name)?;
+        let Resting { item, repeats } = self.loading.remove(&name)?;
         Some((DiskCopy { name, is_safe: true }, item, repeats))
     }
 
     /// Lets an item rest until then that could not be read.
     pub(crate) fn rest_until(&mut self, name: Name, at: Instant) {
         if let Some(resting) = self.loading.remove(&name) {
-            self.resting.insert(name, Resting { not_before: Some(at), ..resting });
+            self.unread.insert((at, name), resting);
         }
     }
 
     /// Lets what could not be read be tried once more.
     pub(crate) fn hurry(&mut self) {
-        for resting in self.resting.values_mut() {
-            resting.not_before = None;
-        }
+        let unread = std::mem::take(&mut self.unread);
+        self.resting.extend(unread.into_iter().map(|((_, name), resting)| (name, resting)));
     }
 
     /// Takes out an item that was on disk only and is not any more.
     pub(crate) fn take(&mut self, name: Name) -> Option<I> {
         let resting = self.resting.remove(&name).or_else(|| self.loading.remove(&name));
+        let resting = resting.or_else(|| {
+            // Few could not be read.
+            let place = self.unread.keys().find(|(_, other)| *other == name).copied()?;
+            self.unread.remove(&place)
+        });
         resting.map(|resting| resting.item)
     }
 }
