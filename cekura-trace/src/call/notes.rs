@@ -1,6 +1,7 @@
 //! Notes for a call log, taken while the call runs. Invariant: they are given out once, at the call's end.
 
 use crate::lock::locked;
+use crate::say::say;
 use crate::transcript::{Content, Entry};
 use serde_json::{Map, Value};
 use std::sync::{Mutex, MutexGuard};
@@ -109,5 +110,5 @@ impl Notes {
 }
 
 fn tell(obstacle: &'static str) {
-    tracing::warn!(target: "cekura", "the call log lacks an entry or a tag: {obstacle}");
+    say(|| tracing::warn!(target: "cekura", "the call log lacks an entry or a tag: {obstacle}"));
 }

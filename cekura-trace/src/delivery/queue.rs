@@ -7,6 +7,7 @@ use super::ledger::{Ledger, Reason};
 use crate::call::{Call, Noted};
 use crate::destination::Sink;
 use crate::finished;
+use crate::say::say;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -335,7 +336,7 @@ impl Sink for Queue {
                 if fits {
                     self.release(bytes);
                 }
-                tracing::error!(target: "cekura", call_id = call.id(), "{error}");
+                say(|| tracing::error!(target: "cekura", call_id = call.id(), "{error}"));
             }
         }
     }

@@ -11,6 +11,7 @@ use super::wish::Wish;
 use crate::clip::{clip, parts};
 use crate::finished::{Marks, remove_content, write};
 use crate::policy::CaptureContent;
+use crate::say::say;
 use crate::semconv;
 use std::borrow::Cow;
 use std::fmt;
@@ -87,11 +88,13 @@ impl Attributes {
     pub(super) fn guarded(&mut self, record: impl FnOnce(&mut Self)) {
         let recorded = catch_unwind(AssertUnwindSafe(|| record(self)));
         if recorded.is_err() {
-            tracing::error!(
-                target: "cekura",
-                "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
-                 the span lacks this value and those to be recorded after it, and the call goes on"
-            );
+            say(|| {
+                tracing::error!(
+                    target: "cekura",
+                    "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
+                     the span lacks this value and those to be recorded after it, and the call goes on"
+                )
+            });
         }
     }
 

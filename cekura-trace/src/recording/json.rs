@@ -16,6 +16,7 @@
 
 use super::locks::is_locked;
 use super::shapes::{Scalar, Shapes};
+use crate::say::say;
 use serde::Serialize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -50,10 +51,12 @@ impl<T: Serialize + ?Sized> Walk for T {
 pub(in crate::recording) fn caught<R>(look: impl FnOnce() -> R) -> Option<R> {
     let looked = catch_unwind(AssertUnwindSafe(look)).ok();
     if looked.is_none() {
-        tracing::error!(
-            target: "cekura",
-            "recording a value panicked (in its Serialize, Debug or Display): the span lacks this value, and the call goes on"
-        );
+        say(|| {
+            tracing::error!(
+                target: "cekura",
+                "recording a value panicked (in its Serialize, Debug or Display): the span lacks this value, and the call goes on"
+            )
+        });
     }
     looked
 }
