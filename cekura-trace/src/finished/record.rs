@@ -57,9 +57,8 @@ pub(crate) fn begin(record: &mut Vec<u8>, name: &str, path: &str) {
 /// Both lengths, of names that are shorter than 4 GiB.
 #[inline]
 fn lengths(name: &str, path: &str) -> [u8; 8] {
-    let [a, b, c, d, ..] = (name.len() as u64).to_le_bytes();
-    let [e, f, g, h, ..] = (path.len() as u64).to_le_bytes();
-    [a, b, c, d, e, f, g, h]
+    let both = (name.len() as u64) & 0xffff_ffff | (path.len() as u64) << 32;
+    both.to_le_bytes()
 }
 
 /// Ends a record that [`begin`] began. `renamed` says that an entry holds another name.

@@ -1,6 +1,8 @@
 //! Turns values into span attributes, within the content policy and the content limit. Invariant: an entry is
 //! marked as content or not where it is written.
 
+#![expect(clippy::inline_always, reason = "each span passes here, and benches/gates.sh counts what it costs")]
+
 use super::callsite::View;
 use super::failure::{Failure, FailureText};
 use super::json::{LONG, Root, Target, Walk, blob, walk, write_json};
@@ -84,17 +86,10 @@ impl Attributes {
     }
 
     /// Calls code of the user's values, whose panics are not the traced function's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn guarded(&mut self, record: impl FnOnce(&mut Self)) {
-        let recorded = catch_unwind(AssertUnwindSafe(|| record(self)));
-        if recorded.is_err() {
-            say(|| {
-                tracing::error!(
-                    target: "cekura",
-                    "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
-                     the span lacks this value and those to be recorded after it, and the call goes on"
-                )
-            });
+        if catch_unwind(AssertUnwindSafe(|| record(self))).is_err() {
+            report_panic();
         }
     }
 
@@ -353,6 +348,17 @@ impl Attributes {
         let elements = i64::try_from(length.elements).unwrap_or(i64::MAX);
         joined(key, |key| write::integer(&mut self.entries, key, elements));
     }
+}
+
+#[cold]
+fn report_panic() {
+    say(|| {
+        tracing::error!(
+            target: "cekura",
+            "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
+             the span lacks this value and those to be recorded after it, and the call goes on"
+        )
+    });
 }
 
 /// Gives a key to `use_it` that is made of parts; most are so short that this takes no memory.

@@ -53,13 +53,12 @@ impl Origin {
         context: None,
     };
 
-    /// `None` where the thread is ending.
+    /// What the current context says; `None` where the thread is ending.
     pub(super) fn current() -> Option<Self> {
-        let mut origin = Self::UNKNOWN;
-        origin.read_current().then_some(origin)
+        with_current(Self::beside)
     }
 
-    /// Learns what the current context says; false where the thread is ending. In place, for it is large.
+    /// Learns what the current context says; false where the thread is ending. In place and in line, for it is large.
     #[inline]
     pub(super) fn read_current(&mut self) -> bool {
         // In this order: a thread that is ending has no current context either, and to ask for it panics.
@@ -83,7 +82,7 @@ impl Origin {
         read.is_some()
     }
 
-    /// In a current context whose span is not the innermost one of ours.
+    /// What the current context says, whether its span is the innermost one of ours or not.
     #[cold]
     #[inline(never)]
     fn beside(live: Option<&Arc<Live>>) -> Self {
@@ -333,13 +332,12 @@ fn new_span_id() -> SpanId {
     thread_local! {
         static LAST: Cell<u64> = const { Cell::new(0) };
     }
-    // 0 before the first one; an id is never 0.
-    let next = match LAST.get() {
-        0 => 0,
-        last => last.wrapping_add(STEP),
-    };
-    let next = if next == 0 { first_id() } else { next };
-    LAST.set(next);
+    let next = LAST.with(|last| {
+        // 0 before the first one; an id is never 0.
+        let next = if last.get() == 0 { 0 } else { last.get().wrapping_add(STEP) };
+        last.set(if next == 0 { first_id() } else { next });
+        last.get()
+    });
     SpanId::from(next)
 }
 

@@ -186,7 +186,6 @@ impl Live {
     }
 
     /// Makes it one that stands nowhere again.
-    #[inline(always)]
     pub(super) fn rest(&mut self) {
         self.stand.home = None;
         *self.has_parts.get_mut() = false;
