@@ -11,6 +11,7 @@ use super::wish::Wish;
 use crate::clip::{clip, parts};
 use crate::finished::{Marks, remove_content, write};
 use crate::policy::CaptureContent;
+use crate::room::Room;
 use crate::semconv;
 use std::borrow::Cow;
 use std::fmt;
@@ -50,6 +51,16 @@ pub(super) struct Extras {
     /// What they say by themselves is not written, but for its measures and names.
     skips_output: bool,
     spoken: Spoken,
+    growth: Growth,
+}
+
+/// How far something grows that is open.
+#[derive(Default)]
+pub(super) struct Growth {
+    pub(super) room: Room,
+    /// The bytes of entries at which more room is taken.
+    pub(super) limit: usize,
+    pub(super) is_full: bool,
 }
 
 /// Which argument of a `tts` function is the text.
@@ -93,6 +104,10 @@ impl Attributes {
                  the span lacks this value and those to be recorded after it, and the call goes on"
             );
         }
+    }
+
+    pub(super) fn growth(&mut self) -> &mut Growth {
+        &mut self.extras().growth
     }
 
     fn extras(&mut self) -> &mut Extras {
