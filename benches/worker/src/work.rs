@@ -37,7 +37,8 @@ impl Future for Pending {
     }
 }
 
-/// Polls on this thread until it is ready.
+/// Polls on this thread until it is ready. Inlined, whatever part of the program the compiler puts it in.
+#[inline]
 pub fn drive<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut task = Context::from_waker(Waker::noop());

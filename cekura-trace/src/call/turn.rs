@@ -136,9 +136,11 @@ impl OpenTurns {
     /// The one that is open, if it is the only one.
     #[inline]
     pub(crate) fn only(&self) -> Option<Arc<Turn>> {
-        if self.count.load(Ordering::Acquire) != 1 {
-            return None;
-        }
+        if self.count.load(Ordering::Acquire) == 1 { self.look_for_only() } else { None }
+    }
+
+    #[inline(never)]
+    fn look_for_only(&self) -> Option<Arc<Turn>> {
         match &locked(&self.turns)[..] {
             [turn] => Some(turn.clone()),
             _ => None,

@@ -48,11 +48,18 @@ const HEAD: usize = 4 + 16 + 8 + 8 + 8 + 8 + 1 + 1 + 1;
 #[inline]
 pub(crate) fn begin(record: &mut Vec<u8>, name: &str, path: &str) {
     record.clear();
-    record.extend_from_slice(&[0; HEAD + 8]);
-    record[HEAD..HEAD + 4].copy_from_slice(&write::length(name.len()));
-    record[HEAD + 4..HEAD + 8].copy_from_slice(&write::length(path.len()));
+    record.extend_from_slice(&[0; HEAD]);
+    record.extend_from_slice(&lengths(name, path));
     record.extend_from_slice(name.as_bytes());
     record.extend_from_slice(path.as_bytes());
+}
+
+/// Both lengths, of names that are shorter than 4 GiB.
+#[inline]
+fn lengths(name: &str, path: &str) -> [u8; 8] {
+    let [a, b, c, d, ..] = (name.len() as u64).to_le_bytes();
+    let [e, f, g, h, ..] = (path.len() as u64).to_le_bytes();
+    [a, b, c, d, e, f, g, h]
 }
 
 /// Ends a record that [`begin`] began. `renamed` says that an entry holds another name.

@@ -54,3 +54,56 @@ fn fill(template: &str, parts: &[(&str, &str)]) -> String {
 fn inert(json: &str) -> String {
     json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
+
+/// One line of a transcript.
+#[derive(Clone, Debug, PartialEq)]
+struct Entry {
+    role: Role,
+    text: String,
+    /// When it began, in nanoseconds since the Unix epoch.
+    start: u64,
+    /// Whether the text was cut at the content limit.
+    truncated: bool,
+    /// The row of the span that says so.
+    row: Option<usize>,
+    /// The row of the turn that it is in.
+    turn: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Role {
+    Agent,
+    Tool,
+    User,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Tool => "tool",
+            Self::User => "user",
+        }
+    }
+}
+
+/// The spans of one name.
+#[derive(Clone, Debug, PartialEq)]
+struct Stage<'a> {
+    name: &'a str,
+    count: usize,
+    failed: usize,
+    /// The row of the longest one.
+    longest: usize,
+    /// Of their lengths, in nanoseconds.
+    spread: Spread,
+    /// Of the times until the first chunk, in nanoseconds, where any streamed.
+    first: Option<Spread>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Spread {
+    p50: u64,
+    p95: u64,
+    most: u64,
+}

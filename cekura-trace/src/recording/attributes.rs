@@ -296,19 +296,12 @@ impl Attributes {
         let mut walked = None;
         write::text_with(&mut self.entries, key, |out| walked = Some(walk(value, Some(out), limit, None)));
         let Some(walked) = walked else { return };
-        let scalar = match walked.root {
-            Root::Json | Root::Name | Root::Text => {
-                write::mark(&mut self.entries, start, marks);
-                self.mark_truncated(key, walked.truncated, marks);
-                return;
-            }
-            Root::Bool(value) => Value::Bool(value),
-            Root::F64(value) => Value::F64(value),
-            Root::I64(value) => Value::I64(value),
-            Root::Null => Value::Nothing,
-        };
+        if let Root::Json | Root::Name | Root::Text = walked.root {
+            write::mark(&mut self.entries, start, marks);
+            return self.mark_truncated(key, walked.truncated, marks);
+        }
         self.entries.truncate(start);
-        self.put(key, scalar, marks);
+        self.put(key, walked.root.into(), marks);
     }
 
     /// Writes content that is JSON under two keys. `fill` appends it, and says whether something is missing in it; `None`

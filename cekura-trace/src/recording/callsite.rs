@@ -23,6 +23,19 @@ pub(crate) enum View {
 }
 
 impl View {
+    const fn span_name(self, function: &'static str) -> &'static str {
+        match self {
+            Self::Conversation => names::CONVERSATION,
+            Self::Llm => names::LLM,
+            Self::S2s => names::S2S,
+            Self::Span => function,
+            Self::Stt => names::STT,
+            Self::ToolCall => names::TOOL_CALL,
+            Self::Tts => names::TTS,
+            Self::Turn => names::TURN,
+        }
+    }
+
     pub(super) fn kind(self) -> SpanKind {
         match self {
             Self::Llm | Self::S2s | Self::Stt | Self::Tts => SpanKind::Client,
@@ -36,6 +49,8 @@ impl View {
 #[derive(Clone, Copy, Debug)]
 pub struct Callsite {
     pub(crate) view: View,
+    /// The span's name where the attribute gives none.
+    pub(crate) span_name: &'static str,
     /// The function's name.
     pub(crate) function: &'static str,
     /// Its path, `crate::module::function`; empty where there is no function.
@@ -47,7 +62,8 @@ macro_rules! constructors {
     ($($name:ident => $view:ident),*) => {
         $(#[track_caller]
         pub const fn $name(function: &'static str, path: &'static str) -> Self {
-            Self { view: View::$view, function, path, at: Location::caller() }
+            let view = View::$view;
+            Self { view, span_name: view.span_name(function), function, path, at: Location::caller() }
         })*
     };
 }
@@ -55,30 +71,16 @@ macro_rules! constructors {
 impl Callsite {
     constructors!(conversation => Conversation, llm => Llm, s2s => S2s, span => Span, stt => Stt, tool_call => ToolCall, tts => Tts, turn => Turn);
 
-    /// The span's name where the attribute gives none.
-    pub(crate) fn span_name(&self) -> &'static str {
-        match self.view {
-            View::Conversation => names::CONVERSATION,
-            View::Llm => names::LLM,
-            View::S2s => names::S2S,
-            View::Span => self.function,
-            View::Stt => names::STT,
-            View::ToolCall => names::TOOL_CALL,
-            View::Tts => names::TTS,
-            View::Turn => names::TURN,
-        }
-    }
-
     /// Begins the record of a span of this function.
     #[inline]
     pub(super) fn begin(&self, record: &mut Vec<u8>) {
-        begin(record, self.span_name(), self.path);
+        begin(record, self.span_name, self.path);
     }
 
     /// The place, as a message names it.
     pub(super) fn site(&self) -> Site {
         let (function, at) = (self.function, self.at);
-        let span = if self.view == View::Span { "span" } else { self.span_name() };
+        let span = if self.view == View::Span { "span" } else { self.span_name };
         Site { span, seeks_conversation: self.view != View::Span, function, at }
     }
 
@@ -94,7 +96,7 @@ impl Callsite {
                  spawn_local, spawn_blocking), and wrap what you give to a JoinSet, a channel or a thread in \
                  cekura::context::carry(…). If no call is open, annotate the function that handles the call with \
                  #[cekura::conversation]. This warning appears once for each place in the code",
-                self.span_name(),
+                self.span_name,
             );
         }
     }
@@ -124,7 +126,7 @@ pub(super) fn warn_unfollowed(view: View, type_name: &'static str, at: &'static 
     let may_be_read_later = ["Receiver<", "Stream", "::Receiver"];
     let is_unfollowed = may_be_read_later.iter().any(|word| type_name.contains(word));
     if is_unfollowed && is_first(type_name, at) {
-        let name = Callsite { view, function: "", path: "", at }.span_name();
+        let name = view.span_name("");
         tracing::warn!(
             target: "cekura",
             returns = type_name,

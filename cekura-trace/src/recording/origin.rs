@@ -246,6 +246,7 @@ impl Origin {
         let mut home = Home::outside(destination.clone());
         home.capture = wish.capture.unwrap_or(home.destination.capture);
         let said = span.said();
+        (said.capture, said.limit) = (home.capture, home.destination.content_limit);
         if let Some(call_id) = &wish.call_id {
             write_conversation(said, call_id, true);
         }
@@ -312,6 +313,12 @@ fn without_span(context: &Context) -> Context {
     Context::new().with_baggage(pairs)
 }
 
+#[cold]
+#[inline(never)]
+fn first_id() -> u64 {
+    rand::random::<u64>().max(1)
+}
+
 fn link_to(span: &SpanContext, attributes: &mut Attributes) {
     if span.is_valid() {
         write::link(&mut attributes.entries, span, &[]);
@@ -331,7 +338,7 @@ fn new_span_id() -> SpanId {
         0 => 0,
         last => last.wrapping_add(STEP),
     };
-    let next = if next == 0 { rand::random::<u64>().max(1) } else { next };
+    let next = if next == 0 { first_id() } else { next };
     LAST.set(next);
     SpanId::from(next)
 }

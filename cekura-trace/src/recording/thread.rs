@@ -17,15 +17,12 @@ pub(super) fn current() -> Option<Arc<Live>> {
 }
 
 /// Looks at the innermost cekura span entered on this thread; `None` where the thread is ending.
-#[inline]
+#[inline(always)]
 pub(super) fn with_current<R>(look: impl FnOnce(Option<&Arc<Live>>) -> R) -> Option<R> {
-    let looked = CURRENT.try_with(|current| {
-        let live = current.take();
-        let seen = look(live.as_ref());
-        current.set(live);
-        seen
-    });
-    looked.ok()
+    let live = CURRENT.try_with(Cell::take).ok()?;
+    let seen = look(live.as_ref());
+    let _ = CURRENT.try_with(|current| current.set(live));
+    Some(seen)
 }
 
 /// Leaves `live` as it is on a thread that is ending, and says so: its own values are gone already.

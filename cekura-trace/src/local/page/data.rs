@@ -1,8 +1,7 @@
 //! Everything that a page shows, as JSON. Invariant: all times are nanoseconds from the start of the page's
 //! time axis.
 
-use super::stages::{self, Spread};
-use super::transcript::{self, Entry};
+use super::{Entry, Spread, stages, transcript};
 use crate::finished::{Span, Tree};
 use crate::local::axis::{self, Shape};
 use crate::local::row::{self, Row, Streams};

@@ -13,12 +13,17 @@ use std::panic::Location;
 
 impl Attributes {
     /// As [`returned`](Self::returned), but for the content: sizes, tokens and names only.
+    #[inline]
     pub fn returned_without_content(&mut self, value: Value<'_>) {
         // Of a number these views write nothing else.
         let is_number = matches!(value, Value::Bool(_) | Value::F64(_) | Value::I64(_));
-        if is_number && matches!(self.view, View::Conversation | View::Span | View::Turn) && !self.gathers() {
-            return;
+        let is_plain = is_number && matches!(self.view, View::Conversation | View::Span | View::Turn);
+        if !is_plain || self.gathers() {
+            self.look_without_content(value);
         }
+    }
+
+    fn look_without_content(&mut self, value: Value<'_>) {
         let capture = std::mem::replace(&mut self.capture, CaptureContent::Metadata);
         if self.gathers() {
             self.extras().skips_output = true;

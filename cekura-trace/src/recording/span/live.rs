@@ -145,8 +145,6 @@ impl Live {
     /// Puts it where it stands, before its begin; `is_made_here` says that its context is made from the current one.
     #[inline]
     pub(in crate::recording) fn stand(&mut self, home: Arc<Home>, parent_id: SpanId, is_made_here: bool) {
-        let said = self.said();
-        (said.capture, said.limit) = (home.capture, home.destination.content_limit);
         let stand = &mut self.stand;
         stand.is_remade = is_made_here && matches!(stand.view, View::Llm | View::Span | View::ToolCall);
         stand.parent_id = parent_id;
@@ -189,6 +187,7 @@ impl Live {
     }
 
     /// Makes it one that stands nowhere again.
+    #[inline(always)]
     pub(super) fn rest(&mut self) {
         self.stand.home = None;
         *self.has_parts.get_mut() = false;

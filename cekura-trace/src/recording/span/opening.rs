@@ -107,6 +107,16 @@ pub(in crate::recording) fn open(
     })
 }
 
+/// Gives back one that did not begin.
+#[cold]
+#[inline(never)]
+fn give_back(mut live: Arc<Live>) {
+    if let Some(span) = Arc::get_mut(&mut live) {
+        span.rest();
+        pool::give(live);
+    }
+}
+
 /// Begins a span that nobody else has. It is lent once, for that takes a locked operation.
 #[inline]
 fn begin(
@@ -138,8 +148,7 @@ fn begin(
         };
         return Some(Open { context, live: Some(live) });
     }
-    span.rest();
-    pool::give(live);
+    give_back(live);
     let is_off = is_conversation && !origin.is_in_conversation() && wish.is_some_and(Wish::is_off);
     is_off.then(|| Open { context: Context::current_with_value(Scope::OFF), live: None })
 }

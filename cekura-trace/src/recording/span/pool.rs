@@ -18,7 +18,7 @@ pub(super) fn take() -> Arc<Live> {
 }
 
 /// Keeps a span that stands nowhere.
-#[inline]
+#[inline(always)]
 pub(super) fn give(live: Arc<Live>) {
     // On a thread that is ending there is none.
     let _ = POOL.try_with(|pool| {
