@@ -248,6 +248,11 @@ impl Queue {
         spans.saturating_sub((share - share / 4).min(share - refused))
     }
 
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
     fn give_back(&self, bytes: usize) {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
     }

@@ -322,7 +322,7 @@ fn what_goes_is_not_left_on_disk() {
                 spans.take(records, Reservation::of(&link.queue, records), 0);
             });
         }
-        let held = spans.held();
+        let held = link.queue.held();
         let (wanted, lost, now) =
             (link.queue.excess(|| 0), || link.ledger.report(|| 0).lost(), Instant::now());
         spans.relieve(held, now);
