@@ -13,6 +13,7 @@ use super::wish::Wish;
 use crate::clip::{clip, parts};
 use crate::finished::{Marks, remove_content, write};
 use crate::policy::CaptureContent;
+use crate::room::Room;
 use crate::say::say;
 use crate::semconv;
 use std::borrow::Cow;
@@ -53,6 +54,16 @@ pub(super) struct Extras {
     /// What they say by themselves is not written, but for its measures and names.
     skips_output: bool,
     spoken: Spoken,
+    growth: Growth,
+}
+
+/// How far something grows that is open.
+#[derive(Default)]
+pub(super) struct Growth {
+    pub(super) room: Room,
+    /// The bytes of entries at which more room is taken.
+    pub(super) limit: usize,
+    pub(super) is_full: bool,
 }
 
 /// Which argument of a `tts` function is the text.
@@ -91,6 +102,10 @@ impl Attributes {
         if catch_unwind(AssertUnwindSafe(|| record(self))).is_err() {
             report_panic();
         }
+    }
+
+    pub(super) fn growth(&mut self) -> &mut Growth {
+        &mut self.extras().growth
     }
 
     fn extras(&mut self) -> &mut Extras {
