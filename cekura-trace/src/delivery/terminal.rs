@@ -160,7 +160,8 @@ impl Terminal {
     /// that are not over too. How many it gave back.
     pub(super) fn relieve(&mut self, bytes: usize) -> usize {
         let mut given = 0;
-        while given < bytes {
+        // In local mode nothing else has the last one, and new spans are refused in its place.
+        while given < bytes && (self.ledger.is_none() || self.handed.len() > 1) {
             let trace = if let Some(Drawing { number, trace, .. }) = self.side.take_back() {
                 self.give_up(number, Reason::QueueFull);
                 trace

@@ -3,12 +3,9 @@
 use super::crashes::{agent, lines};
 use super::{TEMPORARY, falling};
 use cekura_trace_tests::api::Api;
-use cekura_trace_tests::handles::LONG;
 use cekura_trace_tests::spools::Spool;
 use cekura_trace_tests::tools;
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
 
 fn slow_disk() -> Option<PathBuf> {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spool/slow_disk.c");
@@ -45,9 +42,6 @@ fn a_hundred_calls_a_second_do_not_wait_for_one_another() {
 
 #[test]
 fn a_disk_that_is_behind_is_told_of_and_shown_in_the_ledger() {
-    let start = Instant::now();
     let Some(said) = said("steady", "1500", 500) else { return };
-    assert!(start.elapsed() < LONG);
     assert!(said.iter().any(|line| line.contains("behind")), "{said:?}");
-    thread::sleep(Duration::ZERO);
 }
