@@ -2,7 +2,7 @@
 
 use super::observe_tests::{log, stored};
 use super::tests::{ACCEPTED, World, outlet};
-use super::{Arc, CallLog, Duration, Lane, Message, OwnEvents, Spans, Timings};
+use super::{Arc, Duration, Lane, Message, OwnEvents, Spans, Timings};
 use crate::FlushReport;
 use crate::delivery::lane::call_logs::{Exchange, IsOpen};
 use crate::delivery::link::Link;
