@@ -4,7 +4,7 @@
 use super::side::Side;
 use super::warnings::tell_unsaid;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tracing::dispatcher;
 use tracing::subscriber::NoSubscriber;
@@ -18,6 +18,8 @@ pub(crate) struct OwnEvents {
     side: Arc<Side<Event>>,
     /// How many found no room since the last that was said.
     unsaid: Arc<AtomicU64>,
+    /// Whether the subscriber was too slow to be waited for when it last was.
+    is_behind: Arc<AtomicBool>,
 }
 
 type Event = Box<dyn FnOnce() + Send>;
@@ -39,7 +41,7 @@ impl OwnEvents {
                 None => all(),
             }
         };
-        Self { side: Arc::new(Side::new("cekura-trace-events", say)), unsaid }
+        Self { side: Arc::new(Side::new("cekura-trace-events", say)), unsaid, is_behind: Arc::default() }
     }
 
     /// Has something said. What is not said in time is counted.
@@ -51,7 +53,13 @@ impl OwnEvents {
 
     /// Blocks until all was said, but no longer than `wait`.
     pub(super) fn wait(&self, wait: Duration) {
-        self.side.wait(wait);
+        self.is_behind.store(!self.side.wait(wait), Ordering::Relaxed);
+    }
+
+    /// Blocks for a moment until all was said, unless that was too short the last time.
+    pub(super) fn settle(&self) {
+        const MOMENT: Duration = Duration::from_millis(50);
+        self.wait(if self.is_behind.load(Ordering::Relaxed) { Duration::ZERO } else { MOMENT });
     }
 }
 

@@ -57,11 +57,13 @@ impl<J: Send + 'static> Side<J> {
         locked(&self.shared.state).jobs.pop_front()
     }
 
-    /// Blocks until all jobs are done, but no longer than `wait`.
-    pub(super) fn wait(&self, wait: Duration) {
+    /// Blocks until all jobs are done, but no longer than `wait`; false if they are not done by then.
+    pub(super) fn wait(&self, wait: Duration) -> bool {
         let is_at_work = |state: &mut State<J>| state.has_thread && (state.is_busy || !state.jobs.is_empty());
         let state = locked(&self.shared.state);
-        drop(self.shared.changed.wait_timeout_while(state, wait, is_at_work));
+        let waited = self.shared.changed.wait_timeout_while(state, wait, is_at_work);
+        let (_state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        !timeout.timed_out()
     }
 }
 

@@ -329,6 +329,9 @@ impl Worker {
             self.tell_losses(now);
             // The process may end with the report.
             self.events.wait(deadline.saturating_duration_since(Instant::now()) + GRACE / 2);
+        } else if !over.is_empty() {
+            // What was said before a report is heard before it, where the subscriber is well.
+            self.events.settle();
         }
         for flush in over {
             (flush.report)(self.ledger.report(|| self.queue.accepted()));
