@@ -314,7 +314,7 @@ impl Ledger {
         let Spans { delivered, spooled, lost, .. } = total;
         let accepted = accepted() + adopted;
         let pending = accepted.saturating_sub(delivered + spooled + lost);
-        FlushReport { accepted, delivered, spooled, pending, dropped, spool_is_behind }
+        FlushReport { accepted, delivered, spooled, pending, spool_is_behind, dropped }
     }
 
     /// What became of the spans of one trace that are not in the queue any more: delivered, pending, lost.
