@@ -269,9 +269,8 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn read() -> Self {
         let at = Instant::now();
-        let is_readable = at.checked_add(STEP).is_some_and(|later| {
-            reading(later).wrapping_sub(reading(at)) == count(STEP)
-        });
+        let is_readable =
+            at.checked_add(STEP).is_some_and(|later| reading(later).wrapping_sub(reading(at)) == count(STEP));
         Self { wall: nanoseconds(SystemTime::now()), at, is_readable }
     }
 

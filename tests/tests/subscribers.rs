@@ -123,6 +123,13 @@ fn a_closed_standard_error_costs_no_drawing() {
     assert_eq!(said.report("shutdown", 1000), "111 accepted, 111 delivered");
 }
 
+#[test]
+fn a_subscriber_that_is_set_after_the_handle_hears_nothing_of_the_http_stack() {
+    let said = run("comes late", "cloud", &Backend::new(), false);
+    assert_eq!(said.report("shutdown", 1000), "113 accepted, 113 delivered");
+    assert_eq!(said.0.last().unwrap(), "foreign: 0");
+}
+
 /// What a program without a subscriber writes to its log.
 fn log(level: &str, backend: &Backend) -> String {
     let mut program = Command::new(env!("CARGO_BIN_EXE_log_program"));

@@ -128,7 +128,7 @@ impl Reason {
 const KEPT: usize = 4096;
 /// How many traces are remembered at most, whatever is still to become of them. What is forgotten of them counts in the
 /// whole only: their call logs name no trace.
-const KEPT_UNSETTLED: usize = 8 * KEPT;
+const KEPT_UNSETTLED: usize = 4 * KEPT;
 /// How many of the oldest traces are looked at to forget one.
 const TRIES: usize = 4;
 

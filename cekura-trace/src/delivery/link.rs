@@ -10,6 +10,7 @@ use super::message::{FlushReply, Message, ObserveReply};
 use super::queue::{Queue, Reservation};
 use crate::call::{Call, Calls, Noted};
 use crate::destination::Sink;
+use crate::room::Budget;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::pin::Pin;
 use std::process;
@@ -139,6 +140,16 @@ impl Link {
             self.failed.fetch_add(1, Ordering::Relaxed);
         });
         self.ledger.lose_pending(Reason::Shutdown);
+    }
+}
+
+impl Budget for Link {
+    fn reserve(&self, bytes: usize) -> bool {
+        Budget::reserve(&*self.queue, bytes)
+    }
+
+    fn release(&self, bytes: usize) {
+        Budget::release(&*self.queue, bytes);
     }
 }
 

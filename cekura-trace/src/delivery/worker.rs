@@ -13,6 +13,7 @@ use super::link::GRACE;
 use super::message::{Message, ObserveReply};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Reservation};
+use super::quiet::silence;
 use super::spool::{Event, Found, Kind, Spool};
 use super::tally::Tally;
 use super::terminal::Terminal;
@@ -115,6 +116,7 @@ impl Worker {
 
     async fn run(&mut self, messages: &mut UnboundedReceiver<Message>) {
         loop {
+            silence();
             let now = Instant::now();
             if now >= self.next_tick {
                 self.next_tick = now + self.timings.tick;

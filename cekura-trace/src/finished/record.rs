@@ -57,9 +57,8 @@ pub(crate) fn begin(record: &mut Vec<u8>, name: &str, path: &str) {
 /// Both lengths, of names that are shorter than 4 GiB.
 #[inline]
 fn lengths(name: &str, path: &str) -> [u8; 8] {
-    let [a, b, c, d, ..] = (name.len() as u64).to_le_bytes();
-    let [e, f, g, h, ..] = (path.len() as u64).to_le_bytes();
-    [a, b, c, d, e, f, g, h]
+    let both = (name.len() as u64) & 0xffff_ffff | (path.len() as u64) << 32;
+    both.to_le_bytes()
 }
 
 /// Ends a record that [`begin`] began. `renamed` says that an entry holds another name.
@@ -85,8 +84,17 @@ pub(crate) fn draft(record: &[u8]) -> Option<Record<'_>> {
 
 /// Takes the content out of a record that is not sealed yet.
 pub(crate) fn remove_content(record: &mut Vec<u8>) {
+    keep(record, entry::without_content);
+}
+
+/// Takes the span attributes out of a record that is not sealed yet for which later ones stand.
+pub(crate) fn remove_overwritten(record: &mut Vec<u8>) {
+    keep(record, entry::last_of_each);
+}
+
+fn keep(record: &mut Vec<u8>, kept: fn(&[u8]) -> Vec<u8>) {
     let Some(entries) = draft(record).map(|draft| draft.entries) else { return };
-    let kept = entry::without_content(entries);
+    let kept = kept(entries);
     record.truncate(record.len() - entries.len());
     record.extend_from_slice(&kept);
 }

@@ -32,7 +32,15 @@ pub(super) fn page(tree: &Tree, call_log: Option<&[u8]>) -> String {
     let nonce = format!("{:032x}", rand::random::<u128>());
     let log = call_log.and_then(|log| serde_json::from_slice(log).ok()).unwrap_or_default();
     let data = inert(&data::data(tree, log).to_string());
-    let parts = [("nonce", &*nonce), ("style", STYLE), ("data", &*data), ("script", SCRIPT)];
+    let mut spans = String::new();
+    for span in data::spans(tree) {
+        spans.push_str(if spans.is_empty() { "" } else { "," });
+        spans.push_str(&inert(&span.to_string()));
+    }
+    // Two objects in one.
+    let data = data.trim_start_matches('{');
+    let parts =
+        [("nonce", &*nonce), ("style", STYLE), ("spans", &*spans), ("data", data), ("script", SCRIPT)];
     fill(TEMPLATE, &parts)
 }
 

@@ -1,6 +1,8 @@
 //! Turns values into span attributes, within the content policy and the content limit. Invariant: an entry is
 //! marked as content or not where it is written.
 
+#![expect(clippy::inline_always, reason = "each span passes here, and benches/gates.sh counts what it costs")]
+
 use super::callsite::View;
 use super::failure::{Failure, FailureText};
 use super::json::{LONG, Root, Target, Walk, blob, walk, write_json};
@@ -11,6 +13,8 @@ use super::wish::Wish;
 use crate::clip::{clip, parts};
 use crate::finished::{Marks, remove_content, write};
 use crate::policy::CaptureContent;
+use crate::room::Room;
+use crate::say::say;
 use crate::semconv;
 use std::borrow::Cow;
 use std::fmt;
@@ -50,6 +54,16 @@ pub(super) struct Extras {
     /// What they say by themselves is not written, but for its measures and names.
     skips_output: bool,
     spoken: Spoken,
+    growth: Growth,
+}
+
+/// How far something grows that is open.
+#[derive(Default)]
+pub(super) struct Growth {
+    pub(super) room: Room,
+    /// The bytes of entries at which more room is taken.
+    pub(super) limit: usize,
+    pub(super) is_full: bool,
 }
 
 /// Which argument of a `tts` function is the text.
@@ -83,16 +97,15 @@ impl Attributes {
     }
 
     /// Calls code of the user's values, whose panics are not the traced function's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn guarded(&mut self, record: impl FnOnce(&mut Self)) {
-        let recorded = catch_unwind(AssertUnwindSafe(|| record(self)));
-        if recorded.is_err() {
-            tracing::error!(
-                target: "cekura",
-                "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
-                 the span lacks this value and those to be recorded after it, and the call goes on"
-            );
+        if catch_unwind(AssertUnwindSafe(|| record(self))).is_err() {
+            report_panic();
         }
+    }
+
+    pub(super) fn growth(&mut self) -> &mut Growth {
+        &mut self.extras().growth
     }
 
     fn extras(&mut self) -> &mut Extras {
@@ -350,6 +363,17 @@ impl Attributes {
         let elements = i64::try_from(length.elements).unwrap_or(i64::MAX);
         joined(key, |key| write::integer(&mut self.entries, key, elements));
     }
+}
+
+#[cold]
+fn report_panic() {
+    say(|| {
+        tracing::error!(
+            target: "cekura",
+            "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
+             the span lacks this value and those to be recorded after it, and the call goes on"
+        )
+    });
 }
 
 /// Gives a key to `use_it` that is made of parts; most are so short that this takes no memory.

@@ -5,7 +5,7 @@ use super::attributes::Attributes;
 use super::callsite::Callsite;
 use super::span::ending::{Ending, Wait};
 use super::span::open::Open;
-use super::span::opening;
+use super::span::opening::{self, Draft};
 use super::value::{Scalar, value};
 use crate::destination;
 use opentelemetry::ContextGuard;
@@ -43,14 +43,18 @@ impl Callsite {
             return Span(None);
         }
         let mut record = Some(record);
-        Span(open(self, &mut |attributes| record.take().map_or((), |record| record(attributes))))
+        Span(open(self, None, &mut |attributes| record.take().map_or((), |record| record(attributes))))
     }
 }
 
 /// Nothing that goes wrong here reaches the function: at the worst it runs without a span. Not generic, so that it is
 /// compiled once.
-fn open(callsite: &Callsite, record: &mut dyn FnMut(&mut Attributes)) -> Option<Open> {
-    catch_unwind(AssertUnwindSafe(|| opening::open(callsite, record))).ok().flatten()
+pub(super) fn open(
+    callsite: &Callsite,
+    draft: Option<Draft>,
+    record: &mut dyn FnMut(&mut Attributes),
+) -> Option<Open> {
+    catch_unwind(AssertUnwindSafe(|| opening::open(callsite, draft, record))).ok().flatten()
 }
 
 impl Span {

@@ -53,13 +53,12 @@ impl Origin {
         context: None,
     };
 
-    /// `None` where the thread is ending.
+    /// What the current context says; `None` where the thread is ending.
     pub(super) fn current() -> Option<Self> {
-        let mut origin = Self::UNKNOWN;
-        origin.read_current().then_some(origin)
+        with_current(Self::beside)
     }
 
-    /// Learns what the current context says; false where the thread is ending. In place, for it is large.
+    /// Learns what the current context says; false where the thread is ending. In place and in line, for it is large.
     #[inline]
     pub(super) fn read_current(&mut self) -> bool {
         // In this order: a thread that is ending has no current context either, and to ask for it panics.
@@ -83,7 +82,7 @@ impl Origin {
         read.is_some()
     }
 
-    /// In a current context whose span is not the innermost one of ours.
+    /// What the current context says, whether its span is the innermost one of ours or not.
     #[cold]
     #[inline(never)]
     fn beside(live: Option<&Arc<Live>>) -> Self {
@@ -212,7 +211,7 @@ impl Origin {
         let Some((home, call)) = self.home.as_ref().and_then(|home| Some((home, home.call.as_ref()?))) else {
             return;
         };
-        wish.inspect(|wish| wish.prepare(call));
+        wish.inspect(|wish| wish.prepare(call, &home.destination));
         let call_id = wish.and_then(|wish| wish.call_id.as_deref());
         write_conversation(attributes, call_id.unwrap_or(call.id()), call_id.is_some());
         if attributes.capture != home.capture {
@@ -265,7 +264,7 @@ impl Origin {
         }
         let root = span.span_context().clone();
         let call = Call::new(root, wish.call_id.clone(), home.capture, home.clock);
-        wish.prepare(&call);
+        wish.prepare(&call, &home.destination);
         if wish.call_id.is_none() {
             write_conversation(span.said(), call.id(), false);
         }
@@ -333,13 +332,12 @@ fn new_span_id() -> SpanId {
     thread_local! {
         static LAST: Cell<u64> = const { Cell::new(0) };
     }
-    // 0 before the first one; an id is never 0.
-    let next = match LAST.get() {
-        0 => 0,
-        last => last.wrapping_add(STEP),
-    };
-    let next = if next == 0 { first_id() } else { next };
-    LAST.set(next);
+    let next = LAST.with(|last| {
+        // 0 before the first one; an id is never 0.
+        let next = if last.get() == 0 { 0 } else { last.get().wrapping_add(STEP) };
+        last.set(if next == 0 { first_id() } else { next });
+        last.get()
+    });
     SpanId::from(next)
 }
 

@@ -17,7 +17,7 @@ pub(super) fn current() -> Option<Arc<Live>> {
 }
 
 /// Looks at the innermost cekura span entered on this thread; `None` where the thread is ending.
-#[inline(always)]
+#[inline]
 pub(super) fn with_current<R>(look: impl FnOnce(Option<&Arc<Live>>) -> R) -> Option<R> {
     let live = CURRENT.try_with(Cell::take).ok()?;
     let seen = look(live.as_ref());

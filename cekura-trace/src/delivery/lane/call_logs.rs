@@ -150,8 +150,9 @@ impl Lane<CallLogs> {
         for trace in self.delivery.awaited.take_looked_at() {
             let known = self.delivery.ledger.completeness(trace);
             if known != Completeness::Open {
-                let places = self.delivery.awaited.places(trace);
-                places.into_iter().for_each(|place| self.go_on(place, known == Completeness::Complete));
+                for place in self.delivery.awaited.places(trace) {
+                    self.go_on(place, known == Completeness::Complete);
+                }
             }
         }
         while let Some(place) = self.delivery.awaited.late(now) {

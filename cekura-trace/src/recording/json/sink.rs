@@ -302,21 +302,41 @@ pub(super) fn write_plain(out: &mut Vec<u8>, scalar: Scalar<'_>) {
 }
 
 /// How many bytes come before the first that needs an escape.
-#[inline]
 fn plain_length(text: &[u8]) -> usize {
-    // Without an exit inside a chunk the compiler looks at its bytes all at once.
-    let is_plain = |chunk: &&[u8]| !chunk.iter().fold(false, |any, byte| any | needs_escape(*byte));
-    let chunks = text.chunks_exact(16).take_while(is_plain).count() * 16;
-    chunks + text[chunks..].iter().take_while(|byte| !needs_escape(**byte)).count()
+    let chunks = text.chunks_exact(16).take_while(|chunk| is_plain_chunk(chunk)).count() * 16;
+    chunks + text[chunks..].iter().take_while(|byte| !NEEDS_ESCAPE[usize::from(**byte)]).count()
 }
 
 /// Whether a text stands in JSON as it is.
 #[inline]
 pub(super) fn is_plain(text: &str) -> bool {
-    plain_length(text.as_bytes()) == text.len()
+    let text = text.as_bytes();
+    match text.last_chunk::<16>() {
+        None => !text.iter().any(|byte| NEEDS_ESCAPE[usize::from(*byte)]),
+        // In place of what is left behind whole chunks, though some of it is looked at twice.
+        Some(last) => text.chunks_exact(16).all(is_plain_chunk) && is_plain_chunk(last),
+    }
 }
 
-fn needs_escape(byte: u8) -> bool {
+fn is_plain_chunk(chunk: &[u8]) -> bool {
+    // Without an exit inside a chunk the compiler looks at its bytes all at once.
+    !chunk.iter().fold(false, |any, byte| any | needs_escape(*byte))
+}
+
+/// [`needs_escape`] of each byte, which takes fewer steps where bytes are looked at one by one.
+static NEEDS_ESCAPE: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut byte = 0;
+    loop {
+        all[byte as usize] = needs_escape(byte);
+        if byte == u8::MAX {
+            break all;
+        }
+        byte += 1;
+    }
+};
+
+const fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 

@@ -30,19 +30,20 @@ impl Ending {
         self.open.go_on()
     }
 
-    pub(in crate::recording) fn finish(mut self, wait: Wait, record: impl FnOnce(&mut Attributes)) {
+    pub(in crate::recording) fn finish(self, wait: Wait, record: impl FnOnce(&mut Attributes)) {
         let mut record = Some(record);
         self.finish_with(wait, &mut |attributes| record.take().map_or((), |record| record(attributes)));
     }
 
     /// Not generic, so that it is compiled once.
-    fn finish_with(&mut self, wait: Wait, record: &mut dyn FnMut(&mut Attributes)) {
-        let Some(mut live) = self.open.live.take() else { return };
-        let tells = self.tells && live.returned_tells(self.at);
+    fn finish_with(self, wait: Wait, record: &mut dyn FnMut(&mut Attributes)) {
+        let Self { at, tells, open: Open { context, live } } = self;
+        let Some(mut live) = live else { return };
+        let tells = tells && live.returned_tells(at);
         // They have the span too.
-        self.open.context = Context::new();
+        drop(context);
         live.let_go();
-        let end = End { at: self.at, wait, tells, record };
+        let end = End { at, wait, tells, record };
         if let Some(alone) = Arc::get_mut(&mut live) {
             if alone.end_alone(end) {
                 alone.rest();

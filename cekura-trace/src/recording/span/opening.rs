@@ -68,9 +68,9 @@ pub(in crate::recording) struct Draft(Arc<Live>);
 impl Draft {
     /// `None` where nothing records.
     pub(in crate::recording) fn new(callsite: &Callsite) -> Option<Self> {
-        let origin = Origin::current()?;
+        let policy = Origin::current()?.policy(callsite.view)?;
         let mut live = pool::take();
-        Arc::get_mut(&mut live)?.draft(callsite, origin.policy(callsite.view)?);
+        Arc::get_mut(&mut live)?.draft(callsite, policy);
         Some(Self(live))
     }
 
@@ -80,20 +80,14 @@ impl Draft {
             live.said().guarded(record);
         }
     }
-
-    /// Begins it in the context that is current now, not in that in which it was drafted.
-    pub(in crate::recording) fn open_here(self, callsite: &Callsite) -> Option<Open> {
-        begin(self.0, callsite, &mut Origin::current()?, |live| {
-            live.said().settle();
-            live.said().begins_by_hand();
-        })
-    }
 }
 
-/// Begins a span in the current context, `record` sets what is known of it. `None` where nothing records.
+/// Begins a span in the context that is current now; `record` sets what is known of it, or more of what was drafted.
+/// `None` where nothing records. It has one caller, so that the compiler makes one piece of all this.
 #[inline]
 pub(in crate::recording) fn open(
     callsite: &Callsite,
+    draft: Option<Draft>,
     record: &mut dyn FnMut(&mut Attributes),
 ) -> Option<Open> {
     let mut origin = Origin::UNKNOWN;
@@ -101,40 +95,22 @@ pub(in crate::recording) fn open(
         return None;
     }
     let policy = origin.policy(callsite.view)?;
-    begin(pool::take(), callsite, &mut origin, |live| {
-        live.draft(callsite, policy);
-        live.said().guarded(record);
-    })
-}
-
-/// Gives back one that did not begin.
-#[cold]
-#[inline(never)]
-fn give_back(mut live: Arc<Live>) {
-    if let Some(span) = Arc::get_mut(&mut live) {
-        span.rest();
-        pool::give(live);
-    }
-}
-
-/// Begins a span that nobody else has. It is lent once, for that takes a locked operation.
-#[inline]
-fn begin(
-    mut live: Arc<Live>,
-    callsite: &Callsite,
-    origin: &mut Origin,
-    draft: impl FnOnce(&mut Live),
-) -> Option<Open> {
+    let is_drafted = draft.is_some();
+    let mut live = draft.map_or_else(pool::take, |Draft(live)| live);
+    // Lent once, for that takes a locked operation.
     let span = Arc::get_mut(&mut live)?;
-    draft(span);
+    if !is_drafted {
+        span.draft(callsite, policy);
+    }
     let said = span.said();
+    said.guarded(record);
     if said.has_extras() {
         said.guarded(Attributes::close_arguments);
     }
     let extras = said.take_extras();
     let wish = extras.as_ref().map(|extras| &extras.wish);
     if let Some(parent) = wish.and_then(|wish| wish.parent.as_ref()) {
-        *origin = Origin::of(parent);
+        origin = Origin::of(parent);
     }
     let is_conversation = callsite.view == View::Conversation;
     if origin.home.is_none() && !is_conversation {
@@ -151,4 +127,14 @@ fn begin(
     give_back(live);
     let is_off = is_conversation && !origin.is_in_conversation() && wish.is_some_and(Wish::is_off);
     is_off.then(|| Open { context: Context::current_with_value(Scope::OFF), live: None })
+}
+
+/// Gives back one that did not begin.
+#[cold]
+#[inline(never)]
+fn give_back(mut live: Arc<Live>) {
+    if let Some(span) = Arc::get_mut(&mut live) {
+        span.rest();
+        pool::give(live);
+    }
 }

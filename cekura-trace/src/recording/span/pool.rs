@@ -1,5 +1,7 @@
 //! Ended spans that are used again for new ones, with their buffers. Invariant: each thread has its own pool.
 
+#![expect(clippy::inline_always, reason = "each span passes here, and benches/gates.sh counts what it costs")]
+
 use super::live::Live;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -11,14 +13,14 @@ thread_local! {
     static POOL: RefCell<Vec<Arc<Live>>> = const { RefCell::new(Vec::new()) };
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn take() -> Arc<Live> {
     let kept = POOL.try_with(|pool| pool.borrow_mut().pop());
     kept.ok().flatten().unwrap_or_else(Live::idle)
 }
 
 /// Keeps a span that stands nowhere.
-#[inline(always)]
+#[inline]
 pub(super) fn give(live: Arc<Live>) {
     // On a thread that is ending there is none.
     let _ = POOL.try_with(|pool| {

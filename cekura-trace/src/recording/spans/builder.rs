@@ -4,7 +4,7 @@ use crate::destination;
 use crate::recording::attributes::Attributes;
 use crate::recording::callsite::Callsite;
 use crate::recording::context::{Carried, goes_on};
-use crate::recording::enter::Span;
+use crate::recording::enter::{self, Span};
 use crate::recording::moment::Moment;
 use crate::recording::parent::Parent;
 use crate::recording::recorded::Recorded;
@@ -120,8 +120,11 @@ impl<K: Kind> Builder<K> {
 
     fn open(self) -> Option<Open> {
         let Self { callsite, draft, .. } = self;
-        let open = |draft: Draft| catch_unwind(AssertUnwindSafe(|| draft.open_here(&callsite))).ok()?;
-        draft.and_then(open)
+        let mut record = |attributes: &mut Attributes| {
+            attributes.settle();
+            attributes.begins_by_hand();
+        };
+        enter::open(&callsite, Some(draft?), &mut record)
     }
 
     pub(super) fn set(mut self, record: impl FnOnce(&mut Attributes)) -> Self {

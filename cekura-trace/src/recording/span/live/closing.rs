@@ -1,6 +1,8 @@
 //! The end of an open span: its record is taken, completed and handed over. Invariant: only the first end gets
 //! the record.
 
+#![expect(clippy::inline_always, reason = "each span passes here, and benches/gates.sh counts what it costs")]
+
 use super::{Live, Stage, State, Twin};
 use crate::call::Unfinished;
 use crate::finished::{self, write};
@@ -47,7 +49,7 @@ impl State {
 
     /// Ends it, and adds to its record what was told of the answer, and `meanwhile`, which was set since the end began.
     /// `None` where it goes on for those that it waits for, or where it was over already.
-    #[inline]
+    #[inline(always)]
     fn close(&mut self, at: Instant, wait: Wait, meanwhile: &[u8]) -> Option<Closed> {
         if self.stage == Stage::Over {
             return None;
@@ -143,9 +145,9 @@ impl Unfinished for Live {
     }
 
     fn rename_call(&self, id: &str) {
-        self.while_open(|state| {
-            write::text(&mut state.said.entries, semconv::CALL_ID, id);
-            write::text(&mut state.said.entries, semconv::CONVERSATION_ID, id);
+        self.add(|said| {
+            write::text(&mut said.entries, semconv::CALL_ID, id);
+            write::text(&mut said.entries, semconv::CONVERSATION_ID, id);
         });
     }
 

@@ -1,6 +1,8 @@
 //! Where an open span stands: its ids, its kind, its home, and what it tells them. Invariant: none of it changes while the
 //! span is open.
 
+#![expect(clippy::inline_always, reason = "each span passes here, and benches/gates.sh counts what it costs")]
+
 use super::Twin;
 use super::closing::{Closed, Wait};
 use crate::call::Call;
@@ -116,7 +118,7 @@ impl Stand {
     }
 
     /// Hands its record over, sealed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hand_over(&self, at: Instant, record: &mut Vec<u8>, closed: Closed, wait: Wait) {
         let Some(home) = self.home.as_deref() else { return };
         let Closed { start, status, is_renamed, twin } = closed;
@@ -130,7 +132,7 @@ impl Stand {
         }
         home.destination.accept(self.trace_id(), record);
         if let Some(twin) = twin {
-            end_twin(twin, record);
+            end_twin(*twin, record);
         }
         self.leave();
     }
@@ -185,6 +187,6 @@ impl Stand {
 
 #[cold]
 #[inline(never)]
-fn end_twin(twin: Box<Twin>, record: &[u8]) {
+fn end_twin(twin: Twin, record: &[u8]) {
     twin.end(record);
 }
