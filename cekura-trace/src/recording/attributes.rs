@@ -372,7 +372,7 @@ fn report_panic() {
             target: "cekura",
             "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
              the span lacks this value and those to be recorded after it, and the call goes on"
-        )
+        );
     });
 }
 

@@ -99,7 +99,7 @@ impl Callsite {
                      cekura::context::carry(…). If no call is open, annotate the function that handles the call with \
                      #[cekura::conversation]. This warning appears once for each place in the code",
                     self.span_name,
-                )
+                );
             });
         }
     }
@@ -114,7 +114,7 @@ impl Callsite {
                     at = %self.at,
                     "`trace_id_from` has no effect: the tracer provider given to `attach` makes the trace ids. Remove the \
                      argument, or do not call `attach`",
-                )
+                );
             });
         }
     }
@@ -140,7 +140,7 @@ pub(super) fn warn_unfollowed(view: View, type_name: &'static str, at: &'static 
                 "this `{name}` span ends before its answer is read: the function returns a stream or a channel in a form \
                  that cannot be followed automatically. Wrap the stream in cekura::follow(…), or give each item to \
                  cekura::current().item(&item) where it is read. This warning appears once for each place in the code",
-            )
+            );
         });
     }
     is_unfollowed

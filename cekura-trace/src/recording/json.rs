@@ -55,7 +55,7 @@ pub(in crate::recording) fn caught<R>(look: impl FnOnce() -> R) -> Option<R> {
             tracing::error!(
                 target: "cekura",
                 "recording a value panicked (in its Serialize, Debug or Display): the span lacks this value, and the call goes on"
-            )
+            );
         });
     }
     looked

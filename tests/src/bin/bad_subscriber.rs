@@ -56,7 +56,7 @@ fn count(metadata: &Metadata<'_>) {
 
 /// Fills standard error, and holds its lock from then on.
 fn fill() {
-    spawn(|| while std::io::stderr().lock().write_all(&[b'x'; 1 << 16]).is_ok() {});
+    spawn(|| while std::io::stderr().lock().write_all(&[b'x'; 1 << 12]).is_ok() {});
     sleep(Duration::from_millis(300));
 }
 

@@ -3,19 +3,21 @@
 use super::observe_tests::{log, none, stored};
 use super::panic_tests::with_call_logs;
 use super::tests::{ACCEPTED, World, flush, outlet};
-use super::{Arc, Duration, Message};
+use super::{Arc, CallLog, Duration, Message};
 use crate::delivery::lane::call_logs::Exchange;
 use crate::delivery::link::Link;
 use crate::delivery::tests::end;
+use crate::delivery::transport::Response;
 use opentelemetry::trace::TraceId;
+use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
 /// A worker whose API answers as said, and how often it has asked whether a conversation is open.
-fn world(api: fn() -> crate::delivery::transport::Response) -> (World, Arc<AtomicUsize>) {
+fn world(api: fn() -> Response) -> (World, Arc<AtomicUsize>) {
     let make = |link: &Link, attempts| outlet(link, Box::new(|_, _| (0, ACCEPTED)), attempts);
-    let exchange: Exchange = Box::new(move |_, _, _| Ok(Box::pin(async move { api() }) as _));
+    let exchange: Exchange = Box::new(move |_, _, _| Ok(Box::pin(ready(api())) as _));
     let asked = Arc::new(AtomicUsize::new(0));
     let asks = asked.clone();
     let is_open = move |_| {
@@ -25,19 +27,22 @@ fn world(api: fn() -> crate::delivery::transport::Response) -> (World, Arc<Atomi
     (with_call_logs(make, exchange, Box::new(is_open)), asked)
 }
 
+/// Which trace the nth call log waits for.
+type TraceOf = fn(u64) -> Option<u64>;
+
 /// Hands over so many call logs that wait for long, each for a trace of its own, for the same, or for none.
 async fn observe(link: &Link, count: u64, trace: impl Fn(u64) -> Option<u64>) {
     for number in 0..count {
         let log = log().deadline(Duration::from_secs(1000));
         let trace = trace(number).map(|trace| TraceId::from(u128::from(trace) + 1_000_000));
-        let log = trace.into_iter().fold(log, |log, trace| log.trace_id(trace));
+        let log = trace.into_iter().fold(log, CallLog::trace_id);
         link.observe(log, Box::new(|_| None)).unwrap();
         yield_now().await;
     }
 }
 
 /// What a thousand messages and a thousand more call logs take, beside so many that wait.
-async fn cost(waiting: u64, trace: fn(u64) -> Option<u64>) -> Duration {
+async fn cost(waiting: u64, trace: TraceOf) -> Duration {
     const MESSAGES: u64 = 1000;
     let (world, _) = world(|| none(false).1);
     let (cost, ..) = world
@@ -79,7 +84,7 @@ async fn no_message_looks_at_all_call_logs_that_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn ten_times_as_many_call_logs_make_no_message_slower() {
-    let each: [(&str, fn(u64) -> Option<u64>); 3] =
+    let each: [(&str, TraceOf); 3] =
         [("traces of their own", Some), ("one trace", |_| Some(1)), ("the API", |_| None)];
     for (what, trace) in each {
         let (few, many) = (cost(2000, trace).await, cost(20_000, trace).await);

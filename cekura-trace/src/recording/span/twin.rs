@@ -59,7 +59,7 @@ impl Twin {
                     "the tracer provider given to `attach` lacks this handle's processor: the spans that your own code \
                      makes inside conversations do not reach Cekura. Build it with \
                      `.with_span_processor(cekura.processor())`"
-                )
+                );
             });
         }
         Some(Self { span, given })
