@@ -3,6 +3,7 @@
 
 use crate::call::{Call, Calls, Noted};
 use crate::policy::CaptureContent;
+use crate::room::{Budget, Room};
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::fmt;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Accepts ended spans. Accepting one is bounded work that never waits.
-pub(crate) trait Sink: Send + Sync {
+pub(crate) trait Sink: Budget {
     /// Takes one record (`finished`).
     fn accept(&self, trace_id: TraceId, record: &[u8]);
 
@@ -123,6 +124,11 @@ impl Destination {
     #[inline]
     pub(crate) fn accept(&self, trace_id: TraceId, record: &[u8]) {
         self.sink.accept(trace_id, record);
+    }
+
+    /// Room for what is open, nothing at first.
+    pub(crate) fn room(&self) -> Room {
+        Room::of(self.sink.clone())
     }
 
     /// A call has ended, of which this was noted.

@@ -163,6 +163,8 @@ mod lock;
 mod one_line;
 mod policy;
 mod recording;
+mod room;
+mod say;
 pub mod semconv;
 mod telemetry;
 pub mod testing;

@@ -109,6 +109,8 @@ names! {
     CEKURA_INTERRUPTED = "cekura.interrupted";
     /// `true` on the root of a conversation whose process died: it ends with the last span that was seen.
     CEKURA_INCOMPLETE = "cekura.incomplete";
+    /// `true` on a span that had no room for more while it was open: what was set on it after that is missing.
+    CEKURA_TRUNCATED = "cekura.truncated";
     /// `true` on a span that was open when its conversation was finished, and was ended by that.
     CEKURA_UNFINISHED = "cekura.unfinished";
     /// Type name of the error, or `panic` (OTel general conventions).

@@ -25,6 +25,7 @@ use crate::finished::{self, Tree, records};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::recording::context::Carried;
 use crate::recording::scope::Scope;
+use crate::room::Budget;
 use crate::semconv;
 use crate::watch::Watch;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
@@ -278,6 +279,8 @@ struct Memory {
 
 #[derive(Default)]
 struct Records(Mutex<Vec<u8>>);
+
+impl Budget for Records {}
 
 impl Sink for Records {
     fn accept(&self, _: TraceId, record: &[u8]) {

@@ -98,7 +98,7 @@ fn an_error_that_shows_100000_others_fails_the_span() {
     let trace = capture(|| {
         stage().unwrap_err();
         tool();
-        spans::llm().start().fail(&Retried(100_000));
+        spans::llm().start().fail(Retried(100_000));
     });
     for span in trace.spans() {
         assert!(span.error().starts_with("^^^^^"), "{span:?}");
@@ -316,5 +316,18 @@ fn json_that_is_long_and_deep_is_no_reason_to_record_no_arguments() {
     let trace = capture(|| tool(&json));
     let kept: String = serde_json::from_str(trace.spans()[0].text("function.input").unwrap()).unwrap();
     assert!(kept.starts_with("[[[") && kept.ends_with("]]]"), "{kept}");
+    assert!(is_truncated(&trace.spans()[0], "function.input"));
+}
+
+#[test]
+fn the_last_part_of_json_of_3_megabytes_is_kept_too() {
+    #[cekura::tool_call(arguments = json)]
+    fn tool(json: &str) {
+        let _ = json;
+    }
+    let json = format!("[{}\"the end\"]", "\"and on\", ".repeat(300_000));
+    let trace = capture(|| tool(&json));
+    let kept = trace.spans()[0].text("function.input").unwrap();
+    assert!(kept.contains("the end") && kept.contains("missing]"), "{kept}");
     assert!(is_truncated(&trace.spans()[0], "function.input"));
 }

@@ -2,6 +2,7 @@
 
 use cekura_trace_tests::backend::{Backend, Reply};
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -72,4 +73,31 @@ fn a_folder_that_cannot_be_written_is_one_event_and_a_line_below_each_drawing() 
     let events: Vec<_> = reports.lines().filter(|line| !line.contains("accepted")).collect();
     assert!(matches!(&events[..], [event] if event.contains("cekura-traces")), "{reports}");
     assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
+}
+
+/// What others may do, too.
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn only_this_user_reads_pages_whatever_the_umask() {
+    for umask in ["0", "022", "077"] {
+        let folder = fresh(&format!("umask-{umask}"));
+        let agent = format!("umask {umask}; exec {}", env!("CARGO_BIN_EXE_local_agent"));
+        let output = Command::new("sh").args(["-c", &agent]).current_dir(&folder).output().unwrap();
+        assert!(output.status.success());
+        let pages = folder.join("cekura-traces");
+        let modes: Vec<_> = fs::read_dir(&pages).unwrap().map(|file| mode(&file.unwrap().path())).collect();
+        assert_eq!((mode(&pages), modes), (0o700, vec![0o600; 3]), "{umask}");
+    }
+}
+
+#[test]
+fn a_link_in_place_of_the_folder_gets_no_page() {
+    let (folder, elsewhere) = (fresh("linked"), fresh("elsewhere"));
+    symlink(&elsewhere, folder.join("cekura-traces")).unwrap();
+    let (shown, reports) = run(&folder, &[]);
+    assert_eq!(shown.matches("\npage     no page can be written to cekura-traces: ").count(), 2, "{shown}");
+    assert!(fs::read_dir(&elsewhere).unwrap().next().is_none() && reports.contains("5 delivered"));
 }

@@ -65,6 +65,11 @@ fn it_shows_content_as_text() {
 }
 
 #[test]
+fn it_opens_20000_lines_in_seconds() {
+    check("talkative", "opens_20000_lines_in_seconds");
+}
+
+#[test]
 fn it_opens_2000_spans_at_once() {
     check("long", "opens_2000_spans_at_once");
 }

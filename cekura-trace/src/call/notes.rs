@@ -1,6 +1,8 @@
 //! Notes for a call log, taken while the call runs. Invariant: they are given out once, at the call's end.
 
 use crate::lock::locked;
+use crate::room::Room;
+use crate::say::say;
 use crate::transcript::{Content, Entry};
 use serde_json::{Map, Value};
 use std::sync::{Mutex, MutexGuard};
@@ -31,13 +33,26 @@ pub(crate) struct Noted {
     pub(crate) metadata: Map<String, Value>,
     pub(crate) ended_reason: String,
     pub(crate) agent: Option<u64>,
+    /// As Cekura counts them.
     pub(crate) bytes: usize,
+    /// What they take of the memory limit.
+    pub(crate) room: Room,
+}
+
+/// What something takes: of what a call log may hold, and of the memory.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    bytes: usize,
+    memory: usize,
 }
 
 impl Notes {
-    /// Says that the call is to have a call log.
-    pub(crate) fn want(&self) {
-        self.state().is_wanted = true;
+    /// Says that the call is to have a call log, and what it may take of the memory limit.
+    pub(crate) fn want(&self, room: Room) {
+        let mut state = self.state();
+        if !std::mem::replace(&mut state.is_wanted, true) {
+            state.noted.room = room;
+        }
     }
 
     /// Notes an entry; without times of its own, it stands where the call is, `elapsed` after its start.
@@ -50,27 +65,40 @@ impl Notes {
         if let Content::Unreadable { .. } = entry.content {
             return tell("the arguments or the result of a tool cannot be written as JSON");
         }
-        self.note(entry.bytes() + PER_ENTRY, |noted| {
-            // Read under the lock, so that no entry stands before an earlier one.
-            let now = (elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-            let times = entry.times.or(Some((now, now)));
-            noted.entries.push(Entry { times, ..entry });
-        });
+        let bytes = entry.bytes() + PER_ENTRY;
+        let cost = Cost { bytes, memory: bytes + PER_ENTRY };
+        self.note(
+            cost,
+            entry,
+            |_, _| Cost::default(),
+            |noted, entry| {
+                // Read under the lock, so that no entry stands before an earlier one.
+                let now = (elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+                let times = entry.times.or(Some((now, now)));
+                noted.entries.push(Entry { times, ..entry });
+            },
+        );
     }
 
     /// Notes the members of an object, which replace those of the same name.
     pub(crate) fn metadata(&self, metadata: Option<Value>) {
         let Some(Value::Object(metadata)) = metadata else { return tell("metadata must be a JSON object") };
-        let bytes = metadata.iter().map(|(key, value)| key.len() + value.to_string().len()).sum();
-        self.note(bytes, |noted| noted.metadata.extend(metadata));
+        let cost = sum(metadata.iter().map(|(key, value)| cost_of(key, value)));
+        let old = |noted: &Noted, metadata: &Map<String, Value>| {
+            let known = metadata.keys().filter_map(|key| noted.metadata.get_key_value(key));
+            sum(known.map(|(key, value)| cost_of(key, value)))
+        };
+        self.note(cost, metadata, old, |noted, metadata| noted.metadata.extend(metadata));
     }
 
     pub(crate) fn ended(&self, reason: String) {
-        self.note(reason.len(), |noted| noted.ended_reason = reason);
+        let cost = |reason: &str| Cost { bytes: reason.len(), memory: reason.len() };
+        let old = |noted: &Noted, _: &_| cost(&noted.ended_reason);
+        self.note(cost(&reason), reason, old, |noted, reason| noted.ended_reason = reason);
     }
 
     pub(crate) fn agent(&self, id: u64) {
-        self.note(0, |noted| noted.agent = Some(id));
+        self.note(Cost::default(), id, |_, _| Cost::default(), |noted, id| noted.agent = Some(id));
     }
 
     /// All that was noted, if the call is to have a call log; nothing is noted after that.
@@ -81,15 +109,28 @@ impl Notes {
         (is_first && state.is_wanted).then_some(noted)
     }
 
-    fn note(&self, bytes: usize, change: impl FnOnce(&mut Noted)) {
+    /// Notes something in place of something else, if there is room for it.
+    fn note<T>(
+        &self,
+        new: Cost,
+        what: T,
+        old: impl FnOnce(&Noted, &T) -> Cost,
+        change: impl FnOnce(&mut Noted, T),
+    ) {
         let mut state = self.state();
-        let obstacle = match &*state {
-            State { is_wanted: false, .. } => {
+        let old = old(&state.noted, &what);
+        let bytes = (state.noted.bytes + new.bytes).saturating_sub(old.bytes);
+        let memory = (state.noted.room.bytes() + new.memory).saturating_sub(old.memory);
+        let obstacle = match () {
+            () if !state.is_wanted => {
                 Some("the conversation has no call log: add `observe` to its arguments, or to its builder")
             }
-            State { is_over: true, .. } => Some("the conversation is over"),
-            State { noted, .. } if noted.bytes + bytes > LIMIT => Some("a call log holds at most 4 MiB"),
-            _ => None,
+            () if state.is_over => Some("the conversation is over"),
+            () if bytes > LIMIT => Some("a call log holds at most 4 MiB"),
+            () if !state.noted.room.resize(memory) => {
+                Some("what is open has reached half of the memory limit: raise .memory_limit(…)")
+            }
+            () => None,
         };
         if let Some(obstacle) = obstacle {
             let is_first = !std::mem::replace(&mut state.is_told, true);
@@ -99,8 +140,8 @@ impl Notes {
             }
             return;
         }
-        state.noted.bytes += bytes;
-        change(&mut state.noted);
+        state.noted.bytes = bytes;
+        change(&mut state.noted, what);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -109,5 +150,28 @@ impl Notes {
 }
 
 fn tell(obstacle: &'static str) {
-    tracing::warn!(target: "cekura", "the call log lacks an entry or a tag: {obstacle}");
+    say(|| tracing::warn!(target: "cekura", "the call log lacks an entry or a tag: {obstacle}"));
+}
+
+fn sum(costs: impl Iterator<Item = Cost>) -> Cost {
+    costs.fold(Cost::default(), |one, other| Cost {
+        bytes: one.bytes + other.bytes,
+        memory: one.memory + other.memory,
+    })
+}
+
+/// A member of an object: as JSON, and as it is kept.
+fn cost_of(key: &str, value: &Value) -> Cost {
+    Cost { bytes: key.len() + value.to_string().len(), memory: key.len() + memory_of(value) }
+}
+
+/// A number takes as much as a list does, besides what is in that.
+fn memory_of(value: &Value) -> usize {
+    const NODE: usize = 2 * size_of::<Value>();
+    NODE + match value {
+        Value::Array(items) => items.iter().map(memory_of).sum(),
+        Value::Object(members) => members.iter().map(|(key, value)| key.len() + memory_of(value)).sum(),
+        Value::String(text) => text.len(),
+        Value::Bool(_) | Value::Null | Value::Number(_) => 0,
+    }
 }

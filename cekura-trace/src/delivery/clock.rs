@@ -1,10 +1,10 @@
 //! Keeps the time of those who wait in async code. Invariant: it runs beside the worker, and needs no timer of the program's
 //! runtime, so that nobody waits for longer than he said.
 
-use super::quiet;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
+use std::thread;
 use std::time::Duration;
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -33,15 +33,19 @@ impl Clock {
     }
 }
 
-/// `None` where there is no thread to be had.
+/// Does not wait until the thread runs. `None` where there is none to be had.
 fn start() -> Option<Ticking> {
     let (alive, ended) = oneshot::channel::<()>();
-    let (ready, started) = std::sync::mpsc::channel();
-    let live = move |handle: Handle, runtime: &Runtime| {
-        drop(ready.send(handle));
-        // It is never sent.
-        drop(runtime.block_on(ended));
+    let (give, take) = mpsc::channel::<Runtime>();
+    let body = move || {
+        if let Ok(runtime) = take.recv() {
+            // It is never sent.
+            drop(runtime.block_on(ended));
+        }
     };
-    quiet::start("cekura-trace-clock", || Ok(Handle::current()), live).ok()?;
-    Some(Ticking { runtime: started.recv().ok()?, _alive: alive })
+    thread::Builder::new().name("cekura-trace-clock".to_owned()).spawn(body).ok()?;
+    let runtime = Builder::new_current_thread().enable_time().build().ok()?;
+    let handle = runtime.handle().clone();
+    drop(give.send(runtime));
+    Some(Ticking { runtime: handle, _alive: alive })
 }

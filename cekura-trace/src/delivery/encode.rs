@@ -17,7 +17,7 @@ use crate::semconv;
 use batch::{Batch, SpanIds};
 use cut::{fit, mark};
 use fields::{ended, resource, spans};
-use opentelemetry::trace::SpanId;
+use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -48,6 +48,13 @@ impl Request {
         self.counts.values().sum()
     }
 
+    /// Reserves what it takes itself, where that is more than what its records took.
+    fn reserve(&mut self) {
+        const PER_TRACE: usize = size_of::<(TraceId, u64)>() + 1;
+        let beside = self.counts.capacity() * PER_TRACE + self.roots.capacity() * size_of::<SpanId>();
+        self.reservation.grow_to(self.frame.len() + beside);
+    }
+
     /// Becomes the request for both: one encoded message behind another of the same type is their union.
     pub(crate) fn join(&mut self, other: Self) {
         let messages = [&self.frame[FRAMING..], &other.frame[FRAMING..]];
@@ -62,6 +69,7 @@ impl Request {
         }
         self.roots.extend(other.roots);
         self.reservation.join(other.reservation);
+        self.reserve();
     }
 }
 
@@ -189,7 +197,22 @@ impl Encoder {
     }
 }
 
-fn add(request: Request, last: Option<&mut Request>, requests: &mut Vec<Request>) {
+/// The spans of a request that was encoded before, by trace, and those without a parent; `None` for what is none.
+pub(crate) fn counted(frame: &[u8]) -> Option<(Counts, Vec<SpanId>)> {
+    let (head, message) = frame.split_at_checked(FRAMING)?;
+    let [0, length @ ..] = head else { return None };
+    let (mut counts, mut roots) = (Counts::new(), Vec::new());
+    for (_, span) in spans(frame) {
+        let SpanIds { trace, root } = SpanIds::read(span);
+        *counts.entry(trace).or_default() += 1;
+        roots.extend(root);
+    }
+    let is_whole = length == u32::try_from(message.len()).ok()?.to_be_bytes();
+    (is_whole && !counts.is_empty()).then_some((counts, roots))
+}
+
+fn add(mut request: Request, last: Option<&mut Request>, requests: &mut Vec<Request>) {
+    request.reserve();
     match last {
         Some(last) => last.join(request),
         None => requests.push(request),

@@ -1,8 +1,8 @@
 //! Counts spans in when they are handed over and out when their fate is known. Invariant: accepted
 //! = delivered + spooled + pending + dropped.
 //!
-//! For each trace the count is kept while something of it is pending, and after that for the newest traces only, so
-//! that a process that runs for years holds no more than [`KEPT`] settled traces.
+//! For each trace the count is kept while something of it is pending, and after that for the newest [`KEPT`] traces only.
+//! Of more than [`KEPT_UNSETTLED`] traces the oldest are forgotten in any case: the counts over all traces stay exact.
 
 use opentelemetry::trace::TraceId;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -30,6 +30,8 @@ pub struct FlushReport {
     pub spooled: u64,
     /// Spans that are still to be delivered.
     pub pending: u64,
+    /// Whether the spool's disk is more than a second behind, or fails: pending spans may not survive a crash.
+    pub spool_is_behind: bool,
     /// Spans that were lost: reason → count.
     ///
     /// * `late`: in local mode, the span ended after its conversation was drawn
@@ -39,7 +41,7 @@ pub struct FlushReport {
     /// * `rejected`: the backend rejected the span
     /// * `server_error`: the backend reported an error of its own, also at the retry
     /// * `shutdown`: the span ended after the shutdown, or was not delivered by its deadline
-    /// * `spool_damaged`: its file on disk could not be read
+    /// * `spool_damaged`: its file on disk was damaged, or somebody has removed it
     /// * `spool_expired`: it was on disk for more than seven days
     /// * `spool_full`: it was among the oldest of more than 256 MiB on disk
     /// * `timeout`: the backend did not answer until the time limit
@@ -124,8 +126,9 @@ impl Reason {
 
 /// How many settled traces are remembered.
 const KEPT: usize = 4096;
-/// How many traces are remembered at most, those included that lost a span and may go on.
-const KEPT_FLAWED: usize = 16 * KEPT;
+/// How many traces are remembered at most, whatever is still to become of them. What is forgotten of them counts in the
+/// whole only: their call logs name no trace.
+const KEPT_UNSETTLED: usize = 4 * KEPT;
 /// How many of the oldest traces are looked at to forget one.
 const TRIES: usize = 4;
 
@@ -135,9 +138,12 @@ pub(crate) struct Ledger(Mutex<Books>);
 
 #[derive(Debug, Default)]
 struct Books {
-    total: TraceAccount,
+    total: Spans,
+    /// Those of them that were lost, by reason.
+    dropped: BTreeMap<Reason, u64>,
     /// Spans that were never in the queue, but found on disk.
     adopted: u64,
+    spool_is_behind: bool,
     traces: HashMap<TraceId, TraceAccount>,
     /// The known traces, oldest first.
     order: VecDeque<TraceId>,
@@ -147,15 +153,20 @@ struct Books {
     news: Vec<TraceId>,
 }
 
-/// The spans of all traces or of one.
-#[derive(Clone, Debug, Default)]
-struct TraceAccount {
-    has_root: bool,
+/// What became of the spans of all traces or of one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spans {
     /// Known here; a span still in the queue is not.
     taken: u64,
     delivered: u64,
     spooled: u64,
-    dropped: BTreeMap<Reason, u64>,
+    lost: u64,
+}
+
+#[derive(Debug, Default)]
+struct TraceAccount {
+    spans: Spans,
+    has_root: bool,
     /// Some of it may be among the spans that a backend has rejected without saying which.
     is_doubtful: bool,
 }
@@ -177,10 +188,7 @@ pub(crate) type Counts = HashMap<TraceId, u64>;
 impl Ledger {
     /// Counts spans in.
     pub(crate) fn take(&self, spans: &Counts) {
-        let mut books = self.books();
-        for (trace, count) in spans {
-            books.book(*trace, |account| account.taken += count);
-        }
+        self.books().open(spans);
     }
 
     /// Says that among the spans of a trace that were counted in is its root.
@@ -191,54 +199,45 @@ impl Ledger {
     }
 
     pub(crate) fn deliver(&self, spans: &Counts) {
-        let mut books = self.books();
-        for (trace, count) in spans {
-            books.book(*trace, |account| account.delivered += count);
-        }
+        self.books().book(spans, |spans, count| spans.delivered += count);
     }
 
     /// Says that spans are safe on disk.
     pub(crate) fn spool(&self, spans: &Counts) {
-        let mut books = self.books();
-        for (trace, count) in spans {
-            books.book(*trace, |account| account.spooled += count);
-        }
+        self.books().book(spans, |spans, count| spans.spooled += count);
     }
 
     /// Says that spans are not on disk any more: another fate follows.
     pub(crate) fn unspool(&self, spans: &Counts) {
-        let mut books = self.books();
-        for (trace, count) in spans {
-            books.book(*trace, |account| account.spooled = account.spooled.saturating_sub(*count));
-        }
+        self.books().book(spans, |spans, count| spans.spooled = spans.spooled.saturating_sub(count));
     }
 
     /// Counts spans in that another process has left on disk.
     pub(crate) fn adopt(&self, spans: &Counts, has_root: bool) {
         let mut books = self.books();
-        for (trace, count) in spans {
-            books.adopted += count;
-            books.book(*trace, |account| account.taken += count);
+        books.adopted += spans.values().sum::<u64>();
+        books.open(spans);
+        for trace in spans.keys() {
             if let Some(account) = books.traces.get_mut(trace) {
                 account.has_root |= has_root;
             }
         }
     }
 
+    /// Says whether the disk keeps up with what ends.
+    pub(crate) fn fall_behind(&self, is_behind: bool) {
+        self.books().spool_is_behind = is_behind;
+    }
+
     pub(crate) fn lose(&self, spans: &Counts, reason: Reason) {
-        let mut books = self.books();
-        for (trace, count) in spans {
-            books.book(*trace, |account| *account.dropped.entry(reason).or_default() += count);
-        }
+        self.books().lose(spans, reason);
     }
 
     /// Counts a span in and out that was never taken into the queue.
     pub(crate) fn refuse(&self, trace: TraceId, reason: Reason) {
-        let mut books = self.books();
-        books.book(trace, |account| {
-            account.taken += 1;
-            *account.dropped.entry(reason).or_default() += 1;
-        });
+        let (mut books, one) = (self.books(), Counts::from([(trace, 1)]));
+        books.open(&one);
+        books.lose(&one, reason);
     }
 
     /// Says that a span of these traces was lost, and that nobody knows of which.
@@ -275,9 +274,9 @@ impl Ledger {
     /// What is known of the spans of a trace that are not in the queue any more.
     pub(crate) fn completeness(&self, trace: TraceId) -> Completeness {
         match self.books().traces.get(&trace) {
-            Some(account) if account.is_doubtful || !account.dropped.is_empty() => Completeness::Incomplete,
+            Some(account) if account.has_lost() => Completeness::Incomplete,
             // A trace's root ends last; it may have begun outside any conversation.
-            Some(account) if account.pending() == 0 && account.has_root => Completeness::Complete,
+            Some(account) if account.spans.pending() == 0 && account.has_root => Completeness::Complete,
             _ => Completeness::Open,
         }
     }
@@ -290,30 +289,39 @@ impl Ledger {
     /// The same, but for what is still held.
     pub(crate) fn lose_all_but(&self, held: &Counts, reason: Reason) {
         let mut books = self.books();
-        let Books { total, traces, .. } = &mut *books;
-        let of_trace = |(trace, account)| (account, held.get(trace).copied().unwrap_or_default());
-        for (account, held) in traces.iter_mut().map(of_trace).chain([(total, held.values().sum())]) {
-            let lost = account.pending().saturating_sub(held);
-            if lost > 0 {
-                *account.dropped.entry(reason).or_default() += lost;
-            }
+        let Books { total, traces, dropped, .. } = &mut *books;
+        let lost = |spans: &mut Spans, held: u64| {
+            let lost = spans.pending().saturating_sub(held);
+            spans.lost += lost;
+            lost
+        };
+        for (trace, account) in traces.iter_mut() {
+            lost(&mut account.spans, held.get(trace).copied().unwrap_or_default());
+        }
+        let lost = lost(total, held.values().sum());
+        if lost > 0 {
+            *dropped.entry(reason).or_default() += lost;
         }
     }
 
     /// The report over all traces. `accepted` is read after the fates, so that none is counted before its span.
     pub(crate) fn report(&self, accepted: impl FnOnce() -> u64) -> FlushReport {
-        let (account, adopted) = {
+        let (total, dropped, adopted, spool_is_behind) = {
             let books = self.books();
-            (books.total.clone(), books.adopted)
+            (books.total, books.dropped.clone(), books.adopted, books.spool_is_behind)
         };
-        account.report(accepted() + adopted)
+        let dropped = dropped.into_iter().map(|(reason, count)| (reason.name(), count)).collect();
+        let Spans { delivered, spooled, lost, .. } = total;
+        let accepted = accepted() + adopted;
+        let pending = accepted.saturating_sub(delivered + spooled + lost);
+        FlushReport { accepted, delivered, spooled, pending, dropped, spool_is_behind }
     }
 
-    /// The report over one trace, without spans that are still in the queue.
+    /// What became of the spans of one trace that are not in the queue any more: delivered, pending, lost.
     #[cfg(test)]
-    pub(crate) fn trace(&self, trace: TraceId) -> FlushReport {
-        let account = self.books().traces.get(&trace).cloned().unwrap_or_default();
-        account.report(account.taken)
+    pub(crate) fn trace(&self, trace: TraceId) -> (u64, u64, u64) {
+        let spans = self.books().traces.get(&trace).map(|account| account.spans).unwrap_or_default();
+        (spans.delivered, spans.pending(), spans.lost)
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -322,32 +330,64 @@ impl Ledger {
 }
 
 impl Books {
-    fn book(&mut self, trace: TraceId, entry: impl Fn(&mut TraceAccount)) {
-        entry(&mut self.total);
+    /// Counts spans in; from now on their traces are known.
+    fn open(&mut self, spans: &Counts) {
+        for (trace, count) in spans {
+            self.total.taken += count;
+            self.account(*trace).spans.taken += count;
+        }
+    }
+
+    fn account(&mut self, trace: TraceId) -> &mut TraceAccount {
+        self.tell(trace);
+        if !self.traces.contains_key(&trace) {
+            self.make_room();
+            self.order.push_back(trace);
+        }
+        self.traces.entry(trace).or_default()
+    }
+
+    /// Notes a fate of spans, in the whole also where a trace is forgotten.
+    fn book(&mut self, spans: &Counts, entry: impl Fn(&mut Spans, u64)) {
+        for (trace, count) in spans {
+            entry(&mut self.total, *count);
+            self.tell(*trace);
+            if let Some(account) = self.traces.get_mut(trace) {
+                entry(&mut account.spans, *count);
+            }
+        }
+    }
+
+    fn tell(&mut self, trace: TraceId) {
         if let Some(is_new) = self.watched.get_mut(&trace)
             && !std::mem::replace(is_new, true)
         {
             self.news.push(trace);
         }
-        if let Some(account) = self.traces.get_mut(&trace) {
-            return entry(account);
+    }
+
+    /// A trace that was forgotten is known again by its loss.
+    fn lose(&mut self, spans: &Counts, reason: Reason) {
+        for (trace, count) in spans {
+            self.total.lost += count;
+            self.account(*trace).spans.lost += count;
+            *self.dropped.entry(reason).or_default() += count;
         }
-        self.make_room();
-        self.order.push_back(trace);
-        entry(self.traces.entry(trace).or_default());
     }
 
     /// Forgets the oldest traces that are settled; one with something pending counts as new again, and so does one that is
-    /// not over and has lost a span: it must not pass for complete.
+    /// not over and has lost a span: it must not pass for complete. Where there are too many, those that are over go first.
     fn make_room(&mut self) {
-        for _ in 0..TRIES {
+        for tries in 1..=TRIES {
             if self.order.len() < KEPT {
                 return;
             }
             let Some(oldest) = self.order.pop_front() else { return };
-            let is_full = self.order.len() >= KEPT_FLAWED;
-            let is_needed =
-                |account: &TraceAccount| account.is_unsettled() || account.is_flawed() && !is_full;
+            let is_full = self.order.len() >= KEPT_UNSETTLED;
+            let is_needed = |account: &TraceAccount| match is_full {
+                true => !account.has_root && tries < TRIES,
+                false => account.is_unsettled() || account.has_lost() && !account.has_root,
+            };
             if self.traces.get(&oldest).is_some_and(is_needed) {
                 self.order.push_back(oldest);
             } else {
@@ -358,26 +398,18 @@ impl Books {
 }
 
 impl TraceAccount {
-    fn pending(&self) -> u64 {
-        let settled = self.delivered + self.spooled + self.dropped.values().sum::<u64>();
-        self.taken.saturating_sub(settled)
-    }
-
     fn is_unsettled(&self) -> bool {
-        self.pending() + self.spooled > 0
+        self.spans.pending() + self.spans.spooled > 0
     }
 
-    fn is_flawed(&self) -> bool {
-        !self.has_root && (self.is_doubtful || !self.dropped.is_empty())
+    fn has_lost(&self) -> bool {
+        self.is_doubtful || self.spans.lost > 0
     }
+}
 
-    fn report(&self, accepted: u64) -> FlushReport {
-        let dropped: BTreeMap<_, _> =
-            self.dropped.iter().map(|(reason, count)| (reason.name(), *count)).collect();
-        let Self { delivered, spooled, .. } = *self;
-        let settled = delivered + spooled + dropped.values().sum::<u64>();
-        let pending = accepted.saturating_sub(settled);
-        FlushReport { accepted, delivered, spooled, pending, dropped }
+impl Spans {
+    fn pending(&self) -> u64 {
+        self.taken.saturating_sub(self.delivered + self.spooled + self.lost)
     }
 }
 

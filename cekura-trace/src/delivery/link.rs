@@ -1,14 +1,16 @@
 //! What a handle and its spans know of the worker: the queue, and a channel for messages.
 //! Invariant: no call waits for the worker.
 
+use super::call_log::CallLog;
 use super::call_log::error::{ObserveError, Sent};
-use super::call_log::{Account, CallLog};
+use super::call_log::sealed::Account;
 use super::clock::Clock;
 use super::ledger::{FlushReport, Ledger, Reason};
 use super::message::{FlushReply, Message, ObserveReply};
 use super::queue::{Queue, Reservation};
 use crate::call::{Call, Calls, Noted};
 use crate::destination::Sink;
+use crate::room::Budget;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::pin::Pin;
 use std::process;
@@ -138,6 +140,16 @@ impl Link {
             self.failed.fetch_add(1, Ordering::Relaxed);
         });
         self.ledger.lose_pending(Reason::Shutdown);
+    }
+}
+
+impl Budget for Link {
+    fn reserve(&self, bytes: usize) -> bool {
+        Budget::reserve(&*self.queue, bytes)
+    }
+
+    fn release(&self, bytes: usize) {
+        Budget::release(&*self.queue, bytes);
     }
 }
 

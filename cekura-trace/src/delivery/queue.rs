@@ -7,6 +7,8 @@ use super::ledger::{Ledger, Reason};
 use crate::call::{Call, Noted};
 use crate::destination::Sink;
 use crate::finished;
+use crate::room::Budget;
+use crate::say::say;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +19,6 @@ use std::thread;
 /// rare.
 const FULL: [usize; 2] = [128 << 10, 512 << 10];
 /// The largest buffer that the next shard gets in place of its own.
-const SPARE: usize = 1 << 20;
 
 /// Ended spans on their way to the worker, bounded in bytes.
 ///
@@ -27,8 +28,10 @@ pub(crate) struct Queue {
     calls: Mutex<EndedCalls>,
     /// Where there is a spool.
     begun: Option<Mutex<Vec<BegunConversation>>>,
-    /// Bytes of all records and call logs that are neither delivered nor dropped.
+    /// Bytes of all records and call logs that are neither delivered nor dropped, and of what is open.
     held: AtomicUsize,
+    /// Those of them that are of spans and calls which have not ended.
+    open: AtomicUsize,
     /// Bytes of the largest record that found no room since the worker has last looked.
     refused: AtomicUsize,
     limit: usize,
@@ -49,6 +52,9 @@ struct Shard(Mutex<Buffer>);
 struct Buffer {
     records: Vec<u8>,
     count: u64,
+    /// Those that are full, with their numbers of records. Each is freed when its records have been taken, so that these
+    /// never stand in memory twice, and no large buffer is copied to grow.
+    filled: Vec<(Vec<u8>, u64)>,
     /// Spans handed over here since the start, the refused ones included.
     accepted: u64,
     closed: bool,
@@ -114,13 +120,13 @@ impl Reservation {
 
     /// Takes so many bytes of the memory limit, if they are left.
     pub(crate) fn take(queue: &Arc<Queue>, bytes: usize) -> Option<Self> {
-        queue.reserve(bytes, queue.limit).map(|_| Self { queue: Some(queue.clone()), bytes })
+        queue.hold(bytes, queue.limit).map(|_| Self { queue: Some(queue.clone()), bytes })
     }
 
     /// The same for what is not delivered, while spans and call logs leave enough.
     pub(crate) fn take_spare(queue: &Arc<Queue>, bytes: usize) -> Option<Self> {
         let spare = queue.share() - queue.share() / 4;
-        queue.reserve(bytes, spare).map(|_| Self { queue: Some(queue.clone()), bytes })
+        queue.hold(bytes, spare).map(|_| Self { queue: Some(queue.clone()), bytes })
     }
 
     /// Moves so many bytes to another owner.
@@ -128,6 +134,14 @@ impl Reservation {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
         Self { queue: self.queue.clone(), bytes }
+    }
+
+    /// Takes as many bytes, also where they are not left: what they are for is there already.
+    pub(crate) fn grow_to(&mut self, bytes: usize) {
+        if let Some(queue) = self.queue.as_ref().filter(|_| bytes > self.bytes) {
+            queue.held.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+            self.bytes = bytes;
+        }
     }
 
     /// Takes over the bytes of another.
@@ -144,7 +158,7 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(queue) = &self.queue {
-            queue.release(self.bytes);
+            queue.give_back(self.bytes);
         }
     }
 }
@@ -156,8 +170,8 @@ impl Queue {
         let full = (limit / 8 / shards).clamp(least, most);
         let shards = (0..shards).map(|_| Shard::default()).collect();
         let (calls, begun) = (Mutex::default(), None);
-        let (held, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { shards, calls, begun, held, refused, limit, full, ledger, waker, announces_roots }
+        let [held, open, refused] = [0; 3].map(AtomicUsize::new);
+        Self { shards, calls, begun, held, open, refused, limit, full, ledger, waker, announces_roots }
     }
 
     /// Lets it take conversations when they begin.
@@ -169,13 +183,13 @@ impl Queue {
     pub(crate) fn drain_begun(&self) -> Vec<BegunConversation> {
         let Some(begun) = &self.begun else { return Vec::new() };
         let begun = std::mem::take(&mut *begun.lock().unwrap_or_else(PoisonError::into_inner));
-        self.release(begun.iter().map(BegunConversation::bytes).sum());
+        self.give_back(begun.iter().map(BegunConversation::bytes).sum());
         begun
     }
 
     fn note(&self, what: BegunConversation) {
         if let Some(begun) = &self.begun
-            && self.reserve(what.bytes(), self.limit).is_some()
+            && self.hold(what.bytes(), self.limit).is_some()
         {
             begun.lock().unwrap_or_else(PoisonError::into_inner).push(what);
         }
@@ -227,7 +241,7 @@ impl Queue {
         if refused == 0 && held <= crowded(self.share()) {
             return 0;
         }
-        let logs = logs();
+        let logs = logs() + self.open.load(Ordering::Relaxed);
         let (spans, share) = (held.saturating_sub(logs), self.share().saturating_sub(logs));
         if refused >= share || refused == 0 && spans <= crowded(share) {
             return 0;
@@ -235,33 +249,33 @@ impl Queue {
         spans.saturating_sub((share - share / 4).min(share - refused))
     }
 
-    fn release(&self, bytes: usize) {
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    fn give_back(&self, bytes: usize) {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn empty(&self, close: bool, mut take: impl FnMut(&[u8], u64)) {
         self.waker.is_woken.store(false, Ordering::Release);
-        let mut empty = Vec::new();
         for shard in &self.shards {
-            let count = {
+            let filled = {
                 let mut buffer = shard.lock();
                 buffer.closed |= close;
-                std::mem::swap(&mut buffer.records, &mut empty);
-                std::mem::take(&mut buffer.count)
+                buffer.fill();
+                std::mem::take(&mut buffer.filled)
             };
-            if count > 0 {
-                take(&empty, count);
-            }
-            empty.clear();
-            empty.shrink_to(SPARE);
+            filled.into_iter().for_each(|(records, count)| take(&records, count));
         }
     }
 
     /// What is held with it, if it fits.
-    fn reserve(&self, bytes: usize, limit: usize) -> Option<usize> {
+    fn hold(&self, bytes: usize, limit: usize) -> Option<usize> {
         let held = self.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if held > limit {
-            self.release(bytes);
+            self.give_back(bytes);
             return None;
         }
         Some(held)
@@ -282,27 +296,48 @@ impl Queue {
     }
 }
 
+impl Budget for Queue {
+    /// What is open gets half of the limit, so that what has ended has the other half.
+    fn reserve(&self, bytes: usize) -> bool {
+        let open = self.open.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        let fits = open <= self.limit / 2 && self.hold(bytes, self.limit).is_some();
+        if !fits {
+            self.open.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    fn release(&self, bytes: usize) {
+        self.open.fetch_sub(bytes, Ordering::Relaxed);
+        self.give_back(bytes);
+    }
+}
+
 impl Sink for Queue {
     fn accept(&self, trace_id: TraceId, record: &[u8]) {
         let bytes = record.len();
         let share = self.share();
-        let held = self.reserve(bytes, share);
+        // Without its root no conversation is drawn.
+        let is_last = || self.announces_roots && Self::is_root(record);
+        let held = self.hold(bytes, share).or_else(|| is_last().then(|| self.hold(bytes, self.limit))?);
         let (refused, wanted) = {
             let mut buffer = self.shard().lock();
             buffer.accepted += 1;
             if held.is_none() || buffer.closed {
                 (Some(if buffer.closed { Reason::Shutdown } else { Reason::QueueFull }), false)
             } else {
-                let before = buffer.records.len();
                 buffer.records.extend_from_slice(record);
                 buffer.count += 1;
-                let fills = before < self.full && self.full <= before + bytes;
+                let fills = buffer.records.len() >= self.full;
+                if fills {
+                    buffer.fill();
+                }
                 (None, fills || self.announces_roots && Self::is_root(record))
             }
         };
         if let Some(reason) = refused {
             if held.is_some() {
-                self.release(bytes);
+                self.give_back(bytes);
             } else {
                 self.refused.fetch_max(bytes, Ordering::Relaxed);
             }
@@ -315,9 +350,11 @@ impl Sink for Queue {
         }
     }
 
-    fn observe(&self, call: &Call, noted: Noted) {
-        let bytes = noted.bytes;
-        let fits = self.reserve(bytes, self.limit).is_some();
+    fn observe(&self, call: &Call, mut noted: Noted) {
+        let bytes = noted.bytes.max(noted.room.bytes());
+        // So that it does not stand beside itself.
+        drop(std::mem::take(&mut noted.room));
+        let fits = self.hold(bytes, self.limit).is_some();
         let log = CallLog::of(call, noted);
         let obstacle = {
             let mut calls = self.calls();
@@ -333,9 +370,9 @@ impl Sink for Queue {
             None => self.waker.wake(),
             Some(error) => {
                 if fits {
-                    self.release(bytes);
+                    self.give_back(bytes);
                 }
-                tracing::error!(target: "cekura", call_id = call.id(), "{error}");
+                say(|| tracing::error!(target: "cekura", call_id = call.id(), "{error}"));
             }
         }
     }
@@ -350,6 +387,15 @@ impl Sink for Queue {
 
     fn forget(&self, trace_id: TraceId, span_id: SpanId) {
         self.note(BegunConversation::Forgotten(trace_id, span_id));
+    }
+}
+
+impl Buffer {
+    /// Begins a new one behind what is here.
+    fn fill(&mut self) {
+        if self.count > 0 {
+            self.filled.push((std::mem::take(&mut self.records), std::mem::take(&mut self.count)));
+        }
     }
 }
 

@@ -57,8 +57,8 @@ pub(crate) fn start<T>(
 /// into spans would make a request of each request.
 ///
 /// Where there is none, no dispatcher is set either, not even one that hears nothing: `tracing` writes to `log` only until
-/// the first is set. So this is called again whenever the thread has slept.
-fn silence() {
+/// the first is set. So this is called again whenever the thread has slept, and now and then while it is busy.
+pub(super) fn silence() {
     if dispatcher::get_default(|current| !current.is::<NoSubscriber>()) {
         SILENCE.set(Some(dispatcher::set_default(&Dispatch::new(NoSubscriber::new()))));
     }

@@ -6,21 +6,49 @@ use super::own_events::OwnEvents;
 use super::terminal::Show;
 use crate::finished::{Span, Tree, records};
 use crate::local::{self, Folder, Style};
+use opentelemetry::trace::SpanId;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where pages are kept, from where the program runs.
 const PAGES: &str = "cekura-traces";
 
+/// What a span takes while it is shown, on the page and in the drawing: so many bytes, and more for each byte of its record.
+const PER_SPAN: usize = 800;
+const PER_BYTE: usize = 3;
+/// What may be taken beside the memory limit.
+const SPARE: usize = 4 << 20;
+
 /// Shows conversations as local mode does.
 pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
     let no_color = settings.no_color;
     let pages = Pages { folder: Folder::new(PAGES), events, told: AtomicBool::new(false) };
+    let limit = settings.memory_limit;
     Box::new(move |spans, call_log| {
-        let spans: Vec<Span> = records(spans).map(|(record, _)| Span::from(&record)).collect();
+        let (spans, missing) = fitting(spans, limit);
         let tree = Tree::from(spans);
-        let drawing = local::draw(&tree, &Style::of_standard_error(no_color));
-        local::print(&(drawing + &pages.add(&tree, call_log)));
+        let mut drawing = local::draw(&tree, &Style::of_standard_error(no_color));
+        drawing += &pages.add(&tree, call_log);
+        if missing > 0 {
+            drawing += &local::line(format!("without {missing} spans: raise .memory_limit(…) to see them"));
+        }
+        local::print(&drawing);
     })
+}
+
+/// The spans that can be shown beside their records: the roots, and of the others as many as there is memory for. And how
+/// many there are more.
+fn fitting(spans: &[u8], limit: usize) -> (Vec<Span>, usize) {
+    let (mut room, mut shown, mut missing) = ((limit + SPARE).saturating_sub(spans.len()), Vec::new(), 0);
+    for (record, bytes) in records(spans) {
+        let takes = PER_SPAN + PER_BYTE * bytes;
+        if takes <= room || record.head.parent_id == SpanId::INVALID {
+            room = room.saturating_sub(takes);
+            shown.push(Span::from(&record));
+        } else {
+            missing += 1;
+        }
+    }
+    (shown, missing)
 }
 
 struct Pages {

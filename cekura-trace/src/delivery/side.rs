@@ -2,9 +2,9 @@
 //! over waits for it, and a job that panics costs nothing but itself.
 
 use crate::lock::locked;
+use crate::say::say;
 use opentelemetry::Context;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -69,10 +69,7 @@ impl<J> Shared<J> {
     fn run(&self) {
         let _quiet = Context::enter_telemetry_suppressed_scope();
         while let Some(job) = self.next() {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| (self.work)(job))) {
-                // What it holds may panic when it is dropped.
-                std::mem::forget(panic);
-            }
+            say(|| (self.work)(job));
         }
     }
 

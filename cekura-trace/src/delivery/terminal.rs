@@ -1,7 +1,7 @@
 //! Draws each finished conversation on a thread of its own: as local mode, or beside the delivery. Invariant: a conversation is
 //! drawn at most once, and one that is not drawn in time costs no other anything.
 
-use super::call_log::SealedCallLog;
+use super::call_log::sealed::SealedCallLog;
 use super::ledger::{Counts, Ledger, Reason};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Reservation};
@@ -9,10 +9,10 @@ use super::side::Side;
 use super::traces::{Trace, Traces};
 use super::warnings::tell_undrawn;
 use crate::finished::records;
+use crate::say::say;
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// How many call logs wait for their conversations, of which they come just before the end.
@@ -52,7 +52,7 @@ struct CallLog {
     trace: TraceId,
     body: Bytes,
     /// Held until it is drawn.
-    _reservation: Reservation,
+    _held: Reservation,
 }
 
 struct Handed {
@@ -66,8 +66,7 @@ impl Terminal {
     pub(super) fn new(queue: Arc<Queue>, events: OwnEvents, show: Box<Show>, shown: Shown) -> Self {
         let draw = move |Drawing { number, trace, log }| {
             let log = log.as_ref().map(|log| &*log.body);
-            let is_shown = catch_unwind(AssertUnwindSafe(|| show(&trace.records, log))).is_ok();
-            shown(number, is_shown);
+            shown(number, say(|| show(&trace.records, log)));
         };
         Self {
             ledger: None,
@@ -104,13 +103,12 @@ impl Terminal {
                 Some(reservation) => Some(reservation.split(bytes)),
                 None => self.reserve(bytes),
             };
-            match held {
-                Some(held) => self.traces.add(&record.head, span, held),
+            if let Some(held) = held {
+                self.traces.add(&record.head, span, held);
+            } else {
                 // What is left of it would be drawn as if it were whole.
-                None => {
-                    drop(self.traces.take(id));
-                    self.miss();
-                }
+                drop(self.traces.take(id));
+                self.miss();
             }
         }
     }
@@ -123,11 +121,11 @@ impl Terminal {
     /// Takes the call log of a conversation that is not drawn yet.
     pub(super) fn call_log(&mut self, log: &SealedCallLog) {
         let Some(trace) = log.trace_id.filter(|trace| !self.traces.is_over(*trace)) else { return };
-        let Some(_reservation) = Reservation::take_spare(&self.queue, log.body.len()) else { return };
+        let Some(held) = Reservation::take_spare(&self.queue, log.body.len()) else { return };
         if self.logs.len() == WAITING_LOGS {
             self.logs.pop_front();
         }
-        self.logs.push_back(CallLog { trace, body: log.body.clone(), _reservation });
+        self.logs.push_back(CallLog { trace, body: log.body.clone(), _held: held });
     }
 
     /// Has what is complete drawn. `epoch` is the flush that waits for it.
@@ -162,7 +160,8 @@ impl Terminal {
     /// that are not over too. How many it gave back.
     pub(super) fn relieve(&mut self, bytes: usize) -> usize {
         let mut given = 0;
-        while given < bytes {
+        // In local mode nothing else has the last one, and new spans are refused in its place.
+        while given < bytes && (self.ledger.is_none() || self.handed.len() > 1) {
             let trace = if let Some(Drawing { number, trace, .. }) = self.side.take_back() {
                 self.give_up(number, Reason::QueueFull);
                 trace

@@ -84,8 +84,17 @@ pub(crate) fn draft(record: &[u8]) -> Option<Record<'_>> {
 
 /// Takes the content out of a record that is not sealed yet.
 pub(crate) fn remove_content(record: &mut Vec<u8>) {
+    keep(record, entry::without_content);
+}
+
+/// Takes the span attributes out of a record that is not sealed yet for which later ones stand.
+pub(crate) fn remove_overwritten(record: &mut Vec<u8>) {
+    keep(record, entry::last_of_each);
+}
+
+fn keep(record: &mut Vec<u8>, kept: fn(&[u8]) -> Vec<u8>) {
     let Some(entries) = draft(record).map(|draft| draft.entries) else { return };
-    let kept = entry::without_content(entries);
+    let kept = kept(entries);
     record.truncate(record.len() - entries.len());
     record.extend_from_slice(&kept);
 }

@@ -1,13 +1,18 @@
-//! Writes pages as files with safe names into one folder. Invariant: only the newest pages stay.
+//! Writes pages as files with safe names into one folder that only this user reads. Invariant: only the newest pages stay.
 
 use super::page::page;
 use super::{axis, summary};
 use crate::finished::Tree;
 use crate::semconv as key;
+use private::Directory;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::SystemTime;
 use std::{fmt, fs, io};
 
+#[cfg_attr(not(unix), path = "folder/not_private.rs")]
+mod private;
 #[cfg(test)]
 mod tests;
 
@@ -41,11 +46,16 @@ impl Folder {
         if !tree.rows.iter().any(|(_, span)| is_call(&span.name)) {
             return Ok(None);
         }
-        self.make()?;
-        let name = self.free(tree);
+        let is_new = fs::symlink_metadata(&self.path).is_err();
+        let directory = Directory::open(&self.path)?;
+        if is_new {
+            // What callers say does not belong into a repository.
+            directory.create(".gitignore")?.write_all(b"*\n")?;
+        }
+        let (name, mut file) = self.free(tree, &directory)?;
         let path = self.path.join(&name);
         let unfinished = self.path.join(name + UNFINISHED);
-        fs::write(&unfinished, page(tree, call_log))
+        file.write_all(page(tree, call_log).as_bytes())
             .and_then(|()| fs::rename(&unfinished, &path))
             .inspect_err(|_| {
                 drop(fs::remove_file(&unfinished));
@@ -54,20 +64,18 @@ impl Folder {
         Ok(Some(path))
     }
 
-    /// What callers say does not belong into a repository, so the folder keeps itself out of it.
-    fn make(&self) -> io::Result<()> {
-        if self.path.is_dir() {
-            return Ok(());
-        }
-        fs::create_dir_all(&self.path)?;
-        fs::write(self.path.join(".gitignore"), "*\n")
-    }
-
-    /// A file name that is not taken.
-    fn free(&self, tree: &Tree) -> String {
+    /// A name that is not taken, and the file that is to have it.
+    fn free(&self, tree: &Tree, directory: &Directory) -> io::Result<(String, File)> {
         let names = (1..).map(|number| name(tree, number));
-        let mut free = names.filter(|name| !self.path.join(name).exists());
-        free.next().unwrap_or_default()
+        let is_free = |name: &String| fs::symlink_metadata(self.path.join(name)).is_err();
+        for name in names.filter(is_free) {
+            match directory.create(&format!("{name}{UNFINISHED}")) {
+                // Of another process, or of one that is dead.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                file => return file.map(|file| (name, file)),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
     /// Removes the oldest pages above the limits, and nothing that is not called like a page.

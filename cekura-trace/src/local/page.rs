@@ -32,7 +32,15 @@ pub(super) fn page(tree: &Tree, call_log: Option<&[u8]>) -> String {
     let nonce = format!("{:032x}", rand::random::<u128>());
     let log = call_log.and_then(|log| serde_json::from_slice(log).ok()).unwrap_or_default();
     let data = inert(&data::data(tree, log).to_string());
-    let parts = [("nonce", &*nonce), ("style", STYLE), ("data", &*data), ("script", SCRIPT)];
+    let mut spans = String::new();
+    for span in data::spans(tree) {
+        spans.push_str(if spans.is_empty() { "" } else { "," });
+        spans.push_str(&inert(&span.to_string()));
+    }
+    // Two objects in one.
+    let data = data.trim_start_matches('{');
+    let parts =
+        [("nonce", &*nonce), ("style", STYLE), ("spans", &*spans), ("data", data), ("script", SCRIPT)];
     fill(TEMPLATE, &parts)
 }
 
@@ -53,4 +61,57 @@ fn fill(template: &str, parts: &[(&str, &str)]) -> String {
 /// The same JSON without anything that could end or nest the element around it: `<` stands only in strings.
 fn inert(json: &str) -> String {
     json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
+/// One line of a transcript.
+#[derive(Clone, Debug, PartialEq)]
+struct Entry {
+    role: Role,
+    text: String,
+    /// When it began, in nanoseconds since the Unix epoch.
+    start: u64,
+    /// Whether the text was cut at the content limit.
+    truncated: bool,
+    /// The row of the span that says so.
+    row: Option<usize>,
+    /// The row of the turn that it is in.
+    turn: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Role {
+    Agent,
+    Tool,
+    User,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Tool => "tool",
+            Self::User => "user",
+        }
+    }
+}
+
+/// The spans of one name.
+#[derive(Clone, Debug, PartialEq)]
+struct Stage<'a> {
+    name: &'a str,
+    count: usize,
+    failed: usize,
+    /// The row of the longest one.
+    longest: usize,
+    /// Of their lengths, in nanoseconds.
+    spread: Spread,
+    /// Of the times until the first chunk, in nanoseconds, where any streamed.
+    first: Option<Spread>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Spread {
+    p50: u64,
+    p95: u64,
+    most: u64,
 }

@@ -13,6 +13,8 @@ use super::wish::Wish;
 use crate::clip::{clip, parts};
 use crate::finished::{Marks, remove_content, write};
 use crate::policy::CaptureContent;
+use crate::room::Room;
+use crate::say::say;
 use crate::semconv;
 use std::borrow::Cow;
 use std::fmt;
@@ -52,6 +54,16 @@ pub(super) struct Extras {
     /// What they say by themselves is not written, but for its measures and names.
     skips_output: bool,
     spoken: Spoken,
+    growth: Growth,
+}
+
+/// How far something grows that is open.
+#[derive(Default)]
+pub(super) struct Growth {
+    pub(super) room: Room,
+    /// The bytes of entries at which more room is taken.
+    pub(super) limit: usize,
+    pub(super) is_full: bool,
 }
 
 /// Which argument of a `tts` function is the text.
@@ -90,6 +102,10 @@ impl Attributes {
         if catch_unwind(AssertUnwindSafe(|| record(self))).is_err() {
             report_panic();
         }
+    }
+
+    pub(super) fn growth(&mut self) -> &mut Growth {
+        &mut self.extras().growth
     }
 
     fn extras(&mut self) -> &mut Extras {
@@ -278,19 +294,12 @@ impl Attributes {
         let mut walked = None;
         write::text_with(&mut self.entries, key, |out| walked = Some(walk(value, Some(out), limit, None)));
         let Some(walked) = walked else { return };
-        let scalar = match walked.root {
-            Root::Json | Root::Name | Root::Text => {
-                write::mark(&mut self.entries, start, marks);
-                self.mark_truncated(key, walked.truncated, marks);
-                return;
-            }
-            Root::Bool(value) => Value::Bool(value),
-            Root::F64(value) => Value::F64(value),
-            Root::I64(value) => Value::I64(value),
-            Root::Null => Value::Nothing,
-        };
+        if let Root::Json | Root::Name | Root::Text = walked.root {
+            write::mark(&mut self.entries, start, marks);
+            return self.mark_truncated(key, walked.truncated, marks);
+        }
         self.entries.truncate(start);
-        self.put(key, scalar, marks);
+        self.put(key, walked.root.into(), marks);
     }
 
     /// Writes content that is JSON under two keys. `fill` appends it, and says whether something is missing in it; `None`
@@ -358,11 +367,13 @@ impl Attributes {
 
 #[cold]
 fn report_panic() {
-    tracing::error!(
-        target: "cekura",
-        "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
-         the span lacks this value and those to be recorded after it, and the call goes on"
-    );
+    say(|| {
+        tracing::error!(
+            target: "cekura",
+            "recording a value panicked (in its Serialize, Debug or Display, or in an attribute's argument): \
+             the span lacks this value and those to be recorded after it, and the call goes on"
+        )
+    });
 }
 
 /// Gives a key to `use_it` that is made of parts; most are so short that this takes no memory.

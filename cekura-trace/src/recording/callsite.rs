@@ -3,6 +3,7 @@
 
 use crate::destination::Site;
 use crate::finished::begin;
+use crate::say::say;
 use crate::semconv::span as names;
 use opentelemetry::trace::SpanKind;
 use std::collections::BTreeSet;
@@ -87,30 +88,34 @@ impl Callsite {
     /// Says once per place that a span stands alone because no conversation is open.
     pub(crate) fn warn_outside_conversation(&self) {
         if self.view != View::Span && self.is_first() {
-            tracing::warn!(
-                target: "cekura",
-                function = self.function,
-                at = %self.at,
-                "this `{}` span is in no conversation, so it becomes a trace of its own. If a call is open, its task, \
-                 thread or message was started without the call: replace the runtime's spawn by cekura::spawn (also \
-                 spawn_local, spawn_blocking), and wrap what you give to a JoinSet, a channel or a thread in \
-                 cekura::context::carry(…). If no call is open, annotate the function that handles the call with \
-                 #[cekura::conversation]. This warning appears once for each place in the code",
-                self.span_name,
-            );
+            say(|| {
+                tracing::warn!(
+                    target: "cekura",
+                    function = self.function,
+                    at = %self.at,
+                    "this `{}` span is in no conversation, so it becomes a trace of its own. If a call is open, its task, \
+                     thread or message was started without the call: replace the runtime's spawn by cekura::spawn (also \
+                     spawn_local, spawn_blocking), and wrap what you give to a JoinSet, a channel or a thread in \
+                     cekura::context::carry(…). If no call is open, annotate the function that handles the call with \
+                     #[cekura::conversation]. This warning appears once for each place in the code",
+                    self.span_name,
+                )
+            });
         }
     }
 
     /// Says once per place that a host's id generator makes the trace ids.
     pub(crate) fn refuse_trace_id(&self) {
         if self.is_first() {
-            tracing::error!(
-                target: "cekura",
-                function = self.function,
-                at = %self.at,
-                "`trace_id_from` has no effect: the tracer provider given to `attach` makes the trace ids. Remove the \
-                 argument, or do not call `attach`",
-            );
+            say(|| {
+                tracing::error!(
+                    target: "cekura",
+                    function = self.function,
+                    at = %self.at,
+                    "`trace_id_from` has no effect: the tracer provider given to `attach` makes the trace ids. Remove the \
+                     argument, or do not call `attach`",
+                )
+            });
         }
     }
 
@@ -127,14 +132,16 @@ pub(super) fn warn_unfollowed(view: View, type_name: &'static str, at: &'static 
     let is_unfollowed = may_be_read_later.iter().any(|word| type_name.contains(word));
     if is_unfollowed && is_first(type_name, at) {
         let name = view.span_name("");
-        tracing::warn!(
-            target: "cekura",
-            returns = type_name,
-            at = %at,
-            "this `{name}` span ends before its answer is read: the function returns a stream or a channel in a form \
-             that cannot be followed automatically. Wrap the stream in cekura::follow(…), or give each item to \
-             cekura::current().item(&item) where it is read. This warning appears once for each place in the code",
-        );
+        say(|| {
+            tracing::warn!(
+                target: "cekura",
+                returns = type_name,
+                at = %at,
+                "this `{name}` span ends before its answer is read: the function returns a stream or a channel in a form \
+                 that cannot be followed automatically. Wrap the stream in cekura::follow(…), or give each item to \
+                 cekura::current().item(&item) where it is read. This warning appears once for each place in the code",
+            )
+        });
     }
     is_unfollowed
 }

@@ -16,6 +16,7 @@
 
 use super::locks::is_locked;
 use super::shapes::{Scalar, Shapes};
+use crate::say::say;
 use serde::Serialize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -50,10 +51,12 @@ impl<T: Serialize + ?Sized> Walk for T {
 pub(in crate::recording) fn caught<R>(look: impl FnOnce() -> R) -> Option<R> {
     let looked = catch_unwind(AssertUnwindSafe(look)).ok();
     if looked.is_none() {
-        tracing::error!(
-            target: "cekura",
-            "recording a value panicked (in its Serialize, Debug or Display): the span lacks this value, and the call goes on"
-        );
+        say(|| {
+            tracing::error!(
+                target: "cekura",
+                "recording a value panicked (in its Serialize, Debug or Display): the span lacks this value, and the call goes on"
+            )
+        });
     }
     looked
 }
@@ -197,14 +200,6 @@ impl<'n> Target<'n> {
         target.walk(out, value, false, None).0
     }
 
-    fn begin(&self, out: &mut Vec<u8>, with_gaps: bool) -> Sink {
-        let mut sink = Sink::new(std::mem::take(out), self.end, self.name.is_some(), with_gaps);
-        if let Some(name) = self.name {
-            sink.key(name);
-        }
-        sink
-    }
-
     /// Also says whether the value was cut off.
     fn walk(
         &self,
@@ -213,8 +208,11 @@ impl<'n> Target<'n> {
         with_gaps: bool,
         shapes: Option<&mut Shapes>,
     ) -> (Walked, bool) {
-        let (start, outer) = (out.len(), u32::from(self.name.is_some()));
-        let mut walker = Walker::new(self.begin(out, with_gaps), shapes, self.is_bare);
+        let start = out.len();
+        let mut sink = Sink::new(std::mem::take(out), self.end, self.name.is_some(), with_gaps);
+        self.name.inspect(|name| sink.key(name));
+        let outer = sink.open;
+        let mut walker = Walker::new(sink, shapes, self.is_bare);
         let was_visited = walker.visit(value);
         let Walker { root, incomplete, mut sink, .. } = walker;
         if !was_visited {

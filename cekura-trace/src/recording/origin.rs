@@ -211,7 +211,7 @@ impl Origin {
         let Some((home, call)) = self.home.as_ref().and_then(|home| Some((home, home.call.as_ref()?))) else {
             return;
         };
-        wish.inspect(|wish| wish.prepare(call));
+        wish.inspect(|wish| wish.prepare(call, &home.destination));
         let call_id = wish.and_then(|wish| wish.call_id.as_deref());
         write_conversation(attributes, call_id.unwrap_or(call.id()), call_id.is_some());
         if attributes.capture != home.capture {
@@ -264,7 +264,7 @@ impl Origin {
         }
         let root = span.span_context().clone();
         let call = Call::new(root, wish.call_id.clone(), home.capture, home.clock);
-        wish.prepare(&call);
+        wish.prepare(&call, &home.destination);
         if wish.call_id.is_none() {
             write_conversation(span.said(), call.id(), false);
         }

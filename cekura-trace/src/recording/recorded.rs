@@ -2,7 +2,7 @@
 //! Invariant: writing one runs no code of the program, so it may happen under a span's lock.
 
 use super::attributes::Attributes;
-use super::value::Value;
+use super::value::{AsScalar as _, Value};
 use crate::finished::write;
 use opentelemetry::{Array, StringValue, Value as ApiValue};
 use std::borrow::Cow;
@@ -29,38 +29,28 @@ pub trait Sealed {
 
 impl<T: Sealed + ?Sized> Recorded for T {}
 
-macro_rules! recorded {
-    ($($type:ty: $value:ident => $as:expr;)*) => {
+macro_rules! scalars {
+    ($($type:ty),*) => {
         $(impl Sealed for $type {
             fn write(&self, attributes: &mut Attributes, key: &str) {
-                let $value = self;
-                attributes.record(key, $as);
+                attributes.record(key, self.scalar());
             }
         })*
     };
 }
 
-recorded! {
-    bool: value => Value::Bool(*value);
-    f32: value => Value::F64((*value).into());
-    f64: value => Value::F64(*value);
-    i8: value => Value::I64((*value).into());
-    i16: value => Value::I64((*value).into());
-    i32: value => Value::I64((*value).into());
-    i64: value => Value::I64(*value);
-    u8: value => Value::I64((*value).into());
-    u16: value => Value::I64((*value).into());
-    u32: value => Value::I64((*value).into());
-    char: value => Value::Str(value.encode_utf8(&mut [0; 4]));
-    str: value => Value::Str(value);
-    String: value => Value::Str(value);
-    Cow<'_, str>: value => Value::Str(value);
-    StringValue: value => Value::Str(value.as_str());
+scalars!(bool, f32, f64, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+scalars!(str, Cow<'_, str>, String);
+
+impl Sealed for char {
+    fn write(&self, attributes: &mut Attributes, key: &str) {
+        attributes.record(key, Value::Str(self.encode_utf8(&mut [0; 4])));
+    }
 }
 
 macro_rules! lists {
-    ($($type:ty),*) => {
-        $(impl Sealed for $type {
+    ($([$($generics:tt)*] $type:ty),*) => {
+        $(impl<$($generics)*> Sealed for $type {
             fn write(&self, attributes: &mut Attributes, key: &str) {
                 attributes.record_texts(key, self);
             }
@@ -68,13 +58,7 @@ macro_rules! lists {
     };
 }
 
-lists!([&str], Vec<&str>, [String], Vec<String>);
-
-impl<const N: usize> Sealed for [&str; N] {
-    fn write(&self, attributes: &mut Attributes, key: &str) {
-        attributes.record_texts(key, self);
-    }
-}
+lists!([] [&str], [const N: usize] [&str; N], [] Vec<&str>, [] [String], [] Vec<String>);
 
 impl Sealed for Array {
     fn write(&self, attributes: &mut Attributes, key: &str) {
@@ -89,26 +73,17 @@ impl Sealed for ApiValue {
     fn write(&self, attributes: &mut Attributes, key: &str) {
         match self {
             Self::Array(list) => list.write(attributes, key),
-            Self::String(text) => text.write(attributes, key),
+            Self::String(text) => text.as_str().write(attributes, key),
             other => write::of_api(&mut attributes.entries, key, other),
         }
     }
 }
 
-macro_rules! wide_integers {
-    ($($type:ty),*) => {
-        $(impl Sealed for $type {
-            fn write(&self, attributes: &mut Attributes, key: &str) {
-                match i64::try_from(*self) {
-                    Ok(value) => attributes.record(key, Value::I64(value)),
-                    Err(_) => attributes.record(key, Value::Str(&self.to_string())),
-                }
-            }
-        })*
-    };
+impl Sealed for StringValue {
+    fn write(&self, attributes: &mut Attributes, key: &str) {
+        self.as_str().write(attributes, key);
+    }
 }
-
-wide_integers!(isize, i128, u64, u128, usize);
 
 impl<T: Sealed> Sealed for Option<T> {
     fn write(&self, attributes: &mut Attributes, key: &str) {

@@ -155,7 +155,7 @@ macro_rules! stop {
     (@ $compound:ident) => { Self::$compound };
 }
 
-impl<'a> Serializer for First<'a> {
+impl Serializer for First<'_> {
     type Ok = ();
     type Error = fmt::Error;
     type SerializeSeq = Self;

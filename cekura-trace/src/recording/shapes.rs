@@ -3,7 +3,7 @@
 //! Invariant: only values at a place of a known response take memory.
 //!
 //! A response is searched for at the root and one level below it: in a field that no response has (a user's
-//! wrapper), or in an element of a tuple or list. `table` lists the places, `candidate` has the rules,
+//! wrapper), or in an element of a tuple or list. `place::table` lists the places, `candidate` has the rules,
 //! `together` combines several responses:
 //!
 //! | shape | known by |
@@ -27,11 +27,12 @@
 //!
 //! Without one of these, `id` and `model` are ignored, whatever they hold.
 
+use crate::clip::clip;
+use crate::recording::json::sink::Sink;
 use candidate::Candidate;
+use place::table::speech::AUDIO;
+use place::table::{ROOT, WRAPPED};
 use place::{Node, Slot};
-use table::speech::AUDIO;
-use table::{ROOT, WRAPPED};
-use tools::Copy;
 
 pub(crate) use found::{Failed, Found};
 pub(crate) use scalar::Scalar;
@@ -43,7 +44,6 @@ mod events;
 mod found;
 mod place;
 mod scalar;
-mod table;
 #[cfg(test)]
 mod tests;
 mod together;
@@ -64,8 +64,8 @@ pub(crate) struct Shapes {
     is_list: bool,
     /// The whole value is a list: each element comes after the one before it, as the items of a stream do.
     list: bool,
-    /// The arguments of a tool, while the walk is in them, and the level at which they stand.
-    copy: Option<(u32, Copy)>,
+    /// The level at which the arguments of a tool stand that are no text, and their JSON, while the walk is in them.
+    copy: Option<(u32, Sink)>,
     /// A response inside an unknown field of the root, while the walk is in it.
     inner: Option<Candidate>,
     root: Candidate,
@@ -131,9 +131,6 @@ impl Shapes {
     /// An array or an object begins, with that bracket.
     pub(super) fn enter(&mut self, opener: u8, tuple: bool) {
         let place = self.next.take();
-        if let Some((_, copy)) = &mut self.copy {
-            copy.enter(opener);
-        }
         if self.level == 0 {
             self.tuple = tuple;
             self.is_list = opener == b'[';
@@ -144,13 +141,15 @@ impl Shapes {
         self.level += 1;
         match place.map(|place| place.slot) {
             Some(Slot::ToolArguments) => {
-                let mut copy = Copy::new(self.limit);
-                copy.enter(opener);
-                self.copy = Some((self.level - 1, copy));
+                self.copy = Some((self.level - 1, Sink::new(Vec::new(), usize::MAX, false, false)));
             }
             Some(Slot::Wrapped) => self.inner = Some(Candidate::default()),
             Some(slot) => self.candidate().enter(slot),
             None => {}
+        }
+        if let Some((_, copy)) = &mut self.copy {
+            copy.open(opener);
+            copy.stop_beyond(self.limit);
         }
     }
 
@@ -160,11 +159,11 @@ impl Shapes {
             self.level = level;
             self.next = None;
             if let Some((start, copy)) = &mut self.copy {
-                copy.back_to(level.saturating_sub(*start));
+                copy.close_to(level.saturating_sub(*start));
             }
             if let Some((_, copy)) = self.copy.take_if(|(start, _)| level <= *start) {
-                let limit = self.limit;
-                self.candidate().arguments(&copy.finish(), limit);
+                let (json, limit) = (String::from_utf8(copy.out).unwrap_or_default(), self.limit);
+                self.candidate().arguments(&json, limit);
             }
             if level < 2
                 && let Some(inner) = self.inner.take()
@@ -216,7 +215,11 @@ impl Shapes {
 
     pub(super) fn scalar(&mut self, scalar: Scalar<'_>) {
         if let Some((_, copy)) = &mut self.copy {
-            return copy.scalar(scalar);
+            match scalar {
+                Scalar::Text(text) => copy.scalar(Scalar::Text(clip(text, self.limit))),
+                other => copy.scalar(other),
+            }
+            return copy.stop_beyond(self.limit);
         }
         if let Some(place) = self.next.take() {
             let limit = self.limit;

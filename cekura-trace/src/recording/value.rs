@@ -85,62 +85,44 @@ layer!(Shown over Opaque);
 
 pub struct Opaque<'a, T>(&'a T);
 
-impl<'a, T: AsScalar> Scalar<'a, T> {
-    #[inline]
+impl<'a, T> Opaque<'a, T> {
+    /// What every layer is around.
+    fn it(&self) -> &'a T {
+        self.0
+    }
+
+    #[expect(clippy::unused_self, reason = "the innermost layer: there is nothing to look at")]
     pub fn __get(&self) -> Value<'a> {
-        self.0.0.0.0.0.0.0.0.0.0.0.0.scalar()
+        Value::Nothing
     }
 }
 
-// Numbers that are no samples stand here too: the literals `[0.1, 0.2]` would become the only float that is one.
-impl<'a, T: AsBuffer + Serialize> List<'a, T> {
-    pub fn __get(&self) -> Value<'a> {
-        let it = self.0.0.0.0.0.0.0.0.0.0.0;
-        if it.is_list() { Value::Serialize(it) } else { it.buffer() }
-    }
+macro_rules! looks {
+    ($($layer:ident<$type:ty>: [$($bound:tt)*], |$it:ident| $value:expr;)*) => {
+        $(impl<'a, T: $($bound)*> $layer<'a, $type> {
+            #[inline]
+            pub fn __get(&self) -> Value<'a> {
+                let $it = self.it();
+                $value
+            }
+        })*
+    };
 }
 
-impl<'a, T: AsBuffer> Buffer<'a, T> {
-    pub fn __get(&self) -> Value<'a> {
-        self.0.0.0.0.0.0.0.0.0.0.buffer()
-    }
-}
-
+// Numbers that are no samples are a `List`: the literals `[0.1, 0.2]` would become the only float that is one.
 // `bytes::Bytes` and its like are known by what they dereference to, without depending on their crates.
-impl<'a, T: Deref<Target: AsBuffer> + Serialize> SharedList<'a, T> {
-    pub fn __get(&self) -> Value<'a> {
-        list_or_shared(self.0.0.0.0.0.0.0.0.0)
-    }
-}
-
-impl<'a, T: Deref<Target: AsBuffer>> Shared<'a, T> {
-    pub fn __get(&self) -> Value<'a> {
-        shared(Some(self.0.0.0.0.0.0.0.0))
-    }
-}
-
-impl<'a, T: Deref<Target: AsBuffer> + Serialize> SharedRefList<'a, &T> {
-    pub fn __get(&self) -> Value<'a> {
-        list_or_shared(*self.0.0.0.0.0.0.0)
-    }
-}
-
-impl<'a, T: Deref<Target: AsBuffer>> SharedRef<'a, &T> {
-    pub fn __get(&self) -> Value<'a> {
-        shared(Some(*self.0.0.0.0.0.0))
-    }
-}
-
-impl<'a, T: Deref<Target: AsBuffer>> SharedOption<'a, Option<T>> {
-    pub fn __get(&self) -> Value<'a> {
-        shared(self.0.0.0.0.0.as_ref())
-    }
-}
-
-impl<'a, T: Deref<Target: AsBuffer>> SharedOptionRef<'a, Option<&T>> {
-    pub fn __get(&self) -> Value<'a> {
-        shared(*self.0.0.0.0)
-    }
+looks! {
+    Scalar<T>: [AsScalar], |it| it.scalar();
+    List<T>: [AsBuffer + Serialize], |it| if it.is_list() { Value::Serialize(it) } else { it.buffer() };
+    Buffer<T>: [AsBuffer], |it| it.buffer();
+    SharedList<T>: [Deref<Target: AsBuffer> + Serialize], |it| list_or_shared(it);
+    Shared<T>: [Deref<Target: AsBuffer>], |it| shared(Some(it));
+    SharedRefList<&T>: [Deref<Target: AsBuffer> + Serialize], |it| list_or_shared(*it);
+    SharedRef<&T>: [Deref<Target: AsBuffer>], |it| shared(Some(*it));
+    SharedOption<Option<T>>: [Deref<Target: AsBuffer>], |it| shared(it.as_ref());
+    SharedOptionRef<Option<&T>>: [Deref<Target: AsBuffer>], |it| shared(*it);
+    Serial<T>: [Serialize], |it| Value::Serialize(it);
+    Shown<T>: [Debug], |it| debug(it);
 }
 
 fn list_or_shared<T: Deref<Target: AsBuffer> + Serialize>(buffer: &T) -> Value<'_> {
@@ -156,28 +138,21 @@ fn shared<T: Deref<Target: AsBuffer>>(buffer: Option<&T>) -> Value<'_> {
     buffer.filter(|_| !is_locked::<T>()).map_or(Value::Nothing, |buffer| buffer.deref().buffer())
 }
 
-impl<'a, T: Serialize> Serial<'a, T> {
-    pub fn __get(&self) -> Value<'a> {
-        Value::Serialize(self.0.0.0)
-    }
-}
-
-impl<'a, T: Debug> Shown<'a, T> {
-    pub fn __get(&self) -> Value<'a> {
-        debug(self.0.0)
-    }
-}
-
-impl<'a, T> Opaque<'a, T> {
-    #[expect(clippy::unused_self, reason = "the innermost layer: there is nothing to look at")]
-    pub fn __get(&self) -> Value<'a> {
-        Value::Nothing
-    }
-}
-
 /// A value as `Debug` shows it.
 pub(super) fn debug<T: Debug>(value: &T) -> Value<'_> {
     if is_locked::<T>() { Value::Nothing } else { Value::Debug(value) }
+}
+
+impl From<Root> for Value<'_> {
+    /// Of a value whose text stands elsewhere nothing.
+    fn from(root: Root) -> Self {
+        match root {
+            Root::Bool(value) => Self::Bool(value),
+            Root::F64(value) => Self::F64(value),
+            Root::I64(value) => Self::I64(value),
+            Root::Json | Root::Name | Root::Null | Root::Text => Self::Nothing,
+        }
+    }
 }
 
 /// What `Debug` shows, until it is longer than `limit` and than is usual; `None` where it panics.
@@ -198,10 +173,7 @@ pub(super) fn clipped<'a>(value: &Value<'a>, limit: usize) -> Option<Cow<'a, str
             let mut out = Vec::new();
             match walk(*value, Some(&mut out), limit.min(LONGEST), None).root {
                 Root::Json | Root::Name | Root::Text => Cow::Owned(String::from_utf8(out).ok()?),
-                Root::Bool(value) => Cow::Owned(value.to_string()),
-                Root::F64(value) => Cow::Owned(value.to_string()),
-                Root::I64(value) => Cow::Owned(value.to_string()),
-                Root::Null => return None,
+                scalar => return clipped(&scalar.into(), limit),
             }
         }
     })
@@ -278,28 +250,20 @@ macro_rules! wide_integers {
     };
 }
 
-wide_integers!(isize, u64, usize);
+wide_integers!(i128, isize, u64, u128, usize);
 
-impl AsScalar for str {
-    #[inline]
-    fn scalar(&self) -> Value<'_> {
-        Value::Str(self)
-    }
+macro_rules! texts {
+    ($($type:ty),*) => {
+        $(impl AsScalar for $type {
+            #[inline]
+            fn scalar(&self) -> Value<'_> {
+                Value::Str(self)
+            }
+        })*
+    };
 }
 
-impl AsScalar for String {
-    #[inline]
-    fn scalar(&self) -> Value<'_> {
-        Value::Str(self)
-    }
-}
-
-impl AsScalar for Cow<'_, str> {
-    #[inline]
-    fn scalar(&self) -> Value<'_> {
-        Value::Str(self)
-    }
-}
+texts!(str, Cow<'_, str>, String);
 
 /// A number.
 pub trait Sample: Sized {

@@ -40,9 +40,9 @@ pub(super) struct Wish {
 
 impl Wish {
     /// Has the call keep what its conversation will need at its end.
-    pub(super) fn prepare(&self, call: &Call) {
+    pub(super) fn prepare(&self, call: &Call, destination: &Destination) {
         if self.is_observed {
-            call.notes.want();
+            call.notes.want(destination.room());
         }
         if self.is_by_hand {
             call.keep_spans();

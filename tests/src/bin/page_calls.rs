@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let kind = std::env::args().nth(1).expect("clinic, hostile, long, metadata or observed");
+    let kind = std::env::args().nth(1).expect("clinic, hostile, long, metadata, observed or talkative");
     let capture = if kind == "metadata" { CaptureContent::Metadata } else { CaptureContent::Full };
     let builder = Cekura::builder().environment(|_| None).mode(Mode::Local).timings(quick());
     let handle = builder.capture(capture).build().unwrap();
@@ -22,6 +22,7 @@ async fn main() {
         "hostile" => hostile(&handle, "../../CON</title><script>alert(1)</script>").await,
         "long" => long(&handle, "long-call"),
         "observed" => observed(&handle, "observed-call"),
+        "talkative" => talkative(&handle, "talkative-call"),
         _ => clinic(&handle, "clinic-0931").await,
     }
     handle.shutdown(LONG).await;
@@ -169,6 +170,27 @@ fn observed(handle: &Cekura, call_id: &str) {
     call.user("I would like to cancel.");
     call.metadata(serde_json::json!({ "bot_version": "</script>1.0" }));
     call.ended("user-hangup");
+}
+
+/// 10,000 turns, 20,000 spans, 20,000 lines.
+#[cekura::conversation(client = handle, call_id = call_id, skip_all, observe)]
+fn talkative(handle: &Cekura, call_id: &str) {
+    for number in 0..10_000 {
+        say_yes(&format!("Is it so, for the {number}th time?"));
+    }
+}
+
+#[cekura::turn(skip_all)]
+fn say_yes(words: &str) {
+    let call = cekura::current_conversation().unwrap();
+    call.user(words);
+    heard(words);
+    call.agent("Yes, it is.");
+}
+
+#[cekura::stt(transcript = words, skip_all)]
+fn heard(words: &str) {
+    let _ = words;
 }
 
 /// 100 turns, 2,000 spans.

@@ -22,12 +22,13 @@ fn requests(lengths: impl IntoIterator<Item = usize>) -> Vec<Request> {
 }
 
 /// The requests for all that is in a queue, on one thread.
-fn encoded(queue: &Arc<Queue>, encoder: &Encoder, mut last: Option<&mut Request>) -> Vec<Request> {
-    let mut requests = Vec::new();
+fn encoded(queue: &Arc<Queue>, encoder: &Encoder, last: Option<&mut Request>) -> Vec<Request> {
+    let (mut records, mut reservation) = (Vec::new(), Reservation::default());
     queue.drain(|buffer, _| {
-        requests.extend(encoder.requests(buffer, Reservation::of(queue, buffer), last.take()));
+        records.extend_from_slice(buffer);
+        reservation.join(Reservation::of(queue, buffer));
     });
-    requests
+    encoder.requests(&records, reservation, last)
 }
 
 fn encoder() -> Encoder {

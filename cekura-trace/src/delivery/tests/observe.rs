@@ -8,6 +8,7 @@ use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure, Response};
 use crate::destination::Sink;
 use crate::policy::CaptureContent;
+use crate::room::Room;
 use crate::transcript::Entry;
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use serde_json::Value;
@@ -370,7 +371,7 @@ async fn an_ended_calls_log_takes_the_room_of_its_json() {
         .play(async |link| {
             for _ in 0..3 {
                 let call = call();
-                call.notes.want();
+                call.notes.want(Room::default());
                 // Six times as long in JSON.
                 call.notes.entry(Entry::user("\u{1}".repeat(3 << 20)), Duration::default);
                 link.queue.observe(&call, call.notes.close().unwrap());

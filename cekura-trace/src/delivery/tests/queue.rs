@@ -45,7 +45,7 @@ fn the_limit_counts_until_the_room_is_given_back() {
     for span in 0..100 {
         end(&queue, 1, span, 0, 100);
     }
-    let full = queue.ledger.trace(TraceId::from(1)).dropped["queue_full"];
+    let full = queue.ledger.trace(TraceId::from(1)).2;
     assert_eq!(drained(&queue).len() as u64 + full, 100);
     // Drained is not delivered.
     end(&queue, 1, 1, 0, 100);
@@ -78,7 +78,7 @@ fn a_hundred_fat_spans_stay_below_the_limit() {
         assert!(queue.held.load(Ordering::Relaxed) <= 28 << 20);
     }
     assert_eq!(drained(&queue).len(), 5);
-    assert_eq!(queue.ledger.trace(TraceId::from(1)).dropped["queue_full"], 95);
+    assert_eq!(queue.ledger.trace(TraceId::from(1)).2, 95);
 }
 
 #[test]
@@ -90,10 +90,7 @@ fn spans_leave_room_for_call_logs() {
     let reservation = Reservation::take(&queue, 1000);
     assert!(reservation.is_some() && Reservation::take(&queue, 1000).is_none());
     end(&queue, 1, 1, 0, 100);
-    assert_eq!(
-        queue.ledger.trace(TraceId::from(1)).dropped["queue_full"],
-        101 - drained(&queue).len() as u64
-    );
+    assert_eq!(queue.ledger.trace(TraceId::from(1)).2, 101 - drained(&queue).len() as u64);
 }
 
 #[test]
@@ -128,7 +125,7 @@ fn a_closed_queue_counts_and_keeps_nothing() {
     queue.close(|_, _| {});
     end(&queue, 1, 2, 0, 10);
     assert!(drained(&queue).is_empty());
-    assert_eq!(queue.ledger.trace(TraceId::from(1)).dropped["shutdown"], 1);
+    assert_eq!(queue.ledger.trace(TraceId::from(1)).2, 1);
     assert_eq!(queue.accepted(), 2);
 }
 
@@ -164,7 +161,7 @@ fn the_bell_rings_when_it_becomes_crowded_and_when_nothing_more_fits() {
     assert_eq!(rings(), 1, "it was crowded before");
     end(&queue, 1, 1, 0, 1000);
     assert_eq!(rings(), 2, "what does not fit is refused");
-    assert_eq!(queue.ledger.trace(TraceId::from(1)).dropped["queue_full"], 1);
+    assert_eq!(queue.ledger.trace(TraceId::from(1)).2, 1);
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn what_is_abandoned_is_counted() {
     end(&local.queue, 7, 2, 1, 0);
     local.drain();
     local.terminal.abandon(Reason::Shutdown);
-    assert_eq!(local.ledger.trace(TraceId::from(7)).dropped["shutdown"], 1);
+    assert_eq!(local.ledger.trace(TraceId::from(7)).2, 1);
 }
 
 #[test]

@@ -130,3 +130,64 @@ fn large_pages_leave_sooner_but_never_the_newest() {
     let pages = [1, 2].map(|number| folder.add(&call(&number.to_string()), None).unwrap().unwrap());
     assert!(!pages[0].exists() && pages[1].exists());
 }
+
+#[cfg(unix)]
+mod private {
+    use super::{Folder, fresh, sample};
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::Path;
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn only_this_user_reads_a_page() {
+        let path = fresh("private");
+        let page = Folder::new(&path).add(&sample::clinic(), None).unwrap().unwrap();
+        assert_eq!((mode(&path), mode(&page), mode(&path.join(".gitignore"))), (0o700, 0o600, 0o600));
+    }
+
+    #[test]
+    fn a_folder_that_others_may_use_is_closed_to_them() {
+        for before in [0o755, 0o777, 0o711] {
+            let path = fresh("opened");
+            fs::create_dir_all(&path).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(before)).unwrap();
+            let page = Folder::new(&path).add(&sample::clinic(), None).unwrap().unwrap();
+            assert_eq!((mode(&path), mode(&page)), (0o700, 0o600), "{before:o}");
+        }
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_folder_is_not_followed() {
+        for (test, is_there) in [("linked", true), ("dangling", false)] {
+            let (path, elsewhere) = (fresh(test), fresh("elsewhere"));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            if is_there {
+                fs::create_dir_all(&elsewhere).unwrap();
+            }
+            symlink(&elsewhere, &path).unwrap();
+            let error = Folder::new(&path).add(&sample::clinic(), None).unwrap_err();
+            assert!(!is_there || error.to_string().contains("symbolic link"), "{error}");
+            assert!(!is_there || fs::read_dir(&elsewhere).unwrap().next().is_none());
+            assert_eq!(elsewhere.exists(), is_there);
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_page_leads_nowhere() {
+        let (path, elsewhere) = (fresh("planted"), fresh("victim"));
+        fs::create_dir_all(&path).unwrap();
+        drop(fs::remove_file(&elsewhere));
+        let name = super::name(&sample::clinic(), 1);
+        symlink(&elsewhere, path.join(&name)).unwrap();
+        symlink(&elsewhere, path.join(format!("{}{}", super::name(&sample::clinic(), 2), super::UNFINISHED)))
+            .unwrap();
+        let page = Folder::new(&path).add(&sample::clinic(), None).unwrap().unwrap();
+        assert_eq!(page, path.join(super::name(&sample::clinic(), 3)));
+        assert!(!elsewhere.exists() && fs::symlink_metadata(path.join(name)).unwrap().is_symlink());
+    }
+}

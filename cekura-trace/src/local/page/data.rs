@@ -1,8 +1,7 @@
 //! Everything that a page shows, as JSON. Invariant: all times are nanoseconds from the start of the page's
 //! time axis.
 
-use super::stages::{self, Spread};
-use super::transcript::{self, Entry};
+use super::{Entry, Spread, stages, transcript};
 use crate::finished::{Span, Tree};
 use crate::local::axis::{self, Shape};
 use crate::local::row::{self, Row, Streams};
@@ -13,14 +12,14 @@ use opentelemetry::trace::SpanId;
 use opentelemetry::{Array, Value as ApiValue};
 use serde_json::{Value, json};
 
-/// `log` is the call log as it would be posted, or null.
+/// Everything but the spans. `log` is the call log as it would be posted, or null.
 pub(super) fn data(tree: &Tree, mut log: Value) -> Value {
     let entries = transcript::transcript(tree, &log);
     if let Some(fields) = log.as_object_mut() {
         fields.remove(transcript::ENTRIES);
     }
     let (start, length) = axis::time_shown(tree);
-    let (clock, streams) = (Clock { start }, Streams::of(tree));
+    let clock = Clock { start };
     let latencies = summary::latencies(tree).into_iter().map(|(time, _)| time);
     let totals = summary::Totals::of(tree);
     json!({
@@ -28,7 +27,6 @@ pub(super) fn data(tree: &Tree, mut log: Value) -> Value {
         "traces": summary::traces(tree),
         "start": start / 1_000_000,
         "length": length,
-        "spans": tree.rows.iter().map(|(depth, row)| span(*depth, row, clock, &streams)).collect::<Vec<_>>(),
         "transcript": lines(&entries, clock),
         "log": log.is_object().then(|| format!("{log}")),
         "stages": stages::stages(tree).iter().map(|stage| json!({
@@ -52,6 +50,12 @@ pub(super) fn data(tree: &Tree, mut log: Value) -> Value {
             "characters": totals.characters,
         },
     })
+}
+
+/// The spans, one after the other: together they would take many times the memory of their text.
+pub(super) fn spans(tree: &Tree) -> impl Iterator<Item = Value> {
+    let (clock, streams) = (Clock { start: axis::time_shown(tree).0 }, Streams::of(tree));
+    tree.rows.iter().map(move |(depth, row)| span(*depth, row, clock, &streams))
 }
 
 /// Columns of a piece of what a row says; all of it is in the span's details.

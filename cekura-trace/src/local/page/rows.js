@@ -54,16 +54,22 @@ function bar(span, length) {
   return made;
 }
 
-/** For each span how many of those below it failed. */
-function failedInside(spans) {
+/** For each span the first one after it that is not below it. */
+function endsOf(spans) {
   const open = [];
-  const inside = spans.map(() => 0);
-  spans.forEach((span, at) => {
-    open.length = Math.min(open.length, span.depth);
-    if (span.failed) open.forEach((above) => { inside[above] += 1; });
-    open[span.depth] = at;
+  const ends = spans.map(() => spans.length);
+  spans.forEach(({ depth }, at) => {
+    while (open.length > 0 && spans[open.at(-1)].depth >= depth) ends[open.pop()] = at;
+    open.push(at);
   });
-  return inside;
+  return ends;
+}
+
+/** For each span how many of those below it failed. */
+function failedInside(spans, ends) {
+  const failed = [0];
+  spans.forEach((span, at) => failed.push(failed[at] + Number(span.failed)));
+  return ends.map((end, at) => failed[end] - failed[at + 1]);
 }
 
 function row(span, at, length, inside) {

@@ -1,29 +1,9 @@
 //! How long each stage of a conversation took. Invariant: conversations and turns are not stages.
 
+use super::{Spread, Stage};
 use crate::finished::Tree;
 use crate::local::{row, summary};
 use crate::semconv as key;
-
-/// The spans of one name.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Stage<'a> {
-    pub(super) name: &'a str,
-    pub(super) count: usize,
-    pub(super) failed: usize,
-    /// The row of the longest one.
-    pub(super) longest: usize,
-    /// Of their lengths, in nanoseconds.
-    pub(super) spread: Spread,
-    /// Of the times until the first chunk, in nanoseconds, where any streamed.
-    pub(super) first: Option<Spread>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Spread {
-    pub(super) p50: u64,
-    pub(super) p95: u64,
-    pub(super) most: u64,
-}
 
 /// The stages of a conversation, the known ones first, then others as they come; of those at most
 /// [`OTHERS`]. Conversations and turns are around stages and none themselves.

@@ -1,8 +1,8 @@
 //! What a page says of a conversation. Invariant: text from a call is never read as HTML.
 
-use super::stages::{Spread, stages};
-use super::transcript::{Role, transcript};
-use super::{SCRIPT, STYLE, TEMPLATE, fill, page};
+use super::stages::stages;
+use super::transcript::transcript;
+use super::{Role, SCRIPT, STYLE, Spread, TEMPLATE, fill, page};
 use crate::finished::{Tree, write};
 use crate::local::tests::sample::{self, Sample};
 use crate::semconv as key;

@@ -14,8 +14,9 @@ function makeTranscript(lines, log, spans, chosen) {
   for (const line of lines) {
     if (list === null || line.turn !== turn) {
       turn = line.turn;
+      const heading = turnHeading(turn, spans, list === null);
       list = element('ol');
-      box.append(...[turnHeading(turn, spans, box.childElementCount === 0), list].filter(Boolean));
+      box.append(...[heading, list].filter(Boolean));
     }
     const shown = sayer(line, spans);
     if (line.row !== null) {

@@ -1,5 +1,6 @@
 //! Who said what in a conversation, from its spans and its call log.
 
+use super::{Entry, Role};
 use crate::finished::{Span, Tree};
 use crate::local::row::{self, Streams};
 use crate::semconv as key;
@@ -7,38 +8,6 @@ use opentelemetry::Value as ApiValue;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
-
-/// One line of a transcript.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Entry {
-    pub(super) role: Role,
-    pub(super) text: String,
-    /// When it began, in nanoseconds since the Unix epoch.
-    pub(super) start: u64,
-    /// Whether the text was cut at the content limit.
-    pub(super) truncated: bool,
-    /// The row of the span that says so.
-    pub(super) row: Option<usize>,
-    /// The row of the turn that it is in.
-    pub(super) turn: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Role {
-    Agent,
-    Tool,
-    User,
-}
-
-impl Role {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Tool => "tool",
-            Self::User => "user",
-        }
-    }
-}
 
 /// What the call log says; for a role that it does not name, what the spans say.
 pub(super) fn transcript(tree: &Tree, log: &Value) -> Vec<Entry> {

@@ -9,7 +9,8 @@ const ECHOES = 300;
  */
 function makeTree(spans, length, axis, { changed, opened }) {
   const tree = byId('tree');
-  const inside = failedInside(spans);
+  const ends = endsOf(spans);
+  const inside = failedInside(spans, ends);
   const rows = spans.map((span, at) => row(span, at, length, inside[at]));
   const isParent = (at) => spans[at + 1]?.depth > spans[at].depth;
   const folded = new Set();
@@ -18,7 +19,8 @@ function makeTree(spans, length, axis, { changed, opened }) {
   number(spans, rows);
   rows.forEach((each, at) => isParent(at) && each.setAttribute('aria-expanded', 'true'));
   rows[0]?.setAttribute('tabindex', '0');
-  tree.append(...rows);
+  // One by one: a call takes no hundred thousand arguments.
+  rows.forEach((each) => tree.append(each));
 
   const refresh = () => {
     let hiddenBelow = Infinity;
@@ -39,8 +41,7 @@ function makeTree(spans, length, axis, { changed, opened }) {
     const isShown = strip.childElementCount > 1;
     if (isShown === folded.has(at)) return;
     if (isShown) return strip.replaceChildren(strip.firstChild);
-    const end = spans.findIndex((span, below) => below > at && span.depth <= spans[at].depth);
-    const below = spans.slice(at + 1, end < 0 ? spans.length : end).filter(({ look }) => look !== 'frame');
+    const below = spans.slice(at + 1, ends[at]).filter(({ look }) => look !== 'frame');
     strip.append(...below.slice(0, ECHOES).map((span) => bar(span, length)));
     [...strip.children].slice(1).forEach((echo) => echo.classList.add('echo'));
   };

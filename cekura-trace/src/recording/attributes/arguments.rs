@@ -38,6 +38,10 @@ impl Attributes {
 
     /// Records it in place of a tool function's own arguments.
     pub fn arguments(&mut self, arguments: Value<'_>) {
+        if let Value::Str(text) = arguments {
+            let limit = self.limit;
+            return self.content_json(KEYS, |json| Some(write_text(text, json, limit)));
+        }
         let _ = as_walk(&arguments, |arguments| self.tool_arguments(arguments));
     }
 

@@ -103,23 +103,21 @@ impl Found {
     /// Takes from `other` what is not known yet.
     pub(super) fn fill(&mut self, other: Self) {
         macro_rules! fill {
-            ($($field:ident,)*) => {
+            ($($field:ident),*; $($flag:ident),*) => {
                 $(if self.$field.is_none() { self.$field = other.$field; })*
+                $(self.$flag |= other.$flag;)*
             };
         }
-        fill! { model, response_id, text, transcript, confidence, language, is_final, piece, rare, }
+        fill! {
+            model, response_id, text, transcript, confidence, language, is_final, piece, rare;
+            ended, cancelled, known, is_audio, is_blocked, begins
+        }
         self.usage = self.usage.with(other.usage, Option::or);
         for (index, reason) in other.finish_reasons {
             if let Err(at) = self.finish_reasons.binary_search_by_key(&index, |(index, _)| *index) {
                 self.finish_reasons.insert(at, (index, reason));
             }
         }
-        self.ended |= other.ended;
-        self.cancelled |= other.cancelled;
-        self.known |= other.known;
-        self.is_audio |= other.is_audio;
-        self.is_blocked |= other.is_blocked;
-        self.begins |= other.begins;
         self.says = self.says.max(other.says);
     }
 
@@ -196,17 +194,14 @@ impl Usage {
     }
 
     fn with(self, other: Self, of_both: impl Fn(Option<i64>, Option<i64>) -> Option<i64>) -> Self {
-        Self {
-            input: of_both(self.input, other.input),
-            output: of_both(self.output, other.output),
-            cache_read: of_both(self.cache_read, other.cache_read),
-            cache_creation: of_both(self.cache_creation, other.cache_creation),
-            reasoning: of_both(self.reasoning, other.reasoning),
-            audio_input: of_both(self.audio_input, other.audio_input),
-            audio_output: of_both(self.audio_output, other.audio_output),
-            tool_use: of_both(self.tool_use, other.tool_use),
-            cache_is_extra: self.cache_is_extra || other.cache_is_extra,
-            reasoning_is_extra: self.reasoning_is_extra || other.reasoning_is_extra,
+        macro_rules! both {
+            ($($count:ident),*; $($flag:ident),*) => {
+                Self { $($count: of_both(self.$count, other.$count),)* $($flag: self.$flag || other.$flag,)* }
+            };
+        }
+        both! {
+            input, output, cache_read, cache_creation, reasoning, audio_input, audio_output, tool_use;
+            cache_is_extra, reasoning_is_extra
         }
     }
 }

@@ -1,9 +1,11 @@
 //! A place in a known response, and how its name is found among the others.
 
+pub(super) mod table;
+
 /// A place: what to do there with a scalar, inside an object, with the elements of an array.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
-    pub(super) name: &'static str,
+    name: &'static str,
     pub(super) slot: Slot,
     pub(super) fields: Option<&'static Table>,
     pub(super) elements: Option<&'static Node>,
@@ -17,7 +19,7 @@ pub(super) struct Table {
     /// Where the names of each letter begin, for a look-up reads a dozen names at most.
     starts: [u8; LETTERS + 1],
     /// Fields that may stand here as well.
-    pub(super) also: Option<&'static Table>,
+    also: Option<&'static Table>,
 }
 
 /// What stands at a place.
@@ -216,17 +218,17 @@ pub(super) mod mark {
 }
 
 impl Node {
-    pub(super) const fn fields(mut self, fields: &'static Table) -> Self {
+    const fn fields(mut self, fields: &'static Table) -> Self {
         self.fields = Some(fields);
         self
     }
 
-    pub(super) const fn each(mut self, element: &'static Node) -> Self {
+    const fn each(mut self, element: &'static Node) -> Self {
         self.elements = Some(element);
         self
     }
 
-    pub(super) const fn first(mut self, element: &'static Node) -> Self {
+    const fn first(mut self, element: &'static Node) -> Self {
         self.elements = Some(element);
         self.first_only = true;
         self
@@ -235,7 +237,7 @@ impl Node {
 
 impl Table {
     /// A table of nodes that are sorted.
-    pub(super) const fn new(nodes: &'static [Node]) -> Self {
+    const fn new(nodes: &'static [Node]) -> Self {
         let mut starts = [0; LETTERS + 1];
         let mut at = 0;
         while at < nodes.len() {
@@ -250,7 +252,7 @@ impl Table {
         Self { nodes, starts, also: None }
     }
 
-    pub(super) const fn also(mut self, table: &'static Self) -> Self {
+    const fn also(mut self, table: &'static Self) -> Self {
         self.also = Some(table);
         self
     }
@@ -272,7 +274,7 @@ const fn letter(name: &[u8]) -> usize {
 }
 
 /// The nodes of a table in the order of their first letters.
-pub(super) const fn sorted<const N: usize>(mut nodes: [Node; N]) -> [Node; N] {
+const fn sorted<const N: usize>(mut nodes: [Node; N]) -> [Node; N] {
     let mut end = 1;
     while end < N {
         let mut at = end;
@@ -309,27 +311,18 @@ fn is_named(name: &str, key: &str) -> bool {
     same && key.next().is_none()
 }
 
-pub(super) const fn node(name: &'static str, slot: Slot) -> Node {
+const fn node(name: &'static str, slot: Slot) -> Node {
     Node { name, slot, fields: None, elements: None, first_only: false }
 }
 
-pub(super) const fn count(name: &'static str, count: Count) -> Node {
+const fn count(name: &'static str, count: Count) -> Node {
     node(name, Slot::Count(count))
 }
 
-pub(super) const fn inside(name: &'static str, fields: &'static Table) -> Node {
+const fn inside(name: &'static str, fields: &'static Table) -> Node {
     node(name, Slot::Nothing).fields(fields)
 }
 
-pub(super) const fn signs(name: &'static str, marks: u64) -> Node {
+const fn signs(name: &'static str, marks: u64) -> Node {
     node(name, Slot::Mark(marks))
 }
-
-/// A table of the nodes in a list.
-macro_rules! table {
-    ([$($node:expr),* $(,)?]) => {
-        $crate::recording::shapes::place::Table::new(&$crate::recording::shapes::place::sorted([$($node),*]))
-    };
-}
-
-pub(super) use table;

@@ -3,10 +3,7 @@
 //! Invariant: arguments that are JSON are written to the output unchanged; arguments that were cut are a
 //! string.
 
-use super::scalar::Scalar;
-use crate::clip::clip;
 use crate::recording::json::raw::Raw;
-use crate::recording::json::sink::Sink;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -77,49 +74,5 @@ impl Serialize for Arguments<'_> {
         let json = if self.0.trim().is_empty() { EMPTY } else { self.0 };
         let is_valid = serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok();
         if is_valid { Raw(json).serialize(serializer) } else { serializer.serialize_str(json) }
-    }
-}
-
-/// JSON of a value that is being walked: the arguments of a tool where they are no text. A value without a JSON of its
-/// own is left out with its key.
-#[derive(Debug)]
-pub(super) struct Copy {
-    json: Sink,
-    limit: usize,
-}
-
-impl Copy {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { json: Sink::new(Vec::new(), usize::MAX, false, false), limit }
-    }
-
-    pub(super) fn enter(&mut self, opener: u8) {
-        self.json.open(opener);
-        self.json.stop_beyond(self.limit);
-    }
-
-    pub(super) fn back_to(&mut self, level: u32) {
-        self.json.close_to(level);
-    }
-
-    pub(super) fn key(&mut self, key: &str) {
-        self.json.key(key);
-    }
-
-    pub(super) fn element(&mut self) {
-        self.json.element();
-    }
-
-    pub(super) fn scalar(&mut self, scalar: Scalar<'_>) {
-        self.json.scalar(match scalar {
-            Scalar::Text(text) => Scalar::Text(clip(text, self.limit)),
-            other => other,
-        });
-        self.json.stop_beyond(self.limit);
-    }
-
-    pub(super) fn finish(mut self) -> String {
-        self.back_to(0);
-        String::from_utf8(self.json.out).unwrap_or_default()
     }
 }

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 pub(super) mod closing;
+mod growth;
 pub(in crate::recording) mod handle;
 mod parts;
 mod stand;
@@ -206,20 +207,20 @@ impl Live {
 
     /// Sets a span attribute of the program's own.
     pub(in crate::recording) fn set_recorded(&self, key: &str, value: &impl Recorded) {
-        self.while_open(|state| value.write(&mut state.said, key));
+        self.add(|said| value.write(said, key));
     }
 
     /// Sets what `record` sets, which may run code of the program's.
     pub(in crate::recording) fn set(&self, record: impl FnOnce(&mut Attributes)) {
         let mut set = self.aside();
         set.guarded(record);
-        self.while_open(|state| state.said.entries.extend_from_slice(&set.entries));
+        self.add(|said| said.entries.extend_from_slice(&set.entries));
     }
 
     /// Sets what a program sets through the OpenTelemetry API: its texts are content.
     fn set_foreign(&self, attribute: &KeyValue) {
         if self.keeps_content() || !write::is_foreign_content(attribute) {
-            self.while_open(|state| write::foreign(&mut state.said.entries, attribute));
+            self.add(|said| write::foreign(&mut said.entries, attribute));
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::destination::{Destination, Host, Twinned};
 use crate::finished::{Entry, Record, Status, Value, draft};
+use crate::say::say;
 use crate::semconv;
 use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{
@@ -52,12 +53,14 @@ impl Twin {
             return None;
         }
         if span.span_context().is_sampled() && !to.is_heard.swap(true, Ordering::Relaxed) {
-            tracing::error!(
-                target: "cekura",
-                "the tracer provider given to `attach` lacks this handle's processor: the spans that your own code \
-                 makes inside conversations do not reach Cekura. Build it with \
-                 `.with_span_processor(cekura.processor())`"
-            );
+            say(|| {
+                tracing::error!(
+                    target: "cekura",
+                    "the tracer provider given to `attach` lacks this handle's processor: the spans that your own code \
+                     makes inside conversations do not reach Cekura. Build it with \
+                     `.with_span_processor(cekura.processor())`"
+                )
+            });
         }
         Some(Self { span, given })
     }

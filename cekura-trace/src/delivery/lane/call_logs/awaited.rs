@@ -37,16 +37,16 @@ struct Trace {
 struct Wait {
     trace: TraceId,
     until: Instant,
-    /// How long it waits.
-    wait: Duration,
+    /// How long it waits from its begin.
+    long: Duration,
 }
 
 impl Awaited {
     /// Has a call log wait; true if it is the first for its trace.
-    pub(super) fn add(&mut self, place: u64, trace: TraceId, until: Instant, wait: Duration) -> bool {
-        self.waits.insert(place, Wait { trace, until, wait });
+    pub(super) fn add(&mut self, place: u64, trace: TraceId, until: Instant, long: Duration) -> bool {
+        self.waits.insert(place, Wait { trace, until, long });
         self.until.insert((until, place));
-        self.last_chances.extend(last_chance(until, wait).map(|at| (at, place)));
+        self.last_chances.extend(last_chance(until, long).map(|at| (at, place)));
         self.news.push(trace);
         let places = &mut self.traces.entry(trace).or_default().places;
         places.insert(place);
@@ -55,9 +55,9 @@ impl Awaited {
 
     /// A call log goes on; its trace, if no other waits for that.
     pub(super) fn remove(&mut self, place: u64) -> Option<TraceId> {
-        let Wait { trace, until, wait } = self.waits.remove(&place)?;
+        let Wait { trace, until, long } = self.waits.remove(&place)?;
         self.until.remove(&(until, place));
-        if let Some(at) = last_chance(until, wait) {
+        if let Some(at) = last_chance(until, long) {
             self.last_chances.remove(&(at, place));
         }
         let places = &mut self.traces.get_mut(&trace)?.places;
@@ -98,14 +98,16 @@ impl Awaited {
         }
     }
 
-    /// The traces that were looked at and are collected, with the call logs that wait for them.
-    pub(super) fn take_looked_at(&mut self) -> Vec<(TraceId, Vec<u64>)> {
-        let news = std::mem::take(&mut self.news).into_iter();
-        let places = |id| {
-            let trace = self.traces.get(&id).filter(|trace| trace.is_collected)?;
-            Some((id, trace.places.iter().copied().collect()))
-        };
-        news.filter_map(places).collect()
+    /// The traces that were looked at and are collected.
+    pub(super) fn take_looked_at(&mut self) -> Vec<TraceId> {
+        let mut looked_at = std::mem::take(&mut self.news);
+        looked_at.retain(|id| self.traces.get(id).is_some_and(|trace| trace.is_collected));
+        looked_at
+    }
+
+    /// The call logs that wait for a trace.
+    pub(super) fn places(&self, trace: TraceId) -> Vec<u64> {
+        self.traces.get(&trace).into_iter().flat_map(|trace| &trace.places).copied().collect()
     }
 
     /// A call log that has waited for long enough.
@@ -133,7 +135,7 @@ impl Awaited {
         for (place, wait) in &mut self.waits {
             wait.until = until(wait.trace, wait.until);
             self.until.insert((wait.until, *place));
-            self.last_chances.extend(last_chance(wait.until, wait.wait).map(|at| (at, *place)));
+            self.last_chances.extend(last_chance(wait.until, wait.long).map(|at| (at, *place)));
         }
         self.news.extend(self.traces.keys());
     }

@@ -145,9 +145,9 @@ impl Unfinished for Live {
     }
 
     fn rename_call(&self, id: &str) {
-        self.while_open(|state| {
-            write::text(&mut state.said.entries, semconv::CALL_ID, id);
-            write::text(&mut state.said.entries, semconv::CONVERSATION_ID, id);
+        self.add(|said| {
+            write::text(&mut said.entries, semconv::CALL_ID, id);
+            write::text(&mut said.entries, semconv::CONVERSATION_ID, id);
         });
     }
 

@@ -23,8 +23,8 @@ impl Span for Handle {
         if !self.0.keeps_content() {
             return;
         }
-        self.0.while_open(|state| {
-            write::event(&mut state.said.entries, &name.into(), nanoseconds(time), &attributes);
+        self.0.add(|said| {
+            write::event(&mut said.entries, &name.into(), nanoseconds(time), &attributes);
         });
     }
 
@@ -58,17 +58,15 @@ impl Span for Handle {
     }
 
     fn update_name<T: Into<Cow<'static, str>>>(&mut self, name: T) {
-        self.0.while_open(|state| {
-            write::name(&mut state.said.entries, &name.into());
-            state.is_renamed = true;
-        });
+        self.0.add(|said| write::name(&mut said.entries, &name.into()));
+        self.0.while_open(|state| state.is_renamed = true);
     }
 
     fn add_link(&mut self, to: SpanContext, mut attributes: Vec<KeyValue>) {
         if !self.0.keeps_content() {
             attributes.retain(|attribute| !write::is_foreign_content(attribute));
         }
-        self.0.while_open(|state| write::link(&mut state.said.entries, &to, &attributes));
+        self.0.add(|said| write::link(&mut said.entries, &to, &attributes));
     }
 
     // The span is its function's to end.

@@ -8,7 +8,7 @@
 //! Rev AI, Soniox, Speechmatics and Vosk.
 
 use super::LANGUAGE;
-use crate::recording::shapes::place::{Node, Slot, Table, inside, node, table};
+use crate::recording::shapes::place::{Node, Slot, Table, inside, node, sorted};
 
 pub(super) static RESULTS: Table = table!([
     node("channels", Slot::Nothing).each(&PRERECORDED),

@@ -9,16 +9,23 @@
 //! completions, responses, realtime), Anthropic Messages, Amazon Bedrock `Converse` and `ConverseStream`, Cohere Chat v2,
 //! Gemini `generateContent` and Live, Ollama, `DeepSeek` and Moonshot (what a cache has read).
 
-use super::place::{Count, Node, Slot, Table, count, inside, mark, node, signs, table};
+use super::{Count, Node, Slot, Table, count, inside, mark, node, signs, sorted};
 use speech::{CHANNEL, ELEMENT, METADATA, MONOLOGUE, PHRASE, RECOGNISED, RESULTS, SEGMENT, TOKEN, UTTERANCE};
 
-pub(super) mod speech;
+/// A table of the nodes in a list.
+macro_rules! table {
+    ([$($node:expr),* $(,)?]) => {
+        Table::new(&sorted([$($node),*]))
+    };
+}
+
+pub(in crate::recording::shapes) mod speech;
 
 /// The whole value.
-pub(super) static ROOT: Node = inside("", &RESPONSE);
+pub(in crate::recording::shapes) static ROOT: Node = inside("", &RESPONSE);
 
 /// A value one level down, under a name that no shape has.
-pub(super) static WRAPPED: Node = node("", Slot::Wrapped).fields(&INNER);
+pub(in crate::recording::shapes) static WRAPPED: Node = node("", Slot::Wrapped).fields(&INNER);
 
 /// What is itself one level below the root has a place of its own there.
 static INNER: Table =

@@ -1,0 +1,56 @@
+//! What a span may hold while it is open: a little for nothing, and the rest is taken from the memory limit. Invariant: what
+//! finds no room is not set, and the span says so.
+
+use super::{Live, Stage, State};
+use crate::finished::{remove_overwritten, write};
+use crate::recording::attributes::Attributes;
+use crate::semconv;
+
+/// What nobody counts: most spans never hold as much.
+const FREE: usize = 64 << 10;
+/// Collectors take little more.
+const MOST: usize = 2 << 20;
+
+impl Live {
+    /// Adds to what is said of it, while it is open.
+    pub(super) fn add(&self, add: impl FnOnce(&mut Attributes)) {
+        self.while_open(|State { said, stage, .. }| {
+            let before = said.entries.len();
+            if before < FREE || !said.growth().is_full {
+                add(said);
+                // What is set during its end is not behind the begin of its record yet.
+                if said.entries.len() > FREE && *stage == Stage::Open {
+                    self.grow(said, before);
+                }
+            }
+        });
+    }
+
+    /// Takes room for what was just added behind `before` bytes, or takes that away.
+    #[cold]
+    fn grow(&self, said: &mut Attributes, before: usize) {
+        let Some(home) = self.home() else { return };
+        let mut growth = std::mem::take(said.growth());
+        if said.entries.len() > growth.limit {
+            let length = said.entries.len();
+            remove_overwritten(&mut said.entries);
+            if growth.limit == 0 {
+                growth.room = home.destination.room();
+            }
+            // What it takes until it is looked at again.
+            growth.limit = said.entries.capacity().max(2 * FREE);
+            growth.is_full = said.entries.len() > MOST || !growth.room.resize(growth.limit);
+            if growth.is_full {
+                // Else what was overwritten has made room, and nothing stands where it did.
+                if said.entries.len() == length {
+                    said.entries.truncate(before);
+                }
+                said.entries.shrink_to_fit();
+                write::flag(&mut said.entries, semconv::CEKURA_TRUNCATED, true);
+                let what = "a span has no room for more; what is set on it until its end is lost";
+                tracing::warn!(target: "cekura", "{what}; raise .memory_limit(…) unless it holds 2 MiB");
+            }
+        }
+        *said.growth() = growth;
+    }
+}

@@ -1,0 +1,104 @@
+//! A program whose memory is measured under a load, with a memory limit of 8 MiB. Its arguments name the load, a URL for
+//! spans and a directory. It prints its resident memory in KiB: at first, and at the most.
+
+use cekura::opentelemetry::trace::TraceContextExt;
+use cekura::opentelemetry::{Context, KeyValue};
+use cekura::{Builder, Cekura, Entry, Mode, Protocol, spans};
+use cekura_trace_tests::handles::at;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+const LIMIT: usize = 8 << 20;
+
+fn main() {
+    let [load, url, directory] = std::env::args().skip(1).collect::<Vec<_>>().try_into().unwrap();
+    let builder = at(&url, Protocol::Http).memory_limit(LIMIT);
+    let builder = if load == "drawing" {
+        std::env::set_current_dir(&directory).unwrap();
+        builder.mode(Mode::Local)
+    } else {
+        builder
+    };
+    let builder =
+        if load == "traces, spool" { builder.spool(Path::new(&directory).join("spool")) } else { builder };
+    let handle = handle(builder);
+    let before = resident("VmRSS");
+    put(&load, &handle);
+    println!("{} {} {}", before, resident("VmHWM"), handle.ledger());
+    std::process::exit(0);
+}
+
+fn handle(builder: Builder) -> Cekura {
+    let handle = builder.build().unwrap();
+    // What is done once is no part of a load.
+    spans::conversation().client(&handle).start().end();
+    handle.flush_blocking(Duration::from_millis(200));
+    handle
+}
+
+/// A line of what Linux says of this process, in KiB.
+fn resident(what: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':')).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+fn put(load: &str, handle: &Cekura) {
+    match load {
+        "traces" | "traces, spool" => {
+            for number in 0..200_000 {
+                spans::conversation().client(handle).start().end();
+                if number % 20_000 == 0 {
+                    handle.flush_blocking(Duration::from_millis(100));
+                }
+            }
+            handle.flush_blocking(Duration::from_secs(1));
+        }
+        "notes" | "tags" => {
+            let calls: Vec<_> =
+                (0..300).map(|_| spans::conversation().client(handle).observe().start()).collect();
+            for round in 0..60 {
+                for call in &calls {
+                    let call = call.in_scope(cekura::current_conversation).unwrap();
+                    if load == "notes" {
+                        call.entry(Entry::user(format!("{round} {}", "and so it goes on ".repeat(60))));
+                    } else {
+                        call.metadata(serde_json::json!({ format!("tag-{round}"): vec![1; 500] }));
+                    }
+                }
+            }
+            drop(calls);
+            handle.flush_blocking(Duration::from_secs(5));
+        }
+        "attributes" | "events" => {
+            let call = spans::conversation().client(handle).start();
+            call.in_scope(|| {
+                let context = Context::current();
+                for number in 0..400_000 {
+                    let value = format!("{number}: {}", "x".repeat(500));
+                    if load == "attributes" {
+                        context.span().set_attribute(KeyValue::new(format!("key.{number}"), value));
+                    } else {
+                        context.span().add_event("event", vec![KeyValue::new("text", value)]);
+                    }
+                }
+            });
+            drop(call);
+            handle.flush_blocking(Duration::from_secs(1));
+        }
+        "drawing" => {
+            let call = spans::conversation().client(handle).start();
+            for number in 0..40_000 {
+                call.in_scope(|| spans::turn().input("text", &format!("{number} hello")).start().end());
+                if number % 5_000 == 0 {
+                    thread::sleep(Duration::from_millis(20));
+                }
+            }
+            drop(call);
+            handle.flush_blocking(Duration::from_secs(60));
+        }
+        other => panic!("no such load: {other}"),
+    }
+}

@@ -1,0 +1,69 @@
+//! Whatever a program does and the backend does not, its memory stays within the limit and what any program takes. Each load
+//! runs in a process of its own, with a limit of 8 MiB and a backend that is away.
+#![cfg(target_os = "linux")]
+
+use cekura_trace_tests::backend::deserted;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// In KiB, the program and its threads included.
+const MOST: u64 = (8 + 24) << 10;
+
+/// Runs a program under a load; what it says of its spans.
+fn within(load: &str) -> String {
+    let directory =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("memory-{}", load.replace(", ", "-")));
+    drop(fs::remove_dir_all(&directory));
+    fs::create_dir_all(&directory).unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_memory"));
+    let url = format!("http://{}", deserted());
+    let output = program.args([load, &url]).arg(&directory).env_clear().output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let mut words = said.splitn(3, ' ');
+    let mut number = || words.next().unwrap().parse::<u64>().unwrap();
+    let (before, most) = (number(), number());
+    println!("{load} | {before} KiB before | {most} KiB at the most | {}", words.next().unwrap().trim());
+    assert!(most < MOST, "{load}: {most} KiB of {MOST}");
+    drop(fs::remove_dir_all(&directory));
+    said
+}
+
+#[test]
+fn calls_of_one_span_while_the_backend_is_away_stay_within_the_limit() {
+    within("traces");
+}
+
+#[test]
+fn so_do_they_with_a_spool() {
+    within("traces, spool");
+}
+
+#[test]
+fn what_300_open_calls_note_without_end_stays_within_the_limit() {
+    let said = within("notes");
+    assert!(!said.contains("queue_full"), "notes must not keep out spans: {said}");
+}
+
+#[test]
+fn so_do_their_tags() {
+    within("tags");
+}
+
+#[test]
+fn an_open_span_with_attributes_without_end_stays_within_the_limit_and_arrives() {
+    let said = within("attributes");
+    assert!(said.contains("2 pending"), "{said}");
+}
+
+#[test]
+fn so_does_one_with_events_without_end() {
+    let said = within("events");
+    assert!(said.contains("2 pending"), "{said}");
+}
+
+#[test]
+fn a_conversation_of_40_000_spans_is_drawn_within_the_limit() {
+    let said = within("drawing");
+    assert!(!said.contains(" 1 delivered"), "nothing of it was drawn: {said}");
+}
