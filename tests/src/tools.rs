@@ -2,7 +2,9 @@
 
 use std::env;
 use std::io::{Write, stderr};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 /// Whether a program can be run. With `CEKURA_TESTS=all` it must.
 pub fn is_there(tool: &str) -> bool {
@@ -12,6 +14,17 @@ pub fn is_there(tool: &str) -> bool {
 /// How often a test repeats something: as often as a variable says, if it is set.
 pub fn times(variable: &str, usual: u64) -> u64 {
     env::var(variable).ok().map_or(usual, |times| times.parse().expect("a number"))
+}
+
+/// A library in C that programs can be made to load before others, built into a directory.
+pub fn preloaded(source: &str, directory: &str) -> Option<PathBuf> {
+    // Several tests may build it at the same time.
+    static BUILDS: Mutex<()> = Mutex::new(());
+    let _one = BUILDS.lock();
+    let library = Path::new(directory).join(Path::new(source).file_stem()?).with_extension("so");
+    let mut compiler = Command::new("cc");
+    let built = compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).args([source, "-ldl"]).status();
+    needs("a C compiler", built.is_ok_and(|status| status.success())).then_some(library)
 }
 
 /// Says that a test is skipped for something that is missing. With `CEKURA_TESTS=all` nothing may be.

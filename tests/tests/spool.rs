@@ -2,14 +2,24 @@
 
 #[path = "spool/calls.rs"]
 mod calls;
+#[path = "spool/clocks.rs"]
+mod clocks;
 #[path = "spool/crashes.rs"]
 mod crashes;
 #[path = "spool/disks.rs"]
 mod disks;
+#[path = "spool/errors.rs"]
+mod errors;
+#[path = "spool/foreign.rs"]
+mod foreign;
 #[path = "spool/kills.rs"]
 mod kills;
 #[path = "spool/others.rs"]
 mod others;
+#[path = "spool/places.rs"]
+mod places;
+#[path = "spool/slow.rs"]
+mod slow;
 
 use cekura::{Builder, Cekura, FlushReport, Mode, Protocol, SpoolLimits, Timings};
 use cekura_trace_tests::backend::{Backend, Reply};

@@ -1,6 +1,7 @@
 //! A `tracing` subscriber that panics, blocks or writes to a standard error that nobody reads: what arrives, and how long
 //! anybody waits. Each in a process of its own.
 
+use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::backend::{Backend, Reply};
 use std::fs;
 use std::io::Read;
@@ -120,4 +121,36 @@ fn in_local_mode_a_terminal_that_nobody_reads_holds_nobody_up_and_is_counted() {
 fn a_closed_standard_error_costs_no_drawing() {
     let said = run("is quiet", "local", &Backend::new(), true);
     assert_eq!(said.report("shutdown", 1000), "111 accepted, 111 delivered");
+}
+
+/// What a program without a subscriber writes to its log.
+fn log(level: &str, backend: &Backend) -> String {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_log_program"));
+    let output = program.arg(backend.url()).env("RUST_LOG", level).output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{log}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "3 accepted, 3 delivered\n");
+    log
+}
+
+#[test]
+fn a_program_whose_log_is_not_of_tracing_keeps_it_beside_a_handle() {
+    let log = log("info", &late());
+    let said: Vec<_> = log.lines().filter(|line| line.contains(" program] ")).collect();
+    let whens =
+        ["before the handle", "with a handle", "after a flush", "after an awaited flush", "after the handle"];
+    assert_eq!(said.len(), whens.len(), "{log}");
+    assert!(said.iter().zip(whens).all(|(line, when)| line.ends_with(when)), "{log}");
+}
+
+#[test]
+fn own_events_reach_such_a_log_too() {
+    let log = log("warn", &late());
+    assert!(log.contains("spans cannot be delivered at the moment"), "{log}");
+}
+
+#[test]
+fn no_level_of_such_a_log_shows_the_key() {
+    let log = log("trace", &late());
+    assert!(log.lines().count() > 50 && !log.contains(KEY), "{log}");
 }

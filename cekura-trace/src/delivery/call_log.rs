@@ -2,11 +2,9 @@
 //! every mistake is kept until `observe` reports it.
 
 pub(crate) mod error;
-mod sealed;
+pub(crate) mod sealed;
 mod transcript;
 mod value;
-
-pub(crate) use sealed::{Account, SealedCallLog};
 
 use crate::call::{Call, Noted};
 use crate::transcript::{Entry, json};

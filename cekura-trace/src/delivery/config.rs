@@ -42,9 +42,7 @@ const INSECURE: &str = "CEKURA_ALLOW_INSECURE";
 ///
 /// Names every setting with a value that cannot be used.
 pub(crate) fn resolve(mut code: Builder) -> Result<Option<Settings>, Error> {
-    let lookup = code.lookup.take().unwrap_or_else(|| {
-        Box::new(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
-    });
+    let lookup = code.lookup.take().unwrap_or_else(|| Box::new(|name| std::env::var_os(name)));
     let mut read = Reader { lookup: &*lookup, problems: Vec::new() };
     if read.flag(None, ENABLED) == Some(false) {
         return Ok(None);
@@ -143,11 +141,14 @@ impl Reader<'_> {
 
     /// In local mode nothing waits for anybody.
     fn spool(&mut self, code: Option<PathBuf>, limits: SpoolLimits, mode: Mode) -> Option<Spooling> {
-        let given = self.text(code, SPOOL, PathBuf::from)?;
+        let (method, variable) = SPOOL;
+        // A path need not be text.
+        let found = || (self.lookup)(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let given = code.map(|path| (path, method)).or_else(|| Some((found()?, variable)));
+        let (directory, setting) = given?;
         if !parts::SPOOL {
-            self.refuse(given.setting, "works on Unix systems only");
+            self.refuse(setting, "works on Unix systems only");
         }
-        let (directory, setting) = (given.value, given.setting);
         mode.sends().then_some(Spooling { directory, setting, limits })
     }
 

@@ -7,7 +7,7 @@ mod questions;
 use super::config::{self, Builder, Mode, Protocol, Settings};
 use super::error::Error;
 use super::quiet;
-use super::spool::Others;
+use super::spool;
 use std::fmt;
 use std::sync::{Arc, mpsc};
 use tokio::runtime::Runtime;
@@ -233,11 +233,11 @@ fn configured(settings: &Settings) -> Finding {
 
 /// What waits on disk for others, where there is a spool; it keeps nothing of ours from arriving.
 fn spooled(settings: &Settings) -> Option<Finding> {
-    let others = Others::look(settings, settings.spool.as_ref()?);
+    let others = spool::look(settings, settings.spool.as_ref()?);
     let seen = if others.is_empty() {
         "nothing waits on disk for another endpoint or account".to_owned()
     } else {
-        let then = "A handle with that endpoint and account sends it; after that time it is deleted";
+        let then = "A handle with that endpoint, account and key sends it; after that time it is deleted";
         format!("waiting on disk for others: {others}. {then}")
     };
     Some(Finding::good(Check::Spool, seen))

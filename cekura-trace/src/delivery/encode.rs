@@ -197,6 +197,20 @@ impl Encoder {
     }
 }
 
+/// The spans of a request that was encoded before, by trace, and those without a parent; `None` for what is none.
+pub(crate) fn counted(frame: &[u8]) -> Option<(Counts, Vec<SpanId>)> {
+    let (head, message) = frame.split_at_checked(FRAMING)?;
+    let [0, length @ ..] = head else { return None };
+    let (mut counts, mut roots) = (Counts::new(), Vec::new());
+    for (_, span) in spans(frame) {
+        let SpanIds { trace, root } = SpanIds::read(span);
+        *counts.entry(trace).or_default() += 1;
+        roots.extend(root);
+    }
+    let is_whole = length == u32::try_from(message.len()).ok()?.to_be_bytes();
+    (is_whole && !counts.is_empty()).then_some((counts, roots))
+}
+
 fn add(mut request: Request, last: Option<&mut Request>, requests: &mut Vec<Request>) {
     request.reserve();
     match last {

@@ -15,14 +15,14 @@ pub(crate) mod spans;
 
 use super::ledger::Reason;
 use super::own_events::OwnEvents;
-use super::spool::{DiskCopy, Event, SpooledRequests, Stored};
+use super::spool::requests::{DiskCopy, SpooledRequests, Stored};
+use super::spool::{Event, Found, Name};
 use super::timings::Timings;
 use answer_guard::{Answered, launch};
 use delivery::{Change, Delivery, Judgement, Standing};
 use gate::{Gate, at_the_latest};
 use items::{InFlight, Items};
 use pending::PendingRequest;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -85,7 +85,6 @@ impl<D: Delivery> Lane<D> {
 
     /// Sends what may go.
     pub(crate) fn proceed(&mut self, now: Instant) {
-        self.trim();
         self.items.wake(now);
         while self.gate.admits(self.items.in_flight(), now)
             && let Some((None, place)) = self.items.first_ready()
@@ -94,12 +93,17 @@ impl<D: Delivery> Lane<D> {
         }
         while let Some(spool) = &mut self.spool
             && self.gate.admits(self.items.in_flight() + spool.loading(), now)
-            && spool.load_next()
+            && spool.load_next(now)
         {}
         while let Some((at, place)) = self.items.first_unwritten()
             && at <= now
         {
             self.write(place, now);
+        }
+        if let Some(spool) = &mut self.spool
+            && let Some(is_behind) = spool.falls_behind(now, || self.items.first_unsafe().is_some())
+        {
+            self.delivery.fall_behind(is_behind, &self.events);
         }
     }
 
@@ -117,7 +121,7 @@ impl<D: Delivery> Lane<D> {
             // An answer comes first.
             return write;
         }
-        let resting = self.spool.as_ref().filter(|spool| spool.is_waiting()).map(|_| None);
+        let resting = self.spool.as_ref().and_then(SpooledRequests::next_load);
         let sends = self.items.first_ready().map(|(not_before, _)| not_before).into_iter().chain(resting);
         sends.filter_map(|not_before| self.gate.until().max(not_before)).chain(write).min()
     }
@@ -135,38 +139,42 @@ impl<D: Delivery> Lane<D> {
         is_done && self.items.in_flight() == 0 && !self.spool.as_ref().is_some_and(is_waiting)
     }
 
-    /// What the disk has to say; given back where it is about something else.
-    pub(crate) fn spooled(&mut self, event: Event, now: Instant) -> Option<Event> {
-        let Some(spool) = &mut self.spool else { return Some(event) };
+    /// What the disk has to say.
+    pub(crate) fn spooled(&mut self, event: Event, now: Instant) {
+        let Some(spool) = &mut self.spool else { return };
         match event {
-            Event::Found { ref item, .. } => {
-                let Some(found) = D::Item::found(item) else { return Some(event) };
-                let Event::Found { name, size, .. } = event else { return None };
-                self.delivery.note(&found, Standing::Found);
-                spool.add(name, found, size);
-            }
-            Event::Kept { name, result } => {
-                let Some(place) = self.items.of_copy(&name) else {
-                    return Some(Event::Kept { name, result });
-                };
-                self.kept(place, result, now);
-            }
-            Event::Loaded { name, body } => {
-                let Some((copy, mut item, repeats)) = spool.loaded(&name) else {
-                    return Some(Event::Loaded { name, body });
-                };
-                if let Some(body) = body {
-                    item.set_body(body);
-                    let pending = PendingRequest::new(item, u64::MAX, now);
-                    self.items.push(PendingRequest { copy: Some(copy), repeats, ..pending });
-                } else {
-                    self.remove(&item, Some(copy));
-                    self.delivery.settle(item, Err(Reason::SpoolDamaged), false, &self.events);
+            Event::Found(found) => {
+                for Found { name, item, .. } in found {
+                    let Some(item) = D::Item::found(&item) else { continue };
+                    self.delivery.note(&item, Standing::Found);
+                    spool.add(name, item);
                 }
             }
-            Event::Others(_) => return Some(event),
+            Event::Gone { names, reason } => {
+                for name in names {
+                    self.gone(name, reason, now);
+                }
+            }
+            Event::Kept { names, result } => {
+                let begins_to_fail = spool.written(&names, result.is_ok());
+                for name in names {
+                    self.kept(name, result.is_ok(), now);
+                }
+                if let Err(error) = result
+                    && begins_to_fail
+                {
+                    self.delivery.tell(Change::SpoolFails(error), &self.events);
+                }
+            }
+            Event::Loaded { name, body: Ok(body) } => {
+                let Some((copy, mut item, repeats)) = spool.loaded(name) else { return };
+                item.set_body(body);
+                let pending = PendingRequest::new(item, u64::MAX, now);
+                self.items.push(PendingRequest { copy: Some(copy), repeats, ..pending });
+            }
+            Event::Loaded { name, .. } => spool.rest_until(name, now + self.timings.slow_retry),
+            Event::Notice(_) => {}
         }
-        None
     }
 
     /// Nothing more will come: tries once more at once, unless the server has asked for a wait.
@@ -174,6 +182,9 @@ impl<D: Delivery> Lane<D> {
         self.finished = Some(now);
         self.gate.hurry_now(now);
         self.items.finish(now);
+        if let Some(spool) = &mut self.spool {
+            spool.hurry();
+        }
     }
 
     /// Gives everything up, but for what is safe on disk.
@@ -268,7 +279,8 @@ impl<D: Delivery> Lane<D> {
         let PendingRequest { item, copy, epoch, order, .. } = whole;
         for part in parts.into_iter().rev() {
             // On disk before the whole is not any more.
-            let copy = self.spool.as_ref().filter(|_| copy.is_some()).and_then(|spool| spool.write(&part));
+            let spool = self.spool.as_mut().filter(|_| copy.is_some());
+            let copy = spool.and_then(|spool| spool.write(&part, now));
             self.items.push_first(PendingRequest { order, copy, ..PendingRequest::new(part, epoch, now) });
         }
         self.remove(&item, copy);
@@ -282,18 +294,15 @@ impl<D: Delivery> Lane<D> {
                 Ok(outcome) => D::may_pass(outcome),
                 Err(_) => !D::RESTS_ON_DISK,
             };
-        match (&self.spool, copy) {
-            (Some(spool), Some(copy)) if is_left => {
-                spool.leave(copy);
-            }
-            (_, copy) => self.remove(&item, copy),
+        if !is_left {
+            self.remove(&item, copy);
         }
         self.delivery.settle(item, end, is_left, &self.events);
     }
 
     /// Asks the disk for a copy of an item; false while it has too much to do.
     fn write(&mut self, place: u64, now: Instant) -> bool {
-        let Some(spool) = &self.spool else { return false };
+        let Some(spool) = &mut self.spool else { return false };
         let written = self.items.change(place, |pending| {
             pending.write(spool, now);
             pending.copy.is_some()
@@ -302,31 +311,44 @@ impl<D: Delivery> Lane<D> {
     }
 
     /// The copy of an item was written, or not.
-    fn kept(&mut self, place: u64, result: io::Result<()>, now: Instant) {
-        let Some(spool) = &mut self.spool else { return };
-        let begins_to_fail = self.items.change(place, |pending| {
-            let was_safe = pending.is_safe();
-            let begins_to_fail = spool.written(&mut pending.copy, result.is_ok());
-            if result.is_err() {
-                pending.write_at = now + self.timings.slow_retry;
-            } else if !was_safe {
+    fn kept(&mut self, name: Name, is_ok: bool, now: Instant) {
+        let Some(place) = self.items.of_copy(name) else { return };
+        self.items.change(place, |pending| match &mut pending.copy {
+            // It was asked for again, and one that was written before stays as it was.
+            Some(copy) if copy.is_safe => {}
+            Some(copy) if is_ok => {
+                copy.is_safe = true;
                 self.delivery.note(&pending.item, Standing::Written);
             }
-            begins_to_fail
+            copy => {
+                *copy = None;
+                pending.write_at = now + self.timings.slow_retry;
+            }
         });
-        match result {
-            Err(error) if begins_to_fail == Some(true) => {
-                self.delivery.tell(Change::SpoolFails(error), &self.events);
-            }
-            // The last one under way has failed before.
-            Ok(()) if D::RESTS_ON_DISK && self.items.in_flight() == 0 => {
-                if let Some(reason) = self.gate.reason()
-                    && let Some(pending) = self.items.take_out(place)
-                {
-                    self.keep(pending, reason, now);
-                }
-            }
-            _ => {}
+        // The last one under way has failed before.
+        if let Some(reason) = self.gate.reason()
+            && is_ok
+            && D::RESTS_ON_DISK
+            && self.items.in_flight() == 0
+            && let Some(pending) = self.items.take_out(place)
+        {
+            self.keep(pending, reason, now);
+        }
+    }
+
+    /// An item is not on disk any more, and lost unless it is in memory.
+    fn gone(&mut self, name: Name, reason: Reason, now: Instant) {
+        let Some(spool) = &mut self.spool else { return };
+        if let Some(item) = spool.take(name) {
+            self.delivery.note(&item, Standing::Removed);
+            self.delivery.settle(item, Err(reason), false, &self.events);
+        } else if let Some(place) = self.items.of_copy(name) {
+            let wait = if reason == Reason::SpoolFull { self.timings.slow_retry } else { spool.patience() };
+            self.items.change(place, |pending| {
+                pending.copy = None;
+                pending.write_at = now + wait;
+                self.delivery.note(&pending.item, Standing::Removed);
+            });
         }
     }
 
@@ -335,19 +357,11 @@ impl<D: Delivery> Lane<D> {
         let copy = pending.copy.take_if(|copy| D::RESTS_ON_DISK && copy.is_safe);
         match (&mut self.spool, copy) {
             (Some(spool), Some(copy)) => {
-                spool.rest(copy, pending.item, pending.repeats);
+                spool.rest(&copy, pending.item, pending.repeats);
             }
             _ => return Some(pending),
         }
         None
-    }
-
-    /// Drops what rests on disk for too long, and the oldest of what is too much.
-    fn trim(&mut self) {
-        while let Some((copy, item, reason)) = self.spool.as_mut().and_then(SpooledRequests::trim) {
-            self.remove(&item, Some(copy));
-            self.delivery.settle(item, Err(reason), false, &self.events);
-        }
     }
 
     fn remove(&mut self, item: &D::Item, copy: Option<DiskCopy>) {
@@ -355,7 +369,7 @@ impl<D: Delivery> Lane<D> {
         if copy.is_safe {
             self.delivery.note(item, Standing::Removed);
         }
-        spool.remove(copy);
+        spool.remove(&copy);
     }
 }
 

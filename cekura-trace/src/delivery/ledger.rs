@@ -30,6 +30,8 @@ pub struct FlushReport {
     pub spooled: u64,
     /// Spans that are still to be delivered.
     pub pending: u64,
+    /// Whether the spool's disk is more than a second behind, or fails: pending spans may not survive a crash.
+    pub spool_is_behind: bool,
     /// Spans that were lost: reason → count.
     ///
     /// * `late`: in local mode, the span ended after its conversation was drawn
@@ -39,7 +41,7 @@ pub struct FlushReport {
     /// * `rejected`: the backend rejected the span
     /// * `server_error`: the backend reported an error of its own, also at the retry
     /// * `shutdown`: the span ended after the shutdown, or was not delivered by its deadline
-    /// * `spool_damaged`: its file on disk could not be read
+    /// * `spool_damaged`: its file on disk was damaged, or somebody has removed it
     /// * `spool_expired`: it was on disk for more than seven days
     /// * `spool_full`: it was among the oldest of more than 256 MiB on disk
     /// * `timeout`: the backend did not answer until the time limit
@@ -141,6 +143,7 @@ struct Books {
     dropped: BTreeMap<Reason, u64>,
     /// Spans that were never in the queue, but found on disk.
     adopted: u64,
+    spool_is_behind: bool,
     traces: HashMap<TraceId, TraceAccount>,
     /// The known traces, oldest first.
     order: VecDeque<TraceId>,
@@ -221,6 +224,11 @@ impl Ledger {
         }
     }
 
+    /// Says whether the disk keeps up with what ends.
+    pub(crate) fn fall_behind(&self, is_behind: bool) {
+        self.books().spool_is_behind = is_behind;
+    }
+
     pub(crate) fn lose(&self, spans: &Counts, reason: Reason) {
         self.books().lose(spans, reason);
     }
@@ -298,15 +306,15 @@ impl Ledger {
 
     /// The report over all traces. `accepted` is read after the fates, so that none is counted before its span.
     pub(crate) fn report(&self, accepted: impl FnOnce() -> u64) -> FlushReport {
-        let (total, dropped, adopted) = {
+        let (total, dropped, adopted, spool_is_behind) = {
             let books = self.books();
-            (books.total, books.dropped.clone(), books.adopted)
+            (books.total, books.dropped.clone(), books.adopted, books.spool_is_behind)
         };
         let dropped = dropped.into_iter().map(|(reason, count)| (reason.name(), count)).collect();
         let Spans { delivered, spooled, lost, .. } = total;
         let accepted = accepted() + adopted;
         let pending = accepted.saturating_sub(delivered + spooled + lost);
-        FlushReport { accepted, delivered, spooled, pending, dropped }
+        FlushReport { accepted, delivered, spooled, pending, spool_is_behind, dropped }
     }
 
     /// What became of the spans of one trace that are not in the queue any more: delivered, pending, lost.
@@ -376,9 +384,10 @@ impl Books {
             }
             let Some(oldest) = self.order.pop_front() else { return };
             let is_full = self.order.len() >= KEPT_UNSETTLED;
-            let is_needed = |account: &TraceAccount| match is_full {
-                true => !account.has_root && tries < TRIES,
-                false => account.is_unsettled() || account.has_lost() && !account.has_root,
+            let is_needed = |account: &TraceAccount| {
+                let may_go_on = !account.has_root;
+                let is_open = account.is_unsettled() || account.has_lost() && may_go_on;
+                if is_full { may_go_on && tries < TRIES } else { is_open }
             };
             if self.traces.get(&oldest).is_some_and(is_needed) {
                 self.order.push_back(oldest);

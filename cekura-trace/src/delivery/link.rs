@@ -1,8 +1,9 @@
 //! What a handle and its spans know of the worker: the queue, and a channel for messages.
 //! Invariant: no call waits for the worker.
 
+use super::call_log::CallLog;
 use super::call_log::error::{ObserveError, Sent};
-use super::call_log::{Account, CallLog};
+use super::call_log::sealed::Account;
 use super::clock::Clock;
 use super::ledger::{FlushReport, Ledger, Reason};
 use super::message::{FlushReply, Message, ObserveReply};

@@ -1,10 +1,10 @@
 //! What other threads tell the worker. Invariant: each reply is called once, also where the worker ends before.
 
-use super::call_log::SealedCallLog;
 use super::call_log::error::{ObserveError, Sent};
+use super::call_log::sealed::SealedCallLog;
 use super::ledger::FlushReport;
 use super::queue::Reservation;
-use super::spool::Event;
+use super::spool::{Event, Kind};
 use tokio::time::Instant;
 
 /// What the worker is told.
@@ -18,7 +18,7 @@ pub(crate) enum Message {
     /// Post a call log.
     Observe { log: SealedCallLog, reservation: Reservation, reply: ObserveReply },
     /// What the disk has to say.
-    Spooled(Event),
+    Spooled(Vec<(Kind, Event)>),
     /// As `Flush`, after which the worker ends.
     Shutdown { deadline: Instant, report: FlushReply },
     /// There is something in the queue.

@@ -1,7 +1,7 @@
 //! Wires up one handle: its queue, its lanes and terminal, and the worker that drives them. Invariant: what is made here
 //! runs until the worker ends.
 
-use super::call_log::Account;
+use super::call_log::sealed::Account;
 use super::config::Settings;
 use super::error::Error;
 use super::lane::Lane;
@@ -13,7 +13,8 @@ use super::message::Message;
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Waker};
 use super::quiet;
-use super::spool::{Address, Spool, SpooledRequests};
+use super::spool::Spool;
+use super::spool::requests::SpooledRequests;
 use super::terminal::Terminal;
 use super::transport;
 use super::worker::Worker;
@@ -57,8 +58,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             let spool = spool(&settings, inbox.clone())?;
             let terminal = terminal(&settings, queue, &ledger, events.clone(), inbox.clone());
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
-            let address = Address::of_call_logs(&settings);
-            let spooled = spool.clone().map(|spool| SpooledRequests::new(spool, address));
+            let spooled = spool.clone().map(SpooledRequests::new);
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
             let is_open = Box::new(move |trace| calls.is_open(trace));
             let exchange = exchange(settings);
@@ -75,7 +75,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
 
 /// Where there is to be one.
 fn spool(settings: &Settings, inbox: UnboundedSender<Message>) -> Result<Option<Arc<Spool>>, Error> {
-    let tell = Arc::new(move |event| drop(inbox.send(Message::Spooled(event))));
+    let tell = Arc::new(move |events| drop(inbox.send(Message::Spooled(events))));
     settings.spool.as_ref().map(|to| Spool::open(settings, to, tell)).transpose()
 }
 

@@ -1,7 +1,7 @@
 //! Draws each finished conversation on a thread of its own: as local mode, or beside the delivery. Invariant: a conversation is
 //! drawn at most once, and one that is not drawn in time costs no other anything.
 
-use super::call_log::SealedCallLog;
+use super::call_log::sealed::SealedCallLog;
 use super::ledger::{Counts, Ledger, Reason};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Reservation};

@@ -5,8 +5,8 @@ use crate::destination::Sink;
 use crate::finished::{Head, Status, write};
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 
-/// Ends a span in a queue, with a text of so many bytes.
-pub(crate) fn end(queue: &Queue, trace: u64, span: u64, parent: u64, bytes: usize) {
+/// A span that has ended, with a text of so many bytes.
+pub(crate) fn record(trace: u64, span: u64, parent: u64, bytes: usize) -> Vec<u8> {
     let head = Head {
         trace_id: TraceId::from(u128::from(trace)),
         span_id: SpanId::from(span),
@@ -18,5 +18,10 @@ pub(crate) fn end(queue: &Queue, trace: u64, span: u64, parent: u64, bytes: usiz
     };
     let mut entries = Vec::new();
     write::text(&mut entries, "text", &"x".repeat(bytes));
-    queue.accept(head.trace_id, &head.record("span", "", &entries));
+    head.record("span", "", &entries)
+}
+
+/// Ends it in a queue.
+pub(crate) fn end(queue: &Queue, trace: u64, span: u64, parent: u64, bytes: usize) {
+    queue.accept(TraceId::from(u128::from(trace)), &record(trace, span, parent, bytes));
 }

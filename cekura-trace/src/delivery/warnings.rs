@@ -1,7 +1,6 @@
 //! The words of the events that tell what happens to spans. Each says what a person can do.
 
 use super::ledger::{FlushReport, Reason};
-use super::spool::Others;
 use super::transport::Answer;
 use std::io;
 
@@ -35,10 +34,15 @@ pub(crate) fn tell_spool_failure(error: &io::Error) {
     tracing::warn!(target: "cekura", "{what}; check CEKURA_SPOOL_DIR: {error}");
 }
 
-/// Says what waits in the spool that this handle does not send.
-pub(crate) fn tell_others(others: &Others) {
-    let then = "a handle with that endpoint and account sends it; after that time it is deleted";
-    tracing::warn!(target: "cekura", "the spool holds data for another endpoint or account: {others}; {then}");
+/// Says whether the disk keeps up with what is promised.
+pub(crate) fn tell_delay(is_behind: bool) {
+    if is_behind {
+        let what =
+            "the spool's disk is more than a second behind: what has ended since may not survive a crash";
+        tracing::warn!(target: "cekura", "{what}");
+    } else {
+        tracing::info!(target: "cekura", "the spool's disk keeps up again");
+    }
 }
 
 /// Says how many spans were lost so far.

@@ -1,8 +1,9 @@
 //! The thread that drains the queue, drives the lanes and answers flushes. Invariant: each flush
 //! gets one report, at its deadline at the latest.
 
+use super::call_log::CallLog;
 use super::call_log::error::{ObserveError, Sent};
-use super::call_log::{Account, CallLog, SealedCallLog};
+use super::call_log::sealed::{Account, SealedCallLog};
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
 use super::lane::call_logs::CallLogs;
@@ -12,11 +13,11 @@ use super::link::GRACE;
 use super::message::{Message, ObserveReply};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Reservation};
-use super::spool::{Event, Spool};
+use super::spool::{Event, Found, Kind, Spool};
 use super::tally::Tally;
 use super::terminal::Terminal;
 use super::timings::Timings;
-use super::warnings::{tell_losses, tell_others};
+use super::warnings::tell_losses;
 use crate::finished::{self, Record};
 use opentelemetry::trace::{SpanId, TraceId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -163,7 +164,11 @@ impl Worker {
                 self.flushes.add(deadline, false, report, Instant::now());
             }
             Message::Observe { log, reservation, reply } => self.observe(log, reservation, reply),
-            Message::Spooled(event) => self.spooled(event),
+            Message::Spooled(events) => {
+                for (kind, event) in events {
+                    self.spooled(kind, event);
+                }
+            }
             Message::Shutdown { deadline, report } => {
                 let (queue, now) = (self.queue.clone(), Instant::now());
                 queue.close(|records, count| self.take(records, count));
@@ -181,15 +186,22 @@ impl Worker {
         }
     }
 
-    fn spooled(&mut self, event: Event) {
+    fn spooled(&mut self, kind: Kind, event: Event) {
         let now = Instant::now();
-        let event = self.call_logs.spooled(event, now);
         let Some(spans) = &mut self.spans else { return };
-        match event.and_then(|event| spans.spooled(event, now)) {
-            Some(Event::Found { name, body, last_seen, .. }) => spans.end_start(name, &body, last_seen, now),
-            Some(Event::Others(others)) => self.events.emit(move || tell_others(&others)),
-            // Of something that was settled meanwhile.
-            Some(Event::Kept { .. } | Event::Loaded { .. }) | None => {}
+        match (kind, event) {
+            (_, Event::Notice(notice)) => {
+                self.events.emit(move || tracing::warn!(target: "cekura", "{notice}"));
+            }
+            (Kind::CallLog, event) => self.call_logs.spooled(event, now),
+            (Kind::Spans, event) => spans.spooled(event, now),
+            (Kind::Start, Event::Found(found)) => {
+                for Found { name, body, last_seen, .. } in found {
+                    spans.end_start(name, &body, last_seen, now);
+                }
+            }
+            // Nobody waits for them.
+            (Kind::Start, _) => {}
         }
     }
 
@@ -348,6 +360,9 @@ mod deadline_tests;
 #[cfg(test)]
 #[path = "tests/eviction.rs"]
 mod eviction_tests;
+#[cfg(test)]
+#[path = "tests/many.rs"]
+mod many_tests;
 #[cfg(test)]
 #[path = "tests/observe.rs"]
 mod observe_tests;

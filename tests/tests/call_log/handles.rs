@@ -4,8 +4,9 @@ use super::OBSERVE;
 use cekura::{CallLog, Entry, Mode};
 use cekura_trace_tests::api::{Api, KEY, Reply, search};
 use cekura_trace_tests::backend::Backend;
-use cekura_trace_tests::handles::{LONG, observing, quick, to};
+use cekura_trace_tests::handles::{LONG, converse, observing, quick, to};
 use futures::FutureExt;
+use opentelemetry::trace::TraceId;
 use serde_json::json;
 use std::sync::Arc;
 use std::thread;
@@ -144,6 +145,29 @@ fn a_shutdown_waits_for_call_logs() {
     assert!(start.elapsed() >= Duration::from_millis(400));
     assert_eq!(api.posted()["call_id"], "call-1");
     assert!(handle.observe_blocking(CallLog::new("call-2")).unwrap_err().is_shutdown());
+}
+
+#[test]
+fn every_wait_ends_in_time_beside_60_000_call_logs() {
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = observing(&backend, &api).build().unwrap();
+    for number in 0..60_000_u128 {
+        let log = CallLog::new(number.to_string()).trace_id(TraceId::from(number + 1)).deadline(10 * LONG);
+        assert!(Box::pin(handle.observe(log)).as_mut().now_or_never().is_none());
+    }
+    converse(&handle, 1);
+    // On a machine that is busy.
+    let (second, limit) = (Duration::from_secs(1), Duration::from_secs(4));
+    for _ in 0..3 {
+        let start = Instant::now();
+        handle.flush_blocking(second);
+        futures::executor::block_on(handle.flush(second));
+        assert!(start.elapsed() < 2 * limit, "{:?}", start.elapsed());
+    }
+    assert_eq!(handle.ledger().delivered, 2);
+    let start = Instant::now();
+    futures::executor::block_on(handle.shutdown(second));
+    assert!(start.elapsed() < limit, "{:?}", start.elapsed());
 }
 
 #[test]

@@ -4,11 +4,11 @@
 use super::{away, ids};
 use cekura_trace_tests::backend::{Backend, Reply, text};
 use cekura_trace_tests::spools::Spool;
-use cekura_trace_tests::tools::{self, may, needs};
+use cekura_trace_tests::tools::{self, may};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -157,18 +157,10 @@ fn row_35_events_of_the_http_stack_that_become_spans_make_no_requests() {
     });
 }
 
-/// A library that sets the wall clock an hour ahead or back whenever it is read.
-fn jumping_clock() -> Option<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/jumping_clock.c");
-    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("jumping_clock.so");
-    let built =
-        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
-    needs("a C compiler", built.is_ok_and(|status| status.success())).then_some(library)
-}
-
 #[test]
 fn row_30_a_wall_clock_that_jumps_ends_no_span_before_its_start() {
-    let Some(clock) = jumping_clock() else { return };
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/jumping_clock.c");
+    let Some(clock) = tools::preloaded(source, env!("CARGO_TARGET_TMPDIR")) else { return };
     cases(|pipeline, protocol| {
         let backend = Backend::new();
         let mut program = Command::new(PROGRAM);

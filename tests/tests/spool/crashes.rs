@@ -8,6 +8,7 @@ use cekura_trace_tests::spools::Spool;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,15 +21,26 @@ pub(super) fn start(run: &str, backend: &Backend, api: &str, spool: &Spool) -> C
 
 /// The same with a program before it that looks after it.
 pub(super) fn start_under(before: &[&str], run: &str, backend: &Backend, api: &str, spool: &Spool) -> Child {
+    agent(before, run, backend, api, &spool.0).spawn().unwrap()
+}
+
+/// The same before it is started.
+pub(super) fn agent(before: &[&str], run: &str, backend: &Backend, api: &str, spool: &Path) -> Command {
     let url = backend.url();
     let line = [before, &[env!("CARGO_BIN_EXE_crashing_agent"), run, &url, api]].concat();
-    Command::new(line[0])
-        .args(&line[1..])
-        .arg(&spool.0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+    let mut command = Command::new(line[0]);
+    command.args(&line[1..]).arg(spool).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+}
+
+/// The lines that an agent says.
+pub(super) fn lines(agent: &mut Child) -> impl Iterator<Item = String> + use<> {
+    BufReader::new(agent.stdout.take().unwrap()).lines().map(Result::unwrap)
+}
+
+/// Lets an agent go on that waits.
+pub(super) fn go_on(agent: &mut Child) {
+    agent.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
 }
 
 fn killed_when_ready(run: &str, backend: &Backend, api: &str, spool: &Spool) {

@@ -16,12 +16,12 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-/// A file system in memory, until it is dropped.
-struct Mount<'a>(&'a Path);
+/// A file system of 128 KiB in memory, until it is dropped.
+pub(super) struct Mount<'a>(&'a Path);
 
 impl<'a> Mount<'a> {
     /// `None` where this process may not mount.
-    fn new(path: &'a Path) -> Option<Self> {
+    pub(super) fn new(path: &'a Path) -> Option<Self> {
         fs::create_dir_all(path).unwrap();
         let mounted = run("mount", &["-t", "tmpfs", "-o", "size=128k,mode=0700", "none"], path);
         may("mounting a tmpfs", mounted).then_some(Self(path))

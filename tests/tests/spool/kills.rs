@@ -1,7 +1,7 @@
 //! `kill -9` at random times: a span that ended more than a second before, or that a flush had reported, arrives, and no
 //! file keeps the next start from it. `CEKURA_KILLS=1000` asks for so many.
 
-use super::crashes::start;
+use super::crashes::agent;
 use super::{TEMPORARY, limits};
 use cekura_trace_tests::api::{Api, KEY};
 use cekura_trace_tests::backend::{Backend, Reply};
@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
@@ -72,13 +72,25 @@ fn arrived(backend: &Backend) -> BTreeSet<u64> {
     backend.spans().iter().filter_map(number).collect()
 }
 
-/// The numbers in a file of the spool: behind two lines and five bytes of framing it is a request.
-fn kept(file: &Path) -> BTreeSet<u64> {
+/// The numbers in each item of a file that is not settled. Behind a line of which the last number is its length there is
+/// a request, with five bytes of framing.
+fn kept(file: &Path) -> Vec<BTreeSet<u64>> {
     let bytes = fs::read(file).unwrap();
-    let body = bytes.splitn(3, |byte| *byte == b'\n').nth(2).unwrap();
-    let message = ExportTraceServiceRequest::decode(&body[5..]).unwrap();
-    let scopes = message.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
-    scopes.flat_map(|scope| &scope.spans).filter_map(number).collect()
+    let line = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\n').unwrap();
+    let (mut rest, mut items) = (&bytes[line(&bytes) + 1..], Vec::new());
+    while !rest.is_empty() {
+        let (head, behind) = rest.split_at(line(rest));
+        let head = std::str::from_utf8(head).unwrap();
+        let length = usize::from_str_radix(head.rsplit(' ').next().unwrap(), 16).unwrap();
+        let (body, next) = behind[1..].split_at(length);
+        if head.starts_with('+') {
+            let message = ExportTraceServiceRequest::decode(&body[5..]).unwrap();
+            let scopes = message.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+            items.push(scopes.flat_map(|scope| &scope.spans).filter_map(number).collect());
+        }
+        rest = next;
+    }
+    items
 }
 
 /// What an agent was doing when it was killed, as its directory tells.
@@ -87,8 +99,8 @@ fn phase(spool: &Spool, backend: &Backend, ended: u64) -> &'static str {
     let files = spool.files(".spans");
     if !spool.files(".unfinished").is_empty() {
         "while a file was written"
-    } else if files.iter().any(|file| kept(file).is_subset(&arrived)) {
-        "between the acknowledgement and the deletion of a file"
+    } else if files.iter().flat_map(|file| kept(file)).any(|item| item.is_subset(&arrived)) {
+        "between the acknowledgement of an item and its removal"
     } else if !files.is_empty() {
         "while files waited for their delivery"
     } else if (0..ended).any(|number| !arrived.contains(&number)) {
@@ -98,8 +110,9 @@ fn phase(spool: &Spool, backend: &Backend, ended: u64) -> &'static str {
     }
 }
 
-/// How many turns had ended, and how many of them were promised to survive, by what an agent said.
-fn promised(said: &str) -> (u64, u64) {
+/// How many turns had ended, how many of them were promised to survive, and whether the disk was behind, by what an agent
+/// said.
+fn promised(said: &str) -> (u64, u64, bool) {
     let mut lines = Vec::new();
     // The last line may be cut.
     for line in said.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
@@ -107,18 +120,34 @@ fn promised(said: &str) -> (u64, u64) {
         lines.push((time.parse::<u64>().unwrap(), what.to_owned(), number.parse::<u64>().unwrap()));
     }
     let (last, _, ended) = lines.last().cloned().unwrap_or_default();
-    let is_promised = |(time, what, _): &&(u64, String, u64)| what == "flushed" || time + GRACE < last;
+    // Where the disk was behind, what had ended a second before that.
+    let behind = lines.iter().find(|(_, what, _)| what == "behind").map(|(time, ..)| *time);
+    let until = behind.unwrap_or(last).min(last);
+    let is_promised = |(time, what, _): &&(u64, String, u64)| what == "flushed" || time + GRACE < until;
     let promised = lines.iter().filter(is_promised).map(|(.., number)| *number).max();
-    (ended, promised.unwrap_or_default())
+    (ended, promised.unwrap_or_default(), behind.is_some())
 }
 
-/// Kills one agent and starts another; says in which phase, how many spans were promised, and how many came twice.
-fn kill(run: usize, dice: &Dice) -> (&'static str, u64, usize) {
+/// What came of one kill.
+struct Kill {
+    phase: &'static str,
+    /// The agent, and the milliseconds that its disk took for each `fsync`.
+    kind: (u64, &'static str),
+    ended: u64,
+    promised: u64,
+    twice: u64,
+    is_behind: bool,
+}
+
+/// Kills one agent and starts another.
+fn kill(run: usize, dice: &Dice, disk: &Path) -> Kill {
     let spool = Spool::new(TEMPORARY, &format!("kill-{}", run % (4 * ABREAST)));
     let ((backend, is_well), api) = (backend(run, dice.roll(u64::MAX)), Api::new());
-    // Half of them with all delays as they are promised, the others with short ones, in which more happens.
-    let delays = ["promised", "calls"][run % 2];
-    let mut child = start(delays, &backend, &api.url(), &spool);
+    // With all delays as they are promised, or with short ones, in which more happens.
+    let (manner, wait) = (["promised", "calls", "steady"][run % 3], [0, 5, 20][run / 3 % 3]);
+    let mut child = agent(&[], manner, &backend, &api.url(), &spool.0);
+    let child = child.env("LD_PRELOAD", disk).env("CEKURA_TEST_FSYNC", wait.to_string());
+    let mut child = child.spawn().unwrap();
     let mut out = child.stdout.take().unwrap();
     let listening = thread::spawn(move || {
         let mut said = String::new();
@@ -128,7 +157,7 @@ fn kill(run: usize, dice: &Dice) -> (&'static str, u64, usize) {
     thread::sleep(Duration::from_millis(dice.roll(LONGEST)));
     child.kill().unwrap();
     child.wait().unwrap();
-    let (ended, promised) = promised(&listening.join().unwrap());
+    let (ended, promised, is_behind) = promised(&listening.join().unwrap());
     let phase = phase(&spool, &backend, ended);
     is_well.store(true, Ordering::Relaxed);
     let next = observing(&backend, &api).spool(&spool.0).spool_limits(limits()).build().unwrap();
@@ -145,17 +174,19 @@ fn kill(run: usize, dice: &Dice) -> (&'static str, u64, usize) {
     let lost: Vec<_> = (0..promised).filter(|number| !arrived.contains(number)).collect();
     assert!(lost.is_empty(), "run {run}, {phase}: of {promised} were lost {lost:?}");
     assert!(spool.files("").iter().all(is_lock), "run {run}, {phase}: {:?}", spool.files(""));
-    let twice = backend.spans().iter().filter_map(number).count() - arrived.len();
-    (phase, promised, twice)
+    let twice = (backend.spans().iter().filter_map(number).count() - arrived.len()) as u64;
+    Kill { phase, kind: (wait, manner), ended, promised, twice, is_behind }
 }
 
 #[test]
 fn what_is_promised_survives_a_kill_at_any_time() {
     assert_eq!(KEY, "canary", "the agent has the same");
-    let runs = tools::times("CEKURA_KILLS", 50);
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spool/slow_disk.c");
+    let Some(disk) = tools::preloaded(source, TEMPORARY) else { return };
+    let runs = tools::times("CEKURA_KILLS", 60);
     let seed = RandomState::new().hash_one(0);
     println!("seed {seed}");
-    let (dice, next, phases) = (Dice(seed.into()), AtomicU64::new(0), Mutex::new(BTreeMap::new()));
+    let (dice, next, kills) = (Dice(seed.into()), AtomicU64::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..ABREAST {
             scope.spawn(|| {
@@ -164,17 +195,28 @@ fn what_is_promised_survives_a_kill_at_any_time() {
                     if run >= runs {
                         return;
                     }
-                    let (phase, promised, twice) = kill(usize::try_from(run).unwrap(), &dice);
-                    let mut phases = phases.lock().unwrap();
-                    let (kills, of_promised, of_twice) = phases.entry(phase).or_insert((0, 0, 0));
-                    *kills += 1;
-                    *of_promised += promised;
-                    *of_twice += twice;
+                    let kill = kill(usize::try_from(run).unwrap(), &dice, &disk);
+                    kills.lock().unwrap().push(kill);
                 }
             });
         }
     });
-    for (phase, (kills, promised, twice)) in phases.into_inner().unwrap() {
-        println!("{kills} kills {phase}: {promised} spans promised, all arrived, {twice} twice");
+    let kills = kills.into_inner().unwrap();
+    let sum = |kills: &[&Kill], of: fn(&Kill) -> u64| kills.iter().map(|kill| of(kill)).sum::<u64>();
+    let show = |what: &str, kills: &[&Kill]| {
+        let (ended, promised) = (sum(kills, |kill| kill.ended), sum(kills, |kill| kill.promised));
+        let (twice, behind) = (sum(kills, |kill| kill.twice), sum(kills, |kill| kill.is_behind.into()));
+        let (kills, all) = (kills.len(), "all arrived");
+        println!(
+            "{what}: {kills} kills, {ended} ended, {promised} promised, {all}, {twice} twice, {behind} behind"
+        );
+    };
+    for phase in kills.iter().map(|kill| kill.phase).collect::<BTreeSet<_>>() {
+        show(phase, &kills.iter().filter(|kill| kill.phase == phase).collect::<Vec<_>>());
+    }
+    for kind in kills.iter().map(|kill| kill.kind).collect::<BTreeSet<_>>() {
+        let (wait, manner) = kind;
+        let of_kind: Vec<_> = kills.iter().filter(|kill| kill.kind == kind).collect();
+        show(&format!("{wait} ms for each fsync, {manner}"), &of_kind);
     }
 }

@@ -1,7 +1,8 @@
 //! What waits on disk for another endpoint or account: who gets it, and who is told of it.
 
+use super::crashes::agent;
 use super::{TEMPORARY, await_ledger, falling, limits, report, spooling};
-use cekura::{Builder, CallLog, Protocol, SpoolLimits};
+use cekura::{Builder, CallLog, Cekura, Protocol, SpoolLimits};
 use cekura_trace_tests::api::{Api, KEY, Reply};
 use cekura_trace_tests::backend::{Backend, deserted};
 use cekura_trace_tests::events::{heard, listen};
@@ -43,7 +44,7 @@ fn an_endpoint_that_was_wrong_and_is_set_right_gets_what_waited_for_its_account(
         let spool = Spool::new(TEMPORARY, &format!("set-right-{protocol:?}"));
         left(nowhere(&spool).api_key("canary").agent(5), 2);
         let right = Backend::new();
-        let handle = spooling(&right, protocol, &spool).api_key("canary-2").agent(5).build().unwrap();
+        let handle = spooling(&right, protocol, &spool).api_key("canary").agent(5).build().unwrap();
         await_ledger(&handle, &report(3, 3, 0));
         handle.shutdown_blocking(LONG);
         assert_eq!(right.names(), ["conversation", "turn", "turn"]);
@@ -86,6 +87,11 @@ fn what_is_meant_for_others_stays() {
     takes_nothing(spooling(&backend, Protocol::Grpc, &spool).api_key("canary").project(5), "a project");
     takes_nothing(spooling(&backend, Protocol::Grpc, &spool), "nobody's account");
     takes_nothing(builder(5).header("x-tenant", "b"), "another customer of a gateway");
+    takes_nothing(
+        builder(5).header("x-cekura-tenant", "b"),
+        "another customer, whatever the header is called",
+    );
+    takes_nothing(builder(5).api_key("canary-2"), "another key");
     assert!(backend.spans().is_empty());
     let right = builder(5).build().unwrap();
     await_ledger(&right, &report(2, 2, 0));
@@ -160,4 +166,70 @@ fn what_nobody_comes_for_is_deleted_after_its_time() {
     spool.await_files(".spans", 0);
     handle.shutdown_blocking(LONG);
     assert!(spool.files("").is_empty() && backend.spans().is_empty());
+}
+
+#[test]
+fn what_nobody_comes_for_is_deleted_while_a_handle_runs() {
+    let spool = Spool::new(TEMPORARY, "others-grow-old");
+    left(nowhere(&spool).api_key("canary").agent(5), 1);
+    let backend = Backend::new();
+    let old = SpoolLimits { age: Duration::from_secs(3), ..limits() };
+    let handle = spooling(&backend, Protocol::Grpc, &spool).spool_limits(old).build().unwrap();
+    thread::sleep(SHORT);
+    assert_eq!(spool.files(".spans").len(), 1, "it is not old yet");
+    spool.await_files(".spans", 0);
+    handle.shutdown_blocking(LONG);
+}
+
+#[test]
+fn what_waits_for_others_leaves_room_for_ours() {
+    listen();
+    let spool = Spool::new(TEMPORARY, "others-too-much");
+    (1..=12).for_each(|agent| left(nowhere(&spool).api_key("canary").agent(agent), 1));
+    let newest = spool.files(".spans").into_iter().max_by_key(|file| file.file_name().unwrap().to_owned());
+    let (backend, _) = falling();
+    let small = SpoolLimits { bytes: 50_000, ..limits() };
+    let handle = spooling(&backend, Protocol::Grpc, &spool).spool_limits(small).build().unwrap();
+    let limit = Instant::now() + LONG;
+    while spool.files(".spans").len() > 6 {
+        assert!(Instant::now() < limit, "{:?}", spool.files(".spans"));
+        thread::sleep(Duration::from_millis(5));
+    }
+    for _ in 0..12 {
+        converse(&handle, 1);
+        handle.flush_blocking(LONG);
+    }
+    let bytes: u64 =
+        spool.files("").iter().map(|file| file.metadata().unwrap().len().next_multiple_of(4096)).sum();
+    assert!((30_000..60_000).contains(&bytes), "{bytes}: {:?}", spool.files(""));
+    assert!(spool.files(".spans").contains(&newest.unwrap()), "the oldest go first");
+    let said = heard(&format!("6 files of others were deleted from the spool {}", spool.0.display()));
+    assert_eq!(said.len(), 1, "{said:?}");
+    handle.shutdown_blocking(SHORT);
+}
+
+#[test]
+fn what_is_for_others_is_not_read() {
+    let spool = Spool::new(TEMPORARY, "others-unread");
+    let handle = nowhere(&spool).api_key("canary").agent(6).content_limit(8 << 20).build().unwrap();
+    for _ in 0..10 {
+        long_call(&handle, &"x".repeat(2 << 20));
+        handle.flush_blocking(LONG);
+    }
+    handle.shutdown_blocking(SHORT);
+    let bytes: u64 = spool.files(".spans").iter().map(|file| file.metadata().unwrap().len()).sum();
+    assert!(bytes > 20 << 20, "{bytes}");
+    let (backend, api) = (Backend::new(), Api::new());
+    let mut agent = agent(&[], "memory", &backend, &api.url(), &spool.0).spawn().unwrap();
+    thread::sleep(2 * SHORT);
+    let counts = std::fs::read_to_string(format!("/proc/{}/io", agent.id())).unwrap();
+    let read: u64 = counts.lines().next().unwrap().strip_prefix("rchar: ").unwrap().parse().unwrap();
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    assert!(read < 4 << 20, "{read} of {bytes} bytes");
+}
+
+#[cekura::conversation(client = handle, skip_all, record("words" = words))]
+fn long_call(handle: &Cekura, words: &str) {
+    let _ = handle;
 }

@@ -7,6 +7,7 @@ use super::secret::Secret;
 use super::settings::{Mode, Protocol};
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -196,6 +197,10 @@ impl Builder {
     /// The most bytes of ended spans and call logs that may wait for delivery; 32 MiB unless set. An eighth of
     /// it is kept free for call logs. Above the limit, the oldest requests are dropped, their spans counted, and
     /// their traces marked incomplete. With a [`spool`](Self::spool) they wait on disk instead.
+    ///
+    /// What is still open takes at most half of it: the notes of calls, and what spans hold beyond 64 KiB each.
+    /// What finds no room there is not recorded, and an event says so; such a span has `cekura.truncated`.
+    /// Whether a trace is complete is remembered of 16,384 traces at a time, the newest.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
         self
@@ -223,18 +228,25 @@ impl Builder {
     /// Keeps spans and call logs that are not delivered yet in a directory (`CEKURA_SPOOL_DIR`), so that they
     /// survive the process.
     ///
-    /// At its start, a handle delivers what ended processes left there for the same agent or project. It uses
-    /// its own endpoint, so an endpoint that was wrong can be corrected. Without an agent or project, the
-    /// endpoint and the headers must be the same. What was left for others stays there; an event says for whom,
-    /// how much, and until when.
+    /// A handle delivers what ended processes left there for the same agent or project, with the same key and
+    /// headers. It uses its own endpoint, so an endpoint that was wrong can be corrected. Without an agent or
+    /// project, or without a key, the endpoint must be the same too. What was left for others stays there; an
+    /// event says for whom, how much, and until when. If you replace the API key, let a handle with the old one
+    /// deliver what waits first.
     ///
-    /// A span that ended more than a second ago survives a crash. After a crash, the next process sends the
-    /// root spans of conversations that were open, with `cekura.incomplete`, and posts the call logs that were
-    /// not posted. A span that the backend acknowledges within a quarter of a second is never written to disk.
-    /// At most 256 MiB are kept, for seven days. The API key is never written.
+    /// A span that ended more than a second ago survives a crash and a power cut, as long as the disk keeps up.
+    /// If it does not, an event says so, and [`FlushReport::spool_is_behind`](crate::FlushReport) is true. After a
+    /// crash, the next process sends the root spans of conversations that were open, with `cekura.incomplete`,
+    /// and posts the call logs that were not posted. A span that the backend acknowledges within a quarter of a
+    /// second is never written to disk.
+    ///
+    /// At most 256 MiB are kept, for seven days; of the time between two runs at most one day counts, because
+    /// the clock may have been set. What waits for others takes at most half of that. The API key is never
+    /// written.
     ///
     /// A missing directory is created, for this user only. A directory that others can write to is an error.
-    /// Several processes may share a directory. Unix only.
+    /// A relative path is taken from the directory in which the handle is built. Files that are damaged or of
+    /// another version are moved to `aside` in it. Several processes may share a directory. Unix only.
     pub fn spool(mut self, directory: impl Into<PathBuf>) -> Self {
         self.spool = Some(directory.into());
         self
@@ -250,7 +262,7 @@ impl Builder {
     /// Reads variables from `lookup` instead of the process's environment.
     #[doc(hidden)]
     pub fn environment(mut self, lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        self.lookup = Some(Box::new(lookup));
+        self.lookup = Some(Box::new(move |name| lookup(name).map(OsString::from)));
         self
     }
 

@@ -3,9 +3,10 @@
 
 use super::endpoint::Endpoint;
 use crate::delivery::error::Problem;
+use std::ffi::OsString;
 
 /// Gives the value of an environment variable.
-pub(super) type Lookup = dyn Fn(&str) -> Option<String>;
+pub(super) type Lookup = dyn Fn(&str) -> Option<OsString>;
 
 /// A setting that is free text: its builder method and its variable.
 pub(super) type Text = (&'static str, &'static str);
@@ -37,7 +38,8 @@ impl Reader<'_> {
     }
 
     pub(super) fn variable(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).filter(|value| !value.is_empty())
+        let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
+        Some(value.to_string_lossy().into_owned())
     }
 
     /// A variable that has a fixed set of values, in any case.

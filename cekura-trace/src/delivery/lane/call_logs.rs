@@ -9,15 +9,16 @@ use super::answer_guard::FAILED;
 use super::delivery::{Change, Delivery, Judgement};
 use super::pending::PendingRequest;
 use super::{Lane, Reason, Wake};
-use crate::delivery::call_log::SealedCallLog;
 use crate::delivery::call_log::error::{ObserveError, Sent};
+use crate::delivery::call_log::sealed::SealedCallLog;
 use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
 use crate::delivery::message::ObserveReply;
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::queue::Reservation;
-use crate::delivery::spool::{Item, Stored};
+use crate::delivery::spool::Item;
+use crate::delivery::spool::requests::Stored;
 use crate::delivery::timings::Timings;
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Response, Sending};
@@ -146,9 +147,10 @@ impl Lane<CallLogs> {
 
     /// Lets those go on of whose trace it is known what became of it, or that have waited long enough. Before `proceed`.
     pub(crate) fn await_traces(&mut self, now: Instant) {
-        for (trace, places) in self.delivery.awaited.take_looked_at() {
+        for trace in self.delivery.awaited.take_looked_at() {
             let known = self.delivery.ledger.completeness(trace);
             if known != Completeness::Open {
+                let places = self.delivery.awaited.places(trace);
                 places.into_iter().for_each(|place| self.go_on(place, known == Completeness::Complete));
             }
         }

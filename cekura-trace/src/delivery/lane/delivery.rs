@@ -2,7 +2,7 @@
 
 use crate::delivery::ledger::Reason;
 use crate::delivery::own_events::OwnEvents;
-use crate::delivery::spool::Stored;
+use crate::delivery::spool::requests::Stored;
 use crate::delivery::transport::Sending;
 use std::io;
 use std::time::Duration;
@@ -44,6 +44,9 @@ pub(crate) trait Delivery {
         is_left: bool,
         events: &OwnEvents,
     );
+
+    /// The disk has fallen behind what is promised, or has caught up.
+    fn fall_behind(&mut self, _is_behind: bool, _events: &OwnEvents) {}
 
     /// Tells the program of a change.
     fn tell(&self, change: Change<Self::Answer>, events: &OwnEvents);

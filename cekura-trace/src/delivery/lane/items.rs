@@ -2,7 +2,8 @@
 //! asked at each turn of the worker looks at all of them.
 
 use super::pending::PendingRequest;
-use crate::delivery::spool::{Name, Stored};
+use crate::delivery::spool::Name;
+use crate::delivery::spool::requests::Stored;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound::{Excluded, Included};
 use std::ops::Range;
@@ -157,15 +158,15 @@ impl<I: Stored> Items<I> {
     }
 
     /// Where the item of a copy is.
-    pub(super) fn of_copy(&self, name: &Name) -> Option<u64> {
-        self.copies.get(name).copied()
+    pub(super) fn of_copy(&self, name: Name) -> Option<u64> {
+        self.copies.get(&name).copied()
     }
 
     fn index(&mut self, place: u64) {
         let Some((is_waiting, pending)) = self.at(place) else { return };
         let (epoch, not_before, write_at) = (pending.epoch, pending.not_before, pending.write_at);
         let (is_ready, is_safe) = (is_waiting && pending.is_ready, pending.is_safe());
-        let copy = pending.copy.as_ref().map(|copy| copy.name.clone());
+        let copy = pending.copy.as_ref().map(|copy| copy.name);
         if is_ready {
             self.ready.insert((not_before, place));
         }
@@ -183,7 +184,7 @@ impl<I: Stored> Items<I> {
     fn unindex(&mut self, place: u64) {
         let Some((_, pending)) = self.at(place) else { return };
         let (epoch, not_before, write_at) = (pending.epoch, pending.not_before, pending.write_at);
-        if let Some(name) = pending.copy.as_ref().map(|copy| copy.name.clone()) {
+        if let Some(name) = pending.copy.as_ref().map(|copy| copy.name) {
             self.copies.remove(&name);
         }
         self.ready.remove(&(not_before, place));

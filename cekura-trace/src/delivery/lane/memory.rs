@@ -2,7 +2,7 @@
 //! lost, the oldest first.
 
 use super::pending::PendingRequest;
-use super::{Delivery, Lane, Reason, Stored};
+use super::{Delivery, Lane, Reason, SpooledRequests, Stored};
 use tokio::time::Instant;
 
 impl<D: Delivery> Lane<D> {
@@ -46,7 +46,7 @@ impl<D: Delivery> Lane<D> {
 
     /// Asks the disk for so many bytes at once; how many it may be expected to have in a moment.
     fn write_more(&mut self, bytes: usize, now: Instant) -> usize {
-        if !self.spool.as_ref().is_some_and(|spool| !spool.is_failing()) {
+        if self.spool.as_ref().is_none_or(SpooledRequests::is_failing) {
             return 0;
         }
         let asked =

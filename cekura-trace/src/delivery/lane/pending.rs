@@ -1,7 +1,7 @@
 //! An item in a lane, with what was tried for it so far. Invariant: it has a copy on disk, or a time at which one is
 //! written where there is a spool.
 
-use crate::delivery::spool::{DiskCopy, SpooledRequests, Stored};
+use crate::delivery::spool::requests::{DiskCopy, SpooledRequests, Stored};
 use tokio::time::Instant;
 
 /// An item that is not settled.
@@ -38,8 +38,8 @@ impl<I: Stored> PendingRequest<I> {
     }
 
     /// Asks the disk for a copy.
-    pub(super) fn write(&mut self, spool: &SpooledRequests<I>, now: Instant) {
-        self.copy = spool.write(&self.item);
+    pub(super) fn write(&mut self, spool: &mut SpooledRequests<I>, now: Instant) {
+        self.copy = spool.write(&self.item, now);
         self.write_at = now + spool.patience();
         self.is_new = false;
     }

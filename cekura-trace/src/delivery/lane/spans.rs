@@ -10,10 +10,12 @@ use crate::delivery::encode::{Encoder, Request};
 use crate::delivery::ledger::{Counts, Ledger};
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::queue::{BegunConversation, Reservation};
-use crate::delivery::spool::{Address, Item, Name, Spool, SpooledRequests, Starts, Stored};
+use crate::delivery::spool::requests::{SpooledRequests, Stored};
+use crate::delivery::spool::starts::Starts;
+use crate::delivery::spool::{Item, Name, Spool};
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
-use crate::delivery::warnings::{tell_failure, tell_spool_failure};
+use crate::delivery::warnings::{tell_delay, tell_failure, tell_spool_failure};
 use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
 use std::collections::HashSet;
@@ -56,12 +58,11 @@ impl Lane<Spans> {
         wake: Wake,
         spool: Option<Arc<Spool>>,
     ) -> Self {
-        let address = || Address::of_spans(settings);
         let encoder = Encoder::new(&settings.resource).within(settings.memory_limit);
-        let starts = spool.clone().map(|spool| Starts::new(spool, address()));
+        let starts = spool.clone().map(Starts::new);
         let (arrived, told) = (HashSet::new(), None);
         let spans = Spans { transport, encoder, ledger, starts, arrived, told };
-        let spooled = spool.map(|spool| SpooledRequests::new(spool, address()));
+        let spooled = spool.map(SpooledRequests::new);
         Self::new(spans, settings.timings, events, wake).with_spool(spooled)
     }
 }
@@ -108,7 +109,7 @@ impl Lane<Spans> {
         let request = encoder.end_start(body, last_seen);
         if request.spans() > 0 && !request.roots.iter().any(|root| arrived.contains(root)) {
             ledger.adopt(&request.counts, true);
-            let copy = self.spool.as_ref().and_then(|spool| spool.write(&request));
+            let copy = self.spool.as_mut().and_then(|spool| spool.write(&request, now));
             // No flush waits for it: it is as old as what it stands beside.
             let pending = PendingRequest::new(request, u64::MAX, now);
             self.items.push(PendingRequest { copy, ..pending });
@@ -208,6 +209,11 @@ impl Delivery for Spans {
             }
             Err(reason) => self.ledger.lose(&counts, reason),
         }
+    }
+
+    fn fall_behind(&mut self, is_behind: bool, events: &OwnEvents) {
+        self.ledger.fall_behind(is_behind);
+        events.emit(move || tell_delay(is_behind));
     }
 
     fn tell(&self, change: Change<Answer>, events: &OwnEvents) {

@@ -1,68 +1,24 @@
-//! Stands in for a folder on systems without file locks. No value of it can exist.
+//! Stands in for the disk on systems without file locks, where a spool is an error of the settings.
 
+use super::{Address, Job, Others, Shared, Tell};
+use crate::delivery::timings::SpoolLimits;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::mpsc::Receiver;
 
-/// None that exists.
-#[derive(Debug)]
-pub(super) enum Folder {}
+pub(super) const LARGEST_ITEM: usize = 0;
 
-/// None that exists.
-pub(super) enum Orphan {}
-
-impl Folder {
-    pub(super) fn open(_: &Path) -> io::Result<Self> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(super) fn write(&self, _: &str, _: &[u8]) -> io::Result<()> {
-        match *self {}
-    }
-
-    pub(super) fn read(&self, _: &str) -> io::Result<Vec<u8>> {
-        match *self {}
-    }
-
-    pub(super) fn remove(&self, _: &str) {
-        match *self {}
-    }
-
-    pub(super) fn mark(&self, _: &str, _: SystemTime) {
-        match *self {}
-    }
-
-    pub(super) fn marked(&self, _: &str) -> io::Result<SystemTime> {
-        match *self {}
-    }
-
-    pub(super) fn set_aside(&self, _: &Path) {
-        match *self {}
-    }
-
-    pub(super) fn path(&self, _: &str) -> PathBuf {
-        match *self {}
-    }
-
-    pub(super) fn others(&self) -> Vec<PathBuf> {
-        match *self {}
-    }
-
-    pub(super) fn adopt(&self, _: &Path, _: &str) -> io::Result<()> {
-        match *self {}
-    }
+pub(super) fn start(
+    _: PathBuf,
+    _: [Address; 2],
+    _: SpoolLimits,
+    _: Shared,
+    _: Receiver<Job>,
+    _: Tell,
+) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
-impl Orphan {
-    pub(super) fn claim(_: PathBuf) -> Option<Self> {
-        None
-    }
-
-    pub(super) fn files(&self) -> Vec<(PathBuf, String)> {
-        match *self {}
-    }
-}
-
-pub(super) fn folders(_: &Path) -> Vec<PathBuf> {
-    Vec::new()
+pub(super) fn look(_: &Path, _: &[Address; 2], _: &SpoolLimits) -> Others {
+    Others::default()
 }

@@ -1,154 +1,410 @@
-//! Does the work with files on a thread of its own, one job after the other, and between them takes
-//! over what dead processes have left. Invariant: jobs are done in the order in which they were
-//! given.
+//! Does the work with files on a thread of its own. Invariant: what waits is written with one `fsync` for all of it, spans
+//! before the starts of conversations, and nothing is deleted that was not settled, but for age and size.
+//!
+//! Only a file that was read in full, with a wrong checksum, is damaged. After any other error it is left, for a later try.
 
-use super::file::{self, Item};
-use super::folder::{Folder, Orphan};
-use super::{Address, Event, Name, Others, Tell};
-use prost::bytes::Bytes;
-use std::collections::VecDeque;
+mod folder;
+mod group;
+mod look;
+mod name;
+
+pub(super) use group::LARGEST_ITEM;
+
+use super::address::Address;
+use super::item::Kind;
+use super::others::Others;
+use super::{Event, Found, Job, Keep, Name, Shared, Tell};
+use crate::delivery::ledger::Reason;
+use crate::delivery::timings::SpoolLimits;
+use folder::{Directory, Run};
+use group::Entry;
+use look::Look;
+use name::FileName;
+use rustix::fs::OFlags;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::Weak;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
-pub(super) enum Job {
-    /// The last one; says when it is done.
-    End(Sender<()>),
-    /// Writes a file, unless nobody wants it any more.
-    Keep {
-        name: Weak<str>,
-        address: Address,
-        item: Item,
-        body: Bytes,
-    },
-    /// Lets what was asked for under a name be written, though nobody else wants it any more.
-    Leave(Name),
-    Load(Name),
-    Mark(Name, SystemTime),
-    Remove(Name),
+/// How often the thread looks whether its files are still there, or too old.
+const TICK: Duration = Duration::from_secs(1);
+const ASIDE: &str = "aside";
+
+/// Makes the handle's folder, and starts the thread.
+pub(super) fn start(
+    root: PathBuf,
+    addresses: [Address; 2],
+    limits: SpoolLimits,
+    shared: Shared,
+    jobs: Receiver<Job>,
+    tell: Tell,
+) -> io::Result<()> {
+    let run = Arc::new(Run::new(&root)?);
+    let changed = run.directory.changed()?;
+    let disk = Disk {
+        root,
+        run,
+        changed,
+        addresses,
+        limits,
+        shared,
+        tell,
+        groups: BTreeMap::new(),
+        places: HashMap::new(),
+        events: Vec::new(),
+        look: Look::default(),
+        next_tick: Instant::now() + TICK,
+    };
+    thread::Builder::new().name("cekura-spool".to_owned()).spawn(move || disk.run(&jobs))?;
+    Ok(())
 }
 
-pub(super) struct Disk {
-    pub(super) folder: Folder,
-    /// Whose orphans are ours.
-    pub(super) addresses: Vec<Address>,
-    /// How long what nobody sends may stay.
-    pub(super) age: Duration,
-    pub(super) tell: Tell,
-    /// Bytes that wait to be written.
-    pub(super) waiting: Arc<AtomicUsize>,
+/// What waits in a directory for others; leaves it as it is.
+pub(super) fn look(root: &Path, ours: &[Address; 2], limits: &SpoolLimits) -> Others {
+    look::others(root, ours, limits)
+}
+
+struct Disk {
+    root: PathBuf,
+    run: Arc<Run>,
+    /// The state of the folder after the last change of ours.
+    changed: (i64, i64),
+    /// That of spans, and that of call logs.
+    addresses: [Address; 2],
+    limits: SpoolLimits,
+    shared: Shared,
+    tell: Tell,
+    /// Our files.
+    groups: BTreeMap<u64, Group>,
+    /// Where items are that are not settled.
+    places: HashMap<Name, Place>,
+    /// What is to be told.
+    events: Vec<(Kind, Event)>,
+    look: Look,
+    next_tick: Instant,
+}
+
+/// A file of ours.
+struct Group {
+    run: Arc<Run>,
+    name: FileName,
+    kind: Kind,
+    bytes: u64,
+    /// How old it was at a time of this run.
+    age: (Duration, Instant),
+    /// What in it is not settled.
+    live: HashSet<Name>,
+    is_damaged: bool,
+}
+
+struct Place {
+    group: u64,
+    entry: Entry,
+}
+
+impl Group {
+    fn new(run: Arc<Run>, name: FileName, kind: Kind, bytes: u64, age: Duration) -> Self {
+        // A small file takes a block.
+        const BLOCK: u64 = 4 << 10;
+        let (bytes, age) = (bytes.next_multiple_of(BLOCK), (age, Instant::now()));
+        Self { run, name, kind, bytes, age, live: HashSet::new(), is_damaged: false }
+    }
+
+    fn age(&self) -> Duration {
+        self.age.0 + self.age.1.elapsed()
+    }
+
+    fn open(&self, how: OFlags) -> io::Result<std::fs::File> {
+        self.run.directory.open(&self.name.to_string(), how)
+    }
 }
 
 impl Disk {
     /// Works until the last job, or until nobody is left to give one.
-    pub(super) fn run(self, jobs: &Receiver<Job>) {
-        let mut orphans =
-            Orphans { folders: self.folder.others(), current: None, others: Some(Others::default()) };
+    fn run(mut self, jobs: &Receiver<Job>) {
         loop {
-            let job = match jobs.try_recv() {
-                Ok(job) => job,
-                Err(TryRecvError::Disconnected) => return,
-                Err(TryRecvError::Empty) if orphans.adopt_next(&self) => continue,
-                Err(TryRecvError::Empty) => match jobs.recv() {
-                    Ok(job) => job,
-                    Err(_) => return,
-                },
+            let is_looking = self.look_on();
+            let wait = if is_looking { Duration::ZERO } else { TICK };
+            let first = match jobs.recv_timeout(wait) {
+                Ok(job) => Some(job),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
             };
-            if let Job::End(done) = job {
-                drop((orphans, self));
+            let end = self.work(first.into_iter().chain(jobs.try_iter()));
+            if self.next_tick <= Instant::now() {
+                self.next_tick = Instant::now() + TICK;
+                self.tick();
+            }
+            self.say();
+            if let Some(done) = end {
+                drop(self);
                 // Nobody may wait for it any more.
                 let _ = done.send(());
                 return;
             }
-            self.work(job);
         }
     }
 
-    fn work(&self, job: Job) {
-        match job {
-            Job::End(_) => {}
-            Job::Leave(name) => drop(name),
-            Job::Keep { name, address, item, body } => {
-                self.waiting.fetch_sub(body.len(), Ordering::Relaxed);
-                let Some(name) = name.upgrade().map(Name) else { return };
-                let result = self.folder.write(&name.0, &file::write(&address, &item, &body));
-                (self.tell)(Event::Kept { name, result });
-            }
-            Job::Load(name) => {
-                let read = self.folder.read(&name.0).ok().and_then(file::read);
-                if read.is_none() {
-                    self.folder.set_aside(&self.folder.path(&name.0));
+    /// Does all jobs that wait, those first that somebody waits for.
+    fn work(&mut self, jobs: impl Iterator<Item = Job>) -> Option<Sender<()>> {
+        let (mut keeps, mut loads, mut seen) = (BTreeMap::new(), Vec::new(), HashMap::new());
+        let (mut removed, mut end, mut bytes) = (HashSet::new(), None, 0);
+        for job in jobs {
+            match job {
+                Job::End(done) => end = Some(done),
+                // A later one is in place of an earlier one.
+                Job::Keep(keep) => {
+                    bytes += keep.body.len();
+                    keeps.insert(keep.name, keep);
                 }
-                (self.tell)(Event::Loaded { name, body: read.map(|(_, _, body)| body) });
+                Job::Load(name) => loads.push(name),
+                Job::Mark(name, at) => drop(seen.insert(name, at)),
+                Job::Remove(name) => drop(removed.insert(name)),
             }
-            Job::Mark(name, at) => self.folder.mark(&name.0, at),
-            Job::Remove(name) => self.folder.remove(&name.0),
+            if end.is_some() {
+                break;
+            }
+        }
+        for name in loads {
+            self.load(name);
+        }
+        keeps.retain(|name, _| !removed.contains(name));
+        let (mut spans, mut call_logs, mut starts) = (Vec::new(), Vec::new(), Vec::new());
+        for keep in keeps.into_values() {
+            match keep.item.kind() {
+                Kind::CallLog => call_logs.push(keep),
+                Kind::Spans => spans.push(keep),
+                Kind::Start => starts.push(keep),
+            }
+        }
+        self.keep(Kind::Spans, spans);
+        self.keep(Kind::CallLog, call_logs);
+        // After what is to be safe before, such as the parts of what is removed.
+        self.remove(&removed);
+        self.say();
+        self.keep(Kind::Start, starts);
+        self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
+        for (name, at) in seen {
+            self.see(name, at);
+        }
+        self.trim();
+        self.note_changes();
+        end
+    }
+
+    /// Tells what has happened.
+    fn say(&mut self) {
+        if !self.events.is_empty() {
+            (self.tell)(std::mem::take(&mut self.events));
         }
     }
-}
 
-/// What dead processes have left.
-struct Orphans {
-    folders: Vec<PathBuf>,
-    current: Option<(Orphan, VecDeque<(PathBuf, String)>)>,
-    /// What is not ours, until it is told.
-    others: Option<Others>,
-}
+    fn address(&self, kind: Kind) -> &Address {
+        &self.addresses[usize::from(kind == Kind::CallLog)]
+    }
 
-impl Orphans {
-    /// Looks at one more file; false when there is none.
-    fn adopt_next(&mut self, disk: &Disk) -> bool {
-        if let Some((_, files)) = &mut self.current {
-            match files.pop_front() {
-                Some((path, name)) => {
-                    if let Some((address, item)) = adopt(disk, &path, &name)
-                        && let Some(others) = &mut self.others
-                    {
-                        others.add(&address, &item, &Name(name.into()), disk.age);
-                    }
-                }
-                None => self.current = None,
-            }
-            return true;
+    /// Writes items to one file, or in halves where there is no room for all.
+    fn keep(&mut self, kind: Kind, mut items: Vec<Keep>) {
+        if items.is_empty() {
+            return;
         }
-        let Some(folder) = self.folders.pop() else {
-            if let Some(others) = self.others.take().filter(|others| !others.is_empty()) {
-                (disk.tell)(Event::Others(others));
-            }
-            return false;
+        let mut result = self.write(kind, &items);
+        if result.is_err() && !self.run.is_at(&self.root) && self.renew() {
+            result = self.write(kind, &items);
+        }
+        let is_full = |error: &io::Error| {
+            matches!(
+                error.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+            )
         };
-        if let Some(orphan) = Orphan::claim(folder) {
-            let files = orphan.files().into();
-            self.current = Some((orphan, files));
+        if items.len() > 1 && result.as_ref().is_err_and(is_full) {
+            let rest = items.split_off(items.len() / 2);
+            self.keep(kind, items);
+            return self.keep(kind, rest);
         }
-        true
+        let names = items.iter().map(|item| item.name).collect();
+        self.events.push((kind, Event::Kept { names, result }));
+    }
+
+    fn write(&mut self, kind: Kind, items: &[Keep]) -> io::Result<()> {
+        let address = self.address(kind);
+        let name = FileName::new(&address.receiver, kind);
+        let (entries, bytes) = self.run.directory.put(&name.to_string(), |file| {
+            group::write(file, address, items.iter().map(|keep| (&keep.item, &keep.body)))
+        })?;
+        // Of what is written in place of an earlier version, that one.
+        self.remove(&items.iter().map(|keep| keep.name).collect());
+        let found = items.iter().map(|keep| keep.name).zip(entries);
+        self.add(Group::new(self.run.clone(), name, kind, bytes, Duration::ZERO), found.collect());
+        Ok(())
+    }
+
+    fn add(&mut self, mut group: Group, items: Vec<(Name, Entry)>) {
+        let number = self.shared.numbers.fetch_add(1, Ordering::Relaxed);
+        group.live = items.iter().map(|(name, _)| *name).collect();
+        self.groups.insert(number, group);
+        self.places.extend(items.into_iter().map(|(name, entry)| (name, Place { group: number, entry })));
+    }
+
+    fn load(&mut self, name: Name) {
+        let Some(Place { group: number, entry }) = self.places.get(&name) else { return };
+        let number = *number;
+        let Some(group) = self.groups.get_mut(&number) else { return };
+        let kind = group.kind;
+        let receiver = &self.addresses[usize::from(kind == Kind::CallLog)].receiver;
+        let read = group.open(OFlags::RDONLY).and_then(|file| group::read(&file, entry, receiver, kind));
+        let event = match read {
+            Ok(Some((_, body))) => Event::Loaded { name, body: Ok(body) },
+            Ok(None) => {
+                group.is_damaged = true;
+                group.live.remove(&name);
+                if group.live.is_empty() {
+                    self.delete(number);
+                }
+                self.places.remove(&name);
+                Event::Gone { names: vec![name], reason: Reason::SpoolDamaged }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return self.lose(number, Reason::SpoolDamaged);
+            }
+            Err(error) => Event::Loaded { name, body: Err(error) },
+        };
+        self.events.push((kind, event));
+    }
+
+    fn see(&self, name: Name, at: SystemTime) {
+        if let Some(Place { group, entry }) = self.places.get(&name)
+            && let Some(group) = self.groups.get(group)
+        {
+            // It is only the end of a span that a crash has cut off.
+            drop(group.open(OFlags::WRONLY).and_then(|file| group::see(&file, entry, at)));
+        }
+    }
+
+    /// Settles items: a file goes with the last of them, and in others they are marked.
+    fn remove(&mut self, names: &HashSet<Name>) {
+        let mut settled = BTreeMap::<u64, Vec<Entry>>::new();
+        for name in names {
+            let Some(Place { group, entry }) = self.places.remove(name) else { continue };
+            settled.entry(group).or_default().push(entry);
+            if let Some(group) = self.groups.get_mut(&group) {
+                group.live.remove(name);
+            }
+        }
+        for (number, entries) in settled {
+            let Some(group) = self.groups.get(&number) else { continue };
+            if group.live.is_empty() {
+                self.delete(number);
+            } else if let Ok(file) = group.open(OFlags::WRONLY) {
+                // Where that fails, the next process sends it again.
+                for entry in &entries {
+                    drop(group::settle(&file, entry));
+                }
+            }
+        }
+    }
+
+    /// Removes a file of which everything is settled, or puts it aside if something in it was not whole. After an error it
+    /// is tried again.
+    fn delete(&mut self, number: u64) {
+        let Some(group) = self.groups.get(&number) else { return };
+        let (directory, name) = (&group.run.directory, group.name.to_string());
+        let result = if group.is_damaged {
+            set_aside(&self.root, directory, &name).map(|()| self.look.note_aside())
+        } else {
+            directory.remove(&name)
+        };
+        if result.is_ok() || result.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            self.groups.remove(&number);
+        }
+    }
+
+    /// Gives up what is in a file.
+    fn lose(&mut self, number: u64, reason: Reason) {
+        let Some(group) = self.groups.get_mut(&number) else { return };
+        let names: Vec<_> = std::mem::take(&mut group.live).into_iter().collect();
+        for name in &names {
+            self.places.remove(name);
+        }
+        self.events.push((group.kind, Event::Gone { names, reason }));
+        self.delete(number);
+    }
+
+    /// Deletes what is too old, and the oldest of what is too much.
+    fn trim(&mut self) {
+        let is_old = |group: &Group| !group.live.is_empty() && group.age() > self.limits.age;
+        for number in self.numbers(is_old) {
+            self.lose(number, Reason::SpoolExpired);
+        }
+        let bytes: u64 = self.groups.values().map(|group| group.bytes).sum();
+        let mut excess = bytes.saturating_sub(self.look.room(&self.limits));
+        while excess > 0 {
+            let live = self.groups.iter().filter(|(_, group)| !group.live.is_empty());
+            let Some((number, group)) = live.max_by_key(|(_, group)| group.age()) else { return };
+            let (number, bytes) = (*number, group.bytes);
+            self.lose(number, Reason::SpoolFull);
+            excess = excess.saturating_sub(bytes);
+        }
+    }
+
+    /// Looks after the files: whether they are there, not too old, and their names not too far from the clock.
+    fn tick(&mut self) {
+        let is_away = !self.run.is_at(&self.root);
+        if is_away {
+            self.renew();
+        } else if self.run.directory.changed().ok() != Some(self.changed) {
+            self.miss();
+        }
+        self.trim();
+        for number in self.numbers(|group| group.live.is_empty()) {
+            self.delete(number);
+        }
+        for group in self.groups.values_mut().filter(|group| group.name.is_to_be_renewed()) {
+            let renewed = group.name.renewed(group.age());
+            let directory = &group.run.directory;
+            if directory.rename(&group.name.to_string(), directory, &renewed.to_string()).is_ok() {
+                group.name = renewed;
+            }
+        }
+        self.note_changes();
+    }
+
+    /// Makes a folder where ours is not any more; false where that fails.
+    fn renew(&mut self) -> bool {
+        self.miss();
+        let new = Run::new(&self.root).map(Arc::new);
+        let is_new = new.is_ok();
+        self.run = new.unwrap_or_else(|_| self.run.clone());
+        is_new
+    }
+
+    /// Gives up what somebody else has removed.
+    fn miss(&mut self) {
+        let is_gone = |group: &Group| {
+            let size = group.run.directory.size(&group.name.to_string());
+            size.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        };
+        for number in self.numbers(is_gone) {
+            self.lose(number, Reason::SpoolDamaged);
+        }
+    }
+
+    fn numbers(&self, which: impl Fn(&Group) -> bool) -> Vec<u64> {
+        self.groups.iter().filter(|(_, group)| which(group)).map(|(number, _)| *number).collect()
+    }
+
+    fn note_changes(&mut self) {
+        self.changed = self.run.directory.changed().unwrap_or_default();
     }
 }
 
-/// Takes one file over, if it is whole and goes where ours go; says whose it is and what it holds if it does not, and has
-/// time left.
-fn adopt(disk: &Disk, path: &Path, name: &str) -> Option<(Address, Item)> {
-    let bytes = std::fs::read(path).ok()?;
-    let size = bytes.len() as u64;
-    let Some((address, item, body)) = file::read(bytes) else {
-        disk.folder.set_aside(path);
-        return None;
-    };
-    if !disk.addresses.iter().any(|ours| ours.takes(&address)) {
-        if Name(name.into()).age() <= disk.age {
-            return Some((address, item));
-        }
-        // Nobody has come for it in time.
-        drop(std::fs::remove_file(path));
-        return None;
-    }
-    disk.folder.adopt(path, name).ok()?;
-    let last_seen = disk.folder.marked(name).unwrap_or(SystemTime::UNIX_EPOCH);
-    // What is sent is read again when it is.
-    let body = if item == Item::Start { body } else { Bytes::new() };
-    (disk.tell)(Event::Found { name: Name(name.into()), item, body, size, last_seen });
-    None
+/// Puts a file out of the way that cannot be read. Where that fails it stays where it is.
+fn set_aside(root: &Path, from: &Directory, name: &str) -> io::Result<()> {
+    let aside = Directory::existing(root)?.within(ASIDE, true)?;
+    from.rename(name, &aside, &FileName::of(name.to_owned()).to_string())
 }

@@ -1,14 +1,10 @@
-//! What dead processes have left in a spool for an endpoint or an account that is not this handle's. It is counted and
-//! told, and never sent elsewhere.
+//! What dead processes have left in a spool for an endpoint or an account that is not this handle's, by whom it is for.
+//! Invariant: it is counted and told, and never sent elsewhere.
 
-use super::file::{self, Item};
-use super::folder::{Orphan, folders};
-use super::{Address, Name};
-use crate::delivery::config::{Settings, Spooling};
+use super::item::Kind;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// What waits, by whom it is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,34 +20,19 @@ struct Waiting {
 }
 
 impl Others {
-    /// Looks through a spool and leaves it as it is.
-    pub(crate) fn look(settings: &Settings, to: &Spooling) -> Self {
-        let ours = [Address::of_spans(settings), Address::of_call_logs(settings)];
-        let mut others = Self::default();
-        for folder in folders(&to.directory) {
-            // One whose process lives is not left. The lock is given back at once, for a start may want it.
-            let Some(files) = Orphan::claim(folder).map(|orphan| orphan.files()) else { continue };
-            for (path, name) in files {
-                let Some((address, item)) = File::open(path).ok().and_then(file::read_head) else { continue };
-                if !ours.iter().any(|own| own.takes(&address)) {
-                    others.add(&address, &item, &Name(name.into()), to.limits.age);
-                }
-            }
-        }
-        others
+    pub(super) fn add(&mut self, whom: String, kind: Kind, count: u64, until: SystemTime) {
+        let waiting = self.0.entry(whom).or_insert(Waiting { spans: 0, call_logs: 0, until });
+        waiting.until = waiting.until.min(until);
+        let sum = match kind {
+            Kind::CallLog => &mut waiting.call_logs,
+            // A start is a span that a crash has cut off.
+            Kind::Spans | Kind::Start => &mut waiting.spans,
+        };
+        *sum = sum.saturating_add(count);
     }
 
-    pub(super) fn add(&mut self, address: &Address, item: &Item, name: &Name, limit: Duration) {
-        let until = SystemTime::now() + limit.saturating_sub(name.age());
-        let none = Waiting { spans: 0, call_logs: 0, until };
-        let waiting = self.0.entry(address.to_string()).or_insert(none);
-        waiting.until = waiting.until.min(until);
-        match item {
-            Item::CallLog { .. } => waiting.call_logs += 1,
-            Item::Spans { counts, .. } => waiting.spans += counts.values().sum::<u64>(),
-            // Of a conversation that a crash has ended.
-            Item::Start => waiting.spans += 1,
-        }
+    pub(super) fn whom(&self) -> impl Iterator<Item = &String> {
+        self.0.keys()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -1,16 +1,19 @@
 //! What one lane has on disk: copies of what is in memory, and items that wait there alone until they can be sent.
 //! Invariant: an item is in memory, resting or being read, never two of them.
 
-use super::{Address, Item, Name, Spool};
-use crate::delivery::ledger::Reason;
+use super::{Item, Name, Spool};
 use prost::bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long the disk may take before it is said to be behind: what ended a second ago was asked for by then.
+const BEHIND: Duration = Duration::from_millis(500);
 
 /// An item that can wait on disk, all but its head.
 pub(crate) trait Stored: Sized {
-    /// What a file says of it beside its body.
+    /// What the spool knows of it beside its body.
     fn head(&self) -> Item;
 
     fn body(&self) -> &Bytes;
@@ -29,22 +32,23 @@ pub(crate) trait Stored: Sized {
 #[derive(Debug)]
 pub(crate) struct SpooledRequests<I> {
     spool: Arc<Spool>,
-    address: Address,
     /// On disk, and not in memory; the oldest first.
     resting: BTreeMap<Name, Resting<I>>,
+    /// Those of them that could not be read, by when that is tried again.
+    unread: BTreeMap<(Instant, Name), Resting<I>>,
     /// Those of them that are being read.
     loading: HashMap<Name, Resting<I>>,
-    /// Bytes that the files take on disk.
-    held: u64,
+    /// What is to be written, since when.
+    asked: BTreeMap<Name, Instant>,
     /// Whether the last item that was asked for could not be written.
     is_failing: bool,
+    is_behind: bool,
 }
 
 /// An item of which only the head is in memory.
 #[derive(Debug)]
 struct Resting<I> {
     item: I,
-    bytes: u64,
     repeats: u32,
 }
 
@@ -52,16 +56,15 @@ struct Resting<I> {
 #[derive(Debug)]
 pub(crate) struct DiskCopy {
     pub(crate) name: Name,
-    /// What it takes on disk.
-    bytes: u64,
     /// It is written; until then it is only asked for.
     pub(crate) is_safe: bool,
 }
 
 impl<I: Stored> SpooledRequests<I> {
-    pub(crate) fn new(spool: Arc<Spool>, address: Address) -> Self {
-        let (resting, loading) = (BTreeMap::new(), HashMap::new());
-        Self { spool, address, resting, loading, held: 0, is_failing: false }
+    pub(crate) fn new(spool: Arc<Spool>) -> Self {
+        let (resting, unread) = (BTreeMap::new(), BTreeMap::new());
+        let (loading, asked) = (HashMap::new(), BTreeMap::new());
+        Self { spool, resting, unread, loading, asked, is_failing: false, is_behind: false }
     }
 
     /// How long an item may be on its way before it is written.
@@ -74,60 +77,60 @@ impl<I: Stored> SpooledRequests<I> {
     }
 
     /// Asks for an item to be written; `None` while the disk has too much to do.
-    pub(crate) fn write(&self, item: &I) -> Option<DiskCopy> {
-        let name = self.spool.keep(&self.address, item.head(), item.body())?;
-        Some(DiskCopy { name, bytes: on_disk(item.body().len() as u64), is_safe: false })
+    pub(crate) fn write(&mut self, item: &I, now: Instant) -> Option<DiskCopy> {
+        let name = self.spool.keep(item.head(), item.body())?;
+        self.asked.insert(name, now);
+        Some(DiskCopy { name, is_safe: false })
     }
 
     /// Asks for an item to be written as it is now, in place of its copy.
     pub(crate) fn write_again(&self, copy: &DiskCopy, item: &I) {
-        self.spool.keep_as(&copy.name, &self.address, item.head(), item.body());
+        self.spool.keep_as(copy.name, item.head(), item.body());
     }
 
-    /// Notes whether a copy was written; true for the first that was not. One that was written before stays as it was.
-    pub(crate) fn written(&mut self, copy: &mut Option<DiskCopy>, is_ok: bool) -> bool {
-        let was_failing = std::mem::replace(&mut self.is_failing, !is_ok);
-        match copy {
-            Some(copy) if is_ok && !copy.is_safe => {
-                copy.is_safe = true;
-                self.held += copy.bytes;
-            }
-            Some(written) if !is_ok && !written.is_safe => *copy = None,
-            _ => {}
+    /// Notes that copies were written, or not; true for the first that were not.
+    pub(crate) fn written(&mut self, names: &[Name], is_ok: bool) -> bool {
+        for name in names {
+            self.asked.remove(name);
         }
+        let was_failing = std::mem::replace(&mut self.is_failing, !is_ok);
         self.is_failing && !was_failing
     }
 
+    /// Whether what is promised to be on disk is not; `None` if that is as it was when last asked. `waits` says whether
+    /// anything is not on disk.
+    pub(crate) fn falls_behind(&mut self, now: Instant, waits: impl FnOnce() -> bool) -> Option<bool> {
+        let is_late = self.asked.first_key_value().is_some_and(|(_, at)| now >= *at + BEHIND);
+        let is_behind = is_late || self.is_failing && waits();
+        let was_behind = std::mem::replace(&mut self.is_behind, is_behind);
+        (is_behind != was_behind).then_some(is_behind)
+    }
+
     /// Its item is settled.
-    pub(crate) fn remove(&mut self, copy: DiskCopy) {
-        if copy.is_safe {
-            self.held = self.held.saturating_sub(copy.bytes);
-        }
+    pub(crate) fn remove(&mut self, copy: &DiskCopy) {
+        self.asked.remove(&copy.name);
         self.spool.remove(copy.name);
     }
 
-    /// Leaves a copy for the next process.
-    pub(crate) fn leave(&self, copy: DiskCopy) {
-        self.spool.leave(copy.name);
-    }
-
     /// Gives the memory of an item free that is safe on disk.
-    pub(crate) fn rest(&mut self, copy: DiskCopy, mut item: I, repeats: u32) {
+    pub(crate) fn rest(&mut self, copy: &DiskCopy, mut item: I, repeats: u32) {
         item.set_body(Bytes::new());
-        self.resting.insert(copy.name, Resting { item, bytes: copy.bytes, repeats });
+        self.resting.insert(copy.name, Resting { item, repeats });
     }
 
     /// Takes over what a dead process has left.
-    pub(crate) fn add(&mut self, name: Name, item: I, size: u64) {
-        let bytes = on_disk(size);
-        self.held += bytes;
-        self.resting.insert(name, Resting { item, bytes, repeats: 0 });
+    pub(crate) fn add(&mut self, name: Name, item: I) {
+        self.resting.insert(name, Resting { item, repeats: 0 });
     }
 
-    /// Has the oldest item read again; false when there is none.
-    pub(crate) fn load_next(&mut self) -> bool {
+    /// Has the oldest item read again that can be; false when there is none.
+    pub(crate) fn load_next(&mut self, now: Instant) -> bool {
+        while let Some(due) = self.unread.first_entry().filter(|first| first.key().0 <= now) {
+            let ((_, name), resting) = due.remove_entry();
+            self.resting.insert(name, resting);
+        }
         let Some((name, resting)) = self.resting.pop_first() else { return false };
-        self.loading.insert(name.clone(), resting);
+        self.loading.insert(name, resting);
         self.spool.load(name);
         true
     }
@@ -137,32 +140,44 @@ impl<I: Stored> SpooledRequests<I> {
         self.loading.len()
     }
 
-    /// Whether something is on disk only.
+    /// When the next of those that rest can be read; at once if that is not said.
+    pub(crate) fn next_load(&self) -> Option<Option<Instant>> {
+        let unread = || self.unread.first_key_value().map(|((at, _), _)| Some(*at));
+        if self.resting.is_empty() { unread() } else { Some(None) }
+    }
+
+    /// Whether something is on disk only that could be read as far as is known.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.resting.is_empty() || !self.loading.is_empty()
+        !self.loading.is_empty() || !self.resting.is_empty()
     }
 
     /// The item that was being read under a name, still without its body; and its repeats.
-    pub(crate) fn loaded(&mut self, name: &Name) -> Option<(DiskCopy, I, u32)> {
-        let (name, Resting { item, bytes, repeats }) = self.loading.remove_entry(name)?;
-        Some((DiskCopy { name, bytes, is_safe: true }, item, repeats))
+    pub(crate) fn loaded(&mut self, name: Name) -> Option<(DiskCopy, I, u32)> {
+        let Resting { item, repeats } = self.loading.remove(&name)?;
+        Some((DiskCopy { name, is_safe: true }, item, repeats))
     }
 
-    /// Takes out what is too old, or the oldest of what is too much.
-    pub(crate) fn trim(&mut self) -> Option<(DiskCopy, I, Reason)> {
-        let entry = self.resting.first_entry()?;
-        let reason = match () {
-            () if entry.key().age() > self.spool.limits.age => Reason::SpoolExpired,
-            () if self.held > self.spool.limits.bytes => Reason::SpoolFull,
-            () => return None,
-        };
-        let (name, Resting { item, bytes, .. }) = entry.remove_entry();
-        Some((DiskCopy { name, bytes, is_safe: true }, item, reason))
+    /// Lets an item rest until then that could not be read.
+    pub(crate) fn rest_until(&mut self, name: Name, at: Instant) {
+        if let Some(resting) = self.loading.remove(&name) {
+            self.unread.insert((at, name), resting);
+        }
     }
-}
 
-/// What so many bytes take on disk: small files take a block.
-fn on_disk(bytes: u64) -> u64 {
-    const BLOCK: u64 = 4 << 10;
-    bytes.next_multiple_of(BLOCK)
+    /// Lets what could not be read be tried once more.
+    pub(crate) fn hurry(&mut self) {
+        let unread = std::mem::take(&mut self.unread);
+        self.resting.extend(unread.into_iter().map(|((_, name), resting)| (name, resting)));
+    }
+
+    /// Takes out an item that was on disk only and is not any more.
+    pub(crate) fn take(&mut self, name: Name) -> Option<I> {
+        let resting = self.resting.remove(&name).or_else(|| self.loading.remove(&name));
+        let resting = resting.or_else(|| {
+            // Few could not be read.
+            let place = self.unread.keys().find(|(_, other)| *other == name).copied()?;
+            self.unread.remove(&place)
+        });
+        resting.map(|resting| resting.item)
+    }
 }

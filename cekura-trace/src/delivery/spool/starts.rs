@@ -1,7 +1,7 @@
 //! The starts of conversations that run, on disk, so that a crash does not lose their roots. Invariant: a start is on disk
 //! until its root is safe, lost or forgotten.
 
-use super::{Address, Item, Name, Spool};
+use super::{Item, Name, Spool};
 use crate::delivery::encode::Encoder;
 use crate::delivery::ledger::Counts;
 use crate::delivery::queue::BegunConversation;
@@ -15,7 +15,6 @@ use std::time::{Duration, UNIX_EPOCH};
 #[derive(Debug)]
 pub(crate) struct Starts {
     spool: Arc<Spool>,
-    address: Address,
     /// By trace; several have the same where a carrier's id gives it to them.
     open: HashMap<TraceId, Vec<Start>>,
     /// Roots that have ended since it was last asked which have begun.
@@ -31,8 +30,8 @@ struct Start {
 }
 
 impl Starts {
-    pub(crate) fn new(spool: Arc<Spool>, address: Address) -> Self {
-        Self { spool, address, open: HashMap::new(), ended: HashSet::new() }
+    pub(crate) fn new(spool: Arc<Spool>) -> Self {
+        Self { spool, open: HashMap::new(), ended: HashSet::new() }
     }
 
     /// Looks at spans that have ended, and marks when something of an open conversation was last seen.
@@ -49,7 +48,7 @@ impl Starts {
         for (trace, end) in seen {
             for open in self.open.get_mut(&trace).into_iter().flatten().filter(|open| open.last_seen < end) {
                 open.last_seen = end;
-                self.spool.mark(open.name.clone(), UNIX_EPOCH + Duration::from_nanos(end));
+                self.spool.mark(open.name, UNIX_EPOCH + Duration::from_nanos(end));
             }
         }
     }
@@ -63,8 +62,7 @@ impl Starts {
                     let Some((read, _)) = finished::records(&record).next() else { continue };
                     let Head { trace_id, span_id: root, start: last_seen, .. } = read.head;
                     if !self.ended.contains(&root)
-                        && let Some(name) =
-                            self.spool.keep(&self.address, Item::Start, &encoder.start(&record))
+                        && let Some(name) = self.spool.keep(Item::Start, &encoder.start(&record))
                     {
                         self.open.entry(trace_id).or_default().push(Start { root, name, last_seen });
                     }

@@ -1,6 +1,7 @@
 //! Call logs as they are written, and what is said of those that cannot be.
 
-use super::{Account, CallLog, Duration, Entry, SystemTime, TraceId, TranscriptType};
+use super::sealed::Account;
+use super::{CallLog, Duration, Entry, SystemTime, TraceId, TranscriptType};
 use crate::delivery::config::{Builder, resolve};
 use serde_json::{Value, json};
 

@@ -338,13 +338,17 @@ fn what_goes_is_not_left_on_disk() {
     let next = open();
     let (expected, mut found) = (ABREAST * CALLS - world.link.ledger.report(|| 0).lost(), BTreeMap::new());
     while found.values().sum::<u64>() < expected {
-        let Ok(Event::Found { item: Item::Spans { counts, .. }, .. }) =
-            told.recv_timeout(Duration::from_secs(20))
-        else {
+        let Ok(events) = told.recv_timeout(Duration::from_secs(20)) else {
             panic!("{} of {expected} are on disk", found.values().sum::<u64>());
         };
-        for (trace, count) in counts {
-            *found.entry(trace.to_bytes()).or_default() += count;
+        for (_, event) in events {
+            let Event::Found(items) = event else { panic!("{event:?}") };
+            for item in items {
+                let Item::Spans { counts, .. } = item.item else { panic!("{item:?}") };
+                for (trace, count) in counts {
+                    *found.entry(trace.to_bytes()).or_default() += count;
+                }
+            }
         }
     }
     for call in (0..CALLS).map(|call| TraceId::from(u128::from(call))) {

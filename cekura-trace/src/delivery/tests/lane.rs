@@ -3,7 +3,8 @@
 use super::delivery::{Change, Delivery, Judgement, Standing};
 use super::{Lane, OwnEvents, PendingRequest, Reason, Timings};
 use crate::arbitrary::config;
-use crate::delivery::spool::{Item, Stored};
+use crate::delivery::spool::Item;
+use crate::delivery::spool::requests::Stored;
 use crate::delivery::transport::Sending;
 use proptest::prelude::{any, prop_assert_eq, proptest};
 use prost::bytes::Bytes;

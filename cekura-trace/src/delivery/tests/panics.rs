@@ -2,12 +2,13 @@
 
 use super::observe_tests::{log, stored};
 use super::tests::{ACCEPTED, World, outlet};
-use super::{Arc, Duration, Lane, Message, OwnEvents, Timings};
+use super::{Arc, Duration, Lane, Message, OwnEvents, Spans, Timings};
 use crate::FlushReport;
 use crate::delivery::lane::call_logs::{Exchange, IsOpen};
 use crate::delivery::link::Link;
 use crate::delivery::tests::end;
 use opentelemetry::trace::TraceId;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -27,9 +28,18 @@ fn api(panics: bool) -> (Exchange, Arc<AtomicU32>) {
 /// A worker over a backend that takes a second for each request.
 fn world(exchange: Exchange, is_open: IsOpen) -> World {
     let make = |link: &Link, attempts| outlet(link, Box::new(|_, _| (1, ACCEPTED)), attempts);
+    with_call_logs(make, exchange, is_open)
+}
+
+/// A worker whose call logs ask for conversations as is said here.
+pub(super) fn with_call_logs(
+    make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Lane<Spans>,
+    exchange: Exchange,
+    is_open: IsOpen,
+) -> World {
     let mut world = World::with_api(make, Box::new(|_, _, _| panic!("it is replaced")));
-    let (inbox, ledger, failed) =
-        (world.link.inbox.clone(), world.link.ledger.clone(), world.link.failed.clone());
+    let Link { inbox, ledger, failed, .. } = &world.link;
+    let (inbox, ledger, failed) = (inbox.clone(), ledger.clone(), failed.clone());
     let wake = Box::new(move || drop(inbox.send(Message::Answered)));
     let (timings, events) = (Timings::default(), OwnEvents::here());
     world.worker.call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);

@@ -1,10 +1,11 @@
-//! Folders of the spool: whole files, locks and orphans.
+//! Folders of the spool: whole files, locks, orphans, and what must not be followed or waited for.
 
-use super::{Folder, LOCK, Orphan};
+use super::{Directory, LOCK, Run, UNFINISHED};
+use rustix::fs::{FileType, Mode, OFlags};
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
 
 /// A directory that does not exist yet; removed when dropped.
 struct Root(PathBuf);
@@ -15,12 +16,20 @@ impl Root {
         drop(fs::remove_dir_all(&path));
         Self(path)
     }
+
+    fn below(&self, run: &Run) -> PathBuf {
+        self.0.join(&run.name)
+    }
 }
 
 impl Drop for Root {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.0));
     }
+}
+
+fn put(run: &Run, name: &str, text: &str) {
+    run.directory.put(name, |mut file| file.write_all(text.as_bytes())).unwrap();
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -33,14 +42,16 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn nobody_else_can_read_it() {
     let root = Root::new("modes");
-    let folder = Folder::open(&root.0.join("below/it")).unwrap();
-    folder.write("a.spans", b"whole").unwrap();
+    let below = root.0.join("below/it");
+    let run = Run::new(&below).unwrap();
+    put(&run, "a.spans", "whole");
+    let own = below.join(&run.name);
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
-    for directory in [&root.0, &root.0.join("below"), &folder.root, &folder.own] {
+    for directory in [&root.0, &root.0.join("below"), &below, &own] {
         assert_eq!(mode(directory), 0o700, "{directory:?}");
     }
-    assert_eq!(mode(&folder.path("a.spans")), 0o600);
-    assert_eq!(mode(&folder.path(LOCK)), 0o600);
+    assert_eq!(mode(&own.join("a.spans")), 0o600);
+    assert_eq!(mode(&own.join(LOCK)), 0o600);
 }
 
 #[test]
@@ -49,68 +60,99 @@ fn a_directory_of_others_is_refused() {
     fs::create_dir_all(&root.0).unwrap();
     for mode in [0o777, 0o1777, 0o770] {
         fs::set_permissions(&root.0, fs::Permissions::from_mode(mode)).unwrap();
-        assert!(Folder::open(&root.0).is_err(), "{mode:o}");
+        assert!(Run::new(&root.0).is_err(), "{mode:o}");
         assert!(names(&root.0).is_empty());
     }
     fs::set_permissions(&root.0, fs::Permissions::from_mode(0o755)).unwrap();
-    Folder::open(&root.0).unwrap();
+    Run::new(&root.0).unwrap();
 }
 
 #[test]
 fn a_file_is_whole_or_not_there() {
     let root = Root::new("whole");
-    let folder = Folder::open(&root.0).unwrap();
-    folder.write("a", b"first").unwrap();
-    folder.write("a", b"second").unwrap();
-    assert_eq!(folder.read("a").unwrap(), b"second");
-    folder.mark("a", UNIX_EPOCH + Duration::from_nanos(1_000_000_007));
-    assert_eq!(folder.marked("a").unwrap(), UNIX_EPOCH + Duration::from_nanos(1_000_000_007));
-    folder.write("no/such/place", b"third").unwrap_err();
-    assert_eq!(names(&folder.own), ["a", LOCK]);
-    folder.remove("a");
-    folder.remove("a");
-    folder.mark("a", UNIX_EPOCH);
-    let own = folder.own.clone();
-    drop(folder);
+    let run = Run::new(&root.0).unwrap();
+    put(&run, "a", "first");
+    let torn = run.directory.put("b", |mut file| {
+        file.write_all(b"half").and_then(|()| Err::<(), _>(io::ErrorKind::StorageFull.into()))
+    });
+    assert_eq!(torn.unwrap_err().kind(), io::ErrorKind::StorageFull);
+    let mut text = String::new();
+    run.directory.open("a", OFlags::RDONLY).unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!((text.as_str(), names(&root.below(&run))), ("first", vec!["a".to_owned(), LOCK.to_owned()]));
+    run.directory.remove("a").unwrap();
+    run.directory.remove("a").unwrap();
+    let own = root.below(&run);
+    drop(run);
     assert!(!own.exists(), "a folder without files goes with its handle");
 }
 
 #[test]
 fn only_what_nobody_holds_is_an_orphan() {
     let root = Root::new("orphans");
-    let (ours, other) = (Folder::open(&root.0).unwrap(), Folder::open(&root.0).unwrap());
-    other.write("2.spans", b"").unwrap();
-    other.write("1.start", b"").unwrap();
-    other.write("1.spans", b"").unwrap();
-    fs::write(other.path("3.spans.unfinished"), "").unwrap();
-    assert_eq!(ours.others(), vec![other.own.clone()]);
-    assert!(Orphan::claim(other.own.clone()).is_none(), "its process lives");
-    let own = other.own.clone();
+    let (ours, other) = (Run::new(&root.0).unwrap(), Run::new(&root.0).unwrap());
+    for name in ["2.spans", "1.start", "1.spans", &format!("3.spans{UNFINISHED}")] {
+        put(&other, name, "");
+    }
+    let (own, name) = (root.below(&other), other.name.clone());
+    assert!(Run::claim(&root.0, &name).unwrap().is_none(), "its process lives");
     drop(other);
-    let orphan = Orphan::claim(own.clone()).unwrap();
-    assert!(Orphan::claim(own.clone()).is_none(), "another was faster");
-    let files = orphan.files();
-    let found: Vec<_> = files.iter().map(|(_, name)| name.as_str()).collect();
-    assert_eq!(found, ["1.spans", "2.spans", "1.start"]);
-    assert!(!own.join("3.spans.unfinished").exists(), "nobody was promised what is not finished");
-    ours.adopt(&files[0].0, "1.spans").unwrap();
-    ours.set_aside(&files[1].0);
+    let orphan = Run::claim(&root.0, &name).unwrap().unwrap();
+    assert!(Run::claim(&root.0, &name).unwrap().is_none(), "another was faster");
+    assert_eq!(orphan.files().unwrap(), ["1.spans", "2.spans", "1.start", "3.spans.unfinished"]);
+    orphan.directory.rename("1.spans", &ours.directory, "1.spans").unwrap();
     drop(orphan);
-    assert_eq!(names(&own), ["1.start", LOCK], "what is not adopted stays");
-    assert_eq!(names(&ours.own), ["1.spans", LOCK]);
-    assert_eq!(names(&root.0.join("aside")), ["2.spans"]);
-    let orphan = Orphan::claim(own.clone()).unwrap();
-    ours.adopt(&own.join("1.start"), "1.start").unwrap();
+    assert_eq!(names(&own), ["1.start", "2.spans", "3.spans.unfinished", LOCK], "what is left stays");
+    assert_eq!(names(&root.below(&ours)), ["1.spans", LOCK]);
+    let orphan = Run::claim(&root.0, &name).unwrap().unwrap();
+    orphan.files().unwrap().iter().for_each(|file| orphan.directory.remove(file).unwrap());
     drop(orphan);
     assert!(!own.exists());
 }
 
 #[test]
-fn what_does_not_belong_there_is_no_orphan() {
+fn nothing_is_followed_and_nothing_is_waited_for() {
     let root = Root::new("foreign");
-    let folder = Folder::open(&root.0).unwrap();
-    fs::create_dir(root.0.join("of the user")).unwrap();
+    let run = Run::new(&root.0).unwrap();
+    let (own, elsewhere) = (root.below(&run), root.0.join("elsewhere"));
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("file"), "secret").unwrap();
+    symlink(&elsewhere, root.0.join("run-link")).unwrap();
+    symlink(elsewhere.join("file"), own.join("link.spans")).unwrap();
+    fs::create_dir(own.join("folder.spans")).unwrap();
+    let fifo = |path: &Path| {
+        rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    };
+    fifo(&own.join("fifo.spans"));
+    for name in ["link.spans", "folder.spans", "fifo.spans"] {
+        assert!(run.directory.open(name, OFlags::RDONLY).is_err(), "{name}");
+        assert!(run.directory.open(name, OFlags::WRONLY).is_err(), "{name}");
+        assert_eq!(run.directory.size(name).unwrap(), None, "{name}");
+    }
+    assert!(Run::claim(&root.0, "run-link").is_err());
+    for (name, make) in
+        [("run-fifo", &fifo as &dyn Fn(&Path)), ("run-in", &|lock: &Path| fs::create_dir(lock).unwrap())]
+    {
+        fs::create_dir(root.0.join(name)).unwrap();
+        make(&root.0.join(name).join(LOCK));
+        assert!(Run::claim(&root.0, name).is_err(), "{name}");
+    }
     fs::write(root.0.join("run-notes"), "").unwrap();
-    std::os::unix::fs::symlink("/", root.0.join("run-link")).unwrap();
-    assert!(folder.others().is_empty());
+    assert!(Run::claim(&root.0, "run-notes").is_err());
+    assert_eq!(fs::read_to_string(elsewhere.join("file")).unwrap(), "secret");
+    assert!(!elsewhere.join(LOCK).exists());
+}
+
+#[test]
+fn a_folder_is_known_to_be_elsewhere() {
+    let root = Root::new("moved");
+    let run = Run::new(&root.0).unwrap();
+    assert!(run.is_at(&root.0));
+    let own = root.below(&run);
+    fs::rename(&own, root.0.join("moved")).unwrap();
+    assert!(!run.is_at(&root.0));
+    symlink(root.0.join("moved"), &own).unwrap();
+    assert!(!run.is_at(&root.0), "a link to it is another place");
+    put(&run, "a", "into what is held");
+    assert_eq!(names(&root.0.join("moved")), ["a", LOCK]);
+    assert!(Directory::existing(&root.0).unwrap().runs().unwrap().contains(&run.name));
 }

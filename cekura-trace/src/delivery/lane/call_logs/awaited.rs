@@ -98,14 +98,16 @@ impl Awaited {
         }
     }
 
-    /// The traces that were looked at and are collected, with the call logs that wait for them.
-    pub(super) fn take_looked_at(&mut self) -> Vec<(TraceId, Vec<u64>)> {
-        let news = std::mem::take(&mut self.news).into_iter();
-        let places = |id| {
-            let trace = self.traces.get(&id).filter(|trace| trace.is_collected)?;
-            Some((id, trace.places.iter().copied().collect()))
-        };
-        news.filter_map(places).collect()
+    /// The traces that were looked at and are collected.
+    pub(super) fn take_looked_at(&mut self) -> Vec<TraceId> {
+        let mut looked_at = std::mem::take(&mut self.news);
+        looked_at.retain(|id| self.traces.get(id).is_some_and(|trace| trace.is_collected));
+        looked_at
+    }
+
+    /// The call logs that wait for a trace.
+    pub(super) fn places(&self, trace: TraceId) -> Vec<u64> {
+        self.traces.get(&trace).into_iter().flat_map(|trace| &trace.places).copied().collect()
     }
 
     /// A call log that has waited for long enough.

@@ -1,6 +1,6 @@
 //! The question whether a call is stored. It names the call by the caller's own id; the API's `call_ids` are Cekura's.
 
-use crate::delivery::call_log::SealedCallLog;
+use crate::delivery::call_log::sealed::SealedCallLog;
 use serde_json::json;
 
 const CALL_LOGS: &str = "/observability/v1/call-logs/";

@@ -1,0 +1,85 @@
+//! What is kept in the spool: its kinds, and what is known of an item beside its body. Invariant: how many spans an item
+//! has is counted in its body, whatever else says so.
+
+use crate::delivery::encode::counted;
+use crate::delivery::ledger::Counts;
+use opentelemetry::trace::SpanId;
+use serde_json::{Value, json};
+
+/// What a file holds; each has items of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    CallLog,
+    Spans,
+    Start,
+}
+
+impl Kind {
+    /// The end of a file's name.
+    pub(super) fn ending(self) -> &'static str {
+        match self {
+            Self::CallLog => "call_log",
+            Self::Spans => "spans",
+            Self::Start => "start",
+        }
+    }
+
+    pub(super) fn of(ending: &str) -> Option<Self> {
+        [Self::CallLog, Self::Spans, Self::Start].into_iter().find(|kind| kind.ending() == ending)
+    }
+}
+
+/// One item, without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Item {
+    CallLog {
+        id: String,
+        owner: Option<String>,
+    },
+    Spans {
+        counts: Counts,
+        /// The spans without a parent among them.
+        roots: Vec<SpanId>,
+    },
+    /// The root of a conversation that has begun, as a request for one span.
+    Start,
+}
+
+impl Item {
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::CallLog { .. } => Kind::CallLog,
+            Self::Spans { .. } => Kind::Spans,
+            Self::Start => Kind::Start,
+        }
+    }
+
+    /// How many spans or call logs it is.
+    pub(super) fn count(&self) -> u64 {
+        match self {
+            Self::Spans { counts, .. } => counts.values().sum(),
+            Self::CallLog { .. } | Self::Start => 1,
+        }
+    }
+
+    /// What is written before its body.
+    pub(super) fn head(&self) -> String {
+        match self {
+            Self::CallLog { id, owner } => json!({ "id": id, "owner": owner }).to_string(),
+            Self::Spans { .. } | Self::Start => String::new(),
+        }
+    }
+
+    /// The item of a head and a body; `None` where they are not what this crate writes.
+    pub(super) fn read(kind: Kind, head: &[u8], body: &[u8]) -> Option<Self> {
+        match kind {
+            Kind::CallLog => {
+                let head: Value = serde_json::from_slice(head).ok()?;
+                let text = |key: &str| head[key].as_str().map(str::to_owned);
+                Some(Self::CallLog { id: text("id")?, owner: text("owner") })
+            }
+            Kind::Spans => counted(body).map(|(counts, roots)| Self::Spans { counts, roots }),
+            Kind::Start => counted(body).map(|_| Self::Start),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Where the directory is: what its path means is settled at the start, and it may go and come again.
+
+use super::crashes::{agent, lines};
+use super::{TEMPORARY, await_ledger, falling, report, spooling};
+use cekura::{FlushReport, Protocol};
+use cekura_trace_tests::api::Api;
+use cekura_trace_tests::backend::{Backend, Reply};
+use cekura_trace_tests::handles::{LONG, SHORT, converse, to};
+use cekura_trace_tests::spools::Spool;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+#[test]
+fn a_relative_path_means_what_it_meant_at_the_start() {
+    let place = Spool::new(TEMPORARY, "relative");
+    fs::create_dir_all(place.0.join("beside")).unwrap();
+    let ((backend, _), api) = (falling(), Api::new());
+    for path in ["spool", "./below/spool", "beside/../spool-2"] {
+        let mut command = agent(&[], "moves", &backend, &api.url(), Path::new(path));
+        let mut agent = command.current_dir(&place.0).spawn().unwrap();
+        let said = lines(&mut agent).next();
+        assert_eq!(said.as_deref(), Some("6 accepted, 0 delivered, 6 spooled"), "{path}");
+        agent.wait().unwrap();
+        let files = place.files(".spans").into_iter();
+        assert_eq!(
+            files.filter(|file| file.starts_with(place.0.join(path).canonicalize().unwrap())).count(),
+            1
+        );
+    }
+}
+
+#[test]
+fn a_path_that_is_no_text_is_the_one_that_is_used() {
+    let place = Spool::new(TEMPORARY, "no-text");
+    fs::create_dir_all(&place.0).unwrap();
+    let ((backend, _), api) = (falling(), Api::new());
+    let path = place.0.join(OsStr::from_bytes(b"sp\xff\xfeol"));
+    let mut command = agent(&[], "variable", &backend, &api.url(), Path::new("unused"));
+    let mut agent = command.env("CEKURA_SPOOL_DIR", &path).spawn().unwrap();
+    assert_eq!(lines(&mut agent).next().as_deref(), Some("6 accepted, 0 delivered, 6 spooled"));
+    agent.wait().unwrap();
+    let there: Vec<_> = fs::read_dir(&place.0).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(there, [path]);
+}
+
+fn spool_damaged(accepted: u64, damaged: u64, spooled: u64) -> FlushReport {
+    let dropped = [("spool_damaged", damaged)].into();
+    FlushReport { accepted, spooled, dropped, ..FlushReport::default() }
+}
+
+#[test]
+fn a_directory_that_is_removed_is_made_again_and_the_ledger_knows_what_is_gone() {
+    for what in ["all", "folder", "files"] {
+        let spool = Spool::new(TEMPORARY, &format!("removed-{what}"));
+        let (backend, is_well) = falling();
+        let handle = spooling(&backend, Protocol::Http, &spool).build().unwrap();
+        for _ in 0..22 {
+            converse(&handle, 1);
+        }
+        assert_eq!(handle.flush_blocking(LONG), report(44, 0, 44));
+        let files = spool.files(".spans");
+        match what {
+            "all" => fs::remove_dir_all(&spool.0).unwrap(),
+            "folder" => fs::remove_dir_all(files[0].parent().unwrap()).unwrap(),
+            _ => files.iter().for_each(|file| fs::remove_file(file).unwrap()),
+        }
+        await_ledger(&handle, &spool_damaged(44, 44, 0));
+        converse(&handle, 1);
+        assert_eq!(handle.flush_blocking(LONG), spool_damaged(46, 44, 2), "{what}");
+        assert!(!spool.files(".spans").is_empty(), "{what}");
+        is_well.store(true, Ordering::Relaxed);
+        await_ledger(&handle, &FlushReport { delivered: 2, ..spool_damaged(46, 44, 0) });
+        handle.shutdown_blocking(LONG);
+    }
+}
+
+#[test]
+fn what_is_in_memory_is_written_again_when_the_directory_is_removed() {
+    let spool = Spool::new(TEMPORARY, "removed-copies");
+    let backend = Backend::scripted(|_, _| Reply::Silence);
+    let handle = spooling(&backend, Protocol::Http, &spool).build().unwrap();
+    converse(&handle, 3);
+    assert_eq!(handle.flush_blocking(LONG), report(4, 0, 4));
+    fs::remove_dir_all(&spool.0).unwrap();
+    spool.await_files(".spans", 1);
+    await_ledger(&handle, &report(4, 0, 4));
+    handle.shutdown_blocking(SHORT);
+    let well = Backend::new();
+    let next = spooling(&backend, Protocol::Http, &spool).otel_endpoint(well.url());
+    // Without an account it is for that endpoint only.
+    drop(next.build().unwrap());
+    assert!(well.spans().is_empty());
+    drop(to(&well, Protocol::Http));
+}
