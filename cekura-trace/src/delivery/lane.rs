@@ -121,7 +121,7 @@ impl<D: Delivery> Lane<D> {
             // An answer comes first.
             return write;
         }
-        let resting = self.spool.as_ref().and_then(SpooledRequests::next_load);
+        let resting = self.spool.iter().flat_map(SpooledRequests::next_load);
         let sends = self.items.first_ready().map(|(not_before, _)| not_before).into_iter().chain(resting);
         sends.filter_map(|not_before| self.gate.until().max(not_before)).chain(write).min()
     }

@@ -314,7 +314,7 @@ impl Ledger {
         let Spans { delivered, spooled, lost, .. } = total;
         let accepted = accepted() + adopted;
         let pending = accepted.saturating_sub(delivered + spooled + lost);
-        FlushReport { accepted, delivered, spooled, pending, dropped, spool_is_behind }
+        FlushReport { accepted, delivered, spooled, pending, spool_is_behind, dropped }
     }
 
     /// What became of the spans of one trace that are not in the queue any more: delivered, pending, lost.
@@ -384,9 +384,10 @@ impl Books {
             }
             let Some(oldest) = self.order.pop_front() else { return };
             let is_full = self.order.len() >= KEPT_UNSETTLED;
-            let is_needed = |account: &TraceAccount| match is_full {
-                true => !account.has_root && tries < TRIES,
-                false => account.is_unsettled() || account.has_lost() && !account.has_root,
+            let is_needed = |account: &TraceAccount| {
+                let may_go_on = !account.has_root;
+                let is_open = account.is_unsettled() || account.has_lost() && may_go_on;
+                if is_full { may_go_on && tries < TRIES } else { is_open }
             };
             if self.traces.get(&oldest).is_some_and(is_needed) {
                 self.order.push_back(oldest);

@@ -18,7 +18,6 @@ use std::thread;
 /// threshold. Waking the worker costs the caller's thread as much as recording hundreds of spans, so it must be
 /// rare.
 const FULL: [usize; 2] = [128 << 10, 512 << 10];
-/// The largest buffer that the next shard gets in place of its own.
 
 /// Ended spans on their way to the worker, bounded in bytes.
 ///
@@ -71,7 +70,7 @@ impl BegunConversation {
     fn bytes(&self) -> usize {
         match self {
             Self::Forgotten(..) => 0,
-            Self::Root(record) => record.len(),
+            Self::Root(record) => size_of::<Self>() + record.len(),
         }
     }
 }
@@ -267,7 +266,9 @@ impl Queue {
                 buffer.fill();
                 std::mem::take(&mut buffer.filled)
             };
-            filled.into_iter().for_each(|(records, count)| take(&records, count));
+            for (records, count) in filled {
+                take(&records, count);
+            }
         }
     }
 
@@ -290,9 +291,10 @@ impl Queue {
         &self.shards[shard_of_thread() & (self.shards.len() - 1)]
     }
 
-    fn is_root(record: &[u8]) -> bool {
-        let read = finished::records(record).next();
-        read.is_some_and(|(record, _)| record.head.parent_id == SpanId::INVALID)
+    /// The id of a record that has no parent.
+    fn root(record: &[u8]) -> Option<SpanId> {
+        let (read, _) = finished::records(record).next()?;
+        (read.head.parent_id == SpanId::INVALID).then_some(read.head.span_id)
     }
 }
 
@@ -318,7 +320,7 @@ impl Sink for Queue {
         let bytes = record.len();
         let share = self.share();
         // Without its root no conversation is drawn.
-        let is_last = || self.announces_roots && Self::is_root(record);
+        let is_last = || self.announces_roots && Self::root(record).is_some();
         let held = self.hold(bytes, share).or_else(|| is_last().then(|| self.hold(bytes, self.limit))?);
         let (refused, wanted) = {
             let mut buffer = self.shard().lock();
@@ -332,7 +334,7 @@ impl Sink for Queue {
                 if fills {
                     buffer.fill();
                 }
-                (None, fills || self.announces_roots && Self::is_root(record))
+                (None, fills || self.announces_roots && Self::root(record).is_some())
             }
         };
         if let Some(reason) = refused {
@@ -342,6 +344,9 @@ impl Sink for Queue {
                 self.refused.fetch_max(bytes, Ordering::Relaxed);
             }
             self.ledger.refuse(trace_id, reason);
+            if let Some(root) = Self::root(record).filter(|_| self.begun.is_some()) {
+                self.forget(trace_id, root);
+            }
         }
         // When it becomes crowded, and not with each span after that.
         let crowds = held.is_none_or(|held| held > crowded(share) && held - bytes <= crowded(share));

@@ -95,10 +95,8 @@ where
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
         let Self { future, span, close } = &mut *self;
         let Stay::Here(open) = &mut *span.0 else { return Poll::Pending };
-        match open.inside(|| future.as_mut().poll(task)) {
-            Ok(Poll::Pending) => Poll::Pending,
-            over => settled(over, || span.0.take(), close),
-        }
+        let polled = open.inside(|| future.as_mut().poll(task));
+        settled(polled, || span.0.take(), close)
     }
 }
 
@@ -207,7 +205,7 @@ where
 }
 
 /// Takes the span away from a future that is over, and ends it.
-#[inline(never)]
+#[inline]
 fn settled<T>(
     polled: thread::Result<Poll<T>>,
     take: impl FnOnce() -> Option<Open>,

@@ -332,12 +332,14 @@ fn new_span_id() -> SpanId {
     thread_local! {
         static LAST: Cell<u64> = const { Cell::new(0) };
     }
-    let next = LAST.with(|last| {
-        // 0 before the first one; an id is never 0.
-        let next = if last.get() == 0 { 0 } else { last.get().wrapping_add(STEP) };
-        last.set(if next == 0 { first_id() } else { next });
-        last.get()
-    });
+    // 0 before the first one; an id is never 0.
+    let next = match LAST.get() {
+        0 => 0,
+        last => last.wrapping_add(STEP),
+    };
+    let next = if next == 0 { first_id() } else { next };
+    // Twice as quick as `LAST.set`.
+    LAST.with(|last| last.set(next));
     SpanId::from(next)
 }
 
@@ -369,4 +371,21 @@ fn write_conversation(attributes: &mut Attributes, id: &str, is_call_id: bool) {
     }
     write::text(&mut attributes.entries, semconv::CONVERSATION_ID, id);
     write::text(&mut attributes.entries, semconv::CONVERSATION_TYPE, VOICE);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::new_span_id;
+    use opentelemetry::trace::SpanId;
+    use std::collections::HashSet;
+    use std::thread;
+
+    #[test]
+    fn the_spans_of_all_threads_have_ids_of_their_own() {
+        let ids = || (0..10_000).map(|_| new_span_id()).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..8).map(|_| thread::spawn(ids)).collect();
+        let all: HashSet<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        assert_eq!(all.len(), 80_000);
+        assert!(!all.contains(&SpanId::INVALID));
+    }
 }

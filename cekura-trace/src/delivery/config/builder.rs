@@ -197,6 +197,10 @@ impl Builder {
     /// The most bytes of ended spans and call logs that may wait for delivery; 32 MiB unless set. An eighth of
     /// it is kept free for call logs. Above the limit, the oldest requests are dropped, their spans counted, and
     /// their traces marked incomplete. With a [`spool`](Self::spool) they wait on disk instead.
+    ///
+    /// What is still open takes at most half of it: the notes of calls, and what spans hold beyond 64 KiB each.
+    /// What finds no room there is not recorded, and an event says so; such a span has `cekura.truncated`.
+    /// Whether a trace is complete is remembered of 16,384 traces at a time, the newest.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
         self

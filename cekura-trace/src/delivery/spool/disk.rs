@@ -16,9 +16,9 @@ use super::others::Others;
 use super::{Event, Found, Job, Keep, Name, Shared, Tell};
 use crate::delivery::ledger::Reason;
 use crate::delivery::timings::SpoolLimits;
-use folder::{Directory, Run};
+use folder::Run;
 use group::Entry;
-use look::Look;
+use look::{Look, set_aside};
 use name::FileName;
 use rustix::fs::OFlags;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -32,7 +32,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// How often the thread looks whether its files are still there, or too old.
 const TICK: Duration = Duration::from_secs(1);
-const ASIDE: &str = "aside";
 
 /// Makes the handle's folder, and starts the thread.
 pub(super) fn start(
@@ -78,11 +77,9 @@ struct Disk {
     limits: SpoolLimits,
     shared: Shared,
     tell: Tell,
-    /// Our files.
     groups: BTreeMap<u64, Group>,
     /// Where items are that are not settled.
     places: HashMap<Name, Place>,
-    /// What is to be told.
     events: Vec<(Kind, Event)>,
     look: Look,
     next_tick: Instant,
@@ -129,11 +126,10 @@ impl Disk {
         loop {
             let is_looking = self.look_on();
             let wait = if is_looking { Duration::ZERO } else { TICK };
-            let first = match jobs.recv_timeout(wait) {
-                Ok(job) => Some(job),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
+            let first = jobs.recv_timeout(wait);
+            if matches!(first, Err(RecvTimeoutError::Disconnected)) {
+                return;
+            }
             let end = self.work(first.into_iter().chain(jobs.try_iter()));
             if self.next_tick <= Instant::now() {
                 self.next_tick = Instant::now() + TICK;
@@ -401,10 +397,4 @@ impl Disk {
     fn note_changes(&mut self) {
         self.changed = self.run.directory.changed().unwrap_or_default();
     }
-}
-
-/// Puts a file out of the way that cannot be read. Where that fails it stays where it is.
-fn set_aside(root: &Path, from: &Directory, name: &str) -> io::Result<()> {
-    let aside = Directory::existing(root)?.within(ASIDE, true)?;
-    from.rename(name, &aside, &FileName::of(name.to_owned()).to_string())
 }

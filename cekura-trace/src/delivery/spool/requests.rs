@@ -141,9 +141,9 @@ impl<I: Stored> SpooledRequests<I> {
     }
 
     /// When the next of those that rest can be read; at once if that is not said.
-    pub(crate) fn next_load(&self) -> Option<Option<Instant>> {
-        let unread = || self.unread.first_key_value().map(|((at, _), _)| Some(*at));
-        if self.resting.is_empty() { unread() } else { Some(None) }
+    pub(crate) fn next_load(&self) -> impl Iterator<Item = Option<Instant>> {
+        let resting = self.resting.keys().take(1).map(|_| None);
+        resting.chain(self.unread.keys().take(1).map(|(at, _)| Some(*at)))
     }
 
     /// Whether something is on disk only that could be read as far as is known.

@@ -187,6 +187,7 @@ impl Live {
     }
 
     /// Makes it one that stands nowhere again.
+    #[inline]
     pub(super) fn rest(&mut self) {
         self.stand.home = None;
         *self.has_parts.get_mut() = false;

@@ -3,7 +3,7 @@
 
 use super::folder::{Directory, Run, UNFINISHED};
 use super::name::FileName;
-use super::{ASIDE, Address, Disk, Event, Found, Group, Kind, Name, group, set_aside};
+use super::{Address, Disk, Event, Found, Group, Kind, Name, group};
 use crate::delivery::spool::others::Others;
 use crate::delivery::timings::SpoolLimits;
 use prost::bytes::Bytes;
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant, SystemTime};
 /// The shortest time from one look to the next one, when something could not be looked at, and the longest. Processes end
 /// and files grow old; at first another handle may be looking at what is ours.
 const PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];
+
+const ASIDE: &str = "aside";
 
 /// One look after the other, file by file, so that no job waits for long.
 #[derive(Default)]
@@ -263,6 +265,12 @@ fn count(directory: &Directory, name: &str) -> io::Result<Option<(String, u64)>>
         let counts = entries.iter().filter(|entry| !entry.is_settled()).map(group::Entry::count);
         (whom, counts.fold(0, u64::saturating_add))
     }))
+}
+
+/// Puts a file out of the way that cannot be read. Where that fails it stays where it is.
+pub(super) fn set_aside(root: &Path, from: &Directory, name: &str) -> io::Result<()> {
+    let aside = Directory::existing(root)?.within(ASIDE, true)?;
+    from.rename(name, &aside, &FileName::of(name.to_owned()).to_string())
 }
 
 /// What waits in a directory for others; leaves it as it is.
