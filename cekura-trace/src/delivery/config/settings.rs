@@ -23,7 +23,8 @@ pub enum Mode {
     Cloud,
     /// To Cekura, or to another OTLP endpoint, and each finished conversation is drawn and written as in local
     /// mode. The ledger counts only the delivery. Call logs are posted. The spans of a conversation are kept a second
-    /// time until it is drawn, at most as many bytes as the memory limit.
+    /// time until it is drawn, within the memory limit: where that is
+    /// short, the oldest drawings go first.
     CloudAndLocal,
     /// Nowhere: each finished conversation is drawn in the terminal and written as one HTML page to
     /// `cekura-traces` in the working directory, which keeps the newest 200. It needs no account and no
