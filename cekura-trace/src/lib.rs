@@ -184,7 +184,7 @@ pub use delivery::call_log::{CallLog, TranscriptType};
 pub use delivery::config::{Builder, Mode, Protocol};
 pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
-pub use delivery::ledger::FlushReport;
+pub use delivery::ledger::{DropReason, FlushReport};
 pub use delivery::processor::Processor;
 #[doc(hidden)]
 pub use delivery::timings::{SpoolLimits, Timings};

@@ -67,7 +67,7 @@ fn turn(number: u32) {
 
 /// The reasons for which spans were dropped.
 pub fn reasons(report: &FlushReport) -> Vec<(&'static str, u64)> {
-    report.dropped.iter().map(|(reason, count)| (*reason, *count)).collect()
+    report.dropped.iter().map(|(reason, count)| (reason.as_str(), *count)).collect()
 }
 
 /// Whether the report adds up.

@@ -13,7 +13,7 @@ mod memory;
 mod pending;
 pub(crate) mod spans;
 
-use super::ledger::Reason;
+use super::ledger::DropReason;
 use super::own_events::OwnEvents;
 use super::spool::requests::{DiskCopy, SpooledRequests, Stored};
 use super::spool::{Event, Found, Name};
@@ -188,7 +188,7 @@ impl<D: Delivery> Lane<D> {
     }
 
     /// Gives everything up, but for what is safe on disk.
-    pub(crate) fn abandon(&mut self, reason: Reason) {
+    pub(crate) fn abandon(&mut self, reason: DropReason) {
         for pending in self.items.take_all() {
             if let Some(pending) = self.rest(pending) {
                 self.settle(pending, Err(reason));
@@ -200,7 +200,7 @@ impl<D: Delivery> Lane<D> {
         let Some(InFlight { mut pending, launched }) = self.items.land(place) else { return };
         let judge = || self.delivery.judge(&mut pending.item, pending.repeats, &answer);
         let Ok(judgement) = catch_unwind(AssertUnwindSafe(judge)) else {
-            return self.settle(pending, Err(Reason::Panicked));
+            return self.settle(pending, Err(DropReason::Panicked));
         };
         let proves_health = !matches!(judgement, Judgement::Again | Judgement::Retry { .. });
         if proves_health && self.gate.open(launched) {
@@ -241,12 +241,12 @@ impl<D: Delivery> Lane<D> {
                 launch(place, request, D::no_answer(), self.answered.clone());
             }
             Ok(Err(outcome)) => self.settle(pending, Ok(outcome)),
-            Err(_) => self.settle(pending, Err(Reason::Panicked)),
+            Err(_) => self.settle(pending, Err(DropReason::Panicked)),
         }
     }
 
     /// Keeps an item for another attempt, on disk alone where it may wait there, or gives it up when its time is over.
-    fn keep(&mut self, pending: PendingRequest<D::Item>, reason: Reason, now: Instant) {
+    fn keep(&mut self, pending: PendingRequest<D::Item>, reason: DropReason, now: Instant) {
         let Some(pending) = self.rest(pending) else { return };
         if is_over::<D>(&pending, &self.gate, now) {
             self.settle(pending, Err(reason));
@@ -256,7 +256,7 @@ impl<D: Delivery> Lane<D> {
     }
 
     /// The last one under way has failed, which decides for those that wait.
-    fn keep_others(&mut self, reason: Reason, now: Instant) {
+    fn keep_others(&mut self, reason: DropReason, now: Instant) {
         let limit = now + self.timings.give_up;
         let mut places = Vec::new();
         for (place, pending) in &mut self.items.waiting {
@@ -286,7 +286,7 @@ impl<D: Delivery> Lane<D> {
         self.remove(&item, copy);
     }
 
-    fn settle(&mut self, pending: PendingRequest<D::Item>, end: Result<D::Outcome, Reason>) {
+    fn settle(&mut self, pending: PendingRequest<D::Item>, end: Result<D::Outcome, DropReason>) {
         let PendingRequest { item, copy, .. } = pending;
         self.delivery.note(&item, Standing::Settled);
         let is_left = copy.is_some()
@@ -337,13 +337,14 @@ impl<D: Delivery> Lane<D> {
     }
 
     /// An item is not on disk any more, and lost unless it is in memory.
-    fn gone(&mut self, name: Name, reason: Reason, now: Instant) {
+    fn gone(&mut self, name: Name, reason: DropReason, now: Instant) {
         let Some(spool) = &mut self.spool else { return };
         if let Some(item) = spool.take(name) {
             self.delivery.note(&item, Standing::Removed);
             self.delivery.settle(item, Err(reason), false, &self.events);
         } else if let Some(place) = self.items.of_copy(name) {
-            let wait = if reason == Reason::SpoolFull { self.timings.slow_retry } else { spool.patience() };
+            let wait =
+                if reason == DropReason::SpoolFull { self.timings.slow_retry } else { spool.patience() };
             self.items.change(place, |pending| {
                 pending.copy = None;
                 pending.write_at = now + wait;

@@ -5,8 +5,10 @@
 //! Of more than [`KEPT_UNSETTLED`] traces the oldest are forgotten in any case: the counts over all traces stay exact.
 
 use opentelemetry::trace::TraceId;
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What became of the spans of a handle since it was made.
@@ -21,6 +23,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// # }
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FlushReport {
     /// Spans that ended and were handed over. With a spool, also spans that earlier processes left there.
     pub accepted: u64,
@@ -32,25 +35,8 @@ pub struct FlushReport {
     pub pending: u64,
     /// Whether the spool's disk is more than a second behind, or fails: pending spans may not survive a crash.
     pub spool_is_behind: bool,
-    /// Spans that were lost: reason → count.
-    ///
-    /// * `late`: in local mode, the span ended after its conversation was drawn
-    /// * `malformed`, `panicked`: an error of this crate
-    /// * `queue_full`: the memory limit was reached; the oldest requests go first
-    /// * `refused`: the key or the endpoint was wrong until the time limit
-    /// * `rejected`: the backend rejected the span
-    /// * `server_error`: the backend reported an error of its own, also at the retry
-    /// * `shutdown`: the span ended after the shutdown, or was not delivered by its deadline
-    /// * `spool_damaged`: its file on disk was damaged, or somebody has removed it
-    /// * `spool_expired`: it was on disk for more than seven days
-    /// * `spool_full`: it was among the oldest of more than 256 MiB on disk
-    /// * `timeout`: the backend did not answer until the time limit
-    /// * `tls`: no secure connection could be made until the time limit
-    /// * `too_large`: the backend does not accept a span of this size
-    /// * `unavailable`: the backend was busy until the time limit
-    /// * `unexpected_answer`: the endpoint does not answer like a backend for spans
-    /// * `unreachable`: there was no connection until the time limit
-    pub dropped: BTreeMap<&'static str, u64>,
+    /// Spans that were lost: reason → count. A reason can be given by its word too: `report.dropped.get("queue_full")`.
+    pub dropped: BTreeMap<DropReason, u64>,
 }
 
 impl FlushReport {
@@ -78,30 +64,52 @@ impl fmt::Display for FlushReport {
     }
 }
 
-/// Why a span was dropped.
+/// Why a span was dropped. It is shown as its word, such as `queue_full`.
+///
+/// The order is that of the words, and a map of reasons is read by word as well as by reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Reason {
+#[non_exhaustive]
+pub enum DropReason {
+    /// `late`: in local mode, the span ended after its conversation was drawn.
     Late,
+    /// `malformed`: an error of this crate.
     Malformed,
+    /// `panicked`: an error of this crate, or of a value that it drew.
     Panicked,
+    /// `queue_full`: the memory limit was reached; the oldest requests go first.
     QueueFull,
+    /// `refused`: the key or the endpoint was wrong until the time limit.
     Refused,
+    /// `rejected`: the backend rejected the span.
     Rejected,
+    /// `server_error`: the backend reported an error of its own, also at the retry.
     ServerError,
+    /// `shutdown`: the span ended after the shutdown, or was not delivered by its deadline.
     Shutdown,
+    /// `spool_damaged`: its file on disk was damaged, or somebody has removed it.
     SpoolDamaged,
+    /// `spool_expired`: it was on disk for more than seven days.
     SpoolExpired,
+    /// `spool_full`: it was among the oldest of more than 256 MiB on disk.
     SpoolFull,
+    /// `timeout`: the backend did not answer until the time limit.
     Timeout,
+    /// `tls`: no secure connection could be made until the time limit.
     Tls,
+    /// `too_large`: the backend does not accept a span of this size.
     TooLarge,
+    /// `unavailable`: the backend was busy until the time limit.
     Unavailable,
+    /// `unexpected_answer`: the endpoint does not answer like a backend for spans.
     UnexpectedAnswer,
+    /// `unreachable`: there was no connection until the time limit.
     Unreachable,
 }
 
-impl Reason {
-    pub(crate) fn name(self) -> &'static str {
+impl DropReason {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Late => "late",
             Self::Malformed => "malformed",
@@ -124,6 +132,37 @@ impl Reason {
     }
 }
 
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+// A map finds a reason by its word because both are in the same order, and are equal and hashed alike.
+impl Borrow<str> for DropReason {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Hash for DropReason {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl PartialEq<str> for DropReason {
+    fn eq(&self, word: &str) -> bool {
+        self.as_str() == word
+    }
+}
+
+impl PartialEq<&str> for DropReason {
+    fn eq(&self, word: &&str) -> bool {
+        self.as_str() == *word
+    }
+}
+
 /// How many settled traces are remembered.
 const KEPT: usize = 4096;
 /// How many traces are remembered at most, whatever is still to become of them. What is forgotten of them counts in the
@@ -140,7 +179,7 @@ pub(crate) struct Ledger(Mutex<Books>);
 struct Books {
     total: Spans,
     /// Those of them that were lost, by reason.
-    dropped: BTreeMap<Reason, u64>,
+    dropped: BTreeMap<DropReason, u64>,
     /// Spans that were never in the queue, but found on disk.
     adopted: u64,
     spool_is_behind: bool,
@@ -229,12 +268,12 @@ impl Ledger {
         self.books().spool_is_behind = is_behind;
     }
 
-    pub(crate) fn lose(&self, spans: &Counts, reason: Reason) {
+    pub(crate) fn lose(&self, spans: &Counts, reason: DropReason) {
         self.books().lose(spans, reason);
     }
 
     /// Counts a span in and out that was never taken into the queue.
-    pub(crate) fn refuse(&self, trace: TraceId, reason: Reason) {
+    pub(crate) fn refuse(&self, trace: TraceId, reason: DropReason) {
         let (mut books, one) = (self.books(), Counts::from([(trace, 1)]));
         books.open(&one);
         books.lose(&one, reason);
@@ -282,12 +321,12 @@ impl Ledger {
     }
 
     /// Counts out everything that was taken and has no fate yet.
-    pub(crate) fn lose_pending(&self, reason: Reason) {
+    pub(crate) fn lose_pending(&self, reason: DropReason) {
         self.lose_all_but(&Counts::new(), reason);
     }
 
     /// The same, but for what is still held.
-    pub(crate) fn lose_all_but(&self, held: &Counts, reason: Reason) {
+    pub(crate) fn lose_all_but(&self, held: &Counts, reason: DropReason) {
         let mut books = self.books();
         let Books { total, traces, dropped, .. } = &mut *books;
         let lost = |spans: &mut Spans, held: u64| {
@@ -310,7 +349,6 @@ impl Ledger {
             let books = self.books();
             (books.total, books.dropped.clone(), books.adopted, books.spool_is_behind)
         };
-        let dropped = dropped.into_iter().map(|(reason, count)| (reason.name(), count)).collect();
         let Spans { delivered, spooled, lost, .. } = total;
         let accepted = accepted() + adopted;
         let pending = accepted.saturating_sub(delivered + spooled + lost);
@@ -367,7 +405,7 @@ impl Books {
     }
 
     /// A trace that was forgotten is known again by its loss.
-    fn lose(&mut self, spans: &Counts, reason: Reason) {
+    fn lose(&mut self, spans: &Counts, reason: DropReason) {
         for (trace, count) in spans {
             self.total.lost += count;
             self.account(*trace).spans.lost += count;

@@ -5,7 +5,7 @@ use super::call_log::CallLog;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::Account;
 use super::clock::Clock;
-use super::ledger::{FlushReport, Ledger, Reason};
+use super::ledger::{DropReason, FlushReport, Ledger};
 use super::message::{FlushReply, Message, ObserveReply};
 use super::queue::{Queue, Reservation};
 use crate::call::{Call, Calls, Noted};
@@ -134,12 +134,12 @@ impl Link {
     /// Counts out whatever waits in a fork of the process that has the worker.
     pub(crate) fn abandon(&self) {
         self.queue.close(|_, count| {
-            (0..count).for_each(|_| self.ledger.refuse(TraceId::INVALID, Reason::Shutdown));
+            (0..count).for_each(|_| self.ledger.refuse(TraceId::INVALID, DropReason::Shutdown));
         });
         self.queue.close_calls(|_, _| {
             self.failed.fetch_add(1, Ordering::Relaxed);
         });
-        self.ledger.lose_pending(Reason::Shutdown);
+        self.ledger.lose_pending(DropReason::Shutdown);
     }
 }
 

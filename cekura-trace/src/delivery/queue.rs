@@ -3,7 +3,7 @@
 
 use super::call_log::CallLog;
 use super::call_log::error::ObserveError;
-use super::ledger::{Ledger, Reason};
+use super::ledger::{DropReason, Ledger};
 use crate::call::{Call, Noted};
 use crate::destination::Sink;
 use crate::finished;
@@ -326,7 +326,7 @@ impl Sink for Queue {
             let mut buffer = self.shard().lock();
             buffer.accepted += 1;
             if held.is_none() || buffer.closed {
-                (Some(if buffer.closed { Reason::Shutdown } else { Reason::QueueFull }), false)
+                (Some(if buffer.closed { DropReason::Shutdown } else { DropReason::QueueFull }), false)
             } else {
                 buffer.records.extend_from_slice(record);
                 buffer.count += 1;

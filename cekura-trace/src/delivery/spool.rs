@@ -20,7 +20,7 @@ pub(crate) use others::Others;
 
 use super::config::{Settings, Spooling};
 use super::error::{Error, Problem};
-use super::ledger::Reason;
+use super::ledger::DropReason;
 use super::timings::SpoolLimits;
 use prost::bytes::Bytes;
 use std::io;
@@ -44,7 +44,7 @@ pub(crate) enum Event {
     /// Left by a dead process, and ours now.
     Found(Vec<Found>),
     /// Not on disk any more, though nobody has removed it here.
-    Gone { names: Vec<Name>, reason: Reason },
+    Gone { names: Vec<Name>, reason: DropReason },
     /// Written, or not.
     Kept { names: Vec<Name>, result: io::Result<()> },
     /// Read again, or not for now.

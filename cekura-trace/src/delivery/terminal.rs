@@ -2,7 +2,7 @@
 //! drawn at most once, and one that is not drawn in time costs no other anything.
 
 use super::call_log::sealed::SealedCallLog;
-use super::ledger::{Counts, Ledger, Reason};
+use super::ledger::{Counts, DropReason, Ledger};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Reservation};
 use super::side::Side;
@@ -95,7 +95,7 @@ impl Terminal {
             let id = record.head.trace_id;
             if self.traces.is_over(id) {
                 if let Some(ledger) = &self.ledger {
-                    ledger.lose(&Counts::from([(id, 1)]), Reason::Late);
+                    ledger.lose(&Counts::from([(id, 1)]), DropReason::Late);
                 }
                 continue;
             }
@@ -147,7 +147,7 @@ impl Terminal {
                 ledger.deliver(&Counts::from([(id, spans)]));
             }
         } else {
-            self.give_up(number, Reason::Panicked);
+            self.give_up(number, DropReason::Panicked);
         }
     }
 
@@ -163,7 +163,7 @@ impl Terminal {
         // In local mode nothing else has the last one, and new spans are refused in its place.
         while given < bytes && (self.ledger.is_none() || self.handed.len() > 1) {
             let trace = if let Some(Drawing { number, trace, .. }) = self.side.take_back() {
-                self.give_up(number, Reason::QueueFull);
+                self.give_up(number, DropReason::QueueFull);
                 trace
             } else if let Some(trace) = self.ledger.is_none().then(|| self.traces.take_oldest()).flatten() {
                 trace
@@ -183,7 +183,7 @@ impl Terminal {
     }
 
     /// Gives up everything that is not drawn yet.
-    pub(super) fn abandon(&mut self, reason: Reason) {
+    pub(super) fn abandon(&mut self, reason: DropReason) {
         while self.side.take_back().is_some() {}
         while let Some(number) = self.handed.keys().next().copied() {
             self.give_up(number, reason);
@@ -206,7 +206,7 @@ impl Terminal {
         self.traces.open().chain(self.handed.values().map(|handed| (handed.id, handed.spans)))
     }
 
-    fn give_up(&mut self, number: u64, reason: Reason) {
+    fn give_up(&mut self, number: u64, reason: DropReason) {
         if let Some(Handed { id, spans, .. }) = self.handed.remove(&number)
             && let Some(ledger) = &self.ledger
         {

@@ -1,6 +1,6 @@
 //! What each answer to a request for spans means, as one table. Invariant: it has no state.
 
-use super::ledger::Reason;
+use super::ledger::DropReason;
 use super::transport::{Answer, Failure, blames_connection};
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ pub(crate) enum Verdict {
     /// Taken but for so many spans.
     Delivered { rejected: u64 },
     /// Lost; sending it again would not help.
-    Drop(Reason),
+    Drop(DropReason),
     /// Some span in it is at fault: send it in halves until that one stands alone.
     Isolate,
     /// Send it again when the endpoint may be tried again, which the server may have said.
-    Retry { reason: Reason, wait: Option<Duration> },
+    Retry { reason: DropReason, wait: Option<Duration> },
     /// Send it again once, later; lost for this reason if the answer is the same then.
-    RetryOnce(Reason),
+    RetryOnce(DropReason),
     /// Too large: send it in halves, and a single span with its values cut.
     Shrink,
     /// Wrong key or endpoint: only a person can help. Send nothing more but a probe now and then.
@@ -27,13 +27,13 @@ pub(crate) fn verdict(answer: &Answer, bytes: usize) -> Verdict {
     match answer {
         // Sent for too many requests as well, and without the hint that it should have then. Size is no reason here.
         Answer::Grpc { code: RESOURCE_EXHAUSTED, wait: None, .. } if bytes < SMALL => {
-            Verdict::Retry { reason: Reason::Unavailable, wait: None }
+            Verdict::Retry { reason: DropReason::Unavailable, wait: None }
         }
         Answer::Accepted { rejected, .. } => Verdict::Delivered { rejected: *rejected },
         Answer::Grpc { code, wait, .. } => grpc(*code, *wait),
         Answer::Http { status, wait, .. } => http(*status, *wait),
         Answer::None { failure, .. } => Verdict::Retry { reason: (*failure).into(), wait: None },
-        Answer::Unexpected { .. } => Verdict::Drop(Reason::UnexpectedAnswer),
+        Answer::Unexpected { .. } => Verdict::Drop(DropReason::UnexpectedAnswer),
     }
 }
 
@@ -56,34 +56,34 @@ fn grpc(code: i32, wait: Option<Duration>) -> Verdict {
     const UNAVAILABLE: i32 = 14;
     const DATA_LOSS: i32 = 15;
     const UNAUTHENTICATED: i32 = 16;
-    let busy = Verdict::Retry { reason: Reason::Unavailable, wait };
+    let busy = Verdict::Retry { reason: DropReason::Unavailable, wait };
     match code {
         ABORTED | CANCELLED | DATA_LOSS | DEADLINE_EXCEEDED | UNAVAILABLE => busy,
         RESOURCE_EXHAUSTED if wait.is_some() => busy,
         OUT_OF_RANGE | RESOURCE_EXHAUSTED => Verdict::Shrink,
         INVALID_ARGUMENT => Verdict::Isolate,
         NOT_FOUND | PERMISSION_DENIED | UNAUTHENTICATED | UNIMPLEMENTED => Verdict::Stop,
-        ALREADY_EXISTS | FAILED_PRECONDITION => Verdict::Drop(Reason::Rejected),
-        _ => Verdict::RetryOnce(Reason::ServerError),
+        ALREADY_EXISTS | FAILED_PRECONDITION => Verdict::Drop(DropReason::Rejected),
+        _ => Verdict::RetryOnce(DropReason::ServerError),
     }
 }
 
 fn http(status: u16, wait: Option<Duration>) -> Verdict {
     match status {
-        300..=399 => Verdict::Drop(Reason::UnexpectedAnswer),
+        300..=399 => Verdict::Drop(DropReason::UnexpectedAnswer),
         400 | 422 => Verdict::Isolate,
         401..=405 | 407 | 415 | 501 => Verdict::Stop,
         413 => Verdict::Shrink,
         // Of those that RFC 9110 and its like know, an error of the server's own.
-        500 | 505..=508 | 510 => Verdict::RetryOnce(Reason::ServerError),
+        500 | 505..=508 | 510 => Verdict::RetryOnce(DropReason::ServerError),
         // Any other number is a gateway's: the server behind it is not well.
-        408 | 425 | 429 | 502..=599 => Verdict::Retry { reason: Reason::Unavailable, wait },
-        _ if blames_connection(status) => Verdict::RetryOnce(Reason::Rejected),
-        _ => Verdict::Drop(Reason::Rejected),
+        408 | 425 | 429 | 502..=599 => Verdict::Retry { reason: DropReason::Unavailable, wait },
+        _ if blames_connection(status) => Verdict::RetryOnce(DropReason::Rejected),
+        _ => Verdict::Drop(DropReason::Rejected),
     }
 }
 
-impl From<Failure> for Reason {
+impl From<Failure> for DropReason {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Connection => Self::Unreachable,
@@ -95,12 +95,12 @@ impl From<Failure> for Reason {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Duration, Failure, Reason, SMALL, Verdict, verdict};
+    use super::{Answer, DropReason, Duration, Failure, SMALL, Verdict, verdict};
 
     const WAIT: Option<Duration> = Some(Duration::from_secs(7));
 
     fn busy(wait: Option<Duration>) -> Verdict {
-        Verdict::Retry { reason: Reason::Unavailable, wait }
+        Verdict::Retry { reason: DropReason::Unavailable, wait }
     }
 
     #[test]
@@ -108,12 +108,12 @@ mod tests {
         let table: [(&[u16], Verdict); 8] = [
             (&[401, 402, 403, 404, 405, 407, 415, 501], Verdict::Stop),
             (&[408, 425, 429, 502, 503, 504, 509, 511, 520, 521, 524, 529, 530, 599], busy(WAIT)),
-            (&[500, 505, 507], Verdict::RetryOnce(Reason::ServerError)),
-            (&[421, 426, 431, 444, 460, 494, 499], Verdict::RetryOnce(Reason::Rejected)),
+            (&[500, 505, 507], Verdict::RetryOnce(DropReason::ServerError)),
+            (&[421, 426, 431, 444, 460, 494, 499], Verdict::RetryOnce(DropReason::Rejected)),
             (&[400, 422], Verdict::Isolate),
             (&[413], Verdict::Shrink),
-            (&[301, 302, 307, 308], Verdict::Drop(Reason::UnexpectedAnswer)),
-            (&[406, 409, 418, 451, 600], Verdict::Drop(Reason::Rejected)),
+            (&[301, 302, 307, 308], Verdict::Drop(DropReason::UnexpectedAnswer)),
+            (&[406, 409, 418, 451, 600], Verdict::Drop(DropReason::Rejected)),
         ];
         for (statuses, expected) in table {
             for status in statuses {
@@ -132,8 +132,8 @@ mod tests {
             (&[8, 11], None, Verdict::Shrink),
             (&[11], WAIT, Verdict::Shrink),
             (&[3], WAIT, Verdict::Isolate),
-            (&[2, 13, 99, -1], None, Verdict::RetryOnce(Reason::ServerError)),
-            (&[6, 9], None, Verdict::Drop(Reason::Rejected)),
+            (&[2, 13, 99, -1], None, Verdict::RetryOnce(DropReason::ServerError)),
+            (&[6, 9], None, Verdict::Drop(DropReason::Rejected)),
         ];
         for (codes, wait, expected) in table {
             for code in codes {
@@ -153,9 +153,9 @@ mod tests {
     #[test]
     fn no_answer_is_tried_again_for_a_reason() {
         for (failure, reason) in [
-            (Failure::Connection, Reason::Unreachable),
-            (Failure::Timeout, Reason::Timeout),
-            (Failure::Tls, Reason::Tls),
+            (Failure::Connection, DropReason::Unreachable),
+            (Failure::Timeout, DropReason::Timeout),
+            (Failure::Tls, DropReason::Tls),
         ] {
             let answer = Answer::None { failure, message: String::new() };
             assert_eq!(verdict(&answer, SMALL), Verdict::Retry { reason, wait: None });

@@ -1,12 +1,12 @@
 //! The words of the events that tell what happens to spans. Each says what a person can do.
 
-use super::ledger::{FlushReport, Reason};
+use super::ledger::{DropReason, FlushReport};
 use super::transport::Answer;
 use std::io;
 
 /// Says that spans wait.
-pub(crate) fn tell_failure(reason: Reason, answer: &Answer) {
-    if reason == Reason::Refused {
+pub(crate) fn tell_failure(reason: DropReason, answer: &Answer) {
+    if reason == DropReason::Refused {
         return tell_refusal(answer);
     }
     let then = "run cekura::doctor() to find the cause";
@@ -47,7 +47,7 @@ pub(crate) fn tell_delay(is_behind: bool) {
 
 /// Says how many spans were lost so far.
 pub(crate) fn tell_losses(report: &FlushReport) {
-    let is_full = report.dropped.contains_key(Reason::QueueFull.name());
+    let is_full = report.dropped.contains_key(&DropReason::QueueFull);
     let why =
         if is_full { "; queue_full: the memory limit was reached, so raise .memory_limit(…)" } else { "" };
     tracing::warn!(target: "cekura", "spans have been dropped: {report}{why}");

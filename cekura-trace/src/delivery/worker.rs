@@ -8,7 +8,7 @@ use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
 use super::lane::call_logs::CallLogs;
 use super::lane::spans::Spans;
-use super::ledger::{Counts, Ledger, Reason};
+use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
 use super::message::{Message, ObserveReply};
 use super::own_events::OwnEvents;
@@ -103,7 +103,7 @@ impl Worker {
     /// Counts what a panic has cost. Where the next turn panics too, what waits may be why, and is given up.
     fn recover(&mut self) {
         if !std::mem::take(&mut self.is_well) {
-            let abandon = || self.abandon(Reason::Panicked);
+            let abandon = || self.abandon(DropReason::Panicked);
             drop(catch_unwind(AssertUnwindSafe(abandon)));
         }
         let mut held = Counts::new();
@@ -111,7 +111,7 @@ impl Worker {
         for (trace, count) in spans.chain(self.terminal.iter().flat_map(Terminal::pending)) {
             *held.entry(trace).or_default() += count;
         }
-        self.ledger.lose_all_but(&held, Reason::Panicked);
+        self.ledger.lose_all_but(&held, DropReason::Panicked);
     }
 
     async fn run(&mut self, messages: &mut UnboundedReceiver<Message>) {
@@ -295,7 +295,7 @@ impl Worker {
             self.ledger.root(trace);
         }
         for _ in counts.values().sum()..count {
-            self.ledger.refuse(TraceId::INVALID, Reason::Malformed);
+            self.ledger.refuse(TraceId::INVALID, DropReason::Malformed);
         }
         let mut reservation = Some(reservation);
         if let Some(spans) = &mut self.spans {
@@ -322,7 +322,7 @@ impl Worker {
         let over = self.flushes.take(is_over);
         let end = over.iter().find(|flush| flush.is_last).map(|flush| flush.deadline);
         if let Some(deadline) = end {
-            self.abandon(Reason::Shutdown);
+            self.abandon(DropReason::Shutdown);
             if let Some(spool) = self.spool.take() {
                 spool.end();
             }
@@ -340,7 +340,7 @@ impl Worker {
     }
 
     /// Gives up everything that is not settled, but for what is safe on disk.
-    fn abandon(&mut self, reason: Reason) {
+    fn abandon(&mut self, reason: DropReason) {
         if let Some(spans) = &mut self.spans {
             spans.abandon(reason);
         }

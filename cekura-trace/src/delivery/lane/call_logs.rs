@@ -8,7 +8,7 @@ mod ruling;
 use super::answer_guard::FAILED;
 use super::delivery::{Change, Delivery, Judgement};
 use super::pending::PendingRequest;
-use super::{Lane, Reason, Wake};
+use super::{DropReason, Lane, Wake};
 use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::call_log::sealed::SealedCallLog;
 use crate::delivery::config::Settings;
@@ -199,7 +199,7 @@ impl Lane<CallLogs> {
     }
 
     /// As `abandon`; none of them waits for its trace any more.
-    pub(crate) fn give_up(&mut self, reason: Reason) {
+    pub(crate) fn give_up(&mut self, reason: DropReason) {
         self.delivery.awaited = Awaited::default();
         self.abandon(reason);
     }
@@ -274,19 +274,21 @@ impl Delivery for CallLogs {
     fn settle(
         &mut self,
         item: PendingCallLog,
-        end: Result<Self::Outcome, Reason>,
+        end: Result<Self::Outcome, DropReason>,
         is_left: bool,
         events: &OwnEvents,
     ) {
         self.held = self.held.saturating_sub(item.reservation.bytes());
         let result = match end {
             Ok(result) => result,
-            Err(Reason::Panicked) => Err(ObserveError::failed("an error of this crate; please report it")),
+            Err(DropReason::Panicked) => {
+                Err(ObserveError::failed("an error of this crate; please report it"))
+            }
             // Nobody waits for what a dead process has left.
-            Err(Reason::SpoolDamaged | Reason::SpoolExpired | Reason::SpoolFull) => {
+            Err(DropReason::SpoolDamaged | DropReason::SpoolExpired | DropReason::SpoolFull) => {
                 return self.count_failure();
             }
-            Err(Reason::Shutdown) => Err(ObserveError::shutdown()),
+            Err(DropReason::Shutdown) => Err(ObserveError::shutdown()),
             Err(_) => Err(self.trouble.clone().map_or_else(ObserveError::shutdown, ObserveError::from)),
         };
         if result.is_err() && !is_left {

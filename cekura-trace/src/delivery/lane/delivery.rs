@@ -1,6 +1,6 @@
 //! What a lane asks of the things that it sends. Invariant: every item ends in `settle`, once.
 
-use crate::delivery::ledger::Reason;
+use crate::delivery::ledger::DropReason;
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::spool::requests::Stored;
 use crate::delivery::transport::Sending;
@@ -40,7 +40,7 @@ pub(crate) trait Delivery {
     fn settle(
         &mut self,
         item: Self::Item,
-        end: Result<Self::Outcome, Reason>,
+        end: Result<Self::Outcome, DropReason>,
         is_left: bool,
         events: &OwnEvents,
     );
@@ -68,7 +68,7 @@ pub(crate) enum Judgement<I, O> {
     Repeat,
     /// Send it again when the endpoint may be tried again, which the server may have said.
     Retry {
-        reason: Reason,
+        reason: DropReason,
         wait: Option<Duration>,
     },
 }
@@ -89,7 +89,7 @@ pub(crate) enum Standing {
 /// What a program is told.
 pub(crate) enum Change<A> {
     /// The endpoint fails for a reason, as its answer says.
-    Fails(Reason, A),
+    Fails(DropReason, A),
     /// The endpoint answers again.
     Recovers,
     /// The disk cannot be written.

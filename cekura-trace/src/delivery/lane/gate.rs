@@ -1,7 +1,7 @@
 //! Decides whether the next request to one endpoint may go, after what became of those before.
 //! Invariant: no request goes before the time that the server has asked for.
 
-use crate::delivery::ledger::Reason;
+use crate::delivery::ledger::DropReason;
 use crate::delivery::timings::Timings;
 use rand::Rng;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(crate) struct Gate {
 
 #[derive(Debug)]
 struct Shut {
-    reason: Reason,
+    reason: DropReason,
     /// Failures since it was open.
     failures: u32,
     since: Instant,
@@ -57,7 +57,7 @@ impl Gate {
     }
 
     /// Why it is shut.
-    pub(crate) fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<DropReason> {
         self.shut.as_ref().map(|shut| shut.reason)
     }
 
@@ -80,7 +80,7 @@ impl Gate {
     /// A request that went at `launched` failed; true if the gate was open or shut for another reason.
     pub(crate) fn fail(
         &mut self,
-        reason: Reason,
+        reason: DropReason,
         wait: Option<Duration>,
         launched: Instant,
         now: Instant,
@@ -99,11 +99,15 @@ impl Gate {
                 return false;
             }
             // A refusal has a plan of its own.
-            Some(shut) if (shut.reason == Reason::Refused) == (reason == Reason::Refused) => shut.failures,
+            Some(shut) if (shut.reason == DropReason::Refused) == (reason == DropReason::Refused) => {
+                shut.failures
+            }
             _ => 0,
         };
         let pause = match reason {
-            Reason::Refused => self.timings.probes[self.timings.probes.len().min(failures as usize + 1) - 1],
+            DropReason::Refused => {
+                self.timings.probes[self.timings.probes.len().min(failures as usize + 1) - 1]
+            }
             _ => self.backoff(failures).max(wait.unwrap_or_default()),
         };
         let is_new = self.reason() != Some(reason);
@@ -143,7 +147,7 @@ pub(crate) fn at_the_latest(at: Instant, by: Instant, now: Instant) -> Instant {
 
 #[cfg(test)]
 mod tests {
-    use super::{ABREAST, DOUBLINGS, Duration, Gate, Instant, PROOF, Reason, Timings};
+    use super::{ABREAST, DOUBLINGS, DropReason, Duration, Gate, Instant, PROOF, Timings};
 
     #[test]
     fn waits_grow_to_their_limit() {
@@ -151,7 +155,7 @@ mod tests {
         let mut gate = Gate::new(Timings::default());
         let mut longest = Duration::ZERO;
         for round in 0..1000 {
-            assert_eq!(gate.fail(Reason::Unreachable, None, now, now), round == 0);
+            assert_eq!(gate.fail(DropReason::Unreachable, None, now, now), round == 0);
             longest = longest.max(gate.until().unwrap() - now);
         }
         assert!(longest <= Duration::from_secs(20) && longest > Duration::from_secs(10), "{longest:?}");
@@ -162,7 +166,7 @@ mod tests {
         let mut now = Instant::now();
         let mut gate = Gate::new(Timings::default());
         for wait in [5, 15, 60, 60] {
-            gate.fail(Reason::Refused, None, now, now);
+            gate.fail(DropReason::Refused, None, now, now);
             let until = gate.until().unwrap();
             assert_eq!(until - now, Duration::from_secs(wait));
             assert!(!gate.admits(0, now) && gate.admits(0, until) && !gate.admits(1, until));
@@ -175,12 +179,12 @@ mod tests {
         let now = Instant::now();
         let second = Duration::from_secs(1);
         let mut gate = Gate::new(Timings::default());
-        gate.fail(Reason::Unavailable, Some(30 * second), now, now);
+        gate.fail(DropReason::Unavailable, Some(30 * second), now, now);
         assert_eq!(gate.until(), Some(now + 30 * second));
         gate.hurry_now(now);
         gate.hurry(now + 29 * second, now);
         assert!(!gate.admits(0, now + 29 * second));
-        gate.fail(Reason::Unavailable, Some(100_000 * second), now + second, now + second);
+        gate.fail(DropReason::Unavailable, Some(100_000 * second), now + second, now + second);
         assert_eq!(gate.until(), Some(now + 601 * second));
     }
 
@@ -191,7 +195,7 @@ mod tests {
         for (asked, by, earliest) in [(None, 4, 4), (Some(0), 4, 4), (Some(2), 4, 4), (Some(7), 4, 7)] {
             let timings = Timings { probes: [60 * second; 3], ..Timings::default() };
             let mut gate = Gate::new(timings);
-            gate.fail(Reason::Refused, asked.map(|wait| wait * second), now, now);
+            gate.fail(DropReason::Refused, asked.map(|wait| wait * second), now, now);
             // The plan of a refusal knows no wait of the server's, what it asks for is kept all the same.
             gate.hurry(now + by * second, now);
             assert_eq!(gate.until(), Some(now + earliest * second), "{asked:?}");
@@ -205,8 +209,8 @@ mod tests {
         let now = Instant::now();
         let later = now + Duration::from_secs(1);
         let mut gate = Gate::new(Timings::default());
-        gate.fail(Reason::Unavailable, None, now, later);
-        assert!(!gate.fail(Reason::Unavailable, None, now, later), "the second of two abreast");
+        gate.fail(DropReason::Unavailable, None, now, later);
+        assert!(!gate.fail(DropReason::Unavailable, None, now, later), "the second of two abreast");
         assert!(!gate.open(now) && gate.open(later));
         assert!(gate.admits(ABREAST - 1, later) && !gate.admits(ABREAST, later));
     }
@@ -220,7 +224,7 @@ mod tests {
             assert!(gate.admits(most - 1, now) && !gate.admits(most, now), "{answers}");
             gate.open(now);
         }
-        gate.fail(Reason::Unavailable, None, now, now);
+        gate.fail(DropReason::Unavailable, None, now, now);
         let later = now + Duration::from_secs(1);
         assert!(gate.admits(0, later) && !gate.admits(1, later));
         assert!(gate.open(later) && gate.admits(ABREAST - 1, later) && !gate.admits(ABREAST, later));

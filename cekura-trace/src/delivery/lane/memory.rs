@@ -2,7 +2,7 @@
 //! lost, the oldest first.
 
 use super::pending::PendingRequest;
-use super::{Delivery, Lane, Reason, SpooledRequests, Stored};
+use super::{Delivery, DropReason, Lane, SpooledRequests, Stored};
 use tokio::time::Instant;
 
 impl<D: Delivery> Lane<D> {
@@ -22,7 +22,7 @@ impl<D: Delivery> Lane<D> {
             }
             if let Some(pending) = self.items.take_out(place) {
                 missing = missing.saturating_sub(pending.item.held());
-                self.settle(pending, Err(Reason::QueueFull));
+                self.settle(pending, Err(DropReason::QueueFull));
             }
         }
     }

@@ -4,7 +4,7 @@
 use super::answer_guard::FAILED;
 use super::delivery::{Change, Delivery, Judgement, Standing};
 use super::pending::PendingRequest;
-use super::{Lane, Reason, Wake};
+use super::{DropReason, Lane, Wake};
 use crate::delivery::config::Settings;
 use crate::delivery::encode::{Encoder, Request};
 use crate::delivery::ledger::{Counts, Ledger};
@@ -33,7 +33,7 @@ pub(crate) struct Spans {
     /// Roots that dead processes have kept, so that their starts are not needed.
     arrived: HashSet<SpanId>,
     /// The last reason for a loss that an event has told of.
-    told: Option<Reason>,
+    told: Option<DropReason>,
 }
 
 /// What an answer settles.
@@ -44,7 +44,7 @@ pub(crate) enum Outcome {
         words: Option<String>,
     },
     Lost {
-        reason: Reason,
+        reason: DropReason,
         words: String,
     },
 }
@@ -141,8 +141,8 @@ impl Delivery for Spans {
     fn judge(&mut self, item: &mut Request, repeats: u32, answer: &Answer) -> Judgement<Request, Outcome> {
         let verdict = verdict(answer, item.frame.len());
         let lost = |reason| Judgement::End(Outcome::Lost { reason, words: answer.to_string() });
-        let mut divide = |reason: Reason| {
-            let parts = self.encoder.smaller(item, reason == Reason::TooLarge);
+        let mut divide = |reason: DropReason| {
+            let parts = self.encoder.smaller(item, reason == DropReason::TooLarge);
             if parts.is_empty() { lost(reason) } else { Judgement::Parts(parts) }
         };
         match verdict {
@@ -151,12 +151,12 @@ impl Delivery for Spans {
                 Judgement::End(Outcome::Delivered { rejected, words })
             }
             Verdict::Drop(reason) => lost(reason),
-            Verdict::Isolate => divide(Reason::Rejected),
+            Verdict::Isolate => divide(DropReason::Rejected),
             Verdict::Retry { reason, wait } => Judgement::Retry { reason, wait },
             Verdict::RetryOnce(reason) if repeats > 0 => lost(reason),
             Verdict::RetryOnce(_) => Judgement::Repeat,
-            Verdict::Shrink => divide(Reason::TooLarge),
-            Verdict::Stop => Judgement::Retry { reason: Reason::Refused, wait: None },
+            Verdict::Shrink => divide(DropReason::TooLarge),
+            Verdict::Stop => Judgement::Retry { reason: DropReason::Refused, wait: None },
         }
     }
 
@@ -180,7 +180,13 @@ impl Delivery for Spans {
         }
     }
 
-    fn settle(&mut self, item: Request, end: Result<Outcome, Reason>, _is_left: bool, events: &OwnEvents) {
+    fn settle(
+        &mut self,
+        item: Request,
+        end: Result<Outcome, DropReason>,
+        _is_left: bool,
+        events: &OwnEvents,
+    ) {
         let mut counts = item.counts;
         match end {
             Ok(Outcome::Delivered { rejected, words }) => {
@@ -189,7 +195,7 @@ impl Delivery for Spans {
                 }
                 let rejected = take_from(&mut counts, rejected);
                 self.ledger.deliver(&counts);
-                self.ledger.lose(&rejected, Reason::Rejected);
+                self.ledger.lose(&rejected, DropReason::Rejected);
                 if let Some(words) = words {
                     let rejected: u64 = rejected.values().sum();
                     events.emit(
@@ -201,7 +207,7 @@ impl Delivery for Spans {
                 self.ledger.lose(&counts, reason);
                 // Each reason is told once, and again after another; the worker tells of the numbers.
                 if self.told.replace(reason) != Some(reason) {
-                    let (spans, reason) = (counts.values().sum::<u64>(), reason.name());
+                    let (spans, reason) = (counts.values().sum::<u64>(), reason.as_str());
                     let tell =
                         move || tracing::error!(target: "cekura", spans, reason, "spans are lost: {words}");
                     events.emit(tell);

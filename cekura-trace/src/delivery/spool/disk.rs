@@ -14,7 +14,7 @@ use super::address::Address;
 use super::item::Kind;
 use super::others::Others;
 use super::{Event, Found, Job, Keep, Name, Shared, Tell};
-use crate::delivery::ledger::Reason;
+use crate::delivery::ledger::DropReason;
 use crate::delivery::timings::SpoolLimits;
 use folder::Run;
 use group::Entry;
@@ -263,10 +263,10 @@ impl Disk {
                     self.delete(number);
                 }
                 self.places.remove(&name);
-                Event::Gone { names: vec![name], reason: Reason::SpoolDamaged }
+                Event::Gone { names: vec![name], reason: DropReason::SpoolDamaged }
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return self.lose(number, Reason::SpoolDamaged);
+                return self.lose(number, DropReason::SpoolDamaged);
             }
             Err(error) => Event::Loaded { name, body: Err(error) },
         };
@@ -321,7 +321,7 @@ impl Disk {
     }
 
     /// Gives up what is in a file.
-    fn lose(&mut self, number: u64, reason: Reason) {
+    fn lose(&mut self, number: u64, reason: DropReason) {
         let Some(group) = self.groups.get_mut(&number) else { return };
         let names: Vec<_> = std::mem::take(&mut group.live).into_iter().collect();
         for name in &names {
@@ -335,7 +335,7 @@ impl Disk {
     fn trim(&mut self) {
         let is_old = |group: &Group| !group.live.is_empty() && group.age() > self.limits.age;
         for number in self.numbers(is_old) {
-            self.lose(number, Reason::SpoolExpired);
+            self.lose(number, DropReason::SpoolExpired);
         }
         let bytes: u64 = self.groups.values().map(|group| group.bytes).sum();
         let mut excess = bytes.saturating_sub(self.look.room(&self.limits));
@@ -343,7 +343,7 @@ impl Disk {
             let live = self.groups.iter().filter(|(_, group)| !group.live.is_empty());
             let Some((number, group)) = live.max_by_key(|(_, group)| group.age()) else { return };
             let (number, bytes) = (*number, group.bytes);
-            self.lose(number, Reason::SpoolFull);
+            self.lose(number, DropReason::SpoolFull);
             excess = excess.saturating_sub(bytes);
         }
     }
@@ -386,7 +386,7 @@ impl Disk {
             size.is_err_and(|error| error.kind() == ErrorKind::NotFound)
         };
         for number in self.numbers(is_gone) {
-            self.lose(number, Reason::SpoolDamaged);
+            self.lose(number, DropReason::SpoolDamaged);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A lane of things that are made up: whatever is answered, and whenever, each of them is settled exactly once.
 
 use super::delivery::{Change, Delivery, Judgement, Standing};
-use super::{Lane, OwnEvents, PendingRequest, Reason, Timings};
+use super::{DropReason, Lane, OwnEvents, PendingRequest, Timings};
 use crate::arbitrary::config;
 use crate::delivery::spool::Item;
 use crate::delivery::spool::requests::Stored;
@@ -71,7 +71,7 @@ impl Delivery for Scripted {
             }
             Some(3..64) if repeats < 2 => Judgement::Repeat,
             Some(byte @ 64..192) => {
-                let reason = if byte % 2 == 0 { Reason::Refused } else { Reason::Unavailable };
+                let reason = if byte % 2 == 0 { DropReason::Refused } else { DropReason::Unavailable };
                 let wait = (byte % 3 == 0).then(|| Duration::from_secs(u64::from(byte)));
                 Judgement::Retry { reason, wait }
             }
@@ -79,7 +79,7 @@ impl Delivery for Scripted {
         }
     }
 
-    fn settle(&mut self, item: Number, _: Result<(), Reason>, is_left: bool, _: &OwnEvents) {
+    fn settle(&mut self, item: Number, _: Result<(), DropReason>, is_left: bool, _: &OwnEvents) {
         assert!(!is_left, "there is no disk");
         self.end(item.0);
     }
@@ -134,7 +134,7 @@ async fn run(script: Vec<u8>, rounds: usize) -> BTreeMap<u32, u32> {
         tokio::time::sleep_until(lane.due(Instant::now()).map_or(next, |due| due.min(next))).await;
     }
     lane.finish(Instant::now());
-    lane.abandon(Reason::Shutdown);
+    lane.abandon(DropReason::Shutdown);
     drop(lane);
     ends.take()
 }

@@ -2,7 +2,7 @@
 //! terminal costs that nobody reads.
 
 use super::{
-    Arc, Bytes, Counts, Ledger, OwnEvents, Reason, Reservation, SealedCallLog, Terminal, TraceId, records,
+    Arc, Bytes, Counts, DropReason, Ledger, OwnEvents, Reservation, SealedCallLog, Terminal, TraceId, records,
 };
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
@@ -142,7 +142,7 @@ fn what_is_abandoned_is_counted() {
     let mut local = Local::new(1 << 20, ROOM);
     end(&local.queue, 7, 2, 1, 0);
     local.drain();
-    local.terminal.abandon(Reason::Shutdown);
+    local.terminal.abandon(DropReason::Shutdown);
     assert_eq!(local.ledger.trace(TraceId::from(7)).2, 1);
 }
 
@@ -205,7 +205,7 @@ fn a_terminal_that_nobody_reads_costs_the_oldest_drawings_and_they_are_counted()
     assert_eq!(report.to_string(), "5 accepted, 1 delivered, 2 pending, 2 dropped (queue_full 2)");
     (0..5).for_each(|_| local.may.send(()).unwrap());
     assert_eq!(local.wait().len(), 3, "one before, and two that were left");
-    local.terminal.abandon(Reason::Shutdown);
+    local.terminal.abandon(DropReason::Shutdown);
     assert_eq!(local.counts(), (5, 3, 0));
 }
 

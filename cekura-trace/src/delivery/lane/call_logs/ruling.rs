@@ -1,7 +1,7 @@
 //! What each answer to a request of a call log means, as one table. Invariant: it has no state.
 
 use crate::delivery::call_log::error::ObserveError;
-use crate::delivery::ledger::Reason;
+use crate::delivery::ledger::DropReason;
 use crate::delivery::transport::{Failure, Response, blames_connection};
 use crate::one_line::one_line;
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub(super) enum Ruling {
 /// Why an attempt has come to nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
-    pub(super) reason: Reason,
+    pub(super) reason: DropReason,
     pub(super) wait: Option<Duration>,
     pub(super) status: Option<u16>,
     pub(super) words: String,
@@ -140,7 +140,7 @@ fn no_answer(failure: Failure, message: &str) -> Trouble {
 }
 
 fn trouble(status: u16, wait: Option<Duration>, body: &str) -> Trouble {
-    let reason = if status == 500 { Reason::ServerError } else { Reason::Unavailable };
+    let reason = if status == 500 { DropReason::ServerError } else { DropReason::Unavailable };
     Trouble { reason, wait, status: Some(status), words: words(body) }
 }
 
