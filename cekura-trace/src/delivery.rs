@@ -29,6 +29,7 @@ mod side;
 mod spool;
 pub(crate) mod start;
 mod tally;
+mod tap;
 mod terminal;
 pub(crate) mod timings;
 mod traces;

@@ -1,4 +1,4 @@
-//! Wires up one handle: its queue, its lanes and terminal, and the worker that drives them. Invariant: what is made here
+//! Wires up one handle: its queue, its lanes and taps, and the worker that drives them. Invariant: what is made here
 //! runs until the worker ends.
 
 use super::call_log::sealed::Account;
@@ -15,6 +15,8 @@ use super::queue::{Queue, Waker};
 use super::quiet;
 use super::spool::Spool;
 use super::spool::requests::SpooledRequests;
+use super::tap::Tap;
+#[cfg(feature = "local")]
 use super::terminal::Terminal;
 use super::transport;
 use super::worker::Worker;
@@ -56,19 +58,19 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         let (queue, ledger, events) = (queue.clone(), ledger.clone(), events.clone());
         move || {
             let spool = spool(&settings, inbox.clone())?;
-            let terminal = terminal(&settings, queue, &ledger, events.clone(), inbox.clone());
+            let taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let spooled = spool.clone().map(SpooledRequests::new);
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
             let is_open = Box::new(move |trace| calls.is_open(trace));
             let exchange = exchange(settings);
             let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
-            Ok((spans, terminal, call_logs.with_spool(spooled), spool))
+            Ok((spans, taps, call_logs.with_spool(spooled), spool))
         }
     };
-    quiet::start("cekura-trace", prepare, move |(spans, terminal, call_logs, spool), runtime| {
+    quiet::start("cekura-trace", prepare, move |(spans, taps, call_logs, spool), runtime| {
         let worker = Worker::new(timings, queue, ledger, events, spans, account, call_logs);
-        worker.with_terminal(terminal).with_spool(spool).live(messages, runtime);
+        worker.with_taps(taps).with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
 }
@@ -97,30 +99,30 @@ fn spans(
 
 /// Where conversations are to be drawn.
 #[cfg(feature = "local")]
-fn terminal(
+fn taps(
     settings: &Settings,
     queue: Arc<Queue>,
     ledger: &Arc<Ledger>,
     events: OwnEvents,
     inbox: UnboundedSender<Message>,
-) -> Option<Terminal> {
+) -> Vec<Box<dyn Tap>> {
     if !settings.mode.draws() {
-        return None;
+        return Vec::new();
     }
     let show = super::show::show(settings, events.clone());
     let shown = Box::new(move |number, is_shown| drop(inbox.send(Message::Drawn { number, is_shown })));
     let terminal = Terminal::new(queue, events, show, shown);
-    Some(if settings.mode.sends() { terminal } else { terminal.delivers_to(ledger.clone()) })
+    vec![Box::new(if settings.mode.sends() { terminal } else { terminal.delivers_to(ledger.clone()) })]
 }
 
 /// The settings refuse what this build lacks.
 #[cfg(not(feature = "local"))]
-fn terminal(
+fn taps(
     _: &Settings,
     _: Arc<Queue>,
     _: &Arc<Ledger>,
     _: OwnEvents,
     _: UnboundedSender<Message>,
-) -> Option<Terminal> {
-    None
+) -> Vec<Box<dyn Tap>> {
+    Vec::new()
 }

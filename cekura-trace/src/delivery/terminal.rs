@@ -6,6 +6,7 @@ use super::ledger::{Counts, DropReason, Ledger};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Reservation};
 use super::side::Side;
+use super::tap::Tap;
 use super::traces::{Trace, Traces};
 use super::warnings::tell_undrawn;
 use crate::finished::records;
@@ -86,8 +87,35 @@ impl Terminal {
         Self { ledger: Some(ledger), ..self }
     }
 
-    /// Takes a buffer of records; their `reservation`, unless they are delivered as well.
-    pub(super) fn take(&mut self, buffer: &[u8], mut reservation: Option<Reservation>) {
+    fn give_up(&mut self, number: u64, reason: DropReason) {
+        if let Some(Handed { id, spans, .. }) = self.handed.remove(&number)
+            && let Some(ledger) = &self.ledger
+        {
+            ledger.lose(&Counts::from([(id, spans)]), reason);
+        }
+    }
+
+    /// A conversation will not be drawn, which is said once, and at the end.
+    fn miss(&mut self) {
+        self.undrawn += 1;
+        if self.undrawn == 1 {
+            self.events.emit(|| tell_undrawn(1));
+        }
+    }
+
+    /// Takes bytes of the memory limit that the delivery does not need, from the oldest conversations where none are left.
+    fn reserve(&mut self, bytes: usize) -> Option<Reservation> {
+        loop {
+            let taken = Reservation::take_spare(&self.queue, bytes);
+            if taken.is_some() || self.relieve(bytes) == 0 {
+                return taken;
+            }
+        }
+    }
+}
+
+impl Tap for Terminal {
+    fn take(&mut self, buffer: &[u8], mut reservation: Option<Reservation>) {
         let mut rest = buffer;
         for (record, bytes) in records(buffer) {
             let (span, after) = rest.split_at(bytes);
@@ -113,13 +141,11 @@ impl Terminal {
         }
     }
 
-    /// Asked when the queue has been drained: whether it must be once more before what was taken is complete.
-    pub(super) fn wants_more(&mut self) -> bool {
+    fn wants_more(&mut self) -> bool {
         self.traces.wants_more()
     }
 
-    /// Takes the call log of a conversation that is not drawn yet.
-    pub(super) fn call_log(&mut self, log: &SealedCallLog) {
+    fn call_log(&mut self, log: &SealedCallLog) {
         let Some(trace) = log.trace_id.filter(|trace| !self.traces.is_over(*trace)) else { return };
         let Some(held) = Reservation::take_spare(&self.queue, log.body.len()) else { return };
         if self.logs.len() == WAITING_LOGS {
@@ -128,8 +154,7 @@ impl Terminal {
         self.logs.push_back(CallLog { trace, body: log.body.clone(), _held: held });
     }
 
-    /// Has what is complete drawn. `epoch` is the flush that waits for it.
-    pub(super) fn draw(&mut self, epoch: u64) {
+    fn proceed(&mut self, epoch: u64) {
         for (id, trace) in self.traces.take_complete() {
             let log = self.logs.iter().position(|log| log.trace == id).and_then(|at| self.logs.remove(at));
             self.number += 1;
@@ -139,8 +164,7 @@ impl Terminal {
         }
     }
 
-    /// A conversation was shown, or its showing has panicked.
-    pub(super) fn shown(&mut self, number: u64, is_shown: bool) {
+    fn drawn(&mut self, number: u64, is_shown: bool) {
         if is_shown {
             let Some(Handed { id, spans, .. }) = self.handed.remove(&number) else { return };
             if let Some(ledger) = &self.ledger {
@@ -151,14 +175,12 @@ impl Terminal {
         }
     }
 
-    /// The earliest flush that waits for a drawing.
-    pub(super) fn oldest(&self) -> Option<u64> {
+    fn oldest(&self) -> Option<u64> {
         self.handed.first_key_value().map(|(_, handed)| handed.epoch)
     }
 
-    /// Gives so many bytes back, as far as it can: the oldest conversations that are not drawn yet, and beside a delivery those
-    /// that are not over too. How many it gave back.
-    pub(super) fn relieve(&mut self, bytes: usize) -> usize {
+    // The oldest conversations that are not drawn yet; beside a delivery those that are not over too.
+    fn relieve(&mut self, bytes: usize) -> usize {
         let mut given = 0;
         // In local mode nothing else has the last one, and new spans are refused in its place.
         while given < bytes && (self.ledger.is_none() || self.handed.len() > 1) {
@@ -176,14 +198,12 @@ impl Terminal {
         given
     }
 
-    /// Nothing more will come: what is open is drawn as it is.
-    pub(super) fn finish(&mut self, epoch: u64) {
+    fn finish(&mut self, epoch: u64) {
         self.traces.finish();
-        self.draw(epoch);
+        self.proceed(epoch);
     }
 
-    /// Gives up everything that is not drawn yet.
-    pub(super) fn abandon(&mut self, reason: DropReason) {
+    fn abandon(&mut self, reason: DropReason) {
         while self.side.take_back().is_some() {}
         while let Some(number) = self.handed.keys().next().copied() {
             self.give_up(number, reason);
@@ -201,35 +221,8 @@ impl Terminal {
         }
     }
 
-    /// How many spans of which traces are taken and not drawn.
-    pub(super) fn pending(&self) -> impl Iterator<Item = (TraceId, u64)> {
-        self.traces.open().chain(self.handed.values().map(|handed| (handed.id, handed.spans)))
-    }
-
-    fn give_up(&mut self, number: u64, reason: DropReason) {
-        if let Some(Handed { id, spans, .. }) = self.handed.remove(&number)
-            && let Some(ledger) = &self.ledger
-        {
-            ledger.lose(&Counts::from([(id, spans)]), reason);
-        }
-    }
-
-    /// A conversation will not be drawn, which is said once, and at the end.
-    fn miss(&mut self) {
-        self.undrawn += 1;
-        if self.undrawn == 1 {
-            self.events.emit(|| tell_undrawn(1));
-        }
-    }
-
-    /// Takes bytes of the memory limit that the delivery does not need, from the oldest conversations where none are left.
-    fn reserve(&mut self, bytes: usize) -> Option<Reservation> {
-        loop {
-            let taken = Reservation::take_spare(&self.queue, bytes);
-            if taken.is_some() || self.relieve(bytes) == 0 {
-                return taken;
-            }
-        }
+    fn pending(&self) -> Vec<(TraceId, u64)> {
+        self.traces.open().chain(self.handed.values().map(|handed| (handed.id, handed.spans))).collect()
     }
 }
 

@@ -16,7 +16,7 @@ use super::queue::{Queue, Reservation};
 use super::quiet::silence;
 use super::spool::{Event, Found, Kind, Spool};
 use super::tally::Tally;
-use super::terminal::Terminal;
+use super::tap::Tap;
 use super::timings::Timings;
 use super::warnings::tell_losses;
 use crate::finished::{self, Record};
@@ -40,7 +40,7 @@ pub(super) struct Worker {
     events: OwnEvents,
     /// Not in local mode.
     spans: Option<Lane<Spans>>,
-    terminal: Option<Terminal>,
+    taps: Vec<Box<dyn Tap>>,
     account: Account,
     call_logs: Lane<CallLogs>,
     spool: Option<Arc<Spool>>,
@@ -69,7 +69,7 @@ impl Worker {
             ledger,
             events,
             spans,
-            terminal: None,
+            taps: Vec::new(),
             account,
             call_logs,
             spool: None,
@@ -81,8 +81,8 @@ impl Worker {
         }
     }
 
-    pub(super) fn with_terminal(self, terminal: Option<Terminal>) -> Self {
-        Self { terminal, ..self }
+    pub(super) fn with_taps(self, taps: Vec<Box<dyn Tap>>) -> Self {
+        Self { taps, ..self }
     }
 
     /// Ends the spool when it ends, and looks into the queue as often as that needs.
@@ -108,7 +108,7 @@ impl Worker {
         }
         let mut held = Counts::new();
         let spans = self.spans.iter().flat_map(Lane::counts);
-        for (trace, count) in spans.chain(self.terminal.iter().flat_map(Terminal::pending)) {
+        for (trace, count) in spans.chain(self.taps.iter().flat_map(|tap| tap.pending())) {
             *held.entry(trace).or_default() += count;
         }
         self.ledger.lose_all_but(&held, DropReason::Panicked);
@@ -157,9 +157,7 @@ impl Worker {
                 self.call_logs.answered(Instant::now());
             }
             Message::Drawn { number, is_shown } => {
-                if let Some(terminal) = &mut self.terminal {
-                    terminal.shown(number, is_shown);
-                }
+                self.taps.iter_mut().for_each(|tap| tap.drawn(number, is_shown));
             }
             Message::Flush { deadline, report } => {
                 self.collect();
@@ -178,9 +176,7 @@ impl Worker {
                 if let Some(spans) = &mut self.spans {
                     spans.finish(now);
                 }
-                if let Some(terminal) = &mut self.terminal {
-                    terminal.finish(self.flushes.epoch);
-                }
+                self.taps.iter_mut().for_each(|tap| tap.finish(self.flushes.epoch));
                 self.call_logs.finish_by(deadline, now);
                 self.flushes.add(deadline, true, report, now);
             }
@@ -226,12 +222,11 @@ impl Worker {
             self.relieve();
             self.take(records, count);
         });
-        if self.terminal.as_mut().is_some_and(Terminal::wants_more) {
+        // Each is asked, for each keeps what it has seen until then.
+        if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
             queue.drain(|records, count| self.take(records, count));
         }
-        if let Some(terminal) = &mut self.terminal {
-            terminal.draw(self.flushes.epoch);
-        }
+        self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
         // A conversation that has begun and ended by now was in the queue.
         if let Some(spans) = &mut self.spans {
             spans.begin(queue.drain_begun());
@@ -244,9 +239,9 @@ impl Worker {
     fn relieve(&mut self) {
         let excess = self.queue.excess(|| self.call_logs.held());
         if excess > 0 {
-            let drawn = self.terminal.as_mut().map_or(0, |terminal| terminal.relieve(excess));
+            let given: usize = self.taps.iter_mut().map(|tap| tap.relieve(excess)).sum();
             if let Some(spans) = &mut self.spans {
-                spans.relieve(excess.saturating_sub(drawn), Instant::now());
+                spans.relieve(excess.saturating_sub(given), Instant::now());
             }
         }
     }
@@ -270,9 +265,7 @@ impl Worker {
     }
 
     fn observe(&mut self, log: SealedCallLog, reservation: Reservation, reply: ObserveReply) {
-        if let Some(terminal) = &mut self.terminal {
-            terminal.call_log(&log);
-        }
+        self.taps.iter_mut().for_each(|tap| tap.call_log(&log));
         if self.account.is_local {
             drop(reply(Ok(Sent::default())));
         } else {
@@ -301,8 +294,8 @@ impl Worker {
         if let Some(spans) = &mut self.spans {
             spans.take(records, reservation.take().unwrap_or_default(), self.flushes.epoch);
         }
-        if let Some(terminal) = &mut self.terminal {
-            terminal.take(records, reservation);
+        for tap in &mut self.taps {
+            tap.take(records, reservation.take());
         }
     }
 
@@ -312,8 +305,8 @@ impl Worker {
             return false;
         }
         let spans = self.spans.as_ref().and_then(Lane::oldest);
-        let drawn = self.terminal.as_ref().and_then(Terminal::oldest);
-        let oldest = spans.into_iter().chain(drawn).min();
+        let taps = self.taps.iter().filter_map(|tap| tap.oldest());
+        let oldest = spans.into_iter().chain(taps).min();
         let is_idle = self.call_logs.is_at_rest() && self.spans.as_ref().is_none_or(Lane::is_at_rest);
         let is_over = |flush: &mut Flush| {
             now >= flush.deadline
@@ -344,9 +337,7 @@ impl Worker {
         if let Some(spans) = &mut self.spans {
             spans.abandon(reason);
         }
-        if let Some(terminal) = &mut self.terminal {
-            terminal.abandon(reason);
-        }
+        self.taps.iter_mut().for_each(|tap| tap.abandon(reason));
         self.call_logs.give_up(reason);
     }
 

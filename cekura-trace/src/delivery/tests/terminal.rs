@@ -2,7 +2,8 @@
 //! terminal costs that nobody reads.
 
 use super::{
-    Arc, Bytes, Counts, DropReason, Ledger, OwnEvents, Reservation, SealedCallLog, Terminal, TraceId, records,
+    Arc, Bytes, Counts, DropReason, Ledger, OwnEvents, Reservation, SealedCallLog, Tap, Terminal, TraceId,
+    records,
 };
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
@@ -56,7 +57,7 @@ impl Local {
         if self.terminal.wants_more() {
             self.drain();
         }
-        self.terminal.draw(0);
+        self.terminal.proceed(0);
     }
 
     /// The sizes of the conversations that are drawn now.
@@ -68,7 +69,7 @@ impl Local {
     fn wait(&mut self) -> Vec<usize> {
         while self.terminal.oldest().is_some() {
             let (number, is_shown) = self.shown.recv_timeout(Duration::from_secs(20)).unwrap();
-            self.terminal.shown(number, is_shown);
+            self.terminal.drawn(number, is_shown);
         }
         self.rows.try_iter().collect()
     }
@@ -181,7 +182,7 @@ fn beside_a_delivery_the_oldest_conversation_goes_when_memory_is_short() {
         });
     }
     assert!(local.terminal.wants_more());
-    local.terminal.draw(0);
+    local.terminal.proceed(0);
     assert_eq!(local.wait(), [2], "of the first, nothing is drawn");
     assert!(local.terminal.undrawn > 0 && local.terminal.traces.is_empty());
     assert_eq!(local.counts(), (5, 0, 5), "it counts nothing");
@@ -197,7 +198,7 @@ fn a_terminal_that_nobody_reads_costs_the_oldest_drawings_and_they_are_counted()
     // The first was shown, the second cannot be.
     while local.terminal.oldest().is_some() && local.counts().1 == 0 {
         let (number, is_shown) = local.shown.recv_timeout(Duration::from_secs(20)).unwrap();
-        local.terminal.shown(number, is_shown);
+        local.terminal.drawn(number, is_shown);
     }
     std::thread::sleep(Duration::from_millis(50));
     assert!(local.terminal.relieve(1500) >= 1500);

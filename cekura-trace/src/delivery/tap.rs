@@ -1,0 +1,48 @@
+//! What sees records beside the lanes, such as the drawing. Invariant: a tap never holds the worker up; what takes long has a
+//! thread of its own.
+
+use super::call_log::sealed::SealedCallLog;
+use super::ledger::DropReason;
+use super::queue::Reservation;
+use opentelemetry::trace::TraceId;
+
+/// Sees every record that is drained. One that keeps nothing back needs only `take`.
+pub(super) trait Tap {
+    /// Takes a buffer of records; their `reservation`, unless they are delivered as well.
+    fn take(&mut self, records: &[u8], reservation: Option<Reservation>);
+
+    /// Asked when the queue has been drained: whether it must be once more before what was taken is complete.
+    fn wants_more(&mut self) -> bool {
+        false
+    }
+
+    /// Sees a call log before it is posted.
+    fn call_log(&mut self, _log: &SealedCallLog) {}
+
+    /// Does what can be done now. `epoch` is the flush that waits for it.
+    fn proceed(&mut self, _epoch: u64) {}
+
+    /// A conversation was drawn, or its drawing has panicked.
+    fn drawn(&mut self, _number: u64, _is_shown: bool) {}
+
+    /// The earliest flush that waits for it.
+    fn oldest(&self) -> Option<u64> {
+        None
+    }
+
+    /// Gives so many bytes of memory back, as far as it can; how many it gave.
+    fn relieve(&mut self, _bytes: usize) -> usize {
+        0
+    }
+
+    /// Nothing more will come.
+    fn finish(&mut self, _epoch: u64) {}
+
+    /// Gives up everything that is not done yet.
+    fn abandon(&mut self, _reason: DropReason) {}
+
+    /// How many spans of which traces are taken and not done.
+    fn pending(&self) -> Vec<(TraceId, u64)> {
+        Vec::new()
+    }
+}
