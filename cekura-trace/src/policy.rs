@@ -6,6 +6,7 @@
 /// It can be set for the process (`.capture(…)`, `CEKURA_CAPTURE_CONTENT`) and for one conversation
 /// (`#[cekura::conversation(capture = …)]`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum CaptureContent {
     /// Arguments, return values, transcripts and error texts are recorded.
     #[default]

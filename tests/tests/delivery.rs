@@ -85,7 +85,7 @@ fn requests_carry_the_key_and_the_agent() {
             Protocol::Grpc => {
                 ("/opentelemetry.proto.collector.trace.v1.TraceService/Export", "application/grpc")
             }
-            Protocol::Http => ("/v1/traces", "application/x-protobuf"),
+            _ => ("/v1/traces", "application/x-protobuf"),
         };
         assert_eq!(seen[0].path, path);
         assert_eq!(seen[0].header("content-type"), Some(kind));

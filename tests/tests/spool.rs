@@ -21,7 +21,7 @@ mod places;
 #[path = "spool/slow.rs"]
 mod slow;
 
-use cekura::{Builder, Cekura, FlushReport, Mode, Protocol, SpoolLimits, Timings};
+use cekura::{Builder, Cekura, DropReason, FlushReport, Mode, Protocol, SpoolLimits, Timings};
 use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, adds_up, converse, quick, reasons, to};
 use cekura_trace_tests::spools::Spool;
@@ -52,7 +52,16 @@ fn falling() -> (Backend, Arc<AtomicBool>) {
 }
 
 fn report(accepted: u64, delivered: u64, spooled: u64) -> FlushReport {
-    FlushReport { accepted, delivered, spooled, ..FlushReport::default() }
+    let mut report = FlushReport::default();
+    (report.accepted, report.delivered, report.spooled) = (accepted, delivered, spooled);
+    report
+}
+
+/// Of so many spans, so many were lost and the others are on disk.
+fn lost(accepted: u64, reason: DropReason, lost: u64, spooled: u64) -> FlushReport {
+    let mut report = report(accepted, 0, spooled);
+    report.dropped.insert(reason, lost);
+    report
 }
 
 /// Waits until the ledger says so.
@@ -201,8 +210,7 @@ fn a_file_that_is_torn_while_it_waits_is_counted() {
         fs::write(file, "torn").unwrap();
     }
     // It is read again for each attempt.
-    let dropped = [("spool_damaged", 3)].into();
-    await_ledger(&handle, &FlushReport { accepted: 3, dropped, ..FlushReport::default() });
+    await_ledger(&handle, &lost(3, DropReason::SpoolDamaged, 3, 0));
     handle.shutdown_blocking(LONG);
 }
 
@@ -290,8 +298,7 @@ fn the_oldest_go_when_there_is_too_much_or_they_are_too_old() {
     is_well.store(true, Ordering::Relaxed);
     let old = SpoolLimits { age: Duration::ZERO, ..limits() };
     let second = spooling(&backend, Protocol::Grpc, &spool).spool_limits(old).build().unwrap();
-    let dropped = [("spool_expired", 8 - full)].into();
-    await_ledger(&second, &FlushReport { accepted: 8 - full, dropped, ..FlushReport::default() });
+    await_ledger(&second, &lost(8 - full, DropReason::SpoolExpired, 8 - full, 0));
     second.shutdown_blocking(LONG);
     assert!(spool.files("").is_empty(), "{:?}", spool.files(""));
 }

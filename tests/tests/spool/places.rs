@@ -1,8 +1,8 @@
 //! Where the directory is: what its path means is settled at the start, and it may go and come again.
 
 use super::crashes::{agent, lines};
-use super::{TEMPORARY, await_ledger, falling, report, spooling};
-use cekura::{FlushReport, Protocol};
+use super::{TEMPORARY, await_ledger, falling, lost, report, spooling};
+use cekura::{DropReason, Protocol};
 use cekura_trace_tests::api::Api;
 use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::handles::{LONG, SHORT, converse};
@@ -48,11 +48,6 @@ fn a_path_that_is_no_text_is_the_one_that_is_used() {
     assert_eq!(there, [path]);
 }
 
-fn spool_damaged(accepted: u64, damaged: u64, spooled: u64) -> FlushReport {
-    let dropped = [("spool_damaged", damaged)].into();
-    FlushReport { accepted, spooled, dropped, ..FlushReport::default() }
-}
-
 #[test]
 fn a_directory_that_is_removed_is_made_again_and_the_ledger_knows_what_is_gone() {
     for what in ["all", "folder", "files"] {
@@ -69,12 +64,14 @@ fn a_directory_that_is_removed_is_made_again_and_the_ledger_knows_what_is_gone()
             "folder" => fs::remove_dir_all(files[0].parent().unwrap()).unwrap(),
             _ => files.iter().for_each(|file| fs::remove_file(file).unwrap()),
         }
-        await_ledger(&handle, &spool_damaged(44, 44, 0));
+        await_ledger(&handle, &lost(44, DropReason::SpoolDamaged, 44, 0));
         converse(&handle, 1);
-        assert_eq!(handle.flush_blocking(LONG), spool_damaged(46, 44, 2), "{what}");
+        assert_eq!(handle.flush_blocking(LONG), lost(46, DropReason::SpoolDamaged, 44, 2), "{what}");
         assert!(!spool.files(".spans").is_empty(), "{what}");
         is_well.store(true, Ordering::Relaxed);
-        await_ledger(&handle, &FlushReport { delivered: 2, ..spool_damaged(46, 44, 0) });
+        let mut end = lost(46, DropReason::SpoolDamaged, 44, 0);
+        end.delivered = 2;
+        await_ledger(&handle, &end);
         handle.shutdown_blocking(LONG);
     }
 }

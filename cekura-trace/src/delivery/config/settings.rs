@@ -44,6 +44,7 @@ impl Mode {
 
 /// The protocol for spans.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Protocol {
     /// OTLP over gRPC.
     #[default]
