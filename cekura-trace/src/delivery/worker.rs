@@ -226,13 +226,14 @@ impl Worker {
         if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
             queue.drain(|records, count| self.take(records, count));
         }
-        self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
         // A conversation that has begun and ended by now was in the queue.
         if let Some(spans) = &mut self.spans {
             spans.begin(queue.drain_begun());
         }
         // A call ends before its root, so that none is missing whose root was drained.
         queue.drain_calls(|log, reservation| self.observe_ended(log, reservation));
+        // With the call log that has come just now.
+        self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
     }
 
     /// Has memory given back where it is short; what is drawn goes before what is delivered.

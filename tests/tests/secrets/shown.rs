@@ -4,8 +4,8 @@
 use super::{KEY, REPEATED, check, keyed};
 use cekura::testing::capture;
 use cekura::{
-    CallLog, CaptureContent, Cekura, Conversation, Entry, Error, Mode, ObserveError, Protocol, SpoolLimits,
-    Timings, TranscriptType, spans,
+    CallLog, CaptureContent, Cekura, Conversation, DropReason, Entry, Error, Mode, ObserveError, Protocol,
+    SpoolLimits, Timings, TranscriptType, spans,
 };
 use cekura_trace_tests::api::{Api, Reply};
 use cekura_trace_tests::backend::Backend;
@@ -52,6 +52,7 @@ impl Gallery {
     fn plain(&mut self) {
         self.debug("CaptureContent", &[CaptureContent::Full, CaptureContent::Metadata]);
         self.debug("Mode", &[Mode::Cloud, Mode::Local]);
+        self.both("DropReason", &DropReason::QueueFull);
         self.debug("Protocol", &PROTOCOLS);
         self.debug("SpoolLimits", &SpoolLimits::default());
         self.debug("Timings", &Timings::default());
