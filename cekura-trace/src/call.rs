@@ -137,7 +137,7 @@ impl Call {
     /// The number of the turn that begins: one more than the last, or the one given.
     pub(crate) fn next_turn(&self, number: Option<i64>) -> i64 {
         match number {
-            None => self.turns.fetch_add(1, Ordering::Relaxed) + 1,
+            None => self.turns.fetch_add(1, Ordering::Relaxed).wrapping_add(1),
             Some(number) => {
                 self.turns.store(number, Ordering::Relaxed);
                 number

@@ -1,10 +1,16 @@
-//! Runs the program's `tracing` subscriber, or other code of the program's that only hears. Invariant: its panic ends here.
+//! Runs code of the program's beside its functions: values that show themselves, a `tracing` subscriber. Invariant: its panic
+//! ends here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// What it gives; `None` where it panics.
+#[inline]
+pub(crate) fn caught<R>(run: impl FnOnce() -> R) -> Option<R> {
+    // What a panic holds may panic when it is dropped.
+    catch_unwind(AssertUnwindSafe(run)).map_err(std::mem::forget).ok()
+}
+
 /// Says something; true unless whoever hears it panics.
 pub(crate) fn say(event: impl FnOnce()) -> bool {
-    let said = catch_unwind(AssertUnwindSafe(event));
-    // What a panic holds may panic when it is dropped.
-    said.map_err(std::mem::forget).is_ok()
+    caught(event).is_some()
 }

@@ -2,10 +2,10 @@
 //! is sent in.
 
 use crate::clip::{Stack, Text};
+use crate::say::caught;
 use bounded::Bounded;
 use serde::Serialize;
 use serde_json::Value;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 mod bounded;
 
@@ -120,7 +120,7 @@ const MOST: usize = 16 << 20;
 pub(crate) fn json(value: impl Serialize) -> Option<Value> {
     let mut text = Text::new(MOST);
     let write = || serde_json::to_writer(&mut text, &Bounded(&value, Stack::here()));
-    catch_unwind(AssertUnwindSafe(write)).ok()?.ok()?;
+    caught(write)?.ok()?;
     serde_json::from_str(text.as_str()).ok()
 }
 

@@ -184,6 +184,69 @@ fn a_value_whose_recording_panics_does_not_reach_the_call() {
     assert_eq!(trace.to_string(), "stage\nindex\n");
 }
 
+/// Panics when it is shown, with what panics again when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("what the panic holds panics too")
+    }
+}
+
+struct Explosive;
+
+impl std::fmt::Debug for Explosive {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::panic::panic_any(Bomb)
+    }
+}
+
+impl std::fmt::Display for Explosive {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::panic::panic_any(Bomb)
+    }
+}
+
+impl std::error::Error for Explosive {}
+
+impl Serialize for Explosive {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        std::panic::panic_any(Bomb)
+    }
+}
+
+#[test]
+fn a_panic_whose_content_panics_too_reaches_nobody() {
+    #[cekura::tool_call(debug(it))]
+    fn shown(it: Explosive) -> u8 {
+        let _ = it;
+        1
+    }
+    #[cekura::llm(output_tokens = |_| -> u64 { std::panic::panic_any(Bomb) })]
+    fn counted(prompt: &str) -> u8 {
+        u8::try_from(prompt.len()).unwrap()
+    }
+    #[cekura::tool_call(error = |_| -> Option<&str> { std::panic::panic_any(Bomb) })]
+    fn judged() -> u8 {
+        3
+    }
+    #[cekura::llm]
+    fn failed() -> Result<u8, Explosive> {
+        Err(Explosive)
+    }
+    let trace = capture(|| {
+        assert_eq!((shown(Explosive), counted("12"), judged()), (1, 2, 3));
+        assert!(failed().is_err());
+        let mut guard = spans::llm().start();
+        guard.item(&Explosive);
+        guard.fail(&Explosive);
+        guard.end();
+        let call = cekura::current_conversation().unwrap_or_default();
+        call.metadata(Explosive);
+    });
+    assert_eq!(trace.spans().len(), 5, "{trace}");
+}
+
 #[test]
 fn a_value_that_panics_halfway_takes_only_itself_away() {
     #[derive(Serialize)]

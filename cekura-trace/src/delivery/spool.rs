@@ -107,14 +107,22 @@ impl Spool {
     ///
     /// When the directory cannot be used.
     pub(crate) fn open(settings: &Settings, to: &Spooling, tell: Tell) -> Result<Arc<Self>, Error> {
-        let rule = "must be a directory that only this user can write to";
         let (jobs, todo) = mpsc::channel();
         let (limits, shared) = (to.limits, Shared::default());
         // The program may go to another directory later.
         let root = std::path::absolute(&to.directory);
         let started =
             root.and_then(|root| disk::start(root, addresses(settings), limits, shared.clone(), todo, tell));
-        started.map_err(|_| Error::configuration(vec![Problem { setting: to.setting, rule }]))?;
+        started.map_err(|error| {
+            let rule = match error.kind() {
+                io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull => {
+                    "needs room on its disk: free some, or name another directory"
+                }
+                io::ErrorKind::ReadOnlyFilesystem => "must not be on a read-only file system",
+                _ => "must be a directory that only this user can write to",
+            };
+            Error::configuration(vec![Problem { setting: to.setting, rule }])
+        })?;
         Ok(Arc::new(Self { limits, jobs, shared }))
     }
 

@@ -179,11 +179,39 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The records of a buffer, with the bytes each one takes in it.
+/// The records of a buffer, with the bytes each one takes in it, and those before it that are no record.
 pub(crate) fn records(buffer: &[u8]) -> impl Iterator<Item = (Record<'_>, usize)> {
     let mut reader = Reader(buffer);
     std::iter::from_fn(move || {
-        let bytes = reader.bytes()?;
-        Some((Record::read(bytes)?, bytes.len() + 4))
+        let mut passed = 0;
+        loop {
+            let bytes = reader.bytes()?;
+            passed += bytes.len() + 4;
+            if let Some(record) = Record::read(bytes) {
+                return Some((record, passed));
+            }
+        }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Head, SpanId, SpanKind, Status, TraceId, records};
+
+    #[test]
+    fn what_is_no_record_costs_none_of_those_around_it() {
+        let record = |number: u64| {
+            let (trace_id, span_id, parent_id) = (TraceId::INVALID, SpanId::from(number), SpanId::INVALID);
+            let (kind, status) = (SpanKind::Internal, Status::Unset);
+            Head { trace_id, span_id, parent_id, kind, start: 0, end: 0, status }.record("llm", "", &[])
+        };
+        let (first, last) = (record(1), record(2));
+        for torn in [&[][..], &[7; 3], &[255; 90]] {
+            let length = u32::try_from(torn.len()).unwrap().to_le_bytes();
+            let buffer = [&*first, &length, torn, &length, torn, &last].concat();
+            let read: Vec<_> = records(&buffer).map(|(record, bytes)| (record.head.span_id, bytes)).collect();
+            let passed = 2 * (torn.len() + 4);
+            assert_eq!(read, [(SpanId::from(1), first.len()), (SpanId::from(2), passed + last.len())]);
+        }
+    }
 }

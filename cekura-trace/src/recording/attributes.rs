@@ -14,11 +14,10 @@ use crate::clip::{clip, parts};
 use crate::finished::{Marks, remove_content, write};
 use crate::policy::CaptureContent;
 use crate::room::Room;
-use crate::say::say;
+use crate::say::{caught, say};
 use crate::semconv;
 use std::borrow::Cow;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 mod arguments;
 mod found;
@@ -99,7 +98,7 @@ impl Attributes {
     /// Calls code of the user's values, whose panics are not the traced function's.
     #[inline(always)]
     pub(super) fn guarded(&mut self, record: impl FnOnce(&mut Self)) {
-        if catch_unwind(AssertUnwindSafe(|| record(self))).is_err() {
+        if caught(|| record(self)).is_none() {
             report_panic();
         }
     }

@@ -8,9 +8,9 @@ use super::span::open::Open;
 use super::span::opening::{self, Draft};
 use super::value::{Scalar, value};
 use crate::destination;
+use crate::say::caught;
 use opentelemetry::ContextGuard;
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 /// The span of one call of an annotated function; off where nothing records.
@@ -54,7 +54,7 @@ pub(super) fn open(
     draft: Option<Draft>,
     record: &mut dyn FnMut(&mut Attributes),
 ) -> Option<Open> {
-    catch_unwind(AssertUnwindSafe(|| opening::open(callsite, draft, record))).ok().flatten()
+    caught(|| opening::open(callsite, draft, record)).flatten()
 }
 
 impl Span {

@@ -6,13 +6,13 @@
 //! written bounds decide.
 
 use crate::clip::{Text, clip};
+use crate::say::caught;
 use std::any::type_name;
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt::{self, Debug, Display};
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{array, char, env, io, iter, net, num, str, string, sync, time};
 
 /// A failed call.
@@ -43,7 +43,7 @@ impl<'a> Failure<'a> {
 
     /// Of an error that gives another one, by code of its own, which may panic.
     pub(super) fn held<E>(ask: impl FnOnce() -> FailureText<'a>) -> Self {
-        Self::of::<E>(catch_unwind(AssertUnwindSafe(ask)).unwrap_or(FailureText::TypeName))
+        Self::of::<E>(caught(ask).unwrap_or(FailureText::TypeName))
     }
 
     /// The error's type, by name. Of a `dyn Error` it is what that is, of `anyhow::Error` and its like also what its

@@ -16,9 +16,8 @@
 
 use super::locks::is_locked;
 use super::shapes::{Scalar, Shapes};
-use crate::say::say;
+use crate::say;
 use serde::Serialize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 mod blob;
 pub(in crate::recording) mod raw;
@@ -49,9 +48,9 @@ impl<T: Serialize + ?Sized> Walk for T {
 
 /// Calls code of the program's; `None` where that panics.
 pub(in crate::recording) fn caught<R>(look: impl FnOnce() -> R) -> Option<R> {
-    let looked = catch_unwind(AssertUnwindSafe(look)).ok();
+    let looked = say::caught(look);
     if looked.is_none() {
-        say(|| {
+        say::say(|| {
             tracing::error!(
                 target: "cekura",
                 "recording a value panicked (in its Serialize, Debug or Display): the span lacks this value, and the call goes on"

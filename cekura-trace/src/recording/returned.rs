@@ -11,10 +11,11 @@ use super::outcome::{InnerResult, Outcome, outcome};
 use super::seen::Item;
 use super::span::ending::{Ending, Wait};
 use super::stream::{Each, Slot};
+use crate::say::caught;
 use std::any::type_name;
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 
 impl Ending {
     /// Wraps a return value for `.__get()`, which tells what it says.
@@ -34,7 +35,7 @@ impl Ending {
         // The first look, for the order in which an end goes; code of the value's that panics does so again
         // below.
         let look = || returned.show(&mut |seen| has_failed = seen.is_failure());
-        let _ = catch_unwind(AssertUnwindSafe(look));
+        caught(look);
         self.tells = !has_failed;
         let wait = if has_failed { Wait::Tellers } else { Wait::Holders };
         self.finish(wait, |attributes| returned.show(&mut |seen| seen.record(attributes)));

@@ -2,9 +2,9 @@
 //! is ending there is none, and nobody panics.
 
 use super::span::live::Live;
+use crate::say::caught;
 use opentelemetry::{Context, ContextGuard};
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 thread_local! {
@@ -41,7 +41,7 @@ pub(super) fn look<R>(look: impl FnOnce(&Context) -> R) -> Option<R> {
     if is_thread_ending() {
         return None;
     }
-    catch_unwind(AssertUnwindSafe(|| Context::map_current(look))).ok()
+    caught(|| Context::map_current(look))
 }
 
 /// Makes a span the thread's current one, and lends `live` to it.
@@ -52,7 +52,7 @@ pub(super) fn attach(
 ) -> Option<ContextGuard> {
     let is_thread_ending = swap_current(live);
     // The API panics here where somebody looks at the current context: a host's sampler, or a processor at a start.
-    let attach = || catch_unwind(AssertUnwindSafe(|| context().attach())).ok();
+    let attach = || caught(|| context().attach());
     if is_thread_ending { None } else { attach() }
 }
 

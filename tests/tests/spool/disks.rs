@@ -82,7 +82,7 @@ fn a_disk_that_is_full_or_read_only_loses_nothing() {
     let ledger = full.flush_blocking(SHORT);
     assert_eq!((ledger.pending, ledger.spooled, ledger.delivered), (1, 0, 12));
     let error = spooling(&backend, Protocol::Grpc, &spool).build().unwrap_err();
-    assert!(error.is_configuration(), "{error}");
+    assert!(error.is_configuration() && error.to_string().contains("read-only file system"), "{error}");
     is_well.store(true, Ordering::Relaxed);
     await_ledger(&full, &report(13, 13, 0));
     assert_eq!(full.shutdown_blocking(LONG), report(13, 13, 0));

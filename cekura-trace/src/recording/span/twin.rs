@@ -3,7 +3,7 @@
 
 use crate::destination::{Destination, Host, Twinned};
 use crate::finished::{Entry, Record, Status, Value, draft};
-use crate::say::say;
+use crate::say::{caught, say};
 use crate::semconv;
 use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{
@@ -11,7 +11,6 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, KeyValue};
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -122,7 +121,7 @@ thread_local! {
 /// Calls a host's tracer provider. Its processors may panic, which is no concern of the function.
 fn shielded<R>(call: impl FnOnce() -> R) -> Option<R> {
     let was_in_host = IS_IN_HOST.replace(true);
-    let returned = catch_unwind(AssertUnwindSafe(call)).ok();
+    let returned = caught(call);
     IS_IN_HOST.set(was_in_host);
     returned
 }

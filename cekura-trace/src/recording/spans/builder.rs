@@ -13,12 +13,12 @@ use crate::recording::span::live::Live;
 use crate::recording::span::open::Open;
 use crate::recording::span::opening::Draft;
 use crate::recording::value::Value;
+use crate::say::caught;
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 use serde::Serialize;
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -45,7 +45,7 @@ pub struct Builder<K> {
 impl<K: Kind> Builder<K> {
     pub(super) fn new(callsite: Callsite) -> Self {
         let draft = || Draft::new(&callsite);
-        let draft = if destination::any_open() { catch_unwind(AssertUnwindSafe(draft)).ok() } else { None };
+        let draft = if destination::any_open() { caught(draft) } else { None };
         Self { callsite, draft: draft.flatten(), kind: PhantomData }
     }
 

@@ -179,7 +179,11 @@ impl Run {
                 return Err(not_ours);
             }
             // Somebody who starts too may take it for an orphan until it is locked.
-            if let Some(run) = Self::claim(path, &name)? {
+            let claimed = Self::claim(path, &name).inspect_err(|_| {
+                // It is empty: on a full disk there is no room for its lock.
+                let _ = unlinkat(&root.handle, &name, AtFlags::REMOVEDIR);
+            });
+            if let Some(run) = claimed? {
                 run.root.sync()?;
                 return Ok(run);
             }

@@ -2,6 +2,7 @@
 
 use super::{Live, Stage};
 use crate::call::nanoseconds;
+use crate::clip::clip;
 use crate::finished::write;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span, SpanContext, SpanRef, Status};
@@ -46,8 +47,11 @@ impl Span for Handle {
             let _ = ANSWER.try_with(|answer| answer.set(Some(self.0.clone())));
             return;
         }
-        if let (Status::Error { description }, false) = (&mut status, self.0.keeps_content()) {
-            *description = Cow::Borrowed("");
+        if let Status::Error { description } = &mut status {
+            let most = if self.0.keeps_content() { self.0.content_limit() } else { 0 };
+            if description.len() > most {
+                *description = clip(description, most).to_owned().into();
+            }
         }
         // `Ok` is final and an error stays, as the OpenTelemetry specification orders them.
         self.0.while_open(|state| {
