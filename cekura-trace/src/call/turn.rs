@@ -20,6 +20,8 @@ pub(crate) struct Turn {
     outer: Option<Arc<Turn>>,
     unanswered: Arc<Unanswered>,
     interrupted: AtomicBool,
+    /// Its function has returned, and the moment of its end is taken: no span may join it any more.
+    ends: AtomicBool,
     speech: Mutex<Speech>,
 }
 
@@ -68,8 +70,8 @@ impl Turn {
     ) -> Self {
         let unanswered = of_call.or(outer.as_ref().map(|outer| &outer.unanswered));
         let unanswered = unanswered.cloned().unwrap_or_default();
-        let (interrupted, speech) = (AtomicBool::new(false), Mutex::default());
-        Self { number, span, outer, unanswered, interrupted, speech }
+        let (interrupted, ends, speech) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::default());
+        Self { number, span, outer, unanswered, interrupted, ends, speech }
     }
 
     /// A turn of which nothing is recorded.
@@ -105,6 +107,12 @@ impl Turn {
         Some(audio.duration_since(*stop))
     }
 
+    /// Whether it ends: said before the moment of its end is taken, and taken back where its end is put off.
+    pub(crate) fn ends(&self, ends: bool) {
+        // In one order with the clock that is read next.
+        self.ends.swap(ends, Ordering::SeqCst);
+    }
+
     /// Says that the turn, or an answer in it, was dropped before its end.
     pub(crate) fn interrupt(&self) {
         self.around().for_each(|turn| turn.interrupted.store(true, Ordering::Relaxed));
@@ -124,10 +132,7 @@ impl OpenTurns {
 
     pub(crate) fn end(&self, span: SpanId) {
         let mut turns = locked(&self.turns);
-        // Those that began last end first.
-        if let Some(at) = turns.iter().rposition(|turn| turn.span.span_id() == span) {
-            turns.swap_remove(at);
-        }
+        turns.retain(|turn| turn.span.span_id() != span);
         self.count.store(turns.len(), Ordering::Release);
     }
 
@@ -145,7 +150,7 @@ impl OpenTurns {
     #[inline(never)]
     fn look_for_only(&self) -> Option<Arc<Turn>> {
         match &locked(&self.turns)[..] {
-            [turn] => Some(turn.clone()),
+            [turn] if !turn.ends.load(Ordering::SeqCst) => Some(turn.clone()),
             _ => None,
         }
     }

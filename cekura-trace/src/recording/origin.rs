@@ -146,6 +146,9 @@ impl Origin {
     pub(super) fn place(&mut self, callsite: &Callsite, wish: Option<&Wish>, span: &mut Live) -> Option<()> {
         let name = wish.and_then(|wish| wish.name.as_deref());
         write_fixed(callsite, name, span);
+        let given = wish.and_then(|wish| wish.start);
+        // Before an open turn is looked for: a span that joins one does not begin after its end.
+        let start = given.unwrap_or_else(Instant::now);
         match (callsite.view, self.call().is_some()) {
             (View::Conversation, true) => self.keep_less(wish, span.said()),
             (View::Conversation, false) => {
@@ -157,8 +160,7 @@ impl Origin {
         }
         let mut home = self.home.take()?;
         let number = (callsite.view == View::Turn).then(|| number(&home, wish, span.said()));
-        let start = wish.and_then(|wish| wish.start);
-        span.start_at(start.unwrap_or_else(Instant::now), start.is_some());
+        span.start_at(start, given.is_some());
         if home.destination.host.get().is_none() || !self.begin_twin(&home, span) {
             span.identify(self.parent.trace_id_of_child(), new_span_id());
         }

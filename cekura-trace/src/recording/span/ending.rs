@@ -74,6 +74,9 @@ impl Open {
 
     #[inline]
     pub(in crate::recording) fn ending(self) -> Ending {
+        if let Some(live) = &self.live {
+            live.close_turn(true);
+        }
         self.ending_at(Instant::now())
     }
 

@@ -250,9 +250,20 @@ impl Live {
         }
     }
 
+    /// Says of a turn whether spans may join it from now on.
+    #[inline]
+    pub(super) fn close_turn(&self, is_closed: bool) {
+        if self.view == View::Turn
+            && let Some(turn) = self.home().and_then(|home| home.turn.as_ref())
+        {
+            turn.ends(is_closed);
+        }
+    }
+
     /// Its end is put off: somebody may still end it in its function's stead.
     #[cold]
     pub(super) fn keep(live: &Arc<Self>) {
+        live.close_turn(false);
         if let Some(call) = live.home().and_then(|home| home.call.as_ref()) {
             call.keep(live.span_id(), live);
         }
