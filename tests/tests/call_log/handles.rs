@@ -104,7 +104,11 @@ fn a_handle_that_is_off_or_local_sends_nothing() {
 
 #[test]
 fn it_needs_no_runtime_and_goes_on_without_its_future() {
-    let api = Api::new();
+    let api = Api::scripted(|_, before| {
+        // The second one is not answered before its future was looked at.
+        thread::sleep(Duration::from_millis(if before == 0 { 0 } else { 500 }));
+        Reply::stored(7)
+    });
     let handle = observing(&Backend::new(), &api).build().unwrap();
     let sent = futures::executor::block_on(handle.observe(CallLog::new("call-1")));
     assert_eq!(sent.unwrap().id(), Some("7"));
