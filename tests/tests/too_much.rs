@@ -244,3 +244,46 @@ fn options_and_numbers_beyond_the_usual_are_themselves_or_nothing() {
     let input = format!(r#"{{"nan":null,"huge":{},"keys":{{"-1":true}},"null":null}}"#, u128::MAX);
     assert_eq!(trace.span("tool_call").unwrap().text("function.input"), Some(input.as_str()));
 }
+
+/// Sets something on the current span whenever it hears of one of ours.
+struct Echo;
+
+impl tracing::Subscriber for Echo {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target() == "cekura"
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        cekura::record("heard", true);
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn whoever_hears_that_a_span_is_full_may_set_something_on_it() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let trace = tracing::subscriber::with_default(Echo, || {
+            capture(|| {
+                spans::llm().start().in_scope(|| {
+                    for number in 0..100 {
+                        cekura::record(&format!("part {number}"), "x".repeat(LIMIT));
+                    }
+                });
+            })
+        });
+        done.send(trace).unwrap();
+    });
+    let trace = is_done.recv_timeout(std::time::Duration::from_secs(60)).expect("the span's lock is free");
+    let span = trace.span("llm").unwrap();
+    assert_eq!(span.attribute("cekura.truncated"), Some(&Attribute::Bool(true)));
+    assert!(span.text("part 0").is_some() && span.text("part 99").is_none());
+}

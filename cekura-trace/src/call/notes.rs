@@ -121,16 +121,16 @@ impl Notes {
         let old = old(&state.noted, &what);
         let bytes = (state.noted.bytes + new.bytes).saturating_sub(old.bytes);
         let memory = (state.noted.room.bytes() + new.memory).saturating_sub(old.memory);
-        let obstacle = match () {
-            () if !state.is_wanted => {
-                Some("the conversation has no call log: add `observe` to its arguments, or to its builder")
-            }
-            () if state.is_over => Some("the conversation is over"),
-            () if bytes > LIMIT => Some("a call log holds at most 4 MiB"),
-            () if !state.noted.room.resize(memory) => {
-                Some("what is open has reached half of the memory limit: raise .memory_limit(…)")
-            }
-            () => None,
+        let obstacle = if !state.is_wanted {
+            Some("the conversation has no call log: add `observe` to its arguments, or to its builder")
+        } else if state.is_over {
+            Some("the conversation is over")
+        } else if bytes > LIMIT {
+            Some("a call log holds at most 4 MiB")
+        } else if !state.noted.room.resize(memory) {
+            Some("what is open has reached half of the memory limit: raise .memory_limit(…)")
+        } else {
+            None
         };
         if let Some(obstacle) = obstacle {
             let is_first = !std::mem::replace(&mut state.is_told, true);

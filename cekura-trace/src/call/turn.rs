@@ -132,7 +132,10 @@ impl OpenTurns {
 
     pub(crate) fn end(&self, span: SpanId) {
         let mut turns = locked(&self.turns);
-        turns.retain(|turn| turn.span.span_id() != span);
+        // Those that began last end first.
+        if let Some(at) = turns.iter().rposition(|turn| turn.span.span_id() == span) {
+            turns.swap_remove(at);
+        }
         self.count.store(turns.len(), Ordering::Release);
     }
 

@@ -320,8 +320,9 @@ impl Sink for Queue {
         let bytes = record.len();
         let share = self.share();
         // Without its root no conversation is drawn.
-        let is_last = || self.announces_roots && Self::root(record).is_some();
-        let held = self.hold(bytes, share).or_else(|| is_last().then(|| self.hold(bytes, self.limit))?);
+        let may_have_all = || self.announces_roots && Self::root(record).is_some();
+        let held = self.hold(bytes, share);
+        let held = held.or_else(|| if may_have_all() { self.hold(bytes, self.limit) } else { None });
         let (refused, wanted) = {
             let mut buffer = self.shard().lock();
             buffer.accepted += 1;

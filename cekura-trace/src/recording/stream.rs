@@ -57,7 +57,7 @@ pin_project! {
             });
             let has_items = followed.open.live().is_some_and(|live| live.has_items());
             match dropped {
-                Ok(true) if has_items => followed.open.end(Instant::now()),
+                Ok(true) if has_items => followed.open.end_now(),
                 Ok(_) => followed.open.let_go(),
                 Err(panic) => followed.open.panicked(panic, |_| {}),
             }
@@ -189,7 +189,7 @@ impl<T> Followed<T> {
             Poll::Ready(None) => true,
         };
         if is_over {
-            self.open.end(Instant::now());
+            self.open.end_now();
         } else {
             *place = Some(self);
         }

@@ -5,6 +5,8 @@ use cekura::context::carry;
 use cekura::opentelemetry::Context;
 use cekura::opentelemetry::trace::FutureExt;
 use cekura::{Conversation, current_conversation, spans};
+use futures::executor::block_on_stream;
+use futures::stream::{self, Stream};
 
 #[cekura::llm(skip_all)]
 fn think() {
@@ -92,6 +94,28 @@ fn a_named_parent_wins_over_the_open_turn() {
         });
     });
     assert_eq!(trace.to_string(), "conversation\n  turn\n    turn\n    tool_call\n    llm\n");
+}
+
+#[test]
+fn a_turn_that_returns_its_answer_as_a_stream_is_open_until_that_is_over() {
+    #[cekura::turn]
+    fn answer() -> impl Stream<Item = &'static str> {
+        stream::iter(["Hello.", "Goodbye."])
+    }
+    let trace = capture(|| {
+        call(|| {
+            let task = carry(());
+            let mut words = block_on_stream(answer());
+            task.in_scope(|()| {
+                look_up();
+                assert_eq!(words.next(), Some("Hello."));
+                look_up();
+                assert_eq!((words.next(), words.next()), (Some("Goodbye."), None));
+                look_up();
+            });
+        });
+    });
+    assert_eq!(trace.to_string(), "conversation\n  turn\n    tool_call\n    tool_call\n  tool_call\n");
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub struct Ending {
 impl Ending {
     /// The span goes on.
     pub(in crate::recording) fn go_on(self) -> Open {
+        if let Some(live) = &self.open.live {
+            live.close_turn(false);
+        }
         self.open.go_on()
     }
 
@@ -74,10 +77,17 @@ impl Open {
 
     #[inline]
     pub(in crate::recording) fn ending(self) -> Ending {
+        let at = self.end_time();
+        self.ending_at(at)
+    }
+
+    /// The present, as the end of its span.
+    #[inline]
+    fn end_time(&self) -> Instant {
         if let Some(live) = &self.live {
             live.close_turn(true);
         }
-        self.ending_at(Instant::now())
+        Instant::now()
     }
 
     #[inline]
@@ -108,6 +118,12 @@ impl Open {
             write::flag(&mut attributes.entries, semconv::CEKURA_INTERRUPTED, true);
             record(attributes);
         });
+    }
+
+    /// Ends the span of an answer that came in chunks, now.
+    pub(in crate::recording) fn end_now(self) {
+        let at = self.end_time();
+        self.end(at);
     }
 
     /// Ends the span of an answer that came in chunks.

@@ -197,8 +197,10 @@ impl<K: Kind> Guard<K> {
     }
 
     /// Ends the span.
-    pub fn end(self) {
-        self.end_at(Instant::now());
+    pub fn end(mut self) {
+        if let Some(held) = self.held.take() {
+            held.open.end_now();
+        }
     }
 
     /// Ends the span at that moment, an `Instant` or a `SystemTime`. A moment before its start counts as its

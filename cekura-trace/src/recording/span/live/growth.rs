@@ -4,6 +4,7 @@
 use super::{Live, Stage, State};
 use crate::finished::{remove_overwritten, write};
 use crate::recording::attributes::Attributes;
+use crate::say::say;
 use crate::semconv;
 
 /// What nobody counts: most spans never hold as much.
@@ -14,22 +15,30 @@ const MOST: usize = 2 << 20;
 impl Live {
     /// Adds to what is said of it, while it is open.
     pub(super) fn add(&self, add: impl FnOnce(&mut Attributes)) {
+        let mut is_filled = false;
         self.while_open(|State { said, stage, .. }| {
             let before = said.entries.len();
             if before < FREE || !said.growth().is_full {
                 add(said);
                 // What is set during its end is not behind the begin of its record yet.
                 if said.entries.len() > FREE && *stage == Stage::Open {
-                    self.grow(said, before);
+                    is_filled = self.grow(said, before);
                 }
             }
         });
+        // Not under the lock, for whoever hears it may set something on this span.
+        if is_filled {
+            say(|| {
+                let what = "a span has no room for more; what is set on it until its end is lost";
+                tracing::warn!(target: "cekura", "{what}; raise .memory_limit(…) unless it holds 2 MiB");
+            });
+        }
     }
 
-    /// Takes room for what was just added behind `before` bytes, or takes that away.
+    /// Takes room for what was just added behind `before` bytes, or takes that away; true if it did.
     #[cold]
-    fn grow(&self, said: &mut Attributes, before: usize) {
-        let Some(home) = self.home() else { return };
+    fn grow(&self, said: &mut Attributes, before: usize) -> bool {
+        let Some(home) = self.home() else { return false };
         let mut growth = std::mem::take(said.growth());
         if said.entries.len() > growth.limit {
             let length = said.entries.len();
@@ -47,10 +56,10 @@ impl Live {
                 }
                 said.entries.shrink_to_fit();
                 write::flag(&mut said.entries, semconv::CEKURA_TRUNCATED, true);
-                let what = "a span has no room for more; what is set on it until its end is lost";
-                tracing::warn!(target: "cekura", "{what}; raise .memory_limit(…) unless it holds 2 MiB");
             }
         }
+        let is_filled = growth.is_full;
         *said.growth() = growth;
+        is_filled
     }
 }
