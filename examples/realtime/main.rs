@@ -3,8 +3,9 @@
 //!     cargo run --example realtime
 //!
 //! The model is a stand-in in this process that speaks OpenAI's realtime protocol over a websocket. All of the tracing is
-//! in `trace`: no function stands for a turn or an answer, so their spans are held open by hand. With `CEKURA_API_KEY`
-//! the trace and the call log go to Cekura, without it the trace goes to the terminal. The agent does not know which.
+//! in `trace`: no function stands for a turn or an answer, so their spans are held open by hand. If
+//! `CEKURA_API_KEY` is set, the trace and the call log go to Cekura; if not, the trace is drawn in the terminal. The agent's
+//! code is the same for both.
 
 mod agent;
 mod audio;

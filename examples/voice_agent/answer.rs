@@ -1,5 +1,5 @@
-//! What the model is asked and what it may answer: the caller's words → messages and a JSON schema, its text,
-//! as far as it is written → an answer.
+//! Makes the request to the model of the caller's words: messages, and a JSON schema for the answer. Reads the answer from
+//! the model's text, also while the text is not complete.
 
 use async_openai::types::chat::{
     ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,

@@ -1,5 +1,5 @@
-//! Where something is to be sent and for whom, as a file of the spool says it. Invariant: no secret is written. Of
-//! headers, key and path there is a hash, which nobody can compute who does not know the key and the headers.
+//! Where something is to be sent and for whom, as a file of the spool says it. Invariant: no secret is written. A
+//! hash stands for headers, key and path; to compute it, one must know them.
 
 use crate::delivery::config::{Endpoint, Identity, KEY_HEADER, Protocol, Settings};
 use http::{HeaderMap, HeaderValue};

@@ -74,8 +74,8 @@ impl Awaited {
         self.news.extend(news);
     }
 
-    /// Looks at the traces of which there is news, and at some that were open. `is_collected` says whether it was for a trace
-    /// when it was last looked at, and gives back whether it will be.
+    /// Looks at the traces of which there is news, and at some that were open. `look` is told whether a trace was collected when
+    /// it was last looked at, and says whether it is now.
     pub(super) fn look(&mut self, now: Instant, mut look: impl FnMut(TraceId, bool) -> bool) {
         if self.next_look.is_some_and(|at| now >= at) {
             for id in self.open.drain(..self.open.len().min(AT_A_TIME)) {
