@@ -275,7 +275,7 @@ fn whoever_hears_that_a_span_is_full_may_set_something_on_it() {
             capture(|| {
                 spans::llm().start().in_scope(|| {
                     for number in 0..100 {
-                        cekura::record(&format!("part {number}"), "x".repeat(LIMIT));
+                        cekura::record(format!("part {number}"), "x".repeat(LIMIT));
                     }
                 });
             })
