@@ -20,9 +20,10 @@ const URL: &str = "https://otel.example.test/v1/traces?tenant=a";
 
 /// None of these is for the receiver of another.
 fn are_different(addresses: &[Address]) {
-    for (at, one) in addresses.iter().enumerate() {
-        for other in &addresses[at + 1..] {
-            assert_ne!(one.receiver, other.receiver, "{one:?}");
+    for (first, one) in addresses.iter().enumerate() {
+        for (second, other) in addresses.iter().enumerate().skip(first + 1) {
+            let both = format!("settings {first} and {second} of this test have one receiver: {}", one.whom);
+            assert_ne!(one.receiver, other.receiver, "{both}");
         }
     }
 }
