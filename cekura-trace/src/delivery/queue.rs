@@ -54,6 +54,8 @@ struct Buffer {
     /// Those that are full, with their numbers of records. Each is freed when its records have been taken, so that these
     /// never stand in memory twice, and no large buffer is copied to grow.
     filled: Vec<(Vec<u8>, u64)>,
+    /// Bytes of the one that was filled last: the next begins with as much room, so that it is seldom copied to grow.
+    usual: usize,
     /// Spans handed over here since the start, the refused ones included.
     accepted: u64,
     closed: bool,
@@ -329,8 +331,7 @@ impl Sink for Queue {
             if held.is_none() || buffer.closed {
                 (Some(if buffer.closed { DropReason::Shutdown } else { DropReason::QueueFull }), false)
             } else {
-                buffer.records.extend_from_slice(record);
-                buffer.count += 1;
+                buffer.push(record);
                 let fills = buffer.records.len() >= self.full;
                 if fills {
                     buffer.fill();
@@ -397,9 +398,18 @@ impl Sink for Queue {
 }
 
 impl Buffer {
+    fn push(&mut self, record: &[u8]) {
+        if self.count == 0 {
+            self.records.reserve_exact(self.usual.max(record.len()));
+        }
+        self.records.extend_from_slice(record);
+        self.count += 1;
+    }
+
     /// Begins a new one behind what is here.
     fn fill(&mut self) {
         if self.count > 0 {
+            self.usual = self.records.len();
             self.filled.push((std::mem::take(&mut self.records), std::mem::take(&mut self.count)));
         }
     }
