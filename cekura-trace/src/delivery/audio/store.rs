@@ -1,0 +1,131 @@
+//! Writes the sound of a call to disk where it is too much for the memory, or is to survive the process. Invariant: what is
+//! erased is on no disk after the next `spill`.
+
+use super::recording::{Blocks, FIRST, Recording};
+use crate::call::audio::Journal;
+use crate::call::audio::block::seal;
+use rand::Rng;
+use std::fs::{File, OpenOptions, remove_file};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where a call's sound is on disk.
+#[derive(Debug)]
+pub(crate) struct Store {
+    journal: Arc<Journal>,
+    path: PathBuf,
+    /// Whether the file has a name, under which another process finds it.
+    is_named: bool,
+    file: Option<Arc<File>>,
+    /// Bytes of whole blocks in the file.
+    written: u64,
+    is_finished: bool,
+}
+
+impl Store {
+    /// One whose file vanishes with the process.
+    pub(crate) fn unnamed(journal: Arc<Journal>, directory: &Path) -> Self {
+        let name = format!("cekura-audio-{:016x}", rand::rng().random::<u64>());
+        Self { is_named: false, ..Self::named(journal, directory.join(name)) }
+    }
+
+    /// One whose file stays until it is erased.
+    pub(crate) fn named(journal: Arc<Journal>, path: PathBuf) -> Self {
+        Self { journal, path, is_named: true, file: None, written: 0, is_finished: false }
+    }
+
+    /// What another process has left, as far as it is whole; `journal` is closed.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, or `InvalidData` where the file is of something else.
+    pub(crate) fn left(journal: Arc<Journal>, path: PathBuf) -> io::Result<Self> {
+        journal.close();
+        let file = Arc::new(OpenOptions::new().read(true).write(true).open(&path)?);
+        let recording = Arc::new(Recording::new(journal.clone(), Some(file.clone()), u64::MAX));
+        let written = Blocks::of(recording).whole()?;
+        Ok(Self { file: Some(file), written, is_finished: true, ..Self::named(journal, path) })
+    }
+
+    /// Writes what is more than `keep` bytes in memory, the oldest first; removes what was erased.
+    ///
+    /// # Errors
+    ///
+    /// What the system says. Then what was to be written is still in memory, and is tried again the next time.
+    pub(crate) fn spill(&mut self, keep: usize) -> io::Result<()> {
+        let mut result = Ok(());
+        if !self.is_finished && !self.journal.is_erased() {
+            let mut chunks = self.journal.take_out(keep);
+            result = self.write(&mut chunks);
+            match &result {
+                Ok(()) => self.journal.wrote(&chunks),
+                Err(_) => self.journal.give_back(chunks),
+            }
+        }
+        // Maybe meanwhile.
+        if self.journal.is_erased() { self.remove() } else { result }
+    }
+
+    /// All of it, to be read as often as needed; nothing is added or moved any more.
+    pub(crate) fn finish(&mut self) -> Recording {
+        self.is_finished = true;
+        self.journal.close();
+        Recording::new(self.journal.clone(), self.file.clone(), self.written)
+    }
+
+    fn write(&mut self, chunks: &mut [Vec<u8>]) -> io::Result<()> {
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        let file = match &self.file {
+            Some(file) => file.clone(),
+            None => self.create()?,
+        };
+        let mut at = self.written;
+        for chunk in chunks {
+            seal(chunk);
+            // At its place: what an attempt before this one has left there is written over.
+            (&*file).seek(SeekFrom::Start(FIRST.len() as u64 + at))?;
+            (&*file).write_all(chunk)?;
+            at += chunk.len() as u64;
+        }
+        self.written = at;
+        Ok(())
+    }
+
+    fn create(&mut self) -> io::Result<Arc<File>> {
+        let mut how = OpenOptions::new();
+        how.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut how, 0o600);
+        // Where a file cannot be without a name, everything stays in memory.
+        if !cfg!(unix) {
+            return Err(ErrorKind::Unsupported.into());
+        }
+        let file = how.open(&self.path)?;
+        let written = if self.is_named { Ok(()) } else { remove_file(&self.path) };
+        if let Err(error) = written.and_then(|()| (&file).write_all(FIRST)) {
+            drop(remove_file(&self.path));
+            return Err(error);
+        }
+        Ok(self.file.insert(Arc::new(file)).clone())
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        let Some(file) = self.file.take() else { return Ok(()) };
+        // Somebody may still read it.
+        let emptied = file.set_len(0);
+        if !self.is_named {
+            return emptied;
+        }
+        match remove_file(&self.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                // To be tried again.
+                self.file = Some(file);
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+}
