@@ -3,16 +3,21 @@
 mod clock;
 mod id;
 mod notes;
+mod said;
+mod transcript;
 mod turn;
 
 pub(crate) use clock::{Clock, nanoseconds};
 use id::Id;
 pub(crate) use notes::{Noted, Notes};
+pub(crate) use said::{Said, Stage};
+pub(crate) use transcript::{Heard, Note};
 use turn::{OpenTurns, Unanswered};
 pub(crate) use turn::{Source, Turn};
 
 use crate::lock::locked;
 use crate::policy::CaptureContent;
+use crate::transcript::Entry;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -106,6 +111,12 @@ impl Call {
     /// Whether this is an open span of a host's, and reaches the same destination.
     pub(crate) fn is_of_host(&self, span: SpanId) -> bool {
         locked(&self.of_host).contains(&span)
+    }
+
+    /// Its transcript, from these notes and what spans have said until now. Its conversation has ended at `end`, in nanoseconds
+    /// since the Unix epoch.
+    pub(crate) fn transcript(&self, notes: Vec<Note>, end: u64) -> Vec<Entry> {
+        self.notes.transcript(notes, nanoseconds(self.clock.start()), end)
     }
 
     /// Its conversation begins.

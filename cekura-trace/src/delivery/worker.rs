@@ -1,12 +1,12 @@
 //! The thread that drains the queue, drives the lanes and answers flushes. Invariant: each flush
 //! gets one report, at its deadline at the latest.
 
-use super::call_log::CallLog;
+use super::call_log::ended::EndedCall;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::{Account, SealedCallLog};
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
-use super::lane::call_logs::CallLogs;
+use super::lane::call_logs::{CallLogs, Rewrite};
 use super::lane::spans::Spans;
 use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
@@ -163,7 +163,7 @@ impl Worker {
                 self.collect();
                 self.flushes.add(deadline, false, report, Instant::now());
             }
-            Message::Observe { log, reservation, reply } => self.observe(log, reservation, reply),
+            Message::Observe { log, reservation, reply } => self.observe(log, None, reservation, reply),
             Message::Spooled(events) => {
                 for (kind, event) in events {
                     self.spooled(kind, event);
@@ -172,7 +172,7 @@ impl Worker {
             Message::Shutdown { deadline, report } => {
                 let (queue, now) = (self.queue.clone(), Instant::now());
                 queue.close(|records, count| self.take(records, count));
-                queue.close_calls(|log, reservation| self.observe_ended(log, reservation));
+                queue.close_calls(|ended, reservation| self.observe_ended(ended, reservation));
                 if let Some(spans) = &mut self.spans {
                     spans.finish(now);
                 }
@@ -231,7 +231,7 @@ impl Worker {
             spans.begin(queue.drain_begun());
         }
         // A call ends before its root, so that none is missing whose root was drained.
-        queue.drain_calls(|log, reservation| self.observe_ended(log, reservation));
+        queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
         // With the call log that has come just now.
         self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
     }
@@ -248,16 +248,20 @@ impl Worker {
     }
 
     /// Posts what was noted of a call that has ended.
-    fn observe_ended(&mut self, log: CallLog, mut reservation: Reservation) {
-        let call_id = log.id().to_owned();
-        let sealed = log.seal(&self.account).and_then(|log| {
+    fn observe_ended(&mut self, ended: EndedCall, mut reservation: Reservation) {
+        let call_id = ended.id().to_owned();
+        let sealed = ended.log().seal(&self.account).and_then(|log| {
             // Escapes may make it longer than what was noted.
             let more = log.body.len().saturating_sub(reservation.bytes() + BESIDE_NOTES);
             reservation.join(Reservation::take(&self.queue, more).ok_or_else(ObserveError::full)?);
             Ok(log)
         });
         match sealed {
-            Ok(log) => self.observe(log, reservation, Box::new(Result::err)),
+            Ok(log) => {
+                let account = self.account;
+                let rewrite: Rewrite = Box::new(move || ended.log().seal(&account));
+                self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
+            }
             Err(error) => {
                 self.call_logs.count_failure();
                 self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
@@ -265,12 +269,18 @@ impl Worker {
         }
     }
 
-    fn observe(&mut self, log: SealedCallLog, reservation: Reservation, reply: ObserveReply) {
+    fn observe(
+        &mut self,
+        log: SealedCallLog,
+        rewrite: Option<Rewrite>,
+        reservation: Reservation,
+        reply: ObserveReply,
+    ) {
         self.taps.iter_mut().for_each(|tap| tap.call_log(&log));
         if self.account.is_local {
             drop(reply(Ok(Sent::default())));
         } else {
-            self.call_logs.take(log, reservation, reply, Instant::now());
+            self.call_logs.take(log, rewrite, reservation, reply, Instant::now());
         }
     }
 

@@ -4,6 +4,7 @@
 
 use super::attributes::Attributes;
 use super::callsite::View;
+use super::sentences::{Ready, Sentences};
 use crate::finished::write;
 use crate::semconv;
 use std::time::{Duration, Instant};
@@ -22,11 +23,14 @@ pub(super) struct Progress {
     last: Option<Instant>,
     longest_gap: Option<Duration>,
     has_told: bool,
+    /// Where a transcript is to be written.
+    sentences: Option<Sentences>,
 }
 
 impl Progress {
-    /// `attributes` take what items say of a span that began at `start`.
-    pub(super) fn new(attributes: Attributes, start: Instant) -> Self {
+    /// `attributes` take what items say of a span that began at `start`. `writes_transcript` says that its call wants to hear of
+    /// sentences.
+    pub(super) fn new(attributes: Attributes, start: Instant, writes_transcript: bool) -> Self {
         Self {
             attributes,
             start,
@@ -38,6 +42,7 @@ impl Progress {
             last: None,
             longest_gap: None,
             has_told: false,
+            sentences: writes_transcript.then(Sentences::default),
         }
     }
 
@@ -59,7 +64,11 @@ impl Progress {
         let gap = self.last.replace(at).map(|last| at.saturating_duration_since(last));
         self.longest_gap = self.longest_gap.max(gap);
         self.record(record);
-        match self.attributes.take_says() {
+        let says = self.attributes.take_says();
+        if let Some(sentences) = &mut self.sentences {
+            sentences.item(at, says == Some(true), &mut self.attributes);
+        }
+        match says {
             _ if self.has_failed() => {}
             None => _ = self.unseen.get_or_insert(at),
             Some(says) => {
@@ -88,6 +97,11 @@ impl Progress {
         };
         self.has_told |= tells;
         tells
+    }
+
+    /// Sentences that are ready for the transcript.
+    pub(super) fn take_sentences(&mut self) -> Option<Ready> {
+        self.sentences.as_mut()?.take()
     }
 
     /// Whether its end says when somebody spoke, for no item did.

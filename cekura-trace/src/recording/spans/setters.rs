@@ -94,11 +94,18 @@ impl Builder<Conversation> {
         self.set(|attributes| attributes.call_id(Value::Str(id.as_ref())))
     }
 
-    /// Posts the call log when the conversation ends, in whatever way it ends. The conversation's guard takes
-    /// its contents: [`user`](open::Conversation::user), [`agent`](open::Conversation::agent),
-    /// [`ended`](open::Conversation::ended).
+    /// Posts the call log when the conversation ends, in whatever way it ends. Its transcript is what the spans
+    /// of the conversation say: what `stt` understood, what `tts` and `s2s` spoke, which tools ran. What the
+    /// conversation's guard is told stands in place of that, in the turn where it is told:
+    /// [`user`](open::Conversation::user), [`agent`](open::Conversation::agent). It also takes
+    /// [`metadata`](open::Conversation::metadata) and [`ended`](open::Conversation::ended).
     pub fn observe(self) -> Self {
         self.set(Attributes::observe)
+    }
+
+    /// As [`observe`](Self::observe), but the transcript is only what the conversation's guard is told.
+    pub fn observe_manual(self) -> Self {
+        self.set(Attributes::observe_manual)
     }
 
     /// Sends the conversation to this handle, in place of the process's default.

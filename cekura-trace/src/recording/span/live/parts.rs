@@ -70,6 +70,11 @@ impl Live {
         {
             home.cut_off();
         }
+        if chunk.is_some()
+            && let Some(ready) = progress.take_sentences()
+        {
+            self.write_sentences(ready);
+        }
         let has_failed = progress.has_failed();
         self.give_back(progress);
         has_failed
@@ -88,7 +93,7 @@ impl Live {
         let told = parts.progress.take();
         drop(state);
         let items = || self.aside().gathering();
-        Some(told.unwrap_or_else(|| Progress::new(items(), start)))
+        Some(told.unwrap_or_else(|| Progress::new(items(), start, self.writes_transcript())))
     }
 
     fn give_back(&self, progress: Progress) {
