@@ -2,7 +2,8 @@
 //! of the program runs under the span's lock, so that code may itself record on the span.
 //!
 //! The parts so far are lent to the caller that adds to them, and given back afterwards. If two callers add at
-//! the same time, the second one starts with empty parts, and both are merged when they are given back.
+//! the same time, the second one starts with empty parts, and both are merged when they are given back. Who adds to a
+//! conversation always starts with empty parts.
 
 use super::closing::{End, Wait};
 use super::{Live, Stage, State};
@@ -19,7 +20,7 @@ use std::time::Instant;
 pub(super) struct Parts {
     /// `None` before the first part, and while it is lent.
     progress: Option<Progress>,
-    /// How many tell something right now.
+    /// How many tell something right now, where the span waits for them.
     tellers: usize,
     /// How many streams and messages are still to bring something.
     holders: usize,
@@ -84,8 +85,12 @@ impl Live {
         self.has_parts.store(true, Ordering::Relaxed);
         let start = state.start;
         let parts = state.parts.get_or_insert_default();
-        parts.tellers += 1;
-        let told = parts.progress.take();
+        let told = if self.waits_for_tellers() {
+            parts.tellers += 1;
+            parts.progress.take()
+        } else {
+            None
+        };
         drop(state);
         let items = || self.aside().gathering();
         Some(told.unwrap_or_else(|| Progress::new(items(), start)))
@@ -93,10 +98,12 @@ impl Live {
 
     fn give_back(&self, progress: Progress) {
         self.leave_parts(|parts| {
-            parts.tellers -= 1;
+            if self.waits_for_tellers() {
+                parts.tellers -= 1;
+            }
             parts.progress = Some(match parts.progress.take() {
                 None => progress,
-                Some(other) => progress.with(other),
+                Some(before) => before.with(progress),
             });
         });
     }
@@ -209,6 +216,12 @@ impl Live {
     pub(in crate::recording) fn has_items(&self) -> bool {
         let has_items = |parts: &Parts| parts.progress.as_ref().is_some_and(Progress::has_items);
         self.has_parts() && self.state().parts.as_ref().is_some_and(|parts| has_items(parts))
+    }
+
+    /// A conversation does not, for the program's code may take as long as it likes, and its call is to end. So nothing that
+    /// was told of it is lent to who tells more.
+    fn waits_for_tellers(&self) -> bool {
+        self.view != View::Conversation
     }
 
     /// Asked without the lock: most spans have none.
