@@ -127,11 +127,14 @@ impl Call {
         }
     }
 
-    /// Ends every span of ours that is open and was kept, the innermost first, but not the conversation's.
-    pub(crate) fn cut_off(&self, at: Instant) {
+    /// Ends every span of ours that is open and was kept, the innermost first, but not the conversation's; gives the moment.
+    pub(crate) fn cut_off(&self) -> Instant {
+        self.open_turns.close();
+        let at = Instant::now();
         let ours = self.ours.get().map(|ours| locked(ours).clone()).unwrap_or_default();
         let inner = ours.into_iter().rev().filter(|(span, _)| *span != self.root.span_id());
         inner.for_each(|(_, open)| open.cut_off(at));
+        at
     }
 
     /// The number of the turn that begins: one more than the last, or the one given.

@@ -40,7 +40,7 @@ pin_project! {
                 let _entered = follower.place.enter();
                 this.stream.set(None);
             }
-            follower.live.release(Instant::now(), true);
+            follower.live.release(true);
         }
     }
 }
@@ -117,7 +117,7 @@ impl<S: Stream> Stream for Follow<S> {
             Ok(Poll::Ready(None)) => true,
         };
         if is_over {
-            follower.live.release(Instant::now(), false);
+            follower.live.release(false);
         } else {
             *this.follower = Some(follower);
         }

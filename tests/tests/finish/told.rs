@@ -163,7 +163,11 @@ fn threads_that_set_things_on_the_root_while_it_is_finished_do_not_keep_it_or_en
             })
         });
         start.wait();
-        if number % 2 == 0 { futures::executor::block_on(call.finish()) } else { call.end() }
+        if number % 2 == 0 {
+            futures::executor::block_on(call.finish())
+        } else {
+            call.end()
+        }
         let report = handle.flush_blocking(LONG);
         assert_eq!(report.delivered, number + 1, "{report}");
         for thread in threads {

@@ -125,11 +125,14 @@ impl Live {
         let mut state = self.state();
         let meanwhile = std::mem::replace(&mut state.said, said).entries;
         let closed = state.close(end.at, end.wait, &meanwhile);
-        let (is_over, mut record) = (state.stage == Stage::Over, Vec::new());
+        let is_over = state.stage == Stage::Over;
         if let Some(closed) = closed {
-            std::mem::swap(&mut record, &mut state.said.entries);
+            let mut record = std::mem::take(&mut state.said.entries);
             drop(state);
+            self.let_go();
             self.hand_over(end.at, &mut record, closed, end.wait);
+        } else if state.goes_on() {
+            self.close_turn(false);
         }
         is_over
     }
@@ -137,10 +140,8 @@ impl Live {
 
 impl Unfinished for Live {
     fn cut_off(&self, at: Instant) {
-        let mut record = |said: &mut Attributes| {
-            self.let_go();
-            write::flag(&mut said.entries, semconv::CEKURA_UNFINISHED, true);
-        };
+        let mut record =
+            |said: &mut Attributes| write::flag(&mut said.entries, semconv::CEKURA_UNFINISHED, true);
         self.end_shared(End { at, wait: Wait::Nobody, tells: false, record: &mut record });
     }
 
@@ -156,6 +157,6 @@ impl Unfinished for Live {
     }
 
     fn release(&self, was_cut: bool) {
-        self.release(Instant::now(), was_cut);
+        self.release(was_cut);
     }
 }

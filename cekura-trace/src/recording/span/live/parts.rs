@@ -120,13 +120,16 @@ impl Live {
         is_open
     }
 
-    /// What held it brings no more. `was_cut` says that there would have been more.
-    pub(in crate::recording) fn release(&self, at: Instant, was_cut: bool) {
+    /// What held it brings no more from now on. `was_cut` says that there would have been more.
+    pub(in crate::recording) fn release(&self, was_cut: bool) {
         self.leave_parts(|parts| {
             parts.holders -= 1;
             let is_over = parts.progress.as_ref().is_some_and(|progress| progress.over().is_some());
-            if let Some(over) = &mut parts.over {
-                over.at = over.at.max(at);
+            if let Some(over) = parts.over.as_mut().filter(|over| over.wait == Wait::Holders) {
+                if parts.holders == 0 {
+                    self.close_turn(true);
+                }
+                over.at = over.at.max(Instant::now());
                 over.was_cut |= was_cut && !is_over;
             }
         });
@@ -156,7 +159,6 @@ impl Live {
             self.tell_at_end(at);
         }
         let mut record = |said: &mut Attributes| {
-            self.let_go();
             if was_cut {
                 write::flag(&mut said.entries, semconv::CEKURA_INTERRUPTED, true);
                 self.interrupt_turn();
@@ -252,6 +254,14 @@ impl State {
         parts.over = Some(Over { at, wait, failure: self.said.take_failure(), was_cut });
         self.stage = Stage::Open;
         true
+    }
+
+    /// Whether its function has ended, and streams and messages are still to bring something.
+    pub(super) fn goes_on(&self) -> bool {
+        let goes_on = |parts: &Parts| {
+            parts.holders > 0 && parts.over.as_ref().is_some_and(|over| over.wait == Wait::Holders)
+        };
+        self.parts.as_ref().is_some_and(|parts| goes_on(parts))
     }
 
     /// Writes what was told of the answer behind what its function said at its end. How that failed counts
