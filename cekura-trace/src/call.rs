@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One call: the trace of one conversation.
 #[derive(Debug)]
@@ -53,13 +53,22 @@ pub(crate) trait Unfinished: fmt::Debug + Send + Sync {
     /// Says under which id its call is stored.
     fn rename_call(&self, _id: &str) {}
 
-    /// Keeps it open although its function returns, until it is released as often. False where it is over.
-    fn hold(&self) -> bool {
+    /// Keeps it open although its function returns, until it is released as often: for a message that nobody reads yet,
+    /// or a stream. False where it is over.
+    fn hold(&self, _is_unread: bool) -> bool {
         false
     }
 
-    /// What held it is over, or was cut off.
+    /// A message that holds it is being read, or gone.
+    fn read(&self) {}
+
+    /// What held it brings no more from now on. `was_cut` says that there would have been more.
     fn release(&self, _was_cut: bool) {}
+
+    /// Whether its function returned so long ago, and it stays open for what nobody reads; true once.
+    fn is_unread(&self, _since: Duration) -> bool {
+        false
+    }
 }
 
 impl Call {
@@ -182,6 +191,13 @@ impl Calls {
     /// Whether anything of this trace is still open.
     pub(crate) fn is_open(&self, trace: TraceId) -> bool {
         self.known().contains_key(&trace)
+    }
+
+    /// The ids of those whose function returned so long ago, and which stay open for what nobody reads; each once.
+    pub(crate) fn unread(&self, since: Duration) -> Vec<String> {
+        let calls: Vec<_> = self.known().values().flatten().cloned().collect();
+        let is_unread = |call: &Arc<Call>| call.span().is_some_and(|span| span.is_unread(since));
+        calls.into_iter().filter(is_unread).map(|call| call.id().to_owned()).collect()
     }
 
     #[cfg(test)]

@@ -6,6 +6,7 @@ use super::current::current;
 use super::seen::{Item, Seen};
 use super::span::ending::panic_message;
 use super::span::live::Live;
+use crate::call::Unfinished;
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use pin_project_lite::pin_project;
@@ -87,7 +88,7 @@ where
     S: Stream,
     S::Item: Item<How>,
 {
-    let live = current().into_live().filter(|live| live.hold());
+    let live = current().into_live().filter(|live| live.hold(false));
     let follower = live.map(|live| {
         live.be_stream();
         Box::new(Follower { place: Place::current(), live, show: S::Item::show })

@@ -64,7 +64,7 @@ fn after_the_end(body: impl FnOnce(Call)) -> Option<String> {
 type Guard = spans::Guard<spans::Turn>;
 
 #[test]
-fn of_a_turn_by_hand() {
+fn no_span_joins_a_turn_that_is_ended_by_hand() {
     let ends: [fn(Guard); 5] = [
         Guard::end,
         Guard::interrupt,
@@ -82,7 +82,7 @@ fn of_a_turn_by_hand() {
 }
 
 #[test]
-fn of_a_turn_that_ends_with_its_call() {
+fn no_span_joins_a_turn_that_ends_with_its_call() {
     let parent = after_the_end(|call| {
         std::mem::forget(call.in_scope(|| spans::turn().start()));
         let _ = call.finish().now_or_never();
@@ -95,16 +95,17 @@ fn answer() -> impl Stream<Item = u8> {
     stream::iter([1, 2])
 }
 
+type Words = Pin<Box<dyn Stream<Item = u8>>>;
+
 /// Its type does not show that it has a stream.
 #[cekura::turn]
-fn answer_and_more() -> (Pin<Box<dyn Stream<Item = u8>>>, u8) {
+fn answer_and_more() -> (Words, u8) {
     (Box::pin(follow(stream::iter([1, 2]))), 7)
 }
 
 #[test]
-fn of_a_turn_that_goes_on_in_a_stream() {
-    let answers: [fn() -> Pin<Box<dyn Stream<Item = u8>>>; 2] =
-        [|| Box::pin(answer()), || answer_and_more().0];
+fn no_span_joins_a_turn_whose_stream_is_over() {
+    let answers: [fn() -> Words; 2] = [|| Box::pin(answer()), || answer_and_more().0];
     for answer in answers {
         for read in [0, 1, 3] {
             let parent = after_the_end(|call| {
@@ -139,7 +140,7 @@ impl Serialize for Slow {
 }
 
 #[test]
-fn of_a_turn_that_somebody_still_tells_something() {
+fn no_span_joins_a_turn_that_somebody_still_tells_something() {
     #[cekura::turn(skip_all)]
     fn turn(body: impl FnOnce()) {
         body();

@@ -11,13 +11,23 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 /// A value that says when it is being read, and is read when it is told so.
-struct Slow(SyncSender<()>, Mutex<Receiver<()>>);
+struct Slow {
+    is_here: SyncSender<()>,
+    go: Mutex<Receiver<()>>,
+    text: String,
+}
+
+impl Slow {
+    fn new(is_here: SyncSender<()>, go: Receiver<()>) -> Self {
+        Self { is_here, go: Mutex::new(go), text: "slow".to_owned() }
+    }
+}
 
 impl AsRef<str> for Slow {
     fn as_ref(&self) -> &str {
-        self.0.send(()).ok();
-        self.1.lock().unwrap().recv().ok();
-        "slow"
+        self.is_here.send(()).ok();
+        self.go.lock().unwrap().recv().ok();
+        &self.text
     }
 }
 
@@ -65,7 +75,7 @@ fn ended_meanwhile(tell: Told, end: fn(Call)) -> (Vec<Span>, String) {
     let (is_here, here) = mpsc::sync_channel(1);
     let (go, gone) = mpsc::channel();
     let teller = thread::spawn(move || {
-        let slow = Slow(is_here, Mutex::new(gone));
+        let slow = Slow::new(is_here, gone);
         let _entered = context.attach();
         tell(&slow);
     });
@@ -101,7 +111,7 @@ fn its_call_log_is_posted_with_its_trace() {
     let (go, gone) = mpsc::channel();
     let teller = thread::spawn(move || {
         let _entered = context.attach();
-        cekura::current().item(&Slow(is_here, Mutex::new(gone)));
+        cekura::current().item(&Slow::new(is_here, gone));
     });
     here.recv().unwrap();
     futures::executor::block_on(call.finish());
@@ -126,7 +136,7 @@ fn an_annotated_conversation_ends_too() {
         let context = SpanContext::current();
         teller = Some(thread::spawn(move || {
             let _entered = context.attach();
-            cekura::current().item(&Slow(is_here, Mutex::new(gone)));
+            cekura::current().item(&Slow::new(is_here, gone));
         }));
         here.recv().unwrap();
     });
@@ -164,9 +174,9 @@ fn threads_that_set_things_on_the_root_while_it_is_finished_do_not_keep_it_or_en
         });
         start.wait();
         if number % 2 == 0 {
-            futures::executor::block_on(call.finish())
+            futures::executor::block_on(call.finish());
         } else {
-            call.end()
+            call.end();
         }
         let report = handle.flush_blocking(LONG);
         assert_eq!(report.delivered, number + 1, "{report}");

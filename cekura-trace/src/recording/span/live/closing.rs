@@ -4,11 +4,9 @@
 #![expect(clippy::inline_always, reason = "each span passes here, and benches/gates.sh counts what it costs")]
 
 use super::{Live, Stage, State, Twin};
-use crate::call::Unfinished;
 use crate::finished::{self, write};
 use crate::recording::attributes::Attributes;
 use crate::recording::told::Told;
-use crate::semconv;
 use opentelemetry::trace::Status;
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -135,28 +133,5 @@ impl Live {
             self.close_turn(false);
         }
         is_over
-    }
-}
-
-impl Unfinished for Live {
-    fn cut_off(&self, at: Instant) {
-        let mut record =
-            |said: &mut Attributes| write::flag(&mut said.entries, semconv::CEKURA_UNFINISHED, true);
-        self.end_shared(End { at, wait: Wait::Nobody, tells: false, record: &mut record });
-    }
-
-    fn rename_call(&self, id: &str) {
-        self.add(|said| {
-            write::text(&mut said.entries, semconv::CALL_ID, id);
-            write::text(&mut said.entries, semconv::CONVERSATION_ID, id);
-        });
-    }
-
-    fn hold(&self) -> bool {
-        self.hold()
-    }
-
-    fn release(&self, was_cut: bool) {
-        self.release(was_cut);
     }
 }

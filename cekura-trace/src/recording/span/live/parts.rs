@@ -7,13 +7,14 @@
 
 use super::closing::{End, Wait};
 use super::{Live, Stage, State};
+use crate::call::Unfinished;
 use crate::finished::{Value, draft, write};
 use crate::recording::attributes::Attributes;
 use crate::recording::callsite::View;
 use crate::recording::progress::Progress;
 use crate::semconv;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What was told of an answer, and who may tell more.
 #[derive(Default)]
@@ -24,6 +25,10 @@ pub(super) struct Parts {
     tellers: usize,
     /// How many streams and messages are still to bring something.
     holders: usize,
+    /// Those of them that nobody reads.
+    unread: usize,
+    /// Whether it was said that nobody reads them.
+    is_told: bool,
     /// How the span's function ended, where the span waits for them.
     over: Option<Over>,
 }
@@ -105,33 +110,6 @@ impl Live {
                 None => progress,
                 Some(before) => before.with(progress),
             });
-        });
-    }
-
-    /// Keeps the span open although its function returns, until it is [released](Self::release). False where
-    /// it is over.
-    pub(in crate::recording) fn hold(&self) -> bool {
-        let mut state = self.state();
-        let is_open = state.stage != Stage::Over;
-        if is_open {
-            self.has_parts.store(true, Ordering::Relaxed);
-            state.parts.get_or_insert_default().holders += 1;
-        }
-        is_open
-    }
-
-    /// What held it brings no more from now on. `was_cut` says that there would have been more.
-    pub(in crate::recording) fn release(&self, was_cut: bool) {
-        self.leave_parts(|parts| {
-            parts.holders -= 1;
-            let is_over = parts.progress.as_ref().is_some_and(|progress| progress.over().is_some());
-            if let Some(over) = parts.over.as_mut().filter(|over| over.wait == Wait::Holders) {
-                if parts.holders == 0 {
-                    self.close_turn(true);
-                }
-                over.at = over.at.max(Instant::now());
-                over.was_cut |= was_cut && !is_over;
-            }
         });
     }
 
@@ -230,6 +208,60 @@ impl Live {
     #[inline]
     fn has_parts(&self) -> bool {
         self.has_parts.load(Ordering::Relaxed)
+    }
+}
+
+impl Unfinished for Live {
+    fn cut_off(&self, at: Instant) {
+        let mut record =
+            |said: &mut Attributes| write::flag(&mut said.entries, semconv::CEKURA_UNFINISHED, true);
+        self.end_shared(End { at, wait: Wait::Nobody, tells: false, record: &mut record });
+    }
+
+    fn rename_call(&self, id: &str) {
+        self.add(|said| {
+            write::text(&mut said.entries, semconv::CALL_ID, id);
+            write::text(&mut said.entries, semconv::CONVERSATION_ID, id);
+        });
+    }
+
+    fn hold(&self, is_unread: bool) -> bool {
+        let mut state = self.state();
+        let is_open = state.stage != Stage::Over;
+        if is_open {
+            self.has_parts.store(true, Ordering::Relaxed);
+            let parts = state.parts.get_or_insert_default();
+            parts.holders += 1;
+            parts.unread += usize::from(is_unread);
+        }
+        is_open
+    }
+
+    fn read(&self) {
+        if let Some(parts) = &mut self.state().parts {
+            parts.unread -= 1;
+        }
+    }
+
+    fn release(&self, was_cut: bool) {
+        self.leave_parts(|parts| {
+            parts.holders -= 1;
+            let is_over = parts.progress.as_ref().is_some_and(|progress| progress.over().is_some());
+            if let Some(over) = parts.over.as_mut().filter(|over| over.wait == Wait::Holders) {
+                if parts.holders == 0 {
+                    self.close_turn(true);
+                }
+                over.at = over.at.max(Instant::now());
+                over.was_cut |= was_cut && !is_over;
+            }
+        });
+    }
+
+    fn is_unread(&self, since: Duration) -> bool {
+        let mut state = self.state();
+        let Some(parts) = &mut state.parts else { return false };
+        let is_over = parts.over.as_ref().is_some_and(|over| over.at.elapsed() >= since);
+        is_over && parts.unread > 0 && !std::mem::replace(&mut parts.is_told, true)
     }
 }
 
