@@ -18,7 +18,8 @@ use super::spool::{Event, Found, Kind, Spool};
 use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
-use super::warnings::tell_losses;
+use super::warnings::{tell_losses, tell_unread};
+use crate::call::Calls;
 use crate::finished::{self, Record};
 use opentelemetry::trace::{SpanId, TraceId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,6 +48,9 @@ pub(super) struct Worker {
     timings: Timings,
     flushes: Flushes,
     next_tick: Instant,
+    /// The open ones, and when it is looked for those of which something is not read.
+    calls: Arc<Calls>,
+    next_look: Instant,
     /// Dropped spans that an event has told of, and when.
     told: (u64, Instant),
     /// Whether a turn of the loop has ended since the last panic.
@@ -63,7 +67,7 @@ impl Worker {
         account: Account,
         call_logs: Lane<CallLogs>,
     ) -> Self {
-        let (flushes, next_tick) = (Flushes::default(), Instant::now());
+        let (flushes, next_tick, calls) = (Flushes::default(), Instant::now(), Arc::default());
         Self {
             queue,
             ledger,
@@ -76,9 +80,15 @@ impl Worker {
             timings,
             flushes,
             next_tick,
+            calls,
+            next_look: next_tick + timings.unread,
             told: (0, next_tick),
             is_well: true,
         }
+    }
+
+    pub(super) fn with_calls(self, calls: Arc<Calls>) -> Self {
+        Self { calls, ..self }
     }
 
     pub(super) fn with_taps(self, taps: Vec<Box<dyn Tap>>) -> Self {
@@ -123,6 +133,10 @@ impl Worker {
                 self.collect();
                 if now >= self.told.1 + BETWEEN_TELLING {
                     self.tell_losses(now);
+                }
+                if now >= self.next_look {
+                    self.next_look = now + self.timings.unread;
+                    self.tell_unread(self.timings.unread);
                 }
             }
             if self.call_logs.wants_spans(now) {
@@ -170,6 +184,7 @@ impl Worker {
                 }
             }
             Message::Shutdown { deadline, report } => {
+                self.tell_unread(Duration::ZERO);
                 let (queue, now) = (self.queue.clone(), Instant::now());
                 queue.close(|records, count| self.take(records, count));
                 queue.close_calls(|ended, reservation| self.observe_ended(ended, reservation));
@@ -350,6 +365,13 @@ impl Worker {
         }
         self.taps.iter_mut().for_each(|tap| tap.abandon(reason));
         self.call_logs.give_up(reason);
+    }
+
+    fn tell_unread(&self, since: Duration) {
+        let calls = self.calls.unread(since);
+        if !calls.is_empty() {
+            self.events.emit(move || tell_unread(&calls));
+        }
     }
 
     fn tell_losses(&mut self, now: Instant) {

@@ -142,9 +142,11 @@ impl Progress {
         self.attributes.has_failed()
     }
 
-    /// Together with what somebody else told of the same answer at the same time.
+    /// Together with what somebody else told of the same answer, at the same time or later.
     #[cold]
     pub(super) fn with(mut self, other: Self) -> Self {
+        let between = self.last.zip(other.last.and(other.first));
+        let gap = between.map(|(last, first)| first.saturating_duration_since(last));
         self.items = self.items.map_or(other.items, |items| Some(items + other.items.unwrap_or(0)));
         let first = |one: Option<Instant>, two: Option<Instant>| [one, two].into_iter().flatten().min();
         self.first = first(self.first, other.first);
@@ -152,9 +154,10 @@ impl Progress {
         self.unseen = first(self.unseen, other.unseen);
         self.is_seen |= other.is_seen;
         self.last = self.last.max(other.last);
-        self.longest_gap = self.longest_gap.max(other.longest_gap);
+        self.longest_gap = self.longest_gap.max(other.longest_gap).max(gap);
         self.has_told |= other.has_told;
         self.attributes.add_items(other.attributes);
+        self.attributes.tidy();
         self
     }
 

@@ -164,12 +164,9 @@ impl Guard<Conversation> {
     pub fn finish(mut self) -> impl Future<Output = ()> + Send {
         let held = self.held.take();
         let delivery = held.and_then(|held| {
-            let (destination, now) = (held.open.destination(), Instant::now());
-            let call = &self.handle.call;
-            if *held.open.context().span().span_context() == call.root {
-                call.cut_off(now);
-            }
-            held.open.end(now);
+            let (destination, call) = (held.open.destination(), &self.handle.call);
+            let is_root = *held.open.context().span().span_context() == call.root;
+            held.open.end(if is_root { call.cut_off() } else { Instant::now() });
             destination.map(|destination| destination.flush())
         });
         async {
