@@ -1,10 +1,10 @@
 //! Local mode in a process of its own: what a person sees on standard error, and finds in the folder of pages.
 
 use cekura_trace_tests::backend::{Backend, Reply};
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A folder of which nothing is left from another run.
 fn fresh(test: &str) -> PathBuf {
@@ -73,6 +73,60 @@ fn a_folder_that_cannot_be_written_is_one_event_and_a_line_below_each_drawing() 
     let events: Vec<_> = reports.lines().filter(|line| !line.contains("accepted")).collect();
     assert!(matches!(&events[..], [event] if event.contains("cekura-traces")), "{reports}");
     assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
+}
+
+/// Ways in which nobody can read standard error.
+const UNREAD: [&str; 4] = ["closed", "full", "thrown away", "whoever read it has gone"];
+
+/// What the agent reports of spans whose standard error nobody can read.
+fn reports(folder: &Path, unread: &str) -> String {
+    let mut agent = Command::new("sh");
+    let close = if unread == "closed" { "2>&-" } else { "" };
+    agent.args(["-c", &format!("exec {} {close}", env!("CARGO_BIN_EXE_local_agent"))]).current_dir(folder);
+    let output = agent.stderr(match unread {
+        "full" => File::create("/dev/full").unwrap().into(),
+        "thrown away" => Stdio::null(),
+        _ => Stdio::from(std::io::pipe().unwrap().1),
+    });
+    let output = output.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let reports = String::from_utf8(output.stdout).unwrap();
+    reports.lines().filter(|line| line.starts_with(char::is_numeric)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_neither_standard_error_nor_a_page_shows_is_not_delivered() {
+    for (number, unread) in UNREAD.iter().enumerate() {
+        let folder = fresh(&format!("unseen-{number}"));
+        fs::write(folder.join("cekura-traces"), "in the way").unwrap();
+        let lost = "3 accepted, 0 delivered, 3 dropped (unreachable 3)\n\
+                    5 accepted, 0 delivered, 5 dropped (unreachable 5)";
+        assert_eq!(reports(&folder, unread), lost, "{unread}");
+    }
+}
+
+#[test]
+fn what_a_page_shows_is_delivered_whatever_standard_error_is() {
+    for (number, unread) in UNREAD.iter().enumerate() {
+        let folder = fresh(&format!("page-only-{number}"));
+        let delivered = "3 accepted, 3 delivered\n5 accepted, 5 delivered";
+        assert_eq!(reports(&folder, unread), delivered, "{unread}");
+        assert_eq!(fs::read_dir(folder.join("cekura-traces")).unwrap().count(), 3);
+    }
+}
+
+#[test]
+fn spans_that_the_drawing_has_no_room_for_are_not_delivered() {
+    let folder = fresh("large");
+    let (shown, reports) = run(&folder, &["large"]);
+    let (_, missing) = shown.split_once("\npage     without ").unwrap();
+    let missing: usize = missing.split(' ').next().unwrap().parse().unwrap();
+    let seen = 3_201 - missing;
+    let report = format!("3201 accepted, {seen} delivered, {missing} dropped (queue_full {missing})");
+    assert_eq!(reports.lines().find(|line| line.contains("3201 accepted")), Some(&*report));
+    let (_, page) = shown.split_once("\npage     cekura-traces/").unwrap();
+    let page = folder.join("cekura-traces").join(page.lines().next().unwrap());
+    assert_eq!(fs::read_to_string(page).unwrap().matches("\"depth\":").count(), seen);
 }
 
 /// What others may do, too.
