@@ -11,7 +11,7 @@ fn fresh(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("local").join(test);
     drop(fs::remove_dir_all(&folder));
     fs::create_dir_all(&folder).unwrap();
-    folder
+    folder.canonicalize().unwrap()
 }
 
 /// What the agent writes to standard error and to standard output.
@@ -127,6 +127,58 @@ fn spans_that_the_drawing_has_no_room_for_are_not_delivered() {
     let (_, page) = shown.split_once("\npage     cekura-traces/").unwrap();
     let page = folder.join("cekura-traces").join(page.lines().next().unwrap());
     assert_eq!(fs::read_to_string(page).unwrap().matches("\"depth\":").count(), seen);
+}
+
+/// The pages of a folder, which must be private.
+fn pages(folder: &Path) -> usize {
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(mode(folder) == 0o700 && files.iter().all(|file| mode(file) == 0o600), "{files:?}");
+    assert!(files.contains(&folder.join(".gitignore")), "{files:?}");
+    files.len() - 1
+}
+
+#[test]
+fn pages_stay_where_the_handle_was_made_wherever_the_program_goes() {
+    for (number, directory) in ["elsewhere", "/"].into_iter().enumerate() {
+        let folder = fresh(&format!("moved-{number}"));
+        fs::create_dir(folder.join("elsewhere")).unwrap();
+        let (shown, reports) = run(&folder, &["local", "", directory, "pwd"]);
+        assert!(!reports.contains(&format!("\n{}\n", folder.display())), "it is elsewhere: {reports}");
+        let whole = format!("\npage     {}/cekura-traces/20", folder.display());
+        assert_eq!(shown.matches(&whole).count(), 2, "{shown}");
+        assert_eq!(pages(&folder.join("cekura-traces")), 2);
+        assert!(!folder.join("elsewhere/cekura-traces").exists());
+    }
+}
+
+#[test]
+fn a_folder_that_is_removed_is_made_again() {
+    for (number, remove) in ["rm -r cekura-traces", "cd / && rm -r \"$OLDPWD\""].into_iter().enumerate() {
+        let folder = fresh(&format!("removed-{number}"));
+        let (shown, reports) = run(&folder, &["local", "", ".", remove]);
+        assert_eq!(shown.matches("\npage     cekura-traces/20").count(), 2 - number, "{shown}");
+        assert_eq!(pages(&folder.join("cekura-traces")), 1);
+        assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_replaced_is_closed_to_others_and_no_link_is_followed() {
+    let folder = fresh("replaced");
+    run(&folder, &["local", "", ".", "rm -r cekura-traces; mkdir -m 777 cekura-traces"]);
+    assert_eq!(mode(&folder.join("cekura-traces")), 0o700);
+    for (number, link) in ["ln -s ../elsewhere cekura-traces", "mkfifo cekura-traces"].into_iter().enumerate()
+    {
+        let (folder, elsewhere) = (fresh(&format!("replaced-{number}")), fresh("elsewhere"));
+        let (shown, reports) = run(&folder, &["local", "", ".", &format!("rm -r cekura-traces; {link}")]);
+        assert_eq!(
+            shown.matches("\npage     no page can be written to cekura-traces: ").count(),
+            1,
+            "{shown}"
+        );
+        assert!(fs::read_dir(&elsewhere).unwrap().next().is_none());
+        assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
+    }
 }
 
 /// What others may do, too.

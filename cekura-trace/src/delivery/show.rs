@@ -10,7 +10,7 @@ use crate::local::{self, Folder, Style};
 use opentelemetry::trace::SpanId;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Where pages are kept, from where the program runs.
+/// Where pages are kept, from where the handle was made.
 const PAGES: &str = "cekura-traces";
 
 /// What a span takes while it is shown, on the page and in the drawing: so many bytes, and more for each byte of its record.

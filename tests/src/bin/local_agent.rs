@@ -1,4 +1,4 @@
-//! Two short calls in local mode, or in the mode and for the endpoint that its arguments name, for the test that reads
+//! Two short calls in local mode, or in the mode and for the endpoint that its arguments name, for the tests that read
 //! what they draw on standard error. What the library says as an event goes to standard output.
 
 use cekura::{Builder, Cekura, Mode};
@@ -6,6 +6,7 @@ use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::{LONG, converse, quick};
 use std::fmt::Debug;
 use std::io::Write;
+use std::process::Command;
 use std::time::Duration;
 use tracing::Event;
 use tracing::field::{Field, Visit};
@@ -33,6 +34,8 @@ fn main() {
     tracing_subscriber::registry().with(Printed).init();
     let mut arguments = std::env::args().skip(1);
     let (mode, endpoint) = (arguments.next(), arguments.next());
+    // A directory to go to once the handle is made, and what a shell does there after the first call.
+    let (directory, meanwhile) = (arguments.next(), arguments.next());
     let is_large = mode.as_deref() == Some(LARGE);
     let in_code = match mode.as_deref() {
         None | Some(LARGE) => Some(Mode::Local),
@@ -48,6 +51,9 @@ fn main() {
     let builder = if is_large { builder.memory_limit(1 << 20) } else { builder };
     let builder = in_code.into_iter().fold(builder, Builder::mode).timings(quick());
     let handle = builder.api_key(KEY).agent(5).build().unwrap();
+    if let Some(directory) = directory {
+        std::env::set_current_dir(directory).unwrap();
+    }
     converse(&handle, if is_large { 3_200 } else { 2 });
     // It is drawn without a flush, soon.
     for _ in 0..1000 {
@@ -59,6 +65,9 @@ fn main() {
     println!("{}", handle.ledger());
     // Standard error may be closed.
     drop(writeln!(std::io::stderr(), "after the first"));
+    if let Some(meanwhile) = meanwhile {
+        assert!(Command::new("sh").args(["-c", &meanwhile]).status().unwrap().success());
+    }
     converse(&handle, 1);
     println!("{}", handle.shutdown_blocking(LONG));
 }
