@@ -86,7 +86,7 @@ impl Folder {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 // Nobody else gives it this name from here on.
                 Ok(_) if fs::symlink_metadata(self.path.join(&name)).is_ok() => {
-                    directory.remove(&unfinished)?
+                    directory.remove(&unfinished)?;
                 }
                 file => return file.map(|file| (name, file)),
             }
