@@ -111,7 +111,7 @@ fn taps(
         return Vec::new();
     }
     let show = super::show::show(settings, events.clone());
-    let shown = Box::new(move |number, is_shown| drop(inbox.send(Message::Drawn { number, is_shown })));
+    let shown = Box::new(move |number, drawn| drop(inbox.send(Message::Drawn { number, drawn })));
     let terminal = Terminal::new(queue, events, show, shown);
     vec![Box::new(if settings.mode.sends() { terminal } else { terminal.delivers_to(ledger.clone()) })]
 }

@@ -170,8 +170,8 @@ impl Worker {
                 }
                 self.call_logs.answered(Instant::now());
             }
-            Message::Drawn { number, is_shown } => {
-                self.taps.iter_mut().for_each(|tap| tap.drawn(number, is_shown));
+            Message::Drawn { number, drawn } => {
+                self.taps.iter_mut().for_each(|tap| tap.drawn(number, drawn));
             }
             Message::Flush { deadline, report } => {
                 self.collect();
