@@ -221,13 +221,16 @@ impl Journal {
 
     /// Takes the oldest chunks out, until no more than `keep` bytes are left. The one that is being filled is left too, unless
     /// nothing is to be kept. What is taken out is given back, or said to be [written](Self::wrote).
+    ///
+    /// It takes some at a time, so that nobody who hands sound over waits for long; none at the end.
     pub(crate) fn take_out(&self, keep: usize) -> Vec<Vec<u8>> {
+        const SOME: usize = 64;
         let mut state = locked(&self.state);
-        let mut left: usize = state.chunks.iter().map(Vec::capacity).sum();
-        let mut taken = Vec::new();
-        while left > keep && (state.chunks.len() > 1 || keep == 0) {
+        let mut left = state.memory;
+        let mut taken = Vec::with_capacity(SOME);
+        while left > keep && taken.len() < SOME && (state.chunks.len() > 1 || keep == 0) {
             let Some(chunk) = state.chunks.pop_front() else { break };
-            left -= chunk.capacity();
+            left = left.saturating_sub(chunk.capacity());
             taken.push(chunk);
         }
         taken

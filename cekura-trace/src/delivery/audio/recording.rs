@@ -155,7 +155,7 @@ impl Blocks {
     /// Bytes from here on; fewer at the end.
     fn bytes(&mut self, at: u64, count: usize) -> io::Result<&[u8]> {
         let end = self.from + self.window.len() as u64;
-        if at < self.from || at + count as u64 > end {
+        if at < self.from || at.saturating_add(count as u64) > end {
             self.window.resize(count.max(WINDOW), 0);
             let read = self.recording.read(at, &mut self.window)?;
             self.window.truncate(read);

@@ -18,6 +18,8 @@ const WINDOW: usize = 4_096;
 const CHANNELS: usize = 2;
 /// What a call of a telephone has, and what recognisers use.
 const RATES: [u32; 2] = [8_000, 16_000];
+/// Nobody says anything above half of it.
+const HIGHEST: u32 = 48_000;
 
 /// When each sound of a recording was heard, and what was heard of speeches. The call ends at `end`.
 ///
@@ -52,7 +54,7 @@ impl Stereo {
     pub(crate) fn new(recording: &Arc<Recording>, placed: &Arc<Placed>, rate: Option<u32>) -> Self {
         let highest = placed.user.iter().chain(&placed.agent).map(|piece| piece.rate).max().unwrap_or(0);
         let usual = RATES[usize::from(highest > RATES[0])];
-        let rate = rate.map_or(usual, |rate| rate.clamp(RATES[0], highest.max(RATES[0])));
+        let rate = rate.map_or(usual, |rate| rate.clamp(RATES[0], highest.clamp(RATES[0], HIGHEST)));
         let frames = samples(placed.length, rate);
         let channel = |track| Channel::new(Blocks::of(recording.clone()), placed.clone(), track, rate);
         Self { rate, frames, at: 0, channels: [channel(Track::User), channel(Track::Agent)] }

@@ -55,8 +55,11 @@ impl Store {
     /// What the system says. Then what was to be written is still in memory, and is tried again the next time.
     pub(crate) fn spill(&mut self, keep: usize) -> io::Result<()> {
         let mut result = Ok(());
-        if !self.is_finished && !self.journal.is_erased() {
+        while !self.is_finished && result.is_ok() {
             let mut chunks = self.journal.take_out(keep);
+            if chunks.is_empty() {
+                break;
+            }
             result = self.write(&mut chunks);
             match &result {
                 Ok(()) => self.journal.wrote(&chunks),
@@ -75,9 +78,6 @@ impl Store {
     }
 
     fn write(&mut self, chunks: &mut [Vec<u8>]) -> io::Result<()> {
-        if chunks.is_empty() {
-            return Ok(());
-        }
         let file = match &self.file {
             Some(file) => file.clone(),
             None => self.create()?,

@@ -1,9 +1,11 @@
 //! The sound of calls whose blocks came at times that a test says, as another process has left them.
 
+#[cfg(unix)]
 mod hour;
 mod place;
 mod render;
 mod speech;
+#[cfg(unix)]
 mod store;
 
 use super::place::Placed;

@@ -90,10 +90,10 @@ impl fmt::Debug for Resampler {
 }
 
 fn sinc(from: u32, to: u32) -> io::Result<Async<f32>> {
-    // As many zeros of the filter on each side, however much it is stretched to cut off lower.
-    let length = 128 * from.div_ceil(to) as usize;
-    let parameters = SincInterpolationParameters::new(length, WindowFunction::BlackmanHarris2)
-        .oversampling_factor(256)
+    // The lower it cuts off, the longer the filter is, and the fewer points between two samples it needs.
+    let stretch = from.div_ceil(to) as usize;
+    let parameters = SincInterpolationParameters::new(128 * stretch, WindowFunction::BlackmanHarris2)
+        .oversampling_factor((256 / stretch).max(16))
         .interpolation(SincInterpolationType::Linear);
     let ratio = f64::from(to) / f64::from(from);
     Async::new_sinc(ratio, 1.0, &parameters, WINDOW, 1, FixedAsync::Output).map_err(io::Error::other)

@@ -75,6 +75,7 @@ fn the_rate_is_a_usual_one_or_the_wish_but_never_more_than_came_in() {
         (16_000, Some(48_000), 16_000),
         (48_000, Some(0), 8_000),
         (8_000, Some(u32::MAX), 8_000),
+        (96_000, Some(96_000), 48_000),
     ] {
         assert_eq!(rate(came, wish), expected, "{came} {wish:?}");
     }

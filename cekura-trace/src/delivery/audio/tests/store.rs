@@ -9,10 +9,10 @@ use crate::delivery::audio::render::{Stereo, Wav};
 use crate::delivery::audio::store::Store;
 use crate::room::Room;
 use std::fs::{self, File, Permissions};
-use std::io::{ErrorKind, Write, stderr};
+use std::io::{BufRead, BufReader, ErrorKind, Write, stderr};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -120,6 +120,42 @@ fn what_was_spilled_is_there_after_a_crash() {
     ended.erase();
     left.spill(0).unwrap();
     assert!(!path.exists());
+}
+
+#[test]
+fn what_was_spilled_is_there_after_a_kill_at_any_time() {
+    let folder = Folder::new("killed");
+    let path = folder.0.join("call");
+    let test = "delivery::audio::tests::store::a_call_that_is_killed";
+    for seconds in [1, 2, 5] {
+        drop(fs::remove_file(&path));
+        let mut command = Command::new("/proc/self/exe");
+        command.args(["--exact", test, "--ignored", "--nocapture"]).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let spilled = said.map(Result::unwrap).filter(|line| line.ends_with("spilled")).take(seconds);
+        assert_eq!(spilled.count(), seconds);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let mut left = Store::left(journal(), path.clone()).unwrap();
+        // What it wrote meanwhile is there too, as far as it is whole.
+        let found = length(&mut left);
+        assert!(found > seconds as f64 - 0.02, "{found} s of {seconds} s");
+    }
+}
+
+#[test]
+#[ignore = "another test runs and kills it"]
+fn a_call_that_is_killed() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/sound/killed/call");
+    let journal = journal();
+    let mut store = Store::named(journal.clone(), path);
+    // Whoever kills it does so long before.
+    for _ in 0..200 {
+        speak(&journal, 1);
+        store.spill(0).unwrap();
+        println!("spilled");
+    }
 }
 
 #[test]
