@@ -34,7 +34,9 @@ impl Write for Encoded {
 impl Flac {
     pub(crate) fn new(stereo: Stereo) -> Self {
         let bytes = Encoded::default();
-        let encoder = FlacStreamWriter::new(bytes.clone(), Options::default());
+        // What two people say has nothing in common that would be worth looking for.
+        let options = Options::default().mid_side(false).fast_channel_correlation(true);
+        let encoder = FlacStreamWriter::new(bytes.clone(), options);
         Self { stereo, encoder, bytes, is_begun: false }
     }
 
