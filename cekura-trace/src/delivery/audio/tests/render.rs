@@ -1,6 +1,6 @@
 //! Files of two channels: rates, edges, what is folded back, and what others read in them.
 
-use super::{Folder, Line, SECOND, Track, loud, needs, place, read, tone, wav};
+use super::{Chance, Folder, Line, SECOND, Track, loud, needs, place, read, tone, wav};
 use crate::call::audio::frames::Mulaw;
 use crate::delivery::audio::place::Placed;
 use crate::delivery::audio::recording::Recording;
@@ -113,6 +113,48 @@ fn frames_that_follow_each_other_are_as_smooth_as_one() {
     one.agent(0.0, &sound, 48_000);
     sound.chunks(441).for_each(|frame| many.agent(0.0, frame, 48_000));
     assert_eq!(one.heard("one", None, None), many.heard("many", None, None));
+}
+
+#[test]
+fn what_is_heard_does_not_depend_on_what_was_heard_before() {
+    let said = tone(440.0, 0.5, 24_000);
+    let (mut alone, mut after) = (Line::default(), Line::default());
+    // One is cut in its middle, the other ends by itself.
+    after.agent(0.5, &tone(1_234.0, 2.0, 24_000), 24_000);
+    after.clear(0.777);
+    after.agent(1.5, &tone(777.0, 0.3, 24_000), 24_000);
+    for line in [&mut alone, &mut after] {
+        line.agent(3.0, &said, 24_000);
+    }
+    let [alone, after] =
+        [(alone, "alone"), (after, "after")].map(|(line, test)| line.heard(test, None, None).2);
+    assert_eq!(loud(&after, 16_000, 0.1).len(), 3);
+    assert!(alone[40_000..] == after[40_000..]);
+}
+
+#[test]
+fn any_mix_of_sound_has_its_length() {
+    const SOME: [u32; 8] = [8_000, 11_025, 16_000, 22_050, 24_000, 31_999, 44_100, 48_000];
+    for seed in 0..30 {
+        let (mut line, mut chance) = (Line::default(), Chance(seed));
+        let mut now = 0.0;
+        for _ in 0..60 {
+            let rate = SOME[(chance.next() * 8.0) as usize];
+            let sound = vec![9_000_i16; (chance.next() * 4_000.0) as usize];
+            now += 0.05 * chance.next();
+            match (chance.next() * 5.0) as usize {
+                0 | 1 => line.agent(now, &sound, rate),
+                2 => line.user(now, &sound, rate),
+                3 => line.user_at(now - chance.next(), &sound, rate),
+                _ => line.clear(now),
+            }
+        }
+        let wish = Some(8_000 + (chance.next() * 40_000.0) as u32);
+        let (rate, user, agent) = line.heard(&format!("mix-{seed}"), wish, Some(now));
+        let length = (now * f64::from(rate)) as usize;
+        assert!(user.len().abs_diff(length) <= 1 && user.len() == agent.len());
+        assert!(!loud(&user, rate, 1.0).is_empty() && !loud(&agent, rate, 1.0).is_empty());
+    }
 }
 
 #[test]
