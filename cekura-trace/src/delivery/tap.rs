@@ -3,13 +3,13 @@
 
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::DropReason;
-use super::queue::Reservation;
+use crate::room::Room;
 use opentelemetry::trace::TraceId;
 
 /// Sees every record that is drained. One that keeps nothing back needs only `take`.
 pub(super) trait Tap {
     /// Takes a buffer of records; their `reservation`, unless they are delivered as well.
-    fn take(&mut self, records: &[u8], reservation: Option<Reservation>);
+    fn take(&mut self, records: &[u8], reservation: Option<Room>);
 
     /// Asked when the queue has been drained: whether it must be once more before what was taken is complete.
     fn wants_more(&mut self) -> bool {

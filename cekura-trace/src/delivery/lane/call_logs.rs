@@ -16,12 +16,12 @@ use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
 use crate::delivery::message::ObserveReply;
 use crate::delivery::own_events::OwnEvents;
-use crate::delivery::queue::Reservation;
 use crate::delivery::spool::Item;
 use crate::delivery::spool::requests::Stored;
 use crate::delivery::timings::Timings;
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Response, Sending};
+use crate::room::Room;
 use awaited::Awaited;
 use http::Method;
 use opentelemetry::trace::TraceId;
@@ -67,7 +67,7 @@ pub(crate) struct PendingCallLog {
     log: SealedCallLog,
     reply: ObserveReply,
     /// Held until it is settled.
-    reservation: Reservation,
+    reservation: Room,
     step: Step,
 }
 
@@ -106,13 +106,7 @@ impl Lane<CallLogs> {
         Self::new(call_logs, timings, events, wake)
     }
 
-    pub(crate) fn take(
-        &mut self,
-        log: SealedCallLog,
-        reservation: Reservation,
-        reply: ObserveReply,
-        now: Instant,
-    ) {
+    pub(crate) fn take(&mut self, log: SealedCallLog, reservation: Room, reply: ObserveReply, now: Instant) {
         let step = if log.trace_id.is_some() { Step::Trace } else { Step::Post };
         if let Some(trace) = log.trace_id {
             let until = now.checked_add(log.deadline).unwrap_or(now + self.timings.give_up);
@@ -337,25 +331,24 @@ impl Stored for PendingCallLog {
         Item::CallLog { id: self.log.id.clone(), owner: self.log.owner.clone() }
     }
 
+    fn into_head(self) -> Item {
+        self.head()
+    }
+
     fn body(&self) -> &Bytes {
         &self.log.body
     }
 
     fn set_body(&mut self, body: Bytes) {
         self.log.body = body;
-        self.reservation = Reservation::default();
+        self.reservation = Room::default();
     }
 
     fn found(head: &Item) -> Option<Self> {
         let Item::CallLog { id, owner } = head else { return None };
         let log = SealedCallLog::again(id.clone(), owner.clone(), Bytes::new());
         // The process before this one may have posted it.
-        Some(Self {
-            log,
-            reply: Box::new(Result::err),
-            reservation: Reservation::default(),
-            step: Step::Ask(1),
-        })
+        Some(Self { log, reply: Box::new(Result::err), reservation: Room::default(), step: Step::Ask(1) })
     }
 
     fn held(&self) -> usize {

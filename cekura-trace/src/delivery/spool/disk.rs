@@ -13,7 +13,7 @@ pub(super) use group::LARGEST_ITEM;
 use super::address::Address;
 use super::item::Kind;
 use super::others::Others;
-use super::{Event, Found, Job, Keep, Name, Shared, Tell};
+use super::{Event, Found, Keep, Name, Shared, Tell, Work};
 use crate::delivery::ledger::DropReason;
 use crate::delivery::timings::SpoolLimits;
 use folder::Run;
@@ -26,7 +26,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -38,8 +38,7 @@ pub(super) fn start(
     root: PathBuf,
     addresses: [Address; 2],
     limits: SpoolLimits,
-    shared: Shared,
-    jobs: Receiver<Job>,
+    shared: Arc<Shared>,
     tell: Tell,
 ) -> io::Result<()> {
     let run = Arc::new(Run::new(&root)?);
@@ -58,7 +57,7 @@ pub(super) fn start(
         look: Look::default(),
         next_tick: Instant::now() + TICK,
     };
-    thread::Builder::new().name("cekura-spool".to_owned()).spawn(move || disk.run(&jobs))?;
+    thread::Builder::new().name("cekura-spool".to_owned()).spawn(move || disk.run())?;
     Ok(())
 }
 
@@ -75,7 +74,7 @@ struct Disk {
     /// That of spans, and that of call logs.
     addresses: [Address; 2],
     limits: SpoolLimits,
-    shared: Shared,
+    shared: Arc<Shared>,
     tell: Tell,
     groups: BTreeMap<u64, Group>,
     /// Where items are that are not settled.
@@ -121,16 +120,13 @@ impl Group {
 }
 
 impl Disk {
-    /// Works until the last job, or until nobody is left to give one.
-    fn run(mut self, jobs: &Receiver<Job>) {
+    /// Works until the last work, or until nobody is left to ask for some.
+    fn run(mut self) {
         loop {
             let is_looking = self.look_on();
             let wait = if is_looking { Duration::ZERO } else { TICK };
-            let first = jobs.recv_timeout(wait);
-            if matches!(first, Err(RecvTimeoutError::Disconnected)) {
-                return;
-            }
-            let end = self.work(first.into_iter().chain(jobs.try_iter()));
+            let Some(work) = self.shared.next(wait) else { return };
+            let end = self.work(work);
             if self.next_tick <= Instant::now() {
                 self.next_tick = Instant::now() + TICK;
                 self.tick();
@@ -145,46 +141,29 @@ impl Disk {
         }
     }
 
-    /// Does all jobs that wait, those first that somebody waits for.
-    fn work(&mut self, jobs: impl Iterator<Item = Job>) -> Option<Sender<()>> {
-        let (mut keeps, mut loads, mut seen) = (BTreeMap::new(), Vec::new(), HashMap::new());
-        let (mut removed, mut end, mut bytes) = (HashSet::new(), None, 0);
-        for job in jobs {
-            match job {
-                Job::End(done) => end = Some(done),
-                // A later one is in place of an earlier one.
-                Job::Keep(keep) => {
-                    bytes += keep.body.len();
-                    keeps.insert(keep.name, keep);
-                }
-                Job::Load(name) => loads.push(name),
-                Job::Mark(name, at) => drop(seen.insert(name, at)),
-                Job::Remove(name) => drop(removed.insert(name)),
-            }
-            if end.is_some() {
-                break;
-            }
-        }
+    /// Does what waits; gives back who waits for the end.
+    fn work(&mut self, work: Work) -> Option<Sender<()>> {
+        let Work { keeps, loads, marks, removed, end } = work;
+        let bytes = keeps.values().map(|keep| keep.body.len()).sum();
         for name in loads {
             self.load(name);
         }
-        keeps.retain(|name, _| !removed.contains(name));
         let (mut spans, mut call_logs, mut starts) = (Vec::new(), Vec::new(), Vec::new());
-        for keep in keeps.into_values() {
+        for (name, keep) in keeps {
             match keep.item.kind() {
-                Kind::CallLog => call_logs.push(keep),
-                Kind::Spans => spans.push(keep),
-                Kind::Start => starts.push(keep),
+                Kind::CallLog => call_logs.push((name, keep)),
+                Kind::Spans => spans.push((name, keep)),
+                Kind::Start => starts.push((name, keep)),
             }
         }
         self.keep(Kind::Spans, spans);
         self.keep(Kind::CallLog, call_logs);
         // After what is to be safe before, such as the parts of what is removed.
-        self.remove(&removed);
+        self.remove(removed.iter());
         self.say();
         self.keep(Kind::Start, starts);
-        self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
-        for (name, at) in seen {
+        self.shared.written(bytes);
+        for (name, at) in marks {
             self.see(name, at);
         }
         self.trim();
@@ -204,7 +183,7 @@ impl Disk {
     }
 
     /// Writes items to one file, or in halves where there is no room for all.
-    fn keep(&mut self, kind: Kind, mut items: Vec<Keep>) {
+    fn keep(&mut self, kind: Kind, mut items: Vec<(Name, Keep)>) {
         if items.is_empty() {
             return;
         }
@@ -223,19 +202,19 @@ impl Disk {
             self.keep(kind, items);
             return self.keep(kind, rest);
         }
-        let names = items.iter().map(|item| item.name).collect();
+        let names = items.iter().map(|(name, _)| *name).collect();
         self.events.push((kind, Event::Kept { names, result }));
     }
 
-    fn write(&mut self, kind: Kind, items: &[Keep]) -> io::Result<()> {
+    fn write(&mut self, kind: Kind, items: &[(Name, Keep)]) -> io::Result<()> {
         let address = self.address(kind);
         let name = FileName::new(&address.receiver, kind);
         let (entries, bytes) = self.run.directory.put(&name.to_string(), |file| {
-            group::write(file, address, items.iter().map(|keep| (&keep.item, &keep.body)))
+            group::write(file, address, items.iter().map(|(_, keep)| (&keep.item, &keep.body)))
         })?;
         // Of what is written in place of an earlier version, that one.
-        self.remove(&items.iter().map(|keep| keep.name).collect());
-        let found = items.iter().map(|keep| keep.name).zip(entries);
+        self.remove(items.iter().map(|(name, _)| name));
+        let found = items.iter().map(|(name, _)| *name).zip(entries);
         self.add(Group::new(self.run.clone(), name, kind, bytes, Duration::ZERO), found.collect());
         Ok(())
     }
@@ -255,7 +234,7 @@ impl Disk {
         let receiver = &self.addresses[usize::from(kind == Kind::CallLog)].receiver;
         let read = group.open(OFlags::RDONLY).and_then(|file| group::read(&file, entry, receiver, kind));
         let event = match read {
-            Ok(Some((_, body))) => Event::Loaded { name, body: Ok(body) },
+            Ok(Some(read)) => Event::Loaded { name, read: Ok(read) },
             Ok(None) => {
                 group.is_damaged = true;
                 group.live.remove(&name);
@@ -268,7 +247,7 @@ impl Disk {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return self.lose(number, DropReason::SpoolDamaged);
             }
-            Err(error) => Event::Loaded { name, body: Err(error) },
+            Err(error) => Event::Loaded { name, read: Err(error) },
         };
         self.events.push((kind, event));
     }
@@ -283,7 +262,7 @@ impl Disk {
     }
 
     /// Settles items: a file goes with the last of them, and in others they are marked.
-    fn remove(&mut self, names: &HashSet<Name>) {
+    fn remove<'a>(&mut self, names: impl Iterator<Item = &'a Name>) {
         let mut settled = BTreeMap::<u64, Vec<Entry>>::new();
         for name in names {
             let Some(Place { group, entry }) = self.places.remove(name) else { continue };

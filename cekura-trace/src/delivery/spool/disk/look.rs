@@ -3,7 +3,7 @@
 
 use super::folder::{Directory, Run, UNFINISHED};
 use super::name::FileName;
-use super::{Address, Disk, Event, Found, Group, Kind, Name, group};
+use super::{Address, Disk, Event, Found, Group, Kind, group};
 use crate::delivery::spool::others::Others;
 use crate::delivery::timings::SpoolLimits;
 use prost::bytes::Bytes;
@@ -11,7 +11,6 @@ use rustix::fs::OFlags;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The shortest time from one look to the next one, when something could not be looked at, and the longest. Processes end
@@ -144,7 +143,7 @@ impl Disk {
             match group::read(&file, &entry, &self.address(kind).receiver, kind)? {
                 None => is_damaged = true,
                 Some((item, body)) => {
-                    let name = Name(self.shared.numbers.fetch_add(1, Ordering::Relaxed));
+                    let name = self.shared.name();
                     // What is sent is read again when it is.
                     let body = if kind == Kind::Start { body } else { Bytes::new() };
                     found.push(Found { name, item, body, last_seen: entry.last_seen() });
