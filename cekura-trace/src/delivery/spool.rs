@@ -37,6 +37,8 @@ use std::time::{Duration, SystemTime};
 const MOST_WAITING: usize = 32 << 20;
 /// What is known of what is on disk gets one of so many parts of the memory limit.
 const PORTIONS: usize = 4;
+/// How many items there may be on disk in any case.
+const LEAST_ITEMS: usize = 1 << 10;
 /// How long the end waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -199,13 +201,15 @@ impl Spool {
         tell: Tell,
     ) -> Result<Arc<Self>, Error> {
         let (limits, most_known) = (to.limits, settings.memory_limit / PORTIONS);
+        let most_items = (most_known / item::MEMORY).max(LEAST_ITEMS);
         let room = Room::of(budget.clone(), Use::Disk);
         let waiting = Mutex::new(Waiting { room, ..Waiting::default() });
         let shared = Arc::new(Shared { waiting, ..Shared::default() });
         // The program may go to another directory later.
         let root = std::path::absolute(&to.directory);
-        let started =
-            root.and_then(|root| disk::start(root, addresses(settings), limits, shared.clone(), tell));
+        let started = root.and_then(|root| {
+            disk::start(root, addresses(settings), limits, most_items, shared.clone(), tell)
+        });
         started.map_err(|error| {
             let rule = match error.kind() {
                 io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull => {

@@ -8,7 +8,14 @@ use std::sync::Arc;
 
 pub(super) const LARGEST_ITEM: usize = 0;
 
-pub(super) fn start(_: PathBuf, _: [Address; 2], _: SpoolLimits, _: Arc<Shared>, _: Tell) -> io::Result<()> {
+pub(super) fn start(
+    _: PathBuf,
+    _: [Address; 2],
+    _: SpoolLimits,
+    _: usize,
+    _: Arc<Shared>,
+    _: Tell,
+) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

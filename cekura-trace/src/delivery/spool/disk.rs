@@ -7,6 +7,7 @@ mod folder;
 mod group;
 mod look;
 mod name;
+mod place;
 
 pub(super) use group::LARGEST_ITEM;
 
@@ -38,6 +39,7 @@ pub(super) fn start(
     root: PathBuf,
     addresses: [Address; 2],
     limits: SpoolLimits,
+    most_items: usize,
     shared: Arc<Shared>,
     tell: Tell,
 ) -> io::Result<()> {
@@ -49,6 +51,7 @@ pub(super) fn start(
         changed,
         addresses,
         limits,
+        most_items,
         shared,
         tell,
         groups: BTreeMap::new(),
@@ -74,6 +77,7 @@ struct Disk {
     /// That of spans, and that of call logs.
     addresses: [Address; 2],
     limits: SpoolLimits,
+    most_items: usize,
     shared: Arc<Shared>,
     tell: Tell,
     groups: BTreeMap<u64, Group>,
@@ -187,16 +191,8 @@ impl Disk {
         if items.is_empty() {
             return;
         }
-        let mut result = self.write(kind, &items);
-        if result.is_err() && !self.run.is_at(&self.root) && self.renew() {
-            result = self.write(kind, &items);
-        }
-        let is_full = |error: &io::Error| {
-            matches!(
-                error.kind(),
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-            )
-        };
+        let is_there = if self.is_in_place() { Ok(()) } else { self.renew() };
+        let result = is_there.and_then(|()| self.write(kind, &items));
         if items.len() > 1 && result.as_ref().is_err_and(is_full) {
             let rest = items.split_off(items.len() / 2);
             self.keep(kind, items);
@@ -299,15 +295,19 @@ impl Disk {
         }
     }
 
-    /// Gives up what is in a file.
+    /// Gives up what is in a file, and the file.
     fn lose(&mut self, number: u64, reason: DropReason) {
+        self.give_up(number, reason);
+        self.delete(number);
+    }
+
+    fn give_up(&mut self, number: u64, reason: DropReason) {
         let Some(group) = self.groups.get_mut(&number) else { return };
         let names: Vec<_> = std::mem::take(&mut group.live).into_iter().collect();
         for name in &names {
             self.places.remove(name);
         }
         self.events.push((group.kind, Event::Gone { names, reason }));
-        self.delete(number);
     }
 
     /// Deletes what is too old, and the oldest of what is too much.
@@ -318,7 +318,7 @@ impl Disk {
         }
         let bytes: u64 = self.groups.values().map(|group| group.bytes).sum();
         let mut excess = bytes.saturating_sub(self.look.room(&self.limits));
-        while excess > 0 {
+        while excess > 0 || self.places.len() > self.most_items {
             let live = self.groups.iter().filter(|(_, group)| !group.live.is_empty());
             let Some((number, group)) = live.max_by_key(|(_, group)| group.age()) else { return };
             let (number, bytes) = (*number, group.bytes);
@@ -329,9 +329,8 @@ impl Disk {
 
     /// Looks after the files: whether they are there, not too old, and their names not too far from the clock.
     fn tick(&mut self) {
-        let is_away = !self.run.is_at(&self.root);
-        if is_away {
-            self.renew();
+        if !self.is_in_place() {
+            drop(self.renew());
         } else if self.run.directory.changed().ok() != Some(self.changed) {
             self.miss();
         }
@@ -349,26 +348,6 @@ impl Disk {
         self.note_changes();
     }
 
-    /// Makes a folder where ours is not any more; false where that fails.
-    fn renew(&mut self) -> bool {
-        self.miss();
-        let new = Run::new(&self.root).map(Arc::new);
-        let is_new = new.is_ok();
-        self.run = new.unwrap_or_else(|_| self.run.clone());
-        is_new
-    }
-
-    /// Gives up what somebody else has removed.
-    fn miss(&mut self) {
-        let is_gone = |group: &Group| {
-            let size = group.run.directory.size(&group.name.to_string());
-            size.is_err_and(|error| error.kind() == ErrorKind::NotFound)
-        };
-        for number in self.numbers(is_gone) {
-            self.lose(number, DropReason::SpoolDamaged);
-        }
-    }
-
     fn numbers(&self, which: impl Fn(&Group) -> bool) -> Vec<u64> {
         self.groups.iter().filter(|(_, group)| which(group)).map(|(number, _)| *number).collect()
     }
@@ -376,4 +355,8 @@ impl Disk {
     fn note_changes(&mut self) {
         self.changed = self.run.directory.changed().unwrap_or_default();
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }

@@ -36,7 +36,8 @@ pub(crate) trait Stored: Sized {
 /// What one lane has on disk.
 pub(crate) struct SpooledRequests<I> {
     spool: Arc<Spool>,
-    /// What is known of those that are not in memory.
+    /// Bytes of what is known of those that are not in memory.
+    known: usize,
     room: Room,
     /// On disk, and not in memory; the oldest first.
     resting: BTreeMap<Name, Resting>,
@@ -72,6 +73,7 @@ pub(crate) struct DiskCopy {
 impl<I: Stored> SpooledRequests<I> {
     pub(crate) fn new(spool: Arc<Spool>) -> Self {
         Self {
+            known: 0,
             room: Room::of(spool.budget.clone(), Use::Disk),
             spool,
             resting: BTreeMap::new(),
@@ -133,28 +135,30 @@ impl<I: Stored> SpooledRequests<I> {
     /// Gives the memory of an item free that is safe on disk.
     pub(crate) fn rest(&mut self, name: Name, item: I, repeats: u32) {
         let head = item.into_head();
-        self.room.resize_anyway(self.room.bytes() + head.memory());
+        self.know(self.known + head.memory());
         self.resting.insert(name, Resting { head, repeats });
         self.traced.insert(name);
-        self.forget_traces();
-    }
-
-    /// Of the oldest on disk only the number of spans is known while there is too much to know.
-    fn forget_traces(&mut self) {
-        while self.room.bytes() > self.spool.most_known
+        // Of the oldest only the number of spans is known while there is too much to know.
+        while self.known > self.spool.most_known
             && let Some(name) = self.traced.pop_first()
         {
             let Some(Resting { head, .. }) = self.resting.get_mut(&name) else { continue };
             let before = head.memory();
             head.forget_traces();
-            self.room.resize_anyway(self.room.bytes() + head.memory() - before);
+            let after = head.memory();
+            self.know(self.known + after - before);
         }
     }
 
     fn take_up(&mut self, name: Name, Resting { head, repeats }: Resting) -> (Item, u32) {
         self.traced.remove(&name);
-        self.room.resize_anyway(self.room.bytes() - head.memory());
+        self.know(self.known - head.memory());
         (head, repeats)
+    }
+
+    fn know(&mut self, bytes: usize) {
+        self.known = bytes;
+        self.room.resize_anyway(bytes.min(self.spool.most_known));
     }
 
     /// Has the oldest item read again that can be; false when there is none.
