@@ -144,7 +144,7 @@ fn mark(missing: u64, next: Option<&(Value, usize)>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::{BYTES, LINES, Line, Logs, Map, Room, Value};
-    use crate::room::Budget;
+    use crate::room::{Budget, Use};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -185,7 +185,7 @@ mod tests {
     fn lines_take_their_share_of_the_memory_and_give_it_back() {
         struct Small(AtomicUsize);
         impl Budget for Small {
-            fn reserve(&self, bytes: usize) -> bool {
+            fn take(&self, _: Use, bytes: usize) -> bool {
                 let fits = self.0.load(Ordering::Relaxed) + bytes <= 10_000;
                 if fits {
                     self.0.fetch_add(bytes, Ordering::Relaxed);
@@ -193,12 +193,12 @@ mod tests {
                 fits
             }
 
-            fn release(&self, bytes: usize) {
+            fn give_back(&self, _: Use, bytes: usize) {
                 self.0.fetch_sub(bytes, Ordering::Relaxed);
             }
         }
         let budget = Arc::new(Small(AtomicUsize::new(0)));
-        let logs = Logs::new(Room::of(budget.clone()));
+        let logs = Logs::new(Room::of(budget.clone(), Use::Open));
         (0..1_000).for_each(|number| logs.add(line(number, "")));
         assert!(budget.0.load(Ordering::Relaxed) > 9_000);
         let (lines, bytes) = logs.close();
