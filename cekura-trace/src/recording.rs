@@ -42,6 +42,7 @@ pub(crate) mod recorded;
 mod returned;
 pub(crate) mod scope;
 pub(crate) mod seen;
+mod sentences;
 mod shapes;
 pub(crate) mod span;
 pub(crate) mod spans;
