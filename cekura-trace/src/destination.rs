@@ -20,6 +20,9 @@ pub(crate) trait Sink: Budget {
     /// Takes the notes of a call that has ended, to post its call log.
     fn observe(&self, _call: &Arc<Call>, _noted: Noted) {}
 
+    /// The call log of this call is kept back no longer.
+    fn release(&self, _call: &Call) {}
+
     /// Waits until what was accepted is delivered or dropped, for a bounded time.
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(std::future::ready(()))
@@ -134,6 +137,11 @@ impl Destination {
     /// A call has ended, of which this was noted.
     pub(crate) fn note(&self, call: &Arc<Call>, noted: Noted) {
         self.sink.observe(call, noted);
+    }
+
+    /// The call log of this call is kept back no longer.
+    pub(crate) fn release(&self, call: &Call) {
+        self.sink.release(call);
     }
 
     /// Waits until what was accepted is delivered or dropped, for a bounded time.
