@@ -4,11 +4,11 @@
 use super::call_log::ended::EndedCall;
 use super::call_log::error::ObserveError;
 use super::ledger::{DropReason, Ledger};
+use super::own_events::OwnEvents;
 use crate::call::{Call, Noted};
 use crate::destination::Sink;
 use crate::finished;
 use crate::room::Budget;
-use crate::say::say;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,6 +37,7 @@ pub(crate) struct Queue {
     /// Bytes in one shard at which the worker is woken.
     full: usize,
     ledger: Arc<Ledger>,
+    pub(super) events: OwnEvents,
     waker: Waker,
     /// Whether the worker wants to hear of each root's end.
     announces_roots: bool,
@@ -172,7 +173,21 @@ impl Queue {
         let shards = (0..shards).map(|_| Shard::default()).collect();
         let (calls, begun) = (Mutex::default(), None);
         let [held, open, refused] = [0; 3].map(AtomicUsize::new);
-        Self { shards, calls, begun, held, open, refused, limit, full, ledger, waker, announces_roots }
+        let events = OwnEvents::here();
+        Self {
+            shards,
+            calls,
+            begun,
+            held,
+            open,
+            refused,
+            limit,
+            full,
+            ledger,
+            events,
+            waker,
+            announces_roots,
+        }
     }
 
     /// Lets it take conversations when they begin.
@@ -379,9 +394,14 @@ impl Sink for Queue {
                 if fits {
                     self.give_back(bytes);
                 }
-                say(|| tracing::error!(target: "cekura", call_id = call.id(), "{error}"));
+                let call_id = call.id().to_owned();
+                self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
             }
         }
+    }
+
+    fn tell(&self, event: Box<dyn FnOnce() + Send>) {
+        self.events.emit(event);
     }
 
     fn wants_beginnings(&self) -> bool {
