@@ -28,6 +28,9 @@ pub(crate) trait Sink: Budget {
         Box::pin(std::future::ready(()))
     }
 
+    /// Says something to the program's `tracing` subscriber.
+    fn tell(&self, event: Box<dyn FnOnce() + Send>);
+
     /// Whether it wants to know of conversations that begin.
     fn wants_beginnings(&self) -> bool {
         false
@@ -127,6 +130,11 @@ impl Destination {
     #[inline]
     pub(crate) fn accept(&self, trace_id: TraceId, record: &[u8]) {
         self.sink.accept(trace_id, record);
+    }
+
+    /// Says something to the program's `tracing` subscriber, which holds nobody up here.
+    pub(crate) fn tell(&self, event: impl FnOnce() + Send + 'static) {
+        self.sink.tell(Box::new(event));
     }
 
     /// Room for what is open, nothing at first.

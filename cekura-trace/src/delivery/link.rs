@@ -195,6 +195,10 @@ impl Sink for Link {
         Box::pin(async { drop(asked.await) })
     }
 
+    fn tell(&self, event: Box<dyn FnOnce() + Send>) {
+        self.queue.tell(event);
+    }
+
     fn wants_beginnings(&self) -> bool {
         self.queue.wants_beginnings()
     }
