@@ -5,26 +5,21 @@
 //! With `CEKURA_API_KEY` and `CEKURA_AGENT_ID` the call logs are posted. Without an account nothing leaves, and what
 //! would be sent is printed.
 
-use cekura::{CallLog, Conversation, Entry, current_conversation};
+use cekura::{CallLog, Entry, current_conversation};
 use serde_json::json;
 use std::time::{Duration, SystemTime};
 use tokio::time::sleep;
 
-/// The call log of this conversation is posted when it ends: returned, failed, panicked or hung up.
+/// The call log of this conversation is posted when it ends: returned, failed, panicked or hung up. Its spans write the
+/// transcript.
 #[cekura::conversation(call_id = call_id, observe)]
 async fn answer_call(call_id: &str) {
-    note(|call| call.metadata(json!({ "bot_version": "1.0" })));
+    let call = current_conversation().unwrap_or_default();
+    call.metadata(json!({ "bot_version": "1.0" }));
     let heard = transcribe(&[0; 8_000]).await;
-    note(|call| call.user(&heard));
     let answer = think(&heard).await;
-    note(|call| call.agent(&answer));
     speak(&answer).await;
-    note(|call| call.ended("agent-ended-call"));
-}
-
-/// There is no conversation where tracing is switched off.
-fn note(note: impl FnOnce(&Conversation)) {
-    current_conversation().as_ref().map(note);
+    call.ended("agent-ended-call");
 }
 
 #[cekura::stt(provider = "deepgram", model = "nova-3")]

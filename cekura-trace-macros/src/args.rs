@@ -23,7 +23,7 @@ pub(crate) struct Args {
     pub(crate) krate: Option<Path>,
     pub(crate) own: Vec<Own>,
     pub(crate) record: Vec<Record>,
-    /// `observe`: names that become calls without a value.
+    /// Names that become calls without a value.
     pub(crate) words: Vec<Ident>,
     /// Names of arguments that are recorded by their `Debug`.
     pub(crate) debug: Vec<Ident>,
@@ -172,8 +172,14 @@ impl Reader<'_> {
             (Given::SkipAll, Written::Bare) => self.args.skip_all = Some(key),
             (Given::SkipOutput, Written::Bare) => self.args.skip_output = true,
             (Given::Stream, Written::Bare) => self.args.stream = Some(key),
-            (Given::Word, Written::Bare) => self.args.words.push(key),
-            (Given::SkipAll | Given::SkipOutput | Given::Stream | Given::Word, _) => {
+            (Given::Observe, Written::Bare) => self.args.words.push(key),
+            (Given::Observe, Written::Expr(Expr::Path(path))) if path.path.is_ident("manual") => {
+                self.args.words.push(Ident::new("observe_manual", key.span()));
+            }
+            (Given::Observe, _) => {
+                self.mistakes.at(&key, format!("`{key}` is written alone, or as `{key} = manual`"));
+            }
+            (Given::SkipAll | Given::SkipOutput | Given::Stream, _) => {
                 self.mistakes.at(&key, format!("`{key}` is written alone, without a value"));
             }
             (Given::Debug, Written::List(names)) if !names.stream().is_empty() => {

@@ -9,12 +9,15 @@
 /// | `capture = CaptureContent::…` | the content policy of this conversation |
 /// | `link_headers = expr` | a link to the span named by W3C headers from the caller's process: a `HashMap<String, String>` or a reference to an `Extractor` |
 /// | `client = handle` | sends everything inside to this handle, made with `build`, for several agents in one process |
-/// | `observe` | posts a [call log](crate::CallLog) when the conversation ends, in whatever way it ends |
+/// | `observe` | posts a [call log](crate::CallLog) when the conversation ends, in whatever way it ends; its spans write the transcript |
+/// | `observe = manual` | the same, with a transcript of what the program notes only |
 ///
 /// `conversation.type` is always `"voice"`. If a span is current when the conversation starts, the conversation
 /// links to it. A conversation inside an open one (a handoff between agents) is an ordinary child span and
-/// shares the call log of the outer one. [`Conversation`](crate::Conversation) takes the contents of the call
-/// log: the transcript, metadata, why the call ended. The `call_id` is the id of the call log, so give one
+/// shares the call log of the outer one. The transcript of the call log is made of its spans: what `stt`
+/// understood, what `tts` and `s2s` spoke, which tools ran; of speech that was interrupted, the spans of which
+/// audio came, or the words that [`spoken`](crate::Turn::spoken) was told of. The policy `Metadata` leaves it
+/// empty. [`Conversation`](crate::Conversation) takes corrections, metadata, and why the call ended. The `call_id` is the id of the call log, so give one
 /// together with `observe`.
 ///
 /// The conversation ends when its function returns. Anything that was carried out of it with

@@ -2,23 +2,32 @@
 
 mod clock;
 mod id;
+#[cfg(feature = "logs")]
+mod logs;
 mod notes;
+mod said;
+mod transcript;
 mod turn;
 
 pub(crate) use clock::{Clock, nanoseconds};
 use id::Id;
+#[cfg(feature = "logs")]
+pub(crate) use logs::{Line, Logs};
 pub(crate) use notes::{Noted, Notes};
+pub(crate) use said::{Said, Stage};
+pub(crate) use transcript::{Heard, Note};
 use turn::{OpenTurns, Unanswered};
 pub(crate) use turn::{Source, Turn};
 
 use crate::lock::locked;
 use crate::policy::CaptureContent;
+use crate::transcript::Entry;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One call: the trace of one conversation.
 #[derive(Debug)]
@@ -28,6 +37,9 @@ pub(crate) struct Call {
     pub(crate) capture: CaptureContent,
     pub(crate) clock: Clock,
     pub(crate) notes: Notes,
+    /// Where its call log is to have lines of the program's log.
+    #[cfg(feature = "logs")]
+    pub(crate) logs: OnceLock<Logs>,
     /// The span of the conversation.
     pub(crate) root: SpanContext,
     pub(crate) unanswered: Arc<Unanswered>,
@@ -53,13 +65,22 @@ pub(crate) trait Unfinished: fmt::Debug + Send + Sync {
     /// Says under which id its call is stored.
     fn rename_call(&self, _id: &str) {}
 
-    /// Keeps it open although its function returns, until it is released as often. False where it is over.
-    fn hold(&self) -> bool {
+    /// Keeps it open although its function returns, until it is released as often: for a message that nobody reads yet,
+    /// or a stream. False where it is over.
+    fn hold(&self, _is_unread: bool) -> bool {
         false
     }
 
-    /// What held it is over, or was cut off.
+    /// A message that holds it is being read, or gone.
+    fn read(&self) {}
+
+    /// What held it brings no more from now on. `was_cut` says that there would have been more.
     fn release(&self, _was_cut: bool) {}
+
+    /// Whether its function returned so long ago, and it stays open for what nobody reads; true once.
+    fn is_unread(&self, _since: Duration) -> bool {
+        false
+    }
 }
 
 impl Call {
@@ -69,6 +90,8 @@ impl Call {
             capture,
             clock,
             notes: Notes::default(),
+            #[cfg(feature = "logs")]
+            logs: OnceLock::new(),
             root,
             unanswered: Arc::default(),
             turns: AtomicI64::new(0),
@@ -108,6 +131,23 @@ impl Call {
         locked(&self.of_host).contains(&span)
     }
 
+    /// All that was noted, if the call is to have a call log; nothing is noted after that. Its conversation has ended at `end`,
+    /// in nanoseconds since the Unix epoch.
+    pub(crate) fn close(&self, end: u64) -> Option<Noted> {
+        let noted = self.notes.close(end)?;
+        #[cfg(feature = "logs")]
+        if let Some((logs, bytes)) = self.logs.get().map(Logs::close) {
+            return Some(Noted { bytes: noted.bytes.max(noted.room.bytes()) + bytes, logs, ..noted });
+        }
+        Some(noted)
+    }
+
+    /// Its transcript, from these notes and what spans have said until now. Its conversation has ended at `end`, in nanoseconds
+    /// since the Unix epoch.
+    pub(crate) fn transcript(&self, notes: Vec<Note>, end: u64) -> Vec<Entry> {
+        self.notes.transcript(notes, nanoseconds(self.clock.start()), end)
+    }
+
     /// Its conversation begins.
     pub(crate) fn begin(&self, span: Weak<dyn Unfinished>) {
         // It begins once.
@@ -127,11 +167,14 @@ impl Call {
         }
     }
 
-    /// Ends every span of ours that is open and was kept, the innermost first, but not the conversation's.
-    pub(crate) fn cut_off(&self, at: Instant) {
+    /// Ends every span of ours that is open and was kept, the innermost first, but not the conversation's; gives the moment.
+    pub(crate) fn cut_off(&self) -> Instant {
+        self.open_turns.close();
+        let at = Instant::now();
         let ours = self.ours.get().map(|ours| locked(ours).clone()).unwrap_or_default();
         let inner = ours.into_iter().rev().filter(|(span, _)| *span != self.root.span_id());
         inner.for_each(|(_, open)| open.cut_off(at));
+        at
     }
 
     /// The number of the turn that begins: one more than the last, or the one given.
@@ -179,6 +222,13 @@ impl Calls {
     /// Whether anything of this trace is still open.
     pub(crate) fn is_open(&self, trace: TraceId) -> bool {
         self.known().contains_key(&trace)
+    }
+
+    /// The ids of those whose function returned so long ago, and which stay open for what nobody reads; each once.
+    pub(crate) fn unread(&self, since: Duration) -> Vec<String> {
+        let calls: Vec<_> = self.known().values().flatten().cloned().collect();
+        let is_unread = |call: &Arc<Call>| call.span().is_some_and(|span| span.is_unread(since));
+        calls.into_iter().filter(is_unread).map(|call| call.id().to_owned()).collect()
     }
 
     #[cfg(test)]

@@ -18,7 +18,7 @@ pub(crate) trait Sink: Budget {
     fn accept(&self, trace_id: TraceId, record: &[u8]);
 
     /// Takes the notes of a call that has ended, to post its call log.
-    fn observe(&self, _call: &Call, _noted: Noted) {}
+    fn observe(&self, _call: &Arc<Call>, _noted: Noted) {}
 
     /// Waits until what was accepted is delivered or dropped, for a bounded time.
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
@@ -132,7 +132,7 @@ impl Destination {
     }
 
     /// A call has ended, of which this was noted.
-    pub(crate) fn note(&self, call: &Call, noted: Noted) {
+    pub(crate) fn note(&self, call: &Arc<Call>, noted: Noted) {
         self.sink.observe(call, noted);
     }
 

@@ -30,6 +30,8 @@ pub(crate) mod future;
 mod home;
 mod json;
 mod locks;
+#[cfg(feature = "logs")]
+pub(crate) mod logs;
 pub(crate) mod moment;
 mod names;
 mod notes;
@@ -42,6 +44,7 @@ pub(crate) mod recorded;
 mod returned;
 pub(crate) mod scope;
 pub(crate) mod seen;
+mod sentences;
 mod shapes;
 pub(crate) mod span;
 pub(crate) mod spans;

@@ -6,6 +6,7 @@ use crate::say::caught;
 use bounded::Bounded;
 use serde::Serialize;
 use serde_json::Value;
+use std::cmp::Ordering;
 
 mod bounded;
 
@@ -110,6 +111,12 @@ impl Entry {
     fn new(content: Content) -> Self {
         Self { content, times: None }
     }
+}
+
+/// The order of their starts.
+pub(crate) fn by_start(left: &Entry, right: &Entry) -> Ordering {
+    let start = |entry: &Entry| entry.times.unwrap_or_default().0;
+    start(left).total_cmp(&start(right))
 }
 
 /// The most bytes of a value in a call log.

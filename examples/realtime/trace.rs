@@ -45,8 +45,7 @@ impl Trace {
                     stt.item(sent);
                 }
             }
-            Event::Transcript { item_id, transcript } => {
-                self.call.user(transcript);
+            Event::Transcript { item_id, .. } => {
                 if let Some(mut stt) = self.transcriptions.remove(item_id) {
                     stt.item(sent);
                     stt.end();
@@ -115,9 +114,6 @@ impl Trace {
     }
 
     fn end_response(&mut self, response: &Response, sent: &Value) {
-        for words in response.spoken() {
-            self.call.agent(words);
-        }
         let Some(mut s2s) = self.responses.remove(&response.id) else { return };
         s2s.item(sent);
         match response.status {

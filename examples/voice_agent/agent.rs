@@ -39,7 +39,7 @@ impl Agent {
                 () = phone.cut_in(utterance.cuts_in) => println!("  the caller cuts in"),
             }
         }
-        note(|call| call.ended("customer-ended-call"));
+        cekura::current_conversation().unwrap_or_default().ended("customer-ended-call");
         Ok(())
     }
 
@@ -52,7 +52,6 @@ impl Agent {
         let heard = self.service.transcribe(&utterance.wav).await?.text;
         let heard = heard.trim();
         println!("  caller: {heard}");
-        note(|call| call.user(heard));
         let (thought, sentences) = mpsc::unbounded_channel();
         let (spoken, speeches) = mpsc::channel(1);
         tokio::try_join!(
@@ -120,13 +119,9 @@ async fn speak(
 async fn play(phone: &Phone, mut speeches: Receiver<Speech>) -> Result<(), Error> {
     while let Some((sentence, audio)) = speeches.recv().await {
         println!("  agent:  {sentence}");
-        note(|call| call.agent(sentence));
+        // All sentences of the turn may be synthesised by now: these are the ones that the caller hears.
+        cekura::current_turn().unwrap_or_default().spoken(sentence);
         phone.play(audio).await;
     }
     Ok(())
-}
-
-/// Notes something for the call log. There is no conversation where tracing is switched off.
-fn note(note: impl FnOnce(&cekura::Conversation)) {
-    cekura::current_conversation().as_ref().map(note);
 }

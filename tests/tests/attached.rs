@@ -16,6 +16,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 #[path = "attached/sampler.rs"]
 mod sampler;
+#[path = "attached/turns.rs"]
+mod turns;
 
 static DEFAULT: Mutex<()> = Mutex::new(());
 

@@ -5,6 +5,8 @@ use cekura_trace_tests::authority::Authority;
 use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::handles::{PROTOCOLS, at, to};
 
+#[path = "doctor/hangs.rs"]
+mod hangs;
 #[path = "doctor/network.rs"]
 mod network;
 

@@ -9,6 +9,9 @@ use opentelemetry::trace::{Tracer, TracerProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Level;
 
+#[path = "events/unread.rs"]
+mod unread;
+
 #[test]
 fn a_refusal_is_one_loud_event_that_names_the_variable() {
     for protocol in PROTOCOLS {

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+#[path = "finish/told.rs"]
+mod told;
+
 #[cekura::tool_call]
 async fn never() {
     pending::<()>().await;

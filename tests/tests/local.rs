@@ -1,17 +1,17 @@
 //! Local mode in a process of its own: what a person sees on standard error, and finds in the folder of pages.
 
 use cekura_trace_tests::backend::{Backend, Reply};
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A folder of which nothing is left from another run.
 fn fresh(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("local").join(test);
     drop(fs::remove_dir_all(&folder));
     fs::create_dir_all(&folder).unwrap();
-    folder
+    folder.canonicalize().unwrap()
 }
 
 /// What the agent writes to standard error and to standard output.
@@ -73,6 +73,112 @@ fn a_folder_that_cannot_be_written_is_one_event_and_a_line_below_each_drawing() 
     let events: Vec<_> = reports.lines().filter(|line| !line.contains("accepted")).collect();
     assert!(matches!(&events[..], [event] if event.contains("cekura-traces")), "{reports}");
     assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
+}
+
+/// Ways in which nobody can read standard error.
+const UNREAD: [&str; 4] = ["closed", "full", "thrown away", "whoever read it has gone"];
+
+/// What the agent reports of spans whose standard error nobody can read.
+fn reports(folder: &Path, unread: &str) -> String {
+    let mut agent = Command::new("sh");
+    let close = if unread == "closed" { "2>&-" } else { "" };
+    agent.args(["-c", &format!("exec {} {close}", env!("CARGO_BIN_EXE_local_agent"))]).current_dir(folder);
+    let output = agent.stderr(match unread {
+        "full" => File::create("/dev/full").unwrap().into(),
+        "thrown away" => Stdio::null(),
+        _ => Stdio::from(std::io::pipe().unwrap().1),
+    });
+    let output = output.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let reports = String::from_utf8(output.stdout).unwrap();
+    reports.lines().filter(|line| line.starts_with(char::is_numeric)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_neither_standard_error_nor_a_page_shows_is_not_delivered() {
+    for (number, unread) in UNREAD.iter().enumerate() {
+        let folder = fresh(&format!("unseen-{number}"));
+        fs::write(folder.join("cekura-traces"), "in the way").unwrap();
+        let lost = "3 accepted, 0 delivered, 3 dropped (unreachable 3)\n\
+                    5 accepted, 0 delivered, 5 dropped (unreachable 5)";
+        assert_eq!(reports(&folder, unread), lost, "{unread}");
+    }
+}
+
+#[test]
+fn what_a_page_shows_is_delivered_whatever_standard_error_is() {
+    for (number, unread) in UNREAD.iter().enumerate() {
+        let folder = fresh(&format!("page-only-{number}"));
+        let delivered = "3 accepted, 3 delivered\n5 accepted, 5 delivered";
+        assert_eq!(reports(&folder, unread), delivered, "{unread}");
+        assert_eq!(fs::read_dir(folder.join("cekura-traces")).unwrap().count(), 3);
+    }
+}
+
+#[test]
+fn spans_that_the_drawing_has_no_room_for_are_not_delivered() {
+    let folder = fresh("large");
+    let (shown, reports) = run(&folder, &["large"]);
+    let (_, missing) = shown.split_once("\npage     without ").unwrap();
+    let missing: usize = missing.split(' ').next().unwrap().parse().unwrap();
+    let seen = 3_201 - missing;
+    let report = format!("3201 accepted, {seen} delivered, {missing} dropped (queue_full {missing})");
+    assert_eq!(reports.lines().find(|line| line.contains("3201 accepted")), Some(&*report));
+    let (_, page) = shown.split_once("\npage     cekura-traces/").unwrap();
+    let page = folder.join("cekura-traces").join(page.lines().next().unwrap());
+    assert_eq!(fs::read_to_string(page).unwrap().matches("\"depth\":").count(), seen);
+}
+
+/// The pages of a folder, which must be private.
+fn pages(folder: &Path) -> usize {
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(mode(folder) == 0o700 && files.iter().all(|file| mode(file) == 0o600), "{files:?}");
+    assert!(files.contains(&folder.join(".gitignore")), "{files:?}");
+    files.len() - 1
+}
+
+#[test]
+fn pages_stay_where_the_handle_was_made_wherever_the_program_goes() {
+    for (number, directory) in ["elsewhere", "/"].into_iter().enumerate() {
+        let folder = fresh(&format!("moved-{number}"));
+        fs::create_dir(folder.join("elsewhere")).unwrap();
+        let (shown, reports) = run(&folder, &["local", "", directory, "pwd"]);
+        assert!(!reports.contains(&format!("\n{}\n", folder.display())), "it is elsewhere: {reports}");
+        let whole = format!("\npage     {}/cekura-traces/20", folder.display());
+        assert_eq!(shown.matches(&whole).count(), 2, "{shown}");
+        assert_eq!(pages(&folder.join("cekura-traces")), 2);
+        assert!(!folder.join("elsewhere/cekura-traces").exists());
+    }
+}
+
+#[test]
+fn a_folder_that_is_removed_is_made_again() {
+    for (number, remove) in ["rm -r cekura-traces", "cd / && rm -r \"$OLDPWD\""].into_iter().enumerate() {
+        let folder = fresh(&format!("removed-{number}"));
+        let (shown, reports) = run(&folder, &["local", "", ".", remove]);
+        assert_eq!(shown.matches("\npage     cekura-traces/20").count(), 2 - number, "{shown}");
+        assert_eq!(pages(&folder.join("cekura-traces")), 1);
+        assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_replaced_is_closed_to_others_and_no_link_is_followed() {
+    let folder = fresh("replaced");
+    run(&folder, &["local", "", ".", "rm -r cekura-traces; mkdir -m 777 cekura-traces"]);
+    assert_eq!(mode(&folder.join("cekura-traces")), 0o700);
+    for (number, link) in ["ln -s ../elsewhere cekura-traces", "mkfifo cekura-traces"].into_iter().enumerate()
+    {
+        let (folder, elsewhere) = (fresh(&format!("replaced-{number}")), fresh("elsewhere"));
+        let (shown, reports) = run(&folder, &["local", "", ".", &format!("rm -r cekura-traces; {link}")]);
+        assert_eq!(
+            shown.matches("\npage     no page can be written to cekura-traces: ").count(),
+            1,
+            "{shown}"
+        );
+        assert!(fs::read_dir(&elsewhere).unwrap().next().is_none());
+        assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
+    }
 }
 
 /// What others may do, too.

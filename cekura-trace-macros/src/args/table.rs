@@ -51,6 +51,8 @@ pub(crate) enum Given {
     Flag,
     Float,
     Integer,
+    /// Nothing, or `manual`.
+    Observe,
     /// `CaptureContent`, which is moved.
     Policy,
     Record,
@@ -62,8 +64,6 @@ pub(crate) enum Given {
     Stream,
     /// Any value, by its type.
     Value,
-    /// Nothing: the name says it.
-    Word,
 }
 
 /// When a value must be known.
@@ -79,8 +79,8 @@ pub(crate) enum When {
     First,
 }
 
-use Given::{Crate, Debug, Failure, Flag, Float, Integer, Policy, Record, Reference};
-use Given::{Skip, SkipAll, SkipOutput, Stream, Value, Word};
+use Given::{Crate, Debug, Failure, Flag, Float, Integer, Observe, Policy, Record};
+use Given::{Reference, Skip, SkipAll, SkipOutput, Stream, Value};
 use SpanName::{Conversation, Llm, S2s, Span, Stt, ToolCall, Tts, Turn};
 use When::{After, Any, Before, First};
 
@@ -102,7 +102,7 @@ const RULES: &[Rule] = &[
     Rule { key: "trace_id_from", given: Value, when: First, of: &[Conversation] },
     Rule { key: "link_headers", given: Reference("the caller's headers"), when: First, of: &[Conversation] },
     Rule { key: "call_id", given: Value, when: Before, of: &[Conversation] },
-    Rule { key: "observe", given: Word, when: Before, of: &[Conversation] },
+    Rule { key: "observe", given: Observe, when: Before, of: &[Conversation] },
     Rule { key: "number", given: Integer, when: Before, of: &[Turn] },
     Rule { key: "provider", given: Value, when: Any, of: MODELS },
     Rule { key: "model", given: Value, when: Any, of: MODELS },
@@ -156,7 +156,8 @@ impl Rule {
         let key = self.key;
         match (self.given, self.when) {
             (Crate, _) => "`crate = path`".into(),
-            (SkipAll | SkipOutput | Stream | Word, _) => format!("`{key}`"),
+            (Observe, _) => format!("`{key}` or `{key} = manual`"),
+            (SkipAll | SkipOutput | Stream, _) => format!("`{key}`"),
             (Record, _) => "`record(\"my.key\" = expression)`".into(),
             (Debug | Skip, _) => format!("`{key}(a, b)`"),
             (_, After) => format!("`{key} = |returned| expression`"),

@@ -46,6 +46,11 @@ pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
     count(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
+/// Nanoseconds of so many seconds; 0 of what is no length of time.
+pub(super) fn of_seconds(seconds: f64) -> u64 {
+    count(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
 /// The nanoseconds of a duration, of at most 584 years.
 #[inline]
 fn count(duration: Duration) -> u64 {

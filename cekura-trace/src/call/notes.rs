@@ -1,10 +1,15 @@
 //! Notes for a call log, taken while the call runs. Invariant: they are given out once, at the call's end.
 
+use super::said::{Said, Stage, Told};
+use super::transcript::{Heard, Note, Sources};
 use crate::lock::locked;
 use crate::room::Room;
 use crate::say::say;
 use crate::transcript::{Content, Entry};
+use opentelemetry::trace::SpanId;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -15,13 +20,24 @@ const PER_ENTRY: usize = 128;
 
 /// What is noted of a call for its call log.
 #[derive(Debug, Default)]
-pub(crate) struct Notes(Mutex<State>);
+pub(crate) struct Notes {
+    /// Whether spans write its transcript.
+    reads_spans: AtomicBool,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
     is_wanted: bool,
     is_over: bool,
     noted: Noted,
+    /// What spans say, also those that end after the conversation.
+    said: Vec<Said>,
+    /// Streams that are open, with what they have said.
+    told: HashMap<SpanId, Told>,
+    heard: Vec<Heard>,
+    /// When the caller stopped speaking.
+    stops: Vec<u64>,
     /// Whether an event has told of what was not noted.
     is_told: bool,
 }
@@ -29,14 +45,18 @@ struct State {
 /// Everything that was noted.
 #[derive(Debug, Default)]
 pub(crate) struct Noted {
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<Note>,
     pub(crate) metadata: Map<String, Value>,
     pub(crate) ended_reason: String,
     pub(crate) agent: Option<u64>,
+    /// Lines of the program's log, as they are posted.
+    pub(crate) logs: Vec<Value>,
     /// As Cekura counts them.
     pub(crate) bytes: usize,
     /// What they take of the memory limit.
     pub(crate) room: Room,
+    /// When the conversation ended, in nanoseconds since the Unix epoch.
+    pub(crate) end: u64,
 }
 
 /// What something takes: of what a call log may hold, and of the memory.
@@ -47,16 +67,18 @@ struct Cost {
 }
 
 impl Notes {
-    /// Says that the call is to have a call log, and what it may take of the memory limit.
-    pub(crate) fn want(&self, room: Room) {
+    /// Says that the call is to have a call log, what it may take of the memory limit, and whether spans write the transcript.
+    pub(crate) fn want(&self, room: Room, reads_spans: bool) {
+        self.reads_spans.store(reads_spans, Ordering::Relaxed);
         let mut state = self.state();
         if !std::mem::replace(&mut state.is_wanted, true) {
             state.noted.room = room;
         }
     }
 
-    /// Notes an entry; without times of its own, it stands where the call is, `elapsed` after its start.
-    pub(crate) fn entry(&self, entry: Entry, elapsed: impl FnOnce() -> Duration) {
+    /// Notes an entry; without times of its own, it stands where the call is, `elapsed` after its start. `turn` is where it was
+    /// noted.
+    pub(crate) fn entry(&self, entry: Entry, turn: Option<i64>, elapsed: impl FnOnce() -> Duration) {
         if let Some((start, end)) = entry.times
             && !(start >= 0.0 && start <= end && end.is_finite())
         {
@@ -75,7 +97,7 @@ impl Notes {
                 // Read under the lock, so that no entry stands before an earlier one.
                 let now = (elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
                 let times = entry.times.or(Some((now, now)));
-                noted.entries.push(Entry { times, ..entry });
+                noted.entries.push(Note { entry: Entry { times, ..entry }, turn });
             },
         );
     }
@@ -101,12 +123,69 @@ impl Notes {
         self.note(Cost::default(), id, |_, _| Cost::default(), |noted, id| noted.agent = Some(id));
     }
 
-    /// All that was noted, if the call is to have a call log; nothing is noted after that.
-    pub(crate) fn close(&self) -> Option<Noted> {
+    /// Whether spans write its transcript.
+    #[inline]
+    pub(crate) fn reads_spans(&self) -> bool {
+        self.reads_spans.load(Ordering::Relaxed)
+    }
+
+    /// A span has ended, with this record.
+    pub(crate) fn read(&self, stage: Stage, turn: Option<i64>, record: &[u8]) {
+        let told = |span| self.state().told.remove(&span).unwrap_or_default();
+        if let Some(said) = Said::read(stage, turn, record, told) {
+            self.say(said);
+        }
+    }
+
+    /// A span says something.
+    pub(crate) fn say(&self, said: Said) {
+        self.keep(said.bytes(), said, |state| &mut state.said);
+    }
+
+    /// The stream of a span goes on behind so many bytes of its text, which were said; what follows has begun at `since`.
+    pub(crate) fn go_on(&self, span: SpanId, bytes: usize, since: Option<u64>) {
+        self.state().told.insert(span, Told { bytes, since });
+    }
+
+    /// The caller has stopped speaking, in nanoseconds since the Unix epoch.
+    pub(crate) fn stop(&self, at: u64) {
+        if self.reads_spans() {
+            self.keep(0, at, |state| &mut state.stops);
+        }
+    }
+
+    /// The caller has heard these words.
+    pub(crate) fn hear(&self, heard: Heard) {
+        if self.reads_spans() {
+            self.keep(heard.text.len(), heard, |state| &mut state.heard);
+        }
+    }
+
+    /// The transcript: what was noted, and what spans have said until now, in a conversation of these times.
+    pub(crate) fn transcript(&self, notes: Vec<Note>, start: u64, end: u64) -> Vec<Entry> {
+        let state = self.state();
+        let State { said, heard, stops, .. } = &*state;
+        Sources { notes, said, heard, stops, start, end }.write()
+    }
+
+    /// All that was noted, if the call is to have a call log; nothing is noted after that. The conversation has ended at `end`,
+    /// in nanoseconds since the Unix epoch.
+    pub(super) fn close(&self, end: u64) -> Option<Noted> {
         let mut state = self.state();
         let is_first = !std::mem::replace(&mut state.is_over, true);
         let noted = std::mem::take(&mut state.noted);
-        (is_first && state.is_wanted).then_some(noted)
+        (is_first && state.is_wanted).then_some(Noted { end, ..noted })
+    }
+
+    /// Keeps something that spans or the program say beside the notes, also when the conversation is over, if there is room for
+    /// it.
+    fn keep<T>(&self, bytes: usize, what: T, list: impl FnOnce(&mut State) -> &mut Vec<T>) {
+        let cost = Cost { bytes: bytes + PER_ENTRY, memory: bytes + PER_ENTRY + size_of::<T>() };
+        let mut state = self.state();
+        match state.take_room(cost, Cost::default()) {
+            Ok(()) => list(&mut state).push(what),
+            Err(obstacle) => Self::refuse(state, obstacle),
+        }
     }
 
     /// Notes something in place of something else, if there is room for it.
@@ -119,33 +198,46 @@ impl Notes {
     ) {
         let mut state = self.state();
         let old = old(&state.noted, &what);
-        let bytes = (state.noted.bytes + new.bytes).saturating_sub(old.bytes);
-        let memory = (state.noted.room.bytes() + new.memory).saturating_sub(old.memory);
-        let obstacle = if !state.is_wanted {
-            Some("the conversation has no call log: add `observe` to its arguments, or to its builder")
+        let fits = if !state.is_wanted {
+            Err("the conversation has no call log: add `observe` to its arguments, or to its builder")
         } else if state.is_over {
-            Some("the conversation is over")
-        } else if bytes > LIMIT {
-            Some("a call log holds at most 4 MiB")
-        } else if !state.noted.room.resize(memory) {
-            Some("what is open has reached half of the memory limit: raise .memory_limit(…)")
+            Err("the conversation is over")
         } else {
-            None
+            state.take_room(new, old)
         };
-        if let Some(obstacle) = obstacle {
-            let is_first = !std::mem::replace(&mut state.is_told, true);
-            drop(state);
-            if is_first {
-                tell(obstacle);
-            }
-            return;
+        match fits {
+            Ok(()) => change(&mut state.noted, what),
+            Err(obstacle) => Self::refuse(state, obstacle),
         }
-        state.noted.bytes = bytes;
-        change(&mut state.noted, what);
+    }
+
+    fn refuse(mut state: MutexGuard<'_, State>, obstacle: &'static str) {
+        let is_first = !std::mem::replace(&mut state.is_told, true);
+        drop(state);
+        if is_first {
+            tell(obstacle);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        locked(&self.0)
+        locked(&self.state)
+    }
+}
+
+impl State {
+    /// Makes room for something in place of something else, or says what is in the way.
+    fn take_room(&mut self, new: Cost, old: Cost) -> Result<(), &'static str> {
+        let noted = &mut self.noted;
+        let bytes = (noted.bytes + new.bytes).saturating_sub(old.bytes);
+        let memory = (noted.room.bytes() + new.memory).saturating_sub(old.memory);
+        if bytes > LIMIT {
+            return Err("a call log holds at most 4 MiB");
+        }
+        if !noted.room.resize(memory) {
+            return Err("what is open has reached half of the memory limit: raise .memory_limit(…)");
+        }
+        noted.bytes = bytes;
+        Ok(())
     }
 }
 

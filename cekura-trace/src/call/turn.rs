@@ -139,6 +139,11 @@ impl OpenTurns {
         self.count.store(turns.len(), Ordering::Release);
     }
 
+    /// No span may join one of them any more, for all are about to end.
+    pub(crate) fn close(&self) {
+        locked(&self.turns).iter().for_each(|turn| turn.ends(true));
+    }
+
     /// Says that an answer of a session that is in none of them was cut off.
     pub(crate) fn interrupt(&self) {
         locked(&self.turns).iter().for_each(|turn| turn.interrupt());

@@ -1,12 +1,12 @@
 //! A call log as code gives it, field by field. Invariant: a field is checked when it is set, and
 //! every mistake is kept until `observe` reports it.
 
+pub(crate) mod ended;
 pub(crate) mod error;
 pub(crate) mod sealed;
 mod transcript;
 mod value;
 
-use crate::call::{Call, Noted};
 use crate::transcript::{Entry, json};
 use error::Mistake;
 use opentelemetry::trace::TraceId;
@@ -240,20 +240,6 @@ impl CallLog {
     pub fn deadline(mut self, wait: Duration) -> Self {
         self.deadline = wait;
         self
-    }
-
-    /// The call log of a call, from the notes that were taken while it ran.
-    pub(crate) fn of(call: &Call, noted: Noted) -> Self {
-        let Noted { mut entries, metadata, ended_reason, agent, .. } = noted;
-        // Entries with times of their own may come later than others that stand behind them.
-        entries.sort_by(transcript::by_start);
-        let log = Self::new(call.id())
-            .trace_id(call.root.trace_id())
-            .timestamp(call.clock.start())
-            .transcript(entries)
-            .object("metadata", Some(Value::Object(metadata)))
-            .call_ended_reason(ended_reason);
-        agent.into_iter().fold(log, Self::agent)
     }
 
     pub(crate) fn id(&self) -> &str {

@@ -1,5 +1,5 @@
 //! Finds out what keeps spans from arriving, and says it in words that tell what to do. It repairs
-//! nothing.
+//! nothing. Invariant: who asks keeps the time itself, whatever the checks do.
 
 mod origin;
 mod questions;
@@ -8,8 +8,10 @@ use super::config::{self, Builder, Mode, Protocol, Settings};
 use super::error::Error;
 use super::quiet;
 use super::spool;
-use std::fmt;
-use std::sync::{Arc, mpsc};
+use origin::limited;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::{fmt, io};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
@@ -37,14 +39,22 @@ impl Builder {
             Ok(Some(settings)) if settings.mode == Mode::Local => return Diagnosis(vec![local()]),
             Ok(Some(settings)) => settings,
         };
-        let (found, findings) = mpsc::sync_channel(1);
+        let (limit, (found, findings)) = (settings.timings.diagnosis, mpsc::sync_channel(1));
         let live = move |(), runtime: &Runtime| drop(found.send(examine(&Arc::new(settings), runtime)));
         let started = quiet::start("cekura-doctor", || Ok(()), live);
-        Diagnosis(match started.map(|()| findings.recv()) {
+        Diagnosis(match started.map(|()| findings.recv_timeout(limit)) {
             Ok(Ok(Ok(findings))) => findings,
             Ok(Ok(Err(error))) => mistakes(&error),
-            Ok(Err(_)) => vec![broken("the checks stopped unexpectedly; please report this")],
-            Err(error) => vec![broken(&format!("the checks could not be started: {error:?}"))],
+            Ok(Err(RecvTimeoutError::Disconnected)) => {
+                vec![broken("the checks stopped unexpectedly; please report this", "nothing was checked")]
+            }
+            Ok(Err(RecvTimeoutError::Timeout)) => vec![broken(
+                "the checks did not end in time: something on this machine does not answer",
+                "look at its certificate store (SSL_CERT_FILE, SSL_CERT_DIR) and at where the program's log goes",
+            )],
+            Err(error) => {
+                vec![broken(&format!("the checks could not be started: {error:?}"), "nothing was checked")]
+            }
         })
     }
 }
@@ -195,16 +205,23 @@ fn local() -> Finding {
     Finding::good(Check::Configuration, seen)
 }
 
-fn broken(wrong: &str) -> Finding {
-    Finding::failed(Check::Configuration, wrong, "nothing was checked")
+fn broken(wrong: &str, remedy: &str) -> Finding {
+    Finding::failed(Check::Configuration, wrong, remedy)
 }
 
 /// Runs on a thread of its own.
 fn examine(settings: &Arc<Settings>, runtime: &Runtime) -> Result<Vec<Finding>, Error> {
-    let deadline = Instant::now() + settings.timings.diagnosis;
-    let mut findings = runtime.block_on(questions::ask(settings, deadline))?;
+    // Who waits is told before the time is over.
+    let limit = settings.timings.diagnosis * 15 / 16;
+    let mut findings = runtime.block_on(async {
+        let looking = settings.clone();
+        let spooled = tokio::spawn(limited(limit, move || Ok(spooled(&looking))));
+        let mut findings = questions::ask(settings, Instant::now() + limit).await?;
+        findings
+            .extend(spooled.await.map_err(Error::start)?.unwrap_or_else(|error| unread(settings, &error)));
+        Ok::<_, Error>(findings)
+    })?;
     findings.push(configured(settings));
-    findings.extend(spooled(settings));
     findings.sort_by_key(|finding| finding.check);
     // Both origins may be the same.
     findings.dedup();
@@ -229,6 +246,12 @@ fn configured(settings: &Settings) -> Finding {
     let through = through.unwrap_or_default();
     let seen = format!("{account}{key}; spans are sent over {protocol} to {origin}{through}{kept}");
     Finding::good(Check::Configuration, seen)
+}
+
+fn unread(settings: &Settings, error: &io::Error) -> Option<Finding> {
+    let remedy = format!("check the directory in {} and its disk", settings.spool.as_ref()?.setting);
+    let wrong = format!("what waits on disk for others cannot be read: {error}");
+    Some(Finding::failed(Check::Spool, wrong, remedy))
 }
 
 /// What waits on disk for others, where there is a spool; it keeps nothing of ours from arriving.

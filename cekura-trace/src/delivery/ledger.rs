@@ -76,7 +76,8 @@ pub enum DropReason {
     Malformed,
     /// `panicked`: an error of this crate, or of a value that it drew.
     Panicked,
-    /// `queue_full`: the memory limit was reached; the oldest requests go first.
+    /// `queue_full`: the memory limit was reached; the oldest requests go first. In local mode, also a span that found no
+    /// room in the drawing.
     QueueFull,
     /// `refused`: the key or the endpoint was wrong until the time limit.
     Refused,
@@ -102,7 +103,8 @@ pub enum DropReason {
     Unavailable,
     /// `unexpected_answer`: the endpoint does not answer like a backend for spans.
     UnexpectedAnswer,
-    /// `unreachable`: there was no connection until the time limit.
+    /// `unreachable`: there was no connection until the time limit; in local mode, neither standard error nor the folder of
+    /// pages could be written to.
     Unreachable,
 }
 

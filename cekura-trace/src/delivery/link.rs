@@ -163,7 +163,7 @@ impl Sink for Link {
         self.queue.accept(trace_id, record);
     }
 
-    fn observe(&self, call: &Call, noted: Noted) {
+    fn observe(&self, call: &Arc<Call>, noted: Noted) {
         Sink::observe(&*self.queue, call, noted);
     }
 

@@ -4,6 +4,7 @@ use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::FlushReport;
 use super::spool::{Event, Kind};
+use super::tap::Drawn;
 use crate::room::Room;
 use tokio::time::Instant;
 
@@ -11,8 +12,8 @@ use tokio::time::Instant;
 pub(crate) enum Message {
     /// A lane has an answer.
     Answered,
-    /// A conversation was shown, or its showing has panicked.
-    Drawn { number: u64, is_shown: bool },
+    /// What became of a conversation that was to be drawn.
+    Drawn { number: u64, drawn: Drawn },
     /// Deliver what has ended until now, and report when that is settled or the deadline has passed.
     Flush { deadline: Instant, report: FlushReply },
     /// Post a call log.

@@ -1,7 +1,7 @@
 //! Takes ended spans and call logs from any thread, and gives them to the worker in whole buffers.
 //! Invariant: what it holds stays within the memory limit.
 
-use super::call_log::CallLog;
+use super::call_log::ended::EndedCall;
 use super::call_log::error::ObserveError;
 use super::ledger::{DropReason, Ledger};
 use crate::call::{Call, Noted};
@@ -80,7 +80,7 @@ pub(crate) const START: usize = 1 << 9;
 #[derive(Default)]
 struct EndedCalls {
     /// With the bytes that each of them holds.
-    logs: Vec<(CallLog, usize)>,
+    logs: Vec<(EndedCall, usize)>,
     /// Those that came after the end, or did not fit.
     refused: u64,
     closed: bool,
@@ -157,15 +157,15 @@ impl Queue {
     }
 
     /// Hands every ended call to `take`.
-    pub(crate) fn drain_calls(self: &Arc<Self>, mut take: impl FnMut(CallLog, Room)) {
+    pub(crate) fn drain_calls(self: &Arc<Self>, mut take: impl FnMut(EndedCall, Room)) {
         let logs = std::mem::take(&mut self.calls().logs);
-        for (log, bytes) in logs {
-            take(log, Room::taken(self.clone(), Use::Delivery, bytes));
+        for (ended, bytes) in logs {
+            take(ended, Room::taken(self.clone(), Use::Delivery, bytes));
         }
     }
 
     /// As [`drain_calls`](Self::drain_calls); whatever comes later is refused.
-    pub(crate) fn close_calls(self: &Arc<Self>, take: impl FnMut(CallLog, Room)) {
+    pub(crate) fn close_calls(self: &Arc<Self>, take: impl FnMut(EndedCall, Room)) {
         self.calls().closed = true;
         self.drain_calls(take);
     }
@@ -325,16 +325,16 @@ impl Sink for Queue {
         }
     }
 
-    fn observe(&self, call: &Call, mut noted: Noted) {
+    fn observe(&self, call: &Arc<Call>, mut noted: Noted) {
         let bytes = noted.bytes.max(noted.room.bytes());
         // So that it does not stand beside itself.
         drop(std::mem::take(&mut noted.room));
         let fits = self.hold(bytes, self.limit).is_some();
-        let log = CallLog::of(call, noted);
+        let ended = EndedCall::new(call, noted);
         let obstacle = {
             let mut calls = self.calls();
             if fits && !calls.closed {
-                calls.logs.push((log, bytes));
+                calls.logs.push((ended, bytes));
                 None
             } else {
                 calls.refused += 1;

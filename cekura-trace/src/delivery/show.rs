@@ -1,7 +1,8 @@
-//! Shows a whole conversation: draws it on standard error, and keeps it as a page. Invariant: it runs on the terminal's thread
-//! only, for whoever reads standard error may be slow.
+//! Shows a whole conversation: draws it on standard error, and keeps it as a page. Invariant: a span that is in neither is told
+//! of. It runs on the terminal's thread only, for whoever reads standard error may be slow.
 
 use super::config::Settings;
+use super::ledger::DropReason;
 use super::own_events::OwnEvents;
 use super::terminal::Show;
 use crate::finished::{Span, Tree, records};
@@ -9,7 +10,7 @@ use crate::local::{self, Folder, Style};
 use opentelemetry::trace::SpanId;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Where pages are kept, from where the program runs.
+/// Where pages are kept, from where the handle was made.
 const PAGES: &str = "cekura-traces";
 
 /// What a span takes while it is shown, on the page and in the drawing: so many bytes, and more for each byte of its record.
@@ -27,17 +28,19 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
         let (spans, missing) = fitting(spans, limit);
         let tree = Tree::from(spans);
         let mut drawing = local::draw(&tree, &Style::of_standard_error(no_color));
-        drawing += &pages.add(&tree, call_log);
+        let (is_kept, line) = pages.add(&tree, call_log);
+        drawing += &line;
         if missing > 0 {
             drawing += &local::line(format!("without {missing} spans: raise .memory_limit(…) to see them"));
         }
-        local::print(&drawing);
+        let is_seen = local::print(&drawing) || is_kept;
+        if is_seen { Ok(missing) } else { Err(DropReason::Unreachable) }
     })
 }
 
 /// The spans that can be shown beside their records: the roots, and of the others as many as there is memory for. And how
 /// many there are more.
-fn fitting(spans: &[u8], limit: usize) -> (Vec<Span>, usize) {
+fn fitting(spans: &[u8], limit: usize) -> (Vec<Span>, u64) {
     let (mut room, mut shown, mut missing) = ((limit + SPARE).saturating_sub(spans.len()), Vec::new(), 0);
     for (record, bytes) in records(spans) {
         let takes = PER_SPAN + PER_BYTE * bytes;
@@ -59,19 +62,19 @@ struct Pages {
 }
 
 impl Pages {
-    /// Writes a page, and gives the line that says where it is, or why there is none.
-    fn add(&self, tree: &Tree, call_log: Option<&[u8]>) -> String {
+    /// Writes a page. Whether there is one, and the line that says where it is, or why there is none.
+    fn add(&self, tree: &Tree, call_log: Option<&[u8]>) -> (bool, String) {
         let added = self.folder.add(tree, call_log);
         let told = self.told.swap(added.is_err(), Ordering::Relaxed);
         match added {
-            Ok(path) => path.map(|path| local::line(path.display())).unwrap_or_default(),
+            Ok(path) => (path.is_some(), path.map(|path| local::line(path.display())).unwrap_or_default()),
             Err(error) => {
                 let failure = format!("no page can be written to {}: {error}", self.folder);
                 let line = local::line(&failure);
                 if !told {
                     self.events.emit(move || tracing::warn!(target: "cekura", "{failure}"));
                 }
-                line
+                (false, line)
             }
         }
     }

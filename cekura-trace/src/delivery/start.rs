@@ -62,15 +62,16 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let spooled = spool.clone().map(SpooledRequests::new);
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-            let is_open = Box::new(move |trace| calls.is_open(trace));
+            let known = calls.clone();
+            let is_open = Box::new(move |trace| known.is_open(trace));
             let exchange = exchange(settings);
             let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
-            Ok((spans, taps, call_logs.with_spool(spooled), spool))
+            Ok((spans, taps, call_logs.with_spool(spooled), spool, calls))
         }
     };
-    quiet::start("cekura-trace", prepare, move |(spans, taps, call_logs, spool), runtime| {
+    quiet::start("cekura-trace", prepare, move |(spans, taps, call_logs, spool, calls), runtime| {
         let worker = Worker::new(timings, queue, ledger, events, spans, account, call_logs);
-        worker.with_taps(taps).with_spool(spool).live(messages, runtime);
+        worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
 }
@@ -114,7 +115,7 @@ fn taps(
         return Vec::new();
     }
     let show = super::show::show(settings, events.clone());
-    let shown = Box::new(move |number, is_shown| drop(inbox.send(Message::Drawn { number, is_shown })));
+    let shown = Box::new(move |number, drawn| drop(inbox.send(Message::Drawn { number, drawn })));
     let terminal = Terminal::new(queue, events, show, shown);
     vec![Box::new(if settings.mode.sends() { terminal } else { terminal.delivers_to(ledger.clone()) })]
 }

@@ -6,6 +6,9 @@ use super::ledger::DropReason;
 use crate::room::Room;
 use opentelemetry::trace::TraceId;
 
+/// What became of a conversation: how many of its spans are not in what was shown, or why nobody can see any.
+pub(crate) type Drawn = Result<u64, DropReason>;
+
 /// Sees every record that is drained. One that keeps nothing back needs only `take`.
 pub(super) trait Tap {
     /// Takes a buffer of records; their `reservation`, unless they are delivered as well.
@@ -22,8 +25,8 @@ pub(super) trait Tap {
     /// Does what can be done now. `epoch` is the flush that waits for it.
     fn proceed(&mut self, _epoch: u64) {}
 
-    /// A conversation was drawn, or its drawing has panicked.
-    fn drawn(&mut self, _number: u64, _is_shown: bool) {}
+    /// What became of a conversation that was to be drawn.
+    fn drawn(&mut self, _number: u64, _outcome: Drawn) {}
 
     /// The earliest flush that waits for it.
     fn oldest(&self) -> Option<u64> {

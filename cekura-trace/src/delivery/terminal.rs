@@ -6,12 +6,12 @@ use super::ledger::{Counts, DropReason, Ledger};
 use super::own_events::OwnEvents;
 use super::queue::Queue;
 use super::side::Side;
-use super::tap::Tap;
+use super::tap::{Drawn, Tap};
 use super::traces::{Trace, Traces};
 use super::warnings::tell_undrawn;
 use crate::finished::records;
 use crate::room::{Room, Use};
-use crate::say::say;
+use crate::say::caught;
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,10 +21,10 @@ use std::sync::Arc;
 const WAITING_LOGS: usize = 64;
 
 /// Shows the records of a conversation, with its call log as it would be posted.
-pub(super) type Show = dyn Fn(&[u8], Option<&[u8]>) + Send + Sync;
+pub(super) type Show = dyn Fn(&[u8], Option<&[u8]>) -> Drawn + Send + Sync;
 
-/// Hears the number of a conversation that was shown, or whose showing has panicked.
-pub(super) type Shown = Box<dyn Fn(u64, bool) + Send + Sync>;
+/// Hears the number of a conversation, and what became of it.
+pub(super) type Shown = Box<dyn Fn(u64, Drawn) + Send + Sync>;
 
 /// Shows conversations when they are complete.
 pub(super) struct Terminal {
@@ -68,7 +68,7 @@ impl Terminal {
     pub(super) fn new(queue: Arc<Queue>, events: OwnEvents, show: Box<Show>, shown: Shown) -> Self {
         let draw = move |Drawing { number, trace, log }| {
             let log = log.as_ref().map(|log| &*log.body);
-            shown(number, say(|| show(&trace.records, log)));
+            shown(number, caught(|| show(&trace.records, log)).unwrap_or(Err(DropReason::Panicked)));
         };
         Self {
             ledger: None,
@@ -165,14 +165,17 @@ impl Tap for Terminal {
         }
     }
 
-    fn drawn(&mut self, number: u64, is_shown: bool) {
-        if is_shown {
-            let Some(Handed { id, spans, .. }) = self.handed.remove(&number) else { return };
-            if let Some(ledger) = &self.ledger {
-                ledger.deliver(&Counts::from([(id, spans)]));
+    fn drawn(&mut self, number: u64, drawn: Drawn) {
+        let missing = match drawn {
+            Ok(missing) => missing,
+            Err(reason) => return self.give_up(number, reason),
+        };
+        let Some(Handed { id, spans, .. }) = self.handed.remove(&number) else { return };
+        if let Some(ledger) = &self.ledger {
+            ledger.deliver(&Counts::from([(id, spans - missing)]));
+            if missing > 0 {
+                ledger.lose(&Counts::from([(id, missing)]), DropReason::QueueFull);
             }
-        } else {
-            self.give_up(number, DropReason::Panicked);
         }
     }
 

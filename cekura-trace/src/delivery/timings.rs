@@ -32,6 +32,8 @@ pub struct Timings {
     pub attempt: Duration,
     /// A whole diagnosis.
     pub diagnosis: Duration,
+    /// How long a call may stay open for what nobody reads, before an event says so.
+    pub unread: Duration,
     /// How long a handle that is dropped without `shutdown` waits for the delivery.
     pub drop: Duration,
 }
@@ -52,6 +54,7 @@ impl Default for Timings {
             tls: Duration::from_secs(5),
             attempt: Duration::from_secs(10),
             diagnosis: Duration::from_secs(15),
+            unread: Duration::from_secs(60),
             drop: Duration::from_secs(2),
         }
     }

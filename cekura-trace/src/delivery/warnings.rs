@@ -53,6 +53,20 @@ pub(crate) fn tell_losses(report: &FlushReport) {
     tracing::warn!(target: "cekura", "spans have been dropped: {report}{why}");
 }
 
+/// Says which calls stay open because nobody reads what they have sent.
+pub(crate) fn tell_unread(calls: &[String]) {
+    const MOST: usize = 10;
+    let named = calls.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = calls.len().saturating_sub(MOST);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    tracing::warn!(
+        target: "cekura",
+        "calls stay open although their functions have returned, so their conversation spans and call logs are not sent: \
+         {named}{more}. What cekura::context::carry(…) has made in them is neither read nor dropped: read each carried message \
+         where it arrives, poll each carried future or stream, and drop the channels that nobody reads any more"
+    );
+}
+
 /// Says how many conversations were not drawn so far.
 pub(crate) fn tell_undrawn(conversations: u64) {
     let what =

@@ -1,12 +1,12 @@
 //! The thread that drains the queue, drives the lanes and answers flushes. Invariant: each flush
 //! gets one report, at its deadline at the latest.
 
-use super::call_log::CallLog;
+use super::call_log::ended::EndedCall;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::{Account, SealedCallLog};
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
-use super::lane::call_logs::CallLogs;
+use super::lane::call_logs::{CallLogs, Rewrite};
 use super::lane::spans::Spans;
 use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
@@ -18,7 +18,8 @@ use super::spool::{Event, Found, Kind, Spool};
 use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
-use super::warnings::tell_losses;
+use super::warnings::{tell_losses, tell_unread};
+use crate::call::Calls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
@@ -48,6 +49,9 @@ pub(super) struct Worker {
     timings: Timings,
     flushes: Flushes,
     next_tick: Instant,
+    /// The open ones, and when it is looked for those of which something is not read.
+    calls: Arc<Calls>,
+    next_look: Instant,
     /// Dropped spans that an event has told of, and when.
     told: (u64, Instant),
     /// Whether a turn of the loop has ended since the last panic.
@@ -64,7 +68,7 @@ impl Worker {
         account: Account,
         call_logs: Lane<CallLogs>,
     ) -> Self {
-        let (flushes, next_tick) = (Flushes::default(), Instant::now());
+        let (flushes, next_tick, calls) = (Flushes::default(), Instant::now(), Arc::default());
         Self {
             queue,
             ledger,
@@ -77,9 +81,15 @@ impl Worker {
             timings,
             flushes,
             next_tick,
+            calls,
+            next_look: next_tick + timings.unread,
             told: (0, next_tick),
             is_well: true,
         }
+    }
+
+    pub(super) fn with_calls(self, calls: Arc<Calls>) -> Self {
+        Self { calls, ..self }
     }
 
     pub(super) fn with_taps(self, taps: Vec<Box<dyn Tap>>) -> Self {
@@ -125,6 +135,10 @@ impl Worker {
                 if now >= self.told.1 + BETWEEN_TELLING {
                     self.tell_losses(now);
                 }
+                if now >= self.next_look {
+                    self.next_look = now + self.timings.unread;
+                    self.tell_unread(self.timings.unread);
+                }
             }
             if self.call_logs.wants_spans(now) {
                 self.collect();
@@ -157,23 +171,24 @@ impl Worker {
                 }
                 self.call_logs.answered(Instant::now());
             }
-            Message::Drawn { number, is_shown } => {
-                self.taps.iter_mut().for_each(|tap| tap.drawn(number, is_shown));
+            Message::Drawn { number, drawn } => {
+                self.taps.iter_mut().for_each(|tap| tap.drawn(number, drawn));
             }
             Message::Flush { deadline, report } => {
                 self.collect();
                 self.flushes.add(deadline, false, report, Instant::now());
             }
-            Message::Observe { log, reservation, reply } => self.observe(log, reservation, reply),
+            Message::Observe { log, reservation, reply } => self.observe(log, None, reservation, reply),
             Message::Spooled(events) => {
                 for (kind, event) in events {
                     self.spooled(kind, event);
                 }
             }
             Message::Shutdown { deadline, report } => {
+                self.tell_unread(Duration::ZERO);
                 let (queue, now) = (self.queue.clone(), Instant::now());
                 queue.close(|records, count| self.take(records, count));
-                queue.close_calls(|log, reservation| self.observe_ended(log, reservation));
+                queue.close_calls(|ended, reservation| self.observe_ended(ended, reservation));
                 if let Some(spans) = &mut self.spans {
                     spans.finish(now);
                 }
@@ -232,7 +247,7 @@ impl Worker {
             spans.begin(&queue);
         }
         // A call ends before its root, so that none is missing whose root was drained.
-        queue.drain_calls(|log, reservation| self.observe_ended(log, reservation));
+        queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
         // With the call log that has come just now.
         self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
     }
@@ -249,9 +264,9 @@ impl Worker {
     }
 
     /// Posts what was noted of a call that has ended.
-    fn observe_ended(&mut self, log: CallLog, mut reservation: Room) {
-        let call_id = log.id().to_owned();
-        let sealed = log.seal(&self.account).and_then(|log| {
+    fn observe_ended(&mut self, ended: EndedCall, mut reservation: Room) {
+        let call_id = ended.id().to_owned();
+        let sealed = ended.log().seal(&self.account).and_then(|log| {
             // Escapes may make it longer than what was noted.
             let more = log.body.len().saturating_sub(reservation.bytes() + BESIDE_NOTES);
             reservation
@@ -259,7 +274,11 @@ impl Worker {
             Ok(log)
         });
         match sealed {
-            Ok(log) => self.observe(log, reservation, Box::new(Result::err)),
+            Ok(log) => {
+                let account = self.account;
+                let rewrite: Rewrite = Box::new(move || ended.log().seal(&account));
+                self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
+            }
             Err(error) => {
                 self.call_logs.count_failure();
                 self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
@@ -267,12 +286,18 @@ impl Worker {
         }
     }
 
-    fn observe(&mut self, log: SealedCallLog, reservation: Room, reply: ObserveReply) {
+    fn observe(
+        &mut self,
+        log: SealedCallLog,
+        rewrite: Option<Rewrite>,
+        reservation: Room,
+        reply: ObserveReply,
+    ) {
         self.taps.iter_mut().for_each(|tap| tap.call_log(&log));
         if self.account.is_local {
             drop(reply(Ok(Sent::default())));
         } else {
-            self.call_logs.take(log, reservation, reply, Instant::now());
+            self.call_logs.take(log, rewrite, reservation, reply, Instant::now());
         }
     }
 
@@ -342,6 +367,13 @@ impl Worker {
         }
         self.taps.iter_mut().for_each(|tap| tap.abandon(reason));
         self.call_logs.give_up(reason);
+    }
+
+    fn tell_unread(&self, since: Duration) {
+        let calls = self.calls.unread(since);
+        if !calls.is_empty() {
+            self.events.emit(move || tell_unread(&calls));
+        }
     }
 
     fn tell_losses(&mut self, now: Instant) {

@@ -116,22 +116,25 @@ impl From<Vec<Span>> for Tree {
         spans.sort_by_key(|span| (span.head.start, std::cmp::Reverse(span.head.end)));
         let known: HashSet<_> = spans.iter().map(|span| span.head.span_id).collect();
         let mut children: HashMap<_, Vec<usize>> = HashMap::new();
-        let mut waiting: Vec<(usize, usize)> = Vec::new();
+        let mut roots = Vec::new();
         for (at, span) in spans.iter().enumerate() {
             if known.contains(&span.head.parent_id) {
                 children.entry(span.head.parent_id).or_default().push(at);
             } else {
-                waiting.push((0, at));
+                roots.push(at);
             }
         }
-        waiting.reverse();
         let mut spans: Vec<_> = spans.into_iter().map(Some).collect();
         let mut rows = Vec::with_capacity(spans.len());
-        while let Some((depth, at)) = waiting.pop() {
-            let Some(span) = spans[at].take() else { continue };
-            let below = children.remove(&span.head.span_id).unwrap_or_default();
-            waiting.extend(below.into_iter().rev().map(|child| (depth + 1, child)));
-            rows.push((depth, span));
+        // Spans that are above each other are under no root.
+        for root in roots.into_iter().chain(0..spans.len()) {
+            let mut waiting = vec![(0, root)];
+            while let Some((depth, at)) = waiting.pop() {
+                let Some(span) = spans[at].take() else { continue };
+                let below = children.remove(&span.head.span_id).unwrap_or_default();
+                waiting.extend(below.into_iter().rev().map(|child| (depth + 1, child)));
+                rows.push((depth, span));
+            }
         }
         Self { rows }
     }

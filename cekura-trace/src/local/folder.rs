@@ -7,7 +7,7 @@ use crate::semconv as key;
 use private::Directory;
 use std::fs::File;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{self, Path, PathBuf};
 use std::time::SystemTime;
 use std::{fmt, fs, io};
 
@@ -19,6 +19,8 @@ mod tests;
 /// Where the pages of conversations are kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
+    /// As it was given, and from the root: the program may go to another directory.
+    given: PathBuf,
     path: PathBuf,
     limits: Limits,
 }
@@ -33,10 +35,19 @@ struct Limits {
 impl Folder {
     /// Keeps the newest 200 pages, and of those as many as have 256 MiB together.
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), limits: Limits { files: 200, bytes: 256 << 20 } }
+        let given = path.into();
+        let path = path::absolute(&given).unwrap_or_else(|_| given.clone());
+        Self { given, path, limits: Limits { files: 200, bytes: 256 << 20 } }
     }
 
-    /// Writes the page of a conversation, with its call log as it would be posted; `None` for spans that belong to none.
+    /// Its path as it was given, as long as that leads there.
+    fn shown(&self) -> &Path {
+        let leads_there = path::absolute(&self.given).is_ok_and(|path| path == self.path);
+        if leads_there { &self.given } else { &self.path }
+    }
+
+    /// Writes the page of a conversation, with its call log as it would be posted; gives its path, or `None` for spans that
+    /// belong to none.
     ///
     /// # Errors
     ///
@@ -50,28 +61,33 @@ impl Folder {
         let directory = Directory::open(&self.path)?;
         if is_new {
             // What callers say does not belong into a repository.
-            directory.create(".gitignore")?.write_all(b"*\n")?;
+            match directory.create(".gitignore") {
+                // Of another process that begins, too.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                file => file?.write_all(b"*\n")?,
+            }
         }
         let (name, mut file) = self.free(tree, &directory)?;
-        let path = self.path.join(&name);
-        let unfinished = self.path.join(name + UNFINISHED);
-        file.write_all(page(tree, call_log).as_bytes())
-            .and_then(|()| fs::rename(&unfinished, &path))
-            .inspect_err(|_| {
-                drop(fs::remove_file(&unfinished));
-            })?;
+        let unfinished = format!("{name}{UNFINISHED}");
+        let written = file.write_all(page(tree, call_log).as_bytes());
+        written.and_then(|()| directory.rename(&unfinished, &name)).inspect_err(|_| {
+            drop(directory.remove(&unfinished));
+        })?;
         self.prune();
-        Ok(Some(path))
+        Ok(Some(self.shown().join(name)))
     }
 
     /// A name that is not taken, and the file that is to have it.
     fn free(&self, tree: &Tree, directory: &Directory) -> io::Result<(String, File)> {
-        let names = (1..).map(|number| name(tree, number));
-        let is_free = |name: &String| fs::symlink_metadata(self.path.join(name)).is_err();
-        for name in names.filter(is_free) {
-            match directory.create(&format!("{name}{UNFINISHED}")) {
+        for name in (1..).map(|number| name(tree, number)) {
+            let unfinished = format!("{name}{UNFINISHED}");
+            match directory.create(&unfinished) {
                 // Of another process, or of one that is dead.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                // Nobody else gives it this name from here on.
+                Ok(_) if fs::symlink_metadata(self.path.join(&name)).is_ok() => {
+                    directory.remove(&unfinished)?;
+                }
                 file => return file.map(|file| (name, file)),
             }
         }
@@ -99,7 +115,7 @@ impl Folder {
 
 impl fmt::Display for Folder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.path.display().fmt(f)
+        self.shown().display().fmt(f)
     }
 }
 

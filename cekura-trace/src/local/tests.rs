@@ -272,6 +272,19 @@ fn a_first_chunk_is_known_by_any_of_its_keys() {
 }
 
 #[test]
+fn spans_that_are_above_each_other_are_drawn_too() {
+    let mut call = Sample::new();
+    let root = call.span(SpanId::INVALID, "conversation", [0, 9], &|_| {});
+    for parent in [2, 4, 3, 3].map(SpanId::from) {
+        call.span(parent, "stt", [1, 2], &|_| {});
+    }
+    call.span(root, "turn", [3, 4], &|_| {});
+    let depths: Vec<_> = call.tree().rows.iter().map(|(depth, span)| (*depth, span.head.span_id)).collect();
+    let expected = [(0, 1), (1, 6), (0, 2), (0, 3), (1, 4), (1, 5)];
+    assert_eq!(depths, expected.map(|(depth, id): (_, u64)| (depth, SpanId::from(id))));
+}
+
+#[test]
 fn the_worst_turn_is_named_and_the_median_was_measured() {
     let mut call = Sample::new();
     for (number, latency) in (1_i64..).zip([0.9, 2.5, 0.4, 0.6]) {

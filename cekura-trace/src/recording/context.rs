@@ -59,7 +59,8 @@ pin_project! {
 ///
 /// A carried future can run wherever a future can: in a `JoinSet`, in `FuturesUnordered`, in any runtime's
 /// `spawn`. [`spawn`] carries a future into `tokio::spawn`. A carried value keeps an annotated conversation
-/// open until it is taken, polled or dropped. A future given to [`spawn`] does not.
+/// open until it is taken, polled or dropped; if that does not happen within a minute after the conversation's
+/// function has returned, an event names the call. A future given to [`spawn`] does not.
 ///
 /// ```
 /// use cekura::context::carry;
@@ -241,6 +242,7 @@ impl<S: Stream> Stream for Carried<S> {
         // It is there until the drop.
         let polled = this.value.as_pin_mut().map_or(Poll::Ready(None), |stream| stream.poll_next(task));
         if let Some(hold) = this.hold {
+            hold.read();
             hold.has_more = !matches!(polled, Poll::Ready(None));
             if !hold.has_more {
                 *this.hold = None;
@@ -340,6 +342,8 @@ pub fn spawn_blocking<R: Send + 'static>(function: impl FnOnce() -> R + Send + '
 /// Keeps a call open after the function of its conversation has returned.
 struct Hold {
     call: Arc<dyn Unfinished>,
+    /// Whether what holds it is being read.
+    is_read: bool,
     /// True for a stream that is not over.
     has_more: bool,
 }
@@ -348,20 +352,27 @@ impl Hold {
     fn of_call() -> Option<Self> {
         let call = look(|context| context.get::<Scope>()?.call().cloned()).flatten()?;
         let call = call.span()?;
-        call.hold().then_some(Self { call, has_more: false })
+        call.hold(true).then_some(Self { call, is_read: false, has_more: false })
+    }
+
+    fn read(&mut self) {
+        if !std::mem::replace(&mut self.is_read, true) {
+            self.call.read();
+        }
     }
 }
 
 impl Clone for Hold {
     fn clone(&self) -> Self {
         // Where that fails the call is over, and releasing it does nothing.
-        self.call.hold();
-        Self { call: self.call.clone(), has_more: self.has_more }
+        self.call.hold(true);
+        Self { call: self.call.clone(), is_read: false, has_more: self.has_more }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        self.read();
         self.call.release(self.has_more);
     }
 }

@@ -7,7 +7,7 @@ use super::names::{NAME_LIMIT, is_blank};
 use super::parent::Parent;
 use super::scope::Scope;
 use super::thread::{current, look};
-use crate::call::{self, Call, Source};
+use crate::call::{self, Call, Heard, Source};
 use crate::clip::clip;
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
@@ -57,6 +57,12 @@ impl Conversation {
         if self.is_recorded() && !is_blank(id) {
             self.call.set_id(id.to_owned());
         }
+    }
+
+    /// The number of the turn that it was asked for in, or of the only one that is open.
+    pub(super) fn turn(&self) -> Option<i64> {
+        let home = self.home.as_ref()?;
+        home.turn.clone().or_else(|| home.open_turn()).map(|turn| turn.number)
     }
 
     /// Whether it belongs to a call.
@@ -148,7 +154,26 @@ impl Turn {
     /// The caller stopped speaking at that moment, an `Instant` or a `SystemTime`. If there are several, the
     /// last one before the first audio counts.
     pub fn user_stopped_at(&self, at: impl Moment) {
-        self.turn.heard(Source::Program, at.instant());
+        let at = at.instant();
+        self.turn.heard(Source::Program, at);
+        if let Some((home, call)) = self.call() {
+            call.notes.stop(home.clock.at(at));
+        }
+    }
+
+    /// The caller has heard these words now, as a voice says that gives the times of its words. Where the turn
+    /// is interrupted, they are what the transcript says of the agent in it; a turn that was not is as its spans
+    /// say.
+    pub fn spoken(&self, words: impl AsRef<str>) {
+        if let Some((home, call)) = self.call() {
+            let at = home.clock.at(Instant::now());
+            call.notes.hear(Heard { turn: self.number(), text: words.as_ref().to_owned(), at });
+        }
+    }
+
+    fn call(&self) -> Option<(&Home, &Call)> {
+        let home = self.home.as_deref()?;
+        Some((home, home.call.as_deref()?))
     }
 
     /// The caller hears the agent from now on. Only the first time counts.

@@ -6,6 +6,7 @@ use super::current::current;
 use super::seen::{Item, Seen};
 use super::span::ending::panic_message;
 use super::span::live::Live;
+use crate::call::Unfinished;
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use pin_project_lite::pin_project;
@@ -40,7 +41,7 @@ pin_project! {
                 let _entered = follower.place.enter();
                 this.stream.set(None);
             }
-            follower.live.release(Instant::now(), true);
+            follower.live.release(true);
         }
     }
 }
@@ -87,7 +88,7 @@ where
     S: Stream,
     S::Item: Item<How>,
 {
-    let live = current().into_live().filter(|live| live.hold());
+    let live = current().into_live().filter(|live| live.hold(false));
     let follower = live.map(|live| {
         live.be_stream();
         Box::new(Follower { place: Place::current(), live, show: S::Item::show })
@@ -117,7 +118,7 @@ impl<S: Stream> Stream for Follow<S> {
             Ok(Poll::Ready(None)) => true,
         };
         if is_over {
-            follower.live.release(Instant::now(), false);
+            follower.live.release(false);
         } else {
             *this.follower = Some(follower);
         }

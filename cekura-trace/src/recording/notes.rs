@@ -8,7 +8,8 @@ use serde::Serialize;
 
 /// Notes for the call log, which is posted when the conversation ends, in whatever way it ends. They need
 /// `#[cekura::conversation(observe)]`, or [`observe`](crate::spans::Builder::observe) for a conversation by
-/// hand.
+/// hand. With it the spans of the conversation write the transcript; what is noted here of a speaker, or of
+/// tools, stands in place of what they say of the same in the same turn.
 ///
 /// These methods may be called from any task and never wait. Without such a call log they do nothing, and an
 /// event says so once; for a conversation that is not recorded there is no event. A call log holds at most 4
@@ -48,7 +49,7 @@ impl Conversation {
     /// ```
     pub fn entry(&self, entry: Entry) {
         if let Some(notes) = self.notes() {
-            notes.entry(entry, || self.call.clock.elapsed());
+            notes.entry(entry, self.turn(), || self.call.clock.elapsed());
         }
     }
 

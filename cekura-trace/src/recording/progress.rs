@@ -4,6 +4,7 @@
 
 use super::attributes::Attributes;
 use super::callsite::View;
+use super::sentences::{Ready, Sentences};
 use crate::finished::write;
 use crate::semconv;
 use std::time::{Duration, Instant};
@@ -22,11 +23,14 @@ pub(super) struct Progress {
     last: Option<Instant>,
     longest_gap: Option<Duration>,
     has_told: bool,
+    /// Where a transcript is to be written.
+    sentences: Option<Sentences>,
 }
 
 impl Progress {
-    /// `attributes` take what items say of a span that began at `start`.
-    pub(super) fn new(attributes: Attributes, start: Instant) -> Self {
+    /// `attributes` take what items say of a span that began at `start`. `writes_transcript` says that its call wants to hear of
+    /// sentences.
+    pub(super) fn new(attributes: Attributes, start: Instant, writes_transcript: bool) -> Self {
         Self {
             attributes,
             start,
@@ -38,6 +42,7 @@ impl Progress {
             last: None,
             longest_gap: None,
             has_told: false,
+            sentences: writes_transcript.then(Sentences::default),
         }
     }
 
@@ -59,7 +64,11 @@ impl Progress {
         let gap = self.last.replace(at).map(|last| at.saturating_duration_since(last));
         self.longest_gap = self.longest_gap.max(gap);
         self.record(record);
-        match self.attributes.take_says() {
+        let says = self.attributes.take_says();
+        if let Some(sentences) = &mut self.sentences {
+            sentences.item(at, says == Some(true), &mut self.attributes);
+        }
+        match says {
             _ if self.has_failed() => {}
             None => _ = self.unseen.get_or_insert(at),
             Some(says) => {
@@ -88,6 +97,11 @@ impl Progress {
         };
         self.has_told |= tells;
         tells
+    }
+
+    /// Sentences that are ready for the transcript.
+    pub(super) fn take_sentences(&mut self) -> Option<Ready> {
+        self.sentences.as_mut()?.take()
     }
 
     /// Whether its end says when somebody spoke, for no item did.
@@ -128,9 +142,11 @@ impl Progress {
         self.attributes.has_failed()
     }
 
-    /// Together with what somebody else told of the same answer at the same time.
+    /// Together with what somebody else told of the same answer, at the same time or later.
     #[cold]
     pub(super) fn with(mut self, other: Self) -> Self {
+        let between = self.last.zip(other.last.and(other.first));
+        let gap = between.map(|(last, first)| first.saturating_duration_since(last));
         self.items = self.items.map_or(other.items, |items| Some(items + other.items.unwrap_or(0)));
         let first = |one: Option<Instant>, two: Option<Instant>| [one, two].into_iter().flatten().min();
         self.first = first(self.first, other.first);
@@ -138,9 +154,10 @@ impl Progress {
         self.unseen = first(self.unseen, other.unseen);
         self.is_seen |= other.is_seen;
         self.last = self.last.max(other.last);
-        self.longest_gap = self.longest_gap.max(other.longest_gap);
+        self.longest_gap = self.longest_gap.max(other.longest_gap).max(gap);
         self.has_told |= other.has_told;
         self.attributes.add_items(other.attributes);
+        self.attributes.tidy();
         self
     }
 

@@ -2,6 +2,8 @@
 //! who places the span decides what of it counts.
 
 use crate::call::Call;
+#[cfg(feature = "logs")]
+use crate::call::Logs;
 use crate::destination::Destination;
 use crate::policy::CaptureContent;
 use opentelemetry::Context;
@@ -20,6 +22,15 @@ pub(super) enum Client {
     To(Arc<Destination>),
 }
 
+/// That a conversation has a call log, and who writes its transcript.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Observed {
+    /// Its spans, where the program notes nothing.
+    BySpans,
+    /// The program alone.
+    ByHand,
+}
+
 /// What decides where a span goes, as the attribute's arguments set it.
 #[derive(Default)]
 pub(super) struct Wish {
@@ -31,7 +42,7 @@ pub(super) struct Wish {
     pub(super) trace_id: Option<TraceId>,
     pub(super) links: Vec<SpanContext>,
     pub(super) call_id: Option<String>,
-    pub(super) is_observed: bool,
+    pub(super) observed: Option<Observed>,
     /// Who begins a conversation by hand may end whatever is open in it.
     pub(super) is_by_hand: bool,
     pub(super) number: Option<i64>,
@@ -41,8 +52,14 @@ pub(super) struct Wish {
 impl Wish {
     /// Has the call keep what its conversation will need at its end.
     pub(super) fn prepare(&self, call: &Call, destination: &Destination) {
-        if self.is_observed {
-            call.notes.want(destination.room());
+        if let Some(observed) = self.observed {
+            let reads_spans = observed == Observed::BySpans && call.capture == CaptureContent::Full;
+            call.notes.want(destination.room(), reads_spans);
+            #[cfg(feature = "logs")]
+            if call.capture == CaptureContent::Full {
+                // It begins once.
+                let _ = call.logs.set(Logs::new(destination.room()));
+            }
         }
         if self.is_by_hand {
             call.keep_spans();

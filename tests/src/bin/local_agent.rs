@@ -1,15 +1,20 @@
-//! Two short calls in local mode, or in the mode and for the endpoint that its arguments name, for the test that reads
+//! Two short calls in local mode, or in the mode and for the endpoint that its arguments name, for the tests that read
 //! what they draw on standard error. What the library says as an event goes to standard output.
 
 use cekura::{Builder, Cekura, Mode};
 use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::{LONG, converse, quick};
 use std::fmt::Debug;
+use std::io::Write;
+use std::process::Command;
 use std::time::Duration;
 use tracing::Event;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+
+/// The argument for a first call that has no room in its drawing.
+const LARGE: &str = "large";
 
 struct Printed;
 
@@ -29,29 +34,40 @@ fn main() {
     tracing_subscriber::registry().with(Printed).init();
     let mut arguments = std::env::args().skip(1);
     let (mode, endpoint) = (arguments.next(), arguments.next());
+    // A directory to go to once the handle is made, and what a shell does there after the first call.
+    let (directory, meanwhile) = (arguments.next(), arguments.next());
+    let is_large = mode.as_deref() == Some(LARGE);
     let in_code = match mode.as_deref() {
-        None => Some(Mode::Local),
+        None | Some(LARGE) => Some(Mode::Local),
         Some("in code") => Some(Mode::CloudAndLocal),
         Some(_) => None,
     };
     let builder = Cekura::builder().environment(move |name| match name {
         "NO_COLOR" => Some("1".to_owned()),
-        "CEKURA_MODE" => mode.clone(),
+        "CEKURA_MODE" => mode.clone().filter(|mode| mode != LARGE),
         "CEKURA_OTEL_ENDPOINT" => endpoint.clone(),
         _ => None,
     });
+    let builder = if is_large { builder.memory_limit(1 << 20) } else { builder };
     let builder = in_code.into_iter().fold(builder, Builder::mode).timings(quick());
     let handle = builder.api_key(KEY).agent(5).build().unwrap();
-    converse(&handle, 2);
+    if let Some(directory) = directory {
+        std::env::set_current_dir(directory).unwrap();
+    }
+    converse(&handle, if is_large { 3_200 } else { 2 });
     // It is drawn without a flush, soon.
     for _ in 0..1000 {
-        if handle.ledger().accepted == 3 && handle.ledger().pending == 0 {
+        if handle.ledger().accepted > 0 && handle.ledger().pending == 0 {
             break;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
     println!("{}", handle.ledger());
-    eprintln!("after the first");
+    // Standard error may be closed.
+    drop(writeln!(std::io::stderr(), "after the first"));
+    if let Some(meanwhile) = meanwhile {
+        assert!(Command::new("sh").args(["-c", &meanwhile]).status().unwrap().success());
+    }
     converse(&handle, 1);
     println!("{}", handle.shutdown_blocking(LONG));
 }

@@ -6,9 +6,8 @@
 //! documentation).
 
 use super::error::Mistake;
-use crate::transcript::{Content, Entry, Role};
+use crate::transcript::{Content, Entry, Role, by_start};
 use serde_json::{Value, json};
-use std::cmp::Ordering;
 
 pub(super) const TYPE: &str = "transcript_type";
 pub(super) const JSON: &str = "transcript_json";
@@ -33,12 +32,6 @@ pub(super) fn write(entries: Vec<Entry>, mistakes: &mut Vec<Mistake>) -> Option<
     } else {
         Some(("pipecat", entries.iter().map(untimed).collect()))
     }
-}
-
-/// The order of their starts.
-pub(super) fn by_start(left: &Entry, right: &Entry) -> Ordering {
-    let start = |entry: &Entry| entry.times.unwrap_or_default().0;
-    start(left).total_cmp(&start(right))
 }
 
 fn says_something(entry: &Entry) -> bool {

@@ -200,7 +200,7 @@ fn around(proxy: &Proxy, to: &Endpoint, remedy: &str) -> String {
 }
 
 /// What blocks, on a thread of its own, for at most so long.
-async fn limited<T: Send + 'static>(
+pub(super) async fn limited<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

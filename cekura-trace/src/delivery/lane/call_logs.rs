@@ -47,6 +47,9 @@ pub(crate) type Exchange =
 /// Whether a conversation, or a span of it, is open.
 pub(crate) type IsOpen = Box<dyn Fn(TraceId) -> bool>;
 
+/// Writes a call log once more, with what spans have said since.
+pub(crate) type Rewrite = Box<dyn Fn() -> Result<SealedCallLog, ObserveError>>;
+
 /// What the lane of call logs needs beside its queue.
 pub(crate) struct CallLogs {
     exchange: Exchange,
@@ -65,6 +68,8 @@ pub(crate) struct CallLogs {
 /// A call log on its way.
 pub(crate) struct PendingCallLog {
     log: SealedCallLog,
+    /// Where spans of the call were open when it ended.
+    rewrite: Option<Rewrite>,
     reply: ObserveReply,
     /// Held until it is settled.
     reservation: Room,
@@ -106,7 +111,14 @@ impl Lane<CallLogs> {
         Self::new(call_logs, timings, events, wake)
     }
 
-    pub(crate) fn take(&mut self, log: SealedCallLog, reservation: Room, reply: ObserveReply, now: Instant) {
+    pub(crate) fn take(
+        &mut self,
+        log: SealedCallLog,
+        rewrite: Option<Rewrite>,
+        reservation: Room,
+        reply: ObserveReply,
+        now: Instant,
+    ) {
         let step = if log.trace_id.is_some() { Step::Trace } else { Step::Post };
         if let Some(trace) = log.trace_id {
             let until = now.checked_add(log.deadline).unwrap_or(now + self.timings.give_up);
@@ -115,7 +127,9 @@ impl Lane<CallLogs> {
             }
         }
         self.delivery.held += reservation.bytes();
-        let call_log = PendingCallLog { log, reply, reservation, step };
+        // Only a span that is still open can add to it.
+        let rewrite = rewrite.filter(|_| log.trace_id.is_some_and(&self.delivery.is_open));
+        let call_log = PendingCallLog { log, rewrite, reply, reservation, step };
         let pending = PendingRequest::new(call_log, u64::MAX, now);
         self.items.push(PendingRequest { is_ready: step == Step::Post, ..pending });
     }
@@ -161,12 +175,15 @@ impl Lane<CallLogs> {
         let spool = &self.spool;
         self.items.change(place, |PendingRequest { item, copy, is_ready, .. }| {
             (item.step, *is_ready) = (Step::Post, true);
-            if !is_named {
+            let changes = item.write_again();
+            if is_named {
+                item.log.name_trace();
+            } else {
                 item.log.trace_id = None;
-                return;
             }
-            item.log.name_trace();
-            if let (Some(spool), Some(copy)) = (spool, copy) {
+            if let (Some(spool), Some(copy)) = (spool, copy)
+                && (is_named || changes)
+            {
                 spool.write_again(copy, item);
             }
         });
@@ -314,6 +331,16 @@ impl Delivery for CallLogs {
     }
 }
 
+impl PendingCallLog {
+    /// Writes it with what spans have said since their conversation ended; whether that changes it.
+    fn write_again(&mut self) -> bool {
+        let Some(Ok(log)) = self.rewrite.take().map(|rewrite| rewrite()) else { return false };
+        let changes = log.body != self.log.body;
+        self.log.body = log.body;
+        changes
+    }
+}
+
 impl CallLogs {
     fn retry<I, O>(&mut self, trouble: Trouble) -> Judgement<I, O> {
         let (reason, wait) = (trouble.reason, trouble.wait);
@@ -348,7 +375,13 @@ impl Stored for PendingCallLog {
         let Item::CallLog { id, owner } = head else { return None };
         let log = SealedCallLog::again(id.clone(), owner.clone(), Bytes::new());
         // The process before this one may have posted it.
-        Some(Self { log, reply: Box::new(Result::err), reservation: Room::default(), step: Step::Ask(1) })
+        Some(Self {
+            log,
+            rewrite: None,
+            reply: Box::new(Result::err),
+            reservation: Room::default(),
+            step: Step::Ask(1),
+        })
     }
 
     fn held(&self) -> usize {

@@ -1,7 +1,8 @@
 //! What goes when memory is short, against a backend that is away, on a clock that stands still until everybody waits.
 
 use super::tests::{ACCEPTED, World, flush, over};
-use super::{Arc, CallLog, Duration, Event, Lane, OwnEvents, Spool};
+use super::{Arc, Duration, Event, Lane, OwnEvents, Spool};
+use crate::CallLog;
 use crate::FlushReport;
 use crate::delivery::config::Settings;
 use crate::delivery::config::Spooling;

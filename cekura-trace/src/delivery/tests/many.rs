@@ -3,7 +3,8 @@
 use super::observe_tests::{log, none, stored};
 use super::panic_tests::with_call_logs;
 use super::tests::{ACCEPTED, World, flush, outlet};
-use super::{Arc, CallLog, Duration, Message};
+use super::{Arc, Duration, Message};
+use crate::CallLog;
 use crate::delivery::lane::call_logs::Exchange;
 use crate::delivery::link::Link;
 use crate::delivery::tests::end;

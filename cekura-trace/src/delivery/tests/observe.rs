@@ -1,7 +1,8 @@
 //! Call logs on a clock that stands still until everybody waits: when they are posted, and how often.
 
 use super::tests::{ACCEPTED, World, outlet};
-use super::{Arc, CallLog, Duration, ObserveError, Sent};
+use super::{Arc, Duration, ObserveError, Sent};
+use crate::CallLog;
 use crate::call::{Call, Clock};
 use crate::delivery::link::Link;
 use crate::delivery::tests::end;
@@ -371,10 +372,10 @@ async fn an_ended_calls_log_takes_the_room_of_its_json() {
         .play(async |link| {
             for _ in 0..3 {
                 let call = call();
-                call.notes.want(Room::default());
+                call.notes.want(Room::default(), true);
                 // Six times as long in JSON.
-                call.notes.entry(Entry::user("\u{1}".repeat(3 << 20)), Duration::default);
-                link.queue.observe(&call, call.notes.close().unwrap());
+                call.notes.entry(Entry::user("\u{1}".repeat(3 << 20)), None, Duration::default);
+                link.queue.observe(&call, call.close(u64::MAX).unwrap());
             }
             sleep(Duration::from_secs(10)).await;
             assert_eq!(link.lost_calls(), 2);

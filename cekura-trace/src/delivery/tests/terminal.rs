@@ -2,7 +2,7 @@
 //! terminal costs that nobody reads.
 
 use super::{
-    Arc, Bytes, Counts, DropReason, Ledger, OwnEvents, SealedCallLog, Tap, Terminal, TraceId, records,
+    Arc, Bytes, Counts, Drawn, DropReason, Ledger, OwnEvents, SealedCallLog, Tap, Terminal, TraceId, records,
 };
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
@@ -17,7 +17,7 @@ struct Local {
     queue: Arc<Queue>,
     /// How many spans were shown, before the number that goes with it.
     rows: Receiver<usize>,
-    shown: Receiver<(u64, bool)>,
+    shown: Receiver<(u64, Drawn)>,
     /// One for each conversation that may be shown.
     may: std::sync::mpsc::Sender<()>,
 }
@@ -34,9 +34,10 @@ impl Local {
         let show = move |spans: &[u8], _: Option<&[u8]>| {
             let _ = allowed.lock().unwrap().recv();
             let _ = row.send(records(spans).count());
+            Ok(0)
         };
         let queue = Arc::new(Queue::new(limit, ledger.clone(), Waker::new(|| {}), true));
-        let told = Box::new(move |number, is_shown| tell.send((number, is_shown)).unwrap_or_default());
+        let told = Box::new(move |number, drawn| tell.send((number, drawn)).unwrap_or_default());
         let terminal = Terminal::new(queue.clone(), OwnEvents::here(), Box::new(show), told);
         Self { terminal: terminal.delivers_to(ledger.clone()), ledger, queue, rows, shown, may }
     }
@@ -68,8 +69,8 @@ impl Local {
 
     fn wait(&mut self) -> Vec<usize> {
         while self.terminal.oldest().is_some() {
-            let (number, is_shown) = self.shown.recv_timeout(Duration::from_secs(20)).unwrap();
-            self.terminal.drawn(number, is_shown);
+            let (number, drawn) = self.shown.recv_timeout(Duration::from_secs(20)).unwrap();
+            self.terminal.drawn(number, drawn);
         }
         self.rows.try_iter().collect()
     }
@@ -197,8 +198,8 @@ fn a_terminal_that_nobody_reads_costs_the_oldest_drawings_and_they_are_counted()
     }
     // The first was shown, the second cannot be.
     while local.terminal.oldest().is_some() && local.counts().1 == 0 {
-        let (number, is_shown) = local.shown.recv_timeout(Duration::from_secs(20)).unwrap();
-        local.terminal.drawn(number, is_shown);
+        let (number, drawn) = local.shown.recv_timeout(Duration::from_secs(20)).unwrap();
+        local.terminal.drawn(number, drawn);
     }
     std::thread::sleep(Duration::from_millis(50));
     assert!(local.terminal.relieve(1500) >= 1500);
@@ -211,11 +212,35 @@ fn a_terminal_that_nobody_reads_costs_the_oldest_drawings_and_they_are_counted()
 }
 
 #[test]
+fn what_a_drawing_leaves_out_and_what_nobody_can_see_is_not_delivered() {
+    let mut local = Local::new(1 << 20, ROOM);
+    let (tell, shown) = channel();
+    let show = |spans: &[u8], _: Option<&[u8]>| match records(spans).count() {
+        1 => Err(DropReason::Unreachable),
+        spans => Ok(u64::try_from(spans).unwrap() - 2),
+    };
+    let told = Box::new(move |number, drawn| tell.send((number, drawn)).unwrap_or_default());
+    let terminal = Terminal::new(local.queue.clone(), OwnEvents::here(), Box::new(show), told);
+    (local.terminal, local.shown) = (terminal.delivers_to(local.ledger.clone()), shown);
+    for (trace, spans) in [(1, 1), (2, 2), (3, 5)] {
+        (2..=spans).for_each(|id| end(&local.queue, trace, id, 1, 0));
+        end(&local.queue, trace, 1, 0, 0);
+        local.look();
+    }
+    let report = local.ledger.report(|| local.queue.accepted());
+    assert_eq!(report.to_string(), "8 accepted, 4 delivered, 4 dropped (queue_full 3, unreachable 1)");
+    assert_eq!([2, 3].map(|trace| local.ledger.trace(TraceId::from(trace))), [(2, 0, 0), (2, 0, 3)]);
+}
+
+#[test]
 fn a_conversation_whose_drawing_panics_is_counted_and_the_next_is_drawn() {
     let mut local = Local::new(1 << 20, ROOM);
     let (tell, shown) = channel();
-    let show = |spans: &[u8], _: Option<&[u8]>| assert_ne!(records(spans).count(), 1, "as the test says");
-    let told = Box::new(move |number, is_shown| tell.send((number, is_shown)).unwrap_or_default());
+    let show = |spans: &[u8], _: Option<&[u8]>| {
+        assert_ne!(records(spans).count(), 1, "as the test says");
+        Ok(0)
+    };
+    let told = Box::new(move |number, drawn| tell.send((number, drawn)).unwrap_or_default());
     let terminal = Terminal::new(local.queue.clone(), OwnEvents::here(), Box::new(show), told);
     (local.terminal, local.shown) = (terminal.delivers_to(local.ledger.clone()), shown);
     end(&local.queue, 1, 1, 0, 0);

@@ -16,4 +16,12 @@ impl Directory {
     pub(super) fn create(&self, name: &str) -> io::Result<File> {
         File::create_new(self.0.join(name))
     }
+
+    pub(super) fn rename(&self, name: &str, new: &str) -> io::Result<()> {
+        fs::rename(self.0.join(name), self.0.join(new))
+    }
+
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.0.join(name))
+    }
 }

@@ -1,6 +1,6 @@
 //! A directory and files that only this user reads. Invariant: no name in the way leads a page to another place.
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, renameat, unlinkat};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -38,5 +38,13 @@ impl Directory {
         let file = File::from(openat(&self.0, name, how, Mode::RUSR | Mode::WUSR)?);
         let is_ours = file.metadata()?.uid() == self.0.metadata()?.uid();
         if is_ours { Ok(file) } else { Err(io::Error::other("it is another user's directory")) }
+    }
+
+    pub(super) fn rename(&self, name: &str, new: &str) -> io::Result<()> {
+        Ok(renameat(&self.0, name, &self.0, new)?)
+    }
+
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        Ok(unlinkat(&self.0, name, AtFlags::empty())?)
     }
 }

@@ -5,6 +5,7 @@ use crate::finished::{Tree, write};
 use crate::local::tests::sample::{self, Sample};
 use crate::semconv as key;
 use opentelemetry::trace::SpanId;
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -88,6 +89,19 @@ fn a_page_is_written_whole_and_replaces_none() {
 }
 
 #[test]
+fn programs_that_begin_together_all_have_their_pages() {
+    for round in 0..30 {
+        let path = fresh(&format!("together-{round}"));
+        let add = || [1, 2, 3].map(|_| Folder::new(&path).add(&sample::clinic(), None).unwrap().unwrap());
+        let pages = std::thread::scope(|scope| {
+            let programs = [(); 4].map(|()| scope.spawn(add));
+            programs.into_iter().flat_map(|program| program.join().unwrap()).collect::<HashSet<_>>()
+        });
+        assert_eq!((pages.len(), files(&path).len()), (12, 13));
+    }
+}
+
+#[test]
 fn spans_outside_a_conversation_have_no_page() {
     let path = fresh("stray");
     let mut stray = Sample::new();
@@ -109,7 +123,7 @@ fn what_cannot_be_written_is_an_error() {
 #[test]
 fn the_oldest_pages_leave_and_nothing_else() {
     let path = fresh("kept");
-    let folder = Folder { path: path.clone(), limits: Limits { files: 3, bytes: u64::MAX } };
+    let folder = Folder { limits: Limits { files: 3, bytes: u64::MAX }, ..Folder::new(&path) };
     fs::create_dir_all(&path).unwrap();
     let others = ["index.html", "2026-11-21_notes.html", "2026-11-21_09-31-00_mine_saved.html", "a.tmp"];
     for other in others {
@@ -126,7 +140,7 @@ fn the_oldest_pages_leave_and_nothing_else() {
 #[test]
 fn large_pages_leave_sooner_but_never_the_newest() {
     let path = fresh("large");
-    let folder = Folder { path: path.clone(), limits: Limits { files: 200, bytes: 1 } };
+    let folder = Folder { limits: Limits { files: 200, bytes: 1 }, ..Folder::new(&path) };
     let pages = [1, 2].map(|number| folder.add(&call(&number.to_string()), None).unwrap().unwrap());
     assert!(!pages[0].exists() && pages[1].exists());
 }

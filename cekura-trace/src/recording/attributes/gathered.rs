@@ -36,6 +36,10 @@ pub(super) struct Gathered {
     has_audio: bool,
     /// An item was the last one of an answer.
     has_ended: bool,
+    /// Bytes of what a recogniser will not change, as the last item that says so left them.
+    complete: usize,
+    /// What the caller said, as the last item of a session says.
+    heard: Option<String>,
     /// The bytes of entries at which what was overwritten is dropped.
     room: usize,
 }
@@ -75,6 +79,31 @@ impl Attributes {
     /// Whether the last item says that the caller cut in on an answer.
     pub(in crate::recording) fn take_cut_off(&mut self) -> bool {
         gathered(&mut self.extras).is_some_and(|gathered| std::mem::take(&mut gathered.was_cut_off))
+    }
+
+    /// What the caller said, as the last item of a session says.
+    pub(in crate::recording) fn take_heard(&mut self) -> Option<String> {
+        let skips = self.skips_output();
+        gathered(&mut self.extras)?.heard.take().filter(|_| !skips)
+    }
+
+    /// The text so far that is complete: sentences that a recogniser will not change, or answers that are over. And whether it
+    /// is the agent's.
+    pub(in crate::recording) fn complete(&self) -> (&str, bool) {
+        let is_of_agent = self.view == View::S2s;
+        let gathered = self.extras.as_ref().and_then(|extras| extras.gathered.as_ref());
+        // What the program says of it is believed, at the end.
+        let by_shape = |gathered: &&Gathered| gathered.output.is_none() && gathered.transcript.is_none();
+        let text = match gathered.filter(by_shape).filter(|_| !self.skips_output()) {
+            Some(gathered) if is_of_agent => gathered.said.answers(),
+            Some(gathered) if self.view == View::Stt => gathered.said.sentences().get(..gathered.complete),
+            _ => None,
+        };
+        (text.unwrap_or_default(), is_of_agent)
+    }
+
+    fn skips_output(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.skips_output)
     }
 
     /// Whether, at their end, all items together tell that somebody was heard, or that there was audio.
@@ -276,10 +305,17 @@ impl Gathered {
         self.says = Some(says.unwrap_or(true));
         self.was_judged |= says.is_some();
         if view == View::Stt {
-            self.tells_turn = Some(found.is_final_sentence());
+            let is_final = found.is_final_sentence();
+            self.tells_turn = Some(is_final);
             self.said.transcript(found, limit);
+            if is_final {
+                self.complete = self.said.sentences().len();
+            }
         } else {
             self.tells_turn = Some(found.is_audio);
+            if view == View::S2s && found.is_final_sentence() {
+                self.heard.clone_from(&found.transcript);
+            }
             self.said.answer(found, limit);
         }
     }

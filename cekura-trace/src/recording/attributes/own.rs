@@ -4,6 +4,7 @@ use super::{Attributes, Failure, Flag, Float, Integer, Marks, Spoken, Value, Vie
 use crate::clip::clip;
 use crate::recording::names::{NAME_LIMIT, is_blank, trace_id_from};
 use crate::recording::w3c::LinkHeaders;
+use crate::recording::wish::Observed;
 use crate::recording::wish::Wish;
 use crate::semconv;
 use std::borrow::Cow;
@@ -33,7 +34,11 @@ impl Attributes {
     }
 
     pub fn observe(&mut self) {
-        self.wish().is_observed = true;
+        self.wish().observed = Some(Observed::BySpans);
+    }
+
+    pub fn observe_manual(&mut self) {
+        self.wish().observed = Some(Observed::ByHand);
     }
 
     pub fn number(&mut self, number: &impl Integer) {

@@ -178,6 +178,18 @@ impl Together {
         self.found.ended && !self.found.cancelled
     }
 
+    /// The answers that are over, as one text.
+    pub(crate) fn answers(&self) -> Option<&str> {
+        let text = self.found.text.as_deref()?;
+        if self.found.ended { Some(text) } else { text.get(..self.start.0) }
+    }
+
+    /// What was heard and will not change, as one text. A turn may still be said again until the next one begins.
+    pub(crate) fn sentences(&self) -> &str {
+        let text = self.found.transcript.as_deref().unwrap_or_default();
+        self.turns.last().map_or(text, |turn| &text[..turn.start])
+    }
+
     /// Whether a word was heard, or said.
     pub(crate) fn has_text(&self) -> bool {
         let Found { text, transcript, .. } = &self.found;

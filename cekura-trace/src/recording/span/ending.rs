@@ -129,6 +129,7 @@ impl Open {
     /// Ends the span of an answer that came in chunks.
     pub(in crate::recording) fn end(self, at: Instant) {
         if let Some(live) = &self.live {
+            live.close_turn(true);
             live.tell_at_end_by_hand(at);
         }
         self.ending_at(at).finish(Wait::Tellers, |_| {});

@@ -250,7 +250,7 @@ impl Live {
         }
     }
 
-    /// Says of a turn whether spans may join it from now on.
+    /// Says of a turn whether spans may join it from now on: not any more before the moment of its end is taken.
     #[inline]
     pub(super) fn close_turn(&self, is_closed: bool) {
         if self.view == View::Turn
@@ -260,11 +260,13 @@ impl Live {
         }
     }
 
-    /// Its end is put off: somebody may still end it in its function's stead.
+    /// Its end is put off: somebody may still end it in its function's stead, unless it is over by now.
     #[cold]
     pub(super) fn keep(live: &Arc<Self>) {
-        live.close_turn(false);
-        if let Some(call) = live.home().and_then(|home| home.call.as_ref()) {
+        let state = live.state();
+        if state.stage != Stage::Over
+            && let Some(call) = live.home().and_then(|home| home.call.as_ref())
+        {
             call.keep(live.span_id(), live);
         }
     }

@@ -94,11 +94,18 @@ impl Builder<Conversation> {
         self.set(|attributes| attributes.call_id(Value::Str(id.as_ref())))
     }
 
-    /// Posts the call log when the conversation ends, in whatever way it ends. The conversation's guard takes
-    /// its contents: [`user`](open::Conversation::user), [`agent`](open::Conversation::agent),
-    /// [`ended`](open::Conversation::ended).
+    /// Posts the call log when the conversation ends, in whatever way it ends. Its transcript is what the spans
+    /// of the conversation say: what `stt` understood, what `tts` and `s2s` spoke, which tools ran. What the
+    /// conversation's guard is told stands in place of that, in the turn where it is told:
+    /// [`user`](open::Conversation::user), [`agent`](open::Conversation::agent). It also takes
+    /// [`metadata`](open::Conversation::metadata) and [`ended`](open::Conversation::ended).
     pub fn observe(self) -> Self {
         self.set(Attributes::observe)
+    }
+
+    /// As [`observe`](Self::observe), but the transcript is only what the conversation's guard is told.
+    pub fn observe_manual(self) -> Self {
+        self.set(Attributes::observe_manual)
     }
 
     /// Sends the conversation to this handle, in place of the process's default.
@@ -157,12 +164,9 @@ impl Guard<Conversation> {
     pub fn finish(mut self) -> impl Future<Output = ()> + Send {
         let held = self.held.take();
         let delivery = held.and_then(|held| {
-            let (destination, now) = (held.open.destination(), Instant::now());
-            let call = &self.handle.call;
-            if *held.open.context().span().span_context() == call.root {
-                call.cut_off(now);
-            }
-            held.open.end(now);
+            let (destination, call) = (held.open.destination(), &self.handle.call);
+            let is_root = *held.open.context().span().span_context() == call.root;
+            held.open.end(if is_root { call.cut_off() } else { Instant::now() });
             destination.map(|destination| destination.flush())
         });
         async {

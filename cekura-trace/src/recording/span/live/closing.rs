@@ -4,11 +4,9 @@
 #![expect(clippy::inline_always, reason = "each span passes here, and benches/gates.sh counts what it costs")]
 
 use super::{Live, Stage, State, Twin};
-use crate::call::Unfinished;
 use crate::finished::{self, write};
 use crate::recording::attributes::Attributes;
 use crate::recording::told::Told;
-use crate::semconv;
 use opentelemetry::trace::Status;
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -125,37 +123,15 @@ impl Live {
         let mut state = self.state();
         let meanwhile = std::mem::replace(&mut state.said, said).entries;
         let closed = state.close(end.at, end.wait, &meanwhile);
-        let (is_over, mut record) = (state.stage == Stage::Over, Vec::new());
+        let is_over = state.stage == Stage::Over;
         if let Some(closed) = closed {
-            std::mem::swap(&mut record, &mut state.said.entries);
+            let mut record = std::mem::take(&mut state.said.entries);
             drop(state);
+            self.let_go();
             self.hand_over(end.at, &mut record, closed, end.wait);
+        } else if state.goes_on() {
+            self.close_turn(false);
         }
         is_over
-    }
-}
-
-impl Unfinished for Live {
-    fn cut_off(&self, at: Instant) {
-        let mut record = |said: &mut Attributes| {
-            self.let_go();
-            write::flag(&mut said.entries, semconv::CEKURA_UNFINISHED, true);
-        };
-        self.end_shared(End { at, wait: Wait::Nobody, tells: false, record: &mut record });
-    }
-
-    fn rename_call(&self, id: &str) {
-        self.add(|said| {
-            write::text(&mut said.entries, semconv::CALL_ID, id);
-            write::text(&mut said.entries, semconv::CONVERSATION_ID, id);
-        });
-    }
-
-    fn hold(&self) -> bool {
-        self.hold()
-    }
-
-    fn release(&self, was_cut: bool) {
-        self.release(Instant::now(), was_cut);
     }
 }

@@ -2,27 +2,33 @@
 //! of the program runs under the span's lock, so that code may itself record on the span.
 //!
 //! The parts so far are lent to the caller that adds to them, and given back afterwards. If two callers add at
-//! the same time, the second one starts with empty parts, and both are merged when they are given back.
+//! the same time, the second one starts with empty parts, and both are merged when they are given back. Who adds to a
+//! conversation always starts with empty parts.
 
 use super::closing::{End, Wait};
 use super::{Live, Stage, State};
+use crate::call::Unfinished;
 use crate::finished::{Value, draft, write};
 use crate::recording::attributes::Attributes;
 use crate::recording::callsite::View;
 use crate::recording::progress::Progress;
 use crate::semconv;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What was told of an answer, and who may tell more.
 #[derive(Default)]
 pub(super) struct Parts {
     /// `None` before the first part, and while it is lent.
     progress: Option<Progress>,
-    /// How many tell something right now.
+    /// How many tell something right now, where the span waits for them.
     tellers: usize,
     /// How many streams and messages are still to bring something.
     holders: usize,
+    /// Those of them that nobody reads.
+    unread: usize,
+    /// Whether it was said that nobody reads them.
+    is_told: bool,
     /// How the span's function ended, where the span waits for them.
     over: Option<Over>,
 }
@@ -70,6 +76,11 @@ impl Live {
         {
             home.cut_off();
         }
+        if chunk.is_some()
+            && let Some(ready) = progress.take_sentences()
+        {
+            self.write_sentences(ready);
+        }
         let has_failed = progress.has_failed();
         self.give_back(progress);
         has_failed
@@ -84,44 +95,26 @@ impl Live {
         self.has_parts.store(true, Ordering::Relaxed);
         let start = state.start;
         let parts = state.parts.get_or_insert_default();
-        parts.tellers += 1;
-        let told = parts.progress.take();
+        let told = if self.waits_for_tellers() {
+            parts.tellers += 1;
+            parts.progress.take()
+        } else {
+            None
+        };
         drop(state);
         let items = || self.aside().gathering();
-        Some(told.unwrap_or_else(|| Progress::new(items(), start)))
+        Some(told.unwrap_or_else(|| Progress::new(items(), start, self.writes_transcript())))
     }
 
     fn give_back(&self, progress: Progress) {
         self.leave_parts(|parts| {
-            parts.tellers -= 1;
+            if self.waits_for_tellers() {
+                parts.tellers -= 1;
+            }
             parts.progress = Some(match parts.progress.take() {
                 None => progress,
-                Some(other) => progress.with(other),
+                Some(before) => before.with(progress),
             });
-        });
-    }
-
-    /// Keeps the span open although its function returns, until it is [released](Self::release). False where
-    /// it is over.
-    pub(in crate::recording) fn hold(&self) -> bool {
-        let mut state = self.state();
-        let is_open = state.stage != Stage::Over;
-        if is_open {
-            self.has_parts.store(true, Ordering::Relaxed);
-            state.parts.get_or_insert_default().holders += 1;
-        }
-        is_open
-    }
-
-    /// What held it brings no more. `was_cut` says that there would have been more.
-    pub(in crate::recording) fn release(&self, at: Instant, was_cut: bool) {
-        self.leave_parts(|parts| {
-            parts.holders -= 1;
-            let is_over = parts.progress.as_ref().is_some_and(|progress| progress.over().is_some());
-            if let Some(over) = &mut parts.over {
-                over.at = over.at.max(at);
-                over.was_cut |= was_cut && !is_over;
-            }
         });
     }
 
@@ -149,7 +142,6 @@ impl Live {
             self.tell_at_end(at);
         }
         let mut record = |said: &mut Attributes| {
-            self.let_go();
             if was_cut {
                 write::flag(&mut said.entries, semconv::CEKURA_INTERRUPTED, true);
                 self.interrupt_turn();
@@ -211,10 +203,70 @@ impl Live {
         self.has_parts() && self.state().parts.as_ref().is_some_and(|parts| has_items(parts))
     }
 
+    /// A conversation does not, for the program's code may take as long as it likes, and its call is to end. So nothing that
+    /// was told of it is lent to who tells more.
+    fn waits_for_tellers(&self) -> bool {
+        self.view != View::Conversation
+    }
+
     /// Asked without the lock: most spans have none.
     #[inline]
     fn has_parts(&self) -> bool {
         self.has_parts.load(Ordering::Relaxed)
+    }
+}
+
+impl Unfinished for Live {
+    fn cut_off(&self, at: Instant) {
+        let mut record =
+            |said: &mut Attributes| write::flag(&mut said.entries, semconv::CEKURA_UNFINISHED, true);
+        self.end_shared(End { at, wait: Wait::Nobody, tells: false, record: &mut record });
+    }
+
+    fn rename_call(&self, id: &str) {
+        self.add(|said| {
+            write::text(&mut said.entries, semconv::CALL_ID, id);
+            write::text(&mut said.entries, semconv::CONVERSATION_ID, id);
+        });
+    }
+
+    fn hold(&self, is_unread: bool) -> bool {
+        let mut state = self.state();
+        let is_open = state.stage != Stage::Over;
+        if is_open {
+            self.has_parts.store(true, Ordering::Relaxed);
+            let parts = state.parts.get_or_insert_default();
+            parts.holders += 1;
+            parts.unread += usize::from(is_unread);
+        }
+        is_open
+    }
+
+    fn read(&self) {
+        if let Some(parts) = &mut self.state().parts {
+            parts.unread -= 1;
+        }
+    }
+
+    fn release(&self, was_cut: bool) {
+        self.leave_parts(|parts| {
+            parts.holders -= 1;
+            let is_over = parts.progress.as_ref().is_some_and(|progress| progress.over().is_some());
+            if let Some(over) = parts.over.as_mut().filter(|over| over.wait == Wait::Holders) {
+                if parts.holders == 0 {
+                    self.close_turn(true);
+                }
+                over.at = over.at.max(Instant::now());
+                over.was_cut |= was_cut && !is_over;
+            }
+        });
+    }
+
+    fn is_unread(&self, since: Duration) -> bool {
+        let mut state = self.state();
+        let Some(parts) = &mut state.parts else { return false };
+        let is_over = parts.over.as_ref().is_some_and(|over| over.at.elapsed() >= since);
+        is_over && parts.unread > 0 && !std::mem::replace(&mut parts.is_told, true)
     }
 }
 
@@ -239,6 +291,14 @@ impl State {
         parts.over = Some(Over { at, wait, failure: self.said.take_failure(), was_cut });
         self.stage = Stage::Open;
         true
+    }
+
+    /// Whether its function has ended, and streams and messages are still to bring something.
+    pub(super) fn goes_on(&self) -> bool {
+        let goes_on = |parts: &Parts| {
+            parts.holders > 0 && parts.over.as_ref().is_some_and(|over| over.wait == Wait::Holders)
+        };
+        self.parts.as_ref().is_some_and(|parts| goes_on(parts))
     }
 
     /// Writes what was told of the answer behind what its function said at its end. How that failed counts

@@ -5,11 +5,12 @@
 
 use super::Twin;
 use super::closing::{Closed, Wait};
-use crate::call::Call;
+use crate::call::{Call, Said, Stage};
 use crate::finished::{self, Head, seal, write};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::recording::callsite::View;
 use crate::recording::home::Home;
+use crate::recording::sentences::{Ready, Sentence};
 use crate::recording::told::Told;
 use crate::semconv;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
@@ -127,8 +128,11 @@ impl Stand {
         }
         let head = self.head(home.clock.at(start), home.clock.at(at.max(start)), status);
         seal(record, &head, is_renamed);
+        if let Some(call) = home.call.as_deref().filter(|call| call.notes.reads_spans()) {
+            self.write_transcript(call, record);
+        }
         if self.parent_id == SpanId::INVALID {
-            self.close_call();
+            self.close_call(head.end);
         }
         home.destination.accept(self.trace_id(), record);
         if let Some(twin) = twin {
@@ -149,12 +153,46 @@ impl Stand {
         write::flag(record, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
     }
 
+    /// Whether what its stream says is wanted for a transcript.
+    pub(super) fn writes_transcript(&self) -> bool {
+        let is_wanted = |home: &Arc<Home>| home.call.as_ref().is_some_and(|call| call.notes.reads_spans());
+        matches!(self.view, View::S2s | View::Stt) && self.home().is_some_and(is_wanted)
+    }
+
+    /// Adds sentences of its stream to the transcript.
+    pub(super) fn write_sentences(&self, ready: Ready) {
+        let Some(Home { call: Some(call), clock, turn, .. }) = self.home().map(|home| &**home) else {
+            return;
+        };
+        let turn = turn.as_ref().map(|turn| turn.number);
+        for Sentence { is_of_agent, text, start, end } in ready.sentences {
+            call.notes.say(Said::sentence(turn, clock.at(start)..clock.at(end), is_of_agent, text));
+        }
+        let since = ready.since.map(|since| clock.at(since));
+        call.notes.go_on(self.span_id(), ready.told, since);
+    }
+
+    /// Adds to the transcript what its record says.
+    #[cold]
+    #[inline(never)]
+    fn write_transcript(&self, call: &Call, record: &[u8]) {
+        let stage = match self.view {
+            View::Stt => Stage::Hears,
+            View::S2s | View::Tts => Stage::Speaks,
+            View::ToolCall => Stage::RunsTool,
+            View::Turn => Stage::Turn,
+            View::Conversation | View::Llm | View::Span => return,
+        };
+        let turn = self.home().and_then(|home| home.turn.as_ref()).map(|turn| turn.number);
+        call.notes.read(stage, turn, record);
+    }
+
     /// Hands over what was noted of the call whose conversation this is.
     #[cold]
     #[inline(never)]
-    fn close_call(&self) {
+    fn close_call(&self, end: u64) {
         if let (Some(call), Some(home)) = (self.own_call(), self.home())
-            && let Some(noted) = call.notes.close()
+            && let Some(noted) = call.close(end)
         {
             home.destination.note(call, noted);
         }
