@@ -36,7 +36,7 @@ use std::time::{Duration, SystemTime};
 /// The most bytes that wait for the disk, for one file takes them all.
 const MOST_WAITING: usize = 32 << 20;
 /// What is known of what is on disk gets one of so many parts of the memory limit.
-const PORTIONS: usize = 4;
+const PORTIONS: usize = 8;
 /// How many items there may be on disk in any case.
 const LEAST_ITEMS: usize = 1 << 10;
 /// How long the end waits for the disk.
@@ -99,6 +99,8 @@ struct Keep {
     body: Bytes,
     /// Nothing of it is on disk.
     is_new: bool,
+    /// What is not needed any more when it is written.
+    parts: Vec<Name>,
 }
 
 /// What those who ask for work share with the thread that does it.
@@ -223,15 +225,15 @@ impl Spool {
         Ok(Arc::new(Self { limits, most_known, budget, shared }))
     }
 
-    /// Has an item written under a new name; `None` while too much waits to be written.
-    pub(crate) fn keep(&self, item: Item, body: &Bytes) -> Option<Name> {
+    /// Has an item written under a new name, in place of `parts`; `None` while too much waits to be written.
+    pub(crate) fn keep(&self, item: Item, body: &Bytes, parts: Vec<Name>) -> Option<Name> {
         let name = self.shared.name();
-        self.write(name, Keep { item, body: body.clone(), is_new: true }).then_some(name)
+        self.write(name, Keep { item, body: body.clone(), is_new: true, parts }).then_some(name)
     }
 
     /// As [`keep`](Self::keep), in place of what has the name.
     pub(crate) fn keep_as(&self, name: Name, item: Item, body: &Bytes) -> bool {
-        self.write(name, Keep { item, body: body.clone(), is_new: false })
+        self.write(name, Keep { item, body: body.clone(), is_new: false, parts: Vec::new() })
     }
 
     fn write(&self, name: Name, keep: Keep) -> bool {

@@ -262,6 +262,16 @@ impl Stored for Request {
     fn held(&self) -> usize {
         self.reservation.bytes()
     }
+
+    fn size(&self) -> Option<[usize; 2]> {
+        let spans = usize::try_from(self.spans()).ok()?;
+        // Without a body there is nothing to join.
+        (!self.frame.is_empty()).then_some([self.frame.len(), spans])
+    }
+
+    fn join(&mut self, other: Self) {
+        Request::join(self, other);
+    }
 }
 
 /// Moves `count` spans out of `counts`; a backend that rejects some does not say which.

@@ -24,6 +24,7 @@ use name::FileName;
 use rustix::fs::OFlags;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, ErrorKind};
+use std::iter::once;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -208,8 +209,8 @@ impl Disk {
         let (entries, bytes) = self.run.directory.put(&name.to_string(), |file| {
             group::write(file, address, items.iter().map(|(_, keep)| (&keep.item, &keep.body)))
         })?;
-        // Of what is written in place of an earlier version, that one.
-        self.remove(items.iter().map(|(name, _)| name));
+        // Of what is written in place of an earlier version or of several, those.
+        self.remove(items.iter().flat_map(|(name, keep)| once(name).chain(&keep.parts)));
         let found = items.iter().map(|(name, _)| *name).zip(entries);
         self.add(Group::new(self.run.clone(), name, kind, bytes, Duration::ZERO), found.collect());
         Ok(())
@@ -223,7 +224,11 @@ impl Disk {
     }
 
     fn load(&mut self, name: Name) {
-        let Some(Place { group: number, entry }) = self.places.get(&name) else { return };
+        let Some(Place { group: number, entry }) = self.places.get(&name) else {
+            // It was lost while it was to become part of another.
+            let gone = Event::Gone { names: vec![name], reason: DropReason::SpoolDamaged };
+            return self.events.push((Kind::Spans, gone));
+        };
         let number = *number;
         let Some(group) = self.groups.get_mut(&number) else { return };
         let kind = group.kind;
@@ -318,12 +323,18 @@ impl Disk {
         }
         let bytes: u64 = self.groups.values().map(|group| group.bytes).sum();
         let mut excess = bytes.saturating_sub(self.look.room(&self.limits));
-        while excess > 0 || self.places.len() > self.most_items {
-            let live = self.groups.iter().filter(|(_, group)| !group.live.is_empty());
+        // A start counts for its conversation, which is open.
+        let counts = |group: &Group| if group.kind == Kind::Start { 0 } else { group.live.len() };
+        let items: usize = self.groups.values().map(counts).sum();
+        let mut too_many = items.saturating_sub(self.most_items);
+        while excess > 0 || too_many > 0 {
+            let may_go = |group: &Group| if excess > 0 { !group.live.is_empty() } else { counts(group) > 0 };
+            let live = self.groups.iter().filter(|(_, group)| may_go(group));
             let Some((number, group)) = live.max_by_key(|(_, group)| group.age()) else { return };
-            let (number, bytes) = (*number, group.bytes);
+            let (number, bytes, items) = (*number, group.bytes, counts(group));
             self.lose(number, DropReason::SpoolFull);
             excess = excess.saturating_sub(bytes);
+            too_many = too_many.saturating_sub(items);
         }
     }
 

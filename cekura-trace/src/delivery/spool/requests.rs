@@ -5,13 +5,16 @@ use super::{Item, Name, Spool};
 use crate::room::{Room, Use};
 use prost::bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long the disk may take before it is said to be behind: what ended a second ago was asked for by then.
 const BEHIND: Duration = Duration::from_millis(500);
+
+/// The most bytes and spans of an item that is made of several, and of how many.
+const JOINED: [usize; 2] = [128 << 10, 512];
+const MOST_JOINED: usize = 32;
 
 /// An item that can wait on disk, all but its head.
 pub(crate) trait Stored: Sized {
@@ -31,6 +34,14 @@ pub(crate) trait Stored: Sized {
 
     /// What it takes of the memory limit.
     fn held(&self) -> usize;
+
+    /// Its bytes and spans, where several can become one.
+    fn size(&self) -> Option<[usize; 2]> {
+        None
+    }
+
+    /// Becomes the item for both.
+    fn join(&mut self, _other: Self) {}
 }
 
 /// What one lane has on disk.
@@ -47,12 +58,15 @@ pub(crate) struct SpooledRequests<I> {
     loading: HashMap<Name, Resting>,
     /// Those of which the traces are known.
     traced: BTreeSet<Name>,
+    /// Small ones, which are in memory too until they are joined.
+    small: Vec<(Name, I, u32)>,
+    /// Those that are asked for in place of several.
+    joined: HashMap<Name, Joined>,
     /// What is to be written, since when.
     asked: BTreeMap<Name, Instant>,
     /// Whether the last item that was asked for could not be written.
     is_failing: bool,
     is_behind: bool,
-    items: PhantomData<I>,
 }
 
 /// An item of which only the head is in memory.
@@ -60,6 +74,12 @@ pub(crate) struct SpooledRequests<I> {
 struct Resting {
     head: Item,
     repeats: u32,
+}
+
+/// An item, and those that it is made of.
+struct Joined {
+    resting: Resting,
+    parts: Vec<(Name, Resting)>,
 }
 
 /// What an item that is in memory has on disk.
@@ -80,10 +100,11 @@ impl<I: Stored> SpooledRequests<I> {
             unread: BTreeMap::new(),
             loading: HashMap::new(),
             traced: BTreeSet::new(),
+            small: Vec::new(),
+            joined: HashMap::new(),
             asked: BTreeMap::new(),
             is_failing: false,
             is_behind: false,
-            items: PhantomData,
         }
     }
 
@@ -98,7 +119,7 @@ impl<I: Stored> SpooledRequests<I> {
 
     /// Asks for an item to be written; `None` while the disk has too much to do.
     pub(crate) fn write(&mut self, item: &I, now: Instant) -> Option<DiskCopy> {
-        let name = self.spool.keep(item.head(), item.body())?;
+        let name = self.spool.keep(item.head(), item.body(), Vec::new())?;
         self.asked.insert(name, now);
         Some(DiskCopy { name, is_safe: false })
     }
@@ -112,6 +133,10 @@ impl<I: Stored> SpooledRequests<I> {
     pub(crate) fn written(&mut self, names: &[Name], is_ok: bool) -> bool {
         for name in names {
             self.asked.remove(name);
+            if let Some(Joined { resting, parts }) = self.joined.remove(name) {
+                let kept = if is_ok { vec![(*name, resting)] } else { parts };
+                kept.into_iter().for_each(|(name, resting)| self.rest_as(name, resting));
+            }
         }
         let was_failing = std::mem::replace(&mut self.is_failing, !is_ok);
         self.is_failing && !was_failing
@@ -134,9 +159,55 @@ impl<I: Stored> SpooledRequests<I> {
 
     /// Gives the memory of an item free that is safe on disk.
     pub(crate) fn rest(&mut self, name: Name, item: I, repeats: u32) {
-        let head = item.into_head();
-        self.know(self.known + head.memory());
-        self.resting.insert(name, Resting { head, repeats });
+        // Beside others they take little of the memory until then.
+        let most = [JOINED[0].min(self.spool.most_known / 4), JOINED[1]];
+        let is_within = |size: [usize; 2], parts| size[0] <= most[0] / parts && size[1] <= most[1] / parts;
+        let Some(size) = item.size().filter(|size| is_within(*size, 4)) else {
+            return self.rest_as(name, Resting { head: item.into_head(), repeats });
+        };
+        let sizes = self.small.iter().filter_map(|(_, item, _)| item.size());
+        let sum = sizes.fold(size, |sum, size| [sum[0] + size[0], sum[1] + size[1]]);
+        if !is_within(sum, 1) || self.small.len() == MOST_JOINED {
+            self.join();
+        }
+        self.small.push((name, item, repeats));
+    }
+
+    /// Has one item written in place of all small ones: each takes a file of its own, and memory for what is known of it.
+    fn join(&mut self) {
+        let (mut whole, mut repeats, mut parts) = (None::<I>, 0, Vec::new());
+        for (name, item, times) in std::mem::take(&mut self.small) {
+            repeats = times.max(repeats);
+            parts.push((name, Resting { head: item.head(), repeats: times }));
+            match &mut whole {
+                Some(whole) => whole.join(item),
+                whole => *whole = Some(item),
+            }
+        }
+        let Some(whole) = whole else { return };
+        let names = parts.iter().map(|(name, _)| *name).collect();
+        match self.spool.keep(whole.head(), whole.body(), names) {
+            Some(name) => {
+                let resting = Resting { head: whole.into_head(), repeats };
+                self.joined.insert(name, Joined { resting, parts });
+            }
+            None => parts.into_iter().for_each(|(name, resting)| self.rest_as(name, resting)),
+        }
+    }
+
+    /// Gives the memory of small ones free; how much that was.
+    pub(crate) fn rest_small(&mut self) -> usize {
+        let small = std::mem::take(&mut self.small);
+        let held = small.iter().map(|(_, item, _)| item.held()).sum();
+        for (name, item, repeats) in small {
+            self.rest_as(name, Resting { head: item.into_head(), repeats });
+        }
+        held
+    }
+
+    fn rest_as(&mut self, name: Name, resting: Resting) {
+        self.know(self.known + resting.head.memory());
+        self.resting.insert(name, resting);
         self.traced.insert(name);
         // Of the oldest only the number of spans is known while there is too much to know.
         while self.known > self.spool.most_known
@@ -163,6 +234,7 @@ impl<I: Stored> SpooledRequests<I> {
 
     /// Has the oldest item read again that can be; false when there is none.
     pub(crate) fn load_next(&mut self, now: Instant) -> bool {
+        self.rest_small();
         while let Some(due) = self.unread.first_entry().filter(|first| first.key().0 <= now) {
             let ((_, name), resting) = due.remove_entry();
             self.resting.insert(name, resting);
@@ -180,13 +252,15 @@ impl<I: Stored> SpooledRequests<I> {
 
     /// When the next of those that rest can be read; at once if that is not said.
     pub(crate) fn next_load(&self) -> impl Iterator<Item = Option<Instant>> {
-        let resting = self.resting.keys().take(1).map(|_| None);
+        let small = self.small.iter().map(|(name, ..)| name);
+        let resting = self.resting.keys().chain(small).take(1).map(|_| None);
         resting.chain(self.unread.keys().take(1).map(|(at, _)| Some(*at)))
     }
 
     /// Whether something is on disk only that could be read as far as is known.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.loading.is_empty() || !self.resting.is_empty()
+        let is_resting = !self.resting.is_empty() || !self.small.is_empty() || !self.joined.is_empty();
+        is_resting || !self.loading.is_empty()
     }
 
     /// The copy that was being read under a name, and the repeats of its item.
@@ -211,6 +285,9 @@ impl<I: Stored> SpooledRequests<I> {
 
     /// Takes out an item that was on disk only and is not any more.
     pub(crate) fn take(&mut self, name: Name) -> Option<I> {
+        if let Some(at) = self.small.iter().position(|(small, ..)| *small == name) {
+            return Some(self.small.swap_remove(at).1);
+        }
         let resting = self.resting.remove(&name).or_else(|| self.loading.remove(&name));
         let resting = resting.or_else(|| {
             // Few could not be read.

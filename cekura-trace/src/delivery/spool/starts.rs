@@ -66,7 +66,7 @@ impl Starts {
             }
             let body = encoder.start(&record);
             if room.resize(body.len() + START)
-                && let Some(name) = self.spool.keep(Item::Start, &body)
+                && let Some(name) = self.spool.keep(Item::Start, &body, Vec::new())
             {
                 self.open.entry(trace_id).or_default().push(Start { root, name, last_seen, _room: room });
             }
