@@ -180,6 +180,7 @@ mod arbitrary;
 
 pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
 pub use delivery::call_log::error::{ObserveError, Sent};
+pub use delivery::call_log::update::Update;
 pub use delivery::call_log::{CallLog, TranscriptType};
 pub use delivery::config::{Builder, Mode, Protocol};
 pub use delivery::doctor::{Diagnosis, doctor};
@@ -195,6 +196,7 @@ pub use recording::context::{spawn, spawn_blocking, spawn_local};
 pub use recording::conversation::{Conversation, Turn, current_conversation, current_turn, trace_id};
 pub use recording::current::{CurrentSpan, current, record};
 pub use recording::follow::{Follow, follow};
+pub use recording::hold::Hold;
 pub use recording::moment::Moment;
 pub use telemetry::{Cekura, init};
 pub use transcript::Entry;
@@ -246,6 +248,12 @@ pub use transcript::Entry;
 /// ```
 pub mod spans {
     pub use crate::recording::spans::*;
+}
+
+/// Lines of the program's log in the call log of the call in which they were written: the feature `logs`.
+#[cfg(feature = "logs")]
+pub mod logs {
+    pub use crate::recording::logs::*;
 }
 
 /// Carries the conversation and the current span into other tasks, threads and processes.

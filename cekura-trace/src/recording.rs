@@ -27,9 +27,12 @@ pub(crate) mod enter;
 pub(crate) mod failure;
 pub(crate) mod follow;
 pub(crate) mod future;
+pub(crate) mod hold;
 mod home;
 mod json;
 mod locks;
+#[cfg(feature = "logs")]
+pub(crate) mod logs;
 pub(crate) mod moment;
 mod names;
 mod notes;

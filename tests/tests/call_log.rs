@@ -6,8 +6,12 @@ mod answers;
 mod conversations;
 #[path = "call_log/handles.rs"]
 mod handles;
+#[path = "call_log/later.rs"]
+mod later;
 #[path = "call_log/order.rs"]
 mod order;
+#[path = "call_log/session_logs.rs"]
+mod session_logs;
 #[path = "call_log/transcripts.rs"]
 mod transcripts;
 

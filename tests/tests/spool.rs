@@ -200,6 +200,37 @@ fn files_that_nobody_can_read_are_set_aside() {
 }
 
 #[test]
+fn an_outage_with_little_to_write_at_a_time_takes_few_files_and_all_arrives_once() {
+    for is_ended in [false, true] {
+        let spool = Spool::new(TEMPORARY, &format!("little-{is_ended}"));
+        let (backend, is_well) = falling();
+        let once = Timings { first_backoff: LONG, longest_backoff: LONG, ..quick() };
+        let handle = spooling(&backend, Protocol::Grpc, &spool).timings(once).build().unwrap();
+        for call in 1..=100 {
+            converse(&handle, 1);
+            assert_eq!(handle.flush_blocking(LONG), report(2 * call, 0, 2 * call));
+        }
+        let limit = Instant::now() + LONG;
+        while spool.files(".spans").len() > 10 {
+            assert!(Instant::now() < limit, "{} files", spool.files(".spans").len());
+            thread::sleep(Duration::from_millis(5));
+        }
+        if is_ended {
+            assert_eq!(handle.shutdown_blocking(SHORT), report(200, 0, 200));
+            is_well.store(true, Ordering::Relaxed);
+            let next = spooling(&backend, Protocol::Grpc, &spool).build().unwrap();
+            await_ledger(&next, &report(200, 200, 0));
+            next.shutdown_blocking(LONG);
+        } else {
+            is_well.store(true, Ordering::Relaxed);
+            assert_eq!(handle.shutdown_blocking(LONG), report(200, 200, 0));
+        }
+        assert_eq!(backend.names().len(), 200);
+        assert!(spool.files("").is_empty(), "{:?}", spool.files(""));
+    }
+}
+
+#[test]
 fn a_file_that_is_torn_while_it_waits_is_counted() {
     let spool = Spool::new(TEMPORARY, "torn-later");
     let (backend, _) = falling();

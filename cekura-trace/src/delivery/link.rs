@@ -4,13 +4,14 @@
 use super::call_log::CallLog;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::Account;
+use super::call_log::update::Update;
 use super::clock::Clock;
 use super::ledger::{DropReason, FlushReport, Ledger};
 use super::message::{FlushReply, Message, ObserveReply};
-use super::queue::{Queue, Reservation};
+use super::queue::Queue;
 use crate::call::{Call, Calls, Noted};
 use crate::destination::Sink;
-use crate::room::Budget;
+use crate::room::{Budget, Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
 use std::pin::Pin;
 use std::process;
@@ -109,6 +110,24 @@ impl Link {
         })
     }
 
+    /// Changes a call that is stored, and waits for what becomes of that.
+    ///
+    /// # Errors
+    ///
+    /// What `update` says, or the API, or that there was no answer in time.
+    pub(crate) async fn update(&self, call_id: String, update: Update) -> Result<Sent, ObserveError> {
+        let changes = update.seal(call_id, &self.account)?;
+        let (reply, sent) = oneshot::channel();
+        let reply: ObserveReply = Box::new(|result| reply.send(result).err().and_then(Result::err));
+        if !self.tell(Message::Update { changes, reply }) {
+            return Err(ObserveError::shutdown());
+        }
+        match self.clock.within(self.longest, sent).await {
+            Some(sent) => sent.unwrap_or_else(|| Err(ObserveError::shutdown())),
+            None => Err(ObserveError::unavailable(None, String::new())),
+        }
+    }
+
     /// Hands a call log over, to be posted when its trace is delivered; how long that takes at most.
     ///
     /// # Errors
@@ -116,7 +135,8 @@ impl Link {
     /// When it cannot be sent as it is, or there is no room for it, or the worker has ended.
     pub(super) fn observe(&self, log: CallLog, reply: ObserveReply) -> Result<Duration, ObserveError> {
         let log = log.seal(&self.account)?;
-        let reservation = Reservation::take(&self.queue, log.body.len()).ok_or_else(ObserveError::full)?;
+        let reservation =
+            Room::take(self.queue.clone(), Use::Delivery, log.body.len()).ok_or_else(ObserveError::full)?;
         let wait = log.deadline.saturating_add(self.longest);
         let is_told = self.tell(Message::Observe { log, reservation, reply });
         if is_told { Ok(wait) } else { Err(ObserveError::shutdown()) }
@@ -144,12 +164,16 @@ impl Link {
 }
 
 impl Budget for Link {
-    fn reserve(&self, bytes: usize) -> bool {
-        Budget::reserve(&*self.queue, bytes)
+    fn take(&self, what: Use, bytes: usize) -> bool {
+        self.queue.take(what, bytes)
     }
 
-    fn release(&self, bytes: usize) {
-        Budget::release(&*self.queue, bytes);
+    fn take_anyway(&self, what: Use, bytes: usize) {
+        self.queue.take_anyway(what, bytes);
+    }
+
+    fn give_back(&self, what: Use, bytes: usize) {
+        self.queue.give_back(what, bytes);
     }
 }
 
@@ -162,9 +186,17 @@ impl Sink for Link {
         Sink::observe(&*self.queue, call, noted);
     }
 
+    fn release(&self, call: &Call) {
+        self.tell(Message::Release(call.root.span_id()));
+    }
+
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let asked = self.ask(FINISH, Message::flush);
         Box::pin(async { drop(asked.await) })
+    }
+
+    fn tell(&self, event: Box<dyn FnOnce() + Send>) {
+        self.queue.tell(event);
     }
 
     fn wants_beginnings(&self) -> bool {

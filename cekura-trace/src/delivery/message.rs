@@ -3,9 +3,10 @@
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::FlushReport;
-use super::queue::Reservation;
 use super::spool::{Event, Kind};
 use super::tap::Drawn;
+use crate::room::Room;
+use opentelemetry::trace::SpanId;
 use tokio::time::Instant;
 
 /// What the worker is told.
@@ -17,7 +18,11 @@ pub(crate) enum Message {
     /// Deliver what has ended until now, and report when that is settled or the deadline has passed.
     Flush { deadline: Instant, report: FlushReply },
     /// Post a call log.
-    Observe { log: SealedCallLog, reservation: Reservation, reply: ObserveReply },
+    Observe { log: SealedCallLog, reservation: Room, reply: ObserveReply },
+    /// The call log of this conversation is kept back no longer.
+    Release(SpanId),
+    /// Change a call that is stored.
+    Update { changes: SealedCallLog, reply: ObserveReply },
     /// What the disk has to say.
     Spooled(Vec<(Kind, Event)>),
     /// As `Flush`, after which the worker ends.

@@ -12,7 +12,7 @@ use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
 use super::message::{Message, ObserveReply};
 use super::own_events::OwnEvents;
-use super::queue::{Queue, Reservation};
+use super::queue::Queue;
 use super::quiet::silence;
 use super::spool::{Event, Found, Kind, Spool};
 use super::tally::Tally;
@@ -21,6 +21,7 @@ use super::timings::Timings;
 use super::warnings::{tell_losses, tell_unread};
 use crate::call::Calls;
 use crate::finished::{self, Record};
+use crate::room::{Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -178,6 +179,11 @@ impl Worker {
                 self.flushes.add(deadline, false, report, Instant::now());
             }
             Message::Observe { log, reservation, reply } => self.observe(log, None, reservation, reply),
+            Message::Update { changes, reply } if self.account.is_local => {
+                drop((reply(Ok(Sent::default())), changes));
+            }
+            Message::Update { changes, reply } => self.call_logs.update(changes, reply),
+            Message::Release(root) => self.call_logs.release(root),
             Message::Spooled(events) => {
                 for (kind, event) in events {
                     self.spooled(kind, event);
@@ -243,7 +249,7 @@ impl Worker {
         }
         // A conversation that has begun and ended by now was in the queue.
         if let Some(spans) = &mut self.spans {
-            spans.begin(queue.drain_begun());
+            spans.begin(&queue);
         }
         // A call ends before its root, so that none is missing whose root was drained.
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
@@ -263,19 +269,25 @@ impl Worker {
     }
 
     /// Posts what was noted of a call that has ended.
-    fn observe_ended(&mut self, ended: EndedCall, mut reservation: Reservation) {
+    fn observe_ended(&mut self, mut ended: EndedCall, mut reservation: Room) {
         let call_id = ended.id().to_owned();
         let sealed = ended.log().seal(&self.account).and_then(|log| {
             // Escapes may make it longer than what was noted.
             let more = log.body.len().saturating_sub(reservation.bytes() + BESIDE_NOTES);
-            reservation.join(Reservation::take(&self.queue, more).ok_or_else(ObserveError::full)?);
+            reservation
+                .join(Room::take(self.queue.clone(), Use::Delivery, more).ok_or_else(ObserveError::full)?);
             Ok(log)
         });
         match sealed {
             Ok(log) => {
-                let account = self.account;
-                let rewrite: Rewrite = Box::new(move || ended.log().seal(&account));
-                self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
+                let (account, root, held_for) = (self.account, ended.root(), ended.held_for());
+                let write = Box::new(move || ended.last_log().seal(&account));
+                self.observe(
+                    log,
+                    Some(Rewrite { write, root, held_for }),
+                    reservation,
+                    Box::new(Result::err),
+                );
             }
             Err(error) => {
                 self.call_logs.count_failure();
@@ -288,7 +300,7 @@ impl Worker {
         &mut self,
         log: SealedCallLog,
         rewrite: Option<Rewrite>,
-        reservation: Reservation,
+        reservation: Room,
         reply: ObserveReply,
     ) {
         self.taps.iter_mut().for_each(|tap| tap.call_log(&log));
@@ -300,7 +312,7 @@ impl Worker {
     }
 
     fn take(&mut self, records: &[u8], count: u64) {
-        let reservation = Reservation::of(&self.queue, records);
+        let reservation = Room::taken(self.queue.clone(), Use::Delivery, records.len());
         let (mut tally, mut roots) = (Tally::default(), Vec::new());
         for (Record { head, .. }, _) in finished::records(records) {
             tally.add(head.trace_id);

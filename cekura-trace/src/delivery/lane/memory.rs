@@ -29,7 +29,8 @@ impl<D: Delivery> Lane<D> {
 
     /// Lets what is safe wait on disk only; what is missing then.
     fn rest_safe(&mut self, bytes: usize) -> usize {
-        let mut missing = bytes;
+        let small = self.spool.as_mut().map_or(0, SpooledRequests::rest_small);
+        let mut missing = bytes.saturating_sub(small);
         let safe =
             self.items.waiting.iter().filter(|(_, pending)| pending.is_safe() && pending.item.held() > 0);
         for place in safe.map(|(place, _)| *place).collect::<Vec<_>>() {

@@ -2,8 +2,9 @@
 //! Invariant: an item is in memory, resting or being read, never two of them.
 
 use super::{Item, Name, Spool};
+use crate::room::{Room, Use};
 use prost::bytes::Bytes;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -11,10 +12,17 @@ use tokio::time::Instant;
 /// How long the disk may take before it is said to be behind: what ended a second ago was asked for by then.
 const BEHIND: Duration = Duration::from_millis(500);
 
+/// The most bytes and spans of an item that is made of several, and of how many.
+const JOINED: [usize; 2] = [128 << 10, 512];
+const MOST_JOINED: usize = 32;
+
 /// An item that can wait on disk, all but its head.
 pub(crate) trait Stored: Sized {
-    /// What the spool knows of it beside its body.
+    /// What is written beside its body.
     fn head(&self) -> Item;
+
+    /// What is known of it while its body is on disk only.
+    fn into_head(self) -> Item;
 
     fn body(&self) -> &Bytes;
 
@@ -26,18 +34,34 @@ pub(crate) trait Stored: Sized {
 
     /// What it takes of the memory limit.
     fn held(&self) -> usize;
+
+    /// Its bytes and spans, where several can become one.
+    fn size(&self) -> Option<[usize; 2]> {
+        None
+    }
+
+    /// Becomes the item for both.
+    fn join(&mut self, _other: Self) {}
 }
 
 /// What one lane has on disk.
-#[derive(Debug)]
 pub(crate) struct SpooledRequests<I> {
     spool: Arc<Spool>,
+    /// Bytes of what is known of those that are not in memory.
+    known: usize,
+    room: Room,
     /// On disk, and not in memory; the oldest first.
-    resting: BTreeMap<Name, Resting<I>>,
+    resting: BTreeMap<Name, Resting>,
     /// Those of them that could not be read, by when that is tried again.
-    unread: BTreeMap<(Instant, Name), Resting<I>>,
+    unread: BTreeMap<(Instant, Name), Resting>,
     /// Those of them that are being read.
-    loading: HashMap<Name, Resting<I>>,
+    loading: HashMap<Name, Resting>,
+    /// Those of which the traces are known.
+    traced: BTreeSet<Name>,
+    /// Small ones, which are in memory too until they are joined.
+    small: Vec<(Name, I, u32)>,
+    /// Those that are asked for in place of several.
+    joined: HashMap<Name, Joined>,
     /// What is to be written, since when.
     asked: BTreeMap<Name, Instant>,
     /// Whether the last item that was asked for could not be written.
@@ -47,9 +71,15 @@ pub(crate) struct SpooledRequests<I> {
 
 /// An item of which only the head is in memory.
 #[derive(Debug)]
-struct Resting<I> {
-    item: I,
+struct Resting {
+    head: Item,
     repeats: u32,
+}
+
+/// An item, and those that it is made of.
+struct Joined {
+    resting: Resting,
+    parts: Vec<(Name, Resting)>,
 }
 
 /// What an item that is in memory has on disk.
@@ -62,9 +92,20 @@ pub(crate) struct DiskCopy {
 
 impl<I: Stored> SpooledRequests<I> {
     pub(crate) fn new(spool: Arc<Spool>) -> Self {
-        let (resting, unread) = (BTreeMap::new(), BTreeMap::new());
-        let (loading, asked) = (HashMap::new(), BTreeMap::new());
-        Self { spool, resting, unread, loading, asked, is_failing: false, is_behind: false }
+        Self {
+            known: 0,
+            room: Room::of(spool.budget.clone(), Use::Disk),
+            spool,
+            resting: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            loading: HashMap::new(),
+            traced: BTreeSet::new(),
+            small: Vec::new(),
+            joined: HashMap::new(),
+            asked: BTreeMap::new(),
+            is_failing: false,
+            is_behind: false,
+        }
     }
 
     /// How long an item may be on its way before it is written.
@@ -78,7 +119,7 @@ impl<I: Stored> SpooledRequests<I> {
 
     /// Asks for an item to be written; `None` while the disk has too much to do.
     pub(crate) fn write(&mut self, item: &I, now: Instant) -> Option<DiskCopy> {
-        let name = self.spool.keep(item.head(), item.body())?;
+        let name = self.spool.keep(item.head(), item.body(), Vec::new())?;
         self.asked.insert(name, now);
         Some(DiskCopy { name, is_safe: false })
     }
@@ -92,6 +133,10 @@ impl<I: Stored> SpooledRequests<I> {
     pub(crate) fn written(&mut self, names: &[Name], is_ok: bool) -> bool {
         for name in names {
             self.asked.remove(name);
+            if let Some(Joined { resting, parts }) = self.joined.remove(name) {
+                let kept = if is_ok { vec![(*name, resting)] } else { parts };
+                kept.into_iter().for_each(|(name, resting)| self.rest_as(name, resting));
+            }
         }
         let was_failing = std::mem::replace(&mut self.is_failing, !is_ok);
         self.is_failing && !was_failing
@@ -113,18 +158,83 @@ impl<I: Stored> SpooledRequests<I> {
     }
 
     /// Gives the memory of an item free that is safe on disk.
-    pub(crate) fn rest(&mut self, copy: &DiskCopy, mut item: I, repeats: u32) {
-        item.set_body(Bytes::new());
-        self.resting.insert(copy.name, Resting { item, repeats });
+    pub(crate) fn rest(&mut self, name: Name, item: I, repeats: u32) {
+        // Beside others they take little of the memory until then.
+        let most = [JOINED[0].min(self.spool.most_known / 4), JOINED[1]];
+        let is_within = |size: [usize; 2], parts| size[0] <= most[0] / parts && size[1] <= most[1] / parts;
+        let Some(size) = item.size().filter(|size| is_within(*size, 4)) else {
+            return self.rest_as(name, Resting { head: item.into_head(), repeats });
+        };
+        let sizes = self.small.iter().filter_map(|(_, item, _)| item.size());
+        let sum = sizes.fold(size, |sum, size| [sum[0] + size[0], sum[1] + size[1]]);
+        if !is_within(sum, 1) || self.small.len() == MOST_JOINED {
+            self.join();
+        }
+        self.small.push((name, item, repeats));
     }
 
-    /// Takes over what a dead process has left.
-    pub(crate) fn add(&mut self, name: Name, item: I) {
-        self.resting.insert(name, Resting { item, repeats: 0 });
+    /// Has one item written in place of all small ones: each takes a file of its own, and memory for what is known of it.
+    fn join(&mut self) {
+        let (mut whole, mut repeats, mut parts) = (None::<I>, 0, Vec::new());
+        for (name, item, times) in std::mem::take(&mut self.small) {
+            repeats = times.max(repeats);
+            parts.push((name, Resting { head: item.head(), repeats: times }));
+            match &mut whole {
+                Some(whole) => whole.join(item),
+                whole => *whole = Some(item),
+            }
+        }
+        let Some(whole) = whole else { return };
+        let names = parts.iter().map(|(name, _)| *name).collect();
+        match self.spool.keep(whole.head(), whole.body(), names) {
+            Some(name) => {
+                let resting = Resting { head: whole.into_head(), repeats };
+                self.joined.insert(name, Joined { resting, parts });
+            }
+            None => parts.into_iter().for_each(|(name, resting)| self.rest_as(name, resting)),
+        }
+    }
+
+    /// Gives the memory of small ones free; how much that was.
+    pub(crate) fn rest_small(&mut self) -> usize {
+        let small = std::mem::take(&mut self.small);
+        let held = small.iter().map(|(_, item, _)| item.held()).sum();
+        for (name, item, repeats) in small {
+            self.rest_as(name, Resting { head: item.into_head(), repeats });
+        }
+        held
+    }
+
+    fn rest_as(&mut self, name: Name, resting: Resting) {
+        self.know(self.known + resting.head.memory());
+        self.resting.insert(name, resting);
+        self.traced.insert(name);
+        // Of the oldest only the number of spans is known while there is too much to know.
+        while self.known > self.spool.most_known
+            && let Some(name) = self.traced.pop_first()
+        {
+            let Some(Resting { head, .. }) = self.resting.get_mut(&name) else { continue };
+            let before = head.memory();
+            head.forget_traces();
+            let after = head.memory();
+            self.know(self.known + after - before);
+        }
+    }
+
+    fn take_up(&mut self, name: Name, Resting { head, repeats }: Resting) -> (Item, u32) {
+        self.traced.remove(&name);
+        self.know(self.known - head.memory());
+        (head, repeats)
+    }
+
+    fn know(&mut self, bytes: usize) {
+        self.known = bytes;
+        self.room.resize_anyway(bytes.min(self.spool.most_known));
     }
 
     /// Has the oldest item read again that can be; false when there is none.
     pub(crate) fn load_next(&mut self, now: Instant) -> bool {
+        self.rest_small();
         while let Some(due) = self.unread.first_entry().filter(|first| first.key().0 <= now) {
             let ((_, name), resting) = due.remove_entry();
             self.resting.insert(name, resting);
@@ -142,19 +252,22 @@ impl<I: Stored> SpooledRequests<I> {
 
     /// When the next of those that rest can be read; at once if that is not said.
     pub(crate) fn next_load(&self) -> impl Iterator<Item = Option<Instant>> {
-        let resting = self.resting.keys().take(1).map(|_| None);
+        let small = self.small.iter().map(|(name, ..)| name);
+        let resting = self.resting.keys().chain(small).take(1).map(|_| None);
         resting.chain(self.unread.keys().take(1).map(|(at, _)| Some(*at)))
     }
 
     /// Whether something is on disk only that could be read as far as is known.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.loading.is_empty() || !self.resting.is_empty()
+        let is_resting = !self.resting.is_empty() || !self.small.is_empty() || !self.joined.is_empty();
+        is_resting || !self.loading.is_empty()
     }
 
-    /// The item that was being read under a name, still without its body; and its repeats.
-    pub(crate) fn loaded(&mut self, name: Name) -> Option<(DiskCopy, I, u32)> {
-        let Resting { item, repeats } = self.loading.remove(&name)?;
-        Some((DiskCopy { name, is_safe: true }, item, repeats))
+    /// The copy that was being read under a name, and the repeats of its item.
+    pub(crate) fn loaded(&mut self, name: Name) -> Option<(DiskCopy, u32)> {
+        let resting = self.loading.remove(&name)?;
+        let (_, repeats) = self.take_up(name, resting);
+        Some((DiskCopy { name, is_safe: true }, repeats))
     }
 
     /// Lets an item rest until then that could not be read.
@@ -172,12 +285,16 @@ impl<I: Stored> SpooledRequests<I> {
 
     /// Takes out an item that was on disk only and is not any more.
     pub(crate) fn take(&mut self, name: Name) -> Option<I> {
+        if let Some(at) = self.small.iter().position(|(small, ..)| *small == name) {
+            return Some(self.small.swap_remove(at).1);
+        }
         let resting = self.resting.remove(&name).or_else(|| self.loading.remove(&name));
         let resting = resting.or_else(|| {
             // Few could not be read.
             let place = self.unread.keys().find(|(_, other)| *other == name).copied()?;
             self.unread.remove(&place)
         });
-        resting.map(|resting| resting.item)
+        let (head, _) = self.take_up(name, resting?);
+        I::found(&head)
     }
 }

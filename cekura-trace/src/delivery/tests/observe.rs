@@ -48,13 +48,13 @@ pub(super) fn none(was_sent: bool) -> (u64, Response) {
 pub(super) fn world(
     slow: u64,
     span: impl Fn() -> Answer + Send + Sync + 'static,
-    api: impl Fn(usize, u64) -> (u64, Response) + 'static,
+    api: impl Fn(usize, u64) -> (u64, Response) + Send + Sync + 'static,
 ) -> (World, Asked) {
     let asked = Asked::default();
     let (start, seen) = (Instant::now(), asked.clone());
     let world = World::with_api(
         |link, attempts| outlet(link, Box::new(move |_, _| (slow, span())), attempts),
-        Box::new(move |method, path, body| {
+        Arc::new(move |method, path, body| {
             let second = start.elapsed().as_secs();
             let body = body.map(|body| String::from_utf8(body.to_vec()).unwrap()).unwrap_or_default();
             let mut seen = seen.lock().unwrap();
@@ -90,7 +90,9 @@ pub(super) fn log() -> CallLog {
 }
 
 /// Runs one call log against an API.
-async fn post(api: impl Fn(usize, u64) -> (u64, Response) + 'static) -> (Result<Sent, ObserveError>, Asked) {
+async fn post(
+    api: impl Fn(usize, u64) -> (u64, Response) + Send + Sync + 'static,
+) -> (Result<Sent, ObserveError>, Asked) {
     let (world, asked) = world(0, || ACCEPTED, api);
     let (result, ..) = world.play(async |link| observe(link, log()).await).await;
     (result, asked)
@@ -375,7 +377,7 @@ async fn an_ended_calls_log_takes_the_room_of_its_json() {
                 call.notes.want(Room::default(), true);
                 // Six times as long in JSON.
                 call.notes.entry(Entry::user("\u{1}".repeat(3 << 20)), None, Duration::default);
-                link.queue.observe(&call, call.notes.close(u64::MAX).unwrap());
+                link.queue.observe(&call, call.close(u64::MAX).unwrap());
             }
             sleep(Duration::from_secs(10)).await;
             assert_eq!(link.lost_calls(), 2);

@@ -1,9 +1,19 @@
 //! That the queue is bounded, counts, wakes and closes.
 
-use super::{Arc, Queue, Reservation, TraceId, Waker, crowded};
+use super::{Arc, Queue, TraceId, Waker, crowded};
+use crate::call::{Call, Clock, Noted};
 use crate::delivery::tests::end;
+use crate::destination::Sink;
 use crate::finished::records;
+use crate::policy::CaptureContent;
+use crate::room::{Room, Use};
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceState};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 fn queue(limit: usize, announces_roots: bool) -> (Arc<Queue>, Arc<AtomicUsize>) {
     let rung = Arc::new(AtomicUsize::new(0));
@@ -50,8 +60,7 @@ fn the_limit_counts_until_the_room_is_given_back() {
     // Drained is not delivered.
     end(&queue, 1, 1, 0, 100);
     assert!(drained(&queue).is_empty());
-    let mut reservation =
-        Reservation { bytes: queue.held.load(Ordering::Relaxed), queue: Some(queue.clone()) };
+    let mut reservation = Room::taken(queue.clone(), Use::Delivery, queue.held.load(Ordering::Relaxed));
     let part = reservation.split(300);
     drop(part);
     end(&queue, 1, 2, 0, 100);
@@ -87,8 +96,8 @@ fn spans_leave_room_for_call_logs() {
     for span in 0..100 {
         end(&queue, 1, span, 0, 100);
     }
-    let reservation = Reservation::take(&queue, 1000);
-    assert!(reservation.is_some() && Reservation::take(&queue, 1000).is_none());
+    let reservation = Room::take(queue.clone(), Use::Delivery, 1000);
+    assert!(reservation.is_some() && Room::take(queue.clone(), Use::Delivery, 1000).is_none());
     end(&queue, 1, 1, 0, 100);
     assert_eq!(queue.ledger.trace(TraceId::from(1)).2, 101 - drained(&queue).len() as u64);
 }
@@ -183,4 +192,50 @@ fn what_is_wanted_back_makes_room_for_new_spans_and_is_not_asked_of_call_logs() 
     assert_eq!(queue.excess(|| 0), 0, "told once");
     end(&queue, 1, 1, 0, share);
     assert_eq!(queue.excess(|| 0), 0, "it never will");
+}
+
+/// Hears nothing until it is told to, and says when it has.
+struct Slow(Mutex<Receiver<()>>, Sender<()>);
+
+impl Subscriber for Slow {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        let _ = self.0.lock().unwrap().recv();
+        self.1.send(()).unwrap();
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn a_slow_subscriber_does_not_hold_up_whose_call_log_is_refused() {
+    const LONG: Duration = Duration::from_secs(20);
+    let ((go_on, wait), (hear, heard), (end, ended)) = (channel(), channel(), channel());
+    let hang_up = move || {
+        let (queue, _) = queue(1 << 20, false);
+        queue.close_calls(|_, _| {});
+        let root = SpanContext::new(1.into(), SpanId::from(1), TraceFlags::SAMPLED, false, TraceState::NONE);
+        let call = Arc::new(Call::new(root, None, CaptureContent::Full, Clock::read()));
+        (0..3).for_each(|_| queue.observe(&call, Noted::default()));
+        end.send(queue.refused_calls()).unwrap();
+    };
+    let slow = Slow(Mutex::new(wait), hear);
+    std::thread::spawn(|| tracing::subscriber::with_default(slow, hang_up));
+    assert_eq!(ended.recv_timeout(LONG), Ok(3));
+    assert!(heard.try_recv().is_err());
+    (0..3).for_each(|_| go_on.send(()).unwrap());
+    assert!((0..3).all(|_| heard.recv_timeout(LONG).is_ok()));
 }
