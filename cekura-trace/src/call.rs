@@ -2,6 +2,8 @@
 
 mod clock;
 mod id;
+#[cfg(feature = "logs")]
+mod logs;
 mod notes;
 mod said;
 mod transcript;
@@ -9,6 +11,8 @@ mod turn;
 
 pub(crate) use clock::{Clock, nanoseconds};
 use id::Id;
+#[cfg(feature = "logs")]
+pub(crate) use logs::{Line, Logs};
 pub(crate) use notes::{Noted, Notes};
 pub(crate) use said::{Said, Stage};
 pub(crate) use transcript::{Heard, Note};
@@ -33,6 +37,9 @@ pub(crate) struct Call {
     pub(crate) capture: CaptureContent,
     pub(crate) clock: Clock,
     pub(crate) notes: Notes,
+    /// Where its call log is to have lines of the program's log.
+    #[cfg(feature = "logs")]
+    pub(crate) logs: OnceLock<Logs>,
     /// The span of the conversation.
     pub(crate) root: SpanContext,
     pub(crate) unanswered: Arc<Unanswered>,
@@ -83,6 +90,8 @@ impl Call {
             capture,
             clock,
             notes: Notes::default(),
+            #[cfg(feature = "logs")]
+            logs: OnceLock::new(),
             root,
             unanswered: Arc::default(),
             turns: AtomicI64::new(0),
@@ -120,6 +129,17 @@ impl Call {
     /// Whether this is an open span of a host's, and reaches the same destination.
     pub(crate) fn is_of_host(&self, span: SpanId) -> bool {
         locked(&self.of_host).contains(&span)
+    }
+
+    /// All that was noted, if the call is to have a call log; nothing is noted after that. Its conversation has ended at `end`,
+    /// in nanoseconds since the Unix epoch.
+    pub(crate) fn close(&self, end: u64) -> Option<Noted> {
+        let noted = self.notes.close(end)?;
+        #[cfg(feature = "logs")]
+        if let Some((logs, bytes)) = self.logs.get().map(Logs::close) {
+            return Some(Noted { bytes: noted.bytes.max(noted.room.bytes()) + bytes, logs, ..noted });
+        }
+        Some(noted)
     }
 
     /// Its transcript, from these notes and what spans have said until now. Its conversation has ended at `end`, in nanoseconds

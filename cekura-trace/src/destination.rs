@@ -3,7 +3,7 @@
 
 use crate::call::{Call, Calls, Noted};
 use crate::policy::CaptureContent;
-use crate::room::{Budget, Room};
+use crate::room::{Budget, Room, Use};
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::fmt;
@@ -128,7 +128,7 @@ impl Destination {
 
     /// Room for what is open, nothing at first.
     pub(crate) fn room(&self) -> Room {
-        Room::of(self.sink.clone())
+        Room::of(self.sink.clone(), Use::Open)
     }
 
     /// A call has ended, of which this was noted.

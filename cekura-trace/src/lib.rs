@@ -248,6 +248,12 @@ pub mod spans {
     pub use crate::recording::spans::*;
 }
 
+/// Lines of the program's log in the call log of the call in which they were written: the feature `logs`.
+#[cfg(feature = "logs")]
+pub mod logs {
+    pub use crate::recording::logs::*;
+}
+
 /// Carries the conversation and the current span into other tasks, threads and processes.
 pub mod context {
     pub use crate::recording::context::{Carried, carry, carry_fn, headers};

@@ -30,6 +30,8 @@ pub(crate) mod future;
 mod home;
 mod json;
 mod locks;
+#[cfg(feature = "logs")]
+pub(crate) mod logs;
 pub(crate) mod moment;
 mod names;
 mod notes;

@@ -26,8 +26,14 @@ async function open(browser) {
   page.on('dialog', (dialog) => { complain(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   page.on('request', (request) => request.url() !== url && complain(`request: ${request.url()}`));
   await page.goto(url);
-  await page.waitForFunction(() => document.documentElement.dataset.ready);
+  await whole(page);
   return page;
+}
+
+/** Waits until all was made, and says when that was. */
+async function whole(page) {
+  await page.waitForFunction(() => document.documentElement.dataset.ready);
+  return page.evaluate(() => Number(document.documentElement.dataset.ready));
 }
 
 const item = (page, text) => page.getByRole('treeitem', { name: text });
@@ -218,18 +224,41 @@ const checks = {
   },
 
   async opens_20000_lines_in_seconds(page) {
+    // When a frame was drawn and an event would be answered, and when all was there.
     const opened = [];
-    while (opened.length < 5 && !(opened.at(-1) < 5000)) {
+    const isFast = ([usable, whole]) => usable < 2500 && whole < 8000;
+    while (opened.length < 5 && !opened.some(isFast)) {
       await page.reload();
-      await page.waitForFunction(() => document.documentElement.dataset.ready);
-      opened.push(await page.evaluate(() => Number(document.documentElement.dataset.ready)));
+      const usable = await page.evaluate(() => new Promise((done) => {
+        requestAnimationFrame(() => setTimeout(() => done(Math.round(performance.now()))));
+      }));
+      assert.ok(await page.locator('.row').count() >= 100 && await page.locator('.line').count() >= 100, 'more than a window');
+      opened.push([usable, await whole(page)]);
     }
-    console.log(`20,000 lines are ready after ${opened} ms`);
-    assert.ok(opened.at(-1) < 5000, `${opened} ms`);
+    console.log(`20,000 lines are usable, and whole, after ${opened.join(' and ')} ms`);
+    assert.ok(opened.some(isFast), `${opened.join(' and ')} ms`);
     assert.equal(await page.locator('.line').count(), 20_000);
+    assert.equal(await page.evaluate(() => window.find('for the 9999th time')), true, 'the search of the browser reaches all');
+    assert.equal(await visible(page), 20_001, 'and so do screen readers');
     await page.locator('#fold').click();
     assert.equal(await page.locator('.row:not([hidden])').count(), 10_001);
     assert.equal(await page.locator('.row:not([hidden]) .echo').count(), 10_000, 'each folded turn shows what is in it');
+  },
+
+  async makes_at_once_what_is_asked_for(page) {
+    const asks = {
+      'the last row': () => page.locator('.row').first().press('End'),
+      'all folded': () => page.locator('#fold').click(),
+      'a search': () => page.keyboard.press('Control+f'),
+      'a print': () => page.evaluate(() => dispatchEvent(new Event('beforeprint'))),
+    };
+    for (const [what, ask] of Object.entries(asks)) {
+      await page.reload();
+      await ask();
+      assert.equal(await page.locator('.row').count(), 20_001, what);
+      await whole(page);
+      assert.equal(await page.locator('.line').count(), 20_000, 'and nothing twice');
+    }
   },
 
   async opens_2000_spans_at_once(page) {

@@ -8,6 +8,8 @@ mod conversations;
 mod handles;
 #[path = "call_log/order.rs"]
 mod order;
+#[path = "call_log/session_logs.rs"]
+mod session_logs;
 #[path = "call_log/transcripts.rs"]
 mod transcripts;
 

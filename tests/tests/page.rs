@@ -70,6 +70,11 @@ fn it_opens_20000_lines_in_seconds() {
 }
 
 #[test]
+fn it_makes_at_once_what_is_asked_for() {
+    check("talkative", "makes_at_once_what_is_asked_for");
+}
+
+#[test]
 fn it_opens_2000_spans_at_once() {
     check("long", "opens_2000_spans_at_once");
 }

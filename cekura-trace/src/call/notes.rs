@@ -49,6 +49,8 @@ pub(crate) struct Noted {
     pub(crate) metadata: Map<String, Value>,
     pub(crate) ended_reason: String,
     pub(crate) agent: Option<u64>,
+    /// Lines of the program's log, as they are posted.
+    pub(crate) logs: Vec<Value>,
     /// As Cekura counts them.
     pub(crate) bytes: usize,
     /// What they take of the memory limit.
@@ -168,7 +170,7 @@ impl Notes {
 
     /// All that was noted, if the call is to have a call log; nothing is noted after that. The conversation has ended at `end`,
     /// in nanoseconds since the Unix epoch.
-    pub(crate) fn close(&self, end: u64) -> Option<Noted> {
+    pub(super) fn close(&self, end: u64) -> Option<Noted> {
         let mut state = self.state();
         let is_first = !std::mem::replace(&mut state.is_over, true);
         let noted = std::mem::take(&mut state.noted);

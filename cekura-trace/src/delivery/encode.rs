@@ -8,16 +8,16 @@ mod cut;
 mod fields;
 mod wire;
 
-use super::ledger::Counts;
-use super::queue::Reservation;
+use super::ledger::{Counts, PER_TRACE};
 use super::transport::FRAMING;
 use crate::call::nanoseconds;
 use crate::finished;
+use crate::room::Room;
 use crate::semconv;
 use batch::{Batch, SpanIds};
 use cut::{fit, mark};
 use fields::{ended, resource, spans};
-use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry::trace::SpanId;
 use prost::bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -40,7 +40,7 @@ pub(crate) struct Request {
     /// Its spans without a parent.
     pub(crate) roots: Vec<SpanId>,
     /// What its records take of the memory limit.
-    pub(crate) reservation: Reservation,
+    pub(crate) reservation: Room,
 }
 
 impl Request {
@@ -50,9 +50,9 @@ impl Request {
 
     /// Reserves what it takes itself, where that is more than what its records took.
     fn reserve(&mut self) {
-        const PER_TRACE: usize = size_of::<(TraceId, u64)>() + 1;
         let beside = self.counts.capacity() * PER_TRACE + self.roots.capacity() * size_of::<SpanId>();
-        self.reservation.grow_to(self.frame.len() + beside);
+        let bytes = (self.frame.len() + beside).max(self.reservation.bytes());
+        self.reservation.resize_anyway(bytes);
     }
 
     /// Becomes the request for both: one encoded message behind another of the same type is their union.
@@ -107,7 +107,7 @@ impl Encoder {
     pub(crate) fn requests(
         &self,
         records: &[u8],
-        mut reservation: Reservation,
+        mut reservation: Room,
         mut last: Option<&mut Request>,
     ) -> Vec<Request> {
         let (mut batch, mut span_encoder, mut requests) =
@@ -168,7 +168,7 @@ impl Encoder {
     pub(crate) fn end_start(&self, frame: &Bytes, at: SystemTime) -> Request {
         let ended: Vec<_> = spans(frame).map(|(scope, span)| (scope, ended(span, nanoseconds(at)))).collect();
         let ended: Vec<_> = ended.iter().map(|(scope, span)| (*scope, &**span)).collect();
-        self.part(frame, &ended, Reservation::default())
+        self.part(frame, &ended, Room::default())
     }
 
     /// A request for records that no ledger counts.
@@ -184,11 +184,11 @@ impl Encoder {
             let scope = span_encoder.scope.as_deref().unwrap_or(&self.scope);
             batch.add(scope, &span_encoder.span, &SpanIds::from(&record.head));
         }
-        batch.finish(&self.resource, Reservation::default()).frame
+        batch.finish(&self.resource, Room::default()).frame
     }
 
     /// A request for spans of another, under the resource of that.
-    fn part(&self, whole: &Bytes, spans: &[Scoped<'_>], reservation: Reservation) -> Request {
+    fn part(&self, whole: &Bytes, spans: &[Scoped<'_>], reservation: Room) -> Request {
         let mut batch = Batch::default();
         for (scope, span) in spans {
             batch.add(scope, span, &SpanIds::read(span));

@@ -147,7 +147,7 @@ impl<D: Delivery> Lane<D> {
                 for Found { name, item, .. } in found {
                     let Some(item) = D::Item::found(&item) else { continue };
                     self.delivery.note(&item, Standing::Found);
-                    spool.add(name, item);
+                    spool.rest(name, item, 0);
                 }
             }
             Event::Gone { names, reason } => {
@@ -166,8 +166,9 @@ impl<D: Delivery> Lane<D> {
                     self.delivery.tell(Change::SpoolFails(error), &self.events);
                 }
             }
-            Event::Loaded { name, body: Ok(body) } => {
-                let Some((copy, mut item, repeats)) = spool.loaded(name) else { return };
+            Event::Loaded { name, read: Ok((head, body)) } => {
+                let found = spool.loaded(name).zip(D::Item::found(&head));
+                let Some(((copy, repeats), mut item)) = found else { return };
                 item.set_body(body);
                 let pending = PendingRequest::new(item, u64::MAX, now);
                 self.items.push(PendingRequest { copy: Some(copy), repeats, ..pending });
@@ -358,7 +359,7 @@ impl<D: Delivery> Lane<D> {
         let copy = pending.copy.take_if(|copy| D::RESTS_ON_DISK && copy.is_safe);
         match (&mut self.spool, copy) {
             (Some(spool), Some(copy)) => {
-                spool.rest(&copy, pending.item, pending.repeats);
+                spool.rest(copy.name, pending.item, pending.repeats);
             }
             _ => return Some(pending),
         }

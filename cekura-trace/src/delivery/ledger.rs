@@ -185,7 +185,8 @@ struct Books {
     /// Spans that were never in the queue, but found on disk.
     adopted: u64,
     spool_is_behind: bool,
-    traces: HashMap<TraceId, TraceAccount>,
+    /// By the bytes of their ids. A hash map would double while it makes room.
+    traces: BTreeMap<[u8; 16], TraceAccount>,
     /// The known traces, oldest first.
     order: VecDeque<TraceId>,
     /// Traces that a call log waits for, and whether they are in the news.
@@ -226,6 +227,9 @@ pub(crate) enum Completeness {
 /// How many spans of each trace.
 pub(crate) type Counts = HashMap<TraceId, u64>;
 
+/// What each trace that they have room for takes of the memory.
+pub(crate) const PER_TRACE: usize = size_of::<(TraceId, u64)>() + 1;
+
 impl Ledger {
     /// Counts spans in.
     pub(crate) fn take(&self, spans: &Counts) {
@@ -234,7 +238,7 @@ impl Ledger {
 
     /// Says that among the spans of a trace that were counted in is its root.
     pub(crate) fn root(&self, trace: TraceId) {
-        if let Some(account) = self.books().traces.get_mut(&trace) {
+        if let Some(account) = self.books().traces.get_mut(&trace.to_bytes()) {
             account.has_root = true;
         }
     }
@@ -259,7 +263,7 @@ impl Ledger {
         books.adopted += spans.values().sum::<u64>();
         books.open(spans);
         for trace in spans.keys() {
-            if let Some(account) = books.traces.get_mut(trace) {
+            if let Some(account) = books.traces.get_mut(&trace.to_bytes()) {
                 account.has_root |= has_root;
             }
         }
@@ -285,7 +289,7 @@ impl Ledger {
     pub(crate) fn doubt(&self, traces: &Counts) {
         let mut books = self.books();
         for trace in traces.keys() {
-            books.traces.entry(*trace).and_modify(|account| account.is_doubtful = true);
+            books.traces.entry(trace.to_bytes()).and_modify(|account| account.is_doubtful = true);
         }
     }
 
@@ -314,7 +318,7 @@ impl Ledger {
 
     /// What is known of the spans of a trace that are not in the queue any more.
     pub(crate) fn completeness(&self, trace: TraceId) -> Completeness {
-        match self.books().traces.get(&trace) {
+        match self.books().traces.get(&trace.to_bytes()) {
             Some(account) if account.has_lost() => Completeness::Incomplete,
             // A trace's root ends last; it may have begun outside any conversation.
             Some(account) if account.spans.pending() == 0 && account.has_root => Completeness::Complete,
@@ -337,7 +341,7 @@ impl Ledger {
             lost
         };
         for (trace, account) in traces.iter_mut() {
-            lost(&mut account.spans, held.get(trace).copied().unwrap_or_default());
+            lost(&mut account.spans, held.get(&TraceId::from_bytes(*trace)).copied().unwrap_or_default());
         }
         let lost = lost(total, held.values().sum());
         if lost > 0 {
@@ -360,7 +364,8 @@ impl Ledger {
     /// What became of the spans of one trace that are not in the queue any more: delivered, pending, lost.
     #[cfg(test)]
     pub(crate) fn trace(&self, trace: TraceId) -> (u64, u64, u64) {
-        let spans = self.books().traces.get(&trace).map(|account| account.spans).unwrap_or_default();
+        let spans =
+            self.books().traces.get(&trace.to_bytes()).map(|account| account.spans).unwrap_or_default();
         (spans.delivered, spans.pending(), spans.lost)
     }
 
@@ -380,11 +385,11 @@ impl Books {
 
     fn account(&mut self, trace: TraceId) -> &mut TraceAccount {
         self.tell(trace);
-        if !self.traces.contains_key(&trace) {
+        if !self.traces.contains_key(&trace.to_bytes()) {
             self.make_room();
             self.order.push_back(trace);
         }
-        self.traces.entry(trace).or_default()
+        self.traces.entry(trace.to_bytes()).or_default()
     }
 
     /// Notes a fate of spans, in the whole also where a trace is forgotten.
@@ -392,7 +397,7 @@ impl Books {
         for (trace, count) in spans {
             entry(&mut self.total, *count);
             self.tell(*trace);
-            if let Some(account) = self.traces.get_mut(trace) {
+            if let Some(account) = self.traces.get_mut(&trace.to_bytes()) {
                 entry(&mut account.spans, *count);
             }
         }
@@ -429,10 +434,10 @@ impl Books {
                 let is_open = account.is_unsettled() || account.has_lost() && may_go_on;
                 if is_full { may_go_on && tries < TRIES } else { is_open }
             };
-            if self.traces.get(&oldest).is_some_and(is_needed) {
+            if self.traces.get(&oldest.to_bytes()).is_some_and(is_needed) {
                 self.order.push_back(oldest);
             } else {
-                self.traces.remove(&oldest);
+                self.traces.remove(&oldest.to_bytes());
             }
         }
     }

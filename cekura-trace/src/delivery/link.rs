@@ -7,10 +7,10 @@ use super::call_log::sealed::Account;
 use super::clock::Clock;
 use super::ledger::{DropReason, FlushReport, Ledger};
 use super::message::{FlushReply, Message, ObserveReply};
-use super::queue::{Queue, Reservation};
+use super::queue::Queue;
 use crate::call::{Call, Calls, Noted};
 use crate::destination::Sink;
-use crate::room::Budget;
+use crate::room::{Budget, Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
 use std::pin::Pin;
 use std::process;
@@ -116,7 +116,8 @@ impl Link {
     /// When it cannot be sent as it is, or there is no room for it, or the worker has ended.
     pub(super) fn observe(&self, log: CallLog, reply: ObserveReply) -> Result<Duration, ObserveError> {
         let log = log.seal(&self.account)?;
-        let reservation = Reservation::take(&self.queue, log.body.len()).ok_or_else(ObserveError::full)?;
+        let reservation =
+            Room::take(self.queue.clone(), Use::Delivery, log.body.len()).ok_or_else(ObserveError::full)?;
         let wait = log.deadline.saturating_add(self.longest);
         let is_told = self.tell(Message::Observe { log, reservation, reply });
         if is_told { Ok(wait) } else { Err(ObserveError::shutdown()) }
@@ -144,12 +145,16 @@ impl Link {
 }
 
 impl Budget for Link {
-    fn reserve(&self, bytes: usize) -> bool {
-        Budget::reserve(&*self.queue, bytes)
+    fn take(&self, what: Use, bytes: usize) -> bool {
+        self.queue.take(what, bytes)
     }
 
-    fn release(&self, bytes: usize) {
-        Budget::release(&*self.queue, bytes);
+    fn take_anyway(&self, what: Use, bytes: usize) {
+        self.queue.take_anyway(what, bytes);
+    }
+
+    fn give_back(&self, what: Use, bytes: usize) {
+        self.queue.give_back(what, bytes);
     }
 }
 

@@ -3,9 +3,9 @@
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::FlushReport;
-use super::queue::Reservation;
 use super::spool::{Event, Kind};
 use super::tap::Drawn;
+use crate::room::Room;
 use tokio::time::Instant;
 
 /// What the worker is told.
@@ -17,7 +17,7 @@ pub(crate) enum Message {
     /// Deliver what has ended until now, and report when that is settled or the deadline has passed.
     Flush { deadline: Instant, report: FlushReply },
     /// Post a call log.
-    Observe { log: SealedCallLog, reservation: Reservation, reply: ObserveReply },
+    Observe { log: SealedCallLog, reservation: Room, reply: ObserveReply },
     /// What the disk has to say.
     Spooled(Vec<(Kind, Event)>),
     /// As `Flush`, after which the worker ends.

@@ -7,11 +7,13 @@ use super::ledger::{DropReason, Ledger};
 use crate::call::{Call, Noted};
 use crate::destination::Sink;
 use crate::finished;
-use crate::room::Budget;
+use crate::lock::locked;
+use crate::room::{Budget, Room, Use};
 use crate::say::say;
 use opentelemetry::trace::{SpanId, TraceId};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 /// A shard with this many bytes of records wakes the worker before its next tick: the lowest and the highest
@@ -26,11 +28,13 @@ pub(crate) struct Queue {
     shards: Box<[Shard]>,
     calls: Mutex<EndedCalls>,
     /// Where there is a spool.
-    begun: Option<Mutex<Vec<BegunConversation>>>,
-    /// Bytes of all records and call logs that are neither delivered nor dropped, and of what is open.
+    begun: Option<Mutex<Begun>>,
+    /// All bytes that are taken of the limit.
     held: AtomicUsize,
     /// Those of them that are of spans and calls which have not ended.
     open: AtomicUsize,
+    /// Those of them that are of what is on disk.
+    on_disk: AtomicUsize,
     /// Bytes of the largest record that found no room since the worker has last looked.
     refused: AtomicUsize,
     limit: usize,
@@ -61,21 +65,16 @@ struct Buffer {
     closed: bool,
 }
 
-/// A conversation that has begun, or was forgotten after that.
-pub(crate) enum BegunConversation {
-    Forgotten(TraceId, SpanId),
-    /// Its root as a record that ends where it begins.
-    Root(Vec<u8>),
+/// What was heard of the beginnings of conversations since it was last drained.
+#[derive(Default)]
+struct Begun {
+    roots: HashMap<SpanId, Vec<u8>>,
+    /// Those that were drained before.
+    forgotten: Vec<(TraceId, SpanId)>,
 }
 
-impl BegunConversation {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Forgotten(..) => 0,
-            Self::Root(record) => size_of::<Self>() + record.len(),
-        }
-    }
-}
+/// What keeping the start of a conversation on disk takes beside its record.
+pub(crate) const START: usize = 1 << 9;
 
 /// The calls that have ended and are to be posted.
 #[derive(Default)]
@@ -105,65 +104,6 @@ impl Waker {
     }
 }
 
-/// Bytes of the memory limit that drained records still take up; dropping it gives them back.
-#[derive(Default)]
-pub(crate) struct Reservation {
-    /// `None` for what is not counted.
-    queue: Option<Arc<Queue>>,
-    bytes: usize,
-}
-
-impl Reservation {
-    /// That of records that were just drained.
-    pub(crate) fn of(queue: &Arc<Queue>, records: &[u8]) -> Self {
-        Self { queue: Some(queue.clone()), bytes: records.len() }
-    }
-
-    /// Takes so many bytes of the memory limit, if they are left.
-    pub(crate) fn take(queue: &Arc<Queue>, bytes: usize) -> Option<Self> {
-        queue.hold(bytes, queue.limit).map(|_| Self { queue: Some(queue.clone()), bytes })
-    }
-
-    /// The same for what is not delivered, while spans and call logs leave enough.
-    pub(crate) fn take_spare(queue: &Arc<Queue>, bytes: usize) -> Option<Self> {
-        let spare = queue.share() - queue.share() / 4;
-        queue.hold(bytes, spare).map(|_| Self { queue: Some(queue.clone()), bytes })
-    }
-
-    /// Moves so many bytes to another owner.
-    pub(crate) fn split(&mut self, bytes: usize) -> Self {
-        let bytes = bytes.min(self.bytes);
-        self.bytes -= bytes;
-        Self { queue: self.queue.clone(), bytes }
-    }
-
-    /// Takes as many bytes, also where they are not left: what they are for is there already.
-    pub(crate) fn grow_to(&mut self, bytes: usize) {
-        if let Some(queue) = self.queue.as_ref().filter(|_| bytes > self.bytes) {
-            queue.held.fetch_add(bytes - self.bytes, Ordering::Relaxed);
-            self.bytes = bytes;
-        }
-    }
-
-    /// Takes over the bytes of another.
-    pub(crate) fn join(&mut self, mut other: Self) {
-        self.bytes += std::mem::take(&mut other.bytes);
-        self.queue = self.queue.take().or(other.queue.take());
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        if let Some(queue) = &self.queue {
-            queue.give_back(self.bytes);
-        }
-    }
-}
-
 impl Queue {
     pub(crate) fn new(limit: usize, ledger: Arc<Ledger>, waker: Waker, announces_roots: bool) -> Self {
         let shards = thread::available_parallelism().map_or(1, usize::from).next_power_of_two();
@@ -171,8 +111,21 @@ impl Queue {
         let full = (limit / 8 / shards).clamp(least, most);
         let shards = (0..shards).map(|_| Shard::default()).collect();
         let (calls, begun) = (Mutex::default(), None);
-        let [held, open, refused] = [0; 3].map(AtomicUsize::new);
-        Self { shards, calls, begun, held, open, refused, limit, full, ledger, waker, announces_roots }
+        let [held, open, on_disk, refused] = [0; 4].map(AtomicUsize::new);
+        Self {
+            shards,
+            calls,
+            begun,
+            held,
+            open,
+            on_disk,
+            refused,
+            limit,
+            full,
+            ledger,
+            waker,
+            announces_roots,
+        }
     }
 
     /// Lets it take conversations when they begin.
@@ -180,20 +133,17 @@ impl Queue {
         Self { begun: Some(Mutex::default()), ..self }
     }
 
-    /// The conversations that have begun.
-    pub(crate) fn drain_begun(&self) -> Vec<BegunConversation> {
-        let Some(begun) = &self.begun else { return Vec::new() };
-        let begun = std::mem::take(&mut *begun.lock().unwrap_or_else(PoisonError::into_inner));
-        self.give_back(begun.iter().map(BegunConversation::bytes).sum());
-        begun
-    }
-
-    fn note(&self, what: BegunConversation) {
-        if let Some(begun) = &self.begun
-            && self.hold(what.bytes(), self.limit).is_some()
-        {
-            begun.lock().unwrap_or_else(PoisonError::into_inner).push(what);
-        }
+    /// The root of each conversation that has begun, as a record that ends where it begins, with room for its start on disk;
+    /// and the roots of earlier ones that will never end.
+    pub(crate) fn drain_begun(self: &Arc<Self>) -> (Vec<(Vec<u8>, Room)>, Vec<(TraceId, SpanId)>) {
+        let Some(begun) = &self.begun else { return Default::default() };
+        let Begun { roots, forgotten } = std::mem::take(&mut *locked(begun));
+        self.give_back(Use::Open, size_of_val(&*forgotten));
+        let with_room = |root: Vec<u8>| {
+            let room = Room::taken(self.clone(), Use::Open, root.capacity() + START);
+            (root, room)
+        };
+        (roots.into_values().map(with_room).collect(), forgotten)
     }
 
     /// Hands every buffer with records to `take`, with their number.
@@ -207,15 +157,15 @@ impl Queue {
     }
 
     /// Hands every ended call to `take`.
-    pub(crate) fn drain_calls(self: &Arc<Self>, mut take: impl FnMut(EndedCall, Reservation)) {
+    pub(crate) fn drain_calls(self: &Arc<Self>, mut take: impl FnMut(EndedCall, Room)) {
         let logs = std::mem::take(&mut self.calls().logs);
         for (ended, bytes) in logs {
-            take(ended, Reservation { queue: Some(self.clone()), bytes });
+            take(ended, Room::taken(self.clone(), Use::Delivery, bytes));
         }
     }
 
     /// As [`drain_calls`](Self::drain_calls); whatever comes later is refused.
-    pub(crate) fn close_calls(self: &Arc<Self>, take: impl FnMut(EndedCall, Reservation)) {
+    pub(crate) fn close_calls(self: &Arc<Self>, take: impl FnMut(EndedCall, Room)) {
         self.calls().closed = true;
         self.drain_calls(take);
     }
@@ -226,7 +176,7 @@ impl Queue {
     }
 
     fn calls(&self) -> MutexGuard<'_, EndedCalls> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.calls)
     }
 
     /// Spans handed over since the start.
@@ -242,8 +192,9 @@ impl Queue {
         if refused == 0 && held <= crowded(self.share()) {
             return 0;
         }
-        let logs = logs() + self.open.load(Ordering::Relaxed);
-        let (spans, share) = (held.saturating_sub(logs), self.share().saturating_sub(logs));
+        let [open, on_disk] = [&self.open, &self.on_disk].map(|bytes| bytes.load(Ordering::Relaxed));
+        let others = logs() + open + on_disk;
+        let (spans, share) = (held.saturating_sub(others), self.share().saturating_sub(others));
         if refused >= share || refused == 0 && spans <= crowded(share) {
             return 0;
         }
@@ -253,10 +204,6 @@ impl Queue {
     #[cfg(test)]
     pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.held.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn empty(&self, close: bool, mut take: impl FnMut(&[u8], u64)) {
@@ -278,7 +225,7 @@ impl Queue {
     fn hold(&self, bytes: usize, limit: usize) -> Option<usize> {
         let held = self.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if held > limit {
-            self.give_back(bytes);
+            self.held.fetch_sub(bytes, Ordering::Relaxed);
             return None;
         }
         Some(held)
@@ -287,6 +234,15 @@ impl Queue {
     /// Spans that cannot be delivered must not keep out call logs, whose API may be well.
     fn share(&self) -> usize {
         self.limit - self.limit / 8
+    }
+
+    /// The count of those bytes that were taken for this, where they have one.
+    fn part(&self, what: Use) -> Option<&AtomicUsize> {
+        match what {
+            Use::Delivery | Use::Drawing => None,
+            Use::Disk => Some(&self.on_disk),
+            Use::Open => Some(&self.open),
+        }
     }
 
     fn shard(&self) -> &Shard {
@@ -301,19 +257,31 @@ impl Queue {
 }
 
 impl Budget for Queue {
-    /// What is open gets half of the limit, so that what has ended has the other half.
-    fn reserve(&self, bytes: usize) -> bool {
-        let open = self.open.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        let fits = open <= self.limit / 2 && self.hold(bytes, self.limit).is_some();
-        if !fits {
-            self.open.fetch_sub(bytes, Ordering::Relaxed);
+    fn take(&self, what: Use, bytes: usize) -> bool {
+        // Only what spans and call logs leave is drawn.
+        let most = if what == Use::Drawing { self.share() - self.share() / 4 } else { self.limit };
+        let part = self.part(what);
+        let of_part = part.map_or(0, |part| part.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes));
+        // What is open gets half of the limit, so that what has ended has the other half.
+        let fits = of_part <= self.limit / 2 && self.hold(bytes, most).is_some();
+        if !fits && let Some(part) = part {
+            part.fetch_sub(bytes, Ordering::Relaxed);
         }
         fits
     }
 
-    fn release(&self, bytes: usize) {
-        self.open.fetch_sub(bytes, Ordering::Relaxed);
-        self.give_back(bytes);
+    fn take_anyway(&self, what: Use, bytes: usize) {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(part) = self.part(what) {
+            part.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    fn give_back(&self, what: Use, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(part) = self.part(what) {
+            part.fetch_sub(bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -341,7 +309,7 @@ impl Sink for Queue {
         };
         if let Some(reason) = refused {
             if held.is_some() {
-                self.give_back(bytes);
+                self.give_back(Use::Delivery, bytes);
             } else {
                 self.refused.fetch_max(bytes, Ordering::Relaxed);
             }
@@ -377,7 +345,7 @@ impl Sink for Queue {
             None => self.waker.wake(),
             Some(error) => {
                 if fits {
-                    self.give_back(bytes);
+                    self.give_back(Use::Delivery, bytes);
                 }
                 say(|| tracing::error!(target: "cekura", call_id = call.id(), "{error}"));
             }
@@ -389,11 +357,23 @@ impl Sink for Queue {
     }
 
     fn begin(&self, record: Vec<u8>) {
-        self.note(BegunConversation::Root(record));
+        if let Some(begun) = &self.begun
+            && let Some(root) = Self::root(&record)
+            && self.take(Use::Open, record.capacity() + START)
+        {
+            locked(begun).roots.insert(root, record);
+        }
     }
 
     fn forget(&self, trace_id: TraceId, span_id: SpanId) {
-        self.note(BegunConversation::Forgotten(trace_id, span_id));
+        let Some(begun) = &self.begun else { return };
+        let mut begun = locked(begun);
+        if let Some(root) = begun.roots.remove(&span_id) {
+            self.give_back(Use::Open, root.capacity() + START);
+        } else {
+            self.take_anyway(Use::Open, size_of::<(TraceId, SpanId)>());
+            begun.forgotten.push((trace_id, span_id));
+        }
     }
 }
 
@@ -417,7 +397,7 @@ impl Buffer {
 
 impl Shard {
     fn lock(&self) -> MutexGuard<'_, Buffer> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

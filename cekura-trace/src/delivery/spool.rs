@@ -22,15 +22,23 @@ use super::config::{Settings, Spooling};
 use super::error::{Error, Problem};
 use super::ledger::DropReason;
 use super::timings::SpoolLimits;
+use crate::lock::locked;
+use crate::room::{Budget, Room, Use};
 use prost::bytes::Bytes;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// The most bytes that wait for the disk: one that hangs must not fill the memory.
-const MOST_WAITING: usize = 8 << 20;
+/// The most bytes that wait for the disk, for one file takes them all.
+const MOST_WAITING: usize = 32 << 20;
+/// What is known of what is on disk gets one of so many parts of the memory limit.
+const PORTIONS: usize = 4;
+/// How many items there may be on disk in any case.
+const LEAST_ITEMS: usize = 1 << 10;
 /// How long the end waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -48,7 +56,7 @@ pub(crate) enum Event {
     /// Written, or not.
     Kept { names: Vec<Name>, result: io::Result<()> },
     /// Read again, or not for now.
-    Loaded { name: Name, body: io::Result<Bytes> },
+    Loaded { name: Name, read: io::Result<(Item, Bytes)> },
     /// Something that the program is told.
     Notice(String),
 }
@@ -66,38 +74,118 @@ pub(crate) struct Found {
 /// Takes what the disk has to say.
 pub(crate) type Tell = Arc<dyn Fn(Vec<(Kind, Event)>) + Send + Sync>;
 
-/// What the disk is asked for.
-enum Job {
-    /// The last one; says when it is done.
-    End(Sender<()>),
-    Keep(Keep),
-    Load(Name),
-    Mark(Name, SystemTime),
-    Remove(Name),
+/// What the disk is asked for. Of two things asked of one item the later one counts.
+#[derive(Default)]
+struct Work {
+    keeps: BTreeMap<Name, Keep>,
+    loads: Vec<Name>,
+    /// When something of the root of a conversation was last seen.
+    marks: HashMap<Name, SystemTime>,
+    removed: HashSet<Name>,
+    /// It is the last; says when it is done.
+    end: Option<Sender<()>>,
+}
+
+impl Work {
+    fn is_empty(&self) -> bool {
+        let Self { keeps, loads, marks, removed, end } = self;
+        keeps.is_empty() && loads.is_empty() && marks.is_empty() && removed.is_empty() && end.is_none()
+    }
 }
 
 /// An item that is to be written, in place of what has its name.
 struct Keep {
-    name: Name,
     item: Item,
     body: Bytes,
+    /// Nothing of it is on disk.
+    is_new: bool,
 }
 
-/// What those who give jobs share with the thread that does them.
-#[derive(Clone, Debug, Default)]
+/// What those who ask for work share with the thread that does it.
+#[derive(Default)]
 struct Shared {
-    /// Bytes that wait to be written.
-    waiting: Arc<AtomicUsize>,
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
     /// The next name.
-    numbers: Arc<AtomicU64>,
+    numbers: AtomicU64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    work: Work,
+    /// Bytes of what is to be kept, and of what is being written.
+    bytes: usize,
+    /// What is being written, with its bytes.
+    written: HashMap<Name, usize>,
+    /// Bytes of those of them that nobody else needs any more.
+    room: Room,
+    is_closed: bool,
+}
+
+impl Waiting {
+    fn keep(&mut self, name: Name, mut keep: Keep) {
+        if let Some(before) = self.work.keeps.remove(&name) {
+            self.bytes -= before.body.len();
+            keep.is_new |= before.is_new;
+        }
+        self.bytes += keep.body.len();
+        self.work.keeps.insert(name, keep);
+    }
+
+    fn remove(&mut self, name: Name) {
+        self.work.marks.remove(&name);
+        let keep = self.work.keeps.remove(&name);
+        self.bytes -= keep.as_ref().map_or(0, |keep| keep.body.len());
+        // What is not on disk needs no removal.
+        if keep.is_none_or(|keep| !keep.is_new) {
+            self.work.removed.insert(name);
+        }
+        if let Some(bytes) = self.written.remove(&name) {
+            self.room.resize_anyway(self.room.bytes() + bytes);
+        }
+    }
+}
+
+impl Shared {
+    fn name(&self) -> Name {
+        Name(self.numbers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn ask<R>(&self, what: impl FnOnce(&mut Waiting) -> R) -> R {
+        let result = what(&mut locked(&self.waiting));
+        self.changed.notify_one();
+        result
+    }
+
+    /// Waits so long for work; `None` when there is none and nobody is left to ask.
+    fn next(&self, wait: Duration) -> Option<Work> {
+        let is_idle = |waiting: &mut Waiting| waiting.work.is_empty() && !waiting.is_closed;
+        let waited = self.changed.wait_timeout_while(locked(&self.waiting), wait, is_idle);
+        let mut waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if waiting.work.is_empty() && waiting.is_closed {
+            return None;
+        }
+        let work = std::mem::take(&mut waiting.work);
+        waiting.written = work.keeps.iter().map(|(name, keep)| (*name, keep.body.len())).collect();
+        Some(work)
+    }
+
+    /// So many bytes were written, or could not be.
+    fn written(&self, bytes: usize) {
+        let mut waiting = locked(&self.waiting);
+        waiting.bytes -= bytes;
+        waiting.written = HashMap::new();
+        waiting.room.resize_anyway(0);
+    }
 }
 
 /// The files of one handle.
-#[derive(Debug)]
 pub(crate) struct Spool {
     pub(crate) limits: SpoolLimits,
-    jobs: Sender<Job>,
-    shared: Shared,
+    /// The most bytes that are known of what is on disk.
+    most_known: usize,
+    budget: Arc<dyn Budget>,
+    shared: Arc<Shared>,
 }
 
 impl Spool {
@@ -106,13 +194,22 @@ impl Spool {
     /// # Errors
     ///
     /// When the directory cannot be used.
-    pub(crate) fn open(settings: &Settings, to: &Spooling, tell: Tell) -> Result<Arc<Self>, Error> {
-        let (jobs, todo) = mpsc::channel();
-        let (limits, shared) = (to.limits, Shared::default());
+    pub(crate) fn open(
+        settings: &Settings,
+        to: &Spooling,
+        budget: Arc<dyn Budget>,
+        tell: Tell,
+    ) -> Result<Arc<Self>, Error> {
+        let (limits, most_known) = (to.limits, settings.memory_limit / PORTIONS);
+        let most_items = (most_known / item::MEMORY).max(LEAST_ITEMS);
+        let room = Room::of(budget.clone(), Use::Disk);
+        let waiting = Mutex::new(Waiting { room, ..Waiting::default() });
+        let shared = Arc::new(Shared { waiting, ..Shared::default() });
         // The program may go to another directory later.
         let root = std::path::absolute(&to.directory);
-        let started =
-            root.and_then(|root| disk::start(root, addresses(settings), limits, shared.clone(), todo, tell));
+        let started = root.and_then(|root| {
+            disk::start(root, addresses(settings), limits, most_items, shared.clone(), tell)
+        });
         started.map_err(|error| {
             let rule = match error.kind() {
                 io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull => {
@@ -123,52 +220,65 @@ impl Spool {
             };
             Error::configuration(vec![Problem { setting: to.setting, rule }])
         })?;
-        Ok(Arc::new(Self { limits, jobs, shared }))
+        Ok(Arc::new(Self { limits, most_known, budget, shared }))
     }
 
     /// Has an item written under a new name; `None` while too much waits to be written.
     pub(crate) fn keep(&self, item: Item, body: &Bytes) -> Option<Name> {
-        let name = Name(self.shared.numbers.fetch_add(1, Ordering::Relaxed));
-        self.keep_as(name, item, body).then_some(name)
+        let name = self.shared.name();
+        self.write(name, Keep { item, body: body.clone(), is_new: true }).then_some(name)
     }
 
     /// As [`keep`](Self::keep), in place of what has the name.
     pub(crate) fn keep_as(&self, name: Name, item: Item, body: &Bytes) -> bool {
+        self.write(name, Keep { item, body: body.clone(), is_new: false })
+    }
+
+    fn write(&self, name: Name, keep: Keep) -> bool {
         // Spans must find room beside the starts of conversations.
-        let most = if item == Item::Start { MOST_WAITING / 4 } else { MOST_WAITING };
-        let before = self.shared.waiting.fetch_add(body.len(), Ordering::Relaxed);
-        let fits = before <= most && body.len() <= disk::LARGEST_ITEM;
-        if !fits {
-            self.shared.waiting.fetch_sub(body.len(), Ordering::Relaxed);
-        }
-        fits && self.jobs.send(Job::Keep(Keep { name, item, body: body.clone() })).is_ok()
+        let most = if keep.item == Item::Start { MOST_WAITING / 4 } else { MOST_WAITING };
+        let is_too_large = keep.body.len() > disk::LARGEST_ITEM;
+        self.shared.ask(|waiting| {
+            let fits = waiting.bytes <= most && !is_too_large;
+            if fits {
+                waiting.keep(name, keep);
+            }
+            fits
+        })
     }
 
     /// Has an item read again.
     pub(crate) fn load(&self, name: Name) {
-        self.tell(Job::Load(name));
+        self.shared.ask(|waiting| waiting.work.loads.push(name));
     }
 
     /// Says of the root of a conversation when something of it was last seen.
     pub(crate) fn mark(&self, name: Name, at: SystemTime) {
-        self.tell(Job::Mark(name, at));
+        self.shared.ask(|waiting| waiting.work.marks.insert(name, at));
     }
 
     pub(crate) fn remove(&self, name: Name) {
-        self.tell(Job::Remove(name));
+        self.shared.ask(|waiting| waiting.remove(name));
     }
 
     /// Waits until all is done, but not for ever, and lets others have what is left.
     pub(crate) fn end(&self) {
         let (done, is_done) = mpsc::channel();
-        self.tell(Job::End(done));
+        self.shared.ask(|waiting| waiting.work.end = Some(done));
         // A disk that hangs holds nobody up for longer.
         let _ = is_done.recv_timeout(PATIENCE);
     }
+}
 
-    fn tell(&self, job: Job) {
-        // The thread ends with the handle.
-        drop(self.jobs.send(job));
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.shared.ask(|waiting| waiting.is_closed = true);
+    }
+}
+
+impl fmt::Debug for Spool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spool").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let prepare = {
         let (queue, ledger, events) = (queue.clone(), ledger.clone(), events.clone());
         move || {
-            let spool = spool(&settings, inbox.clone())?;
+            let spool = spool(&settings, queue.clone(), inbox.clone())?;
             let taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let spooled = spool.clone().map(SpooledRequests::new);
@@ -77,9 +77,13 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
 }
 
 /// Where there is to be one.
-fn spool(settings: &Settings, inbox: UnboundedSender<Message>) -> Result<Option<Arc<Spool>>, Error> {
+fn spool(
+    settings: &Settings,
+    queue: Arc<Queue>,
+    inbox: UnboundedSender<Message>,
+) -> Result<Option<Arc<Spool>>, Error> {
     let tell = Arc::new(move |events| drop(inbox.send(Message::Spooled(events))));
-    settings.spool.as_ref().map(|to| Spool::open(settings, to, tell)).transpose()
+    settings.spool.as_ref().map(|to| Spool::open(settings, to, queue, tell)).transpose()
 }
 
 /// Not in local mode, which sends nothing.

@@ -3,7 +3,7 @@
 
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::DropReason;
-use super::queue::Reservation;
+use crate::room::Room;
 use opentelemetry::trace::TraceId;
 
 /// What became of a conversation: how many of its spans are not in what was shown, or why nobody can see any.
@@ -12,7 +12,7 @@ pub(crate) type Drawn = Result<u64, DropReason>;
 /// Sees every record that is drained. One that keeps nothing back needs only `take`.
 pub(super) trait Tap {
     /// Takes a buffer of records; their `reservation`, unless they are delivered as well.
-    fn take(&mut self, records: &[u8], reservation: Option<Reservation>);
+    fn take(&mut self, records: &[u8], reservation: Option<Room>);
 
     /// Asked when the queue has been drained: whether it must be once more before what was taken is complete.
     fn wants_more(&mut self) -> bool {

@@ -4,12 +4,13 @@
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::{Counts, DropReason, Ledger};
 use super::own_events::OwnEvents;
-use super::queue::{Queue, Reservation};
+use super::queue::Queue;
 use super::side::Side;
 use super::tap::{Drawn, Tap};
 use super::traces::{Trace, Traces};
 use super::warnings::tell_undrawn;
 use crate::finished::records;
+use crate::room::{Room, Use};
 use crate::say::caught;
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
@@ -53,7 +54,7 @@ struct CallLog {
     trace: TraceId,
     body: Bytes,
     /// Held until it is drawn.
-    _held: Reservation,
+    _held: Room,
 }
 
 struct Handed {
@@ -104,9 +105,9 @@ impl Terminal {
     }
 
     /// Takes bytes of the memory limit that the delivery does not need, from the oldest conversations where none are left.
-    fn reserve(&mut self, bytes: usize) -> Option<Reservation> {
+    fn reserve(&mut self, bytes: usize) -> Option<Room> {
         loop {
-            let taken = Reservation::take_spare(&self.queue, bytes);
+            let taken = Room::take(self.queue.clone(), Use::Drawing, bytes);
             if taken.is_some() || self.relieve(bytes) == 0 {
                 return taken;
             }
@@ -115,7 +116,7 @@ impl Terminal {
 }
 
 impl Tap for Terminal {
-    fn take(&mut self, buffer: &[u8], mut reservation: Option<Reservation>) {
+    fn take(&mut self, buffer: &[u8], mut reservation: Option<Room>) {
         let mut rest = buffer;
         for (record, bytes) in records(buffer) {
             let (span, after) = rest.split_at(bytes);
@@ -147,7 +148,7 @@ impl Tap for Terminal {
 
     fn call_log(&mut self, log: &SealedCallLog) {
         let Some(trace) = log.trace_id.filter(|trace| !self.traces.is_over(*trace)) else { return };
-        let Some(held) = Reservation::take_spare(&self.queue, log.body.len()) else { return };
+        let Some(held) = Room::take(self.queue.clone(), Use::Drawing, log.body.len()) else { return };
         if self.logs.len() == WAITING_LOGS {
             self.logs.pop_front();
         }

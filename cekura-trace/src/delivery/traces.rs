@@ -1,7 +1,7 @@
 //! Puts ended spans together to whole conversations. Invariant: each conversation is given out at most once.
 
-use super::queue::Reservation;
 use crate::finished::Head;
+use crate::room::Room;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -31,13 +31,13 @@ pub(super) struct Trace {
     pub(super) records: Vec<u8>,
     pub(super) spans: u64,
     /// What they take of the memory limit.
-    pub(super) reservation: Reservation,
+    pub(super) reservation: Room,
     number: u64,
 }
 
 impl Traces {
     /// Takes the record of a span, unless its conversation is over.
-    pub(super) fn add(&mut self, head: &Head, record: &[u8], reservation: Reservation) {
+    pub(super) fn add(&mut self, head: &Head, record: &[u8], reservation: Room) {
         let id = head.trace_id;
         if self.over.contains(&id) {
             return;

@@ -12,7 +12,7 @@ use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
 use super::message::{Message, ObserveReply};
 use super::own_events::OwnEvents;
-use super::queue::{Queue, Reservation};
+use super::queue::Queue;
 use super::quiet::silence;
 use super::spool::{Event, Found, Kind, Spool};
 use super::tally::Tally;
@@ -21,6 +21,7 @@ use super::timings::Timings;
 use super::warnings::{tell_losses, tell_unread};
 use crate::call::Calls;
 use crate::finished::{self, Record};
+use crate::room::{Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -243,7 +244,7 @@ impl Worker {
         }
         // A conversation that has begun and ended by now was in the queue.
         if let Some(spans) = &mut self.spans {
-            spans.begin(queue.drain_begun());
+            spans.begin(&queue);
         }
         // A call ends before its root, so that none is missing whose root was drained.
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
@@ -263,12 +264,13 @@ impl Worker {
     }
 
     /// Posts what was noted of a call that has ended.
-    fn observe_ended(&mut self, ended: EndedCall, mut reservation: Reservation) {
+    fn observe_ended(&mut self, ended: EndedCall, mut reservation: Room) {
         let call_id = ended.id().to_owned();
         let sealed = ended.log().seal(&self.account).and_then(|log| {
             // Escapes may make it longer than what was noted.
             let more = log.body.len().saturating_sub(reservation.bytes() + BESIDE_NOTES);
-            reservation.join(Reservation::take(&self.queue, more).ok_or_else(ObserveError::full)?);
+            reservation
+                .join(Room::take(self.queue.clone(), Use::Delivery, more).ok_or_else(ObserveError::full)?);
             Ok(log)
         });
         match sealed {
@@ -288,7 +290,7 @@ impl Worker {
         &mut self,
         log: SealedCallLog,
         rewrite: Option<Rewrite>,
-        reservation: Reservation,
+        reservation: Room,
         reply: ObserveReply,
     ) {
         self.taps.iter_mut().for_each(|tap| tap.call_log(&log));
@@ -300,7 +302,7 @@ impl Worker {
     }
 
     fn take(&mut self, records: &[u8], count: u64) {
-        let reservation = Reservation::of(&self.queue, records);
+        let reservation = Room::taken(self.queue.clone(), Use::Delivery, records.len());
         let (mut tally, mut roots) = (Tally::default(), Vec::new());
         for (Record { head, .. }, _) in finished::records(records) {
             tally.add(head.trace_id);

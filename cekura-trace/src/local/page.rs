@@ -17,6 +17,7 @@ const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = concat!(
     include_str!("page/format.js"),
+    include_str!("page/gradually.js"),
     include_str!("page/rows.js"),
     include_str!("page/axis.js"),
     include_str!("page/tree.js"),

@@ -2,6 +2,8 @@
 //! who places the span decides what of it counts.
 
 use crate::call::Call;
+#[cfg(feature = "logs")]
+use crate::call::Logs;
 use crate::destination::Destination;
 use crate::policy::CaptureContent;
 use opentelemetry::Context;
@@ -53,6 +55,11 @@ impl Wish {
         if let Some(observed) = self.observed {
             let reads_spans = observed == Observed::BySpans && call.capture == CaptureContent::Full;
             call.notes.want(destination.room(), reads_spans);
+            #[cfg(feature = "logs")]
+            if call.capture == CaptureContent::Full {
+                // It begins once.
+                let _ = call.logs.set(Logs::new(destination.room()));
+            }
         }
         if self.is_by_hand {
             call.keep_spans();

@@ -2,7 +2,7 @@
 
 use super::crashes::{agent, go_on, lines};
 use super::{TEMPORARY, await_ledger, falling, limits, report, spooling};
-use cekura::Protocol;
+use cekura::{Protocol, SpoolLimits};
 use cekura_trace_tests::api::Api;
 use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::events::{heard, listen};
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 
 /// The file of three spans that an ended handle has left.
 fn left(spool: &Spool) -> PathBuf {
@@ -147,5 +148,44 @@ fn files_of_an_older_version_are_set_aside_and_told_of() {
     assert_eq!(fs::read_dir(spool.0.join("aside")).unwrap().count(), 2);
     let builder = spooling(&backend, Protocol::Grpc, &spool).spool_limits(limits());
     assert!(builder.doctor().to_string().contains("spool"));
+    handle.shutdown_blocking(SHORT);
+}
+
+#[test]
+fn no_empty_file_stays_for_ever_whosever_folder_it_is_in() {
+    for whose in ["dead", "living", "own"] {
+        let spool = Spool::new(TEMPORARY, &format!("stray-{whose}"));
+        let (backend, _) = falling();
+        let old = SpoolLimits { age: Duration::ZERO, ..limits() };
+        let start = || spooling(&backend, Protocol::Http, &spool).spool_limits(old).build().unwrap();
+        let first = (whose != "dead").then(start);
+        let folder = match &first {
+            Some(_) => spool.files("lock").remove(0).with_file_name(""),
+            None => spool.0.join("run-0"),
+        };
+        fs::create_dir_all(&folder).unwrap();
+        for name in [".tmp", "1-2-3.tmp"] {
+            fs::write(folder.join(name), "").unwrap();
+        }
+        let second = (whose != "own").then(start);
+        spool.await_files(".tmp", 0);
+        drop((first, second));
+        assert!(spool.files("").is_empty(), "{whose}: {:?}", spool.files(""));
+    }
+}
+
+#[test]
+fn empty_files_count_as_what_they_take() {
+    let spool = Spool::new(TEMPORARY, "strays");
+    let (backend, _) = falling();
+    let folder = spool.0.join("run-0");
+    fs::create_dir_all(&folder).unwrap();
+    for number in 0..300 {
+        fs::write(folder.join(format!("{number}.tmp")), "").unwrap();
+    }
+    let small = SpoolLimits { bytes: 200 << 9, ..limits() };
+    let handle = spooling(&backend, Protocol::Http, &spool).spool_limits(small).build().unwrap();
+    // Half of the limit is for what is others'.
+    spool.await_files(".tmp", 99);
     handle.shutdown_blocking(SHORT);
 }

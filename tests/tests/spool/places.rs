@@ -2,7 +2,7 @@
 
 use super::crashes::{agent, lines};
 use super::{TEMPORARY, await_ledger, falling, lost, report, spooling};
-use cekura::{DropReason, Protocol};
+use cekura::{Cekura, DropReason, Protocol};
 use cekura_trace_tests::api::Api;
 use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::handles::{LONG, SHORT, converse};
@@ -10,8 +10,11 @@ use cekura_trace_tests::spools::Spool;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_relative_path_means_what_it_meant_at_the_start() {
@@ -87,4 +90,112 @@ fn what_is_in_memory_is_written_again_when_the_directory_is_removed() {
     spool.await_files(".spans", 1);
     await_ledger(&handle, &report(4, 0, 4));
     handle.shutdown_blocking(SHORT);
+}
+
+/// 44 spans of a handle that are safe on disk.
+fn kept(backend: &Backend, spool: &Spool) -> Cekura {
+    let handle = spooling(backend, Protocol::Http, spool).build().unwrap();
+    for _ in 0..22 {
+        converse(&handle, 1);
+    }
+    assert_eq!(handle.flush_blocking(LONG), report(44, 0, 44));
+    handle
+}
+
+#[test]
+fn what_is_in_a_directory_that_is_moved_is_where_the_next_start_looks_for_it() {
+    for what in ["directory", "parent", "folder", "replaced", "link"] {
+        let place = Spool::new(TEMPORARY, &format!("moved-{what}"));
+        let spool = Spool(place.0.join("parent/spool"));
+        let (backend, is_well) = falling();
+        let handle = kept(&backend, &spool);
+        let elsewhere = Spool(place.0.join("elsewhere"));
+        match what {
+            "parent" => fs::rename(place.0.join("parent"), &elsewhere.0).unwrap(),
+            "folder" => fs::rename(spool.files(".spans")[0].parent().unwrap(), &elsewhere.0).unwrap(),
+            _ => fs::rename(&spool.0, &elsewhere.0).unwrap(),
+        }
+        match what {
+            "replaced" => fs::create_dir(&spool.0).unwrap(),
+            "link" => symlink(&elsewhere.0, &spool.0).unwrap(),
+            _ => {}
+        }
+        // A link leads to it: there it is at its place.
+        if what != "link" {
+            elsewhere.await_files("", 0);
+        }
+        assert!(!spool.files(".spans").is_empty() || what == "link", "{what}");
+        assert_eq!(handle.ledger(), report(44, 0, 44), "{what}");
+        converse(&handle, 1);
+        assert_eq!(handle.flush_blocking(LONG), report(46, 0, 46), "{what}");
+        assert_eq!(handle.shutdown_blocking(SHORT).spooled, 46, "{what}");
+        is_well.store(true, Ordering::Relaxed);
+        let next = spooling(&backend, Protocol::Http, &spool).build().unwrap();
+        await_ledger(&next, &report(46, 46, 0));
+        next.shutdown_blocking(LONG);
+    }
+}
+
+#[test]
+fn what_was_moved_and_cannot_come_back_is_counted_as_lost() {
+    for what in ["file", "of-others"] {
+        let place = Spool::new(TEMPORARY, &format!("moved-behind-{what}"));
+        let spool = Spool(place.0.join("spool"));
+        let (backend, is_well) = falling();
+        let handle = kept(&backend, &spool);
+        let elsewhere = Spool(place.0.join("elsewhere"));
+        fs::rename(&spool.0, &elsewhere.0).unwrap();
+        if what == "file" {
+            fs::write(&spool.0, "").unwrap();
+        } else {
+            fs::create_dir(&spool.0).unwrap();
+            fs::set_permissions(&spool.0, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        let limit = Instant::now() + LONG;
+        while handle.ledger().spooled > 0 {
+            assert!(Instant::now() < limit, "{}", handle.ledger());
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!elsewhere.files(".spans").is_empty(), "what is there stays: {what}");
+        if what == "file" {
+            fs::remove_file(&spool.0).unwrap()
+        } else {
+            fs::remove_dir(&spool.0).unwrap()
+        }
+        converse(&handle, 1);
+        // What was in memory at that moment, for another attempt, is written again.
+        let gone = handle.ledger().lost();
+        let expected =
+            if gone > 0 { lost(46, DropReason::SpoolDamaged, gone, 46 - gone) } else { report(46, 0, 46) };
+        await_ledger(&handle, &expected);
+        is_well.store(true, Ordering::Relaxed);
+        handle.shutdown_blocking(LONG);
+    }
+}
+
+#[test]
+fn a_lock_that_is_deleted_gives_nothing_to_another_program() {
+    for is_made_again in [false, true] {
+        let spool = Spool::new(TEMPORARY, &format!("unlocked-{is_made_again}"));
+        let (backend, is_well) = falling();
+        let first = kept(&backend, &spool);
+        for lock in spool.files("lock") {
+            fs::remove_file(&lock).unwrap();
+            if is_made_again {
+                fs::write(&lock, "").unwrap();
+            }
+        }
+        let (other, _) = falling();
+        let second = spooling(&other, Protocol::Http, &spool).build().unwrap();
+        converse(&second, 1);
+        assert_eq!(second.flush_blocking(LONG), report(2, 0, 2));
+        // It has looked around by then.
+        thread::sleep(4 * SHORT);
+        assert_eq!((first.ledger(), second.ledger()), (report(44, 0, 44), report(2, 0, 2)));
+        is_well.store(true, Ordering::Relaxed);
+        await_ledger(&first, &report(44, 44, 0));
+        first.shutdown_blocking(LONG);
+        assert_eq!(second.shutdown_blocking(SHORT), report(2, 0, 2));
+        assert_eq!(backend.names().len(), 44);
+    }
 }

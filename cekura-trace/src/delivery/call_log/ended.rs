@@ -19,12 +19,13 @@ pub(crate) struct EndedCall {
 
 impl EndedCall {
     pub(crate) fn new(call: &Arc<Call>, noted: Noted) -> Self {
-        let Noted { entries, metadata, ended_reason, agent, end, .. } = noted;
+        let Noted { entries, metadata, ended_reason, agent, logs, end, .. } = noted;
         let log = CallLog::new(call.id())
             .trace_id(call.root.trace_id())
             .timestamp(call.clock.start())
             .object("metadata", Some(Value::Object(metadata)))
-            .call_ended_reason(ended_reason);
+            .call_ended_reason(ended_reason)
+            .set("logs", Value::Array(logs));
         let log = agent.into_iter().fold(log, CallLog::agent);
         Self { call: call.clone(), notes: entries, end, log }
     }

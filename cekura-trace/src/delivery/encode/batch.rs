@@ -4,9 +4,9 @@
 use super::fields::{root_of, trace_of};
 use super::wire::{delimited, delimited_size};
 use super::{Request, framed};
-use crate::delivery::queue::Reservation;
 use crate::delivery::tally::Tally;
 use crate::finished::Head;
+use crate::room::Room;
 use opentelemetry::trace::{SpanId, TraceId};
 
 /// Spans for one request; used again for the next one.
@@ -65,7 +65,7 @@ impl Batch {
     }
 
     /// The request for all of them; `resource` is encoded, as a field of `ResourceSpans`.
-    pub(super) fn finish(&mut self, resource: &[u8], reservation: Reservation) -> Request {
+    pub(super) fn finish(&mut self, resource: &[u8], reservation: Room) -> Request {
         let groups = self.groups.iter().filter(|group| !group.spans.is_empty());
         let scopes = groups.clone().map(|group| delimited_size(group.bytes())).sum::<usize>();
         let whole = resource.len() + scopes;

@@ -16,12 +16,12 @@ use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
 use crate::delivery::message::ObserveReply;
 use crate::delivery::own_events::OwnEvents;
-use crate::delivery::queue::Reservation;
 use crate::delivery::spool::Item;
 use crate::delivery::spool::requests::Stored;
 use crate::delivery::timings::Timings;
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Response, Sending};
+use crate::room::Room;
 use awaited::Awaited;
 use http::Method;
 use opentelemetry::trace::TraceId;
@@ -72,7 +72,7 @@ pub(crate) struct PendingCallLog {
     rewrite: Option<Rewrite>,
     reply: ObserveReply,
     /// Held until it is settled.
-    reservation: Reservation,
+    reservation: Room,
     step: Step,
 }
 
@@ -115,7 +115,7 @@ impl Lane<CallLogs> {
         &mut self,
         log: SealedCallLog,
         rewrite: Option<Rewrite>,
-        reservation: Reservation,
+        reservation: Room,
         reply: ObserveReply,
         now: Instant,
     ) {
@@ -358,13 +358,17 @@ impl Stored for PendingCallLog {
         Item::CallLog { id: self.log.id.clone(), owner: self.log.owner.clone() }
     }
 
+    fn into_head(self) -> Item {
+        self.head()
+    }
+
     fn body(&self) -> &Bytes {
         &self.log.body
     }
 
     fn set_body(&mut self, body: Bytes) {
         self.log.body = body;
-        self.reservation = Reservation::default();
+        self.reservation = Room::default();
     }
 
     fn found(head: &Item) -> Option<Self> {
@@ -375,7 +379,7 @@ impl Stored for PendingCallLog {
             log,
             rewrite: None,
             reply: Box::new(Result::err),
-            reservation: Reservation::default(),
+            reservation: Room::default(),
             step: Step::Ask(1),
         })
     }

@@ -9,13 +9,14 @@ use crate::delivery::config::Settings;
 use crate::delivery::encode::{Encoder, Request};
 use crate::delivery::ledger::{Counts, Ledger};
 use crate::delivery::own_events::OwnEvents;
-use crate::delivery::queue::{BegunConversation, Reservation};
+use crate::delivery::queue::Queue;
 use crate::delivery::spool::requests::{SpooledRequests, Stored};
 use crate::delivery::spool::starts::Starts;
 use crate::delivery::spool::{Item, Name, Spool};
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
 use crate::delivery::warnings::{tell_delay, tell_failure, tell_spool_failure};
+use crate::room::Room;
 use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
 use std::collections::HashSet;
@@ -75,7 +76,7 @@ impl Lane<Spans> {
     }
 
     /// Takes a buffer of records, which the ledger has taken already. `epoch` is the flush that waits for it.
-    pub(crate) fn take(&mut self, records: &[u8], reservation: Reservation, epoch: u64) {
+    pub(crate) fn take(&mut self, records: &[u8], reservation: Room, epoch: u64) {
         if let Some(starts) = &mut self.delivery.starts {
             starts.look(records);
         }
@@ -97,9 +98,11 @@ impl Lane<Spans> {
     }
 
     /// Takes the conversations that have begun; those that have ended as well were taken before.
-    pub(crate) fn begin(&mut self, begun: Vec<BegunConversation>) {
+    pub(crate) fn begin(&mut self, queue: &Arc<Queue>) {
         if let Some(starts) = &mut self.delivery.starts {
+            let (begun, forgotten) = queue.drain_begun();
             starts.begin(begun, &self.delivery.encoder);
+            forgotten.into_iter().for_each(|(trace, root)| starts.close_one(trace, root));
         }
     }
 
@@ -233,7 +236,12 @@ impl Delivery for Spans {
 
 impl Stored for Request {
     fn head(&self) -> Item {
-        Item::Spans { counts: self.counts.clone(), roots: self.roots.clone() }
+        Item::of_spans(self.spans())
+    }
+
+    fn into_head(self) -> Item {
+        // What is safe has closed the starts of its roots.
+        Item::Spans { counts: self.counts, roots: Vec::new() }
     }
 
     fn body(&self) -> &Bytes {
@@ -242,13 +250,13 @@ impl Stored for Request {
 
     fn set_body(&mut self, body: Bytes) {
         self.frame = body;
-        self.reservation = Reservation::default();
+        self.reservation = Room::default();
     }
 
     fn found(head: &Item) -> Option<Self> {
         let Item::Spans { counts, roots } = head else { return None };
         let (counts, roots) = (counts.clone(), roots.clone());
-        Some(Self { frame: Bytes::new(), counts, roots, reservation: Reservation::default() })
+        Some(Self { frame: Bytes::new(), counts, roots, reservation: Room::default() })
     }
 
     fn held(&self) -> usize {

@@ -1,10 +1,10 @@
 //! Stands in for the disk on systems without file locks, where a spool is an error of the settings.
 
-use super::{Address, Job, Others, Shared, Tell};
+use super::{Address, Others, Shared, Tell};
 use crate::delivery::timings::SpoolLimits;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Receiver;
+use std::sync::Arc;
 
 pub(super) const LARGEST_ITEM: usize = 0;
 
@@ -12,8 +12,8 @@ pub(super) fn start(
     _: PathBuf,
     _: [Address; 2],
     _: SpoolLimits,
-    _: Shared,
-    _: Receiver<Job>,
+    _: usize,
+    _: Arc<Shared>,
     _: Tell,
 ) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())

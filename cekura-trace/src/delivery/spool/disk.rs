@@ -7,13 +7,14 @@ mod folder;
 mod group;
 mod look;
 mod name;
+mod place;
 
 pub(super) use group::LARGEST_ITEM;
 
 use super::address::Address;
 use super::item::Kind;
 use super::others::Others;
-use super::{Event, Found, Job, Keep, Name, Shared, Tell};
+use super::{Event, Found, Keep, Name, Shared, Tell, Work};
 use crate::delivery::ledger::DropReason;
 use crate::delivery::timings::SpoolLimits;
 use folder::Run;
@@ -26,7 +27,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -38,8 +39,8 @@ pub(super) fn start(
     root: PathBuf,
     addresses: [Address; 2],
     limits: SpoolLimits,
-    shared: Shared,
-    jobs: Receiver<Job>,
+    most_items: usize,
+    shared: Arc<Shared>,
     tell: Tell,
 ) -> io::Result<()> {
     let run = Arc::new(Run::new(&root)?);
@@ -50,6 +51,7 @@ pub(super) fn start(
         changed,
         addresses,
         limits,
+        most_items,
         shared,
         tell,
         groups: BTreeMap::new(),
@@ -58,7 +60,7 @@ pub(super) fn start(
         look: Look::default(),
         next_tick: Instant::now() + TICK,
     };
-    thread::Builder::new().name("cekura-spool".to_owned()).spawn(move || disk.run(&jobs))?;
+    thread::Builder::new().name("cekura-spool".to_owned()).spawn(move || disk.run())?;
     Ok(())
 }
 
@@ -75,7 +77,8 @@ struct Disk {
     /// That of spans, and that of call logs.
     addresses: [Address; 2],
     limits: SpoolLimits,
-    shared: Shared,
+    most_items: usize,
+    shared: Arc<Shared>,
     tell: Tell,
     groups: BTreeMap<u64, Group>,
     /// Where items are that are not settled.
@@ -121,16 +124,13 @@ impl Group {
 }
 
 impl Disk {
-    /// Works until the last job, or until nobody is left to give one.
-    fn run(mut self, jobs: &Receiver<Job>) {
+    /// Works until the last work, or until nobody is left to ask for some.
+    fn run(mut self) {
         loop {
             let is_looking = self.look_on();
             let wait = if is_looking { Duration::ZERO } else { TICK };
-            let first = jobs.recv_timeout(wait);
-            if matches!(first, Err(RecvTimeoutError::Disconnected)) {
-                return;
-            }
-            let end = self.work(first.into_iter().chain(jobs.try_iter()));
+            let Some(work) = self.shared.next(wait) else { return };
+            let end = self.work(work);
             if self.next_tick <= Instant::now() {
                 self.next_tick = Instant::now() + TICK;
                 self.tick();
@@ -145,46 +145,29 @@ impl Disk {
         }
     }
 
-    /// Does all jobs that wait, those first that somebody waits for.
-    fn work(&mut self, jobs: impl Iterator<Item = Job>) -> Option<Sender<()>> {
-        let (mut keeps, mut loads, mut seen) = (BTreeMap::new(), Vec::new(), HashMap::new());
-        let (mut removed, mut end, mut bytes) = (HashSet::new(), None, 0);
-        for job in jobs {
-            match job {
-                Job::End(done) => end = Some(done),
-                // A later one is in place of an earlier one.
-                Job::Keep(keep) => {
-                    bytes += keep.body.len();
-                    keeps.insert(keep.name, keep);
-                }
-                Job::Load(name) => loads.push(name),
-                Job::Mark(name, at) => drop(seen.insert(name, at)),
-                Job::Remove(name) => drop(removed.insert(name)),
-            }
-            if end.is_some() {
-                break;
-            }
-        }
+    /// Does what waits; gives back who waits for the end.
+    fn work(&mut self, work: Work) -> Option<Sender<()>> {
+        let Work { keeps, loads, marks, removed, end } = work;
+        let bytes = keeps.values().map(|keep| keep.body.len()).sum();
         for name in loads {
             self.load(name);
         }
-        keeps.retain(|name, _| !removed.contains(name));
         let (mut spans, mut call_logs, mut starts) = (Vec::new(), Vec::new(), Vec::new());
-        for keep in keeps.into_values() {
+        for (name, keep) in keeps {
             match keep.item.kind() {
-                Kind::CallLog => call_logs.push(keep),
-                Kind::Spans => spans.push(keep),
-                Kind::Start => starts.push(keep),
+                Kind::CallLog => call_logs.push((name, keep)),
+                Kind::Spans => spans.push((name, keep)),
+                Kind::Start => starts.push((name, keep)),
             }
         }
         self.keep(Kind::Spans, spans);
         self.keep(Kind::CallLog, call_logs);
         // After what is to be safe before, such as the parts of what is removed.
-        self.remove(&removed);
+        self.remove(removed.iter());
         self.say();
         self.keep(Kind::Start, starts);
-        self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
-        for (name, at) in seen {
+        self.shared.written(bytes);
+        for (name, at) in marks {
             self.see(name, at);
         }
         self.trim();
@@ -204,38 +187,30 @@ impl Disk {
     }
 
     /// Writes items to one file, or in halves where there is no room for all.
-    fn keep(&mut self, kind: Kind, mut items: Vec<Keep>) {
+    fn keep(&mut self, kind: Kind, mut items: Vec<(Name, Keep)>) {
         if items.is_empty() {
             return;
         }
-        let mut result = self.write(kind, &items);
-        if result.is_err() && !self.run.is_at(&self.root) && self.renew() {
-            result = self.write(kind, &items);
-        }
-        let is_full = |error: &io::Error| {
-            matches!(
-                error.kind(),
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-            )
-        };
+        let is_there = if self.is_in_place() { Ok(()) } else { self.renew() };
+        let result = is_there.and_then(|()| self.write(kind, &items));
         if items.len() > 1 && result.as_ref().is_err_and(is_full) {
             let rest = items.split_off(items.len() / 2);
             self.keep(kind, items);
             return self.keep(kind, rest);
         }
-        let names = items.iter().map(|item| item.name).collect();
+        let names = items.iter().map(|(name, _)| *name).collect();
         self.events.push((kind, Event::Kept { names, result }));
     }
 
-    fn write(&mut self, kind: Kind, items: &[Keep]) -> io::Result<()> {
+    fn write(&mut self, kind: Kind, items: &[(Name, Keep)]) -> io::Result<()> {
         let address = self.address(kind);
         let name = FileName::new(&address.receiver, kind);
         let (entries, bytes) = self.run.directory.put(&name.to_string(), |file| {
-            group::write(file, address, items.iter().map(|keep| (&keep.item, &keep.body)))
+            group::write(file, address, items.iter().map(|(_, keep)| (&keep.item, &keep.body)))
         })?;
         // Of what is written in place of an earlier version, that one.
-        self.remove(&items.iter().map(|keep| keep.name).collect());
-        let found = items.iter().map(|keep| keep.name).zip(entries);
+        self.remove(items.iter().map(|(name, _)| name));
+        let found = items.iter().map(|(name, _)| *name).zip(entries);
         self.add(Group::new(self.run.clone(), name, kind, bytes, Duration::ZERO), found.collect());
         Ok(())
     }
@@ -255,7 +230,7 @@ impl Disk {
         let receiver = &self.addresses[usize::from(kind == Kind::CallLog)].receiver;
         let read = group.open(OFlags::RDONLY).and_then(|file| group::read(&file, entry, receiver, kind));
         let event = match read {
-            Ok(Some((_, body))) => Event::Loaded { name, body: Ok(body) },
+            Ok(Some(read)) => Event::Loaded { name, read: Ok(read) },
             Ok(None) => {
                 group.is_damaged = true;
                 group.live.remove(&name);
@@ -268,7 +243,7 @@ impl Disk {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return self.lose(number, DropReason::SpoolDamaged);
             }
-            Err(error) => Event::Loaded { name, body: Err(error) },
+            Err(error) => Event::Loaded { name, read: Err(error) },
         };
         self.events.push((kind, event));
     }
@@ -283,7 +258,7 @@ impl Disk {
     }
 
     /// Settles items: a file goes with the last of them, and in others they are marked.
-    fn remove(&mut self, names: &HashSet<Name>) {
+    fn remove<'a>(&mut self, names: impl Iterator<Item = &'a Name>) {
         let mut settled = BTreeMap::<u64, Vec<Entry>>::new();
         for name in names {
             let Some(Place { group, entry }) = self.places.remove(name) else { continue };
@@ -320,15 +295,19 @@ impl Disk {
         }
     }
 
-    /// Gives up what is in a file.
+    /// Gives up what is in a file, and the file.
     fn lose(&mut self, number: u64, reason: DropReason) {
+        self.give_up(number, reason);
+        self.delete(number);
+    }
+
+    fn give_up(&mut self, number: u64, reason: DropReason) {
         let Some(group) = self.groups.get_mut(&number) else { return };
         let names: Vec<_> = std::mem::take(&mut group.live).into_iter().collect();
         for name in &names {
             self.places.remove(name);
         }
         self.events.push((group.kind, Event::Gone { names, reason }));
-        self.delete(number);
     }
 
     /// Deletes what is too old, and the oldest of what is too much.
@@ -339,7 +318,7 @@ impl Disk {
         }
         let bytes: u64 = self.groups.values().map(|group| group.bytes).sum();
         let mut excess = bytes.saturating_sub(self.look.room(&self.limits));
-        while excess > 0 {
+        while excess > 0 || self.places.len() > self.most_items {
             let live = self.groups.iter().filter(|(_, group)| !group.live.is_empty());
             let Some((number, group)) = live.max_by_key(|(_, group)| group.age()) else { return };
             let (number, bytes) = (*number, group.bytes);
@@ -350,9 +329,8 @@ impl Disk {
 
     /// Looks after the files: whether they are there, not too old, and their names not too far from the clock.
     fn tick(&mut self) {
-        let is_away = !self.run.is_at(&self.root);
-        if is_away {
-            self.renew();
+        if !self.is_in_place() {
+            drop(self.renew());
         } else if self.run.directory.changed().ok() != Some(self.changed) {
             self.miss();
         }
@@ -370,26 +348,6 @@ impl Disk {
         self.note_changes();
     }
 
-    /// Makes a folder where ours is not any more; false where that fails.
-    fn renew(&mut self) -> bool {
-        self.miss();
-        let new = Run::new(&self.root).map(Arc::new);
-        let is_new = new.is_ok();
-        self.run = new.unwrap_or_else(|_| self.run.clone());
-        is_new
-    }
-
-    /// Gives up what somebody else has removed.
-    fn miss(&mut self) {
-        let is_gone = |group: &Group| {
-            let size = group.run.directory.size(&group.name.to_string());
-            size.is_err_and(|error| error.kind() == ErrorKind::NotFound)
-        };
-        for number in self.numbers(is_gone) {
-            self.lose(number, DropReason::SpoolDamaged);
-        }
-    }
-
     fn numbers(&self, which: impl Fn(&Group) -> bool) -> Vec<u64> {
         self.groups.iter().filter(|(_, group)| which(group)).map(|(number, _)| *number).collect()
     }
@@ -397,4 +355,8 @@ impl Disk {
     fn note_changes(&mut self) {
         self.changed = self.run.directory.changed().unwrap_or_default();
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }

@@ -2,8 +2,8 @@
 //! has is counted in its body, whatever else says so.
 
 use crate::delivery::encode::counted;
-use crate::delivery::ledger::Counts;
-use opentelemetry::trace::SpanId;
+use crate::delivery::ledger::{Counts, PER_TRACE};
+use opentelemetry::trace::{SpanId, TraceId};
 use serde_json::{Value, json};
 
 /// What a file holds; each has items of one kind.
@@ -29,6 +29,9 @@ impl Kind {
     }
 }
 
+/// What an item on disk takes of the memory limit beside the numbers of its traces.
+pub(super) const MEMORY: usize = 1 << 9;
+
 /// One item, without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Item {
@@ -51,6 +54,29 @@ impl Item {
             Self::CallLog { .. } => Kind::CallLog,
             Self::Spans { .. } => Kind::Spans,
             Self::Start => Kind::Start,
+        }
+    }
+
+    /// What is known of spans whose traces are not.
+    pub(crate) fn of_spans(count: u64) -> Self {
+        Self::Spans { counts: Counts::from([(TraceId::INVALID, count)]), roots: Vec::new() }
+    }
+
+    /// What it takes of the memory limit while its body is on disk only, with what the disk's thread knows of it.
+    pub(super) fn memory(&self) -> usize {
+        MEMORY
+            + match self {
+                Self::CallLog { id, .. } => id.len(),
+                Self::Spans { counts, .. } => counts.capacity() * PER_TRACE,
+                Self::Start => 0,
+            }
+    }
+
+    pub(super) fn forget_traces(&mut self) {
+        if let Self::Spans { counts, .. } = self
+            && counts.len() > 1
+        {
+            *self = Self::of_spans(self.count());
         }
     }
 

@@ -2,8 +2,10 @@
 //! Invariant: an item is in memory, resting or being read, never two of them.
 
 use super::{Item, Name, Spool};
+use crate::room::{Room, Use};
 use prost::bytes::Bytes;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -13,8 +15,11 @@ const BEHIND: Duration = Duration::from_millis(500);
 
 /// An item that can wait on disk, all but its head.
 pub(crate) trait Stored: Sized {
-    /// What the spool knows of it beside its body.
+    /// What is written beside its body.
     fn head(&self) -> Item;
+
+    /// What is known of it while its body is on disk only.
+    fn into_head(self) -> Item;
 
     fn body(&self) -> &Bytes;
 
@@ -29,26 +34,31 @@ pub(crate) trait Stored: Sized {
 }
 
 /// What one lane has on disk.
-#[derive(Debug)]
 pub(crate) struct SpooledRequests<I> {
     spool: Arc<Spool>,
+    /// Bytes of what is known of those that are not in memory.
+    known: usize,
+    room: Room,
     /// On disk, and not in memory; the oldest first.
-    resting: BTreeMap<Name, Resting<I>>,
+    resting: BTreeMap<Name, Resting>,
     /// Those of them that could not be read, by when that is tried again.
-    unread: BTreeMap<(Instant, Name), Resting<I>>,
+    unread: BTreeMap<(Instant, Name), Resting>,
     /// Those of them that are being read.
-    loading: HashMap<Name, Resting<I>>,
+    loading: HashMap<Name, Resting>,
+    /// Those of which the traces are known.
+    traced: BTreeSet<Name>,
     /// What is to be written, since when.
     asked: BTreeMap<Name, Instant>,
     /// Whether the last item that was asked for could not be written.
     is_failing: bool,
     is_behind: bool,
+    items: PhantomData<I>,
 }
 
 /// An item of which only the head is in memory.
 #[derive(Debug)]
-struct Resting<I> {
-    item: I,
+struct Resting {
+    head: Item,
     repeats: u32,
 }
 
@@ -62,9 +72,19 @@ pub(crate) struct DiskCopy {
 
 impl<I: Stored> SpooledRequests<I> {
     pub(crate) fn new(spool: Arc<Spool>) -> Self {
-        let (resting, unread) = (BTreeMap::new(), BTreeMap::new());
-        let (loading, asked) = (HashMap::new(), BTreeMap::new());
-        Self { spool, resting, unread, loading, asked, is_failing: false, is_behind: false }
+        Self {
+            known: 0,
+            room: Room::of(spool.budget.clone(), Use::Disk),
+            spool,
+            resting: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            loading: HashMap::new(),
+            traced: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            is_failing: false,
+            is_behind: false,
+            items: PhantomData,
+        }
     }
 
     /// How long an item may be on its way before it is written.
@@ -113,14 +133,32 @@ impl<I: Stored> SpooledRequests<I> {
     }
 
     /// Gives the memory of an item free that is safe on disk.
-    pub(crate) fn rest(&mut self, copy: &DiskCopy, mut item: I, repeats: u32) {
-        item.set_body(Bytes::new());
-        self.resting.insert(copy.name, Resting { item, repeats });
+    pub(crate) fn rest(&mut self, name: Name, item: I, repeats: u32) {
+        let head = item.into_head();
+        self.know(self.known + head.memory());
+        self.resting.insert(name, Resting { head, repeats });
+        self.traced.insert(name);
+        // Of the oldest only the number of spans is known while there is too much to know.
+        while self.known > self.spool.most_known
+            && let Some(name) = self.traced.pop_first()
+        {
+            let Some(Resting { head, .. }) = self.resting.get_mut(&name) else { continue };
+            let before = head.memory();
+            head.forget_traces();
+            let after = head.memory();
+            self.know(self.known + after - before);
+        }
     }
 
-    /// Takes over what a dead process has left.
-    pub(crate) fn add(&mut self, name: Name, item: I) {
-        self.resting.insert(name, Resting { item, repeats: 0 });
+    fn take_up(&mut self, name: Name, Resting { head, repeats }: Resting) -> (Item, u32) {
+        self.traced.remove(&name);
+        self.know(self.known - head.memory());
+        (head, repeats)
+    }
+
+    fn know(&mut self, bytes: usize) {
+        self.known = bytes;
+        self.room.resize_anyway(bytes.min(self.spool.most_known));
     }
 
     /// Has the oldest item read again that can be; false when there is none.
@@ -151,10 +189,11 @@ impl<I: Stored> SpooledRequests<I> {
         !self.loading.is_empty() || !self.resting.is_empty()
     }
 
-    /// The item that was being read under a name, still without its body; and its repeats.
-    pub(crate) fn loaded(&mut self, name: Name) -> Option<(DiskCopy, I, u32)> {
-        let Resting { item, repeats } = self.loading.remove(&name)?;
-        Some((DiskCopy { name, is_safe: true }, item, repeats))
+    /// The copy that was being read under a name, and the repeats of its item.
+    pub(crate) fn loaded(&mut self, name: Name) -> Option<(DiskCopy, u32)> {
+        let resting = self.loading.remove(&name)?;
+        let (_, repeats) = self.take_up(name, resting);
+        Some((DiskCopy { name, is_safe: true }, repeats))
     }
 
     /// Lets an item rest until then that could not be read.
@@ -178,6 +217,7 @@ impl<I: Stored> SpooledRequests<I> {
             let place = self.unread.keys().find(|(_, other)| *other == name).copied()?;
             self.unread.remove(&place)
         });
-        resting.map(|resting| resting.item)
+        let (head, _) = self.take_up(name, resting?);
+        I::found(&head)
     }
 }

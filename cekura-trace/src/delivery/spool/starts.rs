@@ -4,8 +4,9 @@
 use super::{Item, Name, Spool};
 use crate::delivery::encode::Encoder;
 use crate::delivery::ledger::Counts;
-use crate::delivery::queue::BegunConversation;
+use crate::delivery::queue::START;
 use crate::finished::{self, Head};
+use crate::room::Room;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ struct Start {
     name: Name,
     /// Nanoseconds since the Unix epoch.
     last_seen: u64,
+    /// Held until its file is removed.
+    _room: Room,
 }
 
 impl Starts {
@@ -54,19 +57,18 @@ impl Starts {
     }
 
     /// Keeps the roots of conversations that have begun. One may have ended before anybody heard that it had begun.
-    pub(crate) fn begin(&mut self, begun: Vec<BegunConversation>, encoder: &Encoder) {
-        for begun in begun {
-            match begun {
-                BegunConversation::Forgotten(trace, root) => self.close_one(trace, root),
-                BegunConversation::Root(record) => {
-                    let Some((read, _)) = finished::records(&record).next() else { continue };
-                    let Head { trace_id, span_id: root, start: last_seen, .. } = read.head;
-                    if !self.ended.contains(&root)
-                        && let Some(name) = self.spool.keep(Item::Start, &encoder.start(&record))
-                    {
-                        self.open.entry(trace_id).or_default().push(Start { root, name, last_seen });
-                    }
-                }
+    pub(crate) fn begin(&mut self, begun: Vec<(Vec<u8>, Room)>, encoder: &Encoder) {
+        for (record, mut room) in begun {
+            let Some((read, _)) = finished::records(&record).next() else { continue };
+            let Head { trace_id, span_id: root, start: last_seen, .. } = read.head;
+            if self.ended.contains(&root) {
+                continue;
+            }
+            let body = encoder.start(&record);
+            if room.resize(body.len() + START)
+                && let Some(name) = self.spool.keep(Item::Start, &body)
+            {
+                self.open.entry(trace_id).or_default().push(Start { root, name, last_seen, _room: room });
             }
         }
         self.ended.clear();
@@ -86,7 +88,8 @@ impl Starts {
         self.spool.remove(name);
     }
 
-    fn close_one(&mut self, trace: TraceId, root: SpanId) {
+    /// The root of a conversation is safe, or will never end.
+    pub(crate) fn close_one(&mut self, trace: TraceId, root: SpanId) {
         let Some(same) = self.open.get_mut(&trace) else { return };
         let Some(at) = same.iter().position(|open| open.root == root) else { return };
         self.spool.remove(same.swap_remove(at).name);

@@ -1,9 +1,10 @@
 //! Requests keep their limits, and taken apart or joined they hold the same spans.
 
-use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, Reservation, fit, resource};
+use super::{Encoder, FRAMING, FULL, LARGEST_SPAN, MOST_SPANS, Request, fit, resource};
 use crate::arbitrary::{buffer, config};
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
+use crate::room::{Room, Use};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -23,10 +24,10 @@ fn requests(lengths: impl IntoIterator<Item = usize>) -> Vec<Request> {
 
 /// The requests for all that is in a queue, on one thread.
 fn encoded(queue: &Arc<Queue>, encoder: &Encoder, last: Option<&mut Request>) -> Vec<Request> {
-    let (mut records, mut reservation) = (Vec::new(), Reservation::default());
+    let (mut records, mut reservation) = (Vec::new(), Room::default());
     queue.drain(|buffer, _| {
         records.extend_from_slice(buffer);
-        reservation.join(Reservation::of(queue, buffer));
+        reservation.join(Room::taken(queue.clone(), Use::Delivery, buffer.len()));
     });
     encoder.requests(&records, reservation, last)
 }

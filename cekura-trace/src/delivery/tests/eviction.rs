@@ -8,11 +8,12 @@ use crate::delivery::config::Settings;
 use crate::delivery::config::Spooling;
 use crate::delivery::ledger::Completeness;
 use crate::delivery::link::Link;
-use crate::delivery::queue::Reservation;
+use crate::delivery::queue::Queue;
 use crate::delivery::spool::Item;
 use crate::delivery::tests::end;
 use crate::delivery::timings::SpoolLimits;
 use crate::delivery::transport::{Answer, FRAMING, Sending, Transport};
+use crate::room::{Room, Use};
 use opentelemetry::trace::TraceId;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
@@ -259,7 +260,8 @@ async fn call_logs_that_wait_cost_no_spans() {
             link.observe(log, Box::new(Result::err)).unwrap();
             calls(link, 0..20, 500).await;
             sleep(Duration::from_secs(2)).await;
-            let reservation = Reservation::take(&link.queue, LIMIT - (LIMIT - LIMIT / 8) / 16 * 15);
+            let reservation =
+                Room::take(link.queue.clone(), Use::Delivery, LIMIT - (LIMIT - LIMIT / 8) / 16 * 15);
             assert!(reservation.is_none(), "it is crowded");
             let report = flush(link, 100).await;
             assert_eq!(report.to_string(), "200 accepted, 200 delivered");
@@ -279,7 +281,9 @@ fn one_round_among_a_thousand_calls_gives_back_what_is_wanted() {
         for span in 0.. {
             end(queue, span % CALLS, span, 1, 1000);
             if span % 128 == 0 {
-                queue.drain(|records, _| outlet.take(records, Reservation::of(queue, records), 0));
+                queue.drain(|records, _| {
+                    outlet.take(records, Room::taken(queue.clone(), Use::Delivery, records.len()), 0)
+                });
             }
             let wanted = queue.excess(|| 0);
             if wanted > 0 {
@@ -291,7 +295,7 @@ fn one_round_among_a_thousand_calls_gives_back_what_is_wanted() {
         }
         assert_eq!(queue.excess(|| 0), 0);
         // One request more or less.
-        let most = Reservation::take(queue, (32 << 20) - (21 << 20) + (1 << 20));
+        let most = Room::take(queue.clone(), Use::Delivery, (32 << 20) - (21 << 20) + (1 << 20));
         assert!(most.is_none(), "more went than was wanted");
         outlet
     };
@@ -304,13 +308,14 @@ fn what_goes_is_not_left_on_disk() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/folders/eviction");
     drop(std::fs::remove_dir_all(&directory));
     let (tell, told) = mpsc::channel();
-    let open = || {
+    let open = |queue: Arc<Queue>| {
         let (tell, limits) = (tell.clone(), SpoolLimits::default());
         let to = Spooling { directory: directory.clone(), setting: "", limits };
-        Spool::open(&settings(), &to, Arc::new(move |event| drop(tell.send(event)))).unwrap()
+        let tell = Arc::new(move |event| drop(tell.send(event)));
+        Spool::open(&settings(), &to, queue, tell).unwrap()
     };
     let make = |link: &Link, _: Arc<Mutex<Vec<u64>>>| {
-        let (spool, ledger, events) = (open(), link.ledger.clone(), OwnEvents::here());
+        let (spool, ledger, events) = (open(link.queue.clone()), link.ledger.clone(), OwnEvents::here());
         let (arrived, requests) = (Arc::default(), Mutex::default());
         let endpoint = Arc::new(Endpoint { script: Box::new(|_| (0, ACCEPTED)), requests, arrived });
         let wake = Box::new(|| {});
@@ -320,7 +325,7 @@ fn what_goes_is_not_left_on_disk() {
                 end(&link.queue, call, call * 100 + number, ABREAST - number, 500);
             }
             link.queue.drain(|records, _| {
-                spans.take(records, Reservation::of(&link.queue, records), 0);
+                spans.take(records, Room::taken(link.queue.clone(), Use::Delivery, records.len()), 0);
             });
         }
         let held = link.queue.held();
@@ -336,7 +341,7 @@ fn what_goes_is_not_left_on_disk() {
     };
     let world = World::with_limit(LIMIT, make, Box::new(|_, _, _| panic!("there is no call log")));
     told.try_iter().for_each(drop);
-    let next = open();
+    let next = open(world.link.queue.clone());
     let (expected, mut found) = (ABREAST * CALLS - world.link.ledger.report(|| 0).lost(), BTreeMap::new());
     while found.values().sum::<u64>() < expected {
         let Ok(events) = told.recv_timeout(Duration::from_secs(20)) else {

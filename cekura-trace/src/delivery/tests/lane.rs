@@ -96,6 +96,10 @@ impl Stored for Number {
         Item::Start
     }
 
+    fn into_head(self) -> Item {
+        Item::Start
+    }
+
     fn body(&self) -> &Bytes {
         &self.1
     }

@@ -375,7 +375,7 @@ async fn an_ended_calls_log_takes_the_room_of_its_json() {
                 call.notes.want(Room::default(), true);
                 // Six times as long in JSON.
                 call.notes.entry(Entry::user("\u{1}".repeat(3 << 20)), None, Duration::default);
-                link.queue.observe(&call, call.notes.close(u64::MAX).unwrap());
+                link.queue.observe(&call, call.close(u64::MAX).unwrap());
             }
             sleep(Duration::from_secs(10)).await;
             assert_eq!(link.lost_calls(), 2);

@@ -1,8 +1,9 @@
 //! That the queue is bounded, counts, wakes and closes.
 
-use super::{Arc, Queue, Reservation, TraceId, Waker, crowded};
+use super::{Arc, Queue, TraceId, Waker, crowded};
 use crate::delivery::tests::end;
 use crate::finished::records;
+use crate::room::{Room, Use};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn queue(limit: usize, announces_roots: bool) -> (Arc<Queue>, Arc<AtomicUsize>) {
@@ -50,8 +51,7 @@ fn the_limit_counts_until_the_room_is_given_back() {
     // Drained is not delivered.
     end(&queue, 1, 1, 0, 100);
     assert!(drained(&queue).is_empty());
-    let mut reservation =
-        Reservation { bytes: queue.held.load(Ordering::Relaxed), queue: Some(queue.clone()) };
+    let mut reservation = Room::taken(queue.clone(), Use::Delivery, queue.held.load(Ordering::Relaxed));
     let part = reservation.split(300);
     drop(part);
     end(&queue, 1, 2, 0, 100);
@@ -87,8 +87,8 @@ fn spans_leave_room_for_call_logs() {
     for span in 0..100 {
         end(&queue, 1, span, 0, 100);
     }
-    let reservation = Reservation::take(&queue, 1000);
-    assert!(reservation.is_some() && Reservation::take(&queue, 1000).is_none());
+    let reservation = Room::take(queue.clone(), Use::Delivery, 1000);
+    assert!(reservation.is_some() && Room::take(queue.clone(), Use::Delivery, 1000).is_none());
     end(&queue, 1, 1, 0, 100);
     assert_eq!(queue.ledger.trace(TraceId::from(1)).2, 101 - drained(&queue).len() as u64);
 }

@@ -3,8 +3,8 @@
 use super::{Address, Entry, Item, Kind, LINE, entries, parse, read, see, settle, write};
 use crate::delivery::config::{Builder, resolve};
 use crate::delivery::encode::Encoder;
-use crate::delivery::queue::Reservation;
 use crate::delivery::tests::record;
+use crate::room::Room;
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
 use std::fs::{File, OpenOptions};
@@ -51,7 +51,7 @@ fn request(traces: &[u64]) -> (Item, Bytes) {
     let records: Vec<u8> =
         traces.iter().zip(1..).flat_map(|(trace, span)| record(*trace, span, 0, 5)).collect();
     let request =
-        Encoder::new(&[].into()).requests(&records, Reservation::default(), None).into_iter().next().unwrap();
+        Encoder::new(&[].into()).requests(&records, Room::default(), None).into_iter().next().unwrap();
     (Item::Spans { counts: request.counts, roots: request.roots }, request.frame)
 }
 

@@ -2,12 +2,12 @@
 //! terminal costs that nobody reads.
 
 use super::{
-    Arc, Bytes, Counts, Drawn, DropReason, Ledger, OwnEvents, Reservation, SealedCallLog, Tap, Terminal,
-    TraceId, records,
+    Arc, Bytes, Counts, Drawn, DropReason, Ledger, OwnEvents, SealedCallLog, Tap, Terminal, TraceId, records,
 };
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
 use crate::delivery::traces::REMEMBERED;
+use crate::room::{Room, Use};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl Local {
             for (record, _) in records(buffer) {
                 self.ledger.take(&Counts::from([(record.head.trace_id, 1)]));
             }
-            self.terminal.take(buffer, Some(Reservation::of(&queue, buffer)));
+            self.terminal.take(buffer, Some(Room::taken(queue.clone(), Use::Delivery, buffer.len())));
         });
     }
 
@@ -178,7 +178,7 @@ fn beside_a_delivery_the_oldest_conversation_goes_when_memory_is_short() {
         let queue = local.queue.clone();
         queue.drain(|buffer, _| {
             // What was delivered meanwhile.
-            drop(Reservation::of(&queue, buffer));
+            drop(Room::taken(queue.clone(), Use::Delivery, buffer.len()));
             local.terminal.take(buffer, None);
         });
     }

@@ -1,8 +1,9 @@
 //! What is written by hand is what OpenTelemetry's own types would have written.
 
-use super::{Encoder, FRAMING, Reservation};
+use super::{Encoder, FRAMING};
 use crate::arbitrary::{buffer, config};
 use crate::finished::{self, Entry, Record, Value};
+use crate::room::Room;
 use crate::semconv;
 use opentelemetry::trace::{SpanId, SpanKind as ApiKind};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -115,7 +116,7 @@ fn any(value: Value<'_>) -> AnyValue {
 
 fn written(records: &[u8]) -> Vec<ExportTraceServiceRequest> {
     let encoder = Encoder::new(&BTreeMap::from([("service.name".to_owned(), "test".to_owned())]));
-    let requests = encoder.requests(records, Reservation::default(), None).into_iter();
+    let requests = encoder.requests(records, Room::default(), None).into_iter();
     requests.map(|request| ExportTraceServiceRequest::decode(&request.frame[FRAMING..]).unwrap()).collect()
 }
 

@@ -13,10 +13,10 @@ byId('about').replaceChildren(
     return [element('span', {}, 'trace ', id, ' ', copier('trace id', trace, id))];
   }),
 );
-byId('legend').replaceChildren(
-  ...(data.spans.some(isStream)
-    ? [element('i', { class: 'sample' }), 'waiting, then the first chunk'] : []),
-);
+if (data.spans.some(isStream)) {
+  byId('timeline').classList.add('streamed');
+  byId('legend').replaceChildren(element('i', { class: 'sample' }), 'waiting, then the first chunk');
+}
 
 const axis = makeAxis(data.length);
 const details = makeDetails(data.spans, data.start, (wasInside) => wasInside && tree.focus(tree.current() ?? 0));
@@ -32,4 +32,11 @@ const tree = makeTree(data.spans, data.length, axis, {
   },
 });
 makeTotals(data, (row) => tree.focus(row));
-document.documentElement.dataset.ready = Math.round(performance.now());
+const makings = [tree.making, transcript.making];
+// Who prints or searches wants all of it.
+const makeAll = () => makings.forEach((making) => making.all());
+addEventListener('beforeprint', makeAll);
+addEventListener('keydown', (event) => (event.ctrlKey || event.metaKey) && event.key === 'f' && makeAll());
+Promise.all(makings.map((making) => making.whole)).then(() => {
+  document.documentElement.dataset.ready = Math.round(performance.now());
+});

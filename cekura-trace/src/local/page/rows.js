@@ -72,7 +72,8 @@ function failedInside(spans, ends) {
   return ends.map((end, at) => failed[end] - failed[at + 1]);
 }
 
-function row(span, at, length, inside) {
+/** `place` says which of its siblings it is, and of how many. */
+function row(span, at, length, inside, place, isParent) {
   const ends = endings(span);
   const name = element(
     'span', { class: 'name', title: [span.name, span.service].filter(Boolean).join(' ') },
@@ -91,7 +92,8 @@ function row(span, at, length, inside) {
     'div',
     {
       id: `span-${at}`, class: ['columns row', ...ends].join(' '), role: 'treeitem', tabindex: -1,
-      'aria-level': span.depth + 1, 'aria-selected': 'false', 'aria-label': sentence(span, inside),
+      'aria-level': span.depth + 1, 'aria-posinset': place.at, 'aria-setsize': place.of.length,
+      'aria-expanded': isParent ? 'true' : null, 'aria-selected': 'false', 'aria-label': sentence(span, inside),
     },
     name,
     element('span', { class: 'lane' }, element('span', { class: 'strip' }, bar(span, length))),

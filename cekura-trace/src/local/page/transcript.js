@@ -7,36 +7,35 @@ const WHO = { agent: 'Agent', tool: 'Tool', user: 'Caller' };
 /** `log` is the call log beside its transcript, as JSON, or `null`. */
 function makeTranscript(lines, log, spans, chosen) {
   const box = byId('lines-said');
-  const byRow = new Map();
+  const byRow = new Map(lines.map((line, at) => [line.row, at]));
+  const shown = [];
   let marked = null;
-  let turn;
   let list = null;
-  for (const line of lines) {
-    if (list === null || line.turn !== turn) {
-      turn = line.turn;
-      const heading = turnHeading(turn, spans, list === null);
+  const making = gradually(box, lines.length, (at, group) => {
+    const line = lines[at];
+    const isNext = at === 0 || line.turn !== lines[at - 1].turn;
+    if (isNext || list.parentNode !== group) {
       list = element('ol');
-      box.append(...[heading, list].filter(Boolean));
+      group.append(...[isNext ? turnHeading(line.turn, spans, at === 0) : null, list].filter(Boolean));
     }
-    const shown = sayer(line, spans);
-    if (line.row !== null) {
-      byRow.set(line.row, shown);
-      shown.addEventListener('click', () => chosen(line.row));
-    }
-    list.append(element('li', {}, shown));
-  }
+    shown.push(sayer(line, spans));
+    if (line.row !== null) shown[at].addEventListener('click', () => chosen(line.row));
+    list.append(element('li', {}, shown[at]));
+  });
   if (lines.every(({ role }) => role === 'tool')) {
     box.prepend(element('p', { class: 'note' }, 'No words were recorded: nothing was said, or content is not captured.'));
   }
   if (log !== null) {
-    const shown = element('pre', { class: 'json' }, indented(log));
-    box.append(element('details', {}, element('summary', {}, 'Call log'), copier('call log', indented(log), shown), shown));
+    const json = element('pre', { class: 'json' }, indented(log));
+    box.after(element('details', {}, element('summary', {}, 'Call log'), copier('call log', indented(log), json), json));
   }
   return {
+    making,
     /** Marks the line of a row, or none. */
     mark: (row) => {
       marked?.removeAttribute('aria-current');
-      marked = byRow.get(row) ?? null;
+      making.upTo((byRow.get(row) ?? -1) + 1);
+      marked = shown[byRow.get(row)] ?? null;
       marked?.setAttribute('aria-current', 'true');
       if (marked) showLine(marked, byId('transcript'));
     },

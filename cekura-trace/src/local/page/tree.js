@@ -11,18 +11,19 @@ function makeTree(spans, length, axis, { changed, opened }) {
   const tree = byId('tree');
   const ends = endsOf(spans);
   const inside = failedInside(spans, ends);
-  const rows = spans.map((span, at) => row(span, at, length, inside[at]));
+  const places = placesOf(spans);
   const isParent = (at) => spans[at + 1]?.depth > spans[at].depth;
+  const rows = [];
+  const making = gradually(tree, spans.length, (at, group) => {
+    rows.push(row(spans[at], at, length, inside[at], places[at], isParent(at)));
+    group.append(rows[at]);
+  });
   const folded = new Set();
   let current = null;
-
-  number(spans, rows);
-  rows.forEach((each, at) => isParent(at) && each.setAttribute('aria-expanded', 'true'));
   rows[0]?.setAttribute('tabindex', '0');
-  // One by one: a call takes no hundred thousand arguments.
-  rows.forEach((each) => tree.append(each));
 
   const refresh = () => {
+    making.all();
     let hiddenBelow = Infinity;
     spans.forEach((span, at) => {
       if (span.depth <= hiddenBelow) hiddenBelow = Infinity;
@@ -30,9 +31,8 @@ function makeTree(spans, length, axis, { changed, opened }) {
       if (hiddenBelow === Infinity && folded.has(at)) hiddenBelow = span.depth;
       if (isParent(at)) showFold(at);
     });
-    const turns = foldable();
-    byId('fold').textContent = turns.some((at) => !folded.has(at)) ? 'Fold turns' : 'Unfold turns';
-    byId('fold').hidden = turns.length === 0;
+    [...tree.children].forEach((group) => expect(group, [...group.children].filter((each) => !each.hidden).length));
+    byId('fold').textContent = foldable().some((at) => !folded.has(at)) ? 'Fold turns' : 'Unfold turns';
   };
   /** What a folded row hides stands in its own lane, smaller. */
   const showFold = (at) => {
@@ -72,6 +72,7 @@ function makeTree(spans, length, axis, { changed, opened }) {
     const hiding = parents(at).filter((above) => folded.has(above));
     hiding.forEach((above) => folded.delete(above));
     if (hiding.length > 0) refresh();
+    making.upTo(at + 1);
     const before = rows[current ?? 0];
     before.setAttribute('aria-selected', 'false');
     before.setAttribute('tabindex', '-1');
@@ -109,10 +110,14 @@ function makeTree(spans, length, axis, { changed, opened }) {
     if (at < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     const next = (by) => {
       let to = at + by;
+      making.upTo(to + 1);
       while (rows[to]?.hidden) to += by;
       if (rows[to]) focus(to);
     };
-    const last = () => rows.findLastIndex((each) => !each.hidden);
+    const last = () => {
+      making.all();
+      return rows.findLastIndex((each) => !each.hidden);
+    };
     const middle = spans[at].start + spans[at].length / 2;
     const inward = () => (folded.has(at) ? fold(at, false) : isParent(at) && focus(at + 1));
     const outward = () => (isParent(at) && !folded.has(at) ? fold(at, true) : spans[at].depth > 0 && focus(parents(at)[0]));
@@ -136,8 +141,8 @@ function makeTree(spans, length, axis, { changed, opened }) {
     event.preventDefault();
     keys[event.key]();
   });
-  refresh();
-  return { choose, focus, reveal, current: () => current };
+  byId('fold').hidden = foldable().length === 0;
+  return { choose, focus, reveal, current: () => current, making };
 }
 
 /** Shows a span and a little of what is around it. */
@@ -147,22 +152,13 @@ function frame(span, axis) {
 }
 
 /** Says of each row which of its siblings it is. */
-function number(spans, rows) {
+function placesOf(spans) {
   const open = [];
-  const close = (depth) => {
-    while (open.length > depth) {
-      const group = open.pop();
-      group.forEach((at, place) => {
-        rows[at].setAttribute('aria-posinset', place + 1);
-        rows[at].setAttribute('aria-setsize', group.length);
-      });
-    }
-  };
-  spans.forEach(({ depth }, at) => {
-    close(depth + 1);
+  return spans.map(({ depth }, at) => {
+    open.length = Math.min(open.length, depth + 1);
     while (open.length <= depth) open.push([]);
     open[depth].push(at);
+    return { at: open[depth].length, of: open[depth] };
   });
-  close(0);
 }
 

@@ -1,7 +1,9 @@
 //! Directories that are held open, and the folder that each handle has in one. Invariant: nothing in them is followed to
 //! another place, or keeps the thread that opens it.
 //!
-//! A folder has a lock that the system frees when the process ends, however it ends: one whose lock is free is an orphan.
+//! A folder is locked, and the system frees that when the process ends, however it ends: one that is free is an orphan. The
+//! lock is that of the folder itself, which nobody can delete, and that of a file in it: where the disk is another machine's,
+//! only the file says so, by an error.
 
 use rand::Rng;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags};
@@ -118,7 +120,9 @@ impl Directory {
         const BLOCK: u64 = 512;
         let state = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let is_file = FileType::from_raw_mode(state.st_mode) == FileType::RegularFile;
-        Ok(is_file.then(|| u64::try_from(state.st_blocks).unwrap_or_default() * BLOCK))
+        // An empty one counts too, or there might be any number of them.
+        let bytes = (u64::try_from(state.st_blocks).unwrap_or_default() * BLOCK).max(BLOCK);
+        Ok(is_file.then_some(bytes))
     }
 
     /// What all files in it take.
@@ -128,6 +132,17 @@ impl Directory {
 
     pub(super) fn rename(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {
         Ok(renameat(&self.handle, name, &to.handle, new)?)
+    }
+
+    /// Puts a file into another directory, which may be on another disk.
+    pub(super) fn give(&self, name: &str, to: &Self) -> io::Result<()> {
+        let moved = self.rename(name, to, name);
+        if moved.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::CrossesDevices) {
+            let mut file = self.open(name, OFlags::RDONLY)?;
+            to.put(name, |mut copy| io::copy(&mut file, &mut copy))?;
+            return self.remove(name);
+        }
+        moved
     }
 
     /// Removes a file; one that is not there is as good as removed.
@@ -195,13 +210,13 @@ impl Run {
     pub(super) fn claim(path: &Path, name: &str) -> io::Result<Option<Self>> {
         let (root, name) = (Directory::existing(path)?, name.to_owned());
         let directory = root.within(&name, false)?;
+        if !is_locked(&directory.handle)? {
+            return Ok(None);
+        }
         // A file that is open for writing would keep its file system from being made read-only.
         let lock = directory.open(LOCK, OFlags::RDONLY | OFlags::CREATE)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) if lock.metadata()?.nlink() > 0 => Ok(Some(Self { root, name, directory, _lock: lock })),
-            Ok(()) | Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let is_ours = is_locked(&lock)? && lock.metadata()?.nlink() > 0;
+        Ok(is_ours.then_some(Self { root, name, directory, _lock: lock }))
     }
 
     /// Whether it is still where it was made.
@@ -224,6 +239,15 @@ impl Drop for Run {
             drop(self.directory.remove(LOCK));
             let _ = unlinkat(&self.root.handle, &self.name, AtFlags::REMOVEDIR);
         }
+    }
+}
+
+/// Locks it, unless somebody else has.
+fn is_locked(file: &File) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

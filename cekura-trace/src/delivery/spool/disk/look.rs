@@ -3,15 +3,15 @@
 
 use super::folder::{Directory, Run, UNFINISHED};
 use super::name::FileName;
-use super::{Address, Disk, Event, Found, Group, Kind, Name, group};
+use super::{Address, Disk, Event, Found, Group, Kind, group};
 use crate::delivery::spool::others::Others;
 use crate::delivery::timings::SpoolLimits;
 use prost::bytes::Bytes;
 use rustix::fs::OFlags;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The shortest time from one look to the next one, when something could not be looked at, and the longest. Processes end
@@ -29,7 +29,7 @@ pub(super) struct Look {
     is_on: bool,
     folders: Vec<String>,
     /// An orphan, and its files that were not looked at.
-    current: Option<(Run, Vec<String>)>,
+    current: Option<(Arc<Run>, Vec<String>)>,
     has_failed: bool,
     /// Bytes of those who live.
     living: u64,
@@ -80,8 +80,7 @@ impl Disk {
             let folders = Directory::existing(&self.root).and_then(|root| root.runs());
             let Look { pause, told, elsewhere, aside, .. } = std::mem::take(&mut self.look);
             let has_failed = folders.is_err();
-            let mut folders = folders.unwrap_or_default();
-            folders.retain(|folder| *folder != self.run.name);
+            let folders = folders.unwrap_or_default();
             self.look =
                 Look { is_on: true, pause, has_failed, folders, told, elsewhere, aside, ..Look::default() };
         } else {
@@ -91,10 +90,18 @@ impl Disk {
     }
 
     fn enter(&mut self, folder: &str) -> io::Result<()> {
-        if let Some(run) = Run::claim(&self.root, folder)? {
+        if folder == self.run.name {
+            let known: HashSet<_> = self.groups.values().map(|group| group.name.to_string()).collect();
+            let run = self.run.clone();
+            for name in run.files()?.iter().filter(|name| !known.contains(*name)) {
+                if run.directory.size(name)?.is_some() {
+                    self.examine_stray(&run.directory, name)?;
+                }
+            }
+        } else if let Some(run) = Run::claim(&self.root, folder)? {
             let mut files = run.files()?;
             files.reverse();
-            self.look.current = Some((run, files));
+            self.look.current = Some((Arc::new(run), files));
         } else {
             self.look.living += Directory::existing(&self.root)?.within(folder, false)?.sizes()?;
         }
@@ -104,16 +111,12 @@ impl Disk {
     /// Takes a file over, or leaves it for others.
     fn examine(&mut self, run: &Run, text: &str) -> io::Result<()> {
         let directory = &run.directory;
-        if text.ends_with(UNFINISHED) {
-            // Nobody was promised anything of it.
-            return directory.remove(text);
-        }
         let Some(bytes) = directory.size(text)? else { return Ok(()) };
         let name = FileName::parse(text);
-        let Some((receiver, kind)) = name.as_ref().and_then(FileName::meaning) else {
-            return self.put_aside(directory, text);
+        let Some((name, (receiver, kind))) = name.as_ref().and_then(|name| Some((name, name.meaning()?)))
+        else {
+            return self.examine_stray(directory, text);
         };
-        let Some(name) = &name else { return Ok(()) };
         let age = name.age();
         if receiver == self.address(kind).receiver {
             return self.adopt(directory, text, name, kind, bytes);
@@ -127,6 +130,12 @@ impl Disk {
         let name = renewed(directory, text, name)?;
         self.look.left.push(Left { folder: run.name.clone(), name, age, bytes });
         Ok(())
+    }
+
+    /// Puts a file aside that is none of this crate's.
+    fn examine_stray(&mut self, from: &Directory, text: &str) -> io::Result<()> {
+        // Of what is not finished nobody was promised anything.
+        if text.ends_with(UNFINISHED) { from.remove(text) } else { self.put_aside(from, text) }
     }
 
     fn adopt(
@@ -144,7 +153,7 @@ impl Disk {
             match group::read(&file, &entry, &self.address(kind).receiver, kind)? {
                 None => is_damaged = true,
                 Some((item, body)) => {
-                    let name = Name(self.shared.numbers.fetch_add(1, Ordering::Relaxed));
+                    let name = self.shared.name();
                     // What is sent is read again when it is.
                     let body = if kind == Kind::Start { body } else { Bytes::new() };
                     found.push(Found { name, item, body, last_seen: entry.last_seen() });

@@ -192,7 +192,7 @@ impl Stand {
     #[inline(never)]
     fn close_call(&self, end: u64) {
         if let (Some(call), Some(home)) = (self.own_call(), self.home())
-            && let Some(noted) = call.notes.close(end)
+            && let Some(noted) = call.close(end)
         {
             home.destination.note(call, noted);
         }
