@@ -1,7 +1,6 @@
 //! One call while it runs: its ids, its clock, its turns, its open spans. Invariant: nothing here does I/O.
 
 #[cfg(feature = "audio")]
-#[cfg_attr(not(test), expect(dead_code, reason = "conversations do not hand sound over yet"))]
 pub(crate) mod audio;
 mod clock;
 mod id;
@@ -18,7 +17,7 @@ use id::Id;
 pub(crate) use logs::{Line, Logs};
 pub(crate) use notes::{Noted, Notes};
 pub(crate) use said::{Said, Stage};
-pub(crate) use transcript::{Heard, Note};
+pub(crate) use transcript::{Heard, Note, Played};
 use turn::{OpenTurns, Unanswered};
 pub(crate) use turn::{Source, Turn};
 
@@ -40,6 +39,9 @@ pub(crate) struct Call {
     pub(crate) capture: CaptureContent,
     pub(crate) clock: Clock,
     pub(crate) notes: Notes,
+    /// Where it is recorded.
+    #[cfg(feature = "audio")]
+    pub(crate) audio: OnceLock<Arc<audio::Journal>>,
     /// Where its call log is to have lines of the program's log.
     #[cfg(feature = "logs")]
     pub(crate) logs: OnceLock<Logs>,
@@ -93,6 +95,8 @@ impl Call {
             capture,
             clock,
             notes: Notes::default(),
+            #[cfg(feature = "audio")]
+            audio: OnceLock::new(),
             #[cfg(feature = "logs")]
             logs: OnceLock::new(),
             root,

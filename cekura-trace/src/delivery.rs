@@ -6,7 +6,6 @@
 )]
 
 #[cfg(feature = "audio")]
-#[cfg_attr(not(test), expect(dead_code, reason = "call logs do not take sound along yet"))]
 mod audio;
 pub(crate) mod call_log;
 mod clock;

@@ -1,6 +1,8 @@
 //! The destination of a handle, and the one door from recording to whoever keeps its spans: a span begins, a record is
 //! accepted, a call is noted. Invariant: accepting a span never waits.
 
+#[cfg(feature = "audio")]
+use crate::call::audio::{Bounds, Journal};
 use crate::call::{Call, Calls, Noted};
 use crate::policy::CaptureContent;
 use crate::room::{Budget, Room, Use};
@@ -19,6 +21,10 @@ pub(crate) trait Sink: Budget {
 
     /// Takes the notes of a call that has ended, to post its call log.
     fn observe(&self, _call: &Arc<Call>, _noted: Noted) {}
+
+    /// A call begins that is recorded.
+    #[cfg(feature = "audio")]
+    fn record(&self, _journal: Arc<Journal>) {}
 
     /// The call log of this call is kept back no longer.
     fn release(&self, _call: &Call) {}
@@ -74,6 +80,9 @@ pub struct Destination {
     pub(crate) host: OnceLock<Host>,
     /// Whether the processor for the host's spans has seen one.
     pub(crate) is_heard: AtomicBool,
+    /// How much sound may be kept, where calls are recorded.
+    #[cfg(feature = "audio")]
+    pub(crate) audio: Option<Arc<Bounds>>,
     /// Set where a test captures.
     watch: Option<Arc<dyn Watcher>>,
 }
@@ -88,12 +97,28 @@ pub(crate) struct Twinned;
 impl Destination {
     pub(crate) fn new(sink: Arc<dyn Sink>, capture: CaptureContent, content_limit: usize) -> Self {
         let (calls, host, is_heard) = (Arc::default(), OnceLock::new(), AtomicBool::new(false));
-        Self { sink, capture, content_limit, calls, host, is_heard, watch: None }
+        Self {
+            sink,
+            capture,
+            content_limit,
+            calls,
+            host,
+            is_heard,
+            #[cfg(feature = "audio")]
+            audio: None,
+            watch: None,
+        }
     }
 
     /// The same, which counts its open spans there.
     pub(crate) fn counted_in(self, calls: Arc<Calls>) -> Self {
         Self { calls, ..self }
+    }
+
+    /// The same, which has calls with a call log recorded.
+    #[cfg(feature = "audio")]
+    pub(crate) fn recording(self) -> Self {
+        Self { audio: Some(Arc::default()), ..self }
     }
 
     /// The same, of whose spans a capture hears when they begin.
@@ -145,6 +170,12 @@ impl Destination {
     /// A call has ended, of which this was noted.
     pub(crate) fn note(&self, call: &Arc<Call>, noted: Noted) {
         self.sink.observe(call, noted);
+    }
+
+    /// A call begins that is recorded.
+    #[cfg(feature = "audio")]
+    pub(crate) fn record(&self, journal: Arc<Journal>) {
+        self.sink.record(journal);
     }
 
     /// The call log of this call is kept back no longer.

@@ -185,7 +185,7 @@ pub use delivery::call_log::{CallLog, TranscriptType};
 pub use delivery::config::{Builder, Mode, Protocol};
 pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
-pub use delivery::ledger::{DropReason, FlushReport};
+pub use delivery::ledger::{DropReason, FlushReport, Recordings};
 pub use delivery::processor::Processor;
 #[doc(hidden)]
 pub use delivery::timings::{SpoolLimits, Timings};
@@ -196,6 +196,10 @@ pub use recording::context::{spawn, spawn_blocking, spawn_local};
 pub use recording::conversation::{Conversation, Turn, current_conversation, current_turn, trace_id};
 pub use recording::current::{CurrentSpan, current, record};
 pub use recording::follow::{Follow, follow};
+#[cfg(feature = "audio")]
+pub use call::audio::form::Audio;
+#[cfg(feature = "audio")]
+pub use recording::audio::{Frames, Line, Mulaw};
 pub use recording::hold::Hold;
 pub use recording::moment::Moment;
 pub use telemetry::{Cekura, init};

@@ -19,6 +19,8 @@ macro_rules! layer {
 }
 
 pub(crate) mod attributes;
+#[cfg(feature = "audio")]
+pub(crate) mod audio;
 pub(crate) mod callsite;
 pub(crate) mod context;
 pub(crate) mod conversation;

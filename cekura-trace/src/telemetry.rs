@@ -114,8 +114,12 @@ impl Cekura {
         };
         let (capture, content_limit) = (settings.capture, settings.content_limit);
         let (patience, set_global) = (settings.timings.drop, settings.set_global);
+        #[cfg(feature = "audio")]
+        let is_recorded = settings.audio.is_some();
         let link = Arc::new(start::start(settings)?);
         let destination = Destination::new(link.clone(), capture, content_limit);
+        #[cfg(feature = "audio")]
+        let destination = if is_recorded { destination.recording() } else { destination };
         let opened = Opened::new(destination.counted_in(link.calls.clone()));
         let destination = opened.destination.clone();
         let running = Running { link, destination, opened: Mutex::new(Some(opened)), patience };

@@ -24,10 +24,44 @@ pub struct Seen {
     pub path: String,
     /// All of them.
     pub headers: HeaderMap,
-    /// Null where there is none.
+    /// Null where there is none; of a form its fields.
     pub body: Value,
+    /// The last part of a form.
+    pub recording: Option<Recording>,
     /// When it was read to its end.
     pub at: Instant,
+}
+
+/// A recording that was uploaded.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// Such as `call-1.wav`.
+    pub file_name: String,
+    /// Such as `audio/wav`.
+    pub media_type: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+impl Recording {
+    /// The samples a second, and the samples of both channels, the caller's first.
+    ///
+    /// # Panics
+    ///
+    /// When it is no WAV file of two channels with 16 bits a sample, or not as long as it says.
+    pub fn wav(&self) -> (u32, [Vec<i16>; 2]) {
+        let number = |at: usize| u32::from_le_bytes(self.bytes[at..at + 4].try_into().unwrap());
+        let length = u32::try_from(self.bytes.len()).unwrap();
+        assert_eq!((&self.bytes[..4], &self.bytes[8..16]), (&b"RIFF"[..], &b"WAVEfmt "[..]));
+        assert_eq!((number(4), number(16), number(40)), (length - 8, 16, length - 44));
+        assert_eq!(self.bytes[20..24], [1, 0, 2, 0], "PCM of two channels");
+        assert_eq!((&self.bytes[32..36], &self.bytes[36..40]), (&[4, 0, 16, 0][..], &b"data"[..]));
+        let rate = number(24);
+        assert_eq!(number(28), 4 * rate);
+        let frames: Vec<[u8; 4]> = self.bytes[44..].as_chunks().0.to_vec();
+        let channel = |at: usize| frames.iter().map(|f| i16::from_le_bytes([f[at], f[at + 1]])).collect();
+        (rate, [channel(0), channel(2)])
+    }
 }
 
 /// What the API answers.
@@ -39,6 +73,8 @@ pub enum Reply {
     Redirect(String),
     /// The connection is closed without an answer.
     Reset,
+    /// The connection is closed after so many bytes of the body.
+    ResetAfter(usize),
     /// No answer, while the connection stays open.
     Silence,
     /// A status and its `Retry-After`.
@@ -263,7 +299,7 @@ fn answer<S: Read + Write>(stream: &mut S, state: &State) -> Option<()> {
     let (status, header, body) = match reply {
         Reply::Body(status, body) => (status, String::new(), body),
         Reply::Redirect(url) => (302, format!("location: {url}\r\n"), String::new()),
-        Reply::Reset => return None,
+        Reply::Reset | Reply::ResetAfter(_) => return None,
         Reply::Silence => {
             // Until the client goes.
             let _ = stream.read(&mut [0]);
@@ -292,6 +328,70 @@ fn read(stream: &mut impl Read) -> Option<Seen> {
     let length = headers.get("content-length").map_or(0, |length| length.to_str().unwrap().parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
-    Some(Seen { method, path, headers, body, at: Instant::now() })
+    let kind = headers.get("content-type").map_or("", |kind| kind.to_str().unwrap());
+    let (body, recording) = match kind.strip_prefix("multipart/form-data; boundary=") {
+        Some(boundary) => form(&body, boundary),
+        None if body.is_empty() => (Value::Null, None),
+        None => (serde_json::from_slice(&body).unwrap(), None),
+    };
+    Some(Seen { method, path, headers, body, recording, at: Instant::now() })
+}
+
+/// The fields of the form of a call log, as they would be in JSON, and its recording (Cekura's API reference, "Send Calls").
+///
+/// # Panics
+///
+/// When it is no form as RFC 7578 has it, has a field that the API does not know, or anything behind the recording.
+fn form(body: &[u8], boundary: &str) -> (Value, Option<Recording>) {
+    const TEXTS: [&str; 8] = [
+        "call_id",
+        "trace_id",
+        "timestamp",
+        "transcript_type",
+        "call_ended_reason",
+        "customer_number",
+        "assistant_id",
+        "feedback",
+    ];
+    const NUMBERS: [&str; 2] = ["agent", "main_agent_channel_index"];
+    const JSON: [&str; 4] = ["transcript_json", "metadata", "dynamic_variables", "logs"];
+    let (mut fields, mut recording) = (serde_json::Map::new(), None);
+    let mut rest = body.strip_prefix(format!("--{boundary}\r\n").as_bytes()).expect("a first boundary");
+    let between = format!("\r\n--{boundary}");
+    loop {
+        let at = find(rest, between.as_bytes()).expect("a boundary");
+        let (part, after) = (&rest[..at], &rest[at + between.len()..]);
+        let head = find(part, b"\r\n\r\n").expect("a head");
+        let (head, content) = (std::str::from_utf8(&part[..head]).unwrap(), &part[head + 4..]);
+        let quoted = |name: &str| {
+            let text = head.split(&format!("{name}=\"")).nth(1)?;
+            Some(text.split('"').next()?.to_owned())
+        };
+        assert!(recording.is_none(), "the recording is the last part");
+        let name = quoted(" name").expect("a name");
+        if name == "voice_recording" {
+            let media_type = head.split("content-type: ").nth(1).expect("a media type").trim().to_owned();
+            let file_name = quoted("filename").expect("a file name");
+            recording = Some(Recording { file_name, media_type, bytes: content.to_vec() });
+        } else {
+            let text = std::str::from_utf8(content).expect("UTF-8");
+            let value = if TEXTS.contains(&&*name) {
+                text.into()
+            } else if NUMBERS.contains(&&*name) {
+                text.parse::<u64>().expect("a number").into()
+            } else {
+                assert!(JSON.contains(&&*name), "unknown field {name}");
+                serde_json::from_str(text).expect("JSON")
+            };
+            assert!(fields.insert(name, value).is_none(), "each field once");
+        }
+        if after == b"--\r\n" {
+            return (Value::Object(fields), recording);
+        }
+        rest = after.strip_prefix(b"\r\n").expect("a line break behind a boundary");
+    }
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
 }

@@ -5,6 +5,7 @@
 //! too much for the memory.
 
 pub(crate) mod block;
+pub(crate) mod form;
 pub(crate) mod frames;
 
 use crate::lock::locked;

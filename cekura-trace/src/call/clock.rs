@@ -26,6 +26,12 @@ impl Clock {
         UNIX_EPOCH + Duration::from_nanos(self.wall)
     }
 
+    /// When it was read, by the monotonic clock.
+    #[cfg(feature = "audio")]
+    pub(crate) fn begun(&self) -> Instant {
+        self.at
+    }
+
     /// The time since it was read.
     pub(crate) fn elapsed(&self) -> Duration {
         self.at.elapsed()

@@ -1,7 +1,7 @@
 //! Notes for a call log, taken while the call runs. Invariant: they are given out once, at the call's end.
 
 use super::said::{Said, Stage, Told};
-use super::transcript::{Heard, Note, Sources};
+use super::transcript::{Heard, Note, Played, Sources};
 use crate::lock::locked;
 use crate::room::Room;
 use crate::say::say;
@@ -10,6 +10,8 @@ use opentelemetry::trace::SpanId;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(feature = "audio")]
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -42,6 +44,8 @@ struct State {
     /// Streams that are open, with what they have said.
     told: HashMap<SpanId, Told>,
     heard: Vec<Heard>,
+    /// What the recording shows of the agent's speeches, in the order of `said`.
+    played: Vec<Option<Played>>,
     /// When the caller stopped speaking.
     stops: Vec<u64>,
     /// Whether an event has told of what was not noted.
@@ -168,11 +172,26 @@ impl Notes {
         }
     }
 
+    /// When the agent was given to say something, until it was given the next: nanoseconds since the call's `start`.
+    #[cfg(feature = "audio")]
+    pub(crate) fn speeches(&self, start: u64) -> Vec<Range<i64>> {
+        let state = self.state();
+        let begins: Vec<u64> = state.said.iter().filter_map(Said::speech).collect();
+        let since = |at: u64| i64::try_from(at.saturating_sub(start)).unwrap_or(i64::MAX);
+        let next = |at| begins.iter().copied().filter(|other| *other > at).min().map_or(i64::MAX, since);
+        begins.iter().map(|at| since(*at)..next(*at)).collect()
+    }
+
+    /// What the recording shows of the agent's speeches, in the order of the spans' ends.
+    pub(crate) fn set_played(&self, played: Vec<Option<Played>>) {
+        self.state().played = played;
+    }
+
     /// The transcript: what was noted, and what spans have said until now, in a conversation of these times.
     pub(crate) fn transcript(&self, notes: Vec<Note>, start: u64, end: u64) -> Vec<Entry> {
         let state = self.state();
-        let State { said, heard, stops, .. } = &*state;
-        Sources { notes, said, heard, stops, start, end }.write()
+        let State { said, heard, played, stops, .. } = &*state;
+        Sources { notes, said, heard, played, stops, start, end }.write()
     }
 
     /// Keeps the call log back; false where there is none, or where the conversation is over.

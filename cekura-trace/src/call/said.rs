@@ -77,6 +77,12 @@ impl Said {
         Some(Self { turn, start, end: end.max(start), what })
     }
 
+    /// When it began to be said, of what the agent says.
+    #[cfg(feature = "audio")]
+    pub(super) fn speech(&self) -> Option<u64> {
+        matches!(self.what, What::Agent(_)).then_some(self.start)
+    }
+
     /// Bytes of its texts.
     pub(super) fn bytes(&self) -> usize {
         match &self.what {

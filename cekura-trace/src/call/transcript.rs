@@ -23,11 +23,23 @@ pub(crate) struct Heard {
     pub(crate) at: u64,
 }
 
+/// How much of a speech of the agent's was heard, as the recording of the call shows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Played {
+    /// Of its sound, from 0 to 1.
+    pub(crate) share: f64,
+    /// Nanoseconds since the call's start.
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
 /// All that is known of what was said in a call; times in nanoseconds since the Unix epoch.
 pub(super) struct Sources<'a> {
     pub(super) notes: Vec<Note>,
     pub(super) said: &'a [Said],
     pub(super) heard: &'a [Heard],
+    /// For each speech of the agent's, in the order of `said`, what the recording shows of it.
+    pub(super) played: &'a [Option<Played>],
     /// When the caller stopped speaking, as the program says.
     pub(super) stops: &'a [u64],
     /// Of the conversation.
@@ -67,15 +79,20 @@ impl Sources<'_> {
             .collect();
         let mut entries = Vec::new();
         let cut: BTreeSet<i64> = self.interrupted().collect();
-        for said in self.said.iter().filter(|said| said.start < self.end) {
+        let mut speeches = self.played.iter();
+        for said in self.said {
             let Some(kind) = kind_of(said) else { continue };
+            let played = if kind == Kind::Agent { speeches.next().copied().flatten() } else { None };
+            if said.start >= self.end {
+                continue;
+            }
             let part = parts.of_entry(kind, said.turn, said.start);
             let was_cut = kind == Kind::Agent
                 && part.is_some_and(|turn| {
                     cut.contains(&turn) && self.heard.iter().any(|heard| heard.turn == turn)
                 });
             if !replaced.contains(&(part, kind)) && !was_cut {
-                self.push(said, &mut entries);
+                self.push(said, played, &mut entries);
             }
         }
         for turn in cut {
@@ -89,14 +106,20 @@ impl Sources<'_> {
         entries
     }
 
-    fn push(&self, said: &Said, entries: &mut Vec<Entry>) {
+    fn push(&self, said: &Said, played: Option<Played>, entries: &mut Vec<Entry>) {
         let (start, end) = (self.seconds(said.start), self.seconds(said.end.min(self.end)));
         match &said.what {
             What::User(text) => {
                 let end = self.stop(said).map_or(end, |stop| self.seconds(stop));
                 entries.push(Entry::user(text).at(start.min(end), end));
             }
-            What::Agent(text) => entries.push(Entry::agent(text).at(start, end)),
+            What::Agent(text) => entries.push(match played {
+                None => Entry::agent(text).at(start, end),
+                Some(Played { share, start, end }) => {
+                    let [start, end] = [start, end].map(|at| self.seconds(self.start.saturating_add(at).min(self.end)));
+                    Entry::agent(cut(text, share)).at(start, end)
+                }
+            }),
             What::Tool { id, name, arguments, result } => {
                 let (id, name) = (id.clone(), name.clone());
                 let call =
@@ -204,6 +227,21 @@ fn kind_of(said: &Said) -> Option<Kind> {
         What::Tool { .. } => Some(Kind::Tool),
         What::Turn { .. } => None,
     }
+}
+
+/// The words of a text that were heard of it, when so much of its sound was.
+fn cut(text: &str, share: f64) -> &str {
+    // A word is heard by less than its end.
+    const ALMOST: f64 = 0.98;
+    if share >= ALMOST {
+        return text;
+    }
+    let length = text.chars().count();
+    let heard = (0..length).take_while(|at| f64::from(u32::try_from(*at).unwrap_or(u32::MAX)) < share * f64::from(u32::try_from(length).unwrap_or(u32::MAX))).count();
+    let place = text.char_indices().nth(heard).map_or(text.len(), |(at, _)| at);
+    let is_whole = text[place..].starts_with(char::is_whitespace);
+    let end = if is_whole { Some(place) } else { text[..place].rfind(char::is_whitespace) };
+    text[..end.unwrap_or_default()].trim_end()
 }
 
 /// Ends what a speaker says where the same speaker goes on.

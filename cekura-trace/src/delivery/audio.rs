@@ -2,9 +2,11 @@
 //! thread of the program.
 
 pub(crate) mod place;
+pub(crate) mod recorder;
 mod recording;
-pub(crate) mod render;
-pub(crate) mod store;
+mod render;
+pub(crate) mod sound;
+mod store;
 
 #[cfg(test)]
 #[expect(

@@ -3,6 +3,8 @@
 
 pub(crate) mod ended;
 pub(crate) mod error;
+#[cfg(feature = "audio")]
+pub(crate) mod form;
 pub(crate) mod sealed;
 mod transcript;
 pub(crate) mod update;

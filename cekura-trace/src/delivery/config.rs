@@ -22,6 +22,8 @@ pub use settings::{Mode, Protocol};
 use super::error::Error;
 use super::parts;
 use super::timings::SpoolLimits;
+#[cfg(feature = "audio")]
+use crate::call::audio::form::Audio;
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use origin::{API_KEY, MODE, OTEL_ENDPOINT, PROTOCOL, api_headers};
 use reader::{Given, Reader, Text};
@@ -33,6 +35,7 @@ const MEMORY_LIMIT: usize = 32 << 20;
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
 const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
+const AUDIO: &str = "CEKURA_AUDIO";
 const INSECURE: &str = "CEKURA_ALLOW_INSECURE";
 
 /// The settings, or `None` when tracing is switched off; nothing else is looked at then, so that the switch works
@@ -55,6 +58,8 @@ impl Reader<'_> {
     fn settings(&mut self, code: Builder) -> Settings {
         let key = self.text(code.api_key, API_KEY, Secret::new);
         let mode = code.mode.or_else(|| self.mode());
+        #[cfg(not(feature = "audio"))]
+        self.refuse_audio();
         let protocol = self.protocol(code.protocol);
         let insecure = self.flag(code.allow_insecure, INSECURE).unwrap_or_default();
         let identity = self.identity(code.agent, code.project);
@@ -97,7 +102,25 @@ impl Reader<'_> {
             no_color: self.variable("NO_COLOR").is_some(),
             set_global: code.set_global,
             spool: self.spool(code.spool, code.spool_limits, mode),
+            #[cfg(feature = "audio")]
+            audio: self.audio(code.audio, mode),
+            #[cfg(feature = "audio")]
+            temporary: (self.lookup)("TMPDIR").filter(|path| !path.is_empty()).map_or("/tmp".into(), PathBuf::from),
             timings: code.timings,
+        }
+    }
+
+    /// In local mode nothing is posted.
+    #[cfg(feature = "audio")]
+    fn audio(&mut self, code: Option<Audio>, mode: Mode) -> Option<Audio> {
+        let wanted = self.flag(code.map(|_| true), AUDIO) == Some(true);
+        wanted.then(|| code.unwrap_or_else(Audio::stereo)).filter(|_| mode.sends())
+    }
+
+    #[cfg(not(feature = "audio"))]
+    fn refuse_audio(&mut self) {
+        if self.flag(None, AUDIO) == Some(true) {
+            self.refuse(AUDIO, "is set, but this build lacks the feature `audio` of cekura-trace");
         }
     }
 

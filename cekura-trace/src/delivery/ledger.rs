@@ -35,6 +35,8 @@ pub struct FlushReport {
     pub pending: u64,
     /// Whether the spool's disk is more than a second behind, or fails: pending spans may not survive a crash.
     pub spool_is_behind: bool,
+    /// Recordings of calls.
+    pub recordings: Recordings,
     /// Spans that were lost: reason → count. A reason can be given by its word too: `report.dropped.get("queue_full")`.
     pub dropped: BTreeMap<DropReason, u64>,
 }
@@ -60,7 +62,33 @@ impl fmt::Display for FlushReport {
             let before = if at == 0 { " (" } else { ", " };
             write!(f, "{before}{reason} {count}")?;
         }
-        if self.dropped.is_empty() { Ok(()) } else { f.write_str(")") }
+        if !self.dropped.is_empty() {
+            f.write_str(")")?;
+        }
+        write!(f, "{}", self.recordings)
+    }
+}
+
+/// What became of the recordings of calls. Those that are in none of the last two counts are on their way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recordings {
+    /// Calls that have ended and have a recording.
+    pub recorded: u64,
+    /// Recordings that Cekura has stored with their call logs.
+    pub delivered: u64,
+    /// Recordings that were lost; their call logs are posted without them.
+    pub dropped: u64,
+}
+
+/// As `; recordings: 3 recorded, 2 delivered, 1 dropped`, or nothing where there is none.
+impl fmt::Display for Recordings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.recorded == 0 {
+            return Ok(());
+        }
+        write!(f, "; recordings: {} recorded, {} delivered", self.recorded, self.delivered)?;
+        if self.dropped > 0 { write!(f, ", {} dropped", self.dropped) } else { Ok(()) }
     }
 }
 
@@ -184,6 +212,7 @@ struct Books {
     dropped: BTreeMap<DropReason, u64>,
     /// Spans that were never in the queue, but found on disk.
     adopted: u64,
+    recordings: Recordings,
     spool_is_behind: bool,
     /// By the bytes of their ids. A hash map would double while it makes room.
     traces: BTreeMap<[u8; 16], TraceAccount>,
@@ -349,16 +378,22 @@ impl Ledger {
         }
     }
 
+    /// Counts what became of a recording.
+    #[cfg(feature = "audio")]
+    pub(crate) fn count_recording(&self, count: impl FnOnce(&mut Recordings)) {
+        count(&mut self.books().recordings);
+    }
+
     /// The report over all traces. `accepted` is read after the fates, so that none is counted before its span.
     pub(crate) fn report(&self, accepted: impl FnOnce() -> u64) -> FlushReport {
-        let (total, dropped, adopted, spool_is_behind) = {
+        let (total, dropped, adopted, spool_is_behind, recordings) = {
             let books = self.books();
-            (books.total, books.dropped.clone(), books.adopted, books.spool_is_behind)
+            (books.total, books.dropped.clone(), books.adopted, books.spool_is_behind, books.recordings)
         };
         let Spans { delivered, spooled, lost, .. } = total;
         let accepted = accepted() + adopted;
         let pending = accepted.saturating_sub(delivered + spooled + lost);
-        FlushReport { accepted, delivered, spooled, pending, spool_is_behind, dropped }
+        FlushReport { accepted, delivered, spooled, pending, spool_is_behind, recordings, dropped }
     }
 
     /// What became of the spans of one trace that are not in the queue any more: delivered, pending, lost.

@@ -1,6 +1,8 @@
 //! What a handle and its spans know of the worker: the queue, and a channel for messages.
 //! Invariant: no call waits for the worker.
 
+#[cfg(feature = "audio")]
+use super::audio::recorder::Recorder;
 use super::call_log::CallLog;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::Account;
@@ -9,6 +11,8 @@ use super::clock::Clock;
 use super::ledger::{DropReason, FlushReport, Ledger};
 use super::message::{FlushReply, Message, ObserveReply};
 use super::queue::Queue;
+#[cfg(feature = "audio")]
+use crate::call::audio::Journal;
 use crate::call::{Call, Calls, Noted};
 use crate::destination::Sink;
 use crate::room::{Budget, Room, Use};
@@ -41,6 +45,9 @@ pub(crate) struct Link {
     /// Where the worker is; a fork of that process has none.
     pub(super) process: u32,
     pub(super) clock: Arc<Clock>,
+    /// Where calls are recorded.
+    #[cfg(feature = "audio")]
+    pub(super) recorder: Option<Arc<Recorder>>,
     /// The longest that a call log is on its way once its trace is not waited for any more.
     pub(super) longest: Duration,
 }
@@ -184,6 +191,13 @@ impl Sink for Link {
 
     fn observe(&self, call: &Arc<Call>, noted: Noted) {
         Sink::observe(&*self.queue, call, noted);
+    }
+
+    #[cfg(feature = "audio")]
+    fn record(&self, journal: Arc<Journal>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.begin(journal);
+        }
     }
 
     fn release(&self, call: &Call) {

@@ -1,5 +1,7 @@
 //! What other threads tell the worker. Invariant: each reply is called once, also where the worker ends before.
 
+#[cfg(feature = "audio")]
+use super::audio::recorder::Prepared;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::FlushReport;
@@ -23,6 +25,9 @@ pub(crate) enum Message {
     Release(SpanId),
     /// Change a call that is stored.
     Update { changes: SealedCallLog, reply: ObserveReply },
+    /// What there is of the sound of this conversation.
+    #[cfg(feature = "audio")]
+    Recorded { root: SpanId, prepared: Box<Prepared> },
     /// What the disk has to say.
     Spooled(Vec<(Kind, Event)>),
     /// As `Flush`, after which the worker ends.

@@ -1,6 +1,8 @@
 //! Wires up one handle: its queue, its lanes and taps, and the worker that drives them. Invariant: what is made here
 //! runs until the worker ends.
 
+#[cfg(feature = "audio")]
+use super::audio::recorder::Recorder;
 use super::call_log::sealed::Account;
 use super::config::Settings;
 use super::error::Error;
@@ -42,6 +44,12 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let queue = Arc::new(if settings.spool.is_some() { queue.with_beginnings() } else { queue });
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
+    #[cfg(feature = "audio")]
+    let recorder = settings.audio.map(|audio| {
+        Arc::new(Recorder::new(settings.temporary.clone(), audio, inbox.clone()))
+    });
+    #[cfg(feature = "audio")]
+    let recorders = recorder.clone();
     let link = Link {
         queue: queue.clone(),
         inbox: inbox.clone(),
@@ -51,6 +59,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         failed: failed.clone(),
         process: process::id(),
         clock: Arc::default(),
+        #[cfg(feature = "audio")]
+        recorder,
         longest: timings.give_up + timings.longest_hint + timings.after_hint + timings.attempt,
     };
     let events = queue.events.clone();
@@ -71,6 +81,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     };
     quiet::start("cekura-trace", prepare, move |(spans, taps, call_logs, spool, calls), runtime| {
         let worker = Worker::new(timings, queue, ledger, events, spans, account, call_logs);
+        #[cfg(feature = "audio")]
+        let worker = worker.with_recorder(recorders);
         worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)

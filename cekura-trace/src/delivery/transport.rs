@@ -2,6 +2,7 @@
 //! within the time limit, whatever the peer does.
 
 mod answer;
+mod body;
 // The same names come from a file that has no transport when its feature is off.
 #[cfg_attr(not(feature = "http"), path = "transport/no_api.rs")]
 pub(super) mod api;
@@ -19,6 +20,8 @@ mod reply;
 mod secrets;
 #[cfg_attr(not(any(feature = "grpc", feature = "http")), path = "transport/absent.rs")]
 mod tls;
+#[cfg(feature = "http")]
+mod upload;
 
 use super::config::{Endpoint, Protocol, Proxy, Settings};
 use super::error::Error;
@@ -31,6 +34,9 @@ use std::sync::Arc;
 pub(crate) use answer::{Answer, Failure, Flaw, NO_ANSWER, Response, blames_connection};
 #[cfg(feature = "exporter")]
 pub(super) use answer::{Exported, PartialSuccess};
+#[cfg(feature = "audio")]
+pub(crate) use body::Form;
+pub(crate) use body::Payload;
 pub(crate) use proxy::Obstacle;
 
 /// A request on its way.

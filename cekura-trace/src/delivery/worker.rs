@@ -1,7 +1,15 @@
 //! The thread that drains the queue, drives the lanes and answers flushes. Invariant: each flush
 //! gets one report, at its deadline at the latest.
 
+#[cfg(feature = "audio")]
+use super::audio::place::Heard;
+#[cfg(feature = "audio")]
+use super::audio::recorder::{Prepared, Recorder};
+#[cfg(feature = "audio")]
+use super::audio::sound::Sound;
 use super::call_log::ended::EndedCall;
+#[cfg(feature = "audio")]
+use super::call_log::ended::Shown;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::{Account, SealedCallLog};
 use super::flushes::{Flush, Flushes};
@@ -44,6 +52,8 @@ pub(super) struct Worker {
     spans: Option<Lane<Spans>>,
     taps: Vec<Box<dyn Tap>>,
     account: Account,
+    #[cfg(feature = "audio")]
+    recorder: Option<Arc<Recorder>>,
     call_logs: Lane<CallLogs>,
     spool: Option<Arc<Spool>>,
     timings: Timings,
@@ -76,6 +86,8 @@ impl Worker {
             spans,
             taps: Vec::new(),
             account,
+            #[cfg(feature = "audio")]
+            recorder: None,
             call_logs,
             spool: None,
             timings,
@@ -90,6 +102,11 @@ impl Worker {
 
     pub(super) fn with_calls(self, calls: Arc<Calls>) -> Self {
         Self { calls, ..self }
+    }
+
+    #[cfg(feature = "audio")]
+    pub(super) fn with_recorder(self, recorder: Option<Arc<Recorder>>) -> Self {
+        Self { recorder, ..self }
     }
 
     pub(super) fn with_taps(self, taps: Vec<Box<dyn Tap>>) -> Self {
@@ -183,6 +200,8 @@ impl Worker {
                 drop((reply(Ok(Sent::default())), changes));
             }
             Message::Update { changes, reply } => self.call_logs.update(changes, reply),
+            #[cfg(feature = "audio")]
+            Message::Recorded { root, prepared } => self.recorded(root, *prepared),
             Message::Release(root) => self.call_logs.release(root),
             Message::Spooled(events) => {
                 for (kind, event) in events {
@@ -281,18 +300,55 @@ impl Worker {
         match sealed {
             Ok(log) => {
                 let (account, root, held_for) = (self.account, ended.root(), ended.held_for());
-                let write = Box::new(move || ended.last_log().seal(&account));
-                self.observe(
-                    log,
-                    Some(Rewrite { write, root, held_for }),
-                    reservation,
-                    Box::new(Result::err),
-                );
+                let awaits_sound = self.prepare(root, &ended);
+                let write = Box::new(move |shown| ended.last_log(shown).seal(&account));
+                let rewrite = Rewrite { write, root, held_for, awaits_sound };
+                self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
             }
             Err(error) => {
                 self.call_logs.count_failure();
                 self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
             }
+        }
+    }
+
+    /// Has the recording of a call prepared, if it has one.
+    #[cfg(feature = "audio")]
+    fn prepare(&self, root: SpanId, ended: &EndedCall) -> bool {
+        let (Some(recorder), Some(sound)) = (&self.recorder, ended.sound()) else { return false };
+        recorder.end(root, sound);
+        true
+    }
+
+    #[cfg(not(feature = "audio"))]
+    #[expect(clippy::unused_self, reason = "there is nothing to prepare without the feature")]
+    fn prepare(&self, _root: SpanId, _ended: &EndedCall) -> bool {
+        false
+    }
+
+    /// The recording of a call is prepared.
+    #[cfg(feature = "audio")]
+    fn recorded(&mut self, root: SpanId, prepared: Prepared) {
+        let Prepared { sound, is_lost, heard } = prepared;
+        let has_sound = sound.is_some();
+        if has_sound || is_lost {
+            self.ledger.count_recording(|count| {
+                count.recorded += 1;
+                count.dropped += u64::from(is_lost);
+            });
+        }
+        if let Some(side) = sound.as_ref().and_then(Sound::silent_side) {
+            let write = if side == "user" { "line.user(&frames, rate)" } else { "line.agent(&speech, rate)" };
+            self.events.emit(move || {
+                let what = "a recording has nothing of one side";
+                tracing::warn!(target: "cekura", "{what}: write {write} where the sound of the {side} is");
+            });
+        }
+        let played = heard.iter().map(Heard::played).collect();
+        let is_truncated = is_lost || sound.as_ref().is_some_and(Sound::is_truncated);
+        let is_taken = self.call_logs.recorded(root, Shown { played, is_recorded: has_sound, is_truncated }, sound);
+        if has_sound && !is_taken {
+            self.ledger.count_recording(|count| count.dropped += 1);
         }
     }
 

@@ -4,6 +4,8 @@
 use crate::call::Call;
 #[cfg(feature = "logs")]
 use crate::call::Logs;
+#[cfg(feature = "audio")]
+use crate::call::audio::Journal;
 use crate::destination::Destination;
 use crate::policy::CaptureContent;
 use opentelemetry::Context;
@@ -55,6 +57,14 @@ impl Wish {
         if let Some(observed) = self.observed {
             let reads_spans = observed == Observed::BySpans && call.capture == CaptureContent::Full;
             call.notes.want(destination.room(), reads_spans);
+            #[cfg(feature = "audio")]
+            if let Some(bounds) = destination.audio.as_ref().filter(|_| call.capture == CaptureContent::Full) {
+                let journal = Journal::new(call.clock.begun(), bounds.clone(), destination.room());
+                // It begins once.
+                if call.audio.set(Arc::new(journal)).is_ok() {
+                    call.audio.get().cloned().into_iter().for_each(|journal| destination.record(journal));
+                }
+            }
             #[cfg(feature = "logs")]
             if call.capture == CaptureContent::Full {
                 // It begins once.

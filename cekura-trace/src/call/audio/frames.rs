@@ -4,17 +4,18 @@ use super::block::Form;
 
 /// Sound of a telephone line: G.711 µ-law, one byte a sample.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mulaw<'a>(pub(crate) &'a [u8]);
+pub struct Mulaw<'a>(pub &'a [u8]);
 
 /// What is taken for sound of one channel: `&[i16]`, `&[f32]` between -1 and 1, or [`Mulaw`].
-pub(crate) trait Frames<'a> {
-    /// Its samples.
+pub trait Frames<'a> {
+    #[doc(hidden)]
     fn samples(self) -> Samples<'a>;
 }
 
 /// Samples, in the form that they came in.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Samples<'a> {
+pub enum Samples<'a> {
     Float(&'a [f32]),
     Linear(&'a [i16]),
     Mulaw(&'a [u8]),

@@ -32,7 +32,7 @@ fn note(turn: Option<i64>, entry: Entry) -> Note {
 /// Text, start and end of each entry.
 fn write(notes: Vec<Note>, said: &[Said], heard: &[Heard], stops: &[f64]) -> Vec<(String, f64, f64)> {
     let stops: Vec<_> = stops.iter().map(|stop| at(*stop)).collect();
-    let sources = Sources { notes, said, heard, stops: &stops, start: START, end: at(100.0) };
+    let sources = Sources { notes, said, heard, played: &[], stops: &stops, start: START, end: at(100.0) };
     let entries = sources.write().into_iter().map(|entry| {
         let (start, end) = entry.times.unwrap();
         let text = match entry.content {

@@ -6,9 +6,11 @@
 //! before the next one began. So what the network held back and gave out at once stands where it was said, and what never came
 //! is a gap. The agent speaks ahead: what it says is played when what it said before is over, unless that is cleared.
 
+use crate::call::Played;
 use crate::call::audio::LONGEST;
 use crate::call::audio::block::{Form, Head, Track};
 use std::ops::Range;
+use std::time::Duration;
 
 /// Frames that come one after the other may seem to leave gaps shorter than this, or to overlap by less; that is chance.
 const CHANCE: i64 = 10_000_000;
@@ -122,6 +124,14 @@ impl Placing {
 }
 
 impl Heard {
+    /// How much of it was heard, and when; `None` where nothing was given.
+    pub(crate) fn played(&self) -> Option<Played> {
+        let [given, played] = [self.given, self.played].map(|length| Duration::from_nanos(u64::try_from(length).unwrap_or(0)));
+        let [start, end] = [self.from, self.to].map(|at| u64::try_from(at).unwrap_or(0));
+        let share = if given.is_zero() { return None } else { played.div_duration_f64(given) };
+        Some(Played { share, start, end })
+    }
+
     fn add(&mut self, start: i64, length: i64) {
         if self.to <= self.from {
             self.from = start;

@@ -70,6 +70,11 @@ impl Store {
         if self.journal.is_erased() { self.remove() } else { result }
     }
 
+    /// Whether nobody else has the call's sound any more.
+    pub(crate) fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.journal) == 1
+    }
+
     /// All of it, to be read as often as needed; nothing is added or moved any more.
     pub(crate) fn finish(&mut self) -> Recording {
         self.is_finished = true;

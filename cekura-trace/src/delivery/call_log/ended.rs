@@ -2,7 +2,11 @@
 //! again when spans have ended after their conversation.
 
 use super::CallLog;
-use crate::call::{Call, Note, Noted};
+use crate::call::{Call, Note, Noted, Played};
+#[cfg(feature = "audio")]
+use crate::call::nanoseconds;
+#[cfg(feature = "audio")]
+use crate::delivery::audio::recorder::EndedSound;
 use opentelemetry::trace::SpanId;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -18,6 +22,16 @@ pub(crate) struct EndedCall {
     end: u64,
     /// Without transcript and metadata.
     log: CallLog,
+}
+
+/// What the recording of a call shows.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    pub(crate) played: Vec<Option<Played>>,
+    /// Whether there is one.
+    pub(crate) is_recorded: bool,
+    /// Whether something is missing in it.
+    pub(crate) is_truncated: bool,
 }
 
 impl EndedCall {
@@ -38,15 +52,31 @@ impl EndedCall {
         log.transcript(self.call.transcript(self.notes.clone(), self.end))
     }
 
-    /// The same for the last time: with what the metadata were told since the end. It is kept back no longer.
-    pub(crate) fn last_log(&mut self) -> CallLog {
+    /// The same for the last time: with what the metadata were told since the end, and the recording shows. It is kept back no
+    /// longer.
+    pub(crate) fn last_log(&mut self, shown: Shown) -> CallLog {
+        let Shown { played, is_recorded, is_truncated } = shown;
+        self.call.notes.set_played(played);
         self.metadata.extend(self.call.notes.late_metadata());
-        self.log()
+        if is_truncated {
+            self.metadata.insert("recording_truncated".to_owned(), true.into());
+        }
+        let log = self.log();
+        if is_recorded { log.main_agent_channel_index(1) } else { log }
     }
 
     /// For how long after its end it is kept back, if it is.
     pub(crate) fn held_for(&self) -> Option<Duration> {
         self.call.notes.held_for()
+    }
+
+    /// Its sound, where it is recorded.
+    #[cfg(feature = "audio")]
+    pub(crate) fn sound(&self) -> Option<EndedSound> {
+        let journal = self.call.audio.get()?.clone();
+        let start = nanoseconds(self.call.clock.start());
+        let end = i64::try_from(self.end.saturating_sub(start)).unwrap_or(i64::MAX);
+        Some(EndedSound { journal, speeches: self.call.notes.speeches(start), end })
     }
 
     pub(crate) fn root(&self) -> SpanId {

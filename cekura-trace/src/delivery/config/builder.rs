@@ -5,6 +5,8 @@ use super::proxy::Own;
 use super::reader::Lookup;
 use super::secret::Secret;
 use super::settings::{Mode, Protocol};
+#[cfg(feature = "audio")]
+use crate::call::audio::form::Audio;
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
 use std::ffi::OsString;
@@ -47,6 +49,8 @@ pub struct Builder {
     pub(super) set_global: bool,
     pub(super) spool: Option<PathBuf>,
     pub(super) spool_limits: SpoolLimits,
+    #[cfg(feature = "audio")]
+    pub(super) audio: Option<Audio>,
     pub(super) lookup: Option<Box<Lookup>>,
     pub(super) timings: Timings,
 }
@@ -170,6 +174,19 @@ impl Builder {
     /// How much of a call's content spans carry (`CEKURA_CAPTURE_CONTENT`); everything unless set.
     pub fn capture(mut self, capture: CaptureContent) -> Self {
         self.capture = Some(capture);
+        self
+    }
+
+    /// Records calls with a call log, and posts the recording with it (`CEKURA_AUDIO`: `true` or `false`); off unless set. The
+    /// program hands both sides over: [`Conversation::audio`](crate::Conversation::audio). Needs the feature `audio`.
+    ///
+    /// Of each call 4 MiB stay in memory, the rest goes to a file in the temporary directory that nobody else can open and that
+    /// vanishes with the process. A recording has at most 2 hours and 512 MiB, all that run together 2 GiB; what is
+    /// more is left out, and the call log says `metadata.recording_truncated`. A recording that Cekura does not take
+    /// is left out too, and counted. Nothing is recorded under the policy `Metadata`, nor in local mode.
+    #[cfg(feature = "audio")]
+    pub fn audio(mut self, audio: Audio) -> Self {
+        self.audio = Some(audio);
         self
     }
 

@@ -2,6 +2,8 @@
 
 use super::endpoint::Endpoint;
 use super::proxy::Proxies;
+#[cfg(feature = "audio")]
+use crate::call::audio::form::Audio;
 use crate::delivery::parts;
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
@@ -86,6 +88,12 @@ pub(crate) struct Settings {
     /// The process's global tracer provider is to be this handle's.
     pub(crate) set_global: bool,
     pub(crate) spool: Option<Spooling>,
+    /// How calls are recorded, if they are.
+    #[cfg(feature = "audio")]
+    pub(crate) audio: Option<Audio>,
+    /// Where files are that vanish with the process.
+    #[cfg(feature = "audio")]
+    pub(crate) temporary: PathBuf,
     pub(crate) timings: Timings,
 }
 

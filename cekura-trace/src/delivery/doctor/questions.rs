@@ -3,6 +3,7 @@
 use super::origin::Origin;
 use super::{Check, Finding};
 use crate::call::nanoseconds;
+use crate::delivery::transport::Payload;
 use crate::delivery::config::{Endpoint, Identity, KEY_HEADER, Settings};
 use crate::delivery::encode::Encoder;
 use crate::delivery::error::Error;
@@ -132,7 +133,7 @@ async fn validate(origin: Origin) -> Vec<Finding> {
 async fn ask_api(origin: &Origin, identity: Identity) -> Finding {
     let query = identity.parameter();
     let asking = match Api::connect(&origin.settings) {
-        Ok(api) => api.send(Method::GET, &format!("/app/otel/validate/?{query}"), None),
+        Ok(api) => api.send(Method::GET, &format!("/app/otel/validate/?{query}"), Payload::Nothing),
         Err(error) => {
             return Finding::failed(Check::Credentials, format!("{error:?}"), "the API was not asked");
         }

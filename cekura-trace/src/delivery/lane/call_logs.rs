@@ -11,7 +11,12 @@ use super::answer_guard::FAILED;
 use super::delivery::{Change, Delivery, Judgement};
 use super::pending::PendingRequest;
 use super::{DropReason, Lane, Wake};
+#[cfg(feature = "audio")]
+use crate::delivery::audio::sound::Sound;
+use crate::delivery::call_log::ended::Shown;
 use crate::delivery::call_log::error::{ObserveError, Sent};
+#[cfg(feature = "audio")]
+use crate::delivery::call_log::form::form;
 use crate::delivery::call_log::sealed::SealedCallLog;
 use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
@@ -22,7 +27,7 @@ use crate::delivery::spool::Item;
 use crate::delivery::spool::requests::Stored;
 use crate::delivery::timings::Timings;
 use crate::delivery::transport::api::Api;
-use crate::delivery::transport::{Failure, Response, Sending};
+use crate::delivery::transport::{Failure, Payload, Response, Sending};
 use crate::room::Room;
 use awaited::Awaited;
 use held::Held;
@@ -41,24 +46,28 @@ use tokio::time::Instant;
 const OBSERVE: &str = "/observability/v1/observe/";
 /// The most pages of a list that are read: one that goes on was not asked for one call.
 const PAGES: u32 = 20;
+/// How long a call log waits until its recording is prepared.
+const PREPARED: Duration = Duration::from_secs(60);
 /// How often a call log is sent again after the server's own error.
 const REPETITIONS: u32 = 2;
 
 /// Sends one request to the API: method, path with query, body.
 pub(crate) type Exchange =
-    Arc<dyn Fn(Method, &str, Option<Bytes>) -> Result<Sending<Response>, ObserveError> + Send + Sync>;
+    Arc<dyn Fn(Method, &str, Payload) -> Result<Sending<Response>, ObserveError> + Send + Sync>;
 
 /// Whether a conversation, or a span of it, is open.
 pub(crate) type IsOpen = Box<dyn Fn(TraceId) -> bool>;
 
 /// How the call log of an ended call is written once more.
 pub(crate) struct Rewrite {
-    /// With what spans have said since, and the metadata were told.
-    pub(crate) write: Box<dyn FnOnce() -> Result<SealedCallLog, ObserveError>>,
+    /// With what spans have said since, the metadata were told, and the recording shows.
+    pub(crate) write: Box<dyn FnOnce(Shown) -> Result<SealedCallLog, ObserveError>>,
     /// The span of its conversation.
     pub(crate) root: SpanId,
     /// For how long it is kept back, if it is.
     pub(crate) held_for: Option<Duration>,
+    /// Whether its recording is being prepared.
+    pub(crate) awaits_sound: bool,
 }
 
 /// What the lane of call logs needs beside its queue.
@@ -86,6 +95,12 @@ pub(crate) struct PendingCallLog {
     /// Where there may be more to say of the call than was known when it ended.
     rewrite: Option<Rewrite>,
     is_held_back: bool,
+    awaits_sound: bool,
+    /// What its recording shows.
+    shown: Shown,
+    /// To be posted with it.
+    #[cfg(feature = "audio")]
+    sound: Option<Sound>,
     reply: ObserveReply,
     /// Held until it is settled.
     reservation: Room,
@@ -105,10 +120,10 @@ enum Step {
 /// Connects to the API when the first call log is due: reading certificates takes a while.
 pub(crate) fn exchange(settings: Settings) -> Exchange {
     let api = OnceLock::new();
-    Arc::new(move |method, path, json| {
+    Arc::new(move |method, path, payload| {
         let cause = |error: Error| error.source().map_or_else(|| error.to_string(), ToString::to_string);
         let api = api.get_or_init(|| Api::connect(&settings).map_err(cause));
-        api.as_ref().map(|api| api.send(method, path, json)).map_err(ObserveError::failed)
+        api.as_ref().map(|api| api.send(method, path, payload)).map_err(ObserveError::failed)
     })
 }
 
@@ -145,17 +160,30 @@ impl Lane<CallLogs> {
             }
         }
         self.delivery.held += reservation.bytes();
-        let held_for = rewrite.as_ref().and_then(|rewrite| Some((rewrite.root, rewrite.held_for?)));
-        if let Some((root, wait)) = held_for {
-            let until = now.checked_add(wait).unwrap_or(now + self.timings.give_up);
-            self.delivery.held_back.add(root, self.items.next_place(), until);
-        }
+        let held_for = rewrite.as_ref().and_then(|rewrite| rewrite.held_for);
+        let awaits_sound = rewrite.as_ref().is_some_and(|rewrite| rewrite.awaits_sound);
         let is_held_back = held_for.is_some();
+        if let Some(rewrite) = rewrite.as_ref().filter(|_| is_held_back || awaits_sound) {
+            let until = now.checked_add(held_for.unwrap_or(PREPARED)).unwrap_or(now + self.timings.give_up);
+            self.delivery.held_back.add(rewrite.root, self.items.next_place(), until);
+        }
         // A span that is still open can add to it.
-        let rewrite = rewrite.filter(|_| is_held_back || log.trace_id.is_some_and(&self.delivery.is_open));
-        let call_log = PendingCallLog { log, rewrite, is_held_back, reply, reservation, step };
+        let may_change = is_held_back || awaits_sound || log.trace_id.is_some_and(&self.delivery.is_open);
+        let call_log = PendingCallLog {
+            log,
+            rewrite: rewrite.filter(|_| may_change),
+            is_held_back,
+            awaits_sound,
+            shown: Shown::default(),
+            #[cfg(feature = "audio")]
+            sound: None,
+            reply,
+            reservation,
+            step,
+        };
+        let is_ready = step == Step::Post && !is_held_back && !awaits_sound;
         let pending = PendingRequest::new(call_log, u64::MAX, now);
-        self.items.push(PendingRequest { is_ready: step == Step::Post && !is_held_back, ..pending });
+        self.items.push(PendingRequest { is_ready, ..pending });
     }
 
     /// Changes a call that is stored. Must run inside the worker's runtime.
@@ -198,7 +226,7 @@ impl Lane<CallLogs> {
             self.go_on(place, false);
         }
         while let Some(root) = self.delivery.held_back.late(now) {
-            self.release(root);
+            self.go_on_with(root, |item| (item.is_held_back, item.awaits_sound) = (false, false));
         }
     }
 
@@ -213,19 +241,35 @@ impl Lane<CallLogs> {
         self.get_ready(place);
     }
 
-    /// The call log of this conversation is kept back no longer.
+    /// The program keeps the call log of this conversation back no longer.
     pub(crate) fn release(&mut self, root: SpanId) {
-        if let Some(place) = self.delivery.held_back.release(root) {
-            self.items.change(place, |PendingRequest { item, .. }| item.is_held_back = false);
+        self.go_on_with(root, |item| item.is_held_back = false);
+    }
+
+    /// The recording of this conversation is prepared. False where its call log did not wait any longer.
+    #[cfg(feature = "audio")]
+    pub(crate) fn recorded(&mut self, root: SpanId, shown: Shown, sound: Option<Sound>) -> bool {
+        self.go_on_with(root, |item| (item.awaits_sound, item.shown, item.sound) = (false, shown, sound))
+    }
+
+    fn go_on_with(&mut self, root: SpanId, change: impl FnOnce(&mut PendingCallLog)) -> bool {
+        let Some(place) = self.delivery.held_back.place(root) else { return false };
+        let waits = self.items.change(place, |PendingRequest { item, .. }| {
+            change(item);
+            item.is_held_back || item.awaits_sound
+        });
+        if waits != Some(true) {
+            self.delivery.held_back.remove(root);
             self.get_ready(place);
         }
+        waits.is_some()
     }
 
     /// Lets one be posted that waits for nothing any more.
     fn get_ready(&mut self, place: u64) {
         let spool = &self.spool;
         self.items.change(place, |PendingRequest { item, copy, is_ready, .. }| {
-            if item.is_held_back || item.step != Step::Post {
+            if item.is_held_back || item.awaits_sound || item.step != Step::Post {
                 return;
             }
             *is_ready = true;
@@ -284,8 +328,8 @@ impl Delivery for CallLogs {
 
     fn request(&mut self, item: &PendingCallLog) -> Result<Sending<Response>, Self::Outcome> {
         let request = match item.step {
-            Step::Ask(page) => (self.exchange)(Method::GET, &search(&item.log, page), None),
-            Step::Post | Step::Trace => (self.exchange)(Method::POST, OBSERVE, Some(item.log.body.clone())),
+            Step::Ask(page) => (self.exchange)(Method::GET, &search(&item.log, page), Payload::Nothing),
+            Step::Post | Step::Trace => (self.exchange)(Method::POST, OBSERVE, item.payload()),
         };
         request.map_err(Err)
     }
@@ -300,6 +344,11 @@ impl Delivery for CallLogs {
         repeats: u32,
         answer: &Response,
     ) -> Judgement<PendingCallLog, Self::Outcome> {
+        #[cfg(feature = "audio")]
+        if item.step == Step::Post && item.leaves_sound_out(answer) {
+            self.ledger.count_recording(|count| count.dropped += 1);
+            return Judgement::Again;
+        }
         let (ruling, page) = match item.step {
             Step::Ask(page) => match ruling::asked(answer, &item.log.id) {
                 // After an error of the server's own it is sent again also where it cannot be looked for.
@@ -345,6 +394,11 @@ impl Delivery for CallLogs {
         events: &OwnEvents,
     ) {
         self.held = self.held.saturating_sub(item.reservation.bytes());
+        #[cfg(feature = "audio")]
+        if item.sound.is_some() {
+            let is_stored = matches!(end, Ok(Ok(_)));
+            self.ledger.count_recording(|count| *(if is_stored { &mut count.delivered } else { &mut count.dropped }) += 1);
+        }
         let result = match end {
             Ok(result) => result,
             Err(DropReason::Panicked) => {
@@ -387,9 +441,37 @@ impl Delivery for CallLogs {
 }
 
 impl PendingCallLog {
+    #[cfg(feature = "audio")]
+    fn payload(&self) -> Payload {
+        let form = self.sound.as_ref().and_then(|sound| form(&self.log.id, &self.log.body, sound).ok());
+        form.map_or_else(|| Payload::Json(self.log.body.clone()), Payload::Form)
+    }
+
+    #[cfg(not(feature = "audio"))]
+    fn payload(&self) -> Payload {
+        Payload::Json(self.log.body.clone())
+    }
+
+    /// Leaves its recording out where that is why it was not taken, or could not be sent; whether it was so.
+    #[cfg(feature = "audio")]
+    fn leaves_sound_out(&mut self, answer: &Response) -> bool {
+        let Some(sound) = &self.sound else { return false };
+        let is_refused = match answer {
+            Response::Whole { status, body, .. } => {
+                *status == 413 || *status == 400 && body.contains("voice_recording")
+            }
+            Response::None { .. } => sound.is_broken(),
+        };
+        if is_refused {
+            self.sound = None;
+        }
+        is_refused
+    }
+
     /// Writes it with what spans have said since their conversation ended; whether that changes it.
     fn write_again(&mut self) -> bool {
-        let Some(Ok(log)) = self.rewrite.take().map(|rewrite| (rewrite.write)()) else { return false };
+        let shown = std::mem::take(&mut self.shown);
+        let Some(Ok(log)) = self.rewrite.take().map(|rewrite| (rewrite.write)(shown)) else { return false };
         let changes = log.body != self.log.body;
         self.reservation.resize_anyway(log.body.len().max(self.reservation.bytes()));
         self.log.body = log.body;
@@ -435,6 +517,10 @@ impl Stored for PendingCallLog {
             log,
             rewrite: None,
             is_held_back: false,
+            awaits_sound: false,
+            shown: Shown::default(),
+            #[cfg(feature = "audio")]
+            sound: None,
             reply: Box::new(Result::err),
             reservation: Room::default(),
             step: Step::Ask(1),

@@ -1,6 +1,6 @@
 //! The API's client against sockets that answer by hand.
 
-use super::{Api, Duration, Failure, Method, Response};
+use super::{Api, Duration, Failure, Method, Payload, Response};
 use crate::delivery::config::{Builder, resolve};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -34,7 +34,7 @@ async fn ask(url: String, method: Method, json: Option<&'static str>) -> Respons
     builder = builder.timings(crate::Timings { attempt: Duration::from_millis(300), ..Default::default() });
     let settings = resolve(builder).unwrap().unwrap();
     let api = Api::connect(&settings).unwrap();
-    api.send(method, "/a/?b=c", json.map(|json| json.as_bytes().into())).await
+    api.send(method, "/a/?b=c", json.map_or(Payload::Nothing, |json| Payload::Json(json.as_bytes().into()))).await
 }
 
 #[tokio::test]

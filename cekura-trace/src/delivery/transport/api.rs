@@ -3,11 +3,16 @@
 
 use super::client::Client;
 use super::reply::{LONGEST, Reader, retry_after};
-use super::{Bytes, Error, Failure, NO_ANSWER, Response, Sending, Settings};
+use super::upload::{Progress, Upload};
+use super::{Bytes, Error, Failure, NO_ANSWER, Payload, Response, Sending, Settings};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
+use std::pin::pin;
 use std::time::Duration;
+use tokio::time::{Instant, timeout, timeout_at};
 
+/// Bytes of a form's fields that an answer may repeat.
+const FIELDS: usize = 6 << 20;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Cekura's API, at the address that the settings name. Redirects are not followed.
@@ -33,37 +38,63 @@ impl Api {
         Ok(Self { reader: client.reader(), client, base, attempt: settings.timings.attempt })
     }
 
-    /// Sends a request to a path, which begins with a slash and may have a query, with a body of JSON or none.
-    pub(crate) fn send(&self, method: Method, path: &str, json: Option<Bytes>) -> Sending<Response> {
+    /// Sends a request to a path, which begins with a slash and may have a query.
+    ///
+    /// A form is given up when nothing of it was sent for thirty seconds, and after ten minutes in any case.
+    pub(crate) fn send(&self, method: Method, path: &str, payload: Payload) -> Sending<Response> {
+        let (body, content_type, repeated, progress) = match payload {
+            Payload::Nothing => (Upload::whole(Bytes::new()), None, 0, None),
+            Payload::Json(json) => {
+                let length = json.len();
+                (Upload::whole(json), Some(JSON), length, None)
+            }
+            Payload::Form(form) => {
+                let content_type = form.content_type.clone();
+                let (body, progress) = Upload::form(form);
+                (body, Some(content_type), FIELDS, Some(progress))
+            }
+        };
         // The API repeats what it was given.
-        let longest = LONGEST + 4 * json.as_ref().map_or(0, Bytes::len);
-        let has_body = json.is_some();
-        let mut request = Request::new(json.unwrap_or_default());
+        let longest = LONGEST + 4 * repeated;
+        let mut request = Request::new(body);
         *request.method_mut() = method;
         // Its parts are an address and a path, each good by itself.
         *request.uri_mut() = format!("{}{path}", self.base).parse().unwrap_or_default();
-        if has_body {
-            request.headers_mut().insert(CONTENT_TYPE, JSON);
-        }
+        request.headers_mut().extend(content_type.map(|kind| (CONTENT_TYPE, kind)));
         let (attempt, reader) = (self.attempt, self.reader.clone());
         let answered = self.client.send(request, longest);
         Box::pin(async move {
-            match tokio::time::timeout(attempt, answered).await {
-                Ok(Ok(response)) => {
+            match within(attempt, progress, answered).await {
+                Some(Ok(response)) => {
                     let (status, wait) = (response.status().as_u16(), retry_after(response.headers()));
                     let body = reader.redacted(&String::from_utf8_lossy(response.body()));
                     Response::Whole { status, wait, body }
                 }
-                Ok(Err(broken)) => {
+                Some(Err(broken)) => {
                     let (failure, message) = reader.failure(&*broken.cause);
                     Response::None { failure, was_sent: broken.was_sent, message }
                 }
-                Err(_) => {
+                None => {
                     let message = NO_ANSWER.to_owned();
                     Response::None { failure: Failure::Timeout, was_sent: true, message }
                 }
             }
         })
+    }
+}
+
+/// The answer, if it comes in time: within `attempt`, or of what is sent in parts while it makes progress.
+async fn within<T>(attempt: Duration, progress: Option<Progress>, answered: impl Future<Output = T>) -> Option<T> {
+    let Some(progress) = progress else { return timeout(attempt, answered).await.ok() };
+    let (stall, most) = (3 * attempt, Instant::now() + 60 * attempt);
+    let mut answered = pin!(answered);
+    loop {
+        let until = most.min(progress.last() + stall);
+        match timeout_at(until, &mut answered).await {
+            Ok(answer) => return Some(answer),
+            Err(_) if Instant::now() >= most.min(progress.last() + stall) => return None,
+            Err(_) => {}
+        }
     }
 }
 

@@ -6,10 +6,11 @@
 use super::answer::blames_connection;
 use super::proxy::{Allowance, Connector};
 use super::reply::Reader;
-use super::{Bytes, Endpoint, Error, Settings, tls};
+use super::upload::Upload;
+use super::{Endpoint, Error, Settings, tls};
 use http::header::{HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy::{self, connect::capture_connection};
@@ -17,7 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 /// Sends the same headers with every request.
 pub(super) struct Client {
-    pool: legacy::Client<TimeoutConnector<HttpsConnector<Connector>>, Full<Bytes>>,
+    pool: legacy::Client<TimeoutConnector<HttpsConnector<Connector>>, Upload>,
     headers: HeaderMap,
     allowance: Allowance,
 }
@@ -62,12 +63,11 @@ impl Client {
     /// Reads a body as far as `longest` bytes, and a little more when it is longer.
     pub(super) fn send(
         &self,
-        mut request: Request<Bytes>,
+        mut request: Request<Upload>,
         longest: usize,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, Broken>> + Send + use<> {
         request.headers_mut().extend(self.headers.clone());
         self.allowance.expect(longest);
-        let mut request = request.map(Full::new);
         let connection = capture_connection(&mut request);
         let answered = self.pool.request(request);
         async move {

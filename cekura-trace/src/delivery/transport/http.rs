@@ -1,6 +1,7 @@
 //! Posts an encoded request to a URL, and reads the reply. Invariant: a reply is read up to a
 //! limit.
 
+use super::upload::Upload;
 use super::client::Client;
 use super::reply::{LONGEST, Reader, content_type};
 use super::{Answer, Arc, Bytes, Error, FRAMING, Sending, Settings, Transport, is_compressed};
@@ -32,7 +33,7 @@ impl Transport for Http {
             request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         let (attempt, reader) = (self.attempt, self.reader.clone());
-        let answered = self.client.send(request, LONGEST);
+        let answered = self.client.send(request.map(Upload::whole), LONGEST);
         Box::pin(async move {
             match tokio::time::timeout(attempt, answered).await {
                 Ok(Ok(response)) => answer(&response, &reader),

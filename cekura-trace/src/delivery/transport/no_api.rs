@@ -1,6 +1,6 @@
 //! Stands in for the client of Cekura's API in a build without HTTP. Nothing here runs.
 
-use super::{Bytes, Error, Response, Sending, Settings};
+use super::{Error, Payload, Response, Sending, Settings};
 use http::Method;
 
 pub(crate) enum Api {}
@@ -10,7 +10,7 @@ impl Api {
         Err(Error::start("this build lacks the feature `http` of cekura-trace, which call logs need"))
     }
 
-    pub(crate) fn send(&self, _: Method, _: &str, _: Option<Bytes>) -> Sending<Response> {
+    pub(crate) fn send(&self, _: Method, _: &str, _: Payload) -> Sending<Response> {
         match *self {}
     }
 }

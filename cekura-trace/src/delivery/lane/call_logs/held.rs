@@ -1,4 +1,4 @@
-//! Call logs that the program keeps back. Invariant: each of them is here until it is released or has waited for long enough.
+//! Call logs that the program keeps back, or whose recording is being prepared. Invariant: each of them is here until it is released or has waited for long enough.
 
 use opentelemetry::trace::SpanId;
 use std::collections::{BTreeMap, HashMap};
@@ -18,11 +18,16 @@ impl Held {
         self.until.insert((until, place), root);
     }
 
-    /// It is kept back no longer; its place, if it was.
-    pub(super) fn release(&mut self, root: SpanId) -> Option<u64> {
-        let (place, until) = self.places.remove(&root)?;
-        self.until.remove(&(until, place));
-        Some(place)
+    /// The place of one.
+    pub(super) fn place(&self, root: SpanId) -> Option<u64> {
+        self.places.get(&root).map(|(place, _)| *place)
+    }
+
+    /// It is kept back no longer.
+    pub(super) fn remove(&mut self, root: SpanId) {
+        if let Some((place, until)) = self.places.remove(&root) {
+            self.until.remove(&(until, place));
+        }
     }
 
     /// One that has waited for long enough.

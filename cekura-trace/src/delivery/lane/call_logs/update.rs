@@ -8,6 +8,7 @@ use crate::delivery::call_log::sealed::SealedCallLog;
 use crate::delivery::ledger::DropReason;
 use crate::delivery::message::ObserveReply;
 use crate::delivery::timings::Timings;
+use crate::delivery::transport::Payload;
 use http::Method;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -56,7 +57,7 @@ async fn attempt(
 ) -> Result<Result<Sent, ObserveError>, Trouble> {
     let mut page = 1;
     let id = loop {
-        let request = match exchange(Method::GET, &search(changes, page), None) {
+        let request = match exchange(Method::GET, &search(changes, page), Payload::Nothing) {
             Ok(request) => request,
             Err(error) => return Ok(Err(error)),
         };
@@ -75,7 +76,7 @@ async fn attempt(
         }
     };
     let path = format!("/observability/v1/call-logs/{id}/");
-    let request = match exchange(Method::PATCH, &path, Some(changes.body.clone())) {
+    let request = match exchange(Method::PATCH, &path, Payload::Json(changes.body.clone())) {
         Ok(request) => request,
         Err(error) => return Ok(Err(error)),
     };

@@ -151,6 +151,13 @@ impl Stand {
         }
         write::float(record, semconv::TURN_DURATION_SECONDS, length.as_secs_f64());
         write::flag(record, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
+        #[cfg(feature = "audio")]
+        if let Some(call) = self.home().and_then(|home| home.call.as_ref())
+            && turn.was_interrupted()
+            && let Some(journal) = call.audio.get()
+        {
+            journal.clear();
+        }
     }
 
     /// Whether what its stream says is wanted for a transcript.

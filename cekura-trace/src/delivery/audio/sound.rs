@@ -1,0 +1,78 @@
+//! The sound of one call as a file that can be sent, as often as needed. Invariant: its length is known before its first byte.
+
+use super::place::Placed;
+use super::recording::Recording;
+use super::render::flac::Flac;
+use super::render::{Stereo, Wav};
+use crate::call::audio::Journal;
+use crate::call::audio::form::Audio;
+use prost::bytes::Bytes;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A file of two channels.
+#[derive(Clone, Debug)]
+pub(crate) struct Sound {
+    recording: Arc<Recording>,
+    placed: Arc<Placed>,
+    audio: Audio,
+    journal: Arc<Journal>,
+    /// The bytes of its file.
+    pub(crate) length: u64,
+    /// It could not be read.
+    is_broken: Arc<AtomicBool>,
+}
+
+impl Sound {
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub(super) fn new(
+        recording: Arc<Recording>,
+        placed: Arc<Placed>,
+        audio: Audio,
+        journal: Arc<Journal>,
+    ) -> io::Result<Self> {
+        let sound = Self { recording, placed, audio, journal, length: 0, is_broken: Arc::default() };
+        let length = if audio.is_flac { Flac::new(sound.stereo()).length()? } else { Wav::new(sound.stereo()).length() };
+        Ok(Self { length, ..sound })
+    }
+
+    /// Whether it could not be read when it was to be sent.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Relaxed)
+    }
+
+    fn stereo(&self) -> Stereo {
+        Stereo::new(&self.recording, &self.placed, self.audio.rate)
+    }
+
+    /// Whether it was cut off, or frames were left out.
+    pub(crate) fn is_truncated(&self) -> bool {
+        self.journal.is_truncated() || self.journal.lost() > 0
+    }
+
+    /// Which of the two is never heard, if one is.
+    pub(crate) fn silent_side(&self) -> Option<&'static str> {
+        let silent = |pieces: &[_]| pieces.is_empty();
+        match (silent(&self.placed.user), silent(&self.placed.agent)) {
+            (true, false) => Some("user"),
+            (false, true) => Some("agent"),
+            _ => None,
+        }
+    }
+
+    /// The ending of its name, and its media type.
+    pub(crate) fn kind(&self) -> (&'static str, &'static str) {
+        if self.audio.is_flac { ("flac", "audio/flac") } else { ("wav", "audio/wav") }
+    }
+
+    /// Its bytes in parts, which take a while to make. An error where it cannot be read, or was erased.
+    pub(crate) fn file(&self) -> impl Iterator<Item = io::Result<Bytes>> + Send + use<> {
+        let parts: Box<dyn Iterator<Item = _> + Send> =
+            if self.audio.is_flac { Box::new(Flac::new(self.stereo())) } else { Box::new(Wav::new(self.stereo())) };
+        let is_broken = self.is_broken.clone();
+        parts.inspect(move |part| is_broken.store(part.is_err(), Ordering::Relaxed))
+    }
+}
