@@ -3,7 +3,7 @@
 use super::block::{Form, HEAD, Head, NO_SUM, Track, seal, sum, sum_bytes};
 use super::frames::{Frames, Mulaw, Samples, expand};
 use super::{Bounds, CHUNK, Journal};
-use crate::room::{Budget, Room};
+use crate::room::{Budget, Room, Use};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -181,12 +181,12 @@ fn calls_share_a_bound_and_give_back_what_they_held() {
 struct Little(AtomicUsize);
 
 impl Budget for Little {
-    fn reserve(&self, bytes: usize) -> bool {
+    fn take(&self, _: Use, bytes: usize) -> bool {
         let take = |left: usize| left.checked_sub(bytes);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 
-    fn release(&self, bytes: usize) {
+    fn give_back(&self, _: Use, bytes: usize) {
         self.0.fetch_add(bytes, Ordering::Relaxed);
     }
 }
@@ -194,7 +194,7 @@ impl Budget for Little {
 #[test]
 fn what_finds_no_memory_is_counted_until_there_is_some_again() {
     let memory = Arc::new(Little(AtomicUsize::new(2 * CHUNK)));
-    let journal = Journal::new(Instant::now(), Arc::default(), Room::of(memory.clone()));
+    let journal = Journal::new(Instant::now(), Arc::default(), Room::of(memory.clone(), Use::Open));
     for _ in 0..2 * (CHUNK / (HEAD + 320)) + 7 {
         journal.user(&[1_i16; 160], 8_000);
     }

@@ -100,15 +100,7 @@ impl Store {
     }
 
     fn create(&mut self) -> io::Result<Arc<File>> {
-        let mut how = OpenOptions::new();
-        how.read(true).write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut how, 0o600);
-        // Where a file cannot be without a name, everything stays in memory.
-        if !cfg!(unix) {
-            return Err(ErrorKind::Unsupported.into());
-        }
-        let file = how.open(&self.path)?;
+        let file = create(&self.path)?;
         let written = if self.is_named { Ok(()) } else { remove_file(&self.path) };
         if let Err(error) = written.and_then(|()| (&file).write_all(FIRST)) {
             drop(remove_file(&self.path));
@@ -133,4 +125,17 @@ impl Store {
             _ => Ok(()),
         }
     }
+}
+
+/// A new file that only this user reads.
+#[cfg(unix)]
+fn create(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Where a file cannot be without a name, everything stays in memory.
+#[cfg(not(unix))]
+fn create(_path: &Path) -> io::Result<File> {
+    Err(ErrorKind::Unsupported.into())
 }
