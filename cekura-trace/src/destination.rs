@@ -118,7 +118,7 @@ impl Destination {
     /// The same, which has calls with a call log recorded.
     #[cfg(feature = "audio")]
     pub(crate) fn recording(self) -> Self {
-        Self { audio: Some(Arc::default()), ..self }
+        Self { audio: Some(Bounds::of_process()), ..self }
     }
 
     /// The same, of whose spans a capture hears when they begin.

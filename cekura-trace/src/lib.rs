@@ -179,6 +179,8 @@ pub mod __private;
 mod arbitrary;
 
 pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
+#[cfg(feature = "audio")]
+pub use call::audio::form::Audio;
 pub use delivery::call_log::error::{ObserveError, Sent};
 pub use delivery::call_log::update::Update;
 pub use delivery::call_log::{CallLog, TranscriptType};
@@ -192,14 +194,12 @@ pub use delivery::timings::{SpoolLimits, Timings};
 pub use opentelemetry;
 pub use opentelemetry::trace::TraceId;
 pub use policy::CaptureContent;
+#[cfg(feature = "audio")]
+pub use recording::audio::{Frames, Line, Mulaw};
 pub use recording::context::{spawn, spawn_blocking, spawn_local};
 pub use recording::conversation::{Conversation, Turn, current_conversation, current_turn, trace_id};
 pub use recording::current::{CurrentSpan, current, record};
 pub use recording::follow::{Follow, follow};
-#[cfg(feature = "audio")]
-pub use call::audio::form::Audio;
-#[cfg(feature = "audio")]
-pub use recording::audio::{Frames, Line, Mulaw};
 pub use recording::hold::Hold;
 pub use recording::moment::Moment;
 pub use telemetry::{Cekura, init};

@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 /// The bytes that are asked for at once.
@@ -44,9 +44,11 @@ impl Bounds {
     }
 }
 
-impl Default for Bounds {
-    fn default() -> Self {
-        Self::new(512 << 20, 2 << 30)
+impl Bounds {
+    /// Those of the process.
+    pub(crate) fn of_process() -> Arc<Self> {
+        static BOUNDS: LazyLock<Arc<Bounds>> = LazyLock::new(|| Arc::new(Bounds::new(512 << 20, 2 << 30)));
+        BOUNDS.clone()
     }
 }
 

@@ -9,9 +9,9 @@ use crate::transcript::{Content, Entry};
 use opentelemetry::trace::SpanId;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(feature = "audio")]
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 

@@ -116,7 +116,8 @@ impl Sources<'_> {
             What::Agent(text) => entries.push(match played {
                 None => Entry::agent(text).at(start, end),
                 Some(Played { share, start, end }) => {
-                    let [start, end] = [start, end].map(|at| self.seconds(self.start.saturating_add(at).min(self.end)));
+                    let [start, end] =
+                        [start, end].map(|at| self.seconds(self.start.saturating_add(at).min(self.end)));
                     Entry::agent(cut(text, share)).at(start, end)
                 }
             }),
@@ -237,7 +238,12 @@ fn cut(text: &str, share: f64) -> &str {
         return text;
     }
     let length = text.chars().count();
-    let heard = (0..length).take_while(|at| f64::from(u32::try_from(*at).unwrap_or(u32::MAX)) < share * f64::from(u32::try_from(length).unwrap_or(u32::MAX))).count();
+    let heard = (0..length)
+        .take_while(|at| {
+            f64::from(u32::try_from(*at).unwrap_or(u32::MAX))
+                < share * f64::from(u32::try_from(length).unwrap_or(u32::MAX))
+        })
+        .count();
     let place = text.char_indices().nth(heard).map_or(text.len(), |(at, _)| at);
     let is_whole = text[place..].starts_with(char::is_whitespace);
     let end = if is_whole { Some(place) } else { text[..place].rfind(char::is_whitespace) };

@@ -105,7 +105,9 @@ impl Reader<'_> {
             #[cfg(feature = "audio")]
             audio: self.audio(code.audio, mode),
             #[cfg(feature = "audio")]
-            temporary: (self.lookup)("TMPDIR").filter(|path| !path.is_empty()).map_or("/tmp".into(), PathBuf::from),
+            temporary: (self.lookup)("TMPDIR")
+                .filter(|path| !path.is_empty())
+                .map_or("/tmp".into(), PathBuf::from),
             timings: code.timings,
         }
     }

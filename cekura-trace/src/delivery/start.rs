@@ -45,9 +45,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
     #[cfg(feature = "audio")]
-    let recorder = settings.audio.map(|audio| {
-        Arc::new(Recorder::new(settings.temporary.clone(), audio, inbox.clone()))
-    });
+    let recorder =
+        settings.audio.map(|audio| Arc::new(Recorder::new(settings.temporary.clone(), audio, inbox.clone())));
     #[cfg(feature = "audio")]
     let recorders = recorder.clone();
     let link = Link {

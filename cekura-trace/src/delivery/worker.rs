@@ -346,7 +346,8 @@ impl Worker {
         }
         let played = heard.iter().map(Heard::played).collect();
         let is_truncated = is_lost || sound.as_ref().is_some_and(Sound::is_truncated);
-        let is_taken = self.call_logs.recorded(root, Shown { played, is_recorded: has_sound, is_truncated }, sound);
+        let is_taken =
+            self.call_logs.recorded(root, Shown { played, is_recorded: has_sound, is_truncated }, sound);
         if has_sound && !is_taken {
             self.ledger.count_recording(|count| count.dropped += 1);
         }

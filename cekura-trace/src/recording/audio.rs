@@ -6,8 +6,8 @@ use crate::call::audio::Journal;
 pub use crate::call::audio::frames::{Frames, Mulaw};
 use crate::say::say;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The line of a call: takes what caller and agent say, from [`Conversation::audio`]. It is cheap to clone, may be used from

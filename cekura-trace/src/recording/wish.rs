@@ -58,7 +58,8 @@ impl Wish {
             let reads_spans = observed == Observed::BySpans && call.capture == CaptureContent::Full;
             call.notes.want(destination.room(), reads_spans);
             #[cfg(feature = "audio")]
-            if let Some(bounds) = destination.audio.as_ref().filter(|_| call.capture == CaptureContent::Full) {
+            if let Some(bounds) = destination.audio.as_ref().filter(|_| call.capture == CaptureContent::Full)
+            {
                 let journal = Journal::new(call.clock.begun(), bounds.clone(), destination.room());
                 // It begins once.
                 if call.audio.set(Arc::new(journal)).is_ok() {

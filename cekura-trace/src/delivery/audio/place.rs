@@ -126,7 +126,8 @@ impl Placing {
 impl Heard {
     /// How much of it was heard, and when; `None` where nothing was given.
     pub(crate) fn played(&self) -> Option<Played> {
-        let [given, played] = [self.given, self.played].map(|length| Duration::from_nanos(u64::try_from(length).unwrap_or(0)));
+        let [given, played] =
+            [self.given, self.played].map(|length| Duration::from_nanos(u64::try_from(length).unwrap_or(0)));
         let [start, end] = [self.from, self.to].map(|at| u64::try_from(at).unwrap_or(0));
         let share = if given.is_zero() { return None } else { played.div_duration_f64(given) };
         Some(Played { share, start, end })

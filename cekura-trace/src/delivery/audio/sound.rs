@@ -35,7 +35,11 @@ impl Sound {
         journal: Arc<Journal>,
     ) -> io::Result<Self> {
         let sound = Self { recording, placed, audio, journal, length: 0, is_broken: Arc::default() };
-        let length = if audio.is_flac { Flac::new(sound.stereo()).length()? } else { Wav::new(sound.stereo()).length() };
+        let length = if audio.is_flac {
+            Flac::new(sound.stereo()).length()?
+        } else {
+            Wav::new(sound.stereo()).length()
+        };
         Ok(Self { length, ..sound })
     }
 
@@ -70,8 +74,11 @@ impl Sound {
 
     /// Its bytes in parts, which take a while to make. An error where it cannot be read, or was erased.
     pub(crate) fn file(&self) -> impl Iterator<Item = io::Result<Bytes>> + Send + use<> {
-        let parts: Box<dyn Iterator<Item = _> + Send> =
-            if self.audio.is_flac { Box::new(Flac::new(self.stereo())) } else { Box::new(Wav::new(self.stereo())) };
+        let parts: Box<dyn Iterator<Item = _> + Send> = if self.audio.is_flac {
+            Box::new(Flac::new(self.stereo()))
+        } else {
+            Box::new(Wav::new(self.stereo()))
+        };
         let is_broken = self.is_broken.clone();
         parts.inspect(move |part| is_broken.store(part.is_err(), Ordering::Relaxed))
     }

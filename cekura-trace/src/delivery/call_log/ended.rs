@@ -2,9 +2,9 @@
 //! again when spans have ended after their conversation.
 
 use super::CallLog;
-use crate::call::{Call, Note, Noted, Played};
 #[cfg(feature = "audio")]
 use crate::call::nanoseconds;
+use crate::call::{Call, Note, Noted, Played};
 #[cfg(feature = "audio")]
 use crate::delivery::audio::recorder::EndedSound;
 use opentelemetry::trace::SpanId;

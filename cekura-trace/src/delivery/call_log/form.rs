@@ -30,9 +30,13 @@ pub(crate) fn form(call_id: &str, json: &Bytes, sound: &Sound) -> io::Result<For
     for (name, value) in fields {
         let text = if let Value::String(text) = value { text } else { value.to_string() };
         // Nothing is written that can fail.
-        let _ = write!(first, "--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
+        let _ = write!(
+            first,
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n"
+        );
     }
-    let name: String = call_id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+    let name: String =
+        call_id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
     let _ = write!(
         first,
         "--{boundary}\r\ncontent-disposition: form-data; name=\"voice_recording\"; filename=\"{name}.{ending}\"\r\n\

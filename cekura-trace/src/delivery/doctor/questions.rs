@@ -3,11 +3,11 @@
 use super::origin::Origin;
 use super::{Check, Finding};
 use crate::call::nanoseconds;
-use crate::delivery::transport::Payload;
 use crate::delivery::config::{Endpoint, Identity, KEY_HEADER, Settings};
 use crate::delivery::encode::Encoder;
 use crate::delivery::error::Error;
 use crate::delivery::parts;
+use crate::delivery::transport::Payload;
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{self, Answer, NO_ANSWER, Response, Transport};
 use crate::delivery::verdict::{Verdict, verdict};

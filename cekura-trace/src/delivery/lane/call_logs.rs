@@ -397,7 +397,9 @@ impl Delivery for CallLogs {
         #[cfg(feature = "audio")]
         if item.sound.is_some() {
             let is_stored = matches!(end, Ok(Ok(_)));
-            self.ledger.count_recording(|count| *(if is_stored { &mut count.delivered } else { &mut count.dropped }) += 1);
+            self.ledger.count_recording(|count| {
+                *(if is_stored { &mut count.delivered } else { &mut count.dropped }) += 1
+            });
         }
         let result = match end {
             Ok(result) => result,

@@ -34,7 +34,8 @@ async fn ask(url: String, method: Method, json: Option<&'static str>) -> Respons
     builder = builder.timings(crate::Timings { attempt: Duration::from_millis(300), ..Default::default() });
     let settings = resolve(builder).unwrap().unwrap();
     let api = Api::connect(&settings).unwrap();
-    api.send(method, "/a/?b=c", json.map_or(Payload::Nothing, |json| Payload::Json(json.as_bytes().into()))).await
+    api.send(method, "/a/?b=c", json.map_or(Payload::Nothing, |json| Payload::Json(json.as_bytes().into())))
+        .await
 }
 
 #[tokio::test]

@@ -84,7 +84,11 @@ impl Api {
 }
 
 /// The answer, if it comes in time: within `attempt`, or of what is sent in parts while it makes progress.
-async fn within<T>(attempt: Duration, progress: Option<Progress>, answered: impl Future<Output = T>) -> Option<T> {
+async fn within<T>(
+    attempt: Duration,
+    progress: Option<Progress>,
+    answered: impl Future<Output = T>,
+) -> Option<T> {
     let Some(progress) = progress else { return timeout(attempt, answered).await.ok() };
     let (stall, most) = (3 * attempt, Instant::now() + 60 * attempt);
     let mut answered = pin!(answered);

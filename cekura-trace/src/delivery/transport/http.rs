@@ -1,9 +1,9 @@
 //! Posts an encoded request to a URL, and reads the reply. Invariant: a reply is read up to a
 //! limit.
 
-use super::upload::Upload;
 use super::client::Client;
 use super::reply::{LONGEST, Reader, content_type};
+use super::upload::Upload;
 use super::{Answer, Arc, Bytes, Error, FRAMING, Sending, Settings, Transport, is_compressed};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, Uri};
