@@ -44,10 +44,16 @@ impl Bounds {
     }
 }
 
+impl Default for Bounds {
+    fn default() -> Self {
+        Self::new(512 << 20, 2 << 30)
+    }
+}
+
 impl Bounds {
     /// Those of the process.
     pub(crate) fn of_process() -> Arc<Self> {
-        static BOUNDS: LazyLock<Arc<Bounds>> = LazyLock::new(|| Arc::new(Bounds::new(512 << 20, 2 << 30)));
+        static BOUNDS: LazyLock<Arc<Bounds>> = LazyLock::new(Arc::default);
         BOUNDS.clone()
     }
 }
