@@ -18,6 +18,8 @@ mod kills;
 mod others;
 #[path = "spool/places.rs"]
 mod places;
+#[path = "spool/recordings.rs"]
+mod recordings;
 #[path = "spool/slow.rs"]
 mod slow;
 

@@ -13,6 +13,7 @@ use crate::room::Room;
 use crate::say::say;
 use block::{Form, HEAD, Head, Track};
 use frames::{Frames, Samples};
+use rand::Rng;
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -60,6 +61,8 @@ impl Bounds {
 
 /// The sound of one call.
 pub(crate) struct Journal {
+    /// Tells it apart, also from those of other processes.
+    pub(crate) number: u64,
     start: Instant,
     bounds: Arc<Bounds>,
     state: Mutex<State>,
@@ -109,7 +112,7 @@ impl Journal {
             is_truncated: false,
             has_warned: false,
         };
-        Self { start, bounds, state: Mutex::new(state) }
+        Self { number: rand::rng().random(), start, bounds, state: Mutex::new(state) }
     }
 
     /// What the caller says, as it comes in.
@@ -256,7 +259,11 @@ impl Journal {
     /// Chunks that were taken out are on disk, and not in memory any more.
     pub(crate) fn wrote(&self, chunks: &[Vec<u8>]) {
         let bytes: usize = chunks.iter().map(Vec::capacity).sum();
+        let unused: usize = chunks.iter().map(|chunk| chunk.capacity() - chunk.len()).sum();
         let mut state = locked(&self.state);
+        let unused = state.held.min(unused as u64);
+        state.held -= unused;
+        self.bounds.held.fetch_sub(unused, Ordering::Relaxed);
         // It may have been erased meanwhile.
         state.memory = state.memory.saturating_sub(bytes);
         let memory = state.memory;

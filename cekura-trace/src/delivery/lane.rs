@@ -170,8 +170,9 @@ impl<D: Delivery> Lane<D> {
                 let found = spool.loaded(name).zip(D::Item::found(&head));
                 let Some(((copy, repeats), mut item)) = found else { return };
                 item.set_body(body);
+                let is_ready = self.delivery.is_ready(&item, self.items.next_place(), now);
                 let pending = PendingRequest::new(item, u64::MAX, now);
-                self.items.push(PendingRequest { copy: Some(copy), repeats, ..pending });
+                self.items.push(PendingRequest { copy: Some(copy), repeats, is_ready, ..pending });
             }
             Event::Loaded { name, .. } => spool.rest_until(name, now + self.timings.slow_retry),
             Event::Notice(_) => {}
@@ -341,6 +342,7 @@ impl<D: Delivery> Lane<D> {
     fn gone(&mut self, name: Name, reason: DropReason, now: Instant) {
         let Some(spool) = &mut self.spool else { return };
         if let Some(item) = spool.take(name) {
+            spool.remove_recording(&item);
             self.delivery.note(&item, Standing::Removed);
             self.delivery.settle(item, Err(reason), false, &self.events);
         } else if let Some(place) = self.items.of_copy(name) {
@@ -367,11 +369,14 @@ impl<D: Delivery> Lane<D> {
     }
 
     fn remove(&mut self, item: &D::Item, copy: Option<DiskCopy>) {
-        let (Some(spool), Some(copy)) = (&mut self.spool, copy) else { return };
-        if copy.is_safe {
-            self.delivery.note(item, Standing::Removed);
+        let Some(spool) = &mut self.spool else { return };
+        if let Some(copy) = copy {
+            if copy.is_safe {
+                self.delivery.note(item, Standing::Removed);
+            }
+            spool.remove(&copy);
         }
-        spool.remove(&copy);
+        spool.remove_recording(item);
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) mod requests;
 pub(crate) mod starts;
 
 pub(crate) use address::Address;
-pub(crate) use item::{Item, Kind};
+pub(crate) use item::{Item, Kind, Recorded};
 pub(crate) use others::Others;
 
 use super::config::{Settings, Spooling};
@@ -28,6 +28,7 @@ use prost::bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -82,14 +83,17 @@ struct Work {
     /// When something of the root of a conversation was last seen.
     marks: HashMap<Name, SystemTime>,
     removed: HashSet<Name>,
+    /// Recordings that are to go.
+    recordings: Vec<u64>,
     /// It is the last; says when it is done.
     end: Option<Sender<()>>,
 }
 
 impl Work {
     fn is_empty(&self) -> bool {
-        let Self { keeps, loads, marks, removed, end } = self;
-        keeps.is_empty() && loads.is_empty() && marks.is_empty() && removed.is_empty() && end.is_none()
+        let Self { keeps, loads, marks, removed, recordings, end } = self;
+        let is_empty = keeps.is_empty() && loads.is_empty() && marks.is_empty() && removed.is_empty();
+        is_empty && recordings.is_empty() && end.is_none()
     }
 }
 
@@ -110,6 +114,8 @@ struct Shared {
     changed: Condvar,
     /// The next name.
     numbers: AtomicU64,
+    /// The folder of this handle, while its thread lives.
+    folder: Mutex<Option<PathBuf>>,
 }
 
 #[derive(Default)]
@@ -263,12 +269,42 @@ impl Spool {
         self.shared.ask(|waiting| waiting.remove(name));
     }
 
+    /// Removes a recording after what was asked for until now.
+    pub(crate) fn remove_recording(&self, number: u64) {
+        self.shared.ask(|waiting| waiting.work.recordings.push(number));
+    }
+
+    /// Where recordings are that survive the process.
+    #[cfg(feature = "audio")]
+    pub(crate) fn recordings(&self) -> Recordings {
+        Recordings(self.shared.clone())
+    }
+
     /// Waits until all is done, but not for ever, and lets others have what is left.
     pub(crate) fn end(&self) {
         let (done, is_done) = mpsc::channel();
         self.shared.ask(|waiting| waiting.work.end = Some(done));
         // A disk that hangs holds nobody up for longer.
         let _ = is_done.recv_timeout(PATIENCE);
+    }
+}
+
+/// Recordings in a spool, each in a file that the call log beside it names.
+#[cfg(feature = "audio")]
+#[derive(Clone)]
+pub(crate) struct Recordings(Arc<Shared>);
+
+#[cfg(feature = "audio")]
+impl Recordings {
+    /// Where one is; `None` where the spool has ended.
+    #[cfg(unix)]
+    pub(crate) fn path(&self, number: u64) -> Option<PathBuf> {
+        locked(&self.0.folder).as_ref().map(|folder| folder.join(item::recording(number)))
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn path(&self, _number: u64) -> Option<PathBuf> {
+        locked(&self.0.folder).clone()
     }
 }
 

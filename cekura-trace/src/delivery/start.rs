@@ -23,6 +23,8 @@ use super::terminal::Terminal;
 use super::transport;
 use super::worker::Worker;
 use crate::call::Calls;
+#[cfg(feature = "audio")]
+use crate::call::audio::form::Audio;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -45,10 +47,13 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
     #[cfg(feature = "audio")]
-    let recorder =
-        settings.audio.map(|audio| Arc::new(Recorder::new(settings.temporary.clone(), audio, inbox.clone())));
+    let recorder = Arc::new(Recorder::new(
+        settings.temporary.clone(),
+        settings.audio.unwrap_or_else(Audio::stereo),
+        inbox.clone(),
+    ));
     #[cfg(feature = "audio")]
-    let recorders = recorder.clone();
+    let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
     let link = Link {
         queue: queue.clone(),
         inbox: inbox.clone(),
@@ -59,7 +64,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         process: process::id(),
         clock: Arc::default(),
         #[cfg(feature = "audio")]
-        recorder,
+        recorder: recorders.clone(),
         longest: timings.give_up + timings.longest_hint + timings.after_hint + timings.attempt,
     };
     let events = queue.events.clone();
@@ -67,6 +72,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         let (queue, ledger, events) = (queue.clone(), ledger.clone(), events.clone());
         move || {
             let spool = spool(&settings, queue.clone(), inbox.clone())?;
+            #[cfg(feature = "audio")]
+            spool.iter().for_each(|spool| recalls.keep_in(spool.recordings()));
             let taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let spooled = spool.clone().map(SpooledRequests::new);
@@ -75,6 +82,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             let is_open = Box::new(move |trace| known.is_open(trace));
             let exchange = exchange(settings);
             let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
+            #[cfg(feature = "audio")]
+            let call_logs = call_logs.with_recorder(Some(recalls));
             Ok((spans, taps, call_logs.with_spool(spooled), spool, calls))
         }
     };

@@ -22,7 +22,7 @@ use super::message::{Message, ObserveReply};
 use super::own_events::OwnEvents;
 use super::queue::Queue;
 use super::quiet::silence;
-use super::spool::{Event, Found, Kind, Spool};
+use super::spool::{Event, Found, Kind, Recorded, Spool};
 use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
@@ -300,9 +300,9 @@ impl Worker {
         match sealed {
             Ok(log) => {
                 let (account, root, held_for) = (self.account, ended.root(), ended.held_for());
-                let awaits_sound = self.prepare(root, &ended);
+                let recording = self.prepare(root, &ended);
                 let write = Box::new(move |shown| ended.last_log(shown).seal(&account));
-                let rewrite = Rewrite { write, root, held_for, awaits_sound };
+                let rewrite = Rewrite { write, root, held_for, recording };
                 self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
             }
             Err(error) => {
@@ -314,16 +314,14 @@ impl Worker {
 
     /// Has the recording of a call prepared, if it has one.
     #[cfg(feature = "audio")]
-    fn prepare(&self, root: SpanId, ended: &EndedCall) -> bool {
-        let (Some(recorder), Some(sound)) = (&self.recorder, ended.sound()) else { return false };
-        recorder.end(root, sound);
-        true
+    fn prepare(&self, root: SpanId, ended: &EndedCall) -> Option<Recorded> {
+        Some(self.recorder.as_ref()?.end(root, ended.sound()?))
     }
 
     #[cfg(not(feature = "audio"))]
     #[expect(clippy::unused_self, reason = "there is nothing to prepare without the feature")]
-    fn prepare(&self, _root: SpanId, _ended: &EndedCall) -> bool {
-        false
+    fn prepare(&self, _root: SpanId, _ended: &EndedCall) -> Option<Recorded> {
+        None
     }
 
     /// The recording of a call is prepared.

@@ -1,7 +1,7 @@
 //! An agent with a spool that is killed, or whose disk fails. Its arguments say what to do, and name the URLs
 //! of a backend and an API, and a directory. It prints what it has promised.
 
-use cekura::{Builder, Cekura, Protocol, SpoolLimits, Timings};
+use cekura::{Audio, Builder, Cekura, Protocol, SpoolLimits, Timings};
 use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::{LONG, SHORT, at, converse, quick};
 use std::fs::{self, File};
@@ -16,6 +16,7 @@ fn main() {
     let handle = observing(&backend, &api).spool(directory);
     let handle = match run.as_str() {
         "promised" | "steady" => handle.timings(Timings::default()),
+        "recorded" | "speaking" => handle.audio(Audio::stereo()).spool_limits(limits),
         "variable" => from_variables(&backend).spool_limits(limits),
         _ => handle.spool_limits(limits),
     };
@@ -42,6 +43,20 @@ fn main() {
             wait();
             say(&format!("{}", handle.shutdown_blocking(LONG)));
         }
+        "adopts" => {
+            say("ready");
+            wait();
+        }
+        "recorded" => {
+            recorded(&handle, &|| ());
+            say("ready");
+            wait();
+        }
+        "speaking" => recorded(&handle, &|| {
+            sleep(Duration::from_millis(1_500));
+            say("ready");
+            wait();
+        }),
         "observed" => {
             observed(&handle);
             sleep(Duration::from_secs(1));
@@ -156,6 +171,19 @@ fn turn(number: u64) {
 #[cekura::conversation(client = handle, call_id = "call 1", observe, skip_all)]
 fn observed(handle: &Cekura) {
     cekura::current_conversation().unwrap().user("Hello?");
+}
+
+/// A call of more than a second in which both sides are heard.
+#[cekura::conversation(client = handle, call_id = "call 1", observe, skip_all)]
+fn recorded(handle: &Cekura, then: &dyn Fn()) {
+    let line = cekura::current_conversation().unwrap().audio();
+    let tone = |at: i16| if at / 20 % 2 == 0 { 9_000 } else { -9_000 };
+    line.agent(&(0..16_000).map(tone).collect::<Vec<_>>(), 16_000);
+    for _ in 0..60 {
+        sleep(Duration::from_millis(20));
+        line.user(&(0..320).map(tone).collect::<Vec<_>>(), 16_000);
+    }
+    then();
 }
 
 /// Is in the middle of a call when it says so.

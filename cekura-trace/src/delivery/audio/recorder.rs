@@ -8,27 +8,32 @@ use super::store::Store;
 use crate::call::audio::Journal;
 use crate::call::audio::form::Audio;
 use crate::delivery::message::Message;
+use crate::delivery::spool::{Recorded, Recordings};
+use crate::room::Room;
 use opentelemetry::Context;
 use opentelemetry::trace::SpanId;
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// Bytes of a call's sound that stay in memory.
-const KEPT: usize = 4 << 20;
-/// How often what is more than that goes to disk.
+/// How often what is too much for the memory goes to disk.
 const OFTEN: Duration = Duration::from_millis(200);
+/// How often all goes there that is to survive the process.
+const SELDOM: Duration = Duration::from_secs(1);
 
 /// Hands the sound of calls to its thread, which starts with the first call.
 pub(crate) struct Recorder {
     jobs: OnceLock<Option<Sender<Job>>>,
     /// Where files are that vanish with the process.
     directory: PathBuf,
+    /// Where files are that survive it, where there is a spool.
+    recordings: OnceLock<Recordings>,
     audio: Audio,
     inbox: UnboundedSender<Message>,
 }
@@ -36,6 +41,7 @@ pub(crate) struct Recorder {
 enum Job {
     Begin(Arc<Journal>),
     End(EndedSound, Reply),
+    Recall(Recorded, Reply),
 }
 
 /// The sound of a call that has ended.
@@ -75,7 +81,13 @@ impl Drop for Reply {
 
 impl Recorder {
     pub(crate) fn new(directory: PathBuf, audio: Audio, inbox: UnboundedSender<Message>) -> Self {
-        Self { jobs: OnceLock::new(), directory, audio, inbox }
+        Self { jobs: OnceLock::new(), directory, recordings: OnceLock::new(), audio, inbox }
+    }
+
+    /// Has recordings survive the process; before the first call.
+    pub(crate) fn keep_in(&self, recordings: Recordings) {
+        // It is told once.
+        let _ = self.recordings.set(recordings);
     }
 
     /// A call begins.
@@ -84,16 +96,31 @@ impl Recorder {
     }
 
     /// A call has ended; the worker is told what there is of it.
-    pub(crate) fn end(&self, root: SpanId, sound: EndedSound) {
+    pub(crate) fn end(&self, root: SpanId, sound: EndedSound) -> Recorded {
         sound.journal.close();
-        self.tell(Job::End(sound, Reply { root, inbox: self.inbox.clone(), prepared: None }));
+        let Audio { rate, is_flac } = self.audio;
+        let recorded = Recorded { number: sound.journal.number, end: sound.end, rate, is_flac };
+        self.tell(Job::End(sound, self.reply(root)));
+        recorded
+    }
+
+    /// As `end`, for a recording that a dead process has left; gives what stands for the span of its conversation.
+    pub(crate) fn recall(&self, recorded: Recorded) -> SpanId {
+        let root = SpanId::from_bytes(recorded.number.to_be_bytes());
+        self.tell(Job::Recall(recorded, self.reply(root)));
+        root
+    }
+
+    fn reply(&self, root: SpanId) -> Reply {
+        Reply { root, inbox: self.inbox.clone(), prepared: None }
     }
 
     fn tell(&self, job: Job) {
         let start = || {
             let (jobs, todo) = mpsc::channel();
             let (directory, audio) = (self.directory.clone(), self.audio);
-            let live = move || Keeper { stores: HashMap::new(), directory, audio }.live(&todo);
+            let recordings = self.recordings.get().cloned();
+            let live = move || Keeper { stores: HashMap::new(), directory, recordings, audio }.live(&todo);
             let thread = thread::Builder::new().name("cekura-trace-audio".to_owned()).spawn(live);
             thread.is_ok().then_some(jobs)
         };
@@ -109,25 +136,30 @@ struct Keeper {
     /// By the address of their journals.
     stores: HashMap<usize, Store>,
     directory: PathBuf,
+    recordings: Option<Recordings>,
     audio: Audio,
 }
 
 impl Keeper {
     fn live(mut self, todo: &Receiver<Job>) {
         let _quiet = Context::enter_telemetry_suppressed_scope();
+        let mut last = Instant::now();
         loop {
             match todo.recv_timeout(OFTEN) {
                 Ok(Job::Begin(journal)) => {
-                    let store = Store::unnamed(journal.clone(), &self.directory);
-                    self.stores.insert(address(&journal), store);
+                    self.stores.insert(address(&journal), self.store(journal));
                 }
                 Ok(Job::End(ended, mut reply)) => reply.prepared = self.prepare(ended),
+                Ok(Job::Recall(recorded, mut reply)) => reply.prepared = self.recall(recorded),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            let is_due = last.elapsed() >= SELDOM;
+            if is_due {
+                last = Instant::now();
+            }
             self.stores.retain(|_, store| {
-                // What cannot be written stays in memory, as far as there is room.
-                let _ = store.spill(KEPT);
+                store.spill_some(is_due, &self.directory);
                 !store.is_alone()
             });
         }
@@ -137,13 +169,45 @@ impl Keeper {
     fn prepare(&mut self, ended: EndedSound) -> Option<Prepared> {
         let EndedSound { journal, speeches, end } = ended;
         let mut store = self.stores.remove(&address(&journal))?;
-        let recording = Arc::new(store.finish());
-        let placed = Arc::new(place(&recording, speeches, Some(end)).ok()?);
-        let heard = placed.heard.clone();
-        let is_silent = placed.user.is_empty() && placed.agent.is_empty();
-        let sound = (!is_silent).then(|| Sound::new(recording, placed, self.audio, journal).ok()).flatten();
-        Some(Prepared { is_lost: !is_silent && sound.is_none(), sound, heard })
+        store.spill_some(true, &self.directory);
+        prepared(store, journal, speeches, end, self.audio)
     }
+
+    /// The same for what a dead process has left.
+    fn recall(&self, recorded: Recorded) -> Option<Prepared> {
+        let Recorded { number, end, rate, is_flac } = recorded;
+        let path = self.recordings.as_ref()?.path(number)?;
+        let journal = Arc::new(Journal::new(Instant::now(), Arc::default(), Room::default()));
+        match Store::left(journal.clone(), path) {
+            // Nothing was heard, or there was no room for it.
+            Err(error) if error.kind() == ErrorKind::NotFound => Some(Prepared::default()),
+            store => prepared(store.ok()?, journal, Vec::new(), end, Audio { rate, is_flac }),
+        }
+    }
+
+    fn store(&self, journal: Arc<Journal>) -> Store {
+        let path = self.recordings.as_ref().and_then(|recordings| recordings.path(journal.number));
+        match path {
+            Some(path) => Store::named(journal, path),
+            None => Store::unnamed(journal, &self.directory),
+        }
+    }
+}
+
+/// `None` where it cannot be read.
+fn prepared(
+    mut store: Store,
+    journal: Arc<Journal>,
+    speeches: Vec<Range<i64>>,
+    end: i64,
+    audio: Audio,
+) -> Option<Prepared> {
+    let recording = Arc::new(store.finish());
+    let placed = Arc::new(place(&recording, speeches, Some(end)).ok()?);
+    let heard = placed.heard.clone();
+    let is_silent = placed.user.is_empty() && placed.agent.is_empty();
+    let sound = (!is_silent).then(|| Sound::new(recording, placed, audio, journal).ok()).flatten();
+    Some(Prepared { is_lost: !is_silent && sound.is_none(), sound, heard })
 }
 
 fn address(journal: &Arc<Journal>) -> usize {

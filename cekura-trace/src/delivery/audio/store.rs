@@ -10,6 +10,9 @@ use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Bytes of a call's sound that stay in memory.
+const KEPT: usize = 4 << 20;
+
 /// Where a call's sound is on disk.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -42,10 +45,19 @@ impl Store {
     /// What the system says, or `InvalidData` where the file is of something else.
     pub(crate) fn left(journal: Arc<Journal>, path: PathBuf) -> io::Result<Self> {
         journal.close();
-        let file = Arc::new(OpenOptions::new().read(true).write(true).open(&path)?);
+        let file = Arc::new(open(&path)?);
         let recording = Arc::new(Recording::new(journal.clone(), Some(file.clone()), u64::MAX));
         let written = Blocks::of(recording).whole()?;
         Ok(Self { file: Some(file), written, is_finished: true, ..Self::named(journal, path) })
+    }
+
+    /// As [`spill`](Self::spill), of all where it is to survive the process and `is_due`. Where that cannot be, its file vanishes
+    /// with the process, in another directory. What cannot be written stays in memory, as far as there is room.
+    pub(crate) fn spill_some(&mut self, is_due: bool, directory: &Path) {
+        let result = self.spill(if self.is_named && is_due { 0 } else { KEPT });
+        if result.is_err() && self.is_named && self.file.is_none() {
+            *self = Self::unnamed(self.journal.clone(), directory);
+        }
     }
 
     /// Writes what is more than `keep` bytes in memory, the oldest first; removes what was erased.
@@ -70,9 +82,14 @@ impl Store {
         if self.journal.is_erased() { self.remove() } else { result }
     }
 
-    /// Whether nobody else has the call's sound any more.
-    pub(crate) fn is_alone(&self) -> bool {
-        Arc::strong_count(&self.journal) == 1
+    /// Whether nobody else has the call's sound any more, so that nobody will post it; then its file goes.
+    pub(crate) fn is_alone(&mut self) -> bool {
+        let is_alone = Arc::strong_count(&self.journal) == 1;
+        if is_alone {
+            self.journal.erase();
+            drop(self.spill(0));
+        }
+        is_alone
     }
 
     /// All of it, to be read as often as needed; nothing is added or moved any more.
@@ -125,6 +142,19 @@ impl Store {
             _ => Ok(()),
         }
     }
+}
+
+/// A file that stands there; no link is followed.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(_path: &Path) -> io::Result<File> {
+    Err(ErrorKind::Unsupported.into())
 }
 
 /// A new file that only this user reads.

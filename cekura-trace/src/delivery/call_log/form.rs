@@ -26,7 +26,9 @@ pub(crate) fn form(call_id: &str, json: &Bytes, sound: &Sound) -> io::Result<For
     let boundary = format!("cekura-{:032x}", rand::rng().random::<u128>());
     let (ending, kind) = sound.kind();
     let mut first = String::new();
-    let fields: Map<String, Value> = serde_json::from_slice(json)?;
+    let mut fields: Map<String, Value> = serde_json::from_slice(json)?;
+    // One that a dead process has left may not have known yet that there is sound.
+    fields.entry("main_agent_channel_index").or_insert_with(|| 1.into());
     for (name, value) in fields {
         let text = if let Value::String(text) = value { text } else { value.to_string() };
         // Nothing is written that can fail.

@@ -12,6 +12,8 @@ use super::delivery::{Change, Delivery, Judgement};
 use super::pending::PendingRequest;
 use super::{DropReason, Lane, Wake};
 #[cfg(feature = "audio")]
+use crate::delivery::audio::recorder::Recorder;
+#[cfg(feature = "audio")]
 use crate::delivery::audio::sound::Sound;
 use crate::delivery::call_log::ended::Shown;
 use crate::delivery::call_log::error::{ObserveError, Sent};
@@ -23,8 +25,8 @@ use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
 use crate::delivery::message::ObserveReply;
 use crate::delivery::own_events::OwnEvents;
-use crate::delivery::spool::Item;
 use crate::delivery::spool::requests::Stored;
+use crate::delivery::spool::{Item, Recorded};
 use crate::delivery::timings::Timings;
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Payload, Response, Sending};
@@ -66,8 +68,8 @@ pub(crate) struct Rewrite {
     pub(crate) root: SpanId,
     /// For how long it is kept back, if it is.
     pub(crate) held_for: Option<Duration>,
-    /// Whether its recording is being prepared.
-    pub(crate) awaits_sound: bool,
+    /// Its recording, which is being prepared.
+    pub(crate) recording: Option<Recorded>,
 }
 
 /// What the lane of call logs needs beside its queue.
@@ -87,6 +89,9 @@ pub(crate) struct CallLogs {
     turns: Arc<Semaphore>,
     /// Bytes that all of them take of the memory limit.
     held: usize,
+    /// Prepares recordings that dead processes have left.
+    #[cfg(feature = "audio")]
+    recorder: Option<Arc<Recorder>>,
 }
 
 /// A call log on its way.
@@ -96,6 +101,7 @@ pub(crate) struct PendingCallLog {
     rewrite: Option<Rewrite>,
     is_held_back: bool,
     awaits_sound: bool,
+    recording: Option<Recorded>,
     /// What its recording shows.
     shown: Shown,
     /// To be posted with it.
@@ -139,9 +145,26 @@ impl Lane<CallLogs> {
     ) -> Self {
         let (awaited, held_back, held) = (Awaited::default(), Held::default(), 0);
         let turns = Arc::new(update::turns());
-        let call_logs =
-            CallLogs { exchange, is_open, ledger, failed, trouble: None, awaited, held_back, turns, held };
+        let call_logs = CallLogs {
+            exchange,
+            is_open,
+            ledger,
+            failed,
+            trouble: None,
+            awaited,
+            held_back,
+            turns,
+            held,
+            #[cfg(feature = "audio")]
+            recorder: None,
+        };
         Self::new(call_logs, timings, events, wake)
+    }
+
+    #[cfg(feature = "audio")]
+    pub(crate) fn with_recorder(mut self, recorder: Option<Arc<Recorder>>) -> Self {
+        self.delivery.recorder = recorder;
+        self
     }
 
     pub(crate) fn take(
@@ -161,7 +184,8 @@ impl Lane<CallLogs> {
         }
         self.delivery.held += reservation.bytes();
         let held_for = rewrite.as_ref().and_then(|rewrite| rewrite.held_for);
-        let awaits_sound = rewrite.as_ref().is_some_and(|rewrite| rewrite.awaits_sound);
+        let recording = rewrite.as_ref().and_then(|rewrite| rewrite.recording);
+        let awaits_sound = recording.is_some();
         let is_held_back = held_for.is_some();
         if let Some(rewrite) = rewrite.as_ref().filter(|_| is_held_back || awaits_sound) {
             let until = now.checked_add(held_for.unwrap_or(PREPARED)).unwrap_or(now + self.timings.give_up);
@@ -174,6 +198,7 @@ impl Lane<CallLogs> {
             rewrite: rewrite.filter(|_| may_change),
             is_held_back,
             awaits_sound,
+            recording,
             shown: Shown::default(),
             #[cfg(feature = "audio")]
             sound: None,
@@ -269,7 +294,7 @@ impl Lane<CallLogs> {
     fn get_ready(&mut self, place: u64) {
         let spool = &self.spool;
         self.items.change(place, |PendingRequest { item, copy, is_ready, .. }| {
-            if item.is_held_back || item.awaits_sound || item.step != Step::Post {
+            if item.is_held_back || item.awaits_sound || item.step == Step::Trace {
                 return;
             }
             *is_ready = true;
@@ -386,6 +411,13 @@ impl Delivery for CallLogs {
         }
     }
 
+    #[cfg(feature = "audio")]
+    fn is_ready(&mut self, item: &PendingCallLog, place: u64, now: Instant) -> bool {
+        let Some((recorder, recorded)) = self.recorder.as_ref().zip(item.recording) else { return true };
+        self.held_back.add(recorder.recall(recorded), place, now + PREPARED);
+        false
+    }
+
     fn settle(
         &mut self,
         item: PendingCallLog,
@@ -395,7 +427,7 @@ impl Delivery for CallLogs {
     ) {
         self.held = self.held.saturating_sub(item.reservation.bytes());
         #[cfg(feature = "audio")]
-        if item.sound.is_some() {
+        if item.sound.is_some() && !is_left {
             let is_stored = matches!(end, Ok(Ok(_)));
             self.ledger.count_recording(|count| {
                 *(if is_stored { &mut count.delivered } else { &mut count.dropped }) += 1
@@ -495,7 +527,8 @@ impl CallLogs {
 
 impl Stored for PendingCallLog {
     fn head(&self) -> Item {
-        Item::CallLog { id: self.log.id.clone(), owner: self.log.owner.clone() }
+        let (id, owner) = (self.log.id.clone(), self.log.owner.clone());
+        Item::CallLog { id, owner, recording: self.recording }
     }
 
     fn into_head(self) -> Item {
@@ -512,7 +545,7 @@ impl Stored for PendingCallLog {
     }
 
     fn found(head: &Item) -> Option<Self> {
-        let Item::CallLog { id, owner } = head else { return None };
+        let Item::CallLog { id, owner, recording } = head else { return None };
         let log = SealedCallLog::again(id.clone(), owner.clone(), Bytes::new());
         // The process before this one may have posted it.
         Some(Self {
@@ -520,6 +553,7 @@ impl Stored for PendingCallLog {
             rewrite: None,
             is_held_back: false,
             awaits_sound: false,
+            recording: *recording,
             shown: Shown::default(),
             #[cfg(feature = "audio")]
             sound: None,
@@ -531,5 +565,9 @@ impl Stored for PendingCallLog {
 
     fn held(&self) -> usize {
         self.reservation.bytes()
+    }
+
+    fn recording(&self) -> Option<u64> {
+        self.recording.map(|recorded| recorded.number)
     }
 }

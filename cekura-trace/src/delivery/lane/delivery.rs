@@ -6,6 +6,7 @@ use crate::delivery::spool::requests::Stored;
 use crate::delivery::transport::Sending;
 use std::io;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What differs between the things that are sent.
 pub(crate) trait Delivery {
@@ -32,6 +33,11 @@ pub(crate) trait Delivery {
         repeats: u32,
         answer: &Self::Answer,
     ) -> Judgement<Self::Item, Self::Outcome>;
+
+    /// Whether an item that was read again from disk, and gets this place, can be sent at once.
+    fn is_ready(&mut self, _item: &Self::Item, _place: u64, _now: Instant) -> bool {
+        true
+    }
 
     /// Notes where an item now stands.
     fn note(&mut self, _item: &Self::Item, _standing: Standing) {}

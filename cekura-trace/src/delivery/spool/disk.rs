@@ -8,15 +8,17 @@ mod group;
 mod look;
 mod name;
 mod place;
+mod recordings;
 
 pub(super) use group::LARGEST_ITEM;
 
 use super::address::Address;
-use super::item::Kind;
+use super::item::{Kind, recording};
 use super::others::Others;
 use super::{Event, Found, Keep, Name, Shared, Tell, Work};
 use crate::delivery::ledger::DropReason;
 use crate::delivery::timings::SpoolLimits;
+use crate::lock::locked;
 use folder::Run;
 use group::Entry;
 use look::{Look, set_aside};
@@ -45,6 +47,7 @@ pub(super) fn start(
     tell: Tell,
 ) -> io::Result<()> {
     let run = Arc::new(Run::new(&root)?);
+    *locked(&shared.folder) = Some(root.join(&run.name));
     let changed = run.directory.changed()?;
     let disk = Disk {
         root,
@@ -59,6 +62,7 @@ pub(super) fn start(
         places: HashMap::new(),
         events: Vec::new(),
         look: Look::default(),
+        recorded: 0,
         next_tick: Instant::now() + TICK,
     };
     thread::Builder::new().name("cekura-spool".to_owned()).spawn(move || disk.run())?;
@@ -86,7 +90,15 @@ struct Disk {
     places: HashMap<Name, Place>,
     events: Vec<(Kind, Event)>,
     look: Look,
+    /// Bytes of recordings, when they were last looked at.
+    recorded: u64,
     next_tick: Instant,
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        *locked(&self.shared.folder) = None;
+    }
 }
 
 /// A file of ours.
@@ -148,7 +160,7 @@ impl Disk {
 
     /// Does what waits; gives back who waits for the end.
     fn work(&mut self, work: Work) -> Option<Sender<()>> {
-        let Work { keeps, loads, marks, removed, end } = work;
+        let Work { keeps, loads, marks, removed, recordings, end } = work;
         let bytes = keeps.values().map(|keep| keep.body.len()).sum();
         for name in loads {
             self.load(name);
@@ -165,6 +177,10 @@ impl Disk {
         self.keep(Kind::CallLog, call_logs);
         // After what is to be safe before, such as the parts of what is removed.
         self.remove(removed.iter());
+        for number in recordings {
+            // Where that fails, the next process removes it: no call log names it.
+            drop(self.run.directory.remove(&recording(number)));
+        }
         self.say();
         self.keep(Kind::Start, starts);
         self.shared.written(bytes);
@@ -322,7 +338,7 @@ impl Disk {
             self.lose(number, DropReason::SpoolExpired);
         }
         let bytes: u64 = self.groups.values().map(|group| group.bytes).sum();
-        let mut excess = bytes.saturating_sub(self.look.room(&self.limits));
+        let mut excess = (bytes + self.recorded).saturating_sub(self.look.room(&self.limits));
         // A start counts for its conversation, which is open.
         let counts = |group: &Group| if group.kind == Kind::Start { 0 } else { group.live.len() };
         let items: usize = self.groups.values().map(counts).sum();
@@ -345,6 +361,7 @@ impl Disk {
         } else if self.run.directory.changed().ok() != Some(self.changed) {
             self.miss();
         }
+        self.trim_recordings();
         self.trim();
         for number in self.numbers(|group| group.live.is_empty()) {
             self.delete(number);

@@ -38,6 +38,7 @@ pub(crate) enum Item {
     CallLog {
         id: String,
         owner: Option<String>,
+        recording: Option<Recorded>,
     },
     Spans {
         counts: Counts,
@@ -46,6 +47,28 @@ pub(crate) enum Item {
     },
     /// The root of a conversation that has begun, as a request for one span.
     Start,
+}
+
+/// The recording of a call, which has a file of its own beside the call log, and how it becomes sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    /// Names the file.
+    pub(crate) number: u64,
+    /// The length of the call in nanoseconds.
+    pub(crate) end: i64,
+    /// Samples a second, where that was said.
+    pub(crate) rate: Option<u32>,
+    pub(crate) is_flac: bool,
+}
+
+/// The end of a recording's name.
+#[cfg(unix)]
+pub(super) const RECORDING: &str = ".recording";
+
+/// The name of a recording's file.
+#[cfg(unix)]
+pub(super) fn recording(number: u64) -> String {
+    format!("{number:016x}{RECORDING}")
 }
 
 impl Item {
@@ -91,7 +114,10 @@ impl Item {
     /// What is written before its body.
     pub(super) fn head(&self) -> String {
         match self {
-            Self::CallLog { id, owner } => json!({ "id": id, "owner": owner }).to_string(),
+            Self::CallLog { id, owner, recording } => {
+                let recording = recording.map(|of| (of.number, of.end, of.rate, of.is_flac));
+                json!({ "id": id, "owner": owner, "recording": recording }).to_string()
+            }
             Self::Spans { .. } | Self::Start => String::new(),
         }
     }
@@ -102,7 +128,10 @@ impl Item {
             Kind::CallLog => {
                 let head: Value = serde_json::from_slice(head).ok()?;
                 let text = |key: &str| head[key].as_str().map(str::to_owned);
-                Some(Self::CallLog { id: text("id")?, owner: text("owner") })
+                let recording = serde_json::from_value(head["recording"].clone()).ok();
+                let recording =
+                    recording.map(|(number, end, rate, is_flac)| Recorded { number, end, rate, is_flac });
+                Some(Self::CallLog { id: text("id")?, owner: text("owner"), recording })
             }
             Kind::Spans => counted(body).map(|(counts, roots)| Self::Spans { counts, roots }),
             Kind::Start => counted(body).map(|_| Self::Start),

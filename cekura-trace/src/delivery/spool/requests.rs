@@ -35,6 +35,11 @@ pub(crate) trait Stored: Sized {
     /// What it takes of the memory limit.
     fn held(&self) -> usize;
 
+    /// Names the file of its recording, where it has one.
+    fn recording(&self) -> Option<u64> {
+        None
+    }
+
     /// Its bytes and spans, where several can become one.
     fn size(&self) -> Option<[usize; 2]> {
         None
@@ -155,6 +160,11 @@ impl<I: Stored> SpooledRequests<I> {
     pub(crate) fn remove(&mut self, copy: &DiskCopy) {
         self.asked.remove(&copy.name);
         self.spool.remove(copy.name);
+    }
+
+    /// The recording of an item is not needed any more.
+    pub(crate) fn remove_recording(&self, item: &I) {
+        item.recording().into_iter().for_each(|number| self.spool.remove_recording(number));
     }
 
     /// Gives the memory of an item free that is safe on disk.

@@ -56,7 +56,8 @@ fn request(traces: &[u64]) -> (Item, Bytes) {
 }
 
 fn call_log(owner: Option<&str>, body: &'static [u8]) -> (Item, Bytes) {
-    let item = Item::CallLog { id: "call \"1\"\nä".to_owned(), owner: owner.map(str::to_owned) };
+    let item =
+        Item::CallLog { id: "call \"1\"\nä".to_owned(), owner: owner.map(str::to_owned), recording: None };
     (item, Bytes::from_static(body))
 }
 

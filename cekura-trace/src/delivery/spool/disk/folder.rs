@@ -5,9 +5,10 @@
 //! lock is that of the folder itself, which nobody can delete, and that of a file in it: where the disk is another machine's,
 //! only the file says so, by an error.
 
+use crate::delivery::spool::item::RECORDING;
 use rand::Rng;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags};
-use rustix::fs::{flock, mkdirat, openat, renameat, statat, unlinkat};
+use rustix::fs::{flock, linkat, mkdirat, openat, renameat, statat, unlinkat};
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -125,6 +126,18 @@ impl Directory {
         Ok(is_file.then_some(bytes))
     }
 
+    /// Its recordings, the oldest first, with what they take.
+    pub(super) fn recordings(&self) -> io::Result<Vec<(String, u64)>> {
+        let mut names = self.names()?;
+        names.retain(|name| name.ends_with(RECORDING));
+        let age = |name: &String| {
+            statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).map_or(0, |state| state.st_mtime)
+        };
+        names.sort_by_cached_key(age);
+        let sized = names.into_iter().filter_map(|name| Some((self.size(&name).ok()??, name)));
+        Ok(sized.map(|(bytes, name)| (name, bytes)).collect())
+    }
+
     /// What all files in it take.
     pub(super) fn sizes(&self) -> io::Result<u64> {
         Ok(self.names()?.iter().filter_map(|name| self.size(name).ok()?).sum())
@@ -143,6 +156,18 @@ impl Directory {
             return self.remove(name);
         }
         moved
+    }
+
+    /// Gives a file a second name in another directory; false where there is no such file of ours.
+    pub(super) fn link(&self, name: &str, to: &Self) -> io::Result<bool> {
+        if self.open(name, OFlags::RDONLY).is_err() {
+            return Ok(false);
+        }
+        match linkat(&self.handle, name, &to.handle, name, AtFlags::empty()) {
+            Err(rustix::io::Errno::EXIST) | Ok(()) => Ok(true),
+            // Some file systems have no second names.
+            Err(_) => self.rename(name, to, name).map(|()| true),
+        }
     }
 
     /// Removes a file; one that is not there is as good as removed.
@@ -186,24 +211,31 @@ impl Run {
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         const ATTEMPTS: usize = 8;
         for _ in 0..ATTEMPTS {
-            let root = Directory::root(path)?;
-            let name = format!("{RUN}{:016x}", rand::rng().random::<u64>());
-            mkdirat(&root.handle, &name, Mode::RWXU)?;
-            if let Err(not_ours) = root.within(&name, false) {
-                unlinkat(&root.handle, &name, AtFlags::REMOVEDIR)?;
-                return Err(not_ours);
-            }
-            // Somebody who starts too may take it for an orphan until it is locked.
-            let claimed = Self::claim(path, &name).inspect_err(|_| {
-                // It is empty: on a full disk there is no room for its lock.
-                let _ = unlinkat(&root.handle, &name, AtFlags::REMOVEDIR);
-            });
-            if let Some(run) = claimed? {
-                run.root.sync()?;
-                return Ok(run);
+            // Somebody who starts too may take it for an orphan until it is locked, and remove it.
+            match Self::made(path) {
+                Ok(Some(run)) => return Ok(run),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Err(_) | Ok(None) => {}
             }
         }
         Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    fn made(path: &Path) -> io::Result<Option<Self>> {
+        let root = Directory::root(path)?;
+        let name = format!("{RUN}{:016x}", rand::rng().random::<u64>());
+        mkdirat(&root.handle, &name, Mode::RWXU)?;
+        if let Err(not_ours) = root.within(&name, false) {
+            unlinkat(&root.handle, &name, AtFlags::REMOVEDIR)?;
+            return Err(not_ours);
+        }
+        let claimed = Self::claim(path, &name).inspect_err(|_| {
+            // It is empty: on a full disk there is no room for its lock.
+            let _ = unlinkat(&root.handle, &name, AtFlags::REMOVEDIR);
+        });
+        let run = claimed?;
+        run.iter().try_for_each(|run| run.root.sync())?;
+        Ok(run)
     }
 
     /// Locks a folder; `None` if somebody else has, or has removed it meanwhile.

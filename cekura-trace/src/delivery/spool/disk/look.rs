@@ -3,7 +3,9 @@
 
 use super::folder::{Directory, Run, UNFINISHED};
 use super::name::FileName;
+use super::recordings::named;
 use super::{Address, Disk, Event, Found, Group, Kind, group};
+use crate::delivery::spool::item::RECORDING;
 use crate::delivery::spool::others::Others;
 use crate::delivery::timings::SpoolLimits;
 use prost::bytes::Bytes;
@@ -42,6 +44,10 @@ pub(super) struct Look {
     /// Files that nobody was told of.
     aside: u64,
     deleted: u64,
+    /// Recordings of calls that ended with their process.
+    cut_off: u64,
+    /// Bytes of recordings that are left.
+    recordings: u64,
 }
 
 /// A file that waits for somebody else.
@@ -55,6 +61,17 @@ struct Left {
 impl Look {
     pub(super) fn note_aside(&mut self) {
         self.aside += 1;
+    }
+
+    pub(super) fn note_cut_off(&mut self) {
+        self.cut_off += 1;
+    }
+
+    /// Leaves a recording for others, where there is room.
+    pub(super) fn fits(&mut self, bytes: u64, limits: &SpoolLimits) -> bool {
+        let fits = self.recordings + bytes <= limits.bytes / 4;
+        self.recordings += if fits { bytes } else { 0 };
+        fits
     }
 
     /// The bytes that are for our own files: what others have is taken off, as far as something is left.
@@ -93,7 +110,8 @@ impl Disk {
         if folder == self.run.name {
             let known: HashSet<_> = self.groups.values().map(|group| group.name.to_string()).collect();
             let run = self.run.clone();
-            for name in run.files()?.iter().filter(|name| !known.contains(*name)) {
+            let is_known = |name: &String| known.contains(name) || name.ends_with(RECORDING);
+            for name in run.files()?.iter().filter(|name| !is_known(name)) {
                 if run.directory.size(name)?.is_some() {
                     self.examine_stray(&run.directory, name)?;
                 }
@@ -111,6 +129,9 @@ impl Disk {
     /// Takes a file over, or leaves it for others.
     fn examine(&mut self, run: &Run, text: &str) -> io::Result<()> {
         let directory = &run.directory;
+        if text.ends_with(RECORDING) {
+            return self.examine_recording(directory, text);
+        }
         let Some(bytes) = directory.size(text)? else { return Ok(()) };
         let name = FileName::parse(text);
         let Some((name, (receiver, kind))) = name.as_ref().and_then(|name| Some((name, name.meaning()?)))
@@ -166,7 +187,15 @@ impl Disk {
         }
         let (age, ours) = (name.age(), self.run.clone());
         let renewed = name.renewed(age);
+        // Both have them until both have the call logs: whoever comes next removes what no call log names.
+        let recordings = named(found.iter().map(|found| &found.item));
+        for recording in &recordings {
+            from.link(recording, &ours.directory)?;
+        }
         from.rename(text, &ours.directory, &renewed.to_string())?;
+        for recording in &recordings {
+            drop(from.remove(recording));
+        }
         // Where that fails, it is in one of the two folders after a power cut.
         drop(ours.directory.sync());
         let group = Group { is_damaged, ..Group::new(ours, renewed, kind, bytes, age) };
@@ -199,7 +228,7 @@ impl Disk {
                 pause = pause.min(self.limits.age.saturating_sub(file.age));
             }
         }
-        self.look.elsewhere = self.look.living + bytes;
+        self.look.elsewhere = self.look.living + self.look.recordings + bytes;
         self.look.is_on = false;
         self.look.pause = if self.look.has_failed { shortest } else { pause.clamp(shortest, longest) };
         self.look.next = Some(Instant::now() + self.look.pause);
@@ -253,6 +282,11 @@ impl Disk {
             let why = "nobody has sent them in time, or they were among the oldest of too much";
             let place = self.root.display();
             notices.push(format!("{deleted} files of others were deleted from the spool {place}: {why}"));
+        }
+        let cut_off = std::mem::take(&mut self.look.cut_off);
+        if cut_off > 0 {
+            let why = "their processes died before their call logs were written";
+            notices.push(format!("{cut_off} recordings of calls were removed from the spool: {why}"));
         }
         self.events.extend(notices.into_iter().map(|notice| (Kind::Spans, Event::Notice(notice))));
     }

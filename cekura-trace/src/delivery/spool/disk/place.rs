@@ -3,6 +3,7 @@
 
 use super::folder::Run;
 use super::{Disk, DropReason, Group, is_full};
+use crate::lock::locked;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
@@ -37,7 +38,12 @@ impl Disk {
             // It stays where it is: what nobody vouches for may still be of use.
             self.groups.remove(&number);
         }
-        self.run = run?;
+        let run = run?;
+        if !is_here {
+            self.give_recordings(&run);
+        }
+        self.run = run;
+        *locked(&self.shared.folder) = Some(self.root.join(&self.run.name));
         self.run.directory.sync()
     }
 
