@@ -168,7 +168,8 @@ impl Keeper {
     /// `None` where it cannot be read.
     fn prepare(&mut self, ended: EndedSound) -> Option<Prepared> {
         let EndedSound { journal, speeches, end } = ended;
-        let mut store = self.stores.remove(&address(&journal))?;
+        // It stays, for it may be erased until it is posted.
+        let store = self.stores.get_mut(&address(&journal))?;
         store.spill_some(true, &self.directory);
         prepared(store, journal, speeches, end, self.audio)
     }
@@ -181,7 +182,7 @@ impl Keeper {
         match Store::left(journal.clone(), path) {
             // Nothing was heard, or there was no room for it.
             Err(error) if error.kind() == ErrorKind::NotFound => Some(Prepared::default()),
-            store => prepared(store.ok()?, journal, Vec::new(), end, Audio { rate, is_flac }),
+            store => prepared(&mut store.ok()?, journal, Vec::new(), end, Audio { rate, is_flac }),
         }
     }
 
@@ -196,7 +197,7 @@ impl Keeper {
 
 /// `None` where it cannot be read.
 fn prepared(
-    mut store: Store,
+    store: &mut Store,
     journal: Arc<Journal>,
     speeches: Vec<Range<i64>>,
     end: i64,

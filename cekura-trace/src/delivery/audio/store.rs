@@ -82,10 +82,10 @@ impl Store {
         if self.journal.is_erased() { self.remove() } else { result }
     }
 
-    /// Whether nobody else has the call's sound any more, so that nobody will post it; then its file goes.
+    /// Whether nobody else has the call's sound any more. Of a call that has not ended its file goes then: nobody will post it.
     pub(crate) fn is_alone(&mut self) -> bool {
         let is_alone = Arc::strong_count(&self.journal) == 1;
-        if is_alone {
+        if is_alone && !self.is_finished {
             self.journal.erase();
             drop(self.spill(0));
         }
