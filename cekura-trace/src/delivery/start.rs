@@ -73,7 +73,9 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         move || {
             let spool = spool(&settings, queue.clone(), inbox.clone())?;
             #[cfg(feature = "audio")]
-            spool.iter().for_each(|spool| recalls.keep_in(spool.recordings()));
+            if let Some(spool) = &spool {
+                recalls.keep_in(spool.recordings());
+            }
             let taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let spooled = spool.clone().map(SpooledRequests::new);

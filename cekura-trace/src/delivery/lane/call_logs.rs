@@ -413,8 +413,8 @@ impl Delivery for CallLogs {
 
     #[cfg(feature = "audio")]
     fn is_ready(&mut self, item: &PendingCallLog, place: u64, now: Instant) -> bool {
-        let Some((recorder, recorded)) = self.recorder.as_ref().zip(item.recording) else { return true };
-        self.held_back.add(recorder.recall(recorded), place, now + PREPARED);
+        let Some((recorder, left)) = self.recorder.as_ref().zip(item.recording) else { return true };
+        self.held_back.add(recorder.recall(left), place, now + PREPARED);
         false
     }
 
