@@ -292,3 +292,7 @@ pub(crate) fn look(settings: &Settings, to: &Spooling) -> Others {
 fn addresses(settings: &Settings) -> [Address; 2] {
     [Address::of_spans(settings), Address::of_call_logs(settings)]
 }
+
+#[cfg(test)]
+#[path = "tests/spool_work.rs"]
+mod tests;

@@ -103,3 +103,7 @@ impl Starts {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/spool_starts.rs"]
+mod tests;
