@@ -20,10 +20,16 @@ pub(crate) trait Sink: Budget {
     /// Takes the notes of a call that has ended, to post its call log.
     fn observe(&self, _call: &Arc<Call>, _noted: Noted) {}
 
+    /// The call log of this call is kept back no longer.
+    fn release(&self, _call: &Call) {}
+
     /// Waits until what was accepted is delivered or dropped, for a bounded time.
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(std::future::ready(()))
     }
+
+    /// Says something to the program's `tracing` subscriber.
+    fn tell(&self, event: Box<dyn FnOnce() + Send>);
 
     /// Whether it wants to know of conversations that begin.
     fn wants_beginnings(&self) -> bool {
@@ -126,6 +132,11 @@ impl Destination {
         self.sink.accept(trace_id, record);
     }
 
+    /// Says something to the program's `tracing` subscriber, which holds nobody up here.
+    pub(crate) fn tell(&self, event: impl FnOnce() + Send + 'static) {
+        self.sink.tell(Box::new(event));
+    }
+
     /// Room for what is open, nothing at first.
     pub(crate) fn room(&self) -> Room {
         Room::of(self.sink.clone(), Use::Open)
@@ -134,6 +145,11 @@ impl Destination {
     /// A call has ended, of which this was noted.
     pub(crate) fn note(&self, call: &Arc<Call>, noted: Noted) {
         self.sink.observe(call, noted);
+    }
+
+    /// The call log of this call is kept back no longer.
+    pub(crate) fn release(&self, call: &Call) {
+        self.sink.release(call);
     }
 
     /// Waits until what was accepted is delivered or dropped, for a bounded time.

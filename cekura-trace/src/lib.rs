@@ -180,6 +180,7 @@ mod arbitrary;
 
 pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
 pub use delivery::call_log::error::{ObserveError, Sent};
+pub use delivery::call_log::update::Update;
 pub use delivery::call_log::{CallLog, TranscriptType};
 pub use delivery::config::{Builder, Mode, Protocol};
 pub use delivery::doctor::{Diagnosis, doctor};
@@ -195,6 +196,7 @@ pub use recording::context::{spawn, spawn_blocking, spawn_local};
 pub use recording::conversation::{Conversation, Turn, current_conversation, current_turn, trace_id};
 pub use recording::current::{CurrentSpan, current, record};
 pub use recording::follow::{Follow, follow};
+pub use recording::hold::Hold;
 pub use recording::moment::Moment;
 pub use telemetry::{Cekura, init};
 pub use transcript::Entry;

@@ -27,6 +27,7 @@ pub(crate) mod enter;
 pub(crate) mod failure;
 pub(crate) mod follow;
 pub(crate) mod future;
+pub(crate) mod hold;
 mod home;
 mod json;
 mod locks;

@@ -4,6 +4,7 @@
 use crate::at_exit;
 use crate::delivery::call_log::CallLog;
 use crate::delivery::call_log::error::{ObserveError, Sent};
+use crate::delivery::call_log::update::Update;
 use crate::delivery::config::{self, Builder};
 use crate::delivery::error::Error;
 use crate::delivery::ledger::FlushReport;
@@ -269,6 +270,19 @@ impl Cekura {
     pub fn observe_blocking(&self, call_log: CallLog) -> Result<Sent, ObserveError> {
         let Some(running) = &self.running else { return Ok(Sent::default()) };
         running.link.post_blocking(call_log)
+    }
+
+    /// Changes a call that Cekura has stored under this id of yours: adds metadata, has it evaluated again. First looks for
+    /// it; a call that is not stored yet is looked for again for 330 s, as a request that fails is repeated. Dropping the
+    /// future does not stop it, the end of the process does. In local mode, and when tracing is off, nothing is sent and
+    /// [`Sent::was_sent`] is false. [`Update`] has an example.
+    ///
+    /// # Errors
+    ///
+    /// As [`observe`](Self::observe).
+    pub async fn update(&self, call_id: impl Into<String>, update: Update) -> Result<Sent, ObserveError> {
+        let Some(running) = &self.running else { return Ok(Sent::default()) };
+        running.link.update(call_id.into(), update).await
     }
 
     /// The counts of all spans until now, without waiting.

@@ -26,6 +26,7 @@ use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::recording::context::Carried;
 use crate::recording::scope::Scope;
 use crate::room::Budget;
+use crate::say::say;
 use crate::semconv;
 use crate::watch::Watch;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
@@ -283,6 +284,10 @@ struct Records(Mutex<Vec<u8>>);
 impl Budget for Records {}
 
 impl Sink for Records {
+    fn tell(&self, event: Box<dyn FnOnce() + Send>) {
+        say(event);
+    }
+
     fn accept(&self, _: TraceId, record: &[u8]) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(record);
     }

@@ -15,6 +15,9 @@ use std::time::Duration;
 
 /// The most bytes that are noted of one call.
 const LIMIT: usize = 4 << 20;
+/// How long a call log is kept back, unless the program says otherwise: Cekura evaluates a call 5 minutes after it is stored at the
+/// latest (its documentation of deferred evaluation).
+const HELD: Duration = Duration::from_secs(300);
 /// Bytes that an entry takes besides its texts.
 const PER_ENTRY: usize = 128;
 
@@ -30,6 +33,9 @@ pub(crate) struct Notes {
 struct State {
     is_wanted: bool,
     is_over: bool,
+    /// How many keep the call log back, and for how long after the end.
+    holds: usize,
+    held_for: Duration,
     noted: Noted,
     /// What spans say, also those that end after the conversation.
     said: Vec<Said>,
@@ -90,6 +96,7 @@ impl Notes {
         let bytes = entry.bytes() + PER_ENTRY;
         let cost = Cost { bytes, memory: bytes + PER_ENTRY };
         self.note(
+            false,
             cost,
             entry,
             |_, _| Cost::default(),
@@ -110,17 +117,17 @@ impl Notes {
             let known = metadata.keys().filter_map(|key| noted.metadata.get_key_value(key));
             sum(known.map(|(key, value)| cost_of(key, value)))
         };
-        self.note(cost, metadata, old, |noted, metadata| noted.metadata.extend(metadata));
+        self.note(true, cost, metadata, old, |noted, metadata| noted.metadata.extend(metadata));
     }
 
     pub(crate) fn ended(&self, reason: String) {
         let cost = |reason: &str| Cost { bytes: reason.len(), memory: reason.len() };
         let old = |noted: &Noted, _: &_| cost(&noted.ended_reason);
-        self.note(cost(&reason), reason, old, |noted, reason| noted.ended_reason = reason);
+        self.note(false, cost(&reason), reason, old, |noted, reason| noted.ended_reason = reason);
     }
 
     pub(crate) fn agent(&self, id: u64) {
-        self.note(Cost::default(), id, |_, _| Cost::default(), |noted, id| noted.agent = Some(id));
+        self.note(false, Cost::default(), id, |_, _| Cost::default(), |noted, id| noted.agent = Some(id));
     }
 
     /// Whether spans write its transcript.
@@ -168,6 +175,48 @@ impl Notes {
         Sources { notes, said, heard, stops, start, end }.write()
     }
 
+    /// Keeps the call log back; false where there is none, or where the conversation is over.
+    pub(crate) fn hold(&self) -> bool {
+        let mut state = self.state();
+        let obstacle = if !state.is_wanted {
+            UNWANTED
+        } else if state.is_over {
+            OVER
+        } else {
+            if state.holds == 0 {
+                state.held_for = HELD;
+            }
+            state.holds += 1;
+            return true;
+        };
+        Self::refuse(state, obstacle);
+        false
+    }
+
+    pub(crate) fn hold_for(&self, wait: Duration) {
+        self.state().held_for = wait;
+    }
+
+    /// One that keeps it back does no longer; true for the last one, where the conversation is over.
+    pub(crate) fn let_go(&self) -> bool {
+        let mut state = self.state();
+        state.holds = state.holds.saturating_sub(1);
+        state.holds == 0 && state.is_over
+    }
+
+    /// For how long it is kept back after the end, if it is.
+    pub(crate) fn held_for(&self) -> Option<Duration> {
+        let state = self.state();
+        (state.holds > 0).then_some(state.held_for)
+    }
+
+    /// What was added to the metadata after the end; nothing is added from now on.
+    pub(crate) fn late_metadata(&self) -> Map<String, Value> {
+        let mut state = self.state();
+        state.holds = 0;
+        std::mem::take(&mut state.noted.metadata)
+    }
+
     /// All that was noted, if the call is to have a call log; nothing is noted after that. The conversation has ended at `end`,
     /// in nanoseconds since the Unix epoch.
     pub(super) fn close(&self, end: u64) -> Option<Noted> {
@@ -191,6 +240,7 @@ impl Notes {
     /// Notes something in place of something else, if there is room for it.
     fn note<T>(
         &self,
+        is_metadata: bool,
         new: Cost,
         what: T,
         old: impl FnOnce(&Noted, &T) -> Cost,
@@ -199,9 +249,9 @@ impl Notes {
         let mut state = self.state();
         let old = old(&state.noted, &what);
         let fits = if !state.is_wanted {
-            Err("the conversation has no call log: add `observe` to its arguments, or to its builder")
-        } else if state.is_over {
-            Err("the conversation is over")
+            Err(UNWANTED)
+        } else if state.is_over && !(is_metadata && state.holds > 0) {
+            Err(if is_metadata { UPDATE } else { OVER })
         } else {
             state.take_room(new, old)
         };
@@ -240,6 +290,10 @@ impl State {
         Ok(())
     }
 }
+
+const UNWANTED: &str = "the conversation has no call log: add `observe` to its arguments, or to its builder";
+const OVER: &str = "the conversation is over";
+const UPDATE: &str = "the conversation is over: write `cekura.update(call_id, Update::new().metadata(…)).await`, or `hold()` before its end";
 
 fn tell(obstacle: &'static str) {
     say(|| tracing::warn!(target: "cekura", "the call log lacks an entry or a tag: {obstacle}"));

@@ -5,6 +5,7 @@ pub(crate) mod ended;
 pub(crate) mod error;
 pub(crate) mod sealed;
 mod transcript;
+pub(crate) mod update;
 mod value;
 
 use crate::transcript::{Entry, json};

@@ -4,6 +4,7 @@
 use super::call_log::CallLog;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::Account;
+use super::call_log::update::Update;
 use super::clock::Clock;
 use super::ledger::{DropReason, FlushReport, Ledger};
 use super::message::{FlushReply, Message, ObserveReply};
@@ -109,6 +110,24 @@ impl Link {
         })
     }
 
+    /// Changes a call that is stored, and waits for what becomes of that.
+    ///
+    /// # Errors
+    ///
+    /// What `update` says, or the API, or that there was no answer in time.
+    pub(crate) async fn update(&self, call_id: String, update: Update) -> Result<Sent, ObserveError> {
+        let changes = update.seal(call_id, &self.account)?;
+        let (reply, sent) = oneshot::channel();
+        let reply: ObserveReply = Box::new(|result| reply.send(result).err().and_then(Result::err));
+        if !self.tell(Message::Update { changes, reply }) {
+            return Err(ObserveError::shutdown());
+        }
+        match self.clock.within(self.longest, sent).await {
+            Some(sent) => sent.unwrap_or_else(|| Err(ObserveError::shutdown())),
+            None => Err(ObserveError::unavailable(None, String::new())),
+        }
+    }
+
     /// Hands a call log over, to be posted when its trace is delivered; how long that takes at most.
     ///
     /// # Errors
@@ -167,9 +186,17 @@ impl Sink for Link {
         Sink::observe(&*self.queue, call, noted);
     }
 
+    fn release(&self, call: &Call) {
+        self.tell(Message::Release(call.root.span_id()));
+    }
+
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let asked = self.ask(FINISH, Message::flush);
         Box::pin(async { drop(asked.await) })
+    }
+
+    fn tell(&self, event: Box<dyn FnOnce() + Send>) {
+        self.queue.tell(event);
     }
 
     fn wants_beginnings(&self) -> bool {

@@ -6,6 +6,7 @@ use super::ledger::FlushReport;
 use super::spool::{Event, Kind};
 use super::tap::Drawn;
 use crate::room::Room;
+use opentelemetry::trace::SpanId;
 use tokio::time::Instant;
 
 /// What the worker is told.
@@ -18,6 +19,10 @@ pub(crate) enum Message {
     Flush { deadline: Instant, report: FlushReply },
     /// Post a call log.
     Observe { log: SealedCallLog, reservation: Room, reply: ObserveReply },
+    /// The call log of this conversation is kept back no longer.
+    Release(SpanId),
+    /// Change a call that is stored.
+    Update { changes: SealedCallLog, reply: ObserveReply },
     /// What the disk has to say.
     Spooled(Vec<(Kind, Event)>),
     /// As `Flush`, after which the worker ends.

@@ -4,12 +4,12 @@
 use super::call_log::ended::EndedCall;
 use super::call_log::error::ObserveError;
 use super::ledger::{DropReason, Ledger};
+use super::own_events::OwnEvents;
 use crate::call::{Call, Noted};
 use crate::destination::Sink;
 use crate::finished;
 use crate::lock::locked;
 use crate::room::{Budget, Room, Use};
-use crate::say::say;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -41,6 +41,7 @@ pub(crate) struct Queue {
     /// Bytes in one shard at which the worker is woken.
     full: usize,
     ledger: Arc<Ledger>,
+    pub(super) events: OwnEvents,
     waker: Waker,
     /// Whether the worker wants to hear of each root's end.
     announces_roots: bool,
@@ -120,6 +121,7 @@ impl Queue {
         let shards = (0..shards).map(|_| Shard::default()).collect();
         let (calls, begun) = (Mutex::default(), None);
         let [held, open, on_disk, refused] = [0; 4].map(AtomicUsize::new);
+        let events = OwnEvents::here();
         Self {
             shards,
             calls,
@@ -131,6 +133,7 @@ impl Queue {
             limit,
             full,
             ledger,
+            events,
             waker,
             announces_roots,
         }
@@ -354,9 +357,14 @@ impl Sink for Queue {
                 if fits {
                     self.give_back(Use::Delivery, bytes);
                 }
-                say(|| tracing::error!(target: "cekura", call_id = call.id(), "{error}"));
+                let call_id = call.id().to_owned();
+                self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
             }
         }
+    }
+
+    fn tell(&self, event: Box<dyn FnOnce() + Send>) {
+        self.events.emit(event);
     }
 
     fn wants_beginnings(&self) -> bool {
@@ -423,6 +431,9 @@ fn shard_of_thread() -> usize {
     NUMBER.try_with(|number| *number).unwrap_or_default()
 }
 
+#[cfg(test)]
+#[path = "tests/room.rs"]
+mod room_tests;
 #[cfg(test)]
 #[path = "tests/queue.rs"]
 mod tests;

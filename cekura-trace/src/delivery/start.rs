@@ -53,7 +53,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         clock: Arc::default(),
         longest: timings.give_up + timings.longest_hint + timings.after_hint + timings.attempt,
     };
-    let events = OwnEvents::here();
+    let events = queue.events.clone();
     let prepare = {
         let (queue, ledger, events) = (queue.clone(), ledger.clone(), events.clone());
         move || {

@@ -179,6 +179,11 @@ impl Worker {
                 self.flushes.add(deadline, false, report, Instant::now());
             }
             Message::Observe { log, reservation, reply } => self.observe(log, None, reservation, reply),
+            Message::Update { changes, reply } if self.account.is_local => {
+                drop((reply(Ok(Sent::default())), changes));
+            }
+            Message::Update { changes, reply } => self.call_logs.update(changes, reply),
+            Message::Release(root) => self.call_logs.release(root),
             Message::Spooled(events) => {
                 for (kind, event) in events {
                     self.spooled(kind, event);
@@ -265,7 +270,7 @@ impl Worker {
     }
 
     /// Posts what was noted of a call that has ended.
-    fn observe_ended(&mut self, ended: EndedCall, mut reservation: Room) {
+    fn observe_ended(&mut self, mut ended: EndedCall, mut reservation: Room) {
         let call_id = ended.id().to_owned();
         let sealed = ended.log().seal(&self.account).and_then(|log| {
             // Escapes may make it longer than what was noted.
@@ -276,9 +281,14 @@ impl Worker {
         });
         match sealed {
             Ok(log) => {
-                let account = self.account;
-                let rewrite: Rewrite = Box::new(move || ended.log().seal(&account));
-                self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
+                let (account, root, held_for) = (self.account, ended.root(), ended.held_for());
+                let write = Box::new(move || ended.last_log().seal(&account));
+                self.observe(
+                    log,
+                    Some(Rewrite { write, root, held_for }),
+                    reservation,
+                    Box::new(Result::err),
+                );
             }
             Err(error) => {
                 self.call_logs.count_failure();

@@ -65,6 +65,11 @@ impl Conversation {
         home.turn.clone().or_else(|| home.open_turn()).map(|turn| turn.number)
     }
 
+    /// `None` where nothing is recorded.
+    pub(super) fn home(&self) -> Option<&Arc<Home>> {
+        self.home.as_ref()
+    }
+
     /// Whether it belongs to a call.
     pub(super) fn is_recorded(&self) -> bool {
         self.home.is_some()

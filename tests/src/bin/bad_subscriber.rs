@@ -1,6 +1,8 @@
 //! A program whose `tracing` subscriber or standard error is in the way. Its arguments name what the subscriber does, the
 //! mode, and a URL for its spans. It prints what became of ten calls, and how long each wait took.
 
+use cekura::opentelemetry::trace::TraceContextExt;
+use cekura::opentelemetry::{Context, KeyValue};
 use cekura::{Builder, FlushReport, Mode, Protocol, spans};
 use cekura_trace_tests::handles::{at, converse};
 use futures::executor::block_on;
@@ -95,6 +97,15 @@ fn main() {
     tell("flush", start, &block_on(handle.flush(second)));
     let start = Instant::now();
     let call = spans::conversation().client(&handle).start();
+    if subscriber == "blocks" {
+        // More than a span has room for, which is said.
+        call.in_scope(|| {
+            (0..3000).for_each(|number| {
+                let value = KeyValue::new(format!("attribute {number}"), "x".repeat(1000));
+                Context::current().span().set_attribute(value);
+            });
+        });
+    }
     if !is_full && subscriber != "blocks" {
         // Which is told on this thread, for the call has no call log.
         call.user("Hello?");

@@ -280,10 +280,10 @@ fn numbered(handle: &Cekura, number: u32) {
 
 /// Keeps the texts of all events.
 #[derive(Clone, Debug, Default)]
-struct Heard(Arc<Mutex<Vec<String>>>);
+pub(super) struct Heard(Arc<Mutex<Vec<String>>>);
 
 impl Heard {
-    fn count(&self, text: &str) -> usize {
+    pub(super) fn count(&self, text: &str) -> usize {
         self.0.lock().unwrap().iter().filter(|heard| heard.contains(text)).count()
     }
 

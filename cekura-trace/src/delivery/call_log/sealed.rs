@@ -19,23 +19,58 @@ impl CallLog {
     /// # Errors
     ///
     /// Names every mistake.
-    pub(crate) fn seal(mut self, account: &Account) -> Result<SealedCallLog, ObserveError> {
-        let length = self.id.chars().count();
-        if self.id.trim().is_empty() {
-            self = self.mistake("call_id", "is empty: give the call an id of your own");
-        } else if length > LONGEST_ID {
-            let rule = format!("has {length} characters: Cekura accepts at most {LONGEST_ID}");
-            self = self.mistake("call_id", rule);
+    pub(crate) fn seal(self, account: &Account) -> Result<SealedCallLog, ObserveError> {
+        let log = account.complete(self.with_checked_id().with_written_transcript());
+        let owner = log.owner(account);
+        let body = log.json();
+        log.sealed(owner, &body)
+    }
+
+    /// The same for what is to change in a call that is stored.
+    ///
+    /// # Errors
+    ///
+    /// Names every mistake.
+    pub(super) fn seal_changes(self, account: &Account) -> Result<SealedCallLog, ObserveError> {
+        let mut log = account.with_key(self.with_checked_id());
+        let owner = log.owner(account);
+        log.fields.remove("agent");
+        if log.fields.is_empty() && log.mistakes.is_empty() {
+            log = log.mistake("update", "changes nothing: say what, such as `.metadata(…)`");
         }
-        self = account.complete(self.with_written_transcript());
+        let body = Value::Object(log.fields.clone());
+        log.sealed(owner, &body)
+    }
+
+    fn sealed(self, owner: Option<String>, body: &Value) -> Result<SealedCallLog, ObserveError> {
         if !self.mistakes.is_empty() {
             return Err(ObserveError::invalid(self.mistakes));
         }
-        let agent = self.fields.get("agent").map(|agent| format!("agent_id={agent}"));
-        let owner = agent.or_else(|| Some(format!("project_id={}", account.project()?)));
-        let body = self.json().to_string().into();
         let Self { id, trace_id, deadline, .. } = self;
-        Ok(SealedCallLog { id, trace_id, owner, body, deadline })
+        Ok(SealedCallLog { id, trace_id, owner, body: body.to_string().into(), deadline })
+    }
+
+    fn with_checked_id(self) -> Self {
+        let length = self.id.chars().count();
+        if self.id.trim().is_empty() {
+            self.mistake("call_id", "is empty: give the call an id of your own")
+        } else if length > LONGEST_ID {
+            let rule = format!("has {length} characters: Cekura accepts at most {LONGEST_ID}");
+            self.mistake("call_id", rule)
+        } else {
+            self
+        }
+    }
+
+    /// The parameter under which a search finds it.
+    fn owner(&self, account: &Account) -> Option<String> {
+        let agent = self.fields.get("agent").map(|agent| format!("agent_id={agent}"));
+        agent.or_else(|| {
+            Some(match account.identity? {
+                Identity::Agent(id) => format!("agent_id={id}"),
+                Identity::Project(id) => format!("project_id={id}"),
+            })
+        })
     }
 
     /// Moves the entries into the fields.
@@ -108,12 +143,17 @@ impl Account {
         }
     }
 
+    fn with_key(&self, log: CallLog) -> CallLog {
+        if self.is_local || self.has_key {
+            return log;
+        }
+        log.mistake("CEKURA_API_KEY", "is not set; a call log needs it, and CEKURA_AGENT_ID")
+    }
+
     fn complete(&self, log: CallLog) -> CallLog {
         let has_owner = log.fields.contains_key("agent") || log.fields.contains_key("assistant_id");
         match self.identity {
-            _ if !self.is_local && !self.has_key => {
-                log.mistake("CEKURA_API_KEY", "is not set; a call log needs it, and CEKURA_AGENT_ID")
-            }
+            _ if !self.is_local && !self.has_key => self.with_key(log),
             Some(Identity::Agent(id)) if !log.fields.contains_key("agent") => log.agent(id),
             Some(Identity::Project(_)) if !has_owner => log.mistake(
                 "agent",
@@ -121,13 +161,6 @@ impl Account {
                  inside a conversation with `observe`",
             ),
             _ => log,
-        }
-    }
-
-    fn project(&self) -> Option<u64> {
-        match self.identity {
-            Some(Identity::Project(id)) => Some(id),
-            _ => None,
         }
     }
 }

@@ -2,8 +2,10 @@
 //! named only where every span of it was delivered, and only while its call log has not been posted.
 
 mod awaited;
+mod held;
 mod question;
 mod ruling;
+mod update;
 
 use super::answer_guard::FAILED;
 use super::delivery::{Change, Delivery, Judgement};
@@ -23,15 +25,17 @@ use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Response, Sending};
 use crate::room::Room;
 use awaited::Awaited;
+use held::Held;
 use http::Method;
-use opentelemetry::trace::TraceId;
+use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
 use question::search;
 use ruling::{Ruling, Trouble};
-use std::cell::OnceCell;
 use std::error::Error as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 const OBSERVE: &str = "/observability/v1/observe/";
@@ -42,13 +46,20 @@ const REPETITIONS: u32 = 2;
 
 /// Sends one request to the API: method, path with query, body.
 pub(crate) type Exchange =
-    Box<dyn Fn(Method, &str, Option<Bytes>) -> Result<Sending<Response>, ObserveError>>;
+    Arc<dyn Fn(Method, &str, Option<Bytes>) -> Result<Sending<Response>, ObserveError> + Send + Sync>;
 
 /// Whether a conversation, or a span of it, is open.
 pub(crate) type IsOpen = Box<dyn Fn(TraceId) -> bool>;
 
-/// Writes a call log once more, with what spans have said since.
-pub(crate) type Rewrite = Box<dyn Fn() -> Result<SealedCallLog, ObserveError>>;
+/// How the call log of an ended call is written once more.
+pub(crate) struct Rewrite {
+    /// With what spans have said since, and the metadata were told.
+    pub(crate) write: Box<dyn FnOnce() -> Result<SealedCallLog, ObserveError>>,
+    /// The span of its conversation.
+    pub(crate) root: SpanId,
+    /// For how long it is kept back, if it is.
+    pub(crate) held_for: Option<Duration>,
+}
 
 /// What the lane of call logs needs beside its queue.
 pub(crate) struct CallLogs {
@@ -61,6 +72,10 @@ pub(crate) struct CallLogs {
     trouble: Option<Trouble>,
     /// Those that wait for their traces.
     awaited: Awaited,
+    /// Those that are kept back.
+    held_back: Held,
+    /// Lets changes of stored calls go, a few at a time.
+    turns: Arc<Semaphore>,
     /// Bytes that all of them take of the memory limit.
     held: usize,
 }
@@ -68,8 +83,9 @@ pub(crate) struct CallLogs {
 /// A call log on its way.
 pub(crate) struct PendingCallLog {
     log: SealedCallLog,
-    /// Where spans of the call were open when it ended.
+    /// Where there may be more to say of the call than was known when it ended.
     rewrite: Option<Rewrite>,
+    is_held_back: bool,
     reply: ObserveReply,
     /// Held until it is settled.
     reservation: Room,
@@ -88,8 +104,8 @@ enum Step {
 
 /// Connects to the API when the first call log is due: reading certificates takes a while.
 pub(crate) fn exchange(settings: Settings) -> Exchange {
-    let api = OnceCell::new();
-    Box::new(move |method, path, json| {
+    let api = OnceLock::new();
+    Arc::new(move |method, path, json| {
         let cause = |error: Error| error.source().map_or_else(|| error.to_string(), ToString::to_string);
         let api = api.get_or_init(|| Api::connect(&settings).map_err(cause));
         api.as_ref().map(|api| api.send(method, path, json)).map_err(ObserveError::failed)
@@ -106,8 +122,10 @@ impl Lane<CallLogs> {
         wake: Wake,
         failed: Arc<AtomicU64>,
     ) -> Self {
-        let (awaited, held) = (Awaited::default(), 0);
-        let call_logs = CallLogs { exchange, is_open, ledger, failed, trouble: None, awaited, held };
+        let (awaited, held_back, held) = (Awaited::default(), Held::default(), 0);
+        let turns = Arc::new(update::turns());
+        let call_logs =
+            CallLogs { exchange, is_open, ledger, failed, trouble: None, awaited, held_back, turns, held };
         Self::new(call_logs, timings, events, wake)
     }
 
@@ -127,11 +145,24 @@ impl Lane<CallLogs> {
             }
         }
         self.delivery.held += reservation.bytes();
-        // Only a span that is still open can add to it.
-        let rewrite = rewrite.filter(|_| log.trace_id.is_some_and(&self.delivery.is_open));
-        let call_log = PendingCallLog { log, rewrite, reply, reservation, step };
+        let held_for = rewrite.as_ref().and_then(|rewrite| Some((rewrite.root, rewrite.held_for?)));
+        if let Some((root, wait)) = held_for {
+            let until = now.checked_add(wait).unwrap_or(now + self.timings.give_up);
+            self.delivery.held_back.add(root, self.items.next_place(), until);
+        }
+        let is_held_back = held_for.is_some();
+        // A span that is still open can add to it.
+        let rewrite = rewrite.filter(|_| is_held_back || log.trace_id.is_some_and(&self.delivery.is_open));
+        let call_log = PendingCallLog { log, rewrite, is_held_back, reply, reservation, step };
         let pending = PendingRequest::new(call_log, u64::MAX, now);
-        self.items.push(PendingRequest { is_ready: step == Step::Post, ..pending });
+        self.items.push(PendingRequest { is_ready: step == Step::Post && !is_held_back, ..pending });
+    }
+
+    /// Changes a call that is stored. Must run inside the worker's runtime.
+    pub(crate) fn update(&self, changes: SealedCallLog, reply: ObserveReply) {
+        let (exchange, turns) = (self.delivery.exchange.clone(), self.delivery.turns.clone());
+        let timings = self.timings;
+        tokio::spawn(async move { update::update(exchange, changes, timings, &turns, reply).await });
     }
 
     /// Bytes that all of them take of the memory limit.
@@ -166,21 +197,41 @@ impl Lane<CallLogs> {
         while let Some(place) = self.delivery.awaited.late(now) {
             self.go_on(place, false);
         }
+        while let Some(root) = self.delivery.held_back.late(now) {
+            self.release(root);
+        }
     }
 
     fn go_on(&mut self, place: u64, is_named: bool) {
         if let Some(trace) = self.delivery.awaited.remove(place) {
             self.delivery.ledger.ignore(trace);
         }
+        self.items.change(place, |PendingRequest { item, .. }| {
+            item.step = Step::Post;
+            item.log.trace_id = item.log.trace_id.filter(|_| is_named);
+        });
+        self.get_ready(place);
+    }
+
+    /// The call log of this conversation is kept back no longer.
+    pub(crate) fn release(&mut self, root: SpanId) {
+        if let Some(place) = self.delivery.held_back.release(root) {
+            self.items.change(place, |PendingRequest { item, .. }| item.is_held_back = false);
+            self.get_ready(place);
+        }
+    }
+
+    /// Lets one be posted that waits for nothing any more.
+    fn get_ready(&mut self, place: u64) {
         let spool = &self.spool;
         self.items.change(place, |PendingRequest { item, copy, is_ready, .. }| {
-            (item.step, *is_ready) = (Step::Post, true);
-            let changes = item.write_again();
-            if is_named {
-                item.log.name_trace();
-            } else {
-                item.log.trace_id = None;
+            if item.is_held_back || item.step != Step::Post {
+                return;
             }
+            *is_ready = true;
+            let changes = item.write_again();
+            let is_named = item.log.trace_id.is_some();
+            item.log.name_trace();
             if let (Some(spool), Some(copy)) = (spool, copy)
                 && (is_named || changes)
             {
@@ -192,7 +243,8 @@ impl Lane<CallLogs> {
     /// When to proceed or to look at the traces again.
     pub(crate) fn next_due(&self, now: Instant) -> Option<Instant> {
         let news = self.delivery.ledger.has_news().then_some(now);
-        news.into_iter().chain(self.delivery.awaited.due()).chain(self.due(now)).min()
+        let waits = self.delivery.awaited.due().into_iter().chain(self.delivery.held_back.due());
+        news.into_iter().chain(waits).chain(self.due(now)).min()
     }
 
     /// When the spans that a call log waits for are tried for the last time.
@@ -203,6 +255,9 @@ impl Lane<CallLogs> {
     /// As `finish`, and leaves half of the time until the deadline for what waits for its trace.
     pub(crate) fn finish_by(&mut self, deadline: Instant, now: Instant) {
         self.finish(now);
+        for root in self.delivery.held_back.roots() {
+            self.release(root);
+        }
         let half = now + deadline.saturating_duration_since(now) / 2;
         let CallLogs { is_open, awaited, .. } = &mut self.delivery;
         // What is still open ends after the end, and is dropped.
@@ -211,7 +266,7 @@ impl Lane<CallLogs> {
 
     /// As `abandon`; none of them waits for its trace any more.
     pub(crate) fn give_up(&mut self, reason: DropReason) {
-        self.delivery.awaited = Awaited::default();
+        (self.delivery.awaited, self.delivery.held_back) = (Awaited::default(), Held::default());
         self.abandon(reason);
     }
 
@@ -334,8 +389,9 @@ impl Delivery for CallLogs {
 impl PendingCallLog {
     /// Writes it with what spans have said since their conversation ended; whether that changes it.
     fn write_again(&mut self) -> bool {
-        let Some(Ok(log)) = self.rewrite.take().map(|rewrite| rewrite()) else { return false };
+        let Some(Ok(log)) = self.rewrite.take().map(|rewrite| (rewrite.write)()) else { return false };
         let changes = log.body != self.log.body;
+        self.reservation.resize_anyway(log.body.len().max(self.reservation.bytes()));
         self.log.body = log.body;
         changes
     }
@@ -378,6 +434,7 @@ impl Stored for PendingCallLog {
         Some(Self {
             log,
             rewrite: None,
+            is_held_back: false,
             reply: Box::new(Result::err),
             reservation: Room::default(),
             step: Step::Ask(1),

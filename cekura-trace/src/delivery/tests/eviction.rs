@@ -84,7 +84,7 @@ fn world(script: impl Fn(usize) -> (u64, Answer) + Send + Sync + 'static) -> (Wo
         Endpoint { script: Box::new(script), requests: Mutex::default(), arrived: arrived.clone() };
     let make = |link: &Link, _| over(&settings(), link, Arc::new(endpoint));
     // The API for call logs hangs.
-    (World::with_limit(LIMIT, make, Box::new(|_, _, _| Ok(Box::pin(std::future::pending())))), arrived)
+    (World::with_limit(LIMIT, make, Arc::new(|_, _, _| Ok(Box::pin(std::future::pending())))), arrived)
 }
 
 /// The most calls that run at a time, and the spans of each.
@@ -282,7 +282,7 @@ fn one_round_among_a_thousand_calls_gives_back_what_is_wanted() {
             end(queue, span % CALLS, span, 1, 1000);
             if span % 128 == 0 {
                 queue.drain(|records, _| {
-                    outlet.take(records, Room::taken(queue.clone(), Use::Delivery, records.len()), 0)
+                    outlet.take(records, Room::taken(queue.clone(), Use::Delivery, records.len()), 0);
                 });
             }
             let wanted = queue.excess(|| 0);
@@ -299,7 +299,7 @@ fn one_round_among_a_thousand_calls_gives_back_what_is_wanted() {
         assert!(most.is_none(), "more went than was wanted");
         outlet
     };
-    drop(World::with_limit(32 << 20, make, Box::new(|_, _, _| panic!("there is no call log"))));
+    drop(World::with_limit(32 << 20, make, Arc::new(|_, _, _| panic!("there is no call log"))));
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn what_goes_is_not_left_on_disk() {
         spool.end();
         spans
     };
-    let world = World::with_limit(LIMIT, make, Box::new(|_, _, _| panic!("there is no call log")));
+    let world = World::with_limit(LIMIT, make, Arc::new(|_, _, _| panic!("there is no call log")));
     told.try_iter().for_each(drop);
     let next = open(world.link.queue.clone());
     let (expected, mut found) = (ABREAST * CALLS - world.link.ledger.report(|| 0).lost(), BTreeMap::new());

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// A worker whose API answers as said, and how often it has asked whether a conversation is open.
 fn world(api: fn() -> Response) -> (World, Arc<AtomicUsize>) {
     let make = |link: &Link, attempts| outlet(link, Box::new(|_, _| (0, ACCEPTED)), attempts);
-    let exchange: Exchange = Box::new(move |_, _, _| Ok(Box::pin(ready(api())) as _));
+    let exchange: Exchange = Arc::new(move |_, _, _| Ok(Box::pin(ready(api())) as _));
     let asked = Arc::new(AtomicUsize::new(0));
     let asks = asked.clone();
     let is_open = move |_| {

@@ -48,13 +48,13 @@ pub(super) fn none(was_sent: bool) -> (u64, Response) {
 pub(super) fn world(
     slow: u64,
     span: impl Fn() -> Answer + Send + Sync + 'static,
-    api: impl Fn(usize, u64) -> (u64, Response) + 'static,
+    api: impl Fn(usize, u64) -> (u64, Response) + Send + Sync + 'static,
 ) -> (World, Asked) {
     let asked = Asked::default();
     let (start, seen) = (Instant::now(), asked.clone());
     let world = World::with_api(
         |link, attempts| outlet(link, Box::new(move |_, _| (slow, span())), attempts),
-        Box::new(move |method, path, body| {
+        Arc::new(move |method, path, body| {
             let second = start.elapsed().as_secs();
             let body = body.map(|body| String::from_utf8(body.to_vec()).unwrap()).unwrap_or_default();
             let mut seen = seen.lock().unwrap();
@@ -90,7 +90,9 @@ pub(super) fn log() -> CallLog {
 }
 
 /// Runs one call log against an API.
-async fn post(api: impl Fn(usize, u64) -> (u64, Response) + 'static) -> (Result<Sent, ObserveError>, Asked) {
+async fn post(
+    api: impl Fn(usize, u64) -> (u64, Response) + Send + Sync + 'static,
+) -> (Result<Sent, ObserveError>, Asked) {
     let (world, asked) = world(0, || ACCEPTED, api);
     let (result, ..) = world.play(async |link| observe(link, log()).await).await;
     (result, asked)

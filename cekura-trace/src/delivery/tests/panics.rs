@@ -22,7 +22,7 @@ fn api(panics: bool) -> (Exchange, Arc<AtomicU32>) {
         let (_, answer) = stored();
         Ok(Box::pin(async { answer }) as _)
     };
-    (Box::new(exchange), posted)
+    (Arc::new(exchange), posted)
 }
 
 /// A worker over a backend that takes a second for each request.
@@ -37,7 +37,7 @@ pub(super) fn with_call_logs(
     exchange: Exchange,
     is_open: IsOpen,
 ) -> World {
-    let mut world = World::with_api(make, Box::new(|_, _, _| panic!("it is replaced")));
+    let mut world = World::with_api(make, Arc::new(|_, _, _| panic!("it is replaced")));
     let Link { inbox, ledger, failed, .. } = &world.link;
     let (inbox, ledger, failed) = (inbox.clone(), ledger.clone(), failed.clone());
     let wake = Box::new(move || drop(inbox.send(Message::Answered)));

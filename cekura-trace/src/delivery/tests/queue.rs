@@ -1,12 +1,19 @@
 //! That the queue is bounded, counts, wakes and closes.
 
 use super::{Arc, Queue, TraceId, Waker, crowded};
-use crate::delivery::tests::{end, record};
+use crate::call::{Call, Clock, Noted};
+use crate::delivery::tests::end;
 use crate::destination::Sink;
 use crate::finished::records;
+use crate::policy::CaptureContent;
 use crate::room::{Room, Use};
-use opentelemetry::trace::SpanId;
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceState};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 fn queue(limit: usize, announces_roots: bool) -> (Arc<Queue>, Arc<AtomicUsize>) {
     let rung = Arc::new(AtomicUsize::new(0));
@@ -187,61 +194,48 @@ fn what_is_wanted_back_makes_room_for_new_spans_and_is_not_asked_of_call_logs() 
     assert_eq!(queue.excess(|| 0), 0, "it never will");
 }
 
-#[test]
-fn what_is_open_and_what_is_on_disk_is_not_asked_of_spans() {
-    let (queue, _) = queue(16 << 10, false);
-    let room = |what| Room::of(queue.clone(), what);
-    let (mut open, mut disk, mut ended) = (room(Use::Open), room(Use::Disk), room(Use::Delivery));
-    assert!(open.resize(8 << 10) && !open.resize((8 << 10) + 1), "half is for what has ended");
-    disk.resize_anyway(2 << 10);
-    assert!(ended.resize(5 << 10));
-    // Spans share the four KiB that these leave of fourteen.
-    assert_eq!(queue.excess(|| 0), (5 << 10) - (3 << 10));
-    disk.resize_anyway(20 << 10);
-    assert!(!ended.resize(6 << 10) && open.resize(1 << 10), "less is always possible");
-    drop((open, disk));
-    assert_eq!((queue.excess(|| 0), queue.held()), (0, 5 << 10));
+/// Hears nothing until it is told to, and says when it has.
+struct Slow(Mutex<Receiver<()>>, Sender<()>);
+
+impl Subscriber for Slow {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        let _ = self.0.lock().unwrap().recv();
+        self.1.send(()).unwrap();
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 #[test]
-fn rooms_are_split_and_joined_without_loss() {
-    let (queue, _) = queue(1000, false);
-    let mut whole = Room::take(queue.clone(), Use::Delivery, 900).unwrap();
-    assert!(Room::take(queue.clone(), Use::Delivery, 101).is_none());
-    let part = whole.split(2000);
-    assert_eq!((whole.bytes(), part.bytes(), queue.held()), (0, 900, 900));
-    let mut none = Room::default();
-    none.resize_anyway(500);
-    assert_eq!(
-        (none.bytes(), none.resize(500), queue.held()),
-        (0, true, 900),
-        "what has no limit counts nothing"
-    );
-    none.join(part);
-    none.resize_anyway(1200);
-    assert_eq!((none.bytes(), queue.held()), (1200, 1200));
-    drop((none, whole));
-    assert_eq!(queue.held(), 0);
-}
-
-#[test]
-fn a_conversation_that_is_forgotten_at_once_takes_nothing() {
-    let (queue, _) = queue(64 << 10, false);
-    let queue = Arc::new(Arc::into_inner(queue).unwrap().with_beginnings());
-    let root = |span| record(1, span, 0, 10);
-    let id = |span: u64| SpanId::from(span);
-    queue.begin(root(1));
-    queue.begin(root(2));
-    queue.forget(TraceId::from(1), id(1));
-    let begun = queue.drain_begun();
-    assert_eq!((begun.roots.len(), begun.forgotten.len()), (1, 0));
-    assert_eq!(queue.held(), begun.roots[0].1.bytes());
-    queue.forget(TraceId::from(1), id(2));
-    assert!(queue.held() > begun.roots[0].1.bytes(), "who must be told of it counts");
-    assert_eq!(queue.drain_begun().forgotten, [(TraceId::from(1), id(2))]);
-    drop(begun);
-    assert_eq!(queue.held(), 0);
-    // Without end, and nobody looks.
-    (3..10_000).for_each(|span| queue.begin(root(span)));
-    assert!(queue.held() <= 32 << 10);
+fn a_slow_subscriber_does_not_hold_up_whose_call_log_is_refused() {
+    const LONG: Duration = Duration::from_secs(20);
+    let ((go_on, wait), (hear, heard), (end, ended)) = (channel(), channel(), channel());
+    let hang_up = move || {
+        let (queue, _) = queue(1 << 20, false);
+        queue.close_calls(|_, _| {});
+        let root = SpanContext::new(1.into(), SpanId::from(1), TraceFlags::SAMPLED, false, TraceState::NONE);
+        let call = Arc::new(Call::new(root, None, CaptureContent::Full, Clock::read()));
+        (0..3).for_each(|_| queue.observe(&call, Noted::default()));
+        end.send(queue.refused_calls()).unwrap();
+    };
+    let slow = Slow(Mutex::new(wait), hear);
+    std::thread::spawn(|| tracing::subscriber::with_default(slow, hang_up));
+    assert_eq!(ended.recv_timeout(LONG), Ok(3));
+    assert!(heard.try_recv().is_err());
+    (0..3).for_each(|_| go_on.send(()).unwrap());
+    assert!((0..3).all(|_| heard.recv_timeout(LONG).is_ok()));
 }

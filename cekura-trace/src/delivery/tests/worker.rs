@@ -84,7 +84,7 @@ pub(super) fn over(settings: &Settings, link: &Link, transport: Arc<dyn Transpor
 
 impl World {
     pub(super) fn new(make: impl FnOnce(&Link, Arc<Mutex<Vec<u64>>>) -> Lane<Spans>) -> Self {
-        Self::with_api(make, Box::new(|_, _, _| panic!("there is no call log")))
+        Self::with_api(make, Arc::new(|_, _, _| panic!("there is no call log")))
     }
 
     /// Spans go out as `make` says, call logs by `exchange`.

@@ -114,6 +114,11 @@ pub(super) fn without_end() -> ObserveError {
     ObserveError::unexpected(200, "a list of calls that does not end; the call may be stored")
 }
 
+/// What is said of a call that is listed without an id.
+pub(super) fn without_id() -> ObserveError {
+    ObserveError::unexpected(200, "a call without an id of Cekura's")
+}
+
 fn refused(status: u16, body: &str) -> Ruling {
     const KEY: &str = "CEKURA_API_KEY";
     const OWNER: &str = "CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID";

@@ -4,7 +4,6 @@
 use super::{Live, Stage, State};
 use crate::finished::{remove_overwritten, write};
 use crate::recording::attributes::Attributes;
-use crate::say::say;
 use crate::semconv;
 
 /// What nobody counts: most spans never hold as much.
@@ -27,10 +26,11 @@ impl Live {
             }
         });
         // Not under the lock, for whoever hears it may set something on this span.
-        if is_filled {
-            say(|| {
+        if is_filled && let Some(home) = self.home() {
+            let trace_id = self.trace_id();
+            home.destination.tell(move || {
                 let what = "a span has no room for more; what is set on it until its end is lost";
-                tracing::warn!(target: "cekura", "{what}; raise .memory_limit(…) unless it holds 2 MiB");
+                tracing::warn!(target: "cekura", %trace_id, "{what}; raise .memory_limit(…) unless it holds 2 MiB");
             });
         }
     }
