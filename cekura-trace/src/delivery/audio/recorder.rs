@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Bytes of a call's sound that stay in memory.
@@ -115,8 +115,9 @@ struct Keeper {
 impl Keeper {
     fn live(mut self, todo: &Receiver<Job>) {
         let _quiet = Context::enter_telemetry_suppressed_scope();
+        let mut next = Instant::now() + OFTEN;
         loop {
-            match todo.recv_timeout(OFTEN) {
+            match todo.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(Job::Begin(journal)) => {
                     let store = Store::unnamed(journal.clone(), &self.directory);
                     self.stores.insert(address(&journal), store);
@@ -125,6 +126,10 @@ impl Keeper {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            if Instant::now() < next {
+                continue;
+            }
+            next = Instant::now() + OFTEN;
             self.stores.retain(|_, store| {
                 // What cannot be written stays in memory, as far as there is room.
                 let _ = store.spill(KEPT);
@@ -137,6 +142,11 @@ impl Keeper {
     fn prepare(&mut self, ended: EndedSound) -> Option<Prepared> {
         let EndedSound { journal, speeches, end } = ended;
         let mut store = self.stores.remove(&address(&journal))?;
+        if journal.is_erased() {
+            // Its file goes now.
+            let _ = store.spill(KEPT);
+            return Some(Prepared::default());
+        }
         let recording = Arc::new(store.finish());
         let placed = Arc::new(place(&recording, speeches, Some(end)).ok()?);
         let heard = placed.heard.clone();
