@@ -268,3 +268,7 @@ pub mod context {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct ReadmeDoctests;
+
+#[cfg(all(doctest, feature = "audio", feature = "logs"))]
+#[doc = include_str!("../../docs/calls.md")]
+struct CallsDoctests;

@@ -45,8 +45,14 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
     #[cfg(feature = "audio")]
-    let recorder =
-        settings.audio.map(|audio| Arc::new(Recorder::new(settings.temporary.clone(), audio, inbox.clone())));
+    let recorder = settings.audio.map(|audio| {
+        let inbox = inbox.clone();
+        let tell = move |root, prepared| {
+            // The worker may have ended.
+            drop(inbox.send(Message::Recorded { root, prepared: Box::new(prepared) }));
+        };
+        Arc::new(Recorder::new(settings.temporary.clone(), audio, Arc::new(tell)))
+    });
     #[cfg(feature = "audio")]
     let recorders = recorder.clone();
     let link = Link {

@@ -7,7 +7,6 @@ use super::sound::Sound;
 use super::store::Store;
 use crate::call::audio::Journal;
 use crate::call::audio::form::Audio;
-use crate::delivery::message::Message;
 use opentelemetry::Context;
 use opentelemetry::trace::SpanId;
 use std::collections::HashMap;
@@ -17,7 +16,6 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::UnboundedSender;
 
 /// Bytes of a call's sound that stay in memory.
 const KEPT: usize = 4 << 20;
@@ -30,8 +28,11 @@ pub(crate) struct Recorder {
     /// Where files are that vanish with the process.
     directory: PathBuf,
     audio: Audio,
-    inbox: UnboundedSender<Message>,
+    tell: Tell,
 }
+
+/// Takes what there is of the sound of a conversation.
+pub(crate) type Tell = Arc<dyn Fn(SpanId, Prepared) + Send + Sync>;
 
 enum Job {
     Begin(Arc<Journal>),
@@ -60,22 +61,20 @@ pub(crate) struct Prepared {
 /// Answers once.
 struct Reply {
     root: SpanId,
-    inbox: UnboundedSender<Message>,
+    tell: Tell,
     prepared: Option<Prepared>,
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
         let lost = || Prepared { is_lost: true, ..Prepared::default() };
-        let prepared = Box::new(self.prepared.take().unwrap_or_else(lost));
-        // The worker may have ended.
-        drop(self.inbox.send(Message::Recorded { root: self.root, prepared }));
+        (self.tell)(self.root, self.prepared.take().unwrap_or_else(lost));
     }
 }
 
 impl Recorder {
-    pub(crate) fn new(directory: PathBuf, audio: Audio, inbox: UnboundedSender<Message>) -> Self {
-        Self { jobs: OnceLock::new(), directory, audio, inbox }
+    pub(crate) fn new(directory: PathBuf, audio: Audio, tell: Tell) -> Self {
+        Self { jobs: OnceLock::new(), directory, audio, tell }
     }
 
     /// A call begins.
@@ -86,7 +85,7 @@ impl Recorder {
     /// A call has ended; the worker is told what there is of it.
     pub(crate) fn end(&self, root: SpanId, sound: EndedSound) {
         sound.journal.close();
-        self.tell(Job::End(sound, Reply { root, inbox: self.inbox.clone(), prepared: None }));
+        self.tell(Job::End(sound, Reply { root, tell: self.tell.clone(), prepared: None }));
     }
 
     fn tell(&self, job: Job) {
