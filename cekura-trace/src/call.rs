@@ -5,6 +5,7 @@ mod id;
 #[cfg(feature = "logs")]
 mod logs;
 mod notes;
+mod run;
 mod said;
 mod transcript;
 mod turn;
@@ -14,6 +15,8 @@ use id::Id;
 #[cfg(feature = "logs")]
 pub(crate) use logs::{Line, Logs};
 pub(crate) use notes::{Noted, Notes};
+pub use run::Run;
+pub(crate) use run::NamesRun;
 pub(crate) use said::{Said, Stage};
 pub(crate) use transcript::{Heard, Note};
 use turn::{OpenTurns, Unanswered};

@@ -17,7 +17,7 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
 pub(crate) use settings::{Identity, Settings, Spooling};
-pub use settings::{Mode, Protocol};
+pub use settings::{Calls, Mode, Protocol};
 
 use super::error::Error;
 use super::parts;
@@ -31,6 +31,7 @@ use std::path::PathBuf;
 
 const MEMORY_LIMIT: usize = 32 << 20;
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
+const CALLS: &str = "CEKURA_CALLS";
 const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
 const INSECURE: &str = "CEKURA_ALLOW_INSECURE";
@@ -90,6 +91,7 @@ impl Reader<'_> {
             proxies,
             root_certificates: self.certificates(&code.root_certificates),
             resource: self.resource(code.service_name, code.resource),
+            calls: self.calls(code.calls),
             capture: self.capture(code.capture),
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
@@ -126,6 +128,18 @@ impl Reader<'_> {
             "http" => Some(Protocol::Http),
             _ => {
                 self.refuse(PROTOCOL, "must be `grpc` or `http`");
+                None
+            }
+        });
+        known.unwrap_or_default()
+    }
+
+    fn calls(&mut self, code: Option<Calls>) -> Calls {
+        let known = code.or_else(|| match self.word(CALLS)?.as_str() {
+            "observe" => Some(Calls::Observe),
+            "simulate" => Some(Calls::Simulate),
+            _ => {
+                self.refuse(CALLS, "must be `observe` or `simulate`");
                 None
             }
         });

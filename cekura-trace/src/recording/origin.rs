@@ -11,7 +11,7 @@ use super::scope::Scope;
 use super::span::live::Live;
 use super::thread::with_current;
 use super::wish::{Client, Wish};
-use crate::call::{self, Call};
+use crate::call::{self, Call, Run};
 use crate::destination;
 use crate::finished::{Marks, write};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
@@ -216,6 +216,7 @@ impl Origin {
         wish.inspect(|wish| wish.prepare(call, &home.destination));
         let call_id = wish.and_then(|wish| wish.call_id.as_deref());
         write_conversation(attributes, call_id.unwrap_or(call.id()), call_id.is_some());
+        write_run(attributes, wish.and_then(|wish| wish.run.as_ref()));
         if attributes.capture != home.capture {
             let home = Some(Arc::new(Home { capture: attributes.capture, ..(**home).clone() }));
             let context = self.context();
@@ -248,9 +249,11 @@ impl Origin {
         home.capture = wish.capture.unwrap_or(home.destination.capture);
         let said = span.said();
         (said.capture, said.limit) = (home.capture, home.destination.content_limit);
-        if let Some(call_id) = &wish.call_id {
+        let call_id = wish.call_id.as_ref().or(wish.sid.as_ref());
+        if let Some(call_id) = call_id {
             write_conversation(said, call_id, true);
         }
+        write_run(said, wish.run.as_ref());
         for link in &wish.links {
             link_to(link, said);
         }
@@ -265,9 +268,9 @@ impl Origin {
             span.identify(trace_id, new_span_id());
         }
         let root = span.span_context().clone();
-        let call = Call::new(root, wish.call_id.clone(), home.capture, home.clock);
+        let call = Call::new(root, call_id.cloned(), home.capture, home.clock);
         wish.prepare(&call, &home.destination);
-        if wish.call_id.is_none() {
+        if call_id.is_none() {
             write_conversation(span.said(), call.id(), false);
         }
         let home = Arc::new(Home { call: Some(Arc::new(call)), ..home });
@@ -373,6 +376,18 @@ fn write_conversation(attributes: &mut Attributes, id: &str, is_call_id: bool) {
     }
     write::text(&mut attributes.entries, semconv::CONVERSATION_ID, id);
     write::text(&mut attributes.entries, semconv::CONVERSATION_TYPE, VOICE);
+}
+
+fn write_run(attributes: &mut Attributes, run: Option<&Run>) {
+    let Some(run) = run else { return };
+    let ids = [
+        (semconv::CEKURA_RUN_ID, run.id()),
+        (semconv::CEKURA_SCENARIO_ID, run.scenario_id()),
+        (semconv::CEKURA_RESULT_ID, run.result_id()),
+    ];
+    for (key, id) in ids {
+        id.into_iter().for_each(|id| write::text(&mut attributes.entries, key, id));
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::pending::PendingRequest;
 use super::{DropReason, Lane, Wake};
 use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::call_log::sealed::SealedCallLog;
+use crate::delivery::call_log::webhook::LISTENS;
 use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
@@ -34,11 +35,15 @@ use ruling::{Ruling, Trouble};
 use std::error::Error as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 const OBSERVE: &str = "/observability/v1/observe/";
+/// Where a simulated call goes.
+const WEBHOOK: &str = "/test_framework/custom-provider-transcript-webhook/";
+/// What is left of the time in which that listens when a simulated call is kept back no longer.
+const SPARE: Duration = Duration::from_secs(30);
 /// The most pages of a list that are read: one that goes on was not asked for one call.
 const PAGES: u32 = 20;
 /// How often a call log is sent again after the server's own error.
@@ -83,6 +88,8 @@ pub(crate) struct CallLogs {
 /// A call log on its way.
 pub(crate) struct PendingCallLog {
     log: SealedCallLog,
+    /// When it is dropped, if it is simulated.
+    until: Option<Instant>,
     /// Where there may be more to say of the call than was known when it ended.
     rewrite: Option<Rewrite>,
     is_held_back: bool,
@@ -145,15 +152,17 @@ impl Lane<CallLogs> {
             }
         }
         self.delivery.held += reservation.bytes();
+        let until = until(&log, now);
         let held_for = rewrite.as_ref().and_then(|rewrite| Some((rewrite.root, rewrite.held_for?)));
         if let Some((root, wait)) = held_for {
-            let until = now.checked_add(wait).unwrap_or(now + self.timings.give_up);
+            let most = until.map_or(wait, |until| until.saturating_duration_since(now + SPARE));
+            let until = now.checked_add(wait.min(most)).unwrap_or(now + self.timings.give_up);
             self.delivery.held_back.add(root, self.items.next_place(), until);
         }
         let is_held_back = held_for.is_some();
         // A span that is still open can add to it.
         let rewrite = rewrite.filter(|_| is_held_back || log.trace_id.is_some_and(&self.delivery.is_open));
-        let call_log = PendingCallLog { log, rewrite, is_held_back, reply, reservation, step };
+        let call_log = PendingCallLog { log, until, rewrite, is_held_back, reply, reservation, step };
         let pending = PendingRequest::new(call_log, u64::MAX, now);
         self.items.push(PendingRequest { is_ready: step == Step::Post && !is_held_back, ..pending });
     }
@@ -283,9 +292,13 @@ impl Delivery for CallLogs {
     const RESTS_ON_DISK: bool = false;
 
     fn request(&mut self, item: &PendingCallLog) -> Result<Sending<Response>, Self::Outcome> {
+        if item.until.is_some_and(|until| until <= Instant::now()) {
+            return Err(Err(ObserveError::late()));
+        }
+        let path = if item.is_simulated() { WEBHOOK } else { OBSERVE };
         let request = match item.step {
             Step::Ask(page) => (self.exchange)(Method::GET, &search(&item.log, page), None),
-            Step::Post | Step::Trace => (self.exchange)(Method::POST, OBSERVE, Some(item.log.body.clone())),
+            Step::Post | Step::Trace => (self.exchange)(Method::POST, path, Some(item.log.body.clone())),
         };
         request.map_err(Err)
     }
@@ -306,6 +319,7 @@ impl Delivery for CallLogs {
                 Ruling::Fail(_) | Ruling::RetryTwice(_) if repeats > 0 => (Ruling::Missing, page),
                 other => (other, page),
             },
+            Step::Post | Step::Trace if item.is_simulated() => (ruling::simulated(answer), 0),
             Step::Post | Step::Trace => (ruling::posted(answer), 0),
         };
         match ruling {
@@ -326,7 +340,9 @@ impl Delivery for CallLogs {
             Ruling::Retry(trouble) => self.retry(trouble),
             Ruling::RetryTwice(trouble) if repeats == REPETITIONS => Judgement::End(Err(trouble.into())),
             Ruling::RetryTwice(_) => {
-                item.step = Step::Ask(1);
+                if !item.is_simulated() {
+                    item.step = Step::Ask(1);
+                }
                 Judgement::Repeat
             }
             Ruling::Stored { id, already_existed } => {
@@ -386,7 +402,17 @@ impl Delivery for CallLogs {
     }
 }
 
+/// When a simulated call is dropped. The wall clock may have been set, so it is no later than for a call that ends now.
+fn until(log: &SealedCallLog, now: Instant) -> Option<Instant> {
+    let rest = log.until?.duration_since(SystemTime::now()).unwrap_or_default();
+    Some(now + rest.min(LISTENS))
+}
+
 impl PendingCallLog {
+    fn is_simulated(&self) -> bool {
+        self.log.until.is_some()
+    }
+
     /// Writes it with what spans have said since their conversation ended; whether that changes it.
     fn write_again(&mut self) -> bool {
         let Some(Ok(log)) = self.rewrite.take().map(|rewrite| (rewrite.write)()) else { return false };
@@ -411,7 +437,7 @@ impl CallLogs {
 
 impl Stored for PendingCallLog {
     fn head(&self) -> Item {
-        Item::CallLog { id: self.log.id.clone(), owner: self.log.owner.clone() }
+        Item::CallLog { id: self.log.id.clone(), owner: self.log.owner.clone(), until: self.log.until }
     }
 
     fn into_head(self) -> Item {
@@ -428,16 +454,17 @@ impl Stored for PendingCallLog {
     }
 
     fn found(head: &Item) -> Option<Self> {
-        let Item::CallLog { id, owner } = head else { return None };
-        let log = SealedCallLog::again(id.clone(), owner.clone(), Bytes::new());
-        // The process before this one may have posted it.
+        let Item::CallLog { id, owner, until: ends } = head else { return None };
+        let log = SealedCallLog::again(id.clone(), owner.clone(), *ends);
         Some(Self {
+            until: until(&log, Instant::now()),
+            // The process before this one may have posted it.
+            step: if ends.is_some() { Step::Post } else { Step::Ask(1) },
             log,
             rewrite: None,
             is_held_back: false,
             reply: Box::new(Result::err),
             reservation: Room::default(),
-            step: Step::Ask(1),
         })
     }
 
