@@ -15,8 +15,8 @@ use id::Id;
 #[cfg(feature = "logs")]
 pub(crate) use logs::{Line, Logs};
 pub(crate) use notes::{Noted, Notes};
-pub use run::Run;
 pub(crate) use run::NamesRun;
+pub use run::Run;
 pub(crate) use said::{Said, Stage};
 pub(crate) use transcript::{Heard, Note};
 use turn::{OpenTurns, Unanswered};

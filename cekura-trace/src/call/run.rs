@@ -94,7 +94,10 @@ fn id(text: &str) -> Option<String> {
 }
 
 /// What `run` takes: a [`Run`], a reference to one, or an `Option` of these.
-#[diagnostic::on_unimplemented(message = "`run` takes a `cekura::Run`, found `{Self}`", label = "expected a `Run`")]
+#[diagnostic::on_unimplemented(
+    message = "`run` takes a `cekura::Run`, found `{Self}`",
+    label = "expected a `Run`"
+)]
 pub trait NamesRun {
     /// The run, if there is one.
     fn named(&self) -> Option<&Run>;

@@ -16,8 +16,8 @@ pub use builder::Builder;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
-pub(crate) use settings::{Identity, Settings, Spooling};
 pub use settings::{Calls, Mode, Protocol};
+pub(crate) use settings::{Identity, Settings, Spooling};
 
 use super::error::Error;
 use super::parts;

@@ -435,5 +435,8 @@ mod panic_tests;
 #[path = "tests/refusals.rs"]
 mod refusal_tests;
 #[cfg(test)]
+#[path = "tests/simulate.rs"]
+mod simulate_tests;
+#[cfg(test)]
 #[path = "tests/worker.rs"]
 mod tests;

@@ -1,9 +1,9 @@
 //! What is asked of a span before it begins, as the attribute's arguments or a builder set it. Invariant: it is plain data;
 //! who places the span decides what of it counts.
 
-use crate::call::{Call, Run};
 #[cfg(feature = "logs")]
 use crate::call::Logs;
+use crate::call::{Call, Run};
 use crate::destination::Destination;
 use crate::policy::CaptureContent;
 use opentelemetry::Context;

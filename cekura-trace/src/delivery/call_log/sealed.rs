@@ -2,7 +2,7 @@
 //! it is.
 
 use super::error::ObserveError;
-use super::{CallLog, transcript, webhook};
+use super::{CallLog, transcript};
 use crate::delivery::config::{Calls, Identity, Settings};
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
@@ -12,6 +12,9 @@ use std::time::{Duration, SystemTime};
 
 /// The most characters of a call's id.
 const LONGEST_ID: usize = 100;
+
+/// What stands before the fields of a simulated call.
+pub(super) const OPENING: &str = "{\"calls\":[{";
 
 impl CallLog {
     /// Checks it, and writes what is posted.
@@ -121,7 +124,7 @@ impl SealedCallLog {
 
     /// Names the trace in the body.
     pub(crate) fn name_trace(&mut self) {
-        let opening = if self.until.is_some() { webhook::OPENING } else { "{" };
+        let opening = if self.until.is_some() { OPENING } else { "{" };
         if let (Some(trace_id), Some(fields)) = (self.trace_id, self.body.strip_prefix(opening.as_bytes())) {
             let start = format!("{opening}\"trace_id\":\"{trace_id}\",");
             self.body = [start.as_bytes(), fields].concat().into();

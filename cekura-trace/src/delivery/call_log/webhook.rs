@@ -2,7 +2,7 @@
 //! Invariant: a call with a run id names no agent, for Cekura takes one of the two.
 
 use super::error::ObserveError;
-use super::sealed::{Account, SealedCallLog};
+use super::sealed::{Account, OPENING, SealedCallLog};
 use super::value::rfc3339;
 use super::{CallLog, transcript};
 use crate::call::Run;
@@ -12,9 +12,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long after the end of a call Cekura listens for it.
 pub(crate) const LISTENS: Duration = Duration::from_secs(300);
-
-/// What stands before the fields of the call.
-pub(super) const OPENING: &str = "{\"calls\":[{";
 
 /// The most characters of a call's id, and of a telephone number.
 const LONGEST_ID: usize = 255;
@@ -51,9 +48,9 @@ impl CallLog {
             ("metadata", Some(metadata.clone()).filter(Value::is_object)),
         ];
         let fields = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
-        let call = Value::Object(fields.collect::<Map<_, _>>());
+        let call = Value::Object(fields.collect::<Map<_, _>>()).to_string();
         let agent = agent.map(|agent| format!(",\"agent_id\":{agent}")).unwrap_or_default();
-        let body = format!("{{\"calls\":[{call}]{agent}}}");
+        let body = format!("{OPENING}{}]{agent}}}", call.trim_start_matches('{'));
         Ok(SealedCallLog { until: Some(end + LISTENS), ..log.sealed(None, body)? })
     }
 }
