@@ -216,7 +216,7 @@ impl Origin {
         wish.inspect(|wish| wish.prepare(call, &home.destination));
         let call_id = wish.and_then(|wish| wish.call_id.as_deref());
         write_conversation(attributes, call_id.unwrap_or(call.id()), call_id.is_some());
-        write_run(attributes, wish.and_then(|wish| wish.run.as_ref()));
+        write_run(attributes, wish.and_then(|wish| wish.run.as_deref()));
         if attributes.capture != home.capture {
             let home = Some(Arc::new(Home { capture: attributes.capture, ..(**home).clone() }));
             let context = self.context();
@@ -249,11 +249,10 @@ impl Origin {
         home.capture = wish.capture.unwrap_or(home.destination.capture);
         let said = span.said();
         (said.capture, said.limit) = (home.capture, home.destination.content_limit);
-        let call_id = wish.call_id.as_ref().or(wish.sid.as_ref());
-        if let Some(call_id) = call_id {
+        if let Some(call_id) = &wish.call_id {
             write_conversation(said, call_id, true);
         }
-        write_run(said, wish.run.as_ref());
+        write_run(said, wish.run.as_deref());
         for link in &wish.links {
             link_to(link, said);
         }
@@ -268,9 +267,9 @@ impl Origin {
             span.identify(trace_id, new_span_id());
         }
         let root = span.span_context().clone();
-        let call = Call::new(root, call_id.cloned(), home.capture, home.clock);
+        let call = Call::new(root, wish.call_id.clone(), home.capture, home.clock);
         wish.prepare(&call, &home.destination);
-        if call_id.is_none() {
+        if wish.call_id.is_none() {
             write_conversation(span.said(), call.id(), false);
         }
         let home = Arc::new(Home { call: Some(Arc::new(call)), ..home });
@@ -386,7 +385,9 @@ fn write_run(attributes: &mut Attributes, run: Option<&Run>) {
         (semconv::CEKURA_RESULT_ID, run.result_id()),
     ];
     for (key, id) in ids {
-        id.into_iter().for_each(|id| write::text(&mut attributes.entries, key, id));
+        if let Some(id) = id {
+            write::text(&mut attributes.entries, key, id);
+        }
     }
 }
 

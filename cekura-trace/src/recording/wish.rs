@@ -42,9 +42,8 @@ pub(super) struct Wish {
     pub(super) trace_id: Option<TraceId>,
     pub(super) links: Vec<SpanContext>,
     pub(super) call_id: Option<String>,
-    /// The carrier's id of the call, which is its id where no other was given.
-    pub(super) sid: Option<String>,
-    pub(super) run: Option<Run>,
+    /// Few have one.
+    pub(super) run: Option<Box<Run>>,
     pub(super) observed: Option<Observed>,
     /// Who begins a conversation by hand may end whatever is open in it.
     pub(super) is_by_hand: bool,

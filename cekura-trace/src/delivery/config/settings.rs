@@ -72,7 +72,8 @@ pub enum Calls {
     Observe,
     /// Calls that Cekura makes to test the agent: each call log goes to the run of its simulation, which
     /// [`Run`](crate::Run) names. Cekura takes it within 5 minutes after the end of the call; one that cannot be sent until then
-    /// is dropped, and an event says so.
+    /// is dropped, and an event says so. A [`Hold`](crate::Hold) ends half a minute before. What
+    /// [`observe`](crate::Cekura::observe) is given is stored as a call.
     Simulate,
 }
 

@@ -21,12 +21,14 @@ impl Attributes {
     pub fn trace_id_from(&mut self, sid: Value<'_>) {
         if let Some(sid) = text(&sid) {
             self.wish().trace_id = trace_id_from(&sid);
-            self.wish().sid = id_from(&sid);
+            // Unless another one is given, in whatever order.
+            let wish = self.wish();
+            wish.call_id = wish.call_id.take().or_else(|| id_from(&sid));
         }
     }
 
     pub fn run(&mut self, run: &impl NamesRun) {
-        self.wish().run = run.named().cloned();
+        self.wish().run = run.named().cloned().map(Box::new);
     }
 
     pub fn link_headers(&mut self, headers: &impl LinkHeaders) {
