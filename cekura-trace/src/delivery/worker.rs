@@ -241,6 +241,8 @@ impl Worker {
 
     fn collect(&mut self) {
         let queue = self.queue.clone();
+        // Before the spans, so that most of those that have ended too are known to.
+        let begun = queue.drain_begun();
         queue.drain(|records, count| {
             // Encoding takes a while.
             self.relieve();
@@ -250,9 +252,8 @@ impl Worker {
         if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
             queue.drain(|records, count| self.take(records, count));
         }
-        // A conversation that has begun and ended by now was in the queue.
         if let Some(spans) = &mut self.spans {
-            spans.begin(&queue);
+            spans.begin(begun);
         }
         // A call ends before its root, so that none is missing whose root was drained.
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));

@@ -158,9 +158,9 @@ fn what_was_moved_and_cannot_come_back_is_counted_as_lost() {
         }
         assert!(!elsewhere.files(".spans").is_empty(), "what is there stays: {what}");
         if what == "file" {
-            fs::remove_file(&spool.0).unwrap()
+            fs::remove_file(&spool.0).unwrap();
         } else {
-            fs::remove_dir(&spool.0).unwrap()
+            fs::remove_dir(&spool.0).unwrap();
         }
         converse(&handle, 1);
         // What was in memory at that moment, for another attempt, is written again.

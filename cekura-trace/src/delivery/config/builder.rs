@@ -249,8 +249,8 @@ impl Builder {
     /// second is never written to disk.
     ///
     /// At most 256 MiB are kept, for seven days; of the time between two runs at most one day counts, because
-    /// the clock may have been set. What waits for others takes at most half of that. The API key is never
-    /// written.
+    /// the clock may have been set. What waits for others takes at most half of that. What is known of it in
+    /// memory takes at most an eighth of the [memory limit](Self::memory_limit). The API key is never written.
     ///
     /// A missing directory is created, for this user only. A directory that others can write to is an error.
     /// A relative path is taken from the directory in which the handle is built. Files that are damaged or of
