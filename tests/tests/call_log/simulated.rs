@@ -77,7 +77,7 @@ fn a_simulated_call_goes_to_its_run_and_nowhere_else() {
     assert_eq!(body.as_object().unwrap().len(), 1, "with a run there is no agent: {body}");
     let call = &body["calls"][0];
     let root = backend.spans().into_iter().find(|span| span.name == "conversation").unwrap();
-    let trace: String = root.trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let trace = cekura::TraceId::from_bytes(root.trace_id.try_into().unwrap()).to_string();
     assert_eq!(
         (&call["id"], &call["run_id"], &call["trace_id"]),
         (&json!("call-1"), &json!("456"), &json!(trace))
@@ -168,7 +168,9 @@ fn a_simulated_call_without_a_run_names_its_agent_and_an_event_says_so_once() {
 fn a_project_needs_the_run_or_the_agent() {
     #[cekura::conversation(client = handle, observe, run = run, skip_all)]
     fn of_agent(handle: &Cekura, run: Option<Run>, agent: Option<u64>) {
-        agent.into_iter().for_each(|agent| current_conversation().unwrap().agent_id(agent));
+        if let Some(agent) = agent {
+            current_conversation().unwrap().agent_id(agent);
+        }
     }
     let (backend, api, heard) = (Backend::new(), Api::new(), Heard::default());
     let builder = to(&backend, cekura::Protocol::Http).api_key(KEY).project(42).api_url(api.url());
@@ -291,8 +293,10 @@ fn nothing_is_posted_without_the_word_in_local_mode_or_when_off() {
             .map(|it| it.build().unwrap())
     };
     let handles = tracing::subscriber::with_default(heard.clone(), build);
-    handles.iter().for_each(unobserved);
-    handles.iter().for_each(|handle| drop(handle.shutdown_blocking(LONG)));
+    for handle in &handles {
+        unobserved(handle);
+        handle.shutdown_blocking(LONG);
+    }
     assert_eq!((api.connections(), heard.count("")), (0, 0), "{heard:?}");
 }
 

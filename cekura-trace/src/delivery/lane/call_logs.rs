@@ -472,3 +472,7 @@ impl Stored for PendingCallLog {
         self.reservation.bytes()
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/left_call_logs.rs"]
+mod tests;

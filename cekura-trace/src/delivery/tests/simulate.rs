@@ -2,7 +2,7 @@
 
 use super::observe_tests::{Asked, busy, none, stored, times, whole, world};
 use super::tests::{ACCEPTED, World};
-use super::{Arc, Duration};
+use super::{Arc, Duration, SealedCallLog, Tap};
 use crate::Run;
 use crate::call::{Call, Clock};
 use crate::delivery::config::Calls;
@@ -11,8 +11,10 @@ use crate::delivery::transport::Response;
 use crate::destination::Sink;
 use crate::policy::CaptureContent;
 use crate::room::Room;
+use crate::transcript::Entry;
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::time::sleep;
 
@@ -113,6 +115,34 @@ async fn a_call_that_is_held_is_posted_while_it_is_listened_for() {
     assert_eq!(failed, 0);
     let times = times(&asked);
     assert!(times.len() == 1 && (240..300).contains(&times[0].0), "{times:?}");
+}
+
+/// Sees the call logs that are shown.
+struct Page(Arc<Mutex<Vec<Value>>>);
+
+impl Tap for Page {
+    fn take(&mut self, _: &[u8], _: Option<Room>) {}
+
+    fn call_log(&mut self, log: &SealedCallLog) {
+        self.0.lock().unwrap().push(serde_json::from_slice(&log.body).unwrap());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_shows_a_simulated_call_as_any_other() {
+    let (mut world, asked) = simulating(|_, _| whole(200, ""));
+    let shown = Arc::default();
+    world.worker.taps.push(Box::new(Page(Arc::clone(&shown))));
+    let playing = world.play(async |link| {
+        let call = call();
+        call.notes.entry(Entry::user("Hello?"), None, Duration::default);
+        end(link, &call, now());
+        sleep(Duration::from_secs(10)).await;
+    });
+    playing.await;
+    let shown = shown.lock().unwrap();
+    assert_eq!((times(&asked).len(), shown.len()), (1, 1));
+    assert_eq!(shown[0]["transcript_json"][0]["content"], "Hello?");
 }
 
 #[tokio::test(start_paused = true)]
