@@ -72,8 +72,9 @@ pub enum Calls {
     Observe,
     /// Calls that Cekura makes to test the agent: each call log goes to the run of its simulation, which
     /// [`Run`](crate::Run) names. Cekura takes it within 5 minutes after the end of the call; one that cannot be sent until then
-    /// is dropped, and an event says so. A [`Hold`](crate::Hold) ends half a minute before. What
-    /// [`observe`](crate::Cekura::observe) is given is stored as a call.
+    /// is dropped, and an event says so. A [`Hold`](crate::Hold) ends half a minute before. The metadata `from_phone_number` and
+    /// `to_phone_number` are the numbers of the call, where they are a `+` and at most 14 digits. What
+    /// [`observe`](crate::Cekura::observe) is given is stored as a call of a real caller.
     Simulate,
 }
 
