@@ -1,5 +1,6 @@
 //! Notes for a call log, taken while the call runs. Invariant: they are given out once, at the call's end.
 
+use super::run::Run;
 use super::said::{Said, Stage, Told};
 use super::transcript::{Heard, Note, Played, Sources};
 use crate::lock::locked;
@@ -59,6 +60,8 @@ pub(crate) struct Noted {
     pub(crate) metadata: Map<String, Value>,
     pub(crate) ended_reason: String,
     pub(crate) agent: Option<u64>,
+    /// The run of a simulation that it belongs to.
+    pub(crate) run: Run,
     /// Lines of the program's log, as they are posted.
     pub(crate) logs: Vec<Value>,
     /// As Cekura counts them.
@@ -132,6 +135,14 @@ impl Notes {
 
     pub(crate) fn agent(&self, id: u64) {
         self.note(false, Cost::default(), id, |_, _| Cost::default(), |noted, id| noted.agent = Some(id));
+    }
+
+    /// It belongs to this run of a simulation.
+    pub(crate) fn belong_to(&self, run: &Run) {
+        // One inside another conversation may be of no run.
+        if *run != Run::default() {
+            self.state().noted.run = run.clone();
+        }
     }
 
     /// Whether spans write its transcript.

@@ -64,6 +64,8 @@ pub(super) struct Worker {
     next_look: Instant,
     /// Dropped spans that an event has told of, and when.
     told: (u64, Instant),
+    /// Whether an event has told of what may not be meant.
+    has_doubted: bool,
     /// Whether a turn of the loop has ended since the last panic.
     is_well: bool,
 }
@@ -96,6 +98,7 @@ impl Worker {
             calls,
             next_look: next_tick + timings.unread,
             told: (0, next_tick),
+            has_doubted: false,
             is_well: true,
         }
     }
@@ -291,7 +294,8 @@ impl Worker {
     /// Posts what was noted of a call that has ended.
     fn observe_ended(&mut self, mut ended: EndedCall, mut reservation: Room) {
         let call_id = ended.id().to_owned();
-        let sealed = ended.log().seal(&self.account).and_then(|log| {
+        self.doubt(&ended);
+        let sealed = ended.seal(&self.account).and_then(|log| {
             // Escapes may make it longer than what was noted.
             let more = log.body.len().saturating_sub(reservation.bytes() + BESIDE_NOTES);
             reservation
@@ -300,9 +304,15 @@ impl Worker {
         });
         match sealed {
             Ok(log) => {
+                if log.until.is_some()
+                    && !self.taps.is_empty()
+                    && let Ok(shown) = ended.log().seal(&self.account)
+                {
+                    self.taps.iter_mut().for_each(|tap| tap.call_log(&shown));
+                }
                 let (account, root, held_for) = (self.account, ended.root(), ended.held_for());
                 let awaits_sound = self.prepare(root, &ended);
-                let write = Box::new(move |shown| ended.last_log(shown).seal(&account));
+                let write = Box::new(move |shown| ended.seal_last(&account, shown));
                 let rewrite = Rewrite { write, root, held_for, awaits_sound };
                 self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
             }
@@ -354,6 +364,14 @@ impl Worker {
         }
     }
 
+    /// Says once what may not be meant.
+    fn doubt(&mut self, ended: &EndedCall) {
+        if let Some(doubt) = ended.doubt(&self.account).filter(|_| !self.has_doubted) {
+            self.has_doubted = true;
+            self.events.emit(move || tracing::warn!(target: "cekura", "{doubt}"));
+        }
+    }
+
     fn observe(
         &mut self,
         log: SealedCallLog,
@@ -361,7 +379,10 @@ impl Worker {
         reservation: Room,
         reply: ObserveReply,
     ) {
-        self.taps.iter_mut().for_each(|tap| tap.call_log(&log));
+        // What is posted of a simulated call is not what is shown.
+        if log.until.is_none() {
+            self.taps.iter_mut().for_each(|tap| tap.call_log(&log));
+        }
         if self.account.is_local {
             drop(reply(Ok(Sent::default())));
         } else {
@@ -471,6 +492,9 @@ mod panic_tests;
 #[cfg(test)]
 #[path = "tests/refusals.rs"]
 mod refusal_tests;
+#[cfg(test)]
+#[path = "tests/simulate.rs"]
+mod simulate_tests;
 #[cfg(test)]
 #[path = "tests/worker.rs"]
 mod tests;

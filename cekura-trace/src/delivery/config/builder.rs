@@ -4,7 +4,7 @@
 use super::proxy::Own;
 use super::reader::Lookup;
 use super::secret::Secret;
-use super::settings::{Mode, Protocol};
+use super::settings::{Calls, Mode, Protocol};
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use crate::delivery::timings::{SpoolLimits, Timings};
@@ -43,6 +43,7 @@ pub struct Builder {
     pub(super) allow_insecure: Option<bool>,
     pub(super) mode: Option<Mode>,
     pub(super) local_without_key: bool,
+    pub(super) calls: Option<Calls>,
     pub(super) capture: Option<CaptureContent>,
     pub(super) content_limit: Option<usize>,
     pub(super) memory_limit: Option<usize>,
@@ -168,6 +169,13 @@ impl Builder {
     /// without an account.
     pub fn local_without_key(mut self) -> Self {
         self.local_without_key = true;
+        self
+    }
+
+    /// Whether real callers call or Cekura does to test the agent (`CEKURA_CALLS` = `observe` or `simulate`); real callers
+    /// unless set.
+    pub fn calls(mut self, calls: Calls) -> Self {
+        self.calls = Some(calls);
         self
     }
 

@@ -18,6 +18,7 @@ use crate::delivery::call_log::error::{ObserveError, Sent};
 #[cfg(feature = "audio")]
 use crate::delivery::call_log::form::form;
 use crate::delivery::call_log::sealed::SealedCallLog;
+use crate::delivery::call_log::webhook::LISTENS;
 use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
@@ -39,11 +40,15 @@ use ruling::{Ruling, Trouble};
 use std::error::Error as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 const OBSERVE: &str = "/observability/v1/observe/";
+/// Where a simulated call goes.
+const WEBHOOK: &str = "/test_framework/custom-provider-transcript-webhook/";
+/// What is left of the time in which that listens when a simulated call is kept back no longer.
+const SPARE: Duration = Duration::from_secs(30);
 /// The most pages of a list that are read: one that goes on was not asked for one call.
 const PAGES: u32 = 20;
 /// How long a call log waits until its recording is prepared.
@@ -92,6 +97,8 @@ pub(crate) struct CallLogs {
 /// A call log on its way.
 pub(crate) struct PendingCallLog {
     log: SealedCallLog,
+    /// When it is dropped, if it is simulated.
+    until: Option<Instant>,
     /// Where there may be more to say of the call than was known when it ended.
     rewrite: Option<Rewrite>,
     is_held_back: bool,
@@ -160,17 +167,21 @@ impl Lane<CallLogs> {
             }
         }
         self.delivery.held += reservation.bytes();
+        let until = until(&log, now);
         let held_for = rewrite.as_ref().and_then(|rewrite| rewrite.held_for);
         let awaits_sound = rewrite.as_ref().is_some_and(|rewrite| rewrite.awaits_sound);
         let is_held_back = held_for.is_some();
         if let Some(rewrite) = rewrite.as_ref().filter(|_| is_held_back || awaits_sound) {
-            let until = now.checked_add(held_for.unwrap_or(PREPARED)).unwrap_or(now + self.timings.give_up);
+            let wait = held_for.unwrap_or(PREPARED);
+            let most = until.map_or(wait, |until| until.saturating_duration_since(now + SPARE));
+            let until = now.checked_add(wait.min(most)).unwrap_or(now + self.timings.give_up);
             self.delivery.held_back.add(rewrite.root, self.items.next_place(), until);
         }
         // A span that is still open can add to it.
         let may_change = is_held_back || awaits_sound || log.trace_id.is_some_and(&self.delivery.is_open);
         let call_log = PendingCallLog {
             log,
+            until,
             rewrite: rewrite.filter(|_| may_change),
             is_held_back,
             awaits_sound,
@@ -327,9 +338,13 @@ impl Delivery for CallLogs {
     const RESTS_ON_DISK: bool = false;
 
     fn request(&mut self, item: &PendingCallLog) -> Result<Sending<Response>, Self::Outcome> {
+        if item.until.is_some_and(|until| until <= Instant::now()) {
+            return Err(Err(ObserveError::late()));
+        }
+        let path = if item.is_simulated() { WEBHOOK } else { OBSERVE };
         let request = match item.step {
             Step::Ask(page) => (self.exchange)(Method::GET, &search(&item.log, page), Payload::Nothing),
-            Step::Post | Step::Trace => (self.exchange)(Method::POST, OBSERVE, item.payload()),
+            Step::Post | Step::Trace => (self.exchange)(Method::POST, path, item.payload()),
         };
         request.map_err(Err)
     }
@@ -355,6 +370,7 @@ impl Delivery for CallLogs {
                 Ruling::Fail(_) | Ruling::RetryTwice(_) if repeats > 0 => (Ruling::Missing, page),
                 other => (other, page),
             },
+            Step::Post | Step::Trace if item.is_simulated() => (ruling::simulated(answer), 0),
             Step::Post | Step::Trace => (ruling::posted(answer), 0),
         };
         match ruling {
@@ -375,7 +391,9 @@ impl Delivery for CallLogs {
             Ruling::Retry(trouble) => self.retry(trouble),
             Ruling::RetryTwice(trouble) if repeats == REPETITIONS => Judgement::End(Err(trouble.into())),
             Ruling::RetryTwice(_) => {
-                item.step = Step::Ask(1);
+                if !item.is_simulated() {
+                    item.step = Step::Ask(1);
+                }
                 Judgement::Repeat
             }
             Ruling::Stored { id, already_existed } => {
@@ -442,6 +460,12 @@ impl Delivery for CallLogs {
     }
 }
 
+/// When a simulated call is dropped. The wall clock may have been set, so it is no later than for a call that ends now.
+fn until(log: &SealedCallLog, now: Instant) -> Option<Instant> {
+    let rest = log.until?.duration_since(SystemTime::now()).unwrap_or_default();
+    Some(now + rest.min(LISTENS))
+}
+
 impl PendingCallLog {
     #[cfg(feature = "audio")]
     fn payload(&self) -> Payload {
@@ -470,6 +494,10 @@ impl PendingCallLog {
         is_refused
     }
 
+    fn is_simulated(&self) -> bool {
+        self.log.until.is_some()
+    }
+
     /// Writes it with what spans have said since their conversation ended; whether that changes it.
     fn write_again(&mut self) -> bool {
         let shown = std::mem::take(&mut self.shown);
@@ -495,7 +523,7 @@ impl CallLogs {
 
 impl Stored for PendingCallLog {
     fn head(&self) -> Item {
-        Item::CallLog { id: self.log.id.clone(), owner: self.log.owner.clone() }
+        Item::CallLog { id: self.log.id.clone(), owner: self.log.owner.clone(), until: self.log.until }
     }
 
     fn into_head(self) -> Item {
@@ -512,10 +540,12 @@ impl Stored for PendingCallLog {
     }
 
     fn found(head: &Item) -> Option<Self> {
-        let Item::CallLog { id, owner } = head else { return None };
-        let log = SealedCallLog::again(id.clone(), owner.clone(), Bytes::new());
-        // The process before this one may have posted it.
+        let Item::CallLog { id, owner, until: ends } = head else { return None };
+        let log = SealedCallLog::again(id.clone(), owner.clone(), *ends);
         Some(Self {
+            until: until(&log, Instant::now()),
+            // The process before this one may have posted it.
+            step: if ends.is_some() { Step::Post } else { Step::Ask(1) },
             log,
             rewrite: None,
             is_held_back: false,
@@ -525,7 +555,6 @@ impl Stored for PendingCallLog {
             sound: None,
             reply: Box::new(Result::err),
             reservation: Room::default(),
-            step: Step::Ask(1),
         })
     }
 
@@ -533,3 +562,7 @@ impl Stored for PendingCallLog {
         self.reservation.bytes()
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/left_call_logs.rs"]
+mod tests;

@@ -5,6 +5,7 @@ use crate::delivery::encode::counted;
 use crate::delivery::ledger::{Counts, PER_TRACE};
 use opentelemetry::trace::{SpanId, TraceId};
 use serde_json::{Value, json};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What a file holds; each has items of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(crate) enum Item {
     CallLog {
         id: String,
         owner: Option<String>,
+        /// Until when Cekura listens for it, where it goes to the run of a simulation.
+        until: Option<SystemTime>,
     },
     Spans {
         counts: Counts,
@@ -91,7 +94,10 @@ impl Item {
     /// What is written before its body.
     pub(super) fn head(&self) -> String {
         match self {
-            Self::CallLog { id, owner } => json!({ "id": id, "owner": owner }).to_string(),
+            Self::CallLog { id, owner, until } => {
+                let until = until.map(|until| until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
+                json!({ "id": id, "owner": owner, "until": until }).to_string()
+            }
             Self::Spans { .. } | Self::Start => String::new(),
         }
     }
@@ -102,7 +108,8 @@ impl Item {
             Kind::CallLog => {
                 let head: Value = serde_json::from_slice(head).ok()?;
                 let text = |key: &str| head[key].as_str().map(str::to_owned);
-                Some(Self::CallLog { id: text("id")?, owner: text("owner") })
+                let until = head["until"].as_u64().map(|until| UNIX_EPOCH + Duration::from_secs(until));
+                Some(Self::CallLog { id: text("id")?, owner: text("owner"), until })
             }
             Kind::Spans => counted(body).map(|(counts, roots)| Self::Spans { counts, roots }),
             Kind::Start => counted(body).map(|_| Self::Start),

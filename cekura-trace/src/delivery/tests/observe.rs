@@ -3,10 +3,10 @@
 use super::tests::{ACCEPTED, World, outlet};
 use super::{Arc, Duration, ObserveError, Sent};
 use crate::CallLog;
-use crate::delivery::transport::Payload;
 use crate::call::{Call, Clock};
 use crate::delivery::link::Link;
 use crate::delivery::tests::end;
+use crate::delivery::transport::Payload;
 use crate::delivery::transport::{Answer, Failure, Response};
 use crate::destination::Sink;
 use crate::policy::CaptureContent;
