@@ -188,9 +188,14 @@ impl Notes {
     pub(crate) fn speeches(&self, start: u64) -> Vec<Range<i64>> {
         let state = self.state();
         let begins: Vec<u64> = state.said.iter().filter_map(Said::speech).collect();
+        drop(state);
+        let mut sorted = begins.clone();
+        sorted.sort_unstable();
         let since = |at: u64| i64::try_from(at.saturating_sub(start)).unwrap_or(i64::MAX);
-        let next = |at| begins.iter().copied().filter(|other| *other > at).min().map_or(i64::MAX, since);
-        begins.iter().map(|at| since(*at)..next(*at)).collect()
+        let next = |at: &u64| {
+            sorted.get(sorted.partition_point(|other| other <= at)).map_or(i64::MAX, |at| since(*at))
+        };
+        begins.iter().map(|at| since(*at)..next(at)).collect()
     }
 
     /// What the recording shows of the agent's speeches, in the order of the spans' ends.
@@ -253,6 +258,8 @@ impl Notes {
         let mut state = self.state();
         let is_first = !std::mem::replace(&mut state.is_over, true);
         let noted = std::mem::take(&mut state.noted);
+        // What comes later takes its own share of the memory.
+        state.noted.room = noted.room.another();
         (is_first && state.is_wanted).then_some(Noted { end, ..noted })
     }
 

@@ -199,10 +199,10 @@ impl Worker {
                 self.flushes.add(deadline, false, report, Instant::now());
             }
             Message::Observe { log, reservation, reply } => self.observe(log, None, reservation, reply),
-            Message::Update { changes, reply } if self.account.is_local => {
+            Message::Update { changes, reply, .. } if self.account.is_local => {
                 drop((reply(Ok(Sent::default())), changes));
             }
-            Message::Update { changes, reply } => self.call_logs.update(changes, reply),
+            Message::Update { changes, room, reply } => self.call_logs.update(changes, room, reply),
             #[cfg(feature = "audio")]
             Message::Recorded { root, prepared } => self.recorded(root, *prepared),
             Message::Release(root) => self.call_logs.release(root),

@@ -103,6 +103,8 @@ pub(crate) struct PendingCallLog {
     rewrite: Option<Rewrite>,
     is_held_back: bool,
     awaits_sound: bool,
+    /// Whether its trace was asked about before it could be posted.
+    asks_again: bool,
     /// What its recording shows.
     shown: Shown,
     /// To be posted with it.
@@ -178,13 +180,15 @@ impl Lane<CallLogs> {
             self.delivery.held_back.add(rewrite.root, self.items.next_place(), until);
         }
         // A span that is still open can add to it.
-        let may_change = is_held_back || awaits_sound || log.trace_id.is_some_and(&self.delivery.is_open);
+        let is_open = || log.trace_id.is_some_and(&self.delivery.is_open);
+        let rewrite = rewrite.filter(|_| is_held_back || awaits_sound || is_open());
         let call_log = PendingCallLog {
             log,
             until,
-            rewrite: rewrite.filter(|_| may_change),
+            rewrite,
             is_held_back,
             awaits_sound,
+            asks_again: false,
             shown: Shown::default(),
             #[cfg(feature = "audio")]
             sound: None,
@@ -198,10 +202,13 @@ impl Lane<CallLogs> {
     }
 
     /// Changes a call that is stored. Must run inside the worker's runtime.
-    pub(crate) fn update(&self, changes: SealedCallLog, reply: ObserveReply) {
+    pub(crate) fn update(&self, changes: SealedCallLog, room: Room, reply: ObserveReply) {
         let (exchange, turns) = (self.delivery.exchange.clone(), self.delivery.turns.clone());
         let timings = self.timings;
-        tokio::spawn(async move { update::update(exchange, changes, timings, &turns, reply).await });
+        tokio::spawn(async move {
+            update::update(exchange, changes, timings, &turns, reply).await;
+            drop(room);
+        });
     }
 
     /// Bytes that all of them take of the memory limit.
@@ -247,7 +254,9 @@ impl Lane<CallLogs> {
         }
         self.items.change(place, |PendingRequest { item, .. }| {
             item.step = Step::Post;
-            item.log.trace_id = item.log.trace_id.filter(|_| is_named);
+            // What is kept back is asked about again, when it is posted.
+            item.asks_again = item.is_held_back || item.awaits_sound;
+            item.log.trace_id = item.log.trace_id.filter(|_| is_named || item.asks_again);
         });
         self.get_ready(place);
     }
@@ -278,13 +287,15 @@ impl Lane<CallLogs> {
 
     /// Lets one be posted that waits for nothing any more.
     fn get_ready(&mut self, place: u64) {
-        let spool = &self.spool;
+        let (spool, CallLogs { ledger, is_open, .. }) = (&self.spool, &self.delivery);
+        let is_whole = |trace| !is_open(trace) && ledger.completeness(trace) == Completeness::Complete;
         self.items.change(place, |PendingRequest { item, copy, is_ready, .. }| {
             if item.is_held_back || item.awaits_sound || item.step != Step::Post {
                 return;
             }
             *is_ready = true;
             let changes = item.write_again();
+            item.log.trace_id = item.log.trace_id.filter(|trace| !item.asks_again || is_whole(*trace));
             let is_named = item.log.trace_id.is_some();
             item.log.name_trace();
             if let (Some(spool), Some(copy)) = (spool, copy)
@@ -550,6 +561,7 @@ impl Stored for PendingCallLog {
             rewrite: None,
             is_held_back: false,
             awaits_sound: false,
+            asks_again: false,
             shown: Shown::default(),
             #[cfg(feature = "audio")]
             sound: None,
