@@ -161,7 +161,7 @@ impl Sources<'_> {
 /// When the caller stopped speaking, as the program says.
 struct Stops {
     /// In their order.
-    stops: Vec<u64>,
+    said: Vec<u64>,
     /// When somebody began to speak.
     starts: Vec<u64>,
     /// When the caller began, and had ended all that was begun until then.
@@ -170,13 +170,13 @@ struct Stops {
 
 impl Stops {
     fn of(sources: &Sources<'_>) -> Self {
-        let mut stops = sources.stops.to_vec();
+        let mut said = sources.stops.to_vec();
         let is_speech = |said: &&Said| matches!(said.what, What::User(_) | What::Agent(_));
         let mut starts: Vec<u64> = sources.said.iter().filter(is_speech).map(|said| said.start).collect();
         let is_user = |said: &&Said| matches!(said.what, What::User(_));
         let mut users: Vec<_> =
             sources.said.iter().filter(is_user).map(|said| (said.start, said.end)).collect();
-        stops.sort_unstable();
+        said.sort_unstable();
         starts.sort_unstable();
         users.sort_unstable();
         let mut last = 0;
@@ -184,7 +184,7 @@ impl Stops {
             last = last.max(*end);
             *end = last;
         }
-        Self { stops, starts, users }
+        Self { said, starts, users }
     }
 
     /// When the caller stopped saying what began then: before the agent answers, and before the caller speaks again.
@@ -192,8 +192,8 @@ impl Stops {
         let next = self.starts.get(self.starts.partition_point(|other| *other <= start));
         let earlier = self.users.partition_point(|(other, _)| *other < start).checked_sub(1);
         let last = earlier.map_or(0, |at| self.users[at].1);
-        let before = next.map_or(self.stops.len(), |next| self.stops.partition_point(|stop| stop < next));
-        before.checked_sub(1).map(|at| self.stops[at]).filter(|stop| *stop > last)
+        let before = next.map_or(self.said.len(), |next| self.said.partition_point(|stop| stop < next));
+        before.checked_sub(1).map(|at| self.said[at]).filter(|stop| *stop > last)
     }
 }
 

@@ -427,7 +427,7 @@ impl Delivery for CallLogs {
         if item.sound.is_some() {
             let is_stored = matches!(end, Ok(Ok(_)));
             self.ledger.count_recording(|count| {
-                *(if is_stored { &mut count.delivered } else { &mut count.dropped }) += 1
+                *(if is_stored { &mut count.delivered } else { &mut count.dropped }) += 1;
             });
         }
         let result = match end {
