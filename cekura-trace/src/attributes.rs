@@ -4,10 +4,11 @@
 ///
 /// | argument | span attribute |
 /// | --- | --- |
-/// | `call_id = expr` | `call_id` and `conversation.id`; without it `conversation.id` is the trace id |
-/// | `trace_id_from = expr` | the trace id is the first 16 bytes of the SHA-256 of this text, such as the carrier's call SID |
+/// | `call_id = expr` | `call_id` and `conversation.id`; without it `conversation.id` is the carrier's call SID or the trace id |
+/// | `trace_id_from = expr` | the trace id is the first 16 bytes of the SHA-256 of this text, such as the carrier's call SID, which is also the call's id unless `call_id` is given |
 /// | `capture = CaptureContent::…` | the content policy of this conversation |
 /// | `link_headers = expr` | a link to the span named by W3C headers from the caller's process: a `HashMap<String, String>` or a reference to an `Extractor` |
+/// | `run = expr` | `cekura.run.id`, `cekura.scenario.id`, `cekura.result.id`: the simulation run that the call belongs to, a [`Run`](crate::Run) |
 /// | `client = handle` | sends everything inside to this handle, made with `build`, for several agents in one process |
 /// | `observe` | posts a [call log](crate::CallLog) when the conversation ends, in whatever way it ends; its spans write the transcript |
 /// | `observe = manual` | the same, with a transcript of what the program notes only |

@@ -7,6 +7,7 @@ mod id;
 #[cfg(feature = "logs")]
 mod logs;
 mod notes;
+mod run;
 mod said;
 mod transcript;
 mod turn;
@@ -16,6 +17,8 @@ use id::Id;
 #[cfg(feature = "logs")]
 pub(crate) use logs::{Line, Logs};
 pub(crate) use notes::{Noted, Notes};
+pub(crate) use run::NamesRun;
+pub use run::Run;
 pub(crate) use said::{Said, Stage};
 pub(crate) use transcript::{Heard, Note, Played};
 use turn::{OpenTurns, Unanswered};

@@ -179,12 +179,13 @@ pub mod __private;
 mod arbitrary;
 
 pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
+pub use call::Run;
 #[cfg(feature = "audio")]
 pub use call::audio::form::Audio;
 pub use delivery::call_log::error::{ObserveError, Sent};
 pub use delivery::call_log::update::Update;
 pub use delivery::call_log::{CallLog, TranscriptType};
-pub use delivery::config::{Builder, Mode, Protocol};
+pub use delivery::config::{Builder, Calls, Mode, Protocol};
 pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
 pub use delivery::ledger::{DropReason, FlushReport, Recordings};
@@ -268,3 +269,7 @@ pub mod context {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct ReadmeDoctests;
+
+#[cfg(all(doctest, feature = "audio", feature = "logs"))]
+#[doc = include_str!("../../docs/calls.md")]
+struct CallsDoctests;

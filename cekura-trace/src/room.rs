@@ -56,6 +56,11 @@ impl Room {
         room.resize(bytes).then_some(room)
     }
 
+    /// No bytes of the same budget, for the same.
+    pub(crate) fn another(&self) -> Self {
+        Self { budget: self.budget.clone(), what: self.what, bytes: 0 }
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -40,6 +40,12 @@ names! {
     CONVERSATION_ID = "conversation.id";
     /// Always `voice` (pipecat).
     CONVERSATION_TYPE = "conversation.type";
+    /// The simulation run that the call belongs to (Cekura docs, Custom Integration).
+    CEKURA_RUN_ID = "cekura.run.id";
+    /// The scenario of that run (Cekura docs, SIP headers).
+    CEKURA_SCENARIO_ID = "cekura.scenario.id";
+    /// The result that the run counts towards (Cekura docs, SIP headers).
+    CEKURA_RESULT_ID = "cekura.result.id";
 
     /// Counts from 1 in each conversation, i64 (pipecat).
     TURN_NUMBER = "turn.number";

@@ -1,7 +1,8 @@
 //! Cekura's API on 127.0.0.1, which answers as a script says and records what it saw. It fails a test that
-//! posts null, or the key anywhere but in its header, and refuses a question for calls that Cekura would not
-//! understand.
+//! posts null, the key anywhere but in its header, or what the webhook for simulated calls does not take, and refuses a
+//! question for calls that Cekura would not understand.
 
+use crate::webhook::{WEBHOOK, check};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
@@ -206,6 +207,11 @@ impl Drop for Api {
         for seen in self.seen().into_iter().filter(|_| !thread::panicking()) {
             assert!(seen.body.is_null() || !has_null(&seen.body), "null is sent: {}", seen.body);
             assert_eq!(seen.headers["x-cekura-api-key"], KEY);
+            if seen.path.trim_end_matches('/') == WEBHOOK.trim_end_matches('/') {
+                assert_eq!((&*seen.method, &*seen.path), ("POST", WEBHOOK));
+                assert_eq!(seen.headers["content-type"], "application/json");
+                check(&seen.body).unwrap();
+            }
             let elsewhere = seen.headers.iter().filter(|(name, _)| *name != "x-cekura-api-key");
             let elsewhere = format!("{:?}{}{}", elsewhere.collect::<Vec<_>>(), seen.path, seen.body);
             assert!(!elsewhere.contains(KEY), "the key is sent elsewhere: {elsewhere}");

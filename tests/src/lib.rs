@@ -19,4 +19,5 @@ pub mod spools;
 pub mod tools;
 pub mod tree;
 pub mod vendors;
+pub mod webhook;
 mod wire;

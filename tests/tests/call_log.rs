@@ -10,8 +10,12 @@ mod handles;
 mod later;
 #[path = "call_log/order.rs"]
 mod order;
+#[path = "call_log/runs.rs"]
+mod runs;
 #[path = "call_log/session_logs.rs"]
 mod session_logs;
+#[path = "call_log/simulated.rs"]
+mod simulated;
 #[path = "call_log/transcripts.rs"]
 mod transcripts;
 

@@ -59,6 +59,7 @@ fn cekura_needs_a_key_and_an_agent_or_a_project() {
 #[test]
 fn code_wins_over_the_environment() {
     let code = || with(&[("CEKURA_PROTOCOL", "telegraph"), ("CEKURA_AGENT_ID", "x"), KEY]);
+    assert!(with(&[KEY, AGENT, ("CEKURA_CALLS", "canary")]).calls(cekura::Calls::Observe).build().is_ok());
     assert!(code().protocol(Protocol::Http).agent(1).build().is_ok());
     assert!(code().protocol(Protocol::Http).project(1).build().is_ok());
     assert!(code().agent(1).build().is_err());
@@ -93,7 +94,7 @@ fn choices_are_what_they_may_be() {
     let flags = [ON, OFF].concat();
     let no_flags = ["maybe", "canary", "2", "-1", "y", "enabled", "tru", " "];
     let rule = "must be `true`, `1`, `yes` or `on`, or `false`, `0`, `no` or `off`";
-    let table: [(&str, &[&str], &[&str], &str); 5] = [
+    let table: [(&str, &[&str], &[&str], &str); 6] = [
         ("CEKURA_TRACER_ENABLED", &flags, &no_flags, rule),
         ("CEKURA_CAPTURE_CONTENT", &flags, &no_flags, rule),
         ("CEKURA_ALLOW_INSECURE", &flags, &no_flags, rule),
@@ -102,6 +103,12 @@ fn choices_are_what_they_may_be() {
             &["cloud", "local", "", "Cloud", "cloud,local", "LOCAL, cloud"],
             &["canary", "cloud,canary", "cloud,", ",", "cloud local"],
             "must be `cloud`, `local` or `cloud,local`",
+        ),
+        (
+            "CEKURA_CALLS",
+            &["observe", "simulate", "", "Observe", "SIMULATE "],
+            &["canary", "simulation", "observe,simulate", "true", " "],
+            "must be `observe` or `simulate`",
         ),
         (
             "CEKURA_PROTOCOL",

@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use cekura_trace_tests::backend::deserted;
+use cekura_trace_tests::tools;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -12,13 +13,23 @@ const MOST: u64 = (8 + 24) << 10;
 
 /// Runs a program under a load; what it says of its spans.
 fn within(load: &str) -> String {
+    within_with(load, None)
+}
+
+/// The same with a disk that takes so many milliseconds for each `fsync`.
+fn within_with(load: &str, wait: Option<(&Path, &str)>) -> String {
+    let slow = wait.map_or("", |(_, wait)| wait);
     let directory =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("memory-{}", load.replace(", ", "-")));
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("memory-{}{slow}", load.replace(", ", "-")));
     drop(fs::remove_dir_all(&directory));
     fs::create_dir_all(&directory).unwrap();
     let mut program = Command::new(env!("CARGO_BIN_EXE_memory"));
     let url = format!("http://{}", deserted());
-    let output = program.args([load, &url]).arg(&directory).env_clear().output().unwrap();
+    program.args([load, &url]).arg(&directory).env_clear();
+    if let Some((disk, wait)) = wait {
+        program.env("LD_PRELOAD", disk).env("CEKURA_TEST_FSYNC", wait);
+    }
+    let output = program.output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     let mut words = said.splitn(3, ' ');
     let mut number = || words.next().unwrap().parse::<u64>().unwrap();
@@ -37,6 +48,15 @@ fn calls_of_one_span_while_the_backend_is_away_stay_within_the_limit() {
 #[test]
 fn so_do_they_with_a_spool() {
     within("traces, spool");
+}
+
+#[test]
+fn and_where_its_disk_is_slow() {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spool/slow_disk.c");
+    let Some(disk) = tools::preloaded(source, env!("CARGO_TARGET_TMPDIR")) else { return };
+    for wait in ["300", "1500"] {
+        within_with("traces, spool", Some((&disk, wait)));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use cekura::{Audio, CaptureContent, Cekura, Line, Mulaw, current_conversation, current_turn};
 use cekura_trace_tests::api::{Api, Recording, Reply, Seen};
 use cekura_trace_tests::backend::Backend;
+use cekura_trace_tests::events;
 use cekura_trace_tests::handles::{LONG, observing};
 use futures::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
@@ -330,4 +331,31 @@ fn a_flac_file_is_smaller_and_says_what_it_is() {
     let (_, recording) = only(&api);
     assert_eq!((&*recording.file_name, &*recording.media_type), ("call_1.flac", "audio/flac"));
     assert!(recording.bytes.starts_with(b"fLaC"));
+}
+
+#[test]
+fn a_caller_who_refuses_is_not_recorded_and_what_was_recorded_is_erased() {
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = recorded(&backend, &api);
+    call(&handle, |line, start| {
+        say_live(line, 0.1, 16_000, start);
+        current_conversation().unwrap().refuse_audio();
+        say_live(line, 0.1, 16_000, start);
+        current_conversation().unwrap().refuse_audio();
+    });
+    let report = handle.shutdown_blocking(LONG);
+    let posts = posts(&api);
+    let [post] = posts.as_slice() else { panic!("{} posts", posts.len()) };
+    assert!(post.recording.is_none() && post.body["call_id"] == "call/1", "{}", post.body);
+    assert_eq!((report.recordings.recorded, report.recordings.dropped), (0, 0));
+}
+
+#[test]
+fn a_side_that_is_never_heard_is_named_with_the_line_to_write() {
+    let (backend, api) = (Backend::new(), Api::new());
+    events::listen();
+    let handle = recorded(&backend, &api);
+    call(&handle, |line, start| _ = say_live(line, 0.1, 16_000, start));
+    handle.shutdown_blocking(LONG);
+    assert!(!events::heard("line.agent(&speech, rate)").is_empty());
 }

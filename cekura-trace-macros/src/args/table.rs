@@ -102,6 +102,7 @@ const RULES: &[Rule] = &[
     Rule { key: "trace_id_from", given: Value, when: First, of: &[Conversation] },
     Rule { key: "link_headers", given: Reference("the caller's headers"), when: First, of: &[Conversation] },
     Rule { key: "call_id", given: Value, when: Before, of: &[Conversation] },
+    Rule { key: "run", given: Reference("a `cekura::Run`"), when: Before, of: &[Conversation] },
     Rule { key: "observe", given: Observe, when: Before, of: &[Conversation] },
     Rule { key: "number", given: Integer, when: Before, of: &[Turn] },
     Rule { key: "provider", given: Value, when: Any, of: MODELS },

@@ -35,6 +35,7 @@ const KEYS: &[&str] = &[
     "provider",
     "record",
     "response_id",
+    "run",
     "skip",
     "skip_all",
     "stream",

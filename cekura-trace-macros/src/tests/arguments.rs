@@ -154,6 +154,7 @@ fn first_what_opens_the_span() {
                     __sp.argument("cx", __CALLSITE.of(&cx).__get());
                     __sp.argument("handle", __CALLSITE.of(&handle).__get());
                     __sp.call_id(__CALLSITE.of(&sid.to_string()).__get());
+                    __sp.run(&Run::from_headers(headers));
                     __sp.record("a.b", __CALLSITE.of(&1_i32).__get());
                 })
                 .run(
@@ -180,7 +181,7 @@ fn first_what_opens_the_span() {
     "#]];
     check(
         Conversation,
-        "call_id = sid.to_string(), capture = CaptureContent::Metadata, link_headers = headers, trace_id_from = sid, record(a.b = 1), client = handle, parent = cx",
+        "call_id = sid.to_string(), capture = CaptureContent::Metadata, link_headers = headers, trace_id_from = sid, run = Run::from_headers(headers), record(a.b = 1), client = handle, parent = cx",
         item,
         &expected,
     );

@@ -3,6 +3,9 @@
 
 use std::sync::OnceLock;
 
+/// The most ids that are kept behind the first; nobody gives a call more names.
+const MOST: usize = 1_000;
+
 /// An id, and the one that was given after it.
 #[derive(Debug)]
 pub(crate) struct Id {
@@ -21,6 +24,9 @@ impl Id {
     }
 
     pub(crate) fn set(&self, text: String) {
+        if self.as_str() == text || self.changes() >= MOST {
+            return;
+        }
         let mut next = Box::new(Self::new(text));
         let mut last = self.last();
         // Another thread may have given one meanwhile.
@@ -28,6 +34,11 @@ impl Id {
             next = unset;
             last = last.last();
         }
+    }
+
+    /// How often it was changed.
+    fn changes(&self) -> usize {
+        std::iter::successors(Some(self), |id| id.next.get().map(|next| &**next)).count() - 1
     }
 
     fn last(&self) -> &Self {
@@ -51,6 +62,15 @@ mod tests {
         id.set("call-1".to_owned());
         id.set("call-2".to_owned());
         assert_eq!((first, id.as_str()), ("trace", "call-2"));
+    }
+
+    #[test]
+    fn an_id_that_is_given_again_and_again_is_kept_once_and_of_too_many_the_first_thousand() {
+        let id = Id::new("trace".to_owned());
+        (0..100_000).for_each(|_| id.set("call-1".to_owned()));
+        assert_eq!((id.as_str(), id.changes()), ("call-1", 1));
+        (0..10_000).for_each(|number| id.set(format!("call-{number}")));
+        assert_eq!((id.as_str(), id.changes()), ("call-998", 1_000));
     }
 
     #[test]

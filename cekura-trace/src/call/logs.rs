@@ -68,7 +68,8 @@ impl Logs {
         state.room = Room::default();
         let bytes = state.first.bytes + state.last.bytes;
         let (first, last) = (std::mem::take(&mut state.first).lines, std::mem::take(&mut state.last).lines);
-        let mark = (state.missing > 0).then(|| mark(state.missing, last.front()));
+        let missing = std::mem::take(&mut state.missing);
+        let mark = (missing > 0).then(|| mark(missing, last.front()));
         (
             first.into_iter().chain(mark.map(|mark| (mark, 0))).chain(last).map(|(line, _)| line).collect(),
             bytes,

@@ -1,5 +1,6 @@
 //! Notes for a call log, taken while the call runs. Invariant: they are given out once, at the call's end.
 
+use super::run::Run;
 use super::said::{Said, Stage, Told};
 use super::transcript::{Heard, Note, Played, Sources};
 use crate::lock::locked;
@@ -59,6 +60,8 @@ pub(crate) struct Noted {
     pub(crate) metadata: Map<String, Value>,
     pub(crate) ended_reason: String,
     pub(crate) agent: Option<u64>,
+    /// The run of a simulation that it belongs to.
+    pub(crate) run: Run,
     /// Lines of the program's log, as they are posted.
     pub(crate) logs: Vec<Value>,
     /// As Cekura counts them.
@@ -134,6 +137,14 @@ impl Notes {
         self.note(false, Cost::default(), id, |_, _| Cost::default(), |noted, id| noted.agent = Some(id));
     }
 
+    /// It belongs to this run of a simulation.
+    pub(crate) fn belong_to(&self, run: &Run) {
+        // One inside another conversation may be of no run.
+        if *run != Run::default() {
+            self.state().noted.run = run.clone();
+        }
+    }
+
     /// Whether spans write its transcript.
     #[inline]
     pub(crate) fn reads_spans(&self) -> bool {
@@ -177,9 +188,14 @@ impl Notes {
     pub(crate) fn speeches(&self, start: u64) -> Vec<Range<i64>> {
         let state = self.state();
         let begins: Vec<u64> = state.said.iter().filter_map(Said::speech).collect();
+        drop(state);
+        let mut sorted = begins.clone();
+        sorted.sort_unstable();
         let since = |at: u64| i64::try_from(at.saturating_sub(start)).unwrap_or(i64::MAX);
-        let next = |at| begins.iter().copied().filter(|other| *other > at).min().map_or(i64::MAX, since);
-        begins.iter().map(|at| since(*at)..next(*at)).collect()
+        let next = |at: &u64| {
+            sorted.get(sorted.partition_point(|other| other <= at)).map_or(i64::MAX, |at| since(*at))
+        };
+        begins.iter().map(|at| since(*at)..next(at)).collect()
     }
 
     /// What the recording shows of the agent's speeches, in the order of the spans' ends.
@@ -242,6 +258,8 @@ impl Notes {
         let mut state = self.state();
         let is_first = !std::mem::replace(&mut state.is_over, true);
         let noted = std::mem::take(&mut state.noted);
+        // What comes later takes its own share of the memory.
+        state.noted.room = noted.room.another();
         (is_first && state.is_wanted).then_some(Noted { end, ..noted })
     }
 

@@ -21,7 +21,7 @@ pub(crate) enum Stage {
 /// What a span says, with times in nanoseconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Said {
-    /// The turn that the span stands in, or is.
+    /// The turn that the span stands in, or is, by its key.
     pub(super) turn: Option<i64>,
     pub(super) start: u64,
     pub(super) end: u64,

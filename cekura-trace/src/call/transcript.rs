@@ -69,7 +69,9 @@ struct Parts {
 impl Sources<'_> {
     pub(super) fn write(mut self) -> Vec<Entry> {
         let notes = std::mem::take(&mut self.notes);
-        let parts = Parts::of(&notes, &self);
+        let (parts, stops) = (Parts::of(&notes, &self), Stops::of(&self));
+        let mut heard = BTreeMap::<i64, Vec<&Heard>>::new();
+        self.heard.iter().for_each(|words| heard.entry(words.turn).or_default().push(words));
         let replaced: BTreeSet<(Part, Kind)> = notes
             .iter()
             .map(|note| {
@@ -88,16 +90,14 @@ impl Sources<'_> {
             }
             let part = parts.of_entry(kind, said.turn, said.start);
             let was_cut = kind == Kind::Agent
-                && part.is_some_and(|turn| {
-                    cut.contains(&turn) && self.heard.iter().any(|heard| heard.turn == turn)
-                });
+                && part.is_some_and(|turn| cut.contains(&turn) && heard.contains_key(&turn));
             if !replaced.contains(&(part, kind)) && !was_cut {
-                self.push(said, played, &mut entries);
+                self.push(said, played, &stops, &mut entries);
             }
         }
         for turn in cut {
             if !replaced.contains(&(Some(turn), Kind::Agent)) {
-                entries.extend(self.heard_in(turn));
+                entries.extend(heard.get(&turn).and_then(|heard| self.heard_in(heard)));
             }
         }
         part_speakers(&mut entries);
@@ -106,11 +106,11 @@ impl Sources<'_> {
         entries
     }
 
-    fn push(&self, said: &Said, played: Option<Played>, entries: &mut Vec<Entry>) {
+    fn push(&self, said: &Said, played: Option<Played>, stops: &Stops, entries: &mut Vec<Entry>) {
         let (start, end) = (self.seconds(said.start), self.seconds(said.end.min(self.end)));
         match &said.what {
             What::User(text) => {
-                let end = self.stop(said).map_or(end, |stop| self.seconds(stop));
+                let end = stops.of_speech(said.start).map_or(end, |stop| self.seconds(stop));
                 entries.push(Entry::user(text).at(start.min(end), end));
             }
             What::Agent(text) => entries.push(match played {
@@ -133,17 +133,6 @@ impl Sources<'_> {
         }
     }
 
-    /// When the caller stopped saying this, as the program says: before the agent answers, and before the caller speaks again.
-    fn stop(&self, said: &Said) -> Option<u64> {
-        let others = self.said.iter().filter(|other| matches!(other.what, What::User(_) | What::Agent(_)));
-        let next = others.map(|other| other.start).filter(|start| *start > said.start).min();
-        let earlier =
-            self.said.iter().filter(|other| matches!(other.what, What::User(_)) && other.start < said.start);
-        let last = earlier.map(|other| other.end).max().unwrap_or_default();
-        let stops = self.stops.iter().copied();
-        stops.filter(|stop| *stop > last && next.is_none_or(|next| *stop < next)).max()
-    }
-
     /// The turns that were interrupted.
     fn interrupted(&self) -> impl Iterator<Item = i64> {
         let turn = |said: &Said| said.turn.filter(|_| said.what == What::Turn { was_interrupted: true });
@@ -151,8 +140,7 @@ impl Sources<'_> {
     }
 
     /// What the program says was heard in a turn, as one entry.
-    fn heard_in(&self, turn: i64) -> Option<Entry> {
-        let heard: Vec<&Heard> = self.heard.iter().filter(|heard| heard.turn == turn).collect();
+    fn heard_in(&self, heard: &[&Heard]) -> Option<Entry> {
         let words: Vec<&str> = heard.iter().map(|heard| heard.text.trim()).collect();
         let start = heard.iter().map(|heard| heard.at).min()?;
         let end = heard.iter().map(|heard| heard.at).max()?;
@@ -167,6 +155,45 @@ impl Sources<'_> {
     fn nanoseconds(&self, entry: &Entry) -> u64 {
         let (start, _) = entry.times.unwrap_or_default();
         self.start.saturating_add(of_seconds(start))
+    }
+}
+
+/// When the caller stopped speaking, as the program says.
+struct Stops {
+    /// In their order.
+    said: Vec<u64>,
+    /// When somebody began to speak.
+    starts: Vec<u64>,
+    /// When the caller began, and had ended all that was begun until then.
+    users: Vec<(u64, u64)>,
+}
+
+impl Stops {
+    fn of(sources: &Sources<'_>) -> Self {
+        let mut said = sources.stops.to_vec();
+        let is_speech = |said: &&Said| matches!(said.what, What::User(_) | What::Agent(_));
+        let mut starts: Vec<u64> = sources.said.iter().filter(is_speech).map(|said| said.start).collect();
+        let is_user = |said: &&Said| matches!(said.what, What::User(_));
+        let mut users: Vec<_> =
+            sources.said.iter().filter(is_user).map(|said| (said.start, said.end)).collect();
+        said.sort_unstable();
+        starts.sort_unstable();
+        users.sort_unstable();
+        let mut last = 0;
+        for (_, end) in &mut users {
+            last = last.max(*end);
+            *end = last;
+        }
+        Self { said, starts, users }
+    }
+
+    /// When the caller stopped saying what began then: before the agent answers, and before the caller speaks again.
+    fn of_speech(&self, start: u64) -> Option<u64> {
+        let next = self.starts.get(self.starts.partition_point(|other| *other <= start));
+        let earlier = self.users.partition_point(|(other, _)| *other < start).checked_sub(1);
+        let last = earlier.map_or(0, |at| self.users[at].1);
+        let before = next.map_or(self.said.len(), |next| self.said.partition_point(|stop| stop < next));
+        before.checked_sub(1).map(|at| self.said[at]).filter(|stop| *stop > last)
     }
 }
 
@@ -198,16 +225,17 @@ impl Parts {
             return turn;
         }
         if self.turns.is_empty() {
-            return i64::try_from(self.exchanges.iter().filter(|start| **start <= at).count()).ok();
+            return i64::try_from(self.exchanges.partition_point(|start| *start <= at)).ok();
         }
-        let begun = || self.turns.iter().rfind(|(_, start, _)| *start <= at);
+        let next = self.turns.partition_point(|(_, start, _)| *start <= at);
+        let begun = next.checked_sub(1).map(|at| &self.turns[at]);
         let found = match kind {
             // What the caller says is answered by the turn that comes.
-            Kind::User => begun().filter(|(.., end)| at < *end).or_else(|| {
-                let next = self.turns.iter().find(|(_, start, _)| *start > at);
-                next.or(self.turns.last())
-            }),
-            Kind::Agent | Kind::Tool => begun(),
+            Kind::User => {
+                let open = begun.filter(|(.., end)| at < *end);
+                open.or(self.turns.get(next)).or(self.turns.last())
+            }
+            Kind::Agent | Kind::Tool => begun,
         };
         found.map(|(turn, ..)| *turn)
     }

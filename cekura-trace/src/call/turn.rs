@@ -79,6 +79,11 @@ impl Turn {
         Self::new(1, SpanContext::NONE, None, None)
     }
 
+    /// What tells it from the other turns of its call, whose numbers may repeat.
+    pub(crate) fn key(&self) -> i64 {
+        i64::from_be_bytes(self.span.span_id().to_bytes())
+    }
+
     /// The turn and those that it is in.
     fn around(&self) -> impl Iterator<Item = &Self> {
         successors(Some(self), |turn| turn.outer.as_deref())

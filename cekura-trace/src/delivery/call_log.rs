@@ -9,6 +9,7 @@ pub(crate) mod sealed;
 mod transcript;
 pub(crate) mod update;
 mod value;
+pub(crate) mod webhook;
 
 use crate::transcript::{Entry, json};
 use error::Mistake;

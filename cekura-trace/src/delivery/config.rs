@@ -16,8 +16,8 @@ pub use builder::Builder;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
+pub use settings::{Calls, Mode, Protocol};
 pub(crate) use settings::{Identity, Settings, Spooling};
-pub use settings::{Mode, Protocol};
 
 use super::error::Error;
 use super::parts;
@@ -33,6 +33,7 @@ use std::path::PathBuf;
 
 const MEMORY_LIMIT: usize = 32 << 20;
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
+const CALLS: &str = "CEKURA_CALLS";
 const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
 const AUDIO: &str = "CEKURA_AUDIO";
@@ -84,6 +85,7 @@ impl Reader<'_> {
         } else {
             Proxies::default()
         };
+        let calls = self.calls(code.calls);
         Settings {
             mode,
             protocol,
@@ -95,6 +97,7 @@ impl Reader<'_> {
             proxies,
             root_certificates: self.certificates(&code.root_certificates),
             resource: self.resource(code.service_name, code.resource),
+            calls,
             capture: self.capture(code.capture),
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
@@ -103,7 +106,7 @@ impl Reader<'_> {
             set_global: code.set_global,
             spool: self.spool(code.spool, code.spool_limits, mode),
             #[cfg(feature = "audio")]
-            audio: self.audio(code.audio, mode),
+            audio: self.audio(code.audio, mode).filter(|_| calls == Calls::Observe),
             #[cfg(feature = "audio")]
             temporary: (self.lookup)("TMPDIR")
                 .filter(|path| !path.is_empty())
@@ -151,6 +154,18 @@ impl Reader<'_> {
             "http" => Some(Protocol::Http),
             _ => {
                 self.refuse(PROTOCOL, "must be `grpc` or `http`");
+                None
+            }
+        });
+        known.unwrap_or_default()
+    }
+
+    fn calls(&mut self, code: Option<Calls>) -> Calls {
+        let known = code.or_else(|| match self.word(CALLS)?.as_str() {
+            "observe" => Some(Calls::Observe),
+            "simulate" => Some(Calls::Simulate),
+            _ => {
+                self.refuse(CALLS, "must be `observe` or `simulate`");
                 None
             }
         });

@@ -33,6 +33,9 @@ const FINISH: Duration = Duration::from_secs(5);
 /// How much later than asked for an answer may come. A worker that is well keeps each deadline itself.
 pub(crate) const GRACE: Duration = Duration::from_millis(100);
 
+/// Bytes of a change of a stored call beside what is changed.
+const UPDATE: usize = 2 << 10;
+
 /// The worker as the handle sees it.
 pub(crate) struct Link {
     pub(crate) queue: Arc<Queue>,
@@ -126,7 +129,9 @@ impl Link {
         let changes = update.seal(call_id, &self.account)?;
         let (reply, sent) = oneshot::channel();
         let reply: ObserveReply = Box::new(|result| reply.send(result).err().and_then(Result::err));
-        if !self.tell(Message::Update { changes, reply }) {
+        let bytes = changes.body.len() + UPDATE;
+        let room = Room::take(self.queue.clone(), Use::Delivery, bytes).ok_or_else(ObserveError::full)?;
+        if !self.tell(Message::Update { changes, room, reply }) {
             return Err(ObserveError::shutdown());
         }
         match self.clock.within(self.longest, sent).await {

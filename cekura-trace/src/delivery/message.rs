@@ -24,7 +24,7 @@ pub(crate) enum Message {
     /// The call log of this conversation is kept back no longer.
     Release(SpanId),
     /// Change a call that is stored.
-    Update { changes: SealedCallLog, reply: ObserveReply },
+    Update { changes: SealedCallLog, room: Room, reply: ObserveReply },
     /// What there is of the sound of this conversation.
     #[cfg(feature = "audio")]
     Recorded { root: SpanId, prepared: Box<Prepared> },

@@ -28,7 +28,7 @@ pub(crate) struct Queue {
     shards: Box<[Shard]>,
     calls: Mutex<EndedCalls>,
     /// Where there is a spool.
-    begun: Option<Mutex<Begun>>,
+    begun: Option<Mutex<Beginnings>>,
     /// All bytes that are taken of the limit.
     held: AtomicUsize,
     /// Those of them that are of spans and calls which have not ended.
@@ -66,16 +66,24 @@ struct Buffer {
     closed: bool,
 }
 
-/// What was heard of the beginnings of conversations since it was last drained.
+/// What was heard of the beginnings of conversations since that was last drained.
 #[derive(Default)]
-struct Begun {
+pub(crate) struct Begun {
+    /// The root of each, as a record that ends where it begins, with room for its start on disk.
+    pub(crate) roots: Vec<(Vec<u8>, Room)>,
+    /// Those that will never end and were drained before.
+    pub(crate) forgotten: Vec<(TraceId, SpanId)>,
+}
+
+/// The same on its way, of which the bytes are taken.
+#[derive(Default)]
+struct Beginnings {
     roots: HashMap<SpanId, Vec<u8>>,
-    /// Those that were drained before.
     forgotten: Vec<(TraceId, SpanId)>,
 }
 
 /// What keeping the start of a conversation on disk takes beside its record.
-pub(crate) const START: usize = 1 << 9;
+pub(crate) const START: usize = 1 << 10;
 
 /// The calls that have ended and are to be posted.
 #[derive(Default)]
@@ -136,17 +144,16 @@ impl Queue {
         Self { begun: Some(Mutex::default()), ..self }
     }
 
-    /// The root of each conversation that has begun, as a record that ends where it begins, with room for its start on disk;
-    /// and the roots of earlier ones that will never end.
-    pub(crate) fn drain_begun(self: &Arc<Self>) -> (Vec<(Vec<u8>, Room)>, Vec<(TraceId, SpanId)>) {
-        let Some(begun) = &self.begun else { return Default::default() };
-        let Begun { roots, forgotten } = std::mem::take(&mut *locked(begun));
+    /// What was heard of the beginnings of conversations.
+    pub(crate) fn drain_begun(self: &Arc<Self>) -> Begun {
+        let Some(begun) = &self.begun else { return Begun::default() };
+        let Beginnings { roots, forgotten } = std::mem::take(&mut *locked(begun));
         self.give_back(Use::Open, size_of_val(&*forgotten));
         let with_room = |root: Vec<u8>| {
             let room = Room::taken(self.clone(), Use::Open, root.capacity() + START);
             (root, room)
         };
-        (roots.into_values().map(with_room).collect(), forgotten)
+        Begun { roots: roots.into_values().map(with_room).collect(), forgotten }
     }
 
     /// Hands every buffer with records to `take`, with their number.
@@ -424,6 +431,9 @@ fn shard_of_thread() -> usize {
     NUMBER.try_with(|number| *number).unwrap_or_default()
 }
 
+#[cfg(test)]
+#[path = "tests/room.rs"]
+mod room_tests;
 #[cfg(test)]
 #[path = "tests/queue.rs"]
 mod tests;

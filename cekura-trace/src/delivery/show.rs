@@ -41,7 +41,8 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
 /// The spans that can be shown beside their records: the roots, and of the others as many as there is memory for. And how
 /// many there are more.
 fn fitting(spans: &[u8], limit: usize) -> (Vec<Span>, u64) {
-    let (mut room, mut shown, mut missing) = ((limit + SPARE).saturating_sub(spans.len()), Vec::new(), 0);
+    let (mut room, mut shown, mut missing) =
+        (limit.saturating_add(SPARE).saturating_sub(spans.len()), Vec::new(), 0);
     for (record, bytes) in records(spans) {
         let takes = PER_SPAN + PER_BYTE * bytes;
         if takes <= room || record.head.parent_id == SpanId::INVALID {

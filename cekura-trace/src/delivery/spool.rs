@@ -210,8 +210,8 @@ impl Spool {
     ) -> Result<Arc<Self>, Error> {
         let (limits, most_known) = (to.limits, settings.memory_limit / PORTIONS);
         let most_items = (most_known / item::MEMORY).max(LEAST_ITEMS);
-        let room = Room::of(budget.clone(), Use::Disk);
-        let waiting = Mutex::new(Waiting { room, ..Waiting::default() });
+        let waiting = Waiting { room: Room::of(budget.clone(), Use::Disk), ..Waiting::default() };
+        let waiting = Mutex::new(waiting);
         let shared = Arc::new(Shared { waiting, ..Shared::default() });
         // The program may go to another directory later.
         let root = std::path::absolute(&to.directory);
@@ -328,3 +328,7 @@ pub(crate) fn look(settings: &Settings, to: &Spooling) -> Others {
 fn addresses(settings: &Settings) -> [Address; 2] {
     [Address::of_spans(settings), Address::of_call_logs(settings)]
 }
+
+#[cfg(test)]
+#[path = "tests/spool_work.rs"]
+mod tests;

@@ -47,11 +47,15 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
     #[cfg(feature = "audio")]
-    let recorder = Arc::new(Recorder::new(
-        settings.temporary.clone(),
-        settings.audio.unwrap_or_else(Audio::stereo),
-        inbox.clone(),
-    ));
+    let recorder = {
+        let inbox = inbox.clone();
+        let tell = move |root, prepared| {
+            // The worker may have ended.
+            drop(inbox.send(Message::Recorded { root, prepared: Box::new(prepared) }));
+        };
+        let audio = settings.audio.unwrap_or_else(Audio::stereo);
+        Arc::new(Recorder::new(settings.temporary.clone(), audio, Arc::new(tell)))
+    };
     #[cfg(feature = "audio")]
     let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
     let link = Link {

@@ -64,6 +64,8 @@ pub(super) struct Worker {
     next_look: Instant,
     /// Dropped spans that an event has told of, and when.
     told: (u64, Instant),
+    /// Whether an event has told of what may not be meant.
+    has_doubted: bool,
     /// Whether a turn of the loop has ended since the last panic.
     is_well: bool,
 }
@@ -96,6 +98,7 @@ impl Worker {
             calls,
             next_look: next_tick + timings.unread,
             told: (0, next_tick),
+            has_doubted: false,
             is_well: true,
         }
     }
@@ -196,10 +199,10 @@ impl Worker {
                 self.flushes.add(deadline, false, report, Instant::now());
             }
             Message::Observe { log, reservation, reply } => self.observe(log, None, reservation, reply),
-            Message::Update { changes, reply } if self.account.is_local => {
+            Message::Update { changes, reply, .. } if self.account.is_local => {
                 drop((reply(Ok(Sent::default())), changes));
             }
-            Message::Update { changes, reply } => self.call_logs.update(changes, reply),
+            Message::Update { changes, room, reply } => self.call_logs.update(changes, room, reply),
             #[cfg(feature = "audio")]
             Message::Recorded { root, prepared } => self.recorded(root, *prepared),
             Message::Release(root) => self.call_logs.release(root),
@@ -257,6 +260,8 @@ impl Worker {
 
     fn collect(&mut self) {
         let queue = self.queue.clone();
+        // Before the spans, so that most of those that have ended too are known to.
+        let begun = queue.drain_begun();
         queue.drain(|records, count| {
             // Encoding takes a while.
             self.relieve();
@@ -266,9 +271,8 @@ impl Worker {
         if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
             queue.drain(|records, count| self.take(records, count));
         }
-        // A conversation that has begun and ended by now was in the queue.
         if let Some(spans) = &mut self.spans {
-            spans.begin(&queue);
+            spans.begin(begun);
         }
         // A call ends before its root, so that none is missing whose root was drained.
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
@@ -290,7 +294,8 @@ impl Worker {
     /// Posts what was noted of a call that has ended.
     fn observe_ended(&mut self, mut ended: EndedCall, mut reservation: Room) {
         let call_id = ended.id().to_owned();
-        let sealed = ended.log().seal(&self.account).and_then(|log| {
+        self.doubt(&ended);
+        let sealed = ended.seal(&self.account).and_then(|log| {
             // Escapes may make it longer than what was noted.
             let more = log.body.len().saturating_sub(reservation.bytes() + BESIDE_NOTES);
             reservation
@@ -299,9 +304,15 @@ impl Worker {
         });
         match sealed {
             Ok(log) => {
+                if log.until.is_some()
+                    && !self.taps.is_empty()
+                    && let Ok(shown) = ended.log().seal(&self.account)
+                {
+                    self.taps.iter_mut().for_each(|tap| tap.call_log(&shown));
+                }
                 let (account, root, held_for) = (self.account, ended.root(), ended.held_for());
                 let recording = self.prepare(root, &ended);
-                let write = Box::new(move |shown| ended.last_log(shown).seal(&account));
+                let write = Box::new(move |shown| ended.seal_last(&account, shown));
                 let rewrite = Rewrite { write, root, held_for, recording };
                 self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
             }
@@ -351,6 +362,14 @@ impl Worker {
         }
     }
 
+    /// Says once what may not be meant.
+    fn doubt(&mut self, ended: &EndedCall) {
+        if let Some(doubt) = ended.doubt(&self.account).filter(|_| !self.has_doubted) {
+            self.has_doubted = true;
+            self.events.emit(move || tracing::warn!(target: "cekura", "{doubt}"));
+        }
+    }
+
     fn observe(
         &mut self,
         log: SealedCallLog,
@@ -358,7 +377,10 @@ impl Worker {
         reservation: Room,
         reply: ObserveReply,
     ) {
-        self.taps.iter_mut().for_each(|tap| tap.call_log(&log));
+        // What is posted of a simulated call is not what is shown.
+        if log.until.is_none() {
+            self.taps.iter_mut().for_each(|tap| tap.call_log(&log));
+        }
         if self.account.is_local {
             drop(reply(Ok(Sent::default())));
         } else {
@@ -468,6 +490,9 @@ mod panic_tests;
 #[cfg(test)]
 #[path = "tests/refusals.rs"]
 mod refusal_tests;
+#[cfg(test)]
+#[path = "tests/simulate.rs"]
+mod simulate_tests;
 #[cfg(test)]
 #[path = "tests/worker.rs"]
 mod tests;

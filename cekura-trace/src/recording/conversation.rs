@@ -42,7 +42,8 @@ impl Conversation {
     }
 
     /// Sets the call's id, if it becomes known only from the first message. The conversation's span gets it if
-    /// it is still open; the call log and all turns that begin from now on get it too. A blank id is ignored.
+    /// it is still open; the call log and all turns that begin from now on get it too. A blank id is ignored, and
+    /// after a thousand different ones any other.
     ///
     /// ```
     /// #[cekura::conversation]
@@ -59,10 +60,10 @@ impl Conversation {
         }
     }
 
-    /// The number of the turn that it was asked for in, or of the only one that is open.
+    /// The turn that it was asked for in, or the only one that is open.
     pub(super) fn turn(&self) -> Option<i64> {
         let home = self.home.as_ref()?;
-        home.turn.clone().or_else(|| home.open_turn()).map(|turn| turn.number)
+        home.turn.clone().or_else(|| home.open_turn()).map(|turn| turn.key())
     }
 
     /// `None` where nothing is recorded.
@@ -172,7 +173,7 @@ impl Turn {
     pub fn spoken(&self, words: impl AsRef<str>) {
         if let Some((home, call)) = self.call() {
             let at = home.clock.at(Instant::now());
-            call.notes.hear(Heard { turn: self.number(), text: words.as_ref().to_owned(), at });
+            call.notes.hear(Heard { turn: self.turn.key(), text: words.as_ref().to_owned(), at });
         }
     }
 

@@ -7,9 +7,17 @@ use sha2::{Digest, Sha256};
 /// The most bytes of a name or an id.
 pub(super) const NAME_LIMIT: usize = 1024;
 
+/// The most characters of a call's id (Cekura docs, Send Calls).
+const ID_LIMIT: usize = 100;
+
 /// Whether a name or an id says nothing.
 pub(super) fn is_blank(name: &str) -> bool {
     name.chars().all(char::is_whitespace)
+}
+
+/// The id of a call whose carrier has given it this call SID, unless that is too long for one.
+pub(super) fn id_from(sid: &str) -> Option<String> {
+    (sid.chars().count() <= ID_LIMIT).then(|| sid.to_owned())
 }
 
 /// The trace id of a carrier's call: the first 16 bytes of the SHA-256 of its call SID.

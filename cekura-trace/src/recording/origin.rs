@@ -11,7 +11,7 @@ use super::scope::Scope;
 use super::span::live::Live;
 use super::thread::with_current;
 use super::wish::{Client, Wish};
-use crate::call::{self, Call};
+use crate::call::{self, Call, Run};
 use crate::destination;
 use crate::finished::{Marks, write};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
@@ -216,6 +216,7 @@ impl Origin {
         wish.inspect(|wish| wish.prepare(call, &home.destination));
         let call_id = wish.and_then(|wish| wish.call_id.as_deref());
         write_conversation(attributes, call_id.unwrap_or(call.id()), call_id.is_some());
+        write_run(attributes, wish.and_then(|wish| wish.run.as_deref()));
         if attributes.capture != home.capture {
             let home = Some(Arc::new(Home { capture: attributes.capture, ..(**home).clone() }));
             let context = self.context();
@@ -251,6 +252,7 @@ impl Origin {
         if let Some(call_id) = &wish.call_id {
             write_conversation(said, call_id, true);
         }
+        write_run(said, wish.run.as_deref());
         for link in &wish.links {
             link_to(link, said);
         }
@@ -373,6 +375,20 @@ fn write_conversation(attributes: &mut Attributes, id: &str, is_call_id: bool) {
     }
     write::text(&mut attributes.entries, semconv::CONVERSATION_ID, id);
     write::text(&mut attributes.entries, semconv::CONVERSATION_TYPE, VOICE);
+}
+
+fn write_run(attributes: &mut Attributes, run: Option<&Run>) {
+    let Some(run) = run else { return };
+    let ids = [
+        (semconv::CEKURA_RUN_ID, run.id()),
+        (semconv::CEKURA_SCENARIO_ID, run.scenario_id()),
+        (semconv::CEKURA_RESULT_ID, run.result_id()),
+    ];
+    for (key, id) in ids {
+        if let Some(id) = id {
+            write::text(&mut attributes.entries, key, id);
+        }
+    }
 }
 
 #[cfg(test)]

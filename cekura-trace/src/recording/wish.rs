@@ -1,11 +1,11 @@
 //! What is asked of a span before it begins, as the attribute's arguments or a builder set it. Invariant: it is plain data;
 //! who places the span decides what of it counts.
 
-use crate::call::Call;
 #[cfg(feature = "logs")]
 use crate::call::Logs;
 #[cfg(feature = "audio")]
 use crate::call::audio::Journal;
+use crate::call::{Call, Run};
 use crate::destination::Destination;
 use crate::policy::CaptureContent;
 use opentelemetry::Context;
@@ -44,6 +44,8 @@ pub(super) struct Wish {
     pub(super) trace_id: Option<TraceId>,
     pub(super) links: Vec<SpanContext>,
     pub(super) call_id: Option<String>,
+    /// Few have one.
+    pub(super) run: Option<Box<Run>>,
     pub(super) observed: Option<Observed>,
     /// Who begins a conversation by hand may end whatever is open in it.
     pub(super) is_by_hand: bool,
@@ -54,6 +56,7 @@ pub(super) struct Wish {
 impl Wish {
     /// Has the call keep what its conversation will need at its end.
     pub(super) fn prepare(&self, call: &Call, destination: &Destination) {
+        self.run.iter().for_each(|run| call.notes.belong_to(run));
         if let Some(observed) = self.observed {
             let reads_spans = observed == Observed::BySpans && call.capture == CaptureContent::Full;
             call.notes.want(destination.room(), reads_spans);

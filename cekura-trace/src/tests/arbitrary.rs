@@ -105,7 +105,7 @@ fn headers() -> impl Strategy<Value = HashMap<String, String>> {
     )
 }
 
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "CEKURA_API_KEY",
     "CEKURA_AGENT_ID",
     "CEKURA_OTEL_ENDPOINT",
@@ -113,6 +113,7 @@ const SETTINGS: [&str; 8] = [
     "CEKURA_PROTOCOL",
     "CEKURA_SERVICE_NAME",
     "CEKURA_MODE",
+    "CEKURA_CALLS",
     "CEKURA_CAPTURE_CONTENT",
 ];
 

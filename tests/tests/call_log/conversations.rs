@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -229,8 +229,14 @@ fn a_post_that_fails_is_an_event_with_the_reason_and_the_call() {
 #[test]
 fn a_conversation_that_ends_after_the_shutdown_is_an_event() {
     let (backend, api, heard) = (Backend::new(), Api::new(), Heard::default());
-    let handle = observing(&backend, &api).build().unwrap();
-    tracing::subscriber::with_default(heard.clone(), || ends_late(&handle));
+    let handle =
+        tracing::subscriber::with_default(heard.clone(), || observing(&backend, &api).build().unwrap());
+    ends_late(&handle);
+    let limit = Instant::now() + LONG;
+    // On a thread of its own.
+    while heard.count("call-late") == 0 && Instant::now() < limit {
+        thread::sleep(Duration::from_millis(5));
+    }
     assert_eq!(heard.count("call-late"), 1, "{heard:?}");
     assert_eq!(api.connections(), 0);
 }

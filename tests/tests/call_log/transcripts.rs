@@ -411,3 +411,31 @@ async fn a_session_gives_each_answer_and_what_the_caller_said() {
     ];
     assert_eq!(said(&body), expected.map(|(role, text)| (role.to_owned(), text.to_owned())), "{body}");
 }
+
+#[tokio::test]
+async fn two_turns_of_one_number_keep_their_own_words() {
+    #[cekura::turn(number = 1)]
+    async fn first(heard: &str, answer: &str) {
+        hear(heard).await;
+        say(answer).await;
+    }
+    #[cekura::conversation(client = handle, observe, skip_all)]
+    async fn call(handle: &Cekura) {
+        first("Hello?", "One moment, I pass you on.").await;
+        first("Helo again?", "Now I hear you.").await;
+    }
+    #[cekura::conversation(client = handle, observe, skip_all)]
+    async fn corrected(handle: &Cekura) {
+        first("Hello?", "One moment, I pass you on.").await;
+        first_corrected().await;
+    }
+    #[cekura::turn(number = 1)]
+    async fn first_corrected() {
+        current_conversation().unwrap().user("Hello again?");
+        say("Now I hear you.").await;
+    }
+    let texts = |body: Value| said(&body).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+    let all = ["Hello?", "One moment, I pass you on.", "Helo again?", "Now I hear you."];
+    assert_eq!(texts(posted(call).await), all);
+    assert_eq!(texts(posted(corrected).await), [all[0], all[1], "Hello again?", all[3]]);
+}

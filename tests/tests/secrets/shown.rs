@@ -4,8 +4,8 @@
 use super::{KEY, REPEATED, check, keyed};
 use cekura::testing::capture;
 use cekura::{
-    CallLog, CaptureContent, Cekura, Conversation, DropReason, Entry, Error, Mode, ObserveError, Protocol,
-    SpoolLimits, Timings, TranscriptType, spans,
+    CallLog, Calls, CaptureContent, Cekura, Conversation, DropReason, Entry, Error, Mode, ObserveError,
+    Protocol, Run, SpoolLimits, Timings, TranscriptType, Update, spans,
 };
 use cekura_trace_tests::api::{Api, Reply};
 use cekura_trace_tests::backend::Backend;
@@ -51,6 +51,8 @@ impl Gallery {
 
     fn plain(&mut self) {
         self.debug("CaptureContent", &[CaptureContent::Full, CaptureContent::Metadata]);
+        self.debug("Calls", &[Calls::Observe, Calls::Simulate]);
+        self.debug("Run", &Run::from_headers([("X-Run-Id", "1")]));
         self.debug("Mode", &[Mode::Cloud, Mode::Local]);
         self.both("DropReason", &DropReason::QueueFull);
         self.debug("Protocol", &PROTOCOLS);
@@ -58,6 +60,7 @@ impl Gallery {
         self.debug("Timings", &Timings::default());
         self.debug("TranscriptType", &TranscriptType::Vapi);
         self.debug("Entry", &[Entry::user("Hello?"), Entry::tool_call("1", "book", json!({ "at": 4 }))]);
+        self.debug("Update", &Update::new().metadata(json!({ "a": 1 })));
         self.debug("CallLog", &CallLog::new("call-1").customer_number("+1").metadata(json!({ "a": 1 })));
     }
 
@@ -82,6 +85,7 @@ impl Gallery {
 
         let call = spans::conversation().client(&handle).start();
         self.debug("Conversation", &call.in_scope(cekura::current_conversation).unwrap());
+        self.debug("Hold", &call.hold());
         let turn = call.in_scope(|| spans::turn().start());
         self.debug("Turn", &turn.in_scope(cekura::current_turn).unwrap());
         self.debug("Carried", &turn.in_scope(|| cekura::context::carry(1)));

@@ -124,3 +124,16 @@ fn nothing_stands_behind_the_end_of_the_conversation() {
     let written = write(Vec::new(), &all, &[], &[]);
     assert_eq!(written, [("Goodbye.".into(), 99.0, 100.0)]);
 }
+
+#[test]
+fn a_call_of_a_hundred_thousand_sentences_is_written_in_seconds() {
+    let spoken = |number: u32| {
+        let at = f64::from(number) / 1_000.0;
+        if number.is_multiple_of(2) { user(None, at, at, "?") } else { agent(None, at, at, "!") }
+    };
+    let all: Vec<_> = (0..100_000).map(spoken).collect();
+    let stops: Vec<_> = (0..100_000).map(|number| f64::from(number) / 1_000.0 + 0.000_5).collect();
+    let started = std::time::Instant::now();
+    assert_eq!(write(Vec::new(), &all, &[], &stops).len(), 100_000);
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}

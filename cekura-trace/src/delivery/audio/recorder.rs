@@ -7,7 +7,6 @@ use super::sound::Sound;
 use super::store::Store;
 use crate::call::audio::Journal;
 use crate::call::audio::form::Audio;
-use crate::delivery::message::Message;
 use crate::delivery::spool::{Recorded, Recordings};
 use crate::room::Room;
 use opentelemetry::Context;
@@ -20,7 +19,6 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::UnboundedSender;
 
 /// How often what is too much for the memory goes to disk.
 const OFTEN: Duration = Duration::from_millis(200);
@@ -35,8 +33,11 @@ pub(crate) struct Recorder {
     /// Where files are that survive it, where there is a spool.
     recordings: OnceLock<Recordings>,
     audio: Audio,
-    inbox: UnboundedSender<Message>,
+    tell: Tell,
 }
+
+/// Takes what there is of the sound of a conversation.
+pub(crate) type Tell = Arc<dyn Fn(SpanId, Prepared) + Send + Sync>;
 
 enum Job {
     Begin(Arc<Journal>),
@@ -66,22 +67,20 @@ pub(crate) struct Prepared {
 /// Answers once.
 struct Reply {
     root: SpanId,
-    inbox: UnboundedSender<Message>,
+    tell: Tell,
     prepared: Option<Prepared>,
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
         let lost = || Prepared { is_lost: true, ..Prepared::default() };
-        let prepared = Box::new(self.prepared.take().unwrap_or_else(lost));
-        // The worker may have ended.
-        drop(self.inbox.send(Message::Recorded { root: self.root, prepared }));
+        (self.tell)(self.root, self.prepared.take().unwrap_or_else(lost));
     }
 }
 
 impl Recorder {
-    pub(crate) fn new(directory: PathBuf, audio: Audio, inbox: UnboundedSender<Message>) -> Self {
-        Self { jobs: OnceLock::new(), directory, recordings: OnceLock::new(), audio, inbox }
+    pub(crate) fn new(directory: PathBuf, audio: Audio, tell: Tell) -> Self {
+        Self { jobs: OnceLock::new(), directory, recordings: OnceLock::new(), audio, tell }
     }
 
     /// Has recordings survive the process; before the first call.
@@ -112,7 +111,7 @@ impl Recorder {
     }
 
     fn reply(&self, root: SpanId) -> Reply {
-        Reply { root, inbox: self.inbox.clone(), prepared: None }
+        Reply { root, tell: self.tell.clone(), prepared: None }
     }
 
     fn tell(&self, job: Job) {
@@ -143,9 +142,9 @@ struct Keeper {
 impl Keeper {
     fn live(mut self, todo: &Receiver<Job>) {
         let _quiet = Context::enter_telemetry_suppressed_scope();
-        let mut last = Instant::now();
+        let (mut next, mut last) = (Instant::now() + OFTEN, Instant::now());
         loop {
-            match todo.recv_timeout(OFTEN) {
+            match todo.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(Job::Begin(journal)) => {
                     self.stores.insert(address(&journal), self.store(journal));
                 }
@@ -154,6 +153,10 @@ impl Keeper {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            if Instant::now() < next {
+                continue;
+            }
+            next = Instant::now() + OFTEN;
             let is_due = last.elapsed() >= SELDOM;
             if is_due {
                 last = Instant::now();
@@ -171,6 +174,9 @@ impl Keeper {
         // It stays, for it may be erased until it is posted.
         let store = self.stores.get_mut(&address(&journal))?;
         store.spill_some(true, &self.directory);
+        if journal.is_erased() {
+            return Some(Prepared::default());
+        }
         prepared(store, journal, speeches, end, self.audio)
     }
 

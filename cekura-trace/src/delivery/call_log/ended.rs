@@ -2,15 +2,18 @@
 //! again when spans have ended after their conversation.
 
 use super::CallLog;
+use super::error::ObserveError;
+use super::sealed::{Account, SealedCallLog};
 #[cfg(feature = "audio")]
 use crate::call::nanoseconds;
-use crate::call::{Call, Note, Noted, Played};
+use crate::call::{Call, Note, Noted, Played, Run};
 #[cfg(feature = "audio")]
 use crate::delivery::audio::recorder::EndedSound;
+use crate::delivery::config::Calls;
 use opentelemetry::trace::SpanId;
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// A call that has ended and is to have a call log.
 #[derive(Debug)]
@@ -18,6 +21,7 @@ pub(crate) struct EndedCall {
     call: Arc<Call>,
     notes: Vec<Note>,
     metadata: Map<String, Value>,
+    run: Run,
     /// Nanoseconds since the Unix epoch.
     end: u64,
     /// Without transcript and metadata.
@@ -36,14 +40,14 @@ pub(crate) struct Shown {
 
 impl EndedCall {
     pub(crate) fn new(call: &Arc<Call>, noted: Noted) -> Self {
-        let Noted { entries, metadata, ended_reason, agent, logs, end, .. } = noted;
+        let Noted { entries, metadata, ended_reason, agent, run, logs, end, .. } = noted;
         let log = CallLog::new(call.id())
             .trace_id(call.root.trace_id())
             .timestamp(call.clock.start())
             .call_ended_reason(ended_reason)
             .set("logs", Value::Array(logs));
         let log = agent.into_iter().fold(log, CallLog::agent);
-        Self { call: call.clone(), notes: entries, metadata, end, log }
+        Self { call: call.clone(), notes: entries, metadata, run, end, log }
     }
 
     /// With what its spans have said until now.
@@ -52,17 +56,57 @@ impl EndedCall {
         log.transcript(self.call.transcript(self.notes.clone(), self.end))
     }
 
+    /// What is posted: the call log, or the transcript of a run where calls are simulated.
+    ///
+    /// # Errors
+    ///
+    /// Names every mistake.
+    pub(crate) fn seal(&self, account: &Account) -> Result<SealedCallLog, ObserveError> {
+        self.seal_with(account, false)
+    }
+
     /// The same for the last time: with what the metadata were told since the end, and the recording shows. It is kept back no
     /// longer.
-    pub(crate) fn last_log(&mut self, shown: Shown) -> CallLog {
+    pub(crate) fn seal_last(
+        &mut self,
+        account: &Account,
+        shown: Shown,
+    ) -> Result<SealedCallLog, ObserveError> {
         let Shown { played, is_recorded, is_truncated } = shown;
         self.call.notes.set_played(played);
         self.metadata.extend(self.call.notes.late_metadata());
         if is_truncated {
             self.metadata.insert("recording_truncated".to_owned(), true.into());
         }
+        self.seal_with(account, is_recorded)
+    }
+
+    fn seal_with(&self, account: &Account, is_recorded: bool) -> Result<SealedCallLog, ObserveError> {
         let log = self.log();
-        if is_recorded { log.main_agent_channel_index(1) } else { log }
+        match account.calls {
+            Calls::Observe if is_recorded => log.main_agent_channel_index(1).seal(account),
+            Calls::Observe => log.seal(account),
+            Calls::Simulate => {
+                let end = UNIX_EPOCH + Duration::from_nanos(self.end);
+                log.seal_simulated(&self.run, self.call.clock.start(), end, account)
+            }
+        }
+    }
+
+    /// What does not go together: how calls are sent, and whether this one names the run of a simulation.
+    pub(crate) fn doubt(&self, account: &Account) -> Option<&'static str> {
+        match (account.calls, self.run.id().is_some()) {
+            _ if account.is_local => None,
+            (Calls::Observe, true) => Some(
+                "a call names the run of a simulation and is sent as that of a real caller, for its headers may be forged: \
+                 where Cekura tests the agent, set CEKURA_CALLS=simulate or .calls(Calls::Simulate)",
+            ),
+            (Calls::Simulate, false) => Some(
+                "a simulated call names no run, so Cekura has to find its run by the agent: give it one with \
+                 `run = cekura::Run::from_headers(…)`",
+            ),
+            _ => None,
+        }
     }
 
     /// For how long after its end it is kept back, if it is.

@@ -48,6 +48,7 @@ enum Kind {
     Failed(String),
     Full,
     Invalid(Vec<Mistake>),
+    Late,
     NoCredits(u16, String),
     Refused(u16, &'static str, String),
     Rejected(u16, String),
@@ -75,6 +76,10 @@ impl ObserveError {
 
     pub(crate) fn invalid(mistakes: Vec<Mistake>) -> Self {
         Self(Box::new(Kind::Invalid(mistakes)))
+    }
+
+    pub(crate) fn late() -> Self {
+        Self(Box::new(Kind::Late))
     }
 
     pub(crate) fn no_credits(status: u16, words: String) -> Self {
@@ -142,7 +147,7 @@ impl ObserveError {
 
     /// Whether the same call log may be accepted at another time.
     pub(crate) fn may_pass(&self) -> bool {
-        !matches!(*self.0, Kind::Invalid(_) | Kind::Rejected(..) | Kind::Unexpected(..))
+        !matches!(*self.0, Kind::Invalid(_) | Kind::Late | Kind::Rejected(..) | Kind::Unexpected(..))
     }
 
     /// The HTTP status of the last answer, if there was one.
@@ -154,7 +159,7 @@ impl ObserveError {
             | Kind::Rejected(status, _)
             | Kind::Unexpected(status, _) => Some(status),
             Kind::Unavailable(status, _) => status,
-            Kind::Failed(_) | Kind::Full | Kind::Invalid(_) | Kind::Shutdown => None,
+            Kind::Failed(_) | Kind::Full | Kind::Invalid(_) | Kind::Late | Kind::Shutdown => None,
         }
     }
 }
@@ -172,6 +177,9 @@ impl fmt::Display for ObserveError {
                 }
                 Ok(())
             }
+            Kind::Late => f.write_str(
+                "the simulated call was not posted: Cekura listens for 5 minutes after the end of a call, and that time is over",
+            ),
             Kind::NoCredits(status, words) => {
                 write!(f, "the Cekura account is out of credits (HTTP status {status}){}", Words(words))
             }

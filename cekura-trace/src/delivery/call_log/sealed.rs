@@ -3,15 +3,18 @@
 
 use super::error::ObserveError;
 use super::{CallLog, transcript};
-use crate::delivery::config::{Identity, Settings};
+use crate::delivery::config::{Calls, Identity, Settings};
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
 use serde_json::Value;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The most characters of a call's id.
 const LONGEST_ID: usize = 100;
+
+/// What stands before the fields of a simulated call.
+pub(super) const OPENING: &str = "{\"calls\":[{";
 
 impl CallLog {
     /// Checks it, and writes what is posted.
@@ -20,10 +23,10 @@ impl CallLog {
     ///
     /// Names every mistake.
     pub(crate) fn seal(self, account: &Account) -> Result<SealedCallLog, ObserveError> {
-        let log = account.complete(self.with_checked_id().with_written_transcript());
+        let log = account.complete(self.with_checked_id(LONGEST_ID).with_written_transcript());
         let owner = log.owner(account);
-        let body = log.json();
-        log.sealed(owner, &body)
+        let body = log.json().to_string();
+        log.sealed(owner, body)
     }
 
     /// The same for what is to change in a call that is stored.
@@ -32,30 +35,30 @@ impl CallLog {
     ///
     /// Names every mistake.
     pub(super) fn seal_changes(self, account: &Account) -> Result<SealedCallLog, ObserveError> {
-        let mut log = account.with_key(self.with_checked_id());
+        let mut log = account.with_key(self.with_checked_id(LONGEST_ID));
         let owner = log.owner(account);
         log.fields.remove("agent");
         if log.fields.is_empty() && log.mistakes.is_empty() {
             log = log.mistake("update", "changes nothing: say what, such as `.metadata(…)`");
         }
-        let body = Value::Object(log.fields.clone());
-        log.sealed(owner, &body)
+        let body = Value::Object(log.fields.clone()).to_string();
+        log.sealed(owner, body)
     }
 
-    fn sealed(self, owner: Option<String>, body: &Value) -> Result<SealedCallLog, ObserveError> {
+    pub(super) fn sealed(self, owner: Option<String>, body: String) -> Result<SealedCallLog, ObserveError> {
         if !self.mistakes.is_empty() {
             return Err(ObserveError::invalid(self.mistakes));
         }
         let Self { id, trace_id, deadline, .. } = self;
-        Ok(SealedCallLog { id, trace_id, owner, body: body.to_string().into(), deadline })
+        Ok(SealedCallLog { id, trace_id, owner, until: None, body: body.into(), deadline })
     }
 
-    fn with_checked_id(self) -> Self {
+    pub(super) fn with_checked_id(self, longest: usize) -> Self {
         let length = self.id.chars().count();
         if self.id.trim().is_empty() {
             self.mistake("call_id", "is empty: give the call an id of your own")
-        } else if length > LONGEST_ID {
-            let rule = format!("has {length} characters: Cekura accepts at most {LONGEST_ID}");
+        } else if length > longest {
+            let rule = format!("has {length} characters: Cekura accepts at most {longest}");
             self.mistake("call_id", rule)
         } else {
             self
@@ -104,6 +107,8 @@ pub(crate) struct SealedCallLog {
     pub(crate) trace_id: Option<TraceId>,
     /// The parameter under which a search for it finds it.
     pub(crate) owner: Option<String>,
+    /// Until when Cekura listens for it, where it goes to the run of a simulation.
+    pub(crate) until: Option<SystemTime>,
     /// One JSON object; without the trace id until that is known to be complete.
     pub(crate) body: Bytes,
     /// How long it waits for its trace.
@@ -113,14 +118,15 @@ pub(crate) struct SealedCallLog {
 impl SealedCallLog {
     /// One that was written by a process before this one. Which of the spans of its trace that has delivered is not
     /// known.
-    pub(crate) fn again(id: String, owner: Option<String>, body: Bytes) -> Self {
-        Self { id, trace_id: None, owner, body, deadline: Duration::ZERO }
+    pub(crate) fn again(id: String, owner: Option<String>, until: Option<SystemTime>) -> Self {
+        Self { id, trace_id: None, owner, until, body: Bytes::new(), deadline: Duration::ZERO }
     }
 
     /// Names the trace in the body.
     pub(crate) fn name_trace(&mut self) {
-        if let (Some(trace_id), Some(fields)) = (self.trace_id, self.body.strip_prefix(b"{")) {
-            let start = format!("{{\"trace_id\":\"{trace_id}\",");
+        let opening = if self.until.is_some() { OPENING } else { "{" };
+        if let (Some(trace_id), Some(fields)) = (self.trace_id, self.body.strip_prefix(opening.as_bytes())) {
+            let start = format!("{opening}\"trace_id\":\"{trace_id}\",");
             self.body = [start.as_bytes(), fields].concat().into();
         }
     }
@@ -132,6 +138,7 @@ pub(crate) struct Account {
     pub(crate) is_local: bool,
     has_key: bool,
     identity: Option<Identity>,
+    pub(crate) calls: Calls,
 }
 
 impl Account {
@@ -140,17 +147,19 @@ impl Account {
             is_local: !settings.mode.sends(),
             has_key: !settings.api_headers.is_empty(),
             identity: settings.identity,
+            // Nothing is sent in local mode, which shows the calls of real callers.
+            calls: if settings.mode.sends() { settings.calls } else { Calls::Observe },
         }
     }
 
-    fn with_key(&self, log: CallLog) -> CallLog {
+    pub(super) fn with_key(&self, log: CallLog) -> CallLog {
         if self.is_local || self.has_key {
             return log;
         }
         log.mistake("CEKURA_API_KEY", "is not set; a call log needs it, and CEKURA_AGENT_ID")
     }
 
-    fn complete(&self, log: CallLog) -> CallLog {
+    pub(super) fn complete(&self, log: CallLog) -> CallLog {
         let has_owner = log.fields.contains_key("agent") || log.fields.contains_key("assistant_id");
         match self.identity {
             _ if !self.is_local && !self.has_key => self.with_key(log),

@@ -14,11 +14,19 @@ pub(super) const JSON: &str = "transcript_json";
 
 /// The type of the transcript and its entries; `None` if there are none.
 pub(super) fn write(entries: Vec<Entry>, mistakes: &mut Vec<Mistake>) -> Option<(&'static str, Value)> {
-    let mut entries = entries;
-    entries.retain(says_something);
+    let (entries, is_timed) = in_order(entries, mistakes);
     if entries.is_empty() {
-        return None;
+        None
+    } else if is_timed {
+        Some(("cekura", entries.iter().map(timed).collect()))
+    } else {
+        Some(("pipecat", entries.iter().map(untimed).collect()))
     }
+}
+
+/// The entries that say something, in their order, and whether they have times.
+pub(super) fn in_order(mut entries: Vec<Entry>, mistakes: &mut Vec<Mistake>) -> (Vec<Entry>, bool) {
+    entries.retain(says_something);
     let is_timed = entries.iter().any(|entry| entry.times.is_some());
     if is_timed {
         fill_in_tools(&mut entries);
@@ -28,10 +36,8 @@ pub(super) fn write(entries: Vec<Entry>, mistakes: &mut Vec<Mistake>) -> Option<
     }
     if is_timed {
         entries.sort_by(by_start);
-        Some(("cekura", entries.iter().map(timed).collect()))
-    } else {
-        Some(("pipecat", entries.iter().map(untimed).collect()))
     }
+    (entries, is_timed)
 }
 
 fn says_something(entry: &Entry) -> bool {

@@ -4,7 +4,7 @@
 use super::proxy::Own;
 use super::reader::Lookup;
 use super::secret::Secret;
-use super::settings::{Mode, Protocol};
+use super::settings::{Calls, Mode, Protocol};
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use crate::delivery::timings::{SpoolLimits, Timings};
@@ -43,6 +43,7 @@ pub struct Builder {
     pub(super) allow_insecure: Option<bool>,
     pub(super) mode: Option<Mode>,
     pub(super) local_without_key: bool,
+    pub(super) calls: Option<Calls>,
     pub(super) capture: Option<CaptureContent>,
     pub(super) content_limit: Option<usize>,
     pub(super) memory_limit: Option<usize>,
@@ -171,6 +172,13 @@ impl Builder {
         self
     }
 
+    /// Whether real callers call or Cekura does to test the agent (`CEKURA_CALLS` = `observe` or `simulate`); real callers
+    /// unless set.
+    pub fn calls(mut self, calls: Calls) -> Self {
+        self.calls = Some(calls);
+        self
+    }
+
     /// How much of a call's content spans carry (`CEKURA_CAPTURE_CONTENT`); everything unless set.
     pub fn capture(mut self, capture: CaptureContent) -> Self {
         self.capture = Some(capture);
@@ -258,8 +266,8 @@ impl Builder {
     /// second is never written to disk.
     ///
     /// At most 256 MiB are kept, for seven days; of the time between two runs at most one day counts, because
-    /// the clock may have been set. What waits for others takes at most half of that. The API key is never
-    /// written.
+    /// the clock may have been set. What waits for others takes at most half of that. What is known of it in
+    /// memory takes at most an eighth of the [memory limit](Self::memory_limit). The API key is never written.
     ///
     /// A missing directory is created, for this user only. A directory that others can write to is an error.
     /// A relative path is taken from the directory in which the handle is built. Files that are damaged or of

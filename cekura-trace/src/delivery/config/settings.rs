@@ -65,6 +65,21 @@ impl Protocol {
     }
 }
 
+/// Whose calls they are, and so where the call logs of conversations with `observe` go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Calls {
+    /// Calls of real callers, which Cekura stores as calls.
+    #[default]
+    Observe,
+    /// Calls that Cekura makes to test the agent: each call log goes to the run of its simulation, which
+    /// [`Run`](crate::Run) names. Cekura takes it within 5 minutes after the end of the call; one that cannot be sent until then
+    /// is dropped, and an event says so. A [`Hold`](crate::Hold) ends half a minute before. The metadata `from_phone_number` and
+    /// `to_phone_number` are the numbers of the call, where they are a `+` and at most 14 digits. What
+    /// [`observe`](crate::Cekura::observe) is given is stored as a call of a real caller.
+    Simulate,
+}
+
 /// Everything that a handle needs to know.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -77,6 +92,7 @@ pub(crate) struct Settings {
     /// Sent with every request to the API: the key, or nothing.
     pub(crate) api_headers: HeaderMap,
     pub(crate) identity: Option<Identity>,
+    pub(crate) calls: Calls,
     pub(crate) proxies: Proxies,
     pub(crate) root_certificates: Vec<CertificateDer<'static>>,
     pub(crate) resource: BTreeMap<String, String>,

@@ -20,6 +20,7 @@ use crate::delivery::call_log::error::{ObserveError, Sent};
 #[cfg(feature = "audio")]
 use crate::delivery::call_log::form::form;
 use crate::delivery::call_log::sealed::SealedCallLog;
+use crate::delivery::call_log::webhook::LISTENS;
 use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
@@ -41,11 +42,15 @@ use ruling::{Ruling, Trouble};
 use std::error::Error as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 const OBSERVE: &str = "/observability/v1/observe/";
+/// Where a simulated call goes.
+const WEBHOOK: &str = "/test_framework/custom-provider-transcript-webhook/";
+/// What is left of the time in which that listens when a simulated call is kept back no longer.
+const SPARE: Duration = Duration::from_secs(30);
 /// The most pages of a list that are read: one that goes on was not asked for one call.
 const PAGES: u32 = 20;
 /// How long a call log waits until its recording is prepared.
@@ -97,11 +102,15 @@ pub(crate) struct CallLogs {
 /// A call log on its way.
 pub(crate) struct PendingCallLog {
     log: SealedCallLog,
+    /// When it is dropped, if it is simulated.
+    until: Option<Instant>,
     /// Where there may be more to say of the call than was known when it ended.
     rewrite: Option<Rewrite>,
     is_held_back: bool,
     awaits_sound: bool,
     recording: Option<Recorded>,
+    /// Whether its trace was asked about before it could be posted.
+    asks_again: bool,
     /// What its recording shows.
     shown: Shown,
     /// To be posted with it.
@@ -183,22 +192,28 @@ impl Lane<CallLogs> {
             }
         }
         self.delivery.held += reservation.bytes();
+        let until = until(&log, now);
         let held_for = rewrite.as_ref().and_then(|rewrite| rewrite.held_for);
         let recording = rewrite.as_ref().and_then(|rewrite| rewrite.recording);
         let awaits_sound = recording.is_some();
         let is_held_back = held_for.is_some();
         if let Some(rewrite) = rewrite.as_ref().filter(|_| is_held_back || awaits_sound) {
-            let until = now.checked_add(held_for.unwrap_or(PREPARED)).unwrap_or(now + self.timings.give_up);
+            let wait = held_for.unwrap_or(PREPARED);
+            let most = until.map_or(wait, |until| until.saturating_duration_since(now + SPARE));
+            let until = now.checked_add(wait.min(most)).unwrap_or(now + self.timings.give_up);
             self.delivery.held_back.add(rewrite.root, self.items.next_place(), until);
         }
         // A span that is still open can add to it.
-        let may_change = is_held_back || awaits_sound || log.trace_id.is_some_and(&self.delivery.is_open);
+        let is_open = || log.trace_id.is_some_and(&self.delivery.is_open);
+        let rewrite = rewrite.filter(|_| is_held_back || awaits_sound || is_open());
         let call_log = PendingCallLog {
             log,
-            rewrite: rewrite.filter(|_| may_change),
+            until,
+            rewrite,
             is_held_back,
             awaits_sound,
             recording,
+            asks_again: false,
             shown: Shown::default(),
             #[cfg(feature = "audio")]
             sound: None,
@@ -212,10 +227,13 @@ impl Lane<CallLogs> {
     }
 
     /// Changes a call that is stored. Must run inside the worker's runtime.
-    pub(crate) fn update(&self, changes: SealedCallLog, reply: ObserveReply) {
+    pub(crate) fn update(&self, changes: SealedCallLog, room: Room, reply: ObserveReply) {
         let (exchange, turns) = (self.delivery.exchange.clone(), self.delivery.turns.clone());
         let timings = self.timings;
-        tokio::spawn(async move { update::update(exchange, changes, timings, &turns, reply).await });
+        tokio::spawn(async move {
+            update::update(exchange, changes, timings, &turns, reply).await;
+            drop(room);
+        });
     }
 
     /// Bytes that all of them take of the memory limit.
@@ -261,7 +279,9 @@ impl Lane<CallLogs> {
         }
         self.items.change(place, |PendingRequest { item, .. }| {
             item.step = Step::Post;
-            item.log.trace_id = item.log.trace_id.filter(|_| is_named);
+            // What is kept back is asked about again, when it is posted.
+            item.asks_again = item.is_held_back || item.awaits_sound;
+            item.log.trace_id = item.log.trace_id.filter(|_| is_named || item.asks_again);
         });
         self.get_ready(place);
     }
@@ -292,13 +312,15 @@ impl Lane<CallLogs> {
 
     /// Lets one be posted that waits for nothing any more.
     fn get_ready(&mut self, place: u64) {
-        let spool = &self.spool;
+        let (spool, CallLogs { ledger, is_open, .. }) = (&self.spool, &self.delivery);
+        let is_whole = |trace| !is_open(trace) && ledger.completeness(trace) == Completeness::Complete;
         self.items.change(place, |PendingRequest { item, copy, is_ready, .. }| {
             if item.is_held_back || item.awaits_sound || item.step == Step::Trace {
                 return;
             }
             *is_ready = true;
             let changes = item.write_again();
+            item.log.trace_id = item.log.trace_id.filter(|trace| !item.asks_again || is_whole(*trace));
             let is_named = item.log.trace_id.is_some();
             item.log.name_trace();
             if let (Some(spool), Some(copy)) = (spool, copy)
@@ -352,9 +374,13 @@ impl Delivery for CallLogs {
     const RESTS_ON_DISK: bool = false;
 
     fn request(&mut self, item: &PendingCallLog) -> Result<Sending<Response>, Self::Outcome> {
+        if item.until.is_some_and(|until| until <= Instant::now()) {
+            return Err(Err(ObserveError::late()));
+        }
+        let path = if item.is_simulated() { WEBHOOK } else { OBSERVE };
         let request = match item.step {
             Step::Ask(page) => (self.exchange)(Method::GET, &search(&item.log, page), Payload::Nothing),
-            Step::Post | Step::Trace => (self.exchange)(Method::POST, OBSERVE, item.payload()),
+            Step::Post | Step::Trace => (self.exchange)(Method::POST, path, item.payload()),
         };
         request.map_err(Err)
     }
@@ -380,6 +406,7 @@ impl Delivery for CallLogs {
                 Ruling::Fail(_) | Ruling::RetryTwice(_) if repeats > 0 => (Ruling::Missing, page),
                 other => (other, page),
             },
+            Step::Post | Step::Trace if item.is_simulated() => (ruling::simulated(answer), 0),
             Step::Post | Step::Trace => (ruling::posted(answer), 0),
         };
         match ruling {
@@ -400,7 +427,9 @@ impl Delivery for CallLogs {
             Ruling::Retry(trouble) => self.retry(trouble),
             Ruling::RetryTwice(trouble) if repeats == REPETITIONS => Judgement::End(Err(trouble.into())),
             Ruling::RetryTwice(_) => {
-                item.step = Step::Ask(1);
+                if !item.is_simulated() {
+                    item.step = Step::Ask(1);
+                }
                 Judgement::Repeat
             }
             Ruling::Stored { id, already_existed } => {
@@ -430,7 +459,7 @@ impl Delivery for CallLogs {
         if item.sound.is_some() && !is_left {
             let is_stored = matches!(end, Ok(Ok(_)));
             self.ledger.count_recording(|count| {
-                *(if is_stored { &mut count.delivered } else { &mut count.dropped }) += 1
+                *(if is_stored { &mut count.delivered } else { &mut count.dropped }) += 1;
             });
         }
         let result = match end {
@@ -474,6 +503,12 @@ impl Delivery for CallLogs {
     }
 }
 
+/// When a simulated call is dropped. The wall clock may have been set, so it is no later than for a call that ends now.
+fn until(log: &SealedCallLog, now: Instant) -> Option<Instant> {
+    let rest = log.until?.duration_since(SystemTime::now()).unwrap_or_default();
+    Some(now + rest.min(LISTENS))
+}
+
 impl PendingCallLog {
     #[cfg(feature = "audio")]
     fn payload(&self) -> Payload {
@@ -502,6 +537,10 @@ impl PendingCallLog {
         is_refused
     }
 
+    fn is_simulated(&self) -> bool {
+        self.log.until.is_some()
+    }
+
     /// Writes it with what spans have said since their conversation ended; whether that changes it.
     fn write_again(&mut self) -> bool {
         let shown = std::mem::take(&mut self.shown);
@@ -527,8 +566,8 @@ impl CallLogs {
 
 impl Stored for PendingCallLog {
     fn head(&self) -> Item {
-        let (id, owner) = (self.log.id.clone(), self.log.owner.clone());
-        Item::CallLog { id, owner, recording: self.recording }
+        let SealedCallLog { id, owner, until, .. } = &self.log;
+        Item::CallLog { id: id.clone(), owner: owner.clone(), until: *until, recording: self.recording }
     }
 
     fn into_head(self) -> Item {
@@ -545,21 +584,23 @@ impl Stored for PendingCallLog {
     }
 
     fn found(head: &Item) -> Option<Self> {
-        let Item::CallLog { id, owner, recording } = head else { return None };
-        let log = SealedCallLog::again(id.clone(), owner.clone(), Bytes::new());
-        // The process before this one may have posted it.
+        let Item::CallLog { id, owner, until: ends, recording } = head else { return None };
+        let log = SealedCallLog::again(id.clone(), owner.clone(), *ends);
         Some(Self {
+            until: until(&log, Instant::now()),
+            // The process before this one may have posted it.
+            step: if ends.is_some() { Step::Post } else { Step::Ask(1) },
             log,
             rewrite: None,
             is_held_back: false,
             awaits_sound: false,
             recording: *recording,
+            asks_again: false,
             shown: Shown::default(),
             #[cfg(feature = "audio")]
             sound: None,
             reply: Box::new(Result::err),
             reservation: Room::default(),
-            step: Step::Ask(1),
         })
     }
 
@@ -571,3 +612,7 @@ impl Stored for PendingCallLog {
         self.recording.map(|recorded| recorded.number)
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/left_call_logs.rs"]
+mod tests;

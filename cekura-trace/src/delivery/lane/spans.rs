@@ -9,7 +9,7 @@ use crate::delivery::config::Settings;
 use crate::delivery::encode::{Encoder, Request};
 use crate::delivery::ledger::{Counts, Ledger};
 use crate::delivery::own_events::OwnEvents;
-use crate::delivery::queue::Queue;
+use crate::delivery::queue::Begun;
 use crate::delivery::spool::requests::{SpooledRequests, Stored};
 use crate::delivery::spool::starts::Starts;
 use crate::delivery::spool::{Item, Name, Spool};
@@ -97,12 +97,10 @@ impl Lane<Spans> {
         }
     }
 
-    /// Takes the conversations that have begun; those that have ended as well were taken before.
-    pub(crate) fn begin(&mut self, queue: &Arc<Queue>) {
+    /// Takes the conversations that have begun.
+    pub(crate) fn begin(&mut self, begun: Begun) {
         if let Some(starts) = &mut self.delivery.starts {
-            let (begun, forgotten) = queue.drain_begun();
             starts.begin(begun, &self.delivery.encoder);
-            forgotten.into_iter().for_each(|(trace, root)| starts.close_one(trace, root));
         }
     }
 

@@ -5,6 +5,7 @@ use crate::delivery::encode::counted;
 use crate::delivery::ledger::{Counts, PER_TRACE};
 use opentelemetry::trace::{SpanId, TraceId};
 use serde_json::{Value, json};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What a file holds; each has items of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub(crate) enum Item {
         id: String,
         owner: Option<String>,
         recording: Option<Recorded>,
+        /// Until when Cekura listens for it, where it goes to the run of a simulation.
+        until: Option<SystemTime>,
     },
     Spans {
         counts: Counts,
@@ -114,9 +117,10 @@ impl Item {
     /// What is written before its body.
     pub(super) fn head(&self) -> String {
         match self {
-            Self::CallLog { id, owner, recording } => {
+            Self::CallLog { id, owner, until, recording } => {
+                let until = until.map(|until| until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
                 let recording = recording.map(|of| (of.number, of.end, of.rate, of.is_flac));
-                json!({ "id": id, "owner": owner, "recording": recording }).to_string()
+                json!({ "id": id, "owner": owner, "until": until, "recording": recording }).to_string()
             }
             Self::Spans { .. } | Self::Start => String::new(),
         }
@@ -128,10 +132,11 @@ impl Item {
             Kind::CallLog => {
                 let head: Value = serde_json::from_slice(head).ok()?;
                 let text = |key: &str| head[key].as_str().map(str::to_owned);
+                let until = head["until"].as_u64().map(|until| UNIX_EPOCH + Duration::from_secs(until));
                 let recording = serde_json::from_value(head["recording"].clone()).ok();
                 let recording =
                     recording.map(|(number, end, rate, is_flac)| Recorded { number, end, rate, is_flac });
-                Some(Self::CallLog { id: text("id")?, owner: text("owner"), recording })
+                Some(Self::CallLog { id: text("id")?, owner: text("owner"), until, recording })
             }
             Kind::Spans => counted(body).map(|(counts, roots)| Self::Spans { counts, roots }),
             Kind::Start => counted(body).map(|_| Self::Start),

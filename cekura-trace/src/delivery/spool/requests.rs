@@ -140,7 +140,9 @@ impl<I: Stored> SpooledRequests<I> {
             self.asked.remove(name);
             if let Some(Joined { resting, parts }) = self.joined.remove(name) {
                 let kept = if is_ok { vec![(*name, resting)] } else { parts };
-                kept.into_iter().for_each(|(name, resting)| self.rest_as(name, resting));
+                for (name, resting) in kept {
+                    self.rest_as(name, resting);
+                }
             }
         }
         let was_failing = std::mem::replace(&mut self.is_failing, !is_ok);
@@ -201,7 +203,11 @@ impl<I: Stored> SpooledRequests<I> {
                 let resting = Resting { head: whole.into_head(), repeats };
                 self.joined.insert(name, Joined { resting, parts });
             }
-            None => parts.into_iter().for_each(|(name, resting)| self.rest_as(name, resting)),
+            None => {
+                for (name, resting) in parts {
+                    self.rest_as(name, resting);
+                }
+            }
         }
     }
 

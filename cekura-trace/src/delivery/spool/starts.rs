@@ -4,7 +4,7 @@
 use super::{Item, Name, Spool};
 use crate::delivery::encode::Encoder;
 use crate::delivery::ledger::Counts;
-use crate::delivery::queue::START;
+use crate::delivery::queue::{Begun, START};
 use crate::finished::{self, Head};
 use crate::room::Room;
 use opentelemetry::trace::{SpanId, TraceId};
@@ -18,8 +18,9 @@ pub(crate) struct Starts {
     spool: Arc<Spool>,
     /// By trace; several have the same where a carrier's id gives it to them.
     open: HashMap<TraceId, Vec<Start>>,
-    /// Roots that have ended since it was last asked which have begun.
-    ended: HashSet<SpanId>,
+    /// Roots that have ended since it was last asked which have begun, and since the time before: one that had begun by then
+    /// may have been heard of after its end.
+    ended: [HashSet<SpanId>; 2],
 }
 
 #[derive(Debug)]
@@ -34,7 +35,7 @@ struct Start {
 
 impl Starts {
     pub(crate) fn new(spool: Arc<Spool>) -> Self {
-        Self { spool, open: HashMap::new(), ended: HashSet::new() }
+        Self { spool, open: HashMap::new(), ended: Default::default() }
     }
 
     /// Looks at spans that have ended, and marks when something of an open conversation was last seen.
@@ -43,7 +44,7 @@ impl Starts {
         for (record, _) in finished::records(records) {
             let Head { trace_id, span_id, parent_id, end, .. } = record.head;
             if parent_id == SpanId::INVALID {
-                self.ended.insert(span_id);
+                self.ended[0].insert(span_id);
             }
             let last_seen = seen.entry(trace_id).or_default();
             *last_seen = end.max(*last_seen);
@@ -57,21 +58,26 @@ impl Starts {
     }
 
     /// Keeps the roots of conversations that have begun. One may have ended before anybody heard that it had begun.
-    pub(crate) fn begin(&mut self, begun: Vec<(Vec<u8>, Room)>, encoder: &Encoder) {
-        for (record, mut room) in begun {
+    pub(crate) fn begin(&mut self, Begun { roots, forgotten }: Begun, encoder: &Encoder) {
+        for (record, mut room) in roots {
             let Some((read, _)) = finished::records(&record).next() else { continue };
             let Head { trace_id, span_id: root, start: last_seen, .. } = read.head;
-            if self.ended.contains(&root) {
+            if self.ended.iter().any(|ended| ended.contains(&root)) {
                 continue;
             }
             let body = encoder.start(&record);
             if room.resize(body.len() + START)
                 && let Some(name) = self.spool.keep(Item::Start, &body, Vec::new())
             {
-                self.open.entry(trace_id).or_default().push(Start { root, name, last_seen, _room: room });
+                // Seldom are there two.
+                let same = self.open.entry(trace_id).or_insert_with(|| Vec::with_capacity(1));
+                same.push(Start { root, name, last_seen, _room: room });
             }
         }
-        self.ended.clear();
+        for (trace, root) in forgotten {
+            self.close_one(trace, root);
+        }
+        self.ended = [HashSet::new(), std::mem::take(&mut self.ended[0])];
     }
 
     /// The roots are safe, or gone: their starts are not needed any more.
@@ -88,8 +94,7 @@ impl Starts {
         self.spool.remove(name);
     }
 
-    /// The root of a conversation is safe, or will never end.
-    pub(crate) fn close_one(&mut self, trace: TraceId, root: SpanId) {
+    fn close_one(&mut self, trace: TraceId, root: SpanId) {
         let Some(same) = self.open.get_mut(&trace) else { return };
         let Some(at) = same.iter().position(|open| open.root == root) else { return };
         self.spool.remove(same.swap_remove(at).name);
@@ -98,3 +103,7 @@ impl Starts {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/spool_starts.rs"]
+mod tests;

@@ -282,7 +282,7 @@ fn one_round_among_a_thousand_calls_gives_back_what_is_wanted() {
             end(queue, span % CALLS, span, 1, 1000);
             if span % 128 == 0 {
                 queue.drain(|records, _| {
-                    outlet.take(records, Room::taken(queue.clone(), Use::Delivery, records.len()), 0)
+                    outlet.take(records, Room::taken(queue.clone(), Use::Delivery, records.len()), 0);
                 });
             }
             let wanted = queue.excess(|| 0);

@@ -6,6 +6,7 @@ use crate::CallLog;
 use crate::call::{Call, Clock};
 use crate::delivery::link::Link;
 use crate::delivery::tests::end;
+use crate::delivery::transport::Payload;
 use crate::delivery::transport::{Answer, Failure, Response};
 use crate::destination::Sink;
 use crate::policy::CaptureContent;
@@ -56,7 +57,10 @@ pub(super) fn world(
         |link, attempts| outlet(link, Box::new(move |_, _| (slow, span())), attempts),
         Arc::new(move |method, path, body| {
             let second = start.elapsed().as_secs();
-            let body = body.map(|body| String::from_utf8(body.to_vec()).unwrap()).unwrap_or_default();
+            let body = match body {
+                Payload::Json(json) => String::from_utf8(json.to_vec()).unwrap(),
+                _ => String::new(),
+            };
             let mut seen = seen.lock().unwrap();
             seen.push((second, format!("{method} {path}"), body));
             let (wait, response) = api(seen.len(), second);

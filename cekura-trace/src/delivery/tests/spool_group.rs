@@ -56,8 +56,10 @@ fn request(traces: &[u64]) -> (Item, Bytes) {
 }
 
 fn call_log(owner: Option<&str>, body: &'static [u8]) -> (Item, Bytes) {
-    let item =
-        Item::CallLog { id: "call \"1\"\nä".to_owned(), owner: owner.map(str::to_owned), recording: None };
+    // One without an owner is of a simulation.
+    let until = owner.is_none().then(|| UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+    let id = "call \"1\"\nä".to_owned();
+    let item = Item::CallLog { id, owner: owner.map(str::to_owned), until, recording: None };
     (item, Bytes::from_static(body))
 }
 

@@ -155,6 +155,7 @@ fn a_call_log_waits_for_its_conversation_but_not_forever() {
         id: "call".to_owned(),
         trace_id: Some(TraceId::from(trace)),
         owner: None,
+        until: None,
         body: Bytes::from_static(b"{}"),
         deadline: std::time::Duration::ZERO,
     };

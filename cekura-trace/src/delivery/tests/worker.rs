@@ -110,7 +110,19 @@ impl World {
         let process = std::process::id();
         let (clock, longest) = (Arc::default(), Duration::MAX);
         let (queue_here, books) = (queue.clone(), ledger.clone());
-        let link = Link { queue, inbox, ledger, account, calls, failed, process, clock, longest };
+        let link = Link {
+            queue,
+            inbox,
+            ledger,
+            account,
+            calls,
+            failed,
+            process,
+            clock,
+            #[cfg(feature = "audio")]
+            recorder: None,
+            longest,
+        };
         let attempts = Arc::default();
         let outlet = make(&link, Arc::clone(&attempts));
         let call_logs = call_logs(&link, exchange);

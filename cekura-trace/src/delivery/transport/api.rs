@@ -11,6 +11,8 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
+/// Bytes of a list of calls, which may have their transcripts with them.
+const LISTED: usize = 4 << 20;
 /// Bytes of a form's fields that an answer may repeat.
 const FIELDS: usize = 6 << 20;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -43,7 +45,7 @@ impl Api {
     /// A form is given up when nothing of it was sent for thirty seconds, and after ten minutes in any case.
     pub(crate) fn send(&self, method: Method, path: &str, payload: Payload) -> Sending<Response> {
         let (body, content_type, repeated, progress) = match payload {
-            Payload::Nothing => (Upload::whole(Bytes::new()), None, 0, None),
+            Payload::Nothing => (Upload::whole(Bytes::new()), None, LISTED, None),
             Payload::Json(json) => {
                 let length = json.len();
                 (Upload::whole(json), Some(JSON), length, None)

@@ -1,8 +1,8 @@
 //! The body of a request to Cekura's API: nothing, JSON, or a form whose parts are made while it is sent. Invariant: its length is
 //! known before its first byte.
 
-use super::Bytes;
 use http::HeaderValue;
+use prost::bytes::Bytes;
 use std::io;
 use tokio::sync::mpsc::Receiver;
 

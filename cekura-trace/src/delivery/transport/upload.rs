@@ -21,7 +21,7 @@ pub(super) enum Upload {
 pub(super) struct Parts {
     /// Bytes that are still to come.
     left: u64,
-    parts: Receiver<io::Result<Bytes>>,
+    rest: Receiver<io::Result<Bytes>>,
     progress: Progress,
 }
 
@@ -43,7 +43,7 @@ impl Upload {
     /// One in parts, and what tells of its progress.
     pub(super) fn form(form: Form) -> (Self, Progress) {
         let progress = Progress(Arc::new(Mutex::new(Instant::now())));
-        let parts = Parts { left: form.length, parts: form.parts, progress: progress.clone() };
+        let parts = Parts { left: form.length, rest: form.parts, progress: progress.clone() };
         (Self::Parts(parts), progress)
     }
 }
@@ -63,7 +63,7 @@ impl Body for Upload {
         if parts.left == 0 {
             return Poll::Ready(None);
         }
-        let part = ready!(parts.parts.poll_recv(context));
+        let part = ready!(parts.rest.poll_recv(context));
         *locked(&parts.progress.0) = Instant::now();
         let part = part.unwrap_or_else(|| Err(io::Error::other("a part of the body is missing")));
         Poll::Ready(Some(part.and_then(|part| {

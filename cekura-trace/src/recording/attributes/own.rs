@@ -1,8 +1,9 @@
 //! The attributes' own arguments, one method each. The macro crate decides which attribute has which argument.
 
 use super::{Attributes, Failure, Flag, Float, Integer, Marks, Spoken, Value, View, clipped, write};
+use crate::call::NamesRun;
 use crate::clip::clip;
-use crate::recording::names::{NAME_LIMIT, is_blank, trace_id_from};
+use crate::recording::names::{NAME_LIMIT, id_from, is_blank, trace_id_from};
 use crate::recording::w3c::LinkHeaders;
 use crate::recording::wish::Observed;
 use crate::recording::wish::Wish;
@@ -20,7 +21,14 @@ impl Attributes {
     pub fn trace_id_from(&mut self, sid: Value<'_>) {
         if let Some(sid) = text(&sid) {
             self.wish().trace_id = trace_id_from(&sid);
+            // Unless another one is given, in whatever order.
+            let wish = self.wish();
+            wish.call_id = wish.call_id.take().or_else(|| id_from(&sid));
         }
+    }
+
+    pub fn run(&mut self, run: &impl NamesRun) {
+        self.wish().run = run.named().cloned().map(Box::new);
     }
 
     pub fn link_headers(&mut self, headers: &impl LinkHeaders) {

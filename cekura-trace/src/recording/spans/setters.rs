@@ -3,6 +3,7 @@
 
 use super::builder::{Builder, Guard, Kind};
 use super::kinds::{Conversation, Llm, S2s, Stt, ToolCall, Tts, Turn};
+use crate::call::NamesRun;
 use crate::destination::Client;
 use crate::policy::CaptureContent;
 use crate::recording::attributes::Attributes;
@@ -118,9 +119,15 @@ impl Builder<Conversation> {
         self.set(|attributes| attributes.capture(capture))
     }
 
-    /// Makes the trace id from the carrier's call SID: the first 16 bytes of its SHA-256.
+    /// Makes the trace id from the carrier's call SID: the first 16 bytes of its SHA-256. It is also the call's id where no
+    /// other is given.
     pub fn trace_id_from(self, sid: impl AsRef<str>) -> Self {
         self.set(|attributes| attributes.trace_id_from(Value::Str(sid.as_ref())))
+    }
+
+    /// The simulation run that the call belongs to.
+    pub fn run(self, run: impl NamesRun) -> Self {
+        self.set(|attributes| attributes.run(&run))
     }
 
     /// Links to the span that is named in W3C headers from the caller's process.

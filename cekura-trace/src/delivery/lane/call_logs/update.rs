@@ -25,11 +25,15 @@ pub(super) async fn update(
     turn: &Semaphore,
     reply: ObserveReply,
 ) {
-    let turn = turn.acquire().await;
     let deadline = Instant::now() + timings.give_up;
     let mut wait = timings.first_backoff;
     let result = loop {
-        let trouble = match attempt(&exchange, &changes).await {
+        let attempted = {
+            // Others go on while this one waits for its next attempt.
+            let _turn = turn.acquire().await;
+            attempt(&exchange, &changes).await
+        };
+        let trouble = match attempted {
             Ok(result) => break result,
             Err(trouble) => trouble,
         };
@@ -40,7 +44,6 @@ pub(super) async fn update(
         sleep(pause).await;
         wait = (2 * wait).min(timings.longest_backoff);
     };
-    drop(turn);
     // Nobody may wait for it.
     drop(reply(result));
 }

@@ -112,7 +112,7 @@ impl Directory {
     /// The names of the folders of handles.
     pub(super) fn runs(&self) -> io::Result<Vec<String>> {
         let mut runs = self.names()?;
-        runs.retain(|name| name.starts_with(RUN));
+        runs.retain(|name| is_run(name));
         Ok(runs)
     }
 
@@ -193,6 +193,12 @@ impl Directory {
     }
 }
 
+/// Whether a folder of this name is one of ours: others may have their own beside them.
+fn is_run(name: &str) -> bool {
+    let number = name.strip_prefix(RUN).unwrap_or_default();
+    number.len() == 16 && number.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// A folder that this process holds, of its own or an orphan. It is removed when it is dropped empty.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -211,31 +217,34 @@ impl Run {
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         const ATTEMPTS: usize = 8;
         for _ in 0..ATTEMPTS {
-            // Somebody who starts too may take it for an orphan until it is locked, and remove it.
-            match Self::made(path) {
-                Ok(Some(run)) => return Ok(run),
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Err(_) | Ok(None) => {}
+            let root = Directory::root(path)?;
+            let name = format!("{RUN}{:016x}", rand::rng().random::<u64>());
+            mkdirat(&root.handle, &name, Mode::RWXU)?;
+            if let Err(not_ours) = root.within(&name, false) {
+                if not_ours.kind() == io::ErrorKind::NotFound {
+                    // Somebody who starts too has removed it.
+                    continue;
+                }
+                unlinkat(&root.handle, &name, AtFlags::REMOVEDIR)?;
+                return Err(not_ours);
+            }
+            // Somebody who starts too may take it for an orphan until it is locked.
+            match Self::claim(path, &name) {
+                Ok(Some(run)) => {
+                    run.root.sync()?;
+                    return Ok(run);
+                }
+                // That somebody has removed it already.
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    // It is empty: on a full disk there is no room for its lock.
+                    let _ = unlinkat(&root.handle, &name, AtFlags::REMOVEDIR);
+                    return Err(error);
+                }
             }
         }
         Err(io::ErrorKind::AlreadyExists.into())
-    }
-
-    fn made(path: &Path) -> io::Result<Option<Self>> {
-        let root = Directory::root(path)?;
-        let name = format!("{RUN}{:016x}", rand::rng().random::<u64>());
-        mkdirat(&root.handle, &name, Mode::RWXU)?;
-        if let Err(not_ours) = root.within(&name, false) {
-            unlinkat(&root.handle, &name, AtFlags::REMOVEDIR)?;
-            return Err(not_ours);
-        }
-        let claimed = Self::claim(path, &name).inspect_err(|_| {
-            // It is empty: on a full disk there is no room for its lock.
-            let _ = unlinkat(&root.handle, &name, AtFlags::REMOVEDIR);
-        });
-        let run = claimed?;
-        run.iter().try_for_each(|run| run.root.sync())?;
-        Ok(run)
     }
 
     /// Locks a folder; `None` if somebody else has, or has removed it meanwhile.

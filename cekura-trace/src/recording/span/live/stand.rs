@@ -171,7 +171,7 @@ impl Stand {
         let Some(Home { call: Some(call), clock, turn, .. }) = self.home().map(|home| &**home) else {
             return;
         };
-        let turn = turn.as_ref().map(|turn| turn.number);
+        let turn = turn.as_ref().map(|turn| turn.key());
         for Sentence { is_of_agent, text, start, end } in ready.sentences {
             call.notes.say(Said::sentence(turn, clock.at(start)..clock.at(end), is_of_agent, text));
         }
@@ -190,7 +190,7 @@ impl Stand {
             View::Turn => Stage::Turn,
             View::Conversation | View::Llm | View::Span => return,
         };
-        let turn = self.home().and_then(|home| home.turn.as_ref()).map(|turn| turn.number);
+        let turn = self.home().and_then(|home| home.turn.as_ref()).map(|turn| turn.key());
         call.notes.read(stage, turn, record);
     }
 

@@ -1,0 +1,52 @@
+//! What becomes of the call logs that a dead process has left on disk.
+
+use super::{CallLogs, Delivery, Item, LISTENS, PendingCallLog, Response, Stored, WEBHOOK, update};
+use prost::bytes::Bytes;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+/// The paths of what is sent for a call log of this head.
+fn sent(until: Option<SystemTime>) -> Result<Vec<String>, String> {
+    let paths = Arc::new(Mutex::new(Vec::new()));
+    let seen = paths.clone();
+    let mut call_logs = CallLogs {
+        exchange: Arc::new(move |method, path, _| {
+            seen.lock().unwrap().push(format!("{method} {}", path.split('?').next().unwrap()));
+            Ok(Box::pin(async { Response::Whole { status: 200, wait: None, body: String::new() } }))
+        }),
+        is_open: Box::new(|_| false),
+        ledger: Arc::default(),
+        failed: Arc::default(),
+        trouble: None,
+        awaited: super::Awaited::default(),
+        held_back: super::Held::default(),
+        turns: Arc::new(update::turns()),
+        held: 0,
+    };
+    let head = Item::CallLog { id: "call-1".to_owned(), owner: None, until, recording: None };
+    let mut item = PendingCallLog::found(&head).unwrap();
+    item.set_body(Bytes::from_static(b"{}"));
+    assert_eq!(item.head(), head, "it can be left once more");
+    match call_logs.request(&item) {
+        Ok(_) => Ok(paths.lock().unwrap().clone()),
+        Err(outcome) => Err(outcome.unwrap_err().to_string()),
+    }
+}
+
+#[test]
+fn a_simulated_call_goes_to_the_webhook_while_that_listens() {
+    let second = Duration::from_secs(1);
+    let now = SystemTime::now();
+    let posted = Ok(vec![format!("POST {WEBHOOK}")]);
+    assert_eq!(sent(Some(now + 60 * second)), posted);
+    assert_eq!(sent(Some(now + 1_000_000 * second)), posted, "the clock was set back");
+    for late in [now - second, now - LISTENS, SystemTime::UNIX_EPOCH] {
+        assert!(sent(Some(late)).unwrap_err().contains("listens for 5 minutes"));
+    }
+}
+
+#[test]
+fn a_call_of_a_real_caller_is_looked_for_however_old_it_is() {
+    let path = sent(None).unwrap();
+    assert!(path[0].starts_with("GET /observability/v1/call-logs/"), "{path:?}");
+}

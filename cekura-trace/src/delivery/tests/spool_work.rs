@@ -1,0 +1,73 @@
+//! What waits for the disk: of several things asked of one item the last counts, and what is not needed takes nothing.
+
+use super::{Item, Keep, Name, Shared, Waiting};
+use crate::delivery::queue::{Queue, Waker};
+use crate::room::{Room, Use};
+use prost::bytes::Bytes;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const BODY: &[u8] = &[7; 100];
+
+fn keep(is_new: bool) -> Keep {
+    Keep { item: Item::Start, body: Bytes::from_static(BODY), is_new, parts: Vec::new() }
+}
+
+/// With the queue of which it takes its room.
+fn shared() -> (Arc<Queue>, Shared) {
+    let queue = Arc::new(Queue::new(1000, Arc::default(), Waker::new(|| {}), false));
+    let room = Room::of(queue.clone(), Use::Disk);
+    (queue, Shared { waiting: Mutex::new(Waiting { room, ..Waiting::default() }), ..Shared::default() })
+}
+
+#[test]
+fn what_is_settled_before_it_is_written_is_never_written() {
+    let (_, shared) = shared();
+    shared.ask(|waiting| {
+        waiting.keep(Name(1), keep(true));
+        // As it is by now.
+        waiting.keep(Name(1), keep(false));
+        waiting.keep(Name(2), keep(true));
+        waiting.remove(Name(1));
+        assert_eq!(waiting.bytes, BODY.len());
+        waiting.remove(Name(2));
+        assert_eq!(waiting.bytes, 0);
+        assert!(waiting.work.is_empty(), "nor is there anything to remove");
+    });
+}
+
+#[test]
+fn what_is_on_disk_is_removed_and_not_written_anew() {
+    let (_, shared) = shared();
+    shared.ask(|waiting| {
+        waiting.keep(Name(1), keep(false));
+        waiting.remove(Name(1));
+        waiting.remove(Name(2));
+    });
+    let work = shared.next(Duration::ZERO).unwrap();
+    assert!(work.keeps.is_empty());
+    assert_eq!(work.removed, [Name(1), Name(2)].into());
+}
+
+#[test]
+fn what_is_settled_while_it_is_written_counts_until_it_is() {
+    let (queue, shared) = shared();
+    shared.ask(|waiting| [1, 2].map(|name| waiting.keep(Name(name), keep(true))));
+    let work = shared.next(Duration::ZERO).unwrap();
+    assert_eq!((work.keeps.len(), queue.held()), (2, 0));
+    shared.ask(|waiting| [1, 1, 3].map(|name| waiting.remove(Name(name))));
+    assert_eq!(queue.held(), BODY.len());
+    shared.ask(|waiting| waiting.keep(Name(4), keep(true)));
+    shared.written(2 * BODY.len());
+    assert_eq!((queue.held(), shared.ask(|waiting| waiting.bytes)), (0, BODY.len()));
+}
+
+#[test]
+fn nothing_is_left_to_do_when_nobody_is_left_to_ask() {
+    let (_, shared) = shared();
+    assert!(shared.next(Duration::ZERO).unwrap().is_empty());
+    shared.ask(|waiting| waiting.is_closed = true);
+    shared.ask(|waiting| waiting.work.loads.push(Name(1)));
+    assert_eq!(shared.next(Duration::ZERO).unwrap().loads, [Name(1)], "what was asked for before is done");
+    assert!(shared.next(Duration::from_secs(60)).is_none());
+}

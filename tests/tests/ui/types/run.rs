@@ -1,0 +1,4 @@
+#[cekura::conversation(run = headers.get("X-Run-Id"))]
+fn answer(headers: &std::collections::HashMap<String, String>) {}
+
+fn main() {}
