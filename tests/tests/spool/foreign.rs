@@ -41,16 +41,16 @@ fn nothing_foreign_keeps_what_is_beside_it_from_arriving() {
     first.flush_blocking(LONG);
     first.shutdown_blocking(SHORT);
     let file = spool.files(".spans").remove(0);
-    for name in ["run-0", "run-1", "run-2"] {
+    for name in ["run-0000000000000000", "run-0000000000000001", "run-0000000000000002"] {
         fs::create_dir(spool.0.join(name)).unwrap();
     }
-    fifo(&spool.0.join("run-0/lock"));
-    fifo(&spool.0.join("run-1").join(file.file_name().unwrap()));
+    fifo(&spool.0.join("run-0000000000000000/lock"));
+    fifo(&spool.0.join("run-0000000000000001").join(file.file_name().unwrap()));
     fifo(&file.with_file_name("0.spans"));
-    symlink("/etc/passwd", spool.0.join("run-2").join(file.file_name().unwrap())).unwrap();
+    symlink("/etc/passwd", spool.0.join("run-0000000000000002").join(file.file_name().unwrap())).unwrap();
     fs::create_dir_all(&elsewhere.0).unwrap();
     fs::write(elsewhere.0.join("1.spans"), "somebody's").unwrap();
-    symlink(&elsewhere.0, spool.0.join("run-3")).unwrap();
+    symlink(&elsewhere.0, spool.0.join("run-0000000000000003")).unwrap();
     is_well.store(true, Ordering::Relaxed);
     let next = spooling(&backend, Protocol::Grpc, &spool).build().unwrap();
     await_ledger(&next, &report(3, 3, 0));
@@ -161,7 +161,7 @@ fn no_empty_file_stays_for_ever_whosever_folder_it_is_in() {
         let first = (whose != "dead").then(start);
         let folder = match &first {
             Some(_) => spool.files("lock").remove(0).with_file_name(""),
-            None => spool.0.join("run-0"),
+            None => spool.0.join("run-0000000000000000"),
         };
         fs::create_dir_all(&folder).unwrap();
         for name in [".tmp", "1-2-3.tmp"] {
@@ -178,7 +178,7 @@ fn no_empty_file_stays_for_ever_whosever_folder_it_is_in() {
 fn empty_files_count_as_what_they_take() {
     let spool = Spool::new(TEMPORARY, "strays");
     let (backend, _) = falling();
-    let folder = spool.0.join("run-0");
+    let folder = spool.0.join("run-0000000000000000");
     fs::create_dir_all(&folder).unwrap();
     for number in 0..300 {
         fs::write(folder.join(format!("{number}.tmp")), "").unwrap();
@@ -188,4 +188,23 @@ fn empty_files_count_as_what_they_take() {
     // Half of the limit is for what is others'.
     spool.await_files(".tmp", 99);
     handle.shutdown_blocking(SHORT);
+}
+
+#[test]
+fn a_folder_of_the_users_own_is_left_alone_whatever_it_is_called() {
+    let spool = Spool::new(TEMPORARY, "own-folders");
+    let names = ["run-2026-11-30", "run-", "run-0123456789ABCDEF", "runs"];
+    for name in names {
+        fs::create_dir_all(spool.0.join(name)).unwrap();
+        fs::write(spool.0.join(name).join("download.tmp"), "").unwrap();
+        fs::write(spool.0.join(name).join("model.bin"), "weights").unwrap();
+    }
+    let backend = Backend::new();
+    let handle = spooling(&backend, Protocol::Grpc, &spool).build().unwrap();
+    converse(&handle, 1);
+    handle.shutdown_blocking(LONG);
+    for name in names {
+        assert_eq!(fs::read(spool.0.join(name).join("model.bin")).unwrap(), b"weights", "{name}");
+        assert!(spool.0.join(name).join("download.tmp").exists(), "{name}");
+    }
 }
