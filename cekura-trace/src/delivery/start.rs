@@ -47,15 +47,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
     #[cfg(feature = "audio")]
-    let recorder = {
-        let inbox = inbox.clone();
-        let tell = move |root, prepared| {
-            // The worker may have ended.
-            drop(inbox.send(Message::Recorded { root, prepared: Box::new(prepared) }));
-        };
-        let audio = settings.audio.unwrap_or_else(Audio::stereo);
-        Arc::new(Recorder::new(settings.temporary.clone(), audio, Arc::new(tell)))
-    };
+    let recorder = recorder(&settings, inbox.clone());
     #[cfg(feature = "audio")]
     let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
     let link = Link {
@@ -100,6 +92,17 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
+}
+
+/// Prepares recordings, also those that dead processes have left.
+#[cfg(feature = "audio")]
+fn recorder(settings: &Settings, inbox: UnboundedSender<Message>) -> Arc<Recorder> {
+    let tell = move |root, prepared| {
+        // The worker may have ended.
+        drop(inbox.send(Message::Recorded { root, prepared: Box::new(prepared) }));
+    };
+    let audio = settings.audio.unwrap_or_else(Audio::stereo);
+    Arc::new(Recorder::new(settings.temporary.clone(), audio, Arc::new(tell)))
 }
 
 /// Where there is to be one.

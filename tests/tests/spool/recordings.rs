@@ -249,7 +249,7 @@ fn a_recording_for_another_account_waits_for_a_handle_of_that() {
     let (backend, (api, is_well)) = (Backend::new(), silent());
     let before = left_behind(1, Audio::stereo(), &backend, &api, &spool).len();
     is_well.store(true, Ordering::Relaxed);
-    let stranger = spooling(&backend, &api, &spool).api_key(&format!("{KEY}-2")).build().unwrap();
+    let stranger = spooling(&backend, &api, &spool).api_key(format!("{KEY}-2")).build().unwrap();
     thread::sleep(Duration::from_millis(500));
     stranger.shutdown_blocking(LONG);
     assert_eq!((posts(&api).len(), spool.files(ENDING).len()), (before, 1));

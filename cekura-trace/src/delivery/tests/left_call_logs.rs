@@ -14,6 +14,8 @@ fn sent(until: Option<SystemTime>) -> Result<Vec<String>, String> {
             seen.lock().unwrap().push(format!("{method} {}", path.split('?').next().unwrap()));
             Ok(Box::pin(async { Response::Whole { status: 200, wait: None, body: String::new() } }))
         }),
+        #[cfg(feature = "audio")]
+        recorder: None,
         is_open: Box::new(|_| false),
         ledger: Arc::default(),
         failed: Arc::default(),
