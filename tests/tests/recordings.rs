@@ -1,5 +1,12 @@
 //! Recordings of calls: both sides on one axis, posted with the call log, which never depends on them.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "times, lengths and samples of tests are small numbers"
+)]
+
 use cekura::{Audio, CaptureContent, Cekura, Line, Mulaw, current_conversation, current_turn};
 use cekura_trace_tests::api::{Api, Recording, Reply, Seen};
 use cekura_trace_tests::backend::Backend;
