@@ -59,7 +59,7 @@ impl Line {
         }
     }
 
-    /// What the caller says, where it is known when the first of these samples was said.
+    /// What the caller says. `began` is when the first of these samples was spoken.
     #[inline]
     pub fn user_at<'a>(&self, began: Instant, frames: impl Frames<'a>, rate: u32) {
         if let Some(journal) = self.journal() {
@@ -83,7 +83,7 @@ impl Line {
         }
     }
 
-    /// From now on the caller hears the agent so much later than the agent's speech is handed over.
+    /// Sets how long it takes from handing the agent's speech over to the caller hearing it, from now on; nothing unless set.
     pub fn delay(&self, delay: Duration) {
         if let Some(journal) = self.journal() {
             journal.delay(delay);

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Keeps a call log back, from [`Conversation::hold`]. The call log is posted when every hold of its call is released or
-/// dropped, at the latest 5 minutes after the end of the conversation. What [`metadata`](Conversation::metadata) was told until
-/// then is in it, also after the end.
+/// dropped, at the latest 5 minutes after the end of the conversation. It contains all
+/// [`metadata`](Conversation::metadata) set before the release, also after the end. A shutdown posts it at once.
 ///
-/// With a spool the call log survives the end of the process, as it was when the conversation ended; it is posted after
-/// the next start.
+/// With a spool the call log survives a crash, as it was when the conversation ended; the next handle posts it. A
+/// simulated call ([`Calls`](crate::Calls)) is held for 4.5 minutes at most.
 ///
 /// ```
 /// #[cekura::conversation(call_id = call_id, observe)]
@@ -33,7 +33,8 @@ pub struct Hold {
 }
 
 impl Conversation {
-    /// Keeps its call log back. Of a conversation without one the hold does nothing.
+    /// Keeps its call log back, as long as what this gives is kept: `let _ = call.hold()` keeps nothing back. If the
+    /// conversation has no call log or is over, the hold does nothing, and an event says so.
     pub fn hold(&self) -> Hold {
         let holds = |home: &Arc<Home>| home.call.as_ref().is_some_and(|call| call.notes.hold());
         Hold { home: self.home().filter(|home| holds(home)).cloned() }
@@ -41,8 +42,8 @@ impl Conversation {
 }
 
 impl Hold {
-    /// Posts the call log so long after the end of the conversation at the latest, in place of 5 minutes. Of several holds of a
-    /// call the last one that says so counts.
+    /// Sets the longest wait after the end of the conversation; the default is 5 minutes. Call it before that end. With several
+    /// holds of a call, the last call of `for_up_to` counts.
     pub fn for_up_to(self, wait: Duration) -> Self {
         if let Some(call) = self.home.as_ref().and_then(|home| home.call.as_ref()) {
             call.notes.hold_for(wait);

@@ -33,8 +33,8 @@ impl Update {
         Self(self.0.metadata(metadata))
     }
 
-    /// Values for the `{{variables}}` in the agent's description: any value that serialises to a JSON object. They are added as
-    /// metadata are.
+    /// Values for the `{{variables}}` in the agent's description: any value that serialises to a JSON object. Members are added
+    /// or replaced, as in [`metadata`](Self::metadata).
     pub fn dynamic_variables(self, variables: impl Serialize) -> Self {
         Self(self.0.dynamic_variables(variables))
     }

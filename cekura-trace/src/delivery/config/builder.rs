@@ -189,7 +189,7 @@ impl Builder {
     /// program hands both sides over: [`Conversation::audio`](crate::Conversation::audio). Needs the feature `audio`.
     ///
     /// Of each call 4 MiB stay in memory, the rest goes to a file in the temporary directory that nobody else can open and that
-    /// vanishes with the process. A recording has at most 2 hours and 512 MiB, all that run together 2 GiB; what is
+    /// vanishes with the process. A recording has at most 2 hours and 512 MiB, all running calls together 2 GiB; what is
     /// more is left out, and the call log says `metadata.recording_truncated`. A recording that Cekura does not take
     /// is left out too, and counted. Nothing is recorded under the policy `Metadata`, nor in local mode.
     #[cfg(feature = "audio")]
