@@ -34,6 +34,15 @@ impl Spool {
         files
     }
 
+    /// Waits until a file has this ending.
+    pub fn await_some(&self, ending: &str) {
+        let limit = Instant::now() + Duration::from_secs(20);
+        while self.files(ending).is_empty() {
+            assert!(Instant::now() < limit, "{:?} without {ending}", self.files(""));
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits until so many files have this ending.
     pub fn await_files(&self, ending: &str, count: usize) {
         let limit = Instant::now() + Duration::from_secs(20);

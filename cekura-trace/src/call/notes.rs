@@ -42,6 +42,8 @@ struct State {
     noted: Noted,
     /// What spans say, also those that end after the conversation.
     said: Vec<Said>,
+    /// As `Noted::bytes`, of what is said and heard.
+    said_bytes: usize,
     /// Streams that are open, with what they have said.
     told: HashMap<SpanId, Told>,
     heard: Vec<Heard>,
@@ -266,10 +268,16 @@ impl Notes {
     /// Keeps something that spans or the program say beside the notes, also when the conversation is over, if there is room for
     /// it.
     fn keep<T>(&self, bytes: usize, what: T, list: impl FnOnce(&mut State) -> &mut Vec<T>) {
-        let cost = Cost { bytes: bytes + PER_ENTRY, memory: bytes + PER_ENTRY + size_of::<T>() };
+        let cost = Cost { bytes: 0, memory: bytes + PER_ENTRY + size_of::<T>() };
         let mut state = self.state();
-        match state.take_room(cost, Cost::default()) {
-            Ok(()) => list(&mut state).push(what),
+        // Beside the notes, for these may stand in their place.
+        let is_too_much = state.said_bytes + bytes + PER_ENTRY > LIMIT;
+        let fits = if is_too_much { Err(FULL) } else { state.take_room(cost, Cost::default()) };
+        match fits {
+            Ok(()) => {
+                state.said_bytes += bytes + PER_ENTRY;
+                list(&mut state).push(what);
+            }
             Err(obstacle) => Self::refuse(state, obstacle),
         }
     }
@@ -318,7 +326,7 @@ impl State {
         let bytes = (noted.bytes + new.bytes).saturating_sub(old.bytes);
         let memory = (noted.room.bytes() + new.memory).saturating_sub(old.memory);
         if bytes > LIMIT {
-            return Err("a call log holds at most 4 MiB");
+            return Err(FULL);
         }
         if !noted.room.resize(memory) {
             return Err("what is open has reached half of the memory limit: raise .memory_limit(…)");
@@ -329,6 +337,7 @@ impl State {
 }
 
 const UNWANTED: &str = "the conversation has no call log: add `observe` to its arguments, or to its builder";
+const FULL: &str = "a call log holds at most 4 MiB";
 const OVER: &str = "the conversation is over";
 const UPDATE: &str = "the conversation is over: write `cekura.update(call_id, Update::new().metadata(…)).await`, or `hold()` before its end";
 

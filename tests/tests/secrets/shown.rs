@@ -18,7 +18,8 @@ use std::fmt::{Debug, Display};
 use std::fs;
 
 /// What cannot be shown: they have neither `Debug` nor `Display`, or no value at all.
-const NEVER_SHOWN: [&str; 13] = [
+const NEVER_SHOWN: [&str; 14] = [
+    "Frames",
     "Generator",
     "Kind",
     "Llm",
@@ -54,6 +55,8 @@ impl Gallery {
         self.debug("Calls", &[Calls::Observe, Calls::Simulate]);
         self.debug("Run", &Run::from_headers([("X-Run-Id", "1")]));
         self.debug("Mode", &[Mode::Cloud, Mode::Local]);
+        self.debug("Audio", &cekura::Audio::stereo());
+        self.debug("Mulaw", &cekura::Mulaw(&[0; 160]));
         self.both("DropReason", &DropReason::QueueFull);
         self.debug("Protocol", &PROTOCOLS);
         self.debug("SpoolLimits", &SpoolLimits::default());
@@ -80,12 +83,15 @@ impl Gallery {
         assert!(installed.is_already_installed());
         self.both("Error", &installed);
         converse(&handle, 1);
-        self.both("FlushReport", &handle.flush_blocking(LONG));
+        let report = handle.flush_blocking(LONG);
+        self.both("FlushReport", &report);
+        self.both("Recordings", &report.recordings);
         self.debug("Sent", &handle.observe_blocking(CallLog::new("call-1")).unwrap());
 
         let call = spans::conversation().client(&handle).start();
         self.debug("Conversation", &call.in_scope(cekura::current_conversation).unwrap());
         self.debug("Hold", &call.hold());
+        self.debug("Line", &call.audio());
         let turn = call.in_scope(|| spans::turn().start());
         self.debug("Turn", &turn.in_scope(cekura::current_turn).unwrap());
         self.debug("Carried", &turn.in_scope(|| cekura::context::carry(1)));

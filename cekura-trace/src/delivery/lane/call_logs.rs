@@ -5,6 +5,7 @@ mod awaited;
 mod held;
 mod question;
 mod ruling;
+mod stored;
 mod update;
 
 use super::answer_guard::FAILED;
@@ -26,8 +27,7 @@ use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
 use crate::delivery::message::ObserveReply;
 use crate::delivery::own_events::OwnEvents;
-use crate::delivery::spool::requests::Stored;
-use crate::delivery::spool::{Item, Recorded};
+use crate::delivery::spool::Recorded;
 use crate::delivery::timings::Timings;
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Payload, Response, Sending};
@@ -36,7 +36,6 @@ use awaited::Awaited;
 use held::Held;
 use http::Method;
 use opentelemetry::trace::{SpanId, TraceId};
-use prost::bytes::Bytes;
 use question::search;
 use ruling::{Ruling, Trouble};
 use std::error::Error as _;
@@ -561,55 +560,6 @@ impl CallLogs {
 
     fn count_failure(&self) {
         self.failed.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Stored for PendingCallLog {
-    fn head(&self) -> Item {
-        let SealedCallLog { id, owner, until, .. } = &self.log;
-        Item::CallLog { id: id.clone(), owner: owner.clone(), until: *until, recording: self.recording }
-    }
-
-    fn into_head(self) -> Item {
-        self.head()
-    }
-
-    fn body(&self) -> &Bytes {
-        &self.log.body
-    }
-
-    fn set_body(&mut self, body: Bytes) {
-        self.log.body = body;
-        self.reservation = Room::default();
-    }
-
-    fn found(head: &Item) -> Option<Self> {
-        let Item::CallLog { id, owner, until: ends, recording } = head else { return None };
-        let log = SealedCallLog::again(id.clone(), owner.clone(), *ends);
-        Some(Self {
-            until: until(&log, Instant::now()),
-            // The process before this one may have posted it.
-            step: if ends.is_some() { Step::Post } else { Step::Ask(1) },
-            log,
-            rewrite: None,
-            is_held_back: false,
-            awaits_sound: false,
-            recording: *recording,
-            asks_again: false,
-            shown: Shown::default(),
-            #[cfg(feature = "audio")]
-            sound: None,
-            reply: Box::new(Result::err),
-            reservation: Room::default(),
-        })
-    }
-
-    fn held(&self) -> usize {
-        self.reservation.bytes()
-    }
-
-    fn recording(&self) -> Option<u64> {
-        self.recording.map(|recorded| recorded.number)
     }
 }
 

@@ -1,6 +1,8 @@
 //! What becomes of the call logs that a dead process has left on disk.
 
-use super::{CallLogs, Delivery, Item, LISTENS, PendingCallLog, Response, Stored, WEBHOOK, update};
+use super::{CallLogs, Delivery, LISTENS, PendingCallLog, Response, WEBHOOK, update};
+use crate::delivery::spool::Item;
+use crate::delivery::spool::requests::Stored;
 use prost::bytes::Bytes;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
