@@ -347,7 +347,7 @@ fn read(stream: &mut impl Read) -> Option<Seen> {
 ///
 /// # Panics
 ///
-/// When it is no form as RFC 7578 has it, has a field that the API does not know, or anything behind the recording.
+/// When the form breaks RFC 7578, has a field that the API does not know, or a part behind the recording.
 fn form(body: &[u8], boundary: &str) -> (Value, Option<Recording>) {
     const TEXTS: [&str; 8] = [
         "call_id",

@@ -9,6 +9,7 @@ use crate::call::audio::Journal;
 use crate::call::audio::form::Audio;
 use crate::delivery::spool::{Recorded, Recordings};
 use crate::room::Room;
+use crate::say::caught;
 use opentelemetry::Context;
 use opentelemetry::trace::SpanId;
 use std::collections::HashMap;
@@ -145,11 +146,8 @@ impl Keeper {
         let (mut next, mut last) = (Instant::now() + OFTEN, Instant::now());
         loop {
             match todo.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(Job::Begin(journal)) => {
-                    self.stores.insert(address(&journal), self.store(journal));
-                }
-                Ok(Job::End(ended, mut reply)) => reply.prepared = self.prepare(ended),
-                Ok(Job::Recall(recorded, mut reply)) => reply.prepared = self.recall(recorded),
+                // A panic costs the recording in hand, which is answered for as lost.
+                Ok(job) => _ = caught(|| self.take(job)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -165,6 +163,16 @@ impl Keeper {
                 store.spill_some(is_due, &self.directory);
                 !store.is_alone()
             });
+        }
+    }
+
+    fn take(&mut self, job: Job) {
+        match job {
+            Job::Begin(journal) => {
+                self.stores.insert(address(&journal), self.store(journal));
+            }
+            Job::End(ended, mut reply) => reply.prepared = self.prepare(ended),
+            Job::Recall(recorded, mut reply) => reply.prepared = self.recall(recorded),
         }
     }
 

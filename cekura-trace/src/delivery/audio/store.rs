@@ -38,7 +38,7 @@ impl Store {
         Self { journal, path, is_named: true, file: None, written: 0, is_finished: false }
     }
 
-    /// What another process has left, as far as it is whole; `journal` is closed.
+    /// Opens the file that another process has left, up to its first torn block. It closes `journal`.
     ///
     /// # Errors
     ///

@@ -68,12 +68,7 @@ impl CallLog {
     /// The parameter under which a search finds it.
     fn owner(&self, account: &Account) -> Option<String> {
         let agent = self.fields.get("agent").map(|agent| format!("agent_id={agent}"));
-        agent.or_else(|| {
-            Some(match account.identity? {
-                Identity::Agent(id) => format!("agent_id={id}"),
-                Identity::Project(id) => format!("project_id={id}"),
-            })
-        })
+        agent.or_else(|| account.identity.map(Identity::parameter))
     }
 
     /// Moves the entries into the fields.

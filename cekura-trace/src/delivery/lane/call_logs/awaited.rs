@@ -74,8 +74,8 @@ impl Awaited {
         self.news.extend(news);
     }
 
-    /// Looks at the traces of which there is news, and at some that were open. `look` is told whether a trace was collected when
-    /// it was last looked at, and says whether it is now.
+    /// Looks at the traces that have news, and at some of the open ones. `look` gets a trace and whether it was collected at its
+    /// last look; it returns whether the trace is collected now.
     pub(super) fn look(&mut self, now: Instant, mut look: impl FnMut(TraceId, bool) -> bool) {
         if self.next_look.is_some_and(|at| now >= at) {
             for id in self.open.drain(..self.open.len().min(AT_A_TIME)) {
