@@ -59,6 +59,26 @@ fn every_hold_counts_and_dropping_one_releases_it() {
     assert_eq!(posts(&api).len(), 1);
 }
 
+#[test]
+fn of_two_that_hold_it_after_the_end_the_last_one_releases_it() {
+    #[cekura::conversation(client = handle, observe, skip_all)]
+    fn call(handle: &Cekura) -> [Hold; 2] {
+        let call = current_conversation().unwrap();
+        [call.hold(), call.hold()]
+    }
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = observing(&backend, &api).build().unwrap();
+    let [first, second] = call(&handle);
+    thread::sleep(Duration::from_millis(100));
+    first.release();
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(posts(&api).len(), 0, "the other one still holds it");
+    second.release();
+    api.await_requests(1);
+    handle.shutdown_blocking(LONG);
+    assert_eq!(posts(&api).len(), 1);
+}
+
 #[cekura::conversation(client = handle, observe, skip_all)]
 fn held_twice(handle: &Cekura) -> (Conversation, Hold) {
     let call = current_conversation().unwrap();
