@@ -1,6 +1,6 @@
 //! What each answer of a backend means for the spans in the request: the table of answers, over both transports.
 
-use cekura::{Cekura, Protocol, Timings};
+use cekura::{Builder, Cekura, Protocol, Timings};
 use cekura_trace_tests::backend::{Backend, Reply, text};
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, adds_up, converse, quick, reasons, to};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -14,6 +14,13 @@ fn ids(spans: &[Span]) -> HashSet<Vec<u8>> {
     spans.iter().map(|span| span.span_id.clone()).collect()
 }
 
+/// A handle whose worker has looked into its queue once, at its start: what ends from now on within a second is one request.
+fn started(builder: Builder) -> Cekura {
+    let handle = builder.build().unwrap();
+    handle.flush_blocking(LONG);
+    handle
+}
+
 #[test]
 fn a_backend_that_is_busy_gets_them_later() {
     // 503, 429 and 502, and their like in gRPC.
@@ -25,7 +32,7 @@ fn a_backend_that_is_busy_gets_them_later() {
                         if before < 3 { Reply::fail(status, code) } else { Reply::Accept }
                     },
                 );
-            let handle = to(&backend, protocol).build().unwrap();
+            let handle = started(to(&backend, protocol));
             converse(&handle, 1);
             assert_eq!(handle.flush_blocking(LONG).to_string(), "2 accepted, 2 delivered");
             assert_eq!(backend.seen().len(), 4);
@@ -37,7 +44,7 @@ fn a_backend_that_is_busy_gets_them_later() {
 #[test]
 fn a_rate_limit_without_a_hint_cuts_nothing() {
     let backend = Backend::scripted(|_, before| if before < 4 { Reply::fail(429, 8) } else { Reply::Accept });
-    let handle = to(&backend, Protocol::Grpc).build().unwrap();
+    let handle = started(to(&backend, Protocol::Grpc));
     converse(&handle, 20);
     assert_eq!(handle.flush_blocking(LONG).to_string(), "21 accepted, 21 delivered");
     assert_eq!(backend.seen().len(), 5);
@@ -54,7 +61,7 @@ fn a_wait_that_the_server_asks_for_is_kept() {
             }
             _ => Reply::Accept,
         });
-        let handle = to(&backend, protocol).build().unwrap();
+        let handle = started(to(&backend, protocol));
         converse(&handle, 1);
         assert_eq!(handle.flush_blocking(LONG).to_string(), "2 accepted, 2 delivered");
         let seen = backend.seen();
@@ -80,7 +87,7 @@ fn what_stays_unavailable_is_given_up_with_a_reason() {
                 attempt: Duration::from_millis(100),
                 ..quick()
             };
-            let handle = to(&backend, protocol).timings(timings).build().unwrap();
+            let handle = started(to(&backend, protocol).timings(timings));
             converse(&handle, 1);
             let report = handle.flush_blocking(LONG);
             assert_eq!(reasons(&report), [(reason, 2)], "{protocol:?} {report}");
@@ -95,7 +102,7 @@ fn a_refusal_stops_everything_but_a_probe() {
         let backend =
             Backend::scripted(|_, before| if before < 3 { Reply::fail(401, 16) } else { Reply::Accept });
         let timings = Timings { probes: [Duration::from_millis(300); 3], ..quick() };
-        let handle = to(&backend, protocol).timings(timings).build().unwrap();
+        let handle = started(to(&backend, protocol).timings(timings));
         converse(&handle, 1);
         backend.await_requests(1);
         // Time enough to hear of the refusal: nothing else goes until it is tried again.
@@ -122,7 +129,7 @@ fn a_servers_own_error_is_repeated_once() {
                         if before < failures { Reply::fail(500, 13) } else { Reply::Accept }
                     },
                 );
-            let handle = to(&backend, protocol).build().unwrap();
+            let handle = started(to(&backend, protocol));
             converse(&handle, 1);
             let report = handle.flush_blocking(LONG);
             assert_eq!(report.delivered, delivered, "{report}");
@@ -138,7 +145,7 @@ fn a_status_that_nobody_knows_is_waited_out() {
     for status in [520, 521, 522, 526, 530, 509, 512, 555, 599] {
         let script = move |_: &_, before| if before < 5 { Reply::fail(status, 14) } else { Reply::Accept };
         let backend = Backend::scripted(script);
-        let handle = to(&backend, Protocol::Http).build().unwrap();
+        let handle = started(to(&backend, Protocol::Http));
         converse(&handle, 1);
         assert_eq!(handle.flush_blocking(LONG).to_string(), "2 accepted, 2 delivered", "{status}");
         assert_eq!(backend.seen().len(), 6, "{status}");
@@ -153,7 +160,7 @@ fn an_answer_that_blames_the_connection_is_tried_once_more_over_another() {
                 if before < failures { Reply::fail(status, 14) } else { Reply::Accept }
             };
             let backend = Backend::scripted(script);
-            let handle = to(&backend, Protocol::Http).build().unwrap();
+            let handle = started(to(&backend, Protocol::Http));
             converse(&handle, 1);
             let report = handle.flush_blocking(LONG);
             assert_eq!(report.delivered, delivered, "{status}: {report}");
@@ -169,7 +176,7 @@ fn an_answer_that_blames_the_connection_is_tried_once_more_over_another() {
 fn rejected_spans_are_counted() {
     for protocol in PROTOCOLS {
         let backend = Backend::scripted(|_, _| Reply::Partial(2, "too old"));
-        let handle = to(&backend, protocol).build().unwrap();
+        let handle = started(to(&backend, protocol));
         converse(&handle, 4);
         let report = handle.flush_blocking(LONG);
         assert_eq!(report.to_string(), "5 accepted, 3 delivered, 2 dropped (rejected 2)");
@@ -189,7 +196,7 @@ fn what_is_no_backend_for_spans_is_an_error() {
         for protocol in PROTOCOLS {
             let reply = reply.clone();
             let backend = Backend::scripted(move |_, _| reply.clone());
-            let handle = to(&backend, protocol).build().unwrap();
+            let handle = started(to(&backend, protocol));
             converse(&handle, 1);
             let report = handle.flush_blocking(LONG);
             assert_eq!(reasons(&report), [("unexpected_answer", 2)], "{protocol:?} {report}");
@@ -204,7 +211,7 @@ fn redirects_are_not_followed() {
         let other = Backend::new();
         let url = format!("{}/v1/traces", other.url());
         let backend = Backend::scripted(move |_, _| Reply::Redirect(url.clone()));
-        let handle = to(&backend, protocol).api_key("canary").agent(1).build().unwrap();
+        let handle = started(to(&backend, protocol).api_key("canary").agent(1));
         converse(&handle, 1);
         let report = handle.flush_blocking(LONG);
         assert_eq!(reasons(&report), [("unexpected_answer", 2)]);
@@ -219,7 +226,7 @@ fn one_bad_span_does_not_cost_the_others() {
         let backend = Backend::scripted(|seen, _| {
             if seen.spans().any(|span| span.name == "bad") { Reply::fail(400, 3) } else { Reply::Accept }
         });
-        let handle = to(&backend, protocol).build().unwrap();
+        let handle = started(to(&backend, protocol));
         with_one_bad(&handle);
         let report = handle.flush_blocking(LONG);
         assert_eq!(report.to_string(), "22 accepted, 21 delivered, 1 dropped (rejected 1)");
@@ -252,7 +259,7 @@ fn a_span_above_the_collectors_limit_arrives_shortened() {
             Backend::scripted(
                 |seen, _| if seen.bytes > 4 * MIB { Reply::fail(413, 8) } else { Reply::Accept },
             );
-        let handle = to(&backend, protocol).content_limit(8 * MIB).build().unwrap();
+        let handle = started(to(&backend, protocol).content_limit(8 * MIB));
         with_one_fat(&handle, &"x".repeat(5 * MIB));
         let report = handle.flush_blocking(LONG);
         assert_eq!(report.to_string(), "12 accepted, 12 delivered");
@@ -269,7 +276,7 @@ fn a_stricter_limit_is_met_by_halves_and_then_by_cuts() {
     for protocol in PROTOCOLS {
         let backend =
             Backend::scripted(|seen, _| if seen.bytes > 2000 { Reply::fail(413, 11) } else { Reply::Accept });
-        let handle = to(&backend, protocol).build().unwrap();
+        let handle = started(to(&backend, protocol));
         with_one_fat(&handle, &"é".repeat(10_000));
         let report = handle.flush_blocking(LONG);
         assert_eq!(report.to_string(), "12 accepted, 12 delivered");
@@ -281,7 +288,7 @@ fn a_stricter_limit_is_met_by_halves_and_then_by_cuts() {
 fn a_limit_that_nothing_meets_is_counted() {
     for protocol in PROTOCOLS {
         let backend = Backend::scripted(|_, _| Reply::fail(413, 11));
-        let handle = to(&backend, protocol).build().unwrap();
+        let handle = started(to(&backend, protocol));
         with_one_fat(&handle, "small");
         let report = handle.flush_blocking(LONG);
         assert_eq!(reasons(&report), [("too_large", 12)]);
