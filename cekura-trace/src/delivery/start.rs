@@ -43,7 +43,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     // The worker may have ended, which is why the queue is closed by then.
     let waker = Waker::new(move || drop(wake.send(Message::Wake)));
     let queue = Queue::new(settings.memory_limit, ledger.clone(), waker, settings.mode.draws());
-    let queue = Arc::new(if settings.spool.is_some() { queue.with_beginnings() } else { queue });
+    let wants_beginnings = settings.spool.is_some() || settings.mode.draws();
+    let queue = Arc::new(if wants_beginnings { queue.with_beginnings() } else { queue });
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
     #[cfg(feature = "audio")]

@@ -4,7 +4,7 @@
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::{Counts, DropReason, Ledger};
 use super::own_events::OwnEvents;
-use super::queue::Queue;
+use super::queue::{Begun, Queue};
 use super::side::Side;
 use super::tap::{Drawn, Tap};
 use super::traces::{Trace, Traces};
@@ -116,6 +116,12 @@ impl Terminal {
 }
 
 impl Tap for Terminal {
+    fn begun(&mut self, begun: &Begun) {
+        let heads = begun.roots.iter().flat_map(|(root, _)| records(root)).map(|(root, _)| root.head);
+        heads.for_each(|root| self.traces.begin(root.trace_id, root.span_id));
+        begun.forgotten.iter().for_each(|(trace, root)| self.traces.forget(*trace, *root));
+    }
+
     fn take(&mut self, buffer: &[u8], mut reservation: Option<Room>) {
         let mut rest = buffer;
         for (record, bytes) in records(buffer) {

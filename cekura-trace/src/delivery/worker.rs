@@ -20,7 +20,7 @@ use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
 use super::message::{Message, ObserveReply};
 use super::own_events::OwnEvents;
-use super::queue::Queue;
+use super::queue::{Begun, Queue};
 use super::quiet::silence;
 use super::spool::{Event, Found, Kind, Recorded, Spool};
 use super::tally::Tally;
@@ -55,6 +55,8 @@ pub(super) struct Worker {
     #[cfg(feature = "audio")]
     recorder: Option<Arc<Recorder>>,
     call_logs: Lane<CallLogs>,
+    /// What was heard of the beginnings of conversations since it was last looked.
+    begun: Begun,
     spool: Option<Arc<Spool>>,
     timings: Timings,
     flushes: Flushes,
@@ -91,6 +93,7 @@ impl Worker {
             #[cfg(feature = "audio")]
             recorder: None,
             call_logs,
+            begun: Begun::default(),
             spool: None,
             timings,
             flushes,
@@ -260,8 +263,7 @@ impl Worker {
 
     fn collect(&mut self) {
         let queue = self.queue.clone();
-        // Before the spans, so that most of those that have ended too are known to.
-        let begun = queue.drain_begun();
+        self.hear_begun();
         queue.drain(|records, count| {
             // Encoding takes a while.
             self.relieve();
@@ -271,6 +273,8 @@ impl Worker {
         if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
             queue.drain(|records, count| self.take(records, count));
         }
+        // After the spans, so that most of those that have ended too are known to.
+        let begun = std::mem::take(&mut self.begun);
         if let Some(spans) = &mut self.spans {
             spans.begin(begun);
         }
@@ -278,6 +282,14 @@ impl Worker {
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
         // With the call log that has come just now.
         self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
+    }
+
+    /// Hears which conversations have begun. Asked before each buffer, so that each root in it was heard of.
+    fn hear_begun(&mut self) {
+        let begun = self.queue.drain_begun();
+        self.taps.iter_mut().for_each(|tap| tap.begun(&begun));
+        self.begun.roots.extend(begun.roots);
+        self.begun.forgotten.extend(begun.forgotten);
     }
 
     /// Has memory given back where it is short; what is drawn goes before what is delivered.
@@ -389,6 +401,7 @@ impl Worker {
     }
 
     fn take(&mut self, records: &[u8], count: u64) {
+        self.hear_begun();
         let reservation = Room::taken(self.queue.clone(), Use::Delivery, records.len());
         let (mut tally, mut roots) = (Tally::default(), Vec::new());
         for (Record { head, .. }, _) in finished::records(records) {
