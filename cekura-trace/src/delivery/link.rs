@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::ledger::{DropReason, FlushReport, Ledger};
 use super::message::{FlushReply, Message, ObserveReply};
 use super::queue::Queue;
+use super::timings::later;
 #[cfg(feature = "audio")]
 use crate::call::audio::Journal;
 use crate::call::{Call, Calls, Noted};
@@ -73,7 +74,7 @@ impl Link {
         message: fn(Instant, FlushReply) -> Message,
     ) -> impl Future<Output = Option<FlushReport>> + Send + use<> {
         let (reply, report) = oneshot::channel();
-        let is_told = self.tell(message(after(wait), Box::new(|report| drop(reply.send(report)))));
+        let is_told = self.tell(message(later(Instant::now(), wait), Box::new(|report| drop(reply.send(report)))));
         let clock = self.clock.clone();
         async move {
             // A fork has no clock either.
@@ -89,7 +90,7 @@ impl Link {
     ) -> Option<FlushReport> {
         let (reply, report) = mpsc::sync_channel(1);
         // Where there is no worker, the reply goes with the message.
-        self.tell(message(after(wait), Box::new(move |report| drop(reply.send(report)))));
+        self.tell(message(later(Instant::now(), wait), Box::new(move |report| drop(reply.send(report)))));
         report.recv_timeout(wait.saturating_add(GRACE)).ok()
     }
 
@@ -229,10 +230,4 @@ impl Sink for Link {
     fn forget(&self, trace_id: TraceId, span_id: SpanId) {
         self.queue.forget(trace_id, span_id);
     }
-}
-
-/// The instant after `wait`. A `wait` of decades is shortened, so that the sum does not overflow.
-fn after(wait: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    Instant::now() + wait.min(FAR)
 }
