@@ -241,7 +241,7 @@ impl Calls {
         calls.into_iter().filter(is_unread).map(|call| call.id().to_owned()).collect()
     }
 
-    #[cfg(test)]
+    /// Whether nothing is open.
     pub(crate) fn is_empty(&self) -> bool {
         self.known().is_empty()
     }

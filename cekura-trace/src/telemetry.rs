@@ -12,7 +12,7 @@ use crate::delivery::link::{GRACE, Link};
 use crate::delivery::message::Message;
 use crate::delivery::processor::{self, Processor};
 use crate::delivery::start;
-use crate::destination::{Client, Destination, Host, Opened};
+use crate::destination::{self, Client, Destination, Host, Opened};
 use crate::semconv;
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{Tracer, TracerProvider};
@@ -110,6 +110,7 @@ impl Cekura {
 
     fn new(builder: Builder, install: bool) -> Result<Self, Error> {
         let Some(settings) = config::resolve(builder)? else {
+            destination::switch_off();
             return Ok(Self { running: None });
         };
         let (capture, content_limit) = (settings.capture, settings.content_limit);
@@ -126,6 +127,8 @@ impl Cekura {
         // Where it is refused it is dropped, which ends its worker.
         if install {
             running.install()?;
+        } else {
+            destination::build();
         }
         let running = Arc::new(running);
         at_exit::end(Arc::<Running>::downgrade(&running));
@@ -310,7 +313,13 @@ impl Running {
 
     /// Lets no new conversation in. Returns true the first time.
     fn close(&self) -> bool {
-        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(opened) = &mut opened
+            && self.link.report().accepted == 0
+            && self.link.calls.is_empty()
+        {
+            opened.leave_unused();
+        }
         if opened.is_some() && self.link.is_fork() {
             self.link.abandon();
         }
