@@ -52,7 +52,11 @@ impl EndedCall {
 
     /// With what its spans have said until now.
     pub(crate) fn log(&self) -> CallLog {
-        let log = self.log.clone().object("metadata", Some(Value::Object(self.metadata.clone())));
+        let mut metadata = self.metadata.clone();
+        if self.call.notes.is_cut() {
+            metadata.insert("call_log_truncated".to_owned(), true.into());
+        }
+        let log = self.log.clone().object("metadata", Some(Value::Object(metadata)));
         log.transcript(self.call.transcript(self.notes.clone(), self.end))
     }
 
