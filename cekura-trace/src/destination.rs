@@ -4,7 +4,7 @@
 use crate::absence::{self, Absence};
 #[cfg(feature = "audio")]
 use crate::call::audio::{Bounds, Journal};
-use crate::call::{Call, Calls, Noted};
+use crate::call::{self, Call, Calls, Noted};
 use crate::policy::CaptureContent;
 use crate::room::{Budget, Room, Use};
 use opentelemetry::global::BoxedTracer;
@@ -81,6 +81,8 @@ pub struct Destination {
     pub(crate) host: OnceLock<Host>,
     /// Whether the processor for the host's spans has seen one.
     pub(crate) is_heard: AtomicBool,
+    /// Whether Cekura gets the spans, and shows a trace on the page of the call whose call log names it.
+    shows_calls: bool,
     /// How much sound may be kept, where calls are recorded.
     #[cfg(feature = "audio")]
     pub(crate) audio: Option<Arc<Bounds>>,
@@ -105,6 +107,7 @@ impl Destination {
             calls,
             host,
             is_heard,
+            shows_calls: false,
             #[cfg(feature = "audio")]
             audio: None,
             watch: None,
@@ -114,6 +117,11 @@ impl Destination {
     /// The same, which counts its open spans there.
     pub(crate) fn counted_in(self, calls: Arc<Calls>) -> Self {
         Self { calls, ..self }
+    }
+
+    /// The same, of an account at Cekura if that is so.
+    pub(crate) fn of_account(self, shows_calls: bool) -> Self {
+        Self { shows_calls, ..self }
     }
 
     /// The same, which has calls with a call log recorded.
@@ -171,6 +179,22 @@ impl Destination {
     /// A call has ended, of which this was noted.
     pub(crate) fn note(&self, call: &Arc<Call>, noted: Noted) {
         self.sink.observe(call, noted);
+    }
+
+    /// A conversation ends that has no call log. Says so once in a process, unless the program knows the id of a trace, and
+    /// so may post one by itself.
+    pub(crate) fn end_without_log(&self) {
+        static IS_TOLD: AtomicBool = AtomicBool::new(false);
+        if self.shows_calls && !call::is_trace_known() && !IS_TOLD.swap(true, Ordering::Relaxed) {
+            self.tell(|| {
+                tracing::warn!(
+                    target: "cekura",
+                    "a conversation has no call log, and Cekura shows a trace only on the page of the call whose log names \
+                     it: write #[cekura::conversation(observe)], or give cekura.observe(…) a CallLog with \
+                     .trace_id(cekura::trace_id()). This warning appears once"
+                );
+            });
+        }
     }
 
     /// A call begins that is recorded.

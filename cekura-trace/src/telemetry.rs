@@ -114,11 +114,12 @@ impl Cekura {
             return Ok(Self { running: None });
         };
         let (capture, content_limit) = (settings.capture, settings.content_limit);
+        let shows_calls = settings.mode.sends() && settings.identity.is_some();
         let (patience, set_global) = (settings.timings.drop, settings.set_global);
         #[cfg(feature = "audio")]
         let is_recorded = settings.audio.is_some();
         let link = Arc::new(start::start(settings)?);
-        let destination = Destination::new(link.clone(), capture, content_limit);
+        let destination = Destination::new(link.clone(), capture, content_limit).of_account(shows_calls);
         #[cfg(feature = "audio")]
         let destination = if is_recorded { destination.recording() } else { destination };
         let opened = Opened::new(destination.counted_in(link.calls.clone()));

@@ -1,6 +1,7 @@
-//! Functions that run where no handle records them: the reason is said once, with what to write. Each program runs in a
-//! process of its own.
+//! What is missing and would be missed in silence: a handle where functions run, a call log at the end of a conversation. The
+//! reason is said once, with what to write. Each program runs in a process of its own.
 
+use cekura_trace_tests::backend::Backend;
 use std::process::Command;
 
 /// What the program prints.
@@ -60,5 +61,32 @@ fn nothing_is_looked_at_where_nothing_records() {
     for how in ["never", "dropped at once", "off"] {
         let lines = run(how);
         assert!(!lines.iter().any(|line| line.contains("looked at")), "{how}: {lines:#?}");
+    }
+}
+
+/// What the program is told of call logs, in three conversations.
+fn told_of_logs(how: &str) -> Vec<String> {
+    let backend = Backend::new();
+    let url = backend.url();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_without_log"));
+    let output = program.args([how, &url, &url]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_conversation_without_a_call_log_says_that_nobody_will_find_its_trace() {
+    let lines = told_of_logs("nothing");
+    let [event] = &lines[..] else { panic!("{lines:#?}") };
+    assert!(event.starts_with("WARN cekura: "), "{event}");
+    for part in ["#[cekura::conversation(observe)]", "cekura.observe(…)", ".trace_id(cekura::trace_id())"] {
+        assert!(event.contains(part), "{event}");
+    }
+}
+
+#[test]
+fn whoever_has_the_trace_id_may_post_the_call_log_by_himself() {
+    let all = ["observed", "asks for the trace id", "asks the conversation", "hands the trace on"];
+    for how in all.into_iter().chain(["reads the trace elsewhere", "another backend"]) {
+        assert_eq!(told_of_logs(how), [""; 0], "{how}");
     }
 }
