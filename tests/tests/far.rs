@@ -9,8 +9,12 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 /// As nobody needs them, and as a program has them that means "always".
-const WAITS: [Duration; 4] =
-    [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 60), Duration::from_secs(1 << 40)];
+const WAITS: [Duration; 4] = [
+    Duration::MAX,
+    Duration::from_secs(u64::MAX),
+    Duration::from_secs(1 << 60),
+    Duration::from_secs(1 << 40),
+];
 
 fn posts(api: &Api) -> Vec<Seen> {
     api.seen().into_iter().filter(|seen| seen.method == "POST").collect()
@@ -95,7 +99,9 @@ fn moments() -> Vec<SystemTime> {
     let (now, epoch) = (SystemTime::now(), SystemTime::UNIX_EPOCH);
     let seconds = [0, 1, 1 << 33, 1 << 35, 1 << 40, 1 << 60, i64::MAX as u64 - 1];
     let far = seconds.into_iter().map(Duration::from_secs);
-    far.flat_map(|far| [epoch.checked_add(far), epoch.checked_sub(far), now.checked_add(far)]).flatten().collect()
+    far.flat_map(|far| [epoch.checked_add(far), epoch.checked_sub(far), now.checked_add(far)])
+        .flatten()
+        .collect()
 }
 
 fn instants() -> Vec<Instant> {
@@ -173,6 +179,7 @@ fn limits_without_limit_are_none() {
     root.end();
     let report = handle.shutdown_blocking(LONG);
     assert_eq!(report.delivered, 3, "{report}");
-    let texts: Vec<_> = backend.spans().iter().map(|span| format!("{span:?}").matches("a word, ").count()).collect();
+    let texts: Vec<_> =
+        backend.spans().iter().map(|span| format!("{span:?}").matches("a word, ").count()).collect();
     assert!(texts.iter().any(|words| *words >= 80_000), "{texts:?}");
 }

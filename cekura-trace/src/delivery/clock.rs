@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 /// The clock of one handle. Its thread starts with the first who waits.
 #[derive(Default)]
-pub(super) struct Clock(OnceLock<Option<Ticking>>);
+pub(super) struct WaitClock(OnceLock<Option<Ticking>>);
 
 struct Ticking {
     runtime: Handle,
@@ -18,7 +18,7 @@ struct Ticking {
     _alive: oneshot::Sender<()>,
 }
 
-impl Clock {
+impl WaitClock {
     /// The answer, if it comes within `wait`. `Some(None)` says that none will come.
     pub(super) async fn within<T: Send + 'static>(
         &self,

@@ -7,14 +7,14 @@ use super::call_log::CallLog;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::Account;
 use super::call_log::update::Update;
-use super::clock::Clock;
+use super::clock::WaitClock;
 use super::ledger::{DropReason, FlushReport, Ledger};
 use super::message::{FlushReply, Message, ObserveReply};
 use super::queue::Queue;
 use super::timings::later;
 #[cfg(feature = "audio")]
 use crate::call::audio::Journal;
-use crate::call::{Call, Calls, Noted};
+use crate::call::{Call, Noted, OpenCalls};
 use crate::destination::Sink;
 use crate::room::{Budget, Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
@@ -43,12 +43,12 @@ pub(crate) struct Link {
     pub(crate) inbox: UnboundedSender<Message>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) account: Account,
-    pub(crate) calls: Arc<Calls>,
+    pub(crate) calls: Arc<OpenCalls>,
     /// Counts call logs that were not posted.
     pub(super) failed: Arc<AtomicU64>,
     /// Where the worker is; a fork of that process has none.
     pub(super) process: u32,
-    pub(super) clock: Arc<Clock>,
+    pub(super) clock: Arc<WaitClock>,
     /// Where calls are recorded.
     #[cfg(feature = "audio")]
     pub(super) recorder: Option<Arc<Recorder>>,
@@ -74,7 +74,8 @@ impl Link {
         message: fn(Instant, FlushReply) -> Message,
     ) -> impl Future<Output = Option<FlushReport>> + Send + use<> {
         let (reply, report) = oneshot::channel();
-        let is_told = self.tell(message(later(Instant::now(), wait), Box::new(|report| drop(reply.send(report)))));
+        let is_told =
+            self.tell(message(later(Instant::now(), wait), Box::new(|report| drop(reply.send(report)))));
         let clock = self.clock.clone();
         async move {
             // A fork has no clock either.

@@ -22,7 +22,7 @@ use super::tap::Tap;
 use super::terminal::Terminal;
 use super::transport;
 use super::worker::Worker;
-use crate::call::Calls;
+use crate::call::OpenCalls;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use std::process;
@@ -46,7 +46,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let wants_beginnings = settings.spool.is_some() || settings.mode.draws();
     let queue = Arc::new(if wants_beginnings { queue.with_beginnings() } else { queue });
     let (account, calls, failed) =
-        (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
+        (Account::of(&settings), Arc::<OpenCalls>::default(), Arc::<AtomicU64>::default());
     #[cfg(feature = "audio")]
     let recorder = recorder(&settings, inbox.clone());
     #[cfg(feature = "audio")]

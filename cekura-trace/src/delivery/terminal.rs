@@ -35,7 +35,7 @@ pub(super) struct Terminal {
     side: Side<Drawing>,
     traces: Traces,
     /// Call logs of conversations that are not drawn yet, oldest first.
-    logs: VecDeque<CallLog>,
+    logs: VecDeque<WaitingLog>,
     /// What was handed to the thread, and is not drawn yet.
     handed: BTreeMap<u64, Handed>,
     number: u64,
@@ -47,10 +47,10 @@ pub(super) struct Terminal {
 struct Drawing {
     number: u64,
     trace: Trace,
-    log: Option<CallLog>,
+    log: Option<WaitingLog>,
 }
 
-struct CallLog {
+struct WaitingLog {
     trace: TraceId,
     body: Bytes,
     /// Held until it is drawn.
@@ -158,7 +158,7 @@ impl Tap for Terminal {
         if self.logs.len() == WAITING_LOGS {
             self.logs.pop_front();
         }
-        self.logs.push_back(CallLog { trace, body: log.body.clone(), _held: held });
+        self.logs.push_back(WaitingLog { trace, body: log.body.clone(), _held: held });
     }
 
     fn proceed(&mut self, epoch: u64) {

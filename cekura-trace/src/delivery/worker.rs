@@ -27,7 +27,7 @@ use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
 use super::warnings::{tell_losses, tell_unread};
-use crate::call::Calls;
+use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
@@ -62,7 +62,7 @@ pub(super) struct Worker {
     flushes: Flushes,
     next_tick: Instant,
     /// The open ones, and when it is looked for those of which something is not read.
-    calls: Arc<Calls>,
+    calls: Arc<OpenCalls>,
     next_look: Instant,
     /// Dropped spans that an event has told of, and when.
     told: (u64, Instant),
@@ -106,7 +106,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn with_calls(self, calls: Arc<Calls>) -> Self {
+    pub(super) fn with_calls(self, calls: Arc<OpenCalls>) -> Self {
         Self { calls, ..self }
     }
 
