@@ -1,6 +1,8 @@
 //! Waits without end, moments far away and limits without limit: each is what it says as far as a clock or a number reaches.
 
-use cekura::{CallLog, Cekura, Conversation, Entry, Hold, Protocol, Timings, current_conversation, spans};
+use cekura::{
+    Audio, CallLog, Cekura, Conversation, Entry, Hold, Protocol, Timings, current_conversation, spans,
+};
 use cekura_trace_tests::api::{Api, Seen};
 use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, SHORT, converse, observing, quick, to};
@@ -159,6 +161,30 @@ fn a_call_at_any_moment_can_be_drawn() {
         assert!(trace.to_string().contains("llm"), "{at:?}");
         assert!(trace.draw(&[]).contains("llm"), "{at:?}");
     }
+}
+
+#[test]
+fn sound_at_any_moment_and_a_delay_without_end_cost_no_other_sound() {
+    const RATE: u32 = 16_000;
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = observing(&backend, &api).audio(Audio::stereo()).build().unwrap();
+    let root = spans::conversation().client(&handle).observe().start();
+    let line = root.in_scope(|| current_conversation().unwrap().audio());
+    let loud = &[12_000_i16; 1_600][..];
+    line.agent(loud, RATE);
+    instants().into_iter().for_each(|at| line.user_at(at, loud, RATE));
+    thread::sleep(SHORT);
+    line.user(loud, RATE);
+    for wait in WAITS {
+        line.delay(wait);
+        line.agent(loud, RATE);
+    }
+    root.end();
+    let recordings = handle.shutdown_blocking(LONG).recordings;
+    assert_eq!((recordings.delivered, recordings.dropped), (1, 0));
+    let (_, [user, agent]) = posts(&api)[0].recording.clone().unwrap().wav();
+    let heard = [user, agent].map(|side| side.iter().filter(|sample| **sample > 6_000).count());
+    assert!(heard.iter().all(|samples| (1_500..1_700).contains(samples)), "{heard:?}");
 }
 
 #[test]
