@@ -225,7 +225,7 @@ pub(crate) fn lose(site: Site) {
 /// No handle records this span. Says so once, where there is one that was not made the default.
 pub(crate) fn miss(site: Site) {
     if IS_BUILT.load(Ordering::Relaxed) && default().is_none() && IS_BUILT.swap(false, Ordering::Relaxed) {
-        absence::tell(site, Absence::NotDefault);
+        absence::tell(site.function, site.at, Absence::NotDefault);
     }
 }
 
@@ -274,7 +274,8 @@ pub(crate) fn is_open_for(site: impl FnOnce() -> Site) -> bool {
 fn tell_absence(open: usize, site: Site) -> bool {
     // Only one of the threads that come here says it.
     if OPEN.compare_exchange(open, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-        absence::tell(site, if open == NEVER { Absence::NoHandle } else { Absence::DroppedUnused });
+        let absence = if open == NEVER { Absence::NoHandle } else { Absence::DroppedUnused };
+        absence::tell(site.function, site.at, absence);
     }
     false
 }
