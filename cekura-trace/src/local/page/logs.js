@@ -10,8 +10,8 @@ function makeLogs(logs, chosen) {
     const isButton = chosen !== null && start !== null;
     const line = element(
       isButton ? 'button' : 'div', { type: isButton ? 'button' : null, class: 'line log' },
-      element('time', {}, start === null ? '' : moment(start)), ' ', element('span', { class: look }, level),
-      element('span', {}, foreign(message)), element('span', { class: 'note' }, foreign(logger)),
+      element('time', {}, start === null ? '' : moment(start)), ' ', element('span', { class: look }, level), ' ',
+      element('span', {}, foreign(message)), ' ', element('span', { class: 'note' }, foreign(logger)), ' ',
       fields ? element('span', { class: 'fields' }, foreign(beginning(fields))) : null,
     );
     if (isButton) line.addEventListener('click', () => chosen(start));

@@ -22,7 +22,7 @@ function makeSound(from, unheard, length, axis, heard) {
   let [told, frame] = [time(), null];
   const show = () => {
     const now = time();
-    byId('playhead').style.left = `${(now / length) * 100}%`;
+    byId('playhead').style.transform = `translateX(${(now / length) * 100}%)`;
     if (!audio.paused && (now < axis.shown.from || now > axis.shown.to)) axis.pan((now - axis.shown.from) / (axis.shown.to - axis.shown.from));
     if (told !== now) heard(now);
     told = now;

@@ -55,7 +55,7 @@ function makeTranscript(lines, log, spans, isHeard, chosen) {
       mark(at);
       if (at < 0) return;
       const end = next < 0 ? length : lines[inTime[next]].start;
-      head.style.top = `${((time - lines[at].start) / Math.max(end - lines[at].start, 1)) * 100}%`;
+      head.style.transform = `translateY(${((time - lines[at].start) / Math.max(end - lines[at].start, 1)) * 100}%)`;
       marked.append(head);
     },
   };
