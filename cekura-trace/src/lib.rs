@@ -150,6 +150,7 @@
 //! * Names and ids are cut at 1,024 bytes.
 #![forbid(unsafe_code)]
 
+mod absence;
 mod at_exit;
 mod attributes;
 mod call;
