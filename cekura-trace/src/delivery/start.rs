@@ -102,6 +102,8 @@ fn recorder(settings: &Settings, inbox: UnboundedSender<Message>) -> Arc<Recorde
         drop(inbox.send(Message::Recorded { root, prepared: Box::new(prepared) }));
     };
     let audio = settings.audio.unwrap_or_else(Audio::stereo);
+    // Only what is posted has to know its length, for which all of it is encoded.
+    let audio = Audio { is_flac: audio.is_flac && settings.mode.sends(), ..audio };
     Arc::new(Recorder::new(settings.temporary.clone(), audio, Arc::new(tell)))
 }
 
