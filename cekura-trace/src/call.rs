@@ -30,9 +30,21 @@ use crate::transcript::Entry;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant};
+
+/// Whether the program has asked for the id of a trace.
+static IS_TRACE_KNOWN: AtomicBool = AtomicBool::new(false);
+
+/// The program asks for the id of a trace, or names one.
+pub(crate) fn know_trace() {
+    IS_TRACE_KNOWN.store(true, Ordering::Relaxed);
+}
+
+pub(crate) fn is_trace_known() -> bool {
+    IS_TRACE_KNOWN.load(Ordering::Relaxed)
+}
 
 /// One call: the trace of one conversation.
 #[derive(Debug)]
@@ -241,7 +253,7 @@ impl Calls {
         calls.into_iter().filter(is_unread).map(|call| call.id().to_owned()).collect()
     }
 
-    #[cfg(test)]
+    /// Whether nothing is open.
     pub(crate) fn is_empty(&self) -> bool {
         self.known().is_empty()
     }

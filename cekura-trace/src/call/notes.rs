@@ -254,6 +254,11 @@ impl Notes {
         std::mem::take(&mut state.noted.metadata)
     }
 
+    /// Whether the call is to have a call log.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.state().is_wanted
+    }
+
     /// All that was noted, if the call is to have a call log; nothing is noted after that. The conversation has ended at `end`,
     /// in nanoseconds since the Unix epoch.
     pub(super) fn close(&self, end: u64) -> Option<Noted> {

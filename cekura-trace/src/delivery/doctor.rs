@@ -8,6 +8,7 @@ use super::config::{self, Builder, Mode, Protocol, Settings};
 use super::error::Error;
 use super::quiet;
 use super::spool;
+use crate::absence;
 use origin::limited;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -33,6 +34,13 @@ pub fn doctor() -> Diagnosis {
 impl Builder {
     /// Like [`doctor`], with these settings.
     pub fn doctor(self) -> Diagnosis {
+        let mut diagnosis = self.examined();
+        let absent = absence::first().map(|(seen, remedy)| Finding::failed(Check::Handle, seen, *remedy));
+        diagnosis.0.extend(absent);
+        diagnosis
+    }
+
+    fn examined(self) -> Diagnosis {
         let settings = match config::resolve(self) {
             Err(error) => return Diagnosis(mistakes(&error)),
             Ok(None) => return Diagnosis(vec![off()]),
@@ -102,6 +110,7 @@ enum Check {
     Tls,
     Credentials,
     Span,
+    Handle,
 }
 
 impl Check {
@@ -114,6 +123,7 @@ impl Check {
             Self::Tls => "TLS",
             Self::Credentials => "credentials",
             Self::Span => "span",
+            Self::Handle => "handle",
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::scope::Scope;
 use super::span::live::Live;
 use super::thread::{Entered, current, look};
-use crate::call::Unfinished;
+use crate::call::{self, Unfinished};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use opentelemetry::Context as SpanContext;
@@ -293,6 +293,7 @@ impl<F: Future> Future for Carried<F> {
 /// ```
 #[must_use]
 pub fn headers() -> HashMap<String, String> {
+    call::know_trace();
     let context = look(|context| context.span().span_context().clone());
     let Some(context) = context.filter(opentelemetry::trace::SpanContext::is_valid) else {
         return HashMap::new();
