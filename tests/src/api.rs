@@ -3,6 +3,7 @@
 //! question for calls that Cekura would not understand.
 
 use crate::webhook::{WEBHOOK, check};
+use flac_codec::decode::{FlacSampleReader, Metadata};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
@@ -45,6 +46,23 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// As [`wav`](Self::wav), also of a FLAC file.
+    ///
+    /// # Panics
+    ///
+    /// When it is neither.
+    pub fn samples(&self) -> (u32, [Vec<i16>; 2]) {
+        if !self.bytes.starts_with(b"fLaC") {
+            return self.wav();
+        }
+        let mut reader = FlacSampleReader::new(&self.bytes[..]).unwrap();
+        let (rate, mut samples) = (reader.sample_rate(), Vec::new());
+        assert_eq!(reader.channel_count(), 2);
+        reader.read_to_end(&mut samples).unwrap();
+        let (frames, _) = samples.as_chunks::<2>();
+        (rate, [0, 1].map(|side| frames.iter().map(|frame| frame[side].try_into().unwrap()).collect()))
+    }
+
     /// The samples a second, and the samples of both channels, the caller's first.
     ///
     /// # Panics

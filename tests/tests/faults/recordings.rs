@@ -202,7 +202,7 @@ fn row_43_a_recording_that_never_gets_through_costs_the_call_log_nothing() {
 fn row_43_a_slow_connection_has_as_much_time_as_it_takes() {
     let (backend, stored) = (Backend::new(), Stored::default());
     let api = Api::scripted(storing(&stored, |_| None));
-    let slow = Proxy::to(&api.url(), Some(Fault::Slow(250_000, Duration::from_millis(30))));
+    let slow = Proxy::to(&api.url(), Some(Fault::Slow(6_000_000)));
     let timings = Timings { attempt: Duration::from_millis(500), ..quick() };
     let builder = recorded(&backend, &api).api_url(format!("http://{}", slow.address()));
     let handle = builder.timings(timings).build().unwrap();
