@@ -16,6 +16,7 @@ use crate::room::Room;
 use crate::semconv;
 use batch::{Batch, SpanIds};
 use cut::{fit, mark};
+pub(crate) use fields::root_record;
 use fields::{ended, resource, spans};
 use opentelemetry::trace::SpanId;
 use prost::bytes::Bytes;

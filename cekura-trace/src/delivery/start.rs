@@ -12,6 +12,7 @@ use super::lane::spans::Spans;
 use super::ledger::Ledger;
 use super::link::Link;
 use super::message::Message;
+use super::metrics::{Counting, Metrics};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Waker};
 use super::quiet;
@@ -50,7 +51,9 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let recorder = recorder(&settings, inbox.clone());
     #[cfg(feature = "audio")]
     let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
+    let metrics = Metrics::new(settings.metrics.labels.clone(), ledger.clone(), queue.clone(), calls.clone());
     let link = Link {
+        metrics: metrics.clone(),
         queue: queue.clone(),
         inbox: inbox.clone(),
         ledger: ledger.clone(),
@@ -72,7 +75,9 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             if let Some(spool) = &spool {
                 recalls.keep_in(spool.recordings());
             }
-            let taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
+            let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
+            // The last one, for what is drawn may be all that has the records.
+            taps.push(Box::new(Counting::new(metrics)));
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let spooled = spool.clone().map(SpooledRequests::new);
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));

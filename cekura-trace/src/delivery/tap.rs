@@ -4,7 +4,7 @@
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::DropReason;
 use crate::room::Room;
-use opentelemetry::trace::TraceId;
+use opentelemetry::trace::{SpanContext, TraceId};
 
 /// What became of a conversation: how many of its spans are not in what was shown, or why nobody can see any.
 pub(crate) type Drawn = Result<u64, DropReason>;
@@ -21,6 +21,12 @@ pub(super) trait Tap {
 
     /// Sees a call log before it is posted.
     fn call_log(&mut self, _log: &SealedCallLog) {}
+
+    /// Sees the root, as a record, of a conversation whose process has died.
+    fn recovered(&mut self, _root: &[u8]) {}
+
+    /// Hears what a call was worth whose root has ended.
+    fn score(&mut self, _root: &SpanContext, _name: &str, _value: f64) {}
 
     /// Does what can be done now. `epoch` is the flush that waits for it.
     fn proceed(&mut self, _epoch: u64) {}
