@@ -244,6 +244,6 @@ pub mod metric {
         /// Label: `input` or `output` (OTel GenAI conventions 1.41).
         GEN_AI_TOKEN_TYPE = "gen_ai.token.type";
         /// Label: `true` on the one series of all that found none of their own (OTel SDK specification).
-        OTEL_METRIC_OVERFLOW = "otel_metric_overflow";
+        OTEL_METRIC_OVERFLOW = "otel.metric.overflow";
     }
 }

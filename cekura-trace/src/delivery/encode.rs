@@ -6,7 +6,7 @@
 mod batch;
 mod cut;
 mod fields;
-mod wire;
+pub(super) mod wire;
 
 use super::ledger::{Counts, PER_TRACE};
 use super::transport::FRAMING;

@@ -1,21 +1,27 @@
 //! Metrics of what ends: counted by the worker, before anything is sampled or redacted, and read here. Invariant: the thread
 //! that ends a span pays nothing for them.
 
+mod export;
 mod instruments;
+mod listener;
+mod mirror;
 mod openmetrics;
+mod otlp;
 mod seen;
 mod table;
 mod tap;
 
+pub(crate) use export::Export;
+pub(crate) use listener::Listener;
 pub(super) use tap::Counting;
 
-use super::config::OwnLabel;
+use super::config::{Metering, OwnLabel};
 use super::ledger::{FlushReport, Ledger};
 use super::queue::Queue;
 use crate::call::{Calls, nanoseconds};
 use crate::lock::locked;
 use crate::semconv::metric;
-use instruments::{INSTRUMENTS, Instrument, Label, Of};
+use instruments::{Instrument, Label, Of};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -43,11 +49,19 @@ struct Shared {
 struct Snapshot {
     metrics: Vec<(&'static Instrument, Vec<Series>)>,
     own: Arc<[OwnLabel]>,
+    begun: u64,
+    /// In nanoseconds since the Unix epoch, as `begun` is.
+    now: u64,
 }
 
 impl Metrics {
-    pub(super) fn new(own: Vec<OwnLabel>, ledger: Arc<Ledger>, queue: Arc<Queue>, calls: Arc<Calls>) -> Self {
-        let table = Mutex::new(Table::new(own, false));
+    pub(super) fn new(
+        settings: &Metering,
+        ledger: Arc<Ledger>,
+        queue: Arc<Queue>,
+        calls: Arc<Calls>,
+    ) -> Self {
+        let table = Mutex::new(Table::new(settings.labels.clone(), settings.meter.is_some()));
         let begun = nanoseconds(SystemTime::now());
         Self { counted: Some(Arc::new(Shared { table, ledger, queue, calls, begun })) }
     }
@@ -74,42 +88,57 @@ impl Metrics {
     pub const CONTENT_TYPE: &str = openmetrics::CONTENT_TYPE;
 
     fn snapshot(&self) -> Snapshot {
+        let now = nanoseconds(SystemTime::now());
         let Some(shared) = &self.counted else {
-            return Snapshot { metrics: Vec::new(), own: Arc::new([]) };
+            return Snapshot { metrics: Vec::new(), own: Arc::new([]), begun: now, now };
         };
-        let (mut metrics, own, overflows) = {
+        let (mut metrics, own) = {
             let table = locked(&shared.table);
-            (table.series(), table.own.clone(), table.overflows)
+            (table.series(), table.own.clone())
         };
-        let report = shared.ledger.report(|| shared.queue.accepted());
-        for (instrument, series) in &mut metrics {
-            if instrument.of == Of::Ledger {
-                *series = shared.read(instrument.name, &report, overflows);
-            }
+        for (instrument, series) in metrics.iter_mut().filter(|(metric, _)| metric.of == Of::Ledger) {
+            *series = shared.read(instrument.name);
         }
-        Snapshot { metrics, own }
+        Snapshot { metrics, own, begun: shared.begun, now }
+    }
+
+    /// Spans that are on their way.
+    fn pending(&self) -> u64 {
+        self.counted.as_ref().map(|shared| shared.report().pending).unwrap_or_default()
     }
 }
 
 impl Shared {
+    fn report(&self) -> FlushReport {
+        self.ledger.report(|| self.queue.accepted())
+    }
+
     /// The series of a metric that is not counted of spans.
     #[expect(clippy::cast_precision_loss, reason = "2^53 spans are as good as exact")]
-    fn read(&self, name: &str, report: &FlushReport, overflows: u64) -> Vec<Series> {
+    fn read(&self, name: &str) -> Vec<Series> {
         let one = match name {
-            metric::CEKURA_METRICS_OVERFLOWS => overflows as f64,
+            metric::CEKURA_METRICS_OVERFLOWS => locked(&self.table).overflows as f64,
             metric::CEKURA_QUEUE_BYTES => self.queue.held() as f64,
-            metric::CEKURA_SPANS_ACCEPTED => report.accepted as f64,
-            metric::CEKURA_SPANS_DELIVERED => report.delivered as f64,
+            metric::CEKURA_SPANS_ACCEPTED => self.report().accepted as f64,
+            metric::CEKURA_SPANS_DELIVERED => self.report().delivered as f64,
             metric::VOICE_CALLS_OPEN => self.calls.count() as f64,
             _ => {
-                let reasons = report.dropped.iter();
-                let series = |(reason, count): (&super::ledger::DropReason, &u64)| {
-                    Series::read([(Label::Reason, reason.as_str().into())].into(), *count as f64)
-                };
-                return reasons.map(series).collect();
+                let dropped = self.report().dropped;
+                let reason = |reason: &str| [(Label::Reason, reason.into())].into();
+                let series = dropped.iter().map(|(why, count)| (reason(why.as_str()), *count as f64));
+                return series.map(|(labels, count)| Series::read(labels, count)).collect();
             }
         };
         vec![Series::read([].into(), one)]
+    }
+}
+
+/// The key of a label, as OpenTelemetry has it.
+fn key(label: Label, own: &[OwnLabel]) -> &str {
+    match (label, label.key()) {
+        (_, Some(key)) => key,
+        (Label::Own(at), None) => own.get(at).map_or("", |own| own.key.as_str()),
+        (_, None) => "",
     }
 }
 
@@ -119,4 +148,5 @@ impl fmt::Debug for Metrics {
     }
 }
 
-const _: () = assert!(INSTRUMENTS.len() < 64);
+#[cfg(test)]
+mod tests;

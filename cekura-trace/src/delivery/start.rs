@@ -12,7 +12,7 @@ use super::lane::spans::Spans;
 use super::ledger::Ledger;
 use super::link::Link;
 use super::message::Message;
-use super::metrics::{Counting, Metrics};
+use super::metrics::{Counting, Export, Listener, Metrics};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Waker};
 use super::quiet;
@@ -51,7 +51,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let recorder = recorder(&settings, inbox.clone());
     #[cfg(feature = "audio")]
     let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
-    let metrics = Metrics::new(settings.metrics.labels.clone(), ledger.clone(), queue.clone(), calls.clone());
+    let metrics = Metrics::new(&settings.metrics, ledger.clone(), queue.clone(), calls.clone());
     let link = Link {
         metrics: metrics.clone(),
         queue: queue.clone(),
@@ -67,6 +67,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         longest: timings.give_up + timings.longest_hint + timings.after_hint + timings.attempt,
     };
     let events = queue.events.clone();
+    let listen = settings.metrics.listen;
+    let listener = listen.map(|listen| Listener::start(listen, metrics.clone())).transpose()?;
     let prepare = {
         let (queue, ledger, events) = (queue.clone(), ledger.clone(), events.clone());
         move || {
@@ -77,7 +79,10 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             }
             let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             // The last one, for what is drawn may be all that has the records.
-            taps.push(Box::new(Counting::new(metrics)));
+            let (wake, meter) = (inbox.clone(), settings.metrics.meter.as_ref());
+            let wake = move || drop(wake.send(Message::Answered));
+            let export = Export::start(&settings, metrics.clone(), events.clone(), wake)?;
+            taps.push(Box::new(Counting::new(metrics, meter, events.clone(), export, listener)));
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let spooled = spool.clone().map(SpooledRequests::new);
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));

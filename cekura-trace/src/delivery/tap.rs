@@ -31,6 +31,9 @@ pub(super) trait Tap {
     /// Does what can be done now. `epoch` is the flush that waits for it.
     fn proceed(&mut self, _epoch: u64) {}
 
+    /// A flush waits for what was taken.
+    fn flush(&mut self, _epoch: u64) {}
+
     /// What became of a conversation that was to be drawn.
     fn drawn(&mut self, _number: u64, _outcome: Drawn) {}
 

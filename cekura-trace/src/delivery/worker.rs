@@ -196,6 +196,7 @@ impl Worker {
             }
             Message::Flush { deadline, report } => {
                 self.collect();
+                self.taps.iter_mut().for_each(|tap| tap.flush(self.flushes.epoch));
                 self.flushes.add(deadline, false, report, Instant::now());
             }
             Message::Observe { log, reservation, reply } => self.observe(log, None, reservation, reply),

@@ -10,6 +10,9 @@ use super::settings::{Calls, Mode, Protocol};
 use crate::call::audio::form::Audio;
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
+use crate::semconv::SCOPE;
+use opentelemetry::InstrumentationScope;
+use opentelemetry::metrics::MeterProvider;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
@@ -303,6 +306,25 @@ impl Builder {
     /// points in between, for the next one has all. In local mode nothing is sent.
     pub fn metrics_endpoint(mut self, url: impl Into<String>) -> Self {
         self.metrics.endpoint = Some(url.into());
+        self
+    }
+
+    /// Records the metrics of this handle in this meter provider too, as the meter `cekura`: its views, readers and exporters
+    /// apply. It must use the same version of `opentelemetry` as [`cekura::opentelemetry`](crate::opentelemetry).
+    ///
+    /// It records them on a thread of its own, with a flush at the latest; there are no exemplars.
+    ///
+    /// ```
+    /// use cekura::opentelemetry::metrics::MeterProvider;
+    ///
+    /// # fn start(provider: &dyn MeterProvider) -> Result<(), cekura::Error> {
+    /// let cekura = cekura::Cekura::builder().meter_provider(provider).install()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn meter_provider(mut self, provider: &dyn MeterProvider) -> Self {
+        let scope = InstrumentationScope::builder(SCOPE).with_version(env!("CARGO_PKG_VERSION"));
+        self.metrics.meter = Some(provider.meter_with_scope(scope.build()));
         self
     }
 

@@ -1,9 +1,9 @@
 //! Writes metrics as OpenMetrics 1.0, the text that Prometheus reads. Invariant: one mistake would lose the whole target, so a
 //! unit is the end of its metric's name, an exemplar has trace and span id only, and the text ends with `# EOF`.
 
-use super::Snapshot;
-use super::instruments::{Instrument, Kind, Label};
+use super::instruments::{Instrument, Kind};
 use super::table::{Exemplar, Histogram, Series, Value};
+use super::{Snapshot, key};
 use std::fmt::Write;
 
 /// The content type of the text.
@@ -40,7 +40,7 @@ fn family(text: &mut String, snapshot: &Snapshot, instrument: &Instrument, serie
     }
     put!(text, "# HELP {name} {help}\n");
     for Series { labels, value, .. } in series {
-        let labels = labels.iter().map(|(label, value)| pair(snapshot.key(*label), value));
+        let labels = labels.iter().map(|(label, value)| pair(key(*label, &snapshot.own), value));
         let labels: Vec<_> = labels.collect();
         match (value, kind) {
             (Value::Number { value, exemplar }, kind) => {
@@ -88,7 +88,7 @@ fn name(instrument: &Instrument) -> String {
 }
 
 /// A name or a key as Prometheus has it.
-pub(crate) fn word(text: &str) -> String {
+fn word(text: &str) -> String {
     let fits = |(at, char): (usize, char)| {
         let is_fine = char.is_ascii_alphabetic() || at > 0 && char.is_ascii_digit();
         if is_fine { char } else { '_' }
@@ -105,15 +105,4 @@ fn braced(labels: &[String], bound: Option<&str>) -> String {
     let bound = bound.map(|bound| format!("le=\"{bound}\""));
     let all: Vec<_> = labels.iter().chain(&bound).map(String::as_str).collect();
     if all.is_empty() { String::new() } else { format!("{{{}}}", all.join(",")) }
-}
-
-impl Snapshot {
-    /// The key of a label, as OpenTelemetry has it.
-    pub(super) fn key(&self, label: Label) -> &str {
-        match (label, label.key()) {
-            (_, Some(key)) => key,
-            (Label::Own(at), None) => self.own.get(at).map_or("", |own| own.key.as_str()),
-            (_, None) => "",
-        }
-    }
 }

@@ -2,20 +2,29 @@
 //! its root, on whatever thread.
 
 use super::Metrics;
+use super::export::Export;
+use super::listener::Listener;
+use super::mirror::Mirror;
 use super::seen::{Outcome, Seen};
 use super::table::{Exemplar, Place};
 use crate::call::nanoseconds;
+use crate::delivery::ledger::DropReason;
+use crate::delivery::own_events::OwnEvents;
 use crate::delivery::tap::Tap;
 use crate::finished::records;
 use crate::lock::locked;
 use crate::room::Room;
 use crate::semconv::span;
+use opentelemetry::metrics::Meter;
 use opentelemetry::trace::{SpanContext, TraceId};
 use std::collections::{HashMap, VecDeque};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Of so many conversations that run the turns are counted; of more, the oldest have none.
 const MOST_CALLS: usize = 16 << 10;
+
+/// How long a flush waits for the program's meter provider.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// Counts what is drained.
 pub(crate) struct Counting {
@@ -24,6 +33,10 @@ pub(crate) struct Counting {
     /// Roots that have ended, and those of them of which no buffer can hold an older turn.
     ended: Vec<Root>,
     complete: Vec<Root>,
+    mirror: Option<Mirror>,
+    /// Where they are sent, and where they are served.
+    export: Option<Export>,
+    listener: Option<Listener>,
 }
 
 struct Root {
@@ -40,8 +53,26 @@ struct Turns {
 }
 
 impl Counting {
-    pub(crate) fn new(metrics: Metrics) -> Self {
-        Self { metrics, turns: Turns::default(), ended: Vec::new(), complete: Vec::new() }
+    pub(crate) fn new(
+        metrics: Metrics,
+        meter: Option<&Meter>,
+        events: OwnEvents,
+        export: Option<Export>,
+        listener: Option<Listener>,
+    ) -> Self {
+        let (turns, ended, complete) = (Turns::default(), Vec::new(), Vec::new());
+        let mirror = meter.zip(metrics.counted.as_ref());
+        let mirror = mirror.map(|(meter, shared)| Mirror::new(meter, shared, events));
+        Self { metrics, turns, ended, complete, mirror, export, listener }
+    }
+
+    /// Hands on what was counted since this was last done.
+    fn hand_on(&mut self) {
+        if let Some(mirror) = &mut self.mirror
+            && let Some(shared) = &self.metrics.counted
+        {
+            mirror.record(locked(&shared.table).take_counted());
+        }
     }
 }
 
@@ -62,6 +93,8 @@ impl Tap for Counting {
                 self.ended.push(Root { place, exemplar: seen.exemplar() });
             }
         }
+        drop(table);
+        self.hand_on();
     }
 
     fn recovered(&mut self, root: &[u8]) {
@@ -73,6 +106,7 @@ impl Tap for Counting {
             let (trace, span, time) = (root.trace_id(), root.span_id(), nanoseconds(SystemTime::now()));
             locked(&shared.table).score(name.as_bytes(), None, Exemplar { trace, span, value, time });
         }
+        self.hand_on();
     }
 
     fn wants_more(&mut self) -> bool {
@@ -87,11 +121,33 @@ impl Tap for Counting {
             let turns = self.turns.take(exemplar.trace);
             table.count(place, Exemplar { value: turns.into(), ..exemplar });
         }
+        drop(table);
+        self.hand_on();
+    }
+
+    fn flush(&mut self, epoch: u64) {
+        if let Some(export) = &mut self.export {
+            export.flush(epoch);
+        }
+        if let Some(mirror) = &self.mirror {
+            mirror.wait(MOMENT);
+        }
+    }
+
+    fn oldest(&self) -> Option<u64> {
+        self.export.as_ref()?.oldest()
     }
 
     fn finish(&mut self, epoch: u64) {
         self.complete.append(&mut self.ended);
         self.proceed(epoch);
+        self.flush(epoch);
+    }
+
+    fn abandon(&mut self, reason: DropReason) {
+        if reason == DropReason::Shutdown {
+            self.listener = None;
+        }
     }
 }
 
