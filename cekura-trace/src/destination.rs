@@ -30,6 +30,9 @@ pub(crate) trait Sink: Budget {
     /// The call log of this call is kept back no longer.
     fn release(&self, _call: &Call) {}
 
+    /// Counts what a call was worth whose root span is over.
+    fn score(&self, _call: &Call, _name: &str, _value: f64) {}
+
     /// Waits until what was accepted is delivered or dropped, for a bounded time.
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(std::future::ready(()))
@@ -206,6 +209,11 @@ impl Destination {
     /// The call log of this call is kept back no longer.
     pub(crate) fn release(&self, call: &Call) {
         self.sink.release(call);
+    }
+
+    /// Counts what a call was worth whose root span is over.
+    pub(crate) fn score(&self, call: &Call, name: &str, value: f64) {
+        self.sink.score(call, name, value);
     }
 
     /// Waits until what was accepted is delivered or dropped, for a bounded time.

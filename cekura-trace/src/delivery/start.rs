@@ -12,6 +12,7 @@ use super::lane::spans::Spans;
 use super::ledger::Ledger;
 use super::link::Link;
 use super::message::Message;
+use super::metrics::{Counting, Export, Listener, Metrics};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Waker};
 use super::quiet;
@@ -50,7 +51,9 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let recorder = recorder(&settings, inbox.clone());
     #[cfg(feature = "audio")]
     let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
+    let metrics = Metrics::new(&settings.metrics, ledger.clone(), queue.clone(), calls.clone());
     let link = Link {
+        metrics: metrics.clone(),
         queue: queue.clone(),
         inbox: inbox.clone(),
         ledger: ledger.clone(),
@@ -64,6 +67,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         longest: timings.give_up + timings.longest_hint + timings.after_hint + timings.attempt,
     };
     let events = queue.events.clone();
+    let listen = settings.metrics.listen;
+    let listener = listen.map(|listen| Listener::start(listen, metrics.clone())).transpose()?;
     let prepare = {
         let (queue, ledger, events) = (queue.clone(), ledger.clone(), events.clone());
         move || {
@@ -72,7 +77,12 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             if let Some(spool) = &spool {
                 recalls.keep_in(spool.recordings());
             }
-            let taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
+            let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
+            // The last one, for what is drawn may be all that has the records.
+            let (wake, meter) = (inbox.clone(), settings.metrics.meter.as_ref());
+            let wake = move || drop(wake.send(Message::Answered));
+            let export = Export::start(&settings, metrics.clone(), events.clone(), wake)?;
+            taps.push(Box::new(Counting::new(metrics, meter, events.clone(), export, listener)));
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let spooled = spool.clone().map(SpooledRequests::new);
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));

@@ -6,7 +6,7 @@ use super::ledger::DropReason;
 #[cfg(all(feature = "audio", feature = "local"))]
 use crate::local::SoundFile;
 use crate::room::Room;
-use opentelemetry::trace::TraceId;
+use opentelemetry::trace::{SpanContext, TraceId};
 
 /// What became of a conversation: what was shown of it, or why nobody can see anything.
 pub(crate) type Drawn = Result<Seen, DropReason>;
@@ -45,8 +45,17 @@ pub(super) trait Tap {
         false
     }
 
+    /// Sees the root, as a record, of a conversation whose process has died.
+    fn recovered(&mut self, _root: &[u8]) {}
+
+    /// Hears what a call was worth whose root has ended.
+    fn score(&mut self, _root: &SpanContext, _name: &str, _value: f64) {}
+
     /// Does what can be done now. `epoch` is the flush that waits for it.
     fn proceed(&mut self, _epoch: u64) {}
+
+    /// A flush waits for what was taken.
+    fn flush(&mut self, _epoch: u64) {}
 
     /// What became of a conversation that was to be drawn.
     fn drawn(&mut self, _number: u64, _outcome: Drawn) {}

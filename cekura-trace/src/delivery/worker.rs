@@ -209,6 +209,7 @@ impl Worker {
             }
             Message::Flush { deadline, report } => {
                 self.collect();
+                self.taps.iter_mut().for_each(|tap| tap.flush(self.flushes.epoch));
                 self.flushes.add(deadline, false, report, Instant::now());
             }
             Message::Observe { log, reservation, reply } => self.observe(log, None, reservation, reply),
@@ -218,6 +219,9 @@ impl Worker {
             Message::Update { changes, room, reply } => self.call_logs.update(changes, room, reply),
             #[cfg(feature = "audio")]
             Message::Recorded { root, prepared } => self.recorded(root, *prepared),
+            Message::Score { root, name, value } => {
+                self.taps.iter_mut().for_each(|tap| tap.score(&root, &name, value));
+            }
             Message::Release(root) => self.call_logs.release(root),
             Message::Spooled(events) => {
                 for (kind, event) in events {
@@ -251,7 +255,9 @@ impl Worker {
             (Kind::Spans, event) => spans.spooled(event, now),
             (Kind::Start, Event::Found(found)) => {
                 for Found { name, body, last_seen, .. } in found {
-                    spans.end_start(name, &body, last_seen, now);
+                    if let Some(record) = spans.end_start(name, &body, last_seen, now) {
+                        self.taps.iter_mut().for_each(|tap| tap.recovered(&record));
+                    }
                 }
             }
             // Nobody waits for them.
