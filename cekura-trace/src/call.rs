@@ -85,6 +85,11 @@ pub(crate) trait Unfinished: fmt::Debug + Send + Sync {
     /// Says under which id its call is stored.
     fn rename_call(&self, _id: &str) {}
 
+    /// Says what its call was worth. False where it is over.
+    fn score(&self, _name: &str, _value: f64) -> bool {
+        false
+    }
+
     /// Keeps it open although its function returns, until it is released as often: for a message that nobody reads yet,
     /// or a stream. False where it is over.
     fn hold(&self, _is_unread: bool) -> bool {
@@ -251,6 +256,10 @@ impl OpenCalls {
         let calls: Vec<_> = self.known().values().flatten().cloned().collect();
         let is_unread = |call: &Arc<Call>| call.span().is_some_and(|span| span.is_unread(since));
         calls.into_iter().filter(is_unread).map(|call| call.id().to_owned()).collect()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.known().values().map(Vec::len).sum()
     }
 
     /// Whether nothing is open.

@@ -20,6 +20,7 @@ mod lane;
 pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod message;
+pub(crate) mod metrics;
 mod own_events;
 mod parts;
 pub(crate) mod processor;

@@ -10,6 +10,7 @@ use super::call_log::update::Update;
 use super::clock::WaitClock;
 use super::ledger::{DropReason, FlushReport, Ledger};
 use super::message::{FlushReply, Message, ObserveReply};
+use super::metrics::Metrics;
 use super::queue::Queue;
 use super::timings::later;
 #[cfg(feature = "audio")]
@@ -42,6 +43,7 @@ pub(crate) struct Link {
     pub(crate) queue: Arc<Queue>,
     pub(crate) inbox: UnboundedSender<Message>,
     pub(super) ledger: Arc<Ledger>,
+    pub(crate) metrics: Metrics,
     pub(super) account: Account,
     pub(crate) calls: Arc<OpenCalls>,
     /// Counts call logs that were not posted.
@@ -209,6 +211,10 @@ impl Sink for Link {
 
     fn release(&self, call: &Call) {
         self.tell(Message::Release(call.root.span_id()));
+    }
+
+    fn score(&self, call: &Call, name: &str, value: f64) {
+        self.tell(Message::Score { root: call.root.clone(), name: name.to_owned(), value });
     }
 
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {

@@ -211,7 +211,7 @@ impl Queue {
         spans.saturating_sub((share - share / 4).min(share - refused))
     }
 
-    #[cfg(test)]
+    /// Bytes of the limit that are taken.
     pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }

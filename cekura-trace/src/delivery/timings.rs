@@ -35,6 +35,8 @@ pub struct Timings {
     pub diagnosis: Duration,
     /// How long a call may stay open for what nobody reads, before an event says so.
     pub unread: Duration,
+    /// How often metrics are sent.
+    pub metrics: Duration,
     /// How long a handle that is dropped without `shutdown` waits for the delivery.
     pub drop: Duration,
 }
@@ -56,6 +58,7 @@ impl Default for Timings {
             attempt: Duration::from_secs(10),
             diagnosis: Duration::from_secs(15),
             unread: Duration::from_secs(60),
+            metrics: Duration::from_secs(60),
             drop: Duration::from_secs(2),
         }
     }

@@ -31,6 +31,8 @@ use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
+#[cfg(all(feature = "audio", feature = "local"))]
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +46,12 @@ const BETWEEN_TELLING: Duration = Duration::from_secs(10);
 /// Bytes of an ended call's log that are not counted: its fields beside what was noted.
 const BESIDE_NOTES: usize = 1 << 10;
 
+/// Why a call has no recording.
+#[cfg(all(feature = "audio", feature = "local"))]
+const LOST: &str = "the recording cannot be read";
+#[cfg(all(feature = "audio", feature = "local"))]
+const NOTHING: &str = "neither side was handed over, or the recording was erased";
+
 pub(super) struct Worker {
     queue: Arc<Queue>,
     ledger: Arc<Ledger>,
@@ -54,6 +62,9 @@ pub(super) struct Worker {
     account: Account,
     #[cfg(feature = "audio")]
     recorder: Option<Arc<Recorder>>,
+    /// Ended calls that are drawn when their recordings are prepared, by the spans of their conversations.
+    #[cfg(all(feature = "audio", feature = "local"))]
+    unheard: HashMap<SpanId, Arc<EndedCall>>,
     call_logs: Lane<CallLogs>,
     /// What was heard of the beginnings of conversations since it was last looked.
     begun: Begun,
@@ -92,6 +103,8 @@ impl Worker {
             account,
             #[cfg(feature = "audio")]
             recorder: None,
+            #[cfg(all(feature = "audio", feature = "local"))]
+            unheard: HashMap::new(),
             call_logs,
             begun: Begun::default(),
             spool: None,
@@ -199,6 +212,7 @@ impl Worker {
             }
             Message::Flush { deadline, report } => {
                 self.collect();
+                self.taps.iter_mut().for_each(|tap| tap.flush(self.flushes.epoch));
                 self.flushes.add(deadline, false, report, Instant::now());
             }
             Message::Observe { log, reservation, reply } => self.observe(log, None, reservation, reply),
@@ -208,6 +222,9 @@ impl Worker {
             Message::Update { changes, room, reply } => self.call_logs.update(changes, room, reply),
             #[cfg(feature = "audio")]
             Message::Recorded { root, prepared } => self.recorded(root, *prepared),
+            Message::Score { root, name, value } => {
+                self.taps.iter_mut().for_each(|tap| tap.score(&root, &name, value));
+            }
             Message::Release(root) => self.call_logs.release(root),
             Message::Spooled(events) => {
                 for (kind, event) in events {
@@ -241,7 +258,9 @@ impl Worker {
             (Kind::Spans, event) => spans.spooled(event, now),
             (Kind::Start, Event::Found(found)) => {
                 for Found { name, body, last_seen, .. } in found {
-                    spans.end_start(name, &body, last_seen, now);
+                    if let Some(record) = spans.end_start(name, &body, last_seen, now) {
+                        self.taps.iter_mut().for_each(|tap| tap.recovered(&record));
+                    }
                 }
             }
             // Nobody waits for them.
@@ -304,7 +323,7 @@ impl Worker {
     }
 
     /// Posts what was noted of a call that has ended.
-    fn observe_ended(&mut self, mut ended: EndedCall, mut reservation: Room) {
+    fn observe_ended(&mut self, ended: EndedCall, mut reservation: Room) {
         let call_id = ended.id().to_owned();
         self.doubt(&ended);
         let sealed = ended.seal(&self.account).and_then(|log| {
@@ -320,10 +339,15 @@ impl Worker {
                     && !self.taps.is_empty()
                     && let Ok(shown) = ended.log().seal(&self.account)
                 {
-                    self.taps.iter_mut().for_each(|tap| tap.call_log(&shown));
+                    self.taps.iter_mut().for_each(|tap| tap.call_log(&shown, false));
                 }
                 let (account, root, held_for) = (self.account, ended.root(), ended.held_for());
                 let recording = self.prepare(root, &ended);
+                let ended = Arc::new(ended);
+                #[cfg(all(feature = "audio", feature = "local"))]
+                if recording.is_some() && !self.taps.is_empty() {
+                    self.unheard.insert(root, ended.clone());
+                }
                 let write = Box::new(move |shown| ended.seal_last(&account, shown));
                 let rewrite = Rewrite { write, root, held_for, recording };
                 self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
@@ -367,11 +391,26 @@ impl Worker {
         }
         let played = heard.iter().map(Heard::played).collect();
         let is_truncated = is_lost || sound.as_ref().is_some_and(Sound::is_truncated);
-        let is_taken =
-            self.call_logs.recorded(root, Shown { played, is_recorded: has_sound, is_truncated }, sound);
+        let shown = Shown { played, is_recorded: has_sound, is_truncated };
+        #[cfg(feature = "local")]
+        let is_shown = self.show(root, &shown, sound.as_ref().ok_or(is_lost)) && self.account.is_local;
+        #[cfg(not(feature = "local"))]
+        let is_shown = false;
+        let is_taken = self.call_logs.recorded(root, shown, sound) || is_shown;
         if has_sound && !is_taken {
             self.ledger.count_recording(|count| count.dropped += 1);
         }
+    }
+
+    /// Shows the recording of a call, or why there is none, where the call is drawn. Whether that waits for it.
+    #[cfg(all(feature = "audio", feature = "local"))]
+    fn show(&mut self, root: SpanId, shown: &Shown, sound: Result<&Sound, bool>) -> bool {
+        let Some(ended) = self.unheard.remove(&root) else { return false };
+        self.taps.iter_mut().fold(false, |is_taken, tap| {
+            let log = ended.seal_shown(&self.account, shown.clone()).ok();
+            let sound = sound.map(Sound::for_page).map_err(|is_lost| if is_lost { LOST } else { NOTHING });
+            tap.recorded(ended.trace(), log, sound) || is_taken
+        })
     }
 
     /// Says once what may not be meant.
@@ -391,7 +430,8 @@ impl Worker {
     ) {
         // What is posted of a simulated call is not what is shown.
         if log.until.is_none() {
-            self.taps.iter_mut().for_each(|tap| tap.call_log(&log));
+            let awaits_sound = rewrite.as_ref().is_some_and(|rewrite| rewrite.recording.is_some());
+            self.taps.iter_mut().for_each(|tap| tap.call_log(&log, awaits_sound));
         }
         if self.account.is_local {
             drop(reply(Ok(Sent::default())));

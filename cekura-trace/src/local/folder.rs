@@ -1,13 +1,13 @@
 //! Writes pages as files with safe names into one folder that only this user reads. Invariant: only the newest pages stay.
 
-use super::page::page;
+use super::page::{self, SoundFile};
 use super::{axis, summary};
 use crate::finished::Tree;
 use crate::semconv as key;
 use private::Directory;
 use std::fs::File;
-use std::io::Write as _;
-use std::path::{self, Path, PathBuf};
+use std::io::{BufWriter, Seek as _, Write as _};
+use std::path::{Path, PathBuf, absolute};
 use std::time::{Duration, SystemTime};
 use std::{fmt, fs, io};
 
@@ -36,23 +36,28 @@ impl Folder {
     /// Keeps the newest 200 pages, and of those as many as have 256 MiB together.
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         let given = path.into();
-        let path = path::absolute(&given).unwrap_or_else(|_| given.clone());
+        let path = absolute(&given).unwrap_or_else(|_| given.clone());
         Self { given, path, limits: Limits { files: 200, bytes: 256 << 20 } }
     }
 
     /// Its path as it was given, as long as that leads there.
     fn shown(&self) -> &Path {
-        let leads_there = path::absolute(&self.given).is_ok_and(|path| path == self.path);
+        let leads_there = absolute(&self.given).is_ok_and(|path| path == self.path);
         if leads_there { &self.given } else { &self.path }
     }
 
-    /// Writes the page of a conversation, with its call log as it would be posted; gives its path, or `None` for spans that
-    /// belong to none.
+    /// Writes the page of a conversation, with its call log as it would be posted, and its recording, or why there is none.
+    /// `None` for spans that belong to no conversation.
     ///
     /// # Errors
     ///
     /// When the folder cannot be made or written to.
-    pub(crate) fn add(&self, tree: &Tree, call_log: Option<&[u8]>) -> io::Result<Option<PathBuf>> {
+    pub(crate) fn add(
+        &self,
+        tree: &Tree,
+        call_log: Option<&[u8]>,
+        sound: Result<SoundFile, &str>,
+    ) -> io::Result<Option<Kept>> {
         let is_call = |name: &str| matches!(name, key::span::CONVERSATION | key::span::TURN);
         if !tree.rows.iter().any(|(_, span)| is_call(&span.name)) {
             return Ok(None);
@@ -69,12 +74,14 @@ impl Folder {
         }
         let (name, mut file) = self.free(tree, &directory)?;
         let unfinished = format!("{name}{UNFINISHED}");
-        let written = file.write_all(page(tree, call_log).as_bytes());
-        written.and_then(|()| directory.rename(&unfinished, &name)).inspect_err(|_| {
+        let written = write(&mut file, tree, call_log, sound);
+        let is_heard = written
+            .and_then(|is_heard| directory.rename(&unfinished, &name).map(|()| is_heard))
+            .inspect_err(|_| {
             drop(directory.remove(&unfinished));
         })?;
         self.prune(&name, &file);
-        Ok(Some(self.shown().join(name)))
+        Ok(Some(Kept { path: self.shown().join(name), is_heard }))
     }
 
     /// A name that is not taken, and the file that is to have it.
@@ -126,6 +133,38 @@ impl Folder {
                 drop(fs::remove_file(path));
             }
         }
+    }
+}
+
+/// A page that was written.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) path: PathBuf,
+    /// Whether the recording is in it.
+    pub(crate) is_heard: bool,
+}
+
+/// Writes a page, without its recording where that cannot be read; whether it is in it.
+fn write(
+    file: &mut File,
+    tree: &Tree,
+    call_log: Option<&[u8]>,
+    sound: Result<SoundFile, &str>,
+) -> io::Result<bool> {
+    let has_sound = sound.is_ok();
+    let page = |file: &mut File, sound| {
+        let mut buffered = BufWriter::new(file);
+        page::write(&mut buffered, tree, call_log, sound)?;
+        buffered.flush()
+    };
+    match page(file, sound) {
+        Err(error) if has_sound => {
+            file.set_len(0)?;
+            file.rewind()?;
+            page(file, Err(&error.to_string()))?;
+            Ok(false)
+        }
+        written => written.map(|()| has_sound),
     }
 }
 

@@ -2,7 +2,8 @@
 //! terminal costs that nobody reads.
 
 use super::{
-    Arc, Bytes, Counts, Drawn, DropReason, Ledger, OwnEvents, SealedCallLog, Tap, Terminal, TraceId, records,
+    Arc, Bytes, Counts, Drawn, DropReason, Ledger, OwnEvents, Recorded, SealedCallLog, Seen, Tap, Terminal,
+    TraceId, records,
 };
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::{end, record};
@@ -32,10 +33,12 @@ impl Local {
         let (may, allowed) = channel();
         (0..room).for_each(|_| may.send(()).unwrap());
         let allowed = std::sync::Mutex::new(allowed);
-        let show = move |spans: &[u8], _: Option<&[u8]>| {
+        let show = move |spans: &[u8], _: Option<&[u8]>, sound: Option<Recorded>| {
             let _ = allowed.lock().unwrap().recv();
             let _ = row.send(records(spans).count());
-            Ok(0)
+            let is_heard =
+                sound.is_some_and(|sound| sound.is_ok_and(|sound| sound.media_type != "unreadable"));
+            Ok(Seen { missing: 0, is_heard })
         };
         let queue = Queue::new(limit, ledger.clone(), Waker::new(|| {}), true);
         let queue = Arc::new(queue.with_beginnings());
@@ -224,25 +227,28 @@ fn what_is_abandoned_is_counted() {
     assert_eq!(local.ledger.trace(TraceId::from(7)).2, 1);
 }
 
-#[test]
-fn a_call_log_waits_for_its_conversation_but_not_forever() {
-    let mut local = Local::new(1 << 20, ROOM);
-    let log = |trace: u128| SealedCallLog {
+fn log(trace: u128) -> SealedCallLog {
+    SealedCallLog {
         id: "call".to_owned(),
         trace_id: Some(TraceId::from(trace)),
         owner: None,
         until: None,
         body: Bytes::from_static(b"{}"),
-        deadline: std::time::Duration::ZERO,
-    };
-    local.terminal.call_log(&log(1));
+        deadline: Duration::ZERO,
+    }
+}
+
+#[test]
+fn a_call_log_waits_for_its_conversation_but_not_forever() {
+    let mut local = Local::new(1 << 20, ROOM);
+    local.terminal.call_log(&log(1), false);
     assert_eq!(local.terminal.logs.len(), 1);
     end(&local.queue, 1, 1, 0, 0);
     local.look();
     assert!(local.terminal.logs.is_empty(), "shown");
-    local.terminal.call_log(&log(1));
+    local.terminal.call_log(&log(1), false);
     assert!(local.terminal.logs.is_empty(), "too late");
-    (2..1000).for_each(|trace| local.terminal.call_log(&log(trace)));
+    (2..1000).for_each(|trace| local.terminal.call_log(&log(trace), false));
     assert_eq!(local.terminal.logs.len(), super::WAITING_LOGS);
 }
 
@@ -292,9 +298,9 @@ fn a_terminal_that_nobody_reads_costs_the_oldest_drawings_and_they_are_counted()
 fn what_a_drawing_leaves_out_and_what_nobody_can_see_is_not_delivered() {
     let mut local = Local::new(1 << 20, ROOM);
     let (tell, shown) = channel();
-    let show = |spans: &[u8], _: Option<&[u8]>| match records(spans).count() {
+    let show = |spans: &[u8], _: Option<&[u8]>, _: Option<Recorded>| match records(spans).count() {
         1 => Err(DropReason::Unreachable),
-        spans => Ok(u64::try_from(spans).unwrap() - 2),
+        spans => Ok(Seen { missing: u64::try_from(spans).unwrap() - 2, is_heard: false }),
     };
     let told = Box::new(move |number, drawn| tell.send((number, drawn)).unwrap_or_default());
     let terminal = Terminal::new(local.queue.clone(), OwnEvents::here(), Box::new(show), told);
@@ -313,9 +319,9 @@ fn what_a_drawing_leaves_out_and_what_nobody_can_see_is_not_delivered() {
 fn a_conversation_whose_drawing_panics_is_counted_and_the_next_is_drawn() {
     let mut local = Local::new(1 << 20, ROOM);
     let (tell, shown) = channel();
-    let show = |spans: &[u8], _: Option<&[u8]>| {
+    let show = |spans: &[u8], _: Option<&[u8]>, _: Option<Recorded>| {
         assert_ne!(records(spans).count(), 1, "as the test says");
-        Ok(0)
+        Ok(Seen::default())
     };
     let told = Box::new(move |number, drawn| tell.send((number, drawn)).unwrap_or_default());
     let terminal = Terminal::new(local.queue.clone(), OwnEvents::here(), Box::new(show), told);
@@ -327,4 +333,80 @@ fn a_conversation_whose_drawing_panics_is_counted_and_the_next_is_drawn() {
     local.look();
     let report = local.ledger.report(|| local.queue.accepted());
     assert_eq!(report.to_string(), "3 accepted, 2 delivered, 1 dropped (panicked 1)");
+}
+
+/// A recording of which nothing is read.
+#[cfg(feature = "audio")]
+fn sound(media_type: &'static str) -> Recorded {
+    Ok(crate::local::SoundFile { media_type, parts: Box::new(std::iter::empty()) })
+}
+
+#[cfg(feature = "audio")]
+fn recordings(local: &Local) -> (u64, u64) {
+    let recordings = local.ledger.report(|| 0).recordings;
+    (recordings.delivered, recordings.dropped)
+}
+
+#[test]
+#[cfg(feature = "audio")]
+fn a_conversation_waits_for_its_recording_whichever_comes_first() {
+    let mut local = Local::new(1 << 20, ROOM);
+    for (trace, media_type) in [(1, "audio/wav"), (2, "audio/wav"), (3, "unreadable")] {
+        local.terminal.call_log(&log(trace), true);
+        if trace == 2 {
+            assert!(local.terminal.recorded(TraceId::from(trace), None, sound(media_type)));
+        }
+        end(&local.queue, u64::try_from(trace).unwrap(), 1, 0, 0);
+        local.draw();
+        if trace != 2 {
+            assert!(
+                local.rows.try_recv().is_err() && local.terminal.oldest().is_some(),
+                "a flush waits for it"
+            );
+            assert!(local.terminal.recorded(TraceId::from(trace), None, sound(media_type)));
+        }
+        assert_eq!(local.wait(), [1], "{trace}");
+    }
+    assert!(
+        !local.terminal.recorded(TraceId::from(1), None, sound("audio/wav")),
+        "nobody waits for it any more"
+    );
+    assert_eq!(recordings(&local), (2, 1));
+}
+
+#[test]
+#[cfg(feature = "audio")]
+fn a_recording_that_is_not_shown_is_counted() {
+    let mut local = Local::new(1 << 20, 0);
+    for trace in 1..=3 {
+        local.terminal.call_log(&log(trace), true);
+        assert!(local.terminal.recorded(TraceId::from(trace), None, sound("audio/wav")));
+    }
+    for trace in 1..=2 {
+        end(&local.queue, trace, 1, 0, 1000);
+        local.draw();
+    }
+    local.terminal.relieve(1);
+    assert_eq!(recordings(&local).0, 0);
+    local.terminal.abandon(DropReason::Shutdown);
+    assert_eq!(
+        recordings(&local),
+        (0, 3),
+        "one for memory, one that waits, one whose conversation has not ended"
+    );
+}
+
+#[test]
+#[cfg(feature = "audio")]
+fn a_conversation_that_waits_for_its_recording_goes_when_memory_is_short() {
+    let mut local = Local::new(1 << 20, ROOM);
+    for trace in 1..=2_u32 {
+        local.terminal.call_log(&log(trace.into()), true);
+        end(&local.queue, trace.into(), 1, 0, 1000);
+        local.draw();
+    }
+    assert!(local.terminal.relieve(1) > 1000, "the older one");
+    assert!(!local.terminal.recorded(TraceId::from(1), None, sound("audio/wav")));
+    assert!(local.terminal.recorded(TraceId::from(2), None, sound("audio/wav")));
+    assert_eq!(local.wait(), [1]);
 }

@@ -114,6 +114,7 @@ impl World {
             queue,
             inbox,
             ledger,
+            metrics: Metrics::default(),
             account,
             calls,
             failed,
