@@ -4,7 +4,7 @@
 use crate::absence::{self, Absence};
 #[cfg(feature = "audio")]
 use crate::call::audio::{Bounds, Journal};
-use crate::call::{self, Call, Calls, Noted};
+use crate::call::{self, Call, Noted, OpenCalls};
 use crate::policy::CaptureContent;
 use crate::room::{Budget, Room, Use};
 use opentelemetry::global::BoxedTracer;
@@ -79,7 +79,7 @@ pub struct Destination {
     pub(crate) capture: CaptureContent,
     /// The most bytes of one content value.
     pub(crate) content_limit: usize,
-    pub(crate) calls: Arc<Calls>,
+    pub(crate) calls: Arc<OpenCalls>,
     /// Set where a host's tracer provider is attached.
     pub(crate) host: OnceLock<Host>,
     /// Whether the processor for the host's spans has seen one.
@@ -118,7 +118,7 @@ impl Destination {
     }
 
     /// The same, which counts its open spans there.
-    pub(crate) fn counted_in(self, calls: Arc<Calls>) -> Self {
+    pub(crate) fn counted_in(self, calls: Arc<OpenCalls>) -> Self {
         Self { calls, ..self }
     }
 
