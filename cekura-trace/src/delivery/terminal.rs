@@ -47,7 +47,7 @@ pub(super) struct Terminal {
     logs: VecDeque<WaitingLog>,
     /// What is complete but for its recording, oldest first, and how long that is waited for.
     unheard: VecDeque<(Drawing, Instant)>,
-    /// What is complete, and is not drawn yet.
+    /// What was handed to the thread, and is not drawn yet.
     handed: BTreeMap<u64, Handed>,
     number: u64,
     /// How many conversations are not drawn because the thread was behind.
@@ -65,6 +65,7 @@ struct WaitingLog {
     trace: TraceId,
     body: Bytes,
     /// Held until it is drawn.
+    #[cfg_attr(not(feature = "audio"), expect(dead_code, reason = "it is given back when it is dropped"))]
     held: Room,
     awaits_sound: bool,
     sound: Option<Recorded>,

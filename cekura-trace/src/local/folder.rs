@@ -7,7 +7,7 @@ use crate::semconv as key;
 use private::Directory;
 use std::fs::File;
 use std::io::{BufWriter, Seek as _, Write as _};
-use std::path::{Path, PathBuf, absolute};
+use std::path::{self, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use std::{fmt, fs, io};
 
@@ -36,13 +36,13 @@ impl Folder {
     /// Keeps the newest 200 pages, and of those as many as have 256 MiB together.
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         let given = path.into();
-        let path = absolute(&given).unwrap_or_else(|_| given.clone());
+        let path = path::absolute(&given).unwrap_or_else(|_| given.clone());
         Self { given, path, limits: Limits { files: 200, bytes: 256 << 20 } }
     }
 
     /// Its path as it was given, as long as that leads there.
     fn shown(&self) -> &Path {
-        let leads_there = absolute(&self.given).is_ok_and(|path| path == self.path);
+        let leads_there = path::absolute(&self.given).is_ok_and(|path| path == self.path);
         if leads_there { &self.given } else { &self.path }
     }
 

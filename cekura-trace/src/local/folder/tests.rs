@@ -6,10 +6,10 @@ use crate::local::tests::sample::{self, Sample};
 use crate::semconv as key;
 use opentelemetry::trace::SpanId;
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
 /// A path of which nothing exists, below the folder that cargo builds in.
 fn fresh(test: &str) -> PathBuf {
