@@ -16,6 +16,7 @@ pub(crate) mod error;
 #[cfg(feature = "exporter")]
 mod exporter;
 mod flushes;
+mod kept_back;
 mod lane;
 pub(crate) mod ledger;
 pub(crate) mod link;

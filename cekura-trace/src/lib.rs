@@ -182,6 +182,9 @@ pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
 pub use call::Run;
 #[cfg(feature = "audio")]
 pub use call::audio::form::Audio;
+pub use call::consent::Consent;
+#[doc(hidden)]
+pub use call::consent::{ConsentEvent, ConsentFate, ConsentState};
 pub use delivery::call_log::error::{ObserveError, Sent};
 pub use delivery::call_log::update::Update;
 pub use delivery::call_log::{CallLog, TranscriptType};

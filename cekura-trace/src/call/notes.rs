@@ -36,6 +36,8 @@ pub(crate) struct Notes {
 struct State {
     is_wanted: bool,
     is_over: bool,
+    /// Nothing of it is kept: what is noted is left out, and nobody is told of that.
+    is_erased: bool,
     /// How many keep the call log back, and for how long after the end.
     holds: usize,
     held_for: Duration,
@@ -254,6 +256,13 @@ impl Notes {
         std::mem::take(&mut state.noted.metadata)
     }
 
+    /// Forgets everything, and keeps nothing any more.
+    pub(super) fn erase(&self) {
+        self.reads_spans.store(false, Ordering::Relaxed);
+        let erased = State { is_erased: true, is_over: true, ..State::default() };
+        drop(std::mem::replace(&mut *self.state(), erased));
+    }
+
     /// All that was noted, if the call is to have a call log; nothing is noted after that. The conversation has ended at `end`,
     /// in nanoseconds since the Unix epoch.
     pub(super) fn close(&self, end: u64) -> Option<Noted> {
@@ -270,6 +279,9 @@ impl Notes {
     fn keep<T>(&self, bytes: usize, what: T, list: impl FnOnce(&mut State) -> &mut Vec<T>) {
         let cost = Cost { bytes: 0, memory: bytes + PER_ENTRY + size_of::<T>() };
         let mut state = self.state();
+        if state.is_erased {
+            return;
+        }
         // Beside the notes, for these may stand in their place.
         let is_too_much = state.said_bytes + bytes + PER_ENTRY > LIMIT;
         let fits = if is_too_much { Err(FULL) } else { state.take_room(cost, Cost::default()) };
@@ -307,7 +319,7 @@ impl Notes {
     }
 
     fn refuse(mut state: MutexGuard<'_, State>, obstacle: &'static str) {
-        let is_first = !std::mem::replace(&mut state.is_told, true);
+        let is_first = !std::mem::replace(&mut state.is_told, true) && !state.is_erased;
         drop(state);
         if is_first {
             tell(obstacle);

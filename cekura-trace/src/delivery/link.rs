@@ -13,6 +13,7 @@ use super::message::{FlushReply, Message, ObserveReply};
 use super::queue::Queue;
 #[cfg(feature = "audio")]
 use crate::call::audio::Journal;
+use crate::call::consent::ConsentFate;
 use crate::call::{Call, Calls, Noted};
 use crate::destination::Sink;
 use crate::room::{Budget, Room, Use};
@@ -165,9 +166,11 @@ impl Link {
 
     /// Counts out whatever waits in a fork of the process that has the worker.
     pub(crate) fn abandon(&self) {
-        self.queue.close(|_, count| {
+        let refuse = |_: &[u8], count: u64| {
             (0..count).for_each(|_| self.ledger.refuse(TraceId::INVALID, DropReason::Shutdown));
-        });
+        };
+        self.queue.close(refuse);
+        self.queue.drain_kept_back(true, refuse);
         self.queue.close_calls(|_, _| {
             self.failed.fetch_add(1, Ordering::Relaxed);
         });
@@ -192,6 +195,17 @@ impl Budget for Link {
 impl Sink for Link {
     fn accept(&self, trace_id: TraceId, record: &[u8]) {
         self.queue.accept(trace_id, record);
+    }
+
+    fn keep_back(&self, call: &Arc<Call>, record: &[u8]) {
+        self.queue.keep_back(call, record);
+    }
+
+    fn decided(&self, call: &Arc<Call>) {
+        if matches!(call.fate(), ConsentFate::Aborted | ConsentFate::NoConsent) {
+            self.forget(call.root.trace_id(), call.root.span_id());
+        }
+        self.tell(Message::Decided(call.clone()));
     }
 
     fn observe(&self, call: &Arc<Call>, noted: Noted) {

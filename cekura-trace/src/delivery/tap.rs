@@ -22,6 +22,9 @@ pub(super) trait Tap {
     /// Sees a call log before it is posted.
     fn call_log(&mut self, _log: &SealedCallLog) {}
 
+    /// Nothing is kept of a conversation, and nothing shown.
+    fn forget(&mut self, _trace: TraceId) {}
+
     /// Does what can be done now. `epoch` is the flush that waits for it.
     fn proceed(&mut self, _epoch: u64) {}
 

@@ -155,6 +155,15 @@ impl Tap for Terminal {
         self.logs.push_back(CallLog { trace, body: log.body.clone(), _held: held });
     }
 
+    fn forget(&mut self, trace: TraceId) {
+        self.logs.retain(|log| log.trace != trace);
+        if let Some(spans) = self.traces.take(trace).map(|taken| taken.spans).filter(|spans| *spans > 0)
+            && let Some(ledger) = &self.ledger
+        {
+            ledger.lose(&Counts::from([(trace, spans)]), DropReason::Aborted);
+        }
+    }
+
     fn proceed(&mut self, epoch: u64) {
         for (id, trace) in self.traces.take_complete() {
             let log = self.logs.iter().position(|log| log.trace == id).and_then(|at| self.logs.remove(at));

@@ -27,7 +27,8 @@ use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
 use super::warnings::{tell_losses, tell_unread};
-use crate::call::Calls;
+use crate::call::consent::ConsentFate;
+use crate::call::{Call, Calls};
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
@@ -191,6 +192,7 @@ impl Worker {
                 }
                 self.call_logs.answered(Instant::now());
             }
+            Message::Decided(call) => self.decided(&call),
             Message::Drawn { number, drawn } => {
                 self.taps.iter_mut().for_each(|tap| tap.drawn(number, drawn));
             }
@@ -215,6 +217,7 @@ impl Worker {
                 self.tell_unread(Duration::ZERO);
                 let (queue, now) = (self.queue.clone(), Instant::now());
                 queue.close(|records, count| self.take(records, count));
+                queue.drain_kept_back(true, |records, count| self.take(records, count));
                 queue.close_calls(|ended, reservation| self.observe_ended(ended, reservation));
                 if let Some(spans) = &mut self.spans {
                     spans.finish(now);
@@ -262,14 +265,10 @@ impl Worker {
         let queue = self.queue.clone();
         // Before the spans, so that most of those that have ended too are known to.
         let begun = queue.drain_begun();
-        queue.drain(|records, count| {
-            // Encoding takes a while.
-            self.relieve();
-            self.take(records, count);
-        });
+        self.drain();
         // Each is asked, for each keeps what it has seen until then.
         if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
-            queue.drain(|records, count| self.take(records, count));
+            self.drain();
         }
         if let Some(spans) = &mut self.spans {
             spans.begin(begun);
@@ -278,6 +277,29 @@ impl Worker {
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
         // With the call log that has come just now.
         self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
+    }
+
+    /// Takes what has ended, and what was kept back and may leave now.
+    fn drain(&mut self) {
+        let queue = self.queue.clone();
+        let mut take = |records: &[u8], count| {
+            // Encoding takes a while.
+            self.relieve();
+            self.take(records, count);
+        };
+        queue.drain(&mut take);
+        queue.drain_kept_back(false, take);
+    }
+
+    /// What becomes of a call was decided, perhaps after its end.
+    fn decided(&mut self, call: &Call) {
+        self.collect();
+        if is_erased(call) {
+            self.taps.iter_mut().for_each(|tap| tap.forget(call.root.trace_id()));
+            self.call_logs.cancel(call.root.span_id());
+        } else if !call.keeps_audio() {
+            self.call_logs.refuse_audio(call.root.span_id());
+        }
     }
 
     /// Has memory given back where it is short; what is drawn goes before what is delivered.
@@ -293,6 +315,9 @@ impl Worker {
 
     /// Posts what was noted of a call that has ended.
     fn observe_ended(&mut self, mut ended: EndedCall, mut reservation: Room) {
+        if is_erased(ended.call()) {
+            return;
+        }
         let call_id = ended.id().to_owned();
         self.doubt(&ended);
         let sealed = ended.seal(&self.account).and_then(|log| {
@@ -465,11 +490,15 @@ impl Worker {
 
     fn tell_losses(&mut self, now: Instant) {
         let report = self.ledger.report(|| self.queue.accepted());
-        if report.lost() > self.told.0 {
-            self.told = (report.lost(), now);
+        if report.lost_unmeant() > self.told.0 {
+            self.told = (report.lost_unmeant(), now);
             self.events.emit(move || tell_losses(&report));
         }
     }
+}
+
+fn is_erased(call: &Call) -> bool {
+    matches!(call.fate(), ConsentFate::Aborted | ConsentFate::NoConsent)
 }
 
 #[cfg(test)]

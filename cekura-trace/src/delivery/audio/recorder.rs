@@ -134,7 +134,7 @@ impl Recorder {
 /// What the thread has.
 struct Keeper {
     /// By the address of their journals.
-    stores: HashMap<usize, Store>,
+    stores: HashMap<usize, Kept>,
     directory: PathBuf,
     recordings: Option<Recordings>,
     audio: Audio,
@@ -159,9 +159,11 @@ impl Keeper {
             if is_due {
                 last = Instant::now();
             }
-            self.stores.retain(|_, store| {
-                store.spill_some(is_due, &self.directory);
-                !store.is_alone()
+            let recordings = self.recordings.as_ref();
+            self.stores.retain(|_, kept| {
+                kept.keep(recordings);
+                kept.store.spill_some(is_due, &self.directory);
+                !kept.store.is_alone()
             });
         }
     }
@@ -169,7 +171,10 @@ impl Keeper {
     fn take(&mut self, job: Job) {
         match job {
             Job::Begin(journal) => {
-                self.stores.insert(address(&journal), self.store(journal));
+                let key = address(&journal);
+                let mut kept = Kept { store: Store::unnamed(journal, &self.directory), waits: true };
+                kept.keep(self.recordings.as_ref());
+                self.stores.insert(key, kept);
             }
             Job::End(ended, mut reply) => reply.prepared = self.prepare(ended),
             Job::Recall(recorded, mut reply) => reply.prepared = self.recall(recorded),
@@ -180,7 +185,9 @@ impl Keeper {
     fn prepare(&mut self, ended: EndedSound) -> Option<Prepared> {
         let EndedSound { journal, speeches, end } = ended;
         // It stays, for it may be erased until it is posted.
-        let store = self.stores.get_mut(&address(&journal))?;
+        let kept = self.stores.get_mut(&address(&journal))?;
+        kept.keep(self.recordings.as_ref());
+        let store = &mut kept.store;
         store.spill_some(true, &self.directory);
         if journal.is_erased() {
             return Some(Prepared::default());
@@ -199,12 +206,23 @@ impl Keeper {
             store => prepared(&mut store.ok()?, journal, Vec::new(), end, Audio { rate, is_flac }),
         }
     }
+}
 
-    fn store(&self, journal: Arc<Journal>) -> Store {
-        let path = self.recordings.as_ref().and_then(|recordings| recordings.path(journal.number));
-        match path {
-            Some(path) => Store::named(journal, path),
-            None => Store::unnamed(journal, &self.directory),
+/// The sound of one call, and whether it waits for consent before it has a file that survives the process.
+struct Kept {
+    store: Store,
+    waits: bool,
+}
+
+impl Kept {
+    /// Gives it such a file, where there is to be one and the caller has agreed.
+    fn keep(&mut self, recordings: Option<&Recordings>) {
+        if self.waits && self.store.is_granted() {
+            self.waits = false;
+            if let Some(path) = recordings.and_then(|recordings| recordings.path(self.store.number())) {
+                // Where that cannot be, it vanishes with the process.
+                let _ = self.store.keep_as(path);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::CallLog;
 use super::error::ObserveError;
-use super::sealed::{Account, SealedCallLog};
+use super::sealed::{AGREED, Account, SealedCallLog};
 #[cfg(feature = "audio")]
 use crate::call::nanoseconds;
 use crate::call::{Call, Note, Noted, Played, Run};
@@ -52,7 +52,15 @@ impl EndedCall {
 
     /// With what its spans have said until now.
     pub(crate) fn log(&self) -> CallLog {
-        let log = self.log.clone().object("metadata", Some(Value::Object(self.metadata.clone())));
+        self.log_with(self.call.agrees_to_audio())
+    }
+
+    fn log_with(&self, agreed: Option<bool>) -> CallLog {
+        let mut metadata = self.metadata.clone();
+        if let Some(agreed) = agreed {
+            metadata.insert(AGREED.to_owned(), agreed.into());
+        }
+        let log = self.log.clone().object("metadata", Some(Value::Object(metadata)));
         log.transcript(self.call.transcript(self.notes.clone(), self.end))
     }
 
@@ -82,11 +90,12 @@ impl EndedCall {
     }
 
     fn seal_with(&self, account: &Account, is_recorded: bool) -> Result<SealedCallLog, ObserveError> {
-        let log = self.log();
         match account.calls {
-            Calls::Observe if is_recorded => log.main_agent_channel_index(1).seal(account),
-            Calls::Observe => log.seal(account),
+            Calls::Observe if is_recorded => self.log().main_agent_channel_index(1).seal(account),
+            Calls::Observe => self.log().seal(account),
             Calls::Simulate => {
+                // Without a recording, and so without a word of one.
+                let log = self.log_with(None);
                 let end = UNIX_EPOCH + Duration::from_nanos(self.end);
                 log.seal_simulated(&self.run, self.call.clock.start(), end, account)
             }
@@ -118,9 +127,16 @@ impl EndedCall {
     #[cfg(feature = "audio")]
     pub(crate) fn sound(&self) -> Option<EndedSound> {
         let journal = self.call.audio.get()?.clone();
+        if journal.is_erased() {
+            return None;
+        }
         let start = nanoseconds(self.call.clock.start());
         let end = i64::try_from(self.end.saturating_sub(start)).unwrap_or(i64::MAX);
         Some(EndedSound { journal, speeches: self.call.notes.speeches(start), end })
+    }
+
+    pub(crate) fn call(&self) -> &Call {
+        &self.call
     }
 
     pub(crate) fn root(&self) -> SpanId {

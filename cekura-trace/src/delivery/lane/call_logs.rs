@@ -2,6 +2,7 @@
 //! named only where every span of it was delivered, and only while its call log has not been posted.
 
 mod awaited;
+mod decided;
 mod held;
 mod question;
 mod ruling;
@@ -101,6 +102,10 @@ pub(crate) struct CallLogs {
 /// A call log on its way.
 pub(crate) struct PendingCallLog {
     log: SealedCallLog,
+    /// The span of its conversation, where it has one in this process.
+    root: Option<SpanId>,
+    /// It is not to be sent again.
+    is_cancelled: bool,
     /// When it is dropped, if it is simulated.
     until: Option<Instant>,
     /// Where there may be more to say of the call than was known when it ended.
@@ -191,7 +196,7 @@ impl Lane<CallLogs> {
             }
         }
         self.delivery.held += reservation.bytes();
-        let until = until(&log, now);
+        let (until, root) = (until(&log, now), rewrite.as_ref().map(|rewrite| rewrite.root));
         let held_for = rewrite.as_ref().and_then(|rewrite| rewrite.held_for);
         let recording = rewrite.as_ref().and_then(|rewrite| rewrite.recording);
         let awaits_sound = recording.is_some();
@@ -207,6 +212,8 @@ impl Lane<CallLogs> {
         let rewrite = rewrite.filter(|_| is_held_back || awaits_sound || is_open());
         let call_log = PendingCallLog {
             log,
+            root,
+            is_cancelled: false,
             until,
             rewrite,
             is_held_back,
@@ -373,6 +380,9 @@ impl Delivery for CallLogs {
     const RESTS_ON_DISK: bool = false;
 
     fn request(&mut self, item: &PendingCallLog) -> Result<Sending<Response>, Self::Outcome> {
+        if item.is_cancelled {
+            return Err(Ok(Sent::default()));
+        }
         if item.until.is_some_and(|until| until <= Instant::now()) {
             return Err(Err(ObserveError::late()));
         }
