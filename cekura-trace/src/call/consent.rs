@@ -137,7 +137,7 @@ pub(crate) struct CallConsent {
     /// What waits for consent.
     asked: Consent,
     state: AtomicU8,
-    /// The events that a warning has told of, one bit each.
+    /// The events of which no warning tells, one bit each: it has, or the last of them was no more than said twice.
     told: AtomicU8,
 }
 
@@ -157,7 +157,9 @@ impl CallConsent {
         let before = of_number(before.unwrap_or_else(|state| state));
         let (now, is_in_vain) = before.after(event);
         let bit = 1 << event as u8;
-        if is_in_vain && self.told.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+        if now != before {
+            self.told.store(bit, Ordering::Relaxed);
+        } else if is_in_vain && self.told.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
             tell(event);
         }
         [before, now]
