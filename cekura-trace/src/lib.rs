@@ -104,7 +104,7 @@
 //!   counts
 //!
 //! A closure runs for each item, with the value inside its `Ok`. It runs after the function has returned, so it
-//! cannot use the function's arguments.
+//! cannot use the function's arguments. One that names a part of the value borrows it: `output = |chunk| chunk.text`.
 //!
 //! ```
 //! use futures::stream::{self, Stream};
@@ -185,6 +185,8 @@ pub use call::audio::form::Audio;
 pub use call::consent::Consent;
 #[doc(hidden)]
 pub use call::consent::{ConsentEvent, ConsentFate, ConsentState};
+#[doc(hidden)]
+pub use cekura_trace_macros::{LLM, S2S, STT, TTS, tool, toolcall};
 pub use delivery::call_log::error::{ObserveError, Sent};
 pub use delivery::call_log::update::Update;
 pub use delivery::call_log::{CallLog, TranscriptType};
