@@ -14,9 +14,7 @@ mod transcript;
 mod turn;
 
 pub(crate) use clock::{Clock, nanoseconds};
-#[cfg(feature = "audio")]
-use consent::ConsentState;
-use consent::{CallConsent, Consent, ConsentEvent, ConsentFate};
+use consent::{CallConsent, Consent, ConsentEvent, ConsentFate, ConsentState};
 use id::Id;
 #[cfg(feature = "logs")]
 pub(crate) use logs::{Line, Logs};
@@ -69,6 +67,14 @@ pub(crate) struct Call {
     ours: OnceLock<Mutex<Vec<Kept>>>,
     /// Those of them that are a host's and reach the same destination.
     of_host: Mutex<HashSet<SpanId>>,
+}
+
+/// Differs from an earlier one of the same call where there is something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    notes: u64,
+    lines: u64,
+    consent: ConsentState,
 }
 
 type Kept = (SpanId, Arc<dyn Unfinished>);
@@ -236,6 +242,28 @@ impl Call {
         is_first
     }
 
+    /// Tells what is known of it from what was known before.
+    pub(crate) fn version(&self) -> Version {
+        #[cfg(feature = "logs")]
+        let lines = self.logs.get().map_or(0, Logs::added);
+        #[cfg(not(feature = "logs"))]
+        let lines = 0;
+        Version { notes: self.notes.changes(), lines, consent: self.consent.state() }
+    }
+
+    /// What was noted until now, while it runs, if it is to have a call log.
+    pub(crate) fn noted_so_far(&self) -> Option<Noted> {
+        let noted = self.notes.so_far(self.clock.at(Instant::now()))?;
+        #[cfg(feature = "logs")]
+        let noted = Noted { logs: self.logs.get().map(Logs::lines).unwrap_or_default(), ..noted };
+        Some(noted)
+    }
+
+    /// Whether nothing is noted any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.notes.is_over()
+    }
+
     /// All that was noted, if the call is to have a call log; nothing is noted after that. Its conversation has ended at `end`,
     /// in nanoseconds since the Unix epoch.
     pub(crate) fn close(&self, end: u64) -> Option<Noted> {
@@ -330,11 +358,15 @@ impl Calls {
         self.known().contains_key(&trace)
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<Call>> {
+        self.known().values().flatten().cloned().collect()
+    }
+
     /// The ids of those whose function returned so long ago, and which stay open for what nobody reads; each once.
     pub(crate) fn unread(&self, since: Duration) -> Vec<String> {
-        let calls: Vec<_> = self.known().values().flatten().cloned().collect();
         let is_unread = |call: &Arc<Call>| call.span().is_some_and(|span| span.is_unread(since));
-        calls.into_iter().filter(is_unread).map(|call| call.id().to_owned()).collect()
+        self.all().into_iter().filter(is_unread).map(|call| call.id().to_owned()).collect()
     }
 
     #[cfg(test)]

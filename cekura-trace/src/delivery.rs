@@ -11,6 +11,7 @@ pub(crate) mod call_log;
 mod clock;
 pub(crate) mod config;
 pub(crate) mod doctor;
+mod drafts;
 mod encode;
 pub(crate) mod error;
 #[cfg(feature = "exporter")]

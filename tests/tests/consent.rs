@@ -2,6 +2,8 @@
 
 #[path = "consent/cells.rs"]
 mod cells;
+#[path = "consent/crashes.rs"]
+mod crashes;
 
 use cekura::{ConsentEvent, ConsentState};
 use cekura_trace_tests::api::{Api, Seen};
@@ -13,11 +15,15 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 const TEMPORARY: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// What the agent plays before something happens, and after.
 const TONES: [f64; 2] = [CANARY, 2_900.0];
+
+/// Longer than what is to be on disk within a second.
+const SECOND: Duration = Duration::from_millis(1_600);
 
 /// Where things of a call can be found.
 struct Places {
@@ -29,12 +35,12 @@ struct Places {
 }
 
 impl Places {
-    fn new(test: &str, api: Api) -> Self {
+    fn new(test: &str, backend: Backend, api: Api) -> Self {
         let folder = PathBuf::from(TEMPORARY).join("consent").join(test);
         drop(fs::remove_dir_all(&folder));
         fs::create_dir_all(&folder).unwrap();
         let spool = Spool::new(TEMPORARY, &format!("consent-{test}"));
-        Self { backend: Backend::new(), api, spool, folder }
+        Self { backend, api, spool, folder }
     }
 
     /// Starts an agent there.
@@ -79,7 +85,12 @@ impl Places {
         if self.backend.seen().iter().any(|seen| has(format!("{:?}", seen.message).as_bytes())) {
             found.push("spans".to_owned());
         }
-        if self.api.seen().iter().any(|seen| has(seen.body.to_string().as_bytes()) || has(seen.path.as_bytes())) {
+        if self
+            .api
+            .seen()
+            .iter()
+            .any(|seen| has(seen.body.to_string().as_bytes()) || has(seen.path.as_bytes()))
+        {
             found.push("call log".to_owned());
         }
         found.extend(self.files().iter().filter(|(_, bytes)| has(bytes)).map(|(path, _)| ending(path)));

@@ -41,6 +41,8 @@ struct State {
     /// How many keep the call log back, and for how long after the end.
     holds: usize,
     held_for: Duration,
+    /// How often anything was noted or said.
+    changes: u64,
     noted: Noted,
     /// What spans say, also those that end after the conversation.
     said: Vec<Said>,
@@ -256,6 +258,29 @@ impl Notes {
         std::mem::take(&mut state.noted.metadata)
     }
 
+    pub(super) fn changes(&self) -> u64 {
+        self.state().changes
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.state().is_over
+    }
+
+    /// What was noted until now, if the call is to have a call log and runs.
+    pub(super) fn so_far(&self, now: u64) -> Option<Noted> {
+        let state = self.state();
+        let Noted { entries, metadata, ended_reason, agent, run, .. } = &state.noted;
+        (state.is_wanted && !state.is_over).then(|| Noted {
+            entries: entries.clone(),
+            metadata: metadata.clone(),
+            ended_reason: ended_reason.clone(),
+            agent: *agent,
+            run: run.clone(),
+            end: now,
+            ..Noted::default()
+        })
+    }
+
     /// Forgets everything, and keeps nothing any more.
     pub(super) fn erase(&self) {
         self.reads_spans.store(false, Ordering::Relaxed);
@@ -344,6 +369,7 @@ impl State {
             return Err("what is open has reached half of the memory limit: raise .memory_limit(…)");
         }
         noted.bytes = bytes;
+        self.changes += 1;
         Ok(())
     }
 }

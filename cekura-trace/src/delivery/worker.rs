@@ -12,6 +12,7 @@ use super::call_log::ended::EndedCall;
 use super::call_log::ended::Shown;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::{Account, SealedCallLog};
+use super::drafts::Drafts;
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
 use super::lane::call_logs::{CallLogs, Rewrite};
@@ -57,6 +58,8 @@ pub(super) struct Worker {
     recorder: Option<Arc<Recorder>>,
     call_logs: Lane<CallLogs>,
     spool: Option<Arc<Spool>>,
+    /// Where there is a spool.
+    drafts: Option<Drafts>,
     timings: Timings,
     flushes: Flushes,
     next_tick: Instant,
@@ -93,6 +96,7 @@ impl Worker {
             recorder: None,
             call_logs,
             spool: None,
+            drafts: None,
             timings,
             flushes,
             next_tick,
@@ -122,7 +126,8 @@ impl Worker {
         if let Some(spool) = &spool {
             self.timings.tick = self.timings.tick.min(spool.limits.deposit);
         }
-        Self { spool, ..self }
+        let drafts = spool.clone().map(|spool| Drafts::new(spool, self.queue.clone()));
+        Self { spool, drafts, ..self }
     }
 
     /// Runs until shutdown. A panic costs what was in hand, which is counted; the worker goes on with the rest.
@@ -153,6 +158,9 @@ impl Worker {
             if now >= self.next_tick {
                 self.next_tick = now + self.timings.tick;
                 self.collect();
+                if self.drafts.as_ref().is_some_and(|drafts| now >= drafts.next) {
+                    self.write_drafts(now);
+                }
                 if now >= self.told.1 + BETWEEN_TELLING {
                     self.tell_losses(now);
                 }
@@ -219,6 +227,7 @@ impl Worker {
                 queue.close(|records, count| self.take(records, count));
                 queue.drain_kept_back(true, |records, count| self.take(records, count));
                 queue.close_calls(|ended, reservation| self.observe_ended(ended, reservation));
+                self.write_drafts(now);
                 if let Some(spans) = &mut self.spans {
                     spans.finish(now);
                 }
@@ -297,6 +306,7 @@ impl Worker {
         if is_erased(call) {
             self.taps.iter_mut().for_each(|tap| tap.forget(call.root.trace_id()));
             self.call_logs.cancel(call.root.span_id());
+            self.drafts.iter_mut().for_each(|drafts| drafts.remove(call.root.span_id()));
         } else if !call.keeps_audio() {
             self.call_logs.refuse_audio(call.root.span_id());
         }
@@ -342,10 +352,24 @@ impl Worker {
                 self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
             }
             Err(error) => {
+                self.drafts.iter_mut().for_each(|drafts| drafts.remove(ended.root()));
                 self.call_logs.count_failure();
                 self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
             }
         }
+    }
+
+    /// Writes what is known of the calls that run, where it is to survive the process.
+    fn write_drafts(&mut self, now: Instant) {
+        let Some(drafts) = &mut self.drafts else { return };
+        #[cfg(feature = "audio")]
+        let recorded = |call: &Call| {
+            let (recorder, journal) = (self.recorder.as_ref()?, call.audio.get()?);
+            (journal.is_granted() && !journal.is_erased()).then(|| recorder.recorded(journal, None))
+        };
+        #[cfg(not(feature = "audio"))]
+        let recorded = |_: &Call| None;
+        drafts.write(self.calls.all(), &self.account, recorded, now);
     }
 
     /// Has the recording of a call prepared, if it has one.
@@ -409,7 +433,9 @@ impl Worker {
         if self.account.is_local {
             drop(reply(Ok(Sent::default())));
         } else {
-            self.call_logs.take(log, rewrite, reservation, reply, Instant::now());
+            let root = rewrite.as_ref().map(|rewrite| rewrite.root);
+            let draft = root.zip(self.drafts.as_mut()).and_then(|(root, drafts)| drafts.give(root));
+            self.call_logs.take(log, rewrite, reservation, reply, Instant::now(), draft);
         }
     }
 

@@ -1,13 +1,14 @@
 //! Every cell of the table: a canary that may not leave is on no server, in no file, page or drawing, and one that may arrives.
 
-use super::{Places, TONES};
+use super::{Places, SECOND, TONES};
 use cekura::{ConsentEvent, ConsentState};
 use cekura_trace_tests::api::Api;
+use cekura_trace_tests::backend::Backend;
 use serde_json::Value;
 use std::panic::catch_unwind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, sleep};
 
 use ConsentEvent::{Abort, End, Grant, RefuseAudio};
 use ConsentState::{Aborted, AllHeld, AudioHeld, NoAudio, NoConsent, Open, TextHeld};
@@ -56,7 +57,8 @@ fn seen(state: ConsentState, event: ConsentEvent) -> Seen {
     }
 }
 
-fn walk(cells: Vec<(ConsentState, ConsentEvent)>, check: fn(ConsentState, ConsentEvent)) {
+/// Checks cells, some at a time, and names all that are wrong.
+pub(super) fn walk(cells: Vec<(ConsentState, ConsentEvent)>, check: fn(ConsentState, ConsentEvent)) {
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some((state, event)) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -76,7 +78,7 @@ fn every_cell_of_the_consent_table() {
     let cells = ConsentState::ALL.iter().flat_map(|state| ConsentEvent::ALL.map(|event| (*state, event)));
     walk(cells.collect(), |state, event| {
         let cell = format!("{state:?} {event:?}");
-        let places = Places::new(&format!("{state:?}-{event:?}"), Api::new());
+        let places = Places::new(&format!("{state:?}-{event:?}"), Backend::new(), Api::new());
         let mut agent = places.agent(state, event, "during");
         agent.until("held");
         nothing_has_left(&places, state);
@@ -104,6 +106,8 @@ fn every_cell_of_the_consent_table() {
 
 /// While a call waits, nothing of what waits is anywhere.
 fn nothing_has_left(places: &Places, state: ConsentState) {
+    // By then it would be on disk.
+    sleep(SECOND);
     let (text, tone) = (places.text("before-secret"), places.tone(TONES[0]));
     match state {
         AllHeld | TextHeld | Aborted | NoConsent => {
@@ -112,7 +116,8 @@ fn nothing_has_left(places: &Places, state: ConsentState) {
             assert_eq!(places.spooled(), ["lock"], "{state:?}");
         }
         AudioHeld | NoAudio => assert!(tone.is_empty(), "{state:?}: {tone:?}"),
-        Open => {}
+        // What is looked for can be found.
+        Open => assert_eq!((text[0].as_str(), tone), ("call_log", vec!["recording".to_owned()]), "{text:?}"),
     }
 }
 
@@ -120,7 +125,9 @@ fn assert_text(cell: &str, places: &Places, drawn: &str, canary: &str, expected:
     let found = places.text(canary);
     let is_drawn = drawn.contains(canary);
     match expected {
-        Text::Everywhere if is_late => assert!(found.contains(&"spans".to_owned()), "{cell}: {canary} {found:?}"),
+        Text::Everywhere if is_late => {
+            assert!(found.contains(&"spans".to_owned()), "{cell}: {canary} {found:?}")
+        }
         Text::Everywhere => {
             assert!(is_drawn, "{cell}: {canary} in\n{drawn}");
             assert_eq!(found, ["call log", "html", "spans"], "{cell}: {canary}");
@@ -129,7 +136,11 @@ fn assert_text(cell: &str, places: &Places, drawn: &str, canary: &str, expected:
                 assert!(log.contains(&format!("{canary} {what}")), "{cell}: {what} in {log}");
             }
             for what in ["argument", "result", "error", "recorded"] {
-                assert_eq!(places.text(&format!("{canary} {what}")).last().unwrap(), "spans", "{cell}: {what}");
+                assert_eq!(
+                    places.text(&format!("{canary} {what}")).last().unwrap(),
+                    "spans",
+                    "{cell}: {what}"
+                );
             }
         }
         Text::Nowhere => assert!(found.is_empty() && !is_drawn, "{cell}: {canary} {found:?}\n{drawn}"),
@@ -172,7 +183,7 @@ fn every_cell_of_the_consent_table_once_the_call_has_ended() {
     // That one begins where a call has ended.
     walk(cells.filter(|(state, _)| *state != NoConsent).collect(), |state, event| {
         let cell = format!("{state:?} ended {event:?}");
-        let places = Places::new(&format!("ended-{state:?}-{event:?}"), Api::new());
+        let places = Places::new(&format!("ended-{state:?}-{event:?}"), Backend::new(), Api::new());
         let mut agent = places.agent(state, event, "late");
         agent.until("held");
         let ended = state.after(End).0;

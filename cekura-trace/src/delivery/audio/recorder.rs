@@ -98,10 +98,15 @@ impl Recorder {
     /// A call has ended; the worker is told what there is of it.
     pub(crate) fn end(&self, root: SpanId, sound: EndedSound) -> Recorded {
         sound.journal.close();
-        let Audio { rate, is_flac } = self.audio;
-        let recorded = Recorded { number: sound.journal.number, end: sound.end, rate, is_flac };
+        let recorded = self.recorded(&sound.journal, Some(sound.end));
         self.tell(Job::End(sound, self.reply(root)));
         recorded
+    }
+
+    /// What is known of the recording of a call beside its sound.
+    pub(crate) fn recorded(&self, journal: &Journal, end: Option<i64>) -> Recorded {
+        let Audio { rate, is_flac } = self.audio;
+        Recorded { number: journal.number, end, rate, is_flac }
     }
 
     /// As `end`, for a recording that a dead process has left; gives what stands for the span of its conversation.
@@ -192,7 +197,7 @@ impl Keeper {
         if journal.is_erased() {
             return Some(Prepared::default());
         }
-        prepared(store, journal, speeches, end, self.audio)
+        prepared(store, journal, speeches, Some(end), self.audio)
     }
 
     /// The same for what a dead process has left.
@@ -232,11 +237,11 @@ fn prepared(
     store: &mut Store,
     journal: Arc<Journal>,
     speeches: Vec<Range<i64>>,
-    end: i64,
+    end: Option<i64>,
     audio: Audio,
 ) -> Option<Prepared> {
     let recording = Arc::new(store.finish());
-    let placed = Arc::new(place(&recording, speeches, Some(end)).ok()?);
+    let placed = Arc::new(place(&recording, speeches, end).ok()?);
     let heard = placed.heard.clone();
     let is_silent = placed.user.is_empty() && placed.agent.is_empty();
     let sound = (!is_silent).then(|| Sound::new(recording, placed, audio, journal).ok()).flatten();

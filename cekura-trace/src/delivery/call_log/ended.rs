@@ -73,6 +73,16 @@ impl EndedCall {
         self.seal_with(account, false)
     }
 
+    /// The same of a call that runs.
+    ///
+    /// # Errors
+    ///
+    /// Names every mistake.
+    pub(crate) fn seal_draft(mut self, account: &Account) -> Result<SealedCallLog, ObserveError> {
+        self.metadata.insert("incomplete".to_owned(), true.into());
+        self.seal_with(account, false)
+    }
+
     /// The same for the last time: with what the metadata were told since the end, and the recording shows. It is kept back no
     /// longer.
     pub(crate) fn seal_last(

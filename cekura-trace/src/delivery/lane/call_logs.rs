@@ -28,7 +28,8 @@ use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
 use crate::delivery::message::ObserveReply;
 use crate::delivery::own_events::OwnEvents;
-use crate::delivery::spool::Recorded;
+use crate::delivery::spool::requests::DiskCopy;
+use crate::delivery::spool::{Name, Recorded};
 use crate::delivery::timings::Timings;
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Payload, Response, Sending};
@@ -187,6 +188,7 @@ impl Lane<CallLogs> {
         reservation: Room,
         reply: ObserveReply,
         now: Instant,
+        draft: Option<Name>,
     ) {
         let step = if log.trace_id.is_some() { Step::Trace } else { Step::Post };
         if let Some(trace) = log.trace_id {
@@ -228,8 +230,13 @@ impl Lane<CallLogs> {
             step,
         };
         let is_ready = step == Step::Post && !is_held_back && !awaits_sound;
+        // It stands in place of what was known of the call while that ran.
+        let copy = draft.map(|name| DiskCopy { name, is_safe: false });
+        if let (Some(spool), Some(copy)) = (&self.spool, &copy) {
+            spool.write_again(copy, &call_log);
+        }
         let pending = PendingRequest::new(call_log, u64::MAX, now);
-        self.items.push(PendingRequest { is_ready, ..pending });
+        self.items.push(PendingRequest { is_ready, copy, ..pending });
     }
 
     /// Changes a call that is stored. Must run inside the worker's runtime.
