@@ -4,6 +4,8 @@
 mod cells;
 #[path = "consent/crashes.rs"]
 mod crashes;
+#[path = "consent/held.rs"]
+mod held;
 
 use cekura::{ConsentEvent, ConsentState};
 use cekura_trace_tests::api::{Api, Seen};
@@ -20,7 +22,7 @@ use std::time::Duration;
 const TEMPORARY: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// What the agent plays before something happens, and after.
-const TONES: [f64; 2] = [CANARY, 2_900.0];
+const TONES: [f64; 2] = [CANARY, 2_500.0];
 
 /// Longer than what is to be on disk within a second.
 const SECOND: Duration = Duration::from_millis(1_600);

@@ -1,6 +1,6 @@
 //! One call that stands somewhere in the table of consent, and to which something happens there. Everything that it says, notes,
 //! logs and plays is a canary: `before` it happens and `after`. The arguments name the state, the event, when that comes
-//! (`during` the call, `late`, or never, for the agent is to `die`), the URLs of a backend and an API, and a directory for the
+//! (`during` the call, in `local` mode too, `late`, or never, for the agent is to `die`), the URLs of a backend and an API, and a directory for the
 //! spool. It says when it waits, and what the library says.
 
 use cekura::{
@@ -21,7 +21,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// What is played after it happens, in hertz.
-const LATER: f64 = 2_900.0;
+const LATER: f64 = 2_500.0;
 
 /// Longer than what is to be on disk within a second.
 const SECOND: Duration = Duration::from_millis(1_600);
@@ -56,6 +56,7 @@ fn main() {
     let event = *ConsentEvent::ALL.iter().find(|known| format!("{known:?}") == event).unwrap();
     let plan = Plan { state, event, when };
     let limits = SpoolLimits { deposit: Duration::from_millis(20), ..SpoolLimits::default() };
+    let is_local = plan.when == "local";
     let handle = at(&backend, Protocol::Grpc)
         .environment(|name| (name == "NO_COLOR").then(|| "1".to_owned()))
         .api_key(KEY)
@@ -63,11 +64,9 @@ fn main() {
         .api_url(api)
         .audio(Audio::stereo())
         .consent(asked(state))
-        .mode(Mode::CloudAndLocal)
-        .spool(spool)
-        .spool_limits(limits)
-        .build()
-        .unwrap();
+        .mode(if is_local { Mode::Local } else { Mode::CloudAndLocal });
+    let handle = if is_local { handle } else { handle.spool(spool).spool_limits(limits) };
+    let handle = handle.build().unwrap();
     let (call, hold) = call(&handle, &plan);
     if state == ConsentState::NoConsent {
         before(&call, &plan);
@@ -103,7 +102,7 @@ fn call(handle: &Cekura, plan: &Plan) -> (Conversation, Option<Hold>) {
         before(&call, plan);
         match &*plan.when {
             "die" => die(&call, plan.event),
-            "during" if plan.event != ConsentEvent::End => happens(&call, plan),
+            "during" | "local" if plan.event != ConsentEvent::End => happens(&call, plan),
             _ => {}
         }
     }
@@ -112,7 +111,7 @@ fn call(handle: &Cekura, plan: &Plan) -> (Conversation, Option<Hold>) {
 
 fn before(call: &Conversation, plan: &Plan) {
     talk(call, "before", CANARY);
-    if plan.when == "during" {
+    if plan.when == "during" || plan.when == "local" {
         wait("held");
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn walk(cells: Vec<(ConsentState, ConsentEvent)>, check: fn(ConsentSt
         }
     };
     // A call waits most of its time.
-    thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
+    thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(work))));
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "these cells are wrong: {wrong:?}");
 }
@@ -174,6 +174,43 @@ fn assert_report(cell: &str, said: &[String], expected: Seen) {
     };
     let rest = number(" delivered").unwrap() + number(" dropped").unwrap_or(0);
     assert_eq!(number(" accepted"), Some(rest), "{cell}: {report}");
+}
+
+#[test]
+fn every_cell_of_the_consent_table_in_local_mode() {
+    let cells = ConsentState::ALL.iter().flat_map(|state| ConsentEvent::ALL.map(|event| (*state, event)));
+    walk(cells.collect(), |state, event| {
+        let cell = format!("{state:?} {event:?} local");
+        let places = Places::new(&format!("local-{state:?}-{event:?}"), Backend::new(), Api::new());
+        let mut agent = places.agent(state, event, "local");
+        agent.until("held");
+        assert!(places.text("before-secret").is_empty(), "{cell}: nothing is shown before the end");
+        agent.go_on();
+        let (said, drawn) = agent.end();
+        let expected = seen(state, event);
+        for (phase, expected) in ["before", "after"].into_iter().zip(expected.text) {
+            let canary = format!("{phase}-secret");
+            let is_shown = expected == Text::Everywhere;
+            // What ends after the conversation comes in time for the drawing or does not.
+            if !is_shown || (event, phase) != (End, "after") {
+                assert_eq!(drawn.contains(&canary), is_shown, "{cell}: {canary} in\n{drawn}");
+                assert_eq!(
+                    places.text(&canary),
+                    if is_shown { &["html"][..] } else { &[] },
+                    "{cell}: {canary}"
+                );
+            }
+        }
+        if !expected.audio {
+            assert_eq!(TONES.map(|hertz| places.tone(hertz).len()), [0, 0], "{cell}");
+        }
+        let report = said.last().unwrap();
+        match expected.dropped {
+            None => assert!(!report.contains("dropped") || report.contains("(late "), "{cell}: {report}"),
+            Some(reason) => assert!(report.contains(&format!("({reason} ")), "{cell}: {report}"),
+        }
+        assert!(places.backend.seen().is_empty() && places.api.seen().is_empty(), "{cell}");
+    });
 }
 
 #[test]
