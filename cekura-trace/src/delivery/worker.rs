@@ -175,6 +175,7 @@ impl Worker {
             self.relieve();
             self.hurry(now);
             if let Some(spans) = &mut self.spans {
+                spans.take_out_forgotten(now);
                 spans.proceed(now);
             }
             self.call_logs.await_traces(now);
@@ -303,12 +304,17 @@ impl Worker {
     /// What becomes of a call was decided, perhaps after its end.
     fn decided(&mut self, call: &Call) {
         self.collect();
+        let (trace, root, fate) = (call.root.trace_id(), call.root.span_id(), call.fate());
+        if fate == ConsentFate::Aborted {
+            // Some of it may have begun to leave.
+            self.taps.iter_mut().for_each(|tap| tap.forget(trace));
+            self.spans.iter_mut().for_each(|spans| spans.forget(trace));
+        }
         if is_erased(call) {
-            self.taps.iter_mut().for_each(|tap| tap.forget(call.root.trace_id()));
-            self.call_logs.cancel(call.root.span_id());
-            self.drafts.iter_mut().for_each(|drafts| drafts.remove(call.root.span_id()));
+            self.call_logs.cancel(root);
+            self.drafts.iter_mut().for_each(|drafts| drafts.remove(root));
         } else if !call.keeps_audio() {
-            self.call_logs.refuse_audio(call.root.span_id());
+            self.call_logs.refuse_audio(root);
         }
     }
 

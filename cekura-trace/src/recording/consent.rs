@@ -26,9 +26,9 @@ impl Conversation {
         self.decide(ConsentEvent::RefuseAudio);
     }
 
-    /// Nothing more of the call is to leave: recording, notes, log lines and spans that were kept back are erased, and spans that
-    /// end from now on are dropped and counted as `aborted`. The call log is not posted, also where the call has ended already.
-    /// What was sent before cannot be recalled; a span that had ended before, and was not kept back, counts as sent.
+    /// Nothing more of the call is to leave: recording, notes, log lines and the spans that are not sent yet are erased, in memory
+    /// and on disk, and spans that end from now on are dropped; all these spans are counted as `aborted`. The call log is not
+    /// posted, also where the call has ended already. What was sent before cannot be recalled.
     pub fn abort(&self) {
         self.decide(ConsentEvent::Abort);
     }

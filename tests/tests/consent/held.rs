@@ -1,16 +1,19 @@
 //! What is held in one process: threads that decide at the same time, the memory limit, a host's spans, the end of the handle.
 
-use cekura::{Audio, Builder, Cekura, Consent, Conversation, current_conversation};
+use cekura::{Audio, Builder, Cekura, Consent, Conversation, SpoolLimits, current_conversation};
 use cekura_trace_tests::api::{Api, Seen};
-use cekura_trace_tests::backend::{Backend, text};
+use cekura_trace_tests::backend::{Backend, Reply, text};
 use cekura_trace_tests::handles::{LONG, SHORT, adds_up, observing, reasons};
 use cekura_trace_tests::host::Kept;
+use cekura_trace_tests::spools::Spool;
 use cekura_trace_tests::tone::tone;
 use opentelemetry::trace::{Tracer, TracerProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde_json::json;
 use std::collections::HashSet;
-use std::sync::mpsc;
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -171,6 +174,52 @@ fn a_hosts_spans_are_held_and_its_own_exporter_gets_them_at_once() {
     let report = handle.shutdown_blocking(LONG);
     assert_eq!((report.delivered, reasons(&report)), (3, vec![("aborted", 3)]), "{report}");
     assert_eq!(backend.names(), ["conversation", "query", "query"]);
+}
+
+#[test]
+fn what_waits_to_be_sent_of_a_call_that_is_aborted_is_not_sent_and_costs_no_other_call() {
+    for is_spooled in [false, true] {
+        let (is_well, api) = (Arc::<AtomicBool>::default(), Api::new());
+        let looked_at = is_well.clone();
+        let backend = Backend::scripted(move |_, _| {
+            if looked_at.load(Ordering::Relaxed) { Reply::Accept } else { Reply::fail(503, 14) }
+        });
+        let spool = Spool::new(env!("CARGO_TARGET_TMPDIR"), "consent-waits");
+        let limits = SpoolLimits { deposit: Duration::from_millis(20), ..SpoolLimits::default() };
+        let handle = observing(&backend, &api);
+        let handle = if is_spooled { handle.spool(&spool.0).spool_limits(limits) } else { handle };
+        let handle = handle.build().unwrap();
+        call(&handle, "other", |other| _ = look_up(other, "a day"));
+        call(&handle, "aborted", |aborted| {
+            (0..5).for_each(|_| _ = look_up(aborted, "a secret day"));
+            // Some requests are tried in vain, and rest.
+            handle.flush_blocking(SHORT);
+            look_up(aborted, "a secret night");
+            call(&handle, "inside", |_| ());
+            aborted.abort();
+        });
+        call(&handle, "last", |last| _ = look_up(last, "a day"));
+        if is_spooled {
+            handle.flush_blocking(LONG);
+            let files = spool.files(".spans").into_iter().filter_map(|path| fs::read(path).ok());
+            let secret = |bytes: Vec<u8>| bytes.windows(8).any(|part| part == b"a secret");
+            assert!(!files.map(secret).any(|is_there| is_there), "nothing is left on disk");
+        }
+        let seen = backend.seen().len();
+        is_well.store(true, Ordering::Relaxed);
+        let report = handle.shutdown_blocking(LONG);
+        assert_eq!(reasons(&report), [("aborted", 8)], "{is_spooled}: {report}");
+        assert!(adds_up(&report) && report.delivered == 4 && report.pending == 0, "{report}");
+        assert_eq!(backend.names(), ["conversation", "conversation", "tool_call", "tool_call"]);
+        let sent = format!(
+            "{:?}",
+            backend.seen().split_off(seen).iter().map(|seen| &seen.message).collect::<Vec<_>>()
+        );
+        assert!(!sent.contains("secret"), "{is_spooled}: {sent}");
+        let mut logs: Vec<_> = posts(&api).iter().map(|post| post.body["call_id"].to_string()).collect();
+        logs.sort();
+        assert_eq!(logs, ["\"last\"", "\"other\""]);
+    }
 }
 
 #[test]

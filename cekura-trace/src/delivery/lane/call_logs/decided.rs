@@ -30,7 +30,9 @@ impl Lane<CallLogs> {
     /// The recording of this conversation is not to be posted.
     pub(crate) fn refuse_audio(&mut self, root: SpanId) {
         let Some(place) = self.of(root) else { return };
-        let (spool, ledger) = (&self.spool, &self.delivery.ledger);
+        let spool = &self.spool;
+        #[cfg(feature = "audio")]
+        let ledger = &self.delivery.ledger;
         self.items.change(place, |pending| {
             let item = &mut pending.item;
             if let Some(spool) = spool {
