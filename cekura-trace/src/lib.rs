@@ -150,6 +150,7 @@
 //! * Names and ids are cut at 1,024 bytes.
 #![forbid(unsafe_code)]
 
+mod absence;
 mod at_exit;
 mod attributes;
 mod call;
@@ -194,6 +195,7 @@ pub use delivery::config::{Builder, Calls, Mode, Protocol};
 pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
 pub use delivery::ledger::{DropReason, FlushReport, Recordings};
+pub use delivery::metrics::Metrics;
 pub use delivery::processor::Processor;
 #[doc(hidden)]
 pub use delivery::timings::{SpoolLimits, Timings};

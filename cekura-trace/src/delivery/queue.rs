@@ -29,7 +29,7 @@ pub(crate) struct Queue {
     shards: Box<[Shard]>,
     calls: Mutex<EndedCalls>,
     kept_back: KeptBack,
-    /// Where there is a spool.
+    /// Where there is a spool, or what is delivered is drawn.
     begun: Option<Mutex<Beginnings>>,
     /// All bytes that are taken of the limit.
     held: AtomicUsize,
@@ -238,7 +238,7 @@ impl Queue {
         spans.saturating_sub((share - share / 4).min(share - refused))
     }
 
-    #[cfg(test)]
+    /// Bytes of the limit that are taken.
     pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }
