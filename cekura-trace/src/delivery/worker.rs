@@ -1,6 +1,8 @@
 //! The thread that drains the queue, drives the lanes and answers flushes. Invariant: each flush
 //! gets one report, at its deadline at the latest.
 
+mod decided;
+
 #[cfg(feature = "audio")]
 use super::audio::place::Heard;
 #[cfg(feature = "audio")]
@@ -28,10 +30,10 @@ use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
 use super::warnings::{tell_losses, tell_unread};
-use crate::call::consent::ConsentFate;
-use crate::call::{Call, OpenCalls};
+use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
+use decided::is_erased;
 use opentelemetry::trace::{SpanId, TraceId};
 #[cfg(all(feature = "audio", feature = "local"))]
 use std::collections::HashMap;
@@ -324,23 +326,6 @@ impl Worker {
         queue.drain_kept_back(false, take);
     }
 
-    /// What becomes of a call was decided, perhaps after its end.
-    fn decided(&mut self, call: &Call) {
-        self.collect();
-        let (trace, root, fate) = (call.root.trace_id(), call.root.span_id(), call.fate());
-        if fate == ConsentFate::Aborted {
-            // Some of it may have begun to leave.
-            self.taps.iter_mut().for_each(|tap| tap.abort(trace, root));
-            self.spans.iter_mut().for_each(|spans| spans.forget(trace));
-        }
-        if is_erased(call) {
-            self.call_logs.cancel(root);
-            self.drafts.iter_mut().for_each(|drafts| drafts.remove(root));
-        } else if !call.keeps_audio() {
-            self.call_logs.refuse_audio(root);
-        }
-    }
-
     /// Hears which conversations have begun. Asked before each buffer, so that each root in it was heard of.
     fn hear_begun(&mut self) {
         let begun = self.queue.drain_begun();
@@ -399,19 +384,6 @@ impl Worker {
                 self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
             }
         }
-    }
-
-    /// Writes what is known of the calls that run, where it is to survive the process.
-    fn write_drafts(&mut self, now: Instant) {
-        let Some(drafts) = &mut self.drafts else { return };
-        #[cfg(feature = "audio")]
-        let recorded = |call: &Call| {
-            let (recorder, journal) = (self.recorder.as_ref()?, call.audio.get()?);
-            (journal.is_granted() && !journal.is_erased()).then(|| recorder.recorded(journal, None))
-        };
-        #[cfg(not(feature = "audio"))]
-        let recorded = |_: &Call| None;
-        drafts.write(self.calls.all(), &self.account, recorded, now);
     }
 
     /// Has the recording of a call prepared, if it has one.
@@ -580,10 +552,6 @@ impl Worker {
             self.events.emit(move || tell_losses(&report));
         }
     }
-}
-
-fn is_erased(call: &Call) -> bool {
-    matches!(call.fate(), ConsentFate::Aborted | ConsentFate::NoConsent)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod awaited;
 mod decided;
 mod held;
+mod posted;
 mod question;
 mod ruling;
 mod stored;
@@ -542,44 +543,6 @@ impl Delivery for CallLogs {
 fn until(log: &SealedCallLog, now: Instant) -> Option<Instant> {
     let rest = log.until?.duration_since(SystemTime::now()).unwrap_or_default();
     Some(now + rest.min(LISTENS))
-}
-
-impl PendingCallLog {
-    #[cfg(feature = "audio")]
-    fn payload(&self) -> Payload {
-        let form = self.sound.as_ref().and_then(|sound| form(&self.log.id, &self.log.body, sound).ok());
-        form.map_or_else(|| Payload::Json(self.log.body.clone()), Payload::Form)
-    }
-
-    #[cfg(not(feature = "audio"))]
-    fn payload(&self) -> Payload {
-        Payload::Json(self.log.body.clone())
-    }
-
-    /// Whether its recording is why it was not taken, or could not be sent.
-    #[cfg(feature = "audio")]
-    fn is_sound_refused(&self, answer: &Response) -> bool {
-        self.sound.as_ref().is_some_and(|sound| match answer {
-            Response::Whole { status, body, .. } => {
-                matches!(status, 413 | 415) || matches!(status, 400 | 422) && body.contains("voice_recording")
-            }
-            Response::None { .. } => sound.is_broken(),
-        })
-    }
-
-    fn is_simulated(&self) -> bool {
-        self.log.until.is_some()
-    }
-
-    /// Writes it with what spans have said since their conversation ended; whether that changes it.
-    fn write_again(&mut self) -> bool {
-        let shown = std::mem::take(&mut self.shown);
-        let Some(Ok(log)) = self.rewrite.take().map(|rewrite| (rewrite.write)(shown)) else { return false };
-        let changes = log.body != self.log.body;
-        self.reservation.resize_anyway(log.body.len().max(self.reservation.bytes()));
-        self.log.body = log.body;
-        changes
-    }
 }
 
 impl CallLogs {
