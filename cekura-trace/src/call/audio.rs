@@ -79,6 +79,8 @@ struct State {
     /// Frames for which there was no room.
     lost: u64,
     stage: Stage,
+    /// Whether it may stand where it survives the process.
+    is_granted: bool,
     is_truncated: bool,
     has_warned: bool,
 }
@@ -100,7 +102,7 @@ enum Taken {
 }
 
 impl Journal {
-    /// One that begins now or began before; `room` is what its memory is taken from.
+    /// One that begins now or began before, and is not granted yet; `room` is what its memory is taken from.
     pub(crate) fn new(start: Instant, bounds: Arc<Bounds>, room: Room) -> Self {
         let state = State {
             chunks: VecDeque::new(),
@@ -109,6 +111,7 @@ impl Journal {
             held: 0,
             lost: 0,
             stage: Stage::Open,
+            is_granted: false,
             is_truncated: false,
             has_warned: false,
         };
@@ -162,6 +165,15 @@ impl Journal {
         self.bounds.held.fetch_sub(std::mem::take(&mut state.held), Ordering::Relaxed);
         drop(state);
         drop(chunks);
+    }
+
+    /// The caller has agreed to it: it may survive the process.
+    pub(crate) fn grant(&self) {
+        locked(&self.state).is_granted = true;
+    }
+
+    pub(crate) fn is_granted(&self) -> bool {
+        locked(&self.state).is_granted
     }
 
     pub(crate) fn is_erased(&self) -> bool {
