@@ -4,7 +4,7 @@
 use crate::absence::{self, Absence};
 #[cfg(feature = "audio")]
 use crate::call::audio::{Bounds, Journal};
-use crate::call::{self, Call, Calls, Noted};
+use crate::call::{self, Call, Noted, OpenCalls};
 use crate::policy::CaptureContent;
 use crate::room::{Budget, Room, Use};
 use opentelemetry::global::BoxedTracer;
@@ -29,6 +29,9 @@ pub(crate) trait Sink: Budget {
 
     /// The call log of this call is kept back no longer.
     fn release(&self, _call: &Call) {}
+
+    /// Counts what a call was worth whose root span is over.
+    fn score(&self, _call: &Call, _name: &str, _value: f64) {}
 
     /// Waits until what was accepted is delivered or dropped, for a bounded time.
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
@@ -76,7 +79,7 @@ pub struct Destination {
     pub(crate) capture: CaptureContent,
     /// The most bytes of one content value.
     pub(crate) content_limit: usize,
-    pub(crate) calls: Arc<Calls>,
+    pub(crate) calls: Arc<OpenCalls>,
     /// Set where a host's tracer provider is attached.
     pub(crate) host: OnceLock<Host>,
     /// Whether the processor for the host's spans has seen one.
@@ -115,7 +118,7 @@ impl Destination {
     }
 
     /// The same, which counts its open spans there.
-    pub(crate) fn counted_in(self, calls: Arc<Calls>) -> Self {
+    pub(crate) fn counted_in(self, calls: Arc<OpenCalls>) -> Self {
         Self { calls, ..self }
     }
 
@@ -208,6 +211,11 @@ impl Destination {
         self.sink.release(call);
     }
 
+    /// Counts what a call was worth whose root span is over.
+    pub(crate) fn score(&self, call: &Call, name: &str, value: f64) {
+        self.sink.score(call, name, value);
+    }
+
     /// Waits until what was accepted is delivered or dropped, for a bounded time.
     pub(crate) fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.sink.flush()
@@ -225,7 +233,7 @@ pub(crate) fn lose(site: Site) {
 /// No handle records this span. Says so once, where there is one that was not made the default.
 pub(crate) fn miss(site: Site) {
     if IS_BUILT.load(Ordering::Relaxed) && default().is_none() && IS_BUILT.swap(false, Ordering::Relaxed) {
-        absence::tell(site, Absence::NotDefault);
+        absence::tell(site.function, site.at, Absence::NotDefault);
     }
 }
 
@@ -274,7 +282,8 @@ pub(crate) fn is_open_for(site: impl FnOnce() -> Site) -> bool {
 fn tell_absence(open: usize, site: Site) -> bool {
     // Only one of the threads that come here says it.
     if OPEN.compare_exchange(open, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-        absence::tell(site, if open == NEVER { Absence::NoHandle } else { Absence::DroppedUnused });
+        let absence = if open == NEVER { Absence::NoHandle } else { Absence::DroppedUnused };
+        absence::tell(site.function, site.at, absence);
     }
     false
 }

@@ -10,6 +10,7 @@ use crate::delivery::error::Error;
 use crate::delivery::ledger::FlushReport;
 use crate::delivery::link::{GRACE, Link};
 use crate::delivery::message::Message;
+use crate::delivery::metrics::Metrics;
 use crate::delivery::processor::{self, Processor};
 use crate::delivery::start;
 use crate::destination::{self, Client, Destination, Host, Opened};
@@ -291,6 +292,11 @@ impl Cekura {
     pub async fn update(&self, call_id: impl Into<String>, update: Update) -> Result<Sent, ObserveError> {
         let Some(running) = &self.running else { return Ok(Sent::default()) };
         running.link.update(call_id.into(), update).await
+    }
+
+    /// The metrics of this handle: how long turns and stages took, how many failed, and what became of the spans.
+    pub fn metrics(&self) -> Metrics {
+        self.running.as_ref().map(|running| running.link.metrics.clone()).unwrap_or_default()
     }
 
     /// The counts of all spans until now, without waiting.

@@ -6,6 +6,7 @@
 
 mod builder;
 mod endpoint;
+mod metrics;
 mod origin;
 mod proxy;
 mod reader;
@@ -14,6 +15,7 @@ mod settings;
 
 pub use builder::Builder;
 pub(crate) use endpoint::Endpoint;
+pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
 pub use settings::{Calls, Mode, Protocol};
@@ -77,11 +79,12 @@ impl Reader<'_> {
         }
         let api_headers = api_headers(key.as_ref());
         let headers = self.headers(key, identity, code.headers, &endpoint);
+        let metrics = self.metering(code.metrics, insecure, mode);
         let proxies = if mode.sends() {
             // An endpoint that was refused is empty; without a key nothing goes to the API.
             let known = |endpoint: &&Endpoint| **endpoint != Endpoint::default();
             let api = Some(&api).filter(|_| !api_headers.is_empty()).filter(known);
-            self.proxies(code.proxy, [Some(&endpoint.value).filter(known), api])
+            self.proxies(code.proxy, [Some(&endpoint.value).filter(known), api, metrics.endpoint.as_ref()])
         } else {
             Proxies::default()
         };
@@ -111,6 +114,7 @@ impl Reader<'_> {
             temporary: (self.lookup)("TMPDIR")
                 .filter(|path| !path.is_empty())
                 .map_or("/tmp".into(), PathBuf::from),
+            metrics,
             timings: code.timings,
         }
     }

@@ -3,10 +3,11 @@
 
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::DropReason;
+use super::queue::Begun;
 #[cfg(all(feature = "audio", feature = "local"))]
 use crate::local::SoundFile;
 use crate::room::Room;
-use opentelemetry::trace::TraceId;
+use opentelemetry::trace::{SpanContext, TraceId};
 
 /// What became of a conversation: what was shown of it, or why nobody can see anything.
 pub(crate) type Drawn = Result<Seen, DropReason>;
@@ -22,6 +23,9 @@ pub(crate) struct Seen {
 
 /// Sees every record that is drained. One that keeps nothing back needs only `take`.
 pub(super) trait Tap {
+    /// Hears which conversations have begun, before it takes anything of them.
+    fn begun(&mut self, _begun: &Begun) {}
+
     /// Takes a buffer of records; their `reservation`, unless they are delivered as well.
     fn take(&mut self, records: &[u8], reservation: Option<Room>);
 
@@ -45,8 +49,17 @@ pub(super) trait Tap {
         false
     }
 
+    /// Sees the root, as a record, of a conversation whose process has died.
+    fn recovered(&mut self, _root: &[u8]) {}
+
+    /// Hears what a call was worth whose root has ended.
+    fn score(&mut self, _root: &SpanContext, _name: &str, _value: f64) {}
+
     /// Does what can be done now. `epoch` is the flush that waits for it.
     fn proceed(&mut self, _epoch: u64) {}
+
+    /// A flush waits for what was taken.
+    fn flush(&mut self, _epoch: u64) {}
 
     /// What became of a conversation that was to be drawn.
     fn drawn(&mut self, _number: u64, _outcome: Drawn) {}

@@ -20,14 +20,14 @@ use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
 use super::message::{Message, ObserveReply};
 use super::own_events::OwnEvents;
-use super::queue::Queue;
+use super::queue::{Begun, Queue};
 use super::quiet::silence;
 use super::spool::{Event, Found, Kind, Recorded, Spool};
 use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
 use super::warnings::{tell_losses, tell_unread};
-use crate::call::Calls;
+use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
@@ -66,12 +66,14 @@ pub(super) struct Worker {
     #[cfg(all(feature = "audio", feature = "local"))]
     unheard: HashMap<SpanId, Arc<EndedCall>>,
     call_logs: Lane<CallLogs>,
+    /// What was heard of the beginnings of conversations since it was last looked.
+    begun: Begun,
     spool: Option<Arc<Spool>>,
     timings: Timings,
     flushes: Flushes,
     next_tick: Instant,
     /// The open ones, and when it is looked for those of which something is not read.
-    calls: Arc<Calls>,
+    calls: Arc<OpenCalls>,
     next_look: Instant,
     /// Dropped spans that an event has told of, and when.
     told: (u64, Instant),
@@ -104,6 +106,7 @@ impl Worker {
             #[cfg(all(feature = "audio", feature = "local"))]
             unheard: HashMap::new(),
             call_logs,
+            begun: Begun::default(),
             spool: None,
             timings,
             flushes,
@@ -116,7 +119,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn with_calls(self, calls: Arc<Calls>) -> Self {
+    pub(super) fn with_calls(self, calls: Arc<OpenCalls>) -> Self {
         Self { calls, ..self }
     }
 
@@ -209,6 +212,7 @@ impl Worker {
             }
             Message::Flush { deadline, report } => {
                 self.collect();
+                self.taps.iter_mut().for_each(|tap| tap.flush(self.flushes.epoch));
                 self.flushes.add(deadline, false, report, Instant::now());
             }
             Message::Observe { log, reservation, reply } => self.observe(log, None, reservation, reply),
@@ -218,6 +222,9 @@ impl Worker {
             Message::Update { changes, room, reply } => self.call_logs.update(changes, room, reply),
             #[cfg(feature = "audio")]
             Message::Recorded { root, prepared } => self.recorded(root, *prepared),
+            Message::Score { root, name, value } => {
+                self.taps.iter_mut().for_each(|tap| tap.score(&root, &name, value));
+            }
             Message::Release(root) => self.call_logs.release(root),
             Message::Spooled(events) => {
                 for (kind, event) in events {
@@ -251,7 +258,9 @@ impl Worker {
             (Kind::Spans, event) => spans.spooled(event, now),
             (Kind::Start, Event::Found(found)) => {
                 for Found { name, body, last_seen, .. } in found {
-                    spans.end_start(name, &body, last_seen, now);
+                    if let Some(record) = spans.end_start(name, &body, last_seen, now) {
+                        self.taps.iter_mut().for_each(|tap| tap.recovered(&record));
+                    }
                 }
             }
             // Nobody waits for them.
@@ -273,8 +282,7 @@ impl Worker {
 
     fn collect(&mut self) {
         let queue = self.queue.clone();
-        // Before the spans, so that most of those that have ended too are known to.
-        let begun = queue.drain_begun();
+        self.hear_begun();
         queue.drain(|records, count| {
             // Encoding takes a while.
             self.relieve();
@@ -284,6 +292,8 @@ impl Worker {
         if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
             queue.drain(|records, count| self.take(records, count));
         }
+        // After the spans, so that most of those that have ended too are known to.
+        let begun = std::mem::take(&mut self.begun);
         if let Some(spans) = &mut self.spans {
             spans.begin(begun);
         }
@@ -291,6 +301,14 @@ impl Worker {
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
         // With the call log that has come just now.
         self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
+    }
+
+    /// Hears which conversations have begun. Asked before each buffer, so that each root in it was heard of.
+    fn hear_begun(&mut self) {
+        let begun = self.queue.drain_begun();
+        self.taps.iter_mut().for_each(|tap| tap.begun(&begun));
+        self.begun.roots.extend(begun.roots);
+        self.begun.forgotten.extend(begun.forgotten);
     }
 
     /// Has memory given back where it is short; what is drawn goes before what is delivered.
@@ -423,6 +441,7 @@ impl Worker {
     }
 
     fn take(&mut self, records: &[u8], count: u64) {
+        self.hear_begun();
         let reservation = Room::taken(self.queue.clone(), Use::Delivery, records.len());
         let (mut tally, mut roots) = (Tally::default(), Vec::new());
         for (Record { head, .. }, _) in finished::records(records) {

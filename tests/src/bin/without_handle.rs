@@ -37,7 +37,8 @@ fn main() {
     match std::env::args().nth(1).unwrap().as_str() {
         "never" => {}
         "by hand" => cekura::spans::llm().provider("openai").start().end(),
-        "dropped at once" => drop(builder().install().unwrap()),
+        // Off is the setting CEKURA_TRACER_ENABLED.
+        "dropped at once" | "off" => drop(builder().install().unwrap()),
         "let go by a function" => lets_go(),
         "built" => std::mem::forget(builder().build().unwrap()),
         "built, for a conversation" => {
@@ -45,15 +46,13 @@ fn main() {
             unnamed();
         }
         "built and named" => drop(named(&builder().build().unwrap())),
-        // By CEKURA_TRACER_ENABLED.
-        "off" => drop(builder().install().unwrap()),
         "installed" => std::mem::forget(builder().install().unwrap()),
         "used, then dropped" => {
             let handle = builder().install().unwrap();
             unnamed();
             drop(handle);
         }
-        "none, but a capture" => drop(cekura::testing::capture(|| unnamed())),
+        "none, but a capture" => drop(cekura::testing::capture(unnamed)),
         other => panic!("no such program: {other}"),
     }
     for _ in 0..3 {

@@ -1,6 +1,7 @@
 //! The settings of a handle when all of them are known. Invariant: every value can be used as it is.
 
 use super::endpoint::Endpoint;
+use super::metrics::Metering;
 use super::proxy::Proxies;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
@@ -110,6 +111,7 @@ pub(crate) struct Settings {
     /// Where files are that vanish with the process.
     #[cfg(feature = "audio")]
     pub(crate) temporary: PathBuf,
+    pub(crate) metrics: Metering,
     pub(crate) timings: Timings,
 }
 
