@@ -58,4 +58,5 @@ mod thread;
 mod told;
 pub(crate) mod value;
 pub(crate) mod w3c;
+mod wav;
 mod wish;
