@@ -3,6 +3,7 @@
 
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::DropReason;
+use super::queue::Begun;
 #[cfg(all(feature = "audio", feature = "local"))]
 use crate::local::SoundFile;
 use crate::room::Room;
@@ -22,6 +23,9 @@ pub(crate) struct Seen {
 
 /// Sees every record that is drained. One that keeps nothing back needs only `take`.
 pub(super) trait Tap {
+    /// Hears which conversations have begun, before it takes anything of them.
+    fn begun(&mut self, _begun: &Begun) {}
+
     /// Takes a buffer of records; their `reservation`, unless they are delivered as well.
     fn take(&mut self, records: &[u8], reservation: Option<Room>);
 

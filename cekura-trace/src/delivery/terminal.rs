@@ -4,7 +4,7 @@
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::{Counts, DropReason, Ledger};
 use super::own_events::OwnEvents;
-use super::queue::Queue;
+use super::queue::{Begun, Queue};
 use super::side::Side;
 use super::tap::{Drawn, Seen, Tap};
 use super::traces::{Trace, Traces};
@@ -44,10 +44,10 @@ pub(super) struct Terminal {
     side: Side<Drawing>,
     traces: Traces,
     /// Call logs of conversations that are not drawn yet, oldest first.
-    logs: VecDeque<CallLog>,
+    logs: VecDeque<WaitingLog>,
     /// What is complete but for its recording, oldest first, and how long that is waited for.
     unheard: VecDeque<(Drawing, Instant)>,
-    /// What is complete, and is not drawn yet.
+    /// What was handed to the thread, and is not drawn yet.
     handed: BTreeMap<u64, Handed>,
     number: u64,
     /// How many conversations are not drawn because the thread was behind.
@@ -58,13 +58,14 @@ pub(super) struct Terminal {
 struct Drawing {
     number: u64,
     trace: Trace,
-    log: Option<CallLog>,
+    log: Option<WaitingLog>,
 }
 
-struct CallLog {
+struct WaitingLog {
     trace: TraceId,
     body: Bytes,
     /// Held until it is drawn.
+    #[cfg_attr(not(feature = "audio"), expect(dead_code, reason = "it is given back when it is dropped"))]
     held: Room,
     awaits_sound: bool,
     sound: Option<Recorded>,
@@ -117,7 +118,7 @@ impl Terminal {
     /// Has a conversation drawn that waits for nothing any more.
     fn draw(&mut self, drawing: Drawing) {
         if let Some(handed) = self.handed.get_mut(&drawing.number) {
-            handed.has_sound = drawing.log.as_ref().is_some_and(CallLog::has_sound);
+            handed.has_sound = drawing.log.as_ref().is_some_and(WaitingLog::has_sound);
         }
         self.side.push(drawing, usize::MAX);
     }
@@ -128,7 +129,7 @@ impl Terminal {
     }
 
     /// A call log will not be shown.
-    fn forget(&self, log: &CallLog) {
+    fn forget(&self, log: &WaitingLog) {
         if let Some(ledger) = self.ledger.as_ref().filter(|_| log.has_sound()) {
             ledger.count_recording(|count| count.dropped += 1);
         }
@@ -153,7 +154,7 @@ impl Terminal {
     }
 }
 
-impl CallLog {
+impl WaitingLog {
     fn has_sound(&self) -> bool {
         matches!(self.sound, Some(Ok(_)))
     }
@@ -168,6 +169,12 @@ impl CallLog {
 }
 
 impl Tap for Terminal {
+    fn begun(&mut self, begun: &Begun) {
+        let heads = begun.roots.iter().flat_map(|(root, _)| records(root)).map(|(root, _)| root.head);
+        heads.for_each(|root| self.traces.begin(root.trace_id, root.span_id));
+        begun.forgotten.iter().for_each(|(trace, root)| self.traces.forget(*trace, *root));
+    }
+
     fn take(&mut self, buffer: &[u8], mut reservation: Option<Room>) {
         let mut rest = buffer;
         for (record, bytes) in records(buffer) {
@@ -206,12 +213,12 @@ impl Tap for Terminal {
         {
             self.forget(&oldest);
         }
-        self.logs.push_back(CallLog { trace, body: log.body.clone(), held, awaits_sound, sound: None });
+        self.logs.push_back(WaitingLog { trace, body: log.body.clone(), held, awaits_sound, sound: None });
     }
 
     #[cfg(feature = "audio")]
     fn recorded(&mut self, trace: TraceId, log: Option<SealedCallLog>, sound: Recorded) -> bool {
-        let is_it = |known: &CallLog| known.trace == trace && known.awaits_sound;
+        let is_it = |known: &WaitingLog| known.trace == trace && known.awaits_sound;
         if let Some(known) = self.logs.iter_mut().find(|known| is_it(known)) {
             known.hear(log, sound);
             return true;

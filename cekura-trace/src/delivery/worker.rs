@@ -20,7 +20,7 @@ use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
 use super::message::{Message, ObserveReply};
 use super::own_events::OwnEvents;
-use super::queue::Queue;
+use super::queue::{Begun, Queue};
 use super::quiet::silence;
 use super::spool::{Event, Found, Kind, Recorded, Spool};
 use super::tally::Tally;
@@ -29,7 +29,7 @@ use super::timings::Timings;
 use super::warnings::{tell_losses, tell_unread};
 #[cfg(feature = "audio")]
 use super::warnings::{tell_silent_agent, tell_silent_caller};
-use crate::call::Calls;
+use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
@@ -68,12 +68,14 @@ pub(super) struct Worker {
     #[cfg(all(feature = "audio", feature = "local"))]
     unheard: HashMap<SpanId, Arc<EndedCall>>,
     call_logs: Lane<CallLogs>,
+    /// What was heard of the beginnings of conversations since it was last looked.
+    begun: Begun,
     spool: Option<Arc<Spool>>,
     timings: Timings,
     flushes: Flushes,
     next_tick: Instant,
     /// The open ones, and when it is looked for those of which something is not read.
-    calls: Arc<Calls>,
+    calls: Arc<OpenCalls>,
     next_look: Instant,
     /// Dropped spans that an event has told of, and when.
     told: (u64, Instant),
@@ -109,6 +111,7 @@ impl Worker {
             #[cfg(all(feature = "audio", feature = "local"))]
             unheard: HashMap::new(),
             call_logs,
+            begun: Begun::default(),
             spool: None,
             timings,
             flushes,
@@ -123,7 +126,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn with_calls(self, calls: Arc<Calls>) -> Self {
+    pub(super) fn with_calls(self, calls: Arc<OpenCalls>) -> Self {
         Self { calls, ..self }
     }
 
@@ -286,8 +289,7 @@ impl Worker {
 
     fn collect(&mut self) {
         let queue = self.queue.clone();
-        // Before the spans, so that most of those that have ended too are known to.
-        let begun = queue.drain_begun();
+        self.hear_begun();
         queue.drain(|records, count| {
             // Encoding takes a while.
             self.relieve();
@@ -297,6 +299,8 @@ impl Worker {
         if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
             queue.drain(|records, count| self.take(records, count));
         }
+        // After the spans, so that most of those that have ended too are known to.
+        let begun = std::mem::take(&mut self.begun);
         if let Some(spans) = &mut self.spans {
             spans.begin(begun);
         }
@@ -304,6 +308,14 @@ impl Worker {
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
         // With the call log that has come just now.
         self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
+    }
+
+    /// Hears which conversations have begun. Asked before each buffer, so that each root in it was heard of.
+    fn hear_begun(&mut self) {
+        let begun = self.queue.drain_begun();
+        self.taps.iter_mut().for_each(|tap| tap.begun(&begun));
+        self.begun.roots.extend(begun.roots);
+        self.begun.forgotten.extend(begun.forgotten);
     }
 
     /// Has memory given back where it is short; what is drawn goes before what is delivered.
@@ -436,6 +448,7 @@ impl Worker {
     }
 
     fn take(&mut self, records: &[u8], count: u64) {
+        self.hear_begun();
         let reservation = Room::taken(self.queue.clone(), Use::Delivery, records.len());
         let (mut tally, mut roots) = (Tally::default(), Vec::new());
         for (Record { head, .. }, _) in finished::records(records) {

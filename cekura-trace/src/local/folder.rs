@@ -7,8 +7,8 @@ use crate::semconv as key;
 use private::Directory;
 use std::fs::File;
 use std::io::{BufWriter, Seek as _, Write as _};
-use std::path::{Path, PathBuf, absolute};
-use std::time::SystemTime;
+use std::path::{self, Path, PathBuf};
+use std::time::{Duration, SystemTime};
 use std::{fmt, fs, io};
 
 #[cfg_attr(not(unix), path = "folder/not_private.rs")]
@@ -36,13 +36,13 @@ impl Folder {
     /// Keeps the newest 200 pages, and of those as many as have 256 MiB together.
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         let given = path.into();
-        let path = absolute(&given).unwrap_or_else(|_| given.clone());
+        let path = path::absolute(&given).unwrap_or_else(|_| given.clone());
         Self { given, path, limits: Limits { files: 200, bytes: 256 << 20 } }
     }
 
     /// Its path as it was given, as long as that leads there.
     fn shown(&self) -> &Path {
-        let leads_there = absolute(&self.given).is_ok_and(|path| path == self.path);
+        let leads_there = path::absolute(&self.given).is_ok_and(|path| path == self.path);
         if leads_there { &self.given } else { &self.path }
     }
 
@@ -80,7 +80,7 @@ impl Folder {
             .inspect_err(|_| {
             drop(directory.remove(&unfinished));
         })?;
-        self.prune();
+        self.prune(&name, &file);
         Ok(Some(Kept { path: self.shown().join(name), is_heard }))
     }
 
@@ -101,19 +101,35 @@ impl Folder {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Removes the oldest pages above the limits, and nothing that is not called like a page.
-    fn prune(&self) {
+    /// Removes the oldest pages above the limits, and nothing that is not called like a page; the one that was just written
+    /// stays. Pages are as old as their order says: where the clock was ahead once, a new page is dated behind the latest.
+    fn prune(&self, written: &str, file: &File) {
         let Ok(files) = fs::read_dir(&self.path) else { return };
-        let pages = files.flatten().filter(|file| file.file_name().to_str().is_some_and(is_page));
-        let mut pages: Vec<_> = pages
-            .filter_map(|page| page.metadata().ok().map(|about| (page.path(), about)))
-            .map(|(path, about)| (about.modified().unwrap_or(SystemTime::UNIX_EPOCH), path, about.len()))
-            .collect();
-        pages.sort_unstable();
+        let mut pages = Vec::new();
         let mut kept = 0;
+        for page in files.flatten() {
+            let (name, Ok(about)) = (page.file_name(), page.metadata()) else { continue };
+            match name.to_str() {
+                Some(name) if name == written => kept = about.len(),
+                Some(name) if is_page(name) => {
+                    let date = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                    pages.push((date, page.path(), about.len()));
+                }
+                _ => {}
+            }
+        }
+        pages.sort_unstable();
+        let date = file.metadata().and_then(|about| about.modified());
+        if let Some((latest, ..)) = pages.last()
+            && date.is_ok_and(|date| date <= *latest)
+            && let Some(next) = latest.checked_add(STEP)
+        {
+            // Some file systems do not allow it, and the next page may then take its place.
+            drop(file.set_modified(next));
+        }
         for (at, (_, path, bytes)) in pages.iter().rev().enumerate() {
             kept += bytes;
-            if at > 0 && (at >= self.limits.files || kept > self.limits.bytes) {
+            if at + 1 >= self.limits.files || kept > self.limits.bytes {
                 drop(fs::remove_file(path));
             }
         }
@@ -162,6 +178,9 @@ impl fmt::Display for Folder {
 pub(crate) fn line(what: impl fmt::Display) -> String {
     format!("page     {what}\n")
 }
+
+/// Dates of some file systems are whole seconds.
+const STEP: Duration = Duration::from_secs(1);
 
 const PAGE: &str = ".html";
 const UNFINISHED: &str = ".tmp";

@@ -53,6 +53,8 @@ fn a_disk_that_is_full_or_read_only_loses_nothing() {
     assert_eq!((ledger.pending, ledger.spooled, ledger.delivered), (1, 0, 12));
     let error = spooling(&backend, Protocol::Grpc, &spool).build().unwrap_err();
     assert!(error.is_configuration() && error.to_string().contains("read-only file system"), "{error}");
+    let diagnosis = spooling(&backend, Protocol::Grpc, &spool).doctor();
+    assert!(diagnosis.problems().any(|problem| problem == format!("spool: {error}")), "{diagnosis}");
     is_well.store(true, Ordering::Relaxed);
     await_ledger(&full, &report(13, 13, 0));
     assert_eq!(full.shutdown_blocking(LONG), report(13, 13, 0));

@@ -59,7 +59,10 @@ impl EndedCall {
 
     /// The same with more metadata.
     fn log_with(&self, more: Map<String, Value>) -> CallLog {
-        let metadata = self.metadata.clone().into_iter().chain(more).collect();
+        let mut metadata: Map<_, _> = self.metadata.clone().into_iter().chain(more).collect();
+        if self.call.notes.is_cut() {
+            metadata.insert("call_log_truncated".to_owned(), true.into());
+        }
         let log = self.log.clone().object("metadata", Some(Value::Object(metadata)));
         log.transcript(self.call.transcript(self.notes.clone(), self.end))
     }

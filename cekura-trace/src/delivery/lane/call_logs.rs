@@ -28,7 +28,7 @@ use crate::delivery::ledger::{Completeness, Ledger};
 use crate::delivery::message::ObserveReply;
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::spool::Recorded;
-use crate::delivery::timings::Timings;
+use crate::delivery::timings::{Timings, later};
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Payload, Response, Sending};
 use crate::room::Room;
@@ -187,7 +187,7 @@ impl Lane<CallLogs> {
     ) {
         let step = if log.trace_id.is_some() { Step::Trace } else { Step::Post };
         if let Some(trace) = log.trace_id {
-            let until = now.checked_add(log.deadline).unwrap_or(now + self.timings.give_up);
+            let until = later(now, log.deadline);
             if self.delivery.awaited.add(self.items.next_place(), trace, until, log.deadline) {
                 self.delivery.ledger.watch(trace);
             }
@@ -201,7 +201,7 @@ impl Lane<CallLogs> {
         if let Some(rewrite) = rewrite.as_ref().filter(|_| is_held_back || awaits_sound) {
             let wait = held_for.unwrap_or(PREPARED);
             let most = until.map_or(wait, |until| until.saturating_duration_since(now + SPARE));
-            let until = now.checked_add(wait.min(most)).unwrap_or(now + self.timings.give_up);
+            let until = later(now, wait.min(most));
             self.delivery.held_back.add(rewrite.root, self.items.next_place(), until);
         }
         // A span that is still open can add to it.

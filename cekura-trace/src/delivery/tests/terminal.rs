@@ -6,8 +6,9 @@ use super::{
     TraceId, records,
 };
 use crate::delivery::queue::{Queue, Waker};
-use crate::delivery::tests::end;
+use crate::delivery::tests::{end, record};
 use crate::delivery::traces::REMEMBERED;
+use crate::destination::Sink as _;
 use crate::room::{Room, Use};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -39,7 +40,8 @@ impl Local {
                 sound.is_some_and(|sound| sound.is_ok_and(|sound| sound.media_type != "unreadable"));
             Ok(Seen { missing: 0, is_heard })
         };
-        let queue = Arc::new(Queue::new(limit, ledger.clone(), Waker::new(|| {}), true));
+        let queue = Queue::new(limit, ledger.clone(), Waker::new(|| {}), true);
+        let queue = Arc::new(queue.with_beginnings());
         let told = Box::new(move |number, drawn| tell.send((number, drawn)).unwrap_or_default());
         let terminal = Terminal::new(queue.clone(), OwnEvents::here(), Box::new(show), told);
         Self { terminal: terminal.delivers_to(ledger.clone()), ledger, queue, rows, shown, may }
@@ -48,11 +50,17 @@ impl Local {
     fn drain(&mut self) {
         let queue = self.queue.clone();
         queue.drain(|buffer, _| {
+            self.terminal.begun(&queue.drain_begun());
             for (record, _) in records(buffer) {
                 self.ledger.take(&Counts::from([(record.head.trace_id, 1)]));
             }
             self.terminal.take(buffer, Some(Room::taken(queue.clone(), Use::Delivery, buffer.len())));
         });
+    }
+
+    /// A conversation begins.
+    fn begin(&self, trace: u64, root: u64) {
+        self.queue.begin(record(trace, root, 0, 0));
     }
 
     /// Has what is complete drawn.
@@ -118,6 +126,72 @@ fn a_span_that_ends_after_the_drawing_is_counted_and_forgotten() {
     assert!(local.look().is_empty());
     assert_eq!(local.counts(), (2, 1, 0));
     assert_eq!(local.ledger.report(|| 2).dropped["late"], 1, "nobody sees it");
+    assert!(local.terminal.traces.is_empty());
+}
+
+#[test]
+fn two_calls_with_one_trace_id_are_drawn_one_after_the_other() {
+    let mut local = Local::new(1 << 20, ROOM);
+    for round in 0..3 {
+        let root = 10 * round + 1;
+        local.begin(1, root);
+        end(&local.queue, 1, root + 1, root, 0);
+        assert!(local.look().is_empty());
+        end(&local.queue, 1, root, 0, 0);
+        assert_eq!(local.look(), [2], "{round}");
+        end(&local.queue, 1, root + 2, root, 0);
+        assert!(local.look().is_empty());
+        let (accepted, delivered, pending) = local.counts();
+        assert_eq!((accepted, delivered, pending), (3 * (round + 1), 2 * (round + 1), 0), "one is late");
+    }
+    assert!(local.terminal.traces.is_empty());
+    assert_eq!(local.terminal.traces.remembered(), 1);
+}
+
+#[test]
+fn two_calls_with_one_trace_id_at_the_same_time_have_each_its_own_spans() {
+    let mut local = Local::new(1 << 20, ROOM);
+    (local.begin(1, 10), local.begin(1, 20));
+    // The first has two below each other.
+    end(&local.queue, 1, 12, 11, 0);
+    end(&local.queue, 1, 21, 20, 0);
+    end(&local.queue, 1, 11, 10, 0);
+    end(&local.queue, 1, 10, 0, 0);
+    assert_eq!(local.look(), [3]);
+    assert_eq!(local.counts(), (4, 3, 1));
+    end(&local.queue, 1, 22, 20, 0);
+    end(&local.queue, 1, 20, 0, 0);
+    assert_eq!(local.look(), [3]);
+    assert_eq!(local.counts(), (6, 6, 0));
+    assert!(local.terminal.traces.is_empty() && local.terminal.side.wait(Duration::from_secs(20)));
+    assert_eq!(local.queue.held(), 0);
+}
+
+#[test]
+fn two_calls_with_one_trace_id_that_end_before_anybody_looks_are_two_drawings() {
+    let mut local = Local::new(1 << 20, ROOM);
+    for root in [10, 20] {
+        local.begin(1, root);
+        end(&local.queue, 1, root + 1, root, 0);
+        end(&local.queue, 1, root, 0, 0);
+    }
+    assert_eq!(local.look(), [2, 2]);
+    assert_eq!(local.counts(), (4, 4, 0));
+}
+
+#[test]
+fn a_call_that_never_began_after_all_keeps_none_of_its_trace_open() {
+    let mut local = Local::new(1 << 20, ROOM);
+    (local.begin(1, 10), local.begin(1, 20));
+    local.queue.forget(TraceId::from(1), opentelemetry::trace::SpanId::from(20));
+    end(&local.queue, 1, 10, 0, 0);
+    assert_eq!(local.look(), [1]);
+    local.begin(1, 30);
+    end(&local.queue, 1, 31, 30, 0);
+    assert!(local.look().is_empty());
+    local.queue.forget(TraceId::from(1), opentelemetry::trace::SpanId::from(30));
+    local.terminal.finish(0);
+    assert_eq!(local.wait(), [1], "what there is of it");
     assert!(local.terminal.traces.is_empty());
 }
 

@@ -6,7 +6,9 @@ use crate::local::tests::sample::{self, Sample};
 use crate::semconv as key;
 use opentelemetry::trace::SpanId;
 use std::collections::HashSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 use std::{fs, io};
 
 /// A path of which nothing exists, below the folder that cargo builds in.
@@ -148,6 +150,46 @@ fn large_pages_leave_sooner_but_never_the_newest() {
     let folder = Folder { limits: Limits { files: 200, bytes: 1 }, ..Folder::new(&path) };
     let pages = [1, 2].map(|number| add(&folder, &call(&number.to_string())).unwrap().unwrap());
     assert!(!pages[0].exists() && pages[1].exists());
+}
+
+/// Whether a folder that keeps three pages keeps the last three of five, where three of another time lie already.
+fn keeps_the_last(test: &str, other_time: SystemTime) -> bool {
+    let path = fresh(test);
+    let folder = Folder { limits: Limits { files: 3, bytes: u64::MAX }, ..Folder::new(&path) };
+    let add = |id: &str| add(&folder, &call(id)).unwrap().unwrap();
+    for page in ["a", "b", "c"].map(add) {
+        File::options().write(true).open(page).unwrap().set_modified(other_time).unwrap();
+    }
+    let pages = ["1", "2", "3", "4", "5"].map(|id| {
+        let page = add(id);
+        assert!(page.exists(), "what was just written stays");
+        page
+    });
+    files(&path).len() == 4 && pages[2..].iter().all(|page| page.exists())
+}
+
+#[test]
+fn where_the_clock_was_wrong_once_new_pages_drive_out_the_old_ones() {
+    let (now, day) = (SystemTime::now(), Duration::from_secs(86_400));
+    assert!(keeps_the_last("tomorrow", now + day));
+    assert!(keeps_the_last("in-ten-years", now + 3_650 * day));
+    assert!(keeps_the_last("at-once", now));
+    assert!(keeps_the_last("long-ago", SystemTime::UNIX_EPOCH));
+}
+
+#[test]
+fn where_the_clock_is_behind_large_pages_leave_in_their_order_too() {
+    let path = fresh("behind");
+    let folder = Folder { limits: Limits { files: 200, bytes: 1 }, ..Folder::new(&path) };
+    let [first, second] = ["1", "2"].map(|id| {
+        let page = add(&folder, &call(id)).unwrap().unwrap();
+        let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
+        File::options().write(true).open(&page).unwrap().set_modified(tomorrow).unwrap();
+        page
+    });
+    assert!(!first.exists() && second.exists());
+    let third = add(&folder, &call("3")).unwrap().unwrap();
+    assert!(!second.exists() && third.exists());
 }
 
 #[cfg(unix)]
