@@ -33,6 +33,7 @@ mod spool;
 pub(crate) mod start;
 mod tally;
 mod tap;
+#[cfg(feature = "local")]
 mod terminal;
 pub(crate) mod timings;
 mod traces;

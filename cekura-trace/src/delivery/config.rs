@@ -109,7 +109,7 @@ impl Reader<'_> {
             set_global: code.set_global,
             spool: self.spool(code.spool, code.spool_limits, mode),
             #[cfg(feature = "audio")]
-            audio: self.audio(code.audio, mode).filter(|_| calls == Calls::Observe),
+            audio: self.audio(code.audio).filter(|_| calls == Calls::Observe),
             #[cfg(feature = "audio")]
             temporary: (self.lookup)("TMPDIR")
                 .filter(|path| !path.is_empty())
@@ -119,11 +119,10 @@ impl Reader<'_> {
         }
     }
 
-    /// In local mode nothing is posted.
     #[cfg(feature = "audio")]
-    fn audio(&mut self, code: Option<Audio>, mode: Mode) -> Option<Audio> {
+    fn audio(&mut self, code: Option<Audio>) -> Option<Audio> {
         let wanted = self.flag(code.map(|_| true), AUDIO) == Some(true);
-        wanted.then(|| code.unwrap_or_else(Audio::stereo)).filter(|_| mode.sends())
+        wanted.then(|| code.unwrap_or_else(Audio::stereo))
     }
 
     #[cfg(not(feature = "audio"))]

@@ -7,14 +7,15 @@ use super::call_log::CallLog;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::Account;
 use super::call_log::update::Update;
-use super::clock::Clock;
+use super::clock::WaitClock;
 use super::ledger::{DropReason, FlushReport, Ledger};
 use super::message::{FlushReply, Message, ObserveReply};
 use super::metrics::Metrics;
 use super::queue::Queue;
+use super::timings::later;
 #[cfg(feature = "audio")]
 use crate::call::audio::Journal;
-use crate::call::{Call, Calls, Noted};
+use crate::call::{Call, Noted, OpenCalls};
 use crate::destination::Sink;
 use crate::room::{Budget, Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
@@ -44,12 +45,12 @@ pub(crate) struct Link {
     pub(super) ledger: Arc<Ledger>,
     pub(crate) metrics: Metrics,
     pub(super) account: Account,
-    pub(crate) calls: Arc<Calls>,
+    pub(crate) calls: Arc<OpenCalls>,
     /// Counts call logs that were not posted.
     pub(super) failed: Arc<AtomicU64>,
     /// Where the worker is; a fork of that process has none.
     pub(super) process: u32,
-    pub(super) clock: Arc<Clock>,
+    pub(super) clock: Arc<WaitClock>,
     /// Where calls are recorded.
     #[cfg(feature = "audio")]
     pub(super) recorder: Option<Arc<Recorder>>,
@@ -75,7 +76,8 @@ impl Link {
         message: fn(Instant, FlushReply) -> Message,
     ) -> impl Future<Output = Option<FlushReport>> + Send + use<> {
         let (reply, report) = oneshot::channel();
-        let is_told = self.tell(message(after(wait), Box::new(|report| drop(reply.send(report)))));
+        let is_told =
+            self.tell(message(later(Instant::now(), wait), Box::new(|report| drop(reply.send(report)))));
         let clock = self.clock.clone();
         async move {
             // A fork has no clock either.
@@ -91,7 +93,7 @@ impl Link {
     ) -> Option<FlushReport> {
         let (reply, report) = mpsc::sync_channel(1);
         // Where there is no worker, the reply goes with the message.
-        self.tell(message(after(wait), Box::new(move |report| drop(reply.send(report)))));
+        self.tell(message(later(Instant::now(), wait), Box::new(move |report| drop(reply.send(report)))));
         report.recv_timeout(wait.saturating_add(GRACE)).ok()
     }
 
@@ -235,10 +237,4 @@ impl Sink for Link {
     fn forget(&self, trace_id: TraceId, span_id: SpanId) {
         self.queue.forget(trace_id, span_id);
     }
-}
-
-/// The instant after `wait`. A `wait` of decades is shortened, so that the sum does not overflow.
-fn after(wait: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    Instant::now() + wait.min(FAR)
 }

@@ -18,7 +18,7 @@ pub(super) use tap::Counting;
 use super::config::{Metering, OwnLabel};
 use super::ledger::{FlushReport, Ledger};
 use super::queue::Queue;
-use crate::call::{Calls, nanoseconds};
+use crate::call::{OpenCalls, nanoseconds};
 use crate::lock::locked;
 use crate::semconv::metric;
 use instruments::{Instrument, Label, Of};
@@ -40,7 +40,7 @@ struct Shared {
     table: Mutex<Table>,
     ledger: Arc<Ledger>,
     queue: Arc<Queue>,
-    calls: Arc<Calls>,
+    calls: Arc<OpenCalls>,
     /// Since when it is counted, in nanoseconds since the Unix epoch.
     begun: u64,
 }
@@ -59,7 +59,7 @@ impl Metrics {
         settings: &Metering,
         ledger: Arc<Ledger>,
         queue: Arc<Queue>,
-        calls: Arc<Calls>,
+        calls: Arc<OpenCalls>,
     ) -> Self {
         let table = Mutex::new(Table::new(settings.labels.clone(), settings.meter.is_some()));
         let begun = nanoseconds(SystemTime::now());

@@ -27,7 +27,7 @@ const FULL: [usize; 2] = [128 << 10, 512 << 10];
 pub(crate) struct Queue {
     shards: Box<[Shard]>,
     calls: Mutex<EndedCalls>,
-    /// Where there is a spool.
+    /// Where there is a spool, or what is delivered is drawn.
     begun: Option<Mutex<Beginnings>>,
     /// All bytes that are taken of the limit.
     held: AtomicUsize,

@@ -23,7 +23,7 @@ use super::tap::Tap;
 use super::terminal::Terminal;
 use super::transport;
 use super::worker::Worker;
-use crate::call::Calls;
+use crate::call::OpenCalls;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use std::process;
@@ -44,9 +44,10 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     // The worker may have ended, which is why the queue is closed by then.
     let waker = Waker::new(move || drop(wake.send(Message::Wake)));
     let queue = Queue::new(settings.memory_limit, ledger.clone(), waker, settings.mode.draws());
-    let queue = Arc::new(if settings.spool.is_some() { queue.with_beginnings() } else { queue });
+    let wants_beginnings = settings.spool.is_some() || settings.mode.draws();
+    let queue = Arc::new(if wants_beginnings { queue.with_beginnings() } else { queue });
     let (account, calls, failed) =
-        (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
+        (Account::of(&settings), Arc::<OpenCalls>::default(), Arc::<AtomicU64>::default());
     #[cfg(feature = "audio")]
     let recorder = recorder(&settings, inbox.clone());
     #[cfg(feature = "audio")]
@@ -112,6 +113,8 @@ fn recorder(settings: &Settings, inbox: UnboundedSender<Message>) -> Arc<Recorde
         drop(inbox.send(Message::Recorded { root, prepared: Box::new(prepared) }));
     };
     let audio = settings.audio.unwrap_or_else(Audio::stereo);
+    // Only what is posted has to know its length, for which all of it is encoded.
+    let audio = Audio { is_flac: audio.is_flac && settings.mode.sends(), ..audio };
     Arc::new(Recorder::new(settings.temporary.clone(), audio, Arc::new(tell)))
 }
 

@@ -1,6 +1,7 @@
 //! Every delay and time limit of the delivery, in one place, so that tests can set them short.
 
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The delays and time limits of the delivery. The defaults are documented promises; only tests set others.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,12 @@ impl Default for Timings {
             drop: Duration::from_secs(2),
         }
     }
+}
+
+/// The instant after `wait`. One of decades is shortened, so that the sum does not overflow.
+pub(super) fn later(now: Instant, wait: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    now + wait.min(FAR)
 }
 
 /// The limits of a spool. The defaults are documented promises; only tests set others.

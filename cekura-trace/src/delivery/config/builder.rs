@@ -190,13 +190,15 @@ impl Builder {
         self
     }
 
-    /// Records calls with a call log, and posts the recording with it (`CEKURA_AUDIO`: `true` or `false`); off unless set. The
+    /// Records calls with a call log, that is with `observe`, and posts the recording with it (`CEKURA_AUDIO`: `true` or `false`); off unless set. The
     /// program hands both sides over: [`Conversation::audio`](crate::Conversation::audio). Needs the feature `audio`.
     ///
     /// Of each call 4 MiB stay in memory, the rest goes to a file in the temporary directory that nobody else can open and that
     /// vanishes with the process. A recording has at most 2 hours and 512 MiB, all running calls together 2 GiB; what is
     /// more is left out, and the call log says `metadata.recording_truncated`. A recording that Cekura does not take
-    /// is left out too, and counted. Nothing is recorded under the policy `Metadata`, nor in local mode.
+    /// is left out too, and counted. Nothing is recorded under the policy `Metadata`.
+    ///
+    /// In local mode the page of a call plays its recording, up to 16 MiB of it as FLAC.
     #[cfg(feature = "audio")]
     pub fn audio(mut self, audio: Audio) -> Self {
         self.audio = Some(audio);

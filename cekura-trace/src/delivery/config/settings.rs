@@ -31,7 +31,7 @@ pub enum Mode {
     CloudAndLocal,
     /// Nowhere: each finished conversation is drawn in the terminal and written as one HTML page to
     /// `cekura-traces` in the working directory, which keeps the newest 200. It needs no account and no
-    /// network.
+    /// network. A page plays the recording of its call, where calls are recorded.
     Local,
 }
 
