@@ -23,10 +23,13 @@ pub(crate) use settings::{Identity, Settings, Spooling};
 
 use super::error::Error;
 use super::parts;
+use super::redaction::Redaction;
 use super::timings::SpoolLimits;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
+#[cfg(feature = "redact")]
+use crate::redact::Redact;
 use origin::{API_KEY, MODE, OTEL_ENDPOINT, PROTOCOL, api_headers};
 use reader::{Given, Reader, Text};
 use secret::Secret;
@@ -39,6 +42,7 @@ const CALLS: &str = "CEKURA_CALLS";
 const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
 const AUDIO: &str = "CEKURA_AUDIO";
+const REDACT: &str = "CEKURA_REDACT";
 const INSECURE: &str = "CEKURA_ALLOW_INSECURE";
 
 /// The settings, or `None` when tracing is switched off; nothing else is looked at then, so that the switch works
@@ -103,6 +107,10 @@ impl Reader<'_> {
             calls,
             capture: self.capture(code.capture),
             consent: code.consent,
+            #[cfg(feature = "redact")]
+            redaction: self.redaction(code.redact),
+            #[cfg(not(feature = "redact"))]
+            redaction: self.refuse_redaction(),
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
             // A convention of its own, no-color.org; whatever it is set to.
@@ -131,6 +139,31 @@ impl Reader<'_> {
         if self.flag(None, AUDIO) == Some(true) {
             self.refuse(AUDIO, "is set, but this build lacks the feature `audio` of cekura-trace");
         }
+    }
+
+    #[cfg(feature = "redact")]
+    fn redaction(&mut self, code: Option<Redact>) -> Redaction {
+        let redact = code.or_else(|| match self.word(REDACT)?.as_str() {
+            "standard" => Some(Redact::standard()),
+            _ => {
+                self.refuse(REDACT, "must be `standard`");
+                None
+            }
+        });
+        let Some(redact) = redact else { return Redaction::default() };
+        let redactor = redact.compile();
+        if redactor.is_none() {
+            self.refuse(".redact(…)", "has a pattern that is no regular expression, or is too large");
+        }
+        redactor.map(Redaction::new).unwrap_or_default()
+    }
+
+    #[cfg(not(feature = "redact"))]
+    fn refuse_redaction(&mut self) -> Redaction {
+        if self.variable(REDACT).is_some() {
+            self.refuse(REDACT, "is set, but this build lacks the feature `redact` of cekura-trace");
+        }
+        Redaction::default()
     }
 
     /// One mode, or both with a comma between them.
