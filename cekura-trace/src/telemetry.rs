@@ -332,6 +332,9 @@ impl Running {
     /// The same at the end, which says what was lost.
     fn ended(&self, report: Option<FlushReport>) -> FlushReport {
         let report = self.reported(report);
+        if report.pending > 0 {
+            self.link.tell_pending(report.clone());
+        }
         tell_losses(&report, self.link.lost_calls());
         report
     }
@@ -361,7 +364,11 @@ impl fmt::Debug for Cekura {
 /// Prints the only line that this crate prints outside local mode. Without it, a program that has no `tracing`
 /// subscriber would never learn that spans or call logs were lost.
 fn tell_losses(report: &FlushReport, calls: u64) {
-    let spans = (report.lost() > 0).then(|| format!("spans were lost: {report}"));
+    let spans = match (report.lost(), report.pending) {
+        (0, 0) => None,
+        (_, 0) => Some(format!("spans were lost: {report}")),
+        _ => Some(format!("spans were not delivered in time: {report}")),
+    };
     let calls = (calls > 0).then(|| format!("call logs were not posted: {calls}"));
     let lost: Vec<String> = spans.into_iter().chain(calls).collect();
     if lost.is_empty() {

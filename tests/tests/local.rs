@@ -2,9 +2,12 @@
 
 use cekura_trace_tests::backend::{Backend, Reply};
 use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 /// A folder of which nothing is left from another run.
 fn fresh(test: &str) -> PathBuf {
@@ -73,6 +76,33 @@ fn a_folder_that_cannot_be_written_is_one_event_and_a_line_below_each_drawing() 
     let events: Vec<_> = reports.lines().filter(|line| !line.contains("accepted")).collect();
     assert!(matches!(&events[..], [event] if event.contains("cekura-traces")), "{reports}");
     assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
+}
+
+#[test]
+fn lines_of_the_program_do_not_wait_for_a_drawing_that_is_read_slowly() {
+    let folder = fresh("slowly");
+    let mut agent = Command::new(env!("CARGO_BIN_EXE_local_agent"));
+    let mut agent = agent.arg("talking").current_dir(&folder);
+    agent = agent.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut agent = agent.spawn().unwrap();
+    let mut shown = agent.stderr.take().unwrap();
+    let reader = thread::spawn(move || {
+        let (mut some, mut all) = ([0; 4 << 10], Vec::new());
+        // A hundred thousand bytes a second.
+        while let Ok(count @ 1..) = shown.read(&mut some) {
+            all.extend_from_slice(&some[..count]);
+            thread::sleep(Duration::from_millis(40));
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    });
+    let mut slowest = String::new();
+    agent.stdout.take().unwrap().read_to_string(&mut slowest).unwrap();
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    let slowest: u64 = slowest.trim().parse().unwrap();
+    let shown = reader.join().unwrap();
+    assert!(shown.contains("\nagent: hello\n") && shown.contains("turn"), "{shown}");
+    assert!(slowest < 1_200, "a line took {slowest} ms");
 }
 
 /// Ways in which nobody can read standard error.

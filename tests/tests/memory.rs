@@ -83,6 +83,24 @@ fn so_does_one_with_events_without_end() {
 }
 
 #[test]
+fn so_do_5000_open_spans_of_60_kib() {
+    let said = within("open spans");
+    assert!(said.contains("5002 accepted"), "{said}");
+}
+
+#[test]
+fn so_do_5000_open_spans_that_begin_with_30_kib() {
+    let said = within("arguments");
+    assert!(said.contains("5002 accepted"), "{said}");
+}
+
+#[test]
+fn so_do_300_call_logs_that_are_held_and_cost_no_span() {
+    let said = within("held");
+    assert!(!said.contains("queue_full"), "{said}");
+}
+
+#[test]
 fn a_conversation_of_40_000_spans_is_drawn_within_the_limit() {
     let said = within("drawing");
     assert!(!said.contains(" 1 delivered"), "nothing of it was drawn: {said}");

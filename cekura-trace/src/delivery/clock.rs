@@ -26,9 +26,16 @@ impl Clock {
         answer: oneshot::Receiver<T>,
     ) -> Option<Option<T>> {
         let Some(clock) = self.0.get_or_init(start) else { return Some(answer.await.ok()) };
-        let (reply, told) = oneshot::channel();
+        let (mut reply, told) = oneshot::channel();
         // In a task, so that what wakes the program's own runs neither here nor in the worker.
-        clock.runtime.spawn(async move { reply.send(timeout(wait, answer).await.ok()) });
+        clock.runtime.spawn(async move {
+            let answered = tokio::select! {
+                answered = timeout(wait, answer) => answered,
+                // Whoever answers is to know that nobody waits.
+                () = reply.closed() => return,
+            };
+            let _ = reply.send(answered.ok());
+        });
         told.await.ok().flatten().map(Result::ok)
     }
 }

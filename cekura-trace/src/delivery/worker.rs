@@ -14,7 +14,7 @@ use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::{Account, SealedCallLog};
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
-use super::lane::call_logs::{CallLogs, Rewrite};
+use super::lane::call_logs::{CallLogs, Rewrite, counted};
 use super::lane::spans::Spans;
 use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
@@ -40,9 +40,6 @@ use tokio::time::{Instant, timeout_at};
 
 /// The shortest time between two events that tell of lost spans.
 const BETWEEN_TELLING: Duration = Duration::from_secs(10);
-
-/// Bytes of an ended call's log that are not counted: its fields beside what was noted.
-const BESIDE_NOTES: usize = 1 << 10;
 
 pub(super) struct Worker {
     queue: Arc<Queue>,
@@ -170,6 +167,7 @@ impl Worker {
             }
             self.call_logs.await_traces(now);
             self.call_logs.proceed(now);
+            self.relieve_of_logs(now);
             if self.answer_flushes(now) {
                 return;
             }
@@ -282,13 +280,26 @@ impl Worker {
 
     /// Has memory given back where it is short; what is drawn goes before what is delivered.
     fn relieve(&mut self) {
-        let excess = self.queue.excess(|| self.call_logs.held());
+        let excess = self.queue.excess();
         if excess > 0 {
-            let given: usize = self.taps.iter_mut().map(|tap| tap.relieve(excess)).sum();
+            let given = self.relieve_taps(excess);
             if let Some(spans) = &mut self.spans {
-                spans.relieve(excess.saturating_sub(given), Instant::now());
+                spans.relieve(excess.saturating_sub(given), true, Instant::now());
             }
         }
+    }
+
+    /// The same for what call logs have above their share, as far as they are not sent at once.
+    fn relieve_of_logs(&mut self, now: Instant) {
+        let (borrowed, is_urgent) = self.queue.borrowed();
+        if borrowed > 0 {
+            let given = self.relieve_taps(borrowed);
+            self.call_logs.relieve(borrowed.saturating_sub(given), is_urgent, now);
+        }
+    }
+
+    fn relieve_taps(&mut self, bytes: usize) -> usize {
+        self.taps.iter_mut().map(|tap| tap.relieve(bytes)).sum()
     }
 
     /// Posts what was noted of a call that has ended.
@@ -297,9 +308,9 @@ impl Worker {
         self.doubt(&ended);
         let sealed = ended.seal(&self.account).and_then(|log| {
             // Escapes may make it longer than what was noted.
-            let more = log.body.len().saturating_sub(reservation.bytes() + BESIDE_NOTES);
+            let more = counted(&log).saturating_sub(reservation.bytes());
             reservation
-                .join(Room::take(self.queue.clone(), Use::Delivery, more).ok_or_else(ObserveError::full)?);
+                .join(Room::take(self.queue.clone(), Use::CallLog, more).ok_or_else(ObserveError::full)?);
             Ok(log)
         });
         match sealed {
@@ -422,7 +433,8 @@ impl Worker {
         let spans = self.spans.as_ref().and_then(Lane::oldest);
         let taps = self.taps.iter().filter_map(|tap| tap.oldest());
         let oldest = spans.into_iter().chain(taps).min();
-        let is_idle = self.call_logs.is_at_rest() && self.spans.as_ref().is_none_or(Lane::is_at_rest);
+        let is_posted = self.call_logs.is_at_rest() && self.call_logs.has_no_update();
+        let is_idle = is_posted && self.spans.as_ref().is_none_or(Lane::is_at_rest);
         let is_over = |flush: &mut Flush| {
             now >= flush.deadline
                 || oldest.is_none_or(|oldest| oldest > flush.epoch) && (!flush.is_last || is_idle)
@@ -442,7 +454,7 @@ impl Worker {
             self.events.settle();
         }
         for flush in over {
-            (flush.report)(self.ledger.report(|| self.queue.accepted()));
+            flush.report.send(self.ledger.report(|| self.queue.accepted()));
         }
         end.is_some()
     }

@@ -4,6 +4,7 @@
 use cekura::opentelemetry::trace::TraceContextExt;
 use cekura::opentelemetry::{Context, KeyValue};
 use cekura::{Builder, Cekura, Entry, Mode, Protocol, spans};
+use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::at;
 use std::fs;
 use std::path::Path;
@@ -23,6 +24,7 @@ fn main() {
     };
     let builder =
         if load == "traces, spool" { builder.spool(Path::new(&directory).join("spool")) } else { builder };
+    let builder = if load == "held" { builder.api_key(KEY).agent(5).api_url(&url) } else { builder };
     let handle = handle(builder);
     let before = resident("VmRSS");
     put(&load, &handle);
@@ -86,6 +88,40 @@ fn put(load: &str, handle: &Cekura) {
                 }
             });
             drop(call);
+            handle.flush_blocking(Duration::from_secs(1));
+        }
+        "open spans" => {
+            let call = spans::conversation().client(handle).start();
+            let text = "word ".repeat(6 << 10);
+            let one = |_| {
+                let mut span = spans::span("open").parent(&call).start();
+                span.record("one", text.as_str());
+                span.record("other", text.as_str());
+                span
+            };
+            drop((0..5_000).map(one).collect::<Vec<_>>());
+            drop(call);
+            handle.flush_blocking(Duration::from_secs(1));
+        }
+        "arguments" => {
+            let call = spans::conversation().client(handle).start();
+            let text = "word ".repeat(6 << 10);
+            let one = |_| spans::llm().parent(&call).input("prompt", &text).start();
+            drop((0..5_000).map(one).collect::<Vec<_>>());
+            drop(call);
+            handle.flush_blocking(Duration::from_secs(1));
+        }
+        "held" => {
+            let one = |number: u32| {
+                let call = spans::conversation().client(handle).call_id(number.to_string()).observe().start();
+                let known = call.in_scope(cekura::current_conversation).unwrap();
+                known.user(&"and so it goes on ".repeat(6 << 10));
+                let hold = known.hold();
+                drop(call);
+                handle.flush_blocking(Duration::ZERO);
+                hold
+            };
+            drop((0..300).map(one).collect::<Vec<_>>());
             handle.flush_blocking(Duration::from_secs(1));
         }
         "drawing" => {
