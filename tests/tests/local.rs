@@ -231,7 +231,7 @@ fn only_this_user_reads_pages_whatever_the_umask() {
 
 #[test]
 fn a_link_in_place_of_the_folder_gets_no_page() {
-    let (folder, elsewhere) = (fresh("linked"), fresh("elsewhere"));
+    let (folder, elsewhere) = (fresh("linked"), fresh("linked-elsewhere"));
     symlink(&elsewhere, folder.join("cekura-traces")).unwrap();
     let (shown, reports) = run(&folder, &[]);
     assert_eq!(shown.matches("\npage     no page can be written to cekura-traces: ").count(), 2, "{shown}");
