@@ -203,8 +203,8 @@ impl Cekura {
         running.reported(running.link.ask_blocking(deadline, Message::flush))
     }
 
-    /// Delivers all spans that have ended, posts the call logs that were handed over, and stops, at most after
-    /// `deadline`. Spans that are not delivered by then, and spans that end later, are dropped and counted. A
+    /// Delivers all spans that have ended, posts the call logs and sends the updates that were handed over, and stops, at
+    /// most after `deadline`. What is left of updates then gets an error. Spans that are not delivered by then, and spans that end later, are dropped and counted. A
     /// second shutdown only reports.
     ///
     /// With a spool, spans that are not delivered stay on disk for the next start. If everything is safe on
@@ -278,7 +278,8 @@ impl Cekura {
 
     /// Changes a call that Cekura has stored under this id of yours: adds metadata, has it evaluated again. First looks for
     /// it; a call that is not stored yet is looked for again for 330 s, as a request that fails is repeated. Dropping the
-    /// future does not stop it, the end of the process does. In local mode, and when tracing is off, nothing is sent and
+    /// future does not stop it, the end of the process does; [`shutdown`](Self::shutdown) waits for it until its deadline.
+    /// In local mode, and when tracing is off, nothing is sent and
     /// [`Sent::was_sent`] is false. [`Update`] has an example.
     ///
     /// # Errors

@@ -41,6 +41,9 @@ use tokio::time::{Instant, timeout_at};
 /// The shortest time between two events that tell of lost spans.
 const BETWEEN_TELLING: Duration = Duration::from_secs(10);
 
+/// The shortest time between two looks at all call logs that wait, where memory is not short yet.
+const BETWEEN_RELIEFS: Duration = Duration::from_millis(20);
+
 pub(super) struct Worker {
     queue: Arc<Queue>,
     ledger: Arc<Ledger>,
@@ -56,6 +59,8 @@ pub(super) struct Worker {
     timings: Timings,
     flushes: Flushes,
     next_tick: Instant,
+    /// When call logs are asked again for what nobody else needs yet.
+    next_relief: Instant,
     /// The open ones, and when it is looked for those of which something is not read.
     calls: Arc<Calls>,
     next_look: Instant,
@@ -92,6 +97,7 @@ impl Worker {
             timings,
             flushes,
             next_tick,
+            next_relief: next_tick,
             calls,
             next_look: next_tick + timings.unread,
             told: (0, next_tick),
@@ -289,10 +295,12 @@ impl Worker {
         }
     }
 
-    /// The same for what call logs have above their share, as far as they are not sent at once.
+    /// The same for what call logs have above their share, as far as they are not sent at once. Where it is not urgent, and
+    /// they may have none to give, they are seldom asked.
     fn relieve_of_logs(&mut self, now: Instant) {
         let (borrowed, is_urgent) = self.queue.borrowed();
-        if borrowed > 0 {
+        if borrowed > 0 && (is_urgent || now >= self.next_relief) {
+            self.next_relief = now + BETWEEN_RELIEFS;
             let given = self.relieve_taps(borrowed);
             self.call_logs.relieve(borrowed.saturating_sub(given), is_urgent, now);
         }
