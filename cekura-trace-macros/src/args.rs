@@ -159,7 +159,7 @@ impl Reader<'_> {
         let belongs =
             |rule: &Rule| format!("it belongs to {}", list(rule.of.iter().map(|name| name.as_str())));
         let similar = || nearest(&word, Rule::keys(name)).map(|similar| format!("did you mean `{similar}`?"));
-        let hint = foreign::instead(&word, name)
+        let hint = foreign::instead(&word.to_lowercase(), name)
             .or_else(|| rule.map(belongs))
             .or_else(similar)
             .unwrap_or_else(|| format!("it takes {}", list(Rule::keys(name))));

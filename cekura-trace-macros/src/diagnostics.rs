@@ -29,10 +29,11 @@ impl Diagnostics {
     }
 }
 
-/// The candidate that `word` probably meant.
+/// The candidate that `word` probably meant: `callId` and `CALL_ID` are `call_id`.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |word: &str| word.replace('_', "").to_lowercase();
     candidates
-        .map(|candidate| (distance(word, candidate), candidate))
+        .map(|candidate| (distance(&plain(word), &plain(candidate)), candidate))
         .filter(|&(distance, candidate)| distance <= 1 + candidate.len() / 4)
         .min()
         .map(|(_, candidate)| candidate)

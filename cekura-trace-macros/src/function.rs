@@ -174,7 +174,9 @@ fn bindings(signature: &Signature) -> Vec<Binding> {
             && !argument.attrs.iter().any(|attribute| attribute.path().is_ident("cfg"))
         {
             let whole = bindings.len();
-            bind(&argument.pat, &mut bindings);
+            let recorded =
+                names(&argument.pat).into_iter().filter(|ident| !ident.unraw().to_string().starts_with('_'));
+            bindings.extend(recorded.map(|ident| Binding { ident, texts: None }));
             if let Pat::Ident(PatIdent { by_ref: None, subpat: None, .. }) = &*argument.pat
                 && let Some(binding) = bindings.get_mut(whole)
             {
@@ -185,24 +187,24 @@ fn bindings(signature: &Signature) -> Vec<Binding> {
     bindings
 }
 
-fn bind(pattern: &Pat, bindings: &mut Vec<Binding>) {
+/// All names that a pattern binds.
+pub(crate) fn names(pattern: &Pat) -> Vec<Ident> {
+    let of_all = |patterns: &mut dyn Iterator<Item = &Pat>| patterns.flat_map(names).collect();
     match pattern {
         Pat::Ident(name) => {
-            if !name.ident.unraw().to_string().starts_with('_') {
-                bindings.push(Binding { ident: name.ident.clone(), texts: None });
-            }
-            if let Some((_, pattern)) = &name.subpat {
-                bind(pattern, bindings);
-            }
+            let inside = name.subpat.iter().flat_map(|(_, pattern)| names(pattern));
+            std::iter::once(name.ident.clone()).chain(inside).collect()
         }
-        Pat::Or(or) => or.cases.iter().take(1).for_each(|pattern| bind(pattern, bindings)),
-        Pat::Paren(paren) => bind(&paren.pat, bindings),
-        Pat::Reference(reference) => bind(&reference.pat, bindings),
-        Pat::Slice(slice) => slice.elems.iter().for_each(|pattern| bind(pattern, bindings)),
-        Pat::Struct(fields) => fields.fields.iter().for_each(|field| bind(&field.pat, bindings)),
-        Pat::Tuple(tuple) => tuple.elems.iter().for_each(|pattern| bind(pattern, bindings)),
-        Pat::TupleStruct(tuple) => tuple.elems.iter().for_each(|pattern| bind(pattern, bindings)),
-        _ => {}
+        // Each case binds the same.
+        Pat::Or(or) => of_all(&mut or.cases.iter().take(1)),
+        Pat::Paren(paren) => names(&paren.pat),
+        Pat::Reference(reference) => names(&reference.pat),
+        Pat::Slice(slice) => of_all(&mut slice.elems.iter()),
+        Pat::Struct(fields) => of_all(&mut fields.fields.iter().map(|field| &*field.pat)),
+        Pat::Tuple(tuple) => of_all(&mut tuple.elems.iter()),
+        Pat::TupleStruct(tuple) => of_all(&mut tuple.elems.iter()),
+        Pat::Type(typed) => names(&typed.pat),
+        _ => Vec::new(),
     }
 }
 

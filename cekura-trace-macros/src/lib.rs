@@ -57,6 +57,36 @@ pub fn turn(args: TokenStream, item: TokenStream) -> TokenStream {
     annotate(SpanName::Turn, args.into(), item.into()).into()
 }
 
+/// Names that are written by mistake: the compiler's own error would not say which attribute is meant. They are few,
+/// because `use cekura::*` brings them into the program.
+macro_rules! misnamed {
+    ($($(#[$lint:meta])* $name:ident => $meant:literal,)*) => {
+        $(
+            #[proc_macro_attribute]
+            $(#[$lint])*
+            pub fn $name(_: TokenStream, item: TokenStream) -> TokenStream {
+                let mut mistakes = Diagnostics::default();
+                let message = concat!("there is no `", stringify!($name), "`: write `#[cekura::", $meant, "]`");
+                mistakes.push(syn::Error::new(proc_macro2::Span::call_site(), message));
+                mistakes.beside(item.into()).into()
+            }
+        )*
+    };
+}
+
+misnamed! {
+    #[expect(non_snake_case, reason = "as it is written")]
+    LLM => "llm",
+    #[expect(non_snake_case, reason = "as it is written")]
+    S2S => "s2s",
+    #[expect(non_snake_case, reason = "as it is written")]
+    STT => "stt",
+    #[expect(non_snake_case, reason = "as it is written")]
+    TTS => "tts",
+    tool => "tool_call",
+    toolcall => "tool_call",
+}
+
 fn annotate(
     name: SpanName,
     args: proc_macro2::TokenStream,

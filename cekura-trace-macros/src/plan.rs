@@ -2,14 +2,15 @@
 //! place that can fail; writing a plan as tokens cannot.
 
 use crate::args::{Args, Given, SpanName, Value, When};
-use crate::diagnostics::{Diagnostics, list};
-use crate::function::{Binding, Function, Returns, Shape};
+use crate::diagnostics::{Diagnostics, list, nearest};
+use crate::function::{Binding, Function, Returns, Shape, names};
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Expr, ExprClosure, ExprLit, FnArg, Lit, LitStr, Pat, Path};
+use syn::{Expr, ExprClosure, ExprLit, FnArg, Lit, LitStr, Pat, Path, Signature, Visibility};
 
 mod borrows;
+mod closures;
 mod spoken;
 
 pub(crate) use borrows::error_borrows;
@@ -79,6 +80,9 @@ impl Plan {
         refuse_second_attribute(&args, &function, mistakes);
         refuse_wrong_names(&args, &function, mistakes);
         refuse_closures_without_return(&args, &function, mistakes);
+        closures::refuse_arguments(&args, &function, mistakes);
+        refuse_words_without_quotes(&args, &function, mistakes);
+        refuse_main(&function, mistakes);
         mistakes.is_empty().then(|| Self::of(args, function))
     }
 
@@ -102,7 +106,10 @@ impl Plan {
         for own in own {
             match own.value {
                 Value::Plain(expression) => before.push(Entry::Own(own.key, own.rule.given, expression)),
-                Value::Returned(closure) => after.push(Entry::Own(own.key, own.rule.given, closure)),
+                Value::Returned(closure) => {
+                    let closure = closures::borrowing(closure, own.rule.given);
+                    after.push(Entry::Own(own.key, own.rule.given, closure));
+                }
             }
         }
         before.splice(first..first, arguments);
@@ -110,7 +117,9 @@ impl Plan {
         for record in record {
             match record.value {
                 Value::Plain(expression) => before.push(Entry::Record(record.key, expression)),
-                Value::Returned(closure) => after.push(Entry::Record(record.key, closure)),
+                Value::Returned(closure) => {
+                    after.push(Entry::Record(record.key, closures::borrowing(closure, Given::Record)));
+                }
             }
         }
         let error_borrows = error_borrows(function.signature.output.to_token_stream());
@@ -248,6 +257,46 @@ fn refuse_unknown(function: &Function, name: &Ident, mistakes: &mut Diagnostics)
         format!("it has {}", list(names.iter().map(String::as_str)))
     };
     mistakes.at(name, format!("the function has no argument `{name}`; {hint}"));
+}
+
+/// `provider = openai`. A constant has another name, an argument of the function is known.
+fn refuse_words_without_quotes(args: &Args, function: &Function, mistakes: &mut Diagnostics) {
+    let inputs = function.signature.inputs.iter();
+    let arguments: Vec<_> = inputs
+        .flat_map(|input| match input {
+            FnArg::Receiver(receiver) => vec![Ident::new("self", receiver.self_token.span)],
+            FnArg::Typed(argument) => names(&argument.pat),
+        })
+        .collect();
+    let texts: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+    for own in args.own.iter().filter(|own| own.rule.given == Given::Value) {
+        if let Value::Plain(Expr::Path(path)) = &own.value
+            && let Some(word) = path.path.get_ident()
+            && !word.to_string().contains(char::is_uppercase)
+            && !is_in(&arguments, word)
+            // The compiler names the one that is meant.
+            && nearest(&word.to_string(), texts.iter().map(String::as_str)).is_none()
+        {
+            let key = &own.key;
+            let message = format!(
+                "`{word}` is no argument of the function: write `{key} = \"{word}\"`, or `{key} = self::{word}` where it \
+                 is a static"
+            );
+            mistakes.at(word, message);
+        }
+    }
+}
+
+/// A span of `main` would begin before `main` can install anything.
+fn refuse_main(function: &Function, mistakes: &mut Diagnostics) {
+    let Signature { ident, inputs, .. } = &function.signature;
+    // One that others call is not the program's.
+    let is_called = !matches!(function.visibility, Visibility::Inherited);
+    if ident == "main" && inputs.is_empty() && !is_called {
+        let message = "`main` runs before a handle is installed, so its span would never be recorded: move the code into \
+                       a function that handles one call, and annotate that";
+        mistakes.at(ident, message);
+    }
 }
 
 fn refuse_closures_without_return(args: &Args, function: &Function, mistakes: &mut Diagnostics) {

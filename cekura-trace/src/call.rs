@@ -30,9 +30,21 @@ use crate::transcript::Entry;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant};
+
+/// Whether the program has asked for the id of a trace.
+static IS_TRACE_KNOWN: AtomicBool = AtomicBool::new(false);
+
+/// The program asks for the id of a trace, or names one.
+pub(crate) fn know_trace() {
+    IS_TRACE_KNOWN.store(true, Ordering::Relaxed);
+}
+
+pub(crate) fn is_trace_known() -> bool {
+    IS_TRACE_KNOWN.load(Ordering::Relaxed)
+}
 
 /// One call: the trace of one conversation.
 #[derive(Debug)]
@@ -72,6 +84,11 @@ pub(crate) trait Unfinished: fmt::Debug + Send + Sync {
 
     /// Says under which id its call is stored.
     fn rename_call(&self, _id: &str) {}
+
+    /// Says what its call was worth. False where it is over.
+    fn score(&self, _name: &str, _value: f64) -> bool {
+        false
+    }
 
     /// Keeps it open although its function returns, until it is released as often: for a message that nobody reads yet,
     /// or a stream. False where it is over.
@@ -226,9 +243,9 @@ fn take_out(ours: &Mutex<Vec<Kept>>, span: SpanId) {
 /// The calls of one destination that are not over: their conversation, or a span of it, is open. Several have the same
 /// trace id where `trace_id_from` gives it to them.
 #[derive(Debug, Default)]
-pub(crate) struct Calls(RwLock<HashMap<TraceId, Vec<Arc<Call>>>>);
+pub(crate) struct OpenCalls(RwLock<HashMap<TraceId, Vec<Arc<Call>>>>);
 
-impl Calls {
+impl OpenCalls {
     /// Whether anything of this trace is still open.
     pub(crate) fn is_open(&self, trace: TraceId) -> bool {
         self.known().contains_key(&trace)
@@ -241,7 +258,11 @@ impl Calls {
         calls.into_iter().filter(is_unread).map(|call| call.id().to_owned()).collect()
     }
 
-    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.known().values().map(Vec::len).sum()
+    }
+
+    /// Whether nothing is open.
     pub(crate) fn is_empty(&self) -> bool {
         self.known().is_empty()
     }
@@ -319,7 +340,7 @@ impl Calls {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, Call, Calls, Clock, Instant, SpanContext, SpanId, TraceId, Unfinished};
+    use super::{Arc, Call, Clock, Instant, OpenCalls, SpanContext, SpanId, TraceId, Unfinished};
     use opentelemetry::trace::{TraceFlags, TraceState};
 
     const TRACE: TraceId = TraceId::from_bytes([7; 16]);
@@ -329,7 +350,7 @@ mod tests {
     }
 
     /// A span of this number begins.
-    fn begin(calls: &Calls, call: &Arc<Call>, number: u64) {
+    fn begin(calls: &OpenCalls, call: &Arc<Call>, number: u64) {
         let span = SpanId::from(number);
         calls.begin(call, span, &Arc::new(span));
     }
@@ -342,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_call_is_open_until_its_last_span_is_over() {
-        let (calls, call) = (Calls::default(), call());
+        let (calls, call) = (OpenCalls::default(), call());
         begin(&calls, &call, 2);
         begin(&calls, &call, 3);
         calls.end(&call);
@@ -355,7 +376,7 @@ mod tests {
 
     #[test]
     fn two_calls_may_have_one_trace_id() {
-        let (calls, first, second) = (Calls::default(), call(), call());
+        let (calls, first, second) = (OpenCalls::default(), call(), call());
         begin(&calls, &first, 2);
         begin(&calls, &second, 3);
         calls.end(&second);
@@ -366,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_hosts_span_is_handed_over_once_and_only_if_it_began_in_the_call() {
-        let (calls, call) = (Calls::default(), call());
+        let (calls, call) = (OpenCalls::default(), call());
         let (early, inside) = (SpanId::from(2), SpanId::from(3));
         calls.begin_of_host(TRACE, early);
         begin(&calls, &call, 4);
@@ -383,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_hosts_span_of_several_calls_belongs_to_the_one_that_keeps_least() {
-        let (calls, full) = (Calls::default(), call());
+        let (calls, full) = (OpenCalls::default(), call());
         let (root, clock) = (full.root.clone(), Clock::read());
         let least = Arc::new(Call::new(root, None, super::CaptureContent::Metadata, clock));
         let span = SpanId::from(2);
@@ -395,7 +416,7 @@ mod tests {
 
     #[test]
     fn two_processors_of_one_handle_count_a_hosts_span_once() {
-        let (calls, call) = (Calls::default(), call());
+        let (calls, call) = (OpenCalls::default(), call());
         begin(&calls, &call, 3);
         let span = SpanId::from(2);
         calls.begin_of_host(TRACE, span);

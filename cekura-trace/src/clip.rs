@@ -12,6 +12,15 @@ pub(crate) fn clip(text: &str, length: usize) -> &str {
     &text[..end]
 }
 
+/// The bytes that a byte of a text takes in a string of JSON.
+pub(crate) fn in_json(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | 0x08 | b'\t' | b'\n' | 0x0c | b'\r' => 2,
+        0x00..0x20 => 6,
+        _ => 1,
+    }
+}
+
 /// Appends as much as shows that the limit was passed.
 pub(crate) fn append(text: &mut Option<String>, piece: &str, limit: usize) {
     let text = text.get_or_insert_default();

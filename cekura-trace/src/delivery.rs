@@ -20,6 +20,7 @@ mod lane;
 pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod message;
+pub(crate) mod metrics;
 mod own_events;
 mod parts;
 pub(crate) mod processor;
@@ -32,6 +33,7 @@ mod spool;
 pub(crate) mod start;
 mod tally;
 mod tap;
+#[cfg(feature = "local")]
 mod terminal;
 pub(crate) mod timings;
 mod traces;

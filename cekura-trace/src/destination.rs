@@ -1,9 +1,10 @@
 //! The destination of a handle, and the one door from recording to whoever keeps its spans: a span begins, a record is
 //! accepted, a call is noted. Invariant: accepting a span never waits.
 
+use crate::absence::{self, Absence};
 #[cfg(feature = "audio")]
 use crate::call::audio::{Bounds, Journal};
-use crate::call::{Call, Calls, Noted};
+use crate::call::{self, Call, Noted, OpenCalls};
 use crate::policy::CaptureContent;
 use crate::room::{Budget, Room, Use};
 use opentelemetry::global::BoxedTracer;
@@ -28,6 +29,9 @@ pub(crate) trait Sink: Budget {
 
     /// The call log of this call is kept back no longer.
     fn release(&self, _call: &Call) {}
+
+    /// Counts what a call was worth whose root span is over.
+    fn score(&self, _call: &Call, _name: &str, _value: f64) {}
 
     /// Waits until what was accepted is delivered or dropped, for a bounded time.
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
@@ -75,11 +79,13 @@ pub struct Destination {
     pub(crate) capture: CaptureContent,
     /// The most bytes of one content value.
     pub(crate) content_limit: usize,
-    pub(crate) calls: Arc<Calls>,
+    pub(crate) calls: Arc<OpenCalls>,
     /// Set where a host's tracer provider is attached.
     pub(crate) host: OnceLock<Host>,
     /// Whether the processor for the host's spans has seen one.
     pub(crate) is_heard: AtomicBool,
+    /// Whether Cekura gets the spans, and shows a trace on the page of the call whose call log names it.
+    shows_calls: bool,
     /// How much sound may be kept, where calls are recorded.
     #[cfg(feature = "audio")]
     pub(crate) audio: Option<Arc<Bounds>>,
@@ -104,6 +110,7 @@ impl Destination {
             calls,
             host,
             is_heard,
+            shows_calls: false,
             #[cfg(feature = "audio")]
             audio: None,
             watch: None,
@@ -111,8 +118,13 @@ impl Destination {
     }
 
     /// The same, which counts its open spans there.
-    pub(crate) fn counted_in(self, calls: Arc<Calls>) -> Self {
+    pub(crate) fn counted_in(self, calls: Arc<OpenCalls>) -> Self {
         Self { calls, ..self }
+    }
+
+    /// The same, of an account at Cekura if that is so.
+    pub(crate) fn of_account(self, shows_calls: bool) -> Self {
+        Self { shows_calls, ..self }
     }
 
     /// The same, which has calls with a call log recorded.
@@ -172,6 +184,22 @@ impl Destination {
         self.sink.observe(call, noted);
     }
 
+    /// A conversation ends that has no call log. Says so once in a process, unless the program knows the id of a trace, and
+    /// so may post one by itself.
+    pub(crate) fn end_without_log(&self) {
+        static IS_TOLD: AtomicBool = AtomicBool::new(false);
+        if self.shows_calls && !call::is_trace_known() && !IS_TOLD.swap(true, Ordering::Relaxed) {
+            self.tell(|| {
+                tracing::warn!(
+                    target: "cekura",
+                    "a conversation has no call log, and Cekura shows a trace only on the page of the call whose log names \
+                     it: write #[cekura::conversation(observe)], or give cekura.observe(…) a CallLog with \
+                     .trace_id(cekura::trace_id()). This warning appears once"
+                );
+            });
+        }
+    }
+
     /// A call begins that is recorded.
     #[cfg(feature = "audio")]
     pub(crate) fn record(&self, journal: Arc<Journal>) {
@@ -183,16 +211,29 @@ impl Destination {
         self.sink.release(call);
     }
 
+    /// Counts what a call was worth whose root span is over.
+    pub(crate) fn score(&self, call: &Call, name: &str, value: f64) {
+        self.sink.score(call, name, value);
+    }
+
     /// Waits until what was accepted is delivered or dropped, for a bounded time.
     pub(crate) fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.sink.flush()
     }
 }
 
-/// A span begins that has no destination. A capture that runs here hears of it.
+/// A span begins that has no destination, although one is open. A capture that runs here hears of it.
 pub(crate) fn lose(site: Site) {
     if let Some(hear) = LOST.get() {
         hear(site);
+    }
+    miss(site);
+}
+
+/// No handle records this span. Says so once, where there is one that was not made the default.
+pub(crate) fn miss(site: Site) {
+    if IS_BUILT.load(Ordering::Relaxed) && default().is_none() && IS_BUILT.swap(false, Ordering::Relaxed) {
+        absence::tell(site.function, site.at, Absence::NotDefault);
     }
 }
 
@@ -211,15 +252,50 @@ impl fmt::Debug for Destination {
 }
 
 /// How many destinations are open. If there are none, an annotated function costs one load of this and a
-/// branch.
-static OPEN: AtomicUsize = AtomicUsize::new(0);
+/// branch. Above [`MOST`] there is none either, and it is to be said once why.
+static OPEN: AtomicUsize = AtomicUsize::new(NEVER);
+const MOST: usize = usize::MAX - 2;
+/// There never was a handle.
+const NEVER: usize = usize::MAX;
+/// The only handle is gone, and no span had begun by then.
+const UNUSED: usize = usize::MAX - 1;
+/// Whether there is a handle that was not to be the default one.
+static IS_BUILT: AtomicBool = AtomicBool::new(false);
 /// Hears of spans that begin without a destination.
 static LOST: OnceLock<fn(Site)> = OnceLock::new();
 static DEFAULT: RwLock<Option<Arc<Destination>>> = RwLock::new(None);
 
 #[inline]
 pub(crate) fn any_open() -> bool {
-    OPEN.load(Ordering::Relaxed) != 0
+    (1..=MOST).contains(&OPEN.load(Ordering::Relaxed))
+}
+
+/// Whether a destination is open, where a span is to begin. Says once why there is none.
+#[inline]
+pub(crate) fn is_open_for(site: impl FnOnce() -> Site) -> bool {
+    let open = OPEN.load(Ordering::Relaxed);
+    open != 0 && (open <= MOST || tell_absence(open, site()))
+}
+
+#[cold]
+#[inline(never)]
+fn tell_absence(open: usize, site: Site) -> bool {
+    // Only one of the threads that come here says it.
+    if OPEN.compare_exchange(open, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        let absence = if open == NEVER { Absence::NoHandle } else { Absence::DroppedUnused };
+        absence::tell(site.function, site.at, absence);
+    }
+    false
+}
+
+/// Tracing is switched off by a setting: nobody needs to be told.
+pub(crate) fn switch_off() {
+    let _ = OPEN.compare_exchange(NEVER, 0, Ordering::Relaxed, Ordering::Relaxed);
+}
+
+/// There is a handle for conversations that name it.
+pub(crate) fn build() {
+    IS_BUILT.store(true, Ordering::Relaxed);
 }
 
 /// The process's default destination.
@@ -232,12 +308,19 @@ pub(crate) fn default() -> Option<Arc<Destination>> {
 pub(crate) struct Opened {
     pub(crate) destination: Arc<Destination>,
     is_default: bool,
+    is_unused: bool,
 }
 
 impl Opened {
     pub(crate) fn new(destination: Destination) -> Self {
-        OPEN.fetch_add(1, Ordering::Relaxed);
-        Self { destination: Arc::new(destination), is_default: false }
+        let more = |open| Some(if open <= MOST { open + 1 } else { 1 });
+        let _ = OPEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        Self { destination: Arc::new(destination), is_default: false, is_unused: false }
+    }
+
+    /// No span has begun that would come here.
+    pub(crate) fn leave_unused(&mut self) {
+        self.is_unused = true;
     }
 
     /// Makes this the process's default. Returns false if the process already has another one.
@@ -256,7 +339,9 @@ impl Drop for Opened {
         if self.is_default {
             *DEFAULT.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
-        OPEN.fetch_sub(1, Ordering::Relaxed);
+        let is_unused = self.is_default && self.is_unused;
+        let less = |open| Some(if open == 1 && is_unused { UNUSED } else { open - 1 });
+        let _ = OPEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 }
 

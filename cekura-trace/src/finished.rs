@@ -20,7 +20,7 @@ pub(crate) mod write;
 
 pub(crate) use entry::{Attributes, Entry, EntryOf, Marks, Value, ValueOf, last_of_each};
 pub(crate) use owned::{Span, Tree};
-pub(crate) use reader::Utf8;
+pub(crate) use reader::{Raw, Utf8};
 pub(crate) use record::{
     Head, Record, Status, begin, draft, records, remove_content, remove_overwritten, seal,
 };

@@ -104,7 +104,7 @@
 //!   counts
 //!
 //! A closure runs for each item, with the value inside its `Ok`. It runs after the function has returned, so it
-//! cannot use the function's arguments.
+//! cannot use the function's arguments. One that names a part of the value borrows it: `output = |chunk| chunk.text`.
 //!
 //! ```
 //! use futures::stream::{self, Stream};
@@ -150,6 +150,7 @@
 //! * Names and ids are cut at 1,024 bytes.
 #![forbid(unsafe_code)]
 
+mod absence;
 mod at_exit;
 mod attributes;
 mod call;
@@ -182,6 +183,8 @@ pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
 pub use call::Run;
 #[cfg(feature = "audio")]
 pub use call::audio::form::Audio;
+#[doc(hidden)]
+pub use cekura_trace_macros::{LLM, S2S, STT, TTS, tool, toolcall};
 pub use delivery::call_log::error::{ObserveError, Sent};
 pub use delivery::call_log::update::Update;
 pub use delivery::call_log::{CallLog, TranscriptType};
@@ -189,6 +192,7 @@ pub use delivery::config::{Builder, Calls, Mode, Protocol};
 pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
 pub use delivery::ledger::{DropReason, FlushReport, Recordings};
+pub use delivery::metrics::Metrics;
 pub use delivery::processor::Processor;
 #[doc(hidden)]
 pub use delivery::timings::{SpoolLimits, Timings};

@@ -27,7 +27,8 @@ mod tests;
 mod text;
 mod waterfall;
 
-pub(crate) use folder::{Folder, line};
+pub(crate) use folder::{Folder, Kept, line};
+pub(crate) use page::SoundFile;
 pub(crate) use style::Style;
 pub(crate) use waterfall::draw;
 

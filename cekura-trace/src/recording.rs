@@ -46,6 +46,7 @@ mod progress;
 pub(crate) mod recorded;
 mod returned;
 pub(crate) mod scope;
+mod score;
 pub(crate) mod seen;
 mod sentences;
 mod shapes;

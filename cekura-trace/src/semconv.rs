@@ -121,6 +121,12 @@ names! {
     CEKURA_UNFINISHED = "cekura.unfinished";
     /// Type name of the error, or `panic` (OTel general conventions).
     ERROR_TYPE = "error.type";
+    /// Prefix of a score's name on the root of a conversation, f64.
+    SCORE_PREFIX = "voice.call.score.";
+    /// Whether a guardrail has rejected what it was given, bool; set by the program.
+    GUARDRAIL_REJECTED = "guardrail.rejected";
+    /// Which guardrail it was, where the span's name does not say it; set by the program.
+    GUARDRAIL_NAME = "guardrail.name";
 
     /// `chat` or `execute_tool` (OTel GenAI conventions 1.41).
     GEN_AI_OPERATION_NAME = "gen_ai.operation.name";
@@ -162,4 +168,82 @@ names! {
     GEN_AI_TOOL_CALL_ARGUMENTS = "gen_ai.tool.call.arguments";
     /// What the tool gave, JSON (OTel GenAI conventions 1.41).
     GEN_AI_TOOL_CALL_RESULT = "gen_ai.tool.call.result";
+}
+
+/// Names of metrics, as OpenTelemetry has them, and of those labels that are no span attributes. In Prometheus a dot is `_`,
+/// and the unit follows the name.
+pub mod metric {
+    names! {
+        /// How long a turn took, seconds.
+        TURN_DURATION = "turn.duration";
+        /// From the caller's last word to the agent's first audio, seconds.
+        TURN_USER_BOT_LATENCY = "turn.user_bot_latency";
+        /// How long a recognition took, seconds.
+        STT_DURATION = "stt.duration";
+        /// How long an answer took, seconds.
+        LLM_DURATION = "llm.duration";
+        /// How long a speech took, seconds.
+        TTS_DURATION = "tts.duration";
+        /// How long an answer of a speech model took, seconds.
+        S2S_DURATION = "s2s.duration";
+        /// Until the first token of an answer, seconds.
+        LLM_FIRST_TOKEN = "llm.first_token";
+        /// Until the first audio of a speech, seconds.
+        TTS_FIRST_BYTE = "tts.first_byte";
+        /// Until the first chunk of a speech model's answer, seconds.
+        S2S_FIRST_CHUNK = "s2s.first_chunk";
+        /// How long a tool took, seconds.
+        TOOL_CALL_DURATION = "tool_call.duration";
+        /// How long a span took, seconds.
+        STAGE_DURATION = "stage.duration";
+        /// Spans that failed.
+        STAGE_ERRORS = "stage.errors";
+        /// What guardrails looked at.
+        GUARDRAIL_CHECKS = "guardrail.checks";
+        /// Calls that have ended.
+        VOICE_CALLS = "voice.calls";
+        /// How long a call took, seconds.
+        VOICE_CALL_DURATION = "voice.call.duration";
+        /// Turns of a call.
+        VOICE_CALL_TURNS = "voice.call.turns";
+        /// Calls that run.
+        VOICE_CALLS_OPEN = "voice.calls.open";
+        /// Spans that were dropped before their end.
+        VOICE_INTERRUPTIONS = "voice.interruptions";
+        /// What a call was worth, by name of the score.
+        VOICE_CALL_SCORE = "voice.call.score";
+        /// How long a request to a model took, seconds (OTel GenAI conventions 1.41).
+        GEN_AI_CLIENT_OPERATION_DURATION = "gen_ai.client.operation.duration";
+        /// Until the first chunk of an answer, seconds (OTel GenAI conventions 1.41).
+        GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK = "gen_ai.client.operation.time_to_first_chunk";
+        /// Tokens of a request (OTel GenAI conventions 1.41).
+        GEN_AI_CLIENT_TOKEN_USAGE = "gen_ai.client.token.usage";
+        /// Spans that were accepted.
+        CEKURA_SPANS_ACCEPTED = "cekura.spans.accepted";
+        /// Spans that were delivered.
+        CEKURA_SPANS_DELIVERED = "cekura.spans.delivered";
+        /// Spans that were lost.
+        CEKURA_SPANS_DROPPED = "cekura.spans.dropped";
+        /// Bytes of the memory limit that are in use.
+        CEKURA_QUEUE_BYTES = "cekura.queue.bytes";
+        /// Values that found no series of their own.
+        CEKURA_METRICS_OVERFLOWS = "cekura.metrics.overflows";
+
+        /// Label: how a span or a call ended: `ok`, `error`, `interrupted`, `unfinished` or `incomplete`.
+        OUTCOME = "outcome";
+        /// Label: the span's name.
+        STAGE = "stage";
+        /// Label: the guardrail's name.
+        GUARDRAIL = "guardrail";
+        /// Label: `rejected` or `passed`.
+        VERDICT = "verdict";
+        /// Label: the score's name.
+        SCORE = "score";
+        /// Label: why spans were lost.
+        REASON = "reason";
+        /// Label: `input` or `output` (OTel GenAI conventions 1.41).
+        GEN_AI_TOKEN_TYPE = "gen_ai.token.type";
+        /// Label: `true` on the one series of all that found none of their own (OTel SDK specification).
+        OTEL_METRIC_OVERFLOW = "otel.metric.overflow";
+    }
 }

@@ -10,9 +10,10 @@ use crate::delivery::error::Error;
 use crate::delivery::ledger::FlushReport;
 use crate::delivery::link::{GRACE, Link};
 use crate::delivery::message::Message;
+use crate::delivery::metrics::Metrics;
 use crate::delivery::processor::{self, Processor};
 use crate::delivery::start;
-use crate::destination::{Client, Destination, Host, Opened};
+use crate::destination::{self, Client, Destination, Host, Opened};
 use crate::semconv;
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{Tracer, TracerProvider};
@@ -110,14 +111,16 @@ impl Cekura {
 
     fn new(builder: Builder, install: bool) -> Result<Self, Error> {
         let Some(settings) = config::resolve(builder)? else {
+            destination::switch_off();
             return Ok(Self { running: None });
         };
         let (capture, content_limit) = (settings.capture, settings.content_limit);
+        let shows_calls = settings.mode.sends() && settings.identity.is_some();
         let (patience, set_global) = (settings.timings.drop, settings.set_global);
         #[cfg(feature = "audio")]
         let is_recorded = settings.audio.is_some();
         let link = Arc::new(start::start(settings)?);
-        let destination = Destination::new(link.clone(), capture, content_limit);
+        let destination = Destination::new(link.clone(), capture, content_limit).of_account(shows_calls);
         #[cfg(feature = "audio")]
         let destination = if is_recorded { destination.recording() } else { destination };
         let opened = Opened::new(destination.counted_in(link.calls.clone()));
@@ -126,6 +129,8 @@ impl Cekura {
         // Where it is refused it is dropped, which ends its worker.
         if install {
             running.install()?;
+        } else {
+            destination::build();
         }
         let running = Arc::new(running);
         at_exit::end(Arc::<Running>::downgrade(&running));
@@ -290,6 +295,11 @@ impl Cekura {
         running.link.update(call_id.into(), update).await
     }
 
+    /// The metrics of this handle: how long turns and stages took, how many failed, and what became of the spans.
+    pub fn metrics(&self) -> Metrics {
+        self.running.as_ref().map(|running| running.link.metrics.clone()).unwrap_or_default()
+    }
+
     /// The counts of all spans until now, without waiting.
     pub fn ledger(&self) -> FlushReport {
         self.running.as_ref().map(|running| running.link.report()).unwrap_or_default()
@@ -311,7 +321,13 @@ impl Running {
 
     /// Lets no new conversation in. Returns true the first time.
     fn close(&self) -> bool {
-        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(opened) = &mut opened
+            && self.link.report().accepted == 0
+            && self.link.calls.is_empty()
+        {
+            opened.leave_unused();
+        }
         if opened.is_some() && self.link.is_fork() {
             self.link.abandon();
         }

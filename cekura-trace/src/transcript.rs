@@ -1,7 +1,7 @@
 //! Entries of a transcript: what was said and done in a call. Invariant: an entry is the same whatever form it
 //! is sent in.
 
-use crate::clip::{Stack, Text};
+use crate::clip::{Stack, Text, in_json};
 use crate::say::caught;
 use bounded::Bounded;
 use serde::Serialize;
@@ -98,19 +98,25 @@ impl Entry {
         self
     }
 
-    /// Bytes of its texts.
+    /// Bytes of its texts as JSON.
     pub(crate) fn bytes(&self) -> usize {
-        match &self.content {
-            Content::Speech { text, .. } => text.len(),
+        let texts: [&str; 3] = match &self.content {
+            Content::Speech { text, .. } => [text, "", ""],
             Content::ToolCall { id, name, arguments: text }
-            | Content::ToolResult { id, name, result: text } => id.len() + name.len() + text.len(),
-            Content::Unreadable { name } => name.len(),
-        }
+            | Content::ToolResult { id, name, result: text } => [id, name, text],
+            Content::Unreadable { name } => [name, "", ""],
+        };
+        texts.into_iter().map(text_bytes).sum()
     }
 
     fn new(content: Content) -> Self {
         Self { content, times: None }
     }
+}
+
+/// Bytes of a text as JSON.
+pub(crate) fn text_bytes(text: &str) -> usize {
+    text.bytes().map(in_json).sum()
 }
 
 /// The order of their starts.

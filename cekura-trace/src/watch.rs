@@ -11,10 +11,10 @@ use tokio::runtime;
 
 /// What a capture hears of spans at their begin, in that order.
 #[derive(Debug, Default)]
-pub(crate) struct Watch(Mutex<Vec<Begun>>);
+pub(crate) struct Watch(Mutex<Vec<BegunSpan>>);
 
 #[derive(Debug)]
-struct Begun {
+struct BegunSpan {
     /// `None` where it has no destination, and so is not in the capture.
     span: Option<SpanId>,
     site: Site,
@@ -77,7 +77,7 @@ impl Watch {
     }
 
     fn note(&self, span: Option<SpanId>, site: Site, is_in_conversation: bool) {
-        locked(&self.0).push(Begun { span, site, is_in_conversation });
+        locked(&self.0).push(BegunSpan { span, site, is_in_conversation });
     }
 }
 
@@ -92,7 +92,7 @@ impl Watcher for Watch {
     }
 }
 
-impl Begun {
+impl BegunSpan {
     fn faults(&self, ended: &HashSet<SpanId>) -> impl Iterator<Item = String> {
         let Self { span, site, is_in_conversation } = self;
         let is_orphan = !is_in_conversation && site.seeks_conversation;

@@ -4,11 +4,10 @@
 use crate::answer::{self, Answer};
 use crate::caller::Utterance;
 use crate::desk::Desk;
-use crate::phone::Phone;
+use crate::phone::{Pace, Phone};
 use crate::sentences::Sentences;
 use crate::service::Service;
 use crate::wording;
-use axum::body::Bytes;
 use futures_util::TryStreamExt;
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
 
@@ -17,21 +16,23 @@ pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Agent {
     service: Service,
     desk: Desk,
+    pace: Pace,
     said: Vec<String>,
 }
 
 /// A sentence, and its audio as it comes.
-type Speech = (String, UnboundedReceiver<Bytes>);
+type Speech = (String, UnboundedReceiver<Vec<i16>>);
 
 impl Agent {
-    pub(crate) fn new(service: Service) -> Self {
-        Self { service, desk: Desk::new(), said: Vec::new() }
+    pub(crate) fn new(service: Service, pace: Pace) -> Self {
+        Self { service, desk: Desk::new(), pace, said: Vec::new() }
     }
 
     #[cekura::conversation(call_id = call_id, observe)]
     pub(crate) async fn answer_call(&mut self, call_id: &str, utterances: &[Utterance]) -> Result<(), Error> {
         println!("Call {call_id}");
-        let phone = Phone::default();
+        let call = cekura::current_conversation().unwrap_or_default();
+        let phone = Phone::new(call.audio(), self.pace);
         for (utterance, number) in utterances.iter().zip(1..) {
             println!("Turn {number} of {}", utterances.len());
             tokio::select! {
@@ -39,24 +40,21 @@ impl Agent {
                 () = phone.cut_in(utterance.cuts_in) => println!("  the caller cuts in"),
             }
         }
-        cekura::current_conversation().unwrap_or_default().ended("customer-ended-call");
+        call.ended("customer-ended-call");
         Ok(())
     }
 
     /// Thinks, speaks and plays at the same time. Dropping the turn stops all three.
     #[cekura::turn]
     async fn turn(&mut self, utterance: &Utterance, phone: &Phone) -> Result<(), Error> {
-        if let Some(turn) = cekura::current_turn() {
-            turn.user_stopped();
-        }
-        let heard = self.service.transcribe(&utterance.wav).await?.text;
+        let heard = self.service.transcribe(utterance, phone).await?.text;
         let heard = heard.trim();
         println!("  caller: {heard}");
         let (thought, sentences) = mpsc::unbounded_channel();
         let (spoken, speeches) = mpsc::channel(1);
         tokio::try_join!(
             think(&self.service, &mut self.desk, &mut self.said, heard, thought),
-            speak(&self.service, sentences, spoken),
+            speak(&self.service, phone, sentences, spoken),
             play(phone, speeches),
         )?;
         Ok(())
@@ -100,6 +98,7 @@ async fn think(
 /// Has each sentence spoken: the next one while one plays, not more.
 async fn speak(
     service: &Service,
+    phone: &Phone,
     mut sentences: UnboundedReceiver<String>,
     line: Sender<Speech>,
 ) -> Result<(), Error> {
@@ -108,8 +107,15 @@ async fn speak(
         let mut audio = service.synthesize(&sentence).await?;
         let (pieces, heard) = mpsc::unbounded_channel();
         place.send((sentence, heard));
+        // A piece may end within a sample.
+        let mut bytes = Vec::new();
         while let Some(piece) = audio.try_next().await? {
-            pieces.send(piece)?;
+            bytes.extend_from_slice(&piece);
+            let (whole, rest) = bytes.as_chunks();
+            let samples: Vec<_> = whole.iter().copied().map(i16::from_le_bytes).collect();
+            bytes = rest.to_vec();
+            phone.queue(&samples);
+            pieces.send(samples)?;
         }
     }
     Ok(())

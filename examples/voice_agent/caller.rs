@@ -16,6 +16,10 @@ const MARGIN: usize = 8;
 
 /// What the caller says in one go.
 pub(crate) struct Utterance {
+    pub(crate) samples: Vec<i16>,
+    /// Samples a second.
+    pub(crate) rate: u32,
+    /// The same as a file.
     pub(crate) wav: Vec<u8>,
     /// How far into the agent's answer the caller speaks again, if the caller does not hear it out.
     pub(crate) cuts_in: Option<Duration>,
@@ -37,6 +41,8 @@ pub(crate) fn utterances(recording: &[u8]) -> Result<Vec<Utterance>, hound::Erro
         let from = start.saturating_sub(MARGIN) * frame;
         let to = samples.len().min((end + MARGIN) * frame);
         utterances.push(Utterance {
+            samples: samples[from..to].to_vec(),
+            rate: spec.sample_rate,
             wav: wav(&samples[from..to], spec)?,
             cuts_in: silence.filter(|silence| *silence < HEARD_OUT),
         });

@@ -1,7 +1,9 @@
 //! What an OpenAI-compatible service does for the agent: an utterance → its words, messages → tokens as they
 //! are written, a sentence → audio as it is spoken.
 
+use crate::caller::Utterance;
 use crate::openai::Models;
+use crate::phone::Phone;
 use async_openai::Client;
 use async_openai::config::{Config, OpenAIConfig};
 use async_openai::error::OpenAIError;
@@ -24,10 +26,17 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    #[cekura::stt(provider = "openai", model = self.models.transcription, language = "en")]
-    pub(crate) async fn transcribe(&self, wav: &[u8]) -> Result<Transcription, OpenAIError> {
+    /// Hears the caller out, and has the words written down. The span lasts as long as both.
+    #[cekura::stt(provider = "openai", model = self.models.transcription, language = "en", skip_all)]
+    pub(crate) async fn transcribe(
+        &self,
+        utterance: &Utterance,
+        phone: &Phone,
+    ) -> Result<Transcription, OpenAIError> {
+        phone.listen(utterance).await;
+        cekura::current_turn().unwrap_or_default().user_stopped();
         let request = CreateTranscriptionRequestArgs::default()
-            .file(AudioInput::from_vec_u8("utterance.wav".to_owned(), wav.to_vec()))
+            .file(AudioInput::from_vec_u8("utterance.wav".to_owned(), utterance.wav.clone()))
             .model(&self.models.transcription)
             .language("en")
             .build()?;

@@ -3,6 +3,7 @@
 use crate::agent::Agent;
 use crate::caller::{Utterance, utterances};
 use crate::openai::{Models, service_at};
+use crate::phone::Pace;
 use crate::service::Service;
 use crate::stand_in;
 use async_openai::types::audio::{CreateSpeechRequestArgs, SpeechResponseFormat};
@@ -39,7 +40,7 @@ async fn stand_in() -> Service {
 
 #[tokio::test]
 async fn the_recorded_caller_gets_an_appointment() {
-    let mut agent = Agent::new(stand_in().await);
+    let mut agent = Agent::new(stand_in().await, Pace::Fast);
     let trace = call(&mut agent, &recorded()).await;
 
     let booked: Vec<String> = agent.desk().clinic.booked().iter().map(ToString::to_string).collect();
@@ -85,7 +86,7 @@ conversation
 
 #[tokio::test]
 async fn the_trace_says_what_was_heard_used_and_said() {
-    let mut agent = Agent::new(stand_in().await);
+    let mut agent = Agent::new(stand_in().await, Pace::Fast);
     let trace = call(&mut agent, &recorded()[..1]).await;
 
     let stt = trace.span("stt").unwrap();
@@ -128,7 +129,8 @@ async fn a_model_that_makes_things_up_books_nothing() {
     let answer = json!({
         "name": "John Smith", "day": "Tuesday", "time": "09:30", "action": "book_appointment", "say": "Booked!",
     });
-    let mut agent = Agent::new(service(stream::iter([written(&answer.to_string())]), || ()).await);
+    let mut agent =
+        Agent::new(service(stream::iter([written(&answer.to_string())]), || ()).await, Pace::Fast);
     let trace = call(&mut agent, &recorded()[..1]).await;
 
     assert!(agent.desk().clinic.booked().is_empty());
@@ -139,7 +141,7 @@ async fn a_model_that_makes_things_up_books_nothing() {
 #[tokio::test]
 async fn a_model_that_says_nothing_makes_the_agent_ask_again() {
     for text in ["Sure!", r#"{"name": "", "day": "", "time": "", "action": "reply", "say": " ..."}"#] {
-        let mut agent = Agent::new(service(stream::iter([written(text)]), || ()).await);
+        let mut agent = Agent::new(service(stream::iter([written(text)]), || ()).await, Pace::Fast);
         let trace = call(&mut agent, &recorded()[..1]).await;
         assert_eq!(trace.span("tts").unwrap().text("text"), Some("I am sorry, could you say that again?"));
     }
@@ -162,7 +164,7 @@ async fn the_first_sentence_is_spoken_before_the_model_writes_the_second() {
         written(r#"wo."}"#)
     };
     let chunks = stream::iter([written(ONE)]).chain(stream::once(rest));
-    let mut agent = Agent::new(service(chunks, move || speaks.notify_one()).await);
+    let mut agent = Agent::new(service(chunks, move || speaks.notify_one()).await, Pace::Fast);
     let trace = timeout(Duration::from_secs(10), call(&mut agent, &recorded()[..1])).await.unwrap();
 
     let said: Vec<_> = trace.named("tts").map(|tts| tts.text("text").unwrap()).collect();
@@ -172,7 +174,7 @@ async fn the_first_sentence_is_spoken_before_the_model_writes_the_second() {
 #[tokio::test]
 async fn a_caller_who_cuts_in_stops_the_model_too() {
     let chunks = stream::iter([written(ONE)]).chain(stream::pending());
-    let mut agent = Agent::new(service(chunks, || ()).await);
+    let mut agent = Agent::new(service(chunks, || ()).await, Pace::Fast);
     let mut utterances = recorded();
     utterances[0].cuts_in = Some(Duration::from_millis(100));
     let trace = call(&mut agent, &utterances[..1]).await;

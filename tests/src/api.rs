@@ -3,6 +3,7 @@
 //! question for calls that Cekura would not understand.
 
 use crate::webhook::{WEBHOOK, check};
+use flac_codec::decode::{FlacSampleReader, Metadata};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
@@ -45,6 +46,23 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// As [`wav`](Self::wav), also of a FLAC file.
+    ///
+    /// # Panics
+    ///
+    /// When it is neither.
+    pub fn samples(&self) -> (u32, [Vec<i16>; 2]) {
+        if !self.bytes.starts_with(b"fLaC") {
+            return self.wav();
+        }
+        let mut reader = FlacSampleReader::new(&self.bytes[..]).unwrap();
+        let (rate, mut samples) = (reader.sample_rate(), Vec::new());
+        assert_eq!(reader.channel_count(), 2);
+        reader.read_to_end(&mut samples).unwrap();
+        let (frames, _) = samples.as_chunks::<2>();
+        (rate, [0, 1].map(|side| frames.iter().map(|frame| frame[side].try_into().unwrap()).collect()))
+    }
+
     /// The samples a second, and the samples of both channels, the caller's first.
     ///
     /// # Panics
@@ -74,8 +92,6 @@ pub enum Reply {
     Redirect(String),
     /// The connection is closed without an answer.
     Reset,
-    /// The connection is closed after so many bytes of the body.
-    ResetAfter(usize),
     /// No answer, while the connection stays open.
     Silence,
     /// A status and its `Retry-After`.
@@ -97,6 +113,10 @@ impl Reply {
 /// Says what to answer to a request, given how many came before it.
 type Script = dyn Fn(&Seen, usize) -> Reply + Send + Sync;
 
+/// Says by its headers to which request what is answered before all of its body is read: the bytes of it that are read, and the
+/// answer, after which the connection is closed.
+type Haste = dyn Fn(&HeaderMap) -> Option<(usize, Reply)> + Send + Sync;
+
 /// A running API; it takes no connections after it was dropped.
 pub struct Api {
     address: SocketAddr,
@@ -105,6 +125,7 @@ pub struct Api {
 
 struct State {
     script: Box<Script>,
+    haste: Box<Haste>,
     seen: Mutex<Vec<Seen>>,
     connections: AtomicUsize,
 }
@@ -122,7 +143,15 @@ impl Api {
 
     /// The same at a port that was free before.
     pub fn at(address: SocketAddr, script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start(address, None, script)
+        Self::start(address, None, |_| None, script)
+    }
+
+    /// One that may answer before it has read all of a request, which it does not record then.
+    pub fn hasty(
+        haste: impl Fn(&HeaderMap) -> Option<(usize, Reply)> + Send + Sync + 'static,
+        script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::start("127.0.0.1:0".parse().unwrap(), None, haste, script)
     }
 
     /// One that answers as `script` says, over TLS.
@@ -130,18 +159,20 @@ impl Api {
         config: Arc<ServerConfig>,
         script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::start("127.0.0.1:0".parse().unwrap(), Some(config), script)
+        Self::start("127.0.0.1:0".parse().unwrap(), Some(config), |_| None, script)
     }
 
     fn start(
         address: SocketAddr,
         tls: Option<Arc<ServerConfig>>,
+        haste: impl Fn(&HeaderMap) -> Option<(usize, Reply)> + Send + Sync + 'static,
         script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, connections) = (Mutex::default(), AtomicUsize::new(0));
-        let state = Arc::new(State { script: Box::new(script), seen, connections });
+        let (script, haste) = (Box::new(script), Box::new(haste));
+        let state = Arc::new(State { script, haste, seen, connections });
         let serving = state.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -294,18 +325,31 @@ fn has_null(value: &Value) -> bool {
 
 /// Reads one request and answers it; `None` when the connection is over.
 fn answer<S: Read + Write>(stream: &mut S, state: &State) -> Option<()> {
-    let seen = read(stream)?;
-    let reply = {
+    let seen = match read(stream, &*state.haste)? {
+        Ok(seen) => seen,
+        Err(Reply::Silence) => {
+            thread::sleep(Duration::from_secs(60));
+            return None;
+        }
+        Err(reply) => {
+            // What is left of the body is not read, so that closing resets the connection.
+            write(stream, reply);
+            return None;
+        }
+    };
+    let before = {
         let mut all = state.seen.lock().unwrap();
         all.push(seen.clone());
-        let before = all.len() - 1;
-        drop(all);
-        fault(&seen).unwrap_or_else(|| (state.script)(&seen, before))
+        all.len() - 1
     };
+    write(stream, fault(&seen).unwrap_or_else(|| (state.script)(&seen, before)))
+}
+
+fn write<S: Read + Write>(stream: &mut S, reply: Reply) -> Option<()> {
     let (status, header, body) = match reply {
         Reply::Body(status, body) => (status, String::new(), body),
         Reply::Redirect(url) => (302, format!("location: {url}\r\n"), String::new()),
-        Reply::Reset | Reply::ResetAfter(_) => return None,
+        Reply::Reset => return None,
         Reply::Silence => {
             // Until the client goes.
             let _ = stream.read(&mut [0]);
@@ -318,7 +362,8 @@ fn answer<S: Read + Write>(stream: &mut S, state: &State) -> Option<()> {
     stream.write_all(answer.as_bytes()).ok()
 }
 
-fn read(stream: &mut impl Read) -> Option<Seen> {
+/// A whole request, or what is to be answered to it before it is whole.
+fn read(stream: &mut impl Read, haste: &Haste) -> Option<Result<Seen, Reply>> {
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();
@@ -332,15 +377,19 @@ fn read(stream: &mut impl Read) -> Option<Seen> {
         headers.insert(name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?);
     }
     let length = headers.get("content-length").map_or(0, |length| length.to_str().unwrap().parse().unwrap());
-    let mut body = vec![0; length];
+    let early = haste(&headers);
+    let mut body = vec![0; early.as_ref().map_or(length, |(count, _)| length.min(*count))];
     reader.read_exact(&mut body).ok()?;
+    if let Some((_, reply)) = early {
+        return Some(Err(reply));
+    }
     let kind = headers.get("content-type").map_or("", |kind| kind.to_str().unwrap());
     let (body, recording) = match kind.strip_prefix("multipart/form-data; boundary=") {
         Some(boundary) => form(&body, boundary),
         None if body.is_empty() => (Value::Null, None),
         None => (serde_json::from_slice(&body).unwrap(), None),
     };
-    Some(Seen { method, path, headers, body, recording, at: Instant::now() })
+    Some(Ok(Seen { method, path, headers, body, recording, at: Instant::now() }))
 }
 
 /// The fields of the form of a call log, as they would be in JSON, and its recording (Cekura's API reference, "Send Calls").
@@ -399,5 +448,5 @@ fn form(body: &[u8], boundary: &str) -> (Value, Option<Recording>) {
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
+    text.windows(part.len()).position(|window| window[0] == part[0] && window == part)
 }

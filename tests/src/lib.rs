@@ -16,6 +16,7 @@ pub mod polls;
 pub mod program;
 pub mod proxy;
 pub mod spools;
+pub mod tone;
 pub mod tools;
 pub mod tree;
 pub mod vendors;

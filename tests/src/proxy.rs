@@ -20,6 +20,8 @@ pub enum Fault {
     ResetAfter(usize),
     /// It is open, and nothing is read or written.
     Silence,
+    /// Of what is asked so many bytes go on in a second.
+    Slow(u32),
 }
 
 /// Stands before a server; it stops when dropped, and its connections with it.
@@ -134,9 +136,28 @@ async fn pass(mut client: TcpStream, to: SocketAddr, fault: Option<Fault>) -> st
             };
             tokio::try_join!(tokio::io::copy(&mut from_client, &mut to_server), dripping).map(drop)
         }
+        Some(Fault::Slow(rate)) => pass_slowly(client, to, rate).await,
         None => {
             let mut server = TcpStream::connect(to).await?;
             copy_bidirectional(&mut client, &mut server).await.map(drop)
         }
     }
+}
+
+async fn pass_slowly(mut client: TcpStream, to: SocketAddr, rate: u32) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(to).await?;
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let slow = async {
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            let read = from_client.read(&mut buffer).await?;
+            if read == 0 {
+                return to_server.shutdown().await;
+            }
+            to_server.write_all(&buffer[..read]).await?;
+            tokio::time::sleep(Duration::from_secs(read as u64) / rate).await;
+        }
+    };
+    tokio::try_join!(tokio::io::copy(&mut from_server, &mut to_client), slow).map(drop)
 }

@@ -1,14 +1,45 @@
-//! Whether this machine has a program.
+//! Whether this machine has a program, and disks that fail.
 
 use std::env;
+use std::fs;
 use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 /// Whether a program can be run. With `CEKURA_TESTS=all` it must.
 pub fn is_there(tool: &str) -> bool {
     needs(tool, Command::new(tool).arg("--version").output().is_ok())
+}
+
+/// A file system of 128 KiB in memory, until it is dropped.
+pub struct Mount<'a>(&'a Path);
+
+impl<'a> Mount<'a> {
+    /// `None` where this process may not mount.
+    pub fn new(path: &'a Path) -> Option<Self> {
+        fs::create_dir_all(path).unwrap();
+        let mounted = run("mount", &["-t", "tmpfs", "-o", "size=128k,mode=0700", "none"], path);
+        may("mounting a tmpfs", mounted).then_some(Self(path))
+    }
+
+    /// Changes an option, such as `ro`.
+    pub fn again(&self, option: &str) {
+        assert!(run("mount", &["-o", &format!("remount,{option}")], self.0));
+    }
+}
+
+impl Drop for Mount<'_> {
+    fn drop(&mut self) {
+        run("umount", &["-l"], self.0);
+    }
+}
+
+/// Whether a program succeeds, with a path as its last argument.
+pub fn run(program: &str, arguments: &[&str], path: &Path) -> bool {
+    let mut command = Command::new(program);
+    let output = command.args(arguments).arg(path).stderr(Stdio::null()).status();
+    output.is_ok_and(|status| status.success())
 }
 
 /// How often a test repeats something: as often as a variable says, if it is set.

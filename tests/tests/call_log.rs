@@ -6,6 +6,8 @@ mod answers;
 mod conversations;
 #[path = "call_log/handles.rs"]
 mod handles;
+#[path = "call_log/large.rs"]
+mod large;
 #[path = "call_log/later.rs"]
 mod later;
 #[path = "call_log/order.rs"]

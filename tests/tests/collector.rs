@@ -84,6 +84,7 @@ fn installed() -> Option<(PathBuf, PathBuf)> {
 /// Runs the example; its spans go to `endpoint`.
 fn call(example: &Path, endpoint: String, protocol: &str) {
     let output = Command::new(example)
+        .arg("--fast")
         .env_clear()
         .env("CEKURA_OTEL_ENDPOINT", endpoint)
         .env("CEKURA_PROTOCOL", protocol)

@@ -24,18 +24,23 @@ fn good(variables: &[(&'static str, &str)]) {
     }
 }
 
-/// What `Debug` says is what a `main` that returns the error prints, so it reads the same.
-fn error(builder: Builder) -> Error {
-    assert!(!format!("{builder:?}").contains("canary"));
-    let error = builder.build().unwrap_err();
+/// What `Debug` says is what a `main` that returns the error prints, so it reads the same. A diagnosis says it too.
+fn error(builder: impl Fn() -> Builder) -> Error {
+    assert!(!format!("{:?}", builder()).contains("canary"));
+    let error = builder().build().unwrap_err();
     assert_eq!(format!("{error:?}"), error.to_string());
     assert!(!error.to_string().contains("canary"), "{error}");
+    let problems = builder().doctor().problems().collect::<Vec<_>>();
+    let sentences =
+        problems.iter().filter_map(|problem| problem.split_once(": ")).map(|(_, sentence)| sentence);
+    let told = sentences.collect::<Vec<_>>().join("; ");
+    assert!(told.contains(&error.to_string()), "{error}: {problems:?}");
     error
 }
 
 /// The start fails, and what it says names the setting and what it may be.
 fn bad(variables: &[(&'static str, &str)], expected: &str) {
-    assert_eq!(error(with(variables)).to_string(), expected, "{variables:?}");
+    assert_eq!(error(|| with(variables)).to_string(), expected, "{variables:?}");
 }
 
 const NO_KEY: &str = "CEKURA_API_KEY is not set; Cekura's own endpoints need it (CEKURA_MODE=local does not)";
@@ -63,7 +68,7 @@ fn code_wins_over_the_environment() {
     assert!(code().protocol(Protocol::Http).agent(1).build().is_ok());
     assert!(code().protocol(Protocol::Http).project(1).build().is_ok());
     assert!(code().agent(1).build().is_err());
-    let both = error(with(&[KEY]).agent(1).project(2));
+    let both = error(|| with(&[KEY]).agent(1).project(2));
     assert_eq!(both.to_string(), ".agent(…) and .project(…) are both set: set only one of them");
 }
 
@@ -73,10 +78,10 @@ fn a_key_is_visible_ascii() {
     {
         let rule = "must be visible ASCII without spaces or line breaks";
         bad(&[("CEKURA_API_KEY", key), AGENT], &format!("CEKURA_API_KEY {rule}"));
-        let in_code = error(with(&[AGENT]).api_key(key));
+        let in_code = error(|| with(&[AGENT]).api_key(key));
         assert_eq!(in_code.to_string(), format!(".api_key(…) {rule}"));
     }
-    assert!(error(with(&[AGENT]).api_key("")).is_configuration());
+    assert!(error(|| with(&[AGENT]).api_key("")).is_configuration());
 }
 
 #[test]
@@ -143,7 +148,10 @@ fn endpoints_are_urls() {
     {
         bad(&[("CEKURA_OTEL_ENDPOINT", endpoint)], &format!("CEKURA_OTEL_ENDPOINT {url}"));
         bad(&[KEY, AGENT, ("CEKURA_API_URL", endpoint)], &format!("CEKURA_API_URL {url}"));
-        assert_eq!(error(with(&[]).otel_endpoint(endpoint)).to_string(), format!(".otel_endpoint(…) {url}"));
+        assert_eq!(
+            error(|| with(&[]).otel_endpoint(endpoint)).to_string(),
+            format!(".otel_endpoint(…) {url}")
+        );
     }
     bad(
         &[("CEKURA_OTEL_ENDPOINT", "http://127.0.0.1:4318/v1/traces")],
@@ -181,11 +189,11 @@ fn headers_are_headers_of_the_users_own() {
     let builder = || with(&[KEY, AGENT]);
     assert!(builder().header("X-Team", "voice").header("authorization", "Bearer canary").build().is_ok());
     for (name, value) in [("x team", "canary"), ("", "canary"), ("x-team", "canary\n")] {
-        let error = error(builder().header(name, value));
+        let error = error(|| builder().header(name, value));
         assert_eq!(error.to_string(), ".header(…) must be a name and a value that HTTP allows");
     }
     for name in ["Content-Type", "host", "te", "grpc-timeout", "x-cekura-api-key", "X-Cekura-Agent-Id"] {
-        let error = error(builder().header(name, "canary"));
+        let error = error(|| builder().header(name, "canary"));
         assert_eq!(
             error.to_string(),
             ".header(…) names a header that the library sets itself, or a header twice"
@@ -196,27 +204,35 @@ fn headers_are_headers_of_the_users_own() {
 #[test]
 fn limits_names_and_the_spool() {
     let builder = || with(&[KEY, AGENT]);
-    assert_eq!(error(builder().memory_limit(0)).to_string(), ".memory_limit(…) must be at least 1 byte");
-    assert_eq!(error(builder().content_limit(0)).to_string(), ".content_limit(…) must be at least 1 byte");
-    assert_eq!(error(builder().service_name(" ")).to_string(), ".service_name(…) must not be blank");
+    assert_eq!(error(|| builder().memory_limit(0)).to_string(), ".memory_limit(…) must be at least 1 byte");
+    assert_eq!(error(|| builder().content_limit(0)).to_string(), ".content_limit(…) must be at least 1 byte");
+    assert_eq!(error(|| builder().service_name(" ")).to_string(), ".service_name(…) must not be blank");
     assert_eq!(
-        error(builder().resource("", "x")).to_string(),
+        error(|| builder().resource("", "x")).to_string(),
         ".resource(…) must have a key that is not empty"
     );
     let unusable = "must be a directory that only this user can write to";
-    assert_eq!(error(builder().spool("/dev/null")).to_string(), format!(".spool(…) {unusable}"));
-    bad(&[KEY, AGENT, ("CEKURA_SPOOL_DIR", "/dev/null")], &format!("CEKURA_SPOOL_DIR {unusable}"));
+    let (spans, api) =
+        (("CEKURA_OTEL_ENDPOINT", "http://127.0.0.1:9"), ("CEKURA_API_URL", "http://127.0.0.1:9"));
+    let here = || with(&[KEY, AGENT, spans, api]);
+    assert_eq!(error(|| here().spool("/dev/null")).to_string(), format!(".spool(…) {unusable}"));
+    bad(
+        &[KEY, AGENT, spans, api, ("CEKURA_SPOOL_DIR", "/dev/null")],
+        &format!("CEKURA_SPOOL_DIR {unusable}"),
+    );
 }
 
 #[test]
 fn every_mistake_is_told_at_once() {
-    let error = error(with(&[
-        ("CEKURA_API_KEY", "canary "),
-        ("CEKURA_AGENT_ID", "canary"),
-        ("CEKURA_PROTOCOL", "canary"),
-        ("CEKURA_OTEL_ENDPOINT", "canary canary"),
-        ("CEKURA_MODE", "canary"),
-    ]));
+    let error = error(|| {
+        with(&[
+            ("CEKURA_API_KEY", "canary "),
+            ("CEKURA_AGENT_ID", "canary"),
+            ("CEKURA_PROTOCOL", "canary"),
+            ("CEKURA_OTEL_ENDPOINT", "canary canary"),
+            ("CEKURA_MODE", "canary"),
+        ])
+    });
     let message = error.to_string();
     for variable in
         ["CEKURA_API_KEY", "CEKURA_AGENT_ID", "CEKURA_PROTOCOL", "CEKURA_OTEL_ENDPOINT", "CEKURA_MODE"]
@@ -338,8 +354,8 @@ fn local_mode_needs_nothing() {
     assert_eq!(handle.flush_blocking(LONG).delivered, 2);
     assert_eq!(backend.spans().len(), 2);
     assert_eq!(
-        error(with(&[("CEKURA_MODE", "cloud")]).local_without_key()).to_string().split(';').next(),
+        error(|| with(&[("CEKURA_MODE", "cloud")]).local_without_key()).to_string().split(';').next(),
         NO_KEY.split(';').next()
     );
-    assert_eq!(error(with(&[KEY]).local_without_key()).to_string(), NO_AGENT);
+    assert_eq!(error(|| with(&[KEY]).local_without_key()).to_string(), NO_AGENT);
 }

@@ -1,6 +1,11 @@
 //! Values that are deep, or have millions of entries: what they cost the function that has them. Invariant: recording
 //! ends long before the stack, and looks at no more than it keeps.
 
+#[path = "deep/endless.rs"]
+mod endless;
+#[path = "deep/nested.rs"]
+mod nested;
+
 use cekura::opentelemetry::Value as Attribute;
 use cekura::testing::{Span, capture};
 use cekura::{CallLog, Cekura, Entry, TranscriptType, spans};

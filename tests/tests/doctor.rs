@@ -9,6 +9,8 @@ use cekura_trace_tests::handles::{PROTOCOLS, at, to};
 mod hangs;
 #[path = "doctor/network.rs"]
 mod network;
+#[path = "doctor/spools.rs"]
+mod spools;
 
 const CANARY: &str = "canary-key-123";
 const FOUND: &str = "{}";

@@ -19,6 +19,8 @@ mod load;
 mod memory;
 #[path = "faults/processes.rs"]
 mod processes;
+#[path = "faults/recordings.rs"]
+mod recordings;
 #[path = "faults/runtimes.rs"]
 mod runtimes;
 #[path = "faults/shares.rs"]

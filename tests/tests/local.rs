@@ -59,6 +59,22 @@ fn in_both_modes_each_conversation_is_delivered_and_drawn() {
 }
 
 #[test]
+fn two_calls_with_the_trace_id_of_one_carriers_call_are_drawn_and_have_a_page_each() {
+    let folder = fresh("carrier");
+    let (shown, reports) = run(&folder, &["one carrier's call"]);
+    assert_eq!(reports, "2 accepted, 2 delivered\n4 accepted, 4 delivered\n", "{shown}");
+    let (first, second) = shown.split_once("after the first").unwrap();
+    for (drawing, agent) in [(first, "reception"), (second, "dentist")] {
+        assert!(drawing.contains(agent) && drawing.contains(" 2 spans"), "{shown}");
+        let (_, page) = drawing.rsplit_once("\npage     ").unwrap();
+        let page = fs::read_to_string(folder.join(page.lines().next().unwrap())).unwrap();
+        let others = ["reception", "dentist"].into_iter().filter(|other| page.contains(other));
+        assert_eq!(others.collect::<Vec<_>>(), [agent]);
+    }
+    assert_eq!(pages(&folder.join("cekura-traces")), 2);
+}
+
+#[test]
 fn what_is_drawn_but_not_delivered_is_counted_as_lost() {
     let (folder, backend) = (fresh("lost"), Backend::scripted(|_, _| Reply::fail(400, 3)));
     let (shown, reports) = run(&folder, &["cloud,local", &backend.url()]);

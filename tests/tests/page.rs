@@ -1,5 +1,5 @@
 //! The page of a conversation in headless Chromium: what it shows, and what it does with clicks and keys. What is
-//! checked stands in `tests/browser/page.mjs`.
+//! checked stands in `tests/browser/page.mjs`, and for its recording in `tests/browser/sound.mjs`.
 //!
 //! `tests/browser/install.sh` installs what this needs. Without it these tests are skipped.
 
@@ -107,4 +107,56 @@ fn it_fits_every_window() {
 #[test]
 fn it_prints_whole() {
     check("clinic", "prints_whole");
+}
+
+#[test]
+fn it_plays_the_recording_on_the_axis() {
+    check("heard", "plays_on_the_axis");
+}
+
+#[test]
+fn it_has_each_side_where_it_spoke() {
+    check("heard", "hears_each_side_where_it_spoke");
+}
+
+#[test]
+fn it_seeks_by_click_and_keys() {
+    check("talking", "seeks_by_click_and_keys");
+}
+
+#[test]
+fn it_plays_a_span_or_a_line_from_its_start() {
+    check("heard", "plays_a_span_or_a_line_from_its_start");
+}
+
+#[test]
+fn it_mutes_each_side() {
+    check("talking", "mutes_each_side");
+}
+
+#[test]
+fn it_lists_log_lines() {
+    check("heard", "lists_log_lines");
+}
+
+#[test]
+fn it_says_why_there_is_no_recording() {
+    for kind in ["clinic", "huge", "refused", "unheard"] {
+        check(kind, "says_why_there_is_no_recording");
+    }
+}
+
+#[test]
+fn its_player_keeps_still_in_every_window() {
+    check("heard", "keeps_still_in_every_window");
+}
+
+#[test]
+fn its_player_is_read_aloud() {
+    check("heard", "reads_the_player_aloud");
+}
+
+#[test]
+fn it_plays_without_scripts() {
+    check("heard", "plays_without_scripts");
 }

@@ -392,3 +392,66 @@ fn the_api_sees_the_span_as_the_current_one() {
     assert_eq!((span.is_error(), span.error()), (true, "soft failure"));
     cekura::record("outside", 1);
 }
+
+struct Heard {
+    text: String,
+    words: Vec<String>,
+    speaker: Option<String>,
+    language: Box<str>,
+    certainty: f64,
+    seconds: u32,
+}
+
+fn heard() -> Heard {
+    Heard {
+        text: "hello".into(),
+        words: vec!["hello".into()],
+        speaker: None,
+        language: "en".into(),
+        certainty: 0.5,
+        seconds: 2,
+    }
+}
+
+/// As `model = self.model` does, although nothing that is named here can be copied.
+#[tokio::test]
+async fn a_closure_that_names_a_part_of_the_returned_value_borrows_it() {
+    #[cekura::stt(
+        transcript = |heard| heard.text,
+        confidence = |heard| heard.certainty,
+        language = |heard| *heard.language,
+        record(
+            "word" = |heard| heard.words[0],
+            "speaker" = |heard| heard.speaker,
+            "typed" = |heard: &Heard| (heard.text),
+            "pattern" = |Heard { text, .. }| text,
+            "seconds" = |heard| heard.seconds,
+            "copy" = |heard| heard.text.to_uppercase()
+        )
+    )]
+    fn listen() -> Result<Option<Heard>, std::io::Error> {
+        Ok(Some(heard()))
+    }
+
+    #[cekura::stt(transcript = |both| both.1.text, record("first" = |both| both.0))]
+    async fn listen_later() -> (u8, Heard) {
+        (7, heard())
+    }
+
+    let trace = capture(|| listen().is_ok());
+    let span = only(&trace);
+    let text = |key| span.attribute(key).map(ToString::to_string);
+    assert_eq!(text(semconv::STT_TRANSCRIPT).as_deref(), Some("hello"));
+    assert_eq!(float(span, semconv::STT_CONFIDENCE), Some(0.5));
+    assert_eq!(text("language").as_deref(), Some("en"));
+    for (key, expected) in [("word", "hello"), ("typed", "hello"), ("pattern", "hello"), ("copy", "HELLO")] {
+        assert_eq!(text(key).as_deref(), Some(expected), "{key}");
+    }
+    assert_eq!(int(span, "seconds"), Some(2));
+    assert_eq!(span.attribute("speaker"), None);
+
+    let trace = capture_async(listen_later()).await;
+    let span = only(&trace);
+    assert_eq!(span.attribute(semconv::STT_TRANSCRIPT), Some(&"hello".into()));
+    assert_eq!(int(span, "first"), Some(7));
+}

@@ -7,11 +7,12 @@
     reason = "times, lengths and samples of tests are small numbers"
 )]
 
-use cekura::{Audio, CaptureContent, Cekura, Line, Mulaw, current_conversation, current_turn};
+use cekura::{Audio, CaptureContent, Cekura, Line, Mulaw, current_conversation, current_turn, spans};
 use cekura_trace_tests::api::{Api, Recording, Reply, Seen};
 use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::events;
 use cekura_trace_tests::handles::{LONG, observing};
+use cekura_trace_tests::tone;
 use futures::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
 use std::f32::consts::TAU;
@@ -157,8 +158,7 @@ fn a_telephone_line_has_8_khz_and_a_stalled_one_its_own_times() {
         // Half a second comes in one burst at its end, with the second half in time.
         let began = start.elapsed().as_secs_f64();
         thread::sleep(Duration::from_millis(500));
-        let packets: Vec<u8> = (0..4_000_u32).map(|at| if at / 8 % 2 == 0 { 0x10 } else { 0x90 }).collect();
-        packets.chunks(160).for_each(|packet| line.user(Mulaw(packet), 8_000));
+        tone_of_mulaw(0.5).chunks(160).for_each(|packet| line.user(Mulaw(packet), 8_000));
         say_live(line, 0.5, 8_000, start);
         expected.push(began..began + 1.0);
         thread::sleep(Duration::from_millis(200));
@@ -167,6 +167,92 @@ fn a_telephone_line_has_8_khz_and_a_stalled_one_its_own_times() {
     let (rate, [user, _]) = only(&api).1.wav();
     assert_eq!(rate, 8_000);
     assert_near(&heard(&user, rate), &expected);
+}
+
+#[test]
+fn a_call_with_all_of_it_is_heard_where_it_was_said() {
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = recorded(&backend, &api);
+    let mut expected = [Vec::new(), Vec::new()];
+    call(&handle, |line, start| {
+        let now = || start.elapsed().as_secs_f64();
+        let pause = |seconds| thread::sleep(Duration::from_secs_f64(seconds));
+        expected[0].push(say_live(line, 0.5, 8_000, start));
+        // Speech at five times its pace, in two forms; the caller is mute meanwhile.
+        let began = now();
+        for part in tone(1.0, 24_000).chunks(4_800) {
+            line.agent(part, 24_000);
+            pause(0.04);
+        }
+        tone_of_mulaw(0.5).chunks(800).for_each(|part| line.agent(Mulaw(part), 8_000));
+        pause(1.6);
+        expected[1].push(began..began + 1.5);
+        // The line stalls for a second and a half, gives it all at once, and goes on.
+        let began = now();
+        pause(1.5);
+        tone_of_mulaw(1.5).chunks(160).for_each(|part| line.user(Mulaw(part), 8_000));
+        say_live(line, 0.5, 8_000, start);
+        expected[0].push(began..began + 2.0);
+        // The caller cuts in.
+        let began = now();
+        line.agent(&tone(5.0, 24_000), 24_000);
+        pause(0.4);
+        line.clear();
+        expected[1].push(began..now());
+        expected[0].push(say_live(line, 0.3, 8_000, start));
+        pause(0.2);
+    });
+    handle.shutdown_blocking(LONG);
+    let (rate, [user, agent]) = only(&api).1.wav();
+    assert_near(&heard(&user, rate), &expected[0]);
+    assert_near(&heard(&agent, rate), &expected[1]);
+}
+
+/// Of 500 Hz.
+fn tone_of_mulaw(seconds: f64) -> Vec<u8> {
+    (0..(seconds * 8_000.0) as u32).map(|at| if at / 8 % 2 == 0 { 0x10 } else { 0x90 }).collect()
+}
+
+/// The samples of both sides in a file, after a call of two seconds in which both were given the same.
+fn both_sides(audio: Audio, samples: &[i16], rate: u32) -> (u32, [Vec<i16>; 2]) {
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = observing(&backend, &api).audio(audio).build().unwrap();
+    let began = Instant::now();
+    let call = spans::conversation().observe().client(&handle).start();
+    let floats: Vec<f32> = samples.iter().map(|sample| f32::from(*sample) / 32_768.0).collect();
+    call.audio().user_at(began, &floats, rate);
+    call.audio().agent(samples, rate);
+    call.end_at(began + Duration::from_secs(2));
+    handle.shutdown_blocking(LONG);
+    only(&api).1.samples()
+}
+
+/// How loud a second of it is, in decibels below what [`tone::tone`] gives.
+fn loudness(samples: &[i16], rate: u32) -> f64 {
+    let second = &samples[rate as usize / 4..][..rate as usize];
+    let power: f64 = second.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    10.0 * (power / second.len() as f64 / (16_000.0_f64.powi(2) / 2.0) + 1e-12).log10()
+}
+
+#[test]
+fn what_is_too_high_for_a_file_is_not_heard_in_it() {
+    for (hertz, rate, audio, is_heard) in [
+        (10_000.0, 48_000, Audio::stereo(), false),
+        (10_000.0, 48_000, Audio::stereo().flac(), false),
+        (9_000.0, 24_000, Audio::stereo(), false),
+        (20_000.0, 44_100, Audio::stereo().rate(24_000), false),
+        (5_000.0, 16_000, Audio::stereo().rate(8_000), false),
+        (10_000.0, 48_000, Audio::stereo().rate(24_000), true),
+        (3_000.0, 48_000, Audio::stereo().flac(), true),
+        (3_000.0, 24_000, Audio::stereo().rate(8_000), true),
+    ] {
+        let (into, sides) = both_sides(audio, &tone::tone(hertz, 2.0, rate), rate);
+        for side in sides {
+            let level = loudness(&side, into);
+            let is_right = if is_heard { level.abs() < 0.5 } else { level < -60.0 };
+            assert!(is_right, "{hertz} Hz at {rate} into {into}: {level:.1} dB");
+        }
+    }
 }
 
 /// An API that answers its posts one after the other, and lists nothing as stored; 0 resets the connection.

@@ -1,5 +1,8 @@
 //! Any runtime or none: the delivery has a thread of its own and needs nothing of the program's.
 
+#[path = "runtimes/wakers.rs"]
+mod wakers;
+
 use cekura::{Cekura, Protocol};
 use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, converse, to};

@@ -20,6 +20,8 @@ use std::time::Duration;
 
 #[path = "secrets/shown.rs"]
 mod shown;
+#[path = "secrets/sound.rs"]
+mod sound;
 
 /// The key as an HTTP header has it, and as careless servers repeat it.
 const REPEATED: &str = "no: {\"x-cekura-api-key\": \"canary\", \"c\\u0061nary\": 1} Y2FuYXJ5 b2NhbmFyeQ== \

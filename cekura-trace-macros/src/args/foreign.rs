@@ -15,10 +15,20 @@ const WORDS: &[(&[&str], &str)] = &[
     ),
     (&["ret"], "remove it: the return value is recorded automatically; `skip_output` leaves it out"),
     (
-        &["attributes", "attrs", "fields", "labels", "metadata", "properties", "tags"],
-        "write `record(\"my.key\" = expression)`",
+        &[
+            "attributes",
+            "attrs",
+            "environment",
+            "fields",
+            "labels",
+            "metadata",
+            "properties",
+            "session",
+            "tags",
+        ],
+        RECORD,
     ),
-    (&["session_id", "user_id"], "write `record(\"my.key\" = expression)`"),
+    (&["session_id", "user_id"], RECORD),
     (&["follows_from", "links"], "a span has one parent: write `parent = context`, or remove it"),
     (&["short_name"], "remove it: a span's name never contains the module's path"),
     (&["enter_on_poll"], "remove it: a future has one span, from its first poll to its end"),
@@ -28,33 +38,51 @@ const WORDS: &[(&[&str], &str)] = &[
         &["capture_output", "ignore_output", "skip_ret"],
         "write `skip_output` to record no content of the return value",
     ),
+    (
+        &["audio", "input", "messages", "prompt"],
+        "remove it: the function's arguments are recorded automatically, audio as its length",
+    ),
+    (&["response", "result"], "remove it: the return value is recorded automatically"),
 ];
 
-/// Other words for arguments of this crate.
+const RECORD: &str = "write `record(\"my.key\" = expression)`";
+
+/// Other words for arguments of this crate. A word may mean another one in another attribute.
 const SYNONYMS: &[(&[&str], &str)] = &[
-    (&["system", "vendor"], "provider"),
-    (&["voice_id"], "voice"),
+    (&["service", "system", "vendor"], "provider"),
+    (&["deployment", "engine", "model_id", "model_name"], "model"),
+    (&["speaker", "voice_id", "voice_name"], "voice"),
     (&["prompt_tokens"], "input_tokens"),
     (&["completion_tokens"], "output_tokens"),
+    (&["max_completion_tokens", "max_output_tokens"], "max_tokens"),
+    (&["temp"], "temperature"),
     (&["stop_reason"], "finish_reason"),
-    (&["function_name", "tool_name"], "name"),
-    (&["args", "input", "params"], "arguments"),
+    (&["answer", "completion", "reply", "response", "result", "text"], "output"),
+    (&["output", "result", "text"], "transcript"),
+    (&["lang", "locale"], "language"),
+    (&["final"], "is_final"),
+    (&["content", "input"], "text"),
+    (&["call_id", "tool_call_id"], "id"),
+    (&["function", "function_name", "tool", "tool_name"], "name"),
+    (&["args", "input", "parameters", "params"], "arguments"),
+    (&["call", "call_sid", "conversation_id", "id", "room", "room_name", "sid"], "call_id"),
+    (&["index", "n", "turn_id", "turn_number"], "number"),
 ];
 
 /// What to write in place of `word` in the attribute `name`, where another library has that word.
 pub(super) fn instead(word: &str, name: SpanName) -> Option<String> {
-    let synonym = find(SYNONYMS, word).and_then(Rule::find).filter(|rule| rule.of.contains(&name));
-    if let Some(rule) = synonym {
+    let mut synonyms = find(SYNONYMS, word).filter_map(Rule::find);
+    if let Some(rule) = synonyms.find(|rule| rule.of.contains(&name)) {
         return Some(format!("write {}", rule.usage()));
     }
     if word == "name" {
         return Some(format!("{}; `#[cekura::span(name = expression)]` takes a name", fixed_name(name)));
     }
-    find(WORDS, word).map(str::to_owned)
+    find(WORDS, word).next().map(str::to_owned)
 }
 
-fn find(table: &[(&[&str], &'static str)], word: &str) -> Option<&'static str> {
-    table.iter().find(|(words, _)| words.contains(&word)).map(|(_, instead)| *instead)
+fn find(table: &[(&[&str], &'static str)], word: &str) -> impl Iterator<Item = &'static str> {
+    table.iter().filter(move |(words, _)| words.contains(&word)).map(|(_, instead)| *instead)
 }
 
 fn fixed_name(name: SpanName) -> String {
@@ -72,8 +100,13 @@ pub(super) fn without_name(input: ParseStream<'_>, name: SpanName) -> syn::Error
     input.error(match text {
         Some(text) if takes_name => format!("a name is written as an argument: `name = \"{text}\"`"),
         Some(text) => {
-            let fixed = fixed_name(name);
-            format!("{fixed}: remove the string, or write `record(\"my.key\" = \"{text}\")`")
+            let key =
+                ["model", "call_id"].into_iter().filter_map(Rule::find).find(|rule| rule.of.contains(&name));
+            let instead = key.map_or_else(
+                || format!("remove the string, or write `record(\"my.key\" = \"{text}\")`"),
+                |rule| format!("write `{} = \"{text}\"`, or remove the string", rule.key),
+            );
+            format!("{}: {instead}", fixed_name(name))
         }
         None => {
             let example = Rule::keys(name).next().and_then(Rule::find).map_or_else(String::new, Rule::usage);

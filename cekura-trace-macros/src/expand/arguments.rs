@@ -3,6 +3,7 @@
 //! first.
 
 use super::{quote_at, site};
+use crate::function::names;
 use crate::plan::Plan;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
@@ -352,23 +353,6 @@ fn parts(pattern: &mut Pat) -> Vec<&mut Pat> {
         Pat::TupleStruct(tuple) => tuple.elems.iter_mut().collect(),
         _ => Vec::new(),
     }
-}
-
-/// All names that a pattern binds.
-fn names(pattern: &Pat) -> Vec<Ident> {
-    let mut pattern = pattern.clone();
-    let mut found = Vec::new();
-    let mut rest = vec![&mut pattern];
-    while let Some(pattern) = rest.pop() {
-        if let Pat::Ident(name) = pattern {
-            found.push(name.ident.clone());
-            rest.extend(name.subpat.as_mut().map(|(_, pattern)| &mut **pattern));
-        } else {
-            let cases = if let Pat::Or(_) = pattern { 1 } else { usize::MAX };
-            rest.extend(parts(pattern).into_iter().take(cases).rev());
-        }
-    }
-    found
 }
 
 /// Whether a name says that it is not recorded.

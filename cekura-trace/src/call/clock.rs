@@ -21,6 +21,11 @@ impl Clock {
         Self { wall: 0, ..Self::read() }
     }
 
+    /// The same, as if it had been read at another time.
+    pub(crate) fn read_at(self, at: Instant) -> Self {
+        Self { wall: self.at(at), at }
+    }
+
     /// The wall clock when it was read.
     pub(crate) fn start(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.wall)

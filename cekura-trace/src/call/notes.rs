@@ -6,7 +6,7 @@ use super::transcript::{Heard, Note, Played, Sources};
 use crate::lock::locked;
 use crate::room::Room;
 use crate::say::say;
-use crate::transcript::{Content, Entry};
+use crate::transcript::{Content, Entry, text_bytes};
 use opentelemetry::trace::SpanId;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -53,6 +53,8 @@ struct State {
     stops: Vec<u64>,
     /// Whether an event has told of what was not noted.
     is_told: bool,
+    /// Whether something is left out because there was no room for it.
+    is_cut: bool,
 }
 
 /// Everything that was noted.
@@ -130,7 +132,7 @@ impl Notes {
     }
 
     pub(crate) fn ended(&self, reason: String) {
-        let cost = |reason: &str| Cost { bytes: reason.len(), memory: reason.len() };
+        let cost = |reason: &str| Cost { bytes: text_bytes(reason), memory: reason.len() };
         let old = |noted: &Noted, _: &_| cost(&noted.ended_reason);
         self.note(false, cost(&reason), reason, old, |noted, reason| noted.ended_reason = reason);
     }
@@ -181,7 +183,7 @@ impl Notes {
     /// The caller has heard these words.
     pub(crate) fn hear(&self, heard: Heard) {
         if self.reads_spans() {
-            self.keep(heard.text.len(), heard, |state| &mut state.heard);
+            self.keep(text_bytes(&heard.text), heard, |state| &mut state.heard);
         }
     }
 
@@ -247,11 +249,21 @@ impl Notes {
         (state.holds > 0).then_some(state.held_for)
     }
 
+    /// Whether something is left out because there was no room for it.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.state().is_cut
+    }
+
     /// What was added to the metadata after the end; nothing is added from now on.
     pub(crate) fn late_metadata(&self) -> Map<String, Value> {
         let mut state = self.state();
         state.holds = 0;
         std::mem::take(&mut state.noted.metadata)
+    }
+
+    /// Whether the call is to have a call log.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.state().is_wanted
     }
 
     /// All that was noted, if the call is to have a call log; nothing is noted after that. The conversation has ended at `end`,
@@ -308,6 +320,7 @@ impl Notes {
 
     fn refuse(mut state: MutexGuard<'_, State>, obstacle: &'static str) {
         let is_first = !std::mem::replace(&mut state.is_told, true);
+        state.is_cut |= [FULL, NO_MEMORY].contains(&obstacle);
         drop(state);
         if is_first {
             tell(obstacle);
@@ -329,7 +342,7 @@ impl State {
             return Err(FULL);
         }
         if !noted.room.resize(memory) {
-            return Err("what is open has reached half of the memory limit: raise .memory_limit(…)");
+            return Err(NO_MEMORY);
         }
         noted.bytes = bytes;
         Ok(())
@@ -337,7 +350,8 @@ impl State {
 }
 
 const UNWANTED: &str = "the conversation has no call log: add `observe` to its arguments, or to its builder";
-const FULL: &str = "a call log holds at most 4 MiB";
+const FULL: &str = "a call log holds at most 4 MiB of notes, and as much of what spans say";
+const NO_MEMORY: &str = "what is open has reached half of the memory limit: raise .memory_limit(…)";
 const OVER: &str = "the conversation is over";
 const UPDATE: &str = "the conversation is over: write `cekura.update(call_id, Update::new().metadata(…)).await`, or `hold()` before its end";
 
@@ -354,7 +368,7 @@ fn sum(costs: impl Iterator<Item = Cost>) -> Cost {
 
 /// A member of an object: as JSON, and as it is kept.
 fn cost_of(key: &str, value: &Value) -> Cost {
-    Cost { bytes: key.len() + value.to_string().len(), memory: key.len() + memory_of(value) }
+    Cost { bytes: text_bytes(key) + value.to_string().len(), memory: key.len() + memory_of(value) }
 }
 
 /// A number takes as much as a list does, besides what is in that.

@@ -4,6 +4,7 @@
 use super::clock::of_seconds;
 use crate::finished::{self, Record, Value};
 use crate::semconv;
+use crate::transcript::text_bytes;
 use opentelemetry::trace::SpanId;
 use std::ops::Range;
 
@@ -83,12 +84,13 @@ impl Said {
         matches!(self.what, What::Agent(_)).then_some(self.start)
     }
 
-    /// Bytes of its texts.
+    /// Bytes of its texts as JSON.
     pub(super) fn bytes(&self) -> usize {
         match &self.what {
-            What::User(text) | What::Agent(text) => text.len(),
+            What::User(text) | What::Agent(text) => text_bytes(text),
             What::Tool { id, name, arguments, result } => {
-                id.len() + name.len() + arguments.len() + result.len()
+                // Both entries name them.
+                2 * (text_bytes(id) + text_bytes(name)) + text_bytes(arguments) + text_bytes(result)
             }
             What::Turn { .. } => 0,
         }

@@ -128,6 +128,16 @@ impl Turn {
     }
 }
 
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // One after the other: each may be the last that holds the one around it, thousands of them.
+        let mut outer = self.outer.take();
+        while let Some(mut turn) = outer.and_then(Arc::into_inner) {
+            outer = turn.outer.take();
+        }
+    }
+}
+
 impl OpenTurns {
     pub(crate) fn begin(&self, turn: Arc<Turn>) {
         let mut turns = locked(&self.turns);

@@ -11,6 +11,7 @@ pub(crate) mod update;
 mod value;
 pub(crate) mod webhook;
 
+use crate::call;
 use crate::transcript::{Entry, json};
 use error::Mistake;
 use opentelemetry::trace::TraceId;
@@ -138,6 +139,7 @@ impl CallLog {
     /// does if `observe` is awaited inside the conversation itself, because the conversation's span is still
     /// open.
     pub fn trace_id(mut self, trace_id: TraceId) -> Self {
+        call::know_trace();
         self.trace_id = Some(trace_id).filter(|trace_id| *trace_id != TraceId::INVALID);
         self
     }

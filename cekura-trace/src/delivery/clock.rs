@@ -1,5 +1,5 @@
 //! Keeps the time of those who wait in async code. Invariant: it runs beside the worker, and needs no timer of the program's
-//! runtime, so that nobody waits for longer than he said.
+//! runtime, so that nobody waits for longer than he said, whatever the others' executors do.
 
 use std::sync::{OnceLock, mpsc};
 use std::thread;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 /// The clock of one handle. Its thread starts with the first who waits.
 #[derive(Default)]
-pub(super) struct Clock(OnceLock<Option<Ticking>>);
+pub(super) struct WaitClock(OnceLock<Option<Ticking>>);
 
 struct Ticking {
     runtime: Handle,
@@ -18,7 +18,7 @@ struct Ticking {
     _alive: oneshot::Sender<()>,
 }
 
-impl Clock {
+impl WaitClock {
     /// The answer, if it comes within `wait`. `Some(None)` says that none will come.
     pub(super) async fn within<T: Send + 'static>(
         &self,
@@ -27,14 +27,19 @@ impl Clock {
     ) -> Option<Option<T>> {
         let Some(clock) = self.0.get_or_init(start) else { return Some(answer.await.ok()) };
         let (mut reply, told) = oneshot::channel();
-        // In a task, so that what wakes the program's own runs neither here nor in the worker.
         clock.runtime.spawn(async move {
-            let answered = tokio::select! {
-                answered = timeout(wait, answer) => answered,
+            let answer = tokio::select! {
+                answer = timeout(wait, answer) => answer.ok(),
                 // Whoever answers is to know that nobody waits.
                 () = reply.closed() => return,
             };
-            let _ = reply.send(answered.ok());
+            // This wakes the program's task by code of the program's, which may take any time: it runs neither here nor in the
+            // worker.
+            drop(
+                thread::Builder::new()
+                    .name("cekura-trace-waker".to_owned())
+                    .spawn(move || reply.send(answer).is_ok()),
+            );
         });
         told.await.ok().flatten().map(Result::ok)
     }

@@ -6,6 +6,7 @@
 
 mod builder;
 mod endpoint;
+mod metrics;
 mod origin;
 mod proxy;
 mod reader;
@@ -14,6 +15,7 @@ mod settings;
 
 pub use builder::Builder;
 pub(crate) use endpoint::Endpoint;
+pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
 pub use settings::{Calls, Mode, Protocol};
@@ -77,11 +79,12 @@ impl Reader<'_> {
         }
         let api_headers = api_headers(key.as_ref());
         let headers = self.headers(key, identity, code.headers, &endpoint);
+        let metrics = self.metering(code.metrics, insecure, mode);
         let proxies = if mode.sends() {
             // An endpoint that was refused is empty; without a key nothing goes to the API.
             let known = |endpoint: &&Endpoint| **endpoint != Endpoint::default();
             let api = Some(&api).filter(|_| !api_headers.is_empty()).filter(known);
-            self.proxies(code.proxy, [Some(&endpoint.value).filter(known), api])
+            self.proxies(code.proxy, [Some(&endpoint.value).filter(known), api, metrics.endpoint.as_ref()])
         } else {
             Proxies::default()
         };
@@ -106,20 +109,20 @@ impl Reader<'_> {
             set_global: code.set_global,
             spool: self.spool(code.spool, code.spool_limits, mode),
             #[cfg(feature = "audio")]
-            audio: self.audio(code.audio, mode).filter(|_| calls == Calls::Observe),
+            audio: self.audio(code.audio).filter(|_| calls == Calls::Observe),
             #[cfg(feature = "audio")]
             temporary: (self.lookup)("TMPDIR")
                 .filter(|path| !path.is_empty())
                 .map_or("/tmp".into(), PathBuf::from),
+            metrics,
             timings: code.timings,
         }
     }
 
-    /// In local mode nothing is posted.
     #[cfg(feature = "audio")]
-    fn audio(&mut self, code: Option<Audio>, mode: Mode) -> Option<Audio> {
+    fn audio(&mut self, code: Option<Audio>) -> Option<Audio> {
         let wanted = self.flag(code.map(|_| true), AUDIO) == Some(true);
-        wanted.then(|| code.unwrap_or_else(Audio::stereo)).filter(|_| mode.sends())
+        wanted.then(|| code.unwrap_or_else(Audio::stereo))
     }
 
     #[cfg(not(feature = "audio"))]

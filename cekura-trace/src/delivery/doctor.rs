@@ -8,6 +8,7 @@ use super::config::{self, Builder, Mode, Protocol, Settings};
 use super::error::Error;
 use super::quiet;
 use super::spool;
+use crate::absence;
 use origin::limited;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -33,8 +34,15 @@ pub fn doctor() -> Diagnosis {
 impl Builder {
     /// Like [`doctor`], with these settings.
     pub fn doctor(self) -> Diagnosis {
+        let mut diagnosis = self.examined();
+        let absent = absence::first().map(|(seen, remedy)| Finding::failed(Check::Handle, seen, *remedy));
+        diagnosis.0.extend(absent);
+        diagnosis
+    }
+
+    fn examined(self) -> Diagnosis {
         let settings = match config::resolve(self) {
-            Err(error) => return Diagnosis(mistakes(&error)),
+            Err(error) => return Diagnosis(mistakes(Check::Configuration, &error)),
             Ok(None) => return Diagnosis(vec![off()]),
             Ok(Some(settings)) if settings.mode == Mode::Local => return Diagnosis(vec![local()]),
             Ok(Some(settings)) => settings,
@@ -43,8 +51,7 @@ impl Builder {
         let live = move |(), runtime: &Runtime| drop(found.send(examine(&Arc::new(settings), runtime)));
         let started = quiet::start("cekura-doctor", || Ok(()), live);
         Diagnosis(match started.map(|()| findings.recv_timeout(limit)) {
-            Ok(Ok(Ok(findings))) => findings,
-            Ok(Ok(Err(error))) => mistakes(&error),
+            Ok(Ok(findings)) => findings,
             Ok(Err(RecvTimeoutError::Disconnected)) => {
                 vec![broken("the checks stopped unexpectedly; please report this", "nothing was checked")]
             }
@@ -102,6 +109,7 @@ enum Check {
     Tls,
     Credentials,
     Span,
+    Handle,
 }
 
 impl Check {
@@ -114,6 +122,7 @@ impl Check {
             Self::Tls => "TLS",
             Self::Credentials => "credentials",
             Self::Span => "span",
+            Self::Handle => "handle",
         }
     }
 }
@@ -185,13 +194,13 @@ impl fmt::Display for Finding {
     }
 }
 
-fn mistakes(error: &Error) -> Vec<Finding> {
+fn mistakes(check: Check, error: &Error) -> Vec<Finding> {
     let problems = error.problems().iter().map(|problem| format!("{} {}", problem.setting, problem.rule));
     let mut wrong: Vec<_> = problems.collect();
     if wrong.is_empty() {
         wrong.push(format!("{error:?}"));
     }
-    wrong.into_iter().map(|wrong| Finding::failed(Check::Configuration, wrong, "")).collect()
+    wrong.into_iter().map(|wrong| Finding::failed(check, wrong, "")).collect()
 }
 
 fn off() -> Finding {
@@ -210,22 +219,25 @@ fn broken(wrong: &str, remedy: &str) -> Finding {
 }
 
 /// Runs on a thread of its own.
-fn examine(settings: &Arc<Settings>, runtime: &Runtime) -> Result<Vec<Finding>, Error> {
+fn examine(settings: &Arc<Settings>, runtime: &Runtime) -> Vec<Finding> {
     // Who waits is told before the time is over.
     let limit = settings.timings.diagnosis * 15 / 16;
     let mut findings = runtime.block_on(async {
         let looking = settings.clone();
         let spooled = tokio::spawn(limited(limit, move || Ok(spooled(&looking))));
-        let mut findings = questions::ask(settings, Instant::now() + limit).await?;
+        let asked = questions::ask(settings, Instant::now() + limit).await;
+        let mut findings = asked.map_or_else(
+            |error| mistakes(Check::Configuration, &error),
+            |found| [found, vec![configured(settings)]].concat(),
+        );
+        let spooled = spooled.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        findings.extend(spooled.unwrap_or_else(|error| unread(settings, &error).into_iter().collect()));
         findings
-            .extend(spooled.await.map_err(Error::start)?.unwrap_or_else(|error| unread(settings, &error)));
-        Ok::<_, Error>(findings)
-    })?;
-    findings.push(configured(settings));
+    });
     findings.sort_by_key(|finding| finding.check);
     // Both origins may be the same.
     findings.dedup();
-    Ok(findings)
+    findings
 }
 
 fn configured(settings: &Settings) -> Finding {
@@ -254,14 +266,16 @@ fn unread(settings: &Settings, error: &io::Error) -> Option<Finding> {
     Some(Finding::failed(Check::Spool, wrong, remedy))
 }
 
-/// What waits on disk for others, where there is a spool; it keeps nothing of ours from arriving.
-fn spooled(settings: &Settings) -> Option<Finding> {
-    let others = spool::look(settings, settings.spool.as_ref()?);
-    let seen = if others.is_empty() {
-        "nothing waits on disk for another endpoint or account".to_owned()
-    } else {
-        let then = "A handle with that endpoint, account and key sends it; after that time it is deleted";
-        format!("waiting on disk for others: {others}. {then}")
+/// Whether the spool can be used, where there is one, and what waits there for others, which keeps nothing of ours from arriving.
+fn spooled(settings: &Settings) -> Vec<Finding> {
+    let Some(to) = &settings.spool else { return Vec::new() };
+    let seen = match spool::look(settings, to) {
+        Err(error) => return mistakes(Check::Spool, &error),
+        Ok(others) if others.is_empty() => "nothing waits on disk for another endpoint or account".to_owned(),
+        Ok(others) => {
+            let then = "A handle with that endpoint, account and key sends it; after that time it is deleted";
+            format!("waiting on disk for others: {others}. {then}")
+        }
     };
-    Some(Finding::good(Check::Spool, seen))
+    vec![Finding::good(Check::Spool, seen)]
 }

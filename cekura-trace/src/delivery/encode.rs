@@ -6,7 +6,7 @@
 mod batch;
 mod cut;
 mod fields;
-mod wire;
+pub(super) mod wire;
 
 use super::ledger::{Counts, PER_TRACE};
 use super::transport::FRAMING;
@@ -16,6 +16,7 @@ use crate::room::Room;
 use crate::semconv;
 use batch::{Batch, SpanIds};
 use cut::{fit, mark};
+pub(crate) use fields::root_record;
 use fields::{ended, resource, spans};
 use opentelemetry::trace::SpanId;
 use prost::bytes::Bytes;

@@ -276,12 +276,16 @@ impl<D: Delivery> Lane<D> {
 
     /// Keeps an item for another attempt, on disk alone where it may wait there, or gives it up when its time is over.
     fn keep(&mut self, pending: PendingRequest<D::Item>, reason: DropReason, now: Instant) {
-        let Some(pending) = self.rest(pending) else { return };
+        let Some(mut pending) = self.rest(pending) else { return };
         if is_over::<D>(&pending, &self.gate, now) {
-            self.settle(pending, Err(reason));
-        } else {
-            self.items.push(pending);
+            if !self.delivery.lighten(&mut pending.item) {
+                return self.settle(pending, Err(reason));
+            }
+            // There is one more attempt.
+            pending.give_up = Some(now);
+            self.spool.iter_mut().for_each(|spool| spool.remove_recording(&pending.item));
         }
+        self.items.push(pending);
     }
 
     /// The last one under way has failed, which decides for those that wait.

@@ -379,7 +379,7 @@ impl Ledger {
     }
 
     /// Counts what became of a recording.
-    #[cfg(feature = "audio")]
+    #[cfg(any(feature = "audio", feature = "local"))]
     pub(crate) fn count_recording(&self, count: impl FnOnce(&mut Recordings)) {
         count(&mut self.books().recordings);
     }

@@ -7,14 +7,16 @@ use super::call_log::CallLog;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::Account;
 use super::call_log::update::Update;
-use super::clock::Clock;
+use super::clock::WaitClock;
 use super::ledger::{DropReason, FlushReport, Ledger};
 use super::message::{FlushReply, Message, ObserveReply};
+use super::metrics::Metrics;
 use super::queue::Queue;
+use super::timings::later;
 use super::warnings::tell_pending;
 #[cfg(feature = "audio")]
 use crate::call::audio::Journal;
-use crate::call::{Call, Calls, Noted};
+use crate::call::{Call, Noted, OpenCalls};
 use crate::destination::Sink;
 use crate::room::{Budget, Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
@@ -42,13 +44,14 @@ pub(crate) struct Link {
     pub(crate) queue: Arc<Queue>,
     pub(crate) inbox: UnboundedSender<Message>,
     pub(super) ledger: Arc<Ledger>,
+    pub(crate) metrics: Metrics,
     pub(super) account: Account,
-    pub(crate) calls: Arc<Calls>,
+    pub(crate) calls: Arc<OpenCalls>,
     /// Counts call logs that were not posted.
     pub(super) failed: Arc<AtomicU64>,
     /// Where the worker is; a fork of that process has none.
     pub(super) process: u32,
-    pub(super) clock: Arc<Clock>,
+    pub(super) clock: Arc<WaitClock>,
     /// Where calls are recorded.
     #[cfg(feature = "audio")]
     pub(super) recorder: Option<Arc<Recorder>>,
@@ -79,7 +82,7 @@ impl Link {
         message: fn(Instant, FlushReply) -> Message,
     ) -> impl Future<Output = Option<FlushReport>> + Send + use<> {
         let (reply, report) = oneshot::channel();
-        let is_told = self.tell(message(after(wait), FlushReply::Future(reply)));
+        let is_told = self.tell(message(later(Instant::now(), wait), FlushReply::Future(reply)));
         let clock = self.clock.clone();
         async move {
             // A fork has no clock either.
@@ -95,7 +98,7 @@ impl Link {
     ) -> Option<FlushReport> {
         let (reply, report) = mpsc::sync_channel(1);
         // Where there is no worker, the reply goes with the message.
-        self.tell(message(after(wait), FlushReply::Thread(reply)));
+        self.tell(message(later(Instant::now(), wait), FlushReply::Thread(reply)));
         report.recv_timeout(wait.saturating_add(GRACE)).ok()
     }
 
@@ -215,6 +218,10 @@ impl Sink for Link {
         self.tell(Message::Release(call.root.span_id()));
     }
 
+    fn score(&self, call: &Call, name: &str, value: f64) {
+        self.tell(Message::Score { root: call.root.clone(), name: name.to_owned(), value });
+    }
+
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let asked = self.ask(FINISH, Message::flush);
         Box::pin(async { drop(asked.await) })
@@ -235,10 +242,4 @@ impl Sink for Link {
     fn forget(&self, trace_id: TraceId, span_id: SpanId) {
         self.queue.forget(trace_id, span_id);
     }
-}
-
-/// The instant after `wait`. A `wait` of decades is shortened, so that the sum does not overflow.
-fn after(wait: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    Instant::now() + wait.min(FAR)
 }

@@ -8,7 +8,7 @@ use super::ledger::FlushReport;
 use super::spool::{Event, Kind};
 use super::tap::Drawn;
 use crate::room::Room;
-use opentelemetry::trace::SpanId;
+use opentelemetry::trace::{SpanContext, SpanId};
 use std::sync::mpsc::SyncSender;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -27,6 +27,8 @@ pub(crate) enum Message {
     Release(SpanId),
     /// Change a call that is stored.
     Update { changes: SealedCallLog, room: Room, reply: ObserveReply },
+    /// What a call was worth whose root span is over.
+    Score { root: SpanContext, name: String, value: f64 },
     /// What there is of the sound of this conversation.
     #[cfg(feature = "audio")]
     Recorded { root: SpanId, prepared: Box<Prepared> },

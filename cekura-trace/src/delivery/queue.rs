@@ -27,7 +27,7 @@ const FULL: [usize; 2] = [128 << 10, 512 << 10];
 pub(crate) struct Queue {
     shards: Box<[Shard]>,
     calls: Mutex<EndedCalls>,
-    /// Where there is a spool.
+    /// Where there is a spool, or what is delivered is drawn.
     begun: Option<Mutex<Beginnings>>,
     /// All bytes that are taken of the limit.
     held: AtomicUsize,
@@ -227,7 +227,7 @@ impl Queue {
         spans.saturating_sub(low(share).min(share - refused))
     }
 
-    #[cfg(test)]
+    /// Bytes of the limit that are taken.
     pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }

@@ -4,9 +4,10 @@
 use super::config::Settings;
 use super::ledger::DropReason;
 use super::own_events::OwnEvents;
+use super::tap::Seen;
 use super::terminal::Show;
 use crate::finished::{Span, Tree, records};
-use crate::local::{self, Folder, Style};
+use crate::local::{self, Folder, Kept, SoundFile, Style};
 use opentelemetry::trace::SpanId;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,18 +25,35 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
     let no_color = settings.no_color;
     let pages = Pages { folder: Folder::new(PAGES), events, told: AtomicBool::new(false) };
     let limit = settings.memory_limit;
-    Box::new(move |spans, call_log| {
+    let unrecorded = unrecorded(settings);
+    Box::new(move |spans, call_log, sound| {
         let (spans, missing) = fitting(spans, limit);
         let tree = Tree::from(spans);
         let mut drawing = local::draw(&tree, &Style::of_standard_error(no_color));
-        let (is_kept, line) = pages.add(&tree, call_log);
+        let (kept, line) = pages.add(&tree, call_log, sound.unwrap_or(Err(unrecorded)));
         drawing += &line;
         if missing > 0 {
             drawing += &local::line(format!("without {missing} spans: raise .memory_limit(…) to see them"));
         }
-        let is_seen = local::print(&drawing) || is_kept;
-        if is_seen { Ok(missing) } else { Err(DropReason::Unreachable) }
+        let is_seen = local::print(&drawing) || kept.is_some();
+        let is_heard = kept.is_some_and(|kept| kept.is_heard);
+        if is_seen { Ok(Seen { missing, is_heard }) } else { Err(DropReason::Unreachable) }
     })
+}
+
+/// Why a call has no recording of which nothing was told.
+#[cfg(feature = "audio")]
+fn unrecorded(settings: &Settings) -> &'static str {
+    if settings.audio.is_none() {
+        "calls are not recorded: write .audio(Audio::stereo()), or set CEKURA_AUDIO=true"
+    } else {
+        "only a conversation with `observe` is recorded, and only where content is"
+    }
+}
+
+#[cfg(not(feature = "audio"))]
+fn unrecorded(_: &Settings) -> &'static str {
+    "this build lacks the feature `audio` of cekura-trace"
 }
 
 /// The spans that can be shown beside their records: the roots, and of the others as many as there is memory for. And how
@@ -63,19 +81,27 @@ struct Pages {
 }
 
 impl Pages {
-    /// Writes a page. Whether there is one, and the line that says where it is, or why there is none.
-    fn add(&self, tree: &Tree, call_log: Option<&[u8]>) -> (bool, String) {
-        let added = self.folder.add(tree, call_log);
+    /// Writes a page; the line says where it is, or why there is none.
+    fn add(
+        &self,
+        tree: &Tree,
+        call_log: Option<&[u8]>,
+        sound: Result<SoundFile, &str>,
+    ) -> (Option<Kept>, String) {
+        let added = self.folder.add(tree, call_log, sound);
         let told = self.told.swap(added.is_err(), Ordering::Relaxed);
         match added {
-            Ok(path) => (path.is_some(), path.map(|path| local::line(path.display())).unwrap_or_default()),
+            Ok(kept) => {
+                let line = kept.as_ref().map(|kept| local::line(kept.path.display())).unwrap_or_default();
+                (kept, line)
+            }
             Err(error) => {
                 let failure = format!("no page can be written to {}: {error}", self.folder);
                 let line = local::line(&failure);
                 if !told {
                     self.events.emit(move || tracing::warn!(target: "cekura", "{failure}"));
                 }
-                (false, line)
+                (None, line)
             }
         }
     }

@@ -218,16 +218,7 @@ impl Spool {
         let started = root.and_then(|root| {
             disk::start(root, addresses(settings), limits, most_items, shared.clone(), tell)
         });
-        started.map_err(|error| {
-            let rule = match error.kind() {
-                io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull => {
-                    "needs room on its disk: free some, or name another directory"
-                }
-                io::ErrorKind::ReadOnlyFilesystem => "must not be on a read-only file system",
-                _ => "must be a directory that only this user can write to",
-            };
-            Error::configuration(vec![Problem { setting: to.setting, rule }])
-        })?;
+        started.map_err(|error| refused(to, &error))?;
         Ok(Arc::new(Self { limits, most_known, budget, shared }))
     }
 
@@ -321,8 +312,24 @@ impl fmt::Debug for Spool {
 }
 
 /// What waits in a spool for others; leaves it as it is.
-pub(crate) fn look(settings: &Settings, to: &Spooling) -> Others {
-    disk::look(&to.directory, &addresses(settings), &to.limits)
+///
+/// # Errors
+///
+/// Those of [`Spool::open`].
+pub(crate) fn look(settings: &Settings, to: &Spooling) -> Result<Others, Error> {
+    disk::try_out(&to.directory).map_err(|error| refused(to, &error))?;
+    Ok(disk::look(&to.directory, &addresses(settings), &to.limits))
+}
+
+fn refused(to: &Spooling, error: &io::Error) -> Error {
+    let rule = match error.kind() {
+        io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull => {
+            "needs room on its disk: free some, or name another directory"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "must not be on a read-only file system",
+        _ => "must be a directory that only this user can write to",
+    };
+    Error::configuration(vec![Problem { setting: to.setting, rule }])
 }
 
 fn addresses(settings: &Settings) -> [Address; 2] {

@@ -12,6 +12,7 @@ use super::lane::spans::Spans;
 use super::ledger::Ledger;
 use super::link::Link;
 use super::message::Message;
+use super::metrics::{Counting, Export, Listener, Metrics};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Waker};
 use super::quiet;
@@ -22,7 +23,7 @@ use super::tap::Tap;
 use super::terminal::Terminal;
 use super::transport;
 use super::worker::Worker;
-use crate::call::Calls;
+use crate::call::OpenCalls;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use std::process;
@@ -43,14 +44,17 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     // The worker may have ended, which is why the queue is closed by then.
     let waker = Waker::new(move || drop(wake.send(Message::Wake)));
     let queue = Queue::new(settings.memory_limit, ledger.clone(), waker, settings.mode.draws());
-    let queue = Arc::new(if settings.spool.is_some() { queue.with_beginnings() } else { queue });
+    let wants_beginnings = settings.spool.is_some() || settings.mode.draws();
+    let queue = Arc::new(if wants_beginnings { queue.with_beginnings() } else { queue });
     let (account, calls, failed) =
-        (Account::of(&settings), Arc::<Calls>::default(), Arc::<AtomicU64>::default());
+        (Account::of(&settings), Arc::<OpenCalls>::default(), Arc::<AtomicU64>::default());
     #[cfg(feature = "audio")]
     let recorder = recorder(&settings, inbox.clone());
     #[cfg(feature = "audio")]
     let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
+    let metrics = Metrics::new(&settings.metrics, ledger.clone(), queue.clone(), calls.clone());
     let link = Link {
+        metrics: metrics.clone(),
         queue: queue.clone(),
         inbox: inbox.clone(),
         ledger: ledger.clone(),
@@ -64,6 +68,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         longest: timings.give_up + timings.longest_hint + timings.after_hint + timings.attempt,
     };
     let events = queue.events.clone();
+    let listen = settings.metrics.listen;
+    let listener = listen.map(|listen| Listener::start(listen, metrics.clone())).transpose()?;
     let prepare = {
         let (queue, ledger, events) = (queue.clone(), ledger.clone(), events.clone());
         move || {
@@ -72,7 +78,12 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             if let Some(spool) = &spool {
                 recalls.keep_in(spool.recordings());
             }
-            let taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
+            let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
+            // The last one, for what is drawn may be all that has the records.
+            let (wake, meter) = (inbox.clone(), settings.metrics.meter.as_ref());
+            let wake = move || drop(wake.send(Message::Answered));
+            let export = Export::start(&settings, metrics.clone(), events.clone(), wake)?;
+            taps.push(Box::new(Counting::new(metrics, meter, events.clone(), export, listener)));
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let spooled = spool.clone().map(SpooledRequests::new);
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
@@ -102,6 +113,8 @@ fn recorder(settings: &Settings, inbox: UnboundedSender<Message>) -> Arc<Recorde
         drop(inbox.send(Message::Recorded { root, prepared: Box::new(prepared) }));
     };
     let audio = settings.audio.unwrap_or_else(Audio::stereo);
+    // Only what is posted has to know its length, for which all of it is encoded.
+    let audio = Audio { is_flac: audio.is_flac && settings.mode.sends(), ..audio };
     Arc::new(Recorder::new(settings.temporary.clone(), audio, Arc::new(tell)))
 }
 

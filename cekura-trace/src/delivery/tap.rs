@@ -3,14 +3,29 @@
 
 use super::call_log::sealed::SealedCallLog;
 use super::ledger::DropReason;
+use super::queue::Begun;
+#[cfg(all(feature = "audio", feature = "local"))]
+use crate::local::SoundFile;
 use crate::room::Room;
-use opentelemetry::trace::TraceId;
+use opentelemetry::trace::{SpanContext, TraceId};
 
-/// What became of a conversation: how many of its spans are not in what was shown, or why nobody can see any.
-pub(crate) type Drawn = Result<u64, DropReason>;
+/// What became of a conversation: what was shown of it, or why nobody can see anything.
+pub(crate) type Drawn = Result<Seen, DropReason>;
+
+/// What was shown of a conversation.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// How many of its spans are not in it.
+    pub(crate) missing: u64,
+    /// Whether its recording is.
+    pub(crate) is_heard: bool,
+}
 
 /// Sees every record that is drained. One that keeps nothing back needs only `take`.
 pub(super) trait Tap {
+    /// Hears which conversations have begun, before it takes anything of them.
+    fn begun(&mut self, _begun: &Begun) {}
+
     /// Takes a buffer of records; their `reservation`, unless they are delivered as well.
     fn take(&mut self, records: &[u8], reservation: Option<Room>);
 
@@ -19,11 +34,32 @@ pub(super) trait Tap {
         false
     }
 
-    /// Sees a call log before it is posted.
-    fn call_log(&mut self, _log: &SealedCallLog) {}
+    /// Sees a call log before it is posted. It is told of the recording later, if there is to be one.
+    fn call_log(&mut self, _log: &SealedCallLog, _awaits_sound: bool) {}
+
+    /// The recording of a call is prepared: its call log with what that shows, and its file, or why there is none. Whether it was
+    /// waited for.
+    #[cfg(all(feature = "audio", feature = "local"))]
+    fn recorded(
+        &mut self,
+        _trace: TraceId,
+        _log: Option<SealedCallLog>,
+        _sound: Result<SoundFile, &'static str>,
+    ) -> bool {
+        false
+    }
+
+    /// Sees the root, as a record, of a conversation whose process has died.
+    fn recovered(&mut self, _root: &[u8]) {}
+
+    /// Hears what a call was worth whose root has ended.
+    fn score(&mut self, _root: &SpanContext, _name: &str, _value: f64) {}
 
     /// Does what can be done now. `epoch` is the flush that waits for it.
     fn proceed(&mut self, _epoch: u64) {}
+
+    /// A flush waits for what was taken.
+    fn flush(&mut self, _epoch: u64) {}
 
     /// What became of a conversation that was to be drawn.
     fn drawn(&mut self, _number: u64, _outcome: Drawn) {}

@@ -1,6 +1,7 @@
 //! Every delay and time limit of the delivery, in one place, so that tests can set them short.
 
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The delays and time limits of the delivery. The defaults are documented promises; only tests set others.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,8 @@ pub struct Timings {
     pub diagnosis: Duration,
     /// How long a call may stay open for what nobody reads, before an event says so.
     pub unread: Duration,
+    /// How often metrics are sent.
+    pub metrics: Duration,
     /// How long a handle that is dropped without `shutdown` waits for the delivery.
     pub drop: Duration,
 }
@@ -55,9 +58,16 @@ impl Default for Timings {
             attempt: Duration::from_secs(10),
             diagnosis: Duration::from_secs(15),
             unread: Duration::from_secs(60),
+            metrics: Duration::from_secs(60),
             drop: Duration::from_secs(2),
         }
     }
+}
+
+/// The instant after `wait`. One of decades is shortened, so that the sum does not overflow.
+pub(super) fn later(now: Instant, wait: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    now + wait.min(FAR)
 }
 
 /// The limits of a spool. The defaults are documented promises; only tests set others.

@@ -1,6 +1,9 @@
 //! Puts ended spans together to whole conversations. Invariant: each conversation is given out at most once.
+//!
+//! Several conversations have the same trace id where `trace_id_from` gives it to them, one after the other or at the same time.
+//! So it is kept which roots have begun: a trace is over when none of them is open.
 
-use crate::finished::Head;
+use crate::finished::{Head, records};
 use crate::room::Room;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -14,10 +17,12 @@ pub(super) struct Traces {
     open: HashMap<TraceId, Trace>,
     /// The open ones in the order in which they were opened.
     numbers: BTreeMap<u64, TraceId>,
-    /// Traces whose root has ended.
-    ended: Vec<TraceId>,
+    /// The roots that have begun and have not ended, as far as was heard.
+    begun: HashMap<TraceId, HashSet<SpanId>>,
+    /// Roots that have ended.
+    ended: Vec<(TraceId, SpanId)>,
     /// Those of them of which no buffer can hold an older span.
-    complete: Vec<TraceId>,
+    complete: Vec<(TraceId, SpanId)>,
     over: HashSet<TraceId>,
     /// The traces that are over, oldest first.
     order: VecDeque<TraceId>,
@@ -36,6 +41,24 @@ pub(super) struct Trace {
 }
 
 impl Traces {
+    /// A conversation begins, perhaps in a trace that was over.
+    pub(super) fn begin(&mut self, id: TraceId, root: SpanId) {
+        self.begun.entry(id).or_default().insert(root);
+        if self.over.remove(&id) {
+            self.order.retain(|over| *over != id);
+        }
+    }
+
+    /// Nothing of this root will come any more.
+    pub(super) fn forget(&mut self, id: TraceId, root: SpanId) {
+        if let Some(roots) = self.begun.get_mut(&id) {
+            roots.remove(&root);
+            if roots.is_empty() {
+                self.begun.remove(&id);
+            }
+        }
+    }
+
     /// Takes the record of a span, unless its conversation is over.
     pub(super) fn add(&mut self, head: &Head, record: &[u8], reservation: Room) {
         let id = head.trace_id;
@@ -51,7 +74,8 @@ impl Traces {
         trace.spans += 1;
         trace.reservation.join(reservation);
         if head.parent_id == SpanId::INVALID {
-            self.ended.push(id);
+            self.ended.push((id, head.span_id));
+            self.forget(id, head.span_id);
         }
     }
 
@@ -69,7 +93,19 @@ impl Traces {
     /// The conversations that are complete.
     pub(super) fn take_complete(&mut self) -> Vec<(TraceId, Trace)> {
         let complete = std::mem::take(&mut self.complete);
-        complete.into_iter().filter_map(|id| Some((id, self.end(id)?))).collect()
+        let mut roots = HashMap::<_, usize>::new();
+        for (id, _) in &complete {
+            *roots.entry(*id).or_default() += 1;
+        }
+        let mut taken = Vec::with_capacity(complete.len());
+        for (id, root) in complete {
+            let left = roots.entry(id).or_default();
+            *left -= 1;
+            let is_last = *left == 0 && !self.begun.contains_key(&id);
+            let trace = if is_last { self.end(id) } else { self.take_below(id, root) };
+            taken.extend(trace.map(|trace| (id, trace)));
+        }
+        taken
     }
 
     /// Takes the oldest conversation that is open; all that is still to come of it is late.
@@ -91,11 +127,13 @@ impl Traces {
 
     /// Nothing more will come: what is open is complete.
     pub(super) fn finish(&mut self) {
-        self.complete.extend(self.open.keys().copied());
+        self.begun.clear();
+        self.complete.extend(self.open.keys().map(|id| (*id, SpanId::INVALID)));
     }
 
     /// Takes what is open, and forgets what was complete.
     pub(super) fn take_open(&mut self) -> impl Iterator<Item = (TraceId, Trace)> {
+        self.begun.clear();
         self.ended.clear();
         self.complete.clear();
         self.numbers.clear();
@@ -104,7 +142,7 @@ impl Traces {
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.numbers.is_empty() && self.ended.is_empty()
+        self.open.is_empty() && self.numbers.is_empty() && self.ended.is_empty() && self.begun.is_empty()
     }
 
     #[cfg(test)]
@@ -112,9 +150,44 @@ impl Traces {
         self.over.len()
     }
 
+    /// Takes a root and what is below it; the rest is another conversation's.
+    fn take_below(&mut self, id: TraceId, root: SpanId) -> Option<Trace> {
+        let trace = self.open.get_mut(&id)?;
+        let mut children = HashMap::<_, Vec<_>>::new();
+        for (record, _) in records(&trace.records) {
+            children.entry(record.head.parent_id).or_default().push(record.head.span_id);
+        }
+        let (mut below, mut next) = (HashSet::new(), vec![root]);
+        while let Some(span) = next.pop() {
+            below.insert(span);
+            next.extend(children.remove(&span).unwrap_or_default());
+        }
+        let (mut taken, mut left) = (Trace::default(), Vec::new());
+        let mut rest = &*trace.records;
+        for (record, bytes) in records(&trace.records) {
+            let (span, after) = rest.split_at(bytes);
+            rest = after;
+            if below.contains(&record.head.span_id) {
+                taken.records.extend_from_slice(span);
+                taken.spans += 1;
+            } else {
+                left.extend_from_slice(span);
+            }
+        }
+        trace.records = left;
+        trace.spans -= taken.spans;
+        taken.reservation = trace.reservation.split(taken.records.len());
+        if trace.spans == 0 {
+            self.numbers.remove(&trace.number);
+            self.open.remove(&id);
+        }
+        (taken.spans > 0).then_some(taken)
+    }
+
     fn end(&mut self, id: TraceId) -> Option<Trace> {
         let trace = self.open.remove(&id)?;
         self.numbers.remove(&trace.number);
+        self.begun.remove(&id);
         if self.order.len() == REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {

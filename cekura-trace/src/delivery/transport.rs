@@ -25,6 +25,7 @@ mod upload;
 
 use super::config::{Endpoint, Protocol, Proxy, Settings};
 use super::error::Error;
+use ::http::HeaderMap;
 use prost::bytes::Bytes;
 use std::io;
 use std::net::TcpStream;
@@ -44,7 +45,7 @@ pub(crate) type Sending<A = Answer> = Pin<Box<dyn Future<Output = A> + Send>>;
 
 /// Sends requests to one endpoint.
 pub(crate) trait Transport: Send + Sync {
-    /// Sends an `ExportTraceServiceRequest` that stands behind the five bytes of gRPC's framing; the first of them says
+    /// Sends an `ExportTraceServiceRequest`, or one of another kind, that stands behind the five bytes of gRPC's framing; the first of them says
     /// whether it is compressed, with gzip.
     fn send(&self, frame: Bytes) -> Sending;
 }
@@ -66,6 +67,15 @@ pub(crate) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> 
         Protocol::Grpc => grpc::connect(settings),
         Protocol::Http => http::connect(settings),
     }
+}
+
+/// Prepares one for OTLP of another kind than spans: over HTTP, and without the headers that spans have.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub(crate) fn connect_to(endpoint: &Endpoint, settings: &Settings) -> Result<Arc<dyn Transport>, Error> {
+    http::connect_to(endpoint, HeaderMap::new(), settings)
 }
 
 /// Does of a connection what comes before a request: the handshake, with the roots that the delivery trusts. Blocks.

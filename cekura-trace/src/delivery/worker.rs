@@ -20,17 +20,19 @@ use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
 use super::message::{Message, ObserveReply};
 use super::own_events::OwnEvents;
-use super::queue::Queue;
+use super::queue::{Begun, Queue};
 use super::quiet::silence;
 use super::spool::{Event, Found, Kind, Recorded, Spool};
 use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
 use super::warnings::{tell_losses, tell_unread};
-use crate::call::Calls;
+use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
+#[cfg(all(feature = "audio", feature = "local"))]
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +46,12 @@ const BETWEEN_TELLING: Duration = Duration::from_secs(10);
 /// The shortest time between two looks at all call logs that wait, where memory is not short yet.
 const BETWEEN_RELIEFS: Duration = Duration::from_millis(20);
 
+/// Why a call has no recording.
+#[cfg(all(feature = "audio", feature = "local"))]
+const LOST: &str = "the recording cannot be read";
+#[cfg(all(feature = "audio", feature = "local"))]
+const NOTHING: &str = "neither side was handed over, or the recording was erased";
+
 pub(super) struct Worker {
     queue: Arc<Queue>,
     ledger: Arc<Ledger>,
@@ -54,7 +62,12 @@ pub(super) struct Worker {
     account: Account,
     #[cfg(feature = "audio")]
     recorder: Option<Arc<Recorder>>,
+    /// Ended calls that are drawn when their recordings are prepared, by the spans of their conversations.
+    #[cfg(all(feature = "audio", feature = "local"))]
+    unheard: HashMap<SpanId, Arc<EndedCall>>,
     call_logs: Lane<CallLogs>,
+    /// What was heard of the beginnings of conversations since it was last looked.
+    begun: Begun,
     spool: Option<Arc<Spool>>,
     timings: Timings,
     flushes: Flushes,
@@ -62,7 +75,7 @@ pub(super) struct Worker {
     /// When call logs are asked again for what nobody else needs yet.
     next_relief: Instant,
     /// The open ones, and when it is looked for those of which something is not read.
-    calls: Arc<Calls>,
+    calls: Arc<OpenCalls>,
     next_look: Instant,
     /// Dropped spans that an event has told of, and when.
     told: (u64, Instant),
@@ -92,7 +105,10 @@ impl Worker {
             account,
             #[cfg(feature = "audio")]
             recorder: None,
+            #[cfg(all(feature = "audio", feature = "local"))]
+            unheard: HashMap::new(),
             call_logs,
+            begun: Begun::default(),
             spool: None,
             timings,
             flushes,
@@ -106,7 +122,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn with_calls(self, calls: Arc<Calls>) -> Self {
+    pub(super) fn with_calls(self, calls: Arc<OpenCalls>) -> Self {
         Self { calls, ..self }
     }
 
@@ -200,6 +216,7 @@ impl Worker {
             }
             Message::Flush { deadline, report } => {
                 self.collect();
+                self.taps.iter_mut().for_each(|tap| tap.flush(self.flushes.epoch));
                 self.flushes.add(deadline, false, report, Instant::now());
             }
             Message::Observe { log, reservation, reply } => self.observe(log, None, reservation, reply),
@@ -209,6 +226,9 @@ impl Worker {
             Message::Update { changes, room, reply } => self.call_logs.update(changes, room, reply),
             #[cfg(feature = "audio")]
             Message::Recorded { root, prepared } => self.recorded(root, *prepared),
+            Message::Score { root, name, value } => {
+                self.taps.iter_mut().for_each(|tap| tap.score(&root, &name, value));
+            }
             Message::Release(root) => self.call_logs.release(root),
             Message::Spooled(events) => {
                 for (kind, event) in events {
@@ -242,7 +262,9 @@ impl Worker {
             (Kind::Spans, event) => spans.spooled(event, now),
             (Kind::Start, Event::Found(found)) => {
                 for Found { name, body, last_seen, .. } in found {
-                    spans.end_start(name, &body, last_seen, now);
+                    if let Some(record) = spans.end_start(name, &body, last_seen, now) {
+                        self.taps.iter_mut().for_each(|tap| tap.recovered(&record));
+                    }
                 }
             }
             // Nobody waits for them.
@@ -264,8 +286,7 @@ impl Worker {
 
     fn collect(&mut self) {
         let queue = self.queue.clone();
-        // Before the spans, so that most of those that have ended too are known to.
-        let begun = queue.drain_begun();
+        self.hear_begun();
         queue.drain(|records, count| {
             // Encoding takes a while.
             self.relieve();
@@ -275,6 +296,8 @@ impl Worker {
         if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
             queue.drain(|records, count| self.take(records, count));
         }
+        // After the spans, so that most of those that have ended too are known to.
+        let begun = std::mem::take(&mut self.begun);
         if let Some(spans) = &mut self.spans {
             spans.begin(begun);
         }
@@ -282,6 +305,14 @@ impl Worker {
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
         // With the call log that has come just now.
         self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
+    }
+
+    /// Hears which conversations have begun. Asked before each buffer, so that each root in it was heard of.
+    fn hear_begun(&mut self) {
+        let begun = self.queue.drain_begun();
+        self.taps.iter_mut().for_each(|tap| tap.begun(&begun));
+        self.begun.roots.extend(begun.roots);
+        self.begun.forgotten.extend(begun.forgotten);
     }
 
     /// Has memory given back where it is short; what is drawn goes before what is delivered.
@@ -311,7 +342,7 @@ impl Worker {
     }
 
     /// Posts what was noted of a call that has ended.
-    fn observe_ended(&mut self, mut ended: EndedCall, mut reservation: Room) {
+    fn observe_ended(&mut self, ended: EndedCall, mut reservation: Room) {
         let call_id = ended.id().to_owned();
         self.doubt(&ended);
         let sealed = ended.seal(&self.account).and_then(|log| {
@@ -327,10 +358,15 @@ impl Worker {
                     && !self.taps.is_empty()
                     && let Ok(shown) = ended.log().seal(&self.account)
                 {
-                    self.taps.iter_mut().for_each(|tap| tap.call_log(&shown));
+                    self.taps.iter_mut().for_each(|tap| tap.call_log(&shown, false));
                 }
                 let (account, root, held_for) = (self.account, ended.root(), ended.held_for());
                 let recording = self.prepare(root, &ended);
+                let ended = Arc::new(ended);
+                #[cfg(all(feature = "audio", feature = "local"))]
+                if recording.is_some() && !self.taps.is_empty() {
+                    self.unheard.insert(root, ended.clone());
+                }
                 let write = Box::new(move |shown| ended.seal_last(&account, shown));
                 let rewrite = Rewrite { write, root, held_for, recording };
                 self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
@@ -374,11 +410,26 @@ impl Worker {
         }
         let played = heard.iter().map(Heard::played).collect();
         let is_truncated = is_lost || sound.as_ref().is_some_and(Sound::is_truncated);
-        let is_taken =
-            self.call_logs.recorded(root, Shown { played, is_recorded: has_sound, is_truncated }, sound);
+        let shown = Shown { played, is_recorded: has_sound, is_truncated };
+        #[cfg(feature = "local")]
+        let is_shown = self.show(root, &shown, sound.as_ref().ok_or(is_lost)) && self.account.is_local;
+        #[cfg(not(feature = "local"))]
+        let is_shown = false;
+        let is_taken = self.call_logs.recorded(root, shown, sound) || is_shown;
         if has_sound && !is_taken {
             self.ledger.count_recording(|count| count.dropped += 1);
         }
+    }
+
+    /// Shows the recording of a call, or why there is none, where the call is drawn. Whether that waits for it.
+    #[cfg(all(feature = "audio", feature = "local"))]
+    fn show(&mut self, root: SpanId, shown: &Shown, sound: Result<&Sound, bool>) -> bool {
+        let Some(ended) = self.unheard.remove(&root) else { return false };
+        self.taps.iter_mut().fold(false, |is_taken, tap| {
+            let log = ended.seal_shown(&self.account, shown.clone()).ok();
+            let sound = sound.map(Sound::for_page).map_err(|is_lost| if is_lost { LOST } else { NOTHING });
+            tap.recorded(ended.trace(), log, sound) || is_taken
+        })
     }
 
     /// Says once what may not be meant.
@@ -398,7 +449,8 @@ impl Worker {
     ) {
         // What is posted of a simulated call is not what is shown.
         if log.until.is_none() {
-            self.taps.iter_mut().for_each(|tap| tap.call_log(&log));
+            let awaits_sound = rewrite.as_ref().is_some_and(|rewrite| rewrite.recording.is_some());
+            self.taps.iter_mut().for_each(|tap| tap.call_log(&log, awaits_sound));
         }
         if self.account.is_local {
             drop(reply(Ok(Sent::default())));
@@ -408,6 +460,7 @@ impl Worker {
     }
 
     fn take(&mut self, records: &[u8], count: u64) {
+        self.hear_begun();
         let reservation = Room::taken(self.queue.clone(), Use::Delivery, records.len());
         let (mut tally, mut roots) = (Tally::default(), Vec::new());
         for (Record { head, .. }, _) in finished::records(records) {

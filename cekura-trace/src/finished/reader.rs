@@ -57,3 +57,13 @@ impl<'a> Text<'a> for Utf8<'a> {
         (bytes.is_ascii() || str::from_utf8(bytes).is_ok()).then_some(Self(bytes))
     }
 }
+
+/// A text that is not looked at: most are passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Raw<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Text<'a> for Raw<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        Some(Self(bytes))
+    }
+}

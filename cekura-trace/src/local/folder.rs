@@ -1,14 +1,14 @@
 //! Writes pages as files with safe names into one folder that only this user reads. Invariant: only the newest pages stay.
 
-use super::page::page;
+use super::page::{self, SoundFile};
 use super::{axis, summary};
 use crate::finished::Tree;
 use crate::semconv as key;
 use private::Directory;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{BufWriter, Seek as _, Write as _};
 use std::path::{self, Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use std::{fmt, fs, io};
 
 #[cfg_attr(not(unix), path = "folder/not_private.rs")]
@@ -46,13 +46,18 @@ impl Folder {
         if leads_there { &self.given } else { &self.path }
     }
 
-    /// Writes the page of a conversation, with its call log as it would be posted; gives its path, or `None` for spans that
-    /// belong to none.
+    /// Writes the page of a conversation, with its call log as it would be posted, and its recording, or why there is none.
+    /// `None` for spans that belong to no conversation.
     ///
     /// # Errors
     ///
     /// When the folder cannot be made or written to.
-    pub(crate) fn add(&self, tree: &Tree, call_log: Option<&[u8]>) -> io::Result<Option<PathBuf>> {
+    pub(crate) fn add(
+        &self,
+        tree: &Tree,
+        call_log: Option<&[u8]>,
+        sound: Result<SoundFile, &str>,
+    ) -> io::Result<Option<Kept>> {
         let is_call = |name: &str| matches!(name, key::span::CONVERSATION | key::span::TURN);
         if !tree.rows.iter().any(|(_, span)| is_call(&span.name)) {
             return Ok(None);
@@ -69,12 +74,14 @@ impl Folder {
         }
         let (name, mut file) = self.free(tree, &directory)?;
         let unfinished = format!("{name}{UNFINISHED}");
-        let written = file.write_all(page(tree, call_log).as_bytes());
-        written.and_then(|()| directory.rename(&unfinished, &name)).inspect_err(|_| {
+        let written = write(&mut file, tree, call_log, sound);
+        let is_heard = written
+            .and_then(|is_heard| directory.rename(&unfinished, &name).map(|()| is_heard))
+            .inspect_err(|_| {
             drop(directory.remove(&unfinished));
         })?;
-        self.prune();
-        Ok(Some(self.shown().join(name)))
+        self.prune(&name, &file);
+        Ok(Some(Kept { path: self.shown().join(name), is_heard }))
     }
 
     /// A name that is not taken, and the file that is to have it.
@@ -94,22 +101,70 @@ impl Folder {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Removes the oldest pages above the limits, and nothing that is not called like a page.
-    fn prune(&self) {
+    /// Removes the oldest pages above the limits, and nothing that is not called like a page; the one that was just written
+    /// stays. Pages are as old as their order says: where the clock was ahead once, a new page is dated behind the latest.
+    fn prune(&self, written: &str, file: &File) {
         let Ok(files) = fs::read_dir(&self.path) else { return };
-        let pages = files.flatten().filter(|file| file.file_name().to_str().is_some_and(is_page));
-        let mut pages: Vec<_> = pages
-            .filter_map(|page| page.metadata().ok().map(|about| (page.path(), about)))
-            .map(|(path, about)| (about.modified().unwrap_or(SystemTime::UNIX_EPOCH), path, about.len()))
-            .collect();
-        pages.sort_unstable();
+        let mut pages = Vec::new();
         let mut kept = 0;
+        for page in files.flatten() {
+            let (name, Ok(about)) = (page.file_name(), page.metadata()) else { continue };
+            match name.to_str() {
+                Some(name) if name == written => kept = about.len(),
+                Some(name) if is_page(name) => {
+                    let date = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                    pages.push((date, page.path(), about.len()));
+                }
+                _ => {}
+            }
+        }
+        pages.sort_unstable();
+        let date = file.metadata().and_then(|about| about.modified());
+        if let Some((latest, ..)) = pages.last()
+            && date.is_ok_and(|date| date <= *latest)
+            && let Some(next) = latest.checked_add(STEP)
+        {
+            // Some file systems do not allow it, and the next page may then take its place.
+            drop(file.set_modified(next));
+        }
         for (at, (_, path, bytes)) in pages.iter().rev().enumerate() {
             kept += bytes;
-            if at > 0 && (at >= self.limits.files || kept > self.limits.bytes) {
+            if at + 1 >= self.limits.files || kept > self.limits.bytes {
                 drop(fs::remove_file(path));
             }
         }
+    }
+}
+
+/// A page that was written.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) path: PathBuf,
+    /// Whether the recording is in it.
+    pub(crate) is_heard: bool,
+}
+
+/// Writes a page, without its recording where that cannot be read; whether it is in it.
+fn write(
+    file: &mut File,
+    tree: &Tree,
+    call_log: Option<&[u8]>,
+    sound: Result<SoundFile, &str>,
+) -> io::Result<bool> {
+    let has_sound = sound.is_ok();
+    let page = |file: &mut File, sound| {
+        let mut buffered = BufWriter::new(file);
+        page::write(&mut buffered, tree, call_log, sound)?;
+        buffered.flush()
+    };
+    match page(file, sound) {
+        Err(error) if has_sound => {
+            file.set_len(0)?;
+            file.rewind()?;
+            page(file, Err(&error.to_string()))?;
+            Ok(false)
+        }
+        written => written.map(|()| has_sound),
     }
 }
 
@@ -123,6 +178,9 @@ impl fmt::Display for Folder {
 pub(crate) fn line(what: impl fmt::Display) -> String {
     format!("page     {what}\n")
 }
+
+/// Dates of some file systems are whole seconds.
+const STEP: Duration = Duration::from_secs(1);
 
 const PAGE: &str = ".html";
 const UNFINISHED: &str = ".tmp";

@@ -6,6 +6,10 @@
 //! ```
 
 use crate::finished::Tree;
+use base64::engine::general_purpose::STANDARD;
+use base64::write::EncoderWriter;
+use prost::bytes::Bytes;
+use std::io::{self, Write};
 
 mod data;
 mod stages;
@@ -23,16 +27,33 @@ const SCRIPT: &str = concat!(
     include_str!("page/tree.js"),
     include_str!("page/details.js"),
     include_str!("page/transcript.js"),
+    include_str!("page/logs.js"),
+    include_str!("page/sound.js"),
     include_str!("page/totals.js"),
     include_str!("page/page.js"),
 );
 
-/// A conversation as a page, with its call log, if there is one. Its script and style carry a number that nobody could
-/// know before, and a browser runs and applies nothing else.
-pub(super) fn page(tree: &Tree, call_log: Option<&[u8]>) -> String {
+/// The recording of a call as a file that a page takes in. What goes wrong in its parts is shown in its place.
+pub(crate) struct SoundFile {
+    pub(crate) media_type: &'static str,
+    pub(crate) parts: Box<dyn Iterator<Item = io::Result<Bytes>> + Send>,
+}
+
+/// Writes a conversation as a page, with its call log, if there is one, and its recording, or why there is none. Its script and
+/// style carry a number that nobody could know before, and a browser runs and applies nothing else.
+///
+/// # Errors
+///
+/// When it cannot be written, or the recording cannot be read.
+pub(super) fn write(
+    to: &mut impl Write,
+    tree: &Tree,
+    call_log: Option<&[u8]>,
+    sound: Result<SoundFile, &str>,
+) -> io::Result<()> {
     let nonce = format!("{:032x}", rand::random::<u128>());
     let log = call_log.and_then(|log| serde_json::from_slice(log).ok()).unwrap_or_default();
-    let data = inert(&data::data(tree, log).to_string());
+    let data = inert(&data::data(tree, log, sound.as_ref().err().copied()).to_string());
     let mut spans = String::new();
     for span in data::spans(tree) {
         spans.push_str(if spans.is_empty() { "" } else { "," });
@@ -42,7 +63,19 @@ pub(super) fn page(tree: &Tree, call_log: Option<&[u8]>) -> String {
     let data = data.trim_start_matches('{');
     let parts =
         [("nonce", &*nonce), ("style", STYLE), ("spans", &*spans), ("data", data), ("script", SCRIPT)];
-    fill(TEMPLATE, &parts)
+    let (before, after) = TEMPLATE.split_once("{{sound}}").unwrap_or((TEMPLATE, ""));
+    to.write_all(fill(before, &parts).as_bytes())?;
+    if let Ok(SoundFile { media_type, parts }) = sound {
+        write!(to, "<audio id=\"recording\" controls preload=\"auto\" src=\"data:{media_type};base64,")?;
+        let mut encoder = EncoderWriter::new(&mut *to, &STANDARD);
+        for part in parts {
+            encoder.write_all(&part?)?;
+        }
+        encoder.finish()?;
+        drop(encoder);
+        to.write_all(b"\"></audio>")?;
+    }
+    to.write_all(fill(after, &parts).as_bytes())
 }
 
 /// Puts each part where `{{its name}}` stands. What a part contains is not looked at again.

@@ -4,7 +4,7 @@
 use super::scope::Scope;
 use super::span::live::Live;
 use super::thread::{Entered, current, look};
-use crate::call::Unfinished;
+use crate::call::{self, Unfinished};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use opentelemetry::Context as SpanContext;
@@ -30,7 +30,7 @@ pin_project! {
         #[pin]
         value: Option<T>,
         place: Place,
-        hold: Option<Hold>,
+        hold: Option<MessageHold>,
     }
 
     impl<T> PinnedDrop for Carried<T> {
@@ -148,7 +148,7 @@ pin_project! {
 /// # assert!(trace.spans()[0].end() >= trace.spans()[2].end());
 /// ```
 pub fn carry<T>(value: T) -> Carried<T> {
-    Carried { value: Some(value), place: Place::current(), hold: Hold::of_call() }
+    Carried { value: Some(value), place: Place::current(), hold: MessageHold::of_call() }
 }
 
 /// Like [`carry`], but does not keep the call open.
@@ -293,6 +293,7 @@ impl<F: Future> Future for Carried<F> {
 /// ```
 #[must_use]
 pub fn headers() -> HashMap<String, String> {
+    call::know_trace();
     let context = look(|context| context.span().span_context().clone());
     let Some(context) = context.filter(opentelemetry::trace::SpanContext::is_valid) else {
         return HashMap::new();
@@ -340,7 +341,7 @@ pub fn spawn_blocking<R: Send + 'static>(function: impl FnOnce() -> R + Send + '
 }
 
 /// Keeps a call open after the function of its conversation has returned.
-struct Hold {
+struct MessageHold {
     call: Arc<dyn Unfinished>,
     /// Whether what holds it is being read.
     is_read: bool,
@@ -348,7 +349,7 @@ struct Hold {
     has_more: bool,
 }
 
-impl Hold {
+impl MessageHold {
     fn of_call() -> Option<Self> {
         let call = look(|context| context.get::<Scope>()?.call().cloned()).flatten()?;
         let call = call.span()?;
@@ -362,7 +363,7 @@ impl Hold {
     }
 }
 
-impl Clone for Hold {
+impl Clone for MessageHold {
     fn clone(&self) -> Self {
         // Where that fails the call is over, and releasing it does nothing.
         self.call.hold(true);
@@ -370,16 +371,16 @@ impl Clone for Hold {
     }
 }
 
-impl Drop for Hold {
+impl Drop for MessageHold {
     fn drop(&mut self) {
         self.read();
         self.call.release(self.has_more);
     }
 }
 
-impl fmt::Debug for Hold {
+impl fmt::Debug for MessageHold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hold")
+        f.write_str("MessageHold")
     }
 }
 

@@ -32,6 +32,7 @@ impl Conversation {
 
     /// The trace id of the conversation. A backend shows the conversation under it.
     pub fn trace_id(&self) -> TraceId {
+        call::know_trace();
         self.call.root.trace_id()
     }
 
@@ -226,6 +227,7 @@ pub fn current_turn() -> Option<Turn> {
 ///
 /// It prints as 32 hex digits, the form that a call log takes.
 pub fn trace_id() -> Option<TraceId> {
+    call::know_trace();
     let call = look(|context| Some(context.get::<Scope>()?.call()?.root.trace_id()));
     call.flatten().or_else(|| current().map(|live| live.trace_id()))
 }

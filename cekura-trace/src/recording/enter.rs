@@ -39,7 +39,7 @@ impl Callsite {
     /// not called, and the span is off.
     #[inline]
     pub fn open(&'static self, record: impl FnOnce(&mut Attributes)) -> Span {
-        if !destination::any_open() {
+        if !destination::is_open_for(|| self.site()) {
             return Span(None);
         }
         let mut record = Some(record);

@@ -6,6 +6,7 @@ use super::thread::look;
 use crate::call::{Call, Line};
 use crate::clip::{Text, clip};
 use crate::say::caught;
+use crate::transcript::text_bytes;
 use serde_json::{Map, Value};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use tracing_subscriber::registry::LookupSpan;
 const LONGEST: usize = 3 << 10;
 /// The most bytes of the first line of a message that has several, for all of that stands among the fields.
 const FIRST: usize = 400;
+/// The most bytes of its target.
+const TARGET: usize = 200;
 
 /// A layer that puts events of the levels `INFO`, `WARN` and `ERROR` into the call log of the conversation in which they are
 /// written; those of the crate `log` too, where they reach `tracing`. Events outside any conversation, and those of this crate,
@@ -99,7 +102,7 @@ fn write(call: &Arc<Call>, event: &Event<'_>) {
             first
         }
     };
-    let logger = logger.unwrap_or_else(|| metadata.target().to_owned());
+    let logger = logger.unwrap_or_else(|| clip(metadata.target(), TARGET).to_owned());
     let level = metadata.level().as_str();
     if let Some(logs) = call.logs.get() {
         logs.add(Line { seconds, level, logger, message: first, raw });
@@ -119,33 +122,36 @@ impl Fields {
     fn text(&mut self, field: &Field, text: &str) {
         let is_of_log = field.name().starts_with("log.");
         match field.name() {
-            "log.target" => self.logger = Some(clip(text, 200).to_owned()),
+            "log.target" => self.logger = Some(clip(text, TARGET).to_owned()),
             "message" => self.message = self.take(text),
             _ if is_of_log => {}
             name => {
-                self.left = self.left.saturating_sub(name.len() + 8);
-                let text = self.take(text);
-                self.raw.insert(name.to_owned(), text.into());
+                if self.has_room(name, 8) {
+                    let text = self.take(text);
+                    self.raw.insert(name.to_owned(), text.into());
+                }
             }
         }
     }
 
     fn value(&mut self, field: &Field, value: Value) {
-        if !field.name().starts_with("log.") && self.left > 0 {
-            self.left = self.left.saturating_sub(field.name().len() + 24);
+        if !field.name().starts_with("log.") && self.has_room(field.name(), 24) {
             self.raw.insert(field.name().to_owned(), value);
         }
+    }
+
+    /// Whether the line has room for a field of this name, and so many bytes beside that.
+    fn has_room(&mut self, name: &str, beside: usize) -> bool {
+        let left = self.left.checked_sub(text_bytes(name) + beside);
+        self.left = left.unwrap_or_default();
+        left.is_some()
     }
 
     /// As much of a text as a line has room for, as JSON.
     fn take(&mut self, text: &str) -> String {
         let mut taken = String::new();
         for character in text.chars() {
-            let bytes = match character {
-                '"' | '\\' | '\n' | '\r' | '\t' => 2,
-                '\0'..' ' => 6,
-                _ => character.len_utf8(),
-            };
+            let bytes = text_bytes(character.encode_utf8(&mut [0; 4]));
             if self.left < bytes {
                 self.left = 0;
                 taken.push('…');

@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 /// The most bytes of a name or an id.
 pub(super) const NAME_LIMIT: usize = 1024;
 
+/// The most bytes of a name that is the value of a metric's label.
+pub(super) const LABEL_LIMIT: usize = 64;
+
 /// The most characters of a call's id (Cekura docs, Send Calls).
 const ID_LIMIT: usize = 100;
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 ///
 /// These methods may be called from any task and never wait. Without such a call log they do nothing, and an
 /// event says so once; for a conversation that is not recorded there is no event. A call log holds at most 4
-/// MiB.
+/// MiB of notes; what finds no room is left out whole, and the call log says `metadata.call_log_truncated`.
 ///
 /// ```
 /// #[cekura::conversation(call_id = call_id, observe)]

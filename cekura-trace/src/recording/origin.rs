@@ -259,7 +259,10 @@ impl Origin {
         let context = self.context();
         link_to(context.span().span_context(), said);
         self.parent = Parent::NONE;
-        span.start_at(wish.start.unwrap_or_else(Instant::now), wish.start.is_some());
+        let start = wish.start.unwrap_or_else(Instant::now);
+        span.start_at(start, wish.start.is_some());
+        // Its start is second 0 of its call log and of its recording.
+        home.clock = home.clock.read_at(start);
         if self.begin_twin(&home, span) {
             wish.trace_id.inspect(|_| callsite.refuse_trace_id());
         } else {

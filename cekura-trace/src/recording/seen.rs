@@ -188,6 +188,11 @@ impl Serializer for First<'_> {
         serialize_struct_variant(&'static str, u32, &'static str, usize) -> SerializeStructVariant;
     }
 
+    fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Stopped {
+        // Without this serde would have the value shown, which may never end.
+        Err(fmt::Error)
+    }
+
     fn serialize_u8(self, _: u8) -> Stopped {
         self.element(true)
     }

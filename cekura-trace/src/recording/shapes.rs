@@ -37,7 +37,7 @@ use place::{Node, Slot};
 pub(crate) use found::{Failed, Found};
 pub(crate) use scalar::Scalar;
 pub(crate) use together::Together;
-pub(crate) use tools::Calls;
+pub(crate) use tools::ToolCalls;
 
 mod candidate;
 mod events;

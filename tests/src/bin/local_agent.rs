@@ -19,6 +19,14 @@ const LARGE: &str = "large";
 /// The argument for a call of many turns beside which the program writes to standard error.
 const TALKING: &str = "talking";
 
+/// The argument for calls that one carrier's call brings, one after the other.
+const CARRIER: &str = "one carrier's call";
+
+#[cekura::conversation(client = handle, call_id = sid, trace_id_from = sid, skip_all)]
+fn transferred(handle: &Cekura, sid: &str, agent: &'static str) {
+    cekura::spans::span(agent).start().end();
+}
+
 struct Printed;
 
 impl<S: tracing::Subscriber> Layer<S> for Printed {
@@ -55,14 +63,15 @@ fn main() {
     let (directory, meanwhile) = (arguments.next(), arguments.next());
     let is_large = mode.as_deref() == Some(LARGE);
     let is_talking = mode.as_deref() == Some(TALKING);
+    let is_transferred = mode.as_deref() == Some(CARRIER);
     let in_code = match mode.as_deref() {
-        None | Some(LARGE | TALKING) => Some(Mode::Local),
+        None | Some(CARRIER | LARGE | TALKING) => Some(Mode::Local),
         Some("in code") => Some(Mode::CloudAndLocal),
         Some(_) => None,
     };
     let builder = Cekura::builder().environment(move |name| match name {
         "NO_COLOR" => Some("1".to_owned()),
-        "CEKURA_MODE" => mode.clone().filter(|mode| mode != LARGE && mode != TALKING),
+        "CEKURA_MODE" => mode.clone().filter(|mode| ![CARRIER, LARGE, TALKING].contains(&&**mode)),
         "CEKURA_OTEL_ENDPOINT" => endpoint.clone(),
         _ => None,
     });
@@ -75,7 +84,11 @@ fn main() {
     if is_talking {
         return talk(&handle);
     }
-    converse(&handle, if is_large { 3_200 } else { 2 });
+    if is_transferred {
+        transferred(&handle, "CA17", "reception");
+    } else {
+        converse(&handle, if is_large { 3_200 } else { 2 });
+    }
     // It is drawn without a flush, soon.
     for _ in 0..1000 {
         if handle.ledger().accepted > 0 && handle.ledger().pending == 0 {
@@ -89,6 +102,10 @@ fn main() {
     if let Some(meanwhile) = meanwhile {
         assert!(Command::new("sh").args(["-c", &meanwhile]).status().unwrap().success());
     }
-    converse(&handle, 1);
+    if is_transferred {
+        transferred(&handle, "CA17", "dentist");
+    } else {
+        converse(&handle, 1);
+    }
     println!("{}", handle.shutdown_blocking(LONG));
 }

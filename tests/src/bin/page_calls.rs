@@ -2,27 +2,37 @@
 
 use cekura::opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use cekura::opentelemetry::{Context, KeyValue};
-use cekura::{CaptureContent, Cekura, Mode};
+use cekura::{Audio, CaptureContent, Cekura, Mode, spans};
 use cekura_trace_tests::handles::{LONG, quick};
 use futures::channel::oneshot;
 use futures::executor::block_on_stream;
 use futures::future::select;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
+use std::f64::consts::TAU;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
+use tracing_subscriber::prelude::*;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let kind = std::env::args().nth(1).expect("clinic, hostile, long, metadata, observed or talkative");
+    let kind = std::env::args().nth(1).expect("which call");
     let capture = if kind == "metadata" { CaptureContent::Metadata } else { CaptureContent::Full };
     let builder = Cekura::builder().environment(|_| None).mode(Mode::Local).timings(quick());
+    let builder = match kind.as_str() {
+        "heard" | "huge" | "refused" | "talking" | "unheard" => builder.audio(Audio::stereo()),
+        _ => builder,
+    };
     let handle = builder.capture(capture).build().unwrap();
+    tracing_subscriber::registry().with(cekura::logs::capture()).init();
     match kind.as_str() {
+        "heard" | "refused" | "unheard" => heard_call(&handle, &kind).await,
         "hostile" => hostile(&handle, "../../CON</title><script>alert(1)</script>").await,
+        "huge" => huge(&handle, 600, noise),
         "long" => long(&handle, "long-call"),
         "observed" => observed(&handle, "observed-call"),
         "talkative" => talkative(&handle, "talkative-call"),
+        "talking" => huge(&handle, 300, tone),
         _ => clinic(&handle, "clinic-0931").await,
     }
     handle.shutdown(LONG).await;
@@ -226,4 +236,81 @@ fn look(part: &str, limit: u32) -> Vec<String> {
 #[cekura::span]
 fn guardrail() -> bool {
     true
+}
+
+/// Samples a second of the recorded calls.
+const RATE: u32 = 16_000;
+
+/// Seconds of a loud tone.
+fn tone(seconds: u32) -> Vec<i16> {
+    (0..seconds * RATE).map(tone_at).collect()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it is half of full scale")]
+fn tone_at(at: u32) -> i16 {
+    (16_000.0 * (440.0 * TAU * f64::from(at) / f64::from(RATE)).sin()) as i16
+}
+
+/// Seconds of what cannot be made smaller.
+fn noise(seconds: u32) -> Vec<i16> {
+    (0..seconds * RATE).map(|_| rand::random()).collect()
+}
+
+/// A caller who speaks at second 0.5, is answered at 1.5, and hangs up at 3; each for half a second. A second passes before the
+/// conversation.
+async fn heard_call(handle: &Cekura, kind: &str) {
+    let began = Instant::now();
+    let call = spans::conversation().client(handle).call_id(format!("{kind}-call")).observe();
+    let call = call.started_at(began).start();
+    call.run(async {
+        let call = cekura::current_conversation().unwrap();
+        let line = call.audio();
+        let half = &tone(1)[..8_000];
+        at(began, 500).await;
+        tracing::info!(caller = "+49 30 <b>", "the caller speaks");
+        if kind != "unheard" {
+            line.user_at(began + Duration::from_millis(500), half, RATE);
+        }
+        listen(began).await;
+        let speech = speak("Yes, on Tuesday.").await;
+        if kind != "unheard" {
+            line.agent(half, RATE);
+        }
+        drop(speech);
+        tracing::warn!("the calendar is slow");
+        if kind == "refused" {
+            call.refuse_audio();
+        }
+        at(began, 3_000).await;
+    })
+    .await;
+    call.end();
+}
+
+async fn at(began: Instant, milliseconds: u64) {
+    tokio::time::sleep_until((began + Duration::from_millis(milliseconds)).into()).await;
+}
+
+#[cekura::stt(provider = "deepgram", transcript = "Do you have time?", skip_all)]
+async fn listen(began: Instant) {
+    at(began, 1_500).await;
+}
+
+#[cekura::tts(provider = "elevenlabs", text = words)]
+async fn speak(words: &str) -> Vec<u8> {
+    vec![0; 320]
+}
+
+/// So many seconds of sound on both sides, in a call that began as long ago.
+fn huge(handle: &Cekura, seconds: u32, sound: fn(u32) -> Vec<i16>) {
+    let length = Duration::from_secs(seconds.into());
+    let began = Instant::now().checked_sub(length).unwrap();
+    let call = spans::conversation().client(handle).call_id("huge-call").observe().started_at(began).start();
+    let conversation = call.in_scope(|| cekura::current_conversation().unwrap());
+    let sound = sound(1);
+    for second in 0..seconds {
+        let at = began + Duration::from_secs(second.into());
+        conversation.audio().user_at(at, &sound, RATE);
+    }
+    call.end();
 }

@@ -35,7 +35,7 @@ impl Agent {
         output_tokens = |reply| reply.usage.output,
         input_tokens = |reply| reply.tokens(),
         output = |reply: &Reply| reply.text.clone(),
-        record("twice" = prompt.len() * 2, text = |reply| &reply.text),
+        record("twice" = prompt.len() * 2, text = |reply| &reply.text, part = |reply| reply.text),
     ))]
     pub async fn ask(&self, prompt: &str, _history: &[String]) -> Result<Reply, std::io::Error> {
         ready(()).await;

@@ -7,42 +7,12 @@ use cekura_trace_tests::api::Api;
 use cekura_trace_tests::events;
 use cekura_trace_tests::handles::{LONG, SHORT, adds_up};
 use cekura_trace_tests::spools::Spool;
-use cekura_trace_tests::tools::{self, may};
-use std::fs;
+use cekura_trace_tests::tools::{self, Mount, may, run};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
-
-/// A file system of 128 KiB in memory, until it is dropped.
-pub(super) struct Mount<'a>(&'a Path);
-
-impl<'a> Mount<'a> {
-    /// `None` where this process may not mount.
-    pub(super) fn new(path: &'a Path) -> Option<Self> {
-        fs::create_dir_all(path).unwrap();
-        let mounted = run("mount", &["-t", "tmpfs", "-o", "size=128k,mode=0700", "none"], path);
-        may("mounting a tmpfs", mounted).then_some(Self(path))
-    }
-
-    fn again(&self, option: &str) {
-        assert!(run("mount", &["-o", &format!("remount,{option}")], self.0));
-    }
-}
-
-impl Drop for Mount<'_> {
-    fn drop(&mut self) {
-        run("umount", &["-l"], self.0);
-    }
-}
-
-fn run(program: &str, arguments: &[&str], path: &Path) -> bool {
-    let mut command = Command::new(program);
-    let output = command.args(arguments).arg(path).stderr(Stdio::null()).status();
-    output.is_ok_and(|status| status.success())
-}
 
 /// A container may have the program and not the permission.
 fn can_trace() -> bool {
@@ -83,6 +53,8 @@ fn a_disk_that_is_full_or_read_only_loses_nothing() {
     assert_eq!((ledger.pending, ledger.spooled, ledger.delivered), (1, 0, 12));
     let error = spooling(&backend, Protocol::Grpc, &spool).build().unwrap_err();
     assert!(error.is_configuration() && error.to_string().contains("read-only file system"), "{error}");
+    let diagnosis = spooling(&backend, Protocol::Grpc, &spool).doctor();
+    assert!(diagnosis.problems().any(|problem| problem == format!("spool: {error}")), "{diagnosis}");
     is_well.store(true, Ordering::Relaxed);
     await_ledger(&full, &report(13, 13, 0));
     assert_eq!(full.shutdown_blocking(LONG), report(13, 13, 0));

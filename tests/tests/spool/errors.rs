@@ -1,14 +1,13 @@
 //! Errors of the system: whatever fails, nothing is deleted that is not damaged, and it is tried again.
 
 use super::crashes::{agent, go_on, lines};
-use super::disks::Mount;
 use super::{TEMPORARY, falling, limits, report, spooling};
 use cekura::{CallLog, Cekura, Protocol, TraceId};
 use cekura_trace_tests::api::{Api, Reply};
 use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::handles::{LONG, SHORT, converse, observing};
 use cekura_trace_tests::spools::Spool;
-use cekura_trace_tests::tools;
+use cekura_trace_tests::tools::{self, Mount};
 use serde_json::json;
 use std::fs;
 use std::io::Write;

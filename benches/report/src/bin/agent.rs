@@ -72,7 +72,7 @@ fn cpu() -> Duration {
 /// Runs the agent for one call; says how many milliseconds each figure was.
 fn call((_, variable, value, sends): &(&str, &str, &str, bool), port: &str) -> [f64; FIGURES.len()] {
     let mut command = Command::new(root().join("target/release/examples/voice_agent"));
-    command.env_remove("OPENAI_BASE_URL").env_remove("OPENAI_API_KEY").env(variable, value);
+    command.arg("--fast").env_remove("OPENAI_BASE_URL").env_remove("OPENAI_API_KEY").env(variable, value);
     if *sends {
         let url = format!("http://127.0.0.1:{port}");
         command.env("CEKURA_OTEL_ENDPOINT", &url).env("CEKURA_API_URL", &url);

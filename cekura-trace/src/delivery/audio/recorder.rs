@@ -96,7 +96,11 @@ impl Recorder {
     pub(crate) fn begin(&self, journal: Arc<Journal>) {
         if let Some(jobs) = self.jobs() {
             let jobs = Arc::downgrade(jobs);
-            journal.when_erased(move || drop(jobs.upgrade().map(|jobs| jobs.send(Job::Erase))));
+            journal.when_erased(move || {
+                if let Some(jobs) = jobs.upgrade() {
+                    drop(jobs.send(Job::Erase));
+                }
+            });
         }
         self.tell(Job::Begin(journal));
     }

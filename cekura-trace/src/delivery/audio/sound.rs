@@ -6,10 +6,19 @@ use super::render::flac::Flac;
 use super::render::{Stereo, Wav};
 use crate::call::audio::Journal;
 use crate::call::audio::form::Audio;
+#[cfg(feature = "local")]
+use crate::local::SoundFile;
 use prost::bytes::Bytes;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The bytes of a WAV file that a page takes as it is. FLAC has a third of them, and takes a while to make.
+#[cfg(feature = "local")]
+const SMALL: u64 = 4 << 20;
+/// The most bytes of a file in a page.
+#[cfg(feature = "local")]
+const MOST: usize = 16 << 20;
 
 /// A file of two channels.
 #[derive(Clone, Debug)]
@@ -69,17 +78,36 @@ impl Sound {
 
     /// The ending of its name, and its media type.
     pub(crate) fn kind(&self) -> (&'static str, &'static str) {
-        if self.audio.is_flac { ("flac", "audio/flac") } else { ("wav", "audio/wav") }
+        kind(self.audio.is_flac)
     }
 
     /// Its bytes in parts, which take a while to make. An error where it cannot be read, or was erased.
     pub(crate) fn file(&self) -> impl Iterator<Item = io::Result<Bytes>> + Send + use<> {
-        let parts: Box<dyn Iterator<Item = _> + Send> = if self.audio.is_flac {
-            Box::new(Flac::new(self.stereo()))
-        } else {
-            Box::new(Wav::new(self.stereo()))
-        };
         let is_broken = self.is_broken.clone();
-        parts.inspect(move |part| is_broken.store(part.is_err(), Ordering::Relaxed))
+        self.parts(self.audio.is_flac).inspect(move |part| is_broken.store(part.is_err(), Ordering::Relaxed))
     }
+
+    /// The same for a page, in the form that suits its size. Above [`MOST`] bytes comes an error.
+    #[cfg(feature = "local")]
+    pub(crate) fn for_page(&self) -> SoundFile {
+        let is_flac = Wav::new(self.stereo()).length() > SMALL;
+        let mut bytes = 0;
+        let parts = self.parts(is_flac).map(move |part| {
+            let part = part?;
+            bytes += part.len();
+            if bytes > MOST {
+                return Err(io::Error::other("it is larger than 16 MiB, even as FLAC"));
+            }
+            Ok(part)
+        });
+        SoundFile { media_type: kind(is_flac).1, parts: Box::new(parts) }
+    }
+
+    fn parts(&self, is_flac: bool) -> Box<dyn Iterator<Item = io::Result<Bytes>> + Send> {
+        if is_flac { Box::new(Flac::new(self.stereo())) } else { Box::new(Wav::new(self.stereo())) }
+    }
+}
+
+fn kind(is_flac: bool) -> (&'static str, &'static str) {
+    if is_flac { ("flac", "audio/flac") } else { ("wav", "audio/wav") }
 }

@@ -11,6 +11,8 @@ use crate::call::{Call, Note, Noted, Played, Run};
 use crate::delivery::audio::recorder::EndedSound;
 use crate::delivery::config::Calls;
 use opentelemetry::trace::SpanId;
+#[cfg(all(feature = "audio", feature = "local"))]
+use opentelemetry::trace::TraceId;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -29,7 +31,7 @@ pub(crate) struct EndedCall {
 }
 
 /// What the recording of a call shows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Shown {
     pub(crate) played: Vec<Option<Played>>,
     /// Whether there is one.
@@ -52,7 +54,16 @@ impl EndedCall {
 
     /// With what its spans have said until now.
     pub(crate) fn log(&self) -> CallLog {
-        let log = self.log.clone().object("metadata", Some(Value::Object(self.metadata.clone())));
+        self.log_with(Map::new())
+    }
+
+    /// The same with more metadata.
+    fn log_with(&self, more: Map<String, Value>) -> CallLog {
+        let mut metadata: Map<_, _> = self.metadata.clone().into_iter().chain(more).collect();
+        if self.call.notes.is_cut() {
+            metadata.insert("call_log_truncated".to_owned(), true.into());
+        }
+        let log = self.log.clone().object("metadata", Some(Value::Object(metadata)));
         log.transcript(self.call.transcript(self.notes.clone(), self.end))
     }
 
@@ -62,27 +73,37 @@ impl EndedCall {
     ///
     /// Names every mistake.
     pub(crate) fn seal(&self, account: &Account) -> Result<SealedCallLog, ObserveError> {
-        self.seal_with(account, false)
+        self.seal_with(account, self.log(), false)
     }
 
     /// The same for the last time: with what the metadata were told since the end, and the recording shows. It is kept back no
     /// longer.
-    pub(crate) fn seal_last(
-        &mut self,
-        account: &Account,
-        shown: Shown,
-    ) -> Result<SealedCallLog, ObserveError> {
-        let Shown { played, is_recorded, is_truncated } = shown;
-        self.call.notes.set_played(played);
-        self.metadata.extend(self.call.notes.late_metadata());
-        if is_truncated {
-            self.metadata.insert("recording_truncated".to_owned(), true.into());
-        }
-        self.seal_with(account, is_recorded)
+    pub(crate) fn seal_last(&self, account: &Account, shown: Shown) -> Result<SealedCallLog, ObserveError> {
+        let late = self.call.notes.late_metadata();
+        let is_recorded = shown.is_recorded;
+        self.seal_with(account, self.log_of(shown, late), is_recorded)
     }
 
-    fn seal_with(&self, account: &Account, is_recorded: bool) -> Result<SealedCallLog, ObserveError> {
-        let log = self.log();
+    /// As a page shows it: with what the recording shows.
+    #[cfg(all(feature = "audio", feature = "local"))]
+    pub(crate) fn seal_shown(&self, account: &Account, shown: Shown) -> Result<SealedCallLog, ObserveError> {
+        self.log_of(shown, Map::new()).seal(account)
+    }
+
+    fn log_of(&self, shown: Shown, mut more: Map<String, Value>) -> CallLog {
+        self.call.notes.set_played(shown.played);
+        if shown.is_truncated {
+            more.insert("recording_truncated".to_owned(), true.into());
+        }
+        self.log_with(more)
+    }
+
+    fn seal_with(
+        &self,
+        account: &Account,
+        log: CallLog,
+        is_recorded: bool,
+    ) -> Result<SealedCallLog, ObserveError> {
         match account.calls {
             Calls::Observe if is_recorded => log.main_agent_channel_index(1).seal(account),
             Calls::Observe => log.seal(account),
@@ -121,6 +142,11 @@ impl EndedCall {
         let start = nanoseconds(self.call.clock.start());
         let end = i64::try_from(self.end.saturating_sub(start)).unwrap_or(i64::MAX);
         Some(EndedSound { journal, speeches: self.call.notes.speeches(start), end })
+    }
+
+    #[cfg(all(feature = "audio", feature = "local"))]
+    pub(crate) fn trace(&self) -> TraceId {
+        self.call.root.trace_id()
     }
 
     pub(crate) fn root(&self) -> SpanId {

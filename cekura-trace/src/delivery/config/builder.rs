@@ -1,6 +1,7 @@
 //! Holds what code says about a handle, one method per setting. Nothing is checked before `build`
 //! or `install`.
 
+use super::metrics::{OwnLabel, Wanted};
 use super::proxy::Own;
 use super::reader::Lookup;
 use super::secret::Secret;
@@ -9,6 +10,9 @@ use super::settings::{Calls, Mode, Protocol};
 use crate::call::audio::form::Audio;
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
+use crate::semconv::SCOPE;
+use opentelemetry::InstrumentationScope;
+use opentelemetry::metrics::MeterProvider;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
@@ -52,6 +56,7 @@ pub struct Builder {
     pub(super) spool_limits: SpoolLimits,
     #[cfg(feature = "audio")]
     pub(super) audio: Option<Audio>,
+    pub(super) metrics: Wanted,
     pub(super) lookup: Option<Box<Lookup>>,
     pub(super) timings: Timings,
 }
@@ -185,13 +190,15 @@ impl Builder {
         self
     }
 
-    /// Records calls with a call log, and posts the recording with it (`CEKURA_AUDIO`: `true` or `false`); off unless set. The
+    /// Records calls with a call log, that is with `observe`, and posts the recording with it (`CEKURA_AUDIO`: `true` or `false`); off unless set. The
     /// program hands both sides over: [`Conversation::audio`](crate::Conversation::audio). Needs the feature `audio`.
     ///
     /// Of each call 4 MiB stay in memory while it runs; the rest, and all of it when the call is over, goes to a file in the
     /// temporary directory that nobody else can open and that vanishes with the process. A recording has at most 2 hours and 512 MiB, all running calls together 2 GiB; what is
     /// more is left out, and the call log says `metadata.recording_truncated`. A recording that Cekura does not take
-    /// is left out too, and counted. Nothing is recorded under the policy `Metadata`, nor in local mode.
+    /// is left out too, and counted. Nothing is recorded under the policy `Metadata`.
+    ///
+    /// In local mode the page of a call plays its recording, up to 16 MiB of it as FLAC.
     #[cfg(feature = "audio")]
     pub fn audio(mut self, audio: Audio) -> Self {
         self.audio = Some(audio);
@@ -280,6 +287,74 @@ impl Builder {
     /// another version are moved to `aside` in it. Several processes may share a directory. Unix only.
     pub fn spool(mut self, directory: impl Into<PathBuf>) -> Self {
         self.spool = Some(directory.into());
+        self
+    }
+
+    /// Serves the metrics of this handle at `/metrics` of an address of this machine, such as `127.0.0.1:9464`
+    /// (`CEKURA_METRICS_LISTEN`), for Prometheus. The page `docs/operate.md` lists them.
+    ///
+    /// It answers over HTTP without TLS and asks nobody for a password, so any other address needs
+    /// [`metrics_public`](Self::metrics_public). It is served until the shutdown. An address that is in use is an error.
+    pub fn metrics_listen(mut self, address: impl Into<String>) -> Self {
+        self.metrics.listen = Some(address.into());
+        self
+    }
+
+    /// Lets the metrics be served at an address that other machines reach (`CEKURA_METRICS_PUBLIC`), such as `0.0.0.0:9464`.
+    pub fn metrics_public(mut self, is_public: bool) -> Self {
+        self.metrics.public = Some(is_public);
+        self
+    }
+
+    /// Sends the metrics of this handle to an OTLP endpoint (`CEKURA_METRICS_ENDPOINT`), a collector's or a database's: every
+    /// 60 s, at each flush and at the shutdown, over HTTP, as totals since the start.
+    ///
+    /// `/v1/metrics` is added to a URL without a path. Neither the API key nor a [`header`](Self::header) is sent there.
+    /// Cekura takes no metrics, so an endpoint of Cekura's is an error. While the endpoint is away nothing is lost but the
+    /// points in between, for the next one has all. In local mode nothing is sent.
+    pub fn metrics_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.metrics.endpoint = Some(url.into());
+        self
+    }
+
+    /// Records the metrics of this handle in this meter provider too, as the meter `cekura`: its views, readers and exporters
+    /// apply. It must use the same version of `opentelemetry` as [`cekura::opentelemetry`](crate::opentelemetry).
+    ///
+    /// It records them on a thread of its own, with a flush at the latest; there are no exemplars.
+    ///
+    /// ```
+    /// use cekura::opentelemetry::metrics::MeterProvider;
+    ///
+    /// # fn start(provider: &dyn MeterProvider) -> Result<(), cekura::Error> {
+    /// let cekura = cekura::Cekura::builder().meter_provider(provider).install()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn meter_provider(mut self, provider: &dyn MeterProvider) -> Self {
+        let scope = InstrumentationScope::builder(SCOPE).with_version(env!("CARGO_PKG_VERSION"));
+        self.metrics.meter = Some(provider.meter_with_scope(scope.build()));
+        self
+    }
+
+    /// Adds a label to the metrics of all spans that have a span attribute of this key, for example of the tenant. It has one
+    /// of these values, or `other`: a label with a new value for each call would make a series for each call.
+    ///
+    /// ```
+    /// # fn start() -> Result<(), cekura::Error> {
+    /// let cekura = cekura::Cekura::builder().metric_label("tenant", ["acme", "globex"]).install()?;
+    /// # Ok(())
+    /// # }
+    ///
+    /// #[cekura::conversation(record("tenant" = tenant))]
+    /// async fn answer(tenant: &str) { /* … */ }
+    /// ```
+    pub fn metric_label<V: Into<String>>(
+        mut self,
+        key: impl Into<String>,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        self.metrics.labels.push(OwnLabel { key: key.into(), values });
         self
     }
 

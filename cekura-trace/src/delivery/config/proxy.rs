@@ -65,7 +65,7 @@ fn is_direct(endpoint: &Endpoint, none: &[Exception]) -> bool {
 
 impl Reader<'_> {
     /// The proxies of these endpoints: those that requests go to.
-    pub(super) fn proxies(&mut self, own: Own, endpoints: [Option<&Endpoint>; 2]) -> Proxies {
+    pub(super) fn proxies(&mut self, own: Own, endpoints: [Option<&Endpoint>; 3]) -> Proxies {
         match own {
             Own::None => Proxies::default(),
             Own::Only(url) => {

@@ -1,6 +1,7 @@
 //! The settings of a handle when all of them are known. Invariant: every value can be used as it is.
 
 use super::endpoint::Endpoint;
+use super::metrics::Metering;
 use super::proxy::Proxies;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
@@ -30,7 +31,7 @@ pub enum Mode {
     CloudAndLocal,
     /// Nowhere: each finished conversation is drawn in the terminal and written as one HTML page to
     /// `cekura-traces` in the working directory, which keeps the newest 200. It needs no account and no
-    /// network.
+    /// network. A page plays the recording of its call, where calls are recorded.
     Local,
 }
 
@@ -110,6 +111,7 @@ pub(crate) struct Settings {
     /// Where files are that vanish with the process.
     #[cfg(feature = "audio")]
     pub(crate) temporary: PathBuf,
+    pub(crate) metrics: Metering,
     pub(crate) timings: Timings,
 }
 

@@ -3,7 +3,9 @@
 
 use super::wire::{fixed64, varint};
 use crate::delivery::transport::FRAMING;
-use opentelemetry::trace::{SpanId, TraceId};
+use crate::finished::{Head, Status, begin, seal, write};
+use crate::semconv;
+use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 use prost::decode_length_delimiter;
 
 /// Fields of a span (OpenTelemetry's `trace.proto`).
@@ -95,6 +97,21 @@ pub(super) fn root_of(span: &[u8]) -> Option<SpanId> {
     let is_root = values(span, PARENT_ID).all(<[u8]>::is_empty);
     let id = values(span, SPAN_ID).next().filter(|_| is_root)?;
     Some(SpanId::from_bytes(id.try_into().ok()?))
+}
+
+/// The root in a request, as a record without what the program has set on it.
+pub(crate) fn root_record(frame: &[u8]) -> Option<Vec<u8>> {
+    let (_, span) = spans(frame).next()?;
+    let time = |number| Some(u64::from_le_bytes(values(span, number).next()?.try_into().ok()?));
+    let (start, end) = (time(START)?, time(usize::from(END))?);
+    let (trace_id, span_id, parent_id) = (trace_of(span), root_of(span)?, SpanId::INVALID);
+    let head =
+        Head { trace_id, span_id, parent_id, kind: SpanKind::Internal, start, end, status: Status::Unset };
+    let mut record = Vec::new();
+    begin(&mut record, semconv::span::CONVERSATION, "");
+    write::flag(&mut record, semconv::CEKURA_INCOMPLETE, true);
+    seal(&mut record, &head, false);
+    Some(record)
 }
 
 /// The span with its end at `at`, in nanoseconds since the Unix epoch, or where it began.

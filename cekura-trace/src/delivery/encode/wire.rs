@@ -88,7 +88,7 @@ fn head(out: &mut Vec<u8>, head: &Head) {
 }
 
 /// An instrumentation scope as a field of `ScopeSpans`.
-pub(super) fn scope(name: &[u8], version: &[u8]) -> Vec<u8> {
+pub(in crate::delivery) fn scope(name: &[u8], version: &[u8]) -> Vec<u8> {
     let mut field = Vec::new();
     delimited(&mut field, 1, delimited_size(name.len()) + delimited_size(version.len()));
     text(&mut field, 1, name);
@@ -97,7 +97,7 @@ pub(super) fn scope(name: &[u8], version: &[u8]) -> Vec<u8> {
 }
 
 /// A resource as a field of `ResourceSpans`.
-pub(super) fn resource<'r>(pairs: impl Iterator<Item = (&'r String, &'r String)>) -> Vec<u8> {
+pub(in crate::delivery) fn resource<'r>(pairs: impl Iterator<Item = (&'r String, &'r String)>) -> Vec<u8> {
     let utf8 = |text: &'r String| Utf8(text.as_bytes());
     let pairs: Vec<_> = pairs.map(|(key, value)| (utf8(key), Value::Str(utf8(value)))).collect();
     let mut field = Vec::new();
@@ -109,7 +109,7 @@ pub(super) fn resource<'r>(pairs: impl Iterator<Item = (&'r String, &'r String)>
 }
 
 /// Writes a key and its value as one of the attributes that are field `number` of their message.
-pub(super) fn attribute(out: &mut Vec<u8>, number: u8, key: Utf8<'_>, value: &Value<'_>) {
+pub(in crate::delivery) fn attribute(out: &mut Vec<u8>, number: u8, key: Utf8<'_>, value: &Value<'_>) {
     let size = size(value);
     let whole = delimited_size(key.0.len()) + delimited_size(size);
     nested(out, (number, whole), (1, key.0.len()));
@@ -173,13 +173,18 @@ fn text(out: &mut Vec<u8>, number: u8, text: &[u8]) {
     out.extend_from_slice(text);
 }
 
-pub(super) fn fixed64(out: &mut Vec<u8>, number: u8, value: u64) {
+pub(in crate::delivery) fn fixed64(out: &mut Vec<u8>, number: u8, value: u64) {
     out.push(number << 3 | FIXED64);
     out.extend_from_slice(&value.to_le_bytes());
 }
 
+pub(in crate::delivery) fn varint_field(out: &mut Vec<u8>, number: u8, value: u64) {
+    out.push(number << 3 | VARINT);
+    varint(out, value);
+}
+
 /// Writes the key and the length of a field, behind which that many bytes go.
-pub(super) fn delimited(out: &mut Vec<u8>, number: u8, length: usize) {
+pub(in crate::delivery) fn delimited(out: &mut Vec<u8>, number: u8, length: usize) {
     let key = number << 3 | DELIMITED;
     if let Some(length) = short(length) {
         out.extend_from_slice(&[key, length]);

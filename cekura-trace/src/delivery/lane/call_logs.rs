@@ -29,7 +29,7 @@ use crate::delivery::message::ObserveReply;
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::spool::Recorded;
 use crate::delivery::spool::requests::Stored;
-use crate::delivery::timings::Timings;
+use crate::delivery::timings::{Timings, later};
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Payload, Response, Sending};
 use crate::room::Room;
@@ -116,6 +116,8 @@ pub(crate) struct PendingCallLog {
     /// To be posted with it.
     #[cfg(feature = "audio")]
     sound: Option<Sound>,
+    /// How often the API has said that it has not got it, although it was sent.
+    missed: u32,
     reply: ObserveReply,
     /// Held until it is settled.
     reservation: Room,
@@ -185,7 +187,7 @@ impl Lane<CallLogs> {
     ) {
         let step = if log.trace_id.is_some() { Step::Trace } else { Step::Post };
         if let Some(trace) = log.trace_id {
-            let until = now.checked_add(log.deadline).unwrap_or(now + self.timings.give_up);
+            let until = later(now, log.deadline);
             if self.delivery.awaited.add(self.items.next_place(), trace, until, log.deadline) {
                 self.delivery.ledger.watch(trace);
             }
@@ -198,7 +200,7 @@ impl Lane<CallLogs> {
         if let Some(rewrite) = rewrite.as_ref().filter(|_| is_held_back || awaits_sound) {
             let wait = held_for.unwrap_or(PREPARED);
             let most = until.map_or(wait, |until| until.saturating_duration_since(now + SPARE));
-            let until = now.checked_add(wait.min(most)).unwrap_or(now + self.timings.give_up);
+            let until = later(now, wait.min(most));
             self.delivery.held_back.add(rewrite.root, self.items.next_place(), until);
         }
         // A span that is still open can add to it.
@@ -219,6 +221,7 @@ impl Lane<CallLogs> {
             shown: Shown::default(),
             #[cfg(feature = "audio")]
             sound: None,
+            missed: 0,
             reply,
             reservation,
             step,
@@ -423,8 +426,7 @@ impl Delivery for CallLogs {
         answer: &Response,
     ) -> Judgement<PendingCallLog, Self::Outcome> {
         #[cfg(feature = "audio")]
-        if item.step == Step::Post && item.leaves_sound_out(answer) {
-            self.ledger.count_recording(|count| count.dropped += 1);
+        if item.step == Step::Post && item.is_sound_refused(answer) && self.leave_sound_out(item) {
             return Judgement::Again;
         }
         let (ruling, page) = match item.step {
@@ -443,7 +445,7 @@ impl Delivery for CallLogs {
             }
             Ruling::Fail(error) => Judgement::End(Err(error)),
             Ruling::Missing => {
-                item.step = Step::Post;
+                (item.step, item.missed) = (Step::Post, item.missed + 1);
                 Judgement::Again
             }
             Ruling::NextPage if page >= PAGES => Judgement::End(Err(ruling::without_end())),
@@ -451,7 +453,19 @@ impl Delivery for CallLogs {
                 item.step = Step::Ask(page + 1);
                 Judgement::Again
             }
-            Ruling::Retry(trouble) => self.retry(trouble),
+            Ruling::Retry(trouble) => {
+                // With 408 a server says that not all of it has come in its time.
+                item.missed = match (item.step, trouble.status) {
+                    (Step::Post, Some(408)) => item.missed + 1,
+                    (Step::Post, _) => item.missed,
+                    _ => 0,
+                };
+                self.retry(trouble)
+            }
+            Ruling::RetryTwice(_) if repeats == REPETITIONS && self.leave_sound_out(item) => {
+                item.step = Step::Ask(1);
+                Judgement::Again
+            }
             Ruling::RetryTwice(trouble) if repeats == REPETITIONS => Judgement::End(Err(trouble.into())),
             Ruling::RetryTwice(_) => {
                 if !item.is_simulated() {
@@ -472,6 +486,11 @@ impl Delivery for CallLogs {
         let Some((recorder, left)) = self.recorder.as_ref().zip(item.recording) else { return true };
         self.held_back.add(recorder.recall(left), place, now + PREPARED);
         false
+    }
+
+    /// The API answers, and never gets the recording to its end: a proxy may not let it pass.
+    fn lighten(&mut self, item: &mut PendingCallLog) -> bool {
+        item.missed > 0 && self.leave_sound_out(item)
     }
 
     fn settle(
@@ -552,20 +571,15 @@ impl PendingCallLog {
         Payload::Json(self.log.body.clone())
     }
 
-    /// Leaves its recording out where that is why it was not taken, or could not be sent; whether it was so.
+    /// Whether its recording is why it was not taken, or could not be sent.
     #[cfg(feature = "audio")]
-    fn leaves_sound_out(&mut self, answer: &Response) -> bool {
-        let Some(sound) = &self.sound else { return false };
-        let is_refused = match answer {
+    fn is_sound_refused(&self, answer: &Response) -> bool {
+        self.sound.as_ref().is_some_and(|sound| match answer {
             Response::Whole { status, body, .. } => {
-                *status == 413 || *status == 400 && body.contains("voice_recording")
+                matches!(status, 413 | 415) || matches!(status, 400 | 422) && body.contains("voice_recording")
             }
             Response::None { .. } => sound.is_broken(),
-        };
-        if is_refused {
-            self.sound = None;
-        }
-        is_refused
+        })
     }
 
     fn is_simulated(&self) -> bool {
@@ -588,6 +602,22 @@ impl CallLogs {
         let (reason, wait) = (trouble.reason, trouble.wait);
         self.trouble = Some(trouble);
         Judgement::Retry { reason, wait }
+    }
+
+    /// From now on it is posted without its recording; false where it has none.
+    #[cfg(feature = "audio")]
+    fn leave_sound_out(&self, item: &mut PendingCallLog) -> bool {
+        let has_sound = item.sound.take().is_some();
+        if has_sound {
+            self.ledger.count_recording(|count| count.dropped += 1);
+        }
+        has_sound
+    }
+
+    #[cfg(not(feature = "audio"))]
+    #[expect(clippy::unused_self, reason = "there is no sound without the feature")]
+    fn leave_sound_out(&self, _item: &PendingCallLog) -> bool {
+        false
     }
 
     fn count_failure(&self) {

@@ -39,6 +39,11 @@ pub(crate) trait Delivery {
         true
     }
 
+    /// Leaves out what may be why an item is not taken, before it is given up; false where there is no such thing.
+    fn lighten(&mut self, _item: &mut Self::Item) -> bool {
+        false
+    }
+
     /// Notes where an item now stands.
     fn note(&mut self, _item: &Self::Item, _standing: Standing) {}
 

@@ -6,7 +6,7 @@ use super::delivery::{Change, Delivery, Judgement, Standing};
 use super::pending::PendingRequest;
 use super::{DropReason, Lane, Wake};
 use crate::delivery::config::Settings;
-use crate::delivery::encode::{Encoder, Request};
+use crate::delivery::encode::{Encoder, Request, root_record};
 use crate::delivery::ledger::{Counts, Ledger};
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::queue::Begun;
@@ -104,12 +104,20 @@ impl Lane<Spans> {
         }
     }
 
-    /// Takes the start of a conversation that a dead process has not ended.
-    pub(crate) fn end_start(&mut self, name: Name, body: &Bytes, last_seen: SystemTime, now: Instant) {
+    /// Takes the start of a conversation that a dead process has not ended; gives its root, as a record.
+    pub(crate) fn end_start(
+        &mut self,
+        name: Name,
+        body: &Bytes,
+        last_seen: SystemTime,
+        now: Instant,
+    ) -> Option<Vec<u8>> {
         let Spans { encoder, ledger, arrived, .. } = &self.delivery;
         let request = encoder.end_start(body, last_seen);
+        let mut record = None;
         if request.spans() > 0 && !request.roots.iter().any(|root| arrived.contains(root)) {
             ledger.adopt(&request.counts, true);
+            record = root_record(&request.frame);
             let copy = self.spool.as_mut().and_then(|spool| spool.write(&request, now));
             // No flush waits for it: it is as old as what it stands beside.
             let pending = PendingRequest::new(request, u64::MAX, now);
@@ -119,6 +127,7 @@ impl Lane<Spans> {
         if let Some(starts) = &self.delivery.starts {
             starts.remove(name);
         }
+        record
     }
 }
 

@@ -19,6 +19,10 @@ pub(super) fn start(
     Err(io::ErrorKind::Unsupported.into())
 }
 
+pub(super) fn try_out(_: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 pub(super) fn look(_: &Path, _: &[Address; 2], _: &SpoolLimits) -> Others {
     Others::default()
 }

@@ -25,6 +25,7 @@ use look::{Look, set_aside};
 use name::FileName;
 use rustix::fs::OFlags;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::iter::once;
 use std::path::{Path, PathBuf};
@@ -68,6 +69,16 @@ pub(super) fn start(
     };
     thread::Builder::new().name("cekura-spool".to_owned()).spawn(move || disk.run())?;
     Ok(())
+}
+
+/// Makes a handle's folder as [`start`] does, and removes it, with the directories that were missing.
+pub(super) fn try_out(root: &Path) -> io::Result<()> {
+    let missing = root.ancestors().take_while(|path| fs::symlink_metadata(path).is_err());
+    let missing: Vec<_> = missing.collect();
+    let tried = Run::new(root).map(drop);
+    // One in which somebody has made something meanwhile stays.
+    missing.iter().for_each(|made| drop(fs::remove_dir(made)));
+    tried
 }
 
 /// What waits in a directory for others; leaves it as it is.

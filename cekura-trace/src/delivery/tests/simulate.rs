@@ -123,7 +123,7 @@ struct Page(Arc<Mutex<Vec<Value>>>);
 impl Tap for Page {
     fn take(&mut self, _: &[u8], _: Option<Room>) {}
 
-    fn call_log(&mut self, log: &SealedCallLog) {
+    fn call_log(&mut self, log: &SealedCallLog, _: bool) {
         self.0.lock().unwrap().push(serde_json::from_slice(&log.body).unwrap());
     }
 }

@@ -2,11 +2,13 @@
 //! terminal costs that nobody reads.
 
 use super::{
-    Arc, Bytes, Counts, Drawn, DropReason, Ledger, OwnEvents, SealedCallLog, Tap, Terminal, TraceId, records,
+    Arc, Bytes, Counts, Drawn, DropReason, Ledger, OwnEvents, Recorded, SealedCallLog, Seen, Tap, Terminal,
+    TraceId, records,
 };
 use crate::delivery::queue::{Queue, Waker};
-use crate::delivery::tests::end;
+use crate::delivery::tests::{end, record};
 use crate::delivery::traces::REMEMBERED;
+use crate::destination::Sink as _;
 use crate::room::{Room, Use};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -31,12 +33,15 @@ impl Local {
         let (may, allowed) = channel();
         (0..room).for_each(|_| may.send(()).unwrap());
         let allowed = std::sync::Mutex::new(allowed);
-        let show = move |spans: &[u8], _: Option<&[u8]>| {
+        let show = move |spans: &[u8], _: Option<&[u8]>, sound: Option<Recorded>| {
             let _ = allowed.lock().unwrap().recv();
             let _ = row.send(records(spans).count());
-            Ok(0)
+            let is_heard =
+                sound.is_some_and(|sound| sound.is_ok_and(|sound| sound.media_type != "unreadable"));
+            Ok(Seen { missing: 0, is_heard })
         };
-        let queue = Arc::new(Queue::new(limit, ledger.clone(), Waker::new(|| {}), true));
+        let queue = Queue::new(limit, ledger.clone(), Waker::new(|| {}), true);
+        let queue = Arc::new(queue.with_beginnings());
         let told = Box::new(move |number, drawn| tell.send((number, drawn)).unwrap_or_default());
         let terminal = Terminal::new(queue.clone(), OwnEvents::here(), Box::new(show), told);
         Self { terminal: terminal.delivers_to(ledger.clone()), ledger, queue, rows, shown, may }
@@ -45,11 +50,17 @@ impl Local {
     fn drain(&mut self) {
         let queue = self.queue.clone();
         queue.drain(|buffer, _| {
+            self.terminal.begun(&queue.drain_begun());
             for (record, _) in records(buffer) {
                 self.ledger.take(&Counts::from([(record.head.trace_id, 1)]));
             }
             self.terminal.take(buffer, Some(Room::taken(queue.clone(), Use::Delivery, buffer.len())));
         });
+    }
+
+    /// A conversation begins.
+    fn begin(&self, trace: u64, root: u64) {
+        self.queue.begin(record(trace, root, 0, 0));
     }
 
     /// Has what is complete drawn.
@@ -119,6 +130,72 @@ fn a_span_that_ends_after_the_drawing_is_counted_and_forgotten() {
 }
 
 #[test]
+fn two_calls_with_one_trace_id_are_drawn_one_after_the_other() {
+    let mut local = Local::new(1 << 20, ROOM);
+    for round in 0..3 {
+        let root = 10 * round + 1;
+        local.begin(1, root);
+        end(&local.queue, 1, root + 1, root, 0);
+        assert!(local.look().is_empty());
+        end(&local.queue, 1, root, 0, 0);
+        assert_eq!(local.look(), [2], "{round}");
+        end(&local.queue, 1, root + 2, root, 0);
+        assert!(local.look().is_empty());
+        let (accepted, delivered, pending) = local.counts();
+        assert_eq!((accepted, delivered, pending), (3 * (round + 1), 2 * (round + 1), 0), "one is late");
+    }
+    assert!(local.terminal.traces.is_empty());
+    assert_eq!(local.terminal.traces.remembered(), 1);
+}
+
+#[test]
+fn two_calls_with_one_trace_id_at_the_same_time_have_each_its_own_spans() {
+    let mut local = Local::new(1 << 20, ROOM);
+    (local.begin(1, 10), local.begin(1, 20));
+    // The first has two below each other.
+    end(&local.queue, 1, 12, 11, 0);
+    end(&local.queue, 1, 21, 20, 0);
+    end(&local.queue, 1, 11, 10, 0);
+    end(&local.queue, 1, 10, 0, 0);
+    assert_eq!(local.look(), [3]);
+    assert_eq!(local.counts(), (4, 3, 1));
+    end(&local.queue, 1, 22, 20, 0);
+    end(&local.queue, 1, 20, 0, 0);
+    assert_eq!(local.look(), [3]);
+    assert_eq!(local.counts(), (6, 6, 0));
+    assert!(local.terminal.traces.is_empty() && local.terminal.side.wait(Duration::from_secs(20)));
+    assert_eq!(local.queue.held(), 0);
+}
+
+#[test]
+fn two_calls_with_one_trace_id_that_end_before_anybody_looks_are_two_drawings() {
+    let mut local = Local::new(1 << 20, ROOM);
+    for root in [10, 20] {
+        local.begin(1, root);
+        end(&local.queue, 1, root + 1, root, 0);
+        end(&local.queue, 1, root, 0, 0);
+    }
+    assert_eq!(local.look(), [2, 2]);
+    assert_eq!(local.counts(), (4, 4, 0));
+}
+
+#[test]
+fn a_call_that_never_began_after_all_keeps_none_of_its_trace_open() {
+    let mut local = Local::new(1 << 20, ROOM);
+    (local.begin(1, 10), local.begin(1, 20));
+    local.queue.forget(TraceId::from(1), opentelemetry::trace::SpanId::from(20));
+    end(&local.queue, 1, 10, 0, 0);
+    assert_eq!(local.look(), [1]);
+    local.begin(1, 30);
+    end(&local.queue, 1, 31, 30, 0);
+    assert!(local.look().is_empty());
+    local.queue.forget(TraceId::from(1), opentelemetry::trace::SpanId::from(30));
+    local.terminal.finish(0);
+    assert_eq!(local.wait(), [1], "what there is of it");
+    assert!(local.terminal.traces.is_empty());
+}
+
+#[test]
 fn what_is_unfinished_is_drawn_at_the_end() {
     let mut local = Local::new(1 << 20, ROOM);
     end(&local.queue, 1, 2, 1, 0);
@@ -148,25 +225,28 @@ fn what_is_abandoned_is_counted() {
     assert_eq!(local.ledger.trace(TraceId::from(7)).2, 1);
 }
 
-#[test]
-fn a_call_log_waits_for_its_conversation_but_not_forever() {
-    let mut local = Local::new(1 << 20, ROOM);
-    let log = |trace: u128| SealedCallLog {
+fn log(trace: u128) -> SealedCallLog {
+    SealedCallLog {
         id: "call".to_owned(),
         trace_id: Some(TraceId::from(trace)),
         owner: None,
         until: None,
         body: Bytes::from_static(b"{}"),
-        deadline: std::time::Duration::ZERO,
-    };
-    local.terminal.call_log(&log(1));
+        deadline: Duration::ZERO,
+    }
+}
+
+#[test]
+fn a_call_log_waits_for_its_conversation_but_not_forever() {
+    let mut local = Local::new(1 << 20, ROOM);
+    local.terminal.call_log(&log(1), false);
     assert_eq!(local.terminal.logs.len(), 1);
     end(&local.queue, 1, 1, 0, 0);
     local.look();
     assert!(local.terminal.logs.is_empty(), "shown");
-    local.terminal.call_log(&log(1));
+    local.terminal.call_log(&log(1), false);
     assert!(local.terminal.logs.is_empty(), "too late");
-    (2..1000).for_each(|trace| local.terminal.call_log(&log(trace)));
+    (2..1000).for_each(|trace| local.terminal.call_log(&log(trace), false));
     assert_eq!(local.terminal.logs.len(), super::WAITING_LOGS);
 }
 
@@ -216,9 +296,9 @@ fn a_terminal_that_nobody_reads_costs_the_oldest_drawings_and_they_are_counted()
 fn what_a_drawing_leaves_out_and_what_nobody_can_see_is_not_delivered() {
     let mut local = Local::new(1 << 20, ROOM);
     let (tell, shown) = channel();
-    let show = |spans: &[u8], _: Option<&[u8]>| match records(spans).count() {
+    let show = |spans: &[u8], _: Option<&[u8]>, _: Option<Recorded>| match records(spans).count() {
         1 => Err(DropReason::Unreachable),
-        spans => Ok(u64::try_from(spans).unwrap() - 2),
+        spans => Ok(Seen { missing: u64::try_from(spans).unwrap() - 2, is_heard: false }),
     };
     let told = Box::new(move |number, drawn| tell.send((number, drawn)).unwrap_or_default());
     let terminal = Terminal::new(local.queue.clone(), OwnEvents::here(), Box::new(show), told);
@@ -237,9 +317,9 @@ fn what_a_drawing_leaves_out_and_what_nobody_can_see_is_not_delivered() {
 fn a_conversation_whose_drawing_panics_is_counted_and_the_next_is_drawn() {
     let mut local = Local::new(1 << 20, ROOM);
     let (tell, shown) = channel();
-    let show = |spans: &[u8], _: Option<&[u8]>| {
+    let show = |spans: &[u8], _: Option<&[u8]>, _: Option<Recorded>| {
         assert_ne!(records(spans).count(), 1, "as the test says");
-        Ok(0)
+        Ok(Seen::default())
     };
     let told = Box::new(move |number, drawn| tell.send((number, drawn)).unwrap_or_default());
     let terminal = Terminal::new(local.queue.clone(), OwnEvents::here(), Box::new(show), told);
@@ -251,4 +331,80 @@ fn a_conversation_whose_drawing_panics_is_counted_and_the_next_is_drawn() {
     local.look();
     let report = local.ledger.report(|| local.queue.accepted());
     assert_eq!(report.to_string(), "3 accepted, 2 delivered, 1 dropped (panicked 1)");
+}
+
+/// A recording of which nothing is read.
+#[cfg(feature = "audio")]
+fn sound(media_type: &'static str) -> Recorded {
+    Ok(crate::local::SoundFile { media_type, parts: Box::new(std::iter::empty()) })
+}
+
+#[cfg(feature = "audio")]
+fn recordings(local: &Local) -> (u64, u64) {
+    let recordings = local.ledger.report(|| 0).recordings;
+    (recordings.delivered, recordings.dropped)
+}
+
+#[test]
+#[cfg(feature = "audio")]
+fn a_conversation_waits_for_its_recording_whichever_comes_first() {
+    let mut local = Local::new(1 << 20, ROOM);
+    for (trace, media_type) in [(1, "audio/wav"), (2, "audio/wav"), (3, "unreadable")] {
+        local.terminal.call_log(&log(trace), true);
+        if trace == 2 {
+            assert!(local.terminal.recorded(TraceId::from(trace), None, sound(media_type)));
+        }
+        end(&local.queue, u64::try_from(trace).unwrap(), 1, 0, 0);
+        local.draw();
+        if trace != 2 {
+            assert!(
+                local.rows.try_recv().is_err() && local.terminal.oldest().is_some(),
+                "a flush waits for it"
+            );
+            assert!(local.terminal.recorded(TraceId::from(trace), None, sound(media_type)));
+        }
+        assert_eq!(local.wait(), [1], "{trace}");
+    }
+    assert!(
+        !local.terminal.recorded(TraceId::from(1), None, sound("audio/wav")),
+        "nobody waits for it any more"
+    );
+    assert_eq!(recordings(&local), (2, 1));
+}
+
+#[test]
+#[cfg(feature = "audio")]
+fn a_recording_that_is_not_shown_is_counted() {
+    let mut local = Local::new(1 << 20, 0);
+    for trace in 1..=3 {
+        local.terminal.call_log(&log(trace), true);
+        assert!(local.terminal.recorded(TraceId::from(trace), None, sound("audio/wav")));
+    }
+    for trace in 1..=2 {
+        end(&local.queue, trace, 1, 0, 1000);
+        local.draw();
+    }
+    local.terminal.relieve(1);
+    assert_eq!(recordings(&local).0, 0);
+    local.terminal.abandon(DropReason::Shutdown);
+    assert_eq!(
+        recordings(&local),
+        (0, 3),
+        "one for memory, one that waits, one whose conversation has not ended"
+    );
+}
+
+#[test]
+#[cfg(feature = "audio")]
+fn a_conversation_that_waits_for_its_recording_goes_when_memory_is_short() {
+    let mut local = Local::new(1 << 20, ROOM);
+    for trace in 1..=2_u32 {
+        local.terminal.call_log(&log(trace.into()), true);
+        end(&local.queue, trace.into(), 1, 0, 1000);
+        local.draw();
+    }
+    assert!(local.terminal.relieve(1) > 1000, "the older one");
+    assert!(!local.terminal.recorded(TraceId::from(1), None, sound("audio/wav")));
+    assert!(local.terminal.recorded(TraceId::from(2), None, sound("audio/wav")));
+    assert_eq!(local.wait(), [1]);
 }

@@ -4,9 +4,9 @@
 use super::client::Client;
 use super::reply::{LONGEST, Reader, content_type};
 use super::upload::Upload;
-use super::{Answer, Arc, Bytes, Error, FRAMING, Sending, Settings, Transport, is_compressed};
+use super::{Answer, Arc, Bytes, Endpoint, Error, FRAMING, Sending, Settings, Transport, is_compressed};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use std::time::Duration;
 
 struct Http {
@@ -17,10 +17,17 @@ struct Http {
 }
 
 pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> {
-    let mut headers = settings.headers.clone();
+    connect_to(&settings.endpoint, settings.headers.clone(), settings)
+}
+
+pub(super) fn connect_to(
+    endpoint: &Endpoint,
+    mut headers: HeaderMap,
+    settings: &Settings,
+) -> Result<Arc<dyn Transport>, Error> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-    let client = Client::new(&settings.endpoint, headers, settings)?;
-    let (uri, attempt) = (settings.endpoint.uri().clone(), settings.timings.attempt);
+    let client = Client::new(endpoint, headers, settings)?;
+    let (uri, attempt) = (endpoint.uri().clone(), settings.timings.attempt);
     Ok(Arc::new(Http { reader: client.reader(), client, uri, attempt }))
 }
 

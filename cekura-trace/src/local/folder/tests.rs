@@ -1,13 +1,15 @@
 //! Which files the folder of pages gets, and which it loses.
 
-use super::{Folder, Limits, UNFINISHED, is_page, name, safe, utc};
+use super::{Folder, Limits, SoundFile, UNFINISHED, is_page, name, safe, utc};
 use crate::finished::{Tree, write};
 use crate::local::tests::sample::{self, Sample};
 use crate::semconv as key;
 use opentelemetry::trace::SpanId;
 use std::collections::HashSet;
-use std::fs;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
 /// A path of which nothing exists, below the folder that cargo builds in.
 fn fresh(test: &str) -> PathBuf {
@@ -20,6 +22,11 @@ fn call(id: &str) -> Tree {
     let mut call = Sample::new();
     call.span(SpanId::INVALID, "conversation", [0, 10], &|out| write::text(out, key::CALL_ID, id));
     call.tree()
+}
+
+/// Adds a page without a recording.
+fn add(folder: &Folder, tree: &Tree) -> io::Result<Option<PathBuf>> {
+    Ok(folder.add(tree, None, Err("it was not recorded"))?.map(|kept| kept.path))
 }
 
 fn files(path: &PathBuf) -> Vec<String> {
@@ -79,7 +86,7 @@ fn times_are_utc() {
 fn a_page_is_written_whole_and_replaces_none() {
     let path = fresh("whole").join("made/on/demand");
     let folder = Folder::new(&path);
-    let [first, second] = [1, 2].map(|_| folder.add(&sample::clinic(), None).unwrap().unwrap());
+    let [first, second] = [1, 2].map(|_| add(&folder, &sample::clinic()).unwrap().unwrap());
     assert_ne!(first, second);
     assert!(fs::read_to_string(&first).unwrap().ends_with("</html>\n"));
     let names = [".gitignore", "2026-11-21_09-31-00_clinic-0931_2_4bf92f35.html"];
@@ -92,9 +99,9 @@ fn a_page_is_written_whole_and_replaces_none() {
 fn programs_that_begin_together_all_have_their_pages() {
     for round in 0..30 {
         let path = fresh(&format!("together-{round}"));
-        let add = || [1, 2, 3].map(|_| Folder::new(&path).add(&sample::clinic(), None).unwrap().unwrap());
+        let pages = || [1, 2, 3].map(|_| add(&Folder::new(&path), &sample::clinic()).unwrap().unwrap());
         let pages = std::thread::scope(|scope| {
-            let programs = [(); 4].map(|()| scope.spawn(add));
+            let programs = [(); 4].map(|()| scope.spawn(pages));
             programs.into_iter().flat_map(|program| program.join().unwrap()).collect::<HashSet<_>>()
         });
         assert_eq!((pages.len(), files(&path).len()), (12, 13));
@@ -106,7 +113,7 @@ fn spans_outside_a_conversation_have_no_page() {
     let path = fresh("stray");
     let mut stray = Sample::new();
     stray.span(SpanId::INVALID, "stt", [0, 10], &|_| {});
-    assert_eq!(Folder::new(&path).add(&stray.tree(), None).unwrap(), None);
+    assert_eq!(add(&Folder::new(&path), &stray.tree()).unwrap(), None);
     assert!(!path.exists());
 }
 
@@ -115,7 +122,7 @@ fn what_cannot_be_written_is_an_error() {
     let path = fresh("file");
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, "in the way").unwrap();
-    assert!(Folder::new(&path).add(&sample::clinic(), None).is_err());
+    assert!(add(&Folder::new(&path), &sample::clinic()).is_err());
     assert_eq!(fs::read_to_string(&path).unwrap(), "in the way");
     fs::remove_file(&path).unwrap();
 }
@@ -132,7 +139,7 @@ fn the_oldest_pages_leave_and_nothing_else() {
     let unfinished = format!("1999-01-01_00-00-00_crashed_00000000.html{UNFINISHED}");
     fs::write(path.join(&unfinished), "").unwrap();
     let pages: Vec<_> =
-        (0..5).map(|number| folder.add(&call(&format!("call {number}")), None).unwrap().unwrap()).collect();
+        (0..5).map(|number| add(&folder, &call(&format!("call {number}"))).unwrap().unwrap()).collect();
     assert!(pages[..2].iter().all(|page| !page.exists()) && pages[2..].iter().all(|page| page.exists()));
     assert!(others.iter().all(|other| path.join(other).exists()) && !path.join(unfinished).exists());
 }
@@ -141,13 +148,53 @@ fn the_oldest_pages_leave_and_nothing_else() {
 fn large_pages_leave_sooner_but_never_the_newest() {
     let path = fresh("large");
     let folder = Folder { limits: Limits { files: 200, bytes: 1 }, ..Folder::new(&path) };
-    let pages = [1, 2].map(|number| folder.add(&call(&number.to_string()), None).unwrap().unwrap());
+    let pages = [1, 2].map(|number| add(&folder, &call(&number.to_string())).unwrap().unwrap());
     assert!(!pages[0].exists() && pages[1].exists());
+}
+
+/// Whether a folder that keeps three pages keeps the last three of five, where three of another time lie already.
+fn keeps_the_last(test: &str, other_time: SystemTime) -> bool {
+    let path = fresh(test);
+    let folder = Folder { limits: Limits { files: 3, bytes: u64::MAX }, ..Folder::new(&path) };
+    let add = |id: &str| add(&folder, &call(id)).unwrap().unwrap();
+    for page in ["a", "b", "c"].map(add) {
+        File::options().write(true).open(page).unwrap().set_modified(other_time).unwrap();
+    }
+    let pages = ["1", "2", "3", "4", "5"].map(|id| {
+        let page = add(id);
+        assert!(page.exists(), "what was just written stays");
+        page
+    });
+    files(&path).len() == 4 && pages[2..].iter().all(|page| page.exists())
+}
+
+#[test]
+fn where_the_clock_was_wrong_once_new_pages_drive_out_the_old_ones() {
+    let (now, day) = (SystemTime::now(), Duration::from_secs(86_400));
+    assert!(keeps_the_last("tomorrow", now + day));
+    assert!(keeps_the_last("in-ten-years", now + 3_650 * day));
+    assert!(keeps_the_last("at-once", now));
+    assert!(keeps_the_last("long-ago", SystemTime::UNIX_EPOCH));
+}
+
+#[test]
+fn where_the_clock_is_behind_large_pages_leave_in_their_order_too() {
+    let path = fresh("behind");
+    let folder = Folder { limits: Limits { files: 200, bytes: 1 }, ..Folder::new(&path) };
+    let [first, second] = ["1", "2"].map(|id| {
+        let page = add(&folder, &call(id)).unwrap().unwrap();
+        let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
+        File::options().write(true).open(&page).unwrap().set_modified(tomorrow).unwrap();
+        page
+    });
+    assert!(!first.exists() && second.exists());
+    let third = add(&folder, &call("3")).unwrap().unwrap();
+    assert!(!second.exists() && third.exists());
 }
 
 #[cfg(unix)]
 mod private {
-    use super::{Folder, fresh, sample};
+    use super::{Folder, add, fresh, sample};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::Path;
@@ -159,7 +206,7 @@ mod private {
     #[test]
     fn only_this_user_reads_a_page() {
         let path = fresh("private");
-        let page = Folder::new(&path).add(&sample::clinic(), None).unwrap().unwrap();
+        let page = add(&Folder::new(&path), &sample::clinic()).unwrap().unwrap();
         assert_eq!((mode(&path), mode(&page), mode(&path.join(".gitignore"))), (0o700, 0o600, 0o600));
     }
 
@@ -169,7 +216,7 @@ mod private {
             let path = fresh("opened");
             fs::create_dir_all(&path).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(before)).unwrap();
-            let page = Folder::new(&path).add(&sample::clinic(), None).unwrap().unwrap();
+            let page = add(&Folder::new(&path), &sample::clinic()).unwrap().unwrap();
             assert_eq!((mode(&path), mode(&page)), (0o700, 0o600), "{before:o}");
         }
     }
@@ -183,7 +230,7 @@ mod private {
                 fs::create_dir_all(&elsewhere).unwrap();
             }
             symlink(&elsewhere, &path).unwrap();
-            let error = Folder::new(&path).add(&sample::clinic(), None).unwrap_err();
+            let error = add(&Folder::new(&path), &sample::clinic()).unwrap_err();
             assert!(!is_there || error.to_string().contains("symbolic link"), "{error}");
             assert!(!is_there || fs::read_dir(&elsewhere).unwrap().next().is_none());
             assert_eq!(elsewhere.exists(), is_there);
@@ -200,8 +247,32 @@ mod private {
         symlink(&elsewhere, path.join(&name)).unwrap();
         symlink(&elsewhere, path.join(format!("{}{}", super::name(&sample::clinic(), 2), super::UNFINISHED)))
             .unwrap();
-        let page = Folder::new(&path).add(&sample::clinic(), None).unwrap().unwrap();
+        let page = add(&Folder::new(&path), &sample::clinic()).unwrap().unwrap();
         assert_eq!(page, path.join(super::name(&sample::clinic(), 3)));
         assert!(!elsewhere.exists() && fs::symlink_metadata(path.join(name)).unwrap().is_symlink());
     }
+}
+
+/// A recording that can be read until here.
+fn sound(parts: Vec<io::Result<&'static [u8]>>) -> SoundFile {
+    let parts = parts.into_iter().map(|part| part.map(Into::into));
+    SoundFile { media_type: "audio/wav", parts: Box::new(parts) }
+}
+
+#[test]
+fn a_page_has_its_recording_or_says_why_not() {
+    let path = fresh("heard");
+    let folder = Folder::new(&path);
+    let whole = folder.add(&sample::clinic(), None, Ok(sound(vec![Ok(b"RI"), Ok(b"FF"), Ok(b"")]))).unwrap();
+    let torn = sound(vec![Ok(&[7; 100_000]), Err(io::Error::other("the recording was erased"))]);
+    let torn = folder.add(&sample::clinic(), None, Ok(torn)).unwrap();
+    let (whole, torn) = (whole.unwrap(), torn.unwrap());
+    assert!(whole.is_heard && !torn.is_heard);
+    let [whole, torn] = [whole, torn].map(|kept| fs::read_to_string(kept.path).unwrap());
+    assert!(whole.contains(r#"src="data:audio/wav;base64,UklGRg=="></audio>"#), "RIFF");
+    assert!(torn.contains(r#""unheard":"the recording was erased""#) && !torn.contains("<audio"));
+    for page in [whole, torn] {
+        assert!(page.starts_with("<!doctype html>") && page.matches("</html>").count() == 1);
+    }
+    assert_eq!(files(&path).len(), 3, "nothing unfinished is left");
 }

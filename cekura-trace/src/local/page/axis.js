@@ -52,11 +52,17 @@ function makeAxis(length) {
     byId('range').textContent = isAll ? '' : `${tick(Math.round(shown.from), span / 10)} to ${tick(shown.to, span / 10)} of ${duration(length)}`;
     for (const id of ['earlier', 'later', 'out', 'all']) byId(id).disabled = isAll;
     byId('in').disabled = span <= length / DEEPEST;
+    redraw();
+  };
+  const redraw = () => {
     rule();
+    axis.drawn();
   };
 
   const axis = {
     shown,
+    /** Told when another part is shown, or in another size. */
+    drawn: () => {},
     show,
     all: () => show(0, length),
     /** Zooms by a factor around a time, which stays where it is. */
@@ -76,7 +82,7 @@ function makeAxis(length) {
       return shown.from + (Math.min(Math.max((x - left) / width, 0), 1)) * (shown.to - shown.from);
     },
   };
-  new ResizeObserver(rule).observe(ticks);
+  new ResizeObserver(redraw).observe(ticks);
   listenToButtons(axis);
   listenToWheel(axis, timeline);
   listenToDrag(axis, timeline, lines);

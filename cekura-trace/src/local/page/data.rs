@@ -11,15 +11,19 @@ use crate::semconv as key;
 use opentelemetry::trace::SpanId;
 use opentelemetry::{Array, Value as ApiValue};
 use serde_json::{Value, json};
+use std::time::Duration;
 
-/// Everything but the spans. `log` is the call log as it would be posted, or null.
-pub(super) fn data(tree: &Tree, mut log: Value) -> Value {
+/// Everything but the spans. `log` is the call log as it would be posted, or null; `unheard` says why there is no recording,
+/// where there is none.
+pub(super) fn data(tree: &Tree, mut log: Value, unheard: Option<&str>) -> Value {
     let entries = transcript::transcript(tree, &log);
+    let mut lines = Value::Null;
     if let Some(fields) = log.as_object_mut() {
         fields.remove(transcript::ENTRIES);
+        lines = fields.remove(LOGS).unwrap_or_default();
     }
     let (start, length) = axis::time_shown(tree);
-    let clock = Clock { start };
+    let (clock, call) = (Clock { start }, transcript::start(tree));
     let latencies = summary::latencies(tree).into_iter().map(|(time, _)| time);
     let totals = summary::Totals::of(tree);
     json!({
@@ -27,7 +31,10 @@ pub(super) fn data(tree: &Tree, mut log: Value) -> Value {
         "traces": summary::traces(tree),
         "start": start / 1_000_000,
         "length": length,
-        "transcript": lines(&entries, clock),
+        "transcript": said(&entries, clock),
+        "logs": logged(&lines, clock, call),
+        "recording": unheard.is_none().then(|| clock.passed(call)),
+        "unheard": unheard,
         "log": log.is_object().then(|| format!("{log}")),
         "stages": stages::stages(tree).iter().map(|stage| json!({
             "name": stage.name,
@@ -51,6 +58,9 @@ pub(super) fn data(tree: &Tree, mut log: Value) -> Value {
         },
     })
 }
+
+/// The field of a call log with lines of the program's log.
+const LOGS: &str = "logs";
 
 /// The spans, one after the other: together they would take many times the memory of their text.
 pub(super) fn spans(tree: &Tree) -> impl Iterator<Item = Value> {
@@ -150,7 +160,23 @@ fn spread(spread: &Spread) -> Value {
     json!({ "p50": spread.p50, "p95": spread.p95, "most": spread.most })
 }
 
-fn lines(entries: &[Entry], clock: Clock) -> Vec<Value> {
+/// Lines of the program's log, with their times in nanoseconds; `call` is when it began.
+fn logged(lines: &Value, clock: Clock, call: u64) -> Vec<Value> {
+    let line = |line: &Value| {
+        let passed = line["ts"].as_f64().and_then(|time| Duration::try_from_secs_f64(time).ok());
+        let passed = passed.and_then(|time| u64::try_from(time.as_nanos()).ok());
+        json!({
+            "start": passed.map(|passed| clock.passed(call.saturating_add(passed))),
+            "level": line["level"],
+            "logger": line["logger"],
+            "message": line["message"],
+            "fields": line.get("raw").map(Value::to_string),
+        })
+    };
+    lines.as_array().into_iter().flatten().map(line).collect()
+}
+
+fn said(entries: &[Entry], clock: Clock) -> Vec<Value> {
     let line = |entry: &Entry| {
         json!({
             "role": entry.role.name(),

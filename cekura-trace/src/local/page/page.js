@@ -20,7 +20,12 @@ if (data.spans.some(isStream)) {
 
 const axis = makeAxis(data.length);
 const details = makeDetails(data.spans, data.start, (wasInside) => wasInside && tree.focus(tree.current() ?? 0));
-const transcript = makeTranscript(data.transcript, data.log, data.spans, (row) => tree.choose(row));
+const transcript = makeTranscript(data.transcript, data.log, data.spans, data.recording !== null, (line) => {
+  if (line.row !== null) tree.choose(line.row);
+  sound?.playFrom(line.start);
+});
+const sound = makeSound(data.recording, data.unheard, data.length, axis, (time) => transcript.play(time, data.length));
+const logs = makeLogs(data.logs, sound?.playFrom ?? null);
 const tree = makeTree(data.spans, data.length, axis, {
   changed: (row) => {
     transcript.mark(row);
@@ -29,14 +34,19 @@ const tree = makeTree(data.spans, data.length, axis, {
   opened: (row, byKeyboard) => {
     details.open(row, byKeyboard);
     tree.reveal();
+    if (!byKeyboard) sound?.playFrom(data.spans[row].start);
   },
+  spaced: sound?.toggle,
 });
 makeTotals(data, (row) => tree.focus(row));
-const makings = [tree.making, transcript.making];
+const makings = [tree.making, transcript.making, logs];
 // Who prints or searches wants all of it.
 const makeAll = () => makings.forEach((making) => making.all());
 addEventListener('beforeprint', makeAll);
 addEventListener('keydown', (event) => (event.ctrlKey || event.metaKey) && event.key === 'f' && makeAll());
 Promise.all(makings.map((making) => making.whole)).then(() => {
   document.documentElement.dataset.ready = Math.round(performance.now());
+  return sound?.waves();
+}).catch(() => {
+  byId('status').textContent = 'The waves of the recording cannot be drawn.';
 });

@@ -2,8 +2,8 @@
 
 use super::stages::stages;
 use super::transcript::transcript;
-use super::{Role, SCRIPT, STYLE, Spread, TEMPLATE, fill, page};
-use crate::finished::{Tree, write};
+use super::{Bytes, Role, SCRIPT, STYLE, SoundFile, Spread, TEMPLATE, fill, write};
+use crate::finished::{Tree, write as record};
 use crate::local::tests::sample::{self, Sample};
 use crate::semconv as key;
 use opentelemetry::KeyValue;
@@ -12,6 +12,13 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const EVIL: &str = "</script><script>alert(1)</script><!--<script>\u{2028}\u{2029}{{script}}\u{0}\"'&";
+
+/// A page without a recording.
+fn page(tree: &Tree, call_log: Option<&[u8]>) -> String {
+    let mut page = Vec::new();
+    write(&mut page, tree, call_log, Err("it was not recorded")).unwrap();
+    String::from_utf8(page).unwrap()
+}
 
 /// The data of a page, read as a browser finds it: up to the first thing that ends its element.
 fn data(page: &str) -> (String, Value) {
@@ -24,10 +31,10 @@ fn data(page: &str) -> (String, Value) {
 fn content_is_never_more_than_text() {
     let mut call = Sample::new();
     let root = call.failed(SpanId::INVALID, "conversation", [0, 10], EVIL, &|out| {
-        write::text(out, key::CALL_ID, EVIL);
+        record::text(out, key::CALL_ID, EVIL);
     });
-    call.span(root, EVIL, [1, 2], &|out| write::text(out, EVIL, EVIL));
-    call.span(root, "stt", [2, 3], &|out| write::text(out, key::STT_TRANSCRIPT, EVIL));
+    call.span(root, EVIL, [1, 2], &|out| record::text(out, EVIL, EVIL));
+    call.span(root, "stt", [2, 3], &|out| record::text(out, key::STT_TRANSCRIPT, EVIL));
     let page = page(&call.tree(), None);
     let (text, data) = data(&page);
     assert!(!text.contains(['<', '\u{2028}', '\u{2029}', '\0']), "{text}");
@@ -70,16 +77,16 @@ fn failed_booking() -> Sample {
         SpanContext::new(TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::NONE);
     let root = call.span(SpanId::INVALID, "conversation", [0, 3_000], &|_| {});
     call.failed(root, "tool_call", [1_000, 2_500], "no answer", &|out| {
-        write::text(out, key::FUNCTION_NAME, "book");
-        write::text(out, key::FUNCTION_INPUT, r#"{"id":12345678901234567890}"#);
-        write::texts(out, key::GEN_AI_RESPONSE_FINISH_REASONS, &["a\"b", "c"]);
-        write::flag(out, key::CEKURA_INTERRUPTED, true);
-        write::float(out, key::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, 0.25);
-        write::integer(out, key::STREAM_ITEMS, 7);
-        write::float(out, key::STREAM_LONGEST_GAP_SECONDS, 0.5);
+        record::text(out, key::FUNCTION_NAME, "book");
+        record::text(out, key::FUNCTION_INPUT, r#"{"id":12345678901234567890}"#);
+        record::texts(out, key::GEN_AI_RESPONSE_FINISH_REASONS, &["a\"b", "c"]);
+        record::flag(out, key::CEKURA_INTERRUPTED, true);
+        record::float(out, key::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, 0.25);
+        record::integer(out, key::STREAM_ITEMS, 7);
+        record::float(out, key::STREAM_LONGEST_GAP_SECONDS, 0.5);
         let attributes = [KeyValue::new("attempt", i64::MAX), KeyValue::new("late", true)];
-        write::event(out, "retried", sample::START + 1_200_000_000, &attributes);
-        write::link(out, &other, &[]);
+        record::event(out, "retried", sample::START + 1_200_000_000, &attributes);
+        record::link(out, &other, &[]);
     });
     call
 }
@@ -161,12 +168,12 @@ fn the_agents_words_are_those_that_a_voice_spoke() {
 fn what_was_cut_off_before_a_sound_was_not_said() {
     let mut call = Sample::new();
     let turn = call.span(SpanId::INVALID, "turn", [0, 90], &|_| {});
-    call.span(turn, "llm", [0, 20], &|out| write::text(out, key::OUTPUT, "We open at ten. Come by."));
+    call.span(turn, "llm", [0, 20], &|out| record::text(out, key::OUTPUT, "We open at ten. Come by."));
     for (at, text, items) in [(20, "We open at ten.", 3), (40, "Come by.", 0)] {
         call.span(turn, "tts", [at, at + 20], &|out| {
-            write::text(out, key::TEXT, text);
-            write::integer(out, key::STREAM_ITEMS, items);
-            write::flag(out, key::CEKURA_INTERRUPTED, true);
+            record::text(out, key::TEXT, text);
+            record::integer(out, key::STREAM_ITEMS, items);
+            record::flag(out, key::CEKURA_INTERRUPTED, true);
         });
     }
     assert_eq!(lines(&call.tree()), [(Role::Agent, "We open".to_owned())]);
@@ -179,21 +186,21 @@ fn without_a_voice_they_are_the_models() {
     let first = turn(&mut call, 0);
     for (at, is_final) in [(1, false), (2, false), (3, true)] {
         call.span(first, "stt", [at, at + 1], &|out| {
-            write::text(out, key::STT_TRANSCRIPT, &format!("heard {at}"));
-            write::flag(out, key::IS_FINAL, is_final);
+            record::text(out, key::STT_TRANSCRIPT, &format!("heard {at}"));
+            record::flag(out, key::IS_FINAL, is_final);
         });
     }
     call.span(first, "llm", [10, 20], &|out| {
-        write::text(out, key::OUTPUT, "typed answer");
-        write::flag(out, "output.truncated", true);
+        record::text(out, key::OUTPUT, "typed answer");
+        record::flag(out, "output.truncated", true);
     });
     let second = turn(&mut call, 100);
     call.span(second, "stt", [101, 102], &|out| {
-        write::text(out, key::STT_TRANSCRIPT, "only interim");
-        write::flag(out, key::IS_FINAL, false);
+        record::text(out, key::STT_TRANSCRIPT, "only interim");
+        record::flag(out, key::IS_FINAL, false);
     });
-    call.span(second, "llm", [110, 120], &|out| write::text(out, key::OUTPUT, "thought silently"));
-    call.span(second, "s2s", [110, 120], &|out| write::text(out, key::OUTPUT, "spoken answer"));
+    call.span(second, "llm", [110, 120], &|out| record::text(out, key::OUTPUT, "thought silently"));
+    call.span(second, "s2s", [110, 120], &|out| record::text(out, key::OUTPUT, "spoken answer"));
     let tree = call.tree();
     let said: Vec<_> =
         transcript(&tree, &Value::Null).into_iter().map(|entry| (entry.text, entry.truncated)).collect();
@@ -212,7 +219,7 @@ fn percentiles_are_times_that_were_measured() {
     for length in 1..=40 {
         call.span(root, "llm", [length, length * 2], &|_| {});
     }
-    call.span(root, "playback", [0, 7], &|out| write::float(out, key::METRICS_TTFB, 0.002));
+    call.span(root, "playback", [0, 7], &|out| record::float(out, key::METRICS_TTFB, 0.002));
     let tree = call.tree();
     let found = stages(&tree);
     let names: Vec<_> = found.iter().map(|stage| (stage.name, stage.count)).collect();
@@ -224,6 +231,42 @@ fn percentiles_are_times_that_were_measured() {
     assert_eq!((found[0].spread, found[0].first), (spread(20, 38, 40), None));
     assert_eq!((found[1].spread, found[1].first), (spread(7, 7, 7), Some(spread(2, 2, 2))));
     assert_eq!(tree.rows[found[0].longest].1.head.span_id, SpanId::from(41));
+}
+
+/// A conversation that begins a second after the axis does.
+fn late_call() -> Tree {
+    let mut call = Sample::new();
+    let root = call.span(SpanId::INVALID, "conversation", [1_000, 4_000], &|_| {});
+    call.span(root, "ringing", [0, 1_000], &|_| {});
+    call.tree()
+}
+
+#[test]
+fn a_recording_and_log_lines_stand_where_the_conversation_does() {
+    let parts = [&b"RIFF"[..], b"....", b"WAVE"].map(|part| Ok(Bytes::from_static(part)));
+    let sound = SoundFile { media_type: "audio/wav", parts: Box::new(parts.into_iter()) };
+    let line =
+        |ts: Value, level: &str| json!({ "ts": ts, "level": level, "logger": "agent", "message": EVIL });
+    let log = json!({ "call_id": "1", "logs": [line(json!(0.25), "WARN"), line(Value::Null, "INFO")] });
+    let mut page = Vec::new();
+    write(&mut page, &late_call(), Some(log.to_string().as_bytes()), Ok(sound)).unwrap();
+    let page = String::from_utf8(page).unwrap();
+    let (text, data) = data(&page);
+    assert!(!text.contains('<'));
+    assert_eq!((&data["recording"], &data["unheard"]), (&json!(1_000_000_000), &Value::Null));
+    let line = |start: Value, level: &str| json!({ "start": start, "level": level, "logger": "agent", "message": EVIL, "fields": null });
+    assert_eq!(data["logs"], json!([line(json!(1_250_000_000), "WARN"), line(Value::Null, "INFO")]));
+    assert_eq!(data["log"], r#"{"call_id":"1"}"#, "what is shown elsewhere is not shown again");
+    assert!(page.contains(r#"<audio id="recording" controls preload="auto" src="data:audio/wav;base64,UklGRi4uLi5XQVZF"></audio>"#));
+    assert_eq!(page.matches("media-src data:;").count(), 1, "nothing else may be loaded");
+}
+
+#[test]
+fn a_page_without_a_recording_says_why() {
+    let page = page(&sample::clinic(), None);
+    let (_, data) = data(&page);
+    assert_eq!((&data["recording"], &data["unheard"]), (&Value::Null, &json!("it was not recorded")));
+    assert!(!page.contains("<audio") && !page.contains("data:audio"));
 }
 
 #[test]
@@ -278,7 +321,7 @@ fn time_for(spans: &[(&str, &str)], log: impl Fn(u64) -> Value) -> Duration {
     const LINES: u64 = 100_000;
     let mut call = Sample::new();
     for (at, (name, key)) in (0..LINES).zip(spans.iter().cycle()) {
-        call.span(SpanId::INVALID, name, [at, at + 1], &|out| write::text(out, key, &format!("line {at}")));
+        call.span(SpanId::INVALID, name, [at, at + 1], &|out| record::text(out, key, &format!("line {at}")));
     }
     // The last come first.
     let log = json!({ "transcript_json": (0..LINES).rev().map(log).collect::<Vec<_>>() });

@@ -4,10 +4,14 @@
 const SHOWN = 700;
 const WHO = { agent: 'Agent', tool: 'Tool', user: 'Caller' };
 
-/** `log` is the call log beside its transcript, as JSON, or `null`. */
-function makeTranscript(lines, log, spans, chosen) {
+/**
+ * `log` is the call log beside its transcript, as JSON, or `null`; `isHeard` says whether there is a recording, `chosen` is told
+ * which line was clicked.
+ */
+function makeTranscript(lines, log, spans, isHeard, chosen) {
   const box = byId('lines-said');
   const byRow = new Map(lines.map((line, at) => [line.row, at]));
+  const inTime = [...lines.keys()].sort((a, b) => lines[a].start - lines[b].start);
   const shown = [];
   let marked = null;
   let list = null;
@@ -18,8 +22,8 @@ function makeTranscript(lines, log, spans, chosen) {
       list = element('ol');
       group.append(...[isNext ? turnHeading(line.turn, spans, at === 0) : null, list].filter(Boolean));
     }
-    shown.push(sayer(line, spans));
-    if (line.row !== null) shown[at].addEventListener('click', () => chosen(line.row));
+    shown.push(sayer(line, spans, isHeard));
+    shown[at].addEventListener('click', () => chosen(line));
     list.append(element('li', {}, shown[at]));
   });
   if (lines.every(({ role }) => role === 'tool')) {
@@ -29,15 +33,30 @@ function makeTranscript(lines, log, spans, chosen) {
     const json = element('pre', { class: 'json' }, indented(log));
     box.after(element('details', {}, element('summary', {}, 'Call log'), copier('call log', indented(log), json), json));
   }
+  const mark = (at) => {
+    making.upTo(at + 1);
+    if (marked === (shown[at] ?? null)) return;
+    marked?.removeAttribute('aria-current');
+    head.remove();
+    marked = shown[at] ?? null;
+    marked?.setAttribute('aria-current', 'true');
+    if (marked) showLine(marked, byId('transcript'));
+  };
+  const head = element('i', { class: 'playhead', 'aria-hidden': 'true' });
   return {
     making,
     /** Marks the line of a row, or none. */
-    mark: (row) => {
-      marked?.removeAttribute('aria-current');
-      making.upTo((byRow.get(row) ?? -1) + 1);
-      marked = shown[byRow.get(row)] ?? null;
-      marked?.setAttribute('aria-current', 'true');
-      if (marked) showLine(marked, byId('transcript'));
+    mark: (row) => mark(byRow.get(row) ?? -1),
+    /** Marks the line in which a time is, and the place in it. */
+    play: (time, length) => {
+      const next = inTime.findIndex((at) => lines[at].start > time);
+      const place = next < 0 ? inTime.length - 1 : next - 1;
+      const at = inTime[place] ?? -1;
+      mark(at);
+      if (at < 0) return;
+      const end = next < 0 ? length : lines[inTime[next]].start;
+      head.style.transform = `translateY(${((time - lines[at].start) / Math.max(end - lines[at].start, 1)) * 100}%)`;
+      marked.append(head);
     },
   };
 }
@@ -67,7 +86,8 @@ function beginning(text) {
   return text.length > SHOWN ? `${text.slice(0, SHOWN).replace(/[\ud800-\udbff]$/, '')}…` : text;
 }
 
-function sayer(line, spans) {
+function sayer(line, spans, isHeard) {
+  const isButton = isHeard || line.row !== null;
   const span = line.row === null ? null : spans[line.row];
   const notes = [
     span?.interrupted ? element('span', { class: 'interrupted' }, `${SIGNS.interrupted} interrupted`) : null,
@@ -76,7 +96,7 @@ function sayer(line, spans) {
   ];
   const failed = span?.failed ? element('span', { class: 'error' }, `${SIGNS.failed} `, foreign(span.description || 'failed')) : null;
   return element(
-    line.row === null ? 'div' : 'button', { type: line.row === null ? null : 'button', class: `line ${line.role}` },
+    isButton ? 'button' : 'div', { type: isButton ? 'button' : null, class: `line ${line.role}` },
     element('span', { class: 'who' }, WHO[line.role], ' ', element('time', {}, moment(line.start))),
     element('span', { class: 'said', dir: 'auto' }, beginning(line.text)),
     line.text.length > SHOWN ? element('span', { class: 'note' }, `the first ${SHOWN} of ${line.text.length} characters`) : null,

@@ -30,10 +30,15 @@ pub(super) fn transcript(tree: &Tree, log: &Value) -> Vec<Entry> {
 /// The field of a call log with its entries ("Transcript format" in Cekura's documentation).
 pub(super) const ENTRIES: &str = "transcript_json";
 
+/// When the conversation began, which is second 0 of its call log and of its recording.
+pub(super) fn start(tree: &Tree) -> u64 {
+    let call = tree.rows.iter().find(|(_, span)| span.name == key::span::CONVERSATION);
+    call.or(tree.rows.first()).map_or(0, |(_, span)| span.head.start)
+}
+
 /// The entries of a call log. One that says what a span says belongs to that span.
 fn given(tree: &Tree, log: &Value, spoken: &[Entry]) -> Vec<Entry> {
-    let call = tree.rows.iter().find(|(_, span)| span.name == key::span::CONVERSATION);
-    let start = call.or(tree.rows.first()).map_or(0, |(_, span)| span.head.start);
+    let start = start(tree);
     let mut free: HashMap<_, VecDeque<_>> = HashMap::new();
     for entry in spoken {
         free.entry((entry.role, entry.text.trim())).or_default().push_back(entry);

@@ -5,9 +5,9 @@ const ECHOES = 300;
 
 /**
  * `changed` is told which row has become current, `opened` which row is to be shown in detail and whether the
- * keyboard said so.
+ * keyboard said so. `spaced` is told of the space bar, where that opens nothing.
  */
-function makeTree(spans, length, axis, { changed, opened }) {
+function makeTree(spans, length, axis, { changed, opened, spaced }) {
   const tree = byId('tree');
   const ends = endsOf(spans);
   const inside = failedInside(spans, ends);
@@ -129,7 +129,7 @@ function makeTree(spans, length, axis, { changed, opened }) {
       Home: () => focus(0),
       End: () => focus(last()),
       Enter: () => (choose(at), opened(at, true)),
-      ' ': () => (choose(at), opened(at, true)),
+      ' ': () => (spaced ? spaced() : (choose(at), opened(at, true))),
       '+': () => axis.zoom(2, middle),
       '=': () => axis.zoom(2, middle),
       '-': () => axis.zoom(1 / 2, middle),

@@ -6,7 +6,7 @@ use super::{Attributes, Marks, Root, Target, Value, clipped, walk, write, write_
 use crate::clip::clip;
 use crate::policy::CaptureContent;
 use crate::recording::callsite::{View, warn_unfollowed};
-use crate::recording::shapes::{Calls, Failed, Found, Shapes};
+use crate::recording::shapes::{Failed, Found, Shapes, ToolCalls};
 use crate::semconv;
 use std::any::type_name;
 use std::panic::Location;
@@ -161,7 +161,7 @@ impl Attributes {
         match &found.text {
             Some(text) if !text.is_empty() => self.found_content(semconv::OUTPUT, Value::Str(text)),
             _ if !found.tools().is_empty() => {
-                self.found_content(semconv::OUTPUT, Value::Serialize(&Calls(found.tools())));
+                self.found_content(semconv::OUTPUT, Value::Serialize(&ToolCalls(found.tools())));
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! JSON of limited length, written piece by piece; knows nothing of serde. Invariant: it can be closed at any time,
 //! and is then valid.
 
-use crate::clip::{clip, parts};
+use crate::clip::{clip, in_json, parts};
 use crate::recording::shapes::Scalar;
 use serde_json::ser::{CompactFormatter, Formatter};
 
@@ -175,12 +175,11 @@ impl Sink {
 
     #[cold]
     fn shortened(&mut self, text: &str) {
-        let size = |byte| if needs_escape(byte) { escape_sequence(byte).1 } else { 1 };
         let room = self.room().saturating_sub(2);
         if room < LEAST {
             return self.take_back();
         }
-        let kept = parts(text, room, size);
+        let kept = parts(text, room, in_json);
         // They fit.
         let end = std::mem::replace(&mut self.end, usize::MAX);
         self.out.push(b'"');

@@ -50,9 +50,9 @@ pub(super) fn add(tools: &mut Vec<Tool>, start: usize, piece: Tool, limit: usize
 }
 
 /// The calls as a list of objects with `name` and `arguments`.
-pub(crate) struct Calls<'a>(pub(crate) &'a [Tool]);
+pub(crate) struct ToolCalls<'a>(pub(crate) &'a [Tool]);
 
-impl Serialize for Calls<'_> {
+impl Serialize for ToolCalls<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0)
     }

@@ -130,6 +130,9 @@ pub(in crate::recording) fn open(
         return Some(Open { context, live: Some(live) });
     }
     give_back(live);
+    if is_conversation && wish.is_none_or(|wish| matches!(wish.client, Client::Current)) {
+        destination::miss(callsite.site());
+    }
     let is_off = is_conversation && !origin.is_in_conversation() && wish.is_some_and(Wish::is_off);
     is_off.then(|| Open { context: Context::current_with_value(Scope::OFF), live: None })
 }

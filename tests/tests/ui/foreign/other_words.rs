@@ -6,4 +6,18 @@ fn ask() -> (u8,) {
     (1,)
 }
 
+#[cekura::conversation(id = "1", call_sid = "2", environment = "production")]
+fn answer() {}
+
+#[cekura::llm(Model = "gpt-4o", input = prompt, max_output_tokens = 3, finishReason = "stop", response = "")]
+fn think(prompt: &str) {
+    let _ = prompt;
+}
+
+#[cekura::stt(lang = "en", text = "hello", FINAL = true)]
+fn hear() {}
+
+#[cekura::turn(index = 2)]
+fn turn() {}
+
 fn main() {}

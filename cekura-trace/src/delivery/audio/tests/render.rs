@@ -1,11 +1,17 @@
 //! Files of two channels: rates, edges, what is folded back, and what others read in them.
 
+#[cfg(feature = "local")]
+use super::journal;
 use super::{Chance, Folder, Line, SECOND, Track, loud, needs, place, read, tone, wav};
+#[cfg(feature = "local")]
+use crate::call::audio::form::Audio;
 use crate::call::audio::frames::Mulaw;
 use crate::delivery::audio::place::Placed;
 use crate::delivery::audio::recording::Recording;
 use crate::delivery::audio::render::flac::Flac;
 use crate::delivery::audio::render::{Stereo, Wav};
+#[cfg(feature = "local")]
+use crate::delivery::audio::sound::Sound;
 use flac_codec::decode::{FlacSampleReader, Metadata};
 use std::fs;
 use std::process::Command;
@@ -281,4 +287,30 @@ fn tracks_are_told_apart_however_they_are_mixed() {
     assert!(user[8_000..40_000].iter().all(|sample| *sample == 0));
     assert!(user[40_000..].iter().all(|sample| *sample == -3_000));
     assert!(agent[..8_000].iter().all(|sample| *sample == 32_124));
+}
+
+/// What a page takes of so many seconds of noise: its media type and its bytes, or why it takes none.
+#[cfg(feature = "local")]
+fn on_a_page(test: &str, seconds: u32) -> (&'static str, Result<Vec<u8>, String>) {
+    let (mut line, mut chance) = (Line::default(), Chance(1));
+    let noise: Vec<_> = (0..8_000).map(|_| (chance.next() * 60_000.0 - 30_000.0) as i16).collect();
+    (0..seconds).for_each(|second| line.user_at(second.into(), &noise, 8_000));
+    let recording = line.recording(test);
+    let placed = Arc::new(place(&recording, [], None).unwrap());
+    let sound = Sound::new(recording, placed, Audio::stereo(), journal()).unwrap().for_page();
+    let parts: Result<Vec<_>, _> = sound.parts.collect();
+    (sound.media_type, parts.map(|parts| parts.concat()).map_err(|error| error.to_string()))
+}
+
+#[test]
+#[cfg(feature = "local")]
+fn a_page_takes_a_small_recording_as_wav_a_large_one_as_flac_and_no_huge_one() {
+    let (wav, small) = on_a_page("page-wav", 131);
+    let (flac, large) = on_a_page("page-flac", 132);
+    let (small, large) = (small.unwrap(), large.unwrap());
+    assert_eq!((wav, &small[..4], small.len()), ("audio/wav", &b"RIFF"[..], 44 + 131 * 32_000));
+    assert_eq!((flac, &large[..4]), ("audio/flac", &b"fLaC"[..]));
+    assert!(large.len() < 132 * 20_000, "one side is silent");
+    let huge = on_a_page("page-huge", 1_100).1.unwrap_err();
+    assert_eq!(huge, "it is larger than 16 MiB, even as FLAC");
 }

@@ -62,6 +62,7 @@ impl Stored for PendingCallLog {
             shown: Shown::default(),
             #[cfg(feature = "audio")]
             sound: None,
+            missed: 0,
             reply: Box::new(Result::err),
             reservation: Room::default(),
         })

@@ -1,13 +1,14 @@
 //! The calls of serde's `Serializer`, as steps of one walk. Invariant: each container is closed by the code that opened
 //! it, even if a value inside it fails.
 
-use super::{Compound, Kind, Place, Stop, Walker};
+use super::{Compound, FURTHER_NUMBERS, Kind, Place, Stop, Walker};
 use crate::clip::{Text, clip};
 use crate::recording::json::blob::numbers;
 use crate::recording::json::raw::{NUMBER, RAW};
 use crate::recording::json::{FEW, Root, Scalar};
 use serde::ser::{self, Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
+use std::any::type_name;
 use std::fmt;
 
 macro_rules! small_integers {
@@ -142,6 +143,9 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
                 && let Some(left) = exact(items.size_hint()).filter(|left| *left > 0)
                 && let Some(last) = list.passed_over::<I::Item>(left).checked_sub(1)
             {
+                if last > FURTHER_NUMBERS as usize && !skips::<I::IntoIter>() {
+                    return Err(Stop);
+                }
                 items.nth(last);
             }
         }
@@ -213,11 +217,18 @@ impl<'a, 'w> Serializer for &'a mut Walker<'w> {
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Stop> {
         let room = self.sink.room();
         let shown = Text::of(format_args!("{value}"), room.max(Text::MOST));
-        let kept = if shown.is_cut { room.saturating_sub("\"\"".len()) } else { usize::MAX };
+        let is_written = !self.sink.is_cut;
+        let kept = if shown.is_cut && is_written { room.saturating_sub("\"\"".len()) } else { usize::MAX };
         self.incomplete |= shown.is_cut && !self.sink.with_gaps;
         self.text(clip(shown.as_str(), kept));
         Ok(())
     }
+}
+
+/// Whether an iterator passes over any number of items in one step. Others may compute each of them, without end.
+fn skips<I>() -> bool {
+    let name = type_name::<I>();
+    ["core::ops::range::Range<", "core::slice::iter::Iter<"].iter().any(|known| name.starts_with(known))
 }
 
 impl<'a, 'w> Compound<'a, 'w> {

@@ -230,6 +230,15 @@ impl Unfinished for Live {
         });
     }
 
+    fn score(&self, name: &str, value: f64) -> bool {
+        let mut is_open = false;
+        self.add(|said| {
+            is_open = true;
+            write::float(&mut said.entries, &format!("{}{name}", semconv::SCORE_PREFIX), value);
+        });
+        is_open
+    }
+
     fn hold(&self, is_unread: bool) -> bool {
         let mut state = self.state();
         let is_open = state.stage != Stage::Over;

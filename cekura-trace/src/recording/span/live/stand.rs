@@ -198,10 +198,11 @@ impl Stand {
     #[cold]
     #[inline(never)]
     fn close_call(&self, end: u64) {
-        if let (Some(call), Some(home)) = (self.own_call(), self.home())
-            && let Some(noted) = call.close(end)
-        {
-            home.destination.note(call, noted);
+        let (Some(call), Some(home)) = (self.own_call(), self.home()) else { return };
+        match call.close(end) {
+            Some(noted) => home.destination.note(call, noted),
+            None if call.notes.is_wanted() => {}
+            None => home.destination.end_without_log(),
         }
     }
 

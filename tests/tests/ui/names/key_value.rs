@@ -1,0 +1,4 @@
+#[cekura::llm = "gpt-4o"]
+fn ask() {}
+
+fn main() {}

@@ -1,0 +1,3 @@
+#[cekura::conversation]
+#[tokio::main(flavor = "current_thread")]
+async fn main() {}
