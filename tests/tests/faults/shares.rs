@@ -42,7 +42,7 @@ fn limited(backend: &Backend, api: &Api) -> Builder {
 #[cekura::conversation(client = handle, call_id = id, observe, skip_all)]
 fn call(handle: &Cekura, id: String, is_held: bool) -> (Conversation, Option<Hold>) {
     let call = current_conversation().unwrap();
-    call.user(&"x".repeat(128 << 10));
+    call.user("x".repeat(128 << 10));
     let hold = is_held.then(|| call.hold());
     (call, hold)
 }
@@ -76,7 +76,7 @@ fn spans_are_safe(
     is_well.store(true, Ordering::Relaxed);
     let report = handle.flush_blocking(LONG);
     assert!(adds_up(&report), "{report}");
-    assert_eq!((report.delivered as usize, report.lost()), (before + 100, 0), "{report}");
+    assert_eq!((report.delivered, report.lost()), (before as u64 + 100, 0), "{report}");
     assert_eq!(ids(backend).len(), before + 100);
     report
 }
@@ -159,11 +159,7 @@ fn row_20_changes_of_stored_calls_push_out_neither_spans_nor_call_logs() {
             let handle = handle.clone();
             let update = Update::new().metadata(json!({ "notes": "x".repeat(64 << 10) }));
             let changed = async move { handle.update(format!("call-{number}"), update).await };
-            let changed = runtime.block_on(async {
-                let pending = tokio::spawn(changed);
-                tokio::task::yield_now().await;
-                pending
-            });
+            let changed = runtime.spawn(changed);
             thread::sleep(Duration::from_millis(10));
             usize::from(changed.is_finished() && runtime.block_on(changed).unwrap().is_err())
         })

@@ -345,7 +345,7 @@ fn a_recording_of_a_call_that_has_ended_survives_a_power_cut() {
 #[cekura::conversation(client = handle, call_id = "refused", observe, skip_all)]
 fn refused(handle: &Cekura, spool: &Spool) -> Duration {
     let call = current_conversation().unwrap();
-    call.audio().user(&[9_000_i16; 16_000][..], 16_000);
+    call.audio().user(&vec![9_000_i16; 16_000], 16_000);
     spool.await_files(ENDING, 1);
     // At any time between two looks of the thread that writes.
     thread::sleep(Duration::from_millis(u64::from(std::process::id() % 90)));
