@@ -228,7 +228,7 @@ fn row_20_above_the_memory_limit_with_a_spool_no_call_log_goes() {
         }
         let report = handle.shutdown_blocking(LONG);
         assert_eq!((report.lost(), report.delivered), (0, report.accepted), "{report}");
-        let last = api.seen().into_iter().filter(|seen| seen.body["call_id"] == "call-0").next_back();
+        let last = api.seen().into_iter().rfind(|seen| seen.body["call_id"] == "call-0");
         let body = last.unwrap().body;
         assert_eq!(body["transcript_json"][0]["content"].as_str().unwrap().len(), 128 << 10);
         assert_eq!(body["metadata"].get("later").is_some(), is_held, "{}", body["metadata"]);
