@@ -81,6 +81,8 @@ struct State {
     /// Frames for which there was no room.
     lost: u64,
     stage: Stage,
+    /// Whether it may stand where it survives the process.
+    is_granted: bool,
     is_truncated: bool,
     has_warned: bool,
 }
@@ -102,7 +104,7 @@ enum Taken {
 }
 
 impl Journal {
-    /// One that begins now or began before; `room` is what its memory is taken from.
+    /// One that begins now or began before, and is not granted yet; `room` is what its memory is taken from.
     pub(crate) fn new(start: Instant, bounds: Arc<Bounds>, room: Room) -> Self {
         let state = State {
             chunks: VecDeque::new(),
@@ -111,6 +113,7 @@ impl Journal {
             held: 0,
             lost: 0,
             stage: Stage::Open,
+            is_granted: false,
             is_truncated: false,
             has_warned: false,
         };
@@ -173,6 +176,15 @@ impl Journal {
         if let Some(hears) = self.hears.get() {
             hears();
         }
+    }
+
+    /// The caller has agreed to it: it may survive the process.
+    pub(crate) fn grant(&self) {
+        locked(&self.state).is_granted = true;
+    }
+
+    pub(crate) fn is_granted(&self) -> bool {
+        locked(&self.state).is_granted
     }
 
     pub(crate) fn is_erased(&self) -> bool {

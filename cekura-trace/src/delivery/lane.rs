@@ -350,7 +350,7 @@ impl<D: Delivery> Lane<D> {
             // It was asked for again, and one that was written before stays as it was.
             Some(copy) if copy.is_safe => copy.is_old &= !is_ok,
             Some(copy) if is_ok => {
-                copy.is_safe = true;
+                (copy.is_safe, copy.is_old) = (true, false);
                 self.delivery.note(&pending.item, Standing::Written);
             }
             copy => {

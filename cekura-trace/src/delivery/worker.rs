@@ -1,6 +1,8 @@
 //! The thread that drains the queue, drives the lanes and answers flushes. Invariant: each flush
 //! gets one report, at its deadline at the latest.
 
+mod decided;
+
 #[cfg(feature = "audio")]
 use super::audio::place::Heard;
 #[cfg(feature = "audio")]
@@ -12,6 +14,7 @@ use super::call_log::ended::EndedCall;
 use super::call_log::ended::Shown;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::{Account, SealedCallLog};
+use super::drafts::Drafts;
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
 use super::lane::call_logs::{CallLogs, Rewrite, counted};
@@ -30,6 +33,7 @@ use super::warnings::{tell_losses, tell_unread};
 use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
+use decided::is_erased;
 use opentelemetry::trace::{SpanId, TraceId};
 #[cfg(all(feature = "audio", feature = "local"))]
 use std::collections::HashMap;
@@ -69,6 +73,8 @@ pub(super) struct Worker {
     /// What was heard of the beginnings of conversations since it was last looked.
     begun: Begun,
     spool: Option<Arc<Spool>>,
+    /// Where there is a spool.
+    drafts: Option<Drafts>,
     timings: Timings,
     flushes: Flushes,
     next_tick: Instant,
@@ -110,6 +116,7 @@ impl Worker {
             call_logs,
             begun: Begun::default(),
             spool: None,
+            drafts: None,
             timings,
             flushes,
             next_tick,
@@ -140,7 +147,8 @@ impl Worker {
         if let Some(spool) = &spool {
             self.timings.tick = self.timings.tick.min(spool.limits.deposit);
         }
-        Self { spool, ..self }
+        let drafts = spool.clone().map(|spool| Drafts::new(spool, self.queue.clone()));
+        Self { spool, drafts, ..self }
     }
 
     /// Runs until shutdown. A panic costs what was in hand, which is counted; the worker goes on with the rest.
@@ -171,6 +179,9 @@ impl Worker {
             if now >= self.next_tick {
                 self.next_tick = now + self.timings.tick;
                 self.collect();
+                if self.drafts.as_ref().is_some_and(|drafts| now >= drafts.next) {
+                    self.write_drafts(now);
+                }
                 if now >= self.told.1 + BETWEEN_TELLING {
                     self.tell_losses(now);
                 }
@@ -185,6 +196,7 @@ impl Worker {
             self.relieve();
             self.hurry(now);
             if let Some(spans) = &mut self.spans {
+                spans.take_out_forgotten(now);
                 spans.proceed(now);
             }
             self.call_logs.await_traces(now);
@@ -211,6 +223,7 @@ impl Worker {
                 }
                 self.call_logs.answered(Instant::now());
             }
+            Message::Decided(call) => self.decided(&call),
             Message::Drawn { number, drawn } => {
                 self.taps.iter_mut().for_each(|tap| tap.drawn(number, drawn));
             }
@@ -239,7 +252,9 @@ impl Worker {
                 self.tell_unread(Duration::ZERO);
                 let (queue, now) = (self.queue.clone(), Instant::now());
                 queue.close(|records, count| self.take(records, count));
+                queue.drain_kept_back(true, |records, count| self.take(records, count));
                 queue.close_calls(|ended, reservation| self.observe_ended(ended, reservation));
+                self.write_drafts(now);
                 if let Some(spans) = &mut self.spans {
                     spans.finish(now);
                 }
@@ -287,14 +302,10 @@ impl Worker {
     fn collect(&mut self) {
         let queue = self.queue.clone();
         self.hear_begun();
-        queue.drain(|records, count| {
-            // Encoding takes a while.
-            self.relieve();
-            self.take(records, count);
-        });
+        self.drain();
         // Each is asked, for each keeps what it has seen until then.
         if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
-            queue.drain(|records, count| self.take(records, count));
+            self.drain();
         }
         // After the spans, so that most of those that have ended too are known to.
         let begun = std::mem::take(&mut self.begun);
@@ -305,6 +316,18 @@ impl Worker {
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
         // With the call log that has come just now.
         self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
+    }
+
+    /// Takes what has ended, and what was kept back and may leave now.
+    fn drain(&mut self) {
+        let queue = self.queue.clone();
+        let mut take = |records: &[u8], count| {
+            // Encoding takes a while.
+            self.relieve();
+            self.take(records, count);
+        };
+        queue.drain(&mut take);
+        queue.drain_kept_back(false, take);
     }
 
     /// Hears which conversations have begun. Asked before each buffer, so that each root in it was heard of.
@@ -343,6 +366,9 @@ impl Worker {
 
     /// Posts what was noted of a call that has ended.
     fn observe_ended(&mut self, ended: EndedCall, mut reservation: Room) {
+        if is_erased(ended.call()) {
+            return;
+        }
         let call_id = ended.id().to_owned();
         self.doubt(&ended);
         let sealed = ended.seal(&self.account).and_then(|log| {
@@ -372,6 +398,7 @@ impl Worker {
                 self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
             }
             Err(error) => {
+                self.drafts.iter_mut().for_each(|drafts| drafts.remove(ended.root()));
                 self.call_logs.count_failure();
                 self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
             }
@@ -455,7 +482,9 @@ impl Worker {
         if self.account.is_local {
             drop(reply(Ok(Sent::default())));
         } else {
-            self.call_logs.take(log, rewrite, reservation, reply, Instant::now());
+            let root = rewrite.as_ref().map(|rewrite| rewrite.root);
+            let draft = root.zip(self.drafts.as_mut()).and_then(|(root, drafts)| drafts.give(root));
+            self.call_logs.take(log, rewrite, reservation, reply, Instant::now(), draft);
         }
     }
 
@@ -538,8 +567,8 @@ impl Worker {
 
     fn tell_losses(&mut self, now: Instant) {
         let report = self.ledger.report(|| self.queue.accepted());
-        if report.lost() > self.told.0 {
-            self.told = (report.lost(), now);
+        if report.lost_unmeant() > self.told.0 {
+            self.told = (report.lost_unmeant(), now);
             self.events.emit(move || tell_losses(&report));
         }
     }

@@ -2,7 +2,9 @@
 //! named only where every span of it was delivered, and only while its call log has not been posted.
 
 mod awaited;
+mod decided;
 mod held;
+mod posted;
 mod question;
 mod ruling;
 mod stored;
@@ -27,8 +29,8 @@ use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
 use crate::delivery::message::ObserveReply;
 use crate::delivery::own_events::OwnEvents;
-use crate::delivery::spool::Recorded;
-use crate::delivery::spool::requests::Stored;
+use crate::delivery::spool::requests::{DiskCopy, Stored};
+use crate::delivery::spool::{Name, Recorded};
 use crate::delivery::timings::{Timings, later};
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Payload, Response, Sending};
@@ -102,6 +104,12 @@ pub(crate) struct CallLogs {
 /// A call log on its way.
 pub(crate) struct PendingCallLog {
     log: SealedCallLog,
+    /// The span of its conversation, where it has one in this process.
+    root: Option<SpanId>,
+    /// Its recording was refused while its body was on disk only.
+    refuses_audio: bool,
+    /// It is not to be sent again.
+    is_cancelled: bool,
     /// When it is dropped, if it is simulated.
     until: Option<Instant>,
     /// Where there may be more to say of the call than was known when it ended.
@@ -184,6 +192,7 @@ impl Lane<CallLogs> {
         mut reservation: Room,
         reply: ObserveReply,
         now: Instant,
+        draft: Option<Name>,
     ) {
         let step = if log.trace_id.is_some() { Step::Trace } else { Step::Post };
         if let Some(trace) = log.trace_id {
@@ -192,7 +201,7 @@ impl Lane<CallLogs> {
                 self.delivery.ledger.watch(trace);
             }
         }
-        let until = until(&log, now);
+        let (until, root) = (until(&log, now), rewrite.as_ref().map(|rewrite| rewrite.root));
         let held_for = rewrite.as_ref().and_then(|rewrite| rewrite.held_for);
         let recording = rewrite.as_ref().and_then(|rewrite| rewrite.recording);
         let awaits_sound = recording.is_some();
@@ -212,6 +221,9 @@ impl Lane<CallLogs> {
         }
         let call_log = PendingCallLog {
             log,
+            root,
+            refuses_audio: false,
+            is_cancelled: false,
             until,
             rewrite,
             is_held_back,
@@ -227,27 +239,14 @@ impl Lane<CallLogs> {
             step,
         };
         let is_ready = step == Step::Post && !is_held_back && !awaits_sound;
+        // It stands in place of what was known of the call while that ran.
+        let mut copy = draft.map(|name| DiskCopy { name, is_safe: false, is_old: false });
+        if let (Some(spool), Some(copy)) = (&self.spool, &mut copy) {
+            spool.write_again(copy, &call_log);
+        }
         self.made += 1;
         let pending = PendingRequest::new(call_log, u64::MAX, now);
-        self.items.push(PendingRequest { order: self.made, is_ready, ..pending });
-    }
-
-    /// Changes a call that is stored. Must run inside the worker's runtime.
-    pub(crate) fn update(&self, changes: SealedCallLog, room: Room, reply: ObserveReply) {
-        let (exchange, updates) = (self.delivery.exchange.clone(), self.delivery.updates.clone());
-        let (timings, answered) = (self.timings, self.answered.clone());
-        let number = updates.add(changes.id.clone(), reply);
-        tokio::spawn(async move {
-            updates.settle(number, updates.send(exchange, changes, timings).await);
-            drop(room);
-            // Only wakes the worker, which may wait for it at the end.
-            answered(u64::MAX, CallLogs::no_answer());
-        });
-    }
-
-    /// Whether every change of a stored call is settled.
-    pub(crate) fn has_no_update(&self) -> bool {
-        self.delivery.updates.is_empty()
+        self.items.push(PendingRequest { order: self.made, is_ready, copy, ..pending });
     }
 
     /// Whether the queue must be drained so that it is known what became of a conversation that is over: before its first
@@ -404,6 +403,9 @@ impl Delivery for CallLogs {
     const RESTS_ON_DISK: bool = false;
 
     fn request(&mut self, item: &PendingCallLog) -> Result<Sending<Response>, Self::Outcome> {
+        if item.is_cancelled {
+            return Err(Ok(Sent::default()));
+        }
         if item.until.is_some_and(|until| until <= Instant::now()) {
             return Err(Err(ObserveError::late()));
         }
@@ -557,44 +559,6 @@ pub(crate) fn counted(log: &SealedCallLog) -> usize {
 fn until(log: &SealedCallLog, now: Instant) -> Option<Instant> {
     let rest = log.until?.duration_since(SystemTime::now()).unwrap_or_default();
     Some(now + rest.min(LISTENS))
-}
-
-impl PendingCallLog {
-    #[cfg(feature = "audio")]
-    fn payload(&self) -> Payload {
-        let form = self.sound.as_ref().and_then(|sound| form(&self.log.id, &self.log.body, sound).ok());
-        form.map_or_else(|| Payload::Json(self.log.body.clone()), Payload::Form)
-    }
-
-    #[cfg(not(feature = "audio"))]
-    fn payload(&self) -> Payload {
-        Payload::Json(self.log.body.clone())
-    }
-
-    /// Whether its recording is why it was not taken, or could not be sent.
-    #[cfg(feature = "audio")]
-    fn is_sound_refused(&self, answer: &Response) -> bool {
-        self.sound.as_ref().is_some_and(|sound| match answer {
-            Response::Whole { status, body, .. } => {
-                matches!(status, 413 | 415) || matches!(status, 400 | 422) && body.contains("voice_recording")
-            }
-            Response::None { .. } => sound.is_broken(),
-        })
-    }
-
-    fn is_simulated(&self) -> bool {
-        self.log.until.is_some()
-    }
-
-    /// Writes it with what spans have said since their conversation ended; whether that changes it.
-    fn write_again(&mut self) -> bool {
-        let shown = std::mem::take(&mut self.shown);
-        let Some(Ok(log)) = self.rewrite.take().map(|rewrite| (rewrite.write)(shown)) else { return false };
-        let changes = log.body != self.log.body;
-        self.reservation.resize_anyway(counted(&log));
-        self.log.body = log.body;
-        changes
-    }
 }
 
 impl CallLogs {

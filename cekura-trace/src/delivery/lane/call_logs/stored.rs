@@ -28,6 +28,9 @@ impl Stored for PendingCallLog {
         // Of what a dead process has left nothing is counted: few of them are in memory at a time.
         self.reservation.resize_anyway(self.reservation.bytes() + body.len());
         self.log.body = body;
+        if self.refuses_audio {
+            self.log.refuse_audio();
+        }
         // What is ready to be posted may be without it on disk.
         if self.step == Step::Post {
             self.log.name_trace();
@@ -50,6 +53,9 @@ impl Stored for PendingCallLog {
         let Item::CallLog { id, owner, until: ends, recording } = head else { return None };
         let log = SealedCallLog::again(id.clone(), owner.clone(), *ends);
         Some(Self {
+            root: None,
+            refuses_audio: false,
+            is_cancelled: false,
             until: until(&log, Instant::now()),
             // The process before this one may have posted it.
             step: if ends.is_some() { Step::Post } else { Step::Ask(1) },

@@ -2,15 +2,18 @@
 //! when the worker ends before.
 
 use super::ruling::{self, Ruling, Trouble};
-use super::{Exchange, PAGES, search};
+use super::{CallLogs, Exchange, PAGES, search};
 use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::call_log::sealed::SealedCallLog;
+use crate::delivery::lane::Lane;
+use crate::delivery::lane::delivery::Delivery;
 use crate::delivery::ledger::DropReason;
 use crate::delivery::message::ObserveReply;
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::timings::Timings;
 use crate::delivery::transport::Payload;
 use crate::lock::locked;
+use crate::room::Room;
 use http::Method;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +24,26 @@ use tokio::time::{Instant, sleep};
 
 /// How many are under way at the same time.
 const AT_ONCE: usize = 4;
+
+impl Lane<CallLogs> {
+    /// Changes a call that is stored. Must run inside the worker's runtime.
+    pub(crate) fn update(&self, changes: SealedCallLog, room: Room, reply: ObserveReply) {
+        let (exchange, updates) = (self.delivery.exchange.clone(), self.delivery.updates.clone());
+        let (timings, answered) = (self.timings, self.answered.clone());
+        let number = updates.add(changes.id.clone(), reply);
+        tokio::spawn(async move {
+            updates.settle(number, updates.send(exchange, changes, timings).await);
+            drop(room);
+            // Only wakes the worker, which may wait for it at the end.
+            answered(u64::MAX, CallLogs::no_answer());
+        });
+    }
+
+    /// Whether every change of a stored call is settled.
+    pub(crate) fn has_no_update(&self) -> bool {
+        self.delivery.updates.is_empty()
+    }
+}
 
 /// The changes of one handle that are not settled, each with who waits for it.
 #[derive(Clone)]
