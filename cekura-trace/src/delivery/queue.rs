@@ -230,7 +230,8 @@ impl Queue {
     /// Bytes that call logs must give back of what they have borrowed, before others need it, and whether these do.
     pub(crate) fn borrowed(&self) -> (usize, bool) {
         let (held, low) = (self.held.load(Ordering::Relaxed), low(self.share()));
-        let is_urgent = held > crowded(self.share()) || self.refused.load(Ordering::Relaxed) > 0;
+        // Well before spans give some back: a call log may be large.
+        let is_urgent = held > low + low / 8 || self.refused.load(Ordering::Relaxed) > 0;
         if held <= low && !is_urgent {
             return (0, false);
         }
@@ -332,7 +333,7 @@ impl Budget for Queue {
         // The last of them is its own.
         let of_part = self.parts(what).map(add).last().unwrap_or_default();
         let (most_of_part, most) = match what {
-            Use::CallLog if of_part <= reserve => (reserve, self.limit),
+            Use::CallLog if of_part <= 2 * reserve => (usize::MAX, self.limit),
             Use::CallLog => (usize::MAX, share),
             Use::Delivery | Use::Disk => (usize::MAX, self.limit),
             // Only what spans and call logs leave is drawn.

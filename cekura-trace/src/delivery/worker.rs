@@ -48,7 +48,7 @@ use tokio::time::{Instant, timeout_at};
 const BETWEEN_TELLING: Duration = Duration::from_secs(10);
 
 /// The shortest time between two looks at all call logs that wait, where memory is not short yet.
-const BETWEEN_RELIEFS: Duration = Duration::from_millis(20);
+const BETWEEN_RELIEFS: Duration = Duration::from_millis(50);
 
 /// Why a call has no recording.
 #[cfg(all(feature = "audio", feature = "local"))]
@@ -201,13 +201,13 @@ impl Worker {
             }
             self.call_logs.await_traces(now);
             self.call_logs.proceed(now);
-            self.relieve_of_logs(now);
+            let relief = self.relieve_of_logs(now);
             if self.answer_flushes(now) {
                 return;
             }
             self.is_well = true;
             let spans = self.spans.as_ref().and_then(|spans| spans.due(now));
-            let lanes = spans.into_iter().chain(self.call_logs.next_due(now));
+            let lanes = spans.into_iter().chain(self.call_logs.next_due(now)).chain(relief);
             let next = lanes.chain(self.flushes.next_deadline()).fold(self.next_tick, Instant::min);
             if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
                 self.handle(message);
@@ -349,15 +349,15 @@ impl Worker {
         }
     }
 
-    /// The same for what call logs have above their share, as far as they are not sent at once. Where it is not urgent, and
-    /// they may have none to give, they are seldom asked.
-    fn relieve_of_logs(&mut self, now: Instant) {
+    /// The same for what call logs have above their share, and do not send at once; when to ask again. Not often, unless urgent.
+    fn relieve_of_logs(&mut self, now: Instant) -> Option<Instant> {
         let (borrowed, is_urgent) = self.queue.borrowed();
         if borrowed > 0 && (is_urgent || now >= self.next_relief) {
             self.next_relief = now + BETWEEN_RELIEFS;
             let given = self.relieve_taps(borrowed);
             self.call_logs.relieve(borrowed.saturating_sub(given), is_urgent, now);
         }
+        (borrowed > 0).then_some(self.next_relief)
     }
 
     fn relieve_taps(&mut self, bytes: usize) -> usize {
