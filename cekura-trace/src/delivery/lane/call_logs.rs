@@ -267,10 +267,12 @@ impl Lane<CallLogs> {
     pub(crate) fn await_traces(&mut self, now: Instant) {
         for trace in self.delivery.awaited.take_looked_at() {
             let known = self.delivery.ledger.completeness(trace);
-            for place in self.delivery.awaited.places(trace) {
-                // Nobody can say more of it, so that what was noted needs no memory any more.
+            // Nobody can say more of it, so that what was noted needs no memory any more.
+            for place in self.delivery.awaited.take_new(trace) {
                 self.write_again(place);
-                if known != Completeness::Open {
+            }
+            if known != Completeness::Open {
+                for place in self.delivery.awaited.places(trace) {
                     self.go_on(place, known == Completeness::Complete);
                 }
             }
