@@ -305,22 +305,27 @@ pub(crate) fn any_open() -> bool {
     (1..=MOST).contains(&OPEN.load(Ordering::Relaxed))
 }
 
-/// Whether a destination is open, where a span is to begin. Says once why there is none.
+/// Whether a destination is open, where a span is to begin. `absent` is asked once why there is none.
 #[inline]
-pub(crate) fn is_open_for(site: impl FnOnce() -> Site) -> bool {
-    let open = OPEN.load(Ordering::Relaxed);
-    open != 0 && (open <= MOST || tell_absence(open, site()))
+pub(crate) fn is_open_else(absent: impl FnOnce()) -> bool {
+    match OPEN.load(Ordering::Relaxed) {
+        0 => false,
+        1..=MOST => true,
+        _ => {
+            absent();
+            false
+        }
+    }
 }
 
-#[cold]
-#[inline(never)]
-fn tell_absence(open: usize, site: Site) -> bool {
+/// Says why no destination is open where a span was to begin.
+pub(crate) fn tell_absence(site: Site) {
+    let open = OPEN.load(Ordering::Relaxed);
     // Only one of the threads that come here says it.
-    if OPEN.compare_exchange(open, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+    if open > MOST && OPEN.compare_exchange(open, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
         let absence = if open == NEVER { Absence::NoHandle } else { Absence::DroppedUnused };
         absence::tell(site.function, site.at, absence);
     }
-    false
 }
 
 /// Tracing is switched off by a setting: nobody needs to be told.
