@@ -4,6 +4,7 @@
 use crate::absence::{self, Absence};
 #[cfg(feature = "audio")]
 use crate::call::audio::{Bounds, Journal};
+use crate::call::consent::{Consent, ConsentFate};
 use crate::call::{self, Call, Noted, OpenCalls};
 use crate::policy::CaptureContent;
 use crate::room::{Budget, Room, Use};
@@ -19,6 +20,14 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 pub(crate) trait Sink: Budget {
     /// Takes one record (`finished`).
     fn accept(&self, trace_id: TraceId, record: &[u8]);
+
+    /// Takes one record of a call of which it is not known yet whether anything leaves, or nothing does.
+    fn keep_back(&self, call: &Arc<Call>, record: &[u8]) {
+        self.accept(call.root.trace_id(), record);
+    }
+
+    /// What becomes of a call was decided.
+    fn decided(&self, _call: &Arc<Call>) {}
 
     /// Takes the notes of a call that has ended, to post its call log.
     fn observe(&self, _call: &Arc<Call>, _noted: Noted) {}
@@ -79,6 +88,8 @@ pub struct Destination {
     pub(crate) capture: CaptureContent,
     /// The most bytes of one content value.
     pub(crate) content_limit: usize,
+    /// What of its calls waits for consent.
+    pub(crate) consent: Consent,
     pub(crate) calls: Arc<OpenCalls>,
     /// Set where a host's tracer provider is attached.
     pub(crate) host: OnceLock<Host>,
@@ -107,6 +118,7 @@ impl Destination {
             sink,
             capture,
             content_limit,
+            consent: Consent::Given,
             calls,
             host,
             is_heard,
@@ -120,6 +132,11 @@ impl Destination {
     /// The same, which counts its open spans there.
     pub(crate) fn counted_in(self, calls: Arc<OpenCalls>) -> Self {
         Self { calls, ..self }
+    }
+
+    /// The same, whose calls wait for consent.
+    pub(crate) fn asking(self, consent: Consent) -> Self {
+        Self { consent, ..self }
     }
 
     /// The same, of an account at Cekura if that is so.
@@ -146,10 +163,12 @@ impl Destination {
         }
     }
 
-    /// A conversation has begun. `root` gives what its span's record holds so far.
-    pub(crate) fn announce(&self, root: impl FnOnce() -> Vec<u8>) {
-        if self.sink.wants_beginnings() {
-            self.sink.begin(root());
+    /// A conversation has begun. `root` gives what its span's record holds so far, unless that is over.
+    pub(crate) fn announce(&self, root: impl FnOnce() -> Option<Vec<u8>>) {
+        if self.sink.wants_beginnings()
+            && let Some(root) = root()
+        {
+            self.sink.begin(root);
         }
     }
 
@@ -167,6 +186,22 @@ impl Destination {
     #[inline]
     pub(crate) fn accept(&self, trace_id: TraceId, record: &[u8]) {
         self.sink.accept(trace_id, record);
+    }
+
+    /// The same for a span of a call that may be kept back.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn accept_of(&self, call: &Arc<Call>, record: &[u8]) {
+        if call.fate() == ConsentFate::Leaves {
+            self.sink.accept(call.root.trace_id(), record);
+        } else {
+            self.sink.keep_back(call, record);
+        }
+    }
+
+    /// What becomes of this call was decided.
+    pub(crate) fn decided(&self, call: &Arc<Call>) {
+        self.sink.decided(call);
     }
 
     /// Says something to the program's `tracing` subscriber, which holds nobody up here.
@@ -270,22 +305,27 @@ pub(crate) fn any_open() -> bool {
     (1..=MOST).contains(&OPEN.load(Ordering::Relaxed))
 }
 
-/// Whether a destination is open, where a span is to begin. Says once why there is none.
+/// Whether a destination is open, where a span is to begin. `absent` is asked once why there is none.
 #[inline]
-pub(crate) fn is_open_for(site: impl FnOnce() -> Site) -> bool {
-    let open = OPEN.load(Ordering::Relaxed);
-    open != 0 && (open <= MOST || tell_absence(open, site()))
+pub(crate) fn is_open_else(absent: impl FnOnce()) -> bool {
+    match OPEN.load(Ordering::Relaxed) {
+        0 => false,
+        1..=MOST => true,
+        _ => {
+            absent();
+            false
+        }
+    }
 }
 
-#[cold]
-#[inline(never)]
-fn tell_absence(open: usize, site: Site) -> bool {
+/// Says why no destination is open where a span was to begin.
+pub(crate) fn tell_absence(site: Site) {
+    let open = OPEN.load(Ordering::Relaxed);
     // Only one of the threads that come here says it.
-    if OPEN.compare_exchange(open, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+    if open > MOST && OPEN.compare_exchange(open, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
         let absence = if open == NEVER { Absence::NoHandle } else { Absence::DroppedUnused };
         absence::tell(site.function, site.at, absence);
     }
-    false
 }
 
 /// Tracing is switched off by a setting: nobody needs to be told.

@@ -54,7 +54,8 @@ fn in_both_modes_each_conversation_is_delivered_and_drawn() {
         let (folder, backend) = (fresh(&format!("both-{number}")), Backend::new());
         let (shown, reports) = run(&folder, &[mode, &backend.url()]);
         are_drawn(&shown, &folder);
-        assert_eq!(reports, "3 accepted, 3 delivered\n5 accepted, 5 delivered\n", "{mode}");
+        // Behind what an event says of conversations without a call log.
+        assert!(reports.ends_with("3 accepted, 3 delivered\n5 accepted, 5 delivered\n"), "{reports}");
         assert_eq!(backend.names(), ["conversation", "conversation", "turn", "turn", "turn"], "{mode}");
     }
 }

@@ -13,7 +13,7 @@ use crate::finished::records;
 use crate::local::SoundFile;
 use crate::room::{Room, Use};
 use crate::say::caught;
-use opentelemetry::trace::TraceId;
+use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -233,6 +233,24 @@ impl Tap for Terminal {
         }
         self.draw(drawing);
         true
+    }
+
+    fn abort(&mut self, trace: TraceId, root: SpanId) {
+        while let Some(at) = self.logs.iter().position(|log| log.trace == trace) {
+            if let Some(log) = self.logs.remove(at) {
+                self.forget(&log);
+            }
+        }
+        let is_it = |(drawing, _): &(Drawing, _)| drawing.log.as_ref().is_some_and(|log| log.trace == trace);
+        while let Some(at) = self.unheard.iter().position(is_it) {
+            if let Some((drawing, _)) = self.unheard.remove(at) {
+                self.give_up(drawing.number, DropReason::Aborted);
+            }
+        }
+        let taken = self.traces.take_call(trace, root).map_or(0, |taken| taken.spans);
+        if let Some(ledger) = self.ledger.as_ref().filter(|_| taken > 0) {
+            ledger.lose(&Counts::from([(trace, taken)]), DropReason::Aborted);
+        }
     }
 
     fn proceed(&mut self, epoch: u64) {

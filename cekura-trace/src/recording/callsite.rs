@@ -1,7 +1,7 @@
 //! One place in the user's code where spans begin: its span name, its kind, and its warnings.
 //! Invariant: it is plain data and never changes.
 
-use crate::destination::Site;
+use crate::destination::{self, Site};
 use crate::finished::begin;
 use crate::say::say;
 use crate::semconv::span as names;
@@ -83,6 +83,13 @@ impl Callsite {
         let (function, at) = (self.function, self.at);
         let span = if self.view == View::Span { "span" } else { self.span_name };
         Site { span, seeks_conversation: self.view != View::Span, function, at }
+    }
+
+    /// Says once why nothing records here.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn tell_absence(&self) {
+        destination::tell_absence(self.site());
     }
 
     /// Says once per place that a span stands alone because no conversation is open.

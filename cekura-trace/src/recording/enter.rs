@@ -39,7 +39,7 @@ impl Callsite {
     /// not called, and the span is off.
     #[inline]
     pub fn open(&'static self, record: impl FnOnce(&mut Attributes)) -> Span {
-        if !destination::is_open_for(|| self.site()) {
+        if !destination::is_open_else(|| self.tell_absence()) {
             return Span(None);
         }
         let mut record = Some(record);

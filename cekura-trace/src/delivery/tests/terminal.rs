@@ -151,7 +151,8 @@ fn two_calls_with_one_trace_id_are_drawn_one_after_the_other() {
 #[test]
 fn two_calls_with_one_trace_id_at_the_same_time_have_each_its_own_spans() {
     let mut local = Local::new(1 << 20, ROOM);
-    (local.begin(1, 10), local.begin(1, 20));
+    local.begin(1, 10);
+    local.begin(1, 20);
     // The first has two below each other.
     end(&local.queue, 1, 12, 11, 0);
     end(&local.queue, 1, 21, 20, 0);
@@ -182,7 +183,8 @@ fn two_calls_with_one_trace_id_that_end_before_anybody_looks_are_two_drawings() 
 #[test]
 fn a_call_that_never_began_after_all_keeps_none_of_its_trace_open() {
     let mut local = Local::new(1 << 20, ROOM);
-    (local.begin(1, 10), local.begin(1, 20));
+    local.begin(1, 10);
+    local.begin(1, 20);
     local.queue.forget(TraceId::from(1), opentelemetry::trace::SpanId::from(20));
     end(&local.queue, 1, 10, 0, 0);
     assert_eq!(local.look(), [1]);

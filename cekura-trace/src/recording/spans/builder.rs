@@ -45,7 +45,7 @@ pub struct Builder<K> {
 impl<K: Kind> Builder<K> {
     pub(super) fn new(callsite: Callsite) -> Self {
         let draft = || Draft::new(&callsite);
-        let draft = if destination::is_open_for(|| callsite.site()) { caught(draft) } else { None };
+        let draft = if destination::is_open_else(|| callsite.tell_absence()) { caught(draft) } else { None };
         Self { callsite, draft: draft.flatten(), kind: PhantomData }
     }
 
