@@ -4,7 +4,6 @@ use super::{Account, Arc, CallLogs, Duration, Lane, Ledger, Message, OwnEvents, 
 use crate::delivery::config::{Builder, Settings, resolve};
 use crate::delivery::lane::call_logs::Exchange;
 use crate::delivery::link::Link;
-use crate::delivery::metrics::Metrics;
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
