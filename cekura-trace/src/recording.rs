@@ -22,6 +22,7 @@ pub(crate) mod attributes;
 #[cfg(feature = "audio")]
 pub(crate) mod audio;
 pub(crate) mod callsite;
+mod consent;
 pub(crate) mod context;
 pub(crate) mod conversation;
 pub(crate) mod current;
@@ -58,4 +59,5 @@ mod thread;
 mod told;
 pub(crate) mod value;
 pub(crate) mod w3c;
+mod wav;
 mod wish;

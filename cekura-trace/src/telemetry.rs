@@ -116,13 +116,14 @@ impl Cekura {
         };
         let (capture, content_limit) = (settings.capture, settings.content_limit);
         let shows_calls = settings.mode.sends() && settings.identity.is_some();
-        let (patience, set_global) = (settings.timings.drop, settings.set_global);
+        let (patience, set_global, consent) = (settings.timings.drop, settings.set_global, settings.consent);
         #[cfg(feature = "audio")]
         let is_recorded = settings.audio.is_some();
         let link = Arc::new(start::start(settings)?);
         let destination = Destination::new(link.clone(), capture, content_limit).of_account(shows_calls);
         #[cfg(feature = "audio")]
         let destination = if is_recorded { destination.recording() } else { destination };
+        let destination = destination.asking(consent);
         let opened = Opened::new(destination.counted_in(link.calls.clone()));
         let destination = opened.destination.clone();
         let running = Running { link, destination, opened: Mutex::new(Some(opened)), patience };
@@ -377,7 +378,7 @@ impl fmt::Debug for Cekura {
 /// Prints the only line that this crate prints outside local mode. Without it, a program that has no `tracing`
 /// subscriber would never learn that spans or call logs were lost.
 fn tell_losses(report: &FlushReport, calls: u64) {
-    let spans = (report.lost() > 0).then(|| format!("spans were lost: {report}"));
+    let spans = (report.lost_unmeant() > 0).then(|| format!("spans were lost: {report}"));
     let calls = (calls > 0).then(|| format!("call logs were not posted: {calls}"));
     let lost: Vec<String> = spans.into_iter().chain(calls).collect();
     if lost.is_empty() {

@@ -3,9 +3,11 @@
 
 use crate::lock::locked;
 use crate::room::Room;
+use crate::say::say_once;
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The most lines of a call, and the most bytes of them as JSON: Cekura takes 1,000,000 bytes.
 const LINES: usize = 5_000;
@@ -25,6 +27,14 @@ pub(crate) struct Line {
     pub(crate) raw: Map<String, Value>,
 }
 
+/// Whether a subscriber of the program's gives its events to calls.
+static IS_CAPTURED: AtomicBool = AtomicBool::new(false);
+
+/// A subscriber gives its events to calls from now on.
+pub(crate) fn capture() {
+    IS_CAPTURED.store(true, Ordering::Relaxed);
+}
+
 /// The lines of a call.
 #[derive(Debug)]
 pub(crate) struct Logs(Mutex<State>);
@@ -34,6 +44,8 @@ struct State {
     first: Half,
     last: Half,
     missing: u64,
+    /// How many came.
+    added: u64,
     room: Room,
     is_over: bool,
 }
@@ -49,7 +61,7 @@ impl Logs {
     /// Takes no more of the memory limit than `room` gives.
     pub(crate) fn new(room: Room) -> Self {
         let (first, last) = (Half::default(), Half::default());
-        Self(Mutex::new(State { first, last, missing: 0, room, is_over: false }))
+        Self(Mutex::new(State { first, last, missing: 0, added: 0, room, is_over: false }))
     }
 
     pub(crate) fn add(&self, line: Line) {
@@ -57,12 +69,28 @@ impl Logs {
         let bytes = line.to_string().len() + 1;
         let mut state = locked(&self.0);
         if !state.is_over {
+            state.added += 1;
             state.add(line, bytes);
         }
     }
 
+    /// How many came.
+    pub(crate) fn added(&self) -> u64 {
+        locked(&self.0).added
+    }
+
+    /// All lines until now.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let state = locked(&self.0);
+        let (first, last) = (state.first.lines.iter(), state.last.lines.iter());
+        let mark = (state.missing > 0).then(|| mark(state.missing, state.last.lines.front()));
+        let lines = |(line, _): &(Value, usize)| line.clone();
+        first.map(lines).chain(mark).chain(last.map(lines)).collect()
+    }
+
     /// All lines, and their bytes; none is taken after that.
     pub(crate) fn close(&self) -> (Vec<Value>, usize) {
+        tell_unless_captured();
         let mut state = locked(&self.0);
         state.is_over = true;
         state.room = Room::default();
@@ -75,6 +103,21 @@ impl Logs {
             bytes,
         )
     }
+}
+
+/// Says once that nothing is captured.
+fn tell_unless_captured() {
+    static IS_SAID: AtomicBool = AtomicBool::new(false);
+    if IS_CAPTURED.load(Ordering::Relaxed) {
+        return;
+    }
+    say_once(&IS_SAID, || {
+        tracing::warn!(
+            target: "cekura",
+            "the feature `logs` is on, and a call has no session logs, for cekura::logs::capture() is in no subscriber: write \
+             tracing_subscriber::registry().with(cekura::logs::capture()).init()"
+        );
+    });
 }
 
 impl State {

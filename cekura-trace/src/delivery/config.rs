@@ -102,6 +102,7 @@ impl Reader<'_> {
             resource: self.resource(code.service_name, code.resource),
             calls,
             capture: self.capture(code.capture),
+            consent: code.consent,
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
             // A convention of its own, no-color.org; whatever it is set to.

@@ -15,6 +15,7 @@ use super::queue::Queue;
 use super::timings::later;
 #[cfg(feature = "audio")]
 use crate::call::audio::Journal;
+use crate::call::consent::ConsentFate;
 use crate::call::{Call, Noted, OpenCalls};
 use crate::destination::Sink;
 use crate::room::{Budget, Room, Use};
@@ -169,9 +170,11 @@ impl Link {
 
     /// Counts out whatever waits in a fork of the process that has the worker.
     pub(crate) fn abandon(&self) {
-        self.queue.close(|_, count| {
+        let refuse = |_: &[u8], count: u64| {
             (0..count).for_each(|_| self.ledger.refuse(TraceId::INVALID, DropReason::Shutdown));
-        });
+        };
+        self.queue.close(refuse);
+        self.queue.drain_kept_back(true, refuse);
         self.queue.close_calls(|_, _| {
             self.failed.fetch_add(1, Ordering::Relaxed);
         });
@@ -198,6 +201,17 @@ impl Sink for Link {
         self.queue.accept(trace_id, record);
     }
 
+    fn keep_back(&self, call: &Arc<Call>, record: &[u8]) {
+        self.queue.keep_back(call, record);
+    }
+
+    fn decided(&self, call: &Arc<Call>) {
+        if matches!(call.fate(), ConsentFate::Aborted | ConsentFate::NoConsent) {
+            self.forget(call.root.trace_id(), call.root.span_id());
+        }
+        self.tell(Message::Decided(call.clone()));
+    }
+
     fn observe(&self, call: &Arc<Call>, noted: Noted) {
         Sink::observe(&*self.queue, call, noted);
     }
@@ -214,7 +228,9 @@ impl Sink for Link {
     }
 
     fn score(&self, call: &Call, name: &str, value: f64) {
-        self.tell(Message::Score { root: call.root.clone(), name: name.to_owned(), value });
+        if call.fate() == ConsentFate::Leaves {
+            self.tell(Message::Score { root: call.root.clone(), name: name.to_owned(), value });
+        }
     }
 
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {

@@ -7,8 +7,10 @@ use super::call_log::sealed::SealedCallLog;
 use super::ledger::FlushReport;
 use super::spool::{Event, Kind};
 use super::tap::Drawn;
+use crate::call::Call;
 use crate::room::Room;
 use opentelemetry::trace::{SpanContext, SpanId};
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// What the worker is told.
@@ -17,6 +19,8 @@ pub(crate) enum Message {
     Answered,
     /// What became of a conversation that was to be drawn.
     Drawn { number: u64, drawn: Drawn },
+    /// What becomes of a call was decided.
+    Decided(Arc<Call>),
     /// Deliver what has ended until now, and report when that is settled or the deadline has passed.
     Flush { deadline: Instant, report: FlushReply },
     /// Post a call log.

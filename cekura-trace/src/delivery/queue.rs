@@ -3,7 +3,8 @@
 
 use super::call_log::ended::EndedCall;
 use super::call_log::error::ObserveError;
-use super::ledger::{DropReason, Ledger};
+use super::kept_back::{Decided, KeptBack};
+use super::ledger::{Counts, DropReason, Ledger};
 use super::own_events::OwnEvents;
 use crate::call::{Call, Noted};
 use crate::destination::Sink;
@@ -27,6 +28,7 @@ const FULL: [usize; 2] = [128 << 10, 512 << 10];
 pub(crate) struct Queue {
     shards: Box<[Shard]>,
     calls: Mutex<EndedCalls>,
+    kept_back: KeptBack,
     /// Where there is a spool, or what is delivered is drawn.
     begun: Option<Mutex<Beginnings>>,
     /// All bytes that are taken of the limit.
@@ -125,6 +127,7 @@ impl Queue {
         Self {
             shards,
             calls,
+            kept_back: KeptBack::default(),
             begun,
             held,
             open,
@@ -166,6 +169,30 @@ impl Queue {
         self.empty(true, take);
     }
 
+    /// Takes one record of a call that may be kept back.
+    pub(crate) fn keep_back(self: &Arc<Self>, call: &Arc<Call>, record: &[u8]) {
+        if let Some(reason) = self.kept_back.take(call, record, self.clone()) {
+            self.ledger.refuse(call.root.trace_id(), reason);
+        }
+    }
+
+    /// Hands those records to `take` that were kept back and may leave now, with their number; drops those that may not, which
+    /// are all that wait where it `is_end`.
+    pub(crate) fn drain_kept_back(&self, is_end: bool, mut take: impl FnMut(&[u8], u64)) {
+        self.kept_back.drain(is_end, |decided| match decided {
+            Decided::Dropped { trace, count, reason } => {
+                let spans = Counts::from([(trace, count)]);
+                self.ledger.take(&spans);
+                self.ledger.lose(&spans, reason);
+            }
+            Decided::Leaves { records, count } => {
+                // They have been taken for what is open.
+                self.take_anyway(Use::Delivery, records.len());
+                take(&records, count);
+            }
+        });
+    }
+
     /// Hands every ended call to `take`.
     pub(crate) fn drain_calls(self: &Arc<Self>, mut take: impl FnMut(EndedCall, Room)) {
         let logs = std::mem::take(&mut self.calls().logs);
@@ -191,7 +218,7 @@ impl Queue {
 
     /// Spans handed over since the start.
     pub(crate) fn accepted(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.lock().accepted).sum()
+        self.shards.iter().map(|shard| shard.lock().accepted).sum::<u64>() + self.kept_back.accepted()
     }
 
     /// Bytes that spans must give back so that new ones find room; none while there is enough. `logs` are the bytes of

@@ -1,6 +1,8 @@
 //! The thread that drains the queue, drives the lanes and answers flushes. Invariant: each flush
 //! gets one report, at its deadline at the latest.
 
+mod decided;
+
 #[cfg(feature = "audio")]
 use super::audio::place::Heard;
 #[cfg(feature = "audio")]
@@ -12,6 +14,7 @@ use super::call_log::ended::EndedCall;
 use super::call_log::ended::Shown;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::{Account, SealedCallLog};
+use super::drafts::Drafts;
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
 use super::lane::call_logs::{CallLogs, Rewrite};
@@ -27,9 +30,12 @@ use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
 use super::warnings::{tell_losses, tell_unread};
+#[cfg(feature = "audio")]
+use super::warnings::{tell_silent_agent, tell_silent_caller};
 use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
+use decided::is_erased;
 use opentelemetry::trace::{SpanId, TraceId};
 #[cfg(all(feature = "audio", feature = "local"))]
 use std::collections::HashMap;
@@ -69,6 +75,8 @@ pub(super) struct Worker {
     /// What was heard of the beginnings of conversations since it was last looked.
     begun: Begun,
     spool: Option<Arc<Spool>>,
+    /// Where there is a spool.
+    drafts: Option<Drafts>,
     timings: Timings,
     flushes: Flushes,
     next_tick: Instant,
@@ -79,6 +87,9 @@ pub(super) struct Worker {
     told: (u64, Instant),
     /// Whether an event has told of what may not be meant.
     has_doubted: bool,
+    /// Whether it was said that nothing is heard of the callers, and of the agents.
+    #[cfg(feature = "audio")]
+    told_silent: [bool; 2],
     /// Whether a turn of the loop has ended since the last panic.
     is_well: bool,
 }
@@ -108,6 +119,7 @@ impl Worker {
             call_logs,
             begun: Begun::default(),
             spool: None,
+            drafts: None,
             timings,
             flushes,
             next_tick,
@@ -115,6 +127,8 @@ impl Worker {
             next_look: next_tick + timings.unread,
             told: (0, next_tick),
             has_doubted: false,
+            #[cfg(feature = "audio")]
+            told_silent: [false; 2],
             is_well: true,
         }
     }
@@ -137,7 +151,8 @@ impl Worker {
         if let Some(spool) = &spool {
             self.timings.tick = self.timings.tick.min(spool.limits.deposit);
         }
-        Self { spool, ..self }
+        let drafts = spool.clone().map(|spool| Drafts::new(spool, self.queue.clone()));
+        Self { spool, drafts, ..self }
     }
 
     /// Runs until shutdown. A panic costs what was in hand, which is counted; the worker goes on with the rest.
@@ -168,6 +183,9 @@ impl Worker {
             if now >= self.next_tick {
                 self.next_tick = now + self.timings.tick;
                 self.collect();
+                if self.drafts.as_ref().is_some_and(|drafts| now >= drafts.next) {
+                    self.write_drafts(now);
+                }
                 if now >= self.told.1 + BETWEEN_TELLING {
                     self.tell_losses(now);
                 }
@@ -182,6 +200,7 @@ impl Worker {
             self.relieve();
             self.hurry(now);
             if let Some(spans) = &mut self.spans {
+                spans.take_out_forgotten(now);
                 spans.proceed(now);
             }
             self.call_logs.await_traces(now);
@@ -207,6 +226,7 @@ impl Worker {
                 }
                 self.call_logs.answered(Instant::now());
             }
+            Message::Decided(call) => self.decided(&call),
             Message::Drawn { number, drawn } => {
                 self.taps.iter_mut().for_each(|tap| tap.drawn(number, drawn));
             }
@@ -235,7 +255,9 @@ impl Worker {
                 self.tell_unread(Duration::ZERO);
                 let (queue, now) = (self.queue.clone(), Instant::now());
                 queue.close(|records, count| self.take(records, count));
+                queue.drain_kept_back(true, |records, count| self.take(records, count));
                 queue.close_calls(|ended, reservation| self.observe_ended(ended, reservation));
+                self.write_drafts(now);
                 if let Some(spans) = &mut self.spans {
                     spans.finish(now);
                 }
@@ -283,14 +305,10 @@ impl Worker {
     fn collect(&mut self) {
         let queue = self.queue.clone();
         self.hear_begun();
-        queue.drain(|records, count| {
-            // Encoding takes a while.
-            self.relieve();
-            self.take(records, count);
-        });
+        self.drain();
         // Each is asked, for each keeps what it has seen until then.
         if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
-            queue.drain(|records, count| self.take(records, count));
+            self.drain();
         }
         // After the spans, so that most of those that have ended too are known to.
         let begun = std::mem::take(&mut self.begun);
@@ -301,6 +319,18 @@ impl Worker {
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
         // With the call log that has come just now.
         self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
+    }
+
+    /// Takes what has ended, and what was kept back and may leave now.
+    fn drain(&mut self) {
+        let queue = self.queue.clone();
+        let mut take = |records: &[u8], count| {
+            // Encoding takes a while.
+            self.relieve();
+            self.take(records, count);
+        };
+        queue.drain(&mut take);
+        queue.drain_kept_back(false, take);
     }
 
     /// Hears which conversations have begun. Asked before each buffer, so that each root in it was heard of.
@@ -324,6 +354,9 @@ impl Worker {
 
     /// Posts what was noted of a call that has ended.
     fn observe_ended(&mut self, ended: EndedCall, mut reservation: Room) {
+        if is_erased(ended.call()) {
+            return;
+        }
         let call_id = ended.id().to_owned();
         self.doubt(&ended);
         let sealed = ended.seal(&self.account).and_then(|log| {
@@ -353,6 +386,7 @@ impl Worker {
                 self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
             }
             Err(error) => {
+                self.drafts.iter_mut().for_each(|drafts| drafts.remove(ended.root()));
                 self.call_logs.count_failure();
                 self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
             }
@@ -374,7 +408,7 @@ impl Worker {
     /// The recording of a call is prepared.
     #[cfg(feature = "audio")]
     fn recorded(&mut self, root: SpanId, prepared: Prepared) {
-        let Prepared { sound, is_lost, heard } = prepared;
+        let Prepared { sound, is_lost, is_silent, heard } = prepared;
         let has_sound = sound.is_some();
         if has_sound || is_lost {
             self.ledger.count_recording(|count| {
@@ -382,12 +416,12 @@ impl Worker {
                 count.dropped += u64::from(is_lost);
             });
         }
-        if let Some(side) = sound.as_ref().and_then(Sound::silent_side) {
-            let write = if side == "user" { "line.user(&frames, rate)" } else { "line.agent(&speech, rate)" };
-            self.events.emit(move || {
-                let what = "a recording has nothing of one side";
-                tracing::warn!(target: "cekura", "{what}: write {write} where the sound of the {side} is");
-            });
+        let silent = sound.as_ref().map_or([is_silent; 2], Sound::silent_sides);
+        let tells: [fn(); 2] = [tell_silent_caller, tell_silent_agent];
+        for ((is_silent, is_told), tell) in silent.into_iter().zip(&mut self.told_silent).zip(tells) {
+            if is_silent && !std::mem::replace(is_told, true) {
+                self.events.emit(tell);
+            }
         }
         let played = heard.iter().map(Heard::played).collect();
         let is_truncated = is_lost || sound.as_ref().is_some_and(Sound::is_truncated);
@@ -436,7 +470,9 @@ impl Worker {
         if self.account.is_local {
             drop(reply(Ok(Sent::default())));
         } else {
-            self.call_logs.take(log, rewrite, reservation, reply, Instant::now());
+            let root = rewrite.as_ref().map(|rewrite| rewrite.root);
+            let draft = root.zip(self.drafts.as_mut()).and_then(|(root, drafts)| drafts.give(root));
+            self.call_logs.take(log, rewrite, reservation, reply, Instant::now(), draft);
         }
     }
 
@@ -518,8 +554,8 @@ impl Worker {
 
     fn tell_losses(&mut self, now: Instant) {
         let report = self.ledger.report(|| self.queue.accepted());
-        if report.lost() > self.told.0 {
-            self.told = (report.lost(), now);
+        if report.lost_unmeant() > self.told.0 {
+            self.told = (report.lost_unmeant(), now);
             self.events.emit(move || tell_losses(&report));
         }
     }

@@ -124,7 +124,7 @@ fn a_kill_soon_after_the_end_of_a_call_leaves_both_or_none() {
 }
 
 #[test]
-fn a_call_that_is_killed_while_it_runs_leaves_no_recording_for_ever() {
+fn a_call_that_is_killed_while_it_runs_is_posted_with_what_was_heard_until_then() {
     let spool = Spool::new(TEMPORARY, "recording-running");
     let (backend, (api, is_well)) = (Backend::new(), silent());
     let child = ready("speaking", &backend, &api, &spool);
@@ -132,12 +132,15 @@ fn a_call_that_is_killed_while_it_runs_leaves_no_recording_for_ever() {
     kill(child);
     is_well.store(true, Ordering::Relaxed);
     let next = spooling(&backend, &api, &spool).build().unwrap();
-    for ending in [ENDING, ".start"] {
+    for ending in [ENDING, ".call_log", ".start"] {
         spool.await_files(ending, 0);
     }
     next.shutdown_blocking(LONG);
-    assert_eq!(backend.names(), ["conversation"], "its span arrives as without a recording");
-    assert!(posts(&api).is_empty() && spool.files("").is_empty(), "{:?}", spool.files(""));
+    assert_eq!(backend.names(), ["conversation"]);
+    let [post] = &posts(&api)[..] else { panic!("{} posts", posts(&api).len()) };
+    assert_whole(post);
+    assert_eq!(post.body["metadata"], json!({ "incomplete": true }));
+    assert!(spool.files("").is_empty(), "{:?}", spool.files(""));
 }
 
 #[cekura::conversation(client = handle, call_id = call_id, observe, skip_all)]

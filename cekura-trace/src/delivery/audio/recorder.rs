@@ -61,6 +61,8 @@ pub(crate) struct Prepared {
     /// `None` where there is none, or it cannot be read.
     pub(crate) sound: Option<Sound>,
     pub(crate) is_lost: bool,
+    /// Nobody was heard.
+    pub(crate) is_silent: bool,
     /// What was heard of each speech.
     pub(crate) heard: Vec<Heard>,
 }
@@ -98,10 +100,15 @@ impl Recorder {
     /// A call has ended; the worker is told what there is of it.
     pub(crate) fn end(&self, root: SpanId, sound: EndedSound) -> Recorded {
         sound.journal.close();
-        let Audio { rate, is_flac } = self.audio;
-        let recorded = Recorded { number: sound.journal.number, end: sound.end, rate, is_flac };
+        let recorded = self.recorded(&sound.journal, Some(sound.end));
         self.tell(Job::End(sound, self.reply(root)));
         recorded
+    }
+
+    /// What is known of the recording of a call beside its sound.
+    pub(crate) fn recorded(&self, journal: &Journal, end: Option<i64>) -> Recorded {
+        let Audio { rate, is_flac } = self.audio;
+        Recorded { number: journal.number, end, rate, is_flac }
     }
 
     /// As `end`, for a recording that a dead process has left; gives what stands for the span of its conversation.
@@ -134,7 +141,7 @@ impl Recorder {
 /// What the thread has.
 struct Keeper {
     /// By the address of their journals.
-    stores: HashMap<usize, Store>,
+    stores: HashMap<usize, Kept>,
     directory: PathBuf,
     recordings: Option<Recordings>,
     audio: Audio,
@@ -159,9 +166,11 @@ impl Keeper {
             if is_due {
                 last = Instant::now();
             }
-            self.stores.retain(|_, store| {
-                store.spill_some(is_due, &self.directory);
-                !store.is_alone()
+            let recordings = self.recordings.as_ref();
+            self.stores.retain(|_, kept| {
+                kept.keep(recordings);
+                kept.store.spill_some(is_due, &self.directory);
+                !kept.store.is_alone()
             });
         }
     }
@@ -169,7 +178,10 @@ impl Keeper {
     fn take(&mut self, job: Job) {
         match job {
             Job::Begin(journal) => {
-                self.stores.insert(address(&journal), self.store(journal));
+                let key = address(&journal);
+                let mut kept = Kept { store: Store::unnamed(journal, &self.directory), waits: true };
+                kept.keep(self.recordings.as_ref());
+                self.stores.insert(key, kept);
             }
             Job::End(ended, mut reply) => reply.prepared = self.prepare(ended),
             Job::Recall(recorded, mut reply) => reply.prepared = self.recall(recorded),
@@ -180,12 +192,14 @@ impl Keeper {
     fn prepare(&mut self, ended: EndedSound) -> Option<Prepared> {
         let EndedSound { journal, speeches, end } = ended;
         // It stays, for it may be erased until it is posted.
-        let store = self.stores.get_mut(&address(&journal))?;
+        let kept = self.stores.get_mut(&address(&journal))?;
+        kept.keep(self.recordings.as_ref());
+        let store = &mut kept.store;
         store.spill_some(true, &self.directory);
         if journal.is_erased() {
             return Some(Prepared::default());
         }
-        prepared(store, journal, speeches, end, self.audio)
+        prepared(store, journal, speeches, Some(end), self.audio)
     }
 
     /// The same for what a dead process has left.
@@ -199,12 +213,23 @@ impl Keeper {
             store => prepared(&mut store.ok()?, journal, Vec::new(), end, Audio { rate, is_flac }),
         }
     }
+}
 
-    fn store(&self, journal: Arc<Journal>) -> Store {
-        let path = self.recordings.as_ref().and_then(|recordings| recordings.path(journal.number));
-        match path {
-            Some(path) => Store::named(journal, path),
-            None => Store::unnamed(journal, &self.directory),
+/// The sound of one call, and whether it waits for consent before it has a file that survives the process.
+struct Kept {
+    store: Store,
+    waits: bool,
+}
+
+impl Kept {
+    /// Gives it such a file, where there is to be one and the caller has agreed.
+    fn keep(&mut self, recordings: Option<&Recordings>) {
+        if self.waits && self.store.is_granted() {
+            self.waits = false;
+            if let Some(path) = recordings.and_then(|recordings| recordings.path(self.store.number())) {
+                // Where that cannot be, it vanishes with the process.
+                let _ = self.store.keep_as(path);
+            }
         }
     }
 }
@@ -214,15 +239,15 @@ fn prepared(
     store: &mut Store,
     journal: Arc<Journal>,
     speeches: Vec<Range<i64>>,
-    end: i64,
+    end: Option<i64>,
     audio: Audio,
 ) -> Option<Prepared> {
     let recording = Arc::new(store.finish());
-    let placed = Arc::new(place(&recording, speeches, Some(end)).ok()?);
+    let placed = Arc::new(place(&recording, speeches, end).ok()?);
     let heard = placed.heard.clone();
     let is_silent = placed.user.is_empty() && placed.agent.is_empty();
     let sound = (!is_silent).then(|| Sound::new(recording, placed, audio, journal).ok()).flatten();
-    Some(Prepared { is_lost: !is_silent && sound.is_none(), sound, heard })
+    Some(Prepared { is_lost: !is_silent && sound.is_none(), is_silent, sound, heard })
 }
 
 fn address(journal: &Arc<Journal>) -> usize {

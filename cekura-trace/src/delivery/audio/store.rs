@@ -6,7 +6,7 @@ use crate::call::audio::Journal;
 use crate::call::audio::block::seal;
 use rand::Rng;
 use std::fs::{File, OpenOptions, remove_file};
-use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +36,27 @@ impl Store {
     /// One whose file stays until it is erased.
     pub(crate) fn named(journal: Arc<Journal>, path: PathBuf) -> Self {
         Self { journal, path, is_named: true, file: None, written: 0, is_finished: false }
+    }
+
+    /// Moves what is in a file without a name to one that has one, and survives the process.
+    ///
+    /// # Errors
+    ///
+    /// What the system says. Then it stays where it is.
+    pub(crate) fn keep_as(&mut self, path: PathBuf) -> io::Result<()> {
+        let mut named = Self::named(self.journal.clone(), path);
+        if let Some(file) = &self.file {
+            let to = named.create()?;
+            (&**file).seek(SeekFrom::Start(FIRST.len() as u64))?;
+            let copied = io::copy(&mut (&**file).take(self.written), &mut &*to);
+            if let Err(error) = copied {
+                drop(named.remove());
+                return Err(error);
+            }
+            named.written = self.written;
+        }
+        *self = named;
+        Ok(())
     }
 
     /// Opens the file that another process has left, up to its first torn block. It closes `journal`.
@@ -80,6 +101,14 @@ impl Store {
         }
         // Maybe meanwhile.
         if self.journal.is_erased() { self.remove() } else { result }
+    }
+
+    pub(crate) fn is_granted(&self) -> bool {
+        self.journal.is_granted()
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.journal.number
     }
 
     /// Whether nobody else has the call's sound any more. Of a call that has not ended its file goes then: nobody will post it.

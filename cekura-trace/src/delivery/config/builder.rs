@@ -8,6 +8,7 @@ use super::secret::Secret;
 use super::settings::{Calls, Mode, Protocol};
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
+use crate::call::consent::Consent;
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
 use crate::semconv::SCOPE;
@@ -49,6 +50,7 @@ pub struct Builder {
     pub(super) local_without_key: bool,
     pub(super) calls: Option<Calls>,
     pub(super) capture: Option<CaptureContent>,
+    pub(super) consent: Consent,
     pub(super) content_limit: Option<usize>,
     pub(super) memory_limit: Option<usize>,
     pub(super) set_global: bool,
@@ -187,6 +189,27 @@ impl Builder {
     /// How much of a call's content spans carry (`CEKURA_CAPTURE_CONTENT`); everything unless set.
     pub fn capture(mut self, capture: CaptureContent) -> Self {
         self.capture = Some(capture);
+        self
+    }
+
+    /// What of a call waits until its caller agrees: nothing unless set.
+    ///
+    /// ```
+    /// use cekura::{Cekura, Consent, current_conversation};
+    ///
+    /// #[cekura::turn]
+    /// fn ask_for_consent(answer: &str) {
+    ///     let call = current_conversation().unwrap_or_default();
+    ///     if answer == "yes" { call.grant() } else { call.abort() }
+    /// }
+    ///
+    /// # fn start() -> Result<(), cekura::Error> {
+    /// let cekura = Cekura::builder().consent(Consent::Everything).install()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn consent(mut self, consent: Consent) -> Self {
+        self.consent = consent;
         self
     }
 

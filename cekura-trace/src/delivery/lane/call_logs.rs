@@ -2,7 +2,9 @@
 //! named only where every span of it was delivered, and only while its call log has not been posted.
 
 mod awaited;
+mod decided;
 mod held;
+mod posted;
 mod question;
 mod ruling;
 mod stored;
@@ -27,7 +29,8 @@ use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
 use crate::delivery::message::ObserveReply;
 use crate::delivery::own_events::OwnEvents;
-use crate::delivery::spool::Recorded;
+use crate::delivery::spool::requests::DiskCopy;
+use crate::delivery::spool::{Name, Recorded};
 use crate::delivery::timings::{Timings, later};
 use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{Failure, Payload, Response, Sending};
@@ -101,6 +104,10 @@ pub(crate) struct CallLogs {
 /// A call log on its way.
 pub(crate) struct PendingCallLog {
     log: SealedCallLog,
+    /// The span of its conversation, where it has one in this process.
+    root: Option<SpanId>,
+    /// It is not to be sent again.
+    is_cancelled: bool,
     /// When it is dropped, if it is simulated.
     until: Option<Instant>,
     /// Where there may be more to say of the call than was known when it ended.
@@ -184,6 +191,7 @@ impl Lane<CallLogs> {
         reservation: Room,
         reply: ObserveReply,
         now: Instant,
+        draft: Option<Name>,
     ) {
         let step = if log.trace_id.is_some() { Step::Trace } else { Step::Post };
         if let Some(trace) = log.trace_id {
@@ -193,7 +201,7 @@ impl Lane<CallLogs> {
             }
         }
         self.delivery.held += reservation.bytes();
-        let until = until(&log, now);
+        let (until, root) = (until(&log, now), rewrite.as_ref().map(|rewrite| rewrite.root));
         let held_for = rewrite.as_ref().and_then(|rewrite| rewrite.held_for);
         let recording = rewrite.as_ref().and_then(|rewrite| rewrite.recording);
         let awaits_sound = recording.is_some();
@@ -209,6 +217,8 @@ impl Lane<CallLogs> {
         let rewrite = rewrite.filter(|_| is_held_back || awaits_sound || is_open());
         let call_log = PendingCallLog {
             log,
+            root,
+            is_cancelled: false,
             until,
             rewrite,
             is_held_back,
@@ -224,8 +234,13 @@ impl Lane<CallLogs> {
             step,
         };
         let is_ready = step == Step::Post && !is_held_back && !awaits_sound;
+        // It stands in place of what was known of the call while that ran.
+        let copy = draft.map(|name| DiskCopy { name, is_safe: false });
+        if let (Some(spool), Some(copy)) = (&self.spool, &copy) {
+            spool.write_again(copy, &call_log);
+        }
         let pending = PendingRequest::new(call_log, u64::MAX, now);
-        self.items.push(PendingRequest { is_ready, ..pending });
+        self.items.push(PendingRequest { is_ready, copy, ..pending });
     }
 
     /// Changes a call that is stored. Must run inside the worker's runtime.
@@ -376,6 +391,9 @@ impl Delivery for CallLogs {
     const RESTS_ON_DISK: bool = false;
 
     fn request(&mut self, item: &PendingCallLog) -> Result<Sending<Response>, Self::Outcome> {
+        if item.is_cancelled {
+            return Err(Ok(Sent::default()));
+        }
         if item.until.is_some_and(|until| until <= Instant::now()) {
             return Err(Err(ObserveError::late()));
         }
@@ -525,44 +543,6 @@ impl Delivery for CallLogs {
 fn until(log: &SealedCallLog, now: Instant) -> Option<Instant> {
     let rest = log.until?.duration_since(SystemTime::now()).unwrap_or_default();
     Some(now + rest.min(LISTENS))
-}
-
-impl PendingCallLog {
-    #[cfg(feature = "audio")]
-    fn payload(&self) -> Payload {
-        let form = self.sound.as_ref().and_then(|sound| form(&self.log.id, &self.log.body, sound).ok());
-        form.map_or_else(|| Payload::Json(self.log.body.clone()), Payload::Form)
-    }
-
-    #[cfg(not(feature = "audio"))]
-    fn payload(&self) -> Payload {
-        Payload::Json(self.log.body.clone())
-    }
-
-    /// Whether its recording is why it was not taken, or could not be sent.
-    #[cfg(feature = "audio")]
-    fn is_sound_refused(&self, answer: &Response) -> bool {
-        self.sound.as_ref().is_some_and(|sound| match answer {
-            Response::Whole { status, body, .. } => {
-                matches!(status, 413 | 415) || matches!(status, 400 | 422) && body.contains("voice_recording")
-            }
-            Response::None { .. } => sound.is_broken(),
-        })
-    }
-
-    fn is_simulated(&self) -> bool {
-        self.log.until.is_some()
-    }
-
-    /// Writes it with what spans have said since their conversation ended; whether that changes it.
-    fn write_again(&mut self) -> bool {
-        let shown = std::mem::take(&mut self.shown);
-        let Some(Ok(log)) = self.rewrite.take().map(|rewrite| (rewrite.write)(shown)) else { return false };
-        let changes = log.body != self.log.body;
-        self.reservation.resize_anyway(log.body.len().max(self.reservation.bytes()));
-        self.log.body = log.body;
-        changes
-    }
 }
 
 impl CallLogs {

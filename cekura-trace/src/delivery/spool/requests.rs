@@ -261,6 +261,18 @@ impl<I: Stored> SpooledRequests<I> {
         true
     }
 
+    /// Has those read again that `are_meant`, as far as their traces are known.
+    pub(crate) fn load_those(&mut self, are_meant: impl Fn(&Item) -> bool) {
+        self.rest_small();
+        let meant = self.resting.iter().filter(|(_, resting)| are_meant(&resting.head));
+        for name in meant.map(|(name, _)| *name).collect::<Vec<_>>() {
+            if let Some(resting) = self.resting.remove(&name) {
+                self.loading.insert(name, resting);
+                self.spool.load(name);
+            }
+        }
+    }
+
     /// How many are being read.
     pub(crate) fn loading(&self) -> usize {
         self.loading.len()

@@ -33,6 +33,8 @@ impl Stored for PendingCallLog {
         let Item::CallLog { id, owner, until: ends, recording } = head else { return None };
         let log = SealedCallLog::again(id.clone(), owner.clone(), *ends);
         Some(Self {
+            root: None,
+            is_cancelled: false,
             until: until(&log, Instant::now()),
             // The process before this one may have posted it.
             step: if ends.is_some() { Step::Post } else { Step::Ask(1) },

@@ -5,6 +5,7 @@
 
 use super::Twin;
 use super::closing::{Closed, Wait};
+use crate::call::consent::ConsentFate;
 use crate::call::{Call, Said, Stage};
 use crate::finished::{self, Head, seal, write};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
@@ -12,9 +13,13 @@ use crate::recording::callsite::View;
 use crate::recording::home::Home;
 use crate::recording::sentences::{Ready, Sentence};
 use crate::recording::told::Told;
+#[cfg(feature = "audio")]
+use crate::say::say_once;
 use crate::semconv;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::sync::Arc;
+#[cfg(feature = "audio")]
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// Where a span stands.
@@ -128,13 +133,17 @@ impl Stand {
         }
         let head = self.head(home.clock.at(start), home.clock.at(at.max(start)), status);
         seal(record, &head, is_renamed);
-        if let Some(call) = home.call.as_deref().filter(|call| call.notes.reads_spans()) {
+        let looking = home.call.as_ref().filter(|call| call.looks_at_spans());
+        if let Some(call) = looking {
             self.write_transcript(call, record);
         }
         if self.parent_id == SpanId::INVALID {
             self.close_call(head.end);
         }
-        home.destination.accept(self.trace_id(), record);
+        match looking {
+            None => home.destination.accept(self.trace_id(), record),
+            Some(call) => home.destination.accept_of(call, record),
+        }
         if let Some(twin) = twin {
             end_twin(*twin, record);
         }
@@ -155,8 +164,9 @@ impl Stand {
         if let Some(call) = self.home().and_then(|home| home.call.as_ref())
             && turn.was_interrupted()
             && let Some(journal) = call.audio.get()
+            && journal.clear()
         {
-            journal.clear();
+            tell_late(record);
         }
     }
 
@@ -183,6 +193,9 @@ impl Stand {
     #[cold]
     #[inline(never)]
     fn write_transcript(&self, call: &Call, record: &[u8]) {
+        if !call.notes.reads_spans() {
+            return;
+        }
         let stage = match self.view {
             View::Stt => Stage::Hears,
             View::S2s | View::Tts => Stage::Speaks,
@@ -203,6 +216,11 @@ impl Stand {
             Some(noted) => home.destination.note(call, noted),
             None if call.notes.is_wanted() => {}
             None => home.destination.end_without_log(),
+        }
+        if let (Some(call), Some(home)) = (self.own_call(), self.home())
+            && call.fate() != ConsentFate::Leaves
+        {
+            home.destination.decided(call);
         }
     }
 
@@ -229,6 +247,24 @@ impl Stand {
     pub(super) fn at(&self, instant: Instant) -> u64 {
         self.home().map_or(0, |home| home.clock.at(instant))
     }
+}
+
+/// Says once that the agent's speech was not cleared where the caller cut in, but only at the end of the turn; unless the caller
+/// did so by ending that.
+#[cfg(feature = "audio")]
+fn tell_late(record: &[u8]) {
+    static IS_SAID: AtomicBool = AtomicBool::new(false);
+    let own = semconv::CEKURA_INTERRUPTED.as_bytes();
+    if record.windows(own.len()).any(|part| part == own) {
+        return;
+    }
+    say_once(&IS_SAID, || {
+        tracing::warn!(
+            target: "cekura",
+            "the agent was interrupted in a turn that went on, and its speech was not cleared before the end of that: write \
+             line.clear() where the caller cuts in, so that the recording has what was heard"
+        );
+    });
 }
 
 #[cold]
