@@ -3,6 +3,8 @@
 
 #[path = "metrics/counted.rs"]
 mod counted;
+#[path = "metrics/held.rs"]
+mod held;
 #[path = "metrics/others.rs"]
 mod others;
 #[path = "metrics/scraped.rs"]
