@@ -17,7 +17,7 @@ pub(crate) use clock::{Clock, nanoseconds};
 use consent::{CallConsent, Consent, ConsentEvent, ConsentFate, ConsentState};
 use id::Id;
 #[cfg(feature = "logs")]
-pub(crate) use logs::{Line, Logs};
+pub(crate) use logs::{Line, Logs, capture as captured};
 pub(crate) use notes::{Noted, Notes};
 pub(crate) use run::NamesRun;
 pub use run::Run;

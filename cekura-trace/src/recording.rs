@@ -59,4 +59,5 @@ mod thread;
 mod told;
 pub(crate) mod value;
 pub(crate) mod w3c;
+mod wav;
 mod wish;

@@ -104,6 +104,8 @@ names! {
     GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk";
     /// `metrics.ttfb` on `llm`, f64 milliseconds.
     LLM_FIRST_TOKEN_MS = "llm.first_token_ms";
+    /// How long the audio is that an `stt` is given whole, f64 seconds (pipecat).
+    METRICS_AUDIO_SECONDS = "metrics.audio_seconds";
     /// Items that a stream gave, i64.
     STREAM_ITEMS = "stream.items";
     /// Bytes of a stream's items, where they are byte buffers, i64.

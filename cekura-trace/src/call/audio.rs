@@ -10,14 +10,14 @@ pub(crate) mod frames;
 
 use crate::lock::locked;
 use crate::room::Room;
-use crate::say::say;
+use crate::say::{say, say_once};
 use block::{Form, HEAD, Head, Track};
 use frames::{Frames, Samples};
 use rand::Rng;
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -84,7 +84,8 @@ struct State {
     /// Whether it may stand where it survives the process.
     is_granted: bool,
     is_truncated: bool,
-    has_warned: bool,
+    /// Whether the agent was given something to say that was not cleared.
+    is_agent_speaking: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +116,7 @@ impl Journal {
             stage: Stage::Open,
             is_granted: false,
             is_truncated: false,
-            has_warned: false,
+            is_agent_speaking: false,
         };
         let (number, hears) = (rand::rng().random(), OnceLock::new());
         Self { number, start, bounds, state: Mutex::new(state), hears }
@@ -139,9 +140,10 @@ impl Journal {
         self.take(Track::Agent, None, frames.samples(), rate);
     }
 
-    /// What is left of the agent's speech will not be heard.
-    pub(crate) fn clear(&self) {
+    /// What is left of the agent's speech will not be heard. Whether there was any since the last time.
+    pub(crate) fn clear(&self) -> bool {
         self.tell(Form::Clear, Duration::ZERO);
+        std::mem::take(&mut locked(&self.state).is_agent_speaking)
     }
 
     /// From now on what the agent says is heard so much later than it comes.
@@ -205,7 +207,7 @@ impl Journal {
         let count = u32::try_from(samples.count()).ok().filter(|count| *count > 0);
         let Some(count) = count else { return };
         if !RATES.contains(&rate) {
-            return self.refuse(rate);
+            return refuse(rate);
         }
         let form = samples.form();
         let is_fixed = began.is_some();
@@ -215,6 +217,7 @@ impl Journal {
         let at = began.map_or(nanoseconds(now), |began| self.since_start(began));
         let head = Head { track, form, is_fixed, rate, count, at };
         let taken = state.push(&head, now, &self.bounds);
+        state.is_agent_speaking |= track == Track::Agent;
         if let (Taken::Kept, Form::Linear | Form::Mulaw, Some(chunk)) = (taken, form, state.chunks.back_mut())
         {
             samples.write(chunk);
@@ -233,18 +236,6 @@ impl Journal {
         let at = nanoseconds(if form == Form::Delay { delay } else { now });
         let head = Head { track: Track::Agent, form, is_fixed: false, rate: 0, count: 0, at };
         state.push(&head, now, &self.bounds);
-    }
-
-    fn refuse(&self, rate: u32) {
-        let has_warned = std::mem::replace(&mut locked(&self.state).has_warned, true);
-        if !has_warned {
-            say(|| {
-                tracing::warn!(
-                    target: "cekura",
-                    "sound of a call is left out: its rate is said to be {rate} Hz; pass the samples a second, such as 8000"
-                );
-            });
-        }
     }
 
     fn since_start(&self, instant: Instant) -> i64 {
@@ -364,6 +355,18 @@ impl fmt::Debug for Journal {
         // Nobody wants to read sound, and it is content.
         f.debug_struct("Journal").field("memory", &locked(&self.state).memory).finish_non_exhaustive()
     }
+}
+
+/// Says once that sound is not taken for such.
+#[cold]
+fn refuse(rate: u32) {
+    static IS_SAID: AtomicBool = AtomicBool::new(false);
+    say_once(&IS_SAID, || {
+        tracing::warn!(
+            target: "cekura",
+            "sound of calls is left out: its rate is said to be {rate} Hz; pass the samples a second: line.user(&frames, 8_000)"
+        );
+    });
 }
 
 fn nanoseconds(duration: Duration) -> i64 {

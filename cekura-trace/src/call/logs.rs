@@ -3,9 +3,11 @@
 
 use crate::lock::locked;
 use crate::room::Room;
+use crate::say::say_once;
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The most lines of a call, and the most bytes of them as JSON: Cekura takes 1,000,000 bytes.
 const LINES: usize = 5_000;
@@ -23,6 +25,14 @@ pub(crate) struct Line {
     pub(crate) message: String,
     /// The fields of the event.
     pub(crate) raw: Map<String, Value>,
+}
+
+/// Whether a subscriber of the program's gives its events to calls.
+static IS_CAPTURED: AtomicBool = AtomicBool::new(false);
+
+/// A subscriber gives its events to calls from now on.
+pub(crate) fn capture() {
+    IS_CAPTURED.store(true, Ordering::Relaxed);
 }
 
 /// The lines of a call.
@@ -80,6 +90,7 @@ impl Logs {
 
     /// All lines, and their bytes; none is taken after that.
     pub(crate) fn close(&self) -> (Vec<Value>, usize) {
+        tell_unless_captured();
         let mut state = locked(&self.0);
         state.is_over = true;
         state.room = Room::default();
@@ -92,6 +103,21 @@ impl Logs {
             bytes,
         )
     }
+}
+
+/// Says once that nothing is captured.
+fn tell_unless_captured() {
+    static IS_SAID: AtomicBool = AtomicBool::new(false);
+    if IS_CAPTURED.load(Ordering::Relaxed) {
+        return;
+    }
+    say_once(&IS_SAID, || {
+        tracing::warn!(
+            target: "cekura",
+            "the feature `logs` is on, and a call has no session logs, for cekura::logs::capture() is in no subscriber: write \
+             tracing_subscriber::registry().with(cekura::logs::capture()).init()"
+        );
+    });
 }
 
 impl State {

@@ -57,8 +57,8 @@ struct State {
     stops: Vec<u64>,
     /// Whether an event has told of what was not noted.
     is_told: bool,
-    /// Whether something is left out because there was no room for it.
-    is_cut: bool,
+    /// How often something was left out because there was no room for it.
+    left_out: usize,
 }
 
 /// Everything that was noted.
@@ -255,7 +255,7 @@ impl Notes {
 
     /// Whether something is left out because there was no room for it.
     pub(crate) fn is_cut(&self) -> bool {
-        self.state().is_cut
+        self.state().left_out > 0
     }
 
     /// What was added to the metadata after the end; nothing is added from now on.
@@ -357,7 +357,7 @@ impl Notes {
 
     fn refuse(mut state: MutexGuard<'_, State>, obstacle: &'static str) {
         let is_first = !std::mem::replace(&mut state.is_told, true) && !state.is_erased;
-        state.is_cut |= [FULL, NO_MEMORY].contains(&obstacle);
+        state.left_out += usize::from([FULL, NO_MEMORY].contains(&obstacle));
         drop(state);
         if is_first {
             tell(obstacle);

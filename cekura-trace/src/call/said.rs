@@ -31,10 +31,18 @@ pub(crate) struct Said {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum What {
-    User(String),
+    /// With the length of what it was understood from, where that is known, else 0.
+    User(String, u64),
     Agent(String),
-    Tool { id: String, name: String, arguments: String, result: String },
-    Turn { was_interrupted: bool },
+    Tool {
+        id: String,
+        name: String,
+        arguments: String,
+        result: String,
+    },
+    Turn {
+        was_interrupted: bool,
+    },
 }
 
 /// How much of a stream's text was said before its span ended, and when the rest began.
@@ -47,7 +55,7 @@ pub(super) struct Told {
 impl Said {
     /// A sentence of a stream.
     pub(crate) fn sentence(turn: Option<i64>, at: Range<u64>, is_of_agent: bool, text: String) -> Self {
-        let what = if is_of_agent { What::Agent(text) } else { What::User(text) };
+        let what = if is_of_agent { What::Agent(text) } else { What::User(text, 0) };
         Self { turn, start: at.start, end: at.end, what }
     }
 
@@ -64,7 +72,7 @@ impl Said {
         let (start, what) = match stage {
             Stage::Hears => {
                 let (start, text) = rest((start, fields.heard(&record)?), told(record.head.span_id))?;
-                (start, What::User(text))
+                (start, What::User(text, fields.length()))
             }
             Stage::Speaks => {
                 let (start, text) = rest(fields.spoken(&record)?, told(record.head.span_id))?;
@@ -87,7 +95,7 @@ impl Said {
     /// Bytes of its texts as JSON.
     pub(super) fn bytes(&self) -> usize {
         match &self.what {
-            What::User(text) | What::Agent(text) => text_bytes(text),
+            What::User(text, _) | What::Agent(text) => text_bytes(text),
             What::Tool { id, name, arguments, result } => {
                 // Both entries name them.
                 2 * (text_bytes(id) + text_bytes(name)) + text_bytes(arguments) + text_bytes(result)
@@ -130,6 +138,14 @@ impl<'a> Fields<'a> {
     fn heard(&self, record: &Record<'_>) -> Option<String> {
         let is_interim = matches!(self.get(semconv::IS_FINAL), Some(Value::Bool(false)));
         self.text(semconv::STT_TRANSCRIPT).filter(|_| !is_interim && !record.head.failed())
+    }
+
+    /// How long the audio is that a recogniser was given whole, in nanoseconds.
+    fn length(&self) -> u64 {
+        match self.get(semconv::METRICS_AUDIO_SECONDS) {
+            Some(Value::F64(seconds)) => of_seconds(*seconds),
+            _ => 0,
+        }
     }
 
     /// What the agent said and when its first audio was there; `None` where no audio came. A function that gives nothing

@@ -109,9 +109,13 @@ impl Sources<'_> {
     fn push(&self, said: &Said, played: Option<Played>, stops: &Stops, entries: &mut Vec<Entry>) {
         let (start, end) = (self.seconds(said.start), self.seconds(said.end.min(self.end)));
         match &said.what {
-            What::User(text) => {
-                let end = stops.of_speech(said.start).map_or(end, |stop| self.seconds(stop));
-                entries.push(Entry::user(text).at(start.min(end), end));
+            What::User(text, length) => {
+                let (stop, before) = stops.of_speech(said.start);
+                let end = stop.unwrap_or(said.end.min(self.end));
+                // A recogniser that is given what it was given before as well does not say when the rest began.
+                let began = end.checked_sub(*length).filter(|began| *length > 0 && *began >= before);
+                let start = began.unwrap_or(said.start.min(end));
+                entries.push(Entry::user(text).at(self.seconds(start), self.seconds(end)));
             }
             What::Agent(text) => entries.push(match played {
                 None => Entry::agent(text).at(start, end),
@@ -171,9 +175,9 @@ struct Stops {
 impl Stops {
     fn of(sources: &Sources<'_>) -> Self {
         let mut said = sources.stops.to_vec();
-        let is_speech = |said: &&Said| matches!(said.what, What::User(_) | What::Agent(_));
+        let is_speech = |said: &&Said| matches!(said.what, What::User(..) | What::Agent(_));
         let mut starts: Vec<u64> = sources.said.iter().filter(is_speech).map(|said| said.start).collect();
-        let is_user = |said: &&Said| matches!(said.what, What::User(_));
+        let is_user = |said: &&Said| matches!(said.what, What::User(..));
         let mut users: Vec<_> =
             sources.said.iter().filter(is_user).map(|said| (said.start, said.end)).collect();
         said.sort_unstable();
@@ -187,13 +191,14 @@ impl Stops {
         Self { said, starts, users }
     }
 
-    /// When the caller stopped saying what began then: before the agent answers, and before the caller speaks again.
-    fn of_speech(&self, start: u64) -> Option<u64> {
+    /// When the caller stopped saying what began then: before the agent answers, and before the caller speaks again. Also when
+    /// what the caller said before began to be understood.
+    fn of_speech(&self, start: u64) -> (Option<u64>, u64) {
         let next = self.starts.get(self.starts.partition_point(|other| *other <= start));
         let earlier = self.users.partition_point(|(other, _)| *other < start).checked_sub(1);
-        let last = earlier.map_or(0, |at| self.users[at].1);
+        let (begin, last) = earlier.map_or((0, 0), |at| self.users[at]);
         let before = next.map_or(self.said.len(), |next| self.said.partition_point(|stop| stop < next));
-        before.checked_sub(1).map(|at| self.said[at]).filter(|stop| *stop > last)
+        (before.checked_sub(1).map(|at| self.said[at]).filter(|stop| *stop > last), begin)
     }
 }
 
@@ -251,7 +256,7 @@ fn kind(content: &Content) -> Kind {
 
 fn kind_of(said: &Said) -> Option<Kind> {
     match said.what {
-        What::User(_) => Some(Kind::User),
+        What::User(..) => Some(Kind::User),
         What::Agent(_) => Some(Kind::Agent),
         What::Tool { .. } => Some(Kind::Tool),
         What::Turn { .. } => None,

@@ -117,7 +117,7 @@ impl Shared {
     #[expect(clippy::cast_precision_loss, reason = "2^53 spans are as good as exact")]
     fn read(&self, name: &str) -> Vec<Series> {
         let one = match name {
-            metric::CEKURA_METRICS_OVERFLOWS => locked(&self.table).overflows as f64,
+            metric::CEKURA_METRICS_OVERFLOWS => locked(&self.table).overflows() as f64,
             metric::CEKURA_QUEUE_BYTES => self.queue.held() as f64,
             metric::CEKURA_SPANS_ACCEPTED => self.report().accepted as f64,
             metric::CEKURA_SPANS_DELIVERED => self.report().delivered as f64,

@@ -17,8 +17,8 @@ pub(crate) type Drawn = Result<Seen, DropReason>;
 pub(crate) struct Seen {
     /// How many of its spans are not in it.
     pub(crate) missing: u64,
-    /// Whether its recording is.
-    pub(crate) is_heard: bool,
+    /// Whether its recording is; `None` while that is being added.
+    pub(crate) is_heard: Option<bool>,
 }
 
 /// Sees every record that is drained. One that keeps nothing back needs only `take`.

@@ -27,8 +27,8 @@ const WAITING_LOGS: usize = 64;
 const PREPARED: Duration = Duration::from_secs(60);
 
 /// Shows the records of a conversation, with its call log as it would be posted, and its recording, or why there is none, where
-/// one was to be expected.
-pub(super) type Show = dyn Fn(&[u8], Option<&[u8]>, Option<Recorded>) -> Drawn + Send + Sync;
+/// one was to be expected. Where adding the recording takes a while, it tells of the rest before.
+pub(super) type Show = dyn Fn(&[u8], Option<&[u8]>, Option<Recorded>, &dyn Fn(Drawn)) -> Drawn + Send + Sync;
 
 type Recorded = Result<SoundFile, &'static str>;
 
@@ -73,6 +73,7 @@ struct WaitingLog {
 
 struct Handed {
     id: TraceId,
+    /// Those of which nobody knows yet whether they are shown.
     spans: u64,
     has_sound: bool,
     /// The flush that waits for it.
@@ -84,7 +85,8 @@ impl Terminal {
         let draw = move |Drawing { number, trace, mut log }| {
             let sound = log.as_mut().and_then(|log| log.sound.take());
             let log = log.as_ref().map(|log| &*log.body);
-            let drawn = caught(|| show(&trace.records, log, sound));
+            let tell = |drawn| shown(number, drawn);
+            let drawn = caught(|| show(&trace.records, log, sound, &tell));
             shown(number, drawn.unwrap_or(Err(DropReason::Panicked)));
         };
         Self {
@@ -277,13 +279,18 @@ impl Tap for Terminal {
             Ok(seen) => seen,
             Err(reason) => return self.give_up(number, reason),
         };
-        let Some(Handed { id, spans, has_sound, .. }) = self.handed.remove(&number) else { return };
-        if let Some(ledger) = &self.ledger {
-            if has_sound {
-                ledger.count_recording(|count| {
-                    *(if is_heard { &mut count.delivered } else { &mut count.dropped }) += 1;
-                });
-            }
+        let Some(handed) = self.handed.get_mut(&number) else { return };
+        let (id, spans, has_sound) = (handed.id, std::mem::take(&mut handed.spans), handed.has_sound);
+        if is_heard.is_some() {
+            self.handed.remove(&number);
+        }
+        let Some(ledger) = &self.ledger else { return };
+        if let (Some(is_heard), true) = (is_heard, has_sound) {
+            ledger.count_recording(|count| {
+                *(if is_heard { &mut count.delivered } else { &mut count.dropped }) += 1;
+            });
+        }
+        if spans > 0 {
             ledger.deliver(&Counts::from([(id, spans - missing)]));
             if missing > 0 {
                 ledger.lose(&Counts::from([(id, missing)]), DropReason::QueueFull);

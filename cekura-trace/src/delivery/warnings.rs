@@ -74,6 +74,24 @@ pub(crate) fn tell_unread(calls: &[String]) {
     );
 }
 
+/// Says that a call has nothing of what the caller said.
+#[cfg(feature = "audio")]
+pub(crate) fn tell_silent_caller() {
+    tracing::warn!(
+        target: "cekura",
+        "a recorded call has no sound of the caller: write line.user(&frames, rate) where it comes in"
+    );
+}
+
+/// Says that a call has nothing of what the agent said.
+#[cfg(feature = "audio")]
+pub(crate) fn tell_silent_agent() {
+    tracing::warn!(
+        target: "cekura",
+        "a recorded call has no sound of the agent: write line.agent(&speech, rate) where it is played"
+    );
+}
+
 /// Says how many conversations were not drawn so far.
 pub(crate) fn tell_undrawn(conversations: u64) {
     let what =

@@ -30,6 +30,8 @@ use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
 use super::warnings::{tell_losses, tell_unread};
+#[cfg(feature = "audio")]
+use super::warnings::{tell_silent_agent, tell_silent_caller};
 use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
@@ -87,6 +89,9 @@ pub(super) struct Worker {
     told: (u64, Instant),
     /// Whether an event has told of what may not be meant.
     has_doubted: bool,
+    /// Whether it was said that nothing is heard of the callers, and of the agents.
+    #[cfg(feature = "audio")]
+    told_silent: [bool; 2],
     /// Whether a turn of the loop has ended since the last panic.
     is_well: bool,
 }
@@ -125,6 +130,8 @@ impl Worker {
             next_look: next_tick + timings.unread,
             told: (0, next_tick),
             has_doubted: false,
+            #[cfg(feature = "audio")]
+            told_silent: [false; 2],
             is_well: true,
         }
     }
@@ -420,7 +427,7 @@ impl Worker {
     /// The recording of a call is prepared.
     #[cfg(feature = "audio")]
     fn recorded(&mut self, root: SpanId, prepared: Prepared) {
-        let Prepared { sound, is_lost, heard } = prepared;
+        let Prepared { sound, is_lost, is_silent, heard } = prepared;
         let has_sound = sound.is_some();
         if has_sound || is_lost {
             self.ledger.count_recording(|count| {
@@ -428,12 +435,12 @@ impl Worker {
                 count.dropped += u64::from(is_lost);
             });
         }
-        if let Some(side) = sound.as_ref().and_then(Sound::silent_side) {
-            let write = if side == "user" { "line.user(&frames, rate)" } else { "line.agent(&speech, rate)" };
-            self.events.emit(move || {
-                let what = "a recording has nothing of one side";
-                tracing::warn!(target: "cekura", "{what}: write {write} where the sound of the {side} is");
-            });
+        let silent = sound.as_ref().map_or([is_silent; 2], Sound::silent_sides);
+        let tells: [fn(); 2] = [tell_silent_caller, tell_silent_agent];
+        for ((is_silent, is_told), tell) in silent.into_iter().zip(&mut self.told_silent).zip(tells) {
+            if is_silent && !std::mem::replace(is_told, true) {
+                self.events.emit(tell);
+            }
         }
         let played = heard.iter().map(Heard::played).collect();
         let is_truncated = is_lost || sound.as_ref().is_some_and(Sound::is_truncated);

@@ -8,7 +8,7 @@ use super::failure::{Failure, FailureText};
 use super::json::{LONG, Root, Target, Walk, blob, walk, write_json};
 use super::shapes::Scalar;
 use super::told::Told;
-use super::value::{Flag, Float, Integer, Len, Samples, Value, clipped, debug, shown};
+use super::value::{Flag, Float, Form, Integer, Len, Samples, Value, clipped, debug, shown};
 use super::wish::Wish;
 use crate::clip::{clip, parts};
 use crate::finished::{Marks, remove_content, write};
@@ -42,6 +42,9 @@ pub struct Attributes {
     pub(super) told: Told,
 }
 
+/// What the argument is called that has the samples a second.
+const RATES: [&str; 4] = ["hz", "rate", "sample_rate", "sample_rate_hz"];
+
 /// What only some functions have.
 #[derive(Default)]
 pub(super) struct Extras {
@@ -53,6 +56,7 @@ pub(super) struct Extras {
     /// What they say by themselves is not written, but for its measures and names.
     skips_output: bool,
     spoken: Spoken,
+    given: Given,
     growth: Growth,
 }
 
@@ -63,6 +67,16 @@ pub(super) struct Growth {
     /// The bytes of entries at which more room is taken.
     pub(super) limit: usize,
     pub(super) is_full: bool,
+}
+
+/// The audio that an `stt` function is given whole.
+#[derive(Default)]
+struct Given {
+    buffers: u32,
+    /// Of the last of them.
+    samples: u32,
+    /// Samples a second.
+    rate: u32,
 }
 
 /// Which argument of a `tts` function is the text.
@@ -121,6 +135,13 @@ impl Attributes {
             (_, Value::Nothing) => {}
             (_, Value::Len(length)) => {
                 self.length(&[semconv::INPUT_PREFIX, name, semconv::LEN_SUFFIX], length);
+                if self.view == View::Stt {
+                    self.given_audio(length);
+                }
+            }
+            (View::Stt, Value::I64(rate)) if RATES.contains(&name) => {
+                self.extras().given.rate = u32::try_from(rate).unwrap_or_default();
+                self.input(name, value);
             }
             (View::Tts, Value::Str(text)) => self.spoken_argument(name, text),
             (View::ToolCall, value) => self.tool_argument(name, &value),
@@ -202,6 +223,10 @@ impl Attributes {
     pub(super) fn close_arguments(&mut self) {
         self.close_tool_input();
         let Some(extras) = &mut self.extras else { return };
+        if let Given { buffers: 1, samples: 1.., rate: 1_000..=384_000 } = extras.given {
+            let seconds = f64::from(extras.given.samples) / f64::from(extras.given.rate);
+            write::float(&mut self.entries, semconv::METRICS_AUDIO_SECONDS, seconds);
+        }
         let spoken = std::mem::replace(&mut extras.spoken, Spoken::Known);
         if let Spoken::One(_, text) = spoken {
             self.say(&text);
@@ -212,6 +237,18 @@ impl Attributes {
     pub(super) fn take_back_content(&mut self) {
         self.tool_input = None;
         remove_content(&mut self.entries);
+    }
+
+    /// Of bytes only a WAV file says how long it is.
+    fn given_audio(&mut self, length: Len) {
+        let given = &mut self.extras().given;
+        given.buffers += 1;
+        given.samples = 0;
+        match length.form {
+            Form::Samples => given.samples = u32::try_from(length.elements).unwrap_or_default(),
+            Form::Wav(seconds) => write::float(&mut self.entries, semconv::METRICS_AUDIO_SECONDS, seconds),
+            Form::Bytes | Form::Numbers => {}
+        }
     }
 
     fn spoken_argument(&mut self, name: &'static str, text: &str) {

@@ -4,10 +4,10 @@
 use super::conversation::Conversation;
 use crate::call::audio::Journal;
 pub use crate::call::audio::frames::{Frames, Mulaw};
-use crate::say::say;
+use crate::say::say_once;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// The line of a call: takes what caller and agent say, from [`Conversation::audio`]. It is cheap to clone, may be used from
@@ -101,8 +101,8 @@ impl fmt::Debug for Line {
 #[cold]
 fn tell() {
     static IS_TOLD: AtomicBool = AtomicBool::new(false);
-    if crate::destination::any_open() && !IS_TOLD.swap(true, Ordering::Relaxed) {
-        say(|| {
+    if crate::destination::any_open() {
+        say_once(&IS_TOLD, || {
             tracing::warn!(
                 target: "cekura",
                 "sound was handed over outside any call and is not recorded: take the line inside the conversation, \

@@ -3,14 +3,13 @@
 
 use super::scope::Scope;
 use super::thread::look;
-use crate::call::{Call, Line};
+use crate::call::{Call, Line, captured};
 use crate::clip::{Text, clip};
 use crate::say::caught;
 use crate::transcript::text_bytes;
 use serde_json::{Map, Value};
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{Filtered, LevelFilter};
@@ -50,19 +49,20 @@ pub fn capture_from<S>(level: Level) -> Filtered<Capture, LevelFilter, S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    Capture { is_installed: AtomicBool::new(false) }.with_filter(LevelFilter::from_level(level))
+    Capture { is_installed: false }.with_filter(LevelFilter::from_level(level))
 }
 
 /// The layer that [`capture`] gives.
 #[derive(Debug)]
 #[must_use = "nothing is captured until it is added to a subscriber: `tracing_subscriber::registry().with(…)`"]
 pub struct Capture {
-    is_installed: AtomicBool,
+    is_installed: bool,
 }
 
 impl<S: Subscriber> Layer<S> for Capture {
     fn on_layer(&mut self, _subscriber: &mut S) {
-        self.is_installed = AtomicBool::new(true);
+        self.is_installed = true;
+        captured();
     }
 
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
@@ -78,7 +78,7 @@ impl<S: Subscriber> Layer<S> for Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        if !self.is_installed.load(Ordering::Relaxed) {
+        if !self.is_installed {
             tracing::warn!(
                 target: "cekura",
                 "cekura::logs::capture() was never added to a subscriber, so call logs have no session logs: write \

@@ -8,7 +8,7 @@
 use super::attributes::Attributes;
 use super::failure::{Failure, FailureText, Owned};
 use super::locks::is_locked;
-use super::value::{Len, Value, clipped};
+use super::value::{Form, Len, Value, clipped};
 use crate::clip::Stack;
 use crate::policy::CONTENT_LIMIT;
 use serde::ser::{Impossible, SerializeSeq, SerializeTuple};
@@ -82,7 +82,7 @@ pub enum Buffer {}
 // default.
 impl<T: Deref<Target = [u8]> + PartialEq<str>> Item<Buffer> for T {
     fn show(&self, see: &mut dyn FnMut(Seen<'_>)) {
-        see(Seen(Ok(Value::Len(Len { elements: self.len(), are_bytes: true }))));
+        see(Seen(Ok(Value::Len(Len { elements: self.len(), form: Form::Bytes }))));
     }
 }
 
@@ -122,7 +122,8 @@ type Stopped<T = ()> = Result<T, fmt::Error>;
 impl First<'_> {
     fn samples(self, elements: usize, are_bytes: bool) -> Stopped {
         *self.shown = true;
-        (self.see)(Seen(Ok(Value::Len(Len { elements, are_bytes }))));
+        let form = if are_bytes { Form::Bytes } else { Form::Samples };
+        (self.see)(Seen(Ok(Value::Len(Len { elements, form }))));
         Err(fmt::Error)
     }
 

@@ -16,6 +16,7 @@
 
 use super::json::{FEW, Root, Walk, caught, walk};
 use super::locks::is_locked;
+use super::wav;
 use crate::clip::{Text, clip};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -51,9 +52,12 @@ pub enum Samples<'a> {
 impl Samples<'_> {
     pub(super) fn length(self) -> Len {
         match self {
-            Self::Bytes(bytes) => Len { elements: bytes.len(), are_bytes: true },
-            Self::F32(samples) => Len { elements: samples.len(), are_bytes: false },
-            Self::I16(samples) => Len { elements: samples.len(), are_bytes: false },
+            Self::Bytes(bytes) => {
+                let form = wav::seconds(bytes).map_or(Form::Bytes, Form::Wav);
+                Len { elements: bytes.len(), form }
+            }
+            Self::F32(samples) => Len { elements: samples.len(), form: Form::Samples },
+            Self::I16(samples) => Len { elements: samples.len(), form: Form::Samples },
         }
     }
 }
@@ -62,7 +66,17 @@ impl Samples<'_> {
 #[derive(Clone, Copy)]
 pub struct Len {
     pub(super) elements: usize,
-    pub(super) are_bytes: bool,
+    pub(super) form: Form,
+}
+
+/// What a buffer holds.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    Bytes,
+    Numbers,
+    Samples,
+    /// A WAV file of so many seconds.
+    Wav(f64),
 }
 
 /// Wraps a value for `.__get()`.
@@ -292,7 +306,7 @@ samples!(f64, i8, i32, i64, i128, isize, u16, u32, u64, u128, usize);
 impl<S: Sample> AsBuffer for [S] {
     fn buffer(&self) -> Value<'_> {
         match S::samples(self) {
-            None => Value::Len(Len { elements: self.len(), are_bytes: false }),
+            None => Value::Len(Len { elements: self.len(), form: Form::Numbers }),
             Some(samples) if self.len() <= FEW => Value::Short(samples),
             Some(samples) => Value::Len(samples.length()),
         }

@@ -1,8 +1,10 @@
-//! One call in local mode, of the kind that the argument names, for the tests that open its page.
+//! One call in local mode, of the kind that the argument names, for the tests that open its page. Where endpoints follow, for
+//! spans and for call logs, it is delivered too.
 
 use cekura::opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use cekura::opentelemetry::{Context, KeyValue};
 use cekura::{Audio, CaptureContent, Cekura, Mode, spans};
+use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::{LONG, quick};
 use futures::channel::oneshot;
 use futures::executor::block_on_stream;
@@ -16,9 +18,17 @@ use tracing_subscriber::prelude::*;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let kind = std::env::args().nth(1).expect("which call");
+    let mut arguments = std::env::args().skip(1);
+    let kind = arguments.next().expect("which call");
     let capture = if kind == "metadata" { CaptureContent::Metadata } else { CaptureContent::Full };
     let builder = Cekura::builder().environment(|_| None).mode(Mode::Local).timings(quick());
+    let builder = match (arguments.next(), arguments.next()) {
+        (Some(spans), Some(calls)) => {
+            let cloud = builder.mode(Mode::CloudAndLocal).api_key(KEY).agent(5);
+            cloud.otel_endpoint(spans).api_url(calls)
+        }
+        _ => builder,
+    };
     let builder = match kind.as_str() {
         "heard" | "huge" | "refused" | "talking" | "unheard" => builder.audio(Audio::stereo()),
         _ => builder,
@@ -35,7 +45,7 @@ async fn main() {
         "talking" => huge(&handle, 300, tone),
         _ => clinic(&handle, "clinic-0931").await,
     }
-    handle.shutdown(LONG).await;
+    println!("{}", handle.shutdown(LONG).await);
 }
 
 fn pass(milliseconds: u64) {

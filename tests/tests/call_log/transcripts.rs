@@ -290,6 +290,85 @@ async fn a_span_that_is_open_at_the_end_is_in_it_and_ends_there() {
     assert!(times(&body, 1).1 < 0.5, "the conversation was over: {body}");
 }
 
+/// A telephone's WAV file of so many milliseconds.
+fn wav(length: u32) -> Vec<u8> {
+    let bytes = 16 * length;
+    let head = [
+        &b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data"[..],
+        &bytes.to_le_bytes(),
+    ];
+    let mut file = head.concat();
+    file.resize(file.len() + bytes as usize, 0);
+    file
+}
+
+#[cekura::stt]
+async fn hear_file(file: &[u8]) -> String {
+    sleep(Duration::from_millis(100)).await;
+    format!("A file of {} bytes.", file.len())
+}
+
+#[cekura::stt]
+async fn hear_samples(sample_rate: u32, samples: Vec<i16>) -> String {
+    sleep(Duration::from_millis(100)).await;
+    format!("{} samples at {sample_rate} Hz.", samples.len())
+}
+
+#[cekura::stt]
+async fn hear_bytes(bytes: &[u8], rate: u32) -> String {
+    sleep(Duration::from_millis(100)).await;
+    format!("{} bytes at {rate} Hz.", bytes.len())
+}
+
+#[tokio::test]
+async fn what_a_recogniser_is_given_whole_was_said_before() {
+    #[cekura::turn]
+    async fn stopped() {
+        current_turn().unwrap().user_stopped();
+        sleep(Duration::from_millis(200)).await;
+        hear_file(&wav(300)).await;
+    }
+    #[cekura::conversation(client = handle, observe, skip_all)]
+    async fn call(handle: &Cekura) {
+        hear_file(&wav(60000)).await;
+        sleep(Duration::from_millis(600)).await;
+        hear_file(&wav(400)).await;
+        sleep(Duration::from_millis(600)).await;
+        hear_samples(16_000, vec![1; 8_000]).await;
+        // Nobody knows how long these are.
+        hear_bytes(&[1; 8_000], 8_000).await;
+        say("Yes?").await;
+        sleep(Duration::from_millis(500)).await;
+        stopped().await;
+    }
+    let body = posted(call).await;
+    let lengths: Vec<_> = (0..6).map(|at| times(&body, at)).map(|(start, end)| end - start).collect();
+    assert!(times(&body, 0).0.abs() < f64::EPSILON, "the call had just begun: {body}");
+    for (at, expected) in [(1, 0.4), (2, 0.5), (5, 0.3)] {
+        assert!((lengths[at] - expected).abs() < 0.003, "{at}: {lengths:?}");
+    }
+    let (bytes, stopped) = (lengths[3], times(&body, 5));
+    assert!((0.1..0.3).contains(&bytes), "{lengths:?}");
+    // It is over where the program says so, before the recogniser began.
+    assert!(stopped.1 - times(&body, 4).1 < 0.6, "{body}");
+}
+
+#[tokio::test]
+async fn a_recogniser_that_is_given_the_whole_call_again_does_not_say_when_the_rest_began() {
+    #[cekura::conversation(client = handle, observe, skip_all)]
+    async fn call(handle: &Cekura) {
+        sleep(Duration::from_millis(500)).await;
+        hear_file(&wav(400)).await;
+        say("Yes?").await;
+        sleep(Duration::from_millis(200)).await;
+        // The whole call until now.
+        hear_samples(8_000, vec![1; 7_200]).await;
+    }
+    let body = posted(call).await;
+    let (answer, second) = (times(&body, 1), times(&body, 2));
+    assert!(second.0 >= answer.1 && (0.1..0.3).contains(&(second.1 - second.0)), "{body}");
+}
+
 #[tokio::test]
 async fn two_calls_at_once_keep_their_words_apart() {
     #[cekura::conversation(client = handle, call_id = name, observe, skip_all)]

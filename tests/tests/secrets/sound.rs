@@ -3,9 +3,20 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use cekura::spans::{self, Guard};
+use cekura::{Audio, Builder, CaptureContent, Cekura, Conversation, Timings};
+use cekura_trace_tests::api::{Api, Reply};
+use cekura_trace_tests::backend::Backend;
+use cekura_trace_tests::events::{heard, listen};
+use cekura_trace_tests::handles::{LONG, observing, quick};
+use cekura_trace_tests::spools::Spool;
 use cekura_trace_tests::tone::{CANARY, has_tone, level, mulaw, tone};
-use std::fs;
-use std::path::Path;
+use serde_json::json;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Frames of 20 ms, each behind a head.
 fn blocks(samples: &[i16], rate: u32) -> Vec<u8> {
@@ -62,4 +73,149 @@ fn nothing_else_is_taken_for_it() {
         }
     }
     assert!(!has_tone(&[0; 10_000], CANARY) && !has_tone(&[], CANARY));
+}
+
+/// Where a test's files are: temporary ones, and the spool.
+struct Disk(Spool);
+
+impl Disk {
+    fn new(test: &str) -> Self {
+        let disk = Self(Spool::new(env!("CARGO_TARGET_TMPDIR"), &format!("sound-{test}")));
+        fs::create_dir_all(disk.0.0.join("temporary")).unwrap();
+        disk
+    }
+
+    /// A handle that has its temporary files here, and a spool if it is to.
+    fn handle(&self, builder: Builder, has_spool: bool) -> Cekura {
+        let temporary = self.0.0.join("temporary").to_str().unwrap().to_owned();
+        let builder = builder.environment(move |name| (name == "TMPDIR").then(|| temporary.clone()));
+        let builder = if has_spool { builder.spool(self.0.0.join("spool")) } else { builder };
+        builder.timings(Timings { give_up: Duration::from_secs(2), ..quick() }).build().unwrap()
+    }
+
+    /// Whether any file here has the tone, also one without a name.
+    fn has_tone(&self) -> bool {
+        let open = fs::read_dir("/proc/self/fd").unwrap().flatten().map(|entry| entry.path());
+        let is_here = |path: &PathBuf| fs::read_link(path).is_ok_and(|to| to.starts_with(&self.0.0));
+        let mut files = open.filter(is_here).chain(self.0.files(""));
+        files.any(|file| has_tone(&begin_of(&file), CANARY))
+    }
+
+    fn await_tone(&self, is_there: bool) {
+        let limit = Instant::now() + LONG;
+        while self.has_tone() != is_there {
+            assert!(Instant::now() < limit, "the tone is there: {}", !is_there);
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// As much of a file as tells.
+fn begin_of(file: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // It may be gone meanwhile.
+    drop(File::open(file).and_then(|file| file.take(200_000).read_to_end(&mut bytes)));
+    bytes
+}
+
+/// A call that is given more of the tone than stays in memory.
+fn begin(handle: &Cekura) -> Guard<spans::Conversation> {
+    let call = spans::conversation().call_id("call 1").observe().client(handle).start();
+    hand_over(&call);
+    call
+}
+
+fn hand_over(call: &Conversation) {
+    let (began, line, tone) = (Instant::now(), call.audio(), tone(CANARY, 1.0, 16_000));
+    for second in 0..80 {
+        line.agent(&tone, 16_000);
+        line.user_at(began + Duration::from_secs(second), &tone, 16_000);
+    }
+}
+
+/// Whether the tone was sent to any server, or said in an event.
+fn is_sent(backend: &Backend, api: &Api) -> bool {
+    let recordings = api.seen().into_iter().filter_map(|seen| seen.recording);
+    let is_recorded =
+        recordings.map(|it| it.bytes[..it.bytes.len().min(200_000)].to_vec()).any(|it| has_tone(&it, CANARY));
+    let said = format!("{:?} {:?}", backend.seen(), heard(""));
+    is_recorded || has_tone(said.as_bytes(), CANARY)
+}
+
+#[test]
+fn sound_is_on_disk_and_on_the_server_where_it_may_be() {
+    for (audio, has_spool) in [(Audio::stereo(), false), (Audio::stereo().flac(), true)] {
+        let (backend, api, disk) = (Backend::new(), Api::new(), Disk::new(&format!("all-{has_spool}")));
+        let handle = disk.handle(observing(&backend, &api).audio(audio), has_spool);
+        let call = begin(&handle);
+        disk.await_tone(true);
+        thread::sleep(Duration::from_secs(1));
+        call.end();
+        handle.shutdown_blocking(LONG);
+        assert!(is_sent(&backend, &api));
+        drop(handle);
+        disk.await_tone(false);
+    }
+}
+
+#[test]
+fn sound_that_may_not_be_kept_is_nowhere() {
+    listen();
+    let cases: [(&str, fn(Builder) -> Builder); 2] = [
+        ("policy", |builder| builder.audio(Audio::stereo()).capture(CaptureContent::Metadata)),
+        ("off", |builder| builder),
+    ];
+    for (case, set) in cases {
+        let (backend, api, disk) = (Backend::new(), Api::new(), Disk::new(case));
+        let handle = disk.handle(set(observing(&backend, &api)), true);
+        let call = begin(&handle);
+        // Longer than it takes to write it.
+        thread::sleep(Duration::from_millis(1_500));
+        assert!(!disk.has_tone(), "{case}");
+        call.end();
+        let report = handle.shutdown_blocking(LONG);
+        assert!(!disk.has_tone() && !is_sent(&backend, &api), "{case}");
+        assert_eq!(report.recordings.recorded, 0, "{case}: {report}");
+    }
+}
+
+#[test]
+fn sound_of_a_caller_who_refuses_is_gone_and_nothing_more_is_kept() {
+    for has_spool in [false, true] {
+        let (backend, api, disk) = (Backend::new(), Api::new(), Disk::new(&format!("refused-{has_spool}")));
+        let handle = disk.handle(observing(&backend, &api).audio(Audio::stereo()), has_spool);
+        let call = begin(&handle);
+        disk.await_tone(true);
+        call.refuse_audio();
+        hand_over(&call);
+        disk.await_tone(false);
+        thread::sleep(Duration::from_millis(1_500));
+        assert!(!disk.has_tone());
+        call.end();
+        handle.shutdown_blocking(LONG);
+        assert!(!disk.has_tone() && !is_sent(&backend, &api));
+        assert_eq!(api.posted()["call_id"], "call 1");
+    }
+}
+
+#[test]
+fn sound_that_is_not_taken_is_not_left_behind() {
+    for (case, has_spool) in [("too large", true), ("wrong", true), ("away", false)] {
+        let api = Api::scripted(move |seen, _| match (case, seen.recording.is_some()) {
+            ("too large", true) => Reply::Body(413, String::new()),
+            ("wrong", _) => Reply::json(400, &json!({ "transcript_json": ["is empty"] })),
+            ("away", _) => Reply::Body(503, String::new()),
+            _ => Reply::stored(7),
+        });
+        let (backend, disk) = (Backend::new(), Disk::new(&case.replace(' ', "-")));
+        let handle = disk.handle(observing(&backend, &api).audio(Audio::stereo()), has_spool);
+        let call = begin(&handle);
+        disk.await_tone(true);
+        thread::sleep(Duration::from_millis(500));
+        call.end();
+        let report = handle.shutdown_blocking(LONG);
+        drop(handle);
+        disk.await_tone(false);
+        assert_eq!((report.recordings.recorded, report.recordings.dropped), (1, 1), "{case}: {report}");
+    }
 }

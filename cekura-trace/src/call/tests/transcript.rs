@@ -14,7 +14,7 @@ fn said(turn: Option<i64>, start: f64, end: f64, what: What) -> Said {
 }
 
 fn user(turn: Option<i64>, start: f64, end: f64, text: &str) -> Said {
-    said(turn, start, end, What::User(text.to_owned()))
+    said(turn, start, end, What::User(text.to_owned(), 0))
 }
 
 fn agent(turn: Option<i64>, start: f64, end: f64, text: &str) -> Said {

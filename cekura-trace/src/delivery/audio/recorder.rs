@@ -63,6 +63,8 @@ pub(crate) struct Prepared {
     /// `None` where there is none, or it cannot be read.
     pub(crate) sound: Option<Sound>,
     pub(crate) is_lost: bool,
+    /// Nobody was heard.
+    pub(crate) is_silent: bool,
     /// What was heard of each speech.
     pub(crate) heard: Vec<Heard>,
 }
@@ -261,7 +263,7 @@ fn prepared(
     let heard = placed.heard.clone();
     let is_silent = placed.user.is_empty() && placed.agent.is_empty();
     let sound = (!is_silent).then(|| Sound::new(recording, placed, audio, journal).ok()).flatten();
-    Some(Prepared { is_lost: !is_silent && sound.is_none(), sound, heard })
+    Some(Prepared { is_lost: !is_silent && sound.is_none(), is_silent, sound, heard })
 }
 
 fn address(journal: &Arc<Journal>) -> usize {

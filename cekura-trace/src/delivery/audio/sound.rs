@@ -66,14 +66,9 @@ impl Sound {
         self.journal.is_truncated() || self.journal.lost() > 0
     }
 
-    /// Which of the two is never heard, if one is.
-    pub(crate) fn silent_side(&self) -> Option<&'static str> {
-        let silent = |pieces: &[_]| pieces.is_empty();
-        match (silent(&self.placed.user), silent(&self.placed.agent)) {
-            (true, false) => Some("user"),
-            (false, true) => Some("agent"),
-            _ => None,
-        }
+    /// Whether the caller is never heard, and whether the agent is.
+    pub(crate) fn silent_sides(&self) -> [bool; 2] {
+        [&self.placed.user, &self.placed.agent].map(Vec::is_empty)
     }
 
     /// The ending of its name, and its media type.

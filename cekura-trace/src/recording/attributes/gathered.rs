@@ -8,6 +8,7 @@ use crate::finished::{last_of_each, write};
 use crate::policy::CaptureContent;
 use crate::recording::json::{Root, walk};
 use crate::recording::shapes::{Found, Shapes, Together};
+use crate::recording::value::Form;
 use crate::semconv;
 
 /// What the items of a stream have said so far.
@@ -256,7 +257,7 @@ impl Attributes {
             (_, Value::Len(length)) => {
                 add(&mut gathered.elements, length.elements);
                 gathered.tell(Some(length.elements > 0));
-                if length.are_bytes {
+                if let Form::Bytes | Form::Wav(_) = length.form {
                     add(&mut gathered.bytes, length.elements);
                 }
             }

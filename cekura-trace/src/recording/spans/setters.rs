@@ -8,7 +8,7 @@ use crate::destination::Client;
 use crate::policy::CaptureContent;
 use crate::recording::attributes::Attributes;
 use crate::recording::conversation as open;
-use crate::recording::value::{Float, Integer, Len, Value};
+use crate::recording::value::{Float, Form, Integer, Len, Value};
 use crate::recording::w3c::LinkHeaders;
 use opentelemetry::trace::TraceContextExt;
 use serde::Serialize;
@@ -275,7 +275,7 @@ impl<K: Voice> Guard<K> {
     /// A chunk of audio with this many bytes or samples. The first one is the turn's first audio, unless
     /// [`first_audio`](open::Turn::first_audio) sets another moment.
     pub fn audio(&mut self, elements: usize) {
-        self.chunk(|attributes| attributes.returned(Value::Len(Len { elements, are_bytes: false })));
+        self.chunk(|attributes| attributes.returned(Value::Len(Len { elements, form: Form::Samples })));
     }
 }
 

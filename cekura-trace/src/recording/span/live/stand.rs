@@ -13,9 +13,13 @@ use crate::recording::callsite::View;
 use crate::recording::home::Home;
 use crate::recording::sentences::{Ready, Sentence};
 use crate::recording::told::Told;
+#[cfg(feature = "audio")]
+use crate::say::say_once;
 use crate::semconv;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::sync::Arc;
+#[cfg(feature = "audio")]
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// Where a span stands.
@@ -160,8 +164,9 @@ impl Stand {
         if let Some(call) = self.home().and_then(|home| home.call.as_ref())
             && turn.was_interrupted()
             && let Some(journal) = call.audio.get()
+            && journal.clear()
         {
-            journal.clear();
+            tell_late(record);
         }
     }
 
@@ -242,6 +247,24 @@ impl Stand {
     pub(super) fn at(&self, instant: Instant) -> u64 {
         self.home().map_or(0, |home| home.clock.at(instant))
     }
+}
+
+/// Says once that the agent's speech was not cleared where the caller cut in, but only at the end of the turn; unless the caller
+/// did so by ending that.
+#[cfg(feature = "audio")]
+fn tell_late(record: &[u8]) {
+    static IS_SAID: AtomicBool = AtomicBool::new(false);
+    let own = semconv::CEKURA_INTERRUPTED.as_bytes();
+    if record.windows(own.len()).any(|part| part == own) {
+        return;
+    }
+    say_once(&IS_SAID, || {
+        tracing::warn!(
+            target: "cekura",
+            "the agent was interrupted in a turn that went on, and its speech was not cleared before the end of that: write \
+             line.clear() where the caller cuts in, so that the recording has what was heard"
+        );
+    });
 }
 
 #[cold]
