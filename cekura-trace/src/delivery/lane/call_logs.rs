@@ -102,6 +102,7 @@ pub(crate) struct CallLogs {
 }
 
 /// A call log on its way.
+#[expect(clippy::struct_excessive_bools, reason = "each of them changes by itself")]
 pub(crate) struct PendingCallLog {
     log: SealedCallLog,
     /// The span of its conversation, where it has one in this process.
