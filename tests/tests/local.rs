@@ -269,6 +269,20 @@ fn page_of(test: &str, arguments: &[&str]) -> (String, String) {
     (fs::read_to_string(folder.join(page.trim_end())).unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
+#[test]
+fn a_page_plays_only_what_the_caller_has_agreed_to() {
+    for (kind, is_heard) in [("audio-granted", true), ("audio-undecided", false), ("all-granted", true)] {
+        let (page, _) = page_of(kind, &[kind]);
+        assert_eq!(page.contains("data:audio"), is_heard, "{kind}");
+        assert!(page.contains("Do you have time?"), "{kind}");
+    }
+    let folder = fresh("all-undecided");
+    let mut agent = Command::new(env!("CARGO_BIN_EXE_page_calls"));
+    let output = agent.arg("all-undecided").current_dir(&folder).output().unwrap();
+    assert!(!String::from_utf8(output.stderr).unwrap().contains("Do you have time?"));
+    assert!(!folder.join("cekura-traces").exists(), "nobody has agreed to anything");
+}
+
 /// What stands between two texts.
 fn between<'a>(page: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = page.split_once(before).unwrap_or_else(|| panic!("no {before}"));
@@ -300,7 +314,7 @@ fn what_the_caller_refuses_is_neither_posted_nor_on_the_page() {
     let (backend, api) = (Backend::new(), Api::new());
     let (page, _) = page_of("both-refused", &["refused", &backend.url(), &api.url()]);
     assert!(api.seen().iter().all(|seen| seen.recording.is_none()));
-    assert!(!page.contains("data:audio") && page.contains("the recording was erased"));
+    assert!(!page.contains("data:audio") && page.contains("unless its caller refuses"));
 }
 
 #[test]
