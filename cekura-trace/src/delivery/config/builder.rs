@@ -293,7 +293,8 @@ impl Builder {
     /// A span that ended more than a second ago survives a crash and a power cut, as long as the disk keeps up.
     /// If it does not, an event says so, and [`FlushReport::spool_is_behind`](crate::FlushReport) is true. After a
     /// crash, the next process sends the root spans of conversations that were open, with `cekura.incomplete`,
-    /// and posts the call logs that were not posted. A span that the backend acknowledges within a quarter of a
+    /// and posts the call logs that were not posted; those of calls that ran as they were a second before, with
+    /// `metadata.incomplete`. A span that the backend acknowledges within a quarter of a
     /// second is never written to disk.
     ///
     /// At most 256 MiB are kept, for seven days; of the time between two runs at most one day counts, because

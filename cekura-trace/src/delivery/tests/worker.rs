@@ -5,6 +5,7 @@ use crate::FlushReport;
 use crate::delivery::config::{Builder, Settings, resolve};
 use crate::delivery::lane::call_logs::Exchange;
 use crate::delivery::link::Link;
+use crate::delivery::metrics::Metrics;
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
