@@ -8,6 +8,8 @@ pub(super) enum Cue {
     Id,
     Phone,
     Social,
+    /// Of a program.
+    Version,
     /// Somebody's number, without a word of which.
     Weak,
 }
@@ -16,13 +18,14 @@ pub(super) enum Cue {
 const WORDS: usize = 6;
 const BYTES: usize = 80;
 
+// Each list is sorted.
 const CARD: &[&str] = &[
     "amex",
     "card",
     "cards",
     "carta",
-    "carte",
     "cartao",
+    "carte",
     "cartão",
     "cc",
     "credit",
@@ -45,10 +48,10 @@ const PHONE: &[&str] = &[
     "bellen",
     "call",
     "callback",
-    "celular",
     "cell",
     "cellphone",
     "cellulare",
+    "celular",
     "chiami",
     "contact",
     "dial",
@@ -103,55 +106,39 @@ const PHONE_KEYS: &[&str] = &[
 const ID: &[&str] = &[
     "account",
     "amount",
-    "article",
     "barcode",
     "batch",
     "bestellnummer",
     "bestellung",
     "booking",
-    "build",
     "bytes",
-    "case",
-    "code",
     "commande",
     "commit",
     "confirmation",
     "count",
     "created",
-    "duration",
     "ean",
     "epoch",
     "flight",
     "hash",
     "id",
     "ids",
-    "index",
     "invoice",
     "isbn",
-    "item",
     "job",
     "konto",
-    "length",
-    "line",
-    "member",
-    "model",
     "offset",
     "order",
     "parcel",
-    "part",
     "pedido",
     "pid",
     "policy",
-    "port",
     "postcode",
     "price",
     "rechnung",
     "ref",
     "reference",
-    "release",
-    "revision",
     "room",
-    "rv",
     "score",
     "seq",
     "serial",
@@ -160,9 +147,7 @@ const ID: &[&str] = &[
     "size",
     "sku",
     "span",
-    "status",
     "ticket",
-    "time",
     "timestamp",
     "tokens",
     "took",
@@ -173,12 +158,12 @@ const ID: &[&str] = &[
     "upc",
     "updated",
     "uuid",
-    "version",
     "zip",
 ];
-const NUMBER: &[&str] = &["nr", "number", "numbers", "nummer", "numer", "numero", "numéro", "número"];
+const VERSION: &[&str] = &["build", "release", "revision", "rv", "v", "version"];
+const NUMBER: &[&str] = &["nr", "number", "numbers", "numer", "numero", "nummer", "numéro", "número"];
 /// What comes before a number that somebody tells.
-const TELLS: &[&str] = &["c'est", "está", "est", "is", "ist", "it's", "that's", "är", "è", "é"];
+const TELLS: &[&str] = &["c'est", "est", "está", "is", "ist", "it's", "that's", "är", "è", "é"];
 
 /// What the text before a number says, or where that says nothing, its path.
 pub(super) fn cue(before: &str, path: &str) -> Option<Cue> {
@@ -215,13 +200,38 @@ fn of_path(path: &str) -> Option<Cue> {
 fn nearest<'a>(words: impl Iterator<Item = &'a str>, phone: &[&str], tells: &[&str]) -> Option<Cue> {
     let mut weak = None;
     for word in words.filter(|word| !word.is_empty()).take(WORDS) {
-        let known = [(CARD, Cue::Card), (SOCIAL, Cue::Social), (phone, Cue::Phone), (ID, Cue::Id)];
-        if let Some((_, cue)) = known.into_iter().find(|(words, _)| words.contains(&word)) {
+        let known = [
+            (CARD, Cue::Card),
+            (SOCIAL, Cue::Social),
+            (phone, Cue::Phone),
+            (ID, Cue::Id),
+            (VERSION, Cue::Version),
+        ];
+        if let Some((_, cue)) = known.into_iter().find(|(words, _)| words.binary_search(&word).is_ok()) {
             return Some(cue);
         }
-        if NUMBER.contains(&word) || tells.contains(&word) {
+        if NUMBER.binary_search(&word).is_ok() || tells.binary_search(&word).is_ok() {
             weak = Some(Cue::Weak);
         }
     }
     weak
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_lists_of_words_are_sorted() {
+        for list in [
+            super::CARD,
+            super::SOCIAL,
+            super::PHONE,
+            super::PHONE_KEYS,
+            super::ID,
+            super::VERSION,
+            super::NUMBER,
+            super::TELLS,
+        ] {
+            assert!(list.is_sorted(), "{list:?}");
+        }
+    }
 }

@@ -133,7 +133,7 @@ impl<'a> Run<'a> {
         let is_issued = has_issuer(&self.digits(groups)) && is_even;
         match self.cue(groups.start) {
             Some(Cue::Card) => true,
-            Some(Cue::Id) => is_grouped && is_issued,
+            Some(Cue::Id | Cue::Version) => is_grouped && is_issued,
             _ => is_grouped || is_issued,
         }
     }
@@ -185,10 +185,11 @@ impl<'a> Run<'a> {
     /// The longest number first, wherever one may begin.
     fn find_in_piece(&self, piece: Range<usize>, found: &mut Vec<Found>) {
         let mut first = piece.start;
-        while first < piece.end {
+        while first < piece.end && self.range(&(first..piece.end)).len() >= 7 {
+            let cue = self.cue(first);
             let is_start = first == piece.start || self.between(first).contains([' ', '\t', '%']);
             let ends = (first + 1..=piece.end).rev().filter(|_| is_start);
-            let kind = |end| Some((self.kind(&(first..end), &piece)?, end));
+            let kind = |end| Some((self.kind(&(first..end), &piece, cue)?, end));
             let Some((kind, end)) = ends.filter_map(kind).next() else {
                 first += 1;
                 continue;
@@ -210,13 +211,12 @@ impl<'a> Run<'a> {
     }
 
     /// What these groups are, if they are one number.
-    fn kind(&self, groups: &Range<usize>, piece: &Range<usize>) -> Option<&'static str> {
+    fn kind(&self, groups: &Range<usize>, piece: &Range<usize>, cue: Option<Cue>) -> Option<&'static str> {
         let is_end = groups.end == piece.end || self.between(groups.end).contains([' ', '\t', '%']);
         let digits = self.digits(groups);
         if !is_end || !(7..=19).contains(&digits.len()) {
             return None;
         }
-        let cue = self.cue(groups.start);
         if self.is_social(groups, &digits, cue) {
             return Some(SSN);
         }
@@ -265,51 +265,15 @@ impl<'a> Run<'a> {
         let lengths = self.lengths(groups);
         let is_book = digits.len() == 13 && digits[0] == 9 && digits[1] == 7 && digits[2] >= 8;
         match cue {
-            Some(Cue::Id | Cue::Card | Cue::Social) => false,
+            Some(Cue::Card | Cue::Id | Cue::Social | Cue::Version) => false,
             _ if is_book => false,
             Some(Cue::Phone) => true,
             Some(Cue::Weak) if lengths.len() == 1 => {
                 (9..=13).contains(&digits.len()) && !digits.ends_with(&[0; 4])
             }
-            _ => {
-                self.is_shaped(&lengths, digits, is_open)
-                    || lengths.len() < 5 && self.is_spoken(digits, &range)
-            }
+            Some(Cue::Weak) if lengths.len() < 6 => true,
+            _ => is_shaped(&lengths, digits, is_open) || lengths.len() < 5 && self.is_spoken(digits, &range),
         }
-    }
-
-    /// Whether the groups are those of a phone's number.
-    fn is_shaped(&self, lengths: &[usize], digits: &[u8], is_open: bool) -> bool {
-        let is_read = lengths.len() >= 9 && lengths.iter().all(|length| *length == 1);
-        let is_counted =
-            || digits.windows(2).all(|two| two[0].abs_diff(two[1]) == 1 || two[0] == 9 && two[1] == 0);
-        if is_read {
-            return !is_counted();
-        }
-        let is_local = digits[0] == 0 && lengths[0] > 1;
-        if let [length] = *lengths {
-            return is_local && (9..=16).contains(&length) && !digits.starts_with(&[0, 0, 0]);
-        }
-        is_local && digits.len() >= 8 && lengths != [5, 4]
-            || is_open && digits.len() >= 7 && lengths[0] <= 5
-            || matches!(
-                lengths,
-                [3, 3, 4]
-                    | [1, 3, 3, 4]
-                    | [2, 4, 4]
-                    | [2, 5, 4]
-                    | [3, 3, 3]
-                    | [3, 4, 4]
-                    | [3, 5, 4]
-                    | [3, 2, 2, 2]
-                    | [2, 3, 2, 2]
-                    | [3, 3, 2, 2]
-                    | [5, 5]
-                    | [5, 6]
-                    | [3, 6]
-                    | [3, 7]
-                    | [2, 4, 5]
-            )
     }
 
     /// Whether somebody says nothing but a number.
@@ -335,31 +299,25 @@ impl<'a> Run<'a> {
 
     /// Whether it is money, or a number with its thousands parted, or with a fraction.
     fn is_amount(&self, groups: &Range<usize>, range: &Range<usize>) -> bool {
-        const UNITS: [&str; 16] = [
-            "$", "%", "£", "¥", "€", "₹", "EUR", "GBP", "USD", "bytes", "dollars", "euros", "kr", "ms", "ns",
-            "zł",
+        const BEFORE: [&str; 8] = ["$", "£", "¥", "€", "₹", " EUR", " GBP", " USD"];
+        const BEHIND: [&str; 15] = [
+            "$", "%", "£", "¥", "€", "₹", "EUR", "GBP", "USD", "bytes", "dollars", "euros", "kr", "ms", "zł",
         ];
-        let behind = self.text[range.end..].trim_start();
-        let before = self.text[..range.start].trim_end();
-        let has_unit = UNITS.iter().any(|unit| {
-            before.ends_with(unit)
-                || behind.strip_prefix(unit).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
-        });
+        let (before, behind) = (self.text[..range.start].trim_end(), self.text[range.end..].trim_start());
+        let ends = |rest: &str| !rest.starts_with(char::is_alphanumeric);
+        let has_unit = BEFORE.iter().any(|unit| before.ends_with(unit))
+            || BEHIND.iter().any(|unit| behind.strip_prefix(unit).is_some_and(ends));
         let lengths = self.lengths(groups);
-        let starts_with_zero = self.text[range.clone()].starts_with('0') && lengths[0] > 1;
-        let (mut signs, mut has_thousands) = (groups.start + 1..groups.end)
-            .map(|group| self.between(group))
-            .fold((String::new(), true), |(signs, has), sign| {
-                (signs + sign, has && matches!(sign, "." | " "))
-            });
-        has_thousands &=
-            lengths.len() > 1 && lengths[1..].iter().all(|length| *length == 3) && !starts_with_zero;
-        has_thousands &= signs.contains('.') || lengths[0] < 3;
-        signs.retain(|sign| sign == '.');
+        let has_zero = self.text[range.clone()].starts_with('0');
+        let signs = || (groups.start + 1..groups.end).map(|group| self.between(group));
+        let dots = signs().filter(|sign| *sign == ".").count();
+        let has_thousands = lengths.len() > 1
+            && lengths[1..].iter().all(|length| *length == 3)
+            && signs().all(|sign| matches!(sign, "." | " "))
+            && (dots > 0 || lengths[0] < 3);
         // Of dots, a phone's number has as many as it has gaps, or none.
-        let has_fraction =
-            !signs.is_empty() && (signs.len() + 1 < lengths.len() || lengths.len() == 2) && !starts_with_zero;
-        has_unit || has_thousands || has_fraction
+        let has_fraction = dots > 0 && (dots + 1 < lengths.len() || lengths.len() == 2);
+        has_unit || has_thousands && !has_zero || has_fraction && !(has_zero && lengths[0] > 1)
     }
 
     /// Where an extension ends that follows a phone's number.
@@ -372,6 +330,43 @@ impl<'a> Run<'a> {
             ((1..=6).contains(&length) && ends_word(self.text.as_bytes(), at)).then_some(at)
         })
     }
+}
+
+/// Whether the groups are those of a phone's number.
+fn is_shaped(lengths: &[usize], digits: &[u8], is_open: bool) -> bool {
+    if lengths.len() >= 9 && lengths.iter().all(|length| *length == 1) {
+        let is_next = |two: &[u8]| two[0].abs_diff(two[1]) == 1 || *two == [9, 0];
+        return !digits.windows(2).all(is_next);
+    }
+    if let [length] = *lengths {
+        return digits[0] == 0 && (9..=16).contains(&length) && !digits.starts_with(&[0, 0, 0]);
+    }
+    let is_local = digits[0] == 0 && digits.len() >= if lengths[0] > 1 { 8 } else { 9 };
+    // As in "in 2026 150000 people".
+    let is_year = matches!(digits, [1, 9, ..] | [2, 0, ..]);
+    is_local && lengths != [5, 4]
+        || is_open && digits.len() >= 7 && lengths[0] <= 5
+        || lengths == [4, 6] && !is_year
+        || matches!(
+            lengths,
+            [3, 3, 4]
+                | [1, 3, 3, 4]
+                | [1, 3, 3, 2, 2]
+                | [2, 3, 4]
+                | [2, 4, 4]
+                | [2, 4, 5]
+                | [2, 5, 4]
+                | [2, 3, 2, 2]
+                | [3, 2, 2, 2]
+                | [3, 3, 2, 2]
+                | [3, 3, 3]
+                | [3, 4, 4]
+                | [3, 5, 4]
+                | [3, 6]
+                | [3, 7]
+                | [5, 5]
+                | [5, 6]
+        )
 }
 
 /// The check digit of ISO 7812.
