@@ -289,7 +289,9 @@ impl Redactor {
             let standard = find::find(text, place.path).into_iter().chain(cut::find(text, place.is_cut));
             standard.for_each(|Found { range, kind }| add(range, kind));
         }
-        spoken.into_iter().for_each(|Found { range, kind }| add(range, kind));
+        for Found { range, kind } in spoken {
+            add(range, kind);
+        }
         found.sort_by_key(|(range, _)| (range.start, Reverse(range.end)));
         found.dedup_by(|(next, _), (known, _)| {
             let is_same = next.start < known.end;

@@ -62,7 +62,8 @@ pub(crate) fn resolve(mut code: Builder) -> Result<Option<Settings>, Error> {
 }
 
 impl Reader<'_> {
-    fn settings(&mut self, code: Builder) -> Settings {
+    fn settings(&mut self, mut code: Builder) -> Settings {
+        let redaction = self.redaction(&mut code);
         let key = self.text(code.api_key, API_KEY, Secret::new);
         let mode = code.mode.or_else(|| self.mode());
         #[cfg(not(feature = "audio"))]
@@ -107,10 +108,7 @@ impl Reader<'_> {
             calls,
             capture: self.capture(code.capture),
             consent: code.consent,
-            #[cfg(feature = "redact")]
-            redaction: self.redaction(code.redact),
-            #[cfg(not(feature = "redact"))]
-            redaction: self.refuse_redaction(),
+            redaction,
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
             // A convention of its own, no-color.org; whatever it is set to.
@@ -142,15 +140,14 @@ impl Reader<'_> {
     }
 
     #[cfg(feature = "redact")]
-    fn redaction(&mut self, code: Option<Redact>) -> Redaction {
-        let redact = code.or_else(|| match self.word(REDACT)?.as_str() {
-            "standard" => Some(Redact::standard()),
-            _ => {
-                self.refuse(REDACT, "must be `standard`");
-                None
-            }
-        });
-        let Some(redact) = redact else { return Redaction::default() };
+    fn redaction(&mut self, code: &mut Builder) -> Redaction {
+        let wanted = self.word(REDACT).filter(|_| code.redact.is_none());
+        if wanted.as_ref().is_some_and(|word| word != "standard") {
+            self.refuse(REDACT, "must be `standard`");
+        }
+        let Some(redact) = code.redact.take().or_else(|| wanted.map(|_| Redact::standard())) else {
+            return Redaction::default();
+        };
         let redactor = redact.compile();
         if redactor.is_none() {
             self.refuse(".redact(…)", "has a pattern that is no regular expression, or is too large");
@@ -159,11 +156,11 @@ impl Reader<'_> {
     }
 
     #[cfg(not(feature = "redact"))]
-    fn refuse_redaction(&mut self) -> Redaction {
+    fn redaction(&mut self, _code: &mut Builder) -> Redaction {
         if self.variable(REDACT).is_some() {
             self.refuse(REDACT, "is set, but this build lacks the feature `redact` of cekura-trace");
         }
-        Redaction::default()
+        Redaction
     }
 
     /// One mode, or both with a comma between them.

@@ -43,8 +43,8 @@ impl<'a> Run<'a> {
         let bytes = text.as_bytes();
         let digits =
             |from: usize| from + bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let mut groups = vec![at..digits(at)];
-        let mut end = groups[0].end;
+        let mut end = digits(at);
+        let mut groups: Vec<_> = std::iter::once(at..end).collect();
         while groups.len() < MOST {
             let is_between =
                 |byte: &&u8| matches!(byte, b' ' | b'\t' | b'-' | b'.' | b'/' | b'(' | b')' | b',');
@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
     /// Whether digits that may be a card's are no id by chance.
     fn is_meant(&self, groups: &Range<usize>) -> bool {
         let lengths: Vec<usize> = groups.clone().map(|group| self.length(group)).collect();
-        let is_grouped = matches!(*lengths, [4, 4, 4, 4] | [4, 4, 4, 4, 3] | [4, 6, 5] | [4, 6, 4]);
+        let is_grouped = matches!(*lengths, [4, 4, 4, 4] | [4, 4, 4, 4, 3] | [4, 6, 4 | 5]);
         let is_even = self.is_even(groups) || lengths.iter().all(|length| *length == 1);
         let is_issued = has_issuer(&self.digits(groups)) && is_even;
         match self.cue(groups.start) {
@@ -188,9 +188,9 @@ impl<'a> Run<'a> {
         while first < piece.end && self.range(&(first..piece.end)).len() >= 7 {
             let cue = self.cue(first);
             let is_start = first == piece.start || self.between(first).contains([' ', '\t', '%']);
-            let ends = (first + 1..=piece.end).rev().filter(|_| is_start);
+            let mut ends = (first + 1..=piece.end).rev().filter(|_| is_start);
             let kind = |end| Some((self.kind(&(first..end), &piece, cue)?, end));
-            let Some((kind, end)) = ends.filter_map(kind).next() else {
+            let Some((kind, end)) = ends.find_map(kind) else {
                 first += 1;
                 continue;
             };
@@ -347,27 +347,29 @@ fn is_shaped(lengths: &[usize], digits: &[u8], is_open: bool) -> bool {
     is_local && lengths != [5, 4]
         || is_open && digits.len() >= 7 && lengths[0] <= 5
         || lengths == [4, 6] && !is_year
-        || matches!(
-            lengths,
-            [3, 3, 4]
-                | [1, 3, 3, 4]
-                | [1, 3, 3, 2, 2]
-                | [2, 3, 4]
-                | [2, 4, 4]
-                | [2, 4, 5]
-                | [2, 5, 4]
-                | [2, 3, 2, 2]
-                | [3, 2, 2, 2]
-                | [3, 3, 2, 2]
-                | [3, 3, 3]
-                | [3, 4, 4]
-                | [3, 5, 4]
-                | [3, 6]
-                | [3, 7]
-                | [5, 5]
-                | [5, 6]
-        )
+        || SHAPES.contains(&lengths)
 }
+
+/// How many digits the groups of numbers have that begin with neither a `+` nor a zero.
+const SHAPES: [&[usize]; 17] = [
+    &[1, 3, 3, 2, 2],
+    &[1, 3, 3, 4],
+    &[2, 3, 2, 2],
+    &[2, 3, 4],
+    &[2, 4, 4],
+    &[2, 4, 5],
+    &[2, 5, 4],
+    &[3, 2, 2, 2],
+    &[3, 3, 2, 2],
+    &[3, 3, 3],
+    &[3, 3, 4],
+    &[3, 4, 4],
+    &[3, 5, 4],
+    &[3, 6],
+    &[3, 7],
+    &[5, 5],
+    &[5, 6],
+];
 
 /// The check digit of ISO 7812.
 fn is_card(digits: &[u8]) -> bool {
