@@ -8,9 +8,9 @@ mod json;
 mod numbers;
 mod records;
 mod spoken;
+mod words;
 
 use crate::say::caught;
-use find::Found;
 use json::Leaf;
 use regex::Regex;
 use sha2::{Digest, Sha256};
@@ -19,6 +19,7 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use words::Found;
 
 /// Which personal values are replaced, in spans and call logs, before they are delivered, written or drawn.
 ///

@@ -1,7 +1,7 @@
 //! Stands in for what replaces personal values in a build without the feature `redact`. Invariant: it is never asked for, because the
 //! settings refuse it.
 
-use super::call_log::sealed::SealedCallLog;
+use prost::bytes::Bytes;
 use std::borrow::Cow;
 
 #[derive(Clone, Debug, Default)]
@@ -13,8 +13,8 @@ impl Redaction {
         records.into()
     }
 
-    pub(super) fn call_log(&self, log: SealedCallLog) -> SealedCallLog {
-        log
+    pub(super) fn call_log(&self, body: Bytes) -> Bytes {
+        body
     }
 
     #[cfg(feature = "exporter")]

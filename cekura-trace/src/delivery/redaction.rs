@@ -1,8 +1,8 @@
 //! Has personal values replaced in what is about to leave, where that is asked for. Invariant: it is asked on the delivering thread
 //! only.
 
-use super::call_log::sealed::SealedCallLog;
 use crate::redact::Redactor;
+use prost::bytes::Bytes;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -19,12 +19,10 @@ impl Redaction {
         self.0.as_ref().map_or(records.into(), |redactor| redactor.records(records))
     }
 
-    pub(super) fn call_log(&self, mut log: SealedCallLog) -> SealedCallLog {
-        let body = str::from_utf8(&log.body).unwrap_or_default();
-        if let Some(redacted) = self.0.as_ref().and_then(|redactor| redactor.call_log(body)) {
-            log.body = redacted.into();
-        }
-        log
+    /// What is posted of a call.
+    pub(super) fn call_log(&self, body: Bytes) -> Bytes {
+        let redacted = self.0.as_ref().and_then(|redactor| redactor.call_log(str::from_utf8(&body).ok()?));
+        redacted.map_or(body, Bytes::from)
     }
 
     #[cfg(feature = "exporter")]

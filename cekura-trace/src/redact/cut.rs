@@ -1,6 +1,6 @@
 //! What a cut has left of a number or an address. Invariant: only what touches a cut is looked at.
 
-use super::find::Found;
+use super::words::Found;
 
 pub(super) const CUT: &str = "cut";
 

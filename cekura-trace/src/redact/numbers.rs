@@ -2,12 +2,12 @@
 //! ids are none, unless a word says so.
 
 use super::cue::{Cue, cue};
-use super::find::{Found, Next, begins_word, ends_word, is_word};
+use super::words::{Found, Next, begins_word, ends_word, is_word};
 use std::ops::Range;
 
-pub(super) const CARD: &str = "card";
-pub(super) const PHONE: &str = "phone";
-pub(super) const SSN: &str = "ssn";
+const CARD: &str = "card";
+const PHONE: &str = "phone";
+const SSN: &str = "ssn";
 
 /// The most groups of digits that are looked at together.
 const MOST: usize = 48;
@@ -271,7 +271,8 @@ impl<'a> Run<'a> {
             Some(Cue::Weak) if lengths.len() == 1 => {
                 (9..=13).contains(&digits.len()) && !digits.ends_with(&[0; 4])
             }
-            Some(Cue::Weak) if lengths.len() < 6 => true,
+            // The expiry of a card is none.
+            Some(Cue::Weak) if lengths.len() < 6 && !self.text[range.clone()].contains('/') => true,
             _ => is_shaped(&lengths, digits, is_open) || lengths.len() < 5 && self.is_spoken(digits, &range),
         }
     }

@@ -1,8 +1,8 @@
 //! Numbers that are said digit by digit, as a recogniser may write them. Invariant: fewer than seven number words in a row are none.
 
-use super::find::Found;
+use super::words::Found;
 
-pub(super) const DIGITS: &str = "digits";
+const DIGITS: &str = "digits";
 
 /// The least number words, those that are digits included.
 const LEAST: usize = 7;

@@ -100,7 +100,7 @@ impl EndedCall {
     /// As a page shows it: with what the recording shows.
     #[cfg(all(feature = "audio", feature = "local"))]
     pub(crate) fn seal_shown(&self, account: &Account, shown: Shown) -> Result<SealedCallLog, ObserveError> {
-        Ok(account.redaction.call_log(self.log_of(shown, Map::new()).seal(account)?))
+        Ok(self.log_of(shown, Map::new()).seal(account)?.redacted(account))
     }
 
     fn log_of(&self, shown: Shown, mut more: Map<String, Value>) -> CallLog {
@@ -125,7 +125,7 @@ impl EndedCall {
                 log.seal_simulated(&self.run, self.call.clock.start(), end, account)
             }
         };
-        Ok(account.redaction.call_log(sealed?))
+        Ok(sealed?.redacted(account))
     }
 
     /// What does not go together: how calls are sent, and whether this one names the run of a simulation.

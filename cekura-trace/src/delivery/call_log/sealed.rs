@@ -136,6 +136,11 @@ impl SealedCallLog {
         changes
     }
 
+    /// The same with what is personal in it replaced, where that is asked for.
+    pub(crate) fn redacted(self, account: &Account) -> Self {
+        Self { body: account.redaction.call_log(self.body), ..self }
+    }
+
     /// Names the trace in the body, once.
     pub(crate) fn name_trace(&mut self) {
         let opening = if self.until.is_some() { OPENING } else { "{" };
