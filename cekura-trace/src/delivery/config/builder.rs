@@ -216,8 +216,8 @@ impl Builder {
     /// Records calls with a call log, that is with `observe`, and posts the recording with it (`CEKURA_AUDIO`: `true` or `false`); off unless set. The
     /// program hands both sides over: [`Conversation::audio`](crate::Conversation::audio). Needs the feature `audio`.
     ///
-    /// Of each call 4 MiB stay in memory, the rest goes to a file in the temporary directory that nobody else can open and that
-    /// vanishes with the process. A recording has at most 2 hours and 512 MiB, all running calls together 2 GiB; what is
+    /// Of each call 4 MiB stay in memory while it runs; the rest, and all of it when the call is over, goes to a file in the
+    /// temporary directory that nobody else can open and that vanishes with the process. A recording has at most 2 hours and 512 MiB, all running calls together 2 GiB; what is
     /// more is left out, and the call log says `metadata.recording_truncated`. A recording that Cekura does not take
     /// is left out too, and counted. Nothing is recorded under the policy `Metadata`.
     ///
@@ -249,12 +249,18 @@ impl Builder {
         self
     }
 
-    /// The most bytes of ended spans and call logs that may wait for delivery; 32 MiB unless set. An eighth of
-    /// it is kept free for call logs. Above the limit, the oldest requests are dropped, their spans counted, and
-    /// their traces marked incomplete. With a [`spool`](Self::spool) they wait on disk instead.
+    /// The most bytes of ended spans and call logs that may wait for delivery; 32 MiB unless set. Above the limit, the
+    /// oldest requests are dropped, their spans counted, and their traces marked incomplete. With a
+    /// [`spool`](Self::spool) they wait on disk instead.
     ///
-    /// What is still open takes at most half of it: the notes of calls, and what spans hold beyond 64 KiB each.
-    /// What finds no room there is not recorded, and an event says so; such a span has `cekura.truncated`.
+    /// Neither spans nor call logs take what the others need. An eighth is kept free for call logs, and a quarter stays
+    /// theirs once they wait. They may use up to two thirds while nobody else needs it; above that the oldest of them goes:
+    /// whoever waits for it gets an error, or an event names its call. With a spool its content waits on disk. Changes of
+    /// stored calls that wait take at most a sixteenth; more of them are refused.
+    ///
+    /// What is still open takes at most half of the limit: the notes of calls, their sound before it goes to a file, and
+    /// what spans hold beyond 2 KiB each. What finds no room there is not recorded, and an event says so; such a span has
+    /// `cekura.truncated`.
     /// Whether a trace is complete is remembered of 16,384 traces at a time, the newest. The [metrics](crate::Metrics) are not
     /// in it: their series are limited by number, and take at most about 6 MiB.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
