@@ -6,7 +6,6 @@ mod ended;
 
 #[cfg(feature = "audio")]
 use super::audio::recorder::Recorder;
-use super::call_log::ended::EndedCall;
 use super::call_log::error::Sent;
 use super::call_log::sealed::{Account, SealedCallLog};
 use super::drafts::Drafts;
