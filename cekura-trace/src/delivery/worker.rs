@@ -6,6 +6,8 @@ mod ended;
 
 #[cfg(feature = "audio")]
 use super::audio::recorder::Recorder;
+#[cfg(all(feature = "audio", feature = "local"))]
+use super::call_log::ended::EndedCall;
 use super::call_log::error::Sent;
 use super::call_log::sealed::{Account, SealedCallLog};
 use super::drafts::Drafts;
