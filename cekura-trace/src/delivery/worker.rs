@@ -2,16 +2,12 @@
 //! gets one report, at its deadline at the latest.
 
 mod decided;
+#[cfg(feature = "audio")]
+mod recorded;
 
 #[cfg(feature = "audio")]
-use super::audio::place::Heard;
-#[cfg(feature = "audio")]
-use super::audio::recorder::{Prepared, Recorder};
-#[cfg(feature = "audio")]
-use super::audio::sound::Sound;
+use super::audio::recorder::Recorder;
 use super::call_log::ended::EndedCall;
-#[cfg(feature = "audio")]
-use super::call_log::ended::Shown;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::{Account, SealedCallLog};
 use super::drafts::Drafts;
@@ -30,8 +26,6 @@ use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
 use super::warnings::{tell_losses, tell_unread};
-#[cfg(feature = "audio")]
-use super::warnings::{tell_silent_agent, tell_silent_caller};
 use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
@@ -51,12 +45,6 @@ const BETWEEN_TELLING: Duration = Duration::from_secs(10);
 
 /// The shortest time between two looks at all call logs that wait, where memory is not short yet.
 const BETWEEN_RELIEFS: Duration = Duration::from_millis(50);
-
-/// Why a call has no recording.
-#[cfg(all(feature = "audio", feature = "local"))]
-const LOST: &str = "the recording cannot be read";
-#[cfg(all(feature = "audio", feature = "local"))]
-const NOTHING: &str = "neither side was handed over, or the recording was erased";
 
 pub(super) struct Worker {
     queue: Arc<Queue>,
@@ -422,48 +410,6 @@ impl Worker {
     #[expect(clippy::unused_self, reason = "there is nothing to prepare without the feature")]
     fn prepare(&self, _root: SpanId, _ended: &EndedCall) -> Option<Recorded> {
         None
-    }
-
-    /// The recording of a call is prepared.
-    #[cfg(feature = "audio")]
-    fn recorded(&mut self, root: SpanId, prepared: Prepared) {
-        let Prepared { sound, is_lost, is_silent, heard } = prepared;
-        let has_sound = sound.is_some();
-        if has_sound || is_lost {
-            self.ledger.count_recording(|count| {
-                count.recorded += 1;
-                count.dropped += u64::from(is_lost);
-            });
-        }
-        let silent = sound.as_ref().map_or([is_silent; 2], Sound::silent_sides);
-        let tells: [fn(); 2] = [tell_silent_caller, tell_silent_agent];
-        for ((is_silent, is_told), tell) in silent.into_iter().zip(&mut self.told_silent).zip(tells) {
-            if is_silent && !std::mem::replace(is_told, true) {
-                self.events.emit(tell);
-            }
-        }
-        let played = heard.iter().map(Heard::played).collect();
-        let is_truncated = is_lost || sound.as_ref().is_some_and(Sound::is_truncated);
-        let shown = Shown { played, is_recorded: has_sound, is_truncated };
-        #[cfg(feature = "local")]
-        let is_shown = self.show(root, &shown, sound.as_ref().ok_or(is_lost)) && self.account.is_local;
-        #[cfg(not(feature = "local"))]
-        let is_shown = false;
-        let is_taken = self.call_logs.recorded(root, shown, sound) || is_shown;
-        if has_sound && !is_taken {
-            self.ledger.count_recording(|count| count.dropped += 1);
-        }
-    }
-
-    /// Shows the recording of a call, or why there is none, where the call is drawn. Whether that waits for it.
-    #[cfg(all(feature = "audio", feature = "local"))]
-    fn show(&mut self, root: SpanId, shown: &Shown, sound: Result<&Sound, bool>) -> bool {
-        let Some(ended) = self.unheard.remove(&root) else { return false };
-        self.taps.iter_mut().fold(false, |is_taken, tap| {
-            let log = ended.seal_shown(&self.account, shown.clone()).ok();
-            let sound = sound.map(Sound::for_page).map_err(|is_lost| if is_lost { LOST } else { NOTHING });
-            tap.recorded(ended.trace(), log, sound) || is_taken
-        })
     }
 
     /// Says once what may not be meant.
