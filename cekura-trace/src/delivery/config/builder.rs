@@ -261,7 +261,8 @@ impl Builder {
     /// What is still open takes at most half of the limit: the notes of calls, their sound before it goes to a file, and
     /// what spans hold beyond 2 KiB each. What finds no room there is not recorded, and an event says so; such a span has
     /// `cekura.truncated`.
-    /// Whether a trace is complete is remembered of 16,384 traces at a time, the newest.
+    /// Whether a trace is complete is remembered of 16,384 traces at a time, the newest. The [metrics](crate::Metrics) are not
+    /// in it: their series are limited by number, and take at most about 6 MiB.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
         self

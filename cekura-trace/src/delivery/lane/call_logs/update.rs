@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, timeout};
 
 /// How many are under way at the same time.
 const AT_ONCE: usize = 4;
@@ -102,10 +102,7 @@ impl Updates {
             if Instant::now() + pause > deadline {
                 return Err(trouble.into());
             }
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = self.0.hurry.notified() => {}
-            }
+            let _ = timeout(pause, self.0.hurry.notified()).await;
             wait = (2 * wait).min(timings.longest_backoff);
         }
     }
