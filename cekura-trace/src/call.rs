@@ -3,6 +3,7 @@
 #[cfg(feature = "audio")]
 pub(crate) mod audio;
 mod clock;
+pub(crate) mod consent;
 mod id;
 #[cfg(feature = "logs")]
 mod logs;
@@ -13,6 +14,7 @@ mod transcript;
 mod turn;
 
 pub(crate) use clock::{Clock, nanoseconds};
+use consent::{CallConsent, Consent, ConsentEvent, ConsentFate, ConsentState};
 use id::Id;
 #[cfg(feature = "logs")]
 pub(crate) use logs::{Line, Logs, capture as captured};
@@ -26,6 +28,7 @@ pub(crate) use turn::{Source, Turn};
 
 use crate::lock::locked;
 use crate::policy::CaptureContent;
+use crate::room::Room;
 use crate::transcript::Entry;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use std::collections::{HashMap, HashSet};
@@ -54,6 +57,9 @@ pub(crate) struct Call {
     pub(crate) capture: CaptureContent,
     pub(crate) clock: Clock,
     pub(crate) notes: Notes,
+    consent: CallConsent,
+    /// Whether somebody looks at its spans when they end: its transcript, or who keeps them back.
+    looks: AtomicBool,
     /// Where it is recorded.
     #[cfg(feature = "audio")]
     pub(crate) audio: OnceLock<Arc<audio::Journal>>,
@@ -75,12 +81,23 @@ pub(crate) struct Call {
     of_host: Mutex<HashSet<SpanId>>,
 }
 
+/// Differs from an earlier one of the same call where there is something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    notes: u64,
+    lines: u64,
+    consent: ConsentState,
+}
+
 type Kept = (SpanId, Arc<dyn Unfinished>);
 
 /// A span of ours while it is open.
 pub(crate) trait Unfinished: fmt::Debug + Send + Sync {
     /// Ends it in its function's stead, unless that is ending it.
     fn cut_off(&self, at: Instant);
+
+    /// Says to who wants to know that its conversation has begun.
+    fn announce(&self) {}
 
     /// Says under which id its call is stored.
     fn rename_call(&self, _id: &str) {}
@@ -115,6 +132,8 @@ impl Call {
             capture,
             clock,
             notes: Notes::default(),
+            consent: CallConsent::new(Consent::Given),
+            looks: AtomicBool::new(false),
             #[cfg(feature = "audio")]
             audio: OnceLock::new(),
             #[cfg(feature = "logs")]
@@ -127,6 +146,15 @@ impl Call {
             open: AtomicUsize::new(0),
             ours: OnceLock::new(),
             of_host: Mutex::default(),
+        }
+    }
+
+    /// The same, of which something waits for consent.
+    pub(crate) fn asking(self, consent: Consent) -> Self {
+        Self {
+            consent: CallConsent::new(consent),
+            looks: AtomicBool::new(consent == Consent::Everything),
+            ..self
         }
     }
 
@@ -158,9 +186,105 @@ impl Call {
         locked(&self.of_host).contains(&span)
     }
 
+    /// Says that it is to have a call log, what that may take of the memory limit, and whether spans write the transcript.
+    pub(crate) fn want(&self, room: Room, reads_spans: bool) {
+        self.notes.want(room, reads_spans);
+        if reads_spans {
+            self.looks.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether somebody looks at its spans when they end.
+    #[inline]
+    pub(crate) fn looks_at_spans(&self) -> bool {
+        self.looks.load(Ordering::Relaxed)
+    }
+
+    /// What becomes of its spans, notes and log lines.
+    pub(crate) fn fate(&self) -> ConsentFate {
+        self.consent.state().fate()
+    }
+
+    /// Whether its recording is kept.
+    pub(crate) fn keeps_audio(&self) -> bool {
+        self.consent.state().keeps_audio()
+    }
+
+    /// Whether its caller has agreed to the recording, where that was asked.
+    pub(crate) fn agrees_to_audio(&self) -> Option<bool> {
+        self.consent.to_audio()
+    }
+
+    /// Its caller or the program decides something, or it ends; whether that changes what becomes of it.
+    pub(crate) fn decide(&self, event: ConsentEvent) -> bool {
+        let [before, now] = self.consent.happens(event);
+        let (was, is) = (before.fate(), now.fate());
+        #[cfg(feature = "audio")]
+        self.decide_audio();
+        match is {
+            ConsentFate::Aborted | ConsentFate::NoConsent => {
+                // Spans of ours come by from now on, to be counted.
+                self.looks.store(true, Ordering::Relaxed);
+                self.notes.erase();
+                #[cfg(feature = "logs")]
+                drop(self.logs.get().map(Logs::close));
+            }
+            ConsentFate::Leaves if was == ConsentFate::Waits => {
+                if let Some(span) = self.span() {
+                    span.announce();
+                }
+            }
+            ConsentFate::Leaves | ConsentFate::Waits => {}
+        }
+        before != now
+    }
+
+    /// Has its recording kept, or erased, as was decided.
+    #[cfg(feature = "audio")]
+    fn decide_audio(&self) {
+        let Some(journal) = self.audio.get() else { return };
+        match self.consent.state() {
+            ConsentState::Open => journal.grant(),
+            state if !state.keeps_audio() => journal.erase(),
+            _ => {}
+        }
+    }
+
+    /// Has it recorded from now on, once; false where it is already.
+    #[cfg(feature = "audio")]
+    pub(crate) fn record(&self, journal: Arc<audio::Journal>) -> bool {
+        let is_first = self.audio.set(journal).is_ok();
+        // The decision may have come before.
+        self.decide_audio();
+        is_first
+    }
+
+    /// Tells what is known of it from what was known before.
+    pub(crate) fn version(&self) -> Version {
+        #[cfg(feature = "logs")]
+        let lines = self.logs.get().map_or(0, Logs::added);
+        #[cfg(not(feature = "logs"))]
+        let lines = 0;
+        Version { notes: self.notes.changes(), lines, consent: self.consent.state() }
+    }
+
+    /// What was noted until now, while it runs, if it is to have a call log.
+    pub(crate) fn noted_so_far(&self) -> Option<Noted> {
+        let noted = self.notes.so_far(self.clock.at(Instant::now()))?;
+        #[cfg(feature = "logs")]
+        let noted = Noted { logs: self.logs.get().map(Logs::lines).unwrap_or_default(), ..noted };
+        Some(noted)
+    }
+
+    /// Whether nothing is noted any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.notes.is_over()
+    }
+
     /// All that was noted, if the call is to have a call log; nothing is noted after that. Its conversation has ended at `end`,
     /// in nanoseconds since the Unix epoch.
     pub(crate) fn close(&self, end: u64) -> Option<Noted> {
+        self.decide(ConsentEvent::End);
         let noted = self.notes.close(end)?;
         #[cfg(feature = "logs")]
         if let Some((logs, bytes)) = self.logs.get().map(Logs::close) {
@@ -251,11 +375,15 @@ impl OpenCalls {
         self.known().contains_key(&trace)
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<Call>> {
+        self.known().values().flatten().cloned().collect()
+    }
+
     /// The ids of those whose function returned so long ago, and which stay open for what nobody reads; each once.
     pub(crate) fn unread(&self, since: Duration) -> Vec<String> {
-        let calls: Vec<_> = self.known().values().flatten().cloned().collect();
         let is_unread = |call: &Arc<Call>| call.span().is_some_and(|span| span.is_unread(since));
-        calls.into_iter().filter(is_unread).map(|call| call.id().to_owned()).collect()
+        self.all().into_iter().filter(is_unread).map(|call| call.id().to_owned()).collect()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -292,7 +420,7 @@ impl OpenCalls {
     }
 
     /// A span of a host's is over: hands it over if it had begun in a call.
-    pub(crate) fn end_of_host(&self, trace: TraceId, span: SpanId, hand_over: impl FnOnce(&Call)) {
+    pub(crate) fn end_of_host(&self, trace: TraceId, span: SpanId, hand_over: impl FnOnce(&Arc<Call>)) {
         let has_begun = |call: &&Arc<Call>| locked(&call.of_host).remove(&span);
         let call = self.known().get(&trace).and_then(|same| same.iter().find(has_begun).cloned());
         if let Some(call) = call {

@@ -11,11 +11,13 @@ pub(crate) mod call_log;
 mod clock;
 pub(crate) mod config;
 pub(crate) mod doctor;
+mod drafts;
 mod encode;
 pub(crate) mod error;
 #[cfg(feature = "exporter")]
 mod exporter;
 mod flushes;
+mod kept_back;
 mod lane;
 pub(crate) mod ledger;
 pub(crate) mod link;

@@ -4,6 +4,7 @@
 use crate::absence::{self, Absence};
 #[cfg(feature = "audio")]
 use crate::call::audio::{Bounds, Journal};
+use crate::call::consent::{Consent, ConsentFate};
 use crate::call::{self, Call, Noted, OpenCalls};
 use crate::policy::CaptureContent;
 use crate::room::{Budget, Room, Use};
@@ -19,6 +20,14 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 pub(crate) trait Sink: Budget {
     /// Takes one record (`finished`).
     fn accept(&self, trace_id: TraceId, record: &[u8]);
+
+    /// Takes one record of a call of which it is not known yet whether anything leaves, or nothing does.
+    fn keep_back(&self, call: &Arc<Call>, record: &[u8]) {
+        self.accept(call.root.trace_id(), record);
+    }
+
+    /// What becomes of a call was decided.
+    fn decided(&self, _call: &Arc<Call>) {}
 
     /// Takes the notes of a call that has ended, to post its call log.
     fn observe(&self, _call: &Arc<Call>, _noted: Noted) {}
@@ -79,6 +88,8 @@ pub struct Destination {
     pub(crate) capture: CaptureContent,
     /// The most bytes of one content value.
     pub(crate) content_limit: usize,
+    /// What of its calls waits for consent.
+    pub(crate) consent: Consent,
     pub(crate) calls: Arc<OpenCalls>,
     /// Set where a host's tracer provider is attached.
     pub(crate) host: OnceLock<Host>,
@@ -107,6 +118,7 @@ impl Destination {
             sink,
             capture,
             content_limit,
+            consent: Consent::Given,
             calls,
             host,
             is_heard,
@@ -120,6 +132,11 @@ impl Destination {
     /// The same, which counts its open spans there.
     pub(crate) fn counted_in(self, calls: Arc<OpenCalls>) -> Self {
         Self { calls, ..self }
+    }
+
+    /// The same, whose calls wait for consent.
+    pub(crate) fn asking(self, consent: Consent) -> Self {
+        Self { consent, ..self }
     }
 
     /// The same, of an account at Cekura if that is so.
@@ -146,10 +163,12 @@ impl Destination {
         }
     }
 
-    /// A conversation has begun. `root` gives what its span's record holds so far.
-    pub(crate) fn announce(&self, root: impl FnOnce() -> Vec<u8>) {
-        if self.sink.wants_beginnings() {
-            self.sink.begin(root());
+    /// A conversation has begun. `root` gives what its span's record holds so far, unless that is over.
+    pub(crate) fn announce(&self, root: impl FnOnce() -> Option<Vec<u8>>) {
+        if self.sink.wants_beginnings()
+            && let Some(root) = root()
+        {
+            self.sink.begin(root);
         }
     }
 
@@ -167,6 +186,22 @@ impl Destination {
     #[inline]
     pub(crate) fn accept(&self, trace_id: TraceId, record: &[u8]) {
         self.sink.accept(trace_id, record);
+    }
+
+    /// The same for a span of a call that may be kept back.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn accept_of(&self, call: &Arc<Call>, record: &[u8]) {
+        if call.fate() == ConsentFate::Leaves {
+            self.sink.accept(call.root.trace_id(), record);
+        } else {
+            self.sink.keep_back(call, record);
+        }
+    }
+
+    /// What becomes of this call was decided.
+    pub(crate) fn decided(&self, call: &Arc<Call>) {
+        self.sink.decided(call);
     }
 
     /// Says something to the program's `tracing` subscriber, which holds nobody up here.

@@ -183,6 +183,9 @@ pub use attributes::{conversation, llm, s2s, span, stt, tool_call, tts, turn};
 pub use call::Run;
 #[cfg(feature = "audio")]
 pub use call::audio::form::Audio;
+pub use call::consent::Consent;
+#[doc(hidden)]
+pub use call::consent::{ConsentEvent, ConsentFate, ConsentState};
 #[doc(hidden)]
 pub use cekura_trace_macros::{LLM, S2S, STT, TTS, tool, toolcall};
 pub use delivery::call_log::error::{ObserveError, Sent};
@@ -273,6 +276,10 @@ pub mod context {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct ReadmeDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/operate.md")]
+struct OperateDoctests;
 
 #[cfg(all(doctest, feature = "audio", feature = "logs"))]
 #[doc = include_str!("../../docs/calls.md")]

@@ -22,6 +22,7 @@ pub(crate) mod attributes;
 #[cfg(feature = "audio")]
 pub(crate) mod audio;
 pub(crate) mod callsite;
+mod consent;
 pub(crate) mod context;
 pub(crate) mod conversation;
 pub(crate) mod current;

@@ -12,6 +12,7 @@ pub mod events;
 pub mod handles;
 pub mod host;
 pub mod http_proxy;
+pub mod metrics;
 pub mod polls;
 pub mod program;
 pub mod proxy;

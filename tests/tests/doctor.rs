@@ -323,3 +323,20 @@ ok    configuration  local mode: conversations are drawn on standard error and
     );
     assert_eq!(spans.connections(), 0);
 }
+
+#[test]
+fn an_address_for_metrics_that_a_handle_refuses_is_named_in_every_mode() {
+    let (spans, taken) = (Backend::new(), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    for mode in [Mode::Cloud, Mode::CloudAndLocal, Mode::Local] {
+        // The other one is no machine's.
+        for address in [taken.local_addr().unwrap().to_string(), "192.0.2.1:9464".to_owned()] {
+            let builder = || {
+                let builder = to(&spans, Protocol::Grpc).mode(mode).metrics_public(true);
+                builder.metrics_listen(&address)
+            };
+            let error = builder().build().unwrap_err();
+            let problems = builder().doctor().problems().collect::<Vec<_>>();
+            assert_eq!(problems, [format!("configuration: {error}")], "{mode:?}");
+        }
+    }
+}

@@ -172,7 +172,9 @@ fn sound_at_any_moment_and_a_delay_without_end_cost_no_other_sound() {
     let line = root.in_scope(|| current_conversation().unwrap().audio());
     let loud = &[12_000_i16; 1_600][..];
     line.agent(loud, RATE);
-    instants().into_iter().for_each(|at| line.user_at(at, loud, RATE));
+    for at in instants() {
+        line.user_at(at, loud, RATE);
+    }
     thread::sleep(SHORT);
     line.user(loud, RATE);
     for wait in WAITS {

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The bytes that are asked for at once.
@@ -66,6 +66,8 @@ pub(crate) struct Journal {
     start: Instant,
     bounds: Arc<Bounds>,
     state: Mutex<State>,
+    /// Told when it is erased, so that what is on disk goes at once.
+    hears: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 struct State {
@@ -79,6 +81,8 @@ struct State {
     /// Frames for which there was no room.
     lost: u64,
     stage: Stage,
+    /// Whether it may stand where it survives the process.
+    is_granted: bool,
     is_truncated: bool,
     /// Whether the agent was given something to say that was not cleared.
     is_agent_speaking: bool,
@@ -101,7 +105,7 @@ enum Taken {
 }
 
 impl Journal {
-    /// One that begins now or began before; `room` is what its memory is taken from.
+    /// One that begins now or began before, and is not granted yet; `room` is what its memory is taken from.
     pub(crate) fn new(start: Instant, bounds: Arc<Bounds>, room: Room) -> Self {
         let state = State {
             chunks: VecDeque::new(),
@@ -110,10 +114,12 @@ impl Journal {
             held: 0,
             lost: 0,
             stage: Stage::Open,
+            is_granted: false,
             is_truncated: false,
             is_agent_speaking: false,
         };
-        Self { number: rand::rng().random(), start, bounds, state: Mutex::new(state) }
+        let (number, hears) = (rand::rng().random(), OnceLock::new());
+        Self { number, start, bounds, state: Mutex::new(state), hears }
     }
 
     /// What the caller says, as it comes in.
@@ -153,6 +159,11 @@ impl Journal {
         }
     }
 
+    /// Has somebody told when it is erased; the first one.
+    pub(crate) fn when_erased(&self, hears: impl Fn() + Send + Sync + 'static) {
+        let _ = self.hears.set(Box::new(hears));
+    }
+
     /// Forgets everything, and takes no more. What is on disk goes with the next `Store::spill`.
     pub(crate) fn erase(&self) {
         let mut state = locked(&self.state);
@@ -164,6 +175,18 @@ impl Journal {
         self.bounds.held.fetch_sub(std::mem::take(&mut state.held), Ordering::Relaxed);
         drop(state);
         drop(chunks);
+        if let Some(hears) = self.hears.get() {
+            hears();
+        }
+    }
+
+    /// The caller has agreed to it: it may survive the process.
+    pub(crate) fn grant(&self) {
+        locked(&self.state).is_granted = true;
+    }
+
+    pub(crate) fn is_granted(&self) -> bool {
+        locked(&self.state).is_granted
     }
 
     pub(crate) fn is_erased(&self) -> bool {

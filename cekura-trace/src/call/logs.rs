@@ -44,6 +44,8 @@ struct State {
     first: Half,
     last: Half,
     missing: u64,
+    /// How many came.
+    added: u64,
     room: Room,
     is_over: bool,
 }
@@ -59,7 +61,7 @@ impl Logs {
     /// Takes no more of the memory limit than `room` gives.
     pub(crate) fn new(room: Room) -> Self {
         let (first, last) = (Half::default(), Half::default());
-        Self(Mutex::new(State { first, last, missing: 0, room, is_over: false }))
+        Self(Mutex::new(State { first, last, missing: 0, added: 0, room, is_over: false }))
     }
 
     pub(crate) fn add(&self, line: Line) {
@@ -67,8 +69,23 @@ impl Logs {
         let bytes = line.to_string().len() + 1;
         let mut state = locked(&self.0);
         if !state.is_over {
+            state.added += 1;
             state.add(line, bytes);
         }
+    }
+
+    /// How many came.
+    pub(crate) fn added(&self) -> u64 {
+        locked(&self.0).added
+    }
+
+    /// All lines until now.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let state = locked(&self.0);
+        let (first, last) = (state.first.lines.iter(), state.last.lines.iter());
+        let mark = (state.missing > 0).then(|| mark(state.missing, state.last.lines.front()));
+        let lines = |(line, _): &(Value, usize)| line.clone();
+        first.map(lines).chain(mark).chain(last.map(lines)).collect()
     }
 
     /// All lines, and their bytes; none is taken after that.

@@ -33,12 +33,17 @@ pub(crate) struct Notes {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each of them is known at another time")]
 struct State {
     is_wanted: bool,
     is_over: bool,
+    /// Nothing of it is kept: what is noted is left out, and nobody is told of that.
+    is_erased: bool,
     /// How many keep the call log back, and for how long after the end.
     holds: usize,
     held_for: Duration,
+    /// How often anything was noted or said.
+    changes: u64,
     noted: Noted,
     /// What spans say, also those that end after the conversation.
     said: Vec<Said>,
@@ -53,8 +58,8 @@ struct State {
     stops: Vec<u64>,
     /// Whether an event has told of what was not noted.
     is_told: bool,
-    /// Whether something is left out because there was no room for it.
-    is_cut: bool,
+    /// How often something was left out because there was no room for it.
+    left_out: usize,
 }
 
 /// Everything that was noted.
@@ -251,7 +256,7 @@ impl Notes {
 
     /// Whether something is left out because there was no room for it.
     pub(crate) fn is_cut(&self) -> bool {
-        self.state().is_cut
+        self.state().left_out > 0
     }
 
     /// What was added to the metadata after the end; nothing is added from now on.
@@ -259,6 +264,36 @@ impl Notes {
         let mut state = self.state();
         state.holds = 0;
         std::mem::take(&mut state.noted.metadata)
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        self.state().changes
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.state().is_over
+    }
+
+    /// What was noted until now, if the call is to have a call log and runs.
+    pub(super) fn so_far(&self, now: u64) -> Option<Noted> {
+        let state = self.state();
+        let Noted { entries, metadata, ended_reason, agent, run, .. } = &state.noted;
+        (state.is_wanted && !state.is_over).then(|| Noted {
+            entries: entries.clone(),
+            metadata: metadata.clone(),
+            ended_reason: ended_reason.clone(),
+            agent: *agent,
+            run: run.clone(),
+            end: now,
+            ..Noted::default()
+        })
+    }
+
+    /// Forgets everything, and keeps nothing any more.
+    pub(super) fn erase(&self) {
+        self.reads_spans.store(false, Ordering::Relaxed);
+        let erased = State { is_erased: true, is_over: true, ..State::default() };
+        drop(std::mem::replace(&mut *self.state(), erased));
     }
 
     /// Whether the call is to have a call log.
@@ -282,6 +317,9 @@ impl Notes {
     fn keep<T>(&self, bytes: usize, what: T, list: impl FnOnce(&mut State) -> &mut Vec<T>) {
         let cost = Cost { bytes: 0, memory: bytes + PER_ENTRY + size_of::<T>() };
         let mut state = self.state();
+        if state.is_erased {
+            return;
+        }
         // Beside the notes, for these may stand in their place.
         let is_too_much = state.said_bytes + bytes + PER_ENTRY > LIMIT;
         let fits = if is_too_much { Err(FULL) } else { state.take_room(cost, Cost::default()) };
@@ -319,8 +357,8 @@ impl Notes {
     }
 
     fn refuse(mut state: MutexGuard<'_, State>, obstacle: &'static str) {
-        let is_first = !std::mem::replace(&mut state.is_told, true);
-        state.is_cut |= [FULL, NO_MEMORY].contains(&obstacle);
+        let is_first = !std::mem::replace(&mut state.is_told, true) && !state.is_erased;
+        state.left_out += usize::from([FULL, NO_MEMORY].contains(&obstacle));
         drop(state);
         if is_first {
             tell(obstacle);
@@ -345,6 +383,7 @@ impl State {
             return Err(NO_MEMORY);
         }
         noted.bytes = bytes;
+        self.changes += 1;
         Ok(())
     }
 }

@@ -79,7 +79,7 @@ impl Reader<'_> {
         }
         let api_headers = api_headers(key.as_ref());
         let headers = self.headers(key, identity, code.headers, &endpoint);
-        let metrics = self.metering(code.metrics, insecure, mode);
+        let metrics = self.metering(code.metrics, insecure, mode.sends());
         let proxies = if mode.sends() {
             // An endpoint that was refused is empty; without a key nothing goes to the API.
             let known = |endpoint: &&Endpoint| **endpoint != Endpoint::default();
@@ -102,6 +102,7 @@ impl Reader<'_> {
             resource: self.resource(code.service_name, code.resource),
             calls,
             capture: self.capture(code.capture),
+            consent: code.consent,
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
             // A convention of its own, no-color.org; whatever it is set to.

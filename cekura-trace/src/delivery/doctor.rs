@@ -6,6 +6,7 @@ mod questions;
 
 use super::config::{self, Builder, Mode, Protocol, Settings};
 use super::error::Error;
+use super::metrics::Listener;
 use super::quiet;
 use super::spool;
 use crate::absence;
@@ -44,7 +45,9 @@ impl Builder {
         let settings = match config::resolve(self) {
             Err(error) => return Diagnosis(mistakes(Check::Configuration, &error)),
             Ok(None) => return Diagnosis(vec![off()]),
-            Ok(Some(settings)) if settings.mode == Mode::Local => return Diagnosis(vec![local()]),
+            Ok(Some(settings)) if settings.mode == Mode::Local => {
+                return Diagnosis(listened(&settings).unwrap_or_else(|| vec![local()]));
+            }
             Ok(Some(settings)) => settings,
         };
         let (limit, (found, findings)) = (settings.timings.diagnosis, mpsc::sync_channel(1));
@@ -228,7 +231,7 @@ fn examine(settings: &Arc<Settings>, runtime: &Runtime) -> Vec<Finding> {
         let asked = questions::ask(settings, Instant::now() + limit).await;
         let mut findings = asked.map_or_else(
             |error| mistakes(Check::Configuration, &error),
-            |found| [found, vec![configured(settings)]].concat(),
+            |found| [found, listened(settings).unwrap_or_else(|| vec![configured(settings)])].concat(),
         );
         let spooled = spooled.await.unwrap_or_else(|error| Err(io::Error::other(error)));
         findings.extend(spooled.unwrap_or_else(|error| unread(settings, &error).into_iter().collect()));
@@ -238,6 +241,12 @@ fn examine(settings: &Arc<Settings>, runtime: &Runtime) -> Vec<Finding> {
     // Both origins may be the same.
     findings.dedup();
     findings
+}
+
+/// What is wrong with the address at which metrics are to be served.
+fn listened(settings: &Settings) -> Option<Vec<Finding>> {
+    let refused = Listener::try_out(&settings.metrics.listen?).err()?;
+    Some(mistakes(Check::Configuration, &refused))
 }
 
 fn configured(settings: &Settings) -> Finding {

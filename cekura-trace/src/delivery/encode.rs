@@ -18,7 +18,7 @@ use batch::{Batch, SpanIds};
 use cut::{fit, mark};
 pub(crate) use fields::root_record;
 use fields::{ended, resource, spans};
-use opentelemetry::trace::SpanId;
+use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -158,6 +158,19 @@ impl Encoder {
             }
         }
         Vec::new()
+    }
+
+    /// A request for its other spans, if there are some, where it has spans of traces that `are_left_out`. It takes over its
+    /// reservation.
+    pub(crate) fn without(
+        &self,
+        request: &mut Request,
+        are_left_out: impl Fn(TraceId) -> bool,
+    ) -> Option<Request> {
+        let frame = request.frame.clone();
+        let rest: Vec<_> =
+            spans(&frame).filter(|(_, span)| !are_left_out(SpanIds::read(span).trace)).collect();
+        (!rest.is_empty()).then(|| self.part(&frame, &rest, std::mem::take(&mut request.reservation)))
     }
 
     /// A request for the root of a conversation that has begun, as it is sent if that never ends.

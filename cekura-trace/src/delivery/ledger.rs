@@ -47,6 +47,11 @@ impl FlushReport {
     pub fn lost(&self) -> u64 {
         self.dropped.values().sum()
     }
+
+    /// How many of them the program did not mean to lose.
+    pub(crate) fn lost_unmeant(&self) -> u64 {
+        self.lost() - self.dropped.get(&DropReason::Aborted).copied().unwrap_or_default()
+    }
 }
 
 impl fmt::Display for FlushReport {
@@ -98,10 +103,14 @@ impl fmt::Display for Recordings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum DropReason {
+    /// `aborted`: its call was [aborted](crate::Conversation::abort) before.
+    Aborted,
     /// `late`: in local mode, the span ended after its conversation was drawn.
     Late,
     /// `malformed`: an error of this crate.
     Malformed,
+    /// `no_consent`: its call has ended, or the handle was shut down, without [`grant`](crate::Conversation::grant).
+    NoConsent,
     /// `panicked`: an error of this crate, or of a value that it drew.
     Panicked,
     /// `queue_full`: the memory limit was reached; the oldest requests go first. In local mode, also a span that found no
@@ -141,8 +150,10 @@ impl DropReason {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Aborted => "aborted",
             Self::Late => "late",
             Self::Malformed => "malformed",
+            Self::NoConsent => "no_consent",
             Self::Panicked => "panicked",
             Self::QueueFull => "queue_full",
             Self::Refused => "refused",

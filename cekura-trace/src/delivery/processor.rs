@@ -47,7 +47,7 @@ impl SpanProcessor for Processor {
         let Some(destination) = &self.destination else { return };
         let (trace_id, span_id) = (span.span_context.trace_id(), span.span_context.span_id());
         destination.calls.end_of_host(trace_id, span_id, |call| {
-            destination.accept(trace_id, &record(span, call.capture));
+            destination.accept_of(call, &record(span, call.capture));
         });
     }
 

@@ -17,6 +17,8 @@ const PAGES: &str = "cekura-traces";
 /// What a span takes while it is shown, on the page and in the drawing: so many bytes, and more for each byte of its record.
 const PER_SPAN: usize = 800;
 const PER_BYTE: usize = 3;
+/// What a page says until its recording is added.
+const BEING_ADDED: &str = "it is being added: load the page again in a moment";
 /// What may be taken beside the memory limit.
 const SPARE: usize = 4 << 20;
 
@@ -26,18 +28,30 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
     let pages = Pages { folder: Folder::new(PAGES), events, told: AtomicBool::new(false) };
     let limit = settings.memory_limit;
     let unrecorded = unrecorded(settings);
-    Box::new(move |spans, call_log, sound| {
+    Box::new(move |spans, call_log, sound, tell| {
         let (spans, missing) = fitting(spans, limit);
         let tree = Tree::from(spans);
         let mut drawing = local::draw(&tree, &Style::of_standard_error(no_color));
-        let (kept, line) = pages.add(&tree, call_log, sound.unwrap_or(Err(unrecorded)));
+        // Rendering takes a while, and the process may end meanwhile.
+        let (sound, why) = match sound {
+            Some(Ok(sound)) => (Some(sound), BEING_ADDED),
+            Some(Err(why)) => (None, why),
+            None => (None, unrecorded),
+        };
+        let (kept, line) = pages.add(&tree, call_log, Err(why), None);
         drawing += &line;
         if missing > 0 {
             drawing += &local::line(format!("without {missing} spans: raise .memory_limit(…) to see them"));
         }
-        let is_seen = local::print(&drawing) || kept.is_some();
-        let is_heard = kept.is_some_and(|kept| kept.is_heard);
-        if is_seen { Ok(Seen { missing, is_heard }) } else { Err(DropReason::Unreachable) }
+        if !local::print(&drawing) && kept.is_none() {
+            return Err(DropReason::Unreachable);
+        }
+        let mut is_heard = false;
+        if let (Some(page), Some(sound)) = (kept, sound) {
+            tell(Ok(Seen { missing, is_heard: None }));
+            is_heard = pages.add(&tree, call_log, Ok(sound), Some(&page)).0.is_some_and(|page| page.is_heard);
+        }
+        Ok(Seen { missing, is_heard: Some(is_heard) })
     })
 }
 
@@ -47,7 +61,7 @@ fn unrecorded(settings: &Settings) -> &'static str {
     if settings.audio.is_none() {
         "calls are not recorded: write .audio(Audio::stereo()), or set CEKURA_AUDIO=true"
     } else {
-        "only a conversation with `observe` is recorded, and only where content is"
+        "a call is recorded only with `observe`, where content is, and unless its caller refuses"
     }
 }
 
@@ -81,14 +95,15 @@ struct Pages {
 }
 
 impl Pages {
-    /// Writes a page; the line says where it is, or why there is none.
+    /// Writes a page, in place of the one before; the line says where it is, or why there is none.
     fn add(
         &self,
         tree: &Tree,
         call_log: Option<&[u8]>,
         sound: Result<SoundFile, &str>,
+        before: Option<&Kept>,
     ) -> (Option<Kept>, String) {
-        let added = self.folder.add(tree, call_log, sound);
+        let added = self.folder.add(tree, call_log, sound, before);
         let told = self.told.swap(added.is_err(), Ordering::Relaxed);
         match added {
             Ok(kept) => {

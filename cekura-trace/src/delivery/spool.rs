@@ -192,6 +192,7 @@ pub(crate) struct Spool {
     pub(crate) limits: SpoolLimits,
     /// The most bytes that are known of what is on disk.
     most_known: usize,
+    most_items: usize,
     budget: Arc<dyn Budget>,
     shared: Arc<Shared>,
 }
@@ -219,7 +220,7 @@ impl Spool {
             disk::start(root, addresses(settings), limits, most_items, shared.clone(), tell)
         });
         started.map_err(|error| refused(to, &error))?;
-        Ok(Arc::new(Self { limits, most_known, budget, shared }))
+        Ok(Arc::new(Self { limits, most_known, most_items, budget, shared }))
     }
 
     /// Has an item written under a new name, in place of `parts`; `None` while too much waits to be written.
@@ -244,6 +245,17 @@ impl Spool {
             }
             fits
         })
+    }
+
+    /// Whether an item is not on disk yet, as it was last asked for.
+    pub(crate) fn is_waiting(&self, name: Name) -> bool {
+        let waiting = locked(&self.shared.waiting);
+        waiting.work.keeps.contains_key(&name) || waiting.written.contains_key(&name)
+    }
+
+    /// How many drafts there may be, so that they push nothing out that waits to be sent.
+    pub(crate) fn most_drafts(&self) -> usize {
+        self.most_items / 4
     }
 
     /// Has an item read again.

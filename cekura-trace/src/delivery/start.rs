@@ -40,12 +40,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (inbox, messages) = unbounded_channel();
     let timings = settings.timings;
     let ledger = Arc::new(Ledger::default());
-    let wake = inbox.clone();
-    // The worker may have ended, which is why the queue is closed by then.
-    let waker = Waker::new(move || drop(wake.send(Message::Wake)));
-    let queue = Queue::new(settings.memory_limit, ledger.clone(), waker, settings.mode.draws());
-    let wants_beginnings = settings.spool.is_some() || settings.mode.draws();
-    let queue = Arc::new(if wants_beginnings { queue.with_beginnings() } else { queue });
+    let queue = queue(&settings, ledger.clone(), inbox.clone());
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<OpenCalls>::default(), Arc::<AtomicU64>::default());
     #[cfg(feature = "audio")]
@@ -103,6 +98,15 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
+}
+
+/// The queue, which wakes the worker.
+fn queue(settings: &Settings, ledger: Arc<Ledger>, inbox: UnboundedSender<Message>) -> Arc<Queue> {
+    // The worker may have ended, which is why the queue is closed by then.
+    let waker = Waker::new(move || drop(inbox.send(Message::Wake)));
+    let draws = settings.mode.draws();
+    let queue = Queue::new(settings.memory_limit, ledger, waker, draws);
+    Arc::new(if draws || settings.spool.is_some() { queue.with_beginnings() } else { queue })
 }
 
 /// Prepares recordings, also those that dead processes have left.

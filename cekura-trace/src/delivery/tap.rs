@@ -7,7 +7,7 @@ use super::queue::Begun;
 #[cfg(all(feature = "audio", feature = "local"))]
 use crate::local::SoundFile;
 use crate::room::Room;
-use opentelemetry::trace::{SpanContext, TraceId};
+use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 
 /// What became of a conversation: what was shown of it, or why nobody can see anything.
 pub(crate) type Drawn = Result<Seen, DropReason>;
@@ -17,8 +17,8 @@ pub(crate) type Drawn = Result<Seen, DropReason>;
 pub(crate) struct Seen {
     /// How many of its spans are not in it.
     pub(crate) missing: u64,
-    /// Whether its recording is.
-    pub(crate) is_heard: bool,
+    /// Whether its recording is; `None` while that is being added.
+    pub(crate) is_heard: Option<bool>,
 }
 
 /// Sees every record that is drained. One that keeps nothing back needs only `take`.
@@ -54,6 +54,9 @@ pub(super) trait Tap {
 
     /// Hears what a call was worth whose root has ended.
     fn score(&mut self, _root: &SpanContext, _name: &str, _value: f64) {}
+
+    /// Nothing is kept of a conversation, and nothing shown. `root` is its span.
+    fn abort(&mut self, _trace: TraceId, _root: SpanId) {}
 
     /// Does what can be done now. `epoch` is the flush that waits for it.
     fn proceed(&mut self, _epoch: u64) {}

@@ -13,7 +13,7 @@ use crate::finished::records;
 use crate::local::SoundFile;
 use crate::room::{Room, Use};
 use crate::say::caught;
-use opentelemetry::trace::TraceId;
+use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -27,8 +27,8 @@ const WAITING_LOGS: usize = 64;
 const PREPARED: Duration = Duration::from_secs(60);
 
 /// Shows the records of a conversation, with its call log as it would be posted, and its recording, or why there is none, where
-/// one was to be expected.
-pub(super) type Show = dyn Fn(&[u8], Option<&[u8]>, Option<Recorded>) -> Drawn + Send + Sync;
+/// one was to be expected. Where adding the recording takes a while, it tells of the rest before.
+pub(super) type Show = dyn Fn(&[u8], Option<&[u8]>, Option<Recorded>, &dyn Fn(Drawn)) -> Drawn + Send + Sync;
 
 type Recorded = Result<SoundFile, &'static str>;
 
@@ -73,6 +73,7 @@ struct WaitingLog {
 
 struct Handed {
     id: TraceId,
+    /// Those of which nobody knows yet whether they are shown.
     spans: u64,
     has_sound: bool,
     /// The flush that waits for it.
@@ -84,7 +85,8 @@ impl Terminal {
         let draw = move |Drawing { number, trace, mut log }| {
             let sound = log.as_mut().and_then(|log| log.sound.take());
             let log = log.as_ref().map(|log| &*log.body);
-            let drawn = caught(|| show(&trace.records, log, sound));
+            let tell = |drawn| shown(number, drawn);
+            let drawn = caught(|| show(&trace.records, log, sound, &tell));
             shown(number, drawn.unwrap_or(Err(DropReason::Panicked)));
         };
         Self {
@@ -233,6 +235,24 @@ impl Tap for Terminal {
         true
     }
 
+    fn abort(&mut self, trace: TraceId, root: SpanId) {
+        while let Some(at) = self.logs.iter().position(|log| log.trace == trace) {
+            if let Some(log) = self.logs.remove(at) {
+                self.forget(&log);
+            }
+        }
+        let is_it = |(drawing, _): &(Drawing, _)| drawing.log.as_ref().is_some_and(|log| log.trace == trace);
+        while let Some(at) = self.unheard.iter().position(is_it) {
+            if let Some((drawing, _)) = self.unheard.remove(at) {
+                self.give_up(drawing.number, DropReason::Aborted);
+            }
+        }
+        let taken = self.traces.take_call(trace, root).map_or(0, |taken| taken.spans);
+        if let Some(ledger) = self.ledger.as_ref().filter(|_| taken > 0) {
+            ledger.lose(&Counts::from([(trace, taken)]), DropReason::Aborted);
+        }
+    }
+
     fn proceed(&mut self, epoch: u64) {
         for (id, trace) in self.traces.take_complete() {
             let log = self.logs.iter().position(|log| log.trace == id).and_then(|at| self.logs.remove(at));
@@ -259,13 +279,18 @@ impl Tap for Terminal {
             Ok(seen) => seen,
             Err(reason) => return self.give_up(number, reason),
         };
-        let Some(Handed { id, spans, has_sound, .. }) = self.handed.remove(&number) else { return };
-        if let Some(ledger) = &self.ledger {
-            if has_sound {
-                ledger.count_recording(|count| {
-                    *(if is_heard { &mut count.delivered } else { &mut count.dropped }) += 1;
-                });
-            }
+        let Some(handed) = self.handed.get_mut(&number) else { return };
+        let (id, spans, has_sound) = (handed.id, std::mem::take(&mut handed.spans), handed.has_sound);
+        if is_heard.is_some() {
+            self.handed.remove(&number);
+        }
+        let Some(ledger) = &self.ledger else { return };
+        if let (Some(is_heard), true) = (is_heard, has_sound) {
+            ledger.count_recording(|count| {
+                *(if is_heard { &mut count.delivered } else { &mut count.dropped }) += 1;
+            });
+        }
+        if spans > 0 {
             ledger.deliver(&Counts::from([(id, spans - missing)]));
             if missing > 0 {
                 ledger.lose(&Counts::from([(id, missing)]), DropReason::QueueFull);

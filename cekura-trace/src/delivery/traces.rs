@@ -120,6 +120,12 @@ impl Traces {
         self.end(id)
     }
 
+    /// Takes a conversation that is not over, as far as it can be told from others of its trace.
+    pub(super) fn take_call(&mut self, id: TraceId, root: SpanId) -> Option<Trace> {
+        let is_alone = self.begun.get(&id).is_none_or(|roots| roots.iter().all(|other| *other == root));
+        if is_alone { self.take(id) } else { self.take_below(id, root) }
+    }
+
     /// How many spans of each trace are here.
     pub(super) fn open(&self) -> impl Iterator<Item = (TraceId, u64)> {
         self.open.iter().map(|(id, trace)| (*id, trace.spans))

@@ -1,17 +1,16 @@
 //! The thread that drains the queue, drives the lanes and answers flushes. Invariant: each flush
 //! gets one report, at its deadline at the latest.
 
+mod decided;
+mod ended;
+
 #[cfg(feature = "audio")]
-use super::audio::place::Heard;
-#[cfg(feature = "audio")]
-use super::audio::recorder::{Prepared, Recorder};
-#[cfg(feature = "audio")]
-use super::audio::sound::Sound;
+use super::audio::recorder::Recorder;
+#[cfg(all(feature = "audio", feature = "local"))]
 use super::call_log::ended::EndedCall;
-#[cfg(feature = "audio")]
-use super::call_log::ended::Shown;
-use super::call_log::error::{ObserveError, Sent};
+use super::call_log::error::Sent;
 use super::call_log::sealed::{Account, SealedCallLog};
+use super::drafts::Drafts;
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
 use super::lane::call_logs::{CallLogs, Rewrite};
@@ -22,13 +21,11 @@ use super::message::{Message, ObserveReply};
 use super::own_events::OwnEvents;
 use super::queue::{Begun, Queue};
 use super::quiet::silence;
-use super::spool::{Event, Found, Kind, Recorded, Spool};
+use super::spool::{Event, Found, Kind, Spool};
 use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
 use super::warnings::{tell_losses, tell_unread};
-#[cfg(feature = "audio")]
-use super::warnings::{tell_silent_agent, tell_silent_caller};
 use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
@@ -45,14 +42,8 @@ use tokio::time::{Instant, timeout_at};
 /// The shortest time between two events that tell of lost spans.
 const BETWEEN_TELLING: Duration = Duration::from_secs(10);
 
-/// Bytes of an ended call's log that are not counted: its fields beside what was noted.
-const BESIDE_NOTES: usize = 1 << 10;
-
-/// Why a call has no recording.
-#[cfg(all(feature = "audio", feature = "local"))]
-const LOST: &str = "the recording cannot be read";
-#[cfg(all(feature = "audio", feature = "local"))]
-const NOTHING: &str = "neither side was handed over, or the recording was erased";
+/// The shortest time between two looks at all call logs that wait, where memory is not short yet.
+const BETWEEN_RELIEFS: Duration = Duration::from_millis(50);
 
 pub(super) struct Worker {
     queue: Arc<Queue>,
@@ -71,9 +62,13 @@ pub(super) struct Worker {
     /// What was heard of the beginnings of conversations since it was last looked.
     begun: Begun,
     spool: Option<Arc<Spool>>,
+    /// Where there is a spool.
+    drafts: Option<Drafts>,
     timings: Timings,
     flushes: Flushes,
     next_tick: Instant,
+    /// When call logs are asked again for what nobody else needs yet.
+    next_relief: Instant,
     /// The open ones, and when it is looked for those of which something is not read.
     calls: Arc<OpenCalls>,
     next_look: Instant,
@@ -113,9 +108,11 @@ impl Worker {
             call_logs,
             begun: Begun::default(),
             spool: None,
+            drafts: None,
             timings,
             flushes,
             next_tick,
+            next_relief: next_tick,
             calls,
             next_look: next_tick + timings.unread,
             told: (0, next_tick),
@@ -144,7 +141,8 @@ impl Worker {
         if let Some(spool) = &spool {
             self.timings.tick = self.timings.tick.min(spool.limits.deposit);
         }
-        Self { spool, ..self }
+        let drafts = spool.clone().map(|spool| Drafts::new(spool, self.queue.clone()));
+        Self { spool, drafts, ..self }
     }
 
     /// Runs until shutdown. A panic costs what was in hand, which is counted; the worker goes on with the rest.
@@ -175,6 +173,9 @@ impl Worker {
             if now >= self.next_tick {
                 self.next_tick = now + self.timings.tick;
                 self.collect();
+                if self.drafts.as_ref().is_some_and(|drafts| now >= drafts.next) {
+                    self.write_drafts(now);
+                }
                 if now >= self.told.1 + BETWEEN_TELLING {
                     self.tell_losses(now);
                 }
@@ -189,16 +190,18 @@ impl Worker {
             self.relieve();
             self.hurry(now);
             if let Some(spans) = &mut self.spans {
+                spans.take_out_forgotten(now);
                 spans.proceed(now);
             }
             self.call_logs.await_traces(now);
             self.call_logs.proceed(now);
+            let relief = self.relieve_of_logs(now);
             if self.answer_flushes(now) {
                 return;
             }
             self.is_well = true;
             let spans = self.spans.as_ref().and_then(|spans| spans.due(now));
-            let lanes = spans.into_iter().chain(self.call_logs.next_due(now));
+            let lanes = spans.into_iter().chain(self.call_logs.next_due(now)).chain(relief);
             let next = lanes.chain(self.flushes.next_deadline()).fold(self.next_tick, Instant::min);
             if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
                 self.handle(message);
@@ -214,6 +217,7 @@ impl Worker {
                 }
                 self.call_logs.answered(Instant::now());
             }
+            Message::Decided(call) => self.decided(&call),
             Message::Drawn { number, drawn } => {
                 self.taps.iter_mut().for_each(|tap| tap.drawn(number, drawn));
             }
@@ -242,7 +246,9 @@ impl Worker {
                 self.tell_unread(Duration::ZERO);
                 let (queue, now) = (self.queue.clone(), Instant::now());
                 queue.close(|records, count| self.take(records, count));
+                queue.drain_kept_back(true, |records, count| self.take(records, count));
                 queue.close_calls(|ended, reservation| self.observe_ended(ended, reservation));
+                self.write_drafts(now);
                 if let Some(spans) = &mut self.spans {
                     spans.finish(now);
                 }
@@ -290,14 +296,10 @@ impl Worker {
     fn collect(&mut self) {
         let queue = self.queue.clone();
         self.hear_begun();
-        queue.drain(|records, count| {
-            // Encoding takes a while.
-            self.relieve();
-            self.take(records, count);
-        });
+        self.drain();
         // Each is asked, for each keeps what it has seen until then.
         if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
-            queue.drain(|records, count| self.take(records, count));
+            self.drain();
         }
         // After the spans, so that most of those that have ended too are known to.
         let begun = std::mem::take(&mut self.begun);
@@ -310,6 +312,18 @@ impl Worker {
         self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
     }
 
+    /// Takes what has ended, and what was kept back and may leave now.
+    fn drain(&mut self) {
+        let queue = self.queue.clone();
+        let mut take = |records: &[u8], count| {
+            // Encoding takes a while.
+            self.relieve();
+            self.take(records, count);
+        };
+        queue.drain(&mut take);
+        queue.drain_kept_back(false, take);
+    }
+
     /// Hears which conversations have begun. Asked before each buffer, so that each root in it was heard of.
     fn hear_begun(&mut self) {
         let begun = self.queue.drain_begun();
@@ -320,112 +334,28 @@ impl Worker {
 
     /// Has memory given back where it is short; what is drawn goes before what is delivered.
     fn relieve(&mut self) {
-        let excess = self.queue.excess(|| self.call_logs.held());
+        let excess = self.queue.excess();
         if excess > 0 {
-            let given: usize = self.taps.iter_mut().map(|tap| tap.relieve(excess)).sum();
+            let given = self.relieve_taps(excess);
             if let Some(spans) = &mut self.spans {
-                spans.relieve(excess.saturating_sub(given), Instant::now());
+                spans.relieve(excess.saturating_sub(given), true, Instant::now());
             }
         }
     }
 
-    /// Posts what was noted of a call that has ended.
-    fn observe_ended(&mut self, ended: EndedCall, mut reservation: Room) {
-        let call_id = ended.id().to_owned();
-        self.doubt(&ended);
-        let sealed = ended.seal(&self.account).and_then(|log| {
-            // Escapes may make it longer than what was noted.
-            let more = log.body.len().saturating_sub(reservation.bytes() + BESIDE_NOTES);
-            reservation
-                .join(Room::take(self.queue.clone(), Use::Delivery, more).ok_or_else(ObserveError::full)?);
-            Ok(log)
-        });
-        match sealed {
-            Ok(log) => {
-                if log.until.is_some()
-                    && !self.taps.is_empty()
-                    && let Ok(shown) = ended.log().seal(&self.account)
-                {
-                    self.taps.iter_mut().for_each(|tap| tap.call_log(&shown, false));
-                }
-                let (account, root, held_for) = (self.account, ended.root(), ended.held_for());
-                let recording = self.prepare(root, &ended);
-                let ended = Arc::new(ended);
-                #[cfg(all(feature = "audio", feature = "local"))]
-                if recording.is_some() && !self.taps.is_empty() {
-                    self.unheard.insert(root, ended.clone());
-                }
-                let write = Box::new(move |shown| ended.seal_last(&account, shown));
-                let rewrite = Rewrite { write, root, held_for, recording };
-                self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
-            }
-            Err(error) => {
-                self.call_logs.count_failure();
-                self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
-            }
+    /// The same for what call logs have above their share, and do not send at once; when to ask again. Not often, unless urgent.
+    fn relieve_of_logs(&mut self, now: Instant) -> Option<Instant> {
+        let (borrowed, is_urgent) = self.queue.borrowed();
+        if borrowed > 0 && (is_urgent || now >= self.next_relief) {
+            self.next_relief = now + BETWEEN_RELIEFS;
+            let given = self.relieve_taps(borrowed);
+            self.call_logs.relieve(borrowed.saturating_sub(given), is_urgent, now);
         }
+        (borrowed > 0).then_some(self.next_relief)
     }
 
-    /// Has the recording of a call prepared, if it has one.
-    #[cfg(feature = "audio")]
-    fn prepare(&self, root: SpanId, ended: &EndedCall) -> Option<Recorded> {
-        Some(self.recorder.as_ref()?.end(root, ended.sound()?))
-    }
-
-    #[cfg(not(feature = "audio"))]
-    #[expect(clippy::unused_self, reason = "there is nothing to prepare without the feature")]
-    fn prepare(&self, _root: SpanId, _ended: &EndedCall) -> Option<Recorded> {
-        None
-    }
-
-    /// The recording of a call is prepared.
-    #[cfg(feature = "audio")]
-    fn recorded(&mut self, root: SpanId, prepared: Prepared) {
-        let Prepared { sound, is_lost, is_silent, heard } = prepared;
-        let has_sound = sound.is_some();
-        if has_sound || is_lost {
-            self.ledger.count_recording(|count| {
-                count.recorded += 1;
-                count.dropped += u64::from(is_lost);
-            });
-        }
-        let silent = sound.as_ref().map_or([is_silent; 2], Sound::silent_sides);
-        let tells: [fn(); 2] = [tell_silent_caller, tell_silent_agent];
-        for ((is_silent, is_told), tell) in silent.into_iter().zip(&mut self.told_silent).zip(tells) {
-            if is_silent && !std::mem::replace(is_told, true) {
-                self.events.emit(tell);
-            }
-        }
-        let played = heard.iter().map(Heard::played).collect();
-        let is_truncated = is_lost || sound.as_ref().is_some_and(Sound::is_truncated);
-        let shown = Shown { played, is_recorded: has_sound, is_truncated };
-        #[cfg(feature = "local")]
-        let is_shown = self.show(root, &shown, sound.as_ref().ok_or(is_lost)) && self.account.is_local;
-        #[cfg(not(feature = "local"))]
-        let is_shown = false;
-        let is_taken = self.call_logs.recorded(root, shown, sound) || is_shown;
-        if has_sound && !is_taken {
-            self.ledger.count_recording(|count| count.dropped += 1);
-        }
-    }
-
-    /// Shows the recording of a call, or why there is none, where the call is drawn. Whether that waits for it.
-    #[cfg(all(feature = "audio", feature = "local"))]
-    fn show(&mut self, root: SpanId, shown: &Shown, sound: Result<&Sound, bool>) -> bool {
-        let Some(ended) = self.unheard.remove(&root) else { return false };
-        self.taps.iter_mut().fold(false, |is_taken, tap| {
-            let log = ended.seal_shown(&self.account, shown.clone()).ok();
-            let sound = sound.map(Sound::for_page).map_err(|is_lost| if is_lost { LOST } else { NOTHING });
-            tap.recorded(ended.trace(), log, sound) || is_taken
-        })
-    }
-
-    /// Says once what may not be meant.
-    fn doubt(&mut self, ended: &EndedCall) {
-        if let Some(doubt) = ended.doubt(&self.account).filter(|_| !self.has_doubted) {
-            self.has_doubted = true;
-            self.events.emit(move || tracing::warn!(target: "cekura", "{doubt}"));
-        }
+    fn relieve_taps(&mut self, bytes: usize) -> usize {
+        self.taps.iter_mut().map(|tap| tap.relieve(bytes)).sum()
     }
 
     fn observe(
@@ -443,7 +373,9 @@ impl Worker {
         if self.account.is_local {
             drop(reply(Ok(Sent::default())));
         } else {
-            self.call_logs.take(log, rewrite, reservation, reply, Instant::now());
+            let root = rewrite.as_ref().map(|rewrite| rewrite.root);
+            let draft = root.zip(self.drafts.as_mut()).and_then(|(root, drafts)| drafts.give(root));
+            self.call_logs.take(log, rewrite, reservation, reply, Instant::now(), draft);
         }
     }
 
@@ -482,7 +414,8 @@ impl Worker {
         let spans = self.spans.as_ref().and_then(Lane::oldest);
         let taps = self.taps.iter().filter_map(|tap| tap.oldest());
         let oldest = spans.into_iter().chain(taps).min();
-        let is_idle = self.call_logs.is_at_rest() && self.spans.as_ref().is_none_or(Lane::is_at_rest);
+        let is_posted = self.call_logs.is_at_rest() && self.call_logs.has_no_update();
+        let is_idle = is_posted && self.spans.as_ref().is_none_or(Lane::is_at_rest);
         let is_over = |flush: &mut Flush| {
             now >= flush.deadline
                 || oldest.is_none_or(|oldest| oldest > flush.epoch) && (!flush.is_last || is_idle)
@@ -502,7 +435,7 @@ impl Worker {
             self.events.settle();
         }
         for flush in over {
-            (flush.report)(self.ledger.report(|| self.queue.accepted()));
+            flush.report.send(self.ledger.report(|| self.queue.accepted()));
         }
         end.is_some()
     }
@@ -525,8 +458,8 @@ impl Worker {
 
     fn tell_losses(&mut self, now: Instant) {
         let report = self.ledger.report(|| self.queue.accepted());
-        if report.lost() > self.told.0 {
-            self.told = (report.lost(), now);
+        if report.lost_unmeant() > self.told.0 {
+            self.told = (report.lost_unmeant(), now);
             self.events.emit(move || tell_losses(&report));
         }
     }

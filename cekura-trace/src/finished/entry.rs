@@ -1,7 +1,7 @@
 //! Reads span attributes, events and links back from bytes. Invariant: entries read back are those that were written
 //! (`write`), in the same order.
 
-use super::reader::{Reader, Text};
+use super::reader::{Raw, Reader, Text};
 use crate::semconv;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::collections::HashMap;
@@ -112,6 +112,64 @@ pub(super) fn read<'a, T: Text<'a>>(reader: &mut Reader<'a>) -> Option<EntryOf<T
             Some(EntryOf::Attribute { key, value, found, content })
         }
     }
+}
+
+/// Gives each span attribute whose key is wanted, as what `wants` makes of the key, with its value unless that is a list, and
+/// whether it was found; everything else is passed over unread. Says whether somebody else made the span.
+pub(super) fn pick<'a, K>(
+    entries: &'a [u8],
+    wants: impl Fn(&'a [u8]) -> Option<K>,
+    mut see: impl FnMut(K, ValueOf<Raw<'a>>, bool),
+) -> bool {
+    let (mut reader, mut is_of_host) = (Reader(entries), false);
+    let mut next = || -> Option<()> {
+        let rest = reader.clone();
+        let tag = reader.byte()?;
+        let kind = tag & !MARKS;
+        match kind {
+            STR => {
+                let (key, value) = (reader.length()?, reader.length()?);
+                let (key, value) = (reader.take(key)?, reader.take(value)?);
+                if let Some(key) = wants(key) {
+                    see(key, ValueOf::Str(Raw(value)), tag & FOUND != 0);
+                }
+            }
+            BOOL | F64 | I64 => {
+                let key = reader.bytes()?;
+                let value = value(&mut reader, kind)?;
+                if let Some(key) = wants(key) {
+                    see(key, value, tag & FOUND != 0);
+                }
+            }
+            ARRAY => {
+                reader.bytes()?;
+                skip(&mut reader, kind)?;
+            }
+            _ => {
+                reader = rest;
+                let entry: EntryOf<Raw<'a>> = read(&mut reader)?;
+                is_of_host |= matches!(entry, EntryOf::Scope { .. });
+            }
+        }
+        Some(())
+    };
+    while next().is_some() {}
+    is_of_host
+}
+
+/// Passes over a value.
+fn skip(reader: &mut Reader<'_>, tag: u8) -> Option<()> {
+    if tag == STR {
+        return reader.bytes().map(drop);
+    }
+    if tag != ARRAY {
+        return value::<Raw<'_>>(reader, tag).map(drop);
+    }
+    for _ in 0..reader.length()? {
+        let tag = reader.byte()?;
+        skip(reader, tag)?;
+    }
+    Some(())
 }
 
 /// The entry that a function's path stands for.

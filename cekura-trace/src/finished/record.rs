@@ -1,8 +1,8 @@
 //! A record: its head is written when its span ends, and read with its entries in place. Invariant: what was not written
 //! whole is not read.
 
-use super::entry::{self, Attributes, Entry, EntryOf, Value};
-use super::reader::{Reader, Text};
+use super::entry::{self, Attributes, Entry, EntryOf, Value, ValueOf};
+use super::reader::{Raw, Reader, Text};
 use super::write;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 
@@ -134,6 +134,16 @@ impl<'a> Record<'a> {
         let mut reader = Reader(self.entries);
         let path = entry::path(self.path);
         path.into_iter().chain(std::iter::from_fn(move || entry::read(&mut reader)))
+    }
+
+    /// Gives each span attribute that was written whose key is wanted, as what `wants` makes of it, with its value unless that is
+    /// a list, and whether it was found. Says whether somebody else made the span.
+    pub(crate) fn pick<K>(
+        &self,
+        wants: impl Fn(&'a [u8]) -> Option<K>,
+        see: impl FnMut(K, ValueOf<Raw<'a>>, bool),
+    ) -> bool {
+        entry::pick(self.entries, wants, see)
     }
 
     /// The span attributes with each key once: the last value set, a found one only where none was set.

@@ -46,8 +46,8 @@ impl Folder {
         if leads_there { &self.given } else { &self.path }
     }
 
-    /// Writes the page of a conversation, with its call log as it would be posted, and its recording, or why there is none.
-    /// `None` for spans that belong to no conversation.
+    /// Writes the page of a conversation, with its call log as it would be posted, and its recording, or why there is none; in
+    /// place of the page before, if there is one. `None` for spans that belong to no conversation.
     ///
     /// # Errors
     ///
@@ -57,6 +57,7 @@ impl Folder {
         tree: &Tree,
         call_log: Option<&[u8]>,
         sound: Result<SoundFile, &str>,
+        before: Option<&Kept>,
     ) -> io::Result<Option<Kept>> {
         let is_call = |name: &str| matches!(name, key::span::CONVERSATION | key::span::TURN);
         if !tree.rows.iter().any(|(_, span)| is_call(&span.name)) {
@@ -72,16 +73,16 @@ impl Folder {
                 file => file?.write_all(b"*\n")?,
             }
         }
-        let (name, mut file) = self.free(tree, &directory)?;
+        let (name, mut file) = match before {
+            Some(Kept { name, .. }) => (name.clone(), directory.create(&format!("{name}{UNFINISHED}"))?),
+            None => self.free(tree, &directory)?,
+        };
         let unfinished = format!("{name}{UNFINISHED}");
         let written = write(&mut file, tree, call_log, sound);
-        let is_heard = written
-            .and_then(|is_heard| directory.rename(&unfinished, &name).map(|()| is_heard))
-            .inspect_err(|_| {
-            drop(directory.remove(&unfinished));
-        })?;
+        let renamed = written.and_then(|is_heard| directory.rename(&unfinished, &name).map(|()| is_heard));
+        let is_heard = renamed.inspect_err(|_| drop(directory.remove(&unfinished)))?;
         self.prune(&name, &file);
-        Ok(Some(Kept { path: self.shown().join(name), is_heard }))
+        Ok(Some(Kept { path: self.shown().join(&name), name, is_heard }))
     }
 
     /// A name that is not taken, and the file that is to have it.
@@ -140,6 +141,7 @@ impl Folder {
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) path: PathBuf,
+    name: String,
     /// Whether the recording is in it.
     pub(crate) is_heard: bool,
 }

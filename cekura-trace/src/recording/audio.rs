@@ -41,13 +41,6 @@ impl Conversation {
         let journal = call.and_then(|call| call.audio.get().cloned());
         Line { journal, is_of_call: call.is_some() }
     }
-
-    /// The caller does not want to be recorded: what was recorded of the call is erased, and nothing more is. It cannot be undone.
-    pub fn refuse_audio(&self) {
-        if let Some(journal) = self.audio().journal {
-            journal.erase();
-        }
-    }
 }
 
 impl Line {

@@ -271,6 +271,7 @@ impl Origin {
         }
         let root = span.span_context().clone();
         let call = Call::new(root, wish.call_id.clone(), home.capture, home.clock);
+        let call = call.asking(home.destination.consent);
         wish.prepare(&call, &home.destination);
         if wish.call_id.is_none() {
             write_conversation(span.said(), call.id(), false);

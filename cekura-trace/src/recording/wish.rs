@@ -59,14 +59,14 @@ impl Wish {
         self.run.iter().for_each(|run| call.notes.belong_to(run));
         if let Some(observed) = self.observed {
             let reads_spans = observed == Observed::BySpans && call.capture == CaptureContent::Full;
-            call.notes.want(destination.room(), reads_spans);
+            call.want(destination.room(), reads_spans);
             #[cfg(feature = "audio")]
             if let Some(bounds) = destination.audio.as_ref().filter(|_| call.capture == CaptureContent::Full)
             {
                 let journal = Journal::new(call.clock.begun(), bounds.clone(), destination.room());
-                // It begins once.
-                if call.audio.set(Arc::new(journal)).is_ok() {
-                    call.audio.get().cloned().into_iter().for_each(|journal| destination.record(journal));
+                let journal = Arc::new(journal);
+                if call.record(journal.clone()) {
+                    destination.record(journal);
                 }
             }
             #[cfg(feature = "logs")]

@@ -1,8 +1,10 @@
-//! One call in local mode, of the kind that the argument names, for the tests that open its page.
+//! One call in local mode, of the kind that the argument names, for the tests that open its page. Where endpoints follow, for
+//! spans and for call logs, it is delivered too.
 
 use cekura::opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use cekura::opentelemetry::{Context, KeyValue};
-use cekura::{Audio, CaptureContent, Cekura, Mode, spans};
+use cekura::{Audio, CaptureContent, Cekura, Consent, Mode, spans};
+use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::{LONG, quick};
 use futures::channel::oneshot;
 use futures::executor::block_on_stream;
@@ -16,17 +18,28 @@ use tracing_subscriber::prelude::*;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let kind = std::env::args().nth(1).expect("which call");
+    let mut arguments = std::env::args().skip(1);
+    let kind = arguments.next().expect("which call");
     let capture = if kind == "metadata" { CaptureContent::Metadata } else { CaptureContent::Full };
     let builder = Cekura::builder().environment(|_| None).mode(Mode::Local).timings(quick());
+    let builder = match (arguments.next(), arguments.next()) {
+        (Some(spans), Some(calls)) => {
+            let cloud = builder.mode(Mode::CloudAndLocal).api_key(KEY).agent(5);
+            cloud.otel_endpoint(spans).api_url(calls)
+        }
+        _ => builder,
+    };
     let builder = match kind.as_str() {
+        "all-granted" | "all-undecided" => builder.audio(Audio::stereo()).consent(Consent::Everything),
+        "audio-granted" | "audio-undecided" => builder.audio(Audio::stereo()).consent(Consent::Audio),
         "heard" | "huge" | "refused" | "talking" | "unheard" => builder.audio(Audio::stereo()),
         _ => builder,
     };
     let handle = builder.capture(capture).build().unwrap();
     tracing_subscriber::registry().with(cekura::logs::capture()).init();
     match kind.as_str() {
-        "heard" | "refused" | "unheard" => heard_call(&handle, &kind).await,
+        "all-granted" | "all-undecided" | "audio-granted" | "audio-undecided" | "heard" | "refused"
+        | "unheard" => heard_call(&handle, &kind).await,
         "hostile" => hostile(&handle, "../../CON</title><script>alert(1)</script>").await,
         "huge" => huge(&handle, 600, noise),
         "long" => long(&handle, "long-call"),
@@ -35,7 +48,7 @@ async fn main() {
         "talking" => huge(&handle, 300, tone),
         _ => clinic(&handle, "clinic-0931").await,
     }
-    handle.shutdown(LONG).await;
+    println!("{}", handle.shutdown(LONG).await);
 }
 
 fn pass(milliseconds: u64) {
@@ -280,6 +293,9 @@ async fn heard_call(handle: &Cekura, kind: &str) {
         tracing::warn!("the calendar is slow");
         if kind == "refused" {
             call.refuse_audio();
+        }
+        if kind.ends_with("granted") {
+            call.grant();
         }
         at(began, 3_000).await;
     })

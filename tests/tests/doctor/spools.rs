@@ -20,7 +20,12 @@ fn is_refused(directory: &Path) {
     let backend = Backend::new();
     let error = builder(&backend, directory).build().unwrap_err();
     let diagnosis = builder(&backend, directory).doctor();
-    assert_eq!(diagnosis.problems().collect::<Vec<_>>(), [format!("spool: {error}")], "{directory:?}");
+    assert_eq!(
+        diagnosis.problems().collect::<Vec<_>>(),
+        [format!("spool: {error}")],
+        "{}",
+        directory.display()
+    );
     assert!(shown(&diagnosis).contains("ok    span "), "{diagnosis}");
 }
 

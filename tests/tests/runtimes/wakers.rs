@@ -54,7 +54,9 @@ fn nowhere() -> Arc<Cekura> {
 fn a_waker_that_blocks_ends_no_deadline_but_its_own() {
     let handle = nowhere();
     let mut flushes: Vec<_> = (0..20).map(|_| Box::pin(handle.flush(SHORT))).collect();
-    flushes.iter_mut().for_each(|flush| poll(flush.as_mut(), Arc::new(Blocks)));
+    for flush in &mut flushes {
+        poll(flush.as_mut(), Arc::new(Blocks));
+    }
     thread::sleep(3 * SHORT);
     let other = handle.clone();
     let report = ends(move || block_on(other.flush(SHORT))).expect("another flush ends");

@@ -4,8 +4,8 @@
 use super::{KEY, REPEATED, check, keyed};
 use cekura::testing::capture;
 use cekura::{
-    CallLog, Calls, CaptureContent, Cekura, Conversation, DropReason, Entry, Error, Mode, ObserveError,
-    Protocol, Run, SpoolLimits, Timings, TranscriptType, Update, spans,
+    CallLog, Calls, CaptureContent, Cekura, Consent, ConsentEvent, ConsentState, Conversation, DropReason,
+    Entry, Error, Mode, ObserveError, Protocol, Run, SpoolLimits, Timings, TranscriptType, Update, spans,
 };
 use cekura_trace_tests::api::{Api, Reply};
 use cekura_trace_tests::backend::Backend;
@@ -52,6 +52,10 @@ impl Gallery {
 
     fn plain(&mut self) {
         self.debug("CaptureContent", &[CaptureContent::Full, CaptureContent::Metadata]);
+        self.debug("Consent", &[Consent::Audio, Consent::Everything, Consent::Given]);
+        self.debug("ConsentEvent", &ConsentEvent::ALL);
+        self.debug("ConsentFate", &ConsentState::ALL.map(ConsentState::fate));
+        self.debug("ConsentState", &ConsentState::ALL);
         self.debug("Calls", &[Calls::Observe, Calls::Simulate]);
         self.debug("Run", &Run::from_headers([("X-Run-Id", "1")]));
         self.debug("Mode", &[Mode::Cloud, Mode::Local]);
@@ -75,6 +79,7 @@ impl Gallery {
         let handle = builder().build().unwrap();
         self.debug("Cekura", &handle);
         self.debug("Processor", &handle.processor());
+        self.debug("Metrics", &handle.metrics());
         self.both("Error", &Cekura::builder().environment(|_| None).api_key("canary\n").build().unwrap_err());
         let provider = SdkTracerProvider::builder().build();
         handle.attach(&provider).unwrap();

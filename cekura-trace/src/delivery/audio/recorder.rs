@@ -28,7 +28,7 @@ const SELDOM: Duration = Duration::from_secs(1);
 
 /// Hands the sound of calls to its thread, which starts with the first call.
 pub(crate) struct Recorder {
-    jobs: OnceLock<Option<Sender<Job>>>,
+    jobs: OnceLock<Option<Arc<Sender<Job>>>>,
     /// Where files are that vanish with the process.
     directory: PathBuf,
     /// Where files are that survive it, where there is a spool.
@@ -43,6 +43,8 @@ pub(crate) type Tell = Arc<dyn Fn(SpanId, Prepared) + Send + Sync>;
 enum Job {
     Begin(Arc<Journal>),
     End(EndedSound, Reply),
+    /// A recording was erased.
+    Erase,
     Recall(Recorded, Reply),
 }
 
@@ -94,16 +96,29 @@ impl Recorder {
 
     /// A call begins.
     pub(crate) fn begin(&self, journal: Arc<Journal>) {
+        if let Some(jobs) = self.jobs() {
+            let jobs = Arc::downgrade(jobs);
+            journal.when_erased(move || {
+                if let Some(jobs) = jobs.upgrade() {
+                    drop(jobs.send(Job::Erase));
+                }
+            });
+        }
         self.tell(Job::Begin(journal));
     }
 
     /// A call has ended; the worker is told what there is of it.
     pub(crate) fn end(&self, root: SpanId, sound: EndedSound) -> Recorded {
         sound.journal.close();
-        let Audio { rate, is_flac } = self.audio;
-        let recorded = Recorded { number: sound.journal.number, end: sound.end, rate, is_flac };
+        let recorded = self.recorded(&sound.journal, Some(sound.end));
         self.tell(Job::End(sound, self.reply(root)));
         recorded
+    }
+
+    /// What is known of the recording of a call beside its sound.
+    pub(crate) fn recorded(&self, journal: &Journal, end: Option<i64>) -> Recorded {
+        let Audio { rate, is_flac } = self.audio;
+        Recorded { number: journal.number, end, rate, is_flac }
     }
 
     /// As `end`, for a recording that a dead process has left; gives what stands for the span of its conversation.
@@ -118,25 +133,29 @@ impl Recorder {
     }
 
     fn tell(&self, job: Job) {
+        if let Some(jobs) = self.jobs() {
+            drop(jobs.send(job));
+        }
+    }
+
+    /// `None` where there is no thread: then what is more than the memory takes is lost, and counted.
+    fn jobs(&self) -> Option<&Arc<Sender<Job>>> {
         let start = || {
             let (jobs, todo) = mpsc::channel();
             let (directory, audio) = (self.directory.clone(), self.audio);
             let recordings = self.recordings.get().cloned();
             let live = move || Keeper { stores: HashMap::new(), directory, recordings, audio }.live(&todo);
             let thread = thread::Builder::new().name("cekura-trace-audio".to_owned()).spawn(live);
-            thread.is_ok().then_some(jobs)
+            thread.is_ok().then(|| Arc::new(jobs))
         };
-        // Where there is no thread, what is more than the memory takes is lost, and counted.
-        if let Some(jobs) = self.jobs.get_or_init(start) {
-            drop(jobs.send(job));
-        }
+        self.jobs.get_or_init(start).as_ref()
     }
 }
 
 /// What the thread has.
 struct Keeper {
     /// By the address of their journals.
-    stores: HashMap<usize, Store>,
+    stores: HashMap<usize, Kept>,
     directory: PathBuf,
     recordings: Option<Recordings>,
     audio: Audio,
@@ -161,9 +180,11 @@ impl Keeper {
             if is_due {
                 last = Instant::now();
             }
-            self.stores.retain(|_, store| {
-                store.spill_some(is_due, &self.directory);
-                !store.is_alone()
+            let recordings = self.recordings.as_ref();
+            self.stores.retain(|_, kept| {
+                kept.keep(recordings);
+                kept.store.spill_some(is_due, &self.directory);
+                !kept.store.is_alone()
             });
         }
     }
@@ -171,8 +192,12 @@ impl Keeper {
     fn take(&mut self, job: Job) {
         match job {
             Job::Begin(journal) => {
-                self.stores.insert(address(&journal), self.store(journal));
+                let key = address(&journal);
+                let mut kept = Kept { store: Store::unnamed(journal, &self.directory), waits: true };
+                kept.keep(self.recordings.as_ref());
+                self.stores.insert(key, kept);
             }
+            Job::Erase => self.stores.values_mut().for_each(|kept| kept.store.remove_erased()),
             Job::End(ended, mut reply) => reply.prepared = self.prepare(ended),
             Job::Recall(recorded, mut reply) => reply.prepared = self.recall(recorded),
         }
@@ -182,12 +207,15 @@ impl Keeper {
     fn prepare(&mut self, ended: EndedSound) -> Option<Prepared> {
         let EndedSound { journal, speeches, end } = ended;
         // It stays, for it may be erased until it is posted.
-        let store = self.stores.get_mut(&address(&journal))?;
-        store.spill_some(true, &self.directory);
+        let kept = self.stores.get_mut(&address(&journal))?;
+        kept.keep(self.recordings.as_ref());
+        let store = &mut kept.store;
+        // What waits to be posted takes no memory that running calls need.
+        store.settle(&self.directory);
         if journal.is_erased() {
             return Some(Prepared::default());
         }
-        prepared(store, journal, speeches, end, self.audio)
+        prepared(store, journal, speeches, Some(end), self.audio)
     }
 
     /// The same for what a dead process has left.
@@ -201,12 +229,23 @@ impl Keeper {
             store => prepared(&mut store.ok()?, journal, Vec::new(), end, Audio { rate, is_flac }),
         }
     }
+}
 
-    fn store(&self, journal: Arc<Journal>) -> Store {
-        let path = self.recordings.as_ref().and_then(|recordings| recordings.path(journal.number));
-        match path {
-            Some(path) => Store::named(journal, path),
-            None => Store::unnamed(journal, &self.directory),
+/// The sound of one call, and whether it waits for consent before it has a file that survives the process.
+struct Kept {
+    store: Store,
+    waits: bool,
+}
+
+impl Kept {
+    /// Gives it such a file, where there is to be one and the caller has agreed.
+    fn keep(&mut self, recordings: Option<&Recordings>) {
+        if self.waits && self.store.is_granted() {
+            self.waits = false;
+            if let Some(path) = recordings.and_then(|recordings| recordings.path(self.store.number())) {
+                // Where that cannot be, it vanishes with the process.
+                let _ = self.store.keep_as(path);
+            }
         }
     }
 }
@@ -216,11 +255,11 @@ fn prepared(
     store: &mut Store,
     journal: Arc<Journal>,
     speeches: Vec<Range<i64>>,
-    end: i64,
+    end: Option<i64>,
     audio: Audio,
 ) -> Option<Prepared> {
     let recording = Arc::new(store.finish());
-    let placed = Arc::new(place(&recording, speeches, Some(end)).ok()?);
+    let placed = Arc::new(place(&recording, speeches, end).ok()?);
     let heard = placed.heard.clone();
     let is_empty = placed.user.is_empty() && placed.agent.is_empty();
     // There may have been no room for any of it.

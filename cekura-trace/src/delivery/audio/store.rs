@@ -6,7 +6,7 @@ use crate::call::audio::Journal;
 use crate::call::audio::block::seal;
 use rand::Rng;
 use std::fs::{File, OpenOptions, remove_file};
-use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,6 +38,27 @@ impl Store {
         Self { journal, path, is_named: true, file: None, written: 0, is_finished: false }
     }
 
+    /// Moves what is in a file without a name to one that has one, and survives the process.
+    ///
+    /// # Errors
+    ///
+    /// What the system says. Then it stays where it is.
+    pub(crate) fn keep_as(&mut self, path: PathBuf) -> io::Result<()> {
+        let mut named = Self::named(self.journal.clone(), path);
+        if let Some(file) = &self.file {
+            let to = named.create()?;
+            (&**file).seek(SeekFrom::Start(FIRST.len() as u64))?;
+            let copied = io::copy(&mut (&**file).take(self.written), &mut &*to);
+            if let Err(error) = copied {
+                drop(named.remove());
+                return Err(error);
+            }
+            named.written = self.written;
+        }
+        *self = named;
+        Ok(())
+    }
+
     /// Opens the file that another process has left, up to its first torn block. It closes `journal`.
     ///
     /// # Errors
@@ -57,6 +78,27 @@ impl Store {
         let result = self.spill(if self.is_named && is_due { 0 } else { KEPT });
         if result.is_err() && self.is_named && self.file.is_none() {
             *self = Self::unnamed(self.journal.clone(), directory);
+        }
+    }
+
+    /// Writes everything where the call has ended, so that what is to survive the process also survives a power cut.
+    pub(crate) fn settle(&mut self, directory: &Path) {
+        self.spill_some(true, directory);
+        let written = self.spill(0).and_then(|()| if self.is_named { self.sync() } else { Ok(()) });
+        // It is in memory too where the disk fails, of which the spool tells.
+        drop(written);
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        file.sync_data()?;
+        sync_directory(&self.path)
+    }
+
+    /// Removes what is on disk where it was erased; where that fails, it is tried again.
+    pub(crate) fn remove_erased(&mut self) {
+        if self.journal.is_erased() {
+            drop(self.remove());
         }
     }
 
@@ -80,6 +122,14 @@ impl Store {
         }
         // Maybe meanwhile.
         if self.journal.is_erased() { self.remove() } else { result }
+    }
+
+    pub(crate) fn is_granted(&self) -> bool {
+        self.journal.is_granted()
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.journal.number
     }
 
     /// Whether nobody else has the call's sound any more. Of a call that has not ended its file goes then: nobody will post it.
@@ -139,9 +189,15 @@ impl Store {
                 self.file = Some(file);
                 Err(error)
             }
-            _ => Ok(()),
+            // It is gone for whoever looks; this is for a power cut.
+            _ => sync_directory(&self.path),
         }
     }
+}
+
+/// Has it known on disk which files a directory has, for one of them.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 /// A file that stands there; no link is followed.

@@ -3,7 +3,7 @@
 
 use super::CallLog;
 use super::error::ObserveError;
-use super::sealed::{Account, SealedCallLog};
+use super::sealed::{AGREED, Account, SealedCallLog};
 #[cfg(feature = "audio")]
 use crate::call::nanoseconds;
 use crate::call::{Call, Note, Noted, Played, Run};
@@ -54,12 +54,15 @@ impl EndedCall {
 
     /// With what its spans have said until now.
     pub(crate) fn log(&self) -> CallLog {
-        self.log_with(Map::new())
+        self.log_with(Map::new(), self.call.agrees_to_audio())
     }
 
-    /// The same with more metadata.
-    fn log_with(&self, more: Map<String, Value>) -> CallLog {
+    /// The same with more metadata, and whether the caller has agreed to be recorded, where that is to be said.
+    fn log_with(&self, more: Map<String, Value>, agreed: Option<bool>) -> CallLog {
         let mut metadata: Map<_, _> = self.metadata.clone().into_iter().chain(more).collect();
+        if let Some(agreed) = agreed {
+            metadata.insert(AGREED.to_owned(), agreed.into());
+        }
         if self.call.notes.is_cut() {
             metadata.insert("call_log_truncated".to_owned(), true.into());
         }
@@ -73,6 +76,16 @@ impl EndedCall {
     ///
     /// Names every mistake.
     pub(crate) fn seal(&self, account: &Account) -> Result<SealedCallLog, ObserveError> {
+        self.seal_with(account, self.log(), false)
+    }
+
+    /// The same of a call that runs.
+    ///
+    /// # Errors
+    ///
+    /// Names every mistake.
+    pub(crate) fn seal_draft(mut self, account: &Account) -> Result<SealedCallLog, ObserveError> {
+        self.metadata.insert("incomplete".to_owned(), true.into());
         self.seal_with(account, self.log(), false)
     }
 
@@ -95,7 +108,7 @@ impl EndedCall {
         if shown.is_truncated {
             more.insert("recording_truncated".to_owned(), true.into());
         }
-        self.log_with(more)
+        self.log_with(more, self.call.agrees_to_audio())
     }
 
     fn seal_with(
@@ -139,9 +152,16 @@ impl EndedCall {
     #[cfg(feature = "audio")]
     pub(crate) fn sound(&self) -> Option<EndedSound> {
         let journal = self.call.audio.get()?.clone();
+        if journal.is_erased() {
+            return None;
+        }
         let start = nanoseconds(self.call.clock.start());
         let end = i64::try_from(self.end.saturating_sub(start)).unwrap_or(i64::MAX);
         Some(EndedSound { journal, speeches: self.call.notes.speeches(start), end })
+    }
+
+    pub(crate) fn call(&self) -> &Call {
+        &self.call
     }
 
     #[cfg(all(feature = "audio", feature = "local"))]

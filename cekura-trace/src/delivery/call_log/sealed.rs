@@ -13,6 +13,11 @@ use std::time::{Duration, SystemTime};
 /// The most characters of a call's id.
 const LONGEST_ID: usize = 100;
 
+/// The member of the metadata that says whether the caller has agreed to be recorded, where that was asked.
+pub(super) const AGREED: &str = "audio_consent_granted";
+/// The field of a call with a recording.
+pub(super) const CHANNEL: &str = "main_agent_channel_index";
+
 /// What stands before the fields of a simulated call.
 pub(super) const OPENING: &str = "{\"calls\":[{";
 
@@ -117,12 +122,27 @@ impl SealedCallLog {
         Self { id, trace_id: None, owner, until, body: Bytes::new(), deadline: Duration::ZERO }
     }
 
-    /// Names the trace in the body.
+    /// Says that the caller has not agreed to be recorded, where that was asked; whether that changes the body.
+    pub(crate) fn refuse_audio(&mut self) -> bool {
+        let Ok(Value::Object(mut fields)) = serde_json::from_slice(&self.body) else { return false };
+        let was_recorded = fields.remove(CHANNEL).is_some();
+        let agreed = fields.get_mut("metadata").and_then(|metadata| metadata.get_mut(AGREED));
+        let had_agreed = agreed.is_some_and(|agreed| std::mem::replace(agreed, Value::Bool(false)) == true);
+        let changes = was_recorded || had_agreed;
+        if changes {
+            self.body = Value::Object(fields).to_string().into();
+        }
+        changes
+    }
+
+    /// Names the trace in the body, once.
     pub(crate) fn name_trace(&mut self) {
         let opening = if self.until.is_some() { OPENING } else { "{" };
         if let (Some(trace_id), Some(fields)) = (self.trace_id, self.body.strip_prefix(opening.as_bytes())) {
-            let start = format!("{opening}\"trace_id\":\"{trace_id}\",");
-            self.body = [start.as_bytes(), fields].concat().into();
+            let name = format!("\"trace_id\":\"{trace_id}\",");
+            if !fields.starts_with(name.as_bytes()) {
+                self.body = [opening.as_bytes(), name.as_bytes(), fields].concat().into();
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use super::metrics::Metering;
 use super::proxy::Proxies;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
+use crate::call::consent::Consent;
 use crate::delivery::parts;
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
@@ -98,6 +99,7 @@ pub(crate) struct Settings {
     pub(crate) root_certificates: Vec<CertificateDer<'static>>,
     pub(crate) resource: BTreeMap<String, String>,
     pub(crate) capture: CaptureContent,
+    pub(crate) consent: Consent,
     pub(crate) content_limit: usize,
     pub(crate) memory_limit: usize,
     /// Drawings have no colours.

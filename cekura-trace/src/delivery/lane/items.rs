@@ -100,6 +100,13 @@ impl<I: Stored> Items<I> {
         self.waiting.values().chain(self.in_flight.values().map(|flight| &flight.pending))
     }
 
+    /// Where the first one is of which this is true.
+    pub(super) fn place_of(&self, is_it: impl Fn(&I) -> bool) -> Option<u64> {
+        let waiting = self.waiting.iter().find(|(_, pending)| is_it(&pending.item)).map(|(place, _)| *place);
+        let in_flight = || self.in_flight.iter().find(|(_, flight)| is_it(&flight.pending.item));
+        waiting.or_else(|| in_flight().map(|(place, _)| *place))
+    }
+
     /// How many are under way.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight.len()

@@ -1,6 +1,8 @@
 //! How spans are sent: in requests that grow while they wait, and are divided when an endpoint does not take them.
 //! Invariant: every span of a request is counted out of the ledger exactly once.
 
+mod aborted;
+
 use super::answer_guard::FAILED;
 use super::delivery::{Change, Delivery, Judgement, Standing};
 use super::pending::PendingRequest;
@@ -17,6 +19,7 @@ use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
 use crate::delivery::warnings::{tell_delay, tell_failure, tell_spool_failure};
 use crate::room::Room;
+use aborted::Aborted;
 use opentelemetry::trace::{SpanId, TraceId};
 use prost::bytes::Bytes;
 use std::collections::HashSet;
@@ -33,6 +36,8 @@ pub(crate) struct Spans {
     starts: Option<Starts>,
     /// Roots that dead processes have kept, so that their starts are not needed.
     arrived: HashSet<SpanId>,
+    /// Calls of which nothing more is to be sent.
+    aborted: Aborted,
     /// The last reason for a loss that an event has told of.
     told: Option<DropReason>,
 }
@@ -61,8 +66,8 @@ impl Lane<Spans> {
     ) -> Self {
         let encoder = Encoder::new(&settings.resource).within(settings.memory_limit);
         let starts = spool.clone().map(Starts::new);
-        let (arrived, told) = (HashSet::new(), None);
-        let spans = Spans { transport, encoder, ledger, starts, arrived, told };
+        let (arrived, aborted, told) = (HashSet::new(), Aborted::default(), None);
+        let spans = Spans { transport, encoder, ledger, starts, arrived, aborted, told };
         let spooled = spool.map(SpooledRequests::new);
         Self::new(spans, settings.timings, events, wake).with_spool(spooled)
     }
@@ -149,6 +154,8 @@ impl Delivery for Spans {
     }
 
     fn judge(&mut self, item: &mut Request, repeats: u32, answer: &Answer) -> Judgement<Request, Outcome> {
+        // It may be back.
+        self.aborted.is_news = true;
         let verdict = verdict(answer, item.frame.len());
         let lost = |reason| Judgement::End(Outcome::Lost { reason, words: answer.to_string() });
         let mut divide = |reason: DropReason| {
@@ -168,6 +175,11 @@ impl Delivery for Spans {
             Verdict::Shrink => divide(DropReason::TooLarge),
             Verdict::Stop => Judgement::Retry { reason: DropReason::Refused, wait: None },
         }
+    }
+
+    fn is_ready(&mut self, _item: &Request, _place: u64, _now: Instant) -> bool {
+        self.aborted.is_news = true;
+        true
     }
 
     fn note(&mut self, item: &Request, standing: Standing) {
@@ -257,7 +269,6 @@ impl Stored for Request {
 
     fn set_body(&mut self, body: Bytes) {
         self.frame = body;
-        self.reservation = Room::default();
     }
 
     fn found(head: &Item) -> Option<Self> {

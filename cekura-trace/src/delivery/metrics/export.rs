@@ -1,7 +1,8 @@
 //! Sends the metrics to an OTLP endpoint, now and then and when somebody waits for it. Invariant: an endpoint that is away holds
 //! nobody up for longer than [`ANSWER`], and costs no value.
 
-use super::{Metrics, otlp};
+use super::otlp;
+use super::reading::Metrics;
 use crate::delivery::config::Settings;
 use crate::delivery::encode::wire;
 use crate::delivery::error::Error;
@@ -33,6 +34,8 @@ pub(crate) struct Export {
 struct Sender {
     metrics: Metrics,
     transport: Arc<dyn Transport>,
+    /// As it is shown.
+    endpoint: String,
     /// Encoded.
     resource: Vec<u8>,
     every: Duration,
@@ -63,8 +66,17 @@ impl Export {
         let (ask, asked) = unbounded_channel();
         let next = Arc::<AtomicU64>::default();
         let (every, wake) = (settings.timings.metrics, Box::new(wake));
-        let sender =
-            Sender { metrics, transport, resource, every, next: next.clone(), wake, events, is_away: false };
+        let sender = Sender {
+            metrics,
+            transport,
+            endpoint: endpoint.origin(),
+            resource,
+            every,
+            next: next.clone(),
+            wake,
+            events,
+            is_away: false,
+        };
         tokio::spawn(sender.run(asked));
         Ok(Some(Self { ask, last: None, next }))
     }
@@ -117,7 +129,8 @@ impl Sender {
             self.is_away = !matches!(answer, Answer::Accepted { rejected: 0, .. });
             if self.is_away {
                 if !was_away {
-                    self.events.emit(move || tell(&answer));
+                    let endpoint = self.endpoint.clone();
+                    self.events.emit(move || tell(&endpoint, &answer));
                 }
                 return;
             }
@@ -125,14 +138,14 @@ impl Sender {
     }
 }
 
-fn tell(answer: &Answer) {
+fn tell(endpoint: &str, answer: &Answer) {
     let words = match answer {
         Answer::Accepted { rejected, message } => {
             format!("{rejected} of their points were not taken: {message}")
         }
         _ => answer.to_string(),
     };
-    tracing::warn!(target: "cekura", "metrics were not sent, and are sent again with the next ones: {words}");
+    tracing::warn!(target: "cekura", "metrics were not sent to {endpoint}, and are sent with the next ones: {words}");
 }
 
 /// A random UUID (RFC 9562).

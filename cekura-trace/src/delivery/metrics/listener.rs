@@ -1,13 +1,14 @@
 //! Serves the metrics over HTTP/1.1 at one address. Invariant: a scraper holds at most one of a few connections, for a few
 //! seconds, and whoever comes next is served all the same.
 
-use super::Metrics;
+use super::reading::Metrics;
 use crate::delivery::config::Listen;
 use crate::delivery::error::{Error, Problem};
 use crate::delivery::quiet;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
+use std::net;
 use std::pin::Pin;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -44,11 +45,7 @@ impl Listener {
         let (stop, stopped) = oneshot::channel();
         let (closing, closed) = mpsc::channel();
         let bind = move || {
-            let bound = std::net::TcpListener::bind(listen.address);
-            let listener = bound.and_then(|listener| {
-                listener.set_nonblocking(true)?;
-                TcpListener::from_std(listener)
-            });
+            let listener = TcpListener::from_std(bind(&listen)?);
             listener.map_err(|error| refusal(&listen, error.kind()))
         };
         quiet::start("cekura-trace-metrics", bind, move |listener, runtime| {
@@ -56,6 +53,21 @@ impl Listener {
         })?;
         Ok(Self { stop: Some(stop), closed })
     }
+
+    /// Whether it could start now.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be listened at.
+    pub(crate) fn try_out(listen: &Listen) -> Result<(), Error> {
+        bind(listen).map(drop)
+    }
+}
+
+fn bind(listen: &Listen) -> Result<net::TcpListener, Error> {
+    let bound = net::TcpListener::bind(listen.address);
+    let bound = bound.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    bound.map_err(|error| refusal(listen, error.kind()))
 }
 
 impl Drop for Listener {

@@ -2,8 +2,8 @@
 //! own, for it is the program's code; what it does not take in time is counted, and said.
 
 use super::instruments::{INSTRUMENTS, Instrument, Kind, Label, Of};
+use super::reading::{Shared, key};
 use super::table::{Counted, Labels, Series, Value};
-use super::{Shared, key};
 use crate::delivery::config::OwnLabel;
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::side::Side;
@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// The most values that wait.
 const MOST: usize = 64 << 10;
+/// How long a flush waits for them.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// The instruments of a program.
 pub(super) struct Mirror {
@@ -24,6 +26,8 @@ pub(super) struct Mirror {
     waiting: Arc<AtomicUsize>,
     /// Values that were not recorded.
     missed: usize,
+    /// Whether it was too slow to be waited for when it last was.
+    is_behind: bool,
     events: OwnEvents,
 }
 
@@ -52,7 +56,7 @@ impl Mirror {
                 }
             }
         };
-        Self { side: Side::new("cekura-trace-meter", record), waiting, missed: 0, events }
+        Self { side: Side::new("cekura-trace-meter", record), waiting, missed: 0, is_behind: false, events }
     }
 
     /// Has values recorded.
@@ -72,9 +76,10 @@ impl Mirror {
         self.side.push(counted, usize::MAX);
     }
 
-    /// Blocks until all were recorded, but no longer than `wait`.
-    pub(super) fn wait(&self, wait: Duration) {
-        self.side.wait(wait);
+    /// Blocks for a moment until all were recorded, unless that was too short the last time.
+    pub(super) fn settle(&mut self) {
+        let moment = if self.is_behind { Duration::ZERO } else { MOMENT };
+        self.is_behind = !self.side.wait(moment);
     }
 
     fn tell(&self) {

@@ -1,16 +1,36 @@
-//! Writes metrics as OpenMetrics 1.0, the text that Prometheus reads. Invariant: one mistake would lose the whole target, so a
+//! Writes metrics as `OpenMetrics` 1.0, the text that Prometheus reads. Invariant: one mistake would lose the whole target, so a
 //! unit is the end of its metric's name, an exemplar has trace and span id only, and the text ends with `# EOF`.
 
 use super::instruments::{Instrument, Kind};
+use super::reading::{Metrics, Snapshot, key};
 use super::table::{Exemplar, Histogram, Series, Value};
-use super::{Snapshot, key};
 use std::fmt::Write;
 
-/// The content type of the text.
-pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+impl Metrics {
+    /// All metrics as `OpenMetrics` text, for a route of the program's own that Prometheus scrapes. Its content type is
+    /// [`CONTENT_TYPE`](Self::CONTENT_TYPE).
+    ///
+    /// Spans are counted when they are collected: at most a second after they have ended, and before a
+    /// [`flush`](crate::Cekura::flush) returns.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), cekura::Error> {
+    /// let cekura = cekura::Cekura::builder().mode(cekura::Mode::Local).build()?;
+    /// let metrics = cekura.metrics();
+    /// assert!(metrics.openmetrics().ends_with("# EOF\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn openmetrics(&self) -> String {
+        write(&self.snapshot())
+    }
+
+    /// The content type of [`openmetrics`](Self::openmetrics).
+    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+}
 
 /// The whole text.
-pub(super) fn write(snapshot: &Snapshot) -> String {
+fn write(snapshot: &Snapshot) -> String {
     let mut text = String::new();
     for (instrument, series) in &snapshot.metrics {
         if !series.is_empty() {
@@ -44,8 +64,7 @@ fn family(text: &mut String, snapshot: &Snapshot, instrument: &Instrument, serie
         let labels: Vec<_> = labels.collect();
         match (value, kind) {
             (Value::Number { value, exemplar }, kind) => {
-                let total = if *kind == Kind::Counter { "_total" } else { "" };
-                put!(text, "{name}{total}{} {value}", braced(&labels, None));
+                put!(text, "{}{} {value}", sample_name(instrument), braced(&labels, None));
                 sample_end(text, exemplar.as_ref().filter(|_| *kind == Kind::Counter));
             }
             (Value::Histogram(histogram), Kind::Histogram(bounds)) => {
@@ -76,6 +95,11 @@ fn sample_end(text: &mut String, exemplar: Option<&Exemplar>) {
         put!(text, " # {{trace_id=\"{trace}\",span_id=\"{span}\"}} {value} {seconds}.{rest:03}");
     }
     text.push('\n');
+}
+
+/// The name of a metric's samples; those of a histogram have suffixes.
+pub(super) fn sample_name(instrument: &Instrument) -> String {
+    name(instrument) + if instrument.kind == Kind::Counter { "_total" } else { "" }
 }
 
 /// The name of a metric with its unit.

@@ -2,7 +2,7 @@
 
 use super::instruments::{Label, MEASURES, Measure, Of};
 use crate::delivery::config::{LONGEST_LABEL, OwnLabel};
-use crate::finished::{EntryOf, Head, Raw, Record, ValueOf};
+use crate::finished::{Head, Raw, Record, ValueOf};
 use crate::semconv::{self, span};
 use opentelemetry::trace::SpanId;
 use std::time::Duration;
@@ -64,15 +64,17 @@ const FLAGS: [&str; 4] = [
 
 /// What an attribute is to the metrics.
 #[derive(Clone, Copy)]
-enum Part {
+enum Part<'a> {
     Text(usize),
     Number(usize),
     Flag(usize),
+    Own(usize),
+    Score(&'a [u8]),
 }
 
 /// By a hash of the key, for each span attribute of each span is looked for.
-const PARTS: [Option<(&[u8], Part)>; 64] = {
-    let mut parts: [Option<(&[u8], Part)>; 64] = [const { None }; 64];
+static PARTS: [Option<(&[u8], Part<'_>)>; 64] = {
+    let mut parts: [Option<(&[u8], Part<'_>)>; 64] = [const { None }; 64];
     let mut at = 0;
     while at < TEXTS.len() + NUMBERS.len() + FLAGS.len() {
         let (key, part) = if at < TEXTS.len() {
@@ -100,8 +102,14 @@ const fn place(key: &[u8]) -> usize {
     (length + key[length - 1] as usize * 3 + key[length - 4] as usize) % 64
 }
 
-fn part(key: &[u8]) -> Option<Part> {
+#[inline]
+fn part(key: &[u8]) -> Option<Part<'_>> {
     PARTS[place(key)].filter(|(known, _)| *known == key).map(|(_, part)| part)
+}
+
+/// The score that a key names.
+fn score(key: &[u8]) -> Option<Part<'_>> {
+    key.strip_prefix(semconv::SCORE_PREFIX.as_bytes()).map(Part::Score)
 }
 
 /// One span.
@@ -138,61 +146,50 @@ impl<'a> Seen<'a> {
             is_of_host: false,
         };
         let (mut flags, mut found_texts) = ([None; FLAGS.len()], 0_u8);
-        for entry in record.entries_of::<Raw<'a>>() {
-            let (Raw(key), value, found) = match entry {
-                EntryOf::Attribute { key, value, found, .. } => (key, value, found),
-                EntryOf::Scope { .. } => {
-                    seen.is_of_host = true;
-                    continue;
+        let own = |key: &[u8]| labels.iter().position(|label| label.key.as_bytes() == key);
+        let wants = |key| part(key).or_else(|| own(key).map(Part::Own)).or_else(|| score(key));
+        let is_of_host = record.pick(wants, |part, value, found| match (part, value) {
+            (Part::Text(at), ValueOf::Str(Raw(text))) => {
+                // A found one gives way to one that was set.
+                let is_set = seen.texts[at].is_some() && found_texts & 1 << at == 0;
+                if !(found && is_set) {
+                    seen.texts[at] = Some(text);
+                    found_texts = found_texts & !(1 << at) | u8::from(found) << at;
                 }
-                _ => continue,
-            };
-            match (part(key), value) {
-                (Some(Part::Text(at)), ValueOf::Str(Raw(text))) => {
-                    // A found one gives way to one that was set.
-                    let is_set = seen.texts[at].is_some() && found_texts & 1 << at == 0;
-                    if !(found && is_set) {
-                        seen.texts[at] = Some(text);
-                        found_texts = found_texts & !(1 << at) | u8::from(found) << at;
-                    }
-                }
-                (Some(Part::Number(at)), value) => {
-                    let measure = NUMBERS[at].1;
-                    if let Some(value) = number(&value).filter(|_| !(found && seen.has(measure))) {
-                        let scale = if measure == Measure::FirstToken { 1e-3 } else { 1.0 };
-                        seen.set(measure, value * scale);
-                    }
-                }
-                (Some(Part::Flag(at)), ValueOf::Bool(is_so)) => flags[at] = Some(is_so),
-                (None, value) => seen.add_other(key, &value, labels),
-                _ => {}
             }
-        }
+            (Part::Number(at), value) => {
+                let measure = NUMBERS[at].1;
+                if let Some(value) = number(&value).filter(|_| !(found && seen.has(measure))) {
+                    let scale = if measure == Measure::FirstToken { 1e-3 } else { 1.0 };
+                    seen.set(measure, value * scale);
+                }
+            }
+            (Part::Flag(at), ValueOf::Bool(is_so)) => flags[at] = Some(is_so),
+            (Part::Own(at), value) => seen.set_own(at, &value, &labels[at]),
+            (Part::Score(name), value) => seen.set_score(name, &value),
+            (Part::Text(_) | Part::Flag(_), _) => {}
+        });
+        seen.is_of_host = is_of_host;
         seen.conclude(flags);
         seen
     }
 
-    /// What only few have.
-    fn add_other(&mut self, key: &'a [u8], value: &ValueOf<Raw<'a>>, labels: &[OwnLabel]) {
-        if let Some(name) = key.strip_prefix(semconv::SCORE_PREFIX.as_bytes()) {
-            if let Some(value) = number(value).filter(|_| self.is_call()) {
-                self.scores.retain(|(known, _)| *known != name);
-                self.scores.push((name, value));
-            }
-            return;
+    fn set_score(&mut self, name: &'a [u8], value: &ValueOf<Raw<'a>>) {
+        if let Some(value) = number(value).filter(|_| self.is_call()) {
+            self.scores.retain(|(known, _)| *known != name);
+            self.scores.push((name, value));
         }
-        for (at, label) in labels.iter().enumerate() {
-            if label.key.as_bytes() == key {
-                let is_it = |known: &String| match value {
-                    ValueOf::Str(Raw(text)) => known.as_bytes() == *text,
-                    ValueOf::Bool(is_so) => *known == is_so.to_string(),
-                    ValueOf::I64(number) => *known == number.to_string(),
-                    ValueOf::Array(_) | ValueOf::F64(_) => false,
-                };
-                self.own.retain(|(known, _)| *known != at);
-                self.own.push((at, label.values.iter().position(is_it)));
-            }
-        }
+    }
+
+    fn set_own(&mut self, at: usize, value: &ValueOf<Raw<'a>>, label: &OwnLabel) {
+        let is_it = |known: &String| match value {
+            ValueOf::Str(Raw(text)) => known.as_bytes() == *text,
+            ValueOf::Bool(is_so) => *known == is_so.to_string(),
+            ValueOf::I64(number) => *known == number.to_string(),
+            ValueOf::Array(_) | ValueOf::F64(_) => false,
+        };
+        self.own.retain(|(known, _)| *known != at);
+        self.own.push((at, label.values.iter().position(is_it)));
     }
 
     fn conclude(&mut self, flags: [Option<bool>; FLAGS.len()]) {
@@ -299,9 +296,11 @@ impl<'a> Seen<'a> {
         key.extend_from_slice(&[self.outcome as u8, marks]);
         key.extend_from_slice(&self.present.to_le_bytes());
         key.extend_from_slice(cut(self.name.as_bytes()));
-        for text in self.texts {
-            key.push(END);
-            key.extend_from_slice(cut(text.unwrap_or_default()));
+        for (at, text) in self.texts.iter().enumerate() {
+            if let Some(text) = text {
+                key.extend_from_slice(&[END, at.to_le_bytes()[0]]);
+                key.extend_from_slice(cut(text));
+            }
         }
         for (at, value) in &self.own {
             key.push(END);

@@ -6,6 +6,7 @@ use super::seen::{Seen, cut};
 use crate::delivery::config::OwnLabel;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// The most series of one metric.
@@ -63,13 +64,18 @@ pub(super) struct Counted {
 /// Of all metrics that are counted of spans.
 pub(super) struct Table {
     pub(super) own: Arc<[OwnLabel]>,
+    totals: Totals,
+    /// By what [`Seen::identify`] writes.
+    plans: HashMap<Box<[u8]>, Box<[Step]>, BuildHasherDefault<Fold>>,
+    key: Vec<u8>,
+}
+
+/// All series.
+struct Totals {
     /// By the places of their metrics.
     families: Vec<Family>,
-    /// By what [`Seen::identify`] writes.
-    plans: HashMap<Box<[u8]>, Box<[Step]>>,
-    key: Vec<u8>,
     /// Values that found no series of their own.
-    pub(super) overflows: u64,
+    overflows: u64,
     exemplars: usize,
     /// Where it is wanted: what was counted since this was last taken.
     counted: Option<Vec<Counted>>,
@@ -99,35 +105,25 @@ pub(super) struct Place {
 
 impl Table {
     pub(super) fn new(own: Vec<OwnLabel>, is_counted: bool) -> Self {
-        Self {
-            own: own.into(),
-            families: INSTRUMENTS.iter().map(|_| Family::default()).collect(),
-            plans: HashMap::new(),
-            key: Vec::new(),
-            overflows: 0,
-            exemplars: 0,
-            counted: is_counted.then(Vec::new),
-        }
+        let families = INSTRUMENTS.iter().map(|_| Family::default()).collect();
+        let totals = Totals { families, overflows: 0, exemplars: 0, counted: is_counted.then(Vec::new) };
+        Self { own: own.into(), totals, plans: HashMap::default(), key: Vec::new() }
     }
 
     /// Counts a span.
     pub(super) fn add(&mut self, seen: &Seen<'_>) {
-        let mut key = std::mem::take(&mut self.key);
-        seen.identify(&mut key);
-        if !self.plans.contains_key(&*key) {
+        seen.identify(&mut self.key);
+        let exemplar = seen.exemplar();
+        if let Some(plan) = self.plans.get(&*self.key) {
+            self.totals.follow(plan, seen, exemplar);
+        } else {
+            let plan = self.plan(seen);
+            self.totals.follow(&plan, seen, exemplar);
             if self.plans.len() >= MOST_PLANS {
                 self.plans.clear();
             }
-            let plan = self.plan(seen);
-            self.plans.insert(key.as_slice().into(), plan);
+            self.plans.insert(self.key.as_slice().into(), plan);
         }
-        let exemplar = seen.exemplar();
-        // They are counted in the same table.
-        let plans = std::mem::take(&mut self.plans);
-        for Step { measure, place } in plans.get(&*key).into_iter().flatten() {
-            self.count(*place, Exemplar { value: seen.value(*measure), ..exemplar });
-        }
-        (self.plans, self.key) = (plans, key);
         for (name, value) in &seen.scores {
             self.score(name, Some(seen), Exemplar { value: *value, ..exemplar });
         }
@@ -139,18 +135,65 @@ impl Table {
         let own = seen.into_iter().flat_map(|seen| seen.own(&self.own));
         let labels = std::iter::once(name).chain(own.map(|(label, value)| (label, value.into()))).collect();
         let Some(metric) = place_of(Measure::Score) else { return };
-        let place = self.place(metric, labels);
-        self.count(place, exemplar);
+        let place = self.totals.place(metric, labels);
+        self.totals.count(place, exemplar);
     }
 
     /// Where the turns of a conversation are counted, whose root this is.
     pub(super) fn turns(&mut self, seen: &Seen<'_>) -> Option<Place> {
         let metric = place_of(Measure::Turns)?;
         let labels = self.labels(&INSTRUMENTS[metric], seen, Measure::Turns);
-        Some(self.place(metric, labels))
+        Some(self.totals.place(metric, labels))
     }
 
     pub(super) fn count(&mut self, place: Place, exemplar: Exemplar) {
+        self.totals.count(place, exemplar);
+    }
+
+    /// What was counted since this was last asked, for those who count it too.
+    pub(super) fn take_counted(&mut self) -> Vec<Counted> {
+        self.totals.counted.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The series of each metric, as they are now.
+    pub(super) fn series(&self) -> Vec<(&'static Instrument, Vec<Series>)> {
+        let families = self.totals.families.iter().map(|family| family.series.clone());
+        INSTRUMENTS.iter().zip(families).collect()
+    }
+
+    /// In which series the measures of such a span are counted.
+    fn plan(&mut self, seen: &Seen<'_>) -> Box<[Step]> {
+        let mut steps = Vec::new();
+        for (metric, instrument) in INSTRUMENTS.iter().enumerate().filter(|(_, metric)| seen.is(metric.of)) {
+            for measure in instrument.measures.iter().filter(|measure| seen.has(**measure)) {
+                let labels = self.labels(instrument, seen, *measure);
+                steps.push(Step { measure: *measure, place: self.totals.place(metric, labels) });
+            }
+        }
+        steps.into()
+    }
+
+    fn labels(&self, instrument: &Instrument, seen: &Seen<'_>, measure: Measure) -> Labels {
+        let text = |text| String::from_utf8_lossy(cut(text)).into();
+        let known = instrument.labels.iter();
+        let known = known.filter_map(|label| Some((*label, text(seen.label(*label, measure)?))));
+        known.chain(seen.own(&self.own).map(|(label, value)| (label, value.into()))).collect()
+    }
+
+    /// Values that found no series of their own.
+    pub(super) fn overflows(&self) -> u64 {
+        self.totals.overflows
+    }
+}
+
+impl Totals {
+    fn follow(&mut self, plan: &[Step], seen: &Seen<'_>, exemplar: Exemplar) {
+        for Step { measure, place } in plan {
+            self.count(*place, Exemplar { value: seen.value(*measure), ..exemplar });
+        }
+    }
+
+    fn count(&mut self, place: Place, exemplar: Exemplar) {
         let Place { metric, series } = place;
         let Some(series) = self.families.get_mut(metric).and_then(|family| family.series.get_mut(series))
         else {
@@ -178,36 +221,6 @@ impl Table {
                 }
             }
         }
-    }
-
-    /// What was counted since this was last asked, for those who count it too.
-    pub(super) fn take_counted(&mut self) -> Vec<Counted> {
-        self.counted.as_mut().map(std::mem::take).unwrap_or_default()
-    }
-
-    /// The series of each metric, as they are now.
-    pub(super) fn series(&self) -> Vec<(&'static Instrument, Vec<Series>)> {
-        let families = self.families.iter().map(|family| family.series.clone());
-        INSTRUMENTS.iter().zip(families).collect()
-    }
-
-    /// In which series the measures of such a span are counted.
-    fn plan(&mut self, seen: &Seen<'_>) -> Box<[Step]> {
-        let mut steps = Vec::new();
-        for (metric, instrument) in INSTRUMENTS.iter().enumerate().filter(|(_, metric)| seen.is(metric.of)) {
-            for measure in instrument.measures.iter().filter(|measure| seen.has(**measure)) {
-                let labels = self.labels(instrument, seen, *measure);
-                steps.push(Step { measure: *measure, place: self.place(metric, labels) });
-            }
-        }
-        steps.into()
-    }
-
-    fn labels(&self, instrument: &Instrument, seen: &Seen<'_>, measure: Measure) -> Labels {
-        let text = |text| String::from_utf8_lossy(cut(text)).into();
-        let known = instrument.labels.iter();
-        let known = known.filter_map(|label| Some((*label, text(seen.label(*label, measure)?))));
-        known.chain(seen.own(&self.own).map(|(label, value)| (label, value.into()))).collect()
     }
 
     fn place(&mut self, metric: usize, labels: Labels) -> Place {
@@ -259,4 +272,26 @@ impl Series {
 
 fn place_of(measure: Measure) -> Option<usize> {
     INSTRUMENTS.iter().position(|metric| metric.measures.contains(&measure))
+}
+
+/// A hash that is fast for short keys. They come from the program, which gains nothing by equal ones.
+#[derive(Default)]
+struct Fold(u64);
+
+impl Hasher for Fold {
+    fn write(&mut self, bytes: &[u8]) {
+        // The golden ratio, as many tables have it.
+        let fold = |hash: u64, part: u64| (hash.rotate_left(5) ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (eights, rest) = bytes.as_chunks();
+        let mut hash = eights.iter().fold(self.0, |hash, eight| fold(hash, u64::from_le_bytes(*eight)));
+        for byte in rest {
+            hash = fold(hash, u64::from(*byte));
+        }
+        // A table looks at the upper bits too.
+        self.0 = hash ^ hash >> 32;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }

@@ -1,10 +1,10 @@
 //! Counts records as the worker drains them. Invariant: a conversation's turns are counted after all of them that ended before
 //! its root, on whatever thread.
 
-use super::Metrics;
 use super::export::Export;
 use super::listener::Listener;
 use super::mirror::Mirror;
+use super::reading::Metrics;
 use super::seen::{Outcome, Seen};
 use super::table::{Exemplar, Place};
 use crate::call::nanoseconds;
@@ -18,13 +18,10 @@ use crate::semconv::span;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::{SpanContext, TraceId};
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// Of so many conversations that run the turns are counted; of more, the oldest have none.
 const MOST_CALLS: usize = 16 << 10;
-
-/// How long a flush waits for the program's meter provider.
-const MOMENT: Duration = Duration::from_millis(50);
 
 /// Counts what is drained.
 pub(crate) struct Counting {
@@ -129,8 +126,8 @@ impl Tap for Counting {
         if let Some(export) = &mut self.export {
             export.flush(epoch);
         }
-        if let Some(mirror) = &self.mirror {
-            mirror.wait(MOMENT);
+        if let Some(mirror) = &mut self.mirror {
+            mirror.settle();
         }
     }
 

@@ -57,8 +57,8 @@ pub(crate) enum Item {
 pub(crate) struct Recorded {
     /// Names the file.
     pub(crate) number: u64,
-    /// The length of the call in nanoseconds.
-    pub(crate) end: i64,
+    /// The length of the call in nanoseconds; of one that has not ended it is not known.
+    pub(crate) end: Option<i64>,
     /// Samples a second, where that was said.
     pub(crate) rate: Option<u32>,
     pub(crate) is_flac: bool,

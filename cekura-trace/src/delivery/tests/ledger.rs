@@ -29,8 +29,10 @@ fn a_report_reads_well() {
 fn a_reason_is_found_by_its_word() {
     use DropReason::*;
     let all = [
+        Aborted,
         Late,
         Malformed,
+        NoConsent,
         Panicked,
         QueueFull,
         Refused,

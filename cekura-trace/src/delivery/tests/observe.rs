@@ -373,21 +373,21 @@ async fn a_call_log_that_does_not_fit_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn an_ended_calls_log_takes_the_room_of_its_json() {
-    let (world, asked) = world(0, || ACCEPTED, |_, _| (30, stored().1));
+    let (world, _) = world(0, || ACCEPTED, |_, _| (30, stored().1));
     world
         .play(async |link| {
-            for _ in 0..3 {
+            for _ in 0..12 {
                 let call = call();
                 call.notes.want(Room::default(), true);
-                // Six times as long in JSON.
-                call.notes.entry(Entry::user("\u{1}".repeat(3 << 20)), None, Duration::default);
+                // Six times as long in JSON: nine of them would fit into 32 MiB, of which call logs leave some to spans.
+                call.notes.entry(Entry::user("\u{1}".repeat(600_000)), None, Duration::default);
                 link.queue.observe(&call, call.close(u64::MAX).unwrap());
             }
             sleep(Duration::from_secs(10)).await;
-            assert_eq!(link.lost_calls(), 2);
+            let lost = link.lost_calls();
+            assert!((3..=8).contains(&lost), "{lost} of 12");
         })
         .await;
-    assert_eq!(times(&asked).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,12 +33,12 @@ impl Local {
         let (may, allowed) = channel();
         (0..room).for_each(|_| may.send(()).unwrap());
         let allowed = std::sync::Mutex::new(allowed);
-        let show = move |spans: &[u8], _: Option<&[u8]>, sound: Option<Recorded>| {
+        let show = move |spans: &[u8], _: Option<&[u8]>, sound: Option<Recorded>, _: &dyn Fn(Drawn)| {
             let _ = allowed.lock().unwrap().recv();
             let _ = row.send(records(spans).count());
             let is_heard =
                 sound.is_some_and(|sound| sound.is_ok_and(|sound| sound.media_type != "unreadable"));
-            Ok(Seen { missing: 0, is_heard })
+            Ok(Seen { missing: 0, is_heard: Some(is_heard) })
         };
         let queue = Queue::new(limit, ledger.clone(), Waker::new(|| {}), true);
         let queue = Arc::new(queue.with_beginnings());
@@ -151,7 +151,8 @@ fn two_calls_with_one_trace_id_are_drawn_one_after_the_other() {
 #[test]
 fn two_calls_with_one_trace_id_at_the_same_time_have_each_its_own_spans() {
     let mut local = Local::new(1 << 20, ROOM);
-    (local.begin(1, 10), local.begin(1, 20));
+    local.begin(1, 10);
+    local.begin(1, 20);
     // The first has two below each other.
     end(&local.queue, 1, 12, 11, 0);
     end(&local.queue, 1, 21, 20, 0);
@@ -182,7 +183,8 @@ fn two_calls_with_one_trace_id_that_end_before_anybody_looks_are_two_drawings() 
 #[test]
 fn a_call_that_never_began_after_all_keeps_none_of_its_trace_open() {
     let mut local = Local::new(1 << 20, ROOM);
-    (local.begin(1, 10), local.begin(1, 20));
+    local.begin(1, 10);
+    local.begin(1, 20);
     local.queue.forget(TraceId::from(1), opentelemetry::trace::SpanId::from(20));
     end(&local.queue, 1, 10, 0, 0);
     assert_eq!(local.look(), [1]);
@@ -296,9 +298,11 @@ fn a_terminal_that_nobody_reads_costs_the_oldest_drawings_and_they_are_counted()
 fn what_a_drawing_leaves_out_and_what_nobody_can_see_is_not_delivered() {
     let mut local = Local::new(1 << 20, ROOM);
     let (tell, shown) = channel();
-    let show = |spans: &[u8], _: Option<&[u8]>, _: Option<Recorded>| match records(spans).count() {
+    let show = |spans: &[u8], _: Option<&[u8]>, _: Option<Recorded>, _: &dyn Fn(Drawn)| match records(spans)
+        .count()
+    {
         1 => Err(DropReason::Unreachable),
-        spans => Ok(Seen { missing: u64::try_from(spans).unwrap() - 2, is_heard: false }),
+        spans => Ok(Seen { missing: u64::try_from(spans).unwrap() - 2, is_heard: Some(false) }),
     };
     let told = Box::new(move |number, drawn| tell.send((number, drawn)).unwrap_or_default());
     let terminal = Terminal::new(local.queue.clone(), OwnEvents::here(), Box::new(show), told);
@@ -317,9 +321,9 @@ fn what_a_drawing_leaves_out_and_what_nobody_can_see_is_not_delivered() {
 fn a_conversation_whose_drawing_panics_is_counted_and_the_next_is_drawn() {
     let mut local = Local::new(1 << 20, ROOM);
     let (tell, shown) = channel();
-    let show = |spans: &[u8], _: Option<&[u8]>, _: Option<Recorded>| {
+    let show = |spans: &[u8], _: Option<&[u8]>, _: Option<Recorded>, _: &dyn Fn(Drawn)| {
         assert_ne!(records(spans).count(), 1, "as the test says");
-        Ok(Seen::default())
+        Ok(Seen { missing: 0, is_heard: Some(false) })
     };
     let told = Box::new(move |number, drawn| tell.send((number, drawn)).unwrap_or_default());
     let terminal = Terminal::new(local.queue.clone(), OwnEvents::here(), Box::new(show), told);
@@ -335,8 +339,8 @@ fn a_conversation_whose_drawing_panics_is_counted_and_the_next_is_drawn() {
 
 /// A recording of which nothing is read.
 #[cfg(feature = "audio")]
-fn sound(media_type: &'static str) -> Recorded {
-    Ok(crate::local::SoundFile { media_type, parts: Box::new(std::iter::empty()) })
+fn sound(media_type: &'static str) -> crate::local::SoundFile {
+    crate::local::SoundFile { media_type, parts: Box::new(std::iter::empty()) }
 }
 
 #[cfg(feature = "audio")]
@@ -352,7 +356,7 @@ fn a_conversation_waits_for_its_recording_whichever_comes_first() {
     for (trace, media_type) in [(1, "audio/wav"), (2, "audio/wav"), (3, "unreadable")] {
         local.terminal.call_log(&log(trace), true);
         if trace == 2 {
-            assert!(local.terminal.recorded(TraceId::from(trace), None, sound(media_type)));
+            assert!(local.terminal.recorded(TraceId::from(trace), None, Ok(sound(media_type))));
         }
         end(&local.queue, u64::try_from(trace).unwrap(), 1, 0, 0);
         local.draw();
@@ -361,12 +365,12 @@ fn a_conversation_waits_for_its_recording_whichever_comes_first() {
                 local.rows.try_recv().is_err() && local.terminal.oldest().is_some(),
                 "a flush waits for it"
             );
-            assert!(local.terminal.recorded(TraceId::from(trace), None, sound(media_type)));
+            assert!(local.terminal.recorded(TraceId::from(trace), None, Ok(sound(media_type))));
         }
         assert_eq!(local.wait(), [1], "{trace}");
     }
     assert!(
-        !local.terminal.recorded(TraceId::from(1), None, sound("audio/wav")),
+        !local.terminal.recorded(TraceId::from(1), None, Ok(sound("audio/wav"))),
         "nobody waits for it any more"
     );
     assert_eq!(recordings(&local), (2, 1));
@@ -378,7 +382,7 @@ fn a_recording_that_is_not_shown_is_counted() {
     let mut local = Local::new(1 << 20, 0);
     for trace in 1..=3 {
         local.terminal.call_log(&log(trace), true);
-        assert!(local.terminal.recorded(TraceId::from(trace), None, sound("audio/wav")));
+        assert!(local.terminal.recorded(TraceId::from(trace), None, Ok(sound("audio/wav"))));
     }
     for trace in 1..=2 {
         end(&local.queue, trace, 1, 0, 1000);
@@ -404,7 +408,41 @@ fn a_conversation_that_waits_for_its_recording_goes_when_memory_is_short() {
         local.draw();
     }
     assert!(local.terminal.relieve(1) > 1000, "the older one");
-    assert!(!local.terminal.recorded(TraceId::from(1), None, sound("audio/wav")));
-    assert!(local.terminal.recorded(TraceId::from(2), None, sound("audio/wav")));
+    assert!(!local.terminal.recorded(TraceId::from(1), None, Ok(sound("audio/wav"))));
+    assert!(local.terminal.recorded(TraceId::from(2), None, Ok(sound("audio/wav"))));
     assert_eq!(local.wait(), [1]);
+}
+
+#[test]
+#[cfg(feature = "audio")]
+fn what_is_shown_counts_while_its_recording_is_being_added() {
+    let mut local = Local::new(1 << 20, ROOM);
+    let (tell, shown) = channel();
+    let (go_on, wait) = channel();
+    let wait = std::sync::Mutex::new(wait);
+    let show = move |_: &[u8], _: Option<&[u8]>, _: Option<Recorded>, tell: &dyn Fn(Drawn)| {
+        tell(Ok(Seen { missing: 0, is_heard: None }));
+        let _: Result<(), _> = wait.lock().unwrap().recv();
+        Ok(Seen { missing: 0, is_heard: Some(true) })
+    };
+    let told = Box::new(move |number, drawn| tell.send((number, drawn)).unwrap_or_default());
+    let terminal = Terminal::new(local.queue.clone(), OwnEvents::here(), Box::new(show), told);
+    (local.terminal, local.shown) = (terminal.delivers_to(local.ledger.clone()), shown);
+    for trace in 1..=2_u32 {
+        local.terminal.call_log(&log(trace.into()), true);
+        local.terminal.recorded(TraceId::from(u128::from(trace)), None, Ok(sound("audio/wav")));
+        end(&local.queue, trace.into(), 1, 0, 0);
+        local.draw();
+        let (number, drawn) = local.shown.recv_timeout(Duration::from_secs(20)).unwrap();
+        local.terminal.drawn(number, drawn);
+        assert_eq!(local.counts().1, u64::from(trace), "the spans are shown");
+        assert!(local.terminal.oldest().is_some(), "a flush waits for the recording");
+        if trace == 1 {
+            go_on.send(()).unwrap();
+            local.wait();
+        }
+    }
+    local.terminal.abandon(DropReason::Shutdown);
+    assert_eq!(local.counts(), (2, 2, 0));
+    assert_eq!(recordings(&local), (1, 1), "one that there was time for, and one that was late");
 }

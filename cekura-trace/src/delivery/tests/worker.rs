@@ -1,13 +1,14 @@
 //! The worker against a transport that answers as a script says, on a clock that stands still until everybody waits.
 
 use super::{Account, Arc, CallLogs, Duration, Lane, Ledger, Message, OwnEvents, Spans, Timings, Worker};
+use crate::FlushReport;
 use crate::delivery::config::{Builder, Settings, resolve};
 use crate::delivery::lane::call_logs::Exchange;
 use crate::delivery::link::Link;
+use crate::delivery::metrics::Metrics;
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
-use crate::{FlushReport, Metrics};
 use prost::bytes::Bytes;
 use std::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -166,7 +167,7 @@ async fn ask(
 ) -> FlushReport {
     let (reply, report) = oneshot::channel();
     let deadline = Instant::now() + Duration::from_secs(seconds);
-    drop(link.inbox.send(message(deadline, Box::new(|report| drop(reply.send(report))))));
+    drop(link.inbox.send(message(deadline, crate::delivery::message::FlushReply::Future(reply))));
     report.await.unwrap()
 }
 

@@ -26,7 +26,7 @@ fn call(id: &str) -> Tree {
 
 /// Adds a page without a recording.
 fn add(folder: &Folder, tree: &Tree) -> io::Result<Option<PathBuf>> {
-    Ok(folder.add(tree, None, Err("it was not recorded"))?.map(|kept| kept.path))
+    Ok(folder.add(tree, None, Err("it was not recorded"), None)?.map(|kept| kept.path))
 }
 
 fn files(path: &PathBuf) -> Vec<String> {
@@ -263,9 +263,10 @@ fn sound(parts: Vec<io::Result<&'static [u8]>>) -> SoundFile {
 fn a_page_has_its_recording_or_says_why_not() {
     let path = fresh("heard");
     let folder = Folder::new(&path);
-    let whole = folder.add(&sample::clinic(), None, Ok(sound(vec![Ok(b"RI"), Ok(b"FF"), Ok(b"")]))).unwrap();
+    let whole =
+        folder.add(&sample::clinic(), None, Ok(sound(vec![Ok(b"RI"), Ok(b"FF"), Ok(b"")])), None).unwrap();
     let torn = sound(vec![Ok(&[7; 100_000]), Err(io::Error::other("the recording was erased"))]);
-    let torn = folder.add(&sample::clinic(), None, Ok(torn)).unwrap();
+    let torn = folder.add(&sample::clinic(), None, Ok(torn), None).unwrap();
     let (whole, torn) = (whole.unwrap(), torn.unwrap());
     assert!(whole.is_heard && !torn.is_heard);
     let [whole, torn] = [whole, torn].map(|kept| fs::read_to_string(kept.path).unwrap());

@@ -2,6 +2,7 @@
 //! made of it, at its end.
 
 use super::twin::Twin;
+use crate::call::consent::ConsentFate;
 use crate::finished::{self, seal, write};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::recording::attributes::Attributes;
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 pub(super) mod closing;
-mod growth;
+pub(super) mod growth;
 pub(in crate::recording) mod handle;
 mod parts;
 mod stand;
@@ -177,12 +178,22 @@ impl Live {
         let (Some(call), Some(home)) = (self.own_call(), self.home()) else { return };
         let span = Arc::downgrade(self);
         call.begin(span);
+        if call.fate() == ConsentFate::Leaves {
+            self.say_begin(home);
+        }
+    }
+
+    /// Says that its conversation has begun, with what its record holds so far, unless it is over.
+    fn say_begin(&self, home: &Home) {
         home.destination.announce(|| {
             let state = self.state();
+            if state.stage != Stage::Open {
+                return None;
+            }
             let mut record = state.said.entries.clone();
             let start = self.at(state.start);
             seal(&mut record, &self.head(start, start, finished::Status::Unset), state.is_renamed);
-            record
+            Some(record)
         });
     }
 

@@ -223,6 +223,12 @@ impl Unfinished for Live {
         self.end_shared(End { at, wait: Wait::Nobody, tells: false, record: &mut record });
     }
 
+    fn announce(&self) {
+        if let Some(home) = self.home() {
+            self.say_begin(home);
+        }
+    }
+
     fn rename_call(&self, id: &str) {
         self.add(|said| {
             write::text(&mut said.entries, semconv::CALL_ID, id);

@@ -5,6 +5,7 @@
 
 use super::Twin;
 use super::closing::{Closed, Wait};
+use crate::call::consent::ConsentFate;
 use crate::call::{Call, Said, Stage};
 use crate::finished::{self, Head, seal, write};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
@@ -132,13 +133,17 @@ impl Stand {
         }
         let head = self.head(home.clock.at(start), home.clock.at(at.max(start)), status);
         seal(record, &head, is_renamed);
-        if let Some(call) = home.call.as_deref().filter(|call| call.notes.reads_spans()) {
+        let looking = home.call.as_ref().filter(|call| call.looks_at_spans());
+        if let Some(call) = looking {
             self.write_transcript(call, record);
         }
         if self.parent_id == SpanId::INVALID {
             self.close_call(head.end);
         }
-        home.destination.accept(self.trace_id(), record);
+        match looking {
+            None => home.destination.accept(self.trace_id(), record),
+            Some(call) => home.destination.accept_of(call, record),
+        }
         if let Some(twin) = twin {
             end_twin(*twin, record);
         }
@@ -188,6 +193,9 @@ impl Stand {
     #[cold]
     #[inline(never)]
     fn write_transcript(&self, call: &Call, record: &[u8]) {
+        if !call.notes.reads_spans() {
+            return;
+        }
         let stage = match self.view {
             View::Stt => Stage::Hears,
             View::S2s | View::Tts => Stage::Speaks,
@@ -208,6 +216,11 @@ impl Stand {
             Some(noted) => home.destination.note(call, noted),
             None if call.notes.is_wanted() => {}
             None => home.destination.end_without_log(),
+        }
+        if let (Some(call), Some(home)) = (self.own_call(), self.home())
+            && call.fate() != ConsentFate::Leaves
+        {
+            home.destination.decided(call);
         }
     }
 

@@ -1,0 +1,45 @@
+//! What the worker does when a call is decided on, and what it keeps of calls that run. Invariant: of a call that is erased nothing is
+//! left in a lane, a tap or the spool, but for what is under way.
+
+use super::{Instant, Worker};
+use crate::call::Call;
+use crate::call::consent::ConsentFate;
+
+impl Worker {
+    /// What becomes of a call was decided, perhaps after its end.
+    pub(super) fn decided(&mut self, call: &Call) {
+        self.collect();
+        let (trace, root, fate) = (call.root.trace_id(), call.root.span_id(), call.fate());
+        if fate == ConsentFate::Aborted {
+            // Some of it may have begun to leave.
+            self.taps.iter_mut().for_each(|tap| tap.abort(trace, root));
+            self.spans.iter_mut().for_each(|spans| spans.forget(trace));
+        }
+        if is_erased(call) {
+            self.call_logs.cancel(root);
+            #[cfg(all(feature = "audio", feature = "local"))]
+            self.unheard.remove(&root);
+            self.drafts.iter_mut().for_each(|drafts| drafts.remove(root));
+        } else if !call.keeps_audio() {
+            self.call_logs.refuse_audio(root);
+        }
+    }
+
+    /// Writes what is known of the calls that run, where it is to survive the process.
+    pub(super) fn write_drafts(&mut self, now: Instant) {
+        let Some(drafts) = &mut self.drafts else { return };
+        #[cfg(feature = "audio")]
+        let recorded = |call: &Call| {
+            let (recorder, journal) = (self.recorder.as_ref()?, call.audio.get()?);
+            (journal.is_granted() && !journal.is_erased()).then(|| recorder.recorded(journal, None))
+        };
+        #[cfg(not(feature = "audio"))]
+        let recorded = |_: &Call| None;
+        drafts.write(self.calls.all(), &self.account, recorded, now);
+    }
+}
+
+/// Whether nothing is kept of a call.
+pub(super) fn is_erased(call: &Call) -> bool {
+    matches!(call.fate(), ConsentFate::Aborted | ConsentFate::NoConsent)
+}
