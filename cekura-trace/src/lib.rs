@@ -277,6 +277,10 @@ pub mod context {
 #[doc = include_str!("../../README.md")]
 struct ReadmeDoctests;
 
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/operate.md")]
+struct OperateDoctests;
+
 #[cfg(all(doctest, feature = "audio", feature = "logs"))]
 #[doc = include_str!("../../docs/calls.md")]
 struct CallsDoctests;

@@ -13,6 +13,8 @@ use std::fs::{self, File};
 use std::io::{StderrLock, Write as _};
 #[cfg(unix)]
 use std::os::{fd::AsFd as _, unix::fs::MetadataExt as _};
+use std::thread;
+use std::time::{Duration, Instant};
 
 mod axis;
 mod folder;
@@ -30,11 +32,27 @@ pub(crate) use page::SoundFile;
 pub(crate) use style::Style;
 pub(crate) use waterfall::draw;
 
-/// Writes a whole conversation at once, so that no other thread's lines come between; false where nobody can read it,
-/// which is no reason to disturb the agent.
+/// How long the program's own threads may wait for standard error, beside the time for one line.
+const MOMENT: Duration = Duration::from_millis(2);
+
+/// Writes a whole conversation, at once where somebody reads it as fast; else other threads' lines come between, which must
+/// not wait for all of it. False where nobody can read it, which is no reason to disturb the agent.
 pub(crate) fn print(text: &str) -> bool {
-    let mut standard_error = std::io::stderr().lock();
-    standard_error.write_all(text.as_bytes()).is_ok() && leads_anywhere(&standard_error)
+    let mut lines = text.split_inclusive('\n').peekable();
+    while lines.peek().is_some() {
+        let (mut standard_error, begin) = (std::io::stderr().lock(), Instant::now());
+        while let Some(line) = lines.next_if(|_| begin.elapsed() < MOMENT) {
+            if standard_error.write_all(line.as_bytes()).is_err() {
+                return false;
+            }
+        }
+        drop(standard_error);
+        if lines.peek().is_some() {
+            // Who waits for it would not get it, if it were taken again at once.
+            thread::sleep(MOMENT);
+        }
+    }
+    leads_anywhere(&std::io::stderr().lock())
 }
 
 /// What is written to a closed standard error counts as written, and one that was closed when the program began leads to the

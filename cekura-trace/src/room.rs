@@ -6,7 +6,9 @@ use std::sync::Arc;
 /// What bytes are taken for, which decides how many there may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// What has ended and is to be delivered.
+    /// Call logs that are to be posted.
+    CallLog,
+    /// Spans that have ended and are to be delivered.
     #[default]
     Delivery,
     /// What is known of what is on disk. It is there already, and is counted whether or not it fits.
@@ -15,6 +17,8 @@ pub(crate) enum Use {
     Drawing,
     /// What has not ended.
     Open,
+    /// Changes of stored calls. None is given back before it is settled.
+    Update,
 }
 
 /// A limit of bytes.

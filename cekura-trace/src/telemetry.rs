@@ -209,8 +209,8 @@ impl Cekura {
         running.reported(running.link.ask_blocking(deadline, Message::flush))
     }
 
-    /// Delivers all spans that have ended, posts the call logs that were handed over, and stops, at most after
-    /// `deadline`. Spans that are not delivered by then, and spans that end later, are dropped and counted. A
+    /// Delivers all spans that have ended, posts the call logs and sends the updates that were handed over, and stops, at
+    /// most after `deadline`. What is left of updates then gets an error. Spans that are not delivered by then, and spans that end later, are dropped and counted. A
     /// second shutdown only reports.
     ///
     /// With a spool, spans that are not delivered stay on disk for the next start. If everything is safe on
@@ -284,7 +284,8 @@ impl Cekura {
 
     /// Changes a call that Cekura has stored under this id of yours: adds metadata, has it evaluated again. First looks for
     /// it; a call that is not stored yet is looked for again for 330 s, as a request that fails is repeated. Dropping the
-    /// future does not stop it, the end of the process does. In local mode, and when tracing is off, nothing is sent and
+    /// future does not stop it, the end of the process does; [`shutdown`](Self::shutdown) waits for it until its deadline.
+    /// In local mode, and when tracing is off, nothing is sent and
     /// [`Sent::was_sent`] is false. [`Update`] has an example.
     ///
     /// # Errors
@@ -349,6 +350,9 @@ impl Running {
     /// The same at the end, which says what was lost.
     fn ended(&self, report: Option<FlushReport>) -> FlushReport {
         let report = self.reported(report);
+        if report.pending > 0 {
+            self.link.tell_pending(report.clone());
+        }
         tell_losses(&report, self.link.lost_calls());
         report
     }
@@ -378,7 +382,11 @@ impl fmt::Debug for Cekura {
 /// Prints the only line that this crate prints outside local mode. Without it, a program that has no `tracing`
 /// subscriber would never learn that spans or call logs were lost.
 fn tell_losses(report: &FlushReport, calls: u64) {
-    let spans = (report.lost_unmeant() > 0).then(|| format!("spans were lost: {report}"));
+    let spans = match (report.lost_unmeant(), report.pending) {
+        (0, 0) => None,
+        (_, 0) => Some(format!("spans were lost: {report}")),
+        _ => Some(format!("spans were not delivered in time: {report}")),
+    };
     let calls = (calls > 0).then(|| format!("call logs were not posted: {calls}"));
     let lost: Vec<String> = spans.into_iter().chain(calls).collect();
     if lost.is_empty() {

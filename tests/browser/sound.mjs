@@ -205,7 +205,7 @@ export const soundChecks = {
 
   async says_why_there_is_no_recording(page) {
     const call = await page.locator('h1').innerText();
-    const reasons = { 'clinic-0931': /calls are not recorded: write \.audio/, 'huge-call': /larger than 16 MiB/, 'refused-call': /was erased/, 'unheard-call': /neither side was handed over/ };
+    const reasons = { 'clinic-0931': /calls are not recorded: write \.audio/, 'huge-call': /larger than 16 MiB/, 'refused-call': /unless its caller refuses/, 'unheard-call': /neither side was handed over/ };
     assert.match(await page.locator('#unheard').innerText(), reasons[call]);
     assert.deepEqual([await page.locator('#sound:visible').count(), await page.locator('audio').count()], [0, 0]);
     await page.getByRole('treeitem').first().click();
@@ -253,6 +253,29 @@ export const soundChecks = {
     const slider = page.getByRole('slider');
     assert.deepEqual(await Promise.all(['aria-valuemin', 'aria-valuemax', 'aria-valuenow', 'aria-valuetext'].map((name) => slider.getAttribute(name))),
       ['0', '3.0', '0.0', '0:00.0 of 0:03.0']);
+  },
+
+  async plays_the_example(page) {
+    const { transcript } = await data(page);
+    const said = transcript.filter(({ role }) => role !== 'tool');
+    assert.ok(said.length >= 9, `${said.length} lines`);
+    // The loudest sample of each tenth of a second.
+    const tenths = await page.evaluate(async () => {
+      const letters = atob(document.getElementById('recording').src.split(',')[1]);
+      const sound = await new OfflineAudioContext(2, 1, 16_000).decodeAudioData(Uint8Array.from(letters, (each) => each.charCodeAt(0)).buffer);
+      const loudest = (samples, at) => samples.subarray(at * 1_600, (at + 1) * 1_600).reduce((most, each) => Math.max(most, Math.abs(each)), 0);
+      return [0, 1].map((channel) => [...Array(Math.ceil(sound.length / 1_600)).keys()].map((at) => loudest(sound.getChannelData(channel), at)));
+    });
+    for (const { role, start, text } of said) {
+      const at = Math.floor(start / 1e8);
+      const isHeard = tenths[role === 'user' ? 0 : 1].slice(at, at + 5).some((loudest) => loudest > 0.05);
+      assert.ok(isHeard, `${text} at ${start / 1e9} s`);
+    }
+    await page.locator('.line.agent').first().click();
+    const from = said.find(({ role }) => role === 'agent').start / 1e9;
+    await past(page, from + 0.5);
+    assert.ok(await now(page) < from + 15);
+    assert.equal(await page.locator('.line[aria-current] .who').innerText().then((who) => who.split(' ')[0]), 'Agent');
   },
 
   async plays_without_scripts(page) {

@@ -99,10 +99,11 @@ fn choices_are_what_they_may_be() {
     let flags = [ON, OFF].concat();
     let no_flags = ["maybe", "canary", "2", "-1", "y", "enabled", "tru", " "];
     let rule = "must be `true`, `1`, `yes` or `on`, or `false`, `0`, `no` or `off`";
-    let table: [(&str, &[&str], &[&str], &str); 6] = [
+    let table: [(&str, &[&str], &[&str], &str); 7] = [
         ("CEKURA_TRACER_ENABLED", &flags, &no_flags, rule),
         ("CEKURA_CAPTURE_CONTENT", &flags, &no_flags, rule),
         ("CEKURA_ALLOW_INSECURE", &flags, &no_flags, rule),
+        ("CEKURA_METRICS_PUBLIC", &flags, &no_flags, rule),
         (
             "CEKURA_MODE",
             &["cloud", "local", "", "Cloud", "cloud,local", "LOCAL, cloud"],
@@ -130,6 +131,77 @@ fn choices_are_what_they_may_be() {
             bad(&[KEY, AGENT, (variable, value)], &format!("{variable} {rule}"));
         }
     }
+}
+
+#[test]
+fn metrics_are_served_at_addresses_and_sent_to_urls() {
+    let listen = "CEKURA_METRICS_LISTEN";
+    for address in
+        ["canary", "9464", ":9464", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "canary:9464", " "]
+    {
+        let rule = "must be an IP address and a port, such as `127.0.0.1:9464`";
+        bad(&[KEY, AGENT, (listen, address)], &format!("{listen} {rule}"));
+    }
+    for address in ["0.0.0.0:9464", "[::]:9464", "192.0.2.7:9464"] {
+        let rule = "may be another address than one of this machine alone, such as `127.0.0.1:9464`, only with CEKURA_METRICS_PUBLIC=true";
+        bad(&[KEY, AGENT, (listen, address), ("CEKURA_METRICS_PUBLIC", "no")], &format!("{listen} {rule}"));
+    }
+    let endpoint = "CEKURA_METRICS_ENDPOINT";
+    for (url, rule) in [
+        ("ftp://canary", "must be a URL such as `https://host:port`"),
+        ("https://canary:pw@host", "must be a URL such as `https://host:port`"),
+        (
+            "http://canary:4318",
+            "is plain http to another machine: use https, or set CEKURA_ALLOW_INSECURE=true",
+        ),
+        (
+            "otel.cekura.ai:443",
+            "must not be Cekura, which takes no metrics: name a collector or a database of yours",
+        ),
+    ] {
+        bad(&[KEY, AGENT, (endpoint, url)], &format!("{endpoint} {rule}"));
+    }
+    for url in ["http://127.0.0.1:4318", "https://canary/opentelemetry/v1/metrics", "canary:4318", ""] {
+        good(&[KEY, AGENT, (endpoint, url)]);
+    }
+    good(&[KEY, AGENT, (endpoint, "http://canary:4318"), ("CEKURA_ALLOW_INSECURE", "true")]);
+}
+
+#[test]
+fn a_label_has_a_key_of_its_own_and_a_closed_list_of_values() {
+    let keyed = || with(&[KEY, AGENT]);
+    let said =
+        |key: &str, values: &[&str]| error(|| keyed().metric_label(key, values.iter().copied())).to_string();
+    for key in ["", "a b", "1st", "canary-id", "größe", "a\nb"] {
+        let rule = "must have a key of letters, digits, `_` and `.` that begins with a letter";
+        assert_eq!(said(key, &["a"]), format!(".metric_label(…) {rule}"), "{key:?}");
+    }
+    for key in [
+        "call_id",
+        "conversation.id",
+        "trace_id",
+        "outcome",
+        "stage",
+        "le",
+        "gen_ai.request.model",
+        "gen_ai_request_model",
+    ] {
+        let rule = "must not have the key of a label that is there, or of an id of one call";
+        assert_eq!(said(key, &["a"]), format!(".metric_label(…) {rule}"), "{key:?}");
+    }
+    let long = "canary".repeat(11);
+    let many: Vec<_> = (0..101).map(|number| number.to_string()).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    for values in [&[][..], &["a", ""], &[&long], &many] {
+        let rule = "must have 1 to 100 values of 1 to 64 bytes: every other one is `other`";
+        assert_eq!(said("tenant", values), format!(".metric_label(…) {rule}"), "{values:?}");
+    }
+    let twice = error(|| keyed().metric_label("app.tier", ["a"]).metric_label("app_tier", ["b"])).to_string();
+    assert_eq!(twice, ".metric_label(…) must not have the same key twice");
+    let nine =
+        || (0..9).fold(keyed(), |builder, number| builder.metric_label(format!("label_{number}"), ["a"]));
+    assert_eq!(error(nine).to_string(), ".metric_label(…) may be given at most 8 times");
+    keyed().metric_label("tenant", ["a"; 100]).metric_label("_x.y", ["x".repeat(64)]).build().unwrap();
 }
 
 #[test]

@@ -23,6 +23,10 @@ mod processes;
 mod recordings;
 #[path = "faults/runtimes.rs"]
 mod runtimes;
+#[path = "faults/shares.rs"]
+mod shares;
+#[path = "faults/waits.rs"]
+mod waits;
 
 use cekura::{Builder, Protocol, Timings};
 use cekura_trace_tests::backend::{Backend, Reply};

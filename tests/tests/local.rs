@@ -6,9 +6,12 @@ use cekura_trace_tests::api::Api;
 use cekura_trace_tests::backend::{Backend, Reply};
 use serde_json::Value;
 use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 /// A folder of which nothing is left from another run.
 fn fresh(test: &str) -> PathBuf {
@@ -94,6 +97,33 @@ fn a_folder_that_cannot_be_written_is_one_event_and_a_line_below_each_drawing() 
     let events: Vec<_> = reports.lines().filter(|line| !line.contains("accepted")).collect();
     assert!(matches!(&events[..], [event] if event.contains("cekura-traces")), "{reports}");
     assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
+}
+
+#[test]
+fn lines_of_the_program_do_not_wait_for_a_drawing_that_is_read_slowly() {
+    let folder = fresh("slowly");
+    let mut agent = Command::new(env!("CARGO_BIN_EXE_local_agent"));
+    let mut agent = agent.arg("talking").current_dir(&folder);
+    agent = agent.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut agent = agent.spawn().unwrap();
+    let mut shown = agent.stderr.take().unwrap();
+    let reader = thread::spawn(move || {
+        let (mut some, mut all) = ([0; 4 << 10], Vec::new());
+        // A hundred thousand bytes a second.
+        while let Ok(count @ 1..) = shown.read(&mut some) {
+            all.extend_from_slice(&some[..count]);
+            thread::sleep(Duration::from_millis(40));
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    });
+    let mut slowest = String::new();
+    agent.stdout.take().unwrap().read_to_string(&mut slowest).unwrap();
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    let slowest: u64 = slowest.trim().parse().unwrap();
+    let shown = reader.join().unwrap();
+    assert!(shown.contains("\nagent: hello\n") && shown.contains("turn"), "{shown}");
+    assert!(slowest < 1_200, "a line took {slowest} ms");
 }
 
 /// Ways in which nobody can read standard error.
@@ -222,7 +252,7 @@ fn only_this_user_reads_pages_whatever_the_umask() {
 
 #[test]
 fn a_link_in_place_of_the_folder_gets_no_page() {
-    let (folder, elsewhere) = (fresh("linked"), fresh("elsewhere"));
+    let (folder, elsewhere) = (fresh("linked"), fresh("linked-elsewhere"));
     symlink(&elsewhere, folder.join("cekura-traces")).unwrap();
     let (shown, reports) = run(&folder, &[]);
     assert_eq!(shown.matches("\npage     no page can be written to cekura-traces: ").count(), 2, "{shown}");
@@ -237,6 +267,20 @@ fn page_of(test: &str, arguments: &[&str]) -> (String, String) {
     let shown = String::from_utf8(output.stderr).unwrap();
     let (_, page) = shown.rsplit_once("\npage     ").unwrap_or_else(|| panic!("{shown}"));
     (fs::read_to_string(folder.join(page.trim_end())).unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_page_plays_only_what_the_caller_has_agreed_to() {
+    for (kind, is_heard) in [("audio-granted", true), ("audio-undecided", false), ("all-granted", true)] {
+        let (page, _) = page_of(kind, &[kind]);
+        assert_eq!(page.contains("data:audio"), is_heard, "{kind}");
+        assert!(page.contains("Do you have time?"), "{kind}");
+    }
+    let folder = fresh("all-undecided");
+    let mut agent = Command::new(env!("CARGO_BIN_EXE_page_calls"));
+    let output = agent.arg("all-undecided").current_dir(&folder).output().unwrap();
+    assert!(!String::from_utf8(output.stderr).unwrap().contains("Do you have time?"));
+    assert!(!folder.join("cekura-traces").exists(), "nobody has agreed to anything");
 }
 
 /// What stands between two texts.
@@ -270,7 +314,7 @@ fn what_the_caller_refuses_is_neither_posted_nor_on_the_page() {
     let (backend, api) = (Backend::new(), Api::new());
     let (page, _) = page_of("both-refused", &["refused", &backend.url(), &api.url()]);
     assert!(api.seen().iter().all(|seen| seen.recording.is_none()));
-    assert!(!page.contains("data:audio") && page.contains("the recording was erased"));
+    assert!(!page.contains("data:audio") && page.contains("unless its caller refuses"));
 }
 
 #[test]

@@ -8,19 +8,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The page of a call in a process of its own.
-fn page(kind: &str, check: &str) -> PathBuf {
+/// The page of a call that a program takes in local mode.
+fn page(program: &mut Command, check: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page").join(check);
     drop(fs::remove_dir_all(&folder));
     fs::create_dir_all(&folder).unwrap();
-    let agent =
-        Command::new(env!("CARGO_BIN_EXE_page_calls")).arg(kind).current_dir(&folder).output().unwrap();
+    let agent = program.current_dir(&folder).output().unwrap();
     let shown = String::from_utf8(agent.stderr).unwrap();
     let (_, path) = shown.trim_end().rsplit_once("\npage     ").unwrap_or_else(|| panic!("{shown}"));
     folder.join(path)
 }
 
 fn check(kind: &str, check: &str) {
+    check_of(Command::new(env!("CARGO_BIN_EXE_page_calls")).arg(kind), check);
+}
+
+fn check_of(program: &mut Command, check: &str) {
     let driver = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser");
     let has_driver = driver.join("node_modules/playwright-core").is_dir();
     let installed = tools::is_there("chromium") && tools::is_there("node");
@@ -28,8 +31,8 @@ fn check(kind: &str, check: &str) {
         return;
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/page.mjs");
-    let output =
-        Command::new("node").arg(script).arg(driver).arg(page(kind, check)).arg(check).output().unwrap();
+    let mut node = Command::new("node");
+    let output = node.arg(script).arg(driver).arg(page(program, check)).arg(check).output().unwrap();
     println!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
@@ -159,4 +162,13 @@ fn its_player_is_read_aloud() {
 #[test]
 fn it_plays_without_scripts() {
     check("heard", "plays_without_scripts");
+}
+
+#[test]
+fn it_plays_the_call_of_the_example() {
+    let tests = std::env::current_exe().unwrap();
+    let example = tests.parent().and_then(Path::parent).unwrap().join("examples/voice_agent");
+    if tools::needs("the built example voice_agent", example.exists()) {
+        check_of(Command::new(example).env_clear().env("CEKURA_MODE", "local"), "plays_the_example");
+    }
 }

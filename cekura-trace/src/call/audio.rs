@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The bytes that are asked for at once.
@@ -66,6 +66,8 @@ pub(crate) struct Journal {
     start: Instant,
     bounds: Arc<Bounds>,
     state: Mutex<State>,
+    /// Told when it is erased, so that what is on disk goes at once.
+    hears: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 struct State {
@@ -116,7 +118,8 @@ impl Journal {
             is_truncated: false,
             is_agent_speaking: false,
         };
-        Self { number: rand::rng().random(), start, bounds, state: Mutex::new(state) }
+        let (number, hears) = (rand::rng().random(), OnceLock::new());
+        Self { number, start, bounds, state: Mutex::new(state), hears }
     }
 
     /// What the caller says, as it comes in.
@@ -156,6 +159,11 @@ impl Journal {
         }
     }
 
+    /// Has somebody told when it is erased; the first one.
+    pub(crate) fn when_erased(&self, hears: impl Fn() + Send + Sync + 'static) {
+        let _ = self.hears.set(Box::new(hears));
+    }
+
     /// Forgets everything, and takes no more. What is on disk goes with the next `Store::spill`.
     pub(crate) fn erase(&self) {
         let mut state = locked(&self.state);
@@ -167,6 +175,9 @@ impl Journal {
         self.bounds.held.fetch_sub(std::mem::take(&mut state.held), Ordering::Relaxed);
         drop(state);
         drop(chunks);
+        if let Some(hears) = self.hears.get() {
+            hears();
+        }
     }
 
     /// The caller has agreed to it: it may survive the process.

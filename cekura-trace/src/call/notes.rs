@@ -33,6 +33,7 @@ pub(crate) struct Notes {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each of them is known at another time")]
 struct State {
     is_wanted: bool,
     is_over: bool,

@@ -1,7 +1,10 @@
 //! Keeps the time of those who wait in async code. Invariant: it runs beside the worker, and needs no timer of the program's
 //! runtime, so that nobody waits for longer than he said, whatever the others' executors do.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{OnceLock, mpsc};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -26,14 +29,22 @@ impl WaitClock {
         answer: oneshot::Receiver<T>,
     ) -> Option<Option<T>> {
         let Some(clock) = self.0.get_or_init(start) else { return Some(answer.await.ok()) };
-        let (reply, told) = oneshot::channel();
+        let (mut reply, told) = oneshot::channel();
         clock.runtime.spawn(async move {
-            let answer = timeout(wait, answer).await.ok();
+            let mut answer = pin!(timeout(wait, answer));
+            let answer = poll_fn(|context| match answer.as_mut().poll(context) {
+                Poll::Ready(answer) => Poll::Ready(Some(answer.ok())),
+                // Whoever answers is to know that nobody waits.
+                Poll::Pending => reply.poll_closed(context).map(|()| None),
+            });
+            let Some(answer) = answer.await else { return };
             // This wakes the program's task by code of the program's, which may take any time: it runs neither here nor in the
             // worker.
-            thread::Builder::new()
-                .name("cekura-trace-waker".to_owned())
-                .spawn(move || reply.send(answer).is_ok())
+            drop(
+                thread::Builder::new()
+                    .name("cekura-trace-waker".to_owned())
+                    .spawn(move || reply.send(answer).is_ok()),
+            );
         });
         told.await.ok().flatten().map(Result::ok)
     }

@@ -87,7 +87,7 @@ impl Drafts {
             let item =
                 Item::CallLog { id: log.id, owner: log.owner, until: log.until, recording: recorded(call) };
             let bytes = log.body.len();
-            let Some(room) = Room::take(self.budget.clone(), Use::Open, bytes) else { return };
+            let Some(taken) = Room::take(self.budget.clone(), Use::Open, bytes) else { return };
             let name = match known {
                 Some(Draft { name, .. }) => self.spool.keep_as(*name, item, &log.body).then_some(*name),
                 None if self.open.len() >= self.spool.most_drafts() => None,
@@ -95,8 +95,8 @@ impl Drafts {
             };
             let wait = OFTEN * u32::try_from(bytes / BYTES).unwrap_or(u32::MAX).min(1 << 10);
             if let Some(name) = name {
-                let draft =
-                    Draft { name, call: call.clone(), version, not_before: now + wait, room, is_left: false };
+                let (call, not_before) = (call.clone(), now + wait);
+                let draft = Draft { name, call, version, not_before, room: taken, is_left: false };
                 self.open.insert(root, draft);
             }
         }

@@ -11,6 +11,9 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 /// Who waits for less has no attempt made for him: a program that looks often would make one each time.
 const LEAST: Duration = Duration::from_millis(100);
 
+/// So many are looked at without thought.
+const FEW: usize = 64;
+
 /// When somebody who waits for so long until `deadline` has a last attempt made for him.
 pub(super) fn last_chance(deadline: Instant, wait: Duration) -> Option<Instant> {
     deadline.checked_sub(ATTEMPT.min(wait / 2)).filter(|_| wait >= LEAST)
@@ -20,6 +23,8 @@ pub(super) fn last_chance(deadline: Instant, wait: Duration) -> Option<Instant> 
 #[derive(Default)]
 pub(super) struct Flushes {
     waiting: Vec<Flush>,
+    /// At so many of them those are forgotten that nobody waits for any more: a program may drop the future.
+    most: usize,
     /// Counts them; what is drained carries the number of the flush that waits for it.
     pub(super) epoch: u64,
 }
@@ -34,6 +39,10 @@ pub(super) struct Flush {
 
 impl Flushes {
     pub(super) fn add(&mut self, deadline: Instant, is_last: bool, report: FlushReply, now: Instant) {
+        if self.waiting.len() >= self.most {
+            self.waiting.retain(|flush| flush.is_last || flush.report.is_awaited());
+            self.most = (2 * self.waiting.len()).max(FEW);
+        }
         let last_chance = last_chance(deadline, deadline.saturating_duration_since(now));
         self.waiting.push(Flush { epoch: self.epoch, deadline, last_chance, is_last, report });
         self.epoch += 1;

@@ -112,8 +112,8 @@ impl KeptCall {
         let has_room =
             self.buffers.last().is_some_and(|(last, _)| last.len() + record.len() <= last.capacity());
         if !has_room {
-            let [least, most] = BUFFER;
-            let bytes = (2 * last).clamp(least, most).max(record.len());
+            let [first, largest] = BUFFER;
+            let bytes = (2 * last).clamp(first, largest).max(record.len());
             if !self.room.resize(self.room.bytes().max(PER_CALL) + bytes) {
                 return false;
             }

@@ -16,13 +16,15 @@ pub(crate) mod spans;
 use super::ledger::DropReason;
 use super::own_events::OwnEvents;
 use super::spool::requests::{DiskCopy, SpooledRequests, Stored};
-use super::spool::{Event, Found, Name};
+use super::spool::{Event, Found, Item, Name};
 use super::timings::Timings;
 use answer_guard::{Answered, launch};
 use delivery::{Change, Delivery, Judgement, Standing};
 use gate::{Gate, at_the_latest};
 use items::{InFlight, Items};
 use pending::PendingRequest;
+use prost::bytes::Bytes;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -89,7 +91,9 @@ impl<D: Delivery> Lane<D> {
         while self.gate.admits(self.items.in_flight(), now)
             && let Some((None, place)) = self.items.first_ready()
         {
-            self.launch(place, now);
+            if !self.fetch(place) {
+                self.launch(place, now);
+            }
         }
         while let Some(spool) = &mut self.spool
             && self.gate.admits(self.items.in_flight() + spool.loading(), now)
@@ -166,6 +170,7 @@ impl<D: Delivery> Lane<D> {
                     self.delivery.tell(Change::SpoolFails(error), &self.events);
                 }
             }
+            Event::Loaded { name, read } if spool.has_fetched(name) => self.fetched(name, read, now),
             Event::Loaded { name, read: Ok((head, body)) } => {
                 let found = spool.loaded(name).zip(D::Item::found(&head));
                 let Some(((copy, repeats), mut item)) = found else { return };
@@ -231,6 +236,28 @@ impl<D: Delivery> Lane<D> {
                 }
             }
         }
+    }
+
+    /// Has an item read again of which the body is on disk only; false for others.
+    fn fetch(&mut self, place: u64) -> bool {
+        let is_light = self.items.waiting.get(&place).is_some_and(|pending| pending.item.is_light());
+        let Some(spool) = self.spool.as_mut().filter(|_| is_light) else { return false };
+        self.items.change(place, |pending| {
+            pending.is_ready = false;
+            pending.copy.iter().for_each(|copy| spool.fetch(copy.name));
+        });
+        true
+    }
+
+    fn fetched(&mut self, name: Name, read: io::Result<(Item, Bytes)>, now: Instant) {
+        let Some(place) = self.items.of_copy(name) else { return };
+        self.items.change(place, |pending| {
+            pending.is_ready = true;
+            match read {
+                Ok((_, body)) => pending.item.set_body(body),
+                Err(_) => pending.not_before = Some(now + self.timings.slow_retry),
+            }
+        });
     }
 
     fn launch(&mut self, place: u64, now: Instant) {
@@ -321,9 +348,9 @@ impl<D: Delivery> Lane<D> {
         let Some(place) = self.items.of_copy(name) else { return };
         self.items.change(place, |pending| match &mut pending.copy {
             // It was asked for again, and one that was written before stays as it was.
-            Some(copy) if copy.is_safe => {}
+            Some(copy) if copy.is_safe => copy.is_old &= !is_ok,
             Some(copy) if is_ok => {
-                copy.is_safe = true;
+                (copy.is_safe, copy.is_old) = (true, false);
                 self.delivery.note(&pending.item, Standing::Written);
             }
             copy => {
@@ -345,11 +372,16 @@ impl<D: Delivery> Lane<D> {
     /// An item is not on disk any more, and lost unless it is in memory.
     fn gone(&mut self, name: Name, reason: DropReason, now: Instant) {
         let Some(spool) = &mut self.spool else { return };
+        spool.has_fetched(name);
         if let Some(item) = spool.take(name) {
             spool.remove_recording(&item);
             self.delivery.note(&item, Standing::Removed);
             self.delivery.settle(item, Err(reason), false, &self.events);
         } else if let Some(place) = self.items.of_copy(name) {
+            let is_light = self.items.waiting.get(&place).is_some_and(|pending| pending.item.is_light());
+            if is_light && let Some(pending) = self.items.take_out(place) {
+                return self.settle(PendingRequest { copy: None, ..pending }, Err(reason));
+            }
             let wait =
                 if reason == DropReason::SpoolFull { self.timings.slow_retry } else { spool.patience() };
             self.items.change(place, |pending| {

@@ -13,6 +13,7 @@ use super::message::{FlushReply, Message, ObserveReply};
 use super::metrics::Metrics;
 use super::queue::Queue;
 use super::timings::later;
+use super::warnings::tell_pending;
 #[cfg(feature = "audio")]
 use crate::call::audio::Journal;
 use crate::call::consent::ConsentFate;
@@ -70,6 +71,11 @@ impl Link {
         self.failed.load(Ordering::Relaxed) + self.queue.refused_calls()
     }
 
+    /// Says that spans are left at the end of a shutdown.
+    pub(crate) fn tell_pending(&self, report: FlushReport) {
+        self.queue.events.emit(move || tell_pending(&report));
+    }
+
     /// Asks for a report. `None` where there is no worker, or it does not answer in time.
     pub(crate) fn ask(
         &self,
@@ -77,8 +83,7 @@ impl Link {
         message: fn(Instant, FlushReply) -> Message,
     ) -> impl Future<Output = Option<FlushReport>> + Send + use<> {
         let (reply, report) = oneshot::channel();
-        let is_told =
-            self.tell(message(later(Instant::now(), wait), Box::new(|report| drop(reply.send(report)))));
+        let is_told = self.tell(message(later(Instant::now(), wait), FlushReply::Future(reply)));
         let clock = self.clock.clone();
         async move {
             // A fork has no clock either.
@@ -94,7 +99,7 @@ impl Link {
     ) -> Option<FlushReport> {
         let (reply, report) = mpsc::sync_channel(1);
         // Where there is no worker, the reply goes with the message.
-        self.tell(message(later(Instant::now(), wait), Box::new(move |report| drop(reply.send(report)))));
+        self.tell(message(later(Instant::now(), wait), FlushReply::Thread(reply)));
         report.recv_timeout(wait.saturating_add(GRACE)).ok()
     }
 
@@ -135,7 +140,7 @@ impl Link {
         let (reply, sent) = oneshot::channel();
         let reply: ObserveReply = Box::new(|result| reply.send(result).err().and_then(Result::err));
         let bytes = changes.body.len() + UPDATE;
-        let room = Room::take(self.queue.clone(), Use::Delivery, bytes).ok_or_else(ObserveError::full)?;
+        let room = Room::take(self.queue.clone(), Use::Update, bytes).ok_or_else(ObserveError::full)?;
         if !self.tell(Message::Update { changes, room, reply }) {
             return Err(ObserveError::shutdown());
         }
@@ -153,7 +158,7 @@ impl Link {
     pub(super) fn observe(&self, log: CallLog, reply: ObserveReply) -> Result<Duration, ObserveError> {
         let log = log.seal(&self.account)?;
         let reservation =
-            Room::take(self.queue.clone(), Use::Delivery, log.body.len()).ok_or_else(ObserveError::full)?;
+            Room::take(self.queue.clone(), Use::CallLog, log.body.len()).ok_or_else(ObserveError::full)?;
         let wait = log.deadline.saturating_add(self.longest);
         let is_told = self.tell(Message::Observe { log, reservation, reply });
         if is_told { Ok(wait) } else { Err(ObserveError::shutdown()) }

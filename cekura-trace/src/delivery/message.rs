@@ -11,6 +11,8 @@ use crate::call::Call;
 use crate::room::Room;
 use opentelemetry::trace::{SpanContext, SpanId};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// What the worker is told.
@@ -53,7 +55,28 @@ impl Message {
 }
 
 /// Takes the report of a flush.
-pub(crate) type FlushReply = Box<dyn FnOnce(FlushReport) + Send>;
+pub(crate) enum FlushReply {
+    Future(oneshot::Sender<FlushReport>),
+    Thread(SyncSender<FlushReport>),
+}
+
+impl FlushReply {
+    /// Whether somebody waits for it, as far as is known.
+    pub(super) fn is_awaited(&self) -> bool {
+        match self {
+            Self::Future(reply) => !reply.is_closed(),
+            Self::Thread(_) => true,
+        }
+    }
+
+    pub(super) fn send(self, report: FlushReport) {
+        // Nobody may wait any more.
+        match self {
+            Self::Future(reply) => drop(reply.send(report)),
+            Self::Thread(reply) => drop(reply.try_send(report)),
+        }
+    }
+}
 
 /// Takes what became of a call log; gives an error back that nobody hears.
 pub(crate) type ObserveReply = Box<dyn FnOnce(Result<Sent, ObserveError>) -> Option<ObserveError> + Send>;

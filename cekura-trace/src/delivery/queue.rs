@@ -35,6 +35,10 @@ pub(crate) struct Queue {
     held: AtomicUsize,
     /// Those of them that are of spans and calls which have not ended.
     open: AtomicUsize,
+    /// Those of them that are of call logs, and of changes of stored calls.
+    logs: AtomicUsize,
+    /// Those of these that are of changes.
+    updates: AtomicUsize,
     /// Those of them that are of what is on disk.
     on_disk: AtomicUsize,
     /// Bytes of the largest record that found no room since the worker has last looked.
@@ -122,7 +126,7 @@ impl Queue {
         let full = (limit / 8 / shards).clamp(least, most);
         let shards = (0..shards).map(|_| Shard::default()).collect();
         let (calls, begun) = (Mutex::default(), None);
-        let [held, open, on_disk, refused] = [0; 4].map(AtomicUsize::new);
+        let [held, open, logs, updates, on_disk, refused] = [0; 6].map(AtomicUsize::new);
         let events = OwnEvents::here();
         Self {
             shards,
@@ -131,6 +135,8 @@ impl Queue {
             begun,
             held,
             open,
+            logs,
+            updates,
             on_disk,
             refused,
             limit,
@@ -197,7 +203,7 @@ impl Queue {
     pub(crate) fn drain_calls(self: &Arc<Self>, mut take: impl FnMut(EndedCall, Room)) {
         let logs = std::mem::take(&mut self.calls().logs);
         for (ended, bytes) in logs {
-            take(ended, Room::taken(self.clone(), Use::Delivery, bytes));
+            take(ended, Room::taken(self.clone(), Use::CallLog, bytes));
         }
     }
 
@@ -221,21 +227,32 @@ impl Queue {
         self.shards.iter().map(|shard| shard.lock().accepted).sum::<u64>() + self.kept_back.accepted()
     }
 
-    /// Bytes that spans must give back so that new ones find room; none while there is enough. `logs` are the bytes of
-    /// call logs on their way.
-    pub(crate) fn excess(&self, logs: impl FnOnce() -> usize) -> usize {
+    /// Bytes that call logs must give back of what they have borrowed, before others need it, and whether these do.
+    pub(crate) fn borrowed(&self) -> (usize, bool) {
+        let (held, low) = (self.held.load(Ordering::Relaxed), low(self.share()));
+        // Well before spans give some back: a call log may be large.
+        let is_urgent = held > low + low / 8 || self.refused.load(Ordering::Relaxed) > 0;
+        if held <= low && !is_urgent {
+            return (0, false);
+        }
+        let borrowed = self.logs.load(Ordering::Relaxed).saturating_sub(2 * self.reserve());
+        (borrowed.min(held.saturating_sub(low - low / 8)), is_urgent)
+    }
+
+    /// Bytes that spans must give back so that new ones find room; none while there is enough.
+    pub(crate) fn excess(&self) -> usize {
         let refused = self.refused.swap(0, Ordering::Relaxed);
         let held = self.held.load(Ordering::Relaxed);
         if refused == 0 && held <= crowded(self.share()) {
             return 0;
         }
-        let [open, on_disk] = [&self.open, &self.on_disk].map(|bytes| bytes.load(Ordering::Relaxed));
-        let others = logs() + open + on_disk;
+        let others = [&self.logs, &self.open, &self.on_disk].map(|bytes| bytes.load(Ordering::Relaxed));
+        let others = others.iter().sum();
         let (spans, share) = (held.saturating_sub(others), self.share().saturating_sub(others));
         if refused >= share || refused == 0 && spans <= crowded(share) {
             return 0;
         }
-        spans.saturating_sub((share - share / 4).min(share - refused))
+        spans.saturating_sub(low(share).min(share - refused))
     }
 
     /// Bytes of the limit that are taken.
@@ -268,18 +285,34 @@ impl Queue {
         Some(held)
     }
 
-    /// Spans that cannot be delivered must not keep out call logs, whose API may be well.
+    /// What everything but call logs may take: spans that cannot be delivered must not keep out call logs, whose API may be
+    /// well.
     fn share(&self) -> usize {
-        self.limit - self.limit / 8
+        self.limit - self.reserve()
     }
 
-    /// The count of those bytes that were taken for this, where they have one.
-    fn part(&self, what: Use) -> Option<&AtomicUsize> {
-        match what {
-            Use::Delivery | Use::Drawing => None,
-            Use::Disk => Some(&self.on_disk),
-            Use::Open => Some(&self.open),
-        }
+    /// What only call logs may take. As much again is theirs too once they have it; what they borrow beyond that they give
+    /// back when others want it.
+    pub(super) fn reserve(&self) -> usize {
+        self.limit / 8
+    }
+
+    /// The counts of those bytes that were taken for this.
+    fn parts(&self, what: Use) -> impl Iterator<Item = &AtomicUsize> {
+        let parts = match what {
+            Use::CallLog => [None, Some(&self.logs)],
+            Use::Delivery | Use::Drawing => [None; 2],
+            Use::Disk => [None, Some(&self.on_disk)],
+            Use::Open => [None, Some(&self.open)],
+            Use::Update => [Some(&self.logs), Some(&self.updates)],
+        };
+        parts.into_iter().flatten()
+    }
+
+    /// Whether it becomes crowded with these bytes, and was not before, or they find no room: then the worker must look.
+    fn crowds(&self, held: Option<usize>, bytes: usize) -> bool {
+        let crowded = crowded(self.share());
+        held.is_none_or(|held| held > crowded && held - bytes <= crowded)
     }
 
     fn shard(&self) -> &Shard {
@@ -295,30 +328,42 @@ impl Queue {
 
 impl Budget for Queue {
     fn take(&self, what: Use, bytes: usize) -> bool {
-        // Only what spans and call logs leave is drawn.
-        let most = if what == Use::Drawing { self.share() - self.share() / 4 } else { self.limit };
-        let part = self.part(what);
-        let of_part = part.map_or(0, |part| part.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes));
-        // What is open gets half of the limit, so that what has ended has the other half.
-        let fits = of_part <= self.limit / 2 && self.hold(bytes, most).is_some();
-        if !fits && let Some(part) = part {
-            part.fetch_sub(bytes, Ordering::Relaxed);
+        let (share, reserve) = (self.share(), self.reserve());
+        let add = |part: &AtomicUsize| part.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        // The last of them is its own.
+        let of_part = self.parts(what).map(add).last().unwrap_or_default();
+        let (most_of_part, most) = match what {
+            Use::CallLog if of_part <= 2 * reserve => (usize::MAX, self.limit),
+            Use::CallLog => (usize::MAX, share),
+            Use::Delivery | Use::Disk => (usize::MAX, self.limit),
+            // Only what spans and call logs leave is drawn.
+            Use::Drawing => (usize::MAX, low(share)),
+            // Half of the limit, so that what has ended has the other half.
+            Use::Open => (self.limit / 2, share + self.logs.load(Ordering::Relaxed).min(reserve)),
+            Use::Update => (reserve / 2, self.limit),
+        };
+        let may_have = of_part <= most_of_part;
+        let held = if may_have { self.hold(bytes, most) } else { None };
+        if held.is_none() {
+            self.parts(what).for_each(|part| _ = part.fetch_sub(bytes, Ordering::Relaxed));
         }
-        fits
+        if may_have && what != Use::Drawing && self.crowds(held, bytes) {
+            if held.is_none() {
+                self.refused.fetch_max(bytes, Ordering::Relaxed);
+            }
+            self.waker.wake();
+        }
+        held.is_some()
     }
 
     fn take_anyway(&self, what: Use, bytes: usize) {
         self.held.fetch_add(bytes, Ordering::Relaxed);
-        if let Some(part) = self.part(what) {
-            part.fetch_add(bytes, Ordering::Relaxed);
-        }
+        self.parts(what).for_each(|part| _ = part.fetch_add(bytes, Ordering::Relaxed));
     }
 
     fn give_back(&self, what: Use, bytes: usize) {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
-        if let Some(part) = self.part(what) {
-            part.fetch_sub(bytes, Ordering::Relaxed);
-        }
+        self.parts(what).for_each(|part| _ = part.fetch_sub(bytes, Ordering::Relaxed));
     }
 }
 
@@ -355,9 +400,7 @@ impl Sink for Queue {
                 self.forget(trace_id, root);
             }
         }
-        // When it becomes crowded, and not with each span after that.
-        let crowds = held.is_none_or(|held| held > crowded(share) && held - bytes <= crowded(share));
-        if wanted || crowds {
+        if wanted || self.crowds(held, bytes) {
             self.waker.wake();
         }
     }
@@ -366,7 +409,7 @@ impl Sink for Queue {
         let bytes = noted.bytes.max(noted.room.bytes());
         // So that it does not stand beside itself.
         drop(std::mem::take(&mut noted.room));
-        let fits = self.hold(bytes, self.limit).is_some();
+        let fits = self.take(Use::CallLog, bytes);
         let ended = EndedCall::new(call, noted);
         let obstacle = {
             let mut calls = self.calls();
@@ -382,7 +425,7 @@ impl Sink for Queue {
             None => self.waker.wake(),
             Some(error) => {
                 if fits {
-                    self.give_back(Use::Delivery, bytes);
+                    self.give_back(Use::CallLog, bytes);
                 }
                 let call_id = call.id().to_owned();
                 self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
@@ -446,6 +489,11 @@ impl Shard {
 /// Where spans that may hold so many bytes begin to give some back.
 fn crowded(share: usize) -> usize {
     share - share / 16
+}
+
+/// How much of it is left then, and what may be borrowed of it before it is asked back.
+fn low(share: usize) -> usize {
+    share - share / 4
 }
 
 /// A number that stays with the thread; neighbours in time get neighbouring ones.

@@ -61,7 +61,7 @@ fn unrecorded(settings: &Settings) -> &'static str {
     if settings.audio.is_none() {
         "calls are not recorded: write .audio(Audio::stereo()), or set CEKURA_AUDIO=true"
     } else {
-        "only a conversation with `observe` is recorded, and only where content is"
+        "a call is recorded only with `observe`, where content is, and unless its caller refuses"
     }
 }
 

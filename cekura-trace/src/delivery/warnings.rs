@@ -53,6 +53,13 @@ pub(crate) fn tell_losses(report: &FlushReport) {
     tracing::warn!(target: "cekura", "spans have been dropped: {report}{why}");
 }
 
+/// Says how many spans the shutdown has not waited for.
+pub(crate) fn tell_pending(report: &FlushReport) {
+    let why = "the delivering thread is busy, or was held up, and did not answer before the deadline";
+    let then = "give shutdown(…) a longer one";
+    tracing::warn!(target: "cekura", pending = report.pending, "spans were not delivered in time: {report}; {why}; {then}");
+}
+
 /// Says which calls stay open because nobody reads what they have sent.
 pub(crate) fn tell_unread(calls: &[String]) {
     const MOST: usize = 10;

@@ -17,7 +17,7 @@ use super::call_log::sealed::{Account, SealedCallLog};
 use super::drafts::Drafts;
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
-use super::lane::call_logs::{CallLogs, Rewrite};
+use super::lane::call_logs::{CallLogs, Rewrite, counted};
 use super::lane::spans::Spans;
 use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
@@ -49,8 +49,8 @@ use tokio::time::{Instant, timeout_at};
 /// The shortest time between two events that tell of lost spans.
 const BETWEEN_TELLING: Duration = Duration::from_secs(10);
 
-/// Bytes of an ended call's log that are not counted: its fields beside what was noted.
-const BESIDE_NOTES: usize = 1 << 10;
+/// The shortest time between two looks at all call logs that wait, where memory is not short yet.
+const BETWEEN_RELIEFS: Duration = Duration::from_millis(50);
 
 /// Why a call has no recording.
 #[cfg(all(feature = "audio", feature = "local"))]
@@ -80,6 +80,8 @@ pub(super) struct Worker {
     timings: Timings,
     flushes: Flushes,
     next_tick: Instant,
+    /// When call logs are asked again for what nobody else needs yet.
+    next_relief: Instant,
     /// The open ones, and when it is looked for those of which something is not read.
     calls: Arc<OpenCalls>,
     next_look: Instant,
@@ -123,6 +125,7 @@ impl Worker {
             timings,
             flushes,
             next_tick,
+            next_relief: next_tick,
             calls,
             next_look: next_tick + timings.unread,
             told: (0, next_tick),
@@ -205,12 +208,13 @@ impl Worker {
             }
             self.call_logs.await_traces(now);
             self.call_logs.proceed(now);
+            let relief = self.relieve_of_logs(now);
             if self.answer_flushes(now) {
                 return;
             }
             self.is_well = true;
             let spans = self.spans.as_ref().and_then(|spans| spans.due(now));
-            let lanes = spans.into_iter().chain(self.call_logs.next_due(now));
+            let lanes = spans.into_iter().chain(self.call_logs.next_due(now)).chain(relief);
             let next = lanes.chain(self.flushes.next_deadline()).fold(self.next_tick, Instant::min);
             if let Ok(Some(message)) = timeout_at(next, messages.recv()).await {
                 self.handle(message);
@@ -343,13 +347,28 @@ impl Worker {
 
     /// Has memory given back where it is short; what is drawn goes before what is delivered.
     fn relieve(&mut self) {
-        let excess = self.queue.excess(|| self.call_logs.held());
+        let excess = self.queue.excess();
         if excess > 0 {
-            let given: usize = self.taps.iter_mut().map(|tap| tap.relieve(excess)).sum();
+            let given = self.relieve_taps(excess);
             if let Some(spans) = &mut self.spans {
-                spans.relieve(excess.saturating_sub(given), Instant::now());
+                spans.relieve(excess.saturating_sub(given), true, Instant::now());
             }
         }
+    }
+
+    /// The same for what call logs have above their share, and do not send at once; when to ask again. Not often, unless urgent.
+    fn relieve_of_logs(&mut self, now: Instant) -> Option<Instant> {
+        let (borrowed, is_urgent) = self.queue.borrowed();
+        if borrowed > 0 && (is_urgent || now >= self.next_relief) {
+            self.next_relief = now + BETWEEN_RELIEFS;
+            let given = self.relieve_taps(borrowed);
+            self.call_logs.relieve(borrowed.saturating_sub(given), is_urgent, now);
+        }
+        (borrowed > 0).then_some(self.next_relief)
+    }
+
+    fn relieve_taps(&mut self, bytes: usize) -> usize {
+        self.taps.iter_mut().map(|tap| tap.relieve(bytes)).sum()
     }
 
     /// Posts what was noted of a call that has ended.
@@ -361,9 +380,9 @@ impl Worker {
         self.doubt(&ended);
         let sealed = ended.seal(&self.account).and_then(|log| {
             // Escapes may make it longer than what was noted.
-            let more = log.body.len().saturating_sub(reservation.bytes() + BESIDE_NOTES);
+            let more = counted(&log).saturating_sub(reservation.bytes());
             reservation
-                .join(Room::take(self.queue.clone(), Use::Delivery, more).ok_or_else(ObserveError::full)?);
+                .join(Room::take(self.queue.clone(), Use::CallLog, more).ok_or_else(ObserveError::full)?);
             Ok(log)
         });
         match sealed {
@@ -511,7 +530,8 @@ impl Worker {
         let spans = self.spans.as_ref().and_then(Lane::oldest);
         let taps = self.taps.iter().filter_map(|tap| tap.oldest());
         let oldest = spans.into_iter().chain(taps).min();
-        let is_idle = self.call_logs.is_at_rest() && self.spans.as_ref().is_none_or(Lane::is_at_rest);
+        let is_posted = self.call_logs.is_at_rest() && self.call_logs.has_no_update();
+        let is_idle = is_posted && self.spans.as_ref().is_none_or(Lane::is_at_rest);
         let is_over = |flush: &mut Flush| {
             now >= flush.deadline
                 || oldest.is_none_or(|oldest| oldest > flush.epoch) && (!flush.is_last || is_idle)
@@ -531,7 +551,7 @@ impl Worker {
             self.events.settle();
         }
         for flush in over {
-            (flush.report)(self.ledger.report(|| self.queue.accepted()));
+            flush.report.send(self.ledger.report(|| self.queue.accepted()));
         }
         end.is_some()
     }

@@ -3,6 +3,7 @@
 
 use super::conversation::Conversation;
 use super::names::{LABEL_LIMIT, is_blank};
+use crate::call::consent::ConsentFate;
 use crate::clip::clip;
 
 impl Conversation {
@@ -10,7 +11,7 @@ impl Conversation {
     /// `voice.call.score` counts it, with the score's name as a label. So use few names, and the same ones for all calls.
     ///
     /// While the conversation runs it is also on its span, as `voice.call.score.<name>`, and the last value of a name counts.
-    /// After its end every value counts. A name has at most 64 bytes. A value below 0, or one that is no number, is not taken,
+    /// After its end every value counts, unless the call was erased for want of [`Consent`](crate::Consent). A name has at most 64 bytes. A value below 0, or one that is no number, is not taken,
     /// and an event says so.
     ///
     /// ```
@@ -31,7 +32,9 @@ impl Conversation {
             home.destination.tell(|| {
                 tracing::warn!(target: "cekura", "a score needs a name and a number from 0 on: it is not counted");
             });
-        } else if !self.call.span().is_some_and(|span| span.score(name, value)) {
+        } else if !self.call.span().is_some_and(|span| span.score(name, value))
+            && self.call.fate() == ConsentFate::Leaves
+        {
             home.destination.score(&self.call, name, value);
         }
     }

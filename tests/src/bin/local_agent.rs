@@ -7,7 +7,7 @@ use cekura_trace_tests::handles::{LONG, converse, quick};
 use std::fmt::Debug;
 use std::io::Write;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::Event;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -15,6 +15,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// The argument for a first call that has no room in its drawing.
 const LARGE: &str = "large";
+
+/// The argument for a call of many turns beside which the program writes to standard error.
+const TALKING: &str = "talking";
 
 /// The argument for calls that one carrier's call brings, one after the other.
 const CARRIER: &str = "one carrier's call";
@@ -38,6 +41,20 @@ impl Visit for Printed {
     }
 }
 
+/// Writes lines of its own while a call is drawn, and says how many milliseconds the slowest took.
+fn talk(handle: &Cekura) {
+    converse(handle, 4_000);
+    let (mut slowest, start) = (Duration::ZERO, Instant::now());
+    while start.elapsed() < Duration::from_secs(4) {
+        let begin = Instant::now();
+        eprintln!("agent: hello");
+        slowest = slowest.max(begin.elapsed());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    println!("{}", slowest.as_millis());
+    std::process::exit(0);
+}
+
 fn main() {
     tracing_subscriber::registry().with(Printed).init();
     let mut arguments = std::env::args().skip(1);
@@ -45,15 +62,16 @@ fn main() {
     // A directory to go to once the handle is made, and what a shell does there after the first call.
     let (directory, meanwhile) = (arguments.next(), arguments.next());
     let is_large = mode.as_deref() == Some(LARGE);
+    let is_talking = mode.as_deref() == Some(TALKING);
     let is_transferred = mode.as_deref() == Some(CARRIER);
     let in_code = match mode.as_deref() {
-        None | Some(CARRIER | LARGE) => Some(Mode::Local),
+        None | Some(CARRIER | LARGE | TALKING) => Some(Mode::Local),
         Some("in code") => Some(Mode::CloudAndLocal),
         Some(_) => None,
     };
     let builder = Cekura::builder().environment(move |name| match name {
         "NO_COLOR" => Some("1".to_owned()),
-        "CEKURA_MODE" => mode.clone().filter(|mode| ![CARRIER, LARGE].contains(&&**mode)),
+        "CEKURA_MODE" => mode.clone().filter(|mode| ![CARRIER, LARGE, TALKING].contains(&&**mode)),
         "CEKURA_OTEL_ENDPOINT" => endpoint.clone(),
         _ => None,
     });
@@ -62,6 +80,9 @@ fn main() {
     let handle = builder.api_key(KEY).agent(5).build().unwrap();
     if let Some(directory) = directory {
         std::env::set_current_dir(directory).unwrap();
+    }
+    if is_talking {
+        return talk(&handle);
     }
     if is_transferred {
         transferred(&handle, "CA17", "reception");

@@ -4,6 +4,7 @@
 use cekura::opentelemetry::trace::TraceContextExt;
 use cekura::opentelemetry::{Context, KeyValue};
 use cekura::{Builder, Cekura, Entry, Mode, Protocol, spans};
+use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::at;
 use std::fs;
 use std::path::Path;
@@ -23,6 +24,7 @@ fn main() {
     };
     let builder =
         if load == "traces, spool" { builder.spool(Path::new(&directory).join("spool")) } else { builder };
+    let builder = if load == "held" { builder.api_key(KEY).agent(5).api_url(&url) } else { builder };
     let handle = handle(builder);
     let before = resident("VmRSS");
     put(&load, &handle);
@@ -56,22 +58,7 @@ fn put(load: &str, handle: &Cekura) {
             }
             handle.flush_blocking(Duration::from_secs(1));
         }
-        "notes" | "tags" => {
-            let calls: Vec<_> =
-                (0..300).map(|_| spans::conversation().client(handle).observe().start()).collect();
-            for round in 0..60 {
-                for call in &calls {
-                    let call = call.in_scope(cekura::current_conversation).unwrap();
-                    if load == "notes" {
-                        call.entry(Entry::user(format!("{round} {}", "and so it goes on ".repeat(60))));
-                    } else {
-                        call.metadata(serde_json::json!({ format!("tag-{round}"): vec![1; 500] }));
-                    }
-                }
-            }
-            drop(calls);
-            handle.flush_blocking(Duration::from_secs(5));
-        }
+        "notes" | "tags" => note(load, handle),
         "attributes" | "events" => {
             let call = spans::conversation().client(handle).start();
             call.in_scope(|| {
@@ -88,6 +75,8 @@ fn put(load: &str, handle: &Cekura) {
             drop(call);
             handle.flush_blocking(Duration::from_secs(1));
         }
+        "open spans" | "arguments" => keep_open(load, handle),
+        "held" => hold(handle),
         "drawing" => {
             let call = spans::conversation().client(handle).start();
             for number in 0..40_000 {
@@ -101,4 +90,56 @@ fn put(load: &str, handle: &Cekura) {
         }
         other => panic!("no such load: {other}"),
     }
+}
+
+/// Calls whose notes go on without end.
+fn note(load: &str, handle: &Cekura) {
+    let calls: Vec<_> = (0..300).map(|_| spans::conversation().client(handle).observe().start()).collect();
+    for round in 0..60 {
+        for call in &calls {
+            let call = call.in_scope(cekura::current_conversation).unwrap();
+            if load == "notes" {
+                call.entry(Entry::user(format!("{round} {}", "and so it goes on ".repeat(60))));
+            } else {
+                call.metadata(serde_json::json!({ format!("tag-{round}"): vec![1; 500] }));
+            }
+        }
+    }
+    drop(calls);
+    handle.flush_blocking(Duration::from_secs(5));
+}
+
+/// Spans that are open at the same time.
+fn keep_open(load: &str, handle: &Cekura) {
+    let call = spans::conversation().client(handle).start();
+    let text = "word ".repeat(6 << 10);
+    if load == "open spans" {
+        let one = |_| {
+            let mut span = spans::span("open").parent(&call).start();
+            span.record("one", text.as_str());
+            span.record("other", text.as_str());
+            span
+        };
+        drop((0..5_000).map(one).collect::<Vec<_>>());
+    } else {
+        let one = |_| spans::llm().parent(&call).input("prompt", &text).start();
+        drop((0..5_000).map(one).collect::<Vec<_>>());
+    }
+    drop(call);
+    handle.flush_blocking(Duration::from_secs(1));
+}
+
+/// Call logs that are kept back.
+fn hold(handle: &Cekura) {
+    let one = |number: u32| {
+        let call = spans::conversation().client(handle).call_id(number.to_string()).observe().start();
+        let known = call.in_scope(cekura::current_conversation).unwrap();
+        known.user("and so it goes on ".repeat(6 << 10));
+        let hold = known.hold();
+        drop(call);
+        handle.flush_blocking(Duration::ZERO);
+        hold
+    };
+    drop((0..300).map(one).collect::<Vec<_>>());
+    handle.flush_blocking(Duration::from_secs(1));
 }

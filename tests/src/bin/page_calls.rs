@@ -3,7 +3,7 @@
 
 use cekura::opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use cekura::opentelemetry::{Context, KeyValue};
-use cekura::{Audio, CaptureContent, Cekura, Mode, spans};
+use cekura::{Audio, CaptureContent, Cekura, Consent, Mode, spans};
 use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::{LONG, quick};
 use futures::channel::oneshot;
@@ -30,13 +30,16 @@ async fn main() {
         _ => builder,
     };
     let builder = match kind.as_str() {
+        "all-granted" | "all-undecided" => builder.audio(Audio::stereo()).consent(Consent::Everything),
+        "audio-granted" | "audio-undecided" => builder.audio(Audio::stereo()).consent(Consent::Audio),
         "heard" | "huge" | "refused" | "talking" | "unheard" => builder.audio(Audio::stereo()),
         _ => builder,
     };
     let handle = builder.capture(capture).build().unwrap();
     tracing_subscriber::registry().with(cekura::logs::capture()).init();
     match kind.as_str() {
-        "heard" | "refused" | "unheard" => heard_call(&handle, &kind).await,
+        "all-granted" | "all-undecided" | "audio-granted" | "audio-undecided" | "heard" | "refused"
+        | "unheard" => heard_call(&handle, &kind).await,
         "hostile" => hostile(&handle, "../../CON</title><script>alert(1)</script>").await,
         "huge" => huge(&handle, 600, noise),
         "long" => long(&handle, "long-call"),
@@ -290,6 +293,9 @@ async fn heard_call(handle: &Cekura, kind: &str) {
         tracing::warn!("the calendar is slow");
         if kind == "refused" {
             call.refuse_audio();
+        }
+        if kind.ends_with("granted") {
+            call.grant();
         }
         at(began, 3_000).await;
     })

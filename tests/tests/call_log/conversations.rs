@@ -341,3 +341,28 @@ async fn a_call_log_has_the_id_that_came_with_the_first_message() {
     handle.shutdown(LONG).await;
     assert_eq!(api.posted()["call_id"], "CA17");
 }
+
+#[test]
+fn second_0_of_a_call_is_when_it_is_said_to_have_begun() {
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = observing(&backend, &api).build().unwrap();
+    // A program hears of a call after it has begun.
+    let began = Instant::now().checked_sub(Duration::from_secs(7)).unwrap();
+    let call =
+        cekura::spans::conversation().client(&handle).call_id("late").observe().started_at(began).start();
+    call.in_scope(|| current_conversation().unwrap().user("Hello?"));
+    call.end();
+    handle.shutdown_blocking(LONG);
+    let posted = api.posted();
+    let said = posted["transcript_json"][0]["start_time"].as_f64().unwrap();
+    assert!((7.0..60.0).contains(&said), "{said}");
+    let root = SystemTime::UNIX_EPOCH + Duration::from_nanos(backend.spans()[0].start_time_unix_nano);
+    let age = SystemTime::now().duration_since(root).unwrap();
+    assert!(age >= Duration::from_secs(7));
+    let second = httpdate::fmt_http_date(root).split(' ').nth(4).unwrap().to_owned();
+    assert!(
+        posted["timestamp"].as_str().unwrap().contains(&second),
+        "{} is not {second}",
+        posted["timestamp"]
+    );
+}

@@ -4,35 +4,35 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// One line of numbers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// With its suffix.
-    pub name: String,
-    pub labels: BTreeMap<String, String>,
-    pub value: f64,
-    pub exemplar: Option<Exemplar>,
+    pub(crate) name: String,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) value: f64,
+    pub(crate) exemplar: Option<Exemplar>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Exemplar {
-    pub trace: String,
-    pub span: String,
-    pub value: f64,
+pub(crate) struct Exemplar {
+    pub(crate) trace: String,
+    pub(crate) span: String,
+    pub(crate) value: f64,
     /// Seconds since the Unix epoch.
-    pub time: f64,
+    pub(crate) time: f64,
 }
 
 /// A whole text.
 #[derive(Debug)]
-pub struct Scrape {
-    pub samples: Vec<Sample>,
+pub(crate) struct Scrape {
+    pub(crate) samples: Vec<Sample>,
     /// By name, without suffixes.
-    pub kinds: BTreeMap<String, String>,
+    pub(crate) kinds: BTreeMap<String, String>,
 }
 
 impl Scrape {
     /// Reads all of it, or says which line is wrong.
     #[track_caller]
-    pub fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let body = text.strip_suffix("# EOF\n").expect("it ends with # EOF");
         let (mut samples, mut kinds, mut family) = (Vec::new(), BTreeMap::new(), String::new());
         for line in body.lines() {
@@ -96,12 +96,12 @@ impl Scrape {
     }
 
     /// The sum of all samples of this name that have these labels, among others.
-    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.all(name, labels).iter().map(|sample| sample.value).sum()
     }
 
     /// All samples of this name that have these labels, among others.
-    pub fn all(&self, name: &str, labels: &[(&str, &str)]) -> Vec<&Sample> {
+    pub(crate) fn all(&self, name: &str, labels: &[(&str, &str)]) -> Vec<&Sample> {
         let fits = |sample: &&Sample| {
             let has =
                 |(key, value): &(&str, &str)| sample.labels.get(*key).map(String::as_str) == Some(value);
@@ -110,7 +110,7 @@ impl Scrape {
         self.samples.iter().filter(fits).collect()
     }
 
-    pub fn exemplars(&self) -> impl Iterator<Item = &Exemplar> {
+    pub(crate) fn exemplars(&self) -> impl Iterator<Item = &Exemplar> {
         self.samples.iter().filter_map(|sample| sample.exemplar.as_ref())
     }
 }

@@ -79,6 +79,7 @@ impl Gallery {
         let handle = builder().build().unwrap();
         self.debug("Cekura", &handle);
         self.debug("Processor", &handle.processor());
+        self.debug("Metrics", &handle.metrics());
         self.both("Error", &Cekura::builder().environment(|_| None).api_key("canary\n").build().unwrap_err());
         let provider = SdkTracerProvider::builder().build();
         handle.attach(&provider).unwrap();

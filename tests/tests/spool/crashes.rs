@@ -66,6 +66,10 @@ fn a_conversation_that_a_crash_ends_has_its_root() {
         let adopted = if is_up { 1 } else { 2 };
         await_ledger(&next, &report(adopted, adopted, 0));
         next.shutdown_blocking(LONG);
+        let metrics = next.metrics().openmetrics();
+        let incomplete = "voice_calls_total{outcome=\"incomplete\"} 1 # ";
+        assert!(metrics.contains(incomplete), "{metrics}");
+        assert!(!metrics.contains("voice_call_turns_count"), "nobody knows how many it had: {metrics}");
         let spans = backend.spans();
         assert_eq!(spans.len(), 2, "{:?}", backend.names());
         let root = spans.iter().find(|span| span.name == "conversation").unwrap();

@@ -7,6 +7,7 @@ use cekura_trace_tests::api::{Api, KEY, Reply, Seen};
 use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::handles::{LONG, observing};
 use cekura_trace_tests::spools::Spool;
+use cekura_trace_tests::tools;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -316,4 +317,56 @@ fn a_recording_that_is_refused_or_posted_leaves_no_file() {
         assert_eq!(posts(&api).len(), if refusal == 413 { 2 } else { 1 });
         assert!(spool.files("").is_empty(), "{refusal}: {:?}", spool.files(""));
     }
+}
+
+#[test]
+fn a_recording_of_a_call_that_has_ended_survives_a_power_cut() {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spool/slow_disk.c");
+    let Some(disk) = tools::preloaded(source, TEMPORARY) else { return };
+    let spool = Spool::new(TEMPORARY, "recording-safe");
+    let (backend, (api, _)) = (Backend::new(), silent());
+    let safe = format!("{}.safe", spool.0.display());
+    drop(fs::remove_file(&safe));
+    let mut agent = agent(&[], "recorded", &backend, &api.url(), &spool.0);
+    let mut child = agent.env("LD_PRELOAD", disk).env("CEKURA_TEST_SAFE", &safe).spawn().unwrap();
+    assert_eq!(lines(&mut child).next().unwrap(), "ready");
+    let (limit, folder) = (Instant::now() + LONG, spool.0.canonicalize().unwrap());
+    let is_safe = || {
+        let said = fs::read_to_string(&safe).unwrap_or_default();
+        let mut rest = said.lines().skip_while(|line| !line.ends_with(ENDING));
+        // Then the directory that it stands in.
+        let file = rest.next().map(std::path::PathBuf::from);
+        file.is_some_and(|file| rest.any(|line| Some(std::path::Path::new(line)) == file.parent()))
+    };
+    while !is_safe() {
+        assert!(Instant::now() < limit, "{folder:?}: {:?}", fs::read_to_string(&safe));
+        thread::sleep(Duration::from_millis(10));
+    }
+    kill(child);
+}
+
+#[cekura::conversation(client = handle, call_id = "refused", observe, skip_all)]
+fn refused(handle: &Cekura, spool: &Spool) -> Duration {
+    let call = current_conversation().unwrap();
+    call.audio().user(&vec![9_000_i16; 16_000], 16_000);
+    spool.await_files(ENDING, 1);
+    // At any time between two looks of the thread that writes.
+    thread::sleep(Duration::from_millis(u64::from(std::process::id() % 90)));
+    let start = Instant::now();
+    call.refuse_audio();
+    spool.await_files(ENDING, 0);
+    start.elapsed()
+}
+
+#[test]
+fn what_a_caller_refuses_is_on_no_disk_a_moment_later() {
+    let spool = Spool::new(TEMPORARY, "recording-refused");
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = spooling(&backend, &api, &spool).audio(Audio::stereo()).build().unwrap();
+    let mut times: Vec<_> = (0..9).map(|_| refused(&handle, &spool)).collect();
+    times.sort();
+    // The thread looks five times a second.
+    assert!(times[4] < Duration::from_millis(60), "{times:?}");
+    handle.shutdown_blocking(LONG);
+    assert!(spool.files("").is_empty(), "{:?}", spool.files(""));
 }

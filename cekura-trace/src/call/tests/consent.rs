@@ -4,6 +4,42 @@ use super::{CallConsent, Consent, ConsentEvent, ConsentFate, ConsentState};
 use std::sync::Arc;
 use std::thread;
 
+/// What the documentation calls a state.
+fn words(state: ConsentState) -> &'static str {
+    match state {
+        ConsentState::Aborted => "aborted",
+        ConsentState::AllHeld => "all held",
+        ConsentState::AudioHeld => "recording held",
+        ConsentState::NoAudio => "no recording",
+        ConsentState::NoConsent => "not granted",
+        ConsentState::Open => "open",
+        ConsentState::TextHeld => "text held",
+    }
+}
+
+#[test]
+fn the_documentation_shows_the_same_table() {
+    let page = include_str!("../../../../docs/calls.md");
+    let rows = page.lines().map(|line| line.trim_matches(['|', ' ']).split(" | ").collect::<Vec<_>>());
+    let rows: Vec<_> = rows.filter(|row| row.len() == 8).skip(2).collect();
+    assert_eq!(rows.len(), ConsentState::ALL.len());
+    for (row, state) in rows.iter().zip(ConsentState::ALL) {
+        assert_eq!(row[0].split(" (").next(), Some(words(state)));
+        assert_eq!(row[1] == "kept", state.keeps_audio(), "{state:?}");
+        let fate = match state.fate() {
+            ConsentFate::Aborted | ConsentFate::NoConsent => "erased",
+            ConsentFate::Leaves => "leave",
+            ConsentFate::Waits => "wait",
+        };
+        assert_eq!(row[2], fate, "{state:?}");
+        for (cell, event) in row[3..7].iter().zip(ConsentEvent::ALL) {
+            let (after, is_in_vain) = state.after(event);
+            let unchanged = if is_in_vain { "no effect" } else { "–" };
+            assert_eq!(*cell, if after == state { unchanged } else { words(after) }, "{state:?} {event:?}");
+        }
+    }
+}
+
 /// Every state that can be reached, with every event.
 fn cells() -> impl Iterator<Item = (ConsentState, ConsentEvent)> {
     ConsentState::ALL.into_iter().flat_map(|state| ConsentEvent::ALL.map(|event| (state, event)))

@@ -28,7 +28,7 @@ const SELDOM: Duration = Duration::from_secs(1);
 
 /// Hands the sound of calls to its thread, which starts with the first call.
 pub(crate) struct Recorder {
-    jobs: OnceLock<Option<Sender<Job>>>,
+    jobs: OnceLock<Option<Arc<Sender<Job>>>>,
     /// Where files are that vanish with the process.
     directory: PathBuf,
     /// Where files are that survive it, where there is a spool.
@@ -43,6 +43,8 @@ pub(crate) type Tell = Arc<dyn Fn(SpanId, Prepared) + Send + Sync>;
 enum Job {
     Begin(Arc<Journal>),
     End(EndedSound, Reply),
+    /// A recording was erased.
+    Erase,
     Recall(Recorded, Reply),
 }
 
@@ -94,6 +96,14 @@ impl Recorder {
 
     /// A call begins.
     pub(crate) fn begin(&self, journal: Arc<Journal>) {
+        if let Some(jobs) = self.jobs() {
+            let jobs = Arc::downgrade(jobs);
+            journal.when_erased(move || {
+                if let Some(jobs) = jobs.upgrade() {
+                    drop(jobs.send(Job::Erase));
+                }
+            });
+        }
         self.tell(Job::Begin(journal));
     }
 
@@ -123,18 +133,22 @@ impl Recorder {
     }
 
     fn tell(&self, job: Job) {
+        if let Some(jobs) = self.jobs() {
+            drop(jobs.send(job));
+        }
+    }
+
+    /// `None` where there is no thread: then what is more than the memory takes is lost, and counted.
+    fn jobs(&self) -> Option<&Arc<Sender<Job>>> {
         let start = || {
             let (jobs, todo) = mpsc::channel();
             let (directory, audio) = (self.directory.clone(), self.audio);
             let recordings = self.recordings.get().cloned();
             let live = move || Keeper { stores: HashMap::new(), directory, recordings, audio }.live(&todo);
             let thread = thread::Builder::new().name("cekura-trace-audio".to_owned()).spawn(live);
-            thread.is_ok().then_some(jobs)
+            thread.is_ok().then(|| Arc::new(jobs))
         };
-        // Where there is no thread, what is more than the memory takes is lost, and counted.
-        if let Some(jobs) = self.jobs.get_or_init(start) {
-            drop(jobs.send(job));
-        }
+        self.jobs.get_or_init(start).as_ref()
     }
 }
 
@@ -183,6 +197,7 @@ impl Keeper {
                 kept.keep(self.recordings.as_ref());
                 self.stores.insert(key, kept);
             }
+            Job::Erase => self.stores.values_mut().for_each(|kept| kept.store.remove_erased()),
             Job::End(ended, mut reply) => reply.prepared = self.prepare(ended),
             Job::Recall(recorded, mut reply) => reply.prepared = self.recall(recorded),
         }
@@ -195,7 +210,8 @@ impl Keeper {
         let kept = self.stores.get_mut(&address(&journal))?;
         kept.keep(self.recordings.as_ref());
         let store = &mut kept.store;
-        store.spill_some(true, &self.directory);
+        // What waits to be posted takes no memory that running calls need.
+        store.settle(&self.directory);
         if journal.is_erased() {
             return Some(Prepared::default());
         }

@@ -81,6 +81,27 @@ impl Store {
         }
     }
 
+    /// Writes everything where the call has ended, so that what is to survive the process also survives a power cut.
+    pub(crate) fn settle(&mut self, directory: &Path) {
+        self.spill_some(true, directory);
+        let written = self.spill(0).and_then(|()| if self.is_named { self.sync() } else { Ok(()) });
+        // It is in memory too where the disk fails, of which the spool tells.
+        drop(written);
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        file.sync_data()?;
+        sync_directory(&self.path)
+    }
+
+    /// Removes what is on disk where it was erased; where that fails, it is tried again.
+    pub(crate) fn remove_erased(&mut self) {
+        if self.journal.is_erased() {
+            drop(self.remove());
+        }
+    }
+
     /// Writes what is more than `keep` bytes in memory, the oldest first; removes what was erased.
     ///
     /// # Errors
@@ -168,9 +189,15 @@ impl Store {
                 self.file = Some(file);
                 Err(error)
             }
-            _ => Ok(()),
+            // It is gone for whoever looks; this is for a power cut.
+            _ => sync_directory(&self.path),
         }
     }
+}
+
+/// Has it known on disk which files a directory has, for one of them.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 /// A file that stands there; no link is followed.

@@ -169,7 +169,7 @@ impl fmt::Display for ObserveError {
         match &*self.0 {
             Kind::Failed(cause) => write!(f, "the call log could not be posted: {cause}"),
             Kind::Full => f.write_str(
-                "the call log was not accepted: what waits for delivery has reached the memory limit; raise .memory_limit(…)",
+                "the call log is not posted: what waits for delivery has reached the memory limit; raise .memory_limit(…)",
             ),
             Kind::Invalid(mistakes) => {
                 for (at, Mistake { field, rule }) in mistakes.iter().enumerate() {

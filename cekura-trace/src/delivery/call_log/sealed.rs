@@ -135,12 +135,14 @@ impl SealedCallLog {
         changes
     }
 
-    /// Names the trace in the body.
+    /// Names the trace in the body, once.
     pub(crate) fn name_trace(&mut self) {
         let opening = if self.until.is_some() { OPENING } else { "{" };
         if let (Some(trace_id), Some(fields)) = (self.trace_id, self.body.strip_prefix(opening.as_bytes())) {
-            let start = format!("{opening}\"trace_id\":\"{trace_id}\",");
-            self.body = [start.as_bytes(), fields].concat().into();
+            let name = format!("\"trace_id\":\"{trace_id}\",");
+            if !fields.starts_with(name.as_bytes()) {
+                self.body = [opening.as_bytes(), name.as_bytes(), fields].concat().into();
+            }
         }
     }
 }

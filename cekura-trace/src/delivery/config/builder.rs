@@ -216,8 +216,8 @@ impl Builder {
     /// Records calls with a call log, that is with `observe`, and posts the recording with it (`CEKURA_AUDIO`: `true` or `false`); off unless set. The
     /// program hands both sides over: [`Conversation::audio`](crate::Conversation::audio). Needs the feature `audio`.
     ///
-    /// Of each call 4 MiB stay in memory, the rest goes to a file in the temporary directory that nobody else can open and that
-    /// vanishes with the process. A recording has at most 2 hours and 512 MiB, all running calls together 2 GiB; what is
+    /// Of each call 4 MiB stay in memory while it runs; the rest, and all of it when the call is over, goes to a file in the
+    /// temporary directory that nobody else can open and that vanishes with the process. A recording has at most 2 hours and 512 MiB, all running calls together 2 GiB; what is
     /// more is left out, and the call log says `metadata.recording_truncated`. A recording that Cekura does not take
     /// is left out too, and counted. Nothing is recorded under the policy `Metadata`.
     ///
@@ -249,13 +249,20 @@ impl Builder {
         self
     }
 
-    /// The most bytes of ended spans and call logs that may wait for delivery; 32 MiB unless set. An eighth of
-    /// it is kept free for call logs. Above the limit, the oldest requests are dropped, their spans counted, and
-    /// their traces marked incomplete. With a [`spool`](Self::spool) they wait on disk instead.
+    /// The most bytes of ended spans and call logs that may wait for delivery; 32 MiB unless set. Above the limit, the
+    /// oldest requests are dropped, their spans counted, and their traces marked incomplete. With a
+    /// [`spool`](Self::spool) they wait on disk instead.
     ///
-    /// What is still open takes at most half of it: the notes of calls, and what spans hold beyond 64 KiB each.
-    /// What finds no room there is not recorded, and an event says so; such a span has `cekura.truncated`.
-    /// Whether a trace is complete is remembered of 16,384 traces at a time, the newest.
+    /// Neither spans nor call logs take what the others need. An eighth is kept free for call logs, and a quarter stays
+    /// theirs once they wait. They may use up to two thirds while nobody else needs it; above that the oldest of them goes:
+    /// whoever waits for it gets an error, or an event names its call. With a spool its content waits on disk. Changes of
+    /// stored calls that wait take at most a sixteenth; more of them are refused.
+    ///
+    /// What is still open takes at most half of the limit: the notes of calls, their sound before it goes to a file, and
+    /// what spans hold beyond 2 KiB each. What finds no room there is not recorded, and an event says so; such a span has
+    /// `cekura.truncated`.
+    /// Whether a trace is complete is remembered of 16,384 traces at a time, the newest. The [metrics](crate::Metrics) are not
+    /// in it: their series are limited by number, and take at most about 6 MiB.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
         self
@@ -292,7 +299,8 @@ impl Builder {
     /// A span that ended more than a second ago survives a crash and a power cut, as long as the disk keeps up.
     /// If it does not, an event says so, and [`FlushReport::spool_is_behind`](crate::FlushReport) is true. After a
     /// crash, the next process sends the root spans of conversations that were open, with `cekura.incomplete`,
-    /// and posts the call logs that were not posted. A span that the backend acknowledges within a quarter of a
+    /// and posts the call logs that were not posted; those of calls that ran as they were a second before, with
+    /// `metadata.incomplete`. A span that the backend acknowledges within a quarter of a
     /// second is never written to disk.
     ///
     /// At most 256 MiB are kept, for seven days; of the time between two runs at most one day counts, because

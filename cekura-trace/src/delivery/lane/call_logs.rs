@@ -29,7 +29,7 @@ use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
 use crate::delivery::message::ObserveReply;
 use crate::delivery::own_events::OwnEvents;
-use crate::delivery::spool::requests::DiskCopy;
+use crate::delivery::spool::requests::{DiskCopy, Stored};
 use crate::delivery::spool::{Name, Recorded};
 use crate::delivery::timings::{Timings, later};
 use crate::delivery::transport::api::Api;
@@ -45,8 +45,8 @@ use std::error::Error as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use update::Updates;
 
 const OBSERVE: &str = "/observability/v1/observe/";
 /// Where a simulated call goes.
@@ -57,6 +57,8 @@ const SPARE: Duration = Duration::from_secs(30);
 const PAGES: u32 = 20;
 /// How long a call log waits until its recording is prepared.
 const PREPARED: Duration = Duration::from_secs(60);
+/// Bytes of an ended call's log that are not counted: its fields beside what was noted.
+const BESIDE_NOTES: usize = 1 << 10;
 /// How often a call log is sent again after the server's own error.
 const REPETITIONS: u32 = 2;
 
@@ -92,20 +94,21 @@ pub(crate) struct CallLogs {
     awaited: Awaited,
     /// Those that are kept back.
     held_back: Held,
-    /// Lets changes of stored calls go, a few at a time.
-    turns: Arc<Semaphore>,
-    /// Bytes that all of them take of the memory limit.
-    held: usize,
+    /// Changes of stored calls.
+    updates: Updates,
     /// Prepares recordings that dead processes have left.
     #[cfg(feature = "audio")]
     recorder: Option<Arc<Recorder>>,
 }
 
 /// A call log on its way.
+#[expect(clippy::struct_excessive_bools, reason = "each of them changes by itself")]
 pub(crate) struct PendingCallLog {
     log: SealedCallLog,
     /// The span of its conversation, where it has one in this process.
     root: Option<SpanId>,
+    /// Its recording was refused while its body was on disk only.
+    refuses_audio: bool,
     /// It is not to be sent again.
     is_cancelled: bool,
     /// When it is dropped, if it is simulated.
@@ -160,8 +163,8 @@ impl Lane<CallLogs> {
         wake: Wake,
         failed: Arc<AtomicU64>,
     ) -> Self {
-        let (awaited, held_back, held) = (Awaited::default(), Held::default(), 0);
-        let turns = Arc::new(update::turns());
+        let (awaited, held_back) = (Awaited::default(), Held::default());
+        let updates = Updates::new(failed.clone(), events.clone());
         let call_logs = CallLogs {
             exchange,
             is_open,
@@ -170,8 +173,7 @@ impl Lane<CallLogs> {
             trouble: None,
             awaited,
             held_back,
-            turns,
-            held,
+            updates,
             #[cfg(feature = "audio")]
             recorder: None,
         };
@@ -188,7 +190,7 @@ impl Lane<CallLogs> {
         &mut self,
         log: SealedCallLog,
         rewrite: Option<Rewrite>,
-        reservation: Room,
+        mut reservation: Room,
         reply: ObserveReply,
         now: Instant,
         draft: Option<Name>,
@@ -200,7 +202,6 @@ impl Lane<CallLogs> {
                 self.delivery.ledger.watch(trace);
             }
         }
-        self.delivery.held += reservation.bytes();
         let (until, root) = (until(&log, now), rewrite.as_ref().map(|rewrite| rewrite.root));
         let held_for = rewrite.as_ref().and_then(|rewrite| rewrite.held_for);
         let recording = rewrite.as_ref().and_then(|rewrite| rewrite.recording);
@@ -215,9 +216,14 @@ impl Lane<CallLogs> {
         // A span that is still open can add to it.
         let is_open = || log.trace_id.is_some_and(&self.delivery.is_open);
         let rewrite = rewrite.filter(|_| is_held_back || awaits_sound || is_open());
+        if rewrite.is_some() {
+            // What was noted stays beside what is written of it.
+            reservation.resize_anyway(reservation.bytes() + counted(&log));
+        }
         let call_log = PendingCallLog {
             log,
             root,
+            refuses_audio: false,
             is_cancelled: false,
             until,
             rewrite,
@@ -235,27 +241,13 @@ impl Lane<CallLogs> {
         };
         let is_ready = step == Step::Post && !is_held_back && !awaits_sound;
         // It stands in place of what was known of the call while that ran.
-        let copy = draft.map(|name| DiskCopy { name, is_safe: false });
-        if let (Some(spool), Some(copy)) = (&self.spool, &copy) {
+        let mut copy = draft.map(|name| DiskCopy { name, is_safe: false, is_old: false });
+        if let (Some(spool), Some(copy)) = (&self.spool, &mut copy) {
             spool.write_again(copy, &call_log);
         }
+        self.made += 1;
         let pending = PendingRequest::new(call_log, u64::MAX, now);
-        self.items.push(PendingRequest { is_ready, copy, ..pending });
-    }
-
-    /// Changes a call that is stored. Must run inside the worker's runtime.
-    pub(crate) fn update(&self, changes: SealedCallLog, room: Room, reply: ObserveReply) {
-        let (exchange, turns) = (self.delivery.exchange.clone(), self.delivery.turns.clone());
-        let timings = self.timings;
-        tokio::spawn(async move {
-            update::update(exchange, changes, timings, &turns, reply).await;
-            drop(room);
-        });
-    }
-
-    /// Bytes that all of them take of the memory limit.
-    pub(crate) fn held(&self) -> usize {
-        self.delivery.held
+        self.items.push(PendingRequest { order: self.made, is_ready, copy, ..pending });
     }
 
     /// Whether the queue must be drained so that it is known what became of a conversation that is over: before its first
@@ -276,6 +268,10 @@ impl Lane<CallLogs> {
     pub(crate) fn await_traces(&mut self, now: Instant) {
         for trace in self.delivery.awaited.take_looked_at() {
             let known = self.delivery.ledger.completeness(trace);
+            // Nobody can say more of it, so that what was noted needs no memory any more.
+            for place in self.delivery.awaited.take_new(trace) {
+                self.write_again(place);
+            }
             if known != Completeness::Open {
                 for place in self.delivery.awaited.places(trace) {
                     self.go_on(place, known == Completeness::Complete);
@@ -327,6 +323,21 @@ impl Lane<CallLogs> {
         waits.is_some()
     }
 
+    /// Writes one once more that waits for its trace only.
+    fn write_again(&mut self, place: u64) {
+        let waiting = self.items.waiting.get(&place).map(|pending| &pending.item);
+        if waiting.is_some_and(|item| item.rewrite.is_some() && !item.is_held_back && !item.awaits_sound) {
+            let spool = &self.spool;
+            self.items.change(place, |PendingRequest { item, copy, .. }| {
+                if item.write_again()
+                    && let (Some(spool), Some(copy)) = (spool, copy)
+                {
+                    spool.write_again(copy, item);
+                }
+            });
+        }
+    }
+
     /// Lets one be posted that waits for nothing any more.
     fn get_ready(&mut self, place: u64) {
         let (spool, CallLogs { ledger, is_open, .. }) = (&self.spool, &self.delivery);
@@ -339,9 +350,11 @@ impl Lane<CallLogs> {
             let changes = item.write_again();
             item.log.trace_id = item.log.trace_id.filter(|trace| !item.asks_again || is_whole(*trace));
             let is_named = item.log.trace_id.is_some();
+            // One of which the body is on disk only is named when that is read.
             item.log.name_trace();
             if let (Some(spool), Some(copy)) = (spool, copy)
                 && (is_named || changes)
+                && !item.is_light()
             {
                 spool.write_again(copy, item);
             }
@@ -363,6 +376,7 @@ impl Lane<CallLogs> {
     /// As `finish`, and leaves half of the time until the deadline for what waits for its trace.
     pub(crate) fn finish_by(&mut self, deadline: Instant, now: Instant) {
         self.finish(now);
+        self.delivery.updates.finish();
         for root in self.delivery.held_back.roots() {
             self.release(root);
         }
@@ -372,8 +386,9 @@ impl Lane<CallLogs> {
         awaited.wait_until(|trace, until| if is_open(trace) { now } else { half.min(until) });
     }
 
-    /// As `abandon`; none of them waits for its trace any more.
+    /// As `abandon`; none of them waits for its trace any more. No change of a stored call is left either.
     pub(crate) fn give_up(&mut self, reason: DropReason) {
+        self.delivery.updates.give_up();
         (self.delivery.awaited, self.delivery.held_back) = (Awaited::default(), Held::default());
         self.abandon(reason);
     }
@@ -490,7 +505,6 @@ impl Delivery for CallLogs {
         is_left: bool,
         events: &OwnEvents,
     ) {
-        self.held = self.held.saturating_sub(item.reservation.bytes());
         #[cfg(feature = "audio")]
         if item.sound.is_some() && !is_left {
             let is_stored = matches!(end, Ok(Ok(_)));
@@ -503,10 +517,10 @@ impl Delivery for CallLogs {
             Err(DropReason::Panicked) => {
                 Err(ObserveError::failed("an error of this crate; please report it"))
             }
-            // Nobody waits for what a dead process has left.
-            Err(DropReason::SpoolDamaged | DropReason::SpoolExpired | DropReason::SpoolFull) => {
-                return self.count_failure();
+            Err(reason @ (DropReason::SpoolDamaged | DropReason::SpoolExpired | DropReason::SpoolFull)) => {
+                Err(ObserveError::failed(format_args!("it is not in the spool any more ({reason})")))
             }
+            Err(DropReason::QueueFull) => Err(ObserveError::full()),
             Err(DropReason::Shutdown) => Err(ObserveError::shutdown()),
             Err(_) => Err(self.trouble.clone().map_or_else(ObserveError::shutdown, ObserveError::from)),
         };
@@ -537,6 +551,11 @@ impl Delivery for CallLogs {
     fn may_pass(outcome: &Self::Outcome) -> bool {
         outcome.as_ref().is_err_and(ObserveError::may_pass)
     }
+}
+
+/// What the log of an ended call takes of the memory limit.
+pub(crate) fn counted(log: &SealedCallLog) -> usize {
+    log.body.len().saturating_sub(BESIDE_NOTES)
 }
 
 /// When a simulated call is dropped. The wall clock may have been set, so it is no later than for a call that ends now.

@@ -1,4 +1,4 @@
-//! Gives memory back when it is short. Invariant: what is safe on disk leaves memory first, and then whole requests are
+//! Gives memory back when it is short. Invariant: what is safe on disk leaves memory first, and then whole items are
 //! lost, the oldest first.
 
 use super::pending::PendingRequest;
@@ -6,17 +6,23 @@ use super::{Delivery, DropReason, Lane, SpooledRequests, Stored};
 use tokio::time::Instant;
 
 impl<D: Delivery> Lane<D> {
-    /// Gives so many bytes back, as far as they are not in flight. What the disk is about to have is waited for.
-    pub(crate) fn relieve(&mut self, bytes: usize, now: Instant) {
+    /// Gives so many bytes back, as far as they are not in flight. What the disk is about to have is waited for, and where it
+    /// is not urgent, also a disk that is slow.
+    pub(crate) fn relieve(&mut self, bytes: usize, is_urgent: bool, now: Instant) {
         let mut missing = self.rest_safe(bytes);
         missing = missing.saturating_sub(self.write_more(missing, now));
-        if missing == 0 {
+        let may_wait = || !is_urgent && self.spool.as_ref().is_some_and(|spool| !spool.is_failing());
+        if missing == 0 || may_wait() {
             return;
         }
-        let may_go = self.items.waiting.iter().filter(|(_, pending)| holds_alone(pending));
-        let mut places: Vec<_> = may_go.map(|(place, pending)| (pending.order, *place)).collect();
+        // What takes next to nothing goes last.
+        let age = |(place, pending): (&u64, &PendingRequest<D::Item>)| {
+            (pending.item.held() <= D::Item::LIGHT, pending.order, *place)
+        };
+        let may_go = self.items.waiting.iter().filter(|(_, pending)| pending.item.held() > 0);
+        let mut places: Vec<_> = may_go.map(age).collect();
         places.sort_unstable();
-        for (_, place) in places {
+        for (.., place) in places {
             if missing == 0 {
                 return;
             }
@@ -31,16 +37,29 @@ impl<D: Delivery> Lane<D> {
     fn rest_safe(&mut self, bytes: usize) -> usize {
         let small = self.spool.as_mut().map_or(0, SpooledRequests::rest_small);
         let mut missing = bytes.saturating_sub(small);
-        let safe =
-            self.items.waiting.iter().filter(|(_, pending)| pending.is_safe() && pending.item.held() > 0);
+        let may_rest = |pending: &PendingRequest<D::Item>| {
+            let is_on_disk = pending.copy.as_ref().is_some_and(|copy| copy.is_safe && !copy.is_old);
+            is_on_disk && !pending.item.is_light() && pending.item.held() > D::Item::LIGHT
+        };
+        let safe = self.items.waiting.iter().filter(|(_, pending)| may_rest(pending));
         for place in safe.map(|(place, _)| *place).collect::<Vec<_>>() {
             if missing == 0 {
                 break;
             }
-            if let Some(pending) = self.items.take_out(place) {
-                missing = missing.saturating_sub(pending.item.held());
-                drop(self.rest(pending));
-            }
+            let given = if D::RESTS_ON_DISK {
+                self.items.take_out(place).map(|pending| {
+                    let held = pending.item.held();
+                    drop(self.rest(pending));
+                    held
+                })
+            } else {
+                self.items.change(place, |PendingRequest { item, .. }| {
+                    let held = item.held();
+                    item.lighten();
+                    held - item.held()
+                })
+            };
+            missing = missing.saturating_sub(given.unwrap_or_default());
         }
         missing
     }
@@ -57,7 +76,8 @@ impl<D: Delivery> Lane<D> {
             return 0;
         }
         let mut coming = asked.map(|pending| pending.item.held()).sum();
-        let is_unwritten = |pending: &PendingRequest<_>| pending.copy.is_none() && holds_alone(pending);
+        let is_unwritten =
+            |pending: &PendingRequest<D::Item>| pending.copy.is_none() && pending.item.held() > 0;
         let unwritten = self.items.waiting.iter().filter(|(_, pending)| is_unwritten(pending));
         for (place, held) in
             unwritten.map(|(place, pending)| (*place, pending.item.held())).collect::<Vec<_>>()
@@ -69,9 +89,4 @@ impl<D: Delivery> Lane<D> {
         }
         coming
     }
-}
-
-/// Whether it takes memory, and is nowhere else.
-fn holds_alone<I: Stored>(pending: &PendingRequest<I>) -> bool {
-    pending.item.held() > 0 && !pending.is_safe()
 }

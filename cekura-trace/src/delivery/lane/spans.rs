@@ -269,7 +269,6 @@ impl Stored for Request {
 
     fn set_body(&mut self, body: Bytes) {
         self.frame = body;
-        self.reservation = Room::default();
     }
 
     fn found(head: &Item) -> Option<Self> {

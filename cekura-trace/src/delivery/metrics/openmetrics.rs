@@ -1,4 +1,4 @@
-//! Writes metrics as OpenMetrics 1.0, the text that Prometheus reads. Invariant: one mistake would lose the whole target, so a
+//! Writes metrics as `OpenMetrics` 1.0, the text that Prometheus reads. Invariant: one mistake would lose the whole target, so a
 //! unit is the end of its metric's name, an exemplar has trace and span id only, and the text ends with `# EOF`.
 
 use super::instruments::{Instrument, Kind};
@@ -44,8 +44,7 @@ fn family(text: &mut String, snapshot: &Snapshot, instrument: &Instrument, serie
         let labels: Vec<_> = labels.collect();
         match (value, kind) {
             (Value::Number { value, exemplar }, kind) => {
-                let total = if *kind == Kind::Counter { "_total" } else { "" };
-                put!(text, "{name}{total}{} {value}", braced(&labels, None));
+                put!(text, "{}{} {value}", sample_name(instrument), braced(&labels, None));
                 sample_end(text, exemplar.as_ref().filter(|_| *kind == Kind::Counter));
             }
             (Value::Histogram(histogram), Kind::Histogram(bounds)) => {
@@ -76,6 +75,11 @@ fn sample_end(text: &mut String, exemplar: Option<&Exemplar>) {
         put!(text, " # {{trace_id=\"{trace}\",span_id=\"{span}\"}} {value} {seconds}.{rest:03}");
     }
     text.push('\n');
+}
+
+/// The name of a metric's samples; those of a histogram have suffixes.
+pub(super) fn sample_name(instrument: &Instrument) -> String {
+    name(instrument) + if instrument.kind == Kind::Counter { "_total" } else { "" }
 }
 
 /// The name of a metric with its unit.

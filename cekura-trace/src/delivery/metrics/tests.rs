@@ -1,5 +1,7 @@
-//! What counting costs.
+//! The page that lists the metrics, and what counting costs.
 
+use super::instruments::{INSTRUMENTS, Kind};
+use super::openmetrics::sample_name;
 use super::seen::Seen;
 use super::table::Table;
 use crate::finished::{Head, Status, records, write};
@@ -78,4 +80,24 @@ fn what_a_record_costs() {
         }
         eprintln!("{name}: {best:.0} ns a record, of which {best_read:.0} to read it");
     }
+}
+
+#[test]
+fn the_page_lists_every_metric_as_it_is() {
+    let page = include_str!("../../../../docs/operate.md");
+    for metric in INSTRUMENTS {
+        let kind = match metric.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram(_) => "histogram",
+        };
+        let labels = metric.labels.iter().filter_map(|label| Some(format!("`{}`", label.key()?)));
+        let labels = labels.collect::<Vec<_>>().join(" ");
+        let labels = if labels.is_empty() { "–" } else { &labels };
+        let (name, unit, help) = (metric.name, metric.unit.ucum(), metric.help);
+        let row = format!("| `{name}` | `{}` | {kind}, {unit} | {labels} | {help} |", sample_name(metric));
+        assert!(page.lines().any(|line| line == row), "docs/operate.md lacks the row\n{row}");
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, INSTRUMENTS.len(), "and has no other");
 }

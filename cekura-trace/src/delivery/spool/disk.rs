@@ -64,6 +64,7 @@ pub(super) fn start(
         events: Vec::new(),
         look: Look::default(),
         recorded: 0,
+        listed: None,
         next_tick: Instant::now() + TICK,
     };
     thread::Builder::new().name("cekura-spool".to_owned()).spawn(move || disk.run())?;
@@ -103,8 +104,10 @@ struct Disk {
     places: HashMap<Name, Place>,
     events: Vec<(Kind, Event)>,
     look: Look,
-    /// Bytes of recordings, when they were last looked at.
+    /// Bytes of recordings, when they were last looked at, and the state of the folder then; `None` where it may have
+    /// changed since without another state.
     recorded: u64,
+    listed: Option<(i64, i64)>,
     next_tick: Instant,
 }
 

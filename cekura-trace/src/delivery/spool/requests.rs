@@ -4,7 +4,7 @@
 use super::{Item, Name, Spool};
 use crate::room::{Room, Use};
 use prost::bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -26,8 +26,19 @@ pub(crate) trait Stored: Sized {
 
     fn body(&self) -> &Bytes;
 
-    /// Takes the body that the disk has, or none. It counts towards no limit.
+    /// Takes the body that the disk has, or none.
     fn set_body(&mut self, body: Bytes);
+
+    /// What it takes of the memory limit while its body is on disk only.
+    const LIGHT: usize = 0;
+
+    /// Frees the memory of its body, which is on disk too.
+    fn lighten(&mut self) {}
+
+    /// Whether it must be read again before it can be sent.
+    fn is_light(&self) -> bool {
+        false
+    }
 
     /// The item that a dead process has left under a head, without its body; `None` for a head of another kind.
     fn found(head: &Item) -> Option<Self>;
@@ -61,6 +72,8 @@ pub(crate) struct SpooledRequests<I> {
     unread: BTreeMap<(Instant, Name), Resting>,
     /// Those of them that are being read.
     loading: HashMap<Name, Resting>,
+    /// Those that are in memory but for their bodies, which are being read.
+    fetching: HashSet<Name>,
     /// Those of which the traces are known.
     traced: BTreeSet<Name>,
     /// Small ones, which are in memory too until they are joined.
@@ -93,6 +106,8 @@ pub(crate) struct DiskCopy {
     pub(crate) name: Name,
     /// It is written; until then it is only asked for.
     pub(crate) is_safe: bool,
+    /// The item has changed since, and is to be written again.
+    pub(crate) is_old: bool,
 }
 
 impl<I: Stored> SpooledRequests<I> {
@@ -104,6 +119,7 @@ impl<I: Stored> SpooledRequests<I> {
             resting: BTreeMap::new(),
             unread: BTreeMap::new(),
             loading: HashMap::new(),
+            fetching: HashSet::new(),
             traced: BTreeSet::new(),
             small: Vec::new(),
             joined: HashMap::new(),
@@ -126,11 +142,12 @@ impl<I: Stored> SpooledRequests<I> {
     pub(crate) fn write(&mut self, item: &I, now: Instant) -> Option<DiskCopy> {
         let name = self.spool.keep(item.head(), item.body(), Vec::new())?;
         self.asked.insert(name, now);
-        Some(DiskCopy { name, is_safe: false })
+        Some(DiskCopy { name, is_safe: false, is_old: false })
     }
 
     /// Asks for an item to be written as it is now, in place of its copy.
-    pub(crate) fn write_again(&self, copy: &DiskCopy, item: &I) {
+    pub(crate) fn write_again(&self, copy: &mut DiskCopy, item: &I) {
+        copy.is_old = true;
         self.spool.keep_as(copy.name, item.head(), item.body());
     }
 
@@ -261,6 +278,17 @@ impl<I: Stored> SpooledRequests<I> {
         true
     }
 
+    /// Has the body of an item read again that is in memory otherwise.
+    pub(crate) fn fetch(&mut self, name: Name) {
+        self.fetching.insert(name);
+        self.spool.load(name);
+    }
+
+    /// Whether a body was asked for that has come, or will not.
+    pub(crate) fn has_fetched(&mut self, name: Name) -> bool {
+        self.fetching.remove(&name)
+    }
+
     /// Has those read again that `are_meant`, as far as their traces are known.
     pub(crate) fn load_those(&mut self, are_meant: impl Fn(&Item) -> bool) {
         self.rest_small();
@@ -275,7 +303,7 @@ impl<I: Stored> SpooledRequests<I> {
 
     /// How many are being read.
     pub(crate) fn loading(&self) -> usize {
-        self.loading.len()
+        self.loading.len() + self.fetching.len()
     }
 
     /// When the next of those that rest can be read; at once if that is not said.
@@ -288,14 +316,14 @@ impl<I: Stored> SpooledRequests<I> {
     /// Whether something is on disk only that could be read as far as is known.
     pub(crate) fn is_waiting(&self) -> bool {
         let is_resting = !self.resting.is_empty() || !self.small.is_empty() || !self.joined.is_empty();
-        is_resting || !self.loading.is_empty()
+        is_resting || self.loading() > 0
     }
 
     /// The copy that was being read under a name, and the repeats of its item.
     pub(crate) fn loaded(&mut self, name: Name) -> Option<(DiskCopy, u32)> {
         let resting = self.loading.remove(&name)?;
         let (_, repeats) = self.take_up(name, resting);
-        Some((DiskCopy { name, is_safe: true }, repeats))
+        Some((DiskCopy { name, is_safe: true, is_old: false }, repeats))
     }
 
     /// Lets an item rest until then that could not be read.

@@ -285,15 +285,15 @@ fn one_round_among_a_thousand_calls_gives_back_what_is_wanted() {
                     outlet.take(records, Room::taken(queue.clone(), Use::Delivery, records.len()), 0);
                 });
             }
-            let wanted = queue.excess(|| 0);
+            let wanted = queue.excess();
             if wanted > 0 {
                 let start = std::time::Instant::now();
-                outlet.relieve(wanted, Instant::now());
+                outlet.relieve(wanted, true, Instant::now());
                 println!("{span} spans of {CALLS} calls | {wanted} bytes wanted | {:?}", start.elapsed());
                 break;
             }
         }
-        assert_eq!(queue.excess(|| 0), 0);
+        assert_eq!(queue.excess(), 0);
         // One request more or less.
         let most = Room::take(queue.clone(), Use::Delivery, (32 << 20) - (21 << 20) + (1 << 20));
         assert!(most.is_none(), "more went than was wanted");
@@ -329,13 +329,12 @@ fn what_goes_is_not_left_on_disk() {
             });
         }
         let held = link.queue.held();
-        let (wanted, lost, now) =
-            (link.queue.excess(|| 0), || link.ledger.report(|| 0).lost(), Instant::now());
-        spans.relieve(held, now);
+        let (wanted, lost, now) = (link.queue.excess(), || link.ledger.report(|| 0).lost(), Instant::now());
+        spans.relieve(held, true, now);
         assert_eq!(lost(), 0, "the disk is asked first");
         // Nobody hears what it says.
-        spans.relieve(wanted, now + Duration::from_secs(1));
-        assert!(lost() > 0 && link.queue.excess(|| 0) == 0);
+        spans.relieve(wanted, true, now + Duration::from_secs(1));
+        assert!(lost() > 0 && link.queue.excess() == 0);
         spool.end();
         spans
     };

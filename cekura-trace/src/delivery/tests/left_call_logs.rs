@@ -1,6 +1,7 @@
 //! What becomes of the call logs that a dead process has left on disk.
 
-use super::{CallLogs, Delivery, LISTENS, PendingCallLog, Response, WEBHOOK, update};
+use super::{CallLogs, Delivery, LISTENS, PendingCallLog, Response, Updates, WEBHOOK};
+use crate::delivery::own_events::OwnEvents;
 use crate::delivery::spool::Item;
 use crate::delivery::spool::requests::Stored;
 use prost::bytes::Bytes;
@@ -24,8 +25,7 @@ fn sent(until: Option<SystemTime>) -> Result<Vec<String>, String> {
         trouble: None,
         awaited: super::Awaited::default(),
         held_back: super::Held::default(),
-        turns: Arc::new(update::turns()),
-        held: 0,
+        updates: Updates::new(Arc::default(), OwnEvents::here()),
     };
     let head = Item::CallLog { id: "call-1".to_owned(), owner: None, until, recording: None };
     let mut item = PendingCallLog::found(&head).unwrap();

@@ -379,12 +379,13 @@ async fn an_ended_calls_log_takes_the_room_of_its_json() {
             for _ in 0..12 {
                 let call = call();
                 call.notes.want(Room::default(), true);
-                // Six times as long in JSON: nine of them fit into 32 MiB.
+                // Six times as long in JSON: nine of them would fit into 32 MiB, of which call logs leave some to spans.
                 call.notes.entry(Entry::user("\u{1}".repeat(600_000)), None, Duration::default);
                 link.queue.observe(&call, call.close(u64::MAX).unwrap());
             }
             sleep(Duration::from_secs(10)).await;
-            assert_eq!(link.lost_calls(), 3);
+            let lost = link.lost_calls();
+            assert!((3..=8).contains(&lost), "{lost} of 12");
         })
         .await;
 }

@@ -96,8 +96,8 @@ fn spans_leave_room_for_call_logs() {
     for span in 0..100 {
         end(&queue, 1, span, 0, 100);
     }
-    let reservation = Room::take(queue.clone(), Use::Delivery, 1000);
-    assert!(reservation.is_some() && Room::take(queue.clone(), Use::Delivery, 1000).is_none());
+    let reservation = Room::take(queue.clone(), Use::CallLog, 1000);
+    assert!(reservation.is_some() && Room::take(queue.clone(), Use::CallLog, 1000).is_none());
     end(&queue, 1, 1, 0, 100);
     assert_eq!(queue.ledger.trace(TraceId::from(1)).2, 101 - drained(&queue).len() as u64);
 }
@@ -174,24 +174,37 @@ fn the_bell_rings_when_it_becomes_crowded_and_when_nothing_more_fits() {
 }
 
 #[test]
-fn what_is_wanted_back_makes_room_for_new_spans_and_is_not_asked_of_call_logs() {
+fn what_is_wanted_back_makes_room_for_new_spans_and_is_asked_of_call_logs_above_their_share() {
     let (queue, _) = queue(16 << 10, false);
     let (share, hold) = (14 << 10, |bytes| queue.held.store(bytes, Ordering::Relaxed));
     hold(crowded(share));
-    assert_eq!(queue.excess(|| 0), 0);
+    assert_eq!(queue.excess(), 0);
     hold(crowded(share) + 1);
-    assert_eq!(queue.excess(|| 0), crowded(share) + 1 - share * 3 / 4);
+    assert_eq!(queue.excess(), crowded(share) + 1 - share * 3 / 4);
     hold(share);
-    assert_eq!(queue.excess(|| share - 1000), 1000 - 750, "spans share what call logs leave");
+    let logs = |bytes| queue.logs.store(bytes, Ordering::Relaxed);
+    logs(share - 1000);
+    assert_eq!(queue.excess(), 1000 - 750, "spans share what call logs leave");
     hold(share + 1000);
-    assert_eq!(queue.excess(|| share), 0, "no span would fit");
+    logs(share);
+    assert_eq!(queue.excess(), 0, "no span would fit");
+    let low = share * 3 / 4;
+    hold(low);
+    assert_eq!(queue.borrowed(), (0, false));
+    hold(low + 1);
+    assert_eq!(queue.borrowed(), (low / 8 + 1, false), "before spans need it");
+    logs((4 << 10) + 100);
+    hold(share);
+    assert_eq!(queue.borrowed(), (100, true));
     hold(share / 2);
-    assert_eq!(queue.excess(|| 0), 0);
+    logs(0);
+    hold(share / 2);
+    assert_eq!(queue.excess(), 0);
     end(&queue, 1, 1, 0, share - 1000);
-    assert!(queue.excess(|| 0) > share / 2 - 1000, "a large one did not fit");
-    assert_eq!(queue.excess(|| 0), 0, "told once");
+    assert!(queue.excess() > share / 2 - 1000, "a large one did not fit");
+    assert_eq!(queue.excess(), 0, "told once");
     end(&queue, 1, 1, 0, share);
-    assert_eq!(queue.excess(|| 0), 0, "it never will");
+    assert_eq!(queue.excess(), 0, "it never will");
 }
 
 /// Hears nothing until it is told to, and says when it has.

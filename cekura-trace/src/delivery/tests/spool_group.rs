@@ -114,8 +114,10 @@ fn what_is_settled_and_seen_is_noted_in_place() {
     assert_eq!(found.iter().map(Entry::is_settled).collect::<Vec<_>>(), [false, true, false]);
     assert_eq!((found[0].last_seen(), found[2].last_seen()), (UNIX_EPOCH, at));
     for entry in &found {
-        assert!(read_back(&scratch, entry, Kind::Spans).is_some(), "what is noted tears nothing");
+        assert_eq!(read_back(&scratch, entry, Kind::Spans).is_some(), !entry.is_settled());
     }
+    let body = request(&[2]).1;
+    assert!(!scratch.bytes().windows(body.len()).any(|part| part == body), "what is settled is erased");
 }
 
 #[test]

@@ -339,8 +339,8 @@ fn a_conversation_whose_drawing_panics_is_counted_and_the_next_is_drawn() {
 
 /// A recording of which nothing is read.
 #[cfg(feature = "audio")]
-fn sound(media_type: &'static str) -> Recorded {
-    Ok(crate::local::SoundFile { media_type, parts: Box::new(std::iter::empty()) })
+fn sound(media_type: &'static str) -> crate::local::SoundFile {
+    crate::local::SoundFile { media_type, parts: Box::new(std::iter::empty()) }
 }
 
 #[cfg(feature = "audio")]
@@ -356,7 +356,7 @@ fn a_conversation_waits_for_its_recording_whichever_comes_first() {
     for (trace, media_type) in [(1, "audio/wav"), (2, "audio/wav"), (3, "unreadable")] {
         local.terminal.call_log(&log(trace), true);
         if trace == 2 {
-            assert!(local.terminal.recorded(TraceId::from(trace), None, sound(media_type)));
+            assert!(local.terminal.recorded(TraceId::from(trace), None, Ok(sound(media_type))));
         }
         end(&local.queue, u64::try_from(trace).unwrap(), 1, 0, 0);
         local.draw();
@@ -365,12 +365,12 @@ fn a_conversation_waits_for_its_recording_whichever_comes_first() {
                 local.rows.try_recv().is_err() && local.terminal.oldest().is_some(),
                 "a flush waits for it"
             );
-            assert!(local.terminal.recorded(TraceId::from(trace), None, sound(media_type)));
+            assert!(local.terminal.recorded(TraceId::from(trace), None, Ok(sound(media_type))));
         }
         assert_eq!(local.wait(), [1], "{trace}");
     }
     assert!(
-        !local.terminal.recorded(TraceId::from(1), None, sound("audio/wav")),
+        !local.terminal.recorded(TraceId::from(1), None, Ok(sound("audio/wav"))),
         "nobody waits for it any more"
     );
     assert_eq!(recordings(&local), (2, 1));
@@ -382,7 +382,7 @@ fn a_recording_that_is_not_shown_is_counted() {
     let mut local = Local::new(1 << 20, 0);
     for trace in 1..=3 {
         local.terminal.call_log(&log(trace), true);
-        assert!(local.terminal.recorded(TraceId::from(trace), None, sound("audio/wav")));
+        assert!(local.terminal.recorded(TraceId::from(trace), None, Ok(sound("audio/wav"))));
     }
     for trace in 1..=2 {
         end(&local.queue, trace, 1, 0, 1000);
@@ -408,8 +408,8 @@ fn a_conversation_that_waits_for_its_recording_goes_when_memory_is_short() {
         local.draw();
     }
     assert!(local.terminal.relieve(1) > 1000, "the older one");
-    assert!(!local.terminal.recorded(TraceId::from(1), None, sound("audio/wav")));
-    assert!(local.terminal.recorded(TraceId::from(2), None, sound("audio/wav")));
+    assert!(!local.terminal.recorded(TraceId::from(1), None, Ok(sound("audio/wav"))));
+    assert!(local.terminal.recorded(TraceId::from(2), None, Ok(sound("audio/wav"))));
     assert_eq!(local.wait(), [1]);
 }
 
@@ -430,7 +430,7 @@ fn what_is_shown_counts_while_its_recording_is_being_added() {
     (local.terminal, local.shown) = (terminal.delivers_to(local.ledger.clone()), shown);
     for trace in 1..=2_u32 {
         local.terminal.call_log(&log(trace.into()), true);
-        local.terminal.recorded(TraceId::from(u128::from(trace)), None, sound("audio/wav"));
+        local.terminal.recorded(TraceId::from(u128::from(trace)), None, Ok(sound("audio/wav")));
         end(&local.queue, trace.into(), 1, 0, 0);
         local.draw();
         let (number, drawn) = local.shown.recv_timeout(Duration::from_secs(20)).unwrap();

@@ -167,7 +167,7 @@ async fn ask(
 ) -> FlushReport {
     let (reply, report) = oneshot::channel();
     let deadline = Instant::now() + Duration::from_secs(seconds);
-    drop(link.inbox.send(message(deadline, Box::new(|report| drop(reply.send(report))))));
+    drop(link.inbox.send(message(deadline, crate::delivery::message::FlushReply::Future(reply))));
     report.await.unwrap()
 }
 

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 pub(super) mod closing;
-mod growth;
+pub(super) mod growth;
 pub(in crate::recording) mod handle;
 mod parts;
 mod stand;

@@ -2,6 +2,7 @@
 //! that it will have.
 
 use super::live::Live;
+use super::live::growth::FREE;
 use super::live::handle::Handle;
 use super::open::Open;
 use super::pool;
@@ -107,6 +108,7 @@ pub(in crate::recording) fn open(
     if said.has_extras() {
         said.guarded(Attributes::close_arguments);
     }
+    let is_large = said.entries.len() > FREE;
     let extras = said.take_extras();
     let wish = extras.as_ref().map(|extras| &extras.wish);
     if let Some(parent) = wish.and_then(|wish| wish.parent.as_ref()) {
@@ -117,6 +119,9 @@ pub(in crate::recording) fn open(
         destination::lose(callsite.site());
     } else if origin.place(callsite, wish, span).is_some() {
         Live::begin(&live, callsite);
+        if is_large {
+            live.outgrow();
+        }
         let handle = Handle(live.clone());
         let context = match origin.take_context() {
             None => Context::current_with_span(handle),

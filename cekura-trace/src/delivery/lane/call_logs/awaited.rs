@@ -32,6 +32,8 @@ struct Trace {
     /// It stands among the open ones.
     is_open: bool,
     places: BTreeSet<u64>,
+    /// Those that were not asked for since they came.
+    new: Vec<u64>,
 }
 
 struct Wait {
@@ -48,9 +50,10 @@ impl Awaited {
         self.until.insert((until, place));
         self.last_chances.extend(last_chance(until, long).map(|at| (at, place)));
         self.news.push(trace);
-        let places = &mut self.traces.entry(trace).or_default().places;
-        places.insert(place);
-        places.len() == 1
+        let trace = self.traces.entry(trace).or_default();
+        trace.places.insert(place);
+        trace.new.push(place);
+        trace.places.len() == 1
     }
 
     /// A call log goes on; its trace, if no other waits for that.
@@ -108,6 +111,11 @@ impl Awaited {
     /// The call logs that wait for a trace.
     pub(super) fn places(&self, trace: TraceId) -> Vec<u64> {
         self.traces.get(&trace).into_iter().flat_map(|trace| &trace.places).copied().collect()
+    }
+
+    /// The same for those that have come since this was last asked.
+    pub(super) fn take_new(&mut self, trace: TraceId) -> Vec<u64> {
+        self.traces.get_mut(&trace).map(|trace| std::mem::take(&mut trace.new)).unwrap_or_default()
     }
 
     /// A call log that has waited for long enough.

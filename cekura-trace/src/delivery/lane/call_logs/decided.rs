@@ -4,6 +4,7 @@
 use super::{CallLogs, PendingCallLog};
 use crate::delivery::call_log::error::Sent;
 use crate::delivery::lane::Lane;
+use crate::delivery::spool::requests::Stored;
 use opentelemetry::trace::SpanId;
 
 impl Lane<CallLogs> {
@@ -44,10 +45,12 @@ impl Lane<CallLogs> {
             if item.sound.take().is_some() {
                 ledger.count_recording(|count| count.dropped += 1);
             }
+            // Of what is on disk only when it is read again.
+            item.refuses_audio = item.is_light();
             // Otherwise it is written anew.
             if item.rewrite.is_none()
                 && item.log.refuse_audio()
-                && let (Some(spool), Some(copy)) = (spool, &pending.copy)
+                && let (Some(spool), Some(copy)) = (spool, &mut pending.copy)
             {
                 spool.write_again(copy, item);
             }

@@ -1,6 +1,6 @@
 //! What is posted of one call log. Invariant: a recording that costs the call log its post is left out.
 
-use super::{Payload, PendingCallLog};
+use super::{Payload, PendingCallLog, counted};
 #[cfg(feature = "audio")]
 use super::{Response, form};
 
@@ -36,7 +36,7 @@ impl PendingCallLog {
         let shown = std::mem::take(&mut self.shown);
         let Some(Ok(log)) = self.rewrite.take().map(|rewrite| (rewrite.write)(shown)) else { return false };
         let changes = log.body != self.log.body;
-        self.reservation.resize_anyway(log.body.len().max(self.reservation.bytes()));
+        self.reservation.resize_anyway(counted(&log));
         self.log.body = log.body;
         changes
     }

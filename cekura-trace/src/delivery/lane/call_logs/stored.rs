@@ -1,7 +1,7 @@
 //! What of a call log stands on disk, and one that another process has left there. Invariant: what is found is posted as it was
 //! written.
 
-use super::{PendingCallLog, Step, until};
+use super::{PendingCallLog, Step, counted, until};
 use crate::delivery::call_log::ended::Shown;
 use crate::delivery::call_log::sealed::SealedCallLog;
 use crate::delivery::spool::Item;
@@ -25,8 +25,28 @@ impl Stored for PendingCallLog {
     }
 
     fn set_body(&mut self, body: Bytes) {
+        // Of what a dead process has left nothing is counted: few of them are in memory at a time.
+        self.reservation.resize_anyway(self.reservation.bytes() + body.len());
         self.log.body = body;
-        self.reservation = Room::default();
+        if self.refuses_audio {
+            self.log.refuse_audio();
+        }
+        // What is ready to be posted may be without it on disk.
+        if self.step == Step::Post {
+            self.log.name_trace();
+        }
+    }
+
+    const LIGHT: usize = 1 << 10;
+
+    fn lighten(&mut self) {
+        let rest = self.reservation.bytes().saturating_sub(counted(&self.log));
+        self.reservation.resize_anyway(rest.max(Self::LIGHT));
+        self.log.body = Bytes::new();
+    }
+
+    fn is_light(&self) -> bool {
+        self.log.body.is_empty()
     }
 
     fn found(head: &Item) -> Option<Self> {
@@ -34,6 +54,7 @@ impl Stored for PendingCallLog {
         let log = SealedCallLog::again(id.clone(), owner.clone(), *ends);
         Some(Self {
             root: None,
+            refuses_audio: false,
             is_cancelled: false,
             until: until(&log, Instant::now()),
             // The process before this one may have posted it.

@@ -2,55 +2,135 @@
 //! when the worker ends before.
 
 use super::ruling::{self, Ruling, Trouble};
-use super::{Exchange, PAGES, search};
+use super::{CallLogs, Exchange, PAGES, search};
 use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::call_log::sealed::SealedCallLog;
+use crate::delivery::lane::Lane;
+use crate::delivery::lane::delivery::Delivery;
 use crate::delivery::ledger::DropReason;
 use crate::delivery::message::ObserveReply;
+use crate::delivery::own_events::OwnEvents;
 use crate::delivery::timings::Timings;
 use crate::delivery::transport::Payload;
+use crate::lock::locked;
+use crate::room::Room;
 use http::Method;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{Instant, timeout};
 
 /// How many are under way at the same time.
 const AT_ONCE: usize = 4;
 
-/// Changes one call, and replies.
-pub(super) async fn update(
-    exchange: Exchange,
-    changes: SealedCallLog,
-    timings: Timings,
-    turn: &Semaphore,
-    reply: ObserveReply,
-) {
-    let deadline = Instant::now() + timings.give_up;
-    let mut wait = timings.first_backoff;
-    let result = loop {
-        let attempted = {
-            // Others go on while this one waits for its next attempt.
-            let _turn = turn.acquire().await;
-            attempt(&exchange, &changes).await
-        };
-        let trouble = match attempted {
-            Ok(result) => break result,
-            Err(trouble) => trouble,
-        };
-        let pause = trouble.wait.unwrap_or(wait).min(timings.longest_hint);
-        if Instant::now() + pause > deadline {
-            break Err(trouble.into());
-        }
-        sleep(pause).await;
-        wait = (2 * wait).min(timings.longest_backoff);
-    };
-    // Nobody may wait for it.
-    drop(reply(result));
+impl Lane<CallLogs> {
+    /// Changes a call that is stored. Must run inside the worker's runtime.
+    pub(crate) fn update(&self, changes: SealedCallLog, room: Room, reply: ObserveReply) {
+        let (exchange, updates) = (self.delivery.exchange.clone(), self.delivery.updates.clone());
+        let (timings, answered) = (self.timings, self.answered.clone());
+        let number = updates.add(changes.id.clone(), reply);
+        tokio::spawn(async move {
+            updates.settle(number, updates.send(exchange, changes, timings).await);
+            drop(room);
+            // Only wakes the worker, which may wait for it at the end.
+            answered(u64::MAX, CallLogs::no_answer());
+        });
+    }
+
+    /// Whether every change of a stored call is settled.
+    pub(crate) fn has_no_update(&self) -> bool {
+        self.delivery.updates.is_empty()
+    }
 }
 
-/// One that lets so many through at the same time as may be under way.
-pub(super) fn turns() -> Semaphore {
-    Semaphore::new(AT_ONCE)
+/// The changes of one handle that are not settled, each with who waits for it.
+#[derive(Clone)]
+pub(super) struct Updates(Arc<Shared>);
+
+struct Shared {
+    turns: Semaphore,
+    /// Ends the waits between two attempts.
+    hurry: Notify,
+    numbers: AtomicU64,
+    /// By their numbers, with the ids of the calls.
+    open: Mutex<HashMap<u64, (String, ObserveReply)>>,
+    /// Counts those that came to nothing, with the call logs that did.
+    failed: Arc<AtomicU64>,
+    events: OwnEvents,
+}
+
+impl Updates {
+    pub(super) fn new(failed: Arc<AtomicU64>, events: OwnEvents) -> Self {
+        let (turns, hurry) = (Semaphore::new(AT_ONCE), Notify::new());
+        let (numbers, open) = (AtomicU64::new(0), Mutex::default());
+        Self(Arc::new(Shared { turns, hurry, numbers, open, failed, events }))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        locked(&self.0.open).is_empty()
+    }
+
+    /// Has one on its way, which is given a number.
+    pub(super) fn add(&self, call_id: String, reply: ObserveReply) -> u64 {
+        let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
+        locked(&self.0.open).insert(number, (call_id, reply));
+        number
+    }
+
+    /// Changes one call; what became of that.
+    pub(super) async fn send(
+        &self,
+        exchange: Exchange,
+        changes: SealedCallLog,
+        timings: Timings,
+    ) -> Result<Sent, ObserveError> {
+        let deadline = Instant::now() + timings.give_up;
+        let mut wait = timings.first_backoff;
+        loop {
+            let attempted = {
+                // Others go on while this one waits for its next attempt.
+                let _turn = self.0.turns.acquire().await;
+                attempt(&exchange, &changes).await
+            };
+            let trouble = match attempted {
+                Ok(result) => return result,
+                Err(trouble) => trouble,
+            };
+            let pause = trouble.wait.unwrap_or(wait).min(timings.longest_hint);
+            if Instant::now() + pause > deadline {
+                return Err(trouble.into());
+            }
+            let _ = timeout(pause, self.0.hurry.notified()).await;
+            wait = (2 * wait).min(timings.longest_backoff);
+        }
+    }
+
+    /// Answers who waits for one. An error that nobody hears is said.
+    pub(super) fn settle(&self, number: u64, result: Result<Sent, ObserveError>) {
+        let Some((call_id, reply)) = locked(&self.0.open).remove(&number) else { return };
+        if result.is_err() {
+            self.0.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(error) = reply(result) {
+            let what = "a change of a stored call is lost";
+            self.0.events.emit(move || tracing::error!(target: "cekura", call_id, "{what}: {error}"));
+        }
+    }
+
+    /// Nothing more comes: those that rest are tried at once.
+    pub(super) fn finish(&self) {
+        self.0.hurry.notify_waiters();
+    }
+
+    /// Answers all that are left.
+    pub(super) fn give_up(&self) {
+        let numbers: Vec<_> = locked(&self.0.open).keys().copied().collect();
+        for number in numbers {
+            self.settle(number, Err(ObserveError::shutdown()));
+        }
+    }
 }
 
 /// Finds the call and patches it; an error if it is to be tried again.

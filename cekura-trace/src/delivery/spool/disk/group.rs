@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The numbers of an item are when something of it was last seen, how many spans it has, the lengths of head and body.
-//! Its sign and the first number are changed in place: `-` stands for what is settled.
+//! Its sign and the first number are changed in place: `-` stands for what is settled, of which head and body are erased.
 
 use crate::delivery::spool::address::{Address, hex};
 use crate::delivery::spool::item::{Item, Kind};
@@ -135,9 +135,17 @@ pub(super) fn read(
     })())
 }
 
-/// Marks an item as one that nobody needs any more.
+/// Marks an item as one that nobody needs any more, and erases it: others in the file may stay for long.
 pub(super) fn settle(file: &File, entry: &Entry) -> io::Result<()> {
-    file.write_all_at(b"-", entry.offset)
+    const ZEROS: [u8; 4 << 10] = [0; 4 << 10];
+    file.write_all_at(b"-", entry.offset)?;
+    let (mut at, mut left) = (entry.offset + LINE as u64, entry.head + entry.body);
+    while left > 0 {
+        let part = ZEROS.len().min(usize::try_from(left).unwrap_or(ZEROS.len()));
+        file.write_all_at(&ZEROS[..part], at)?;
+        (at, left) = (at + part as u64, left - part as u64);
+    }
+    Ok(())
 }
 
 /// Notes when something of an item was last seen.

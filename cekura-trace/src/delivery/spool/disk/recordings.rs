@@ -5,6 +5,7 @@ use super::folder::{Directory, Run};
 use super::{Disk, Event, Kind};
 use crate::delivery::spool::item::{Item, recording};
 use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What recordings get of the bytes of the spool.
 const SHARE: u64 = 2;
@@ -13,6 +14,13 @@ impl Disk {
     /// Removes the oldest of what is too much. A call that still runs, or is being posted, has its file open and keeps it so.
     pub(super) fn trim_recordings(&mut self) {
         let directory = &self.run.directory;
+        // Those that are there grow. A folder changes with what is made in it, but not twice within a moment.
+        let state = directory.changed().ok();
+        if self.recorded == 0 && state.is_some() && state == self.listed {
+            return;
+        }
+        let is_recent = state.is_none_or(|(seconds, _)| SystemTime::now() < later(seconds));
+        self.listed = state.filter(|_| !is_recent);
         let found = directory.recordings().unwrap_or_default();
         self.recorded = found.iter().map(|(_, bytes)| bytes).sum();
         let (most, mut removed) = (self.look.room(&self.limits) / SHARE, 0);
@@ -48,6 +56,12 @@ impl Disk {
         self.look.note_cut_off();
         Ok(())
     }
+}
+
+/// When what changes a folder in this second of the wall clock, or has, gives it another state.
+fn later(seconds: i64) -> SystemTime {
+    let seconds = u64::try_from(seconds).unwrap_or_default().saturating_add(2);
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH)
 }
 
 /// Names of the recordings of items.

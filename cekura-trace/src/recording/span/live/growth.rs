@@ -2,12 +2,12 @@
 //! finds no room is not set, and the span says so.
 
 use super::{Live, Stage, State};
-use crate::finished::{remove_overwritten, write};
+use crate::finished::{remove_content, remove_overwritten, write};
 use crate::recording::attributes::Attributes;
 use crate::semconv;
 
 /// What nobody counts: most spans never hold as much.
-const FREE: usize = 64 << 10;
+pub(in crate::recording::span) const FREE: usize = 2 << 10;
 /// Collectors take little more.
 const MOST: usize = 2 << 20;
 
@@ -21,12 +21,28 @@ impl Live {
                 add(said);
                 // What is set during its end is not behind the begin of its record yet.
                 if said.entries.len() > FREE && *stage == Stage::Open {
-                    is_filled = self.grow(said, before);
+                    is_filled = self.grow(said, Some(before));
                 }
             }
         });
         // Not under the lock, for whoever hears it may set something on this span.
-        if is_filled && let Some(home) = self.home() {
+        if is_filled {
+            self.tell_truncation();
+        }
+    }
+
+    /// Counts what was recorded before its begin, where that is more than what nobody counts.
+    #[cold]
+    pub(in crate::recording::span) fn outgrow(&self) {
+        let mut is_filled = false;
+        self.while_open(|State { said, .. }| is_filled = self.grow(said, None));
+        if is_filled {
+            self.tell_truncation();
+        }
+    }
+
+    fn tell_truncation(&self) {
+        if let Some(home) = self.home() {
             let trace_id = self.trace_id();
             home.destination.tell(move || {
                 let what = "a span has no room for more; what is set on it until its end is lost";
@@ -35,9 +51,10 @@ impl Live {
         }
     }
 
-    /// Takes room for what was just added behind `before` bytes, or takes that away; true if it did.
+    /// Takes room for what was just added behind `before` bytes, or takes that away; true if it did. Of what a span begins
+    /// with, content goes.
     #[cold]
-    fn grow(&self, said: &mut Attributes, before: usize) -> bool {
+    fn grow(&self, said: &mut Attributes, before: Option<usize>) -> bool {
         let Some(home) = self.home() else { return false };
         let mut growth = std::mem::take(said.growth());
         if said.entries.len() > growth.limit {
@@ -50,9 +67,11 @@ impl Live {
             growth.limit = said.entries.capacity().max(2 * FREE);
             growth.is_full = said.entries.len() > MOST || !growth.room.resize(growth.limit);
             if growth.is_full {
-                // Else what was overwritten has made room, and nothing stands where it did.
-                if said.entries.len() == length {
-                    said.entries.truncate(before);
+                match before {
+                    None => remove_content(&mut said.entries),
+                    Some(before) if said.entries.len() == length => said.entries.truncate(before),
+                    // What was overwritten has made room, and nothing stands where it did.
+                    Some(_) => {}
                 }
                 said.entries.shrink_to_fit();
                 write::flag(&mut said.entries, semconv::CEKURA_TRUNCATED, true);

@@ -1,9 +1,7 @@
 //! Metrics on their way to an OTLP endpoint, and into a meter provider of the program's: they are those of the page, and an
 //! endpoint that is away costs nothing else anything.
 
-#[path = "metrics/scraped.rs"]
-mod scraped;
-
+use crate::scraped::Scrape;
 use axum::http::StatusCode;
 use cekura::opentelemetry::metrics::{
     Counter, Histogram, HistogramBuilder, InstrumentBuilder, InstrumentProvider, Meter, MeterProvider,
@@ -21,7 +19,6 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, HistogramDataPoint, MetricData, ResourceMetrics};
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::metrics::{Instrument, PeriodicReader, SdkMeterProvider, Stream, Temporality};
-use scraped::Scrape;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

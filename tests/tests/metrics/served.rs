@@ -1,12 +1,9 @@
 //! The address at which Prometheus reads the metrics: what it answers, to whom, and that no scraper holds anything up.
 
-#[path = "metrics/scraped.rs"]
-mod scraped;
-
+use crate::scraped::Scrape;
 use cekura::{Builder, Cekura, Error, Protocol};
 use cekura_trace_tests::backend::{Backend, deserted};
 use cekura_trace_tests::handles::{LONG, converse, to};
-use scraped::Scrape;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,0 +1,236 @@
+//! Row 20: spans, call logs and changes of stored calls share one memory limit, and none of them takes what the others need.
+
+use super::{away, ids};
+use cekura::{Builder, CallLog, Cekura, Conversation, Hold, Update, current_conversation};
+use cekura_trace_tests::api::{Api, Reply as Said};
+use cekura_trace_tests::backend::{Backend, Reply};
+use cekura_trace_tests::events::{heard, listen};
+use cekura_trace_tests::handles::{LONG, adds_up, converse, observing, quick, reasons};
+use cekura_trace_tests::spools::Spool;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const LIMIT: usize = 4 << 20;
+/// Calls of 128 KiB each: twice the limit.
+const CALLS: usize = 64;
+
+/// An API that is away until it is told to be well.
+fn api(away: Said) -> (Api, Arc<AtomicBool>) {
+    let is_well = Arc::<AtomicBool>::default();
+    let looked_at = is_well.clone();
+    let answer = move |seen: &cekura_trace_tests::api::Seen, _| {
+        if !looked_at.load(Ordering::Relaxed) {
+            away.clone()
+        } else if seen.method == "GET" {
+            Said::json(200, &json!({ "count": 0, "next": null, "results": [] }))
+        } else {
+            Said::stored(7)
+        }
+    };
+    (Api::scripted(answer), is_well)
+}
+
+fn limited(backend: &Backend, api: &Api) -> Builder {
+    observing(backend, api).timings(quick()).memory_limit(LIMIT)
+}
+
+#[cekura::conversation(client = handle, call_id = id, observe, skip_all)]
+fn call(handle: &Cekura, id: String, is_held: bool) -> (Conversation, Option<Hold>) {
+    let call = current_conversation().unwrap();
+    call.user("x".repeat(128 << 10));
+    let hold = is_held.then(|| call.hold());
+    (call, hold)
+}
+
+/// One after the other, in step with the thread that delivers.
+fn calls<R>(handle: &Cekura, made: impl Fn(String) -> R) -> Vec<R> {
+    let one = |number| {
+        let made = made(format!("call-{number}"));
+        handle.flush_blocking(Duration::ZERO);
+        made
+    };
+    (0..CALLS).map(one).collect()
+}
+
+/// The calls of which a log was posted while the API was well.
+fn posted(api: &Api) -> BTreeSet<usize> {
+    let posts = api.seen().into_iter().filter(|seen| seen.method == "POST");
+    posts.map(|seen| seen.body["call_id"].as_str().unwrap()["call-".len()..].parse().unwrap()).collect()
+}
+
+/// A hundred spans end while neither endpoint answers; all of them arrive when the backend does.
+fn spans_are_safe(
+    handle: &Cekura,
+    backend: &Backend,
+    is_well: &AtomicBool,
+    before: usize,
+) -> cekura::FlushReport {
+    (0..50).for_each(|_| converse(handle, 1));
+    let report = handle.flush_blocking(Duration::ZERO);
+    assert_eq!(reasons(&report), [], "{report}");
+    is_well.store(true, Ordering::Relaxed);
+    let report = handle.flush_blocking(LONG);
+    assert!(adds_up(&report), "{report}");
+    assert_eq!((report.delivered, report.lost()), (before as u64 + 100, 0), "{report}");
+    assert_eq!(ids(backend).len(), before + 100);
+    report
+}
+
+#[test]
+fn row_20_call_logs_that_wait_push_out_no_span() {
+    listen();
+    for reply in [Said::Reset, Said::Silence, Said::Body(503, String::new())] {
+        let ((backend, is_up), (api, is_well)) = (away(Reply::Silence), api(reply.clone()));
+        let timings = cekura::Timings { attempt: Duration::from_millis(300), ..quick() };
+        let handle = limited(&backend, &api).timings(timings).build().unwrap();
+        calls(&handle, |id| call(&handle, id, false));
+        spans_are_safe(&handle, &backend, &is_up, CALLS);
+        is_well.store(true, Ordering::Relaxed);
+        let before = api.seen().len();
+        handle.shutdown_blocking(LONG);
+        let posts: BTreeSet<usize> = api.seen()[before..]
+            .iter()
+            .filter(|seen| seen.method == "POST")
+            .map(|seen| seen.body["call_id"].as_str().unwrap()["call-".len()..].parse().unwrap())
+            .collect();
+        assert!((CALLS - 10..CALLS).all(|number| posts.contains(&number)), "{reply:?}: {posts:?}");
+        assert!(posts.len() < CALLS / 2, "{reply:?}: {posts:?}");
+    }
+    let said = heard("call_id=\"call-5\"");
+    assert!(said.iter().any(|said| said.text.contains(".memory_limit(")), "{said:?}");
+}
+
+#[test]
+fn row_20_call_logs_of_the_program_push_out_no_span_and_who_waits_for_one_is_told() {
+    let ((backend, is_up), (api, is_well)) = (away(Reply::Silence), api(Said::Reset));
+    let handle = limited(&backend, &api).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let handle = Arc::new(handle);
+    let sent = calls(&handle, |id| {
+        let handle = handle.clone();
+        let log = CallLog::new(id).feedback("x".repeat(128 << 10));
+        let sent = runtime.spawn(async move { handle.observe(log).await });
+        thread::sleep(Duration::from_millis(5));
+        sent
+    });
+    spans_are_safe(&handle, &backend, &is_up, 0);
+    is_well.store(true, Ordering::Relaxed);
+    let results: Vec<_> = sent.into_iter().map(|sent| runtime.block_on(sent).unwrap()).collect();
+    let (stored, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    assert!(
+        lost.len() > CALLS / 4 && stored.len() > CALLS / 8,
+        "{} stored, {} lost",
+        stored.len(),
+        lost.len()
+    );
+    for error in lost {
+        assert!(error.unwrap_err().to_string().contains(".memory_limit("));
+    }
+}
+
+#[test]
+fn row_20_call_logs_that_are_held_push_out_no_span() {
+    let ((backend, is_up), (api, is_well)) = (away(Reply::Silence), api(Said::Reset));
+    let handle = limited(&backend, &api).build().unwrap();
+    let held = calls(&handle, |id| call(&handle, id, true));
+    spans_are_safe(&handle, &backend, &is_up, CALLS);
+    is_well.store(true, Ordering::Relaxed);
+    for (call, hold) in held {
+        call.metadata(json!({ "later": true }));
+        drop(hold);
+    }
+    handle.shutdown_blocking(LONG);
+    let posts = posted(&api);
+    assert!(posts.contains(&(CALLS - 1)) && !posts.contains(&0), "{posts:?}");
+}
+
+#[test]
+fn row_20_changes_of_stored_calls_push_out_neither_spans_nor_call_logs() {
+    let ((backend, is_up), (api, is_well)) = (away(Reply::Silence), api(Said::Reset));
+    let handle = Arc::new(limited(&backend, &api).build().unwrap());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let refused: usize = (0..CALLS)
+        .map(|number| {
+            let handle = handle.clone();
+            let update = Update::new().metadata(json!({ "notes": "x".repeat(64 << 10) }));
+            let changed = async move { handle.update(format!("call-{number}"), update).await };
+            let changed = runtime.spawn(changed);
+            thread::sleep(Duration::from_millis(10));
+            usize::from(changed.is_finished() && runtime.block_on(changed).unwrap().is_err())
+        })
+        .sum();
+    assert!(refused > CALLS - 8, "{refused} of {CALLS} changes were refused");
+    drop(call(&handle, "call-1".to_owned(), false));
+    spans_are_safe(&handle, &backend, &is_up, 1);
+    is_well.store(true, Ordering::Relaxed);
+    handle.shutdown_blocking(Duration::from_secs(3));
+    assert!(posted(&api).contains(&1));
+}
+
+#[test]
+fn row_20_a_call_log_is_taken_while_spans_fill_the_memory() {
+    let ((backend, _), (api, is_well)) = (away(Reply::Silence), api(Said::Reset));
+    is_well.store(true, Ordering::Relaxed);
+    let handle = limited(&backend, &api).build().unwrap();
+    let text = "x".repeat(2 << 10);
+    let fill = || {
+        for _ in 0..4_000 {
+            let mut span = cekura::spans::conversation().client(&handle).start();
+            span.record("text", text.as_str());
+            span.end();
+        }
+    };
+    fill();
+    for number in 0..20 {
+        let log = CallLog::new(format!("call-{number}")).feedback("x".repeat(300 << 10));
+        handle.observe_blocking(log).unwrap();
+    }
+    assert!(handle.ledger().dropped["queue_full"] > 0, "{}", handle.ledger());
+    assert_eq!(posted(&api).len(), 20);
+}
+
+#[test]
+fn row_20_above_the_memory_limit_with_a_spool_no_call_log_goes() {
+    for is_held in [false, true] {
+        let spool = Spool::new(env!("CARGO_TARGET_TMPDIR"), &format!("shares-{is_held}"));
+        let ((backend, is_up), (api, is_well)) = (away(Reply::Silence), api(Said::Reset));
+        let handle = limited(&backend, &api).spool(&spool.0).build().unwrap();
+        let size = |file| fs::metadata(file).map_or(0, |file| file.len());
+        let on_disk = || spool.files(".call_log").into_iter().map(size).sum::<u64>();
+        let one = |id| {
+            let (made, before, start) = (call(&handle, id, is_held), on_disk(), Instant::now());
+            // The disk keeps up.
+            while on_disk() == before && start.elapsed() < LONG {
+                thread::sleep(Duration::from_millis(2));
+            }
+            made
+        };
+        // What is held keeps its notes beside what is on disk.
+        let count = if is_held { 10 } else { CALLS };
+        let held: Vec<_> = (0..count).map(|number| one(format!("call-{number}"))).collect();
+        (0..50).for_each(|_| converse(&handle, 1));
+        assert_eq!(reasons(&handle.flush_blocking(Duration::ZERO)), []);
+        is_up.store(true, Ordering::Relaxed);
+        is_well.store(true, Ordering::Relaxed);
+        for (call, hold) in held {
+            call.metadata(json!({ "later": 1 }));
+            drop(hold);
+        }
+        let limit = Instant::now() + LONG;
+        while posted(&api).len() < count {
+            assert!(Instant::now() < limit, "{:?} of {count}; {}", posted(&api), handle.ledger());
+            thread::sleep(Duration::from_millis(20));
+        }
+        let report = handle.shutdown_blocking(LONG);
+        assert_eq!((report.lost(), report.delivered), (0, report.accepted), "{report}");
+        let last = api.seen().into_iter().rfind(|seen| seen.body["call_id"] == "call-0");
+        let body = last.unwrap().body;
+        assert_eq!(body["transcript_json"][0]["content"].as_str().unwrap().len(), 128 << 10);
+        assert_eq!(body["metadata"].get("later").is_some(), is_held, "{}", body["metadata"]);
+    }
+}
