@@ -44,7 +44,6 @@ pub(super) fn write(objectives: &[Objective], target: &Target) -> String {
         "time": {"from": "now-6h", "to": "now"},
         "timezone": "browser",
         "templating": {"list": variables()},
-        "annotations": {"list": [alerts()]},
         "panels": panels,
     });
     format!("{dashboard:#}\n")
@@ -70,19 +69,6 @@ fn variables() -> Value {
             "current": {"text": "All", "value": "$__all"},
         },
     ])
-}
-
-/// Marks when an alert on an objective fired.
-fn alerts() -> Value {
-    json!({
-        "name": "Alerts",
-        "datasource": source(),
-        "enable": true,
-        "iconColor": "red",
-        "expr": "ALERTS{alertstate=\"firing\", slo!=\"\", job=~\"$job\"}",
-        "titleFormat": "{{alertname}} {{window}}",
-        "tagKeys": "slo,severity",
-    })
 }
 
 fn drawn(panel: &Panel, id: usize, place: &Value, target: &Target) -> Value {

@@ -121,19 +121,15 @@ impl Objective {
         format!("sum by (job) (rate({}[{window}]))", self.all)
     }
 
-    /// The share of failed events within a window, as PromQL, where their rate is recorded; nothing where there were none.
+    /// The share of failed events within a window, as PromQL; nothing where there were no events.
     pub(super) fn share(&self, window: &str) -> String {
-        let all = format!("slo:events:rate{window}{{slo=\"{}\"}}", self.name);
+        let all = self.rate(window);
         match &self.counted {
             // A failure that never happened has no series.
             Counted::Failed(failed) => {
-                format!(
-                    "(sum by (job) (rate({failed}[{window}])) or on (job) 0 * {all}) / on (job) ({all} > 0)"
-                )
+                format!("(sum by (job) (rate({failed}[{window}])) or 0 * {all}) / ({all} > 0)")
             }
-            Counted::Good(good) => {
-                format!("1 - sum by (job) (rate({good}[{window}])) / on (job) ({all} > 0)")
-            }
+            Counted::Good(good) => format!("1 - sum by (job) (rate({good}[{window}])) / ({all} > 0)"),
         }
     }
 }

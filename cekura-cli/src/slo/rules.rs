@@ -1,5 +1,6 @@
 //! Objectives → rules for Prometheus and vmalert: recorded shares of failed events, alerts on how fast the budgets burn, and
-//! alerts on the tracing itself. Invariant: an alert on an objective reads recorded series of its own group only.
+//! alerts on the tracing itself. Invariant: what is recorded reads counters
+//! only, for vmalert shows a recorded series one evaluation later.
 
 use super::objectives::{BURNS, FEWEST_PER_HOUR, Objective, WINDOWS};
 use std::fmt::Write;
@@ -20,9 +21,7 @@ pub(super) fn write(objectives: &[Objective]) -> String {
     // A month is looked at less often, for it costs more and changes less.
     put!(text, "- name: cekura-budgets\n  interval: 5m\n  rules:");
     for objective in objectives {
-        shares(&mut text, objective, "30d");
-        let left =
-            format!("1 - slo:error_ratio:rate30d{{slo=\"{}\"}} / {}", objective.name, objective.budget());
+        let left = format!("1 - ({}) / {}", objective.share("30d"), objective.budget());
         record(&mut text, objective, "slo:error_budget:remaining30d", &left);
     }
     text.push_str(OURSELVES);
@@ -33,7 +32,10 @@ fn group(text: &mut String, objective: &Objective) {
     put!(text, "# {}: {} %.", objective.title, objective.percent());
     put!(text, "- name: cekura-{}\n  rules:", objective.name.replace('_', "-"));
     for window in WINDOWS {
-        shares(text, objective, window);
+        record(text, objective, &format!("slo:error_ratio:rate{window}"), &objective.share(window));
+    }
+    for burn in &BURNS {
+        record(text, objective, &format!("slo:events:rate{}", burn.long), &objective.rate(burn.long));
     }
     for burn in &BURNS {
         let Objective { name, alert, events, failure, advice, .. } = objective;
@@ -54,11 +56,6 @@ fn group(text: &mut String, objective: &Objective) {
             objective.percent()
         );
     }
-}
-
-fn shares(text: &mut String, objective: &Objective, window: &str) {
-    record(text, objective, &format!("slo:events:rate{window}"), &objective.rate(window));
-    record(text, objective, &format!("slo:error_ratio:rate{window}"), &objective.share(window));
 }
 
 fn record(text: &mut String, objective: &Objective, name: &str, expression: &str) {

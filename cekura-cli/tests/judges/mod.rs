@@ -2,11 +2,14 @@
 
 #![allow(dead_code, reason = "no test binary uses all of it")]
 
+use cekura_trace_tests::metrics::wait;
 use cekura_trace_tests::tools::needs;
 use std::env;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 /// An empty folder of one test.
 pub(crate) fn folder(name: &str) -> PathBuf {
@@ -47,4 +50,36 @@ pub(crate) fn passes(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", text(&output));
     text(&output)
+}
+
+/// A server that is ended when this is dropped.
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Starts it and waits until it listens; what it says is in `said.txt` of a folder.
+    pub(crate) fn start(command: &mut Command, listens: SocketAddr, at: &Path) -> Self {
+        let said = File::create(at.join("said.txt")).unwrap();
+        let running = Self(command.stdout(said.try_clone().unwrap()).stderr(said).spawn().unwrap());
+        wait(&format!("it listens: {}", at.display()), || TcpStream::connect(listens).is_ok());
+        running
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The body of the answer to a request; with a body of its own, in JSON, it is a POST.
+pub(crate) fn ask(address: SocketAddr, path: &str, body: &str) -> String {
+    let method = if body.is_empty() { "GET" } else { "POST" };
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\n");
+    write!(stream, "{head}Content-Length: {length}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }

@@ -10,6 +10,8 @@ const DAY: u32 = 1_440;
 #[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
+    /// The objective that it is about, or the tracing itself.
+    pub(crate) slo: &'static str,
     /// How often the rules are evaluated: an alert may fire with the first.
     every: &'static str,
     series: Vec<(String, String)>,
@@ -84,10 +86,6 @@ const COUNTERS: [Counters; 4] = [
 ];
 
 impl Counters {
-    fn of(slo: &str) -> &'static Self {
-        COUNTERS.iter().find(|counters| counters.slo == slo).unwrap()
-    }
-
     /// Both series, of `(minutes, events each minute, share of failed ones)`.
     fn series(&self, pace: &[(u32, f64, f64)]) -> [(String, String); 2] {
         let paced = |of: &dyn Fn(f64, f64) -> f64| {
@@ -110,7 +108,7 @@ impl Counters {
 
 impl Case {
     fn new(name: &'static str) -> Self {
-        Self { name, every: "5m", series: Vec::new(), checks: Vec::new() }
+        Self { name, slo: "tracing", every: "5m", series: Vec::new(), checks: Vec::new() }
     }
 
     /// One whose checks are at the end of days.
@@ -118,9 +116,13 @@ impl Case {
         Self { every: "6h", ..Self::new(name) }
     }
 
-    fn with(mut self, slo: &str, pace: &[(u32, f64, f64)]) -> Self {
-        self.series.extend(Counters::of(slo).series(pace));
-        self
+    fn with(mut self, counters: &Counters, pace: &[(u32, f64, f64)]) -> Self {
+        self.series.extend(counters.series(pace));
+        self.of(counters.slo)
+    }
+
+    fn of(self, slo: &'static str) -> Self {
+        Self { slo, ..self }
     }
 
     fn counter(mut self, series: &str, values: String) -> Self {
@@ -148,18 +150,12 @@ impl Case {
 }
 
 /// An hour of it pages, half a day of it makes a ticket, and each ends soon after its cause.
-fn outage() -> Case {
+fn outage(counters: &Counters) -> Case {
     const BEFORE: u32 = 2_000;
     const OUTAGE: u32 = 250;
-    let mut case = Case::new("an outage pages and each alert ends soon after it");
-    for counters in &COUNTERS {
-        let pace = [(BEFORE, 10.0, 0.0), (OUTAGE, 10.0, counters.outage()), (400, 10.0, 0.0)];
-        case = case.with(counters.slo, &pace);
-    }
     let (begin, end) = (BEFORE, BEFORE + OUTAGE);
-    let all = |windows: &[&'static str]| -> Vec<(&'static str, &'static str)> {
-        COUNTERS.iter().flat_map(|counters| windows.iter().map(|window| (counters.alert, *window))).collect()
-    };
+    let pace = [(BEFORE, 10.0, 0.0), (OUTAGE, 10.0, counters.outage()), (400, 10.0, 0.0)];
+    let mut case = Case::new("outage").with(counters, &pace);
     // 1h: 0.72 of 60 minutes; 6h: 0.3 of 360; 1d: 0.15 of 1,440; 3d: 0.05 of what there is.
     for (minute, windows) in [
         (begin, &[][..]),
@@ -180,104 +176,77 @@ fn outage() -> Case {
         (end + 335, &["3d"]),
         (end + 345, &[]),
     ] {
-        case = case.fires(minute, &all(windows));
+        let alerts: Vec<_> = windows.iter().map(|window| (counters.alert, *window)).collect();
+        case = case.fires(minute, &alerts);
     }
     case
 }
 
-fn few() -> [Case; 2] {
-    let night = |name, each_hour: f64| {
-        COUNTERS.iter().fold(Case::slow(name), |case, counters| {
-            // The first days are silent, but their counters are there.
-            case.with(counters.slo, &[(DAYS, each_hour / 60.0, 1.0), (60, each_hour / 60.0, 1.0)])
-        })
-    };
-    let every = |window| COUNTERS.map(|counters| (counters.alert, window));
-    let all: Vec<_> = ["1h", "6h", "1d", "3d"].into_iter().flat_map(every).collect();
+/// For three days, a few events an hour, all of which fail.
+fn few(counters: &Counters) -> [Case; 2] {
+    let case = |name, each_hour: f64| Case::slow(name).with(counters, &[(DAYS, each_hour / 60.0, 1.0)]);
+    let all = ["1h", "6h", "1d", "3d"].map(|window| (counters.alert, window));
     [
-        night("eight failures an hour are too few", 8.0).fires(DAYS, &[]),
-        night("twelve failures an hour are enough", 12.0).fires(DAYS, &all),
+        case("eight failures an hour are too few", 8.0).fires(DAYS, &[]),
+        case("twelve failures an hour are enough", 12.0).fires(DAYS, &all),
     ]
 }
 
-fn three_night_calls() -> Case {
-    let pace = [(DAY, 0.0, 1.0), (3, 1.0, 1.0), (300, 0.0, 1.0)];
-    let case = Case::new("three slow calls at night");
-    let case = case.with("turn_latency", &pace).with("calls", &pace);
+fn three_night_calls(counters: &Counters) -> Case {
+    let case =
+        Case::new("three calls at night").with(counters, &[(DAY, 0.0, 1.0), (3, 1.0, 1.0), (300, 0.0, 1.0)]);
     [5, 20, 45, 60, 200].iter().fold(case, |case, minute| case.fires(DAY + minute, &[]))
 }
 
 fn blip() -> Case {
     let pace = [(DAY, 10.0, 0.0), (10, 10.0, 1.0), (200, 10.0, 0.0)];
-    let case = Case::new("ten slow minutes").with("turn_latency", &pace);
+    let case = Case::new("ten slow minutes").with(&COUNTERS[0], &pace);
     [5, 10, 15, 20, 40, 60].iter().fold(case, |case, minute| case.fires(DAY + minute, &[]))
 }
 
-fn no_traffic() -> Case {
-    let pace = [(300, 10.0, 0.0), (500, 0.0, 0.0)];
-    let case = COUNTERS.iter().fold(Case::new("no traffic"), |case, counters| case.with(counters.slo, &pace));
-    case.fires(790, &[]).gives(790, "count(slo:error_ratio:rate1h)", &[]).gives(
-        790,
-        "count(slo:error_ratio:rate1d)",
-        &[("{}", 4.0)],
-    )
+fn no_traffic(counters: &Counters) -> Case {
+    let case = Case::new("no traffic").with(counters, &[(300, 10.0, 0.0), (500, 0.0, 0.0)]);
+    let recent = case.fires(790, &[]).gives(790, "count(slo:error_ratio:rate1h)", &[]);
+    recent.gives(790, "count(slo:error_ratio:rate1d)", &[("{}", 1.0)])
 }
 
-fn restart() -> Case {
-    // A process with a long life, five minutes without one, and a new process that counts from zero.
-    let again = |each: f64| format!("{}_x5 {}", paced(&[(600, each)]) + " ", paced(&[(300, each)]));
-    let mut case = Case::new("a restart");
-    for counters in &COUNTERS {
-        let (all, counted) = if counters.is_good {
-            (10.0, 9.9)
-        } else {
-            (10.0 - 5.0 * counters.budget, 5.0 * counters.budget)
-        };
-        case = case.counter(counters.all, again(all)).counter(counters.failed, again(counted));
-    }
-    // The half of the budget burns before and after; of the latency, a fifth.
-    let ratio = |slo: &str| format!("round(slo:error_ratio:rate1h{{slo=\"{slo}\"}} * 1000)");
-    let labels = |slo: &str| format!("{{job=\"agent\", slo=\"{slo}\"}}");
-    for minute in [600, 605, 610, 625, 660, 720] {
-        case = case.fires(minute, &[]);
-    }
-    for (slo, expected) in [("turn_latency", 10.0), ("tool_errors", 5.0), ("guardrail_rejections", 10.0)] {
-        case = case.gives(625, &ratio(slo), &[(&labels(slo), expected)]);
-    }
-    case
+/// A process with a long life, five minutes without one, and a new process that counts from zero. As many fail before and after.
+fn restart(counters: &Counters) -> Case {
+    let again = |each: f64| format!("{} _x5 {}", paced(&[(600, each)]), paced(&[(300, each)]));
+    let failed = 5.0 * counters.budget;
+    let (all, counted) = if counters.is_good { (10.0, 10.0 - failed) } else { (10.0 - failed, failed) };
+    let case =
+        Case::new("a restart").counter(counters.all, again(all)).counter(counters.failed, again(counted));
+    let case = case.of(counters.slo);
+    let case = [600, 605, 610, 625, 660, 720].iter().fold(case, |case, minute| case.fires(*minute, &[]));
+    let share = (counters.budget * 500.0).round();
+    let labels = format!("{{job=\"agent\", slo=\"{}\"}}", counters.slo);
+    case.gives(625, "round(slo:error_ratio:rate1h * 1000)", &[(&labels, share)])
 }
 
-fn slow_burn() -> Case {
-    // Two percent of tools and calls, for three days: twice and four times what is allowed.
-    let case = Case::slow("two percent for three days").with("tool_errors", &[(DAYS, 10.0, 0.02)]);
-    case.with("calls", &[(DAYS, 10.0, 0.02)]).with("turn_latency", &[(DAYS, 10.0, 0.02)]).fires(
-        DAYS,
-        &[("ToolErrorBudgetBurn", "3d"), ("CallErrorBudgetBurn", "1d"), ("CallErrorBudgetBurn", "3d")],
-    )
+/// Two percent fail for three days: of tools and calls, twice and four times what is allowed.
+fn slow_burn() -> [Case; 3] {
+    let fires = |counters: &Counters, windows: &[&'static str]| {
+        let alerts: Vec<_> = windows.iter().map(|window| (counters.alert, *window)).collect();
+        Case::slow("two percent for three days").with(counters, &[(DAYS, 10.0, 0.02)]).fires(DAYS, &alerts)
+    };
+    [fires(&COUNTERS[0], &[]), fires(&COUNTERS[1], &["3d"]), fires(&COUNTERS[3], &["1d", "3d"])]
 }
 
-fn no_failure_yet() -> Case {
-    let mut case = Case::new("a failure that never happened");
-    for counters in COUNTERS.iter().filter(|counters| !counters.is_good) {
-        case = case.counter(counters.all, paced(&[(120, 10.0)]));
-    }
-    case.fires(120, &[])
-        .gives(120, "sum(slo:error_ratio:rate1h) by (job)", &[("{job=\"agent\"}", 0.0)])
-        .gives(120, "count(slo:error_ratio:rate1h)", &[("{}", 3.0)])
-        .gives(120, "min(slo:error_budget:remaining30d)", &[("{}", 1.0)])
+fn no_failure_yet(counters: &Counters) -> Case {
+    let case = Case::new("a failure that never happened").counter(counters.all, paced(&[(120, 10.0)]));
+    let case = case.of(counters.slo).fires(120, &[]);
+    case.gives(120, "sum by (job) (slo:error_ratio:rate1h)", &[("{job=\"agent\"}", 0.0)])
 }
 
-fn budget() -> Case {
-    // A busy day with one percent, and a quiet one with a half: by events 1.5 %, by days 25.5 %.
-    let pace = [(1_440, 100.0, 0.01), (1_440, 1.0, 0.5)];
-    let mut case =
-        Case::slow("the budget counts events").with("tool_errors", &pace).with("turn_latency", &pace);
-    let query = |slo: &str| format!("round(slo:error_budget:remaining30d{{slo=\"{slo}\"}} * 100)");
-    for (slo, left) in [("tool_errors", -49.0), ("turn_latency", 70.0)] {
-        let labels = format!("{{job=\"agent\", slo=\"{slo}\"}}");
-        case = case.gives(2_880, &query(slo), &[(&labels, left)]);
-    }
-    case
+/// A busy day with one percent, and a quiet one with a half: by events 1.5 %, by days 25.5 %.
+fn budget() -> [Case; 2] {
+    [(&COUNTERS[0], 70.0), (&COUNTERS[1], -49.0)].map(|(counters, left)| {
+        let case = Case::slow("the budget counts events");
+        let case = case.with(counters, &[(DAY, 100.0, 0.01), (DAY, 1.0, 0.5)]);
+        let labels = format!("{{job=\"agent\", slo=\"{}\"}}", counters.slo);
+        case.gives(2 * DAY, "round(slo:error_budget:remaining30d * 100)", &[(&labels, left)])
+    })
 }
 
 fn ourselves() -> Vec<Case> {
@@ -320,9 +289,19 @@ fn ourselves() -> Vec<Case> {
 }
 
 pub(crate) fn all() -> Vec<Case> {
-    let mut cases = vec![outage(), three_night_calls(), blip(), no_traffic(), restart(), slow_burn()];
-    cases.extend(few());
-    cases.extend([no_failure_yet(), budget()]);
+    let mut cases = vec![blip()];
+    for counters in &COUNTERS {
+        cases.extend([
+            outage(counters),
+            three_night_calls(counters),
+            no_traffic(counters),
+            restart(counters),
+        ]);
+        cases.extend(few(counters));
+    }
+    cases.extend(COUNTERS[1..].iter().map(no_failure_yet));
+    cases.extend(slow_burn());
+    cases.extend(budget());
     cases.extend(ourselves());
     cases
 }
@@ -334,10 +313,19 @@ pub(crate) fn write(cases: &[Case], asks: &str) -> Vec<(String, String)> {
         let head = format!("rule_files: [rules.yml]\nevaluation_interval: {every}\ntests:\n");
         (format!("cases-{every}.yml"), cases.fold(head, |text, case| text + &case.write(asks)))
     };
-    ["5m", "6h"].iter().filter(|every| cases.iter().any(|case| case.every == **every)).map(file).collect()
+    ["1m", "5m", "6h"]
+        .iter()
+        .filter(|every| cases.iter().any(|case| case.every == **every))
+        .map(file)
+        .collect()
 }
 
 impl Case {
+    /// The same with another interval of evaluations.
+    pub(crate) fn each(self, every: &'static str) -> Self {
+        Self { every, ..self }
+    }
+
     fn write(&self, asks: &str) -> String {
         let Self { name, series, checks, .. } = self;
         let mut text = format!("- name: {name}\n  interval: 1m\n  input_series:\n");
