@@ -33,9 +33,15 @@ for age in old new; do
   done
   # Only what the tests run.
   find "$folder/$age" -type f \
-    ! \( -name prometheus -o -name promtool -o -name amtool -o -name prometheus-alertmanager -o -name vmalert-tool \) -delete
+    ! \( -name prometheus -o -name promtool -o -name amtool -o -name prometheus-alertmanager -o -name vmalert-tool -o -name '*.tmpl' \) -delete
 done
 rm -rf "$folder/apt" "$folder/packages"
+# Alertmanager looks for its templates there and nowhere else.
+templates=/usr/share/prometheus/alertmanager
+if [[ ! -e $templates/default.tmpl ]]; then
+  "${root[@]}" mkdir -p "$templates"
+  "${root[@]}" cp "$folder/new$templates"/*.tmpl "$templates"
+fi
 
 python3 -m venv "$folder/python"
 "$folder/python/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: \

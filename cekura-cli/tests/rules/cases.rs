@@ -313,7 +313,7 @@ pub(crate) fn write(cases: &[Case], asks: &str) -> Vec<(String, String)> {
         let head = format!("rule_files: [rules.yml]\nevaluation_interval: {every}\ntests:\n");
         (format!("cases-{every}.yml"), cases.fold(head, |text, case| text + &case.write(asks)))
     };
-    ["1m", "5m", "6h"]
+    ["1m", "4m", "5m", "6h"]
         .iter()
         .filter(|every| cases.iter().any(|case| case.every == **every))
         .map(file)
