@@ -1,4 +1,4 @@
-//! `cekura slo`: a target for the agent's latency → files for Prometheus, Alertmanager, Grafana, sloth and OpenSLO. Invariant:
+//! `cekura slo`: a target for the agent's latency → files for Prometheus, Alertmanager, Grafana, sloth and `OpenSLO`. Invariant:
 //! all files are made of one table, `objectives`, so that they agree.
 
 mod dashboard;
@@ -21,14 +21,14 @@ pub(crate) fn run(options: &[&str]) -> Result<String, String> {
     let said = |error: &dyn std::fmt::Display| format!("{} cannot be written to: {error}", folder.display());
     fs::create_dir_all(folder).map_err(|error| said(&error))?;
     let mut written = String::new();
-    for (name, text) in files(&target) {
+    for (name, text) in files(target) {
         fs::write(folder.join(name), text).map_err(|error| said(&error))?;
         let _ = writeln!(written, "{}", folder.join(name).display());
     }
     Ok(written)
 }
 
-fn files(target: &Target) -> [(&'static str, String); 5] {
+fn files(target: Target) -> [(&'static str, String); 5] {
     let objectives = Objective::all(target);
     [
         ("prometheus-rules.yml", rules::write(&objectives)),

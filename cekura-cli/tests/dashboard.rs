@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// What Prometheus answers to a query: each number.
 fn query(address: SocketAddr, query: &str) -> Vec<f64> {
-    let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let encoded = query.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
     let answer: Value =
         serde_json::from_str(&ask(address, &format!("/api/v1/query?query={encoded}"), "")).unwrap();
     assert_eq!(answer["status"], "success", "{query}: {answer}");
@@ -84,11 +84,12 @@ fn call(handle: &Cekura, number: u32) {
     llm.usage(40, 3);
     llm.end();
     let mut tool = spans::tool_call("find_slot").parent(&turn).start();
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         tool.fail("no answer");
     }
     tool.end();
-    let guard = spans::span("guard").record("guardrail.rejected", number % 2 == 0).parent(&turn).start();
+    let guard =
+        spans::span("guard").record("guardrail.rejected", number.is_multiple_of(2)).parent(&turn).start();
     guard.end();
     let tts = spans::tts().provider("cartesia").model("sonic").text("At two.");
     tts.record("metrics.ttfb", 0.2).parent(&turn).start().end();
@@ -165,13 +166,24 @@ fn each_panel_shows_what_a_prometheus_scraped_of_an_agent() {
             metrics.iter().filter(|name| !is_recorded(name) && !shown.contains(name.as_str())).collect();
         assert!(unknown.is_empty(), "{title}: {unknown:?} in {page}");
     }
-    // Every metric stands somewhere on it.
+    every_metric_is_shown(&page, &asked);
+}
+
+/// Every metric stands on a panel.
+fn every_metric_is_shown(page: &str, asked: &[(String, String, Vec<String>)]) {
     for family in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()) {
         let is_shown =
             asked.iter().any(|(_, _, metrics)| metrics.iter().any(|name| name.starts_with(family)));
         assert!(is_shown || UNSHOWN.contains(&family), "{family} is on no panel");
     }
-    // The command's own list of bounds is what the agent counts by.
+}
+
+#[test]
+fn the_bounds_that_the_command_knows_are_those_that_an_agent_counts_by() {
+    let (agent, at) = (Agent::start(), folder("bounds"));
+    call(&agent.handle, 1);
+    agent.handle.flush_blocking(LONG);
+    let page = agent.handle.metrics().openmetrics();
     let bounds = page.lines().filter(|line| line.starts_with("turn_user_bot_latency_seconds_bucket{"));
     let bounds: Vec<f64> =
         bounds.filter_map(|line| line.split("le=\"").nth(1)?.split('"').next()?.parse().ok()).collect();

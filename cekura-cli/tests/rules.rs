@@ -81,10 +81,14 @@ type Mutant = (&'static str, String, String, &'static [&'static str]);
 const OUTAGE: &[&str] = &["outage"];
 const FEW: &[&str] = &["eight failures an hour are too few", "twelve failures an hour are enough"];
 
-fn mutants() -> Vec<Mutant> {
-    let mut mutants: Vec<Mutant> = Vec::new();
-    let mut change =
-        |slo, from: &str, to: &str, cases| mutants.push((slo, from.to_owned(), to.to_owned(), cases));
+fn changed(slo: &'static str, from: &str, to: &str, cases: &'static [&'static str]) -> Mutant {
+    (slo, from.to_owned(), to.to_owned(), cases)
+}
+
+/// What all objectives have alike, changed in one of them.
+fn mutants_of_alerts() -> Vec<Mutant> {
+    let mut mutants = Vec::new();
+    let mut change = |slo, from: &str, to: &str, cases| mutants.push(changed(slo, from, to, cases));
     let latency = "turn_latency";
     for (factor, others) in
         [("14.4", ["13", "16"]), ("6", ["5.4", "6.6"]), ("3", ["2.7", "3.3"]), ("1", ["0.9", "1.1"])]
@@ -119,17 +123,24 @@ fn mutants() -> Vec<Mutant> {
     change(latency, " > 0)", ")", &["no traffic"]);
     change(latency, "rate(turn", "deriv(turn", &["a restart"]);
     change("tool_errors", "or 0 * ", "or 1 * ", &["a failure that never happened"]);
+    mutants
+}
+
+/// What each objective has for itself.
+fn mutants_of_objectives() -> Vec<Mutant> {
+    let mut mutants = Vec::new();
+    let mut change = |slo, from: &str, to: &str, cases| mutants.push(changed(slo, from, to, cases));
     for (slo, all, counted) in [
-        (latency, "turn_user_bot_latency_seconds_count", "le=\"1.2\""),
+        ("turn_latency", "turn_user_bot_latency_seconds_count", "le=\"1.2\""),
         ("tool_errors", "rate(tool_call_duration_seconds_count[", "outcome=\"error\""),
         ("guardrail_rejections", "rate(guardrail_checks_total[", "verdict=\"rejected\""),
         ("calls", "rate(voice_calls_total[", "error|incomplete"),
     ] {
         change(slo, all, &all.replace('_', "_x"), OUTAGE);
-        change(slo, counted, &counted.replace('1', "1.").replace("r", "x"), OUTAGE);
+        change(slo, counted, &counted.replace('1', "1.").replace('r', "x"), OUTAGE);
     }
     for (slo, budget, other) in [
-        (latency, "* 0.05", "* 0.06"),
+        ("turn_latency", "* 0.05", "* 0.06"),
         ("tool_errors", "* 0.01", "* 0.011"),
         ("guardrail_rejections", "* 0.02", "* 0.018"),
         ("calls", "* 0.005", "* 0.0055"),
@@ -137,7 +148,13 @@ fn mutants() -> Vec<Mutant> {
         change(slo, budget, other, OUTAGE);
     }
     change("tool_errors", "/ 0.01", "/ 0.02", &["the budget counts events"]);
-    change(latency, "[30d]", "[1d]", &["the budget counts events"]);
+    change("turn_latency", "[30d]", "[1d]", &["the budget counts events"]);
+    mutants
+}
+
+fn mutants_of_the_tracing() -> Vec<Mutant> {
+    let mut mutants = Vec::new();
+    let mut change = |slo, from: &str, to: &str, cases| mutants.push(changed(slo, from, to, cases));
     let lost = &["spans are lost", "spans are lost again"];
     change("tracing", "dropped", "droped", lost);
     change("tracing", "aborted|", "", lost);
@@ -167,7 +184,9 @@ fn each_part_of_a_rule_that_is_changed_fails_a_case() {
     let Some(tool) = judge(PROMTOOLS[1]) else { return };
     let rules = rules("mutants");
     let (all, at) = (cases::all(), folder("mutants-cases"));
-    for (slo, from, to, names) in mutants() {
+    for (slo, from, to, names) in
+        [mutants_of_alerts(), mutants_of_objectives(), mutants_of_the_tracing()].concat()
+    {
         let whole = only(&rules, slo);
         let changed = whole.replace(&from, &to);
         assert_ne!(changed, whole, "{from} is not there");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const WIDTH: usize = 24;
 const HEIGHT: usize = 8;
 
-pub(super) fn write(objectives: &[Objective], target: &Target) -> String {
+pub(super) fn write(objectives: &[Objective], target: Target) -> String {
     let (mut panels, mut y) = (Vec::new(), 0);
     for row in ROWS {
         panels.push(json!({
@@ -71,7 +71,7 @@ fn variables() -> Value {
     ])
 }
 
-fn drawn(panel: &Panel, id: usize, place: &Value, target: &Target) -> Value {
+fn drawn(panel: &Panel, id: usize, place: &Value, target: Target) -> Value {
     let said = |text: &str| text.replace("LATENCY", &target.bound());
     let format = if panel.kind == Kind::Heatmap { "heatmap" } else { "time_series" };
     let targets = panel.queries.iter().zip('A'..).map(|((query, legend), name)| {

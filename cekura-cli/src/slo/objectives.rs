@@ -16,7 +16,7 @@ pub(super) struct Objective {
     /// What a failed one is, as a clause.
     pub(super) failure: String,
     /// In thousandths of a percent.
-    pub(super) objective: u32,
+    pub(super) promised: u32,
     /// The counter of all.
     pub(super) all: &'static str,
     pub(super) counted: Counted,
@@ -55,7 +55,7 @@ pub(super) const WINDOWS: [&str; 7] = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"
 pub(super) const FEWEST_PER_HOUR: u32 = 10;
 
 impl Objective {
-    pub(super) fn all(target: &Target) -> [Self; 4] {
+    pub(super) fn all(target: Target) -> [Self; 4] {
         let bound = target.bound();
         let good = format!("turn_user_bot_latency_seconds_bucket{{le=\"{bound}\"}}");
         [
@@ -65,7 +65,7 @@ impl Objective {
                 title: format!("Answers begin within {bound} s"),
                 events: "turns",
                 failure: format!("had no answer within {bound} s"),
-                objective: target.objective,
+                promised: target.objective,
                 all: "turn_user_bot_latency_seconds_count",
                 counted: Counted::Good(good),
                 advice: "Compare p95 of the stages: the first token of the llm, the first byte of the tts, the tools.",
@@ -76,7 +76,7 @@ impl Objective {
                 title: "Tools succeed".to_owned(),
                 events: "tool calls",
                 failure: "failed".to_owned(),
-                objective: 99_000,
+                promised: 99_000,
                 all: "tool_call_duration_seconds_count",
                 counted: Counted::Failed("tool_call_duration_seconds_count{outcome=\"error\"}"),
                 advice: "Look at tool errors by function, then at what the service behind that function says.",
@@ -87,7 +87,7 @@ impl Objective {
                 title: "Guardrails let answers pass".to_owned(),
                 events: "checks of guardrails",
                 failure: "were rejected".to_owned(),
-                objective: 98_000,
+                promised: 98_000,
                 all: "guardrail_checks_total",
                 counted: Counted::Failed("guardrail_checks_total{verdict=\"rejected\"}"),
                 advice: "Look at rejections by guardrail, and at what changed last: prompt, model, guardrail.",
@@ -98,7 +98,7 @@ impl Objective {
                 title: "Calls end well".to_owned(),
                 events: "calls",
                 failure: "ended with an error or with their process".to_owned(),
-                objective: 99_500,
+                promised: 99_500,
                 all: "voice_calls_total",
                 counted: Counted::Failed("voice_calls_total{outcome=~\"error|incomplete\"}"),
                 advice: "Look at errors by stage: the stage that fails most is the first suspect.",
@@ -108,20 +108,20 @@ impl Objective {
 
     /// The share of events that may fail.
     pub(super) fn budget(&self) -> String {
-        (f64::from(100_000 - self.objective) / 1e5).to_string()
+        (f64::from(100_000 - self.promised) / 1e5).to_string()
     }
 
     /// In percent.
     pub(super) fn percent(&self) -> String {
-        (f64::from(self.objective) / 1e3).to_string()
+        (f64::from(self.promised) / 1e3).to_string()
     }
 
-    /// All events a second within a window, as PromQL.
+    /// All events a second within a window, as `PromQL`.
     pub(super) fn rate(&self, window: &str) -> String {
         format!("sum by (job) (rate({}[{window}]))", self.all)
     }
 
-    /// The share of failed events within a window, as PromQL; nothing where there were no events.
+    /// The share of failed events within a window, as `PromQL`; nothing where there were no events.
     pub(super) fn share(&self, window: &str) -> String {
         let all = self.rate(window);
         match &self.counted {

@@ -1,4 +1,4 @@
-//! The same objectives for those who generate rules with other tools: sloth's file and OpenSLO's; and what Alertmanager needs.
+//! The same objectives for those who generate rules with other tools: sloth's file and that of `OpenSLO`; and what Alertmanager needs.
 //! Invariant: the queries are those of the rules, summed over all jobs.
 
 use super::objectives::{Counted, Objective};
@@ -105,7 +105,7 @@ spec:
     target: {target}
 ",
             percent = objective.percent(),
-            target = f64::from(objective.objective) / 1e5
+            target = f64::from(objective.promised) / 1e5
         );
     }
     text

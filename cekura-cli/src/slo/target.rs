@@ -61,9 +61,9 @@ fn time(text: &str) -> Result<u32, String> {
     let milliseconds = thousandths(number)
         .map(u64::from)
         .map(|number| number * scale)
-        .filter(|number| number % 1_000 == 0)
+        .filter(|number| number.is_multiple_of(1_000))
         .and_then(|number| u32::try_from(number / 1_000).ok());
-    let is_fit = |milliseconds: &u32| BUCKETS.contains(milliseconds) && milliseconds % 1_000 != 0;
+    let is_fit = |milliseconds: &u32| BUCKETS.contains(milliseconds) && !milliseconds.is_multiple_of(1_000);
     milliseconds.filter(is_fit).ok_or_else(|| {
         let fit = BUCKETS.iter().filter(|bucket| is_fit(bucket)).map(|bucket| seconds(*bucket) + "s");
         let fit = fit.collect::<Vec<_>>().join(", ");
