@@ -16,6 +16,8 @@ mod entry;
 mod owned;
 mod reader;
 mod record;
+#[cfg(feature = "redact")]
+pub(crate) mod rewrite;
 pub(crate) mod write;
 
 pub(crate) use entry::{Attributes, Entry, EntryOf, Marks, Value, ValueOf, last_of_each};

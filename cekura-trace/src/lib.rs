@@ -164,6 +164,8 @@ mod lock;
 mod one_line;
 mod policy;
 mod recording;
+#[cfg(feature = "redact")]
+mod redact;
 mod room;
 mod say;
 pub mod semconv;
@@ -210,6 +212,8 @@ pub use recording::current::{CurrentSpan, current, record};
 pub use recording::follow::{Follow, follow};
 pub use recording::hold::Hold;
 pub use recording::moment::Moment;
+#[cfg(feature = "redact")]
+pub use redact::Redact;
 pub use telemetry::{Cekura, init};
 pub use transcript::Entry;
 

@@ -11,6 +11,16 @@ macro_rules! names {
     ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => { $($(#[$doc])* pub const $name: &str = $value;)* };
 }
 
+/// The keys of span attributes, and all of them in one list.
+macro_rules! keys {
+    ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {
+        names! { $($(#[$doc])* $name = $value;)* }
+
+        #[cfg(feature = "redact")]
+        pub(crate) const KEYS: &[&str] = &[$($name),*];
+    };
+}
+
 /// Span names: the attribute's name exactly.
 pub mod span {
     names! {
@@ -33,7 +43,7 @@ pub mod span {
     }
 }
 
-names! {
+keys! {
     /// The id under which Cekura stores the call (Cekura docs, Send Calls).
     CALL_ID = "call_id";
     /// The call's id, or the trace id when it has none (pipecat).
@@ -119,6 +129,8 @@ names! {
     CEKURA_INCOMPLETE = "cekura.incomplete";
     /// `true` on a span that had no room for more while it was open: what was set on it after that is missing.
     CEKURA_TRUNCATED = "cekura.truncated";
+    /// How many values were redacted in a span, i64.
+    CEKURA_REDACTED = "cekura.redacted";
     /// `true` on a span that was open when its conversation was finished, and was ended by that.
     CEKURA_UNFINISHED = "cekura.unfinished";
     /// Type name of the error, or `panic` (OTel general conventions).

@@ -23,10 +23,13 @@ pub(crate) use settings::{Identity, Settings, Spooling};
 
 use super::error::Error;
 use super::parts;
+use super::redaction::Redaction;
 use super::timings::SpoolLimits;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
+#[cfg(feature = "redact")]
+use crate::redact::Redact;
 use origin::{API_KEY, MODE, OTEL_ENDPOINT, PROTOCOL, api_headers};
 use reader::{Given, Reader, Text};
 use secret::Secret;
@@ -39,6 +42,7 @@ const CALLS: &str = "CEKURA_CALLS";
 const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
 const AUDIO: &str = "CEKURA_AUDIO";
+const REDACT: &str = "CEKURA_REDACT";
 const INSECURE: &str = "CEKURA_ALLOW_INSECURE";
 
 /// The settings, or `None` when tracing is switched off; nothing else is looked at then, so that the switch works
@@ -58,7 +62,8 @@ pub(crate) fn resolve(mut code: Builder) -> Result<Option<Settings>, Error> {
 }
 
 impl Reader<'_> {
-    fn settings(&mut self, code: Builder) -> Settings {
+    fn settings(&mut self, mut code: Builder) -> Settings {
+        let redaction = self.redaction(&mut code);
         let key = self.text(code.api_key, API_KEY, Secret::new);
         let mode = code.mode.or_else(|| self.mode());
         #[cfg(not(feature = "audio"))]
@@ -103,6 +108,7 @@ impl Reader<'_> {
             calls,
             capture: self.capture(code.capture),
             consent: code.consent,
+            redaction,
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
             // A convention of its own, no-color.org; whatever it is set to.
@@ -131,6 +137,30 @@ impl Reader<'_> {
         if self.flag(None, AUDIO) == Some(true) {
             self.refuse(AUDIO, "is set, but this build lacks the feature `audio` of cekura-trace");
         }
+    }
+
+    #[cfg(feature = "redact")]
+    fn redaction(&mut self, code: &mut Builder) -> Redaction {
+        let wanted = self.word(REDACT).filter(|_| code.redact.is_none());
+        if wanted.as_ref().is_some_and(|word| word != "standard") {
+            self.refuse(REDACT, "must be `standard`");
+        }
+        let Some(redact) = code.redact.take().or_else(|| wanted.map(|_| Redact::standard())) else {
+            return Redaction::default();
+        };
+        let redactor = redact.compile();
+        if redactor.is_none() {
+            self.refuse(".redact(…)", "has a pattern that is no regular expression, or is too large");
+        }
+        redactor.map(Redaction::new).unwrap_or_default()
+    }
+
+    #[cfg(not(feature = "redact"))]
+    fn redaction(&mut self, _code: &mut Builder) -> Redaction {
+        if self.variable(REDACT).is_some() {
+            self.refuse(REDACT, "is set, but this build lacks the feature `redact` of cekura-trace");
+        }
+        Redaction
     }
 
     /// One mode, or both with a comma between them.

@@ -49,11 +49,16 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If a setting has a value that cannot be used, or the mode is local: an exporter needs an endpoint.
+    /// If a setting has a value that cannot be used, the mode is local, for an exporter needs an endpoint, or values are to be
+    /// redacted, for only a handle does that.
     pub fn span_exporter(self) -> Result<SpanExporter, Error> {
         let mut exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
         let mut client = Client::default();
         if let Some(settings) = config::resolve(self)? {
+            if settings.redaction.is_on() {
+                let rule = "does not reach an exporter, whose spans go through the pipeline of the SDK: use a handle";
+                return Err(Error::configuration(vec![Problem { setting: ".redact(…)", rule }]));
+            }
             if settings.mode == Mode::Local {
                 let rule =
                     "is `local`, which sends nothing: an exporter needs an endpoint, so set it to `cloud`";

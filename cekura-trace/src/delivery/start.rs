@@ -53,7 +53,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         queue: queue.clone(),
         inbox: inbox.clone(),
         ledger: ledger.clone(),
-        account,
+        account: account.clone(),
         calls: calls.clone(),
         failed: failed.clone(),
         process: process::id(),

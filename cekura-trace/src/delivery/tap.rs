@@ -29,6 +29,11 @@ pub(super) trait Tap {
     /// Takes a buffer of records; their `reservation`, unless they are delivered as well.
     fn take(&mut self, records: &[u8], reservation: Option<Room>);
 
+    /// Whether it takes records as they were made, before values are redacted: one that keeps no content.
+    fn takes_unredacted(&self) -> bool {
+        false
+    }
+
     /// Asked when the queue has been drained: whether it must be once more before what was taken is complete.
     fn wants_more(&mut self) -> bool {
         false

@@ -30,6 +30,7 @@ use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
+use std::borrow::Cow;
 #[cfg(all(feature = "audio", feature = "local"))]
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -226,11 +227,15 @@ impl Worker {
                 self.taps.iter_mut().for_each(|tap| tap.flush(self.flushes.epoch));
                 self.flushes.add(deadline, false, report, Instant::now());
             }
-            Message::Observe { log, reservation, reply } => self.observe(log, None, reservation, reply),
+            Message::Observe { log, reservation, reply } => {
+                self.observe(self.account.redaction.call_log(log), None, reservation, reply);
+            }
             Message::Update { changes, reply, .. } if self.account.is_local => {
                 drop((reply(Ok(Sent::default())), changes));
             }
-            Message::Update { changes, room, reply } => self.call_logs.update(changes, room, reply),
+            Message::Update { changes, room, reply } => {
+                self.call_logs.update(self.account.redaction.call_log(changes), room, reply);
+            }
             #[cfg(feature = "audio")]
             Message::Recorded { root, prepared } => self.recorded(root, *prepared),
             Message::Score { root, name, value } => {
@@ -326,7 +331,12 @@ impl Worker {
 
     /// Hears which conversations have begun. Asked before each buffer, so that each root in it was heard of.
     fn hear_begun(&mut self) {
-        let begun = self.queue.drain_begun();
+        let mut begun = self.queue.drain_begun();
+        for (root, _) in &mut begun.roots {
+            if let Cow::Owned(redacted) = self.account.redaction.records(root) {
+                *root = redacted;
+            }
+        }
         self.taps.iter_mut().for_each(|tap| tap.begun(&begun));
         self.begun.roots.extend(begun.roots);
         self.begun.forgotten.extend(begun.forgotten);
@@ -397,12 +407,13 @@ impl Worker {
         for _ in counts.values().sum()..count {
             self.ledger.refuse(TraceId::INVALID, DropReason::Malformed);
         }
+        let redacted = self.account.redaction.records(records);
         let mut reservation = Some(reservation);
         if let Some(spans) = &mut self.spans {
-            spans.take(records, reservation.take().unwrap_or_default(), self.flushes.epoch);
+            spans.take(&redacted, reservation.take().unwrap_or_default(), self.flushes.epoch);
         }
         for tap in &mut self.taps {
-            tap.take(records, reservation.take());
+            tap.take(if tap.takes_unredacted() { records } else { &redacted }, reservation.take());
         }
     }
 

@@ -61,8 +61,8 @@ pub(super) const LINK: u8 = 17;
 pub(super) const NAME: u8 = 18;
 pub(super) const DESCRIPTION: u8 = 19;
 pub(super) const SCOPE: u8 = 20;
-const FOUND: u8 = 0x80;
-const CONTENT: u8 = 0x40;
+pub(super) const FOUND: u8 = 0x80;
+pub(super) const CONTENT: u8 = 0x40;
 const MARKS: u8 = FOUND | CONTENT;
 
 /// What is said of a span attribute beside its value, where it is written: the bits are in its entry's tag.

@@ -119,8 +119,8 @@ pub(crate) struct Record<'a> {
     pub(crate) name: &'a str,
     /// Empty unless the span failed.
     pub(crate) description: &'a str,
-    path: &'a [u8],
-    entries: &'a [u8],
+    pub(super) path: &'a [u8],
+    pub(super) entries: &'a [u8],
 }
 
 impl<'a> Record<'a> {

@@ -183,7 +183,7 @@ fn each<T>(out: &mut Vec<u8>, values: &[T], tag: u8, one: impl Fn(&mut Vec<u8>, 
 }
 
 #[inline]
-fn tagged(out: &mut Vec<u8>, tag: u8, key: &str) {
+pub(super) fn tagged(out: &mut Vec<u8>, tag: u8, key: &str) {
     let [a, b, c, d] = length(key.len());
     out.extend_from_slice(&[tag, a, b, c, d]);
     out.extend_from_slice(key.as_bytes());
@@ -196,7 +196,7 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 #[inline]
-fn count(out: &mut Vec<u8>, count: usize) {
+pub(super) fn count(out: &mut Vec<u8>, count: usize) {
     out.extend_from_slice(&length(count));
 }
 

@@ -100,7 +100,7 @@ impl EndedCall {
     /// As a page shows it: with what the recording shows.
     #[cfg(all(feature = "audio", feature = "local"))]
     pub(crate) fn seal_shown(&self, account: &Account, shown: Shown) -> Result<SealedCallLog, ObserveError> {
-        self.log_of(shown, Map::new()).seal(account)
+        Ok(account.redaction.call_log(self.log_of(shown, Map::new()).seal(account)?))
     }
 
     fn log_of(&self, shown: Shown, mut more: Map<String, Value>) -> CallLog {
@@ -117,14 +117,15 @@ impl EndedCall {
         log: CallLog,
         is_recorded: bool,
     ) -> Result<SealedCallLog, ObserveError> {
-        match account.calls {
+        let sealed = match account.calls {
             Calls::Observe if is_recorded => log.main_agent_channel_index(1).seal(account),
             Calls::Observe => log.seal(account),
             Calls::Simulate => {
                 let end = UNIX_EPOCH + Duration::from_nanos(self.end);
                 log.seal_simulated(&self.run, self.call.clock.start(), end, account)
             }
-        }
+        };
+        Ok(account.redaction.call_log(sealed?))
     }
 
     /// What does not go together: how calls are sent, and whether this one names the run of a simulation.

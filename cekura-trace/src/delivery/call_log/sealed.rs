@@ -4,6 +4,7 @@
 use super::error::ObserveError;
 use super::{CallLog, transcript};
 use crate::delivery::config::{Calls, Identity, Settings};
+use crate::delivery::redaction::Redaction;
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
 use serde_json::Value;
@@ -148,12 +149,13 @@ impl SealedCallLog {
 }
 
 /// Whose call logs a handle posts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub(crate) is_local: bool,
     has_key: bool,
     identity: Option<Identity>,
     pub(crate) calls: Calls,
+    pub(crate) redaction: Redaction,
 }
 
 impl Account {
@@ -164,6 +166,7 @@ impl Account {
             identity: settings.identity,
             // Nothing is sent in local mode, which shows the calls of real callers.
             calls: if settings.mode.sends() { settings.calls } else { Calls::Observe },
+            redaction: settings.redaction.clone(),
         }
     }
 

@@ -11,6 +11,8 @@ use crate::call::audio::form::Audio;
 use crate::call::consent::Consent;
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
+#[cfg(feature = "redact")]
+use crate::redact::Redact;
 use crate::semconv::SCOPE;
 use opentelemetry::InstrumentationScope;
 use opentelemetry::metrics::MeterProvider;
@@ -51,6 +53,8 @@ pub struct Builder {
     pub(super) calls: Option<Calls>,
     pub(super) capture: Option<CaptureContent>,
     pub(super) consent: Consent,
+    #[cfg(feature = "redact")]
+    pub(super) redact: Option<Redact>,
     pub(super) content_limit: Option<usize>,
     pub(super) memory_limit: Option<usize>,
     pub(super) set_global: bool,
@@ -210,6 +214,16 @@ impl Builder {
     /// ```
     pub fn consent(mut self, consent: Consent) -> Self {
         self.consent = consent;
+        self
+    }
+
+    /// Replaces personal values in spans and call logs before anything leaves (`CEKURA_REDACT` = `standard`); nothing is replaced
+    /// unless set. [`Redact`] has an example. Needs the feature `redact`.
+    ///
+    /// Spans that an attached tracer provider gives to the program's own exporters are not redacted, nor are recordings.
+    #[cfg(feature = "redact")]
+    pub fn redact(mut self, redact: Redact) -> Self {
+        self.redact = Some(redact);
         self
     }
 

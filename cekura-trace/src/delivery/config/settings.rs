@@ -7,6 +7,7 @@ use super::proxy::Proxies;
 use crate::call::audio::form::Audio;
 use crate::call::consent::Consent;
 use crate::delivery::parts;
+use crate::delivery::redaction::Redaction;
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -100,6 +101,7 @@ pub(crate) struct Settings {
     pub(crate) resource: BTreeMap<String, String>,
     pub(crate) capture: CaptureContent,
     pub(crate) consent: Consent,
+    pub(crate) redaction: Redaction,
     pub(crate) content_limit: usize,
     pub(crate) memory_limit: usize,
     /// Drawings have no colours.

@@ -94,6 +94,10 @@ impl Tap for Counting {
         self.hand_on();
     }
 
+    fn takes_unredacted(&self) -> bool {
+        true
+    }
+
     fn recovered(&mut self, root: &[u8]) {
         self.take(root, None);
     }

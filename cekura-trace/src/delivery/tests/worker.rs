@@ -116,7 +116,7 @@ impl World {
             inbox,
             ledger,
             metrics: Metrics::default(),
-            account,
+            account: account.clone(),
             calls,
             failed,
             process,

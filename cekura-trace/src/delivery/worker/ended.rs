@@ -47,10 +47,11 @@ impl Worker {
                 if log.until.is_some()
                     && !self.taps.is_empty()
                     && let Ok(shown) = ended.log().seal(&self.account)
+                    && let shown = self.account.redaction.call_log(shown)
                 {
                     self.taps.iter_mut().for_each(|tap| tap.call_log(&shown, false));
                 }
-                let (account, root, held_for) = (self.account, ended.root(), ended.held_for());
+                let (account, root, held_for) = (self.account.clone(), ended.root(), ended.held_for());
                 let recording = self.prepare(root, &ended);
                 let ended = Arc::new(ended);
                 #[cfg(all(feature = "audio", feature = "local"))]
