@@ -219,9 +219,9 @@ fn restart(counters: &Counters) -> Case {
         Case::new("a restart").counter(counters.all, again(all)).counter(counters.failed, again(counted));
     let case = case.of(counters.slo);
     let case = [600, 605, 610, 625, 660, 720].iter().fold(case, |case, minute| case.fires(*minute, &[]));
-    let share = (counters.budget * 500.0).round();
+    let share = (counters.budget * 5_000.0).round();
     let labels = format!("{{job=\"agent\", slo=\"{}\"}}", counters.slo);
-    case.gives(625, "round(slo:error_ratio:rate1h * 1000)", &[(&labels, share)])
+    case.gives(625, "round(slo:error_ratio:rate1h * 10000)", &[(&labels, share)])
 }
 
 /// Two percent fail for three days: of tools and calls, twice and four times what is allowed.
