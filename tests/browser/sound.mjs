@@ -99,25 +99,27 @@ export const soundChecks = {
   },
 
   async seeks_by_click_and_keys(page) {
+    // Of somewhat more than five minutes.
+    const seconds = (await data(page)).length / 1e9;
     for (const [lane, share] of [['#ticks', 0.25], ['#waves', 0.75]]) {
       await clickAxis(page, lane, share);
-      near(await now(page), share * 300, 1, lane);
+      near(await now(page), share * seconds, 1, lane);
       assert.ok((await distance(page))[0] <= 1);
       assert.ok(await isPaused(page), 'it only goes there');
     }
     const slider = page.getByRole('slider', { name: 'Position in the recording' });
-    const { length } = await data(page);
     await slider.focus();
-    const keys = { Home: 0, ArrowRight: 5, ArrowLeft: 0, End: length / 1e9 };
-    for (const [key, seconds] of Object.entries(keys)) {
+    const keys = { Home: 0, ArrowRight: 5, ArrowLeft: 0, End: seconds };
+    for (const [key, expected] of Object.entries(keys)) {
       await page.keyboard.press(key);
-      near(await now(page), seconds, 0.1, key);
+      near(await now(page), expected, 0.1, key);
     }
-    assert.match(await slider.getAttribute('aria-valuetext'), /^5:00\.\d of 5:00\.\d$/);
+    assert.match(await slider.getAttribute('aria-valuetext'), /^5:\d\d\.\d of 5:\d\d\.\d$/);
     await clickAxis(page, '#waves', 2 / 3);
+    const from = await now(page);
     await page.keyboard.press(' ');
-    await past(page, 200.2);
-    assert.ok(await now(page) < 260, 'FLAC plays from any place');
+    await past(page, from + 0.2);
+    assert.ok(await now(page) < from + 60, 'FLAC plays from any place');
     await page.keyboard.press(' ');
     assert.ok(await isPaused(page));
     await page.evaluate(() => document.activeElement.blur());

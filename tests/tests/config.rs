@@ -201,7 +201,7 @@ fn a_label_has_a_key_of_its_own_and_a_closed_list_of_values() {
     let nine =
         || (0..9).fold(keyed(), |builder, number| builder.metric_label(format!("label_{number}"), ["a"]));
     assert_eq!(error(nine).to_string(), ".metric_label(…) may be given at most 8 times");
-    keyed().metric_label("tenant", ["a"; 100]).metric_label("_x.y", ["x".repeat(64)]).build().unwrap();
+    drop(keyed().metric_label("tenant", ["a"; 100]).metric_label("_x.y", ["x".repeat(64)]).build().unwrap());
 }
 
 #[test]

@@ -416,6 +416,19 @@ fn a_call_that_needs_the_disk_is_whole() {
 }
 
 #[test]
+fn a_recording_of_which_nothing_finds_room_is_counted_as_lost() {
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = recorded(&backend, &api);
+    // More than half of the memory limit in one piece.
+    call(&handle, |line, _| line.agent(&vec![9_000_i16; 20_000_000], 48_000));
+    let report = handle.shutdown_blocking(LONG);
+    let posts = posts(&api);
+    assert!(posts.len() == 1 && posts[0].recording.is_none());
+    assert_eq!(posts[0].body["metadata"]["recording_truncated"], true, "{}", posts[0].body);
+    assert_eq!((report.recordings.recorded, report.recordings.dropped), (1, 1), "{report}");
+}
+
+#[test]
 fn a_flac_file_is_smaller_and_says_what_it_is() {
     let (backend, api) = (Backend::new(), Api::new());
     let handle = observing(&backend, &api).audio(Audio::stereo().flac().rate(8_000)).build().unwrap();

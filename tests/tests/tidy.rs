@@ -226,7 +226,7 @@ fn keys_are_spelled_once() {
 
 #[test]
 fn every_file_says_what_it_is_and_fits_in_the_head() {
-    for folder in ["cekura-trace/src", "cekura-trace-macros/src", "examples", "tests"] {
+    for folder in ["cekura-cli", "cekura-trace/src", "cekura-trace-macros/src", "examples", "tests"] {
         for (name, text) in files(folder, ".rs") {
             if name.contains("/ui/") {
                 continue;

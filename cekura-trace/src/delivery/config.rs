@@ -84,7 +84,7 @@ impl Reader<'_> {
         }
         let api_headers = api_headers(key.as_ref());
         let headers = self.headers(key, identity, code.headers, &endpoint);
-        let metrics = self.metering(code.metrics, insecure, mode);
+        let metrics = self.metering(code.metrics, insecure, mode.sends());
         let proxies = if mode.sends() {
             // An endpoint that was refused is empty; without a key nothing goes to the API.
             let known = |endpoint: &&Endpoint| **endpoint != Endpoint::default();

@@ -2,18 +2,18 @@
 //! gets one report, at its deadline at the latest.
 
 mod decided;
-#[cfg(feature = "audio")]
-mod recorded;
+mod ended;
 
 #[cfg(feature = "audio")]
 use super::audio::recorder::Recorder;
+#[cfg(all(feature = "audio", feature = "local"))]
 use super::call_log::ended::EndedCall;
-use super::call_log::error::{ObserveError, Sent};
+use super::call_log::error::Sent;
 use super::call_log::sealed::{Account, SealedCallLog};
 use super::drafts::Drafts;
 use super::flushes::{Flush, Flushes};
 use super::lane::Lane;
-use super::lane::call_logs::{CallLogs, Rewrite, counted};
+use super::lane::call_logs::{CallLogs, Rewrite};
 use super::lane::spans::Spans;
 use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
@@ -21,7 +21,7 @@ use super::message::{Message, ObserveReply};
 use super::own_events::OwnEvents;
 use super::queue::{Begun, Queue};
 use super::quiet::silence;
-use super::spool::{Event, Found, Kind, Recorded, Spool};
+use super::spool::{Event, Found, Kind, Spool};
 use super::tally::Tally;
 use super::tap::Tap;
 use super::timings::Timings;
@@ -29,7 +29,6 @@ use super::warnings::{tell_losses, tell_unread};
 use crate::call::OpenCalls;
 use crate::finished::{self, Record};
 use crate::room::{Room, Use};
-use decided::is_erased;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::borrow::Cow;
 #[cfg(all(feature = "audio", feature = "local"))]
@@ -367,68 +366,6 @@ impl Worker {
 
     fn relieve_taps(&mut self, bytes: usize) -> usize {
         self.taps.iter_mut().map(|tap| tap.relieve(bytes)).sum()
-    }
-
-    /// Posts what was noted of a call that has ended.
-    fn observe_ended(&mut self, ended: EndedCall, mut reservation: Room) {
-        if is_erased(ended.call()) {
-            return;
-        }
-        let call_id = ended.id().to_owned();
-        self.doubt(&ended);
-        let sealed = ended.seal(&self.account).and_then(|log| {
-            // Escapes may make it longer than what was noted.
-            let more = counted(&log).saturating_sub(reservation.bytes());
-            reservation
-                .join(Room::take(self.queue.clone(), Use::CallLog, more).ok_or_else(ObserveError::full)?);
-            Ok(log)
-        });
-        match sealed {
-            Ok(log) => {
-                if log.until.is_some()
-                    && !self.taps.is_empty()
-                    && let Ok(shown) = ended.log().seal(&self.account)
-                    && let shown = shown.redacted(&self.account)
-                {
-                    self.taps.iter_mut().for_each(|tap| tap.call_log(&shown, false));
-                }
-                let (account, root, held_for) = (self.account.clone(), ended.root(), ended.held_for());
-                let recording = self.prepare(root, &ended);
-                let ended = Arc::new(ended);
-                #[cfg(all(feature = "audio", feature = "local"))]
-                if recording.is_some() && !self.taps.is_empty() {
-                    self.unheard.insert(root, ended.clone());
-                }
-                let write = Box::new(move |shown| ended.seal_last(&account, shown));
-                let rewrite = Rewrite { write, root, held_for, recording };
-                self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
-            }
-            Err(error) => {
-                self.drafts.iter_mut().for_each(|drafts| drafts.remove(ended.root()));
-                self.call_logs.count_failure();
-                self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
-            }
-        }
-    }
-
-    /// Has the recording of a call prepared, if it has one.
-    #[cfg(feature = "audio")]
-    fn prepare(&self, root: SpanId, ended: &EndedCall) -> Option<Recorded> {
-        Some(self.recorder.as_ref()?.end(root, ended.sound()?))
-    }
-
-    #[cfg(not(feature = "audio"))]
-    #[expect(clippy::unused_self, reason = "there is nothing to prepare without the feature")]
-    fn prepare(&self, _root: SpanId, _ended: &EndedCall) -> Option<Recorded> {
-        None
-    }
-
-    /// Says once what may not be meant.
-    fn doubt(&mut self, ended: &EndedCall) {
-        if let Some(doubt) = ended.doubt(&self.account).filter(|_| !self.has_doubted) {
-            self.has_doubted = true;
-            self.events.emit(move || tracing::warn!(target: "cekura", "{doubt}"));
-        }
     }
 
     fn observe(

@@ -141,6 +141,10 @@ pub(super) fn pick<'a, K>(
                     see(key, value, tag & FOUND != 0);
                 }
             }
+            ARRAY => {
+                reader.bytes()?;
+                skip(&mut reader, kind)?;
+            }
             _ => {
                 reader = rest;
                 let entry: EntryOf<Raw<'a>> = read(&mut reader)?;
@@ -151,6 +155,21 @@ pub(super) fn pick<'a, K>(
     };
     while next().is_some() {}
     is_of_host
+}
+
+/// Passes over a value.
+fn skip(reader: &mut Reader<'_>, tag: u8) -> Option<()> {
+    if tag == STR {
+        return reader.bytes().map(drop);
+    }
+    if tag != ARRAY {
+        return value::<Raw<'_>>(reader, tag).map(drop);
+    }
+    for _ in 0..reader.length()? {
+        let tag = reader.byte()?;
+        skip(reader, tag)?;
+    }
+    Some(())
 }
 
 /// The entry that a function's path stands for.

@@ -47,18 +47,24 @@ fn seen(state: ConsentState, event: ConsentEvent) -> Seen {
     let no_more = Seen { text: [PerhapsInSpans, Nowhere], ..nothing("aborted") };
     match (state, event) {
         (Open, Grant | End) | (AudioHeld | AllHeld, Grant) => all,
-        (Open, RefuseAudio) | (AudioHeld, RefuseAudio | End) => text_only,
-        (TextHeld, Grant) | (NoAudio, Grant | RefuseAudio | End) => text_only,
+        (Open, RefuseAudio)
+        | (AudioHeld, RefuseAudio | End)
+        | (TextHeld, Grant)
+        | (NoAudio, Grant | RefuseAudio | End) => text_only,
         (Open | AudioHeld | NoAudio, Abort) => no_more,
-        (AllHeld | TextHeld, RefuseAudio | End) => nothing("no_consent"),
-        (AllHeld | TextHeld, Abort) => nothing("aborted"),
-        (Aborted, Grant | RefuseAudio | Abort | End) => nothing("aborted"),
-        (NoConsent, Grant | RefuseAudio | Abort | End) => nothing("no_consent"),
+        (AllHeld | TextHeld, RefuseAudio | End) | (NoConsent, Grant | RefuseAudio | Abort | End) => {
+            nothing("no_consent")
+        }
+        (AllHeld | TextHeld, Abort) | (Aborted, Grant | RefuseAudio | Abort | End) => nothing("aborted"),
     }
 }
 
 /// Checks cells, some at a time, and names all that are wrong.
-pub(super) fn walk(cells: Vec<(ConsentState, ConsentEvent)>, check: fn(ConsentState, ConsentEvent)) {
+pub(super) fn walk(
+    cells: impl Iterator<Item = (ConsentState, ConsentEvent)>,
+    check: fn(ConsentState, ConsentEvent),
+) {
+    let cells: Vec<_> = cells.collect();
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some((state, event)) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -76,7 +82,7 @@ pub(super) fn walk(cells: Vec<(ConsentState, ConsentEvent)>, check: fn(ConsentSt
 #[test]
 fn every_cell_of_the_consent_table() {
     let cells = ConsentState::ALL.iter().flat_map(|state| ConsentEvent::ALL.map(|event| (*state, event)));
-    walk(cells.collect(), |state, event| {
+    walk(cells, |state, event| {
         let cell = format!("{state:?} {event:?}");
         let places = Places::new(&format!("{state:?}-{event:?}"), Backend::new(), Api::new());
         let mut agent = places.agent(state, event, "during");
@@ -126,7 +132,7 @@ fn assert_text(cell: &str, places: &Places, drawn: &str, canary: &str, expected:
     let is_drawn = drawn.contains(canary);
     match expected {
         Text::Everywhere if is_late => {
-            assert!(found.contains(&"spans".to_owned()), "{cell}: {canary} {found:?}")
+            assert!(found.contains(&"spans".to_owned()), "{cell}: {canary} {found:?}");
         }
         Text::Everywhere => {
             assert!(is_drawn, "{cell}: {canary} in\n{drawn}");
@@ -179,7 +185,7 @@ fn assert_report(cell: &str, said: &[String], expected: Seen) {
 #[test]
 fn every_cell_of_the_consent_table_in_local_mode() {
     let cells = ConsentState::ALL.iter().flat_map(|state| ConsentEvent::ALL.map(|event| (*state, event)));
-    walk(cells.collect(), |state, event| {
+    walk(cells, |state, event| {
         let cell = format!("{state:?} {event:?} local");
         let places = Places::new(&format!("local-{state:?}-{event:?}"), Backend::new(), Api::new());
         let mut agent = places.agent(state, event, "local");
@@ -219,7 +225,7 @@ fn every_cell_of_the_consent_table_once_the_call_has_ended() {
     let decided = [Grant, RefuseAudio, Abort];
     let cells = ConsentState::ALL.iter().flat_map(|state| decided.map(|event| (*state, event)));
     // That one begins where a call has ended.
-    walk(cells.filter(|(state, _)| *state != NoConsent).collect(), |state, event| {
+    walk(cells.filter(|(state, _)| *state != NoConsent), |state, event| {
         let cell = format!("{state:?} ended {event:?}");
         let places = Places::new(&format!("ended-{state:?}-{event:?}"), Backend::new(), Api::new());
         let mut agent = places.agent(state, event, "late");

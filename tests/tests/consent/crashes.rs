@@ -38,7 +38,7 @@ fn falling() -> (Backend, Api, Arc<AtomicBool>) {
 fn a_process_that_is_killed_leaves_what_its_caller_has_agreed_to() {
     let cells = ConsentState::ALL.iter().flat_map(|state| ConsentEvent::ALL.map(|event| (*state, event)));
     // Nothing happens before it dies where the event is the end. A call without consent has ended.
-    walk(cells.filter(|(state, _)| *state != NoConsent).collect(), |state, event| {
+    walk(cells.filter(|(state, _)| *state != NoConsent), |state, event| {
         let cell = format!("{state:?} {event:?} killed");
         let (backend, api, is_well) = falling();
         let places = Places::new(&format!("killed-{state:?}-{event:?}"), backend, api);

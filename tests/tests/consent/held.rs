@@ -163,9 +163,9 @@ fn a_hosts_spans_are_held_and_its_own_exporter_gets_them_at_once() {
             assert_eq!(own.names().len(), if agrees { 1 } else { 3 });
             assert_eq!(handle.flush_blocking(LONG).pending, 1);
             if agrees {
-                call.grant()
+                call.grant();
             } else {
-                call.abort()
+                call.abort();
             }
             tracer.in_span("query", |_| ());
         });

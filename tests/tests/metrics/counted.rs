@@ -273,7 +273,11 @@ fn no_id_of_a_call_and_nothing_that_was_said_is_in_a_metric() {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 #[test]
@@ -342,6 +346,10 @@ fn interruptions_guardrails_latencies_and_first_tokens_are_counted() {
 
 #[test]
 fn a_call_ends_as_its_root_does() {
+    #[cekura::conversation(client = handle, skip_all)]
+    async fn hangs(handle: &Cekura) {
+        std::future::pending().await
+    }
     let backend = Backend::new();
     let handle = start(&backend);
     call(&handle, || {});
@@ -349,10 +357,6 @@ fn a_call_ends_as_its_root_does() {
         call(&handle, || panic!("as the script says"));
     }));
     panicked.unwrap_err();
-    #[cekura::conversation(client = handle, skip_all)]
-    async fn hangs(handle: &Cekura) {
-        std::future::pending().await
-    }
     let mut hung_up = Box::pin(hangs(&handle));
     assert!(
         hung_up.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending()

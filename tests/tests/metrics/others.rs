@@ -1,4 +1,4 @@
-//! Programs that nobody here wrote take the metrics: Prometheus scrapes them, VictoriaMetrics and a collector take them over
+//! Programs that nobody here wrote take the metrics: Prometheus scrapes them, `VictoriaMetrics` and a collector take them over
 //! OTLP, and all count what was counted by hand. They must be there: see `tests/tests/metrics/install.sh`.
 
 use crate::scraped::Scrape;
@@ -77,9 +77,9 @@ fn get(address: SocketAddr, path: &str) -> String {
     body.to_owned()
 }
 
-/// What a query in PromQL gives; nothing where there is no series.
+/// What a query in `PromQL` gives; nothing where there is no series.
 fn query(address: SocketAddr, query: &str) -> f64 {
-    let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let encoded = query.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02x}"));
     let answer: Value =
         serde_json::from_str(&get(address, &format!("/api/v1/query?query={encoded}"))).unwrap();
     let number = answer["data"]["result"][0]["value"][1].as_str();
@@ -92,7 +92,7 @@ fn call(handle: &Cekura, number: u32) {
     let turn = spans::turn().parent(&call).start();
     let mut llm = spans::llm().provider("openai").model("gpt-4o").parent(&turn).start();
     llm.usage(i64::from(number), 3);
-    if number % 10 == 0 {
+    if number.is_multiple_of(10) {
         llm.fail("no answer");
     }
     llm.end();
@@ -171,7 +171,11 @@ fn prometheus_scrapes_what_was_counted_by_hand_and_its_exemplars_lead_to_traces(
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 #[test]

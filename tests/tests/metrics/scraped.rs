@@ -1,4 +1,4 @@
-//! Reads OpenMetrics text as strictly as Prometheus does, and answers what stands in it.
+//! Reads `OpenMetrics` text as strictly as Prometheus does, and answers what stands in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -13,7 +13,7 @@ use cekura_trace_tests::api::Api;
 use cekura_trace_tests::backend::{Backend, deserted};
 use cekura_trace_tests::events::{heard, listen};
 use cekura_trace_tests::handles::{LONG, converse, observing, quick, to};
-use cekura_trace_tests::metrics::{Receiver, wait};
+use cekura_trace_tests::metrics::{Receiver, Sent, wait};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, HistogramDataPoint, MetricData, ResourceMetrics};
@@ -114,7 +114,7 @@ fn points_are_totals_since_the_start_of_a_process_that_is_told_apart() {
     assert!(instances[0] == instances[1] && instances[0] != instances[3], "{instances:?}");
     assert_eq!(instances[0].len(), 36);
     assert_eq!(sent[0].resource()["service.name"], "agent");
-    for metric in sent.iter().flat_map(|sent| sent.metrics()) {
+    for metric in sent.iter().flat_map(Sent::metrics) {
         match metric.data.as_ref().unwrap() {
             Data::Sum(sum) => assert!(sum.is_monotonic && sum.aggregation_temporality == 2, "{metric:?}"),
             Data::Histogram(histogram) => assert_eq!(histogram.aggregation_temporality, 2),

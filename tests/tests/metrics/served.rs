@@ -92,8 +92,6 @@ fn a_request_that_comes_byte_by_byte_is_answered() {
 
 #[test]
 fn scrapers_that_say_nothing_or_never_read_hold_nobody_up() {
-    let backend = Backend::new();
-    let (handle, address) = served(&backend);
     // So that an answer is longer than what the system takes for a peer that does not read.
     #[cekura::conversation(client = handle, skip_all)]
     fn call(handle: &Cekura) {
@@ -101,6 +99,8 @@ fn scrapers_that_say_nothing_or_never_read_hold_nobody_up() {
             cekura::spans::llm().model(format!("{}{number}", "model".repeat(11))).start().end();
         }
     }
+    let backend = Backend::new();
+    let (handle, address) = served(&backend);
     call(&handle);
     handle.flush_blocking(LONG);
     let mut idle: Vec<_> = (0..100).map(|_| TcpStream::connect(address).unwrap()).collect();

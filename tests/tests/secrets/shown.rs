@@ -17,19 +17,23 @@ use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};
 use std::fs;
 
-/// What cannot be shown: they have neither `Debug` nor `Display`, or no value at all.
-const NEVER_SHOWN: [&str; 14] = [
+/// What cannot be shown: they have neither `Debug` nor `Display`, or no value at all, or are attributes by a wrong name.
+const NEVER_SHOWN: [&str; 18] = [
     "Frames",
     "Generator",
     "Kind",
+    "LLM",
     "Llm",
     "Model",
     "Moment",
     "Parent",
+    "S2S",
     "S2s",
+    "STT",
     "Sealed",
     "Stage",
     "Stt",
+    "TTS",
     "ToolCall",
     "Tts",
     "Voice",

@@ -158,10 +158,12 @@ fn sound_is_on_disk_and_on_the_server_where_it_may_be() {
     }
 }
 
+type Set = fn(Builder) -> Builder;
+
 #[test]
 fn sound_that_may_not_be_kept_is_nowhere() {
     listen();
-    let cases: [(&str, fn(Builder) -> Builder); 2] = [
+    let cases: [(&str, Set); 2] = [
         ("policy", |builder| builder.audio(Audio::stereo()).capture(CaptureContent::Metadata)),
         ("off", |builder| builder),
     ];

@@ -261,8 +261,10 @@ fn prepared(
     let recording = Arc::new(store.finish());
     let placed = Arc::new(place(&recording, speeches, end).ok()?);
     let heard = placed.heard.clone();
-    let is_silent = placed.user.is_empty() && placed.agent.is_empty();
-    let sound = (!is_silent).then(|| Sound::new(recording, placed, audio, journal).ok()).flatten();
+    let is_empty = placed.user.is_empty() && placed.agent.is_empty();
+    // There may have been no room for any of it.
+    let is_silent = is_empty && journal.lost() == 0 && !journal.is_truncated();
+    let sound = (!is_empty).then(|| Sound::new(recording, placed, audio, journal).ok()).flatten();
     Some(Prepared { is_lost: !is_silent && sound.is_none(), is_silent, sound, heard })
 }
 

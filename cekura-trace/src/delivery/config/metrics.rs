@@ -3,7 +3,6 @@
 
 use super::endpoint::Endpoint;
 use super::reader::{Given, Reader, Text};
-use super::settings::Mode;
 use crate::delivery::parts;
 use crate::semconv::{self, metric};
 use opentelemetry::metrics::Meter;
@@ -84,7 +83,7 @@ pub(crate) struct OwnLabel {
 }
 
 impl Reader<'_> {
-    pub(super) fn metering(&mut self, code: Wanted, insecure: bool, mode: Mode) -> Metering {
+    pub(super) fn metering(&mut self, code: Wanted, insecure: bool, sends: bool) -> Metering {
         let public = self.flag(code.public, PUBLIC).unwrap_or_default();
         let listen = self.text(code.listen, LISTEN, |text| text);
         let listen = listen.and_then(|given| self.listen(&given, public));
@@ -92,7 +91,7 @@ impl Reader<'_> {
         let endpoint = endpoint.and_then(|given| self.metrics_endpoint(&given, insecure));
         self.check_labels(&code.labels);
         // In local mode nothing is sent.
-        let endpoint = endpoint.filter(|_| mode.sends());
+        let endpoint = endpoint.filter(|_| sends);
         Metering { listen, endpoint, labels: code.labels, meter: code.meter }
     }
 

@@ -1,7 +1,8 @@
 //! Sends the metrics to an OTLP endpoint, now and then and when somebody waits for it. Invariant: an endpoint that is away holds
 //! nobody up for longer than [`ANSWER`], and costs no value.
 
-use super::{Metrics, otlp};
+use super::otlp;
+use super::reading::Metrics;
 use crate::delivery::config::Settings;
 use crate::delivery::encode::wire;
 use crate::delivery::error::Error;

@@ -1,7 +1,7 @@
 //! Serves the metrics over HTTP/1.1 at one address. Invariant: a scraper holds at most one of a few connections, for a few
 //! seconds, and whoever comes next is served all the same.
 
-use super::Metrics;
+use super::reading::Metrics;
 use crate::delivery::config::Listen;
 use crate::delivery::error::{Error, Problem};
 use crate::delivery::quiet;

@@ -2,8 +2,8 @@
 //! own, for it is the program's code; what it does not take in time is counted, and said.
 
 use super::instruments::{INSTRUMENTS, Instrument, Kind, Label, Of};
+use super::reading::{Shared, key};
 use super::table::{Counted, Labels, Series, Value};
-use super::{Shared, key};
 use crate::delivery::config::OwnLabel;
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::side::Side;

@@ -2,15 +2,35 @@
 //! unit is the end of its metric's name, an exemplar has trace and span id only, and the text ends with `# EOF`.
 
 use super::instruments::{Instrument, Kind};
+use super::reading::{Metrics, Snapshot, key};
 use super::table::{Exemplar, Histogram, Series, Value};
-use super::{Snapshot, key};
 use std::fmt::Write;
 
-/// The content type of the text.
-pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+impl Metrics {
+    /// All metrics as `OpenMetrics` text, for a route of the program's own that Prometheus scrapes. Its content type is
+    /// [`CONTENT_TYPE`](Self::CONTENT_TYPE).
+    ///
+    /// Spans are counted when they are collected: at most a second after they have ended, and before a
+    /// [`flush`](crate::Cekura::flush) returns.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), cekura::Error> {
+    /// let cekura = cekura::Cekura::builder().mode(cekura::Mode::Local).build()?;
+    /// let metrics = cekura.metrics();
+    /// assert!(metrics.openmetrics().ends_with("# EOF\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn openmetrics(&self) -> String {
+        write(&self.snapshot())
+    }
+
+    /// The content type of [`openmetrics`](Self::openmetrics).
+    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+}
 
 /// The whole text.
-pub(super) fn write(snapshot: &Snapshot) -> String {
+fn write(snapshot: &Snapshot) -> String {
     let mut text = String::new();
     for (instrument, series) in &snapshot.metrics {
         if !series.is_empty() {

@@ -4,8 +4,8 @@
 //! The numbers are those of OpenTelemetry's `metrics.proto`.
 
 use super::instruments::{Instrument, Kind, Label};
+use super::reading::{Snapshot, key};
 use super::table::{Exemplar, Histogram, Labels, Series, Value};
-use super::{Snapshot, key};
 use crate::delivery::encode::framed;
 use crate::delivery::encode::wire::{attribute, delimited, fixed64, scope, varint_field};
 use crate::finished::{Utf8, ValueOf};

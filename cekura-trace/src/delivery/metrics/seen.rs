@@ -73,7 +73,7 @@ enum Part<'a> {
 }
 
 /// By a hash of the key, for each span attribute of each span is looked for.
-const PARTS: [Option<(&[u8], Part<'_>)>; 64] = {
+static PARTS: [Option<(&[u8], Part<'_>)>; 64] = {
     let mut parts: [Option<(&[u8], Part<'_>)>; 64] = [const { None }; 64];
     let mut at = 0;
     while at < TEXTS.len() + NUMBERS.len() + FLAGS.len() {

@@ -1,10 +1,10 @@
 //! Counts records as the worker drains them. Invariant: a conversation's turns are counted after all of them that ended before
 //! its root, on whatever thread.
 
-use super::Metrics;
 use super::export::Export;
 use super::listener::Listener;
 use super::mirror::Mirror;
+use super::reading::Metrics;
 use super::seen::{Outcome, Seen};
 use super::table::{Exemplar, Place};
 use crate::call::nanoseconds;

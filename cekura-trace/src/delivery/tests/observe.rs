@@ -1,9 +1,10 @@
 //! Call logs on a clock that stands still until everybody waits: when they are posted, and how often.
 
 use super::tests::{ACCEPTED, World, outlet};
-use super::{Arc, Duration, ObserveError, Sent};
+use super::{Arc, Duration, Sent};
 use crate::CallLog;
 use crate::call::{Call, Clock};
+use crate::delivery::call_log::error::ObserveError;
 use crate::delivery::link::Link;
 use crate::delivery::tests::end;
 use crate::delivery::transport::Payload;

@@ -222,7 +222,7 @@ async fn a_backend_that_fails_most_of_the_time_gets_everything() {
         .play(async |link| {
             for span in 0..200 {
                 end(&link.queue, span % 7, span, 0, 10);
-                sleep(Duration::from_secs(1)).await;
+                sleep(Duration::from_millis(500)).await;
             }
             flush(link, 300).await
         })

@@ -1,0 +1,54 @@
+//! The command `cekura`: what it is told → what it does, and an exit code for scripts: 0 done, 1 something is wrong with what
+//! was looked at, 2 it was told something that it cannot do. Invariant: what it writes to standard output is what was asked for;
+//! mistakes go to standard error.
+
+mod slo;
+
+use std::env;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage:
+  cekura doctor    Finds out why traces do not arrive, with the settings of the environment. Exits with 1 on a problem.
+  cekura slo --latency TIME --objective PERCENT --out FOLDER
+                   Writes alert rules, service level objectives and a dashboard for the metrics of an agent:
+                   so many percent of the agent's answers are to begin within that time, such as 1.2s or 800ms.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    let words: Option<Vec<&str>> = arguments.iter().map(|argument| argument.to_str()).collect();
+    match words.as_deref() {
+        Some(["doctor"]) => doctor(),
+        Some(["slo", options @ ..]) => match slo::run(options) {
+            Ok(written) => {
+                print!("{written}");
+                ExitCode::SUCCESS
+            }
+            Err(mistake) => refuse(&mistake),
+        },
+        Some(["--help" | "-h" | "help"]) => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Some(["--version" | "-V"]) => {
+            println!("cekura {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        Some([]) => refuse(USAGE),
+        Some([first, ..]) => refuse(&format!("there is no `cekura {first}` with these words\n\n{USAGE}")),
+        None => refuse("an argument is not UTF-8"),
+    }
+}
+
+fn doctor() -> ExitCode {
+    let diagnosis = cekura::doctor();
+    println!("{diagnosis}");
+    if diagnosis.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn refuse(mistake: &str) -> ExitCode {
+    eprintln!("{}", mistake.trim_end());
+    ExitCode::from(2)
+}
