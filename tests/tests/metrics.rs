@@ -13,3 +13,12 @@ mod scraped;
 mod sent;
 #[path = "metrics/served.rs"]
 mod served;
+
+/// An id as an exemplar has it.
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}

@@ -1,5 +1,6 @@
 //! What the metrics of a handle say is what its spans say, counted by hand, whatever the labels are.
 
+use super::hex;
 use crate::scraped::Scrape;
 use cekura::opentelemetry::trace::TraceContextExt;
 use cekura::{Cekura, Conversation, FlushReport, Metrics, Protocol, spans};
@@ -270,14 +271,6 @@ fn no_id_of_a_call_and_nothing_that_was_said_is_in_a_metric() {
     let outside = shown.lines().filter_map(|line| line.split(" # ").next());
     assert!(outside.clone().count() > 20);
     assert!(!outside.clone().any(|line| traces.iter().any(|trace| line.contains(trace))), "{shown}");
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }
 
 #[test]

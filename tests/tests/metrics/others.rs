@@ -1,6 +1,7 @@
 //! Programs that nobody here wrote take the metrics: Prometheus scrapes them, `VictoriaMetrics` and a collector take them over
 //! OTLP, and all count what was counted by hand. They must be there: see `tests/tests/metrics/install.sh`.
 
+use super::hex;
 use crate::scraped::Scrape;
 use cekura::{Cekura, Protocol, spans};
 use cekura_trace_tests::backend::{Backend, deserted};
@@ -168,14 +169,6 @@ fn prometheus_scrapes_what_was_counted_by_hand_and_its_exemplars_lead_to_traces(
     // It complains of nothing.
     let targets = get(address, "/api/v1/targets");
     assert!(targets.contains("\"health\":\"up\"") && targets.contains("\"lastError\":\"\""), "{targets}");
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::delivery::config::OwnLabel;
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::side::Side;
 use crate::lock::locked;
-use opentelemetry::metrics::{Counter, Histogram, Meter};
+use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
 use opentelemetry::{KeyValue, Value as ApiValue};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -112,29 +112,18 @@ fn recorder(meter: &Meter, metric: &'static Instrument, shared: &Arc<Shared>) ->
             });
         Some(values)
     };
+    let observe = move |observer: &dyn AsyncInstrument<u64>| {
+        series().into_iter().flatten().for_each(|(value, labels)| observer.observe(value, &labels));
+    };
     match (of, kind) {
         (Of::Ledger, Kind::Counter) => {
             let counter = meter.u64_observable_counter(*name).with_description(*help).with_unit(unit.ucum());
-            counter
-                .with_callback(move |observer| {
-                    series()
-                        .into_iter()
-                        .flatten()
-                        .for_each(|(value, labels)| observer.observe(value, &labels));
-                })
-                .build();
+            counter.with_callback(observe).build();
             Recorder::Observed
         }
         (Of::Ledger, _) => {
             let gauge = meter.u64_observable_gauge(*name).with_description(*help).with_unit(unit.ucum());
-            gauge
-                .with_callback(move |observer| {
-                    series()
-                        .into_iter()
-                        .flatten()
-                        .for_each(|(value, labels)| observer.observe(value, &labels));
-                })
-                .build();
+            gauge.with_callback(observe).build();
             Recorder::Observed
         }
         (_, Kind::Histogram(bounds)) => {
