@@ -346,6 +346,17 @@ impl<D: Delivery> Lane<D> {
     /// The copy of an item was written, or not.
     fn kept(&mut self, name: Name, is_ok: bool, now: Instant) {
         let Some(place) = self.items.of_copy(name) else { return };
+        let is_lost = self
+            .items
+            .waiting
+            .get(&place)
+            .is_some_and(|pending| pending.item.is_light() && !pending.is_safe());
+        if !is_ok
+            && is_lost
+            && let Some(pending) = self.items.take_out(place)
+        {
+            return self.settle(PendingRequest { copy: None, ..pending }, Err(DropReason::QueueFull));
+        }
         self.items.change(place, |pending| match &mut pending.copy {
             // It was asked for again, and one that was written before stays as it was.
             Some(copy) if copy.is_safe => copy.is_old &= !is_ok,

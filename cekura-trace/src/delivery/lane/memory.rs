@@ -26,7 +26,15 @@ impl<D: Delivery> Lane<D> {
             if missing == 0 {
                 return;
             }
-            if let Some(pending) = self.items.take_out(place) {
+            // The disk has what it was asked to write, and gives it back when it is to be sent.
+            let given = self.items.change(place, |PendingRequest { item, copy, .. }| {
+                let is_asked = copy.as_ref().is_some_and(|copy| !copy.is_old) && !item.is_light();
+                let held = item.held();
+                (!D::RESTS_ON_DISK && is_asked).then(|| item.lighten()).map(|()| held - item.held())
+            });
+            if let Some(given) = given.flatten() {
+                missing = missing.saturating_sub(given);
+            } else if let Some(pending) = self.items.take_out(place) {
                 missing = missing.saturating_sub(pending.item.held());
                 self.settle(pending, Err(DropReason::QueueFull));
             }

@@ -8,7 +8,7 @@ use crate::semconv;
 
 /// What nobody counts: most spans never hold as much.
 pub(in crate::recording::span) const FREE: usize = 2 << 10;
-/// Collectors take little more.
+/// What may be added to a span. Collectors take little more.
 const MOST: usize = 2 << 20;
 
 impl Live {
@@ -65,7 +65,9 @@ impl Live {
             }
             // What it takes until it is looked at again.
             growth.limit = said.entries.capacity().max(2 * FREE);
-            growth.is_full = said.entries.len() > MOST || !growth.room.resize(growth.limit);
+            // What it begins with has the content limit.
+            let is_too_much = before.is_some() && said.entries.len() > MOST;
+            growth.is_full = is_too_much || !growth.room.resize(growth.limit);
             if growth.is_full {
                 match before {
                     None => remove_content(&mut said.entries),
