@@ -84,7 +84,13 @@ impl Case {
         };
         let timings = if self.is_stock { Timings::default() } else { short };
         let builder = set(at(url, self.protocol).timings(timings));
-        if self.is_stock { Program::stock(builder) } else { Program::ours(builder) }
+        if self.is_stock {
+            return Program::stock(builder);
+        }
+        let program = Program::ours(builder);
+        // After its first look the worker takes what is made at once into one request.
+        program.flush(OUTAGE);
+        program
     }
 
     /// Three calls while there is a fault, which `mend` ends.
