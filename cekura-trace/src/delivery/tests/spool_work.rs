@@ -1,10 +1,13 @@
 //! What waits for the disk: of several things asked of one item the last counts, and what is not needed takes nothing.
 
-use super::{Item, Keep, Name, Shared, Waiting};
+use super::{Event, Item, Keep, Name, Shared, Spool, Waiting};
+use crate::delivery::config::{Builder, Spooling, resolve};
 use crate::delivery::queue::{Queue, Waker};
+use crate::delivery::timings::SpoolLimits;
 use crate::room::{Room, Use};
 use prost::bytes::Bytes;
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 const BODY: &[u8] = &[7; 100];
@@ -70,4 +73,47 @@ fn nothing_is_left_to_do_when_nobody_is_left_to_ask() {
     shared.ask(|waiting| waiting.work.loads.push(Name(1)));
     assert_eq!(shared.next(Duration::ZERO).unwrap().loads, [Name(1)], "what was asked for before is done");
     assert!(shared.next(Duration::from_secs(60)).is_none());
+}
+
+#[test]
+fn what_is_asked_for_before_it_is_written_is_read() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/asked-for");
+    drop(std::fs::remove_dir_all(&directory));
+    let to = Spooling { directory: directory.clone(), setting: "", limits: SpoolLimits::default() };
+    let settings = resolve(Builder::default().environment(|_| None).otel_endpoint("http://127.0.0.1:1"));
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let tell = Arc::new(move |events| drop(tell.lock().unwrap().send(events)));
+    let spool = Spool::open(&settings.unwrap().unwrap(), &to, shared().0, tell).unwrap();
+    // While one is written, others come, and are asked for.
+    let names: Vec<_> = (0..50)
+        .map(|number| {
+            let item = Item::CallLog {
+                id: number.to_string(),
+                owner: Some(String::new()),
+                until: None,
+                recording: None,
+            };
+            let name = spool.keep(item, &Bytes::from_static(BODY), Vec::new()).unwrap();
+            spool.load(name);
+            name
+        })
+        .collect();
+    let mut read = Vec::new();
+    while read.len() < names.len() {
+        for (_, event) in told.recv_timeout(Duration::from_secs(20)).expect("each is read") {
+            match event {
+                Event::Loaded { name, read: Ok((_, body)) } => {
+                    assert_eq!(body, BODY);
+                    read.push(name);
+                }
+                Event::Gone { names, reason } => panic!("{names:?} are gone: {reason}"),
+                _ => {}
+            }
+        }
+    }
+    read.sort_unstable();
+    assert_eq!(read, names);
+    spool.end();
+    drop(std::fs::remove_dir_all(&directory));
 }
