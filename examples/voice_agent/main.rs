@@ -6,7 +6,7 @@
 //!
 //! Without variables a stand-in in this process transcribes, thinks and speaks; `OPENAI_BASE_URL` and `OPENAI_API_KEY`
 //! name a real service. With `CEKURA_API_KEY` the trace and the call log go to Cekura, without it
-//! the trace goes to the terminal. The agent does not know which.
+//! the trace goes to the terminal. The agent is the same in all cases.
 
 mod agent;
 mod answer;

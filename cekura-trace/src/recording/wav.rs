@@ -14,7 +14,7 @@ pub(super) fn seconds(file: &[u8]) -> Option<f64> {
             // Bytes a second.
             b"fmt " => rate = u32::from_le_bytes(*content.get(8..)?.first_chunk()?),
             b"data" if rate > 0 => {
-                // One that is written as it comes does not know its size.
+                // A head that was written before the audio was known claims any size.
                 let there = u32::try_from(content.len()).unwrap_or(u32::MAX);
                 return Some(f64::from(size.min(there)) / f64::from(rate));
             }

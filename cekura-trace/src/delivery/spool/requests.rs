@@ -178,6 +178,8 @@ impl<I: Stored> SpooledRequests<I> {
     /// Its item is settled.
     pub(crate) fn remove(&mut self, copy: &DiskCopy) {
         self.asked.remove(&copy.name);
+        // What is removed while it is asked for does not come.
+        self.fetching.remove(&copy.name);
         self.spool.remove(copy.name);
     }
 
