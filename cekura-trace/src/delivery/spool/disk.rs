@@ -180,7 +180,9 @@ impl Disk {
         let bytes = keeps.values().map(|keep| keep.body.len()).sum();
         let (unwritten, written): (Vec<_>, Vec<_>) =
             loads.into_iter().partition(|name| keeps.contains_key(name));
-        written.into_iter().for_each(|name| self.load(name));
+        for name in written {
+            self.load(name);
+        }
         let (mut spans, mut call_logs, mut starts) = (Vec::new(), Vec::new(), Vec::new());
         for (name, keep) in keeps {
             match keep.item.kind() {
@@ -191,7 +193,9 @@ impl Disk {
         }
         self.keep(Kind::Spans, spans);
         self.keep(Kind::CallLog, call_logs);
-        unwritten.into_iter().for_each(|name| self.load(name));
+        for name in unwritten {
+            self.load(name);
+        }
         // After what is to be safe before, such as the parts of what is removed.
         self.remove(removed.iter());
         for number in recordings {
