@@ -288,7 +288,7 @@ fn settings_and_features_are_on_the_page_of_settings() {
         .collect();
     assert!(names.len() > 10, "{names:?}");
     for name in names {
-        assert!(page.contains(&format!("`{name}`")), "{name} is missing");
+        assert!(page.contains(&format!("`{name}")), "{name} is missing");
     }
     let manifest = fs::read_to_string(root().join("cekura-trace/Cargo.toml")).unwrap();
     let features = manifest.split_once("[features]\n").unwrap().1.split_once("\n\n").unwrap().0;
