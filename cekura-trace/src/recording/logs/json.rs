@@ -120,7 +120,7 @@ struct Values<'a, 'b> {
 impl Values<'_, '_> {
     fn scalar(&mut self, field: &Field, scalar: impl fmt::Display) {
         if let Some(name) = self.name(field) {
-            self.line.scalar(name, &scalar.to_string());
+            self.line.scalar(name, scalar);
         }
     }
 

@@ -15,7 +15,7 @@ pub(super) fn write(fields: &str, span: &'static Metadata<'static>, line: &mut L
         for (name, value) in fields {
             match value {
                 Value::String(text) => line.text(name, &text),
-                Value::Bool(_) | Value::Null | Value::Number(_) => line.scalar(name, &value.to_string()),
+                Value::Bool(_) | Value::Null | Value::Number(_) => line.scalar(name, &value),
                 Value::Array(_) | Value::Object(_) => line.text(name, &value.to_string()),
             }
         }
