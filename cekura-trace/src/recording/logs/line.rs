@@ -94,6 +94,11 @@ impl<'a> Line<'a> {
     }
 }
 
+/// The name of a field that may be a word of Rust's.
+pub(super) fn bare(name: &'static str) -> &'static str {
+    name.strip_prefix("r#").unwrap_or(name)
+}
+
 /// A text without what makes a terminal change its colours (SGR sequences).
 pub(super) fn without_colours(text: &str) -> Cow<'_, str> {
     const BEGIN: &str = "\u{1b}[";

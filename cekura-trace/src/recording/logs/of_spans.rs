@@ -1,8 +1,7 @@
 //! The fields of a `tracing` span, which `tracing-subscriber` keeps as text, in a line. Invariant: only a name that the span has begins
 //! a field, so that no value brings a key of its own.
 
-use super::json::bare;
-use super::line::{Line, without_colours};
+use super::line::{Line, bare, without_colours};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use tracing::Metadata;
