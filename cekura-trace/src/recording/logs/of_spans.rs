@@ -47,8 +47,8 @@ fn entries<'a>(text: &'a str, names: &[&'static str], unnamed: &'static str) -> 
         if text.contains(ITALIC) { (ITALIC, "\u{1b}[0m\u{1b}[2m=\u{1b}[0m") } else { ("", "=") };
     let name_at = |at: usize| {
         let rest = text[at..].strip_prefix(before)?;
-        let named = |name: &&&str| rest.strip_prefix(**name).is_some_and(|rest| rest.starts_with(behind));
-        let name = names.iter().find(named)?;
+        let is_here = |name: &&&str| rest.strip_prefix(**name).is_some_and(|rest| rest.starts_with(behind));
+        let name = names.iter().find(is_here)?;
         Some((*name, at + before.len() + name.len() + behind.len()))
     };
     let (mut found, mut name, mut start, mut at) = (Vec::new(), unnamed, 0, 0);
