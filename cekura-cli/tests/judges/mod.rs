@@ -26,6 +26,21 @@ pub(crate) fn judge(path: &str) -> Option<PathBuf> {
     needs(path, found.exists()).then_some(found)
 }
 
+/// The folder `deploy/`.
+pub(crate) fn deploy() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy")
+}
+
+/// One of its files with other texts in place of some.
+#[track_caller]
+pub(crate) fn deployed(name: &str, changes: &[(&str, &str)]) -> String {
+    let text = fs::read_to_string(deploy().join(name)).unwrap();
+    changes.iter().fold(text, |text, (from, to)| {
+        assert!(text.contains(from), "{name}: {from}");
+        text.replace(from, to)
+    })
+}
+
 pub(crate) fn cekura(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cekura")).args(arguments).output().unwrap()
 }
