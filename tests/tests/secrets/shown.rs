@@ -85,7 +85,7 @@ impl Gallery {
         self.debug("Cekura", &handle);
         self.debug("Processor", &handle.processor());
         self.debug("Metrics", &handle.metrics());
-        self.both("Error", &Cekura::builder().environment(|_| None).api_key("canary\n").build().unwrap_err());
+        self.both("Error", &Cekura::builder().variables(|_| None).api_key("canary\n").build().unwrap_err());
         let provider = SdkTracerProvider::builder().build();
         handle.attach(&provider).unwrap();
         self.both("Error", &handle.attach(&provider).unwrap_err());

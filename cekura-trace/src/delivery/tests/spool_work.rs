@@ -80,7 +80,7 @@ fn what_is_asked_for_before_it_is_written_is_read() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/asked-for");
     drop(std::fs::remove_dir_all(&directory));
     let to = Spooling { directory: directory.clone(), setting: "", limits: SpoolLimits::default() };
-    let settings = resolve(Builder::default().environment(|_| None).otel_endpoint("http://127.0.0.1:1"));
+    let settings = resolve(Builder::default().variables(|_| None).otel_endpoint("http://127.0.0.1:1"));
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let tell = Arc::new(move |events| drop(tell.lock().unwrap().send(events)));
