@@ -7,7 +7,11 @@
 mod api;
 #[path = "dev/bounds.rs"]
 mod bounds;
+#[path = "dev/check.rs"]
+mod check;
 mod judges;
+#[path = "dev/python.rs"]
+mod python;
 #[path = "dev/server.rs"]
 mod server;
 #[path = "dev/spans.rs"]

@@ -44,15 +44,8 @@ const LIVEKIT: &[Row] = &[
             ("lk.response.ttft", key::METRICS_TTFB),
         ],
     ),
-    (
-        "tts_node",
-        key::span::TTS,
-        &[
-            ("lk.pii.input_text", key::TEXT),
-            ("lk.input_text", key::TEXT),
-            ("lk.response.ttfb", key::METRICS_TTFB),
-        ],
-    ),
+    ("tts_node", key::span::TTS, &[("lk.response.ttfb", key::METRICS_TTFB)]),
+    ("realtime_inference", key::span::S2S, &[]),
     (
         "function_tool",
         key::span::TOOL_CALL,
@@ -70,7 +63,11 @@ const LIVEKIT: &[Row] = &[
 const PIPECAT: &[Row] = &[
     ("conversation", key::span::CONVERSATION, &[("conversation.id", key::CALL_ID)]),
     ("stt", key::span::STT, &[("transcript", key::STT_TRANSCRIPT)]),
-    ("tts", key::span::TTS, &[("metrics.character_count", key::TTS_CHARACTERS)]),
+    (
+        "tts",
+        key::span::TTS,
+        &[("metrics.character_count", key::TTS_CHARACTERS), ("tts.interrupted", key::CEKURA_INTERRUPTED)],
+    ),
     ("llm_response", key::span::S2S, &[("output", key::OUTPUT), ("text_output", key::OUTPUT)]),
     (
         "llm_tool_call",

@@ -61,9 +61,9 @@ fn times(span: &Span) -> Option<&'static str> {
 }
 
 fn secret(what: &str, attribute: &KeyValue) -> String {
+    let name: String = attribute.key.chars().take(100).collect();
     format!(
-        "{what}: the attribute `{}` seems to be a key or a password: do not record it, and replace that key",
-        attribute.key
+        "{what}: the attribute `{name}` seems to be a key or a password: do not record it, and replace that key"
     )
 }
 
