@@ -27,7 +27,7 @@ use crate::delivery::call_log::webhook::LISTENS;
 use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
-use crate::delivery::message::ObserveReply;
+use crate::delivery::message::{ObserveAnswer, ObserveReply};
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::spool::requests::{DiskCopy, Stored};
 use crate::delivery::spool::{Name, Recorded};
@@ -527,10 +527,10 @@ impl Delivery for CallLogs {
         if result.is_err() && !is_left {
             self.count_failure();
         }
-        if let Some(error) = (item.reply)(result) {
-            let call_id = item.log.id;
+        let (call_id, events) = (item.log.id, events.clone());
+        (item.reply)(ObserveAnswer::new(result, move |error| {
             events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
-        }
+        }));
     }
 
     fn tell(&self, change: Change<Response>, events: &OwnEvents) {

@@ -69,7 +69,7 @@ impl Stored for PendingCallLog {
             #[cfg(feature = "audio")]
             sound: None,
             missed: 0,
-            reply: Box::new(Result::err),
+            reply: Box::new(drop),
             reservation: Room::default(),
         })
     }
