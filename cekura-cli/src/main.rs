@@ -2,6 +2,8 @@
 //! was looked at, 2 it was told something that it cannot do. Invariant: what it writes to standard output is what was asked for;
 //! mistakes go to standard error.
 
+#[cfg(unix)]
+mod dev;
 mod slo;
 
 use std::env;
@@ -10,6 +12,10 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 Usage:
+  cekura dev [--port 4318] [--grpc-port 4317] [--data FOLDER] [--check]
+      Takes what agents send to Cekura, on this machine: spans over OTLP, call
+      logs and recordings. With --check it says what Cekura would not take, and
+      exits with 1 where there was any of that.
   cekura doctor
       Finds out why traces do not arrive, with the settings of the environment.
       Exits with 1 on a problem.
@@ -24,12 +30,14 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     let words: Option<Vec<&str>> = arguments.iter().map(|argument| argument.to_str()).collect();
     match words.as_deref() {
-        Some(["--help" | "-h" | "help"] | ["doctor" | "slo", .., "--help" | "-h"]) => {
+        Some(["--help" | "-h" | "help"] | ["dev" | "doctor" | "slo", .., "--help" | "-h"]) => {
             print!("{USAGE}");
             ExitCode::SUCCESS
         }
         Some(["doctor"]) => doctor(),
         Some(["doctor", ..]) => refuse("`cekura doctor` takes no arguments; it reads the environment"),
+        #[cfg(unix)]
+        Some(["dev", options @ ..]) => dev::run(options).unwrap_or_else(|mistake| refuse(&mistake)),
         Some(["slo", options @ ..]) => match slo::run(options) {
             Ok(written) => {
                 print!("{written}");
