@@ -82,7 +82,7 @@ pub use cekura_trace_macros::turn;
 /// | `is_final = expr` | `is_final` |
 ///
 /// A returned string is the transcript. In responses of Deepgram, Whisper and similar services, the transcript,
-/// confidence and language are found automatically. In a [stream](crate#streams) of such responses, an interim
+/// confidence and language are found automatically. In a [stream](crate::guide::streams) of such responses, an interim
 /// transcript is replaced by the next one, and final ones are joined. Plain strings are joined as they come.
 ///
 /// ```

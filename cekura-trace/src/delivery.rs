@@ -33,6 +33,7 @@ pub(crate) mod redaction;
 #[cfg(feature = "local")]
 mod show;
 mod side;
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is a spool on Unix only"))]
 mod spool;
 pub(crate) mod start;
 mod tally;

@@ -2,6 +2,7 @@
 //! import each other.
 
 use imports::Imports;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -270,6 +271,29 @@ fn features_are_written_down() {
             "`{line}` needs a sentence"
         );
         previous = line;
+    }
+}
+
+#[test]
+fn settings_and_features_are_on_the_page_of_settings() {
+    let page = fs::read_to_string(root().join("cekura-trace/src/guide/settings.md")).unwrap();
+    let config = files("cekura-trace/src/delivery/config", ".rs");
+    let names: BTreeSet<&str> = config
+        .iter()
+        .filter(|(name, _)| !name.contains("/tests"))
+        .flat_map(|(_, text)| text.split('"').skip(1).step_by(2))
+        .filter(|text| {
+            text.starts_with("CEKURA_") && text.bytes().all(|each| each.is_ascii_uppercase() || each == b'_')
+        })
+        .collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(page.contains(&format!("`{name}")), "{name} is missing");
+    }
+    let manifest = fs::read_to_string(root().join("cekura-trace/Cargo.toml")).unwrap();
+    let features = manifest.split_once("[features]\n").unwrap().1.split_once("\n\n").unwrap().0;
+    for (feature, _) in features.lines().filter_map(|line| line.split_once(" = ")).skip(1) {
+        assert!(page.contains(&format!("| `{feature}` |")), "the feature {feature} is missing");
     }
 }
 
