@@ -29,11 +29,10 @@ mod parts;
 pub(crate) mod processor;
 pub(crate) mod queue;
 mod quiet;
-#[cfg_attr(not(feature = "redact"), path = "delivery/no_redaction.rs")]
-pub(crate) mod redaction;
 #[cfg(feature = "local")]
 mod show;
 mod side;
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is a spool on Unix only"))]
 mod spool;
 pub(crate) mod start;
 mod tally;

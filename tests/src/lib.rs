@@ -23,3 +23,16 @@ pub mod tree;
 pub mod vendors;
 pub mod webhook;
 mod wire;
+
+// Every block of Rust on these pages compiles. They are here because the package of the library has no file outside itself.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/operate.md")]
+struct Operate;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/calls.md")]
+struct Calls;

@@ -245,7 +245,7 @@ fn choices_are_what_they_may_be() {
     let flags = [ON, OFF].concat();
     let no_flags = ["maybe", "canary", "2", "-1", "y", "enabled", "tru", " "];
     let rule = "must be `true`, `1`, `yes` or `on`, or `false`, `0`, `no` or `off`";
-    let table: [(&str, &[&str], &[&str], &str); 7] = [
+    let table: [(&str, &[&str], &[&str], &str); 8] = [
         ("CEKURA_TRACER_ENABLED", &flags, &no_flags, rule),
         ("CEKURA_CAPTURE_CONTENT", &flags, &no_flags, rule),
         ("CEKURA_ALLOW_INSECURE", &flags, &no_flags, rule),
@@ -261,6 +261,12 @@ fn choices_are_what_they_may_be() {
             &["observe", "simulate", "", "Observe", "SIMULATE "],
             &["canary", "simulation", "observe,simulate", "true", " "],
             "must be `observe` or `simulate`",
+        ),
+        (
+            "CEKURA_DRAW",
+            &["full", "summary", "off", "", "Full", "OFF "],
+            &["canary", "none", "false", "full,off", " "],
+            "must be `full`, `summary` or `off`",
         ),
         (
             "CEKURA_PROTOCOL",

@@ -73,6 +73,8 @@ impl Gallery {
         self.debug("TranscriptType", &TranscriptType::Vapi);
         self.debug("Entry", &[Entry::user("Hello?"), Entry::tool_call("1", "book", json!({ "at": 4 }))]);
         self.debug("Redact", &cekura::Redact::standard().hashed(KEY).pattern("key", KEY));
+        self.debug("Json", &cekura::logs::json());
+        self.debug("WithCall", &cekura::logs::layer(tracing_subscriber::layer::Identity::new()));
         self.debug("Update", &Update::new().metadata(json!({ "a": 1 })));
         self.debug("CallLog", &CallLog::new("call-1").customer_number("+1").metadata(json!({ "a": 1 })));
     }

@@ -60,7 +60,7 @@ impl Worker {
                 }
                 let write = Box::new(move |shown| ended.seal_last(&account, shown));
                 let rewrite = Rewrite { write, root, held_for, recording };
-                self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
+                self.observe(log, Some(rewrite), reservation, Box::new(drop));
             }
             Err(error) => {
                 self.drafts.iter_mut().for_each(|drafts| drafts.remove(ended.root()));
