@@ -26,6 +26,10 @@ const transcript = makeTranscript(data.transcript, data.log, data.spans, data.re
 });
 const sound = makeSound(data.recording, data.unheard, data.length, axis, (time) => transcript.play(time, data.length));
 const logs = makeLogs(data.logs, sound?.playFrom ?? null);
+makeMarks(data.logs, data.length, axis, ({ at, start }, byKeyboard) => {
+  logs.show(at);
+  if (!byKeyboard) sound?.playFrom(start);
+});
 const tree = makeTree(data.spans, data.length, axis, {
   changed: (row) => {
     transcript.mark(row);
@@ -39,7 +43,7 @@ const tree = makeTree(data.spans, data.length, axis, {
   spaced: sound?.toggle,
 });
 makeTotals(data, (row) => tree.focus(row));
-const makings = [tree.making, transcript.making, logs];
+const makings = [tree.making, transcript.making, logs.making];
 // Who prints or searches wants all of it.
 const makeAll = () => makings.forEach((making) => making.all());
 addEventListener('beforeprint', makeAll);
