@@ -57,7 +57,8 @@ pub use cekura_trace_macros::conversation;
 /// `turn.user_bot_latency_seconds` is the time from the moment the caller stopped speaking to the first audio
 /// of the answer, in seconds. [`Turn::user_stopped`](crate::Turn::user_stopped) and
 /// [`Turn::first_audio`](crate::Turn::first_audio) set these moments; otherwise they come from the turn's
-/// spans. `turn.duration_seconds` is the length of the turn.
+/// spans. The attributes `turn.latency.…_seconds` say what that time, the voice-to-voice latency, went into, and add up to it.
+/// `turn.duration_seconds` is the length of the turn.
 ///
 /// ```
 /// #[cekura::turn]

@@ -64,6 +64,24 @@ keys! {
     TURN_WAS_INTERRUPTED = "turn.was_interrupted";
     /// From the moment the caller stopped speaking to the first audio of the answer, f64 seconds (pipecat).
     TURN_USER_BOT_LATENCY_SECONDS = "turn.user_bot_latency_seconds";
+    /// Of that, from the moment the caller stopped speaking to the final transcript, f64 seconds.
+    TURN_LATENCY_TRANSCRIPT_SECONDS = "turn.latency.transcript_seconds";
+    /// Of that, the gap before an `llm` was begun, f64 seconds.
+    TURN_LATENCY_BEFORE_LLM_SECONDS = "turn.latency.before_llm_seconds";
+    /// Of that, until an `llm` gave its first token, or its whole answer where that is no stream, f64 seconds.
+    TURN_LATENCY_FIRST_TOKEN_SECONDS = "turn.latency.first_token_seconds";
+    /// Of that, the gap before a `tool_call` was begun, f64 seconds.
+    TURN_LATENCY_BEFORE_TOOLS_SECONDS = "turn.latency.before_tools_seconds";
+    /// Of that, while a `tool_call` ran, f64 seconds.
+    TURN_LATENCY_TOOLS_SECONDS = "turn.latency.tools_seconds";
+    /// Of that, the gap before a `tts` or `s2s` was begun, f64 seconds.
+    TURN_LATENCY_BEFORE_TTS_SECONDS = "turn.latency.before_tts_seconds";
+    /// Of that, until a `tts` or `s2s` gave its first audio, or all of it where that is no stream, f64 seconds.
+    TURN_LATENCY_FIRST_BYTE_SECONDS = "turn.latency.first_byte_seconds";
+    /// Of that, the gap before the first audio, where nothing is known of the voice, f64 seconds.
+    TURN_LATENCY_BEFORE_AUDIO_SECONDS = "turn.latency.before_audio_seconds";
+    /// Of that, from the voice's first audio until the caller heard it, f64 seconds.
+    TURN_LATENCY_PLAY_OUT_SECONDS = "turn.latency.play_out_seconds";
     /// From the turn's start to its end, f64 seconds (pipecat).
     TURN_DURATION_SECONDS = "turn.duration_seconds";
 
@@ -183,6 +201,19 @@ keys! {
     /// What the tool gave, JSON (OTel GenAI conventions 1.41).
     GEN_AI_TOOL_CALL_RESULT = "gen_ai.tool.call.result";
 }
+
+/// The parts of a turn's voice-to-voice latency, in the order in which they usually come.
+pub(crate) const TURN_LATENCY_PARTS: [&str; 9] = [
+    TURN_LATENCY_TRANSCRIPT_SECONDS,
+    TURN_LATENCY_BEFORE_LLM_SECONDS,
+    TURN_LATENCY_FIRST_TOKEN_SECONDS,
+    TURN_LATENCY_BEFORE_TOOLS_SECONDS,
+    TURN_LATENCY_TOOLS_SECONDS,
+    TURN_LATENCY_BEFORE_TTS_SECONDS,
+    TURN_LATENCY_FIRST_BYTE_SECONDS,
+    TURN_LATENCY_BEFORE_AUDIO_SECONDS,
+    TURN_LATENCY_PLAY_OUT_SECONDS,
+];
 
 /// Names of metrics, as OpenTelemetry has them, and of those labels that are no span attributes. In Prometheus a dot is `_`,
 /// and the unit follows the name.

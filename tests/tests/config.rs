@@ -12,7 +12,7 @@ fn with(variables: &[(&'static str, &str)]) -> Builder {
         variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     let lookup =
         move |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-    Cekura::builder().environment(lookup).timings(quick())
+    Cekura::builder().variables(lookup).timings(quick())
 }
 
 const KEY: (&str, &str) = ("CEKURA_API_KEY", CANARY);
@@ -99,7 +99,7 @@ fn choices_are_what_they_may_be() {
     let flags = [ON, OFF].concat();
     let no_flags = ["maybe", "canary", "2", "-1", "y", "enabled", "tru", " "];
     let rule = "must be `true`, `1`, `yes` or `on`, or `false`, `0`, `no` or `off`";
-    let table: [(&str, &[&str], &[&str], &str); 7] = [
+    let table: [(&str, &[&str], &[&str], &str); 8] = [
         ("CEKURA_TRACER_ENABLED", &flags, &no_flags, rule),
         ("CEKURA_CAPTURE_CONTENT", &flags, &no_flags, rule),
         ("CEKURA_ALLOW_INSECURE", &flags, &no_flags, rule),
@@ -115,6 +115,12 @@ fn choices_are_what_they_may_be() {
             &["observe", "simulate", "", "Observe", "SIMULATE "],
             &["canary", "simulation", "observe,simulate", "true", " "],
             "must be `observe` or `simulate`",
+        ),
+        (
+            "CEKURA_DRAW",
+            &["full", "summary", "off", "", "Full", "OFF "],
+            &["canary", "none", "false", "full,off", " "],
+            "must be `full`, `summary` or `off`",
         ),
         (
             "CEKURA_PROTOCOL",

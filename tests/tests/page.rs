@@ -15,8 +15,8 @@ fn page(program: &mut Command, check: &str) -> PathBuf {
     fs::create_dir_all(&folder).unwrap();
     let agent = program.current_dir(&folder).output().unwrap();
     let shown = String::from_utf8(agent.stderr).unwrap();
-    let (_, path) = shown.trim_end().rsplit_once("\npage     ").unwrap_or_else(|| panic!("{shown}"));
-    folder.join(path)
+    let (_, path) = shown.rsplit_once("\npage     ").unwrap_or_else(|| panic!("{shown}"));
+    path.lines().next().unwrap().into()
 }
 
 fn check(kind: &str, check: &str) {

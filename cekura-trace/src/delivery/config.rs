@@ -19,17 +19,17 @@ pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
 pub use settings::{Calls, Mode, Protocol};
-pub(crate) use settings::{Identity, Settings, Spooling};
+pub(crate) use settings::{Drawing, Identity, Settings, Spooling};
 
 use super::error::Error;
 use super::parts;
-use super::redaction::Redaction;
 use super::timings::SpoolLimits;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
 #[cfg(feature = "redact")]
 use crate::redact::Redact;
+use crate::redaction::Redaction;
 use origin::{API_KEY, MODE, OTEL_ENDPOINT, PROTOCOL, api_headers};
 use reader::{Given, Reader, Text};
 use secret::Secret;
@@ -39,6 +39,7 @@ use std::path::PathBuf;
 const MEMORY_LIMIT: usize = 32 << 20;
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
 const CALLS: &str = "CEKURA_CALLS";
+const DRAW: &str = "CEKURA_DRAW";
 const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
 const AUDIO: &str = "CEKURA_AUDIO";
@@ -65,7 +66,7 @@ impl Reader<'_> {
     fn settings(&mut self, mut code: Builder) -> Settings {
         let redaction = self.redaction(&mut code);
         let key = self.text(code.api_key, API_KEY, Secret::new);
-        let mode = code.mode.or_else(|| self.mode());
+        let (in_code, mode) = (code.mode.is_some(), code.mode.or_else(|| self.mode()));
         #[cfg(not(feature = "audio"))]
         self.refuse_audio();
         let protocol = self.protocol(code.protocol);
@@ -74,6 +75,11 @@ impl Reader<'_> {
         let endpoint = self.text(code.otel_endpoint, OTEL_ENDPOINT, |text| text);
         let has_nowhere_to_send = key.is_none() && endpoint.is_none();
         let default = if code.local_without_key && has_nowhere_to_send { Mode::Local } else { Mode::Cloud };
+        let why_local = match mode {
+            Some(_) if in_code => ".mode(Mode::Local)",
+            Some(_) => "CEKURA_MODE=local",
+            None => "neither CEKURA_API_KEY nor CEKURA_OTEL_ENDPOINT is set",
+        };
         let mode = mode.unwrap_or(default);
         let endpoint = self.traces_endpoint(endpoint, protocol, insecure).unwrap_or_else(Given::nowhere);
         let api = self.api_endpoint(code.api_url);
@@ -111,6 +117,8 @@ impl Reader<'_> {
             redaction,
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
+            drawing: self.drawing(),
+            why_local: (mode == Mode::Local).then_some(why_local),
             // A convention of its own, no-color.org; whatever it is set to.
             no_color: self.variable("NO_COLOR").is_some(),
             set_global: code.set_global,
@@ -161,6 +169,19 @@ impl Reader<'_> {
             self.refuse(REDACT, "is set, but this build lacks the feature `redact` of cekura-trace");
         }
         Redaction
+    }
+
+    fn drawing(&mut self) -> Drawing {
+        match self.word(DRAW).as_deref() {
+            None => Drawing::default(),
+            Some("full") => Drawing::Full,
+            Some("off") => Drawing::Off,
+            Some("summary") => Drawing::Summary,
+            Some(_) => {
+                self.refuse(DRAW, "must be `full`, `summary` or `off`");
+                Drawing::default()
+            }
+        }
     }
 
     /// One mode, or both with a comma between them.

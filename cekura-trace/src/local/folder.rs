@@ -7,7 +7,7 @@ use crate::semconv as key;
 use private::Directory;
 use std::fs::File;
 use std::io::{BufWriter, Seek as _, Write as _};
-use std::path::{self, Path, PathBuf};
+use std::path::{self, PathBuf};
 use std::time::{Duration, SystemTime};
 use std::{fmt, fs, io};
 
@@ -19,8 +19,7 @@ mod tests;
 /// Where the pages of conversations are kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
-    /// As it was given, and from the root: the program may go to another directory.
-    given: PathBuf,
+    /// From the root: the program may go to another directory.
     path: PathBuf,
     limits: Limits,
 }
@@ -36,14 +35,8 @@ impl Folder {
     /// Keeps the newest 200 pages, and of those as many as have 256 MiB together.
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         let given = path.into();
-        let path = path::absolute(&given).unwrap_or_else(|_| given.clone());
-        Self { given, path, limits: Limits { files: 200, bytes: 256 << 20 } }
-    }
-
-    /// Its path as it was given, as long as that leads there.
-    fn shown(&self) -> &Path {
-        let leads_there = path::absolute(&self.given).is_ok_and(|path| path == self.path);
-        if leads_there { &self.given } else { &self.path }
+        let path = path::absolute(&given).unwrap_or(given);
+        Self { path, limits: Limits { files: 200, bytes: 256 << 20 } }
     }
 
     /// Writes the page of a conversation, with its call log as it would be posted, and its recording, or why there is none; in
@@ -82,7 +75,7 @@ impl Folder {
         let renamed = written.and_then(|is_heard| directory.rename(&unfinished, &name).map(|()| is_heard));
         let is_heard = renamed.inspect_err(|_| drop(directory.remove(&unfinished)))?;
         self.prune(&name, &file);
-        Ok(Some(Kept { path: self.shown().join(&name), name, is_heard }))
+        Ok(Some(Kept { path: self.path.join(&name), name, is_heard }))
     }
 
     /// A name that is not taken, and the file that is to have it.
@@ -172,13 +165,13 @@ fn write(
 
 impl fmt::Display for Folder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shown().display().fmt(f)
+        self.path.display().fmt(f)
     }
 }
 
-/// The line that says where a page is, or why there is none, in the columns of the lines above it.
-pub(crate) fn line(what: impl fmt::Display) -> String {
-    format!("page     {what}\n")
+/// A line that says where a page is, or why there is none, or anything else, in the columns of the lines above it.
+pub(crate) fn line(heading: &str, what: impl fmt::Display) -> String {
+    format!("{heading:<9}{what}\n")
 }
 
 /// Dates of some file systems are whole seconds.

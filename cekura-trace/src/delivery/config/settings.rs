@@ -7,9 +7,9 @@ use super::proxy::Proxies;
 use crate::call::audio::form::Audio;
 use crate::call::consent::Consent;
 use crate::delivery::parts;
-use crate::delivery::redaction::Redaction;
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
+use crate::redaction::Redaction;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
 use std::collections::BTreeMap;
@@ -33,7 +33,8 @@ pub enum Mode {
     CloudAndLocal,
     /// Nowhere: each finished conversation is drawn in the terminal and written as one HTML page to
     /// `cekura-traces` in the working directory, which keeps the newest 200. It needs no account and no
-    /// network. A page plays the recording of its call, where calls are recorded.
+    /// network. A page plays the recording of its call, where calls are recorded. Of a call of more than eight turns, each
+    /// turn has a line in the terminal, of others each span; `CEKURA_DRAW` is `full`, `summary` or `off` for another wish.
     Local,
 }
 
@@ -44,6 +45,32 @@ impl Mode {
 
     pub(crate) fn sends(self) -> bool {
         self != Self::Local
+    }
+}
+
+/// How much of a conversation is drawn on standard error, where any is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Drawing {
+    /// Each span of a short call, each turn of a long one.
+    #[default]
+    Fitting,
+    /// Each span.
+    Full,
+    /// Nothing: there is only the page.
+    Off,
+    /// Each turn.
+    Summary,
+}
+
+impl Drawing {
+    /// Whether each span is drawn, where that is said.
+    #[cfg_attr(not(feature = "local"), expect(dead_code, reason = "nothing is drawn"))]
+    pub(crate) fn is_whole(self) -> Option<bool> {
+        match self {
+            Self::Fitting | Self::Off => None,
+            Self::Full => Some(true),
+            Self::Summary => Some(false),
+        }
     }
 }
 
@@ -104,6 +131,11 @@ pub(crate) struct Settings {
     pub(crate) redaction: Redaction,
     pub(crate) content_limit: usize,
     pub(crate) memory_limit: usize,
+    #[cfg_attr(not(feature = "local"), expect(dead_code, reason = "nothing is drawn"))]
+    pub(crate) drawing: Drawing,
+    /// What has made the mode local, if it is.
+    #[cfg_attr(not(feature = "local"), expect(dead_code, reason = "nothing is drawn"))]
+    pub(crate) why_local: Option<&'static str>,
     /// Drawings have no colours.
     pub(crate) no_color: bool,
     /// The process's global tracer provider is to be this handle's.

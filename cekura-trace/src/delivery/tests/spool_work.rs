@@ -84,7 +84,7 @@ fn opened(name: &str) -> (Arc<Spool>, mpsc::Receiver<Vec<(Kind, Event)>>, PathBu
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp").join(name);
     drop(std::fs::remove_dir_all(&directory));
     let to = Spooling { directory: directory.clone(), setting: "", limits: SpoolLimits::default() };
-    let settings = resolve(Builder::default().environment(|_| None).otel_endpoint("http://127.0.0.1:1"));
+    let settings = resolve(Builder::default().variables(|_| None).otel_endpoint("http://127.0.0.1:1"));
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let tell = Arc::new(move |events| drop(tell.lock().unwrap().send(events)));

@@ -22,15 +22,16 @@ pub(super) fn stages(tree: &Tree) -> Vec<Stage<'_>> {
 const OTHERS: usize = 16;
 
 fn stage<'a>(tree: &Tree, name: &'a str) -> Option<Stage<'a>> {
-    let spans = || tree.rows.iter().map(|(_, span)| span).enumerate().filter(|(_, span)| span.name == name);
-    let longest = spans().max_by_key(|(row, span)| (row::length(span), std::cmp::Reverse(*row)))?.0;
+    let spans = || tree.rows.iter().map(|(_, span)| span).filter(|span| span.name == name);
+    let times = summary::times(tree, name);
+    let (_, longest) = *times.iter().max_by_key(|(time, row)| (*time, std::cmp::Reverse(*row)))?;
     Some(Stage {
         name,
         count: spans().count(),
-        failed: spans().filter(|(_, span)| span.head.failed()).count(),
+        failed: spans().filter(|span| span.head.failed()).count(),
         longest,
-        spread: spread(spans().map(|(_, span)| row::length(span)).collect())?,
-        first: spread(spans().filter_map(|(_, span)| row::wait(span)).collect()),
+        spread: spread(times.iter().map(|(time, _)| *time).collect())?,
+        first: spread(spans().filter(|_| name != key::span::STT).filter_map(row::wait).collect()),
     })
 }
 
