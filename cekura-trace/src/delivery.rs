@@ -28,8 +28,6 @@ mod parts;
 pub(crate) mod processor;
 pub(crate) mod queue;
 mod quiet;
-#[cfg_attr(not(feature = "redact"), path = "delivery/no_redaction.rs")]
-pub(crate) mod redaction;
 #[cfg(feature = "local")]
 mod show;
 mod side;

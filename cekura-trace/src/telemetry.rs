@@ -119,10 +119,14 @@ impl Cekura {
         let (patience, set_global, consent) = (settings.timings.drop, settings.set_global, settings.consent);
         #[cfg(feature = "audio")]
         let is_recorded = settings.audio.is_some();
+        #[cfg(feature = "logs")]
+        let redaction = settings.redaction.clone();
         let link = Arc::new(start::start(settings)?);
         let destination = Destination::new(link.clone(), capture, content_limit).of_account(shows_calls);
         #[cfg(feature = "audio")]
         let destination = if is_recorded { destination.recording() } else { destination };
+        #[cfg(feature = "logs")]
+        let destination = destination.redacting(redaction);
         let destination = destination.asking(consent);
         let opened = Opened::new(destination.counted_in(link.calls.clone()));
         let destination = opened.destination.clone();

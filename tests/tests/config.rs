@@ -12,7 +12,7 @@ fn with(variables: &[(&'static str, &str)]) -> Builder {
         variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     let lookup =
         move |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-    Cekura::builder().environment(lookup).timings(quick())
+    Cekura::builder().variables(lookup).timings(quick())
 }
 
 const KEY: (&str, &str) = ("CEKURA_API_KEY", CANARY);

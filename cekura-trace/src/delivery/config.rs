@@ -23,13 +23,13 @@ pub(crate) use settings::{Drawing, Identity, Settings, Spooling};
 
 use super::error::Error;
 use super::parts;
-use super::redaction::Redaction;
 use super::timings::SpoolLimits;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
 #[cfg(feature = "redact")]
 use crate::redact::Redact;
+use crate::redaction::Redaction;
 use origin::{API_KEY, MODE, OTEL_ENDPOINT, PROTOCOL, api_headers};
 use reader::{Given, Reader, Text};
 use secret::Secret;

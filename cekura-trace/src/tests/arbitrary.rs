@@ -156,7 +156,7 @@ proptest! {
         let values: HashMap<_, _> = SETTINGS.into_iter().zip(values).collect();
         let key = values["CEKURA_API_KEY"].clone();
         let lookup = move |name: &str| values.get(name).cloned();
-        if let Err(error) = resolve(Cekura::builder().environment(lookup)) {
+        if let Err(error) = resolve(Cekura::builder().variables(lookup)) {
             let said = format!("{error} {error:?}");
             prop_assert!(key.len() < 12 || !said.contains(&key), "{said}");
         }

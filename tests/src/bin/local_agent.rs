@@ -77,7 +77,7 @@ fn main() {
         Some("in code") => Some(Mode::CloudAndLocal),
         Some(_) => None,
     };
-    let builder = Cekura::builder().environment(move |name| match name {
+    let builder = Cekura::builder().variables(move |name| match name {
         "NO_COLOR" => Some("1".to_owned()),
         "CEKURA_MODE" => mode.clone().filter(|mode| ![CARRIER, LARGE, LONG_CALL, TALKING].contains(&&**mode)),
         "CEKURA_OTEL_ENDPOINT" => endpoint.clone(),

@@ -21,7 +21,7 @@ async fn main() {
     let mut arguments = std::env::args().skip(1);
     let kind = arguments.next().expect("which call");
     let capture = if kind == "metadata" { CaptureContent::Metadata } else { CaptureContent::Full };
-    let builder = Cekura::builder().environment(|_| None).mode(Mode::Local).timings(quick());
+    let builder = Cekura::builder().variables(|_| None).mode(Mode::Local).timings(quick());
     let builder = match (arguments.next(), arguments.next()) {
         (Some(spans), Some(calls)) => {
             let cloud = builder.mode(Mode::CloudAndLocal).api_key(KEY).agent(5);

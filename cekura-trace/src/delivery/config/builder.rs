@@ -406,7 +406,7 @@ impl Builder {
 
     /// Reads variables from `lookup` instead of the process's environment.
     #[doc(hidden)]
-    pub fn environment(mut self, lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
+    pub fn variables(mut self, lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
         self.lookup = Some(Box::new(move |name| lookup(name).map(OsString::from)));
         self
     }

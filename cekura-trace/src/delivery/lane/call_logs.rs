@@ -241,10 +241,7 @@ impl Lane<CallLogs> {
         };
         let is_ready = step == Step::Post && !is_held_back && !awaits_sound;
         // It stands in place of what was known of the call while that ran.
-        let mut copy = draft.map(|name| DiskCopy { name, is_safe: false, is_old: false });
-        if let (Some(spool), Some(copy)) = (&self.spool, &mut copy) {
-            spool.write_again(copy, &call_log);
-        }
+        let copy = draft.map(|name| DiskCopy { name, is_safe: false, is_old: true });
         self.made += 1;
         let pending = PendingRequest::new(call_log, u64::MAX, now);
         self.items.push(PendingRequest { order: self.made, is_ready, copy, ..pending });
@@ -327,20 +324,16 @@ impl Lane<CallLogs> {
     fn write_again(&mut self, place: u64) {
         let waiting = self.items.waiting.get(&place).map(|pending| &pending.item);
         if waiting.is_some_and(|item| item.rewrite.is_some() && !item.is_held_back && !item.awaits_sound) {
-            let spool = &self.spool;
             self.items.change(place, |PendingRequest { item, copy, .. }| {
-                if item.write_again()
-                    && let (Some(spool), Some(copy)) = (spool, copy)
-                {
-                    spool.write_again(copy, item);
-                }
+                let changes = item.write_again();
+                copy.iter_mut().for_each(|copy| copy.is_old |= changes);
             });
         }
     }
 
     /// Lets one be posted that waits for nothing any more.
     fn get_ready(&mut self, place: u64) {
-        let (spool, CallLogs { ledger, is_open, .. }) = (&self.spool, &self.delivery);
+        let CallLogs { ledger, is_open, .. } = &self.delivery;
         let is_whole = |trace| !is_open(trace) && ledger.completeness(trace) == Completeness::Complete;
         self.items.change(place, |PendingRequest { item, copy, is_ready, .. }| {
             if item.is_held_back || item.awaits_sound || item.step == Step::Trace {
@@ -352,12 +345,8 @@ impl Lane<CallLogs> {
             let is_named = item.log.trace_id.is_some();
             // One of which the body is on disk only is named when that is read.
             item.log.name_trace();
-            if let (Some(spool), Some(copy)) = (spool, copy)
-                && (is_named || changes)
-                && !item.is_light()
-            {
-                spool.write_again(copy, item);
-            }
+            let is_old = (is_named || changes) && !item.is_light();
+            copy.iter_mut().for_each(|copy| copy.is_old |= is_old);
         });
     }
 

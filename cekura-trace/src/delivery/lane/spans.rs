@@ -14,7 +14,7 @@ use crate::delivery::own_events::OwnEvents;
 use crate::delivery::queue::Begun;
 use crate::delivery::spool::requests::{SpooledRequests, Stored};
 use crate::delivery::spool::starts::Starts;
-use crate::delivery::spool::{Item, Name, Spool};
+use crate::delivery::spool::{Item, Kind, Name, Spool};
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
 use crate::delivery::warnings::{tell_delay, tell_failure, tell_spool_failure};
@@ -254,6 +254,8 @@ impl Delivery for Spans {
 }
 
 impl Stored for Request {
+    const KIND: Kind = Kind::Spans;
+
     fn head(&self) -> Item {
         Item::of_spans(self.spans())
     }

@@ -26,7 +26,7 @@ fn server(answer: impl Fn(&mut TcpStream) + Send + 'static) -> (SocketAddr, thre
 
 async fn ask(url: String, method: Method, json: Option<&'static str>) -> Response {
     let mut builder = Builder::default()
-        .environment(|_| None)
+        .variables(|_| None)
         .api_key("canary")
         .agent(1)
         .api_url(url)

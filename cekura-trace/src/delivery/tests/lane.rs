@@ -3,8 +3,8 @@
 use super::delivery::{Change, Delivery, Judgement, Standing};
 use super::{DropReason, Lane, OwnEvents, PendingRequest, Timings};
 use crate::arbitrary::config;
-use crate::delivery::spool::Item;
 use crate::delivery::spool::requests::Stored;
+use crate::delivery::spool::{Item, Kind};
 use crate::delivery::transport::Sending;
 use proptest::prelude::{any, prop_assert_eq, proptest};
 use prost::bytes::Bytes;
@@ -92,6 +92,8 @@ impl Delivery for Scripted {
 }
 
 impl Stored for Number {
+    const KIND: Kind = Kind::Start;
+
     fn head(&self) -> Item {
         Item::Start
     }

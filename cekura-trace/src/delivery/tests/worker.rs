@@ -60,7 +60,7 @@ pub(super) struct World {
 }
 
 pub(super) fn settings() -> Settings {
-    let builder = Builder::default().environment(|_| None).otel_endpoint("http://127.0.0.1:1");
+    let builder = Builder::default().variables(|_| None).otel_endpoint("http://127.0.0.1:1");
     resolve(builder.api_key("canary").agent(5)).unwrap().unwrap()
 }
 
