@@ -68,7 +68,7 @@ keys! {
     /// Whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end, or an answer of a session was cut
     /// off while it was open, bool (pipecat).
     TURN_WAS_INTERRUPTED = "turn.was_interrupted";
-    /// From the moment the caller stopped speaking to the first audio of the answer, f64 seconds (pipecat).
+    /// Voice-to-voice latency: from the moment the caller stopped speaking to the first audio of the answer, f64 seconds (pipecat).
     TURN_USER_BOT_LATENCY_SECONDS = "turn.user_bot_latency_seconds";
     /// Of that, from the moment the caller stopped speaking to the final transcript, f64 seconds.
     TURN_LATENCY_TRANSCRIPT_SECONDS = "turn.latency.transcript_seconds";
@@ -239,7 +239,7 @@ pub mod metric {
     names! {
         /// How long a turn took, seconds.
         TURN_DURATION = "turn.duration";
-        /// From the caller's last word to the agent's first audio, seconds.
+        /// Voice-to-voice latency: from the caller's last word to the agent's first audio, seconds.
         TURN_USER_BOT_LATENCY = "turn.user_bot_latency";
         /// How long a recognition took, seconds.
         STT_DURATION = "stt.duration";

@@ -29,7 +29,11 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
     let (no_color, drawing) = (settings.no_color, settings.drawing);
     let why_local = settings.why_local.map(|why| local::line("local", format!("nothing was sent: {why}")));
     let why_local = Mutex::new(why_local);
-    let pages = Pages { folder: Folder::new(PAGES), events, told: AtomicBool::new(false) };
+    let pages = Pages {
+        folder: Folder::new(PAGES).of_program(program(settings)),
+        events,
+        told: AtomicBool::new(false),
+    };
     let limit = settings.memory_limit;
     let unrecorded = unrecorded(settings);
     Box::new(move |spans, call_log, sound, tell| {
@@ -64,6 +68,17 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
         }
         Ok(Seen { missing, is_heard: Some(is_heard) })
     })
+}
+
+/// What is known of the program that takes the calls, each with its title.
+fn program(settings: &Settings) -> Vec<(&'static str, String)> {
+    let known = |keys: &[&str]| keys.iter().find_map(|key| settings.resource.get(*key)).cloned();
+    let all = [
+        ("service", known(&["service.name"])),
+        ("version", known(&["service.version"])),
+        ("environment", known(&["deployment.environment.name", "deployment.environment"])),
+    ];
+    all.into_iter().filter_map(|(title, value)| Some((title, value?))).collect()
 }
 
 /// Why a call has no recording of which nothing was told.

@@ -226,3 +226,15 @@ fn the_parts_are_no_content() {
     });
     add_up(trace.span("turn").unwrap());
 }
+
+#[test]
+fn the_documentation_has_a_row_for_each_part() {
+    let page = include_str!("../../../docs/latency.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `turn.latency.")?.split_once("_seconds`"));
+    let rows: Vec<_> = rows.map(|(part, _)| part).collect();
+    let semconv = include_str!("../../../cekura-trace/src/semconv.rs");
+    let keys =
+        semconv.lines().filter_map(|line| line.split_once("\"turn.latency.")?.1.split_once("_seconds\""));
+    let keys: Vec<_> = keys.map(|(part, _)| part).collect();
+    assert!(keys.len() > 5 && rows == keys, "{rows:?} {keys:?}");
+}
