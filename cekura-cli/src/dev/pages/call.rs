@@ -60,10 +60,9 @@ pub(super) async fn page(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<
     let (send, mut parts) = mpsc::channel(2);
     let (store, runtime) = (dev.store.clone(), Handle::current());
     tokio::task::spawn_blocking(move || {
-        let sound =
-            call.media_type.as_deref().map_or(Err("no recording came with its call log"), |media_type| {
-                Ok((known(media_type), sound(store, runtime, id)))
-            });
+        let sound = call.media_type.as_deref().map_or(Err("none came with its call log"), |media_type| {
+            Ok((known(media_type), sound(store, runtime, id)))
+        });
         let mut to = BufWriter::with_capacity(PART, Sent(send));
         let spans = convert::spans(&batches);
         let written = cekura::__page::write(&mut to, spans, log.as_deref().map(str::as_bytes), sound);

@@ -111,13 +111,13 @@ fn table(calls: &[Summary], query: &[(String, String)]) -> String {
 
 const HEADS: [(&str, &str); 10] = [
     ("Call", "Its id, or the beginning of its trace id"),
-    ("Began", ""),
-    ("Length", ""),
-    ("Turns", ""),
     ("Answer", "The longest time from the caller's last word to the first audio of the answer"),
     ("Failed", "Spans that failed"),
     ("Interrupted", "Spans that were interrupted"),
+    ("Turns", ""),
+    ("Length", ""),
     ("Tokens", "Read and written"),
+    ("Began", ""),
     ("Service", "With its version"),
     ("", "What has come of it"),
 ];
@@ -143,16 +143,17 @@ fn row(html: &mut String, call: &Summary) {
     };
     let _ = writeln!(
         html,
-        "<tr><th scope=\"row\"><a href=\"/calls/{}\"><bdi>{}</bdi></a></th><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
-         <td class=\"bad\">{}</td><td class=\"cut\">{}</td><td>{tokens}</td><td><bdi>{service}</bdi></td><td>{state}</td></tr>",
+        "<tr><th scope=\"row\"><a href=\"/calls/{}\"><bdi>{}</bdi></a></th><td>{}</td><td class=\"bad\">{}</td>\
+         <td class=\"cut\">{}</td><td>{}</td><td>{}</td><td>{tokens}</td><td>{}</td><td><bdi>{service}</bdi></td>\
+         <td>{state}</td></tr>",
         call.id,
         escape(&name(call)),
-        began.unwrap_or_default(),
-        length.unwrap_or_default(),
-        count(call.turns),
         call.latency.map(html::duration).unwrap_or_default(),
         count(call.failed),
         count(call.interrupted),
+        count(call.turns),
+        length.unwrap_or_default(),
+        began.unwrap_or_default(),
     );
 }
 
