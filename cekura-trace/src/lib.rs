@@ -101,6 +101,7 @@ mod at_exit;
 mod attributes;
 mod call;
 mod clip;
+mod date;
 mod delivery;
 mod destination;
 mod finished;
@@ -113,6 +114,8 @@ mod policy;
 mod recording;
 #[cfg(feature = "redact")]
 mod redact;
+#[cfg_attr(not(feature = "redact"), path = "no_redaction.rs")]
+mod redaction;
 mod room;
 mod say;
 pub mod semconv;
@@ -143,7 +146,7 @@ pub use cekura_trace_macros::{LLM, S2S, STT, TTS, tool, toolcall};
 pub use delivery::call_log::error::{ObserveError, Sent};
 pub use delivery::call_log::update::Update;
 pub use delivery::call_log::{CallLog, TranscriptType};
-pub use delivery::config::{Builder, Calls, Mode, Protocol};
+pub use delivery::config::{Builder, Calls, Mode, Protocol, Roots};
 pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
 pub use delivery::ledger::{DropReason, FlushReport, Recordings};
@@ -216,7 +219,11 @@ pub mod spans {
     pub use crate::recording::spans::*;
 }
 
-/// Lines of the program's log in the call log of the call in which they were written: the feature `logs`.
+/// The program's log, joined with its calls: the feature `logs`.
+///
+/// * [`json`](logs::json) writes each line with the ids of the span and the call in which it was written.
+/// * [`layer`](logs::layer) adds the call's id and the turn to logs that go out over OTLP.
+/// * [`capture`](logs::capture) puts lines into the call log of the call in which they were written.
 #[cfg(feature = "logs")]
 pub mod logs {
     pub use crate::recording::logs::*;

@@ -4,7 +4,7 @@
 use super::error::ObserveError;
 use super::{CallLog, transcript};
 use crate::delivery::config::{Calls, Identity, Settings};
-use crate::delivery::redaction::Redaction;
+use crate::redaction::Redaction;
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
 use serde_json::Value;
