@@ -28,7 +28,8 @@ const transcript = makeTranscript(data.transcript, data.log, data.spans, data.re
 });
 const sound = makeSound(data.recording, data.unheard, data.length, axis, (time) => transcript.play(time, data.length));
 const logs = makeLogs(data.logs, sound?.playFrom ?? null);
-const tree = makeTree(data.spans, axis, {
+// A recording plays on the time of the call.
+const tree = makeTree(data.spans, axis, data.recording === null, {
   changed: (row) => {
     transcript.mark(row);
     if (details.isOpen()) details.fill(row);
@@ -45,8 +46,6 @@ makeTurns(data, (row) => {
   tree.open(row);
   transcript.show(row);
 });
-// A recording plays on the time of the call.
-if (tree.hasTurns && data.recording === null) tree.draw(true);
 const makings = [tree.making, transcript.making, logs];
 // Who prints or searches wants all of it.
 const makeAll = () => makings.forEach((making) => making.all());
