@@ -298,6 +298,34 @@ fn settings_and_features_are_on_the_page_of_settings() {
 }
 
 #[test]
+fn every_file_that_a_page_links_to_is_there() {
+    const HERE: &str = "https://github.com/cekura-ai/cekura-trace-rust/";
+    let pages = [".", "docs", "deploy", "cekura-trace/src/guide", "examples"].into_iter();
+    let pages = pages.flat_map(|folder| {
+        let read = fs::read_dir(root().join(folder)).unwrap();
+        read.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "md"))
+    });
+    let mut links = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let at = match link.strip_prefix(HERE) {
+                Some(rest) => match rest.split_once("/main/") {
+                    Some((_, path)) => root().join(path),
+                    None => continue,
+                },
+                None if link.contains("://") || link.starts_with('#') || link.contains("::") => continue,
+                None => page.parent().unwrap().join(link),
+            };
+            let at = at.display().to_string();
+            assert!(fs::exists(at.split('#').next().unwrap()).unwrap(), "{} links to {link}", page.display());
+            links += 1;
+        }
+    }
+    assert!(links > 20, "{links}");
+}
+
+#[test]
 fn every_test_that_a_page_names_is_there() {
     let page = fs::read_to_string(root().join("docs/reliability.md")).unwrap();
     let sources: String = ["cekura-trace/src", "tests/tests"]

@@ -67,6 +67,7 @@ impl Gallery {
         self.debug("Mulaw", &cekura::Mulaw(&[0; 160]));
         self.both("DropReason", &DropReason::QueueFull);
         self.debug("Protocol", &PROTOCOLS);
+        self.debug("Roots", &cekura::Roots::Only(KEY));
         self.debug("SpoolLimits", &SpoolLimits::default());
         self.debug("Timings", &Timings::default());
         self.debug("TranscriptType", &TranscriptType::Vapi);
@@ -88,7 +89,7 @@ impl Gallery {
         self.debug("Cekura", &handle);
         self.debug("Processor", &handle.processor());
         self.debug("Metrics", &handle.metrics());
-        self.both("Error", &Cekura::builder().environment(|_| None).api_key("canary\n").build().unwrap_err());
+        self.both("Error", &Cekura::builder().variables(|_| None).api_key("canary\n").build().unwrap_err());
         let provider = SdkTracerProvider::builder().build();
         handle.attach(&provider).unwrap();
         self.both("Error", &handle.attach(&provider).unwrap_err());
