@@ -124,6 +124,9 @@ pub mod testing;
 mod transcript;
 mod watch;
 
+#[cfg(feature = "local")]
+#[doc(hidden)]
+pub mod __page;
 #[doc(hidden)]
 pub mod __private;
 

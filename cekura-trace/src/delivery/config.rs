@@ -68,7 +68,7 @@ impl Reader<'_> {
     fn settings(&mut self, mut code: Builder) -> Settings {
         let redaction = self.redaction(&mut code);
         let key = self.text(code.api_key, API_KEY, Secret::new);
-        let (in_code, mode) = (code.mode.is_some(), code.mode.or_else(|| self.mode()));
+        let mode = self.mode(code.mode);
         #[cfg(not(feature = "audio"))]
         self.refuse_audio();
         let protocol = self.protocol(code.protocol);
@@ -77,12 +77,7 @@ impl Reader<'_> {
         let endpoint = self.text(code.otel_endpoint, OTEL_ENDPOINT, |text| text);
         let has_nowhere_to_send = key.is_none() && endpoint.is_none();
         let default = if code.local_without_key && has_nowhere_to_send { Mode::Local } else { Mode::Cloud };
-        let why_local = match mode {
-            Some(_) if in_code => ".mode(Mode::Local)",
-            Some(_) => "CEKURA_MODE=local",
-            None => "neither CEKURA_API_KEY nor CEKURA_OTEL_ENDPOINT is set",
-        };
-        let mode = mode.unwrap_or(default);
+        let (mode, why) = mode.unwrap_or((default, "neither CEKURA_API_KEY nor CEKURA_OTEL_ENDPOINT is set"));
         let endpoint = self.traces_endpoint(endpoint, protocol, insecure).unwrap_or_else(Given::nowhere);
         let api = self.api_endpoint(code.api_url);
         self.check_mode(mode, protocol);
@@ -117,7 +112,7 @@ impl Reader<'_> {
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
             drawing: self.drawing(),
-            why_local: (mode == Mode::Local).then_some(why_local),
+            why_local: (mode == Mode::Local).then_some(why),
             // A convention of its own, no-color.org; whatever it is set to.
             no_color: self.given("NO_COLOR").is_some(),
             set_global: code.set_global,
@@ -186,8 +181,11 @@ impl Reader<'_> {
         }
     }
 
-    /// One mode, or both with a comma between them.
-    fn mode(&mut self) -> Option<Mode> {
+    /// One mode, or both with a comma between them, and what says so where that is the local one.
+    fn mode(&mut self, code: Option<Mode>) -> Option<(Mode, &'static str)> {
+        if let Some(mode) = code {
+            return Some((mode, ".mode(Mode::Local)"));
+        }
         let text = self.word(MODE)?;
         let modes = text.split(',').map(|word| match word.trim() {
             "cloud" => Some(Mode::Cloud),
@@ -202,7 +200,7 @@ impl Reader<'_> {
         if mode.is_none() {
             self.refuse(MODE, "must be `cloud`, `local` or `cloud,local`");
         }
-        mode
+        mode.map(|mode| (mode, "CEKURA_MODE=local"))
     }
 
     fn protocol(&mut self, code: Option<Protocol>) -> Protocol {

@@ -47,7 +47,7 @@ async fn main() {
         "logged" => logged(&handle),
         "long" => long(&handle, "long-call"),
         "turns-4" | "turns-20" | "turns-200" => {
-            turns(&handle, kind.trim_start_matches("turns-").parse().unwrap())
+            turns(&handle, kind.trim_start_matches("turns-").parse().unwrap());
         }
         "observed" => observed(&handle, "observed-call"),
         "talkative" => talkative(&handle, "talkative-call"),

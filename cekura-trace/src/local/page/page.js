@@ -32,7 +32,8 @@ makeMarks(data.logs, data.length, axis, ({ at, start }, byKeyboard) => {
   logs.show(at);
   if (!byKeyboard) sound?.playFrom(start);
 });
-const tree = makeTree(data.spans, axis, {
+// A recording plays on the time of the call.
+const tree = makeTree(data.spans, axis, data.recording === null, {
   changed: (row) => {
     transcript.mark(row);
     if (details.isOpen()) details.fill(row);
@@ -49,8 +50,6 @@ makeTurns(data, (row) => {
   tree.open(row);
   transcript.show(row);
 });
-// A recording plays on the time of the call.
-if (tree.hasTurns && data.recording === null) tree.draw(true);
 const makings = [tree.making, transcript.making, logs.making];
 // Who prints or searches wants all of it.
 const makeAll = () => makings.forEach((making) => making.all());

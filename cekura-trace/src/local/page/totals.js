@@ -25,7 +25,8 @@ function tiles({ length, spans, totals, latencies, stages, parts, interruptions 
   const rows = (wanted) => spans.flatMap((span, at) => (wanted(span) ? [at] : []));
   const note = (text) => element('span', { class: 'note' }, text);
   const longest = stages.filter((stage) => stage.known).sort((a, b) => b.spread.p50 - a.spread.p50)[0];
-  const sums = parts.map((part, place) => ({ ...part, time: spans.flatMap((span) => span.parts).reduce((sum, [of, time]) => sum + (of === place ? time : 0), 0) }));
+  const sums = parts.map((part) => ({ ...part, time: 0 }));
+  for (const span of spans) for (const [place, time] of span.parts) sums[place].time += time;
   const waited = sums.reduce((sum, { time }) => sum + time, 0);
   const largest = [...sums].sort((a, b) => b.time - a.time)[0];
   const late = rows((span) => span.latency !== null && span.latency === latencies?.most);

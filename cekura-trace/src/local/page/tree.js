@@ -5,16 +5,17 @@ const ECHOES = 300;
 
 /**
  * `changed` is told which row has become current, `opened` which row is to be shown in detail and whether the
- * keyboard said so. `spaced` is told of the space bar, where that opens nothing.
+ * keyboard said so. `byTurn` says that each turn is drawn from its own begin at first. `spaced` is told of the space bar, where that opens nothing.
  */
-function makeTree(spans, axis, { changed, opened, spaced }) {
+function makeTree(spans, axis, byTurn, { changed, opened, spaced }) {
   const tree = byId('tree');
   const ends = endsOf(spans);
   const inside = failedInside(spans, ends);
   const places = placesOf(spans);
   const { bases, longest } = basesOf(spans);
   const call = axis.shown.to;
-  let [length, isByTurn] = [call, false];
+  let isByTurn = byTurn && longest !== null;
+  let length = isByTurn ? longest : call;
   /** A span where it is drawn: from the begin of the call, or of its turn. */
   const drawn = (at) => (isByTurn ? { ...spans[at], start: spans[at].start - bases[at] } : spans[at]);
   const isParent = (at) => spans[at + 1]?.depth > spans[at].depth;
@@ -52,18 +53,23 @@ function makeTree(spans, axis, { changed, opened, spaced }) {
     [...strip.children].slice(1).forEach((echo) => echo.classList.add('echo'));
   };
   /** Draws each turn from its own begin, or all from that of the call. */
-  const draw = (byTurn) => {
-    [isByTurn, length] = [byTurn, byTurn ? longest : call];
+  const draw = () => {
+    isByTurn = !isByTurn;
+    length = isByTurn ? longest : call;
     rows.forEach((each, at) => {
       each.querySelector('.strip').replaceChildren(bar(drawn(at), length));
       if (isParent(at)) showFold(at);
     });
+    measure();
+  };
+  const measure = () => {
     document.body.classList.toggle('by-turn', isByTurn);
     byId('own').setAttribute('aria-pressed', String(isByTurn));
     axis.measure(length);
   };
   byId('own').hidden = longest === null;
-  byId('own').addEventListener('click', () => draw(!isByTurn));
+  byId('own').addEventListener('click', draw);
+  if (isByTurn) measure();
   const fold = (at, isFolded) => {
     if (!isParent(at)) return;
     if (isFolded) folded.add(at); else folded.delete(at);
@@ -168,7 +174,7 @@ function makeTree(spans, axis, { changed, opened, spaced }) {
     frame(drawn(at), axis);
     rows[at].scrollIntoView({ block: 'start' });
   };
-  return { choose, draw, focus, open, reveal, current: () => current, making, hasTurns: longest !== null };
+  return { choose, focus, open, reveal, current: () => current, making };
 }
 
 /** For each span the begin of its turn, or of what it is in beside the turns; and how long the longest turn is, where there are several. */
