@@ -205,6 +205,9 @@ fn mutants_of_the_tracing() -> Vec<Mutant> {
     change("tracing", "dropped", "droped", lost);
     change("tracing", "aborted|", "", lost);
     change("tracing", "no_consent|", "", lost);
+    change("tracing", "|sampled_out", "", &["all calls are sampled out"]);
+    change("tracing", "> 0.5 * sum", "> 1.5 * sum", &["all calls are sampled out", "nobody agrees"]);
+    change("tracing", "> 0.5 * sum", "> 0.1 * sum", &["some are sampled out, and nothing is delivered"]);
     change("tracing", "[15m]", "[2h]", lost);
     change("tracing", "or sum by (job, reason)", "and sum by (job, reason)", lost);
     change("tracing", "offset 15m", "offset 1m", lost);
