@@ -300,7 +300,7 @@ fn settings_and_features_are_on_the_page_of_settings() {
 #[test]
 fn every_test_that_a_page_names_is_there() {
     let page = fs::read_to_string(root().join("docs/reliability.md")).unwrap();
-    let sources: String = ["cekura-trace/src", "tests/tests"]
+    let sources: String = ["cekura-cli/tests", "cekura-trace/src", "tests/tests"]
         .iter()
         .flat_map(|folder| files(folder, ".rs"))
         .map(|(_, text)| text)
