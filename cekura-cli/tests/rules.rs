@@ -10,6 +10,7 @@ use judges::{folder, judge, passes, text, written};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::slice;
 
 const PROMTOOLS: [&str; 2] = ["old/usr/bin/promtool", "new/usr/bin/promtool"];
 
@@ -84,7 +85,7 @@ fn what_slokit_makes_of_both_files_fires_when_the_rules_do() {
         let output = judged(&promtool, &rules, &alike, &at);
         assert!(output.status.success(), "{slo}: {}", text(&output));
         for case in guarded {
-            let said = text(&judged(&promtool, &rules, &[case.clone()], &at));
+            let said = text(&judged(&promtool, &rules, slice::from_ref(&case), &at));
             assert!(said.contains("exp:"), "{} of {slo}: {said}", case.name);
         }
     }

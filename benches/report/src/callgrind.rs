@@ -25,18 +25,21 @@ pub fn instructions(program: &str, contender: &str, kind: &str, port: &str, prof
     collected.unwrap_or_else(|| panic!("valgrind says: {log}")) / spans
 }
 
-/// Instructions a span of all threads of a contender but its first one.
+/// Instructions a span of all threads of a contender but its first one; with a pattern, of the functions that it names.
 ///
 /// # Panics
 ///
 /// When valgrind is not installed or writes nothing.
-pub fn background(program: &str, contender: &str, port: &str) -> f64 {
+pub fn background(program: &str, contender: &str, port: &str, inside: Option<&str>) -> f64 {
     let folder = std::env::temp_dir().join(format!("cekura-callgrind-{}", std::process::id()));
     // What a process does once goes out with the difference.
     let [once, again] = [1, 2].map(|times| {
         std::fs::create_dir_all(&folder).expect("a folder to write to");
         let mut command = Command::new("valgrind");
         command.args(["--tool=callgrind", "--separate-threads=yes", "--quiet"]);
+        if let Some(pattern) = inside {
+            command.args(["--collect-atstart=no", &format!("--toggle-collect={pattern}")]);
+        }
         command.arg(format!("--callgrind-out-file={}/out", folder.display()));
         command.arg(beside(program)).args([contender, port]);
         let mut process = Process::of(&mut command);

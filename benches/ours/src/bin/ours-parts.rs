@@ -1,5 +1,4 @@
-//! The contenders of `parts.sh`: a span of some kind with one part of what the worker does with it, or with none. Their names are
-//! the span's and the part's.
+//! The contenders of `parts.sh`: a span of some kind, with redaction and without. Their names are the span's, and `redact`.
 
 use cekura::{Builder, Cekura, Redact};
 use ours::SPAN;
@@ -10,17 +9,14 @@ fn main() {
     worker::serve(&CONTENDERS, None);
 }
 
-const CONTENDERS: [Contender; 13] = [
+const CONTENDERS: [Contender; 10] = [
     of("span", none, SPAN),
-    of("span metrics", metrics, SPAN),
     of("span redact", redact, SPAN),
     of("llm", none, LLM),
-    of("llm metrics", metrics, LLM),
     of("llm redact", redact, LLM),
     of("personal", none, PERSONAL),
     of("personal redact", redact, PERSONAL),
     of("chat", none, CHAT),
-    of("chat metrics", metrics, CHAT),
     of("chat redact", redact, CHAT),
     of("numbers", none, NUMBERS),
     of("numbers redact", redact, NUMBERS),
@@ -46,10 +42,6 @@ const NUMBERS_PROMPT: &str =
 
 fn none(port: u16) -> Option<Flush> {
     start(port, |builder| builder)
-}
-
-fn metrics(port: u16) -> Option<Flush> {
-    start(port, |builder| builder.metrics_listen("127.0.0.1:0"))
 }
 
 fn redact(port: u16) -> Option<Flush> {
