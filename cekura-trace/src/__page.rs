@@ -11,7 +11,8 @@ use std::io::{self, Write};
 /// The recording of a call: its media type, and the parts of its file.
 pub type Sound = (&'static str, Box<dyn Iterator<Item = io::Result<Vec<u8>>> + Send>);
 
-/// Writes the page of a call with its call log, which is JSON, and its recording, or why there is none.
+/// Writes the page of a call with its call log, which is JSON, its recording, or why there is none, and the program that took it:
+/// its service, version and environment, each with its title.
 ///
 /// # Errors
 ///
@@ -21,6 +22,7 @@ pub fn write(
     spans: Vec<SpanData>,
     call_log: Option<&[u8]>,
     sound: Result<Sound, &str>,
+    program: &[(&'static str, String)],
 ) -> io::Result<()> {
     let mut tree = Vec::with_capacity(spans.len());
     for span in spans {
@@ -31,5 +33,5 @@ pub fn write(
         media_type,
         parts: Box::new(parts.map(|part| part.map(Into::into))),
     });
-    write_page(to, &Tree::from(tree), call_log, sound)
+    write_page(to, &Tree::from(tree), call_log, sound, program)
 }

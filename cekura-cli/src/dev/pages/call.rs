@@ -65,7 +65,10 @@ pub(super) async fn page(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<
         });
         let mut to = BufWriter::with_capacity(PART, Sent(send));
         let spans = convert::spans(&batches);
-        let written = cekura::__page::write(&mut to, spans, log.as_deref().map(str::as_bytes), sound);
+        let program = [("service", call.service), ("version", call.version)];
+        let program: Vec<_> = program.into_iter().filter_map(|(title, text)| Some((title, text?))).collect();
+        let log = log.as_deref().map(str::as_bytes);
+        let written = cekura::__page::write(&mut to, spans, log, sound, &program);
         // Who asked may have gone.
         drop(written.and_then(|()| to.flush()));
     });
