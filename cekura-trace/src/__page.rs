@@ -11,8 +11,8 @@ use std::io::{self, Write};
 /// The recording of a call: its media type, and the parts of its file.
 pub type Sound = (&'static str, Box<dyn Iterator<Item = io::Result<Vec<u8>>> + Send>);
 
-/// Writes the page of a call with its call log, which is JSON, its recording, or why there is none, and what is known of the
-/// program that took it: its service and its version, each with its title.
+/// Writes the page of a call with its call log, which is JSON, its recording, or why there is none, and the program that took it:
+/// its service, version and environment, each with its title.
 ///
 /// # Errors
 ///

@@ -17,6 +17,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 const OBSERVE: &str = "/observability/v1/observe/";
+/// As a vendor's keys are.
+const SECRET: &str = "sk-proj-4f9aA81bC77e0d22";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 fn trace(dev: &Dev, spans: Vec<Span>) {
@@ -191,7 +193,6 @@ fn spans_without_a_conversation_and_times_that_run_backwards_are_findings() {
 fn keys_in_spans_are_found_and_never_repeated() {
     let dev = Dev::start("keys", &["--check"]);
     assert_eq!(dev.post_json(OBSERVE, &json!({ "call_id": "a", "agent": 5 })).0, 201);
-    const SECRET: &str = "sk-proj-4f9aA81bC77e0d22";
     let list = ArrayValue { values: vec![AnyValue { value: Some(Any::StringValue(SECRET.to_owned())) }] };
     let mut nested = span(7, 2, 1, "llm", &[]);
     nested.attributes.push(attribute("settings", Any::ArrayValue(list)));
