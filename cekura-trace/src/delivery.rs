@@ -30,6 +30,7 @@ pub(crate) mod queue;
 mod quiet;
 #[cfg_attr(not(feature = "redact"), path = "delivery/no_redaction.rs")]
 pub(crate) mod redaction;
+mod sampler;
 #[cfg(feature = "local")]
 mod show;
 mod side;

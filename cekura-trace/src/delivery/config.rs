@@ -10,6 +10,7 @@ mod metrics;
 mod origin;
 mod proxy;
 mod reader;
+mod sampling;
 mod secret;
 mod settings;
 
@@ -18,7 +19,8 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
-pub use settings::{Calls, Mode, Protocol};
+pub use sampling::Sampling;
+pub use settings::{Calls, Compression, Mode, Protocol};
 pub(crate) use settings::{Identity, Settings, Spooling};
 
 use super::error::Error;
@@ -39,6 +41,7 @@ use std::path::PathBuf;
 const MEMORY_LIMIT: usize = 32 << 20;
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
 const CALLS: &str = "CEKURA_CALLS";
+const COMPRESSION: &str = "CEKURA_COMPRESSION";
 const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
 const AUDIO: &str = "CEKURA_AUDIO";
@@ -106,6 +109,7 @@ impl Reader<'_> {
             root_certificates: self.certificates(&code.root_certificates),
             resource: self.resource(code.service_name, code.resource),
             calls,
+            compression: self.compression(code.compression),
             capture: self.capture(code.capture),
             consent: code.consent,
             redaction,
@@ -122,6 +126,8 @@ impl Reader<'_> {
                 .filter(|path| !path.is_empty())
                 .map_or("/tmp".into(), PathBuf::from),
             metrics,
+            // In local mode everything is shown.
+            sampling: self.sampling(code.sampling).filter(|_| mode.sends()),
             timings: code.timings,
         }
     }
@@ -204,6 +210,17 @@ impl Reader<'_> {
             }
         });
         known.unwrap_or_default()
+    }
+
+    fn compression(&mut self, code: Option<Compression>) -> Option<Compression> {
+        code.or_else(|| match self.word(COMPRESSION)?.as_str() {
+            "gzip" => Some(Compression::Gzip),
+            "none" => Some(Compression::None),
+            _ => {
+                self.refuse(COMPRESSION, "must be `gzip` or `none`");
+                None
+            }
+        })
     }
 
     fn capture(&mut self, code: Option<CaptureContent>) -> CaptureContent {

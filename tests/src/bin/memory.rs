@@ -3,7 +3,7 @@
 
 use cekura::opentelemetry::trace::TraceContextExt;
 use cekura::opentelemetry::{Context, KeyValue};
-use cekura::{Builder, Cekura, Entry, Mode, Protocol, spans};
+use cekura::{Builder, Cekura, Entry, Mode, Protocol, Sampling, spans};
 use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::at;
 use std::fs;
@@ -16,6 +16,11 @@ const LIMIT: usize = 8 << 20;
 fn main() {
     let [load, url, directory] = std::env::args().skip(1).collect::<Vec<_>>().try_into().unwrap();
     let builder = at(&url, Protocol::Http).memory_limit(LIMIT);
+    let builder = if load == "sampled" {
+        builder.memory_limit(4 * LIMIT).sampling(Sampling::keep(0.0).errors())
+    } else {
+        builder
+    };
     let builder = if load == "drawing" {
         std::env::set_current_dir(&directory).unwrap();
         builder.mode(Mode::Local)
@@ -77,6 +82,7 @@ fn put(load: &str, handle: &Cekura) {
         }
         "open spans" | "arguments" => keep_open(load, handle),
         "held" => hold(handle),
+        "sampled" => sample(handle),
         "drawing" => {
             let call = spans::conversation().client(handle).start();
             for number in 0..40_000 {
@@ -90,6 +96,62 @@ fn put(load: &str, handle: &Cekura) {
         }
         other => panic!("no such load: {other}"),
     }
+}
+
+/// 1,000 calls of 30 turns at the same time, of which each records the messages of its model: 460 KB of records a call.
+fn sample(handle: &Cekura) {
+    const WORDS: [&str; 16] = [
+        "appointment",
+        "the",
+        "is",
+        "tomorrow",
+        "would",
+        "you",
+        "like",
+        "morning",
+        "nine",
+        "to",
+        "a",
+        "doctor",
+        "please",
+        "confirm",
+        "and",
+        "number",
+    ];
+    let mut seed = 1_u64;
+    let mut words = |count: usize| {
+        let mut text = String::new();
+        for _ in 0..count {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            text += WORDS[(seed >> 60) as usize];
+            text += if seed >> 40 & 7 == 0 { ". " } else { " " };
+        }
+        text
+    };
+    let mut calls: Vec<_> = (0..1_000)
+        .map(|number| {
+            let call = spans::conversation().client(handle).start();
+            (call, format!("You are the assistant of clinic {number}. {}", words(160)))
+        })
+        .collect();
+    for round in 0..30 {
+        for (call, messages) in &mut calls {
+            let turn = spans::turn().parent(call).number(round).start();
+            let (asked, said) = (words(25), words(60));
+            *messages += &format!("user: {asked} assistant: {said} ");
+            let mut heard = spans::stt().parent(&turn).start();
+            heard.transcript(&asked);
+            heard.end();
+            let mut llm =
+                spans::llm().parent(&turn).model("gpt-4o").input("messages", messages.as_str()).start();
+            llm.output(&said);
+            llm.end();
+            spans::tts().parent(&turn).text(&said).start().end();
+            turn.end();
+        }
+        handle.flush_blocking(Duration::from_secs(60));
+    }
+    std::mem::forget(calls);
 }
 
 /// Calls whose notes go on without end.

@@ -12,6 +12,7 @@ use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{self, Answer, NO_ANSWER, Response, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
 use crate::one_line::one_line;
+use crate::room::Room;
 use crate::{finished, semconv};
 use http::Method;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
@@ -25,7 +26,7 @@ const EXCERPT: usize = 200;
 
 /// Every check but the first, of both origins at the same time.
 pub(super) async fn ask(settings: &Arc<Settings>, deadline: Instant) -> Result<Vec<Finding>, Error> {
-    let transport = transport::connect(settings)?;
+    let transport = transport::connect(settings, Room::default())?;
     let origin = |endpoint: &Endpoint, variable| Origin {
         settings: settings.clone(),
         endpoint: endpoint.clone(),
@@ -47,7 +48,7 @@ async fn send(origin: &Origin, transport: Arc<dyn Transport>) -> Vec<Finding> {
         let bytes = frame.len();
         let limit = origin.within(origin.settings.timings.attempt);
         let answer = timeout(limit, transport.send(frame)).await.unwrap_or_else(|_| Answer::late());
-        taken(origin, &answer, bytes)
+        taken(origin, &answer, bytes, transport.compresses())
     });
     findings
 }
@@ -70,7 +71,7 @@ fn record() -> Vec<u8> {
     record
 }
 
-fn taken(origin: &Origin, answer: &Answer, bytes: usize) -> Finding {
+fn taken(origin: &Origin, answer: &Answer, bytes: usize, is_compressed: bool) -> Finding {
     let shown = origin.shown();
     if answer.is_of_proxy() {
         let wrong = format!("the proxy asks for a user and password: {answer}");
@@ -81,9 +82,16 @@ fn taken(origin: &Origin, answer: &Answer, bytes: usize) -> Finding {
     let (wrong, remedy) = match verdict(answer, bytes) {
         Verdict::Delivered { rejected: 0 } => {
             let words = if answer.has_message() { format!(" and says: {answer}") } else { String::new() };
+            let wants = origin.settings.compresses(&origin.endpoint);
+            let encoding = match (wants, is_compressed) {
+                (false, _) => "",
+                (true, true) => ", compressed with gzip",
+                (true, false) => ", but not with gzip: it gets spans uncompressed",
+            };
+            let span = semconv::span::DOCTOR;
             return Finding::good(
                 Check::Span,
-                format!("{shown} accepted the span `{}`{words}", semconv::span::DOCTOR),
+                format!("{shown} accepted the span `{span}`{encoding}{words}"),
             );
         }
         Verdict::Delivered { .. } | Verdict::Isolate | Verdict::Shrink => {
