@@ -6,6 +6,7 @@ use crate::semconv;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use tokio::time::Instant;
 
@@ -13,6 +14,13 @@ use tokio::time::Instant;
 const PER_CALL: usize = 512;
 /// The least bytes that are worth being deflated.
 const LEAST: usize = 4 << 10;
+
+/// What is deflated lies in pages of one size, for the places of blocks that grow are too small for what they become.
+const PAGE: usize = 4 << 10;
+/// What each takes beside its bytes.
+const PER_PAGE: usize = 32;
+/// As deflate has levels: faster ones miss most of what the messages of a model repeat.
+const LEVEL: u32 = 3;
 
 /// A call that waits.
 pub(super) struct HeldCall {
@@ -36,7 +44,7 @@ pub(super) struct HeldCall {
 }
 
 struct Block {
-    deflated: Vec<u8>,
+    pages: Vec<Box<[u8]>>,
     /// Its length before.
     length: usize,
 }
@@ -58,17 +66,18 @@ impl HeldCall {
 
     /// The bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
-        let blocks = self.blocks.iter().map(|block| block.deflated.capacity() + size_of::<Block>());
+        let blocks = self.blocks.iter().map(|block| block.bytes() + size_of::<Block>());
         PER_CALL + self.tail.capacity() + blocks.sum::<usize>()
     }
 
     /// Takes the record with these bytes.
     pub(super) fn push(&mut self, record: &[u8], is_root: bool, now: Instant) {
-        if self.has_shed {
-            shed(record, &mut self.tail);
-        } else {
-            self.tail.extend_from_slice(record);
+        let record = if self.has_shed { shed(record) } else { record.into() };
+        if self.tail.len() + record.len() > self.tail.capacity() {
+            // Less than it would grow by itself, for there may be thousands.
+            self.tail.reserve_exact(record.len().max(self.tail.len() / 4));
         }
+        self.tail.extend_from_slice(&record);
         self.count += 1;
         self.last = now;
         if is_root {
@@ -91,8 +100,8 @@ impl HeldCall {
     /// as the messages of a model do from turn to turn. Nothing until that is worth the work.
     pub(super) fn scattered(&self) -> usize {
         let Some((first, later)) = self.blocks.split_first() else { return 0 };
-        let later = later.iter().map(|block| block.deflated.len()).sum();
-        if 2 * later > first.deflated.len() { later } else { 0 }
+        let later = later.iter().map(|block| block.bytes()).sum();
+        if 2 * later > first.bytes() { later } else { 0 }
     }
 
     /// Makes one block of all.
@@ -105,7 +114,7 @@ impl HeldCall {
     pub(super) fn shed(&mut self) {
         let (all, mut rest) = (self.whole(), Vec::new());
         for (_, record) in finished::raw_records(&all) {
-            shed(record, &mut rest);
+            rest.extend_from_slice(&shed(record));
         }
         self.has_shed = true;
         self.blocks = vec![Block::of(&rest)];
@@ -116,12 +125,16 @@ impl HeldCall {
         if self.blocks.is_empty() {
             return Some(std::mem::take(&mut self.tail)).filter(|tail| !tail.is_empty());
         }
-        Some(self.blocks.remove(0).inflated())
+        let mut records = Vec::new();
+        self.blocks.remove(0).inflate(&mut records);
+        Some(records)
     }
 
     /// All records; nothing is left.
     fn whole(&mut self) -> Vec<u8> {
-        let mut all: Vec<u8> = self.blocks.drain(..).flat_map(|block| block.inflated()).collect();
+        let length = self.blocks.iter().map(|block| block.length).sum::<usize>() + self.tail.len();
+        let mut all = Vec::with_capacity(length);
+        self.blocks.drain(..).for_each(|block| block.inflate(&mut all));
         all.append(&mut std::mem::take(&mut self.tail));
         all
     }
@@ -129,30 +142,32 @@ impl HeldCall {
 
 impl Block {
     fn of(records: &[u8]) -> Self {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(LEVEL));
         // Writing into memory does not fail.
-        let mut deflated = encoder.write_all(records).and_then(|()| encoder.finish()).unwrap_or_default();
-        deflated.shrink_to_fit();
-        Self { deflated, length: records.len() }
+        let deflated = encoder.write_all(records).and_then(|()| encoder.finish()).unwrap_or_default();
+        Self { pages: deflated.chunks(PAGE).map(Box::from).collect(), length: records.len() }
     }
 
-    fn inflated(&self) -> Vec<u8> {
-        let mut records = Vec::with_capacity(self.length);
+    fn bytes(&self) -> usize {
+        self.pages.iter().map(|page| page.len() + PER_PAGE).sum()
+    }
+
+    fn inflate(&self, records: &mut Vec<u8>) {
+        records.reserve_exact(self.length);
         // Nobody else has written it.
-        let _ = DeflateDecoder::new(&*self.deflated).read_to_end(&mut records);
-        records
+        let _ = DeflateDecoder::new(&*self.pages.concat()).read_to_end(records);
     }
 }
 
-/// Copies a record without its content.
-fn shed(record: &[u8], out: &mut Vec<u8>) {
-    let Some((read, _)) = finished::raw_records(record).next() else { return };
-    match finished::without_content(&read, record) {
-        Some(rest) => {
-            finished::append(&rest, out, |out| write::flag(out, semconv::CEKURA_CONTENT_SHED, true))
-        }
-        None => out.extend_from_slice(record),
-    }
+/// A record without its content.
+fn shed(record: &[u8]) -> Cow<'_, [u8]> {
+    let read = finished::raw_records(record).next();
+    let Some(rest) = read.and_then(|(read, _)| finished::without_content(&read, record)) else {
+        return record.into();
+    };
+    let mut marked = Vec::new();
+    finished::append(&rest, &mut marked, |out| write::flag(out, semconv::CEKURA_CONTENT_SHED, true));
+    marked.into()
 }
 
 #[cfg(test)]
