@@ -2,6 +2,8 @@
 //! was looked at, 2 it was told something that it cannot do. Invariant: what it writes to standard output is what was asked for;
 //! mistakes go to standard error.
 
+#[cfg(unix)]
+mod dev;
 mod slo;
 
 use std::env;
@@ -10,17 +12,32 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 Usage:
-  cekura doctor    Finds out why traces do not arrive, with the settings of the environment. Exits with 1 on a problem.
+  cekura dev [--port 4318] [--grpc-port 4317] [--data FOLDER] [--check]
+      Takes what agents send to Cekura, on this machine: spans over OTLP, call
+      logs and recordings. With --check it says what Cekura would not take, and
+      exits with 1 where there was any of that.
+  cekura doctor
+      Finds out why traces do not arrive, with the settings of the environment.
+      Exits with 1 on a problem.
   cekura slo --latency TIME --objective PERCENT --out FOLDER
-                   Writes alert rules, service level objectives and a dashboard for the metrics of an agent:
-                   so many percent of the agent's answers are to begin within that time, such as 1.2s or 800ms.
+      Writes alert rules, service level objectives and a dashboard for the
+      metrics of an agent. So many percent of the agent's answers are to begin
+      within that time, such as 1.2s or 800ms.
+  cekura --version
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     let words: Option<Vec<&str>> = arguments.iter().map(|argument| argument.to_str()).collect();
     match words.as_deref() {
+        Some(["--help" | "-h" | "help"] | ["dev" | "doctor" | "slo", .., "--help" | "-h"]) => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
         Some(["doctor"]) => doctor(),
+        Some(["doctor", ..]) => refuse("`cekura doctor` takes no arguments; it reads the environment"),
+        #[cfg(unix)]
+        Some(["dev", options @ ..]) => dev::run(options).unwrap_or_else(|mistake| refuse(&mistake)),
         Some(["slo", options @ ..]) => match slo::run(options) {
             Ok(written) => {
                 print!("{written}");
@@ -28,16 +45,12 @@ fn main() -> ExitCode {
             }
             Err(mistake) => refuse(&mistake),
         },
-        Some(["--help" | "-h" | "help"]) => {
-            print!("{USAGE}");
-            ExitCode::SUCCESS
-        }
         Some(["--version" | "-V"]) => {
             println!("cekura {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
         Some([]) => refuse(USAGE),
-        Some([first, ..]) => refuse(&format!("there is no `cekura {first}` with these words\n\n{USAGE}")),
+        Some([first, ..]) => refuse(&format!("there is no `cekura {first}`\n\n{USAGE}")),
         None => refuse("an argument is not UTF-8"),
     }
 }

@@ -4,7 +4,7 @@ mod judges;
 
 use judges::{cekura, folder, text, written};
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Output};
 
 #[track_caller]
 fn refused(arguments: &[&str], words: &[&str]) {
@@ -12,8 +12,13 @@ fn refused(arguments: &[&str], words: &[&str]) {
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output));
     assert!(output.stdout.is_empty(), "{arguments:?}");
     for word in words {
-        assert!(text(&output).contains(word), "{arguments:?}: {}", text(&output));
+        assert!(unwrapped(&output).contains(word), "{arguments:?}: {}", text(&output));
     }
+}
+
+/// What a program said, without the ends of lines that go on.
+fn unwrapped(output: &Output) -> String {
+    text(output).replace("\n    ", " ")
 }
 
 fn slo<'a>(latency: &'a str, objective: &'a str, out: &'a str) -> [&'a str; 7] {
@@ -53,20 +58,72 @@ fn options_may_be_written_either_way_and_mistakes_are_named() {
     assert!(output.status.success(), "{}", text(&output));
     let rules = fs::read_to_string(format!("{out}/prometheus-rules.yml")).unwrap();
     assert!(rules.contains("le=\"0.8\"") && rules.contains("14.4 * 0.005"), "{rules}");
-    refused(&["slo"], &["--latency is missing"]);
-    refused(&["slo", "--latency"], &["--latency needs a value"]);
-    refused(&["slo", "--latency", "1.2s", "--latency", "1.2s"], &["twice"]);
-    refused(&["slo", "--latence", "1.2s"], &["`--latence`", "--objective"]);
     refused(&["slo", "--latency", "1.2s", "--objective", "95"], &["--out is missing"]);
     refused(&["slow"], &["cekura slow", "Usage"]);
+    refused(&["doctor", "--verbose"], &["`cekura doctor` takes no arguments"]);
     refused(&[], &["Usage"]);
     refused(&slo("1.2s", "95", "/proc/none"), &["/proc/none cannot be written to"]);
 }
 
+/// Each mistake stands in a line of its own, with what to write.
+#[track_caller]
+fn says_all(arguments: &[&str], mistakes: &[[&str; 2]]) {
+    let arguments = [&["slo"], arguments].concat();
+    let output = cekura(&arguments);
+    let (said, whole) = (text(&output), unwrapped(&output));
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+    let lines: Vec<_> = whole.lines().collect();
+    assert_eq!(lines.len(), mistakes.len(), "{arguments:?}: {said}");
+    for (line, [what, instead]) in lines.iter().zip(mistakes) {
+        assert!(line.contains(what) && line.contains(instead), "{what}, {instead}: {said}");
+    }
+    assert!(said.lines().all(|line| line.len() <= 80), "{said}");
+}
+
+#[test]
+fn all_mistakes_are_said_at_once_each_with_what_to_write() {
+    let out = folder("mistakes").join("files");
+    let out = out.to_str().unwrap();
+    let missing = [
+        ["--latency is missing", "--latency 1.2s"],
+        ["--objective is missing", "--objective 95"],
+        ["--out is missing", "--out slo"],
+    ];
+    says_all(&[], &missing);
+    says_all(
+        &["--latency", "1.3s", "--objective", "90", "--out", ""],
+        &[
+            ["--latency 1.3s", "0.8s, 1.2s"],
+            ["--objective 90", "93.1 to 99.999"],
+            ["--out has no value", "--out slo"],
+        ],
+    );
+    // What stands behind an option that does not exist is its value, and no further mistake.
+    let misspelt = ["--latence", "1.2s", "--objective=95", "--outt=x"];
+    let unknown = ["is no option", "--latency, --objective and --out"];
+    says_all(&misspelt, &[["`--latence`", unknown[1]], ["`--outt`", unknown[1]], missing[0], missing[2]]);
+    // An option is no value of the one before it.
+    says_all(
+        &["--latency", "--objective", "--out", out],
+        &[["--latency has no value", "1.2s"], ["--objective has no value", "--objective 95"]],
+    );
+    says_all(
+        &["--out", out, "1.2s", "--latency=2s", "--latency", "0.8s", "--objective", "95,5"],
+        &[
+            ["`1.2s` belongs to no option", "--latency"],
+            ["--latency is given twice", "once"],
+            ["--latency 2s", "whole number"],
+            ["--objective 95,5", "93.1"],
+        ],
+    );
+    assert!(!fs::exists(out).unwrap());
+}
+
 #[test]
 fn help_and_version_are_answers() {
-    for word in ["--help", "-h", "help"] {
-        assert!(text(&cekura(&[word])).contains("cekura doctor"));
+    for words in [&["--help"][..], &["-h"], &["help"], &["slo", "--help"], &["doctor", "-h"]] {
+        let output = cekura(words);
+        assert!(output.status.success() && text(&output).contains("cekura doctor"), "{words:?}");
     }
     assert_eq!(text(&cekura(&["--version"])), format!("cekura {}\n", env!("CARGO_PKG_VERSION")));
 }
@@ -94,7 +151,7 @@ fn the_files_are_those_of_every_objective_and_are_the_same_each_time() {
 }
 
 /// The command with these settings and no others.
-fn doctor(settings: &[(&str, &str)]) -> std::process::Output {
+fn doctor(settings: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cekura"));
     command.arg("doctor").env_clear().envs(settings.iter().copied()).output().unwrap()
 }

@@ -6,41 +6,13 @@ mod judges;
 use cekura::{Cekura, Protocol, spans};
 use cekura_trace_tests::backend::{Backend, Reply, Seen, deserted};
 use cekura_trace_tests::handles::{LONG, to};
-use judges::{Running, ask, folder, judge, passes, written};
-use serde_json::Value;
+use judges::{Running, asked, folder, judge, query, written};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// What Prometheus answers to a query: each number.
-fn query(address: SocketAddr, query: &str) -> Vec<f64> {
-    let encoded = query.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
-    let answer: Value =
-        serde_json::from_str(&ask(address, &format!("/api/v1/query?query={encoded}"), "")).unwrap();
-    assert_eq!(answer["status"], "success", "{query}: {answer}");
-    let series = answer["data"]["result"].as_array().unwrap().iter();
-    series.map(|series| series["value"][1].as_str().unwrap().parse().unwrap()).collect()
-}
-
-/// The queries of the dashboard, each with its panel and its metrics.
-fn asked(dashboard: &std::path::Path) -> Option<Vec<(String, String, Vec<String>)>> {
-    let modules = judge("node_modules")?;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/judges/dashboard.mjs");
-    let printed = passes(
-        Command::new("node").arg(script).arg(modules.parent().unwrap()).arg(dashboard.join("dashboard.json")),
-    );
-    let line = |line: &str| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        let text = |key: &str| line[key].as_str().unwrap().to_owned();
-        let metrics =
-            line["metrics"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned());
-        (text("title"), text("query"), metrics.collect())
-    };
-    Some(printed.lines().map(line).collect())
-}
 
 #[test]
 fn the_dashboard_is_of_grafanas_own_types() {

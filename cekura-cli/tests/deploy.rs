@@ -5,23 +5,19 @@ mod judges;
 
 use cekura_trace_tests::backend::deserted;
 use cekura_trace_tests::metrics::wait;
-use judges::{Running, ask, folder, judge, passes, text, written};
+use judges::{Running, ask, deploy, deployed, folder, judge, passes, text, written};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-fn deploy() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy")
-}
-
 fn read(name: &str) -> String {
-    fs::read_to_string(deploy().join(name)).unwrap()
+    deployed(name, &[])
 }
 
 #[test]
@@ -49,19 +45,11 @@ fn its_rules_and_dashboard_are_what_the_command_writes() {
     assert!(read("alertmanager/alertmanager.yml").contains(rule), "{rule}");
 }
 
-/// A file with another text in place of some.
-fn changed(name: &str, changes: &[(&str, &str)]) -> String {
-    changes.iter().fold(read(name), |text, (from, to)| {
-        assert!(text.contains(from), "{name}: {from}");
-        text.replace(from, to)
-    })
-}
-
 #[test]
 fn both_versions_of_prometheus_and_alertmanager_take_their_files() {
     let at = folder("deploy-prometheus");
     let rules = deploy().join("slo/prometheus-rules.yml");
-    let config = changed(
+    let config = deployed(
         "prometheus/prometheus.yml",
         &[("/etc/prometheus/slo/prometheus-rules.yml", rules.to_str().unwrap())],
     );
@@ -99,7 +87,7 @@ fn compose_and_kubernetes_files_are_of_their_schemas_and_open_no_port_to_others(
         assert!(output.status.success(), "{name}: {}", text(&output));
         // The schema does refuse something.
         let wrong = at.join("wrong.yml");
-        fs::write(&wrong, changed(name, &[(from, to)])).unwrap();
+        fs::write(&wrong, deployed(name, &[(from, to)])).unwrap();
         assert!(!judged(module, arguments, &wrong).status.success(), "{name}");
     }
     for line in read("compose.yml").lines() {
@@ -129,7 +117,7 @@ fn a_collector_takes_what_of_its_file_it_knows() {
         ("memory_limiter, redaction, batch", "memory_limiter, batch"),
     ];
     let text_of = |name: &str| {
-        let text = changed(name, &aside);
+        let text = deployed(name, &aside);
         let (before, rest) = text.split_once("  redaction:\n").unwrap();
         let (_, after) = rest.split_once("    summary: info\n").unwrap();
         // Its receiver gives logs only.
@@ -195,7 +183,7 @@ fn a_page_reaches_its_webhook_and_makes_the_ticket_for_the_same_objective_quiet(
         ("http://tracker:8080/ticket", &tracker),
         ("group_wait: 10s", "group_wait: 1s"),
     ];
-    fs::write(at.join("alertmanager.yml"), changed("alertmanager/alertmanager.yml", &changes)).unwrap();
+    fs::write(at.join("alertmanager.yml"), deployed("alertmanager/alertmanager.yml", &changes)).unwrap();
     let mut command = Command::new(alertmanager);
     command
         .arg(format!("--config.file={}", at.join("alertmanager.yml").display()))

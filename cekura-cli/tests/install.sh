@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes target/slo here with what judges rules, dashboards and deploy/: Prometheus and Alertmanager of this Debian and of
-# Debian's sid, VictoriaMetrics' vmalert-tool, the schemas of compose and Kubernetes files, a collector, Grafana's types and a
-# parser of PromQL. Everything is unpacked, not installed, so that no service starts. About a minute; 800 MB on disk.
+# Debian's sid, VictoriaMetrics' vmalert-tool, slokit (another generator of such rules), the schemas of compose and Kubernetes
+# files, a collector, Grafana's types and a parser of PromQL. Everything is unpacked, not installed, so that no service starts. A
+# few minutes, for slokit is compiled; 800 MB on disk.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder="$(realpath "${CARGO_TARGET_DIR:-target}")/slo"
@@ -51,4 +52,6 @@ collector=f621d924828a0395b732855e5e8aed81a1a2068d87fb26c65e0fd2179e88b964
 echo "$collector $(find "$folder/python" -name 'otelcol-contrib*' -type f)" | sha256sum --check --quiet
 npm install --prefix "$folder" --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error \
   @grafana/schema@13.2.3 @prometheus-io/lezer-promql@0.315.0 @lezer/highlight@1.2.5 @lezer/lr@1.4.12 typescript@5.9.3 >/dev/null
+cargo install --quiet --debug --locked slokit --version 1.9.0 --root "$folder/slokit" --target-dir "$folder/compiled"
+rm -rf "$folder/compiled"
 sha256sum cekura-cli/tests/install.sh | cut -d' ' -f1 >"$folder/made"

@@ -64,6 +64,51 @@ fn vmalert_tool_finds_the_same() {
     }
 }
 
+#[test]
+fn what_slokit_makes_of_both_files_fires_when_the_rules_do() {
+    let (Some(slokit), Some(promtool)) = (judge("slokit/bin/slokit"), judge(PROMTOOLS[1])) else { return };
+    let (files, at) = (written("slokit-files"), folder("slokit-cases"));
+    let [sloth, openslo] = ["sloth.yml", "openslo.yml"].map(|name| {
+        let (file, made) = (files.join(name), at.join("made.yml"));
+        passes(Command::new(&slokit).args(["lint", "--input"]).arg(&file));
+        passes(Command::new(&slokit).args(["generate", "--input"]).arg(&file).arg("--output").arg(&made));
+        fs::read_to_string(made).unwrap()
+    });
+    // It cannot ask for at least ten events an hour.
+    let is_guarded = |case: &Case| case.name.contains("too few") || case.name.contains("at night");
+    for slo in ["turn_latency", "tool_errors", "guardrail_rejections", "calls"] {
+        let rules = one_group(&sloth, slo);
+        assert_eq!(queries(&rules), queries(&one_group(&openslo, slo)));
+        let cases = cases::all().into_iter().filter(|case| case.slo == slo).map(Case::by_severity);
+        let (guarded, alike): (Vec<_>, Vec<_>) = cases.partition(is_guarded);
+        let output = judged(&promtool, &rules, &alike, &at);
+        assert!(output.status.success(), "{slo}: {}", text(&output));
+        for case in guarded {
+            let said = text(&judged(&promtool, &rules, &[case.clone()], &at));
+            assert!(said.contains("exp:"), "{} of {slo}: {said}", case.name);
+        }
+    }
+}
+
+/// What is asked of Prometheus: of an `OpenSLO` file, slokit takes no names and texts of alerts.
+fn queries(rules: &str) -> Vec<&str> {
+    let queries: Vec<_> =
+        rules.lines().filter(|line| line.contains("rate(") || line.contains("slo:sli")).collect();
+    assert!(queries.len() > 20, "{rules}");
+    queries
+}
+
+/// What slokit recorded of an objective and its alerts, as one group, because promtool takes groups in any order.
+fn one_group(rules: &str, slo: &str) -> String {
+    let name = slo.replace('_', "-");
+    let rules_of = |kind: &str| {
+        let head = format!("- name: slokit-slo-{kind}-voice-agent-{name}\n  rules:\n");
+        let (_, rest) = rules.split_once(&head).unwrap();
+        rest.split("- name: slokit-").next().unwrap()
+    };
+    format!("groups:\n- name: {name}\n  rules:\n{}{}", rules_of("sli-recordings"), rules_of("alerts"))
+}
+
 /// The groups of rules that are about something.
 fn only(rules: &str, slo: &str) -> String {
     let group = format!("- name: cekura-{}\n", slo.replace('_', "-"));

@@ -5,6 +5,7 @@ pub(crate) mod audio;
 mod clock;
 pub(crate) mod consent;
 mod id;
+mod latency;
 #[cfg(feature = "logs")]
 mod logs;
 mod notes;
@@ -16,6 +17,7 @@ mod turn;
 pub(crate) use clock::{Clock, nanoseconds};
 use consent::{CallConsent, Consent, ConsentEvent, ConsentFate, ConsentState};
 use id::Id;
+pub(crate) use latency::{Work, Worked};
 #[cfg(feature = "logs")]
 pub(crate) use logs::{Line, Logs, capture as captured};
 pub(crate) use notes::{Noted, Notes};

@@ -8,6 +8,7 @@
 #[cfg(feature = "audio")]
 mod audio;
 pub(crate) mod call_log;
+pub(crate) mod causes;
 mod clock;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -28,12 +29,11 @@ mod parts;
 pub(crate) mod processor;
 pub(crate) mod queue;
 mod quiet;
-#[cfg_attr(not(feature = "redact"), path = "delivery/no_redaction.rs")]
-pub(crate) mod redaction;
 mod sampler;
 #[cfg(feature = "local")]
 mod show;
 mod side;
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is a spool on Unix only"))]
 mod spool;
 pub(crate) mod start;
 mod tally;

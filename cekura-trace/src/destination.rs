@@ -7,6 +7,8 @@ use crate::call::audio::{Bounds, Journal};
 use crate::call::consent::{Consent, ConsentFate};
 use crate::call::{self, Call, Noted, OpenCalls};
 use crate::policy::CaptureContent;
+#[cfg(feature = "logs")]
+use crate::redaction::Redaction;
 use crate::room::{Budget, Room, Use};
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{SpanId, TraceId};
@@ -100,6 +102,9 @@ pub struct Destination {
     /// How much sound may be kept, where calls are recorded.
     #[cfg(feature = "audio")]
     pub(crate) audio: Option<Arc<Bounds>>,
+    /// What is replaced in log lines.
+    #[cfg(feature = "logs")]
+    pub(crate) redaction: Redaction,
     /// Set where a test captures.
     watch: Option<Arc<dyn Watcher>>,
 }
@@ -125,6 +130,8 @@ impl Destination {
             shows_calls: false,
             #[cfg(feature = "audio")]
             audio: None,
+            #[cfg(feature = "logs")]
+            redaction: Redaction::default(),
             watch: None,
         }
     }
@@ -148,6 +155,12 @@ impl Destination {
     #[cfg(feature = "audio")]
     pub(crate) fn recording(self) -> Self {
         Self { audio: Some(Bounds::of_process()), ..self }
+    }
+
+    /// The same, in whose log lines this is replaced.
+    #[cfg(feature = "logs")]
+    pub(crate) fn redacting(self, redaction: Redaction) -> Self {
+        Self { redaction, ..self }
     }
 
     /// The same, of whose spans a capture hears when they begin.

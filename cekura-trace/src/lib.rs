@@ -1,24 +1,29 @@
-//! OpenTelemetry traces of voice-agent calls: one attribute per function, one trace per call. The traces go to
-//! Cekura, to any OTLP endpoint, or to the terminal and an HTML page. Without a handle, an annotated function
-//! does what the plain one does.
+//! See what happened in a voice agent's call: one attribute per function, one OpenTelemetry trace per call.
 //!
-//! ```no_run
+//! This program needs no account. It draws the call in the terminal and writes a page to `cekura-traces/`. With
+//! `CEKURA_API_KEY` and `CEKURA_AGENT_ID` set, it sends the call to Cekura instead; with `CEKURA_OTEL_ENDPOINT`, to any OTLP
+//! backend.
+//!
+//! ```
 //! #[cekura::llm(provider = "openai", model = "gpt-4o")]
 //! async fn think(heard: &str) -> String {
 //!     format!("You said: {heard}")
 //! }
 //!
-//! #[cekura::conversation(call_id = call_id)]
+//! #[cekura::conversation(call_id = call_id, observe)]
 //! async fn answer_call(call_id: &str) {
 //!     think("Hello?").await;
 //! }
 //!
-//! # async fn run() -> Result<(), cekura::Error> {
-//! let cekura = cekura::init()?; // CEKURA_API_KEY, CEKURA_AGENT_ID
-//! answer_call("call-1").await;
-//! let report = cekura.shutdown(std::time::Duration::from_secs(5)).await;
-//! # Ok(())
-//! # }
+//! #[tokio::main]
+//! async fn main() -> Result<(), cekura::Error> {
+//! #   // The page is written outside this repository.
+//! #   std::env::set_current_dir(std::env::temp_dir()).unwrap();
+//!     let cekura = cekura::Cekura::builder().local_without_key().install()?;
+//!     answer_call("call-1").await;
+//!     println!("{}", cekura.shutdown(std::time::Duration::from_secs(5)).await); // 2 accepted, 2 delivered
+//!     Ok(())
+//! }
 //! ```
 //!
 //! * **What is recorded**: the attributes [`conversation`], [`turn`], [`stt`], [`llm`], [`tts`], [`s2s`],
@@ -60,7 +65,7 @@
 //! | `error = \|returned\| …` | `Some(error)` marks the returned value, or this item of a stream, as a failure |
 //! | `record("my.key" = …, other.key = …)` | adds span attributes of your own; they are kept under any content policy |
 //! | `parent = expression` | sets the parent in place of the current span: a guard, a [`Turn`], a [`Conversation`] or a `Context` |
-//! | `stream` | requires a returned stream that a span can follow, see [Streams](#streams); anything else is a compile error |
+//! | `stream` | requires a returned stream that a span can follow, see [Streams](guide::streams); anything else is a compile error |
 //! | `crate = path` | the path of this library, if it was renamed |
 //!
 //! ```
@@ -84,70 +89,11 @@
 //! # assert_eq!(span.attribute("reply.cost"), Some(&0.25.into()));
 //! ```
 //!
-//! # Turns
+//! # Guide
 //!
-//! A span that begins in a conversation but in no turn joins the conversation's open turn, if exactly one is
-//! open. So the stages of a pipeline, which are tasks that are spawned once per call with [`spawn()`], join the
-//! turn that another task opens. A named `parent` overrides this. Spans below an `stt`, `llm`, `tts`, `s2s` or
-//! `tool_call` that began before the turn stay below it.
-//!
-//! # Streams
-//!
-//! The span of a function that returns a stream stays open until the stream ends, gives its first `Err`, or is
-//! dropped. At each poll it is the current span. It records:
-//!
-//! * when the first item came: `gen_ai.response.time_to_first_chunk`, in seconds
-//! * when the first item with content came: `metrics.ttfb`, in seconds, and on an `llm` also
-//!   `llm.first_token_ms`; a role chunk or `session.created` has no content
-//! * the number of items (`stream.items`), the longest time between two items, and the bytes of byte buffers
-//! * what the items say together: texts and transcripts are joined, and of every other value the last one
-//!   counts
-//!
-//! A closure runs for each item, with the value inside its `Ok`. It runs after the function has returned, so it
-//! cannot use the function's arguments. One that names a part of the value borrows it: `output = |chunk| chunk.text`.
-//!
-//! ```
-//! use futures::stream::{self, Stream};
-//! # use futures::{FutureExt, StreamExt};
-//! # type Error = std::io::Error;
-//!
-//! #[cekura::llm(provider = "openai", model = "gpt-4o", skip_all, output = |token| token)]
-//! async fn think(heard: &str) -> Result<impl Stream<Item = Result<String, Error>> + use<>, Error> {
-//!     // …
-//! #   let _ = heard;
-//! #   Ok(stream::iter(["From ten ", "to four."]).map(|token| Ok(token.to_owned())))
-//! }
-//! # let answer = async { think("When?").await.unwrap().count().await };
-//! # let trace = cekura::testing::capture(|| answer.now_or_never().unwrap());
-//! # let llm = trace.span("llm").unwrap();
-//! # assert_eq!(llm.text("output"), Some("From ten to four."));
-//! # assert_eq!(llm.attribute("stream.items"), Some(&2.into()));
-//! # assert!(!llm.is_interrupted() && llm.attribute("llm.first_token_ms").is_some());
-//! ```
-//!
-//! The function may be of any kind. It may return `impl Stream`, `BoxStream`, `LocalBoxStream` or
-//! `Pin<Box<dyn Stream>>`, also behind a type alias, and inside a `Result` or `Option`. A stream that is
-//! dropped is interrupted, unless an item said that the answer was finished: then its span ends with that item.
-//!
-//! A stream of a named type is recorded as a plain value: box it, or wrap it in [`follow`]. So is a stream with
-//! another trait, such as `impl Stream + Clone` or `+ Sink`, because the wrapper of a span would lack that
-//! trait. If a `tool_call`, `span`, `turn` or `conversation` returns a stream, only times and sizes are
-//! recorded.
-//!
-//! A future that is never polled leaves no span. A stream that is never polled is interrupted. The parent of an
-//! `async fn` is the span that is current at its first poll. The parent of a function that returns a future or
-//! a stream is the span that is current at the call.
-//!
-//! # Limits
-//!
-//! * A future of a named type is recorded as a plain value.
-//! * In an annotated function with `#[track_caller]`, `Location::caller()` does not give the caller.
-//! * In a generic function the written bounds count: nothing is recorded of a bare `T`.
-//! * Under `#[async_trait]`, a destructured argument is not recorded.
-//! * An `async fn` that returns `impl Fn(&str) -> …` must write the types of the closure's parameters.
-//! * A lock in a field of a `Serialize` value cannot be seen, so recording the value takes it: `skip` that
-//!   argument.
-//! * Names and ids are cut at 1,024 bytes.
+//! [What a span records](guide::recorded) · [streams](guide::streams) · [tasks, threads, processes](guide::tasks) ·
+//! [your own OpenTelemetry](guide::opentelemetry) · [settings, and what leaves the process](guide::settings) ·
+//! [delivery](guide::delivery) · [troubleshooting](guide::troubleshooting)
 #![forbid(unsafe_code)]
 
 mod absence;
@@ -155,9 +101,11 @@ mod at_exit;
 mod attributes;
 mod call;
 mod clip;
+mod date;
 mod delivery;
 mod destination;
 mod finished;
+pub mod guide;
 #[cfg(feature = "local")]
 mod local;
 mod lock;
@@ -166,6 +114,8 @@ mod policy;
 mod recording;
 #[cfg(feature = "redact")]
 mod redact;
+#[cfg_attr(not(feature = "redact"), path = "no_redaction.rs")]
+mod redaction;
 mod room;
 mod say;
 pub mod semconv;
@@ -174,6 +124,9 @@ pub mod testing;
 mod transcript;
 mod watch;
 
+#[cfg(feature = "local")]
+#[doc(hidden)]
+pub mod __page;
 #[doc(hidden)]
 pub mod __private;
 
@@ -193,7 +146,7 @@ pub use cekura_trace_macros::{LLM, S2S, STT, TTS, tool, toolcall};
 pub use delivery::call_log::error::{ObserveError, Sent};
 pub use delivery::call_log::update::Update;
 pub use delivery::call_log::{CallLog, TranscriptType};
-pub use delivery::config::{Builder, Calls, Compression, Mode, Protocol, Sampling};
+pub use delivery::config::{Builder, Calls, Compression, Mode, Protocol, Roots, Sampling};
 pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
 pub use delivery::ledger::{DropReason, FlushReport, Recordings};
@@ -266,7 +219,11 @@ pub mod spans {
     pub use crate::recording::spans::*;
 }
 
-/// Lines of the program's log in the call log of the call in which they were written: the feature `logs`.
+/// The program's log, joined with its calls: the feature `logs`.
+///
+/// * [`json`](logs::json) writes each line with the ids of the span and the call in which it was written.
+/// * [`layer`](logs::layer) adds the call's id and the turn to logs that go out over OTLP.
+/// * [`capture`](logs::capture) puts lines into the call log of the call in which they were written.
 #[cfg(feature = "logs")]
 pub mod logs {
     pub use crate::recording::logs::*;
@@ -276,15 +233,3 @@ pub mod logs {
 pub mod context {
     pub use crate::recording::context::{Carried, carry, carry_fn, headers};
 }
-
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct ReadmeDoctests;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/operate.md")]
-struct OperateDoctests;
-
-#[cfg(all(doctest, feature = "audio", feature = "logs"))]
-#[doc = include_str!("../../docs/calls.md")]
-struct CallsDoctests;

@@ -4,6 +4,7 @@
 //! ```text
 //! Tree → row (what one span says) ─┐
 //!      → axis (where its bar lies) ├→ waterfall → print
+//!      → turns (a line for each)  ─┤
 //!      → summary (what all say)   ─┤
 //!                                  └→ page → folder
 //! ```
@@ -25,10 +26,11 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
+mod turns;
 mod waterfall;
 
 pub(crate) use folder::{Folder, Kept, line};
-pub(crate) use page::SoundFile;
+pub(crate) use page::{SoundFile, write as write_page};
 pub(crate) use style::Style;
 pub(crate) use waterfall::draw;
 

@@ -23,7 +23,8 @@ use words::Found;
 
 /// Which personal values are replaced, in spans and call logs, before they are delivered, written or drawn.
 ///
-/// [`Builder::redact`](crate::Builder::redact) takes it. It works on the delivering thread, so recording a span costs the same.
+/// [`Builder::redact`](crate::Builder::redact) takes it. It works on the delivering thread, so recording a span costs the same;
+/// lines of the log (feature `logs`) are redacted where they are written.
 /// The page `docs/operate.md` says what it finds, and what it cannot find. Keys are never changed. A span says in
 /// `cekura.redacted` how many values were replaced.
 ///
@@ -79,7 +80,8 @@ impl Redact {
     /// Gives each text, with its key, to a function; the text that it returns stands in its place. The key of a member of JSON is
     /// its path, such as `function.input.customer.name`.
     ///
-    /// It runs on the delivering thread, before everything else is looked for. Where it panics, the text becomes `[redacted]`.
+    /// It runs on the delivering thread, and where a line of the log is written, before everything else is looked for. Where it panics, the
+    /// text becomes `[redacted]`.
     pub fn with(mut self, change: impl Fn(&str, &str) -> Option<String> + Send + Sync + 'static) -> Self {
         self.closures.push(Arc::new(change));
         self
@@ -184,6 +186,18 @@ impl Redactor {
             let place = Place { path, is_cut, depth: 0 };
             if is_ours { None } else { self.leaf(place, leaf, &mut count) }
         })
+    }
+
+    /// What stands in the place of a text of a log line, if that is to change.
+    #[cfg(feature = "logs")]
+    pub(crate) fn log_text(&self, key: &str, text: &str) -> Option<String> {
+        self.text(Place { path: key, is_cut: false, depth: 0 }, text, &mut 0)
+    }
+
+    /// The same for a number, `true` or `false`.
+    #[cfg(feature = "logs")]
+    pub(crate) fn log_scalar(&self, key: &str, scalar: &str) -> Option<String> {
+        self.number(key, scalar, &mut 0)
     }
 
     /// What stands in the place of a text, if that is to change.

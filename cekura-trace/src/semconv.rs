@@ -50,6 +50,12 @@ keys! {
     CONVERSATION_ID = "conversation.id";
     /// Always `voice` (pipecat).
     CONVERSATION_TYPE = "conversation.type";
+    /// Who calls, an id of the program's own (OTel semantic conventions 1.41).
+    USER_ID = "user.id";
+    /// The session that the conversation is a part of (OTel semantic conventions 1.41).
+    SESSION_ID = "session.id";
+    /// The session, under the name by which messages are put together (OTel GenAI conventions 1.41).
+    GEN_AI_CONVERSATION_ID = "gen_ai.conversation.id";
     /// The simulation run that the call belongs to (Cekura docs, Custom Integration).
     CEKURA_RUN_ID = "cekura.run.id";
     /// The scenario of that run (Cekura docs, SIP headers).
@@ -62,8 +68,26 @@ keys! {
     /// Whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end, or an answer of a session was cut
     /// off while it was open, bool (pipecat).
     TURN_WAS_INTERRUPTED = "turn.was_interrupted";
-    /// From the moment the caller stopped speaking to the first audio of the answer, f64 seconds (pipecat).
+    /// Voice-to-voice latency: from the moment the caller stopped speaking to the first audio of the answer, f64 seconds (pipecat).
     TURN_USER_BOT_LATENCY_SECONDS = "turn.user_bot_latency_seconds";
+    /// Of that, from the moment the caller stopped speaking to the final transcript, f64 seconds.
+    TURN_LATENCY_TRANSCRIPT_SECONDS = "turn.latency.transcript_seconds";
+    /// Of that, the gap before an `llm` was begun, f64 seconds.
+    TURN_LATENCY_BEFORE_LLM_SECONDS = "turn.latency.before_llm_seconds";
+    /// Of that, until an `llm` gave its first token, or its whole answer where that is no stream, f64 seconds.
+    TURN_LATENCY_FIRST_TOKEN_SECONDS = "turn.latency.first_token_seconds";
+    /// Of that, the gap before a `tool_call` was begun, f64 seconds.
+    TURN_LATENCY_BEFORE_TOOLS_SECONDS = "turn.latency.before_tools_seconds";
+    /// Of that, while a `tool_call` ran, f64 seconds.
+    TURN_LATENCY_TOOLS_SECONDS = "turn.latency.tools_seconds";
+    /// Of that, the gap before a `tts` or `s2s` was begun, f64 seconds.
+    TURN_LATENCY_BEFORE_TTS_SECONDS = "turn.latency.before_tts_seconds";
+    /// Of that, until a `tts` or `s2s` gave its first audio, or all of it where that is no stream, f64 seconds.
+    TURN_LATENCY_FIRST_BYTE_SECONDS = "turn.latency.first_byte_seconds";
+    /// Of that, the gap before the first audio, where nothing is known of the voice, f64 seconds.
+    TURN_LATENCY_BEFORE_AUDIO_SECONDS = "turn.latency.before_audio_seconds";
+    /// Of that, from the voice's first audio until the caller heard it, f64 seconds.
+    TURN_LATENCY_PLAY_OUT_SECONDS = "turn.latency.play_out_seconds";
     /// From the turn's start to its end, f64 seconds (pipecat).
     TURN_DURATION_SECONDS = "turn.duration_seconds";
 
@@ -146,7 +170,7 @@ keys! {
     /// Which guardrail it was, where the span's name does not say it; set by the program.
     GUARDRAIL_NAME = "guardrail.name";
 
-    /// `chat` or `execute_tool` (OTel GenAI conventions 1.41).
+    /// `chat`, `execute_tool`, or what the program says (OTel GenAI conventions 1.41).
     GEN_AI_OPERATION_NAME = "gen_ai.operation.name";
     /// The vendor (OTel GenAI conventions 1.41).
     GEN_AI_PROVIDER_NAME = "gen_ai.provider.name";
@@ -188,13 +212,38 @@ keys! {
     GEN_AI_TOOL_CALL_RESULT = "gen_ai.tool.call.result";
 }
 
+/// Keys of the resource, which is sent with all spans (OTel semantic conventions 1.41).
+pub mod resource {
+    names! {
+        /// Where the program runs, such as `prod`.
+        DEPLOYMENT_ENVIRONMENT_NAME = "deployment.environment.name";
+        /// The program.
+        SERVICE_NAME = "service.name";
+        /// Its release.
+        SERVICE_VERSION = "service.version";
+    }
+}
+
+/// The parts of a turn's voice-to-voice latency, in the order in which they usually come.
+pub(crate) const TURN_LATENCY_PARTS: [&str; 9] = [
+    TURN_LATENCY_TRANSCRIPT_SECONDS,
+    TURN_LATENCY_BEFORE_LLM_SECONDS,
+    TURN_LATENCY_FIRST_TOKEN_SECONDS,
+    TURN_LATENCY_BEFORE_TOOLS_SECONDS,
+    TURN_LATENCY_TOOLS_SECONDS,
+    TURN_LATENCY_BEFORE_TTS_SECONDS,
+    TURN_LATENCY_FIRST_BYTE_SECONDS,
+    TURN_LATENCY_BEFORE_AUDIO_SECONDS,
+    TURN_LATENCY_PLAY_OUT_SECONDS,
+];
+
 /// Names of metrics, as OpenTelemetry has them, and of those labels that are no span attributes. In Prometheus a dot is `_`,
 /// and the unit follows the name.
 pub mod metric {
     names! {
         /// How long a turn took, seconds.
         TURN_DURATION = "turn.duration";
-        /// From the caller's last word to the agent's first audio, seconds.
+        /// Voice-to-voice latency: from the caller's last word to the agent's first audio, seconds.
         TURN_USER_BOT_LATENCY = "turn.user_bot_latency";
         /// How long a recognition took, seconds.
         STT_DURATION = "stt.duration";

@@ -7,6 +7,7 @@ use async_openai::config::{Config, OpenAIConfig};
 use std::{env, io};
 
 /// The models that the agent asks for.
+#[derive(Clone)]
 pub(crate) struct Models {
     pub(crate) transcription: String,
     pub(crate) chat: String,

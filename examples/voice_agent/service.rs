@@ -19,6 +19,7 @@ use futures_util::Stream;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+#[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) openai: Client<OpenAIConfig>,
     pub(crate) http: reqwest::Client,

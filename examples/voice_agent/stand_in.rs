@@ -29,6 +29,9 @@ const TOKEN: Duration = Duration::from_millis(2);
 const AUDIO: Duration = Duration::from_millis(10);
 const AUDIO_BYTES: usize = 24_000;
 
+/// The model of this name thinks so long before its first token.
+const SLOW: (&str, Duration) = ("slow", Duration::from_secs(2));
+
 /// Starts the server on a free port of this machine and returns its base URL.
 pub(crate) async fn start() -> io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -79,7 +82,8 @@ async fn completions(body: Bytes) -> Result<Response, Invalid> {
     let chunks = chunks(&request.model, read, &tokens(&content), request.stream_options.is_some());
     let chunks = chunks.iter().map(Value::to_string).chain(["[DONE]".to_owned()]);
     let events: Vec<Event> = chunks.map(|chunk| Event::default().data(chunk)).collect();
-    sleep(Duration::from_millis(30) + Duration::from_micros(100 * read as u64)).await;
+    let thinks = if request.model == SLOW.0 { SLOW.1 } else { Duration::from_millis(30) };
+    sleep(thinks + Duration::from_micros(100 * read as u64)).await;
     Ok(Sse::new(bit_by_bit(events, TOKEN)).into_response())
 }
 

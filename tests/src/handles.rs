@@ -36,7 +36,7 @@ pub fn to(backend: &Backend, protocol: Protocol) -> Builder {
 /// A handle for an endpoint, as it is without a key.
 pub fn at(url: &str, protocol: Protocol) -> Builder {
     Cekura::builder()
-        .environment(|_| None)
+        .variables(|_| None)
         .service_name("agent")
         .otel_endpoint(url)
         .protocol(protocol)

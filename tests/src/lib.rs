@@ -17,9 +17,23 @@ pub mod polls;
 pub mod program;
 pub mod proxy;
 pub mod spools;
+pub mod strangers;
 pub mod tone;
 pub mod tools;
 pub mod tree;
 pub mod vendors;
 pub mod webhook;
 mod wire;
+
+// Every block of Rust on these pages compiles. They are here because the package of the library has no file outside itself.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/operate.md")]
+struct Operate;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/calls.md")]
+struct Calls;

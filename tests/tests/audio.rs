@@ -101,7 +101,7 @@ fn row(fault: &str, url: &str) {
 fn row_with(fault: &str, url: &str, set: impl Fn(Builder) -> Builder) {
     let traced = |protocol: Protocol| {
         // Every delay as it is for users.
-        let builder = Cekura::builder().environment(|_| None).otel_endpoint(url).protocol(protocol);
+        let builder = Cekura::builder().variables(|_| None).otel_endpoint(url).protocol(protocol);
         let handle = set(builder).build().unwrap();
         let periods = run(traced(&handle));
         let report = handle.shutdown_blocking(SHORT);

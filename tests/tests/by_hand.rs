@@ -378,7 +378,7 @@ async fn finish_that_is_not_awaited_ends_the_conversation_all_the_same() {
 #[test]
 fn where_nothing_records_guards_do_nothing() {
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
-    let handle = cekura::Cekura::builder().environment(off).build().unwrap();
+    let handle = cekura::Cekura::builder().variables(off).build().unwrap();
     let call = spans::conversation().client(&handle).start();
     call.user("Hello?");
     assert_eq!(call.in_scope(cekura::trace_id), None);

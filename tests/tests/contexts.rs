@@ -72,7 +72,7 @@ fn a_turns_context_carried_by_hand_into_its_conversation_is_the_parent() {
 fn in_a_conversation_that_is_off_nothing_is_set_on_the_programs_span() {
     let exported = Kept::default();
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
-    let handle = Cekura::builder().environment(off).build().unwrap();
+    let handle = Cekura::builder().variables(off).build().unwrap();
     // Another one that is on.
     let beside = Beside::new(|builder| builder);
     let tracer: SdkTracer = provider(&exported).build().tracer("server");

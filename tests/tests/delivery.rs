@@ -101,7 +101,7 @@ fn a_key_of_the_environment_stays_away_from_other_endpoints() {
             "CEKURA_AGENT_ID" => Some("1".to_owned()),
             _ => None,
         };
-        let handle = to(&backend, protocol).environment(key).build().unwrap();
+        let handle = to(&backend, protocol).variables(key).build().unwrap();
         converse(&handle, 1);
         assert_eq!(handle.flush_blocking(LONG).delivered, 2);
         let seen = &backend.seen()[0];

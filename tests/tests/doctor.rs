@@ -127,7 +127,7 @@ fn the_environments_key_is_kept_from_a_collector_and_that_is_said() {
             _ => return None,
         })
     };
-    let diagnosis = Cekura::builder().environment(environment).doctor();
+    let diagnosis = Cekura::builder().variables(environment).doctor();
     assert!(diagnosis.is_healthy(), "{diagnosis}");
     assert!(shown(&diagnosis).contains("http://127.0.0.1:PORT_, without the key"), "{diagnosis}");
     assert_eq!(spans.seen()[0].header("x-cekura-api-key"), None);
@@ -292,7 +292,7 @@ fn every_mistake_of_the_configuration_is_shown() {
         _ => None,
     };
     assert_eq!(
-        shown(&Cekura::builder().environment(environment).doctor()),
+        shown(&Cekura::builder().variables(environment).doctor()),
         "\
 FAIL  configuration  CEKURA_AGENT_ID must be a whole number
 FAIL  configuration  CEKURA_API_KEY must be visible ASCII without spaces or line
@@ -308,7 +308,7 @@ FAIL  configuration  CEKURA_API_KEY must be visible ASCII without spaces or line
 fn off_and_local_are_healthy_and_send_nothing() {
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "no".to_owned());
     assert_eq!(
-        shown(&Cekura::builder().environment(off).doctor()),
+        shown(&Cekura::builder().variables(off).doctor()),
         "\
 ok    configuration  tracing is off because of CEKURA_TRACER_ENABLED; nothing
                      else was checked"

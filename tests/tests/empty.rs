@@ -104,7 +104,7 @@ fn the_default_conversation_does_nothing_and_says_nothing() {
     let none = "0".repeat(32);
     listen();
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
-    assert_eq!(call(&Cekura::builder().environment(off).build().unwrap(), "CA1"), none);
+    assert_eq!(call(&Cekura::builder().variables(off).build().unwrap(), "CA1"), none);
     let default = Conversation::default();
     note(&default);
     assert_eq!(default.id(), none);

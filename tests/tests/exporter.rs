@@ -221,7 +221,7 @@ fn the_key_is_not_shown() {
 
 #[test]
 fn local_mode_has_no_exporter_and_says_so() {
-    let builder = Cekura::builder().environment(|_| None).mode(Mode::Local);
+    let builder = Cekura::builder().variables(|_| None).mode(Mode::Local);
     let error = builder.span_exporter().unwrap_err();
     assert!(error.is_configuration());
     assert!(error.to_string().contains("CEKURA_MODE") && error.to_string().contains("endpoint"), "{error}");
@@ -229,7 +229,7 @@ fn local_mode_has_no_exporter_and_says_so() {
 
 #[test]
 fn a_setting_that_cannot_be_used_is_named() {
-    let error = Cekura::builder().environment(|_| None).span_exporter().unwrap_err();
+    let error = Cekura::builder().variables(|_| None).span_exporter().unwrap_err();
     assert!(error.to_string().contains("CEKURA_API_KEY"), "{error}");
 }
 
@@ -238,7 +238,7 @@ fn switched_off_it_takes_everything_and_sends_nothing() {
     for protocol in PROTOCOLS {
         let backend = Backend::new();
         let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
-        let provider = provider(to(&backend, protocol).environment(off));
+        let provider = provider(to(&backend, protocol).variables(off));
         work(&provider).unwrap();
         provider.shutdown().unwrap();
         assert_eq!(backend.connections(), 0);

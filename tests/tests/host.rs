@@ -160,7 +160,7 @@ fn several_handles_each_get_their_own_calls() {
 fn a_handle_that_is_off_changes_nothing() {
     let exported = Kept::default();
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
-    let handle = Cekura::builder().environment(off).build().unwrap();
+    let handle = Cekura::builder().variables(off).build().unwrap();
     let provider = provider(&exported).with_span_processor(handle.processor()).build();
     handle.attach(&provider).unwrap();
     call(&handle, &provider.tracer("database"));

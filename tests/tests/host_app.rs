@@ -206,13 +206,13 @@ fn it_is_joined_by_at_most_ten_lines() {
     let changed = changed_lines(&before, &joined);
     assert!((1..=10).contains(&changed), "{changed} lines");
     assert!(joined.lines().count() <= 120);
-    let readme = read("README.md");
-    let shown = readme.split("```diff").find(|block| block.contains("attach")).unwrap();
+    let page = read("cekura-trace/src/guide/opentelemetry.md");
+    let shown = page.split("```diff").find(|block| block.contains("attach")).unwrap();
     let shown: Vec<_> = shown.split("```").next().unwrap().lines().collect();
     let added: Vec<_> = shown.iter().filter_map(|line| line.strip_prefix('+')).collect();
-    assert_eq!(added.len(), changed, "the README shows them all: {added:?}");
+    assert_eq!(added.len(), changed, "the page shows them all: {added:?}");
     let mut rest = joined.lines();
     for line in shown.iter().filter(|line| !line.is_empty() && !line.contains('⋮')) {
-        assert!(rest.any(|own| own == &line[1..]), "the README shows {line:?}");
+        assert!(rest.any(|own| own == &line[1..]), "the page shows {line:?}");
     }
 }

@@ -38,8 +38,8 @@ fn are_drawn(shown: &str, folder: &Path) {
         let (above, below) = drawing.rsplit_once("\npage     ").unwrap();
         let page = below.lines().next().unwrap();
         assert!(above.lines().last().unwrap().starts_with("trace "), "{shown}");
-        assert!(page.starts_with("cekura-traces/"), "{page}");
-        assert!(fs::read_to_string(folder.join(page)).unwrap().starts_with("<!doctype html>"));
+        assert!(Path::new(page).starts_with(folder.join("cekura-traces")), "{page}");
+        assert!(fs::read_to_string(page).unwrap().starts_with("<!doctype html>"));
     }
 }
 
@@ -72,11 +72,53 @@ fn two_calls_with_the_trace_id_of_one_carriers_call_are_drawn_and_have_a_page_ea
     for (drawing, agent) in [(first, "reception"), (second, "dentist")] {
         assert!(drawing.contains(agent) && drawing.contains(" 2 spans"), "{shown}");
         let (_, page) = drawing.rsplit_once("\npage     ").unwrap();
-        let page = fs::read_to_string(folder.join(page.lines().next().unwrap())).unwrap();
+        let page = fs::read_to_string(page.lines().next().unwrap()).unwrap();
         let others = ["reception", "dentist"].into_iter().filter(|other| page.contains(other));
         assert_eq!(others.collect::<Vec<_>>(), [agent]);
     }
     assert_eq!(pages(&folder.join("cekura-traces")), 2);
+}
+
+/// What the agent shows of a call of nine turns and one of one.
+fn drawn(test: &str, draw: &str) -> (String, String) {
+    let folder = fresh(test);
+    let mut agent = Command::new(env!("CARGO_BIN_EXE_local_agent"));
+    let output = agent.arg("a long call").env("CEKURA_DRAW", draw).current_dir(&folder).output().unwrap();
+    assert_eq!(pages(&folder.join("cekura-traces")), if output.status.success() { 2 } else { 0 });
+    (String::from_utf8(output.stderr).unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_long_call_is_drawn_as_is_asked_for() {
+    let is_bar = |line: &&str| line.starts_with(['├', '└']);
+    for (number, (draw, of_first, of_second)) in
+        [("", 0, 1), ("full", 9, 1), ("summary", 0, 0)].into_iter().enumerate()
+    {
+        let (shown, reports) = drawn(&format!("draw-{number}"), draw);
+        let (first, second) = shown.split_once("after the first").unwrap();
+        assert_eq!(first.lines().filter(is_bar).count(), of_first, "{draw}: {shown}");
+        assert_eq!(second.lines().filter(is_bar).count(), of_second, "{draw}: {shown}");
+        let lines = first.lines().filter(|line| line.starts_with("turn ")).count();
+        assert_eq!(lines, 9 - of_first, "{draw}: {shown}");
+        assert!(
+            shown.contains("9 turns · 10 spans") && reports.ends_with("12 accepted, 12 delivered\n"),
+            "{reports}"
+        );
+    }
+    let (shown, reports) = drawn("draw-off", "off");
+    assert_eq!(shown, "after the first\n", "pages only");
+    assert!(reports.ends_with("12 accepted, 12 delivered\n"), "{reports}");
+}
+
+#[test]
+fn one_line_says_why_nothing_was_sent() {
+    let (shown, _) = run(&fresh("why-code"), &[]);
+    assert_eq!(shown.matches("\nlocal    nothing was sent: .mode(Mode::Local)\n").count(), 1, "{shown}");
+    let (shown, _) = run(&fresh("why-variable"), &["local"]);
+    assert_eq!(shown.matches("\nlocal    nothing was sent: CEKURA_MODE=local\n").count(), 1, "{shown}");
+    let backend = Backend::new();
+    let (shown, _) = run(&fresh("why-both"), &["cloud,local", &backend.url()]);
+    assert!(!shown.contains("nothing was sent"), "{shown}");
 }
 
 #[test]
@@ -93,7 +135,7 @@ fn a_folder_that_cannot_be_written_is_one_event_and_a_line_below_each_drawing() 
     fs::write(folder.join("cekura-traces"), "a file").unwrap();
     let (shown, reports) = run(&folder, &[]);
     assert!(shown.contains("2 turns · 3 spans") && shown.contains("1 turn · 2 spans"), "{shown}");
-    assert_eq!(shown.matches("\npage     no page can be written to cekura-traces: ").count(), 2, "{shown}");
+    assert_eq!(shown.matches("\npage     no page can be written to /").count(), 2, "{shown}");
     let events: Vec<_> = reports.lines().filter(|line| !line.contains("accepted")).collect();
     assert!(matches!(&events[..], [event] if event.contains("cekura-traces")), "{reports}");
     assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
@@ -162,7 +204,7 @@ fn what_a_page_shows_is_delivered_whatever_standard_error_is() {
         let folder = fresh(&format!("page-only-{number}"));
         let delivered = "3 accepted, 3 delivered\n5 accepted, 5 delivered";
         assert_eq!(reports(&folder, unread), delivered, "{unread}");
-        assert_eq!(fs::read_dir(folder.join("cekura-traces")).unwrap().count(), 3);
+        assert_eq!(pages(&folder.join("cekura-traces")), 2);
     }
 }
 
@@ -175,8 +217,8 @@ fn spans_that_the_drawing_has_no_room_for_are_not_delivered() {
     let seen = 3_201 - missing;
     let report = format!("3201 accepted, {seen} delivered, {missing} dropped (queue_full {missing})");
     assert_eq!(reports.lines().find(|line| line.contains("3201 accepted")), Some(&*report));
-    let (_, page) = shown.split_once("\npage     cekura-traces/").unwrap();
-    let page = folder.join("cekura-traces").join(page.lines().next().unwrap());
+    let (_, page) = shown.split_once("\npage     /").unwrap();
+    let page = format!("/{}", page.lines().next().unwrap());
     assert_eq!(fs::read_to_string(page).unwrap().matches("\"depth\":").count(), seen);
 }
 
@@ -184,8 +226,9 @@ fn spans_that_the_drawing_has_no_room_for_are_not_delivered() {
 fn pages(folder: &Path) -> usize {
     let files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(mode(folder) == 0o700 && files.iter().all(|file| mode(file) == 0o600), "{files:?}");
-    assert!(files.contains(&folder.join(".gitignore")), "{files:?}");
-    files.len() - 1
+    let others = [".gitignore", "index.html"].map(|file| folder.join(file));
+    assert!(others.iter().all(|file| files.contains(file)), "{files:?}");
+    files.len() - others.len()
 }
 
 #[test]
@@ -207,7 +250,9 @@ fn a_folder_that_is_removed_is_made_again() {
     for (number, remove) in ["rm -r cekura-traces", "cd / && rm -r \"$OLDPWD\""].into_iter().enumerate() {
         let folder = fresh(&format!("removed-{number}"));
         let (shown, reports) = run(&folder, &["local", "", ".", remove]);
-        assert_eq!(shown.matches("\npage     cekura-traces/20").count(), 2 - number, "{shown}");
+        let whole = format!("\npage     {}/cekura-traces/20", folder.display());
+        // Without its directory the program is nowhere, and makes its folder where it was.
+        assert_eq!(shown.matches(&whole).count(), 2, "{shown}");
         assert_eq!(pages(&folder.join("cekura-traces")), 1);
         assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
     }
@@ -222,11 +267,7 @@ fn a_folder_that_is_replaced_is_closed_to_others_and_no_link_is_followed() {
     {
         let (folder, elsewhere) = (fresh(&format!("replaced-{number}")), fresh("elsewhere"));
         let (shown, reports) = run(&folder, &["local", "", ".", &format!("rm -r cekura-traces; {link}")]);
-        assert_eq!(
-            shown.matches("\npage     no page can be written to cekura-traces: ").count(),
-            1,
-            "{shown}"
-        );
+        assert_eq!(shown.matches("\npage     no page can be written to /").count(), 1, "{shown}");
         assert!(fs::read_dir(&elsewhere).unwrap().next().is_none());
         assert!(reports.ends_with("5 accepted, 5 delivered\n"), "{reports}");
     }
@@ -246,7 +287,7 @@ fn only_this_user_reads_pages_whatever_the_umask() {
         assert!(output.status.success());
         let pages = folder.join("cekura-traces");
         let modes: Vec<_> = fs::read_dir(&pages).unwrap().map(|file| mode(&file.unwrap().path())).collect();
-        assert_eq!((mode(&pages), modes), (0o700, vec![0o600; 3]), "{umask}");
+        assert_eq!((mode(&pages), modes), (0o700, vec![0o600; 4]), "{umask}");
     }
 }
 
@@ -255,7 +296,7 @@ fn a_link_in_place_of_the_folder_gets_no_page() {
     let (folder, elsewhere) = (fresh("linked"), fresh("linked-elsewhere"));
     symlink(&elsewhere, folder.join("cekura-traces")).unwrap();
     let (shown, reports) = run(&folder, &[]);
-    assert_eq!(shown.matches("\npage     no page can be written to cekura-traces: ").count(), 2, "{shown}");
+    assert_eq!(shown.matches("\npage     no page can be written to /").count(), 2, "{shown}");
     assert!(fs::read_dir(&elsewhere).unwrap().next().is_none() && reports.contains("5 delivered"));
 }
 
@@ -266,7 +307,8 @@ fn page_of(test: &str, arguments: &[&str]) -> (String, String) {
     let output = agent.args(arguments).current_dir(&folder).output().unwrap();
     let shown = String::from_utf8(output.stderr).unwrap();
     let (_, page) = shown.rsplit_once("\npage     ").unwrap_or_else(|| panic!("{shown}"));
-    (fs::read_to_string(folder.join(page.trim_end())).unwrap(), String::from_utf8(output.stdout).unwrap())
+    let page = fs::read_to_string(page.lines().next().unwrap()).unwrap();
+    (page, String::from_utf8(output.stdout).unwrap())
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn spans_and_call_logs_go_through_a_tunnel_in_which_the_key_is_not_to_be_read() 
         ] {
             let office = office(manner);
             let environment = environment(name, office.proxy.url(user));
-            let handle = office.builder(protocol).environment(environment).build().unwrap();
+            let handle = office.builder(protocol).variables(environment).build().unwrap();
             converse(&handle, 2);
             assert_eq!(handle.flush_blocking(LONG).to_string(), "3 accepted, 3 delivered", "{name}");
             let log = CallLog::new("a secret call");
@@ -107,7 +107,7 @@ fn plain_http_is_asked_for_by_its_whole_address() {
         let proxy = HttpProxy::new(&[("collector.test:4318", &spans.url())], manner);
         let builder = at("http://collector.test:4318", Protocol::Http).allow_insecure(true);
         let environment = environment("http_proxy", proxy.url(user));
-        let handle = builder.api_key(KEY).agent(5).environment(environment).build().unwrap();
+        let handle = builder.api_key(KEY).agent(5).variables(environment).build().unwrap();
         converse(&handle, 1);
         assert_eq!(handle.flush_blocking(LONG).to_string(), "2 accepted, 2 delivered");
         let requests = proxy.requests();
@@ -125,7 +125,7 @@ fn grpc_goes_through_a_tunnel_without_tls_too() {
     let spans = Backend::new();
     let proxy = HttpProxy::new(&[("collector.test:4317", &spans.url())], Manner::Open);
     let builder = at("http://collector.test:4317", Protocol::Grpc).allow_insecure(true);
-    let handle = builder.environment(environment("HTTP_PROXY", proxy.url(""))).build().unwrap();
+    let handle = builder.variables(environment("HTTP_PROXY", proxy.url(""))).build().unwrap();
     converse(&handle, 1);
     assert_eq!(handle.flush_blocking(LONG).to_string(), "2 accepted, 2 delivered");
     assert_eq!(proxy.requests(), ["CONNECT collector.test:4317 HTTP/1.1 [host]"]);
@@ -136,7 +136,7 @@ fn this_machine_and_what_no_proxy_names_are_reached_directly() {
     for protocol in PROTOCOLS {
         let (spans, proxy) = (Backend::new(), HttpProxy::new(&[], Manner::Open));
         let environment = environment("ALL_PROXY", proxy.url(""));
-        let handle = at(&spans.url(), protocol).environment(environment).build().unwrap();
+        let handle = at(&spans.url(), protocol).variables(environment).build().unwrap();
         converse(&handle, 1);
         assert_eq!(handle.flush_blocking(LONG).delivered, 2);
         assert!(proxy.requests().is_empty());
@@ -148,7 +148,7 @@ fn this_machine_and_what_no_proxy_names_are_reached_directly() {
         "NO_PROXY" => Some("localhost, .example.test".to_owned()),
         _ => None,
     };
-    let handle = office.builder(Protocol::Http).environment(direct).build().unwrap();
+    let handle = office.builder(Protocol::Http).variables(direct).build().unwrap();
     converse(&handle, 1);
     assert_eq!(handle.flush_blocking(SHORT).pending, 2, "nobody knows the name");
     assert!(office.proxy.requests().is_empty());
@@ -157,11 +157,11 @@ fn this_machine_and_what_no_proxy_names_are_reached_directly() {
 #[test]
 fn code_wins_over_the_environment() {
     let (office, other) = (office(Manner::Open), HttpProxy::new(&[], Manner::Status(500)));
-    let builder = office.builder(Protocol::Grpc).environment(environment("HTTPS_PROXY", other.url("")));
+    let builder = office.builder(Protocol::Grpc).variables(environment("HTTPS_PROXY", other.url("")));
     let handle = builder.proxy(office.proxy.url("")).build().unwrap();
     converse(&handle, 1);
     assert_eq!(handle.flush_blocking(LONG).delivered, 2);
-    let builder = office.builder(Protocol::Grpc).environment(environment("HTTPS_PROXY", other.url("")));
+    let builder = office.builder(Protocol::Grpc).variables(environment("HTTPS_PROXY", other.url("")));
     let handle = builder.no_proxy().build().unwrap();
     converse(&handle, 1);
     assert_eq!(handle.flush_blocking(SHORT).pending, 2);
@@ -221,7 +221,7 @@ fn a_diagnosis_goes_through_the_proxy_and_names_it() {
     for protocol in PROTOCOLS {
         let office = office(Manner::Password(PASSWORD));
         let builder =
-            || office.builder(protocol).environment(environment("HTTPS_PROXY", office.proxy.url(USER)));
+            || office.builder(protocol).variables(environment("HTTPS_PROXY", office.proxy.url(USER)));
         let diagnosis = builder().doctor();
         assert!(diagnosis.is_healthy(), "{diagnosis}");
         let proxy = office.proxy.address();
@@ -242,7 +242,7 @@ fn a_diagnosis_says_what_the_proxy_answers() {
     let connection = |manner| {
         let office = office(manner);
         let builder = office.builder(Protocol::Grpc);
-        let builder = builder.environment(environment("HTTPS_PROXY", office.proxy.url("agent:canary@")));
+        let builder = builder.variables(environment("HTTPS_PROXY", office.proxy.url("agent:canary@")));
         said(builder.timings(Timings { connect: SHORT, ..quick() }), "connection")
     };
     let text = connection(Manner::Password(PASSWORD));
@@ -264,14 +264,14 @@ fn a_diagnosis_says_what_the_proxy_answers() {
 fn a_proxy_that_asks_for_a_password_for_plain_http_is_named() {
     let proxy = HttpProxy::new(&[], Manner::Password(PASSWORD));
     let builder = at("http://collector.test:4318", Protocol::Http).allow_insecure(true);
-    let text = said(builder.environment(environment("http_proxy", proxy.url(""))), "span");
+    let text = said(builder.variables(environment("http_proxy", proxy.url(""))), "span");
     assert!(text.contains("the proxy asks for a user and password: HTTP status 407"), "{text}");
     assert!(text.contains("→ write them in HTTP_PROXY: http://user:password@host:port"), "{text}");
 }
 
 #[test]
 fn a_bad_proxy_is_an_error_at_start_that_names_the_variable() {
-    let builder = Cekura::builder().environment(environment("HTTPS_PROXY", "socks5://canary:1".to_owned()));
+    let builder = Cekura::builder().variables(environment("HTTPS_PROXY", "socks5://canary:1".to_owned()));
     let error = builder.api_key(KEY).agent(5).build().unwrap_err();
     assert!(error.is_configuration() && error.to_string().starts_with("HTTPS_PROXY must be"), "{error}");
     assert!(!format!("{error:?}").contains("canary"));
@@ -290,7 +290,7 @@ fn an_agent_starts_on_a_machine_whose_proxies_it_does_not_use() {
     ] {
         let (spans, api) = (Backend::new(), Api::new());
         let builder = at(&spans.url(), Protocol::Grpc).api_key(KEY).agent(5).api_url(api.url());
-        let handle = builder.environment(environment(name, value.to_owned())).build().unwrap();
+        let handle = builder.variables(environment(name, value.to_owned())).build().unwrap();
         converse(&handle, 1);
         assert_eq!(handle.flush_blocking(LONG).delivered, 2, "{name}");
     }

@@ -391,7 +391,7 @@ fn a_directory_that_cannot_be_written_costs_a_short_call_nothing() {
 
 fn recorded_in(directory: &'static str, backend: &Backend, api: &Api) -> Cekura {
     let variable = move |name: &str| (name == "TMPDIR").then(|| directory.into());
-    observing(backend, api).environment(variable).audio(Audio::stereo()).build().unwrap()
+    observing(backend, api).variables(variable).audio(Audio::stereo()).build().unwrap()
 }
 
 #[test]

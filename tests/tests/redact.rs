@@ -203,7 +203,7 @@ fn the_variable_asks_for_what_is_standard_and_refuses_what_is_not() {
     let backend = Backend::new();
     let with = |value: &'static str| {
         to(&backend, Protocol::Http)
-            .environment(move |name| (name == "CEKURA_REDACT").then(|| value.to_owned()))
+            .variables(move |name| (name == "CEKURA_REDACT").then(|| value.to_owned()))
     };
     let handle = with("standard").build().unwrap();
     let call = spans::conversation().client(&handle).record("mail", "a@b.io").start();

@@ -217,10 +217,10 @@ fn no_error_of_the_settings_repeats_them() {
         |it| it.header("canary canary", "x"),
         |it| it.header("x", "canary\n"),
         |it| it.root_certificate("canary"),
-        |it| it.environment(|_| Some("canary ".to_owned())),
+        |it| it.variables(|_| Some("canary ".to_owned())),
     ];
     for wrong in wrong {
-        let builder = || wrong(Cekura::builder().environment(|_| None).api_key(KEY).agent(1));
+        let builder = || wrong(Cekura::builder().variables(|_| None).api_key(KEY).agent(1));
         check("a builder", &format!("{:?}", builder()));
         check_shown("a diagnosis", &builder().doctor());
         check_shown("an error", &builder().build().unwrap_err());

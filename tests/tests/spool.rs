@@ -349,6 +349,6 @@ fn a_directory_that_cannot_be_used_is_an_error_at_the_start() {
         assert!(error.is_configuration(), "{error}");
         assert!(error.to_string().starts_with(".spool(…) must be a directory"), "{error}");
     }
-    let local = Cekura::builder().environment(|_| None).mode(Mode::Local).spool(&file);
+    let local = Cekura::builder().variables(|_| None).mode(Mode::Local).spool(&file);
     assert!(local.build().is_ok(), "in local mode nothing waits for a backend");
 }

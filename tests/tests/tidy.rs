@@ -2,6 +2,7 @@
 //! import each other.
 
 use imports::Imports;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -271,6 +272,57 @@ fn features_are_written_down() {
         );
         previous = line;
     }
+}
+
+#[test]
+fn settings_and_features_are_on_the_page_of_settings() {
+    let page = fs::read_to_string(root().join("cekura-trace/src/guide/settings.md")).unwrap();
+    let config = files("cekura-trace/src/delivery/config", ".rs");
+    let names: BTreeSet<&str> = config
+        .iter()
+        .filter(|(name, _)| !name.contains("/tests"))
+        .flat_map(|(_, text)| text.split('"').skip(1).step_by(2))
+        .filter(|text| {
+            text.starts_with("CEKURA_") && text.bytes().all(|each| each.is_ascii_uppercase() || each == b'_')
+        })
+        .collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(page.contains(&format!("`{name}")), "{name} is missing");
+    }
+    let manifest = fs::read_to_string(root().join("cekura-trace/Cargo.toml")).unwrap();
+    let features = manifest.split_once("[features]\n").unwrap().1.split_once("\n\n").unwrap().0;
+    for (feature, _) in features.lines().filter_map(|line| line.split_once(" = ")).skip(1) {
+        assert!(page.contains(&format!("| `{feature}` |")), "the feature {feature} is missing");
+    }
+}
+
+#[test]
+fn every_file_that_a_page_links_to_is_there() {
+    const HERE: &str = "https://github.com/cekura-ai/cekura-trace-rust/";
+    let pages = [".", "docs", "deploy", "cekura-trace/src/guide", "examples"].into_iter();
+    let pages = pages.flat_map(|folder| {
+        let read = fs::read_dir(root().join(folder)).unwrap();
+        read.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "md"))
+    });
+    let mut links = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let at = match link.strip_prefix(HERE) {
+                Some(rest) => match rest.split_once("/main/") {
+                    Some((_, path)) => root().join(path),
+                    None => continue,
+                },
+                None if link.contains("://") || link.starts_with('#') || link.contains("::") => continue,
+                None => page.parent().unwrap().join(link),
+            };
+            let at = at.display().to_string();
+            assert!(fs::exists(at.split('#').next().unwrap()).unwrap(), "{} links to {link}", page.display());
+            links += 1;
+        }
+    }
+    assert!(links > 20, "{links}");
 }
 
 #[test]

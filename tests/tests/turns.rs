@@ -20,6 +20,8 @@ mod around;
 mod by_hand;
 #[path = "turns/given.rs"]
 mod given;
+#[path = "turns/latency.rs"]
+mod latency;
 #[path = "turns/nothing.rs"]
 mod nothing;
 #[path = "turns/spans.rs"]

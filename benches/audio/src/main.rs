@@ -22,7 +22,7 @@ fn main() {
     let ticks = Ticks::now([]);
     let url = server::start();
     let handle = |audio| {
-        let builder = Cekura::builder().environment(|_| None).service_name("agent").api_key("bench").agent(1);
+        let builder = Cekura::builder().variables(|_| None).service_name("agent").api_key("bench").agent(1);
         builder
             .otel_endpoint(&url)
             .protocol(Protocol::Http)

@@ -1,5 +1,5 @@
 //! The same objectives for those who generate rules with other tools: sloth's file and that of `OpenSLO`; and what Alertmanager needs.
-//! Invariant: the queries are those of the rules, summed over all jobs.
+//! Invariant: both have the same queries, which are those of the rules, summed over all jobs.
 
 use super::objectives::{Counted, Objective};
 use super::rules::MADE;
@@ -14,17 +14,23 @@ inhibit_rules:
   equal: [job, slo]
 ";
 
+/// Of a window: the failed events a second, and all. Both tools put the window in.
+fn queries(objective: &Objective) -> (String, String) {
+    const WINDOW: &str = "{{.window}}";
+    let total = format!("sum(rate({}[{WINDOW}]))", objective.all);
+    let failed = match &objective.counted {
+        Counted::Failed(failed) => format!("(sum(rate({failed}[{WINDOW}])) or 0 * {total})"),
+        Counted::Good(good) => format!("({total} - sum(rate({good}[{WINDOW}])))"),
+    };
+    (failed, total)
+}
+
 /// For sloth 0.11 and later.
 pub(super) fn sloth(objectives: &[Objective]) -> String {
     let mut text = format!("{MADE}version: prometheus/v1\nservice: voice-agent\nslos:\n");
     for objective in objectives {
-        let Objective { name, alert, title, all, advice, .. } = objective;
-        let window = "{{.window}}";
-        let total = format!("sum(rate({all}[{window}]))");
-        let failed = match &objective.counted {
-            Counted::Failed(failed) => format!("(sum(rate({failed}[{window}])) or 0 * {total})"),
-            Counted::Good(good) => format!("({total} - sum(rate({good}[{window}])))"),
-        };
+        let Objective { name, alert, title, advice, .. } = objective;
+        let (failed, total) = queries(objective);
         let name = name.replace('_', "-");
         let _ = write!(
             text,
@@ -50,7 +56,8 @@ pub(super) fn sloth(objectives: &[Objective]) -> String {
     text
 }
 
-/// For what reads `openslo/v1`.
+/// For what reads `openslo/v1` and puts the window into its queries, as sloth and slokit do: a query without one gives a total
+/// that restarts with the process.
 pub(super) fn openslo(objectives: &[Objective]) -> String {
     let mut text = format!(
         "{MADE}apiVersion: openslo/v1
@@ -63,11 +70,8 @@ spec:
 "
     );
     for objective in objectives {
-        let Objective { name, title, events, all, .. } = objective;
-        let (kind, counted) = match &objective.counted {
-            Counted::Failed(failed) => ("bad", *failed),
-            Counted::Good(good) => ("good", good.as_str()),
-        };
+        let Objective { name, title, events, .. } = objective;
+        let (failed, total) = queries(objective);
         let name = name.replace('_', "-");
         let _ = write!(
             text,
@@ -90,16 +94,16 @@ spec:
     spec:
       ratioMetric:
         counter: true
-        {kind}:
+        bad:
           metricSource:
             type: Prometheus
             spec:
-              query: 'sum({counted})'
+              query: '{failed}'
         total:
           metricSource:
             type: Prometheus
             spec:
-              query: 'sum({all})'
+              query: '{total}'
   objectives:
   - displayName: {title}
     target: {target}

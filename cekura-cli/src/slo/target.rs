@@ -24,33 +24,52 @@ fn seconds(milliseconds: u32) -> String {
     (f64::from(milliseconds) / 1e3).to_string()
 }
 
-/// The target and the folder.
-pub(super) fn read<'a>(options: &[&'a str]) -> Result<(Target, &'a str), String> {
-    let [mut latency, mut objective, mut folder] = [None; 3];
-    let mut words = options.iter();
-    while let Some(word) = words.next() {
-        let (name, value) = match word.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (*word, words.next().copied()),
-        };
-        let place = match name {
-            "--latency" => &mut latency,
-            "--objective" => &mut objective,
-            "--out" => &mut folder,
-            _ => return Err(format!("`{name}` is no option; there are --latency, --objective and --out")),
-        };
-        if value.is_none_or(str::is_empty) {
-            return Err(format!("{name} needs a value"));
+/// Each option, and what it may be.
+const OPTIONS: [(&str, &str); 3] = [("--latency", "1.2s"), ("--objective", "95"), ("--out", "slo")];
+
+/// The target and the folder, or all that is wrong with the options.
+pub(super) fn read<'a>(options: &[&'a str]) -> Result<(Target, &'a str), Vec<String>> {
+    let (values, mut mistakes) = given(options);
+    let value = |index: usize| {
+        let (name, example) = OPTIONS[index];
+        match values[index] {
+            None => Err(format!("{name} is missing: write {name} {example}, for example")),
+            Some("") => Err(format!("{name} has no value: write {name} {example}, for example")),
+            Some(value) => Ok(value),
         }
-        if place.is_some() {
-            return Err(format!("{name} is given twice"));
+    };
+    match (value(0).and_then(time), value(1).and_then(percent), value(2)) {
+        (Ok(milliseconds), Ok(objective), Ok(folder)) if mistakes.is_empty() => {
+            Ok((Target { milliseconds, objective }, folder))
         }
-        *place = value;
+        (latency, objective, folder) => {
+            mistakes.extend([latency.err(), objective.err(), folder.err()].into_iter().flatten());
+            Err(mistakes)
+        }
     }
-    let latency = latency.ok_or("--latency is missing; for example --latency 1.2s")?;
-    let objective = objective.ok_or("--objective is missing; for example --objective 95")?;
-    let folder = folder.ok_or("--out is missing; for example --out slo")?;
-    Ok((Target { milliseconds: time(latency)?, objective: percent(objective)? }, folder))
+}
+
+/// The first value of each option, and what was not understood. A value that is left out is empty.
+fn given<'a>(options: &[&'a str]) -> ([Option<&'a str>; 3], Vec<String>) {
+    const THERE: &str = "there are --latency, --objective and --out";
+    let (mut values, mut mistakes) = ([None; 3], Vec::new());
+    let mut words = options.iter().peekable();
+    while let Some(word) = words.next() {
+        if !word.starts_with("--") {
+            mistakes.push(format!("`{word}` belongs to no option; {THERE}"));
+            continue;
+        }
+        let (name, value) = match word.split_once('=') {
+            Some(both) => both,
+            None => (*word, words.next_if(|next| !next.starts_with("--")).map_or("", |next| next)),
+        };
+        match OPTIONS.iter().position(|option| option.0 == name) {
+            None => mistakes.push(format!("`{name}` is no option; {THERE}")),
+            Some(index) if values[index].is_none() => values[index] = Some(value),
+            Some(_) => mistakes.push(format!("{name} is given twice: write it once")),
+        }
+    }
+    (values, mistakes)
 }
 
 fn time(text: &str) -> Result<u32, String> {

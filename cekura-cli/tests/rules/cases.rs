@@ -326,6 +326,24 @@ impl Case {
         Self { every, ..self }
     }
 
+    /// The same for rules that slokit made: it has one alert for the windows of a severity, and records other series.
+    pub(crate) fn by_severity(mut self) -> Self {
+        let slo = self.slo.replace('_', "-");
+        self.checks.retain(|check| check.query.contains("ALERTS"));
+        for check in &mut self.checks {
+            let is_page = |labels: &str| labels.contains("\"1h\"") || labels.contains("\"6h\"");
+            let (pages, tickets): (Vec<_>, Vec<_>) =
+                check.samples.drain(..).partition(|(labels, _)| is_page(labels));
+            for (severity, alerts) in [("page", pages), ("ticket", tickets)] {
+                let labels = format!("{{sloth_severity=\"{severity}\", sloth_slo=\"{slo}\"}}");
+                check.samples.extend(alerts.first().map(|_| (labels, 1.0)));
+            }
+            "count by (sloth_severity, sloth_slo) (ALERTS{alertstate=\"firing\"})"
+                .clone_into(&mut check.query);
+        }
+        self
+    }
+
     fn write(&self, asks: &str) -> String {
         let Self { name, series, checks, .. } = self;
         let mut text = format!("- name: {name}\n  interval: 1m\n  input_series:\n");

@@ -1,9 +1,10 @@
-//! One turn: when the caller stopped speaking and when the agent began, and so how long the answer took.
+//! One turn: when the caller stopped speaking, what was done then and when the agent began, and so how long the answer took.
 //! Invariant: one utterance of the caller is answered by one turn only.
 //!
 //! The first audio of a turn answers everything that the caller said before it, also before the turn began. So
 //! a later turn in which the caller says nothing has no latency.
 
+use super::latency::{Parts, Wait, Worked};
 use crate::lock::locked;
 use opentelemetry::trace::{SpanContext, SpanId};
 use std::iter::successors;
@@ -43,6 +44,10 @@ struct Speech {
     stops: Vec<(Source, Instant)>,
     /// The agent's first audio.
     audio: Option<(Source, Instant)>,
+    /// The first audio that a span gave.
+    first_byte: Option<Instant>,
+    /// What spans did before that, at most [`KEPT_WORK`] of them.
+    worked: Vec<Worked>,
 }
 
 /// What the caller of a call, or of a turn outside any, said since the agent's last audio that was an answer.
@@ -59,6 +64,8 @@ pub(crate) struct OpenTurns {
 
 /// More would be a call in which the agent is silent.
 const KEPT: usize = 32;
+/// More is work of which the caller does not hear.
+const KEPT_WORK: usize = 64;
 
 impl Turn {
     /// The turn of a span; `of_call` is what its call has to answer.
@@ -97,6 +104,9 @@ impl Turn {
 
     /// The agent is heard; the first time counts.
     pub(crate) fn spoke(&self, source: Source, at: Instant) {
+        if source == Source::Span {
+            self.around().for_each(|turn| locked(&turn.speech).voice(at));
+        }
         // The turns around know of all that this one does.
         if locked(&self.speech).is_first(source, at) {
             let answered = self.unanswered.spoke(at);
@@ -104,12 +114,21 @@ impl Turn {
         }
     }
 
-    /// From the caller's last word before the first audio to that audio, where both are known.
-    pub(crate) fn latency(&self) -> Option<Duration> {
+    /// A span of the turn has its first token or audio, or is over without; the first time counts.
+    pub(crate) fn work(&self, worked: Worked) {
+        self.around().for_each(|turn| locked(&turn.speech).work(worked));
+    }
+
+    /// From the caller's last word before the first audio to that audio, where both are known; and the parts of it.
+    pub(crate) fn latency(&self) -> Option<(Duration, Parts)> {
         let speech = locked(&self.speech);
         let (_, audio) = speech.audio?;
-        let (_, stop) = speech.stops.iter().filter(|(_, stop)| *stop <= audio).max()?;
-        Some(audio.duration_since(*stop))
+        let (_, stop) = *speech.stops.iter().filter(|(_, stop)| *stop <= audio).max()?;
+        let transcripts = speech.stops.iter().filter(|(source, _)| *source != Source::Program);
+        let transcripts = transcripts.map(|(_, at)| *at).collect();
+        let Speech { first_byte, worked, .. } = &*speech;
+        let wait = Wait { stop, audio, transcripts, first_byte: *first_byte, worked };
+        Some((audio.duration_since(stop), wait.parts()))
     }
 
     /// Whether it ends: said before the moment of its end is taken, and taken back where its end is put off.
@@ -207,6 +226,24 @@ impl Speech {
                 self.stops.swap_remove(least);
             }
         }
+    }
+
+    fn voice(&mut self, at: Instant) {
+        self.first_byte = Some(self.first_byte.map_or(at, |first| first.min(at)));
+    }
+
+    fn work(&mut self, worked: Worked) {
+        let is_late = self.audio.is_some_and(|(_, audio)| worked.start > audio);
+        if is_late || self.worked.iter().any(|known| known.span == worked.span) {
+            return;
+        }
+        if self.worked.len() == KEPT_WORK {
+            let all = self.worked.iter().enumerate();
+            if let Some((oldest, _)) = all.min_by_key(|(_, worked)| worked.until) {
+                self.worked.swap_remove(oldest);
+            }
+        }
+        self.worked.push(worked);
     }
 
     /// Whether this is the first audio, as far as is known.

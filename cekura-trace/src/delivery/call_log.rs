@@ -12,6 +12,7 @@ mod value;
 pub(crate) mod webhook;
 
 use crate::call;
+use crate::date::rfc3339;
 use crate::transcript::{Entry, json};
 use error::Mistake;
 use opentelemetry::trace::TraceId;
@@ -19,7 +20,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
-use value::{is_empty, rfc3339, without_nulls};
+use value::{is_empty, without_nulls};
 
 /// What Cekura stores of one call beside its trace. [`Cekura::observe`](crate::Cekura::observe) posts it.
 ///
@@ -205,7 +206,7 @@ impl CallLog {
 
     /// When the call started, between the years 1970 and 9999. The times in the transcript count from here.
     pub fn timestamp(self, start: SystemTime) -> Self {
-        match rfc3339(start) {
+        match rfc3339(start, 3) {
             Some(text) => self.set("timestamp", text.into()),
             None => self.mistake("timestamp", "must lie between the years 1970 and 9999"),
         }

@@ -212,6 +212,7 @@ impl Encoder {
 }
 
 /// The spans of a request that was encoded before, by trace, and those without a parent; `None` for what is none.
+#[cfg_attr(not(unix), expect(dead_code, reason = "the spool asks for it"))]
 pub(crate) fn counted(frame: &[u8]) -> Option<(Counts, Vec<SpanId>)> {
     let (head, message) = frame.split_at_checked(FRAMING)?;
     let [0, length @ ..] = head else { return None };

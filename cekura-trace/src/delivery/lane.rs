@@ -196,6 +196,9 @@ impl<D: Delivery> Lane<D> {
 
     /// Gives everything up, but for what is safe on disk.
     pub(crate) fn abandon(&mut self, reason: DropReason) {
+        if self.items.in_flight() > 0 {
+            self.delivery.wait_in_vain();
+        }
         for pending in self.items.take_all() {
             if let Some(pending) = self.rest(pending) {
                 self.settle(pending, Err(reason));
@@ -322,7 +325,7 @@ impl<D: Delivery> Lane<D> {
     fn settle(&mut self, pending: PendingRequest<D::Item>, end: Result<D::Outcome, DropReason>) {
         let PendingRequest { item, copy, .. } = pending;
         self.delivery.note(&item, Standing::Settled);
-        let is_left = copy.is_some()
+        let is_left = copy.as_ref().is_some_and(DiskCopy::is_kept)
             && match &end {
                 Ok(outcome) => D::may_pass(outcome),
                 Err(_) => !D::RESTS_ON_DISK,
@@ -338,7 +341,7 @@ impl<D: Delivery> Lane<D> {
         let Some(spool) = &mut self.spool else { return false };
         let written = self.items.change(place, |pending| {
             pending.write(spool, now);
-            pending.copy.is_some()
+            !pending.is_unwritten()
         });
         written.unwrap_or_default()
     }
@@ -357,16 +360,14 @@ impl<D: Delivery> Lane<D> {
         {
             return self.settle(PendingRequest { copy: None, ..pending }, Err(DropReason::QueueFull));
         }
-        self.items.change(place, |pending| match &mut pending.copy {
-            // It was asked for again, and one that was written before stays as it was.
-            Some(copy) if copy.is_safe => copy.is_old &= !is_ok,
-            Some(copy) if is_ok => {
-                (copy.is_safe, copy.is_old) = (true, false);
-                self.delivery.note(&pending.item, Standing::Written);
-            }
-            copy => {
-                *copy = None;
-                pending.write_at = now + self.timings.slow_retry;
+        self.items.change(place, |PendingRequest { item, copy, write_at, .. }| {
+            let Some(copy) = copy else { return };
+            if !is_ok {
+                // What is on disk only stays as it was written before.
+                copy.is_old = !item.is_light();
+                *write_at = now + self.timings.slow_retry;
+            } else if !std::mem::replace(&mut copy.is_safe, true) {
+                self.delivery.note(item, Standing::Written);
             }
         });
         // The last one under way has failed before.
@@ -429,7 +430,7 @@ impl<D: Delivery> Lane<D> {
 
 /// Whether its time is over. What the disk is about to have may be safe in a moment.
 fn is_over<D: Delivery>(pending: &PendingRequest<D::Item>, gate: &Gate, now: Instant) -> bool {
-    let may_rest = D::RESTS_ON_DISK && pending.copy.is_some();
+    let may_rest = D::RESTS_ON_DISK && pending.copy.as_ref().is_some_and(DiskCopy::is_kept);
     !may_rest && pending.give_up.is_some_and(|limit| gate.gives_up(limit, now))
 }
 

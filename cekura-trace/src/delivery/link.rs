@@ -7,9 +7,10 @@ use super::call_log::CallLog;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::Account;
 use super::call_log::update::Update;
+use super::causes::LastCause;
 use super::clock::WaitClock;
 use super::ledger::{DropReason, FlushReport, Ledger};
-use super::message::{FlushReply, Message, ObserveReply};
+use super::message::{FlushReply, Message, ObserveAnswer, ObserveReply};
 use super::metrics::Metrics;
 use super::queue::Queue;
 use super::timings::later;
@@ -40,6 +41,13 @@ pub(crate) const GRACE: Duration = Duration::from_millis(100);
 /// Bytes of a change of a stored call beside what is changed.
 const UPDATE: usize = 2 << 10;
 
+/// Why what a handle sends does not arrive.
+#[derive(Clone, Default)]
+pub(crate) struct Causes {
+    pub(crate) spans: Arc<LastCause>,
+    pub(crate) call_logs: Arc<LastCause>,
+}
+
 /// The worker as the handle sees it.
 pub(crate) struct Link {
     pub(crate) queue: Arc<Queue>,
@@ -50,6 +58,7 @@ pub(crate) struct Link {
     pub(crate) calls: Arc<OpenCalls>,
     /// Counts call logs that were not posted.
     pub(super) failed: Arc<AtomicU64>,
+    pub(crate) causes: Causes,
     /// Where the worker is; a fork of that process has none.
     pub(super) process: u32,
     pub(super) clock: Arc<WaitClock>,
@@ -110,9 +119,9 @@ impl Link {
     /// What `observe` says, or the API, or that there was no answer in time.
     pub(crate) async fn post(&self, log: CallLog) -> Result<Sent, ObserveError> {
         let (reply, sent) = oneshot::channel();
-        let wait = self.observe(log, Box::new(|result| reply.send(result).err().and_then(Result::err)))?;
+        let wait = self.observe(log, Box::new(|answer| drop(reply.send(answer))))?;
         match self.clock.within(wait, sent).await {
-            Some(sent) => sent.unwrap_or_else(|| Err(ObserveError::shutdown())),
+            Some(answer) => answer.map_or_else(|| Err(ObserveError::shutdown()), ObserveAnswer::take),
             None => Err(ObserveError::unavailable(None, String::new())),
         }
     }
@@ -120,14 +129,14 @@ impl Link {
     /// As [`post`](Self::post), but blocks the thread.
     pub(crate) fn post_blocking(&self, log: CallLog) -> Result<Sent, ObserveError> {
         let (reply, sent) = mpsc::sync_channel(1);
-        let wait = self.observe(
-            log,
-            Box::new(move |result| reply.send(result).err().and_then(|unheard| unheard.0.err())),
-        )?;
-        sent.recv_timeout(wait).unwrap_or_else(|missing| match missing {
-            RecvTimeoutError::Disconnected => Err(ObserveError::shutdown()),
-            RecvTimeoutError::Timeout => Err(ObserveError::unavailable(None, String::new())),
-        })
+        let wait = self.observe(log, Box::new(move |answer| drop(reply.send(answer))))?;
+        sent.recv_timeout(wait).map_or_else(
+            |missing| match missing {
+                RecvTimeoutError::Disconnected => Err(ObserveError::shutdown()),
+                RecvTimeoutError::Timeout => Err(ObserveError::unavailable(None, String::new())),
+            },
+            ObserveAnswer::take,
+        )
     }
 
     /// Changes a call that is stored, and waits for what becomes of that.
@@ -138,14 +147,14 @@ impl Link {
     pub(crate) async fn update(&self, call_id: String, update: Update) -> Result<Sent, ObserveError> {
         let changes = update.seal(call_id, &self.account)?;
         let (reply, sent) = oneshot::channel();
-        let reply: ObserveReply = Box::new(|result| reply.send(result).err().and_then(Result::err));
+        let reply: ObserveReply = Box::new(|answer| drop(reply.send(answer)));
         let bytes = changes.body.len() + UPDATE;
         let room = Room::take(self.queue.clone(), Use::Update, bytes).ok_or_else(ObserveError::full)?;
         if !self.tell(Message::Update { changes, room, reply }) {
             return Err(ObserveError::shutdown());
         }
         match self.clock.within(self.longest, sent).await {
-            Some(sent) => sent.unwrap_or_else(|| Err(ObserveError::shutdown())),
+            Some(answer) => answer.map_or_else(|| Err(ObserveError::shutdown()), ObserveAnswer::take),
             None => Err(ObserveError::unavailable(None, String::new())),
         }
     }

@@ -80,5 +80,38 @@ impl FlushReply {
     }
 }
 
-/// Takes what became of a call log; gives an error back that nobody hears.
-pub(crate) type ObserveReply = Box<dyn FnOnce(Result<Sent, ObserveError>) -> Option<ObserveError> + Send>;
+/// Takes what became of a call log.
+pub(crate) type ObserveReply = Box<dyn FnOnce(ObserveAnswer) + Send>;
+
+/// What became of a call log. An error that nobody takes is said: who asked may stop waiting at any moment, also when the
+/// answer is on its way already.
+pub(crate) struct ObserveAnswer {
+    result: Option<Result<Sent, ObserveError>>,
+    say: Option<Box<dyn FnOnce(ObserveError) + Send>>,
+}
+
+impl ObserveAnswer {
+    pub(super) fn new(
+        result: Result<Sent, ObserveError>,
+        say: impl FnOnce(ObserveError) + Send + 'static,
+    ) -> Self {
+        Self { result: Some(result), say: Some(Box::new(say)) }
+    }
+
+    /// In local mode nothing is stored, and nothing fails.
+    pub(super) fn local() -> Self {
+        Self { result: Some(Ok(Sent::default())), say: None }
+    }
+
+    pub(super) fn take(mut self) -> Result<Sent, ObserveError> {
+        self.result.take().unwrap_or_else(|| Err(ObserveError::shutdown()))
+    }
+}
+
+impl Drop for ObserveAnswer {
+    fn drop(&mut self) {
+        if let (Some(Err(error)), Some(say)) = (self.result.take(), self.say.take()) {
+            say(error);
+        }
+    }
+}

@@ -1,14 +1,16 @@
 //! Shows a whole conversation: draws it on standard error, and keeps it as a page. Invariant: a span that is in neither is told
 //! of. It runs on the terminal's thread only, for whoever reads standard error may be slow.
 
-use super::config::Settings;
+use super::config::{Drawing, Settings};
 use super::ledger::DropReason;
 use super::own_events::OwnEvents;
 use super::tap::Seen;
 use super::terminal::Show;
 use crate::finished::{Span, Tree, records};
 use crate::local::{self, Folder, Kept, SoundFile, Style};
+use crate::lock::locked;
 use opentelemetry::trace::SpanId;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where pages are kept, from where the handle was made.
@@ -24,14 +26,23 @@ const SPARE: usize = 4 << 20;
 
 /// Shows conversations as local mode does.
 pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
-    let no_color = settings.no_color;
-    let pages = Pages { folder: Folder::new(PAGES), events, told: AtomicBool::new(false) };
+    let (no_color, drawing) = (settings.no_color, settings.drawing);
+    let why_local = settings.why_local.map(|why| local::line("local", format!("nothing was sent: {why}")));
+    let why_local = Mutex::new(why_local);
+    let pages = Pages {
+        folder: Folder::new(PAGES).of_program(program(settings)),
+        events,
+        told: AtomicBool::new(false),
+    };
     let limit = settings.memory_limit;
     let unrecorded = unrecorded(settings);
     Box::new(move |spans, call_log, sound, tell| {
         let (spans, missing) = fitting(spans, limit);
         let tree = Tree::from(spans);
-        let mut drawing = local::draw(&tree, &Style::of_standard_error(no_color));
+        let mut drawn = match drawing {
+            Drawing::Off => String::new(),
+            _ => local::draw(&tree, &Style::of_standard_error(no_color, drawing.is_whole())),
+        };
         // Rendering takes a while, and the process may end meanwhile.
         let (sound, why) = match sound {
             Some(Ok(sound)) => (Some(sound), BEING_ADDED),
@@ -39,11 +50,15 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
             None => (None, unrecorded),
         };
         let (kept, line) = pages.add(&tree, call_log, Err(why), None);
-        drawing += &line;
+        drawn += &line;
         if missing > 0 {
-            drawing += &local::line(format!("without {missing} spans: raise .memory_limit(…) to see them"));
+            drawn +=
+                &local::line("page", format!("without {missing} spans: raise .memory_limit(…) to see them"));
         }
-        if !local::print(&drawing) && kept.is_none() {
+        // Once, below the first.
+        drawn += &locked(&why_local).take().unwrap_or_default();
+        let is_seen = drawing != Drawing::Off && local::print(&drawn);
+        if !is_seen && kept.is_none() {
             return Err(DropReason::Unreachable);
         }
         let mut is_heard = false;
@@ -53,6 +68,17 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
         }
         Ok(Seen { missing, is_heard: Some(is_heard) })
     })
+}
+
+/// What is known of the program that takes the calls, each with its title.
+fn program(settings: &Settings) -> Vec<(&'static str, String)> {
+    let known = |keys: &[&str]| keys.iter().find_map(|key| settings.resource.get(*key)).cloned();
+    let all = [
+        ("service", known(&["service.name"])),
+        ("version", known(&["service.version"])),
+        ("environment", known(&["deployment.environment.name", "deployment.environment"])),
+    ];
+    all.into_iter().filter_map(|(title, value)| Some((title, value?))).collect()
 }
 
 /// Why a call has no recording of which nothing was told.
@@ -107,12 +133,13 @@ impl Pages {
         let told = self.told.swap(added.is_err(), Ordering::Relaxed);
         match added {
             Ok(kept) => {
-                let line = kept.as_ref().map(|kept| local::line(kept.path.display())).unwrap_or_default();
+                let line =
+                    kept.as_ref().map(|kept| local::line("page", kept.path.display())).unwrap_or_default();
                 (kept, line)
             }
             Err(error) => {
                 let failure = format!("no page can be written to {}: {error}", self.folder);
-                let line = local::line(&failure);
+                let line = local::line("page", &failure);
                 if !told {
                     self.events.emit(move || tracing::warn!(target: "cekura", "{failure}"));
                 }

@@ -79,7 +79,7 @@ pub(crate) type Tell = Arc<dyn Fn(Vec<(Kind, Event)>) + Send + Sync>;
 #[derive(Default)]
 struct Work {
     keeps: BTreeMap<Name, Keep>,
-    loads: Vec<Name>,
+    loads: Vec<(Kind, Name)>,
     /// When something of the root of a conversation was last seen.
     marks: HashMap<Name, SystemTime>,
     removed: HashSet<Name>,
@@ -258,9 +258,9 @@ impl Spool {
         self.most_items / 4
     }
 
-    /// Has an item read again.
-    pub(crate) fn load(&self, name: Name) {
-        self.shared.ask(|waiting| waiting.work.loads.push(name));
+    /// Has an item of this kind read again.
+    pub(crate) fn load(&self, kind: Kind, name: Name) {
+        self.shared.ask(|waiting| waiting.work.loads.push((kind, name)));
     }
 
     /// Says of the root of a conversation when something of it was last seen.

@@ -8,7 +8,6 @@ mod ended;
 use super::audio::recorder::Recorder;
 #[cfg(all(feature = "audio", feature = "local"))]
 use super::call_log::ended::EndedCall;
-use super::call_log::error::Sent;
 use super::call_log::sealed::{Account, SealedCallLog};
 use super::drafts::Drafts;
 use super::flushes::{Flush, Flushes};
@@ -17,7 +16,7 @@ use super::lane::call_logs::{CallLogs, Rewrite};
 use super::lane::spans::Spans;
 use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
-use super::message::{Message, ObserveReply};
+use super::message::{Message, ObserveAnswer, ObserveReply};
 use super::own_events::OwnEvents;
 use super::queue::{Begun, Queue};
 use super::quiet::silence;
@@ -240,7 +239,8 @@ impl Worker {
                 self.observe(log.redacted(&self.account), None, reservation, reply);
             }
             Message::Update { changes, reply, .. } if self.account.is_local => {
-                drop((reply(Ok(Sent::default())), changes));
+                drop(changes);
+                reply(ObserveAnswer::local());
             }
             Message::Update { changes, room, reply } => {
                 self.call_logs.update(changes.redacted(&self.account), room, reply);
@@ -412,7 +412,7 @@ impl Worker {
             self.taps.iter_mut().for_each(|tap| tap.call_log(&log, awaits_sound));
         }
         if self.account.is_local {
-            drop(reply(Ok(Sent::default())));
+            reply(ObserveAnswer::local());
         } else {
             let root = rewrite.as_ref().map(|rewrite| rewrite.root);
             let draft = root.zip(self.drafts.as_mut()).and_then(|(root, drafts)| drafts.give(root));
@@ -526,7 +526,8 @@ impl Worker {
         let report = self.ledger.report(|| self.queue.accepted());
         if report.lost_unmeant() > self.told.0 {
             self.told = (report.lost_unmeant(), now);
-            self.events.emit(move || tell_losses(&report));
+            let cause = self.spans.as_ref().and_then(Lane::last_cause);
+            self.events.emit(move || tell_losses(&report, cause));
         }
     }
 }

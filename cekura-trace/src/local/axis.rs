@@ -46,25 +46,31 @@ impl Axis {
             .map_or(self.cells * 2, |half| half.min(self.cells * 2))
     }
 
-    /// The line above the bars: `╷0   ╷5 s   ╷10 s   12.4 s`.
+    /// The line above the bars: `╷0   ╷5 s   ╷10 s   12.4 s`. No time stands there twice.
     pub(super) fn ruler(&self) -> String {
-        let total = text::duration(self.length);
+        let total = match self.length {
+            MILLISECOND..TEN_MILLISECONDS => format!("{} ms", decimal(self.length / 10_000, 2)),
+            length => text::duration(length),
+        };
         let total_width = total.chars().count();
         let room = self.cells.saturating_sub(total_width + 1);
         let step = self.step();
         let mut line = String::new();
         let mut used = 0;
+        let mut before = String::new();
         for tick in 0.. {
             let Some(time) = step.checked_mul(tick).filter(|time| *time < self.length) else { break };
             let column = self.half(self.start.saturating_add(time)) / 2;
-            let label = format!("╷{}", tick_label(time));
-            let width = label.chars().count();
-            if column < used || column + width > room {
+            let label = tick_label(time);
+            let width = label.chars().count() + 1;
+            if (column <= used && used > 0) || column + width > room || label == total || label == before {
                 break;
             }
             line.extend(std::iter::repeat_n(' ', column - used));
+            line.push('╷');
             line.push_str(&label);
             used = column + width;
+            before = label;
         }
         line.extend(std::iter::repeat_n(' ', self.cells.saturating_sub(used + total_width)));
         line + &total
@@ -118,20 +124,30 @@ pub(super) fn time_shown(tree: &Tree) -> (u64, u64) {
 
 /// Columns that a tick and its label want.
 const TICK: u128 = 9;
+const MICROSECOND: u64 = 1_000;
+const MILLISECOND: u64 = 1_000_000;
+const TEN_MILLISECONDS: u64 = 10 * MILLISECOND;
 const SECOND: u64 = 1_000_000_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
-/// A tick's time in its largest whole units.
+/// A tick's time as it is, in its largest unit.
 fn tick_label(time: u64) -> String {
     match time {
         0 => "0".to_owned(),
-        _ if !time.is_multiple_of(SECOND) => text::duration(time),
-        _ if time < MINUTE => format!("{} s", time / SECOND),
-        _ if !time.is_multiple_of(MINUTE) => text::duration(time),
-        _ if time < HOUR => format!("{}m", time / MINUTE),
+        _ if time < MILLISECOND => format!("{} µs", time / MICROSECOND),
+        _ if time < SECOND => format!("{} ms", decimal(time / MICROSECOND, 3)),
+        _ if time < MINUTE => format!("{} s", decimal(time / MILLISECOND, 3)),
+        _ if time < HOUR && time.is_multiple_of(MINUTE) => format!("{}m", time / MINUTE),
         _ => text::duration(time),
     }
+}
+
+/// A number of so many digits behind the point, without zeros at its end.
+fn decimal(number: u64, digits: usize) -> String {
+    let padded = format!("{number:0>width$}", width = digits + 1);
+    let (whole, rest) = padded.split_at(padded.len() - digits);
+    format!("{whole}.{rest}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn frame(first: bool, last: bool) -> char {
@@ -170,5 +186,52 @@ fn work(left: Place, right: Place) -> char {
         (Place::Working, Place::Working) => '█',
         (_, Place::Working) => '▐',
         (Place::Working, _) => '▌',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Axis, decimal};
+    use proptest::prelude::*;
+
+    /// The times of a ruler, in nanoseconds.
+    fn times(ruler: &str) -> Vec<f64> {
+        let labels = ruler.split(['╷', ' ']).collect::<Vec<_>>().join(" ");
+        let mut words = labels.split_whitespace().peekable();
+        let mut times = Vec::new();
+        while let Some(word) = words.next() {
+            let unit = match words.peek().copied() {
+                Some("µs") => 1e3,
+                Some("ms") => 1e6,
+                Some("s") => 1e9,
+                _ => 0.0,
+            };
+            if unit > 0.0 {
+                words.next();
+                times.push(word.parse::<f64>().unwrap() * unit);
+            }
+        }
+        times
+    }
+
+    #[test]
+    fn a_call_of_a_few_milliseconds_has_a_ruler_that_can_be_read() {
+        let ruler = |length, cells| Axis { start: 7, length, cells }.ruler();
+        assert_eq!(ruler(3_000_000, 60), "╷0        ╷500 µs   ╷1 ms     ╷1.5 ms   ╷2 ms           3 ms");
+        assert_eq!(ruler(2_440_000, 30), "╷0          ╷1 ms      2.44 ms");
+        assert_eq!(decimal(2_500, 3), "2.5");
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_labels_are_alike_or_out_of_order(length in 1_000..60_000_000_000_u64, cells in 12..400_usize) {
+            let ruler = Axis { start: 5, length, cells }.ruler();
+            prop_assert!(ruler.chars().count() <= cells.max(8), "{ruler}");
+            let times = times(&ruler);
+            prop_assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{times:?} of {ruler}");
+            let labels: Vec<_> = ruler.split('╷').skip(1).collect();
+            let ends = labels.iter().take(labels.len().saturating_sub(1)).all(|label| label.ends_with(' '));
+            prop_assert!(ends, "labels touch: {ruler}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::finished::{Span, Tree};
 use crate::semconv as key;
 use opentelemetry::{Array, Value};
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -87,6 +88,16 @@ pub(super) fn interrupted(span: &Span) -> bool {
     span.attribute(key::CEKURA_INTERRUPTED) == Some(&Value::Bool(true))
 }
 
+/// Whether a turn was, or an answer in it.
+pub(super) fn was_interrupted(span: &Span) -> bool {
+    span.attribute(key::TURN_WAS_INTERRUPTED) == Some(&Value::Bool(true))
+}
+
+/// Whether anything says that it came in chunks.
+pub(super) fn is_stream(span: &Span) -> bool {
+    wait(span).is_some() || number(span, key::STREAM_ITEMS).is_some()
+}
+
 pub(super) fn number(span: &Span, key: &str) -> Option<u64> {
     match span.attribute(key)? {
         Value::I64(number) => u64::try_from(*number).ok(),
@@ -114,6 +125,48 @@ fn scaled(span: &Span, key: &str, per_second: f64) -> Option<u64> {
 pub(super) fn latency(span: &Span) -> Option<u64> {
     time(span, key::TURN_USER_BOT_LATENCY_SECONDS)
 }
+
+/// The parts of that which were measured, with their places among `TURN_LATENCY_PARTS`, in nanoseconds.
+pub(super) fn parts(span: &Span) -> Vec<(usize, u64)> {
+    let all = key::TURN_LATENCY_PARTS.iter().enumerate();
+    all.filter_map(|(place, key)| Some((place, time(span, key)?))).collect()
+}
+
+/// What a part is called.
+pub(super) fn part(place: usize) -> String {
+    let key = key::TURN_LATENCY_PARTS[place];
+    key.trim_start_matches("turn.latency.").trim_end_matches("_seconds").replace('_', " ")
+}
+
+/// The colour of a part: that of the stage that it belongs to. A gap has none.
+pub(super) fn part_paint(place: usize) -> Paint {
+    match key::TURN_LATENCY_PARTS[place] {
+        key::TURN_LATENCY_TRANSCRIPT_SECONDS => Paint::Stt,
+        key::TURN_LATENCY_FIRST_TOKEN_SECONDS => Paint::Llm,
+        key::TURN_LATENCY_TOOLS_SECONDS => Paint::ToolCall,
+        key::TURN_LATENCY_FIRST_BYTE_SECONDS => Paint::Tts,
+        key::TURN_LATENCY_PLAY_OUT_SECONDS => Paint::S2s,
+        _ => Paint::Dim,
+    }
+}
+
+/// The parts that matter, in words: those of at least a twentieth, the largest first.
+pub(super) fn shown_parts(span: &Span) -> String {
+    let mut parts = parts(span);
+    let sum = parts.iter().map(|(_, time)| *time).fold(0, u64::saturating_add);
+    parts.retain(|(_, time)| time.saturating_mul(20) >= sum);
+    parts.sort_by_key(|(_, time)| Reverse(*time));
+    let words = parts.iter().map(|(place, time)| format!("{} {}", part(*place), text::duration(*time)));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a caller notices how long he waited.
+pub(super) fn is_slow(span: &Span) -> bool {
+    latency(span).is_some_and(|latency| latency > SLOW)
+}
+
+/// As the objective that `docs/operate.md` begins with, in nanoseconds.
+pub(super) const SLOW: u64 = 1_200_000_000;
 
 /// How long the first chunk of a stream took, in nanoseconds.
 pub(super) fn wait(span: &Span) -> Option<u64> {
@@ -177,23 +230,26 @@ pub(super) fn service(span: &Span) -> Vec<Cow<'_, str>> {
 }
 
 fn counts(span: &Span) -> String {
-    let input = number(span, key::GEN_AI_USAGE_INPUT_TOKENS).map(text::count);
-    let output = number(span, key::GEN_AI_USAGE_OUTPUT_TOKENS).map(text::count);
+    let input = number(span, key::GEN_AI_USAGE_INPUT_TOKENS);
+    let output = number(span, key::GEN_AI_USAGE_OUTPUT_TOKENS);
     let characters = number(span, key::TTS_CHARACTERS).map(text::count);
     match (input, output, characters) {
         (None, None, None) => String::new(),
         (None, None, Some(characters)) => format!("{characters} ch"),
-        (input, output, _) => format!("{}→{}", input.unwrap_or_default(), output.unwrap_or_default()),
+        (input, output, _) => text::tokens(input, output),
     }
 }
 
 fn words(span: &Span, shape: Shape) -> Vec<Piece<'_>> {
     let mut words = Vec::new();
-    let was_interrupted = span.attribute(key::TURN_WAS_INTERRUPTED) == Some(&Value::Bool(true));
-    if was_interrupted || interrupted(span) {
+    if was_interrupted(span) || interrupted(span) {
         words.push(piece(Paint::Interrupted, "■ ", "interrupted", ""));
     }
-    words.extend(latency(span).map(|time| piece(Paint::Plain, "voice-to-voice ", text::duration(time), "")));
+    if let Some(time) = latency(span) {
+        words.push(piece(Paint::Plain, "voice-to-voice ", text::duration(time), ""));
+        let parts = shown_parts(span);
+        words.extend((!parts.is_empty()).then(|| piece(Paint::Dim, "", parts, "")));
+    }
     words.extend(wait(span).map(|time| piece(Paint::Dim, first(span), text::duration(time), "")));
     words.extend((shape == Shape::Wait).then(|| piece(Paint::Dim, "no ", first(span).trim_end(), "")));
     let facts = words.len();

@@ -1,5 +1,6 @@
 //! Chooses width and colours for standard error. Invariant: output that is not a terminal gets no colours.
 
+use super::text;
 use std::io::IsTerminal as _;
 
 /// How a drawing looks.
@@ -8,6 +9,8 @@ pub(crate) struct Style {
     /// Columns of the widest line.
     pub(crate) width: usize,
     pub(crate) colour: bool,
+    /// Whether each span has a line, or only each turn; `None` for what suits the length of the call.
+    pub(crate) is_whole: Option<bool>,
 }
 
 /// Columns where there is no terminal to ask: wide enough for the bars, narrow enough for a log viewer.
@@ -16,11 +19,11 @@ const PIPED: usize = 120;
 impl Style {
     /// Fits standard error: the terminal's width and colours unless `no_color`, or 120 columns without colour when
     /// it is piped.
-    pub(crate) fn of_standard_error(no_color: bool) -> Self {
+    pub(crate) fn of_standard_error(no_color: bool, is_whole: Option<bool>) -> Self {
         let stderr = std::io::stderr();
         let size = terminal_size::terminal_size_of(&stderr);
         let width = size.map_or(PIPED, |(width, _)| usize::from(width.0));
-        Self { width, colour: stderr.is_terminal() && !no_color }
+        Self { width, colour: stderr.is_terminal() && !no_color, is_whole }
     }
 }
 
@@ -85,6 +88,12 @@ impl Canvas {
         } else {
             self.text.push_str(text);
         }
+    }
+
+    /// Appends anybody's text, at most `room` columns of it.
+    pub(super) fn put_text(&mut self, paint: Paint, text: &str, room: usize) {
+        let (text, used) = text::clip(text, room);
+        self.put(paint, &text, used);
     }
 
     /// Moves on to `column`; stays where it is when that is past already.

@@ -39,10 +39,9 @@ pub(super) struct Totals {
     pub(super) tools: usize,
     pub(super) failed: usize,
     pub(super) interrupted: usize,
-    /// Tokens read.
-    pub(super) input: u64,
-    /// Tokens written.
-    pub(super) output: u64,
+    /// Tokens read and tokens written, where that is known.
+    pub(super) input: Option<u64>,
+    pub(super) output: Option<u64>,
     /// Characters spoken.
     pub(super) characters: u64,
 }
@@ -51,19 +50,34 @@ impl Totals {
     pub(super) fn of(tree: &Tree) -> Self {
         let count =
             |wanted: &dyn Fn(&Span) -> bool| tree.rows.iter().filter(|(_, span)| wanted(span)).count();
-        let sum = |key| {
-            tree.rows.iter().filter_map(|(_, span)| row::number(span, key)).fold(0, u64::saturating_add)
-        };
+        let sum =
+            |key| tree.rows.iter().filter_map(|(_, span)| row::number(span, key)).reduce(u64::saturating_add);
         Self {
             turns: count(&|span| span.name == key::span::TURN),
             tools: count(&|span| span.name == key::span::TOOL_CALL),
             failed: count(&|span| span.head.failed()),
-            interrupted: count(&row::interrupted),
+            interrupted: interruptions(tree).len(),
             input: sum(key::GEN_AI_USAGE_INPUT_TOKENS),
             output: sum(key::GEN_AI_USAGE_OUTPUT_TOKENS),
-            characters: sum(key::TTS_CHARACTERS),
+            characters: sum(key::TTS_CHARACTERS).unwrap_or(0),
         }
     }
+}
+
+/// The rows of what was interrupted, each time once, whatever was open then: the turn, or else the outermost span.
+pub(super) fn interruptions(tree: &Tree) -> Vec<usize> {
+    let (mut found, mut inside) = (Vec::new(), None);
+    for (at, (depth, span)) in tree.rows.iter().enumerate() {
+        inside = inside.filter(|outer| depth > outer);
+        // A call that is hung up is more than what was said last in it.
+        let may_be = inside.is_none() && span.name != key::span::CONVERSATION;
+        if may_be && (row::interrupted(span) || row::was_interrupted(span)) {
+            found.push(at);
+            inside = Some(*depth);
+        }
+    }
+    let call = tree.rows.iter().position(|(_, span)| row::interrupted(span));
+    if found.is_empty() { call.into_iter().collect() } else { found }
 }
 
 fn totals(tree: &Tree) -> Line {
@@ -75,8 +89,8 @@ fn totals(tree: &Tree) -> Line {
         (failed > 0).then(|| (Paint::Error, format!("{} {failed} failed", row::ERROR))),
         (interrupted > 0)
             .then(|| (Paint::Interrupted, format!("{} {interrupted} interrupted", row::INTERRUPTED))),
-        (input > 0 || output > 0)
-            .then(|| (Paint::Plain, format!("{}→{} tokens", text::count(input), text::count(output)))),
+        (input.is_some() || output.is_some())
+            .then(|| (Paint::Plain, format!("{} tokens", text::tokens(input, output)))),
         (characters > 0).then(|| (Paint::Plain, format!("{} characters spoken", text::count(characters)))),
     ];
     Line { heading: "total", items: items.into_iter().flatten().collect() }
@@ -91,13 +105,28 @@ pub(super) fn rank(count: usize, percent: usize) -> usize {
     (count * percent).div_ceil(100).saturating_sub(1)
 }
 
+/// How long each span of a stage took, and its row. A recogniser that streams listens as long as the caller talks: of that only
+/// what came after the end of his speech counts, where a turn says it.
+pub(super) fn times(tree: &Tree, name: &str) -> Vec<(u64, usize)> {
+    let rows = || tree.rows.iter().map(|(_, span)| span).enumerate();
+    let transcripts =
+        rows().filter_map(|(at, span)| Some((row::time(span, key::TURN_LATENCY_TRANSCRIPT_SECONDS)?, at)));
+    let transcripts: Vec<_> = if name == key::span::STT { transcripts.collect() } else { Vec::new() };
+    if !transcripts.is_empty() {
+        return transcripts;
+    }
+    let listens = |span: &Span| name == key::span::STT && row::is_stream(span);
+    let spans = rows().filter(|(_, span)| span.name == name && !listens(span));
+    spans.map(|(at, span)| (row::length(span), at)).collect()
+}
+
 /// The time of each stage, summed over its spans, and the longest span of all.
 fn stages(tree: &Tree) -> Line {
     let mut items = Vec::new();
     for name in STAGES {
-        let spans = || tree.rows.iter().filter(|(_, span)| span.name == name);
-        let sum = spans().map(|(_, span)| row::length(span)).fold(0, u64::saturating_add);
-        match spans().count() {
+        let times = times(tree, name);
+        let sum = times.iter().map(|(time, _)| *time).fold(0, u64::saturating_add);
+        match times.len() {
             0 => {}
             1 => items.push((row::paint(name), format!("{name} {}", text::duration(sum)))),
             count => items.push((row::paint(name), format!("{name} {} in {count}", text::duration(sum)))),
@@ -117,7 +146,8 @@ fn longest(tree: &Tree) -> Option<String> {
             turn = Some(span);
         }
         let longer = longest.is_none_or(|(other, _)| row::length(span) > row::length(other));
-        if longer && STAGES.contains(&span.name.as_str()) {
+        let listens = span.name == key::span::STT && row::is_stream(span);
+        if longer && !listens && STAGES.contains(&span.name.as_str()) {
             longest = Some((span, turn));
         }
     }
@@ -148,16 +178,29 @@ fn latency(tree: &Tree) -> Line {
             vec![median, format!("worst {} in {turn}", text::duration(worst))]
         }
     };
-    Line { heading: "latency", items: items.into_iter().map(|item| (Paint::Plain, item)).collect() }
+    let items = items.into_iter().chain(largest(tree));
+    Line { heading: "latency", items: items.map(|item| (Paint::Plain, item)).collect() }
 }
+
+/// The part that took most of the time over all turns, where it was measured.
+fn largest(tree: &Tree) -> Option<String> {
+    let mut sums = [0_u64; key::TURN_LATENCY_PARTS.len()];
+    for (place, time) in tree.rows.iter().flat_map(|(_, span)| row::parts(span)) {
+        sums[place] = sums[place].saturating_add(time);
+    }
+    let (place, most) =
+        sums.iter().copied().enumerate().max_by_key(|(_, time)| *time).filter(|(_, time)| *time > 0)?;
+    let all = sums.iter().copied().fold(0, u64::saturating_add);
+    Some(format!("largest part {} ({} %)", row::part(place), most.saturating_mul(100) / all))
+}
+
+pub(super) const BARS: &str = "bars";
 
 /// What the two kinds of line in a bar mean, where there are two.
 fn legend(tree: &Tree) -> Line {
-    let mut spans = tree.rows.iter().map(|(_, span)| span);
-    let streamed =
-        spans.any(|span| row::wait(span).is_some() || row::number(span, key::STREAM_ITEMS).is_some());
+    let streamed = tree.rows.iter().any(|(_, span)| row::is_stream(span));
     let items = ["─ until the first chunk", "█ after it"].map(|item| (Paint::Dim, item.to_owned()));
-    Line { heading: "bars", items: if streamed { items.into() } else { Vec::new() } }
+    Line { heading: BARS, items: if streamed { items.into() } else { Vec::new() } }
 }
 
 /// What finds the conversation again: the trace in a backend, the call in Cekura.

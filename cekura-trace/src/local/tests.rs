@@ -10,9 +10,10 @@ use sample::Sample;
 use unicode_width::UnicodeWidthStr as _;
 
 pub(super) mod sample;
+mod turns;
 
 fn plain(tree: &Tree, width: usize) -> String {
-    draw(tree, &Style { width, colour: false })
+    draw(tree, &Style { width, colour: false, is_whole: None })
 }
 
 #[test]
@@ -68,7 +69,7 @@ fn no_line_is_wider_than_the_style_says() {
 #[test]
 fn colour_adds_nothing_but_colour() {
     for tree in [sample::clinic(), hostile()] {
-        let mut painted = draw(&tree, &Style { width: 100, colour: true });
+        let mut painted = draw(&tree, &Style { width: 100, colour: true, is_whole: None });
         for code in ["0", "1", "2", "31", "32", "33", "35", "36", "94"] {
             painted = painted.replace(&format!("\u{1b}[{code}m"), "");
         }
@@ -206,7 +207,7 @@ fn speech_to_speech_and_content_policy() {
             └ s2s gpt-realtime         ╶──────▐███████████████   2.40 s
                 123k→ tokens · first chunk 750 ms
 
-            total    1 turn · 2 spans · 123k→0 tokens
+            total    1 turn · 2 spans · 123k→ tokens
             stages   s2s 2.40 s
             latency  voice-to-voice 750 ms
             bars     ─ until the first chunk · █ after it
@@ -247,7 +248,7 @@ fn a_stream_of_which_nothing_came_has_only_waited() {
             └ playback                          ██████████████■   400 ms
                 ■ interrupted
 
-            total    1 turn · 5 spans · ■ 3 interrupted
+            total    1 turn · 5 spans · ■ 1 interrupted
             stages   tts 300 ms · s2s 600 ms in 2
                      longest: s2s 400 ms in turn
             bars     ─ until the first chunk · █ after it

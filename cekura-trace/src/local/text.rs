@@ -90,6 +90,12 @@ pub(super) fn count(count: u64) -> String {
     }
 }
 
+/// Tokens read and written, `1204→62`. A number that is not known is left out.
+pub(super) fn tokens(input: Option<u64>, output: Option<u64>) -> String {
+    let known = |number: Option<u64>| number.map(count).unwrap_or_default();
+    format!("{}→{}", known(input), known(output))
+}
+
 /// `1 turn`, `3 turns`.
 pub(super) fn plural(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }

@@ -8,7 +8,7 @@
 use super::axis::Axis;
 use super::row::{Piece, Row, Streams};
 use super::style::{Canvas, Paint, Style};
-use super::{summary, text};
+use super::{summary, text, turns};
 use crate::finished::Tree;
 use std::borrow::Cow;
 
@@ -26,6 +26,17 @@ pub(crate) fn draw(tree: &Tree, style: &Style) -> String {
     let axis = Axis::new(tree, columns.bar);
 
     canvas.end_line();
+    let (number, mut footer) = (turns::count(tree), summary::lines(tree));
+    if number > 0 && !style.is_whole.unwrap_or(number <= FEW) {
+        turns::lines(&mut canvas, tree, columns.width);
+        canvas.end_line();
+        let hint =
+            format!("one line for each turn: CEKURA_DRAW=full draws {}", text::plural(rows.len(), "span"));
+        footer.retain(|line| line.heading != summary::BARS);
+        footer.push(summary::Line { heading: "drawn", items: vec![(Paint::Dim, hint)] });
+        columns.footer(&mut canvas, footer);
+        return canvas.finish();
+    }
     columns.heading(&mut canvas, tree, &axis);
     let mut open = Vec::new();
     for (at, (row, (depth, _))) in rows.iter().zip(&tree.rows).enumerate() {
@@ -36,11 +47,13 @@ pub(crate) fn draw(tree: &Tree, style: &Style) -> String {
         columns.row(&mut canvas, row, &Guides { open: &open, parent, levels: columns.levels }, &axis);
     }
     canvas.end_line();
-    columns.footer(&mut canvas, summary::lines(tree));
+    columns.footer(&mut canvas, footer);
     canvas.finish()
 }
 
 const NARROWEST: usize = 40;
+/// Turns of which each span is drawn.
+const FEW: usize = 8;
 /// From here on the tokens have a column.
 const WITH_COUNTS: usize = 64;
 /// From here on the words have a column.

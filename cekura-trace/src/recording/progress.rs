@@ -86,13 +86,14 @@ impl Progress {
         self.attributes.tidy();
     }
 
-    /// Whether the item that was recorded last says when somebody spoke: a final transcript, the first audio.
+    /// Whether the item that was recorded last says something of the turn: a final transcript, the first token or audio.
     pub(super) fn tells_turn(&mut self, view: View) -> bool {
         let says = self.attributes.take_telling();
         let tells = match view {
             View::Stt => says == Some(true),
             // What cannot be judged is speech.
             View::Tts => says.unwrap_or(true) && !self.has_told && !self.has_failed(),
+            View::Llm => self.spoke.is_some() && !self.has_told,
             _ => says == Some(true) && !self.has_told,
         };
         self.has_told |= tells;
@@ -114,6 +115,16 @@ impl Progress {
     /// Whether the item that was recorded last says that the caller cut in on an answer.
     pub(super) fn is_cut_off(&mut self) -> bool {
         self.attributes.take_cut_off()
+    }
+
+    /// When the span began.
+    pub(super) fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// When the first item came that says something, as far as can be seen.
+    pub(super) fn spoke(&self) -> Option<Instant> {
+        self.spoke.or(self.unseen.filter(|_| !self.is_seen))
     }
 
     /// Whether an item said when somebody spoke.
@@ -163,8 +174,9 @@ impl Progress {
 
     /// Writes all of it where the span's end is written.
     pub(super) fn write(self, end: &mut Attributes) {
-        let Self { attributes, start, items, first, spoke, unseen, is_seen, longest_gap, .. } = self;
-        if let Some(spoke) = spoke.or(unseen.filter(|_| !is_seen)) {
+        let spoke = self.spoke();
+        let Self { attributes, start, items, first, longest_gap, .. } = self;
+        if let Some(spoke) = spoke {
             let time = spoke.saturating_duration_since(start);
             write::float(&mut end.entries, semconv::METRICS_TTFB, time.as_secs_f64());
             if end.view == View::Llm {

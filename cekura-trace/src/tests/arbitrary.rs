@@ -112,6 +112,8 @@ const SETTINGS: [&str; 9] = [
     "CEKURA_API_URL",
     "CEKURA_PROTOCOL",
     "CEKURA_SERVICE_NAME",
+    "CEKURA_RELEASE",
+    "CEKURA_ENVIRONMENT",
     "CEKURA_MODE",
     "CEKURA_CALLS",
     "CEKURA_CAPTURE_CONTENT",
@@ -156,7 +158,7 @@ proptest! {
         let values: HashMap<_, _> = SETTINGS.into_iter().zip(values).collect();
         let key = values["CEKURA_API_KEY"].clone();
         let lookup = move |name: &str| values.get(name).cloned();
-        if let Err(error) = resolve(Cekura::builder().environment(lookup)) {
+        if let Err(error) = resolve(Cekura::builder().variables(lookup)) {
             let said = format!("{error} {error:?}");
             prop_assert!(key.len() < 12 || !said.contains(&key), "{said}");
         }

@@ -21,7 +21,7 @@ fn fall() -> i64 {
 
 fn handle() -> Cekura {
     let nobody = "http://127.0.0.1:9";
-    Cekura::builder().environment(|_| None).otel_endpoint(nobody).memory_limit(1 << 20).build().unwrap()
+    Cekura::builder().variables(|_| None).otel_endpoint(nobody).memory_limit(1 << 20).build().unwrap()
 }
 
 #[crate::conversation(crate = crate, client = handle, skip_all)]

@@ -2,9 +2,12 @@
 //! It recognises the samples, not the speech, and hears nothing in any other audio.
 
 use hound::WavReader;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-const RECORDING: &[u8] = include_bytes!("../caller.wav");
+static RECORDING: LazyLock<Vec<i16>> = LazyLock::new(|| {
+    samples(include_bytes!("../caller.wav")).map(|(samples, _)| samples).unwrap_or_default()
+});
 /// Start and end in seconds, and the words in between.
 const WORDS: &str = include_str!("../caller.tsv");
 /// So many samples from the middle of a piece are searched for before the whole of it is compared.
@@ -17,8 +20,7 @@ pub(super) struct Heard {
 
 pub(super) fn listen(wav: &[u8]) -> Result<Heard, hound::Error> {
     let (piece, rate) = samples(wav)?;
-    let (recording, _) = samples(RECORDING)?;
-    let text = position(&recording, &piece).map_or_else(String::new, |at| {
+    let text = position(&RECORDING, &piece).map_or_else(String::new, |at| {
         words(time(at, rate).as_secs_f64(), time(at + piece.len(), rate).as_secs_f64())
     });
     Ok(Heard { text, length: time(piece.len(), rate) })

@@ -58,7 +58,7 @@ fn main() {
     let limits = SpoolLimits { deposit: Duration::from_millis(20), ..SpoolLimits::default() };
     let is_local = plan.when == "local";
     let handle = at(&backend, Protocol::Grpc)
-        .environment(|name| (name == "NO_COLOR").then(|| "1".to_owned()))
+        .variables(|name| (name == "NO_COLOR").then(|| "1".to_owned()))
         .api_key(KEY)
         .agent(5)
         .api_url(api)

@@ -16,6 +16,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// The argument for a first call that has no room in its drawing.
 const LARGE: &str = "large";
 
+/// The argument for a first call of more turns than are drawn whole.
+const LONG_CALL: &str = "a long call";
+
 /// The argument for a call of many turns beside which the program writes to standard error.
 const TALKING: &str = "talking";
 
@@ -62,17 +65,23 @@ fn main() {
     // A directory to go to once the handle is made, and what a shell does there after the first call.
     let (directory, meanwhile) = (arguments.next(), arguments.next());
     let is_large = mode.as_deref() == Some(LARGE);
+    let first = match mode.as_deref() {
+        Some(LARGE) => 3_200,
+        Some(LONG_CALL) => 9,
+        _ => 2,
+    };
     let is_talking = mode.as_deref() == Some(TALKING);
     let is_transferred = mode.as_deref() == Some(CARRIER);
     let in_code = match mode.as_deref() {
-        None | Some(CARRIER | LARGE | TALKING) => Some(Mode::Local),
+        None | Some(CARRIER | LARGE | LONG_CALL | TALKING) => Some(Mode::Local),
         Some("in code") => Some(Mode::CloudAndLocal),
         Some(_) => None,
     };
-    let builder = Cekura::builder().environment(move |name| match name {
+    let builder = Cekura::builder().variables(move |name| match name {
         "NO_COLOR" => Some("1".to_owned()),
-        "CEKURA_MODE" => mode.clone().filter(|mode| ![CARRIER, LARGE, TALKING].contains(&&**mode)),
+        "CEKURA_MODE" => mode.clone().filter(|mode| ![CARRIER, LARGE, LONG_CALL, TALKING].contains(&&**mode)),
         "CEKURA_OTEL_ENDPOINT" => endpoint.clone(),
+        "CEKURA_DRAW" => std::env::var(name).ok(),
         _ => None,
     });
     let builder = if is_large { builder.memory_limit(1 << 20) } else { builder };
@@ -87,7 +96,7 @@ fn main() {
     if is_transferred {
         transferred(&handle, "CA17", "reception");
     } else {
-        converse(&handle, if is_large { 3_200 } else { 2 });
+        converse(&handle, first);
     }
     // It is drawn without a flush, soon.
     for _ in 0..1000 {

@@ -123,7 +123,7 @@ fn main() {
     // What the program prints itself is not looked at.
     std::panic::set_hook(Box::new(|_| {}));
     tracing_subscriber::registry().with(cekura::logs::capture()).init();
-    let handle = Cekura::builder().environment(|_| None).mode(Mode::CloudAndLocal).timings(quick());
+    let handle = Cekura::builder().variables(|_| None).mode(Mode::CloudAndLocal).timings(quick());
     let handle = handle.api_key(KEY).agent(5).otel_endpoint(backend).api_url(api).spool(spool).set_global();
     let handle = if redacts == "redact" { handle.redact(Redact::standard()) } else { handle };
     let handle = handle.build().unwrap();

@@ -250,7 +250,7 @@ fn ends_late(handle: &Cekura) {
 fn a_handle_that_is_off_posts_nothing() {
     let api = Api::new();
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
-    let off = observing(&Backend::new(), &api).environment(off).build().unwrap();
+    let off = observing(&Backend::new(), &api).variables(off).build().unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| plain(&off))).is_err(), "there is no conversation");
     off.shutdown_blocking(LONG);
     assert_eq!(api.connections(), 0);

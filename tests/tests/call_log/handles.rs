@@ -90,7 +90,7 @@ fn without_a_key_nothing_is_posted() {
 fn a_handle_that_is_off_or_local_sends_nothing() {
     let api = Api::new();
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
-    let off = observing(&Backend::new(), &api).environment(off).build().unwrap();
+    let off = observing(&Backend::new(), &api).variables(off).build().unwrap();
     let local = observing(&Backend::new(), &api).mode(Mode::Local).build().unwrap();
     for handle in [&off, &local] {
         let sent = handle.observe_blocking(CallLog::new("call-1")).unwrap();

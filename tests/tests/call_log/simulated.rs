@@ -151,7 +151,7 @@ fn a_run_diverts_no_call_of_a_real_caller() {
 fn a_simulated_call_without_a_run_names_its_agent_and_an_event_says_so_once() {
     let (backend, api, heard) = (Backend::new(), Api::new(), Heard::default());
     let set = |name: &str| (name == "CEKURA_CALLS").then(|| "Simulate".to_owned());
-    let build = || observing(&backend, &api).environment(set).build().unwrap();
+    let build = || observing(&backend, &api).variables(set).build().unwrap();
     let handle = tracing::subscriber::with_default(heard.clone(), build);
     (0..2).for_each(|_| of_run(&handle, &Run::default()));
     answer(&handle, &HashMap::new());
@@ -289,8 +289,7 @@ fn nothing_is_posted_without_the_word_in_local_mode_or_when_off() {
     let (backend, api, heard) = (Backend::new(), Api::new(), Heard::default());
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
     let build = || {
-        [simulating(&backend, &api), simulating(&backend, &api).environment(off)]
-            .map(|it| it.build().unwrap())
+        [simulating(&backend, &api), simulating(&backend, &api).variables(off)].map(|it| it.build().unwrap())
     };
     let handles = tracing::subscriber::with_default(heard.clone(), build);
     for handle in &handles {

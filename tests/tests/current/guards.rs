@@ -181,7 +181,7 @@ fn a_guard_and_the_code_inside_it_tell_of_one_answer() {
 #[test]
 fn where_tracing_is_off_everything_by_hand_runs_as_if_it_was_not_there() {
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
-    let handle = cekura::Cekura::builder().environment(off).build().unwrap();
+    let handle = cekura::Cekura::builder().variables(off).build().unwrap();
     let call = spans::conversation().client(&handle).start();
     call.set_call_id("call-1");
     call.in_scope(|| {

@@ -232,5 +232,5 @@ fn row_43_a_disk_that_takes_no_sound_costs_the_call_log_nothing() {
 
 fn in_directory(builder: Builder, directory: &Path) -> Builder {
     let directory = directory.to_str().unwrap().to_owned();
-    builder.environment(move |name| (name == "TMPDIR").then(|| directory.clone()))
+    builder.variables(move |name| (name == "TMPDIR").then(|| directory.clone()))
 }

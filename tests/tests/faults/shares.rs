@@ -232,7 +232,13 @@ fn row_20_above_the_memory_limit_with_a_spool_call_logs_wait_on_disk_and_none_go
             thread::sleep(Duration::from_millis(20));
         }
         // A disk that is slow for a moment may cost some of them.
-        assert!(posted(&api).len() >= count - 6, "{:?} of {count}", posted(&api));
+        let (posts, ledger) = (posted(&api), handle.ledger());
+        let said = |number: usize| heard(&format!("call_id=\"call-{number}\""));
+        let lost: Vec<_> = (0..count)
+            .filter(|number| !posts.contains(number))
+            .map(|number| (number, said(number)))
+            .collect();
+        assert!(lost.is_empty(), "{lost:?} of {count}; {ledger}");
         let report = handle.shutdown_blocking(LONG);
         assert!(report.lost() <= 10 && report.delivered + report.lost() == report.accepted, "{report}");
         let last = api.seen().into_iter().rfind(|seen| seen.method == "POST");

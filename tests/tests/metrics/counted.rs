@@ -438,11 +438,11 @@ fn what_was_lost_is_in_the_metrics_with_its_reason() {
 
 #[test]
 fn without_tracing_there_are_none() {
-    let off = Cekura::builder().environment(|name| (name == "CEKURA_TRACER_ENABLED").then(|| "false".into()));
+    let off = Cekura::builder().variables(|name| (name == "CEKURA_TRACER_ENABLED").then(|| "false".into()));
     let off = off.build().unwrap();
     assert_eq!(off.metrics().openmetrics(), "# EOF\n");
     assert_eq!(Metrics::default().openmetrics(), "# EOF\n");
-    let local = Cekura::builder().environment(|_| None).local_without_key().build().unwrap();
+    let local = Cekura::builder().variables(|_| None).local_without_key().build().unwrap();
     assert_near(scrape(&local).sum("cekura_spans_accepted_total", &[]), 0.0);
 }
 

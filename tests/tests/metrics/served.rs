@@ -212,7 +212,7 @@ fn an_address_that_is_in_use_is_an_error_that_names_the_setting() {
         "CEKURA_METRICS_LISTEN" => Some(found.clone()),
         _ => None,
     };
-    let builder = Cekura::builder().environment(variables);
+    let builder = Cekura::builder().variables(variables);
     assert_eq!(error(builder), format!("CEKURA_METRICS_LISTEN {rule}"));
     let foreign = to(&backend, Protocol::Http).metrics_listen("192.0.2.7:9464").metrics_public(true);
     assert_eq!(error(foreign), ".metrics_listen(…) must be an address of this machine");

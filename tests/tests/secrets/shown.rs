@@ -68,11 +68,14 @@ impl Gallery {
         self.debug("Mulaw", &cekura::Mulaw(&[0; 160]));
         self.both("DropReason", &DropReason::QueueFull);
         self.debug("Protocol", &PROTOCOLS);
+        self.debug("Roots", &cekura::Roots::Only(KEY));
         self.debug("SpoolLimits", &SpoolLimits::default());
         self.debug("Timings", &Timings::default());
         self.debug("TranscriptType", &TranscriptType::Vapi);
         self.debug("Entry", &[Entry::user("Hello?"), Entry::tool_call("1", "book", json!({ "at": 4 }))]);
         self.debug("Redact", &cekura::Redact::standard().hashed(KEY).pattern("key", KEY));
+        self.debug("Json", &cekura::logs::json());
+        self.debug("WithCall", &cekura::logs::layer(tracing_subscriber::layer::Identity::new()));
         self.debug("Update", &Update::new().metadata(json!({ "a": 1 })));
         self.debug("CallLog", &CallLog::new("call-1").customer_number("+1").metadata(json!({ "a": 1 })));
     }
@@ -86,7 +89,7 @@ impl Gallery {
         self.debug("Cekura", &handle);
         self.debug("Processor", &handle.processor());
         self.debug("Metrics", &handle.metrics());
-        self.both("Error", &Cekura::builder().environment(|_| None).api_key("canary\n").build().unwrap_err());
+        self.both("Error", &Cekura::builder().variables(|_| None).api_key("canary\n").build().unwrap_err());
         let provider = SdkTracerProvider::builder().build();
         handle.attach(&provider).unwrap();
         self.both("Error", &handle.attach(&provider).unwrap_err());

@@ -88,7 +88,7 @@ impl Disk {
     /// A handle that has its temporary files here, and a spool if it is to.
     fn handle(&self, builder: Builder, has_spool: bool) -> Cekura {
         let temporary = self.0.0.join("temporary").to_str().unwrap().to_owned();
-        let builder = builder.environment(move |name| (name == "TMPDIR").then(|| temporary.clone()));
+        let builder = builder.variables(move |name| (name == "TMPDIR").then(|| temporary.clone()));
         let builder = if has_spool { builder.spool(self.0.0.join("spool")) } else { builder };
         builder.timings(Timings { give_up: Duration::from_secs(2), ..quick() }).build().unwrap()
     }

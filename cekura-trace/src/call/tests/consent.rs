@@ -19,7 +19,9 @@ fn words(state: ConsentState) -> &'static str {
 
 #[test]
 fn the_documentation_shows_the_same_table() {
-    let page = include_str!("../../../../docs/calls.md");
+    // The published package has no such folder.
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/calls.md");
+    let Ok(page) = std::fs::read_to_string(page) else { return };
     let rows = page.lines().map(|line| line.trim_matches(['|', ' ']).split(" | ").collect::<Vec<_>>());
     let rows: Vec<_> = rows.filter(|row| row.len() == 8).skip(2).collect();
     assert_eq!(rows.len(), ConsentState::ALL.len());

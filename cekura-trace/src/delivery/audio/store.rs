@@ -5,7 +5,9 @@ use super::recording::{Blocks, FIRST, Recording};
 use crate::call::audio::Journal;
 use crate::call::audio::block::seal;
 use rand::Rng;
-use std::fs::{File, OpenOptions, remove_file};
+#[cfg(unix)]
+use std::fs::OpenOptions;
+use std::fs::{File, remove_file};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

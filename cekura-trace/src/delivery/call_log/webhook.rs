@@ -3,9 +3,9 @@
 
 use super::error::ObserveError;
 use super::sealed::{Account, OPENING, SealedCallLog};
-use super::value::rfc3339;
 use super::{CallLog, transcript};
 use crate::call::Run;
+use crate::date::rfc3339;
 use crate::transcript::{Content, Entry, Role};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -39,8 +39,8 @@ impl CallLog {
         let fields = [
             ("id", Some(log.id.clone().into())),
             ("run_id", run.id().map(Value::from)),
-            ("startedAt", rfc3339(start).map(Value::from)),
-            ("endedAt", rfc3339(end.max(start)).map(Value::from)),
+            ("startedAt", rfc3339(start, 3).map(Value::from)),
+            ("endedAt", rfc3339(end.max(start), 3).map(Value::from)),
             ("messages", Some(entries.iter().map(|entry| message(entry, start)).collect())),
             ("endedReason", log.fields.remove("call_ended_reason")),
             ("from_phone_number", number("from_phone_number")),

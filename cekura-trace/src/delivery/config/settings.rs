@@ -8,9 +8,9 @@ use super::sampling::Sampling;
 use crate::call::audio::form::Audio;
 use crate::call::consent::Consent;
 use crate::delivery::parts;
-use crate::delivery::redaction::Redaction;
 use crate::delivery::timings::{SpoolLimits, Timings};
 use crate::policy::CaptureContent;
+use crate::redaction::Redaction;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
 use std::collections::BTreeMap;
@@ -19,6 +19,9 @@ use std::path::PathBuf;
 
 pub(super) const AGENT: &str = "CEKURA_AGENT_ID";
 pub(super) const PROJECT: &str = "CEKURA_PROJECT_ID";
+/// The builder's methods for the same.
+pub(super) const OWN_AGENT: &str = ".agent(…)";
+pub(super) const OWN_PROJECT: &str = ".project(…)";
 
 /// Where spans go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -34,7 +37,8 @@ pub enum Mode {
     CloudAndLocal,
     /// Nowhere: each finished conversation is drawn in the terminal and written as one HTML page to
     /// `cekura-traces` in the working directory, which keeps the newest 200. It needs no account and no
-    /// network. A page plays the recording of its call, where calls are recorded.
+    /// network. A page plays the recording of its call, where calls are recorded. Of a call of more than eight turns, each
+    /// turn has a line in the terminal, of others each span; `CEKURA_DRAW` is `full`, `summary` or `off` for another wish.
     Local,
 }
 
@@ -45,6 +49,32 @@ impl Mode {
 
     pub(crate) fn sends(self) -> bool {
         self != Self::Local
+    }
+}
+
+/// How much of a conversation is drawn on standard error, where any is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Drawing {
+    /// Each span of a short call, each turn of a long one.
+    #[default]
+    Fitting,
+    /// Each span.
+    Full,
+    /// Nothing: there is only the page.
+    Off,
+    /// Each turn.
+    Summary,
+}
+
+impl Drawing {
+    /// Whether each span is drawn, where that is said.
+    #[cfg_attr(not(feature = "local"), expect(dead_code, reason = "nothing is drawn"))]
+    pub(crate) fn is_whole(self) -> Option<bool> {
+        match self {
+            Self::Fitting | Self::Off => None,
+            Self::Full => Some(true),
+            Self::Summary => Some(false),
+        }
     }
 }
 
@@ -94,6 +124,20 @@ pub enum Calls {
     Simulate,
 }
 
+/// Whose certificates the delivery trusts, for [`Builder::roots`](crate::Builder::roots).
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Roots<Pem> {
+    /// Those that these authorities have signed, in PEM, and no others.
+    Only(Pem),
+}
+
+impl<Pem> fmt::Debug for Roots<Pem> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Only")
+    }
+}
+
 /// Everything that a handle needs to know.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -110,13 +154,19 @@ pub(crate) struct Settings {
     /// Where it is set.
     pub(crate) compression: Option<Compression>,
     pub(crate) proxies: Proxies,
-    pub(crate) root_certificates: Vec<CertificateDer<'static>>,
+    pub(crate) trusted: Trusted,
+    pub(crate) client_certificate: Option<ClientCertificate>,
     pub(crate) resource: BTreeMap<String, String>,
     pub(crate) capture: CaptureContent,
     pub(crate) consent: Consent,
     pub(crate) redaction: Redaction,
     pub(crate) content_limit: usize,
     pub(crate) memory_limit: usize,
+    #[cfg_attr(not(feature = "local"), expect(dead_code, reason = "nothing is drawn"))]
+    pub(crate) drawing: Drawing,
+    /// What has made the mode local, if it is.
+    #[cfg_attr(not(feature = "local"), expect(dead_code, reason = "nothing is drawn"))]
+    pub(crate) why_local: Option<&'static str>,
     /// Drawings have no colours.
     pub(crate) no_color: bool,
     /// The process's global tracer provider is to be this handle's.
@@ -138,6 +188,26 @@ impl Settings {
     /// Whether requests to this endpoint are compressed: also where nothing is set, unless they stay on this machine.
     pub(crate) fn compresses(&self, endpoint: &Endpoint) -> bool {
         self.compression.map_or_else(|| !endpoint.is_loopback(), |set| set == Compression::Gzip)
+    }
+}
+
+/// Whose signatures are trusted.
+#[derive(Debug, Default)]
+pub(crate) struct Trusted {
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
+    /// Neither the system's nor Mozilla's are trusted beside them.
+    pub(crate) are_all: bool,
+}
+
+/// What the program shows to a server that asks who it is: a chain, and the key of its first certificate, both in PEM.
+pub(crate) struct ClientCertificate {
+    pub(crate) pem: Vec<u8>,
+    pub(crate) key: Vec<u8>,
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[REDACTED]")
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Items<I> {
     taken: Range<u64>,
     /// Those that wait and may be sent, by the time before which they are not.
     ready: BTreeSet<(Option<Instant>, u64)>,
-    /// Those without a copy, by when they get one.
+    /// Those of which the disk was not asked for a copy, by when it is.
     unwritten: BTreeSet<(Instant, u64)>,
     /// Those that a flush may wait for, by its epoch.
     not_safe: BTreeSet<(u64, u64)>,
@@ -154,6 +154,11 @@ impl<I: Stored> Items<I> {
         }
     }
 
+    /// Where those are that are to be written.
+    pub(super) fn unwritten(&self) -> impl Iterator<Item = u64> {
+        self.unwritten.iter().map(|(_, place)| *place)
+    }
+
     /// The next to be written, and when.
     pub(super) fn first_unwritten(&self) -> Option<(Instant, u64)> {
         self.unwritten.first().copied()
@@ -173,7 +178,7 @@ impl<I: Stored> Items<I> {
         let Some((is_waiting, pending)) = self.at(place) else { return };
         let (epoch, not_before, write_at) = (pending.epoch, pending.not_before, pending.write_at);
         let (is_ready, is_safe) = (is_waiting && pending.is_ready, pending.is_safe());
-        let copy = pending.copy.as_ref().map(|copy| copy.name);
+        let (is_unwritten, copy) = (pending.is_unwritten(), pending.copy.as_ref().map(|copy| copy.name));
         if is_ready {
             self.ready.insert((not_before, place));
         }
@@ -183,7 +188,8 @@ impl<I: Stored> Items<I> {
         }
         if let Some(name) = copy {
             self.copies.insert(name, place);
-        } else if self.are_written {
+        }
+        if is_unwritten && self.are_written {
             self.unwritten.insert((write_at, place));
         }
     }

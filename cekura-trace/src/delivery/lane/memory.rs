@@ -74,22 +74,15 @@ impl<D: Delivery> Lane<D> {
 
     /// Asks the disk for so many bytes at once; how many it may be expected to have in a moment.
     fn write_more(&mut self, bytes: usize, now: Instant) -> usize {
-        if self.spool.as_ref().is_none_or(SpooledRequests::is_failing) {
-            return 0;
-        }
-        let asked =
-            self.items.waiting.values().filter(|pending| pending.copy.is_some() && !pending.is_safe());
         // One that is behind gets no more to do.
-        if asked.clone().any(|pending| now >= pending.write_at) {
+        if self.spool.as_mut().is_none_or(|spool| spool.is_failing() || spool.is_late(now)) {
             return 0;
         }
+        let waiting = &self.items.waiting;
+        let asked = waiting.values().filter(|pending| !pending.is_safe() && !pending.is_unwritten());
         let mut coming = asked.map(|pending| pending.item.held()).sum();
-        let is_unwritten =
-            |pending: &PendingRequest<D::Item>| pending.copy.is_none() && pending.item.held() > 0;
-        let unwritten = self.items.waiting.iter().filter(|(_, pending)| is_unwritten(pending));
-        for (place, held) in
-            unwritten.map(|(place, pending)| (*place, pending.item.held())).collect::<Vec<_>>()
-        {
+        let held = |place| Some((place, waiting.get(&place)?.item.held())).filter(|(_, held)| *held > 0);
+        for (place, held) in self.items.unwritten().filter_map(held).collect::<Vec<_>>() {
             if coming >= bytes || !self.write(place, now) {
                 break;
             }

@@ -37,9 +37,17 @@ impl<I: Stored> PendingRequest<I> {
         self.copy.as_ref().is_some_and(|copy| copy.is_safe)
     }
 
-    /// Asks the disk for a copy.
+    /// Whether the disk was not asked for it as it is.
+    pub(super) fn is_unwritten(&self) -> bool {
+        self.copy.as_ref().is_none_or(|copy| copy.is_old)
+    }
+
+    /// Asks the disk for a copy, or for it as it is now in place of its copy.
     pub(super) fn write(&mut self, spool: &mut SpooledRequests<I>, now: Instant) {
-        self.copy = spool.write(&self.item, now);
+        match &mut self.copy {
+            Some(copy) => spool.write_again(copy, &self.item, now),
+            copy => *copy = spool.write(&self.item, now),
+        }
         self.write_at = now + spool.patience();
         self.is_new = false;
     }

@@ -84,7 +84,9 @@ fn what_a_record_costs() {
 
 #[test]
 fn the_page_lists_every_metric_as_it_is() {
-    let page = include_str!("../../../../docs/operate.md");
+    // The published package has no such folder.
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operate.md");
+    let Ok(page) = std::fs::read_to_string(page) else { return };
     let page = page.split("\n### ").find(|section| section.starts_with("All metrics\n")).unwrap();
     for metric in INSTRUMENTS {
         let kind = match metric.kind {

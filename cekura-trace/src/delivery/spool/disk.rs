@@ -179,9 +179,9 @@ impl Disk {
         let Work { keeps, loads, marks, removed, recordings, end } = work;
         let bytes = keeps.values().map(|keep| keep.body.len()).sum();
         let (unwritten, written): (Vec<_>, Vec<_>) =
-            loads.into_iter().partition(|name| keeps.contains_key(name));
-        for name in written {
-            self.load(name);
+            loads.into_iter().partition(|(_, name)| keeps.contains_key(name));
+        for (kind, name) in written {
+            self.load(kind, name);
         }
         let (mut spans, mut call_logs, mut starts) = (Vec::new(), Vec::new(), Vec::new());
         for (name, keep) in keeps {
@@ -193,8 +193,8 @@ impl Disk {
         }
         self.keep(Kind::Spans, spans);
         self.keep(Kind::CallLog, call_logs);
-        for name in unwritten {
-            self.load(name);
+        for (kind, name) in unwritten {
+            self.load(kind, name);
         }
         // After what is to be safe before, such as the parts of what is removed.
         self.remove(removed.iter());
@@ -260,15 +260,14 @@ impl Disk {
         self.places.extend(items.into_iter().map(|(name, entry)| (name, Place { group: number, entry })));
     }
 
-    fn load(&mut self, name: Name) {
+    fn load(&mut self, kind: Kind, name: Name) {
         let Some(Place { group: number, entry }) = self.places.get(&name) else {
-            // It was lost while it was to become part of another.
+            // It was lost while it was to become part of another, or could not be written.
             let gone = Event::Gone { names: vec![name], reason: DropReason::SpoolDamaged };
-            return self.events.push((Kind::Spans, gone));
+            return self.events.push((kind, gone));
         };
         let number = *number;
         let Some(group) = self.groups.get_mut(&number) else { return };
-        let kind = group.kind;
         let receiver = &self.addresses[usize::from(kind == Kind::CallLog)].receiver;
         let read = group.open(OFlags::RDONLY).and_then(|file| group::read(&file, entry, receiver, kind));
         let event = match read {

@@ -1,10 +1,11 @@
 //! What one lane has on disk: copies of what is in memory, and items that wait there alone until they can be sent.
 //! Invariant: an item is in memory, resting or being read, never two of them.
 
-use super::{Item, Name, Spool};
+use super::{Item, Kind, Name, Spool};
 use crate::room::{Room, Use};
 use prost::bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -18,6 +19,8 @@ const MOST_JOINED: usize = 32;
 
 /// An item that can wait on disk, all but its head.
 pub(crate) trait Stored: Sized {
+    const KIND: Kind;
+
     /// What is written beside its body.
     fn head(&self) -> Item;
 
@@ -80,8 +83,9 @@ pub(crate) struct SpooledRequests<I> {
     small: Vec<(Name, I, u32)>,
     /// Those that are asked for in place of several.
     joined: HashMap<Name, Joined>,
-    /// What is to be written, since when.
-    asked: BTreeMap<Name, Instant>,
+    /// What is to be written, since when; and the same in the order in which it was asked for.
+    asked: HashMap<Name, Instant>,
+    asked_first: VecDeque<(Name, Instant)>,
     /// Whether the last item that was asked for could not be written.
     is_failing: bool,
     is_behind: bool,
@@ -106,8 +110,15 @@ pub(crate) struct DiskCopy {
     pub(crate) name: Name,
     /// It is written; until then it is only asked for.
     pub(crate) is_safe: bool,
-    /// The item has changed since, and is to be written again.
+    /// The disk was not asked for the item as it is now, or could not write that.
     pub(crate) is_old: bool,
+}
+
+impl DiskCopy {
+    /// Whether the item is on disk, or the disk is about to have it.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_safe || !self.is_old
+    }
 }
 
 impl<I: Stored> SpooledRequests<I> {
@@ -123,7 +134,8 @@ impl<I: Stored> SpooledRequests<I> {
             traced: BTreeSet::new(),
             small: Vec::new(),
             joined: HashMap::new(),
-            asked: BTreeMap::new(),
+            asked: HashMap::new(),
+            asked_first: VecDeque::new(),
             is_failing: false,
             is_behind: false,
         }
@@ -141,14 +153,34 @@ impl<I: Stored> SpooledRequests<I> {
     /// Asks for an item to be written; `None` while the disk has too much to do.
     pub(crate) fn write(&mut self, item: &I, now: Instant) -> Option<DiskCopy> {
         let name = self.spool.keep(item.head(), item.body(), Vec::new())?;
-        self.asked.insert(name, now);
+        self.ask(name, now);
         Some(DiskCopy { name, is_safe: false, is_old: false })
     }
 
     /// Asks for an item to be written as it is now, in place of its copy.
-    pub(crate) fn write_again(&self, copy: &mut DiskCopy, item: &I) {
-        copy.is_old = true;
-        self.spool.keep_as(copy.name, item.head(), item.body());
+    pub(crate) fn write_again(&mut self, copy: &mut DiskCopy, item: &I, now: Instant) {
+        copy.is_old = !self.spool.keep_as(copy.name, item.head(), item.body());
+        if !copy.is_old {
+            self.ask(copy.name, now);
+        }
+    }
+
+    fn ask(&mut self, name: Name, now: Instant) {
+        if let Entry::Vacant(entry) = self.asked.entry(name) {
+            entry.insert(now);
+            self.asked_first.push_back((name, now));
+        }
+    }
+
+    /// Whether the disk takes longer than it may.
+    pub(crate) fn is_late(&mut self, now: Instant) -> bool {
+        while let Some((name, at)) = self.asked_first.front() {
+            if self.asked.get(name) == Some(at) {
+                return now >= *at + BEHIND;
+            }
+            self.asked_first.pop_front();
+        }
+        false
     }
 
     /// Notes that copies were written, or not; true for the first that were not.
@@ -169,8 +201,7 @@ impl<I: Stored> SpooledRequests<I> {
     /// Whether what is promised to be on disk is not; `None` if that is as it was when last asked. `waits` says whether
     /// anything is not on disk.
     pub(crate) fn falls_behind(&mut self, now: Instant, waits: impl FnOnce() -> bool) -> Option<bool> {
-        let is_late = self.asked.first_key_value().is_some_and(|(_, at)| now >= *at + BEHIND);
-        let is_behind = is_late || self.is_failing && waits();
+        let is_behind = self.is_late(now) || self.is_failing && waits();
         let was_behind = std::mem::replace(&mut self.is_behind, is_behind);
         (is_behind != was_behind).then_some(is_behind)
     }
@@ -276,14 +307,14 @@ impl<I: Stored> SpooledRequests<I> {
         }
         let Some((name, resting)) = self.resting.pop_first() else { return false };
         self.loading.insert(name, resting);
-        self.spool.load(name);
+        self.spool.load(I::KIND, name);
         true
     }
 
     /// Has the body of an item read again that is in memory otherwise.
     pub(crate) fn fetch(&mut self, name: Name) {
         self.fetching.insert(name);
-        self.spool.load(name);
+        self.spool.load(I::KIND, name);
     }
 
     /// Whether a body was asked for that has come, or will not.
@@ -298,7 +329,7 @@ impl<I: Stored> SpooledRequests<I> {
         for name in meant.map(|(name, _)| *name).collect::<Vec<_>>() {
             if let Some(resting) = self.resting.remove(&name) {
                 self.loading.insert(name, resting);
-                self.spool.load(name);
+                self.spool.load(I::KIND, name);
             }
         }
     }

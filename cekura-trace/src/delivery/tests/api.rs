@@ -25,12 +25,8 @@ fn server(answer: impl Fn(&mut TcpStream) + Send + 'static) -> (SocketAddr, thre
 }
 
 async fn ask(url: String, method: Method, json: Option<&'static str>) -> Response {
-    let mut builder = Builder::default()
-        .environment(|_| None)
-        .api_key("canary")
-        .agent(1)
-        .api_url(url)
-        .header("x-own", "own");
+    let mut builder =
+        Builder::default().variables(|_| None).api_key("canary").agent(1).api_url(url).header("x-own", "own");
     builder = builder.timings(crate::Timings { attempt: Duration::from_millis(300), ..Default::default() });
     let settings = resolve(builder).unwrap().unwrap();
     let api = Api::connect(&settings).unwrap();
@@ -77,7 +73,7 @@ fn none(response: &Response) -> (Failure, bool) {
 async fn what_may_have_arrived_is_told_from_what_has_not() {
     let deserted = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = ask(format!("http://{deserted}"), Method::POST, Some("{}")).await;
-    assert_eq!(none(&refused), (Failure::Connection, false));
+    assert_eq!(none(&refused), (Failure::Refused, false));
 
     let (address, _serving) = server(|_| {});
     let reset = ask(format!("http://{address}"), Method::POST, Some("{}")).await;

@@ -6,7 +6,7 @@ use crate::delivery::config::{Builder, resolve};
 use serde_json::{Value, json};
 
 fn account(builder: impl FnOnce(Builder) -> Builder) -> Account {
-    let builder = builder(Builder::default().environment(|_| None).api_key("canary"));
+    let builder = builder(Builder::default().variables(|_| None).api_key("canary"));
     Account::of(&resolve(builder).unwrap().unwrap())
 }
 
@@ -230,7 +230,7 @@ fn a_project_does_not_know_its_agent() {
 
 #[test]
 fn without_a_key_there_is_nobody_to_send_it_to() {
-    let builder = Builder::default().environment(|_| None).otel_endpoint("http://127.0.0.1:1");
+    let builder = Builder::default().variables(|_| None).otel_endpoint("http://127.0.0.1:1");
     let collector = Account::of(&resolve(builder).unwrap().unwrap());
     let error = CallLog::new("c").seal(&collector).unwrap_err();
     assert_eq!(error.to_string(), "CEKURA_API_KEY is not set; a call log needs it, and CEKURA_AGENT_ID");

@@ -5,6 +5,7 @@ use super::observe_tests::{busy, log, none, observe, stored, times, trace, whole
 use super::tests::{ACCEPTED, World, flush};
 use super::{Arc, Duration};
 use crate::delivery::link::Link;
+use crate::delivery::message::ObserveAnswer;
 use crate::delivery::tests::end;
 use crate::delivery::transport::{Answer, Failure};
 use std::sync::Mutex;
@@ -33,10 +34,7 @@ async fn flushed(back: u64, deadline: u64, away: fn() -> Answer) -> (u64, Vec<u6
 
 /// Hands a call log over, and counts it when it is not posted.
 fn ask_for(link: &Link, lost: Arc<Mutex<u32>>) {
-    let told = move |result: Result<_, _>| {
-        *lost.lock().unwrap() += u32::from(result.is_err());
-        result.err()
-    };
+    let told = move |answer: ObserveAnswer| *lost.lock().unwrap() += u32::from(answer.take().is_err());
     link.observe(log(), Box::new(told)).unwrap();
 }
 

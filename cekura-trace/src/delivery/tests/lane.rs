@@ -3,8 +3,8 @@
 use super::delivery::{Change, Delivery, Judgement, Standing};
 use super::{DropReason, Lane, OwnEvents, PendingRequest, Timings};
 use crate::arbitrary::config;
-use crate::delivery::spool::Item;
 use crate::delivery::spool::requests::Stored;
+use crate::delivery::spool::{Item, Kind};
 use crate::delivery::transport::Sending;
 use proptest::prelude::{any, prop_assert_eq, proptest};
 use prost::bytes::Bytes;
@@ -88,10 +88,14 @@ impl Delivery for Scripted {
         assert_eq!(standing, Standing::Settled, "there is no disk");
     }
 
+    fn wait_in_vain(&mut self) {}
+
     fn tell(&self, _: Change<u8>, _: &OwnEvents) {}
 }
 
 impl Stored for Number {
+    const KIND: Kind = Kind::Start;
+
     fn head(&self) -> Item {
         Item::Start
     }

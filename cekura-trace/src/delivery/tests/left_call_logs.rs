@@ -1,9 +1,11 @@
 //! What becomes of the call logs that a dead process has left on disk.
 
-use super::{CallLogs, Delivery, LISTENS, PendingCallLog, Response, Updates, WEBHOOK};
+use super::{BESIDE_NOTES, CallLogs, Delivery, LISTENS, PendingCallLog, Response, Updates, WEBHOOK};
 use crate::delivery::own_events::OwnEvents;
+use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::spool::Item;
 use crate::delivery::spool::requests::Stored;
+use crate::room::{Room, Use};
 use prost::bytes::Bytes;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -23,6 +25,8 @@ fn sent(until: Option<SystemTime>) -> Result<Vec<String>, String> {
         ledger: Arc::default(),
         failed: Arc::default(),
         trouble: None,
+        place: None,
+        last_cause: Arc::default(),
         awaited: super::Awaited::default(),
         held_back: super::Held::default(),
         updates: Updates::new(Arc::default(), OwnEvents::here()),
@@ -53,4 +57,25 @@ fn a_simulated_call_goes_to_the_webhook_while_that_listens() {
 fn a_call_of_a_real_caller_is_looked_for_however_old_it_is() {
     let path = sent(None).unwrap();
     assert!(path[0].starts_with("GET /observability/v1/call-logs/"), "{path:?}");
+}
+
+#[test]
+fn a_call_log_takes_the_same_memory_however_often_it_is_read_again() {
+    let head = Item::CallLog { id: "call-1".to_owned(), owner: None, until: None, recording: None };
+    for (length, refuses_audio) in [(0, false), (100, false), (BESIDE_NOTES, true), (128 << 10, true)] {
+        let queue = Arc::new(Queue::new(1 << 20, Arc::default(), Waker::new(|| {}), false));
+        let mut item = PendingCallLog::found(&head).unwrap();
+        item.refuses_audio = refuses_audio;
+        item.reservation = Room::take(queue.clone(), Use::CallLog, PendingCallLog::LIGHT).unwrap();
+        let body = format!(r#"{{"metadata":{{"audio_consent_granted":true}},"x":"{}"}}"#, "x".repeat(length));
+        let held = [0; 50].map(|_| {
+            item.set_body(Bytes::from(body.clone()));
+            let whole = item.held();
+            item.lighten();
+            (whole, item.held(), queue.held())
+        });
+        let light = PendingCallLog::LIGHT;
+        assert!(held.iter().all(|held| *held == (held.0, light, light)), "{length}: {held:?}");
+        assert!(held.iter().all(|(whole, ..)| *whole == held[0].0), "{length}: {held:?}");
+    }
 }

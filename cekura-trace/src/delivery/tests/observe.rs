@@ -1,11 +1,12 @@
 //! Call logs on a clock that stands still until everybody waits: when they are posted, and how often.
 
 use super::tests::{ACCEPTED, World, outlet};
-use super::{Arc, Duration, Sent};
+use super::{Arc, Duration};
 use crate::CallLog;
 use crate::call::{Call, Clock};
-use crate::delivery::call_log::error::ObserveError;
+use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::link::Link;
+use crate::delivery::message::ObserveAnswer;
 use crate::delivery::tests::end;
 use crate::delivery::transport::Payload;
 use crate::delivery::transport::{Answer, Failure, Response};
@@ -76,8 +77,8 @@ pub(super) fn world(
 
 pub(super) async fn observe(link: &Link, log: CallLog) -> Result<Sent, ObserveError> {
     let (reply, sent) = oneshot::channel();
-    link.observe(log, Box::new(|result| reply.send(result).err().and_then(Result::err)))?;
-    sent.await.unwrap_or_else(|_| Err(ObserveError::shutdown()))
+    link.observe(log, Box::new(|answer| drop(reply.send(answer))))?;
+    sent.await.map_or_else(|_| Err(ObserveError::shutdown()), ObserveAnswer::take)
 }
 
 /// The seconds of the requests, and what they were.
@@ -200,7 +201,7 @@ async fn several_wait_for_the_same_api_and_one_tries() {
     world
         .play(async |link| {
             for number in 0..10 {
-                link.observe(CallLog::new(format!("c{number}")), Box::new(Result::err)).unwrap();
+                link.observe(CallLog::new(format!("c{number}")), Box::new(drop)).unwrap();
             }
             sleep(Duration::from_secs(60)).await;
             assert_eq!(link.lost_calls(), 0);
@@ -329,7 +330,7 @@ async fn a_shutdown_posts_what_waits_for_its_trace() {
         .play_until(8, async |link| {
             end(&link.queue, 3, 1, 0, 10);
             let log = log().trace_id(trace()).deadline(Duration::from_secs(50));
-            link.observe(log, Box::new(Result::err)).unwrap();
+            link.observe(log, Box::new(drop)).unwrap();
         })
         .await;
     assert_eq!(report.dropped["shutdown"], 1);
@@ -343,9 +344,8 @@ async fn what_is_not_posted_by_the_end_is_counted() {
     let (failed, ..) = world
         .play_until(20, async |link| {
             let told = lost.clone();
-            let hear = move |result: Result<Sent, ObserveError>| {
-                *told.lock().unwrap() += u32::from(result.as_ref().is_err_and(ObserveError::is_shutdown));
-                result.err()
+            let hear = move |answer: ObserveAnswer| {
+                *told.lock().unwrap() += u32::from(answer.take().is_err_and(|error| error.is_shutdown()));
             };
             link.observe(log(), Box::new(hear)).unwrap();
             link.failed.clone()
@@ -361,7 +361,7 @@ async fn a_call_log_that_does_not_fit_is_refused() {
     world
         .play(async |link| {
             let fat = || CallLog::new("c").feedback("x".repeat(20 << 20));
-            link.observe(fat(), Box::new(Result::err)).unwrap();
+            link.observe(fat(), Box::new(drop)).unwrap();
             sleep(Duration::from_secs(1)).await;
             let error = observe(link, fat()).await.unwrap_err();
             assert!(error.to_string().contains("memory limit"), "{error}");
@@ -396,13 +396,33 @@ async fn a_repetition_that_must_wait_for_its_turn_does_not_keep_the_worker_busy(
     let answer = |number, _| if number == 1 { whole(500, "") } else { (30, stored().1) };
     let (world, asked) = world(0, || ACCEPTED, answer);
     let playing = world.play(async |link| {
-        link.observe(CallLog::new("repeated"), Box::new(Result::err)).unwrap();
+        link.observe(CallLog::new("repeated"), Box::new(drop)).unwrap();
         sleep(Duration::from_secs(2)).await;
         for number in 0..4 {
-            link.observe(CallLog::new(format!("slow {number}")), Box::new(Result::err)).unwrap();
+            link.observe(CallLog::new(format!("slow {number}")), Box::new(drop)).unwrap();
         }
         sleep(Duration::from_secs(60)).await;
     });
     playing.await;
     assert_eq!(times(&asked).iter().map(|(second, _)| *second).collect::<Vec<_>>(), [0, 2, 2, 2, 2, 32]);
+}
+
+#[test]
+fn an_error_that_comes_while_its_future_is_dropped_is_said() {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let answer = || {
+        let said = said.clone();
+        let say = move |error: ObserveError| said.lock().unwrap().push(error.to_string());
+        ObserveAnswer::new(Err(ObserveError::shutdown()), say)
+    };
+    assert!(answer().take().is_err());
+    assert!(said.lock().unwrap().is_empty(), "who asked has it");
+    let (reply, mut sent) = oneshot::channel();
+    reply.send(answer()).ok().unwrap();
+    sent.close();
+    drop(sent);
+    let (reply, sent) = oneshot::channel();
+    drop(sent);
+    drop(reply.send(answer()));
+    assert_eq!(said.lock().unwrap().len(), 2);
 }

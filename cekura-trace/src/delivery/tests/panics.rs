@@ -6,6 +6,7 @@ use super::{Arc, Duration, Lane, Message, OwnEvents, Spans, Timings};
 use crate::FlushReport;
 use crate::delivery::lane::call_logs::{Exchange, IsOpen};
 use crate::delivery::link::Link;
+use crate::delivery::message::ObserveAnswer;
 use crate::delivery::tests::end;
 use opentelemetry::trace::TraceId;
 use std::sync::Mutex;
@@ -62,10 +63,7 @@ fn live(world: World, act: impl FnOnce(&Link) + Send + 'static) -> FlushReport {
 fn observe(link: &Link, trace: Option<u64>) -> Receiver<bool> {
     let (told, hear) = channel();
     let log = trace.into_iter().fold(log(), |log, trace| log.trace_id(TraceId::from(u128::from(trace))));
-    let reply = move |result: Result<_, _>| {
-        let _ = told.send(result.is_ok());
-        result.err()
-    };
+    let reply = move |answer: ObserveAnswer| told.send(answer.take().is_ok()).unwrap_or_default();
     link.observe(log, Box::new(reply)).unwrap();
     hear
 }

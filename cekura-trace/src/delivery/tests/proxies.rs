@@ -9,7 +9,7 @@ fn settings(
 ) -> Result<Settings, Error> {
     let lookup =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-    resolve(own(Builder::default().environment(lookup).api_key("key").agent(5))).map(Option::unwrap)
+    resolve(own(Builder::default().variables(lookup).api_key("key").agent(5))).map(Option::unwrap)
 }
 
 /// Host and port of the proxy, the setting that names it, and the header for it.
@@ -104,7 +104,7 @@ fn a_value_that_no_endpoint_would_use_is_no_error() {
     settings(bad.to_vec().leak(), local).unwrap();
     // Without a key nothing goes to the API.
     let lookup = |name: &str| (name == "ALL_PROXY").then(|| "socks5://canary:1".to_owned());
-    let keyless = Builder::default().environment(lookup).otel_endpoint("http://127.0.0.1:4317");
+    let keyless = Builder::default().variables(lookup).otel_endpoint("http://127.0.0.1:4317");
     assert!(resolve(keyless).is_ok());
     for none in ["*", "cekura.ai", "otel.cekura.ai api.cekura.ai:443", "http://foo, .cekura.ai"] {
         settings(vec![bad[0], bad[1], ("no_proxy", none)].leak(), |builder| builder).unwrap();

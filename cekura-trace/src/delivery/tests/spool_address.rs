@@ -4,7 +4,7 @@ use super::Address;
 use crate::delivery::config::{Builder, Protocol, resolve};
 
 fn spans(url: &str, with: impl FnOnce(Builder) -> Builder) -> Address {
-    let builder = Builder::default().environment(|_| None).otel_endpoint(url).protocol(Protocol::Http);
+    let builder = Builder::default().variables(|_| None).otel_endpoint(url).protocol(Protocol::Http);
     Address::of_spans(&resolve(with(builder)).unwrap().unwrap())
 }
 
@@ -56,7 +56,7 @@ fn another_account_key_or_header_gets_nothing() {
     for (name, value) in [("x-tenant", "a"), ("x-tenant", "b"), ("x-tenan", "ta"), ("x-cekura-tenant", "b")] {
         all.push(spans(URL, |builder| agent(5)(builder).header(name, value)));
     }
-    let call_logs = Builder::default().environment(|_| None).api_key("key").agent(5);
+    let call_logs = Builder::default().variables(|_| None).api_key("key").agent(5);
     // A request is no call log.
     all.push(Address::of_call_logs(&resolve(call_logs).unwrap().unwrap()));
     are_different(&all);

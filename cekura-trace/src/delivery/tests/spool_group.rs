@@ -41,7 +41,7 @@ impl Drop for Scratch {
 }
 
 fn address() -> Address {
-    let builder = Builder::default().environment(|_| None).api_key("canary").agent(5);
+    let builder = Builder::default().variables(|_| None).api_key("canary").agent(5);
     let settings = resolve(builder.header("x-tenant", "canary")).unwrap().unwrap();
     Address::of_spans(&settings)
 }

@@ -1,12 +1,12 @@
 //! What waits for the disk: of several things asked of one item the last counts, and what is not needed takes nothing.
 
-use super::{Event, Item, Keep, Name, Shared, Spool, Waiting};
+use super::{Event, Item, Keep, Kind, Name, Shared, Spool, Waiting};
 use crate::delivery::config::{Builder, Spooling, resolve};
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::timings::SpoolLimits;
 use crate::room::{Room, Use};
 use prost::bytes::Bytes;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -70,21 +70,45 @@ fn nothing_is_left_to_do_when_nobody_is_left_to_ask() {
     let (_, shared) = shared();
     assert!(shared.next(Duration::ZERO).unwrap().is_empty());
     shared.ask(|waiting| waiting.is_closed = true);
-    shared.ask(|waiting| waiting.work.loads.push(Name(1)));
-    assert_eq!(shared.next(Duration::ZERO).unwrap().loads, [Name(1)], "what was asked for before is done");
+    shared.ask(|waiting| waiting.work.loads.push((Kind::Spans, Name(1))));
+    assert_eq!(
+        shared.next(Duration::ZERO).unwrap().loads,
+        [(Kind::Spans, Name(1))],
+        "what was asked for before is done"
+    );
     assert!(shared.next(Duration::from_secs(60)).is_none());
 }
 
-#[test]
-fn what_is_asked_for_before_it_is_written_is_read() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/asked-for");
+/// A spool in a directory of its own, and what it says.
+fn opened(name: &str) -> (Arc<Spool>, mpsc::Receiver<Vec<(Kind, Event)>>, PathBuf) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp").join(name);
     drop(std::fs::remove_dir_all(&directory));
     let to = Spooling { directory: directory.clone(), setting: "", limits: SpoolLimits::default() };
-    let settings = resolve(Builder::default().environment(|_| None).otel_endpoint("http://127.0.0.1:1"));
+    let settings = resolve(Builder::default().variables(|_| None).otel_endpoint("http://127.0.0.1:1"));
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let tell = Arc::new(move |events| drop(tell.lock().unwrap().send(events)));
     let spool = Spool::open(&settings.unwrap().unwrap(), &to, shared().0, tell).unwrap();
+    (spool, told, directory)
+}
+
+#[test]
+fn what_is_not_there_when_it_is_read_is_gone_for_those_who_asked() {
+    let (spool, told, directory) = opened("not-there");
+    for kind in [Kind::CallLog, Kind::Spans] {
+        let name = spool.shared.name();
+        spool.load(kind, name);
+        let mut events = told.recv_timeout(Duration::from_secs(20)).unwrap();
+        let (told, event) = events.pop().unwrap();
+        assert!(matches!(event, Event::Gone { names, .. } if told == kind && names == [name]), "{kind:?}");
+    }
+    spool.end();
+    drop(std::fs::remove_dir_all(&directory));
+}
+
+#[test]
+fn what_is_asked_for_before_it_is_written_is_read() {
+    let (spool, told, directory) = opened("asked-for");
     // While one is written, others come, and are asked for.
     let names: Vec<_> = (0..50)
         .map(|number| {
@@ -95,7 +119,7 @@ fn what_is_asked_for_before_it_is_written_is_read() {
                 recording: None,
             };
             let name = spool.keep(item, &Bytes::from_static(BODY), Vec::new()).unwrap();
-            spool.load(name);
+            spool.load(Kind::CallLog, name);
             name
         })
         .collect();

@@ -4,7 +4,7 @@ use super::{Account, Arc, CallLogs, Duration, Lane, Ledger, Message, OwnEvents, 
 use crate::FlushReport;
 use crate::delivery::config::{Builder, Settings, resolve};
 use crate::delivery::lane::call_logs::Exchange;
-use crate::delivery::link::Link;
+use crate::delivery::link::{Causes, Link};
 use crate::delivery::metrics::Metrics;
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
@@ -60,7 +60,7 @@ pub(super) struct World {
 }
 
 pub(super) fn settings() -> Settings {
-    let builder = Builder::default().environment(|_| None).otel_endpoint("http://127.0.0.1:1");
+    let builder = Builder::default().variables(|_| None).otel_endpoint("http://127.0.0.1:1");
     resolve(builder.api_key("canary").agent(5)).unwrap().unwrap()
 }
 
@@ -118,6 +118,7 @@ impl World {
             metrics: Metrics::default(),
             account: account.clone(),
             calls,
+            causes: Causes::default(),
             failed,
             process,
             clock,

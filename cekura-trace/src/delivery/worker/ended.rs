@@ -64,11 +64,11 @@ impl Worker {
                 }
                 let write = Box::new(move |shown| ended.seal_last(&account, shown));
                 let rewrite = Rewrite { write, root, held_for, recording };
-                self.observe(log, Some(rewrite), reservation, Box::new(Result::err));
+                self.observe(log, Some(rewrite), reservation, Box::new(drop));
             }
             Err(error) => {
                 self.drafts.iter_mut().for_each(|drafts| drafts.remove(ended.root()));
-                self.call_logs.count_failure();
+                self.call_logs.count_failure(&error);
                 self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
             }
         }

@@ -7,6 +7,8 @@ const call = data.call ?? 'Conversation without a call id';
 document.title = `${call} · ${began.toLocaleString()}`;
 byId('title').replaceChildren(foreign(call));
 byId('about').replaceChildren(
+  element('a', { href: 'index.html', title: 'The list of the calls in the same folder' }, 'All calls'),
+  ...data.program.map(([title, value]) => element('span', {}, `${title} `, element('b', {}, foreign(value)))),
   element('time', { datetime: began.toISOString() }, began.toLocaleString(undefined, { dateStyle: 'full', timeStyle: 'long' })),
   ...data.traces.flatMap((trace) => {
     const id = element('code', {}, trace);
@@ -26,7 +28,12 @@ const transcript = makeTranscript(data.transcript, data.log, data.spans, data.re
 });
 const sound = makeSound(data.recording, data.unheard, data.length, axis, (time) => transcript.play(time, data.length));
 const logs = makeLogs(data.logs, sound?.playFrom ?? null);
-const tree = makeTree(data.spans, data.length, axis, {
+makeMarks(data.logs, data.length, axis, ({ at, start }, byKeyboard) => {
+  logs.show(at);
+  if (!byKeyboard) sound?.playFrom(start);
+});
+// A recording plays on the time of the call.
+const tree = makeTree(data.spans, axis, data.recording === null, {
   changed: (row) => {
     transcript.mark(row);
     if (details.isOpen()) details.fill(row);
@@ -39,7 +46,11 @@ const tree = makeTree(data.spans, data.length, axis, {
   spaced: sound?.toggle,
 });
 makeTotals(data, (row) => tree.focus(row));
-const makings = [tree.making, transcript.making, logs];
+makeTurns(data, (row) => {
+  tree.open(row);
+  transcript.show(row);
+});
+const makings = [tree.making, transcript.making, logs.making];
 // Who prints or searches wants all of it.
 const makeAll = () => makings.forEach((making) => making.all());
 addEventListener('beforeprint', makeAll);

@@ -18,19 +18,23 @@ pub(super) fn stages(tree: &Tree) -> Vec<Stage<'_>> {
     names.into_iter().filter_map(|name| stage(tree, name)).collect()
 }
 
+/// Of fewer values, the 95th percentile is the longest one.
+pub(super) const ENOUGH: usize = 20;
+
 /// Names beside the known ones.
 const OTHERS: usize = 16;
 
 fn stage<'a>(tree: &Tree, name: &'a str) -> Option<Stage<'a>> {
-    let spans = || tree.rows.iter().map(|(_, span)| span).enumerate().filter(|(_, span)| span.name == name);
-    let longest = spans().max_by_key(|(row, span)| (row::length(span), std::cmp::Reverse(*row)))?.0;
+    let spans = || tree.rows.iter().map(|(_, span)| span).filter(|span| span.name == name);
+    let times = summary::times(tree, name);
+    let (_, longest) = *times.iter().max_by_key(|(time, row)| (*time, std::cmp::Reverse(*row)))?;
     Some(Stage {
         name,
         count: spans().count(),
-        failed: spans().filter(|(_, span)| span.head.failed()).count(),
+        failed: spans().filter(|span| span.head.failed()).count(),
         longest,
-        spread: spread(spans().map(|(_, span)| row::length(span)).collect())?,
-        first: spread(spans().filter_map(|(_, span)| row::wait(span)).collect()),
+        spread: spread(times.iter().map(|(time, _)| *time).collect())?,
+        first: spread(spans().filter(|_| name != key::span::STT).filter_map(row::wait).collect()),
     })
 }
 
@@ -38,5 +42,6 @@ pub(super) fn spread(mut times: Vec<u64>) -> Option<Spread> {
     times.sort_unstable();
     let most = *times.last()?;
     let at = |percent| times[summary::rank(times.len(), percent)];
-    Some(Spread { p50: at(50), p95: at(95), most })
+    let count = times.len();
+    Some(Spread { count, p50: at(50), p95: (count >= ENOUGH).then(|| at(95)), most })
 }

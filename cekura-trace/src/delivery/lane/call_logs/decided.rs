@@ -48,12 +48,8 @@ impl Lane<CallLogs> {
             // Of what is on disk only when it is read again.
             item.refuses_audio = item.is_light();
             // Otherwise it is written anew.
-            if item.rewrite.is_none()
-                && item.log.refuse_audio()
-                && let (Some(spool), Some(copy)) = (spool, &mut pending.copy)
-            {
-                spool.write_again(copy, item);
-            }
+            let is_old = item.rewrite.is_none() && item.log.refuse_audio();
+            pending.copy.iter_mut().for_each(|copy| copy.is_old |= is_old);
         });
     }
 

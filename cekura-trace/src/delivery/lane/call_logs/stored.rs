@@ -4,13 +4,15 @@
 use super::{PendingCallLog, Step, counted, until};
 use crate::delivery::call_log::ended::Shown;
 use crate::delivery::call_log::sealed::SealedCallLog;
-use crate::delivery::spool::Item;
 use crate::delivery::spool::requests::Stored;
+use crate::delivery::spool::{Item, Kind};
 use crate::room::Room;
 use prost::bytes::Bytes;
 use tokio::time::Instant;
 
 impl Stored for PendingCallLog {
+    const KIND: Kind = Kind::CallLog;
+
     fn head(&self) -> Item {
         let SealedCallLog { id, owner, until, .. } = &self.log;
         Item::CallLog { id: id.clone(), owner: owner.clone(), until: *until, recording: self.recording }
@@ -25,8 +27,6 @@ impl Stored for PendingCallLog {
     }
 
     fn set_body(&mut self, body: Bytes) {
-        // Of what a dead process has left nothing is counted: few of them are in memory at a time.
-        self.reservation.resize_anyway(self.reservation.bytes() + body.len());
         self.log.body = body;
         if self.refuses_audio {
             self.log.refuse_audio();
@@ -35,6 +35,8 @@ impl Stored for PendingCallLog {
         if self.step == Step::Post {
             self.log.name_trace();
         }
+        // Of what a dead process has left nothing is counted: few of them are in memory at a time.
+        self.reservation.resize_anyway(self.reservation.bytes() + counted(&self.log));
     }
 
     const LIGHT: usize = 1 << 10;
@@ -69,7 +71,7 @@ impl Stored for PendingCallLog {
             #[cfg(feature = "audio")]
             sound: None,
             missed: 0,
-            reply: Box::new(Result::err),
+            reply: Box::new(drop),
             reservation: Room::default(),
         })
     }

@@ -8,7 +8,7 @@ use crate::delivery::call_log::sealed::SealedCallLog;
 use crate::delivery::lane::Lane;
 use crate::delivery::lane::delivery::Delivery;
 use crate::delivery::ledger::DropReason;
-use crate::delivery::message::ObserveReply;
+use crate::delivery::message::{ObserveAnswer, ObserveReply};
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::timings::Timings;
 use crate::delivery::transport::Payload;
@@ -107,16 +107,17 @@ impl Updates {
         }
     }
 
-    /// Answers who waits for one. An error that nobody hears is said.
+    /// Answers who waits for one.
     pub(super) fn settle(&self, number: u64, result: Result<Sent, ObserveError>) {
         let Some((call_id, reply)) = locked(&self.0.open).remove(&number) else { return };
         if result.is_err() {
             self.0.failed.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some(error) = reply(result) {
+        let events = self.0.events.clone();
+        reply(ObserveAnswer::new(result, move |error| {
             let what = "a change of a stored call is lost";
-            self.0.events.emit(move || tracing::error!(target: "cekura", call_id, "{what}: {error}"));
-        }
+            events.emit(move || tracing::error!(target: "cekura", call_id, "{what}: {error}"));
+        }));
     }
 
     /// Nothing more comes: those that rest are tried at once.

@@ -24,6 +24,8 @@ pub(in crate::recording) enum Wait {
 /// What is known of a span when it is over.
 pub(super) struct Closed {
     pub(super) start: Instant,
+    /// When the first chunk came that says something.
+    pub(super) first: Option<Instant>,
     pub(super) status: finished::Status,
     pub(super) is_renamed: bool,
     pub(super) twin: Option<Box<Twin>>,
@@ -52,12 +54,13 @@ impl State {
         if self.stage == Stage::Over {
             return None;
         }
+        let mut first = None;
         if self.parts.is_some() {
             if self.put_off(at, wait) {
                 self.said.entries.extend_from_slice(meanwhile);
                 return None;
             }
-            self.write_parts();
+            first = self.write_parts();
         }
         self.stage = Stage::Over;
         let failure = self.said.take_extras().and_then(|extras| extras.failure);
@@ -70,7 +73,7 @@ impl State {
             (None, Status::Error { description }) => failed(record, description),
         };
         let Self { start, is_renamed, .. } = *self;
-        Some(Closed { start, status, is_renamed, twin: self.twin.take() })
+        Some(Closed { start, first, status, is_renamed, twin: self.twin.take() })
     }
 }
 

@@ -69,6 +69,7 @@ impl Live {
             && progress.tells_turn(self.view)
         {
             self.tell_turn(at);
+            self.tell_work(progress.start(), at);
         }
         if chunk.is_some()
             && progress.is_cut_off()
@@ -316,13 +317,17 @@ impl State {
         self.parts.as_ref().is_some_and(|parts| goes_on(parts))
     }
 
-    /// Writes what was told of the answer behind what its function said at its end. How that failed counts
-    /// most.
-    pub(super) fn write_parts(&mut self) {
+    /// Writes what was told of the answer behind what its function said at its end, and gives when the first of it came that
+    /// says something. How that failed counts most.
+    pub(super) fn write_parts(&mut self) -> Option<Instant> {
         let end = &mut self.said;
         let progress = self.parts.take().and_then(|parts| parts.progress);
-        let Some(progress) = progress else { return };
-        let Some(failure) = end.take_failure() else { return progress.write(end) };
+        let progress = progress?;
+        let first = progress.spoke();
+        let Some(failure) = end.take_failure() else {
+            progress.write(end);
+            return first;
+        };
         let error_type = draft(&end.entries).and_then(|record| {
             let of_error = |(key, value)| match value {
                 Value::Str(name) if key == semconv::ERROR_TYPE => Some(name.to_owned()),
@@ -335,5 +340,6 @@ impl State {
             write::text(&mut end.entries, semconv::ERROR_TYPE, &error_type);
         }
         end.set_failure(Some(failure));
+        first
     }
 }

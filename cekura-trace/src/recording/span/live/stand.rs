@@ -6,7 +6,7 @@
 use super::Twin;
 use super::closing::{Closed, Wait};
 use crate::call::consent::ConsentFate;
-use crate::call::{Call, Said, Stage};
+use crate::call::{Call, Said, Stage, Work, Worked};
 use crate::finished::{self, Head, seal, write};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::recording::callsite::View;
@@ -102,6 +102,21 @@ impl Stand {
         }
     }
 
+    /// Tells its turn what it did from `start` to `until`.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn tell_work(&self, start: Instant, until: Instant) {
+        let work = match self.view {
+            View::Llm => Work::Model,
+            View::S2s | View::Tts => Work::Voice,
+            View::ToolCall => Work::Tool,
+            View::Conversation | View::Span | View::Stt | View::Turn => return,
+        };
+        if let Some(turn) = self.home().and_then(|home| home.turn.as_ref()) {
+            turn.work(Worked { span: self.span_id(), work, start, until });
+        }
+    }
+
     /// What speaks or is spoken in the turn was cut off.
     pub(in crate::recording::span) fn interrupt_turn(&self) {
         if let View::Llm | View::S2s | View::Tts | View::Turn = self.view
@@ -127,9 +142,13 @@ impl Stand {
     #[inline(always)]
     pub(super) fn hand_over(&self, at: Instant, record: &mut Vec<u8>, closed: Closed, wait: Wait) {
         let Some(home) = self.home.as_deref() else { return };
-        let Closed { start, status, is_renamed, twin } = closed;
-        if self.view == View::Turn && wait != Wait::Nobody {
-            self.write_turn(at.saturating_duration_since(start), record);
+        let Closed { start, first, status, is_renamed, twin } = closed;
+        if home.turn.is_some() && wait != Wait::Nobody {
+            if self.view == View::Turn {
+                self.write_turn(at.saturating_duration_since(start), record);
+            } else {
+                self.tell_work(start, first.unwrap_or(at));
+            }
         }
         let head = self.head(home.clock.at(start), home.clock.at(at.max(start)), status);
         seal(record, &head, is_renamed);
@@ -155,8 +174,10 @@ impl Stand {
     #[inline(never)]
     fn write_turn(&self, length: Duration, record: &mut Vec<u8>) {
         let Some(turn) = self.home().and_then(|home| home.turn.as_ref()) else { return };
-        if let Some(latency) = turn.latency() {
+        if let Some((latency, parts)) = turn.latency() {
             write::float(record, semconv::TURN_USER_BOT_LATENCY_SECONDS, latency.as_secs_f64());
+            let measured = semconv::TURN_LATENCY_PARTS.iter().zip(parts).filter(|(_, part)| !part.is_zero());
+            measured.for_each(|(key, part)| write::float(record, key, part.as_secs_f64()));
         }
         write::float(record, semconv::TURN_DURATION_SECONDS, length.as_secs_f64());
         write::flag(record, semconv::TURN_WAS_INTERRUPTED, turn.was_interrupted());
