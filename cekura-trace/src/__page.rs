@@ -31,5 +31,5 @@ pub fn write(
         media_type,
         parts: Box::new(parts.map(|part| part.map(Into::into))),
     });
-    write_page(to, &Tree::from(tree), call_log, sound)
+    write_page(to, &Tree::from(tree), call_log, sound, &[])
 }

@@ -226,7 +226,7 @@ pub mod spans {
 /// * [`capture`](logs::capture) puts lines into the call log of the call in which they were written.
 #[cfg(feature = "logs")]
 pub mod logs {
-    pub use crate::recording::logs::*;
+    pub use crate::recording::logs::{Capture, Json, WithCall, capture, capture_from, json, layer};
 }
 
 /// Carries the conversation and the current span into other tasks, threads and processes.

@@ -142,7 +142,7 @@ fn silence_is_named() {
                 })
             }))
         });
-        let check = "check the port in CEKURA_OTEL_ENDPOINT, and CEKURA_PROTOCOL";
+        let check = "check the port in CEKURA_OTEL_ENDPOINT, and CEKURA_PROTOCOL, or give shutdown(…) a longer deadline";
         let cause = format!("{silent} does not answer (no answer in time): {check}");
         lost(protocol, &format!("http://{silent}"), &[], &cause);
         let closing = server(|mut stream| drop(stream.read(&mut [0; 1024])));

@@ -91,14 +91,10 @@ impl Reader<'_> {
         let api_headers = api_headers(key.as_ref());
         let headers = self.headers(key, identity, code.headers, &endpoint);
         let metrics = self.metering(code.metrics, insecure, mode.sends());
-        let proxies = if mode.sends() {
-            // An endpoint that was refused is empty; without a key nothing goes to the API.
-            let known = |endpoint: &&Endpoint| **endpoint != Endpoint::default();
-            let api = Some(&api).filter(|_| !api_headers.is_empty()).filter(known);
-            self.proxies(code.proxy, [Some(&endpoint.value).filter(known), api, metrics.endpoint.as_ref()])
-        } else {
-            Proxies::default()
-        };
+        // Without a key nothing goes to the API.
+        let asked = Some(&api).filter(|_| !api_headers.is_empty());
+        let endpoints = [Some(&endpoint.value), asked, metrics.endpoint.as_ref()];
+        let proxies = if mode.sends() { self.proxies(code.proxy, endpoints) } else { Proxies::default() };
         let calls = self.calls(code.calls);
         Settings {
             mode,
@@ -128,14 +124,17 @@ impl Reader<'_> {
             #[cfg(feature = "audio")]
             audio: self.audio(code.audio).filter(|_| calls == Calls::Observe),
             #[cfg(feature = "audio")]
-            temporary: (self.lookup)("TMPDIR")
-                .filter(|path| !path.is_empty())
-                .map_or("/tmp".into(), PathBuf::from),
+            temporary: self.temporary(),
             metrics,
             // In local mode everything is shown.
             sampling: self.sampling(code.sampling).filter(|_| mode.sends()),
             timings: code.timings,
         }
+    }
+
+    #[cfg(feature = "audio")]
+    fn temporary(&self) -> PathBuf {
+        (self.lookup)("TMPDIR").filter(|path| !path.is_empty()).map_or("/tmp".into(), PathBuf::from)
     }
 
     #[cfg(feature = "audio")]

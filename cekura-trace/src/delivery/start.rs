@@ -40,8 +40,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 /// When there is no thread to be had, or the transport cannot be set up.
 pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (inbox, messages) = unbounded_channel();
-    let timings = settings.timings;
-    let ledger = Arc::new(Ledger::default());
+    let (timings, ledger) = (settings.timings, Arc::<Ledger>::default());
     let queue = queue(&settings, ledger.clone(), inbox.clone());
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<OpenCalls>::default(), Arc::<AtomicU64>::default());
@@ -50,7 +49,6 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     #[cfg(feature = "audio")]
     let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
     let causes = Causes::default();
-    let (of_spans, of_call_logs) = (causes.spans.clone(), causes.call_logs.clone());
     let metrics = Metrics::new(&settings.metrics, ledger.clone(), queue.clone(), calls.clone());
     let link = Link {
         metrics: metrics.clone(),
@@ -60,15 +58,14 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         account: account.clone(),
         calls: calls.clone(),
         failed: failed.clone(),
-        causes,
+        causes: causes.clone(),
         process: process::id(),
         clock: Arc::default(),
         #[cfg(feature = "audio")]
         recorder: recorders.clone(),
         longest: timings.give_up + timings.longest_hint + timings.after_hint + timings.attempt,
     };
-    let events = queue.events.clone();
-    let listen = settings.metrics.listen;
+    let (events, listen) = (queue.events.clone(), settings.metrics.listen);
     let listener = listen.map(|listen| Listener::start(listen, metrics.clone())).transpose()?;
     let prepare = {
         let (queue, ledger, events) = (queue.clone(), ledger.clone(), events.clone());
@@ -93,16 +90,16 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             let spans = transport.map(|transport| {
                 let (wake, spool) = (inbox.clone(), spool.clone());
                 let wake = Box::new(move || drop(wake.send(Message::Answered)));
-                Lane::of_spans(&settings, transport, ledger.clone(), events.clone(), wake, spool).telling(of_spans)
+                Lane::of_spans(&settings, transport, ledger.clone(), events.clone(), wake, spool)
             });
-            let api = Place::of_api(&settings);
+            let spans = spans.map(|spans| spans.telling(causes.spans));
             let spooled = spool.clone().map(SpooledRequests::new);
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
             let known = calls.clone();
             let is_open = Box::new(move |trace| known.is_open(trace));
-            let exchange = exchange(settings);
-            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed)
-                .telling(api, of_call_logs);
+            let (api, exchange) = (Place::of_api(&settings), exchange(settings));
+            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
+            let call_logs = call_logs.telling(api, causes.call_logs);
             #[cfg(feature = "audio")]
             let call_logs = call_logs.with_recorder(Some(recalls));
             Ok((spans, sampler, taps, call_logs.with_spool(spooled), spool, calls))
