@@ -10,6 +10,7 @@ mod metrics;
 mod origin;
 mod proxy;
 mod reader;
+mod sampling;
 mod secret;
 mod settings;
 
@@ -18,7 +19,8 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
-pub use settings::{Calls, Mode, Protocol, Roots};
+pub use sampling::Sampling;
+pub use settings::{Calls, Compression, Mode, Protocol, Roots};
 pub(crate) use settings::{ClientCertificate, Drawing, Identity, Settings, Spooling};
 
 use super::error::Error;
@@ -40,6 +42,7 @@ use std::path::PathBuf;
 const MEMORY_LIMIT: usize = 32 << 20;
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
 const CALLS: &str = "CEKURA_CALLS";
+const COMPRESSION: &str = "CEKURA_COMPRESSION";
 const DRAW: &str = "CEKURA_DRAW";
 const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
@@ -106,6 +109,7 @@ impl Reader<'_> {
             client_certificate: self.client_certificate(code.client_certificate),
             resource: self.resource([code.service_name, code.release, code.environment], code.resource),
             calls,
+            compression: self.compression(code.compression),
             capture: self.capture(code.capture),
             consent: code.consent,
             redaction,
@@ -122,6 +126,8 @@ impl Reader<'_> {
             #[cfg(feature = "audio")]
             temporary: self.temporary(),
             metrics,
+            // In local mode everything is shown.
+            sampling: self.sampling(code.sampling).filter(|_| mode.sends()),
             timings: code.timings,
         }
     }
@@ -225,6 +231,17 @@ impl Reader<'_> {
             }
         });
         known.unwrap_or_default()
+    }
+
+    fn compression(&mut self, code: Option<Compression>) -> Option<Compression> {
+        code.or_else(|| match self.word(COMPRESSION)?.as_str() {
+            "gzip" => Some(Compression::Gzip),
+            "none" => Some(Compression::None),
+            _ => {
+                self.refuse(COMPRESSION, "must be `gzip` or `none`");
+                None
+            }
+        })
     }
 
     fn capture(&mut self, code: Option<CaptureContent>) -> CaptureContent {

@@ -9,7 +9,6 @@ use super::config::Settings;
 use super::error::Error;
 use super::lane::Lane;
 use super::lane::call_logs::exchange;
-use super::lane::spans::Spans;
 use super::ledger::Ledger;
 use super::link::{Causes, Link};
 use super::message::Message;
@@ -17,16 +16,18 @@ use super::metrics::{Counting, Export, Listener, Metrics};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Waker};
 use super::quiet;
+use super::sampler::Sampler;
 use super::spool::Spool;
 use super::spool::requests::SpooledRequests;
 use super::tap::Tap;
 #[cfg(feature = "local")]
 use super::terminal::Terminal;
-use super::transport;
+use super::transport::{self, Transport};
 use super::worker::Worker;
 use crate::call::OpenCalls;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
+use crate::room::{Room, Use};
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -74,13 +75,23 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             if let Some(spool) = &spool {
                 recalls.keep_in(spool.recordings());
             }
+            let (room, held) = (Room::of(queue.clone(), Use::Delivery), queue.clone());
             let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             // The last one, for what is drawn may be all that has the records.
             let (wake, meter) = (inbox.clone(), settings.metrics.meter.as_ref());
             let wake = move || drop(wake.send(Message::Answered));
             let export = Export::start(&settings, metrics.clone(), events.clone(), wake)?;
             taps.push(Box::new(Counting::new(metrics, meter, events.clone(), export, listener)));
-            let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
+            let sampler = settings
+                .sampling
+                .clone()
+                .map(|sampling| Sampler::new(sampling, timings, ledger.clone(), held, calls.clone()));
+            let transport = transport(&settings, room)?;
+            let spans = transport.map(|transport| {
+                let (wake, spool) = (inbox.clone(), spool.clone());
+                let wake = Box::new(move || drop(wake.send(Message::Answered)));
+                Lane::of_spans(&settings, transport, ledger.clone(), events.clone(), wake, spool)
+            });
             let spans = spans.map(|spans| spans.telling(causes.spans));
             let spooled = spool.clone().map(SpooledRequests::new);
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
@@ -91,15 +102,20 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             let call_logs = call_logs.telling(api, causes.call_logs);
             #[cfg(feature = "audio")]
             let call_logs = call_logs.with_recorder(Some(recalls));
-            Ok((spans, taps, call_logs.with_spool(spooled), spool, calls))
+            Ok((spans, sampler, taps, call_logs.with_spool(spooled), spool, calls))
         }
     };
-    quiet::start("cekura-trace", prepare, move |(spans, taps, call_logs, spool, calls), runtime| {
-        let worker = Worker::new(timings, queue, ledger, events, spans, account, call_logs);
-        #[cfg(feature = "audio")]
-        let worker = worker.with_recorder(recorders);
-        worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
-    })?;
+    quiet::start(
+        "cekura-trace",
+        prepare,
+        move |(spans, sampler, taps, call_logs, spool, calls), runtime| {
+            let worker = Worker::new(timings, queue, ledger, events, spans, account, call_logs);
+            #[cfg(feature = "audio")]
+            let worker = worker.with_recorder(recorders);
+            let worker = worker.with_sampler(sampler);
+            worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
+        },
+    )?;
     Ok(link)
 }
 
@@ -136,19 +152,8 @@ fn spool(
 }
 
 /// Not in local mode, which sends nothing.
-fn spans(
-    settings: &Settings,
-    ledger: Arc<Ledger>,
-    events: OwnEvents,
-    inbox: UnboundedSender<Message>,
-    spool: Option<Arc<Spool>>,
-) -> Result<Option<Lane<Spans>>, Error> {
-    if !settings.mode.sends() {
-        return Ok(None);
-    }
-    let transport = transport::connect(settings)?;
-    let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-    Ok(Some(Lane::of_spans(settings, transport, ledger, events, wake, spool)))
+fn transport(settings: &Settings, room: Room) -> Result<Option<Arc<dyn Transport>>, Error> {
+    settings.mode.sends().then(|| transport::connect(settings, room)).transpose()
 }
 
 /// Where conversations are to be drawn.
