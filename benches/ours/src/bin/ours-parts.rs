@@ -29,7 +29,7 @@ const fn of(name: &'static str, start: fn(u16) -> Option<Flush>, span: Contender
 const LLM: Contender = Contender { call: |tokens| llm(PROMPT, tokens), ..SPAN };
 const PERSONAL: Contender = Contender { call: |tokens| llm(PERSONAL_PROMPT, tokens), ..SPAN };
 const CHAT: Contender = Contender { call: |tokens| chat(&[PROMPT; 10], tokens), ..SPAN };
-/// With numbers that are none of a person.
+/// Full of numbers.
 const NUMBERS: Contender = Contender { call: |tokens| chat(&[NUMBERS_PROMPT; 10], tokens), ..SPAN };
 
 /// 100 bytes.

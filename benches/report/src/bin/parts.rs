@@ -12,7 +12,7 @@ const SPANS: [(&str, &str); 5] = [
     ("llm", "an `llm` with a prompt of 100 bytes"),
     ("personal", "the same, with a telephone number and an e-mail address"),
     ("chat", "an `llm` with ten messages, 1 KB of JSON"),
-    ("numbers", "the same, with numbers of no person"),
+    ("numbers", "the same, full of numbers"),
 ];
 /// What counts the metrics. It always does, so nothing can be measured without it.
 const METRICS: &str = "*metrics::tap::Counting*::take*";
