@@ -8,7 +8,7 @@ use super::causes::Place;
 use super::config::Settings;
 use super::error::Error;
 use super::lane::Lane;
-use super::lane::call_logs::exchange;
+use super::lane::call_logs::{IsOpen, exchange};
 use super::lane::spans::Spans;
 use super::ledger::Ledger;
 use super::link::{Causes, Link};
@@ -82,16 +82,14 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             taps.push(Box::new(Counting::new(metrics, meter, events.clone(), export, listener)));
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
             let spans = spans.map(|spans| spans.telling(causes.spans));
-            let spooled = spool.clone().map(SpooledRequests::new);
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-            let known = calls.clone();
-            let is_open = Box::new(move |trace| known.is_open(trace));
+            let is_open = is_open(calls.clone());
             let (api, exchange) = (Place::of_api(&settings), exchange(settings));
             let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
             let call_logs = call_logs.telling(api, causes.call_logs);
             #[cfg(feature = "audio")]
             let call_logs = call_logs.with_recorder(Some(recalls));
-            Ok((spans, taps, call_logs.with_spool(spooled), spool, calls))
+            Ok((spans, taps, call_logs.with_spool(spool.clone().map(SpooledRequests::new)), spool, calls))
         }
     };
     quiet::start("cekura-trace", prepare, move |(spans, taps, call_logs, spool, calls), runtime| {
@@ -101,6 +99,11 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
+}
+
+/// Whether a conversation, or a span of it, is open.
+fn is_open(calls: Arc<OpenCalls>) -> IsOpen {
+    Box::new(move |trace| calls.is_open(trace))
 }
 
 /// The queue, which wakes the worker.
