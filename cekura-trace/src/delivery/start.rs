@@ -8,7 +8,7 @@ use super::causes::Place;
 use super::config::Settings;
 use super::error::Error;
 use super::lane::Lane;
-use super::lane::call_logs::exchange;
+use super::lane::call_logs::{IsOpen, exchange};
 use super::ledger::Ledger;
 use super::link::{Causes, Link};
 use super::message::Message;
@@ -78,31 +78,32 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             let (room, held) = (Room::of(queue.clone(), Use::Delivery), queue.clone());
             let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             // The last one, for what is drawn may be all that has the records.
-            let (wake, meter) = (inbox.clone(), settings.metrics.meter.as_ref());
-            let wake = move || drop(wake.send(Message::Answered));
-            let export = Export::start(&settings, metrics.clone(), events.clone(), wake)?;
+            let meter = settings.metrics.meter.as_ref();
+            let export = Export::start(&settings, metrics.clone(), events.clone(), wake(&inbox))?;
             taps.push(Box::new(Counting::new(metrics, meter, events.clone(), export, listener)));
-            let sampler = settings
-                .sampling
-                .clone()
-                .map(|sampling| Sampler::new(sampling, timings, ledger.clone(), held, calls.clone()));
-            let transport = transport(&settings, room)?;
-            let spans = transport.map(|transport| {
-                let (wake, spool) = (inbox.clone(), spool.clone());
-                let wake = Box::new(move || drop(wake.send(Message::Answered)));
+            let sampling = settings.sampling.clone();
+            let sampler =
+                sampling.map(|sampling| Sampler::new(sampling, timings, ledger.clone(), held, calls.clone()));
+            let spans = transport(&settings, room)?.map(|transport| {
+                let (wake, spool) = (Box::new(wake(&inbox)), spool.clone());
                 Lane::of_spans(&settings, transport, ledger.clone(), events.clone(), wake, spool)
+                    .telling(causes.spans)
             });
-            let spans = spans.map(|spans| spans.telling(causes.spans));
-            let spooled = spool.clone().map(SpooledRequests::new);
-            let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-            let known = calls.clone();
-            let is_open = Box::new(move |trace| known.is_open(trace));
+            let wake = Box::new(wake(&inbox));
+            let is_open = is_open(calls.clone());
             let (api, exchange) = (Place::of_api(&settings), exchange(settings));
             let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
             let call_logs = call_logs.telling(api, causes.call_logs);
             #[cfg(feature = "audio")]
             let call_logs = call_logs.with_recorder(Some(recalls));
-            Ok((spans, sampler, taps, call_logs.with_spool(spooled), spool, calls))
+            Ok((
+                spans,
+                sampler,
+                taps,
+                call_logs.with_spool(spool.clone().map(SpooledRequests::new)),
+                spool,
+                calls,
+            ))
         }
     };
     quiet::start(
@@ -117,6 +118,18 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         },
     )?;
     Ok(link)
+}
+
+/// Tells the worker that an answer has come.
+fn wake(inbox: &UnboundedSender<Message>) -> impl Fn() + Send + Sync + use<> {
+    let inbox = inbox.clone();
+    // The worker may have ended.
+    move || drop(inbox.send(Message::Answered))
+}
+
+/// Whether a conversation, or a span of it, is open.
+fn is_open(calls: Arc<OpenCalls>) -> IsOpen {
+    Box::new(move |trace| calls.is_open(trace))
 }
 
 /// The queue, which wakes the worker.
