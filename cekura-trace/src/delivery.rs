@@ -8,6 +8,7 @@
 #[cfg(feature = "audio")]
 mod audio;
 pub(crate) mod call_log;
+pub(crate) mod causes;
 mod clock;
 pub(crate) mod config;
 pub(crate) mod doctor;

@@ -143,7 +143,7 @@ pub use cekura_trace_macros::{LLM, S2S, STT, TTS, tool, toolcall};
 pub use delivery::call_log::error::{ObserveError, Sent};
 pub use delivery::call_log::update::Update;
 pub use delivery::call_log::{CallLog, TranscriptType};
-pub use delivery::config::{Builder, Calls, Mode, Protocol};
+pub use delivery::config::{Builder, Calls, Mode, Protocol, Roots};
 pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
 pub use delivery::ledger::{DropReason, FlushReport, Recordings};

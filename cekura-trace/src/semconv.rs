@@ -50,6 +50,12 @@ keys! {
     CONVERSATION_ID = "conversation.id";
     /// Always `voice` (pipecat).
     CONVERSATION_TYPE = "conversation.type";
+    /// Who calls, an id of the program's own (OTel semantic conventions 1.41).
+    USER_ID = "user.id";
+    /// The session that the conversation is a part of (OTel semantic conventions 1.41).
+    SESSION_ID = "session.id";
+    /// The session, under the name by which messages are put together (OTel GenAI conventions 1.41).
+    GEN_AI_CONVERSATION_ID = "gen_ai.conversation.id";
     /// The simulation run that the call belongs to (Cekura docs, Custom Integration).
     CEKURA_RUN_ID = "cekura.run.id";
     /// The scenario of that run (Cekura docs, SIP headers).
@@ -160,7 +166,7 @@ keys! {
     /// Which guardrail it was, where the span's name does not say it; set by the program.
     GUARDRAIL_NAME = "guardrail.name";
 
-    /// `chat` or `execute_tool` (OTel GenAI conventions 1.41).
+    /// `chat`, `execute_tool`, or what the program says (OTel GenAI conventions 1.41).
     GEN_AI_OPERATION_NAME = "gen_ai.operation.name";
     /// The vendor (OTel GenAI conventions 1.41).
     GEN_AI_PROVIDER_NAME = "gen_ai.provider.name";
@@ -200,6 +206,18 @@ keys! {
     GEN_AI_TOOL_CALL_ARGUMENTS = "gen_ai.tool.call.arguments";
     /// What the tool gave, JSON (OTel GenAI conventions 1.41).
     GEN_AI_TOOL_CALL_RESULT = "gen_ai.tool.call.result";
+}
+
+/// Keys of the resource, which is sent with all spans (OTel semantic conventions 1.41).
+pub mod resource {
+    names! {
+        /// Where the program runs, such as `prod`.
+        DEPLOYMENT_ENVIRONMENT_NAME = "deployment.environment.name";
+        /// The program.
+        SERVICE_NAME = "service.name";
+        /// Its release.
+        SERVICE_VERSION = "service.version";
+    }
 }
 
 /// The parts of a turn's voice-to-voice latency, in the order in which they usually come.

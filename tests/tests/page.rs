@@ -1,5 +1,5 @@
 //! The page of a conversation in headless Chromium: what it shows, and what it does with clicks and keys. What is
-//! checked stands in `tests/browser/page.mjs`, and for its recording in `tests/browser/sound.mjs`.
+//! checked stands in `tests/browser/page.mjs`, for its recording in `sound.mjs` and for what was logged in `logs.mjs` there.
 //!
 //! `tests/browser/install.sh` installs what this needs. Without it these tests are skipped.
 
@@ -165,6 +165,33 @@ fn it_mutes_each_side() {
 #[test]
 fn it_lists_log_lines() {
     check("heard", "lists_log_lines");
+}
+
+#[test]
+fn it_marks_log_lines_where_they_were_said() {
+    check("logged", "marks_log_lines_where_they_were_said");
+}
+
+#[test]
+fn it_says_a_log_line_that_the_pointer_or_the_keyboard_is_on() {
+    check("logged", "says_the_line_under_the_pointer");
+    check("logged", "goes_from_line_to_line_by_keys");
+}
+
+#[test]
+fn it_plays_from_the_mark_of_a_log_line() {
+    check("heard", "plays_from_a_mark");
+}
+
+#[test]
+fn its_marks_keep_still_in_every_window() {
+    check("logged", "marks_keep_still_in_every_window");
+    check("heard", "marks_keep_still_in_every_window");
+}
+
+#[test]
+fn it_has_no_marks_where_nothing_was_logged() {
+    check("clinic", "has_no_marks");
 }
 
 #[test]

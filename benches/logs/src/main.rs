@@ -43,7 +43,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn main() {
     // Nothing listens there: what is measured sends nothing.
     let build = |change: fn(Builder) -> Builder| {
-        let builder = Cekura::builder().environment(|_| None).otel_endpoint("http://127.0.0.1:9");
+        let builder = Cekura::builder().variables(|_| None).otel_endpoint("http://127.0.0.1:9");
         change(builder.protocol(cekura::Protocol::Http)).build().expect("a handle")
     };
     let (plain, redacts) = (build(|builder| builder), build(|builder| builder.redact(Redact::standard())));

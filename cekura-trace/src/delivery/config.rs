@@ -18,8 +18,8 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
-pub use settings::{Calls, Mode, Protocol};
-pub(crate) use settings::{Drawing, Identity, Settings, Spooling};
+pub use settings::{Calls, Mode, Protocol, Roots};
+pub(crate) use settings::{ClientCertificate, Drawing, Identity, Settings, Spooling};
 
 use super::error::Error;
 use super::parts;
@@ -31,9 +31,10 @@ use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::redact::Redact;
 use crate::redaction::Redaction;
 use origin::{API_KEY, MODE, OTEL_ENDPOINT, PROTOCOL, api_headers};
-use reader::{Given, Reader, Text};
+use reader::{Given, QUOTED, Reader, Text, unquoted};
+pub(crate) use secret::SHORTEST_SECRET;
 use secret::Secret;
-use settings::{AGENT, PROJECT};
+use settings::{AGENT, OWN_AGENT, OWN_PROJECT, PROJECT};
 use std::path::PathBuf;
 
 const MEMORY_LIMIT: usize = 32 << 20;
@@ -42,6 +43,7 @@ const CALLS: &str = "CEKURA_CALLS";
 const DRAW: &str = "CEKURA_DRAW";
 const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
+const NO_ID: &str = "must be at least 1: copy it from Cekura's dashboard";
 const AUDIO: &str = "CEKURA_AUDIO";
 const REDACT: &str = "CEKURA_REDACT";
 const INSECURE: &str = "CEKURA_ALLOW_INSECURE";
@@ -104,8 +106,9 @@ impl Reader<'_> {
             api_headers,
             identity,
             proxies,
-            root_certificates: self.certificates(&code.root_certificates),
-            resource: self.resource(code.service_name, code.resource),
+            trusted: self.trusted(code.only_roots.as_deref(), &code.root_certificates),
+            client_certificate: self.client_certificate(code.client_certificate),
+            resource: self.resource([code.service_name, code.release, code.environment], code.resource),
             calls,
             capture: self.capture(code.capture),
             consent: code.consent,
@@ -115,7 +118,7 @@ impl Reader<'_> {
             drawing: self.drawing(),
             why_local: (mode == Mode::Local).then_some(why),
             // A convention of its own, no-color.org; whatever it is set to.
-            no_color: self.variable("NO_COLOR").is_some(),
+            no_color: self.given("NO_COLOR").is_some(),
             set_global: code.set_global,
             spool: self.spool(code.spool, code.spool_limits, mode),
             #[cfg(feature = "audio")]
@@ -160,7 +163,7 @@ impl Reader<'_> {
 
     #[cfg(not(feature = "redact"))]
     fn redaction(&mut self, _code: &mut Builder) -> Redaction {
-        if self.variable(REDACT).is_some() {
+        if self.given(REDACT).is_some() {
             self.refuse(REDACT, "is set, but this build lacks the feature `redact` of cekura-trace");
         }
         Redaction
@@ -239,6 +242,9 @@ impl Reader<'_> {
         let found = || (self.lookup)(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
         let given = code.map(|path| (path, method)).or_else(|| Some((found()?, variable)));
         let (directory, setting) = given?;
+        if setting == variable && directory.to_str().is_some_and(|path| unquoted(path).is_some()) {
+            self.refuse(setting, QUOTED);
+        }
         if !parts::SPOOL {
             self.refuse(setting, "works on Unix systems only");
         }
@@ -253,14 +259,19 @@ impl Reader<'_> {
     }
 
     fn identity(&mut self, agent: Option<u64>, project: Option<u64>) -> Option<Identity> {
+        for (setting, id) in [(OWN_AGENT, agent), (OWN_PROJECT, project)] {
+            if id == Some(0) {
+                self.refuse(setting, NO_ID);
+            }
+        }
         match (agent, project) {
             (Some(_), Some(_)) => {
-                self.refuse(".agent(…)", "and .project(…) are both set: set only one of them");
+                self.refuse(OWN_AGENT, "and .project(…) are both set: set only one of them");
                 None
             }
             (Some(id), None) => Some(Identity::Agent(id)),
             (None, Some(id)) => Some(Identity::Project(id)),
-            (None, None) => match (self.number(AGENT), self.number(PROJECT)) {
+            (None, None) => match (self.id(AGENT), self.id(PROJECT)) {
                 (Some(agent), project) => {
                     if project.is_some() {
                         tracing::warn!(target: "cekura", "{AGENT} and {PROJECT} are both set: the agent is used");
@@ -270,5 +281,14 @@ impl Reader<'_> {
                 (None, project) => project.map(Identity::Project),
             },
         }
+    }
+
+    /// The number of an agent or a project.
+    fn id(&mut self, variable: &'static str) -> Option<u64> {
+        let id = self.number(variable);
+        if id == Some(0) {
+            self.refuse(variable, NO_ID);
+        }
+        id
     }
 }

@@ -48,6 +48,13 @@ impl FlushReport {
         self.dropped.values().sum()
     }
 
+    /// The spans that were lost, and of the reasons those that are no mere consequence: `3 dropped (rejected 1)`.
+    pub(crate) fn losses(&self) -> String {
+        let mut reasons = self.dropped.clone();
+        reasons.remove(&DropReason::Shutdown);
+        format!("{} dropped{}", self.lost(), Reasons(&reasons))
+    }
+
     /// How many of them the program did not mean to lose.
     pub(crate) fn lost_unmeant(&self) -> u64 {
         self.lost() - self.dropped.get(&DropReason::Aborted).copied().unwrap_or_default()
@@ -63,14 +70,20 @@ impl fmt::Display for FlushReport {
                 write!(f, ", {count} {what}")?;
             }
         }
-        for (at, (reason, count)) in self.dropped.iter().enumerate() {
+        write!(f, "{}{}", Reasons(&self.dropped), self.recordings)
+    }
+}
+
+/// As ` (queue_full 2, shutdown 1)`, or nothing where there is none.
+struct Reasons<'a>(&'a BTreeMap<DropReason, u64>);
+
+impl fmt::Display for Reasons<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (reason, count)) in self.0.iter().enumerate() {
             let before = if at == 0 { " (" } else { ", " };
             write!(f, "{before}{reason} {count}")?;
         }
-        if !self.dropped.is_empty() {
-            f.write_str(")")?;
-        }
-        write!(f, "{}", self.recordings)
+        if self.0.is_empty() { Ok(()) } else { f.write_str(")") }
     }
 }
 

@@ -4,13 +4,14 @@
 #[cfg(feature = "audio")]
 use super::audio::recorder::Recorder;
 use super::call_log::sealed::Account;
+use super::causes::Place;
 use super::config::Settings;
 use super::error::Error;
 use super::lane::Lane;
 use super::lane::call_logs::exchange;
 use super::lane::spans::Spans;
 use super::ledger::Ledger;
-use super::link::Link;
+use super::link::{Causes, Link};
 use super::message::Message;
 use super::metrics::{Counting, Export, Listener, Metrics};
 use super::own_events::OwnEvents;
@@ -47,6 +48,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let recorder = recorder(&settings, inbox.clone());
     #[cfg(feature = "audio")]
     let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
+    let causes = Causes::default();
+    let (of_spans, of_call_logs) = (causes.spans.clone(), causes.call_logs.clone());
     let metrics = Metrics::new(&settings.metrics, ledger.clone(), queue.clone(), calls.clone());
     let link = Link {
         metrics: metrics.clone(),
@@ -56,6 +59,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         account: account.clone(),
         calls: calls.clone(),
         failed: failed.clone(),
+        causes,
         process: process::id(),
         clock: Arc::default(),
         #[cfg(feature = "audio")]
@@ -80,12 +84,15 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             let export = Export::start(&settings, metrics.clone(), events.clone(), wake)?;
             taps.push(Box::new(Counting::new(metrics, meter, events.clone(), export, listener)));
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
+            let spans = spans.map(|spans| spans.telling(of_spans));
+            let api = Place::of_api(&settings);
             let spooled = spool.clone().map(SpooledRequests::new);
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
             let known = calls.clone();
             let is_open = Box::new(move |trace| known.is_open(trace));
             let exchange = exchange(settings);
-            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
+            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed)
+                .telling(api, of_call_logs);
             #[cfg(feature = "audio")]
             let call_logs = call_logs.with_recorder(Some(recalls));
             Ok((spans, taps, call_logs.with_spool(spooled), spool, calls))

@@ -471,7 +471,8 @@ impl Worker {
         let report = self.ledger.report(|| self.queue.accepted());
         if report.lost_unmeant() > self.told.0 {
             self.told = (report.lost_unmeant(), now);
-            self.events.emit(move || tell_losses(&report));
+            let cause = self.spans.as_ref().and_then(Lane::last_cause);
+            self.events.emit(move || tell_losses(&report, cause));
         }
     }
 }

@@ -44,6 +44,7 @@ async fn main() {
         | "unheard" => heard_call(&handle, &kind).await,
         "hostile" => hostile(&handle, "../../CON</title><script>alert(1)</script>").await,
         "huge" => huge(&handle, 600, noise),
+        "logged" => logged(&handle),
         "long" => long(&handle, "long-call"),
         "turns-4" | "turns-20" | "turns-200" => {
             turns(&handle, kind.trim_start_matches("turns-").parse().unwrap());
@@ -347,6 +348,20 @@ async fn heard_call(handle: &Cekura, kind: &str) {
     })
     .await;
     call.end();
+}
+
+/// A call of a second that logs much, some of it loudly.
+#[cekura::conversation(client = handle, call_id = "logged-call", observe, skip_all)]
+fn logged(handle: &Cekura) {
+    for number in 0..200 {
+        match number {
+            50 => tracing::warn!(seconds = 3, "the calendar is slow"),
+            120 => tracing::error!(status = 503, "the calendar does not answer"),
+            160 => tracing::error!("<img src=x onerror=alert(1)>"),
+            _ => tracing::info!("step {number}"),
+        }
+        pass(5);
+    }
 }
 
 async fn at(began: Instant, milliseconds: u64) {

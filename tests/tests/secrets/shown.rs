@@ -67,6 +67,7 @@ impl Gallery {
         self.debug("Mulaw", &cekura::Mulaw(&[0; 160]));
         self.both("DropReason", &DropReason::QueueFull);
         self.debug("Protocol", &PROTOCOLS);
+        self.debug("Roots", &cekura::Roots::Only(KEY));
         self.debug("SpoolLimits", &SpoolLimits::default());
         self.debug("Timings", &Timings::default());
         self.debug("TranscriptType", &TranscriptType::Vapi);

@@ -5,7 +5,7 @@ use super::metrics::{OwnLabel, Wanted};
 use super::proxy::Own;
 use super::reader::Lookup;
 use super::secret::Secret;
-use super::settings::{Calls, Mode, Protocol};
+use super::settings::{Calls, Mode, Protocol, Roots};
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use crate::call::consent::Consent;
@@ -28,7 +28,8 @@ use std::path::PathBuf;
 ///     .api_key("…")
 ///     .agent(123)
 ///     .service_name("my-voice-agent")
-///     .resource("deployment.environment", "prod")
+///     .environment("prod")
+///     .release(env!("CARGO_PKG_VERSION"))
 ///     .install()?;
 /// # Ok(())
 /// # }
@@ -40,6 +41,8 @@ pub struct Builder {
     pub(super) agent: Option<u64>,
     pub(super) project: Option<u64>,
     pub(super) service_name: Option<String>,
+    pub(super) release: Option<String>,
+    pub(super) environment: Option<String>,
     pub(super) resource: Vec<(String, String)>,
     pub(super) protocol: Option<Protocol>,
     pub(super) otel_endpoint: Option<String>,
@@ -47,6 +50,8 @@ pub struct Builder {
     pub(super) headers: Vec<(String, Secret)>,
     pub(super) proxy: Own,
     pub(super) root_certificates: Vec<Vec<u8>>,
+    pub(super) only_roots: Option<Vec<u8>>,
+    pub(super) client_certificate: Option<(Vec<u8>, Vec<u8>)>,
     pub(super) allow_insecure: Option<bool>,
     pub(super) mode: Option<Mode>,
     pub(super) local_without_key: bool,
@@ -72,7 +77,7 @@ impl Builder {
     ///
     /// It is sent over TLS, to Cekura's API and to Cekura's hosts. To another endpoint for spans it is sent
     /// only if code gives both the key and the endpoint: a key from the environment is never sent to a
-    /// collector that the environment names.
+    /// collector that the environment names. It is kept out of whatever a server says, if it has at least six characters.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(Secret::new(key));
         self
@@ -96,7 +101,21 @@ impl Builder {
         self
     }
 
-    /// Adds an attribute to the resource, which is sent with every span, such as `deployment.environment`.
+    /// The resource's `service.version` (`CEKURA_RELEASE`): the release of the program that runs, such as
+    /// `env!("CARGO_PKG_VERSION")` or a commit.
+    pub fn release(mut self, release: impl Into<String>) -> Self {
+        self.release = Some(release.into());
+        self
+    }
+
+    /// The resource's `deployment.environment.name` (`CEKURA_ENVIRONMENT`), such as `prod` or `staging`.
+    pub fn environment(mut self, name: impl Into<String>) -> Self {
+        self.environment = Some(name.into());
+        self
+    }
+
+    /// Adds an attribute to the resource, which is sent with every span, such as `host.name`. A key that has a setting of its
+    /// own, such as [`service_name`](Self::service_name), is better given there.
     pub fn resource(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.resource.push((key.into(), value.into()));
         self
@@ -160,6 +179,33 @@ impl Builder {
     /// Trusts the certificates in a PEM file, in addition to the system's and Mozilla's.
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates.push(pem.into());
+        self
+    }
+
+    /// Trusts the certificates in a PEM file in place of the system's and Mozilla's. Those of
+    /// [`root_certificate`](Self::root_certificate) are trusted too.
+    ///
+    /// ```no_run
+    /// use cekura::{Cekura, Roots};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Cekura::builder()
+    ///     .otel_endpoint("https://collector.internal:4317")
+    ///     .roots(Roots::Only(std::fs::read("ca.pem")?))
+    ///     .client_certificate(std::fs::read("agent.pem")?, std::fs::read("agent.key")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn roots(mut self, roots: Roots<impl Into<Vec<u8>>>) -> Self {
+        let Roots::Only(pem) = roots;
+        self.only_roots = Some(pem.into());
+        self
+    }
+
+    /// Shows this certificate to every server that asks who connects (mutual TLS): a chain in PEM, the program's own
+    /// certificate first, and its private key in PEM, without a password. [`roots`](Self::roots) has an example.
+    pub fn client_certificate(mut self, pem: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.client_certificate = Some((pem.into(), key.into()));
         self
     }
 
@@ -425,6 +471,8 @@ impl fmt::Debug for Builder {
             .field("agent", &self.agent)
             .field("project", &self.project)
             .field("service_name", &self.service_name)
+            .field("release", &self.release)
+            .field("environment", &self.environment)
             .field("protocol", &self.protocol)
             .field("mode", &self.mode)
             .finish_non_exhaustive()

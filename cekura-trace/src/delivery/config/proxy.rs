@@ -90,7 +90,8 @@ impl Reader<'_> {
 
     /// The first of the variables that says something.
     fn first(&self, names: impl IntoIterator<Item = &'static str>) -> Option<Given<String>> {
-        let variable = |name| self.variable(name).filter(|value| !value.trim().is_empty());
+        // Those of the machine may be nobody's concern.
+        let variable = |name| self.given(name).filter(|value| !value.trim().is_empty());
         let given = |setting| Some(Given { value: variable(setting)?, setting, in_code: false });
         names.into_iter().find_map(given)
     }

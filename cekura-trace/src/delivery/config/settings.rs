@@ -18,6 +18,9 @@ use std::path::PathBuf;
 
 pub(super) const AGENT: &str = "CEKURA_AGENT_ID";
 pub(super) const PROJECT: &str = "CEKURA_PROJECT_ID";
+/// The builder's methods for the same.
+pub(super) const OWN_AGENT: &str = ".agent(…)";
+pub(super) const OWN_PROJECT: &str = ".project(…)";
 
 /// Where spans go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -110,6 +113,20 @@ pub enum Calls {
     Simulate,
 }
 
+/// Whose certificates the delivery trusts, for [`Builder::roots`](crate::Builder::roots).
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Roots<Pem> {
+    /// Those that these authorities have signed, in PEM, and no others.
+    Only(Pem),
+}
+
+impl<Pem> fmt::Debug for Roots<Pem> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Only")
+    }
+}
+
 /// Everything that a handle needs to know.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -124,7 +141,8 @@ pub(crate) struct Settings {
     pub(crate) identity: Option<Identity>,
     pub(crate) calls: Calls,
     pub(crate) proxies: Proxies,
-    pub(crate) root_certificates: Vec<CertificateDer<'static>>,
+    pub(crate) trusted: Trusted,
+    pub(crate) client_certificate: Option<ClientCertificate>,
     pub(crate) resource: BTreeMap<String, String>,
     pub(crate) capture: CaptureContent,
     pub(crate) consent: Consent,
@@ -149,6 +167,26 @@ pub(crate) struct Settings {
     pub(crate) temporary: PathBuf,
     pub(crate) metrics: Metering,
     pub(crate) timings: Timings,
+}
+
+/// Whose signatures are trusted.
+#[derive(Debug, Default)]
+pub(crate) struct Trusted {
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
+    /// Neither the system's nor Mozilla's are trusted beside them.
+    pub(crate) are_all: bool,
+}
+
+/// What the program shows to a server that asks who it is: a chain, and the key of its first certificate, both in PEM.
+pub(crate) struct ClientCertificate {
+    pub(crate) pem: Vec<u8>,
+    pub(crate) key: Vec<u8>,
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[REDACTED]")
+    }
 }
 
 /// Where what is not delivered is kept.

@@ -24,6 +24,7 @@ use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::call_log::form::form;
 use crate::delivery::call_log::sealed::SealedCallLog;
 use crate::delivery::call_log::webhook::LISTENS;
+use crate::delivery::causes::{Cause, LastCause, Place};
 use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
@@ -33,7 +34,7 @@ use crate::delivery::spool::requests::{DiskCopy, Stored};
 use crate::delivery::spool::{Name, Recorded};
 use crate::delivery::timings::{Timings, later};
 use crate::delivery::transport::api::Api;
-use crate::delivery::transport::{Failure, Payload, Response, Sending};
+use crate::delivery::transport::{Failure, NO_ANSWER, Payload, Response, Sending};
 use crate::room::Room;
 use awaited::Awaited;
 use held::Held;
@@ -90,6 +91,8 @@ pub(crate) struct CallLogs {
     failed: Arc<AtomicU64>,
     /// Why the last attempt has come to nothing.
     trouble: Option<Trouble>,
+    place: Option<Place>,
+    last_cause: Arc<LastCause>,
     /// Those that wait for their traces.
     awaited: Awaited,
     /// Those that are kept back.
@@ -171,6 +174,8 @@ impl Lane<CallLogs> {
             ledger,
             failed,
             trouble: None,
+            place: None,
+            last_cause: Arc::default(),
             awaited,
             held_back,
             updates,
@@ -178,6 +183,12 @@ impl Lane<CallLogs> {
             recorder: None,
         };
         Self::new(call_logs, timings, events, wake)
+    }
+
+    /// Says in there why call logs are not posted to this place.
+    pub(crate) fn telling(mut self, place: Place, last_cause: Arc<LastCause>) -> Self {
+        (self.delivery.place, self.delivery.last_cause) = (Some(place), last_cause);
+        self
     }
 
     #[cfg(feature = "audio")]
@@ -382,8 +393,8 @@ impl Lane<CallLogs> {
         self.abandon(reason);
     }
 
-    pub(crate) fn count_failure(&self) {
-        self.delivery.count_failure();
+    pub(crate) fn count_failure(&self, error: &ObserveError) {
+        self.delivery.count_failure(error);
     }
 }
 
@@ -432,6 +443,18 @@ impl Delivery for CallLogs {
             Step::Post | Step::Trace if item.is_simulated() => (ruling::simulated(answer), 0),
             Step::Post | Step::Trace => (ruling::posted(answer), 0),
         };
+        let mut ruling = ruling;
+        match &mut ruling {
+            Ruling::Missing | Ruling::NextPage => {}
+            Ruling::Stored { .. } => self.last_cause.recover(),
+            Ruling::Ask(trouble) | Ruling::Retry(trouble) | Ruling::RetryTwice(trouble) => {
+                let cause = self.note_failure(answer);
+                if let Some(cause) = cause.filter(|_| trouble.status.is_none()) {
+                    trouble.words = cause.to_string();
+                }
+            }
+            Ruling::Fail(_) => drop(self.note_failure(answer)),
+        }
         match ruling {
             Ruling::Ask(trouble) => {
                 item.step = Step::Ask(1);
@@ -513,8 +536,10 @@ impl Delivery for CallLogs {
             Err(DropReason::Shutdown) => Err(ObserveError::shutdown()),
             Err(_) => Err(self.trouble.clone().map_or_else(ObserveError::shutdown, ObserveError::from)),
         };
-        if result.is_err() && !is_left {
-            self.count_failure();
+        if let Err(error) = &result
+            && !is_left
+        {
+            self.count_failure(error);
         }
         let (call_id, events) = (item.log.id, events.clone());
         (item.reply)(ObserveAnswer::new(result, move |error| {
@@ -522,18 +547,24 @@ impl Delivery for CallLogs {
         }));
     }
 
+    fn wait_in_vain(&mut self) {
+        if let Some(place) = &self.place {
+            self.last_cause.wait(|| place.unanswered(Failure::Timeout, NO_ANSWER));
+        }
+    }
+
     fn tell(&self, change: Change<Response>, events: &OwnEvents) {
-        match (change, self.trouble.clone()) {
-            (Change::Fails(..), Some(trouble)) => events.emit(move || {
+        match change {
+            Change::Fails(_, answer) => {
+                let cause = self.cause(&answer).map(|cause| cause.to_string()).unwrap_or_default();
                 let what = "call logs cannot be posted at the moment; they are kept and retried";
-                let then = "run cekura::doctor() to find the cause";
-                tracing::warn!(target: "cekura", "{what}: {trouble}; {then}");
-            }),
-            (Change::Recovers, _) => {
+                events.emit(move || tracing::warn!(target: "cekura", "{what}: {cause}"));
+            }
+            Change::Recovers => {
                 events.emit(|| tracing::info!(target: "cekura", "call logs are posted again"));
             }
             // The lane of spans has told that the disk fails.
-            (Change::Fails(..) | Change::SpoolFails(_), _) => {}
+            Change::SpoolFails(_) => {}
         }
     }
 
@@ -554,6 +585,23 @@ fn until(log: &SealedCallLog, now: Instant) -> Option<Instant> {
 }
 
 impl CallLogs {
+    /// What an answer says that is not the one hoped for.
+    fn cause(&self, answer: &Response) -> Option<Cause> {
+        let place = self.place.as_ref()?;
+        Some(match answer {
+            Response::None { failure, message, .. } => place.unanswered(*failure, message),
+            Response::Whole { status, body, .. } => {
+                place.api(*status, &ruling::words(body), Some("the call log"))
+            }
+        })
+    }
+
+    fn note_failure(&self, answer: &Response) -> Option<Cause> {
+        let cause = self.cause(answer);
+        cause.iter().for_each(|cause| self.last_cause.fail(cause));
+        cause
+    }
+
     fn retry<I, O>(&mut self, trouble: Trouble) -> Judgement<I, O> {
         let (reason, wait) = (trouble.reason, trouble.wait);
         self.trouble = Some(trouble);
@@ -576,7 +624,8 @@ impl CallLogs {
         false
     }
 
-    fn count_failure(&self) {
+    fn count_failure(&self, error: &ObserveError) {
+        self.last_cause.lose(Some(error.to_string()));
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 }

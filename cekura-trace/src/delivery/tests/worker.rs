@@ -4,7 +4,7 @@ use super::{Account, Arc, CallLogs, Duration, Lane, Ledger, Message, OwnEvents, 
 use crate::FlushReport;
 use crate::delivery::config::{Builder, Settings, resolve};
 use crate::delivery::lane::call_logs::Exchange;
-use crate::delivery::link::Link;
+use crate::delivery::link::{Causes, Link};
 use crate::delivery::metrics::Metrics;
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
@@ -118,6 +118,7 @@ impl World {
             metrics: Metrics::default(),
             account: account.clone(),
             calls,
+            causes: Causes::default(),
             failed,
             process,
             clock,

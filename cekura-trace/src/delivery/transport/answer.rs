@@ -25,9 +25,22 @@ pub(crate) enum Answer {
 /// Why there was no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
+    /// The connection broke.
     Connection,
+    /// The host has no address.
+    Name,
+    /// The server speaks another protocol than it is asked in.
+    Protocol,
+    /// The proxy before it does not lead there; it may ask for a password.
+    Proxy {
+        wants_password: bool,
+    },
+    /// Nobody listens there.
+    Refused,
     Timeout,
-    Tls,
+    Tls(Flaw),
+    /// There is no way there, or nobody who takes the connection in time.
+    Unconnected,
 }
 
 /// `ExportTraceServiceResponse` (OpenTelemetry's `trace_service.proto`).
@@ -117,6 +130,10 @@ pub(crate) enum Response {
 /// What is wrong with a server as TLS sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
+    /// It asks for a client certificate, or does not trust the one that it gets.
+    Client,
+    /// It takes TLS only, and was asked without.
+    Encrypted,
     /// The certificate's time is over, or has not begun.
     Expired,
     /// Nobody who is trusted has signed the certificate.

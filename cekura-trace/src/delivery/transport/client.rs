@@ -3,8 +3,8 @@
 //!
 //! It is not reqwest, whose feature for our TLS would make clients that the program builds without TLS panic.
 
-use super::answer::blames_connection;
-use super::proxy::{Allowance, Connector};
+use super::answer::{Failure, Flaw, blames_connection};
+use super::proxy::{Allowance, Connector, Speech};
 use super::reply::Reader;
 use super::upload::Upload;
 use super::{Endpoint, Error, Settings, tls};
@@ -28,6 +28,8 @@ pub(super) struct Broken {
     pub(super) cause: Box<dyn std::error::Error + Send + Sync>,
     /// Whether the request may have arrived.
     pub(super) was_sent: bool,
+    /// What the server speaks instead, if it is known.
+    pub(super) heard: Option<Failure>,
 }
 
 impl Client {
@@ -70,8 +72,18 @@ impl Client {
         self.allowance.expect(longest);
         let connection = capture_connection(&mut request);
         let answered = self.pool.request(request);
+        let allowance = self.allowance.clone();
         async move {
-            let (head, mut body) = answered.await.map_err(Broken::before)?.into_parts();
+            let heard = || match allowance.heard() {
+                Speech::Http2 => Some(Failure::Protocol),
+                Speech::Tls => Some(Failure::Tls(Flaw::Encrypted)),
+                Speech::Http1 | Speech::Other => None,
+            };
+            let before = |error: legacy::Error| {
+                let was_sent = !error.is_connect();
+                Broken { was_sent, cause: error.into(), heard: heard() }
+            };
+            let (head, mut body) = answered.await.map_err(before)?.into_parts();
             if let Some(connection) = &*connection.connection_metadata()
                 && blames_connection(head.status.as_u16())
             {
@@ -82,16 +94,12 @@ impl Client {
             while whole.len() <= longest
                 && let Some(frame) = body.frame().await
             {
-                let frame = frame.map_err(|error| Broken { cause: error.into(), was_sent: true })?;
+                let broken =
+                    |error: hyper::Error| Broken { cause: error.into(), was_sent: true, heard: None };
+                let frame = frame.map_err(broken)?;
                 whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
             }
             Ok(Response::from_parts(head, whole))
         }
-    }
-}
-
-impl Broken {
-    fn before(error: legacy::Error) -> Self {
-        Self { was_sent: !error.is_connect(), cause: error.into() }
     }
 }

@@ -1,13 +1,17 @@
 //! Makes an answer of the parts of a reply. Invariant: only a success that parses counts as
 //! accepted.
 
-use super::answer::{Answer, Exported, Failure};
+use super::answer::{Answer, Exported, Failure, Flaw};
+use super::proxy::Obstacle;
 use super::secrets::Secrets;
+use super::tls::flaw;
 use crate::one_line::one_line;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use prost::Message;
+use rustls::AlertDescription;
 use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, SystemTime};
 
 /// The most bytes of a reply that are read.
@@ -111,15 +115,46 @@ impl Reader {
     }
 
     /// No reply, and why.
-    pub(super) fn none(&self, error: &(dyn Error + 'static)) -> Answer {
-        let (failure, message) = self.failure(error);
+    pub(super) fn none(&self, error: &(dyn Error + 'static), heard: Option<Failure>) -> Answer {
+        let (failure, message) = self.failure(error, heard);
         Answer::None { failure, message }
     }
 
-    pub(super) fn failure(&self, error: &(dyn Error + 'static)) -> (Failure, String) {
-        let is_tls = causes(error).any(<dyn Error>::is::<rustls::Error>);
-        let failure = if is_tls { Failure::Tls } else { Failure::Connection };
+    /// Why there is no reply. What the server was heard to say tells more than a connection that breaks.
+    pub(super) fn failure(&self, error: &(dyn Error + 'static), heard: Option<Failure>) -> (Failure, String) {
+        let failure = match failure(error) {
+            known @ (Failure::Connection | Failure::Protocol) => heard.unwrap_or(known),
+            known => known,
+        };
         (failure, self.text(&deepest(error)))
+    }
+}
+
+/// What kind of failure an error is. The clients' own errors are told apart by their words, for their types are private.
+fn failure(error: &(dyn Error + 'static)) -> Failure {
+    let said = |words: &str| causes(error).any(|cause| cause.to_string() == words);
+    let kinds = || causes(error).filter_map(|cause| cause.downcast_ref()).map(io::Error::kind);
+    if let Some(obstacle) = causes(error).find_map(|cause| cause.downcast_ref::<Obstacle>()) {
+        Failure::Proxy { wants_password: obstacle.wants_password() }
+    } else if let Some(error) = causes(error).find_map(|cause| cause.downcast_ref()) {
+        match error {
+            rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => Failure::Protocol,
+            _ => Failure::Tls(flaw(error)),
+        }
+    } else if said("HTTP/2 was not negotiated.")
+        || causes(error).filter_map(|cause| cause.downcast_ref()).any(hyper::Error::is_parse)
+    {
+        Failure::Protocol
+    } else if said("tls handshake eof") {
+        Failure::Tls(Flaw::Plain)
+    } else if said("dns error") {
+        Failure::Name
+    } else if kinds().any(|kind| kind == ErrorKind::ConnectionRefused) {
+        Failure::Refused
+    } else if said("tcp connect error") || kinds().any(|kind| kind == ErrorKind::TimedOut) {
+        Failure::Unconnected
+    } else {
+        Failure::Connection
     }
 }
 

@@ -64,7 +64,7 @@ impl Worker {
             }
             Err(error) => {
                 self.drafts.iter_mut().for_each(|drafts| drafts.remove(ended.root()));
-                self.call_logs.count_failure();
+                self.call_logs.count_failure(&error);
                 self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
             }
         }

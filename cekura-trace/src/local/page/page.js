@@ -28,6 +28,10 @@ const transcript = makeTranscript(data.transcript, data.log, data.spans, data.re
 });
 const sound = makeSound(data.recording, data.unheard, data.length, axis, (time) => transcript.play(time, data.length));
 const logs = makeLogs(data.logs, sound?.playFrom ?? null);
+makeMarks(data.logs, data.length, axis, ({ at, start }, byKeyboard) => {
+  logs.show(at);
+  if (!byKeyboard) sound?.playFrom(start);
+});
 // A recording plays on the time of the call.
 const tree = makeTree(data.spans, axis, data.recording === null, {
   changed: (row) => {
@@ -46,7 +50,7 @@ makeTurns(data, (row) => {
   tree.open(row);
   transcript.show(row);
 });
-const makings = [tree.making, transcript.making, logs];
+const makings = [tree.making, transcript.making, logs.making];
 // Who prints or searches wants all of it.
 const makeAll = () => makings.forEach((making) => making.all());
 addEventListener('beforeprint', makeAll);
