@@ -29,6 +29,7 @@ mod parts;
 pub(crate) mod processor;
 pub(crate) mod queue;
 mod quiet;
+mod sampler;
 #[cfg(feature = "local")]
 mod show;
 mod side;

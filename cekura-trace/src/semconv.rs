@@ -153,6 +153,10 @@ keys! {
     CEKURA_INCOMPLETE = "cekura.incomplete";
     /// `true` on a span that had no room for more while it was open: what was set on it after that is missing.
     CEKURA_TRUNCATED = "cekura.truncated";
+    /// Which part of the calls is sent that are like this one, f64, where not all are: 1 for one that is sent in any case.
+    CEKURA_SAMPLE_RATE = "cekura.sample_rate";
+    /// `true` on a span whose content was given up because memory was short while it was held.
+    CEKURA_CONTENT_SHED = "cekura.content_shed";
     /// How many values were redacted in a span, i64.
     CEKURA_REDACTED = "cekura.redacted";
     /// `true` on a span that was open when its conversation was finished, and was ended by that.

@@ -5,12 +5,10 @@ use cekura_trace_tests::api::{Api, KEY, Reply as ApiReply};
 use cekura_trace_tests::authority::Authority;
 use cekura_trace_tests::backend::{Backend, Reply, deserted};
 use cekura_trace_tests::http_proxy::{HttpProxy, Manner};
-use rustls::ServerConfig;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use cekura_trace_tests::strangers::{BAD_REQUEST, HTTP_2, saying, saying_over_tls, server};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
 use std::{fs, thread};
 
 const PROTOCOLS: [&str; 2] = ["grpc", "http"];
@@ -61,38 +59,6 @@ fn address(url: &str) -> &str {
     url.split_once("://").map_or(url, |(_, address)| address)
 }
 
-/// A server that does the same with every connection; its address.
-fn server(does: impl Fn(TcpStream) + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || listener.incoming().for_each(|stream| does(stream.unwrap())));
-    address.to_string()
-}
-
-/// A server that hears a little, says this and leaves.
-fn saying(words: &'static [u8]) -> String {
-    server(move |mut stream| {
-        let heard = stream.read(&mut [0; 1024]);
-        if heard.and_then(|_| stream.write_all(words)).is_ok() {
-            drop(stream.read_to_end(&mut Vec::new()));
-        }
-    })
-}
-
-/// The same over TLS, with these protocols of the application.
-fn saying_over_tls(config: &ServerConfig, protocols: &[&[u8]], words: &'static [u8]) -> String {
-    let mut config = config.clone();
-    config.alpn_protocols = protocols.iter().map(|each| each.to_vec()).collect();
-    let config = Arc::new(config);
-    server(move |mut stream| {
-        let mut connection = rustls::ServerConnection::new(config.clone()).unwrap();
-        let mut stream = rustls::Stream::new(&mut connection, &mut stream);
-        if stream.write_all(words).and_then(|()| stream.flush()).is_ok() {
-            drop(stream.read_to_end(&mut Vec::new()));
-        }
-    })
-}
-
 /// Files of this test.
 fn file(name: &str, text: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("causes");
@@ -101,10 +67,6 @@ fn file(name: &str, text: &str) -> PathBuf {
     fs::write(&path, text).unwrap();
     path
 }
-
-const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-/// How HTTP/2 begins: settings, none of them.
-const HTTP_2: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
 #[test]
 fn the_wrong_protocol_is_named_with_the_setting_that_mends_it() {
@@ -180,7 +142,7 @@ fn silence_is_named() {
                 })
             }))
         });
-        let check = "check the port in CEKURA_OTEL_ENDPOINT, and CEKURA_PROTOCOL";
+        let check = "check the port in CEKURA_OTEL_ENDPOINT, and CEKURA_PROTOCOL, or give shutdown(…) a longer deadline";
         let cause = format!("{silent} does not answer (no answer in time): {check}");
         lost(protocol, &format!("http://{silent}"), &[], &cause);
         let closing = server(|mut stream| drop(stream.read(&mut [0; 1024])));

@@ -169,7 +169,8 @@ fn the_api_is_shown_the_client_certificate_too() {
     let (spans, api) =
         (Backend::new(), Api::encrypted(config, |_, _| cekura_trace_tests::api::Reply::stored(1)));
     let (pem, key) = clients.client();
-    let builder = to(&spans, Protocol::Grpc).api_key(KEY).agent(5).api_url(api.url().replace("http:", "https:"));
+    let builder =
+        to(&spans, Protocol::Grpc).api_key(KEY).agent(5).api_url(api.url().replace("http:", "https:"));
     let handle = builder.root_certificate(authority.pem()).client_certificate(pem, key).build().unwrap();
     let sent = handle.observe_blocking(cekura::CallLog::new("call-1")).unwrap();
     assert_eq!(sent.id(), Some("1"));

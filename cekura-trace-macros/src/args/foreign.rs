@@ -20,7 +20,7 @@ const WORDS: &[(&[&str], &str)] = &[
         "remove it: say it once of the whole program, with `.environment(…)`, `.release(…)`, `CEKURA_ENVIRONMENT` or `CEKURA_RELEASE`",
     ),
     (
-        &["session", "session_id", "user", "user_id"],
+        &["session", "user"],
         "write `user_id = expression` or `session_id = expression` on the conversation, or `record(\"my.key\" = expression)` here",
     ),
     (&["follows_from", "links"], "a span has one parent: write `parent = context`, or remove it"),

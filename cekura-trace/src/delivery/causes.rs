@@ -4,7 +4,7 @@
 mod last;
 
 use super::config::{Endpoint, Identity, KEY_HEADER, Protocol, Proxy, Settings};
-use super::transport::{Answer, Failure, Flaw};
+use super::transport::{Answer, Failure, Flaw, NO_ANSWER};
 use super::verdict::{Verdict, verdict};
 use std::fmt;
 
@@ -105,6 +105,13 @@ impl Place {
             Failure::Timeout => (format!("{shown} does not answer"), self.checked("the port")),
         };
         Cause::new(wrong, said, remedy)
+    }
+
+    /// What is said where the end comes before an answer.
+    pub(crate) fn unanswered_at_the_end(&self) -> Cause {
+        let mut cause = self.unanswered(Failure::Timeout, NO_ANSWER);
+        cause.remedy.push_str(", or give shutdown(…) a longer deadline");
+        cause
     }
 
     /// The first host on the way cannot be found.

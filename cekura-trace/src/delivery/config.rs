@@ -10,6 +10,7 @@ mod metrics;
 mod origin;
 mod proxy;
 mod reader;
+mod sampling;
 mod secret;
 mod settings;
 
@@ -18,7 +19,8 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
-pub use settings::{Calls, Mode, Protocol, Roots};
+pub use sampling::Sampling;
+pub use settings::{Calls, Compression, Mode, Protocol, Roots};
 pub(crate) use settings::{ClientCertificate, Drawing, Identity, Settings, Spooling};
 
 use super::error::Error;
@@ -40,6 +42,7 @@ use std::path::PathBuf;
 const MEMORY_LIMIT: usize = 32 << 20;
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
 const CALLS: &str = "CEKURA_CALLS";
+const COMPRESSION: &str = "CEKURA_COMPRESSION";
 const DRAW: &str = "CEKURA_DRAW";
 const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
@@ -88,14 +91,10 @@ impl Reader<'_> {
         let api_headers = api_headers(key.as_ref());
         let headers = self.headers(key, identity, code.headers, &endpoint);
         let metrics = self.metering(code.metrics, insecure, mode.sends());
-        let proxies = if mode.sends() {
-            // An endpoint that was refused is empty; without a key nothing goes to the API.
-            let known = |endpoint: &&Endpoint| **endpoint != Endpoint::default();
-            let api = Some(&api).filter(|_| !api_headers.is_empty()).filter(known);
-            self.proxies(code.proxy, [Some(&endpoint.value).filter(known), api, metrics.endpoint.as_ref()])
-        } else {
-            Proxies::default()
-        };
+        // Without a key nothing goes to the API.
+        let asked = Some(&api).filter(|_| !api_headers.is_empty());
+        let endpoints = [Some(&endpoint.value), asked, metrics.endpoint.as_ref()];
+        let proxies = if mode.sends() { self.proxies(code.proxy, endpoints) } else { Proxies::default() };
         let calls = self.calls(code.calls);
         Settings {
             mode,
@@ -110,6 +109,7 @@ impl Reader<'_> {
             client_certificate: self.client_certificate(code.client_certificate),
             resource: self.resource([code.service_name, code.release, code.environment], code.resource),
             calls,
+            compression: self.compression(code.compression),
             capture: self.capture(code.capture),
             consent: code.consent,
             redaction,
@@ -124,12 +124,17 @@ impl Reader<'_> {
             #[cfg(feature = "audio")]
             audio: self.audio(code.audio).filter(|_| calls == Calls::Observe),
             #[cfg(feature = "audio")]
-            temporary: (self.lookup)("TMPDIR")
-                .filter(|path| !path.is_empty())
-                .map_or("/tmp".into(), PathBuf::from),
+            temporary: self.temporary(),
             metrics,
+            // In local mode everything is shown.
+            sampling: self.sampling(code.sampling).filter(|_| mode.sends()),
             timings: code.timings,
         }
+    }
+
+    #[cfg(feature = "audio")]
+    fn temporary(&self) -> PathBuf {
+        (self.lookup)("TMPDIR").filter(|path| !path.is_empty()).map_or("/tmp".into(), PathBuf::from)
     }
 
     #[cfg(feature = "audio")]
@@ -226,6 +231,17 @@ impl Reader<'_> {
             }
         });
         known.unwrap_or_default()
+    }
+
+    fn compression(&mut self, code: Option<Compression>) -> Option<Compression> {
+        code.or_else(|| match self.word(COMPRESSION)?.as_str() {
+            "gzip" => Some(Compression::Gzip),
+            "none" => Some(Compression::None),
+            _ => {
+                self.refuse(COMPRESSION, "must be `gzip` or `none`");
+                None
+            }
+        })
     }
 
     fn capture(&mut self, code: Option<CaptureContent>) -> CaptureContent {

@@ -82,7 +82,7 @@ fn employ(settings: Settings) -> Result<UnboundedSender<ExportRequest>, Error> {
     let (requests, inbox) = unbounded_channel();
     quiet::start(
         "cekura-exporter",
-        move || transport::connect(&settings),
+        move || transport::connect_plain(&settings),
         move |transport, runtime: &Runtime| {
             let mut inbox: UnboundedReceiver<ExportRequest> = inbox;
             runtime.block_on(async {

@@ -238,7 +238,7 @@ impl Sink for Link {
     }
 
     fn release(&self, call: &Call) {
-        self.tell(Message::Release(call.root.span_id()));
+        self.tell(Message::Release(call.root.clone()));
     }
 
     fn score(&self, call: &Call, name: &str, value: f64) {

@@ -8,8 +8,7 @@ use super::causes::Place;
 use super::config::Settings;
 use super::error::Error;
 use super::lane::Lane;
-use super::lane::call_logs::exchange;
-use super::lane::spans::Spans;
+use super::lane::call_logs::{IsOpen, exchange};
 use super::ledger::Ledger;
 use super::link::{Causes, Link};
 use super::message::Message;
@@ -17,16 +16,18 @@ use super::metrics::{Counting, Export, Listener, Metrics};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Waker};
 use super::quiet;
+use super::sampler::Sampler;
 use super::spool::Spool;
 use super::spool::requests::SpooledRequests;
 use super::tap::Tap;
 #[cfg(feature = "local")]
 use super::terminal::Terminal;
-use super::transport;
+use super::transport::{self, Transport};
 use super::worker::Worker;
 use crate::call::OpenCalls;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
+use crate::room::{Room, Use};
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -39,8 +40,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 /// When there is no thread to be had, or the transport cannot be set up.
 pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (inbox, messages) = unbounded_channel();
-    let timings = settings.timings;
-    let ledger = Arc::new(Ledger::default());
+    let (timings, ledger) = (settings.timings, Arc::<Ledger>::default());
     let queue = queue(&settings, ledger.clone(), inbox.clone());
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<OpenCalls>::default(), Arc::<AtomicU64>::default());
@@ -49,7 +49,6 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     #[cfg(feature = "audio")]
     let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
     let causes = Causes::default();
-    let (of_spans, of_call_logs) = (causes.spans.clone(), causes.call_logs.clone());
     let metrics = Metrics::new(&settings.metrics, ledger.clone(), queue.clone(), calls.clone());
     let link = Link {
         metrics: metrics.clone(),
@@ -59,15 +58,14 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         account: account.clone(),
         calls: calls.clone(),
         failed: failed.clone(),
-        causes,
+        causes: causes.clone(),
         process: process::id(),
         clock: Arc::default(),
         #[cfg(feature = "audio")]
         recorder: recorders.clone(),
         longest: timings.give_up + timings.longest_hint + timings.after_hint + timings.attempt,
     };
-    let events = queue.events.clone();
-    let listen = settings.metrics.listen;
+    let (events, listen) = (queue.events.clone(), settings.metrics.listen);
     let listener = listen.map(|listen| Listener::start(listen, metrics.clone())).transpose()?;
     let prepare = {
         let (queue, ledger, events) = (queue.clone(), ledger.clone(), events.clone());
@@ -77,34 +75,61 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             if let Some(spool) = &spool {
                 recalls.keep_in(spool.recordings());
             }
+            let (room, held) = (Room::of(queue.clone(), Use::Delivery), queue.clone());
             let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             // The last one, for what is drawn may be all that has the records.
-            let (wake, meter) = (inbox.clone(), settings.metrics.meter.as_ref());
-            let wake = move || drop(wake.send(Message::Answered));
-            let export = Export::start(&settings, metrics.clone(), events.clone(), wake)?;
+            let meter = settings.metrics.meter.as_ref();
+            let export = Export::start(&settings, metrics.clone(), events.clone(), wake(&inbox))?;
             taps.push(Box::new(Counting::new(metrics, meter, events.clone(), export, listener)));
-            let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
-            let spans = spans.map(|spans| spans.telling(of_spans));
-            let api = Place::of_api(&settings);
-            let spooled = spool.clone().map(SpooledRequests::new);
-            let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-            let known = calls.clone();
-            let is_open = Box::new(move |trace| known.is_open(trace));
-            let exchange = exchange(settings);
-            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed)
-                .telling(api, of_call_logs);
+            let sampling = settings.sampling.clone();
+            let sampler =
+                sampling.map(|sampling| Sampler::new(sampling, timings, ledger.clone(), held, calls.clone()));
+            let spans = transport(&settings, room)?.map(|transport| {
+                let (wake, spool) = (Box::new(wake(&inbox)), spool.clone());
+                Lane::of_spans(&settings, transport, ledger.clone(), events.clone(), wake, spool)
+                    .telling(causes.spans)
+            });
+            let wake = Box::new(wake(&inbox));
+            let is_open = is_open(calls.clone());
+            let (api, exchange) = (Place::of_api(&settings), exchange(settings));
+            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
+            let call_logs = call_logs.telling(api, causes.call_logs);
             #[cfg(feature = "audio")]
             let call_logs = call_logs.with_recorder(Some(recalls));
-            Ok((spans, taps, call_logs.with_spool(spooled), spool, calls))
+            Ok((
+                spans,
+                sampler,
+                taps,
+                call_logs.with_spool(spool.clone().map(SpooledRequests::new)),
+                spool,
+                calls,
+            ))
         }
     };
-    quiet::start("cekura-trace", prepare, move |(spans, taps, call_logs, spool, calls), runtime| {
-        let worker = Worker::new(timings, queue, ledger, events, spans, account, call_logs);
-        #[cfg(feature = "audio")]
-        let worker = worker.with_recorder(recorders);
-        worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
-    })?;
+    quiet::start(
+        "cekura-trace",
+        prepare,
+        move |(spans, sampler, taps, call_logs, spool, calls), runtime| {
+            let worker = Worker::new(timings, queue, ledger, events, spans, account, call_logs);
+            #[cfg(feature = "audio")]
+            let worker = worker.with_recorder(recorders);
+            let worker = worker.with_sampler(sampler);
+            worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
+        },
+    )?;
     Ok(link)
+}
+
+/// Tells the worker that an answer has come.
+fn wake(inbox: &UnboundedSender<Message>) -> impl Fn() + Send + Sync + use<> {
+    let inbox = inbox.clone();
+    // The worker may have ended.
+    move || drop(inbox.send(Message::Answered))
+}
+
+/// Whether a conversation, or a span of it, is open.
+fn is_open(calls: Arc<OpenCalls>) -> IsOpen {
+    Box::new(move |trace| calls.is_open(trace))
 }
 
 /// The queue, which wakes the worker.
@@ -140,19 +165,8 @@ fn spool(
 }
 
 /// Not in local mode, which sends nothing.
-fn spans(
-    settings: &Settings,
-    ledger: Arc<Ledger>,
-    events: OwnEvents,
-    inbox: UnboundedSender<Message>,
-    spool: Option<Arc<Spool>>,
-) -> Result<Option<Lane<Spans>>, Error> {
-    if !settings.mode.sends() {
-        return Ok(None);
-    }
-    let transport = transport::connect(settings)?;
-    let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-    Ok(Some(Lane::of_spans(settings, transport, ledger, events, wake, spool)))
+fn transport(settings: &Settings, room: Room) -> Result<Option<Arc<dyn Transport>>, Error> {
+    settings.mode.sends().then(|| transport::connect(settings, room)).transpose()
 }
 
 /// Where conversations are to be drawn.

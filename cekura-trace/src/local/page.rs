@@ -52,7 +52,7 @@ pub(crate) struct SoundFile {
 /// # Errors
 ///
 /// When it cannot be written, or the recording cannot be read.
-pub(super) fn write(
+pub(crate) fn write(
     to: &mut impl Write,
     tree: &Tree,
     call_log: Option<&[u8]>,

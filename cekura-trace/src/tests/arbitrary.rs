@@ -105,7 +105,7 @@ fn headers() -> impl Strategy<Value = HashMap<String, String>> {
     )
 }
 
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 11] = [
     "CEKURA_API_KEY",
     "CEKURA_AGENT_ID",
     "CEKURA_OTEL_ENDPOINT",

@@ -61,6 +61,7 @@ impl Gallery {
         self.debug("ConsentFate", &ConsentState::ALL.map(ConsentState::fate));
         self.debug("ConsentState", &ConsentState::ALL);
         self.debug("Calls", &[Calls::Observe, Calls::Simulate]);
+        self.debug("Compression", &[cekura::Compression::Gzip, cekura::Compression::None]);
         self.debug("Run", &Run::from_headers([("X-Run-Id", "1")]));
         self.debug("Mode", &[Mode::Cloud, Mode::Local]);
         self.debug("Audio", &cekura::Audio::stereo());
@@ -73,6 +74,7 @@ impl Gallery {
         self.debug("TranscriptType", &TranscriptType::Vapi);
         self.debug("Entry", &[Entry::user("Hello?"), Entry::tool_call("1", "book", json!({ "at": 4 }))]);
         self.debug("Redact", &cekura::Redact::standard().hashed(KEY).pattern("key", KEY));
+        self.debug("Capture", &cekura::logs::capture::<tracing_subscriber::Registry>());
         self.debug("Json", &cekura::logs::json());
         self.debug("WithCall", &cekura::logs::layer(tracing_subscriber::layer::Identity::new()));
         self.debug("Update", &Update::new().metadata(json!({ "a": 1 })));

@@ -4,8 +4,9 @@
 use super::metrics::{OwnLabel, Wanted};
 use super::proxy::Own;
 use super::reader::Lookup;
+use super::sampling::Sampling;
 use super::secret::Secret;
-use super::settings::{Calls, Mode, Protocol, Roots};
+use super::settings::{Calls, Compression, Mode, Protocol, Roots};
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use crate::call::consent::Consent;
@@ -56,6 +57,7 @@ pub struct Builder {
     pub(super) mode: Option<Mode>,
     pub(super) local_without_key: bool,
     pub(super) calls: Option<Calls>,
+    pub(super) compression: Option<Compression>,
     pub(super) capture: Option<CaptureContent>,
     pub(super) consent: Consent,
     #[cfg(feature = "redact")]
@@ -68,6 +70,7 @@ pub struct Builder {
     #[cfg(feature = "audio")]
     pub(super) audio: Option<Audio>,
     pub(super) metrics: Wanted,
+    pub(super) sampling: Option<Sampling>,
     pub(super) lookup: Option<Box<Lookup>>,
     pub(super) timings: Timings,
 }
@@ -233,6 +236,17 @@ impl Builder {
     /// unless set.
     pub fn calls(mut self, calls: Calls) -> Self {
         self.calls = Some(calls);
+        self
+    }
+
+    /// How requests for spans and metrics are compressed (`CEKURA_COMPRESSION` = `gzip` or `none`): with gzip unless set, but for
+    /// an endpoint on this machine.
+    ///
+    /// A server that answers a compressed request with the status 415 or 501, or over gRPC with `Unimplemented`, gets it as it
+    /// was, and all later ones too. So does one that finds fault with the first compressed request and accepts it then. The
+    /// exporter of `span_exporter` compresses as OpenTelemetry's own settings say.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
         self
     }
 
@@ -440,6 +454,16 @@ impl Builder {
     ) -> Self {
         let values = values.into_iter().map(Into::into).collect();
         self.metrics.labels.push(OwnLabel { key: key.into(), values });
+        self
+    }
+
+    /// Sends only a part of all calls, and those that went wrong (`CEKURA_SAMPLE`, such as `0.1`, which sends those too in which a
+    /// span failed or was interrupted); all calls unless set. [`Sampling`] has an example.
+    ///
+    /// Calls that wait for their verdict take at most half of the [memory limit](Self::memory_limit), and do not survive the
+    /// process, whatever the [spool](Self::spool) keeps. What is drawn and written in local mode is not sampled.
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = Some(sampling);
         self
     }
 

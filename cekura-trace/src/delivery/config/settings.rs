@@ -3,6 +3,7 @@
 use super::endpoint::Endpoint;
 use super::metrics::Metering;
 use super::proxy::Proxies;
+use super::sampling::Sampling;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use crate::call::consent::Consent;
@@ -98,6 +99,16 @@ impl Protocol {
     }
 }
 
+/// How requests for spans and metrics are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compression {
+    /// With gzip, as far as the server takes that.
+    Gzip,
+    /// Not at all.
+    None,
+}
+
 /// Whose calls they are, and so where the call logs of conversations with `observe` go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -140,6 +151,8 @@ pub(crate) struct Settings {
     pub(crate) api_headers: HeaderMap,
     pub(crate) identity: Option<Identity>,
     pub(crate) calls: Calls,
+    /// Where it is set.
+    pub(crate) compression: Option<Compression>,
     pub(crate) proxies: Proxies,
     pub(crate) trusted: Trusted,
     pub(crate) client_certificate: Option<ClientCertificate>,
@@ -166,7 +179,16 @@ pub(crate) struct Settings {
     #[cfg(feature = "audio")]
     pub(crate) temporary: PathBuf,
     pub(crate) metrics: Metering,
+    /// Where not all calls are sent.
+    pub(crate) sampling: Option<Sampling>,
     pub(crate) timings: Timings,
+}
+
+impl Settings {
+    /// Whether requests to this endpoint are compressed: also where nothing is set, unless they stay on this machine.
+    pub(crate) fn compresses(&self, endpoint: &Endpoint) -> bool {
+        self.compression.map_or_else(|| !endpoint.is_loopback(), |set| set == Compression::Gzip)
+    }
 }
 
 /// Whose signatures are trusted.

@@ -13,6 +13,7 @@ use crate::delivery::transport::api::Api;
 use crate::delivery::transport::{self, Answer, Failure, NO_ANSWER, Response, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
 use crate::one_line::one_line;
+use crate::room::Room;
 use crate::{finished, semconv};
 use http::Method;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
@@ -26,7 +27,7 @@ const EXCERPT: usize = 200;
 
 /// Every check but the first, of both origins at the same time.
 pub(super) async fn ask(settings: &Arc<Settings>, deadline: Instant) -> Result<Vec<Finding>, Error> {
-    let transport = transport::connect(settings)?;
+    let transport = transport::connect(settings, Room::default())?;
     let origin = |place| Origin { settings: settings.clone(), place, deadline };
     let asked = tokio::spawn(validate(origin(Place::of_api(settings))));
     let mut findings = send(&origin(Place::of_spans(settings)), transport).await;
@@ -43,7 +44,7 @@ async fn send(origin: &Origin, transport: Arc<dyn Transport>) -> Vec<Finding> {
         let bytes = frame.len();
         let limit = origin.within(origin.settings.timings.attempt);
         let answer = timeout(limit, transport.send(frame)).await.unwrap_or_else(|_| Answer::late());
-        taken(origin, &answer, bytes)
+        taken(origin, &answer, bytes, transport.compresses())
     });
     findings
 }
@@ -66,13 +67,18 @@ fn record() -> Vec<u8> {
     record
 }
 
-fn taken(origin: &Origin, answer: &Answer, bytes: usize) -> Finding {
+fn taken(origin: &Origin, answer: &Answer, bytes: usize, is_compressed: bool) -> Finding {
     if verdict(answer, bytes) != (Verdict::Delivered { rejected: 0 }) {
         return Finding::of(Check::Span, &origin.place.spans(answer, bytes, "the span"));
     }
     let words = if answer.has_message() { format!(" and says: {answer}") } else { String::new() };
-    let shown = origin.place.shown();
-    Finding::good(Check::Span, format!("{shown} accepted the span `{}`{words}", semconv::span::DOCTOR))
+    let encoding = match (origin.settings.compresses(&origin.settings.endpoint), is_compressed) {
+        (false, _) => "",
+        (true, true) => ", compressed with gzip",
+        (true, false) => ", but not with gzip: it gets spans uncompressed",
+    };
+    let (shown, span) = (origin.place.shown(), semconv::span::DOCTOR);
+    Finding::good(Check::Span, format!("{shown} accepted the span `{span}`{encoding}{words}"))
 }
 
 async fn validate(origin: Origin) -> Vec<Finding> {

@@ -3,6 +3,7 @@
 
 mod awaited;
 mod decided;
+mod failures;
 mod held;
 mod posted;
 mod question;
@@ -24,7 +25,7 @@ use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::call_log::form::form;
 use crate::delivery::call_log::sealed::SealedCallLog;
 use crate::delivery::call_log::webhook::LISTENS;
-use crate::delivery::causes::{Cause, LastCause, Place};
+use crate::delivery::causes::{LastCause, Place};
 use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
@@ -34,7 +35,7 @@ use crate::delivery::spool::requests::{DiskCopy, Stored};
 use crate::delivery::spool::{Name, Recorded};
 use crate::delivery::timings::{Timings, later};
 use crate::delivery::transport::api::Api;
-use crate::delivery::transport::{Failure, NO_ANSWER, Payload, Response, Sending};
+use crate::delivery::transport::{Failure, Payload, Response, Sending};
 use crate::room::Room;
 use awaited::Awaited;
 use held::Held;
@@ -185,12 +186,6 @@ impl Lane<CallLogs> {
         Self::new(call_logs, timings, events, wake)
     }
 
-    /// Says in there why call logs are not posted to this place.
-    pub(crate) fn telling(mut self, place: Place, last_cause: Arc<LastCause>) -> Self {
-        (self.delivery.place, self.delivery.last_cause) = (Some(place), last_cause);
-        self
-    }
-
     #[cfg(feature = "audio")]
     pub(crate) fn with_recorder(mut self, recorder: Option<Arc<Recorder>>) -> Self {
         self.delivery.recorder = recorder;
@@ -337,7 +332,9 @@ impl Lane<CallLogs> {
         if waiting.is_some_and(|item| item.rewrite.is_some() && !item.is_held_back && !item.awaits_sound) {
             self.items.change(place, |PendingRequest { item, copy, .. }| {
                 let changes = item.write_again();
-                copy.iter_mut().for_each(|copy| copy.is_old |= changes);
+                if let Some(copy) = copy {
+                    copy.is_old |= changes;
+                }
             });
         }
     }
@@ -357,7 +354,9 @@ impl Lane<CallLogs> {
             // One of which the body is on disk only is named when that is read.
             item.log.name_trace();
             let is_old = (is_named || changes) && !item.is_light();
-            copy.iter_mut().for_each(|copy| copy.is_old |= is_old);
+            if let Some(copy) = copy {
+                copy.is_old |= is_old;
+            }
         });
     }
 
@@ -391,10 +390,6 @@ impl Lane<CallLogs> {
         self.delivery.updates.give_up();
         (self.delivery.awaited, self.delivery.held_back) = (Awaited::default(), Held::default());
         self.abandon(reason);
-    }
-
-    pub(crate) fn count_failure(&self, error: &ObserveError) {
-        self.delivery.count_failure(error);
     }
 }
 
@@ -443,19 +438,7 @@ impl Delivery for CallLogs {
             Step::Post | Step::Trace if item.is_simulated() => (ruling::simulated(answer), 0),
             Step::Post | Step::Trace => (ruling::posted(answer), 0),
         };
-        let mut ruling = ruling;
-        match &mut ruling {
-            Ruling::Missing | Ruling::NextPage => {}
-            Ruling::Stored { .. } => self.last_cause.recover(),
-            Ruling::Ask(trouble) | Ruling::Retry(trouble) | Ruling::RetryTwice(trouble) => {
-                let cause = self.note_failure(answer);
-                if let Some(cause) = cause.filter(|_| trouble.status.is_none()) {
-                    trouble.words = cause.to_string();
-                }
-            }
-            Ruling::Fail(_) => drop(self.note_failure(answer)),
-        }
-        match ruling {
+        match self.noted(ruling, answer) {
             Ruling::Ask(trouble) => {
                 item.step = Step::Ask(1);
                 self.retry(trouble)
@@ -549,7 +532,7 @@ impl Delivery for CallLogs {
 
     fn wait_in_vain(&mut self) {
         if let Some(place) = &self.place {
-            self.last_cause.wait(|| place.unanswered(Failure::Timeout, NO_ANSWER));
+            self.last_cause.wait(|| place.unanswered_at_the_end());
         }
     }
 
@@ -585,29 +568,6 @@ fn until(log: &SealedCallLog, now: Instant) -> Option<Instant> {
 }
 
 impl CallLogs {
-    /// What an answer says that is not the one hoped for.
-    fn cause(&self, answer: &Response) -> Option<Cause> {
-        let place = self.place.as_ref()?;
-        Some(match answer {
-            Response::None { failure, message, .. } => place.unanswered(*failure, message),
-            Response::Whole { status, body, .. } => {
-                place.api(*status, &ruling::words(body), Some("the call log"))
-            }
-        })
-    }
-
-    fn note_failure(&self, answer: &Response) -> Option<Cause> {
-        let cause = self.cause(answer);
-        cause.iter().for_each(|cause| self.last_cause.fail(cause));
-        cause
-    }
-
-    fn retry<I, O>(&mut self, trouble: Trouble) -> Judgement<I, O> {
-        let (reason, wait) = (trouble.reason, trouble.wait);
-        self.trouble = Some(trouble);
-        Judgement::Retry { reason, wait }
-    }
-
     /// From now on it is posted without its recording; false where it has none.
     #[cfg(feature = "audio")]
     fn leave_sound_out(&self, item: &mut PendingCallLog) -> bool {
@@ -622,11 +582,6 @@ impl CallLogs {
     #[expect(clippy::unused_self, reason = "there is no sound without the feature")]
     fn leave_sound_out(&self, _item: &PendingCallLog) -> bool {
         false
-    }
-
-    fn count_failure(&self, error: &ObserveError) {
-        self.last_cause.lose(Some(error.to_string()));
-        self.failed.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -80,6 +80,16 @@ impl Answer {
         matches!(self, Self::Http { status: 401..=403, .. } | Self::Grpc { code: 7 | 16, .. })
     }
 
+    /// Whether the server does not take the encoding of a request, or, over gRPC and by HTTP's 501, perhaps the request at all.
+    pub(crate) fn refuses_encoding(&self) -> bool {
+        matches!(self, Self::Http { status: 415 | 501, .. } | Self::Grpc { code: 12, .. })
+    }
+
+    /// Whether the server cannot make sense of a request.
+    pub(crate) fn finds_fault(&self) -> bool {
+        matches!(self, Self::Http { status: 400 | 422, .. } | Self::Grpc { code: 3, .. })
+    }
+
     /// Whether a proxy before the server wants to know who asks.
     pub(crate) fn is_of_proxy(&self) -> bool {
         matches!(self, Self::Http { status: 407, .. })

@@ -74,14 +74,10 @@ impl Client {
         let answered = self.pool.request(request);
         let allowance = self.allowance.clone();
         async move {
-            let heard = || match allowance.heard() {
-                Speech::Http2 => Some(Failure::Protocol),
-                Speech::Tls => Some(Failure::Tls(Flaw::Encrypted)),
-                Speech::Http1 | Speech::Other => None,
-            };
-            let before = |error: legacy::Error| {
-                let was_sent = !error.is_connect();
-                Broken { was_sent, cause: error.into(), heard: heard() }
+            let before = |error: legacy::Error| Broken {
+                was_sent: !error.is_connect(),
+                cause: error.into(),
+                heard: foreign(&allowance),
             };
             let (head, mut body) = answered.await.map_err(before)?.into_parts();
             if let Some(connection) = &*connection.connection_metadata()
@@ -101,5 +97,14 @@ impl Client {
             }
             Ok(Response::from_parts(head, whole))
         }
+    }
+}
+
+/// What the server speaks instead, if it is known.
+fn foreign(allowance: &Allowance) -> Option<Failure> {
+    match allowance.heard() {
+        Speech::Http2 => Some(Failure::Protocol),
+        Speech::Tls => Some(Failure::Tls(Flaw::Encrypted)),
+        Speech::Http1 | Speech::Other => None,
     }
 }

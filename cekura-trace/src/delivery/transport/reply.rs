@@ -4,7 +4,7 @@
 use super::answer::{Answer, Exported, Failure, Flaw};
 use super::proxy::Obstacle;
 use super::secrets::Secrets;
-use super::tls::flaw;
+use super::tls::{flaw, flaw_said};
 use crate::one_line::one_line;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -141,6 +141,8 @@ fn failure(error: &(dyn Error + 'static)) -> Failure {
             rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => Failure::Protocol,
             _ => Failure::Tls(flaw(error)),
         }
+    } else if let Some(flaw) = causes(error).find_map(|cause| flaw_said(&cause.to_string())) {
+        Failure::Tls(flaw)
     } else if said("HTTP/2 was not negotiated.")
         || causes(error).filter_map(|cause| cause.downcast_ref()).any(hyper::Error::is_parse)
     {

@@ -100,9 +100,27 @@ fn flaw_of(error: &io::Error) -> Flaw {
     }
 }
 
+/// What a server says that does not know who asks.
+const REFUSALS: [AlertDescription; 8] = [
+    AlertDescription::AccessDenied,
+    AlertDescription::BadCertificate,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateRequired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::DecryptError,
+    AlertDescription::UnknownCA,
+    AlertDescription::UnsupportedCertificate,
+];
+
+/// The same where only the words are left of an alert that came after the handshake: HTTP/2 keeps no more of an error.
+pub(super) fn flaw_said(words: &str) -> Option<Flaw> {
+    let alert = words.strip_prefix("received fatal alert: ")?;
+    let is_refusal = REFUSALS.iter().any(|refusal| format!("{refusal:?}") == alert);
+    Some(if is_refusal { Flaw::Client } else { Flaw::Other })
+}
+
 /// The same of what TLS itself says.
 pub(super) fn flaw(error: &rustls::Error) -> Flaw {
-    use AlertDescription as Alert;
     use CertificateError as Bad;
     match error {
         rustls::Error::InvalidCertificate(bad) => match bad {
@@ -114,16 +132,7 @@ pub(super) fn flaw(error: &rustls::Error) -> Flaw {
             _ => Flaw::Other,
         },
         rustls::Error::InvalidMessage(_) => Flaw::Plain,
-        rustls::Error::AlertReceived(
-            Alert::AccessDenied
-            | Alert::BadCertificate
-            | Alert::CertificateExpired
-            | Alert::CertificateRequired
-            | Alert::CertificateUnknown
-            | Alert::DecryptError
-            | Alert::UnknownCA
-            | Alert::UnsupportedCertificate,
-        ) => Flaw::Client,
+        rustls::Error::AlertReceived(alert) if REFUSALS.contains(alert) => Flaw::Client,
         _ => Flaw::Other,
     }
 }
