@@ -146,11 +146,11 @@ impl Folder {
     /// Writes the list of these pages, under a name that is free until it is whole.
     fn list(&self, directory: &Directory, unfinished: &str, pages: Vec<String>) -> io::Result<()> {
         let briefs = pages.into_iter().map(|name| {
-            let brief = File::open(self.path.join(&name)).ok().and_then(page::brief_of);
+            let brief = File::open(self.path.join(&name)).ok().and_then(page::index::brief_of);
             (name, brief)
         });
         let mut list = BufWriter::new(directory.create(unfinished)?);
-        let written = page::write_index(&mut list, &briefs.collect::<Vec<_>>()).and_then(|()| list.flush());
+        let written = page::index::write_index(&mut list, &briefs.collect::<Vec<_>>()).and_then(|()| list.flush());
         let renamed = written.and_then(|()| directory.rename(unfinished, INDEX));
         renamed.inspect_err(|_| drop(directory.remove(unfinished)))
     }

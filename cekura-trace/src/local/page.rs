@@ -12,13 +12,11 @@ use prost::bytes::Bytes;
 use std::io::{self, Write};
 
 mod data;
-mod index;
+pub(super) mod index;
 mod stages;
 #[cfg(test)]
 mod tests;
 mod transcript;
-
-pub(super) use index::{brief_of, write_index};
 
 const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
