@@ -332,7 +332,9 @@ impl Lane<CallLogs> {
         if waiting.is_some_and(|item| item.rewrite.is_some() && !item.is_held_back && !item.awaits_sound) {
             self.items.change(place, |PendingRequest { item, copy, .. }| {
                 let changes = item.write_again();
-                copy.iter_mut().for_each(|copy| copy.is_old |= changes);
+                for copy in copy.iter_mut() {
+                    copy.is_old |= changes;
+                }
             });
         }
     }
@@ -352,7 +354,9 @@ impl Lane<CallLogs> {
             // One of which the body is on disk only is named when that is read.
             item.log.name_trace();
             let is_old = (is_named || changes) && !item.is_light();
-            copy.iter_mut().for_each(|copy| copy.is_old |= is_old);
+            for copy in copy.iter_mut() {
+                copy.is_old |= is_old;
+            }
         });
     }
 
