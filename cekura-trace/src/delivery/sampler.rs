@@ -5,7 +5,7 @@
 
 mod held;
 
-use super::config::Sampling;
+use super::config::{Sampling, Settings};
 use super::ledger::{Counts, DropReason, Ledger};
 use super::queue::Queue;
 use super::tally::Tally;
@@ -58,15 +58,16 @@ enum Verdict {
 }
 
 impl Sampler {
-    pub(super) fn new(
-        sampling: Sampling,
-        timings: Timings,
+    /// Where not all calls are sent.
+    pub(super) fn of(
+        settings: &Settings,
         ledger: Arc<Ledger>,
         queue: Arc<Queue>,
         calls: Arc<OpenCalls>,
-    ) -> Self {
+    ) -> Option<Self> {
+        let (sampling, timings) = (settings.sampling.clone()?, settings.timings);
         let room = Room::of(queue.clone(), Use::Held);
-        Self {
+        Some(Self {
             sampling,
             timings,
             ledger,
@@ -80,7 +81,7 @@ impl Sampler {
             leaving: VecDeque::new(),
             begun: Vec::new(),
             over: Vec::new(),
-        }
+        })
     }
 
     /// Takes records that the ledger has taken; gives those that are sent now. What they release comes with [`next`](Self::next).

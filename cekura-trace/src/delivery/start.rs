@@ -8,7 +8,8 @@ use super::causes::Place;
 use super::config::Settings;
 use super::error::Error;
 use super::lane::Lane;
-use super::lane::call_logs::{IsOpen, exchange};
+use super::lane::call_logs::exchange;
+use super::lane::spans::Spans;
 use super::ledger::Ledger;
 use super::link::{Causes, Link};
 use super::message::Message;
@@ -22,7 +23,7 @@ use super::spool::requests::SpooledRequests;
 use super::tap::Tap;
 #[cfg(feature = "local")]
 use super::terminal::Terminal;
-use super::transport::{self, Transport};
+use super::transport;
 use super::worker::Worker;
 use crate::call::OpenCalls;
 #[cfg(feature = "audio")]
@@ -75,61 +76,31 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             if let Some(spool) = &spool {
                 recalls.keep_in(spool.recordings());
             }
-            let (room, held) = (Room::of(queue.clone(), Use::Delivery), queue.clone());
+            let room = Room::of(queue.clone(), Use::Delivery);
+            let sampler = Sampler::of(&settings, ledger.clone(), queue.clone(), calls.clone());
             let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             // The last one, for what is drawn may be all that has the records.
-            let meter = settings.metrics.meter.as_ref();
-            let export = Export::start(&settings, metrics.clone(), events.clone(), wake(&inbox))?;
-            taps.push(Box::new(Counting::new(metrics, meter, events.clone(), export, listener)));
-            let sampling = settings.sampling.clone();
-            let sampler =
-                sampling.map(|sampling| Sampler::new(sampling, timings, ledger.clone(), held, calls.clone()));
-            let spans = transport(&settings, room)?.map(|transport| {
-                let (wake, spool) = (Box::new(wake(&inbox)), spool.clone());
-                Lane::of_spans(&settings, transport, ledger.clone(), events.clone(), wake, spool)
-                    .telling(causes.spans)
-            });
-            let wake = Box::new(wake(&inbox));
-            let is_open = is_open(calls.clone());
+            taps.push(counting(&settings, metrics, events.clone(), inbox.clone(), listener)?);
+            let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone(), room)?;
+            let spans = spans.map(|spans| spans.telling(causes.spans));
+            let (known, spooled) = (calls.clone(), spool.clone().map(SpooledRequests::new));
+            let wake = Box::new(move || drop(inbox.send(Message::Answered)));
+            let is_open = Box::new(move |trace| known.is_open(trace));
             let (api, exchange) = (Place::of_api(&settings), exchange(settings));
             let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
             let call_logs = call_logs.telling(api, causes.call_logs);
             #[cfg(feature = "audio")]
             let call_logs = call_logs.with_recorder(Some(recalls));
-            Ok((
-                spans,
-                sampler,
-                taps,
-                call_logs.with_spool(spool.clone().map(SpooledRequests::new)),
-                spool,
-                calls,
-            ))
+            Ok(((spans, sampler), taps, call_logs.with_spool(spooled), spool, calls))
         }
     };
-    quiet::start(
-        "cekura-trace",
-        prepare,
-        move |(spans, sampler, taps, call_logs, spool, calls), runtime| {
-            let worker = Worker::new(timings, queue, ledger, events, spans, account, call_logs);
-            #[cfg(feature = "audio")]
-            let worker = worker.with_recorder(recorders);
-            let worker = worker.with_sampler(sampler);
-            worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
-        },
-    )?;
+    quiet::start("cekura-trace", prepare, move |(lane, taps, call_logs, spool, calls), runtime| {
+        let worker = Worker::new(timings, queue, ledger, events, lane, account, call_logs);
+        #[cfg(feature = "audio")]
+        let worker = worker.with_recorder(recorders);
+        worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
+    })?;
     Ok(link)
-}
-
-/// Tells the worker that an answer has come.
-fn wake(inbox: &UnboundedSender<Message>) -> impl Fn() + Send + Sync + use<> {
-    let inbox = inbox.clone();
-    // The worker may have ended.
-    move || drop(inbox.send(Message::Answered))
-}
-
-/// Whether a conversation, or a span of it, is open.
-fn is_open(calls: Arc<OpenCalls>) -> IsOpen {
-    Box::new(move |trace| calls.is_open(trace))
 }
 
 /// The queue, which wakes the worker.
@@ -165,8 +136,33 @@ fn spool(
 }
 
 /// Not in local mode, which sends nothing.
-fn transport(settings: &Settings, room: Room) -> Result<Option<Arc<dyn Transport>>, Error> {
-    settings.mode.sends().then(|| transport::connect(settings, room)).transpose()
+fn spans(
+    settings: &Settings,
+    ledger: Arc<Ledger>,
+    events: OwnEvents,
+    inbox: UnboundedSender<Message>,
+    spool: Option<Arc<Spool>>,
+    room: Room,
+) -> Result<Option<Lane<Spans>>, Error> {
+    if !settings.mode.sends() {
+        return Ok(None);
+    }
+    let transport = transport::connect(settings, room)?;
+    let wake = Box::new(move || drop(inbox.send(Message::Answered)));
+    Ok(Some(Lane::of_spans(settings, transport, ledger, events, wake, spool)))
+}
+
+/// Counts all that is drained, for whoever reads the metrics.
+fn counting(
+    settings: &Settings,
+    metrics: Metrics,
+    events: OwnEvents,
+    inbox: UnboundedSender<Message>,
+    listener: Option<Listener>,
+) -> Result<Box<dyn Tap>, Error> {
+    let wake = move || drop(inbox.send(Message::Answered));
+    let export = Export::start(settings, metrics.clone(), events.clone(), wake)?;
+    Ok(Box::new(Counting::new(metrics, settings.metrics.meter.as_ref(), events, export, listener)))
 }
 
 /// Where conversations are to be drawn.

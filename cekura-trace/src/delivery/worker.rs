@@ -92,7 +92,7 @@ impl Worker {
         queue: Arc<Queue>,
         ledger: Arc<Ledger>,
         events: OwnEvents,
-        spans: Option<Lane<Spans>>,
+        (spans, sampler): (Option<Lane<Spans>>, Option<Sampler>),
         account: Account,
         call_logs: Lane<CallLogs>,
     ) -> Self {
@@ -102,7 +102,7 @@ impl Worker {
             ledger,
             events,
             spans,
-            sampler: None,
+            sampler,
             taps: Vec::new(),
             account,
             #[cfg(feature = "audio")]
@@ -134,10 +134,6 @@ impl Worker {
     #[cfg(feature = "audio")]
     pub(super) fn with_recorder(self, recorder: Option<Arc<Recorder>>) -> Self {
         Self { recorder, ..self }
-    }
-
-    pub(super) fn with_sampler(self, sampler: Option<Sampler>) -> Self {
-        Self { sampler, ..self }
     }
 
     pub(super) fn with_taps(self, taps: Vec<Box<dyn Tap>>) -> Self {

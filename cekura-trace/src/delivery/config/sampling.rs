@@ -107,8 +107,9 @@ impl Sampling {
         let is_slow = self.slower_than.zip(latency).is_some_and(|(most, latency)| latency > most);
         let last = |at: usize| worth[at + 1..].iter().all(|(name, _)| *name != worth[at].0);
         let mut scores = worth.iter().enumerate().filter(|(at, _)| last(*at));
-        let is_low = scores.any(|(_, (name, value))| value.is_some_and(|value| self.is_low(name, value)));
-        self.interrupted && is_interrupted || is_slow || is_low
+        self.interrupted && is_interrupted
+            || is_slow
+            || scores.any(|(_, (name, value))| value.is_some_and(|value| self.is_low(name, value)))
     }
 
     /// Whether a call with this score is sent in any case.

@@ -100,7 +100,7 @@ impl HeldCall {
     /// as the messages of a model do from turn to turn. Nothing until that is worth the work.
     pub(super) fn scattered(&self) -> usize {
         let Some((first, later)) = self.blocks.split_first() else { return 0 };
-        let later = later.iter().map(|block| block.bytes()).sum();
+        let later = later.iter().map(Block::bytes).sum();
         if 2 * later > first.bytes() { later } else { 0 }
     }
 

@@ -130,7 +130,8 @@ impl World {
         let outlet = make(&link, Arc::clone(&attempts));
         let call_logs = call_logs(&link, exchange);
         let (timings, events) = (Timings::default(), OwnEvents::here());
-        let worker = Worker::new(timings, queue_here, books, events, Some(outlet), account, call_logs);
+        let worker =
+            Worker::new(timings, queue_here, books, events, (Some(outlet), None), account, call_logs);
         Self { link, worker, messages, attempts }
     }
 
