@@ -92,6 +92,11 @@ impl Place {
             Failure::Refused | Failure::Unconnected => {
                 return self.unconnected(failure == Failure::Refused, said);
             }
+            Failure::Tls(flaw @ Flaw::Encrypted) => {
+                // Its own words are of a connection that breaks.
+                let (wrong, remedy) = self.flawed(flaw);
+                return Cause::new(wrong, "", remedy);
+            }
             Failure::Tls(flaw) => self.flawed(flaw),
             Failure::Proxy { wants_password } => {
                 // The words name the proxy's setting.

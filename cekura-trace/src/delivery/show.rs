@@ -9,6 +9,7 @@ use super::terminal::Show;
 use crate::finished::{Span, Tree, records};
 use crate::local::{self, Folder, Kept, SoundFile, Style};
 use crate::lock::locked;
+use crate::semconv::resource;
 use opentelemetry::trace::SpanId;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,9 +75,9 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
 fn program(settings: &Settings) -> Vec<(&'static str, String)> {
     let known = |keys: &[&str]| keys.iter().find_map(|key| settings.resource.get(*key)).cloned();
     let all = [
-        ("service", known(&["service.name"])),
-        ("version", known(&["service.version"])),
-        ("environment", known(&["deployment.environment.name", "deployment.environment"])),
+        ("service", known(&[resource::SERVICE_NAME])),
+        ("version", known(&[resource::SERVICE_VERSION])),
+        ("environment", known(&[resource::DEPLOYMENT_ENVIRONMENT_NAME, "deployment.environment"])),
     ];
     all.into_iter().filter_map(|(title, value)| Some((title, value?))).collect()
 }

@@ -3,11 +3,15 @@
 
 mod answer;
 mod body;
+#[cfg(any(feature = "grpc", feature = "http"))]
+mod chain;
 // The same names come from a file that has no transport when its feature is off.
 #[cfg_attr(not(feature = "http"), path = "transport/no_api.rs")]
 pub(super) mod api;
 #[cfg(feature = "http")]
 mod client;
+#[cfg(any(feature = "grpc", feature = "http"))]
+mod failures;
 #[cfg_attr(not(feature = "grpc"), path = "transport/absent.rs")]
 mod grpc;
 mod gzip;

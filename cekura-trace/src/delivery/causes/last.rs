@@ -1,7 +1,6 @@
 //! Why what was sent last did not arrive: what a lane knows, for the last words of its handle. Invariant: a failure that is
 //! over is forgotten, unless something was lost by it.
 
-use super::Cause;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Shared between a lane and its handle.
@@ -17,13 +16,13 @@ struct Known {
 }
 
 impl LastCause {
-    pub(crate) fn fail(&self, cause: &Cause) {
-        self.known().now = Some(cause.to_string());
+    pub(crate) fn fail(&self, cause: String) {
+        self.known().now = Some(cause);
     }
 
     /// Something is under way that was not answered; a failure that is known says more.
-    pub(crate) fn wait(&self, cause: impl FnOnce() -> Cause) {
-        self.known().now.get_or_insert_with(|| cause().to_string());
+    pub(crate) fn wait(&self, cause: impl FnOnce() -> String) {
+        self.known().now.get_or_insert_with(cause);
     }
 
     pub(crate) fn recover(&self) {

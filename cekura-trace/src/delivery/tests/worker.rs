@@ -54,7 +54,7 @@ impl Transport for Scripted {
 /// A worker that is not running yet, and what is on its other side.
 pub(super) struct World {
     pub(super) link: Link,
-    pub(super) worker: Worker,
+    pub(super) worker: Box<Worker>,
     pub(super) messages: UnboundedReceiver<Message>,
     attempts: Arc<Mutex<Vec<u64>>>,
 }
@@ -132,7 +132,7 @@ impl World {
         let (timings, events) = (Timings::default(), OwnEvents::here());
         let worker =
             Worker::new(timings, queue_here, books, events, (Some(outlet), None), account, call_logs);
-        Self { link, worker, messages, attempts }
+        Self { link, worker: Box::new(worker), messages, attempts }
     }
 
     pub(super) fn scripted(script: impl Fn(usize, u64) -> (u64, Answer) + Send + Sync + 'static) -> Self {

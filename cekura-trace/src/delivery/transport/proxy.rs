@@ -1,7 +1,7 @@
 //! Connections to an endpoint, through a proxy where one stands between. What is encrypted goes through a tunnel
 //! (`CONNECT`): of it the proxy gets the endpoint's host and port, and never a header of a request.
 
-use super::reply::deepest;
+use super::chain::deepest;
 use crate::delivery::config::{Endpoint, Proxy, Settings};
 use http::Uri;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};

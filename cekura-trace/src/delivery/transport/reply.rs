@@ -1,17 +1,15 @@
 //! Makes an answer of the parts of a reply. Invariant: only a success that parses counts as
 //! accepted.
 
-use super::answer::{Answer, Exported, Failure, Flaw};
-use super::proxy::Obstacle;
+use super::answer::{Answer, Exported, Failure};
+use super::chain::deepest;
+use super::failures::failure;
 use super::secrets::Secrets;
-use super::tls::{flaw, flaw_said};
 use crate::one_line::one_line;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use prost::Message;
-use rustls::AlertDescription;
 use std::error::Error;
-use std::io::{self, ErrorKind};
 use std::time::{Duration, SystemTime};
 
 /// The most bytes of a reply that are read.
@@ -128,51 +126,6 @@ impl Reader {
         };
         (failure, self.text(&deepest(error)))
     }
-}
-
-/// What kind of failure an error is. The clients' own errors are told apart by their words, for their types are private.
-fn failure(error: &(dyn Error + 'static)) -> Failure {
-    let said = |words: &str| causes(error).any(|cause| cause.to_string() == words);
-    let kinds = || causes(error).filter_map(|cause| cause.downcast_ref()).map(io::Error::kind);
-    if let Some(obstacle) = causes(error).find_map(|cause| cause.downcast_ref::<Obstacle>()) {
-        Failure::Proxy { wants_password: obstacle.wants_password() }
-    } else if let Some(error) = causes(error).find_map(|cause| cause.downcast_ref()) {
-        match error {
-            rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => Failure::Protocol,
-            _ => Failure::Tls(flaw(error)),
-        }
-    } else if let Some(flaw) = causes(error).find_map(|cause| flaw_said(&cause.to_string())) {
-        Failure::Tls(flaw)
-    } else if said("HTTP/2 was not negotiated.")
-        || causes(error).filter_map(|cause| cause.downcast_ref()).any(hyper::Error::is_parse)
-    {
-        Failure::Protocol
-    } else if said("tls handshake eof") {
-        Failure::Tls(Flaw::Plain)
-    } else if said("dns error") {
-        Failure::Name
-    } else if kinds().any(|kind| kind == ErrorKind::ConnectionRefused) {
-        Failure::Refused
-    } else if said("tcp connect error") || kinds().any(|kind| kind == ErrorKind::TimedOut) {
-        Failure::Unconnected
-    } else {
-        Failure::Connection
-    }
-}
-
-/// What the deepest cause of an error says.
-pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
-    causes(error).last().unwrap_or(error).to_string()
-}
-
-fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| cause(*error))
-}
-
-/// What is inside an error; an I/O error skips what it wraps when it is asked for its source.
-pub(super) fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
-    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    wrapped.map(|wrapped| wrapped as &(dyn Error + 'static)).or_else(|| error.source())
 }
 
 pub(super) fn content_type(headers: &HeaderMap) -> &str {

@@ -1,13 +1,15 @@
 //! Reads the roots that a server's certificate is checked against, and says what is wrong with one.
 //! Invariant: no certificate goes unchecked.
 
-use super::reply::{Reader, cause};
+use super::chain::cause;
+use super::failures::flaw;
+use super::reply::Reader;
 use super::{Arc, Endpoint, Error, Flaw, Settings, TcpStream};
 use crate::delivery::config::ClientCertificate;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{AlertDescription, CertificateError, ClientConfig, ClientConnection, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use std::io;
 
 #[cfg(feature = "ring")]
@@ -97,42 +99,5 @@ fn flaw_of(error: &io::Error) -> Flaw {
             // Those that wait for a request and get a handshake often hang up.
             _ => Flaw::Plain,
         },
-    }
-}
-
-/// What a server says that does not know who asks.
-const REFUSALS: [AlertDescription; 8] = [
-    AlertDescription::AccessDenied,
-    AlertDescription::BadCertificate,
-    AlertDescription::CertificateExpired,
-    AlertDescription::CertificateRequired,
-    AlertDescription::CertificateUnknown,
-    AlertDescription::DecryptError,
-    AlertDescription::UnknownCA,
-    AlertDescription::UnsupportedCertificate,
-];
-
-/// The same where only the words are left of an alert that came after the handshake: HTTP/2 keeps no more of an error.
-pub(super) fn flaw_said(words: &str) -> Option<Flaw> {
-    let alert = words.strip_prefix("received fatal alert: ")?;
-    let is_refusal = REFUSALS.iter().any(|refusal| format!("{refusal:?}") == alert);
-    Some(if is_refusal { Flaw::Client } else { Flaw::Other })
-}
-
-/// The same of what TLS itself says.
-pub(super) fn flaw(error: &rustls::Error) -> Flaw {
-    use CertificateError as Bad;
-    match error {
-        rustls::Error::InvalidCertificate(bad) => match bad {
-            Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
-                Flaw::Expired
-            }
-            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Flaw::Name,
-            Bad::BadSignature | Bad::UnknownIssuer => Flaw::Issuer,
-            _ => Flaw::Other,
-        },
-        rustls::Error::InvalidMessage(_) => Flaw::Plain,
-        rustls::Error::AlertReceived(alert) if REFUSALS.contains(alert) => Flaw::Client,
-        _ => Flaw::Other,
     }
 }
