@@ -71,13 +71,16 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
     })
 }
 
+/// The environment's key in older conventions.
+const OLD_ENVIRONMENT: &str = "deployment.environment";
+
 /// What is known of the program that takes the calls, each with its title.
 fn program(settings: &Settings) -> Vec<(&'static str, String)> {
     let known = |keys: &[&str]| keys.iter().find_map(|key| settings.resource.get(*key)).cloned();
     let all = [
         ("service", known(&[resource::SERVICE_NAME])),
         ("version", known(&[resource::SERVICE_VERSION])),
-        ("environment", known(&[resource::DEPLOYMENT_ENVIRONMENT_NAME, "deployment.environment"])),
+        ("environment", known(&[resource::DEPLOYMENT_ENVIRONMENT_NAME, OLD_ENVIRONMENT])),
     ];
     all.into_iter().filter_map(|(title, value)| Some((title, value?))).collect()
 }

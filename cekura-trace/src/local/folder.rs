@@ -150,7 +150,8 @@ impl Folder {
             (name, brief)
         });
         let mut list = BufWriter::new(directory.create(unfinished)?);
-        let written = page::index::write_index(&mut list, &briefs.collect::<Vec<_>>()).and_then(|()| list.flush());
+        let written =
+            page::index::write_index(&mut list, &briefs.collect::<Vec<_>>()).and_then(|()| list.flush());
         let renamed = written.and_then(|()| directory.rename(unfinished, INDEX));
         renamed.inspect_err(|_| drop(directory.remove(unfinished)))
     }
