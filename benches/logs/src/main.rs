@@ -66,7 +66,9 @@ fn main() {
             None => lines(subscriber),
         }));
     }
-    println!("ns a line, median of {ROUNDS} rounds of {LINES} lines; and beside stock json in the same round");
+    println!(
+        "ns a line, median of {ROUNDS} rounds of {LINES} lines; and beside stock json in the same round"
+    );
     for (at, (name, ..)) in rows.iter().enumerate() {
         let cost = median(rounds.iter().map(|round| round[at]).collect());
         let beside = median(rounds.iter().map(|round| round[at] - round[0]).collect());
