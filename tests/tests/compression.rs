@@ -120,7 +120,7 @@ fn what_leaves_this_machine_is_compressed_unless_a_setting_says_otherwise() {
             let backend = Backend::encrypted(authority.server("otel.example.test"));
             let proxy = HttpProxy::new(&[("otel.example.test:443", &backend.url())], Manner::Open);
             let variables = move |name: &str| set.filter(|_| name == "CEKURA_COMPRESSION").map(str::to_owned);
-            let builder = at("https://otel.example.test", protocol).environment(variables);
+            let builder = at("https://otel.example.test", protocol).variables(variables);
             let handle = builder.root_certificate(authority.pem()).proxy(proxy.url("")).build().unwrap();
             converse(&handle, 1);
             assert_eq!(handle.shutdown_blocking(LONG).delivered, 2);
@@ -192,7 +192,7 @@ fn a_diagnosis_says_how_its_span_was_sent() {
 fn a_compression_that_is_none_is_an_error_that_names_the_variable() {
     for value in ["zip", "true", "gzip,none", "deflate"] {
         let variables = move |name: &str| (name == "CEKURA_COMPRESSION").then(|| value.to_owned());
-        let builder = Cekura::builder().environment(variables).otel_endpoint("http://127.0.0.1:1");
+        let builder = Cekura::builder().variables(variables).otel_endpoint("http://127.0.0.1:1");
         let error = builder.build().unwrap_err().to_string();
         assert_eq!(error, "CEKURA_COMPRESSION must be `gzip` or `none`");
     }

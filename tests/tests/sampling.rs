@@ -441,11 +441,11 @@ fn a_part_that_is_no_number_from_0_to_1_is_an_error_that_names_the_setting() {
     let rule = "must be a number from 0 to 1, such as 0.1 for one call of ten";
     for value in ["2", "abc", "-0.1", "NaN", "10%", "0,1", "inf"] {
         let variables = move |name: &str| (name == "CEKURA_SAMPLE").then(|| value.to_owned());
-        let builder = Cekura::builder().environment(variables).otel_endpoint("http://127.0.0.1:1");
+        let builder = Cekura::builder().variables(variables).otel_endpoint("http://127.0.0.1:1");
         assert_eq!(builder.build().unwrap_err().to_string(), format!("CEKURA_SAMPLE {rule}"), "{value}");
     }
     let in_code = |sampling| {
-        let builder = Cekura::builder().environment(|_| None).otel_endpoint("http://127.0.0.1:1");
+        let builder = Cekura::builder().variables(|_| None).otel_endpoint("http://127.0.0.1:1");
         builder.sampling(sampling).build().unwrap_err().to_string()
     };
     for part in [-0.1, 1.1, 10.0, f64::NAN] {
