@@ -135,12 +135,8 @@ fn who_is_not_there_is_named() {
 fn silence_is_named() {
     each(PROTOCOLS, |protocol| {
         let silent = server(|stream| {
-            drop(thread::spawn(move || {
-                (&stream).read(&mut [0; 9]).and_then(|_| {
-                    thread::park();
-                    Ok(())
-                })
-            }))
+            let holds = move || (&stream).read(&mut [0; 9]).map(|_| thread::park());
+            drop(thread::spawn(holds));
         });
         let check = "check the port in CEKURA_OTEL_ENDPOINT, and CEKURA_PROTOCOL, or give shutdown(…) a longer deadline";
         let cause = format!("{silent} does not answer (no answer in time): {check}");
