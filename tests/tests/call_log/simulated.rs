@@ -289,8 +289,7 @@ fn nothing_is_posted_without_the_word_in_local_mode_or_when_off() {
     let (backend, api, heard) = (Backend::new(), Api::new(), Heard::default());
     let off = |name: &str| (name == "CEKURA_TRACER_ENABLED").then(|| "false".to_owned());
     let build = || {
-        [simulating(&backend, &api), simulating(&backend, &api).variables(off)]
-            .map(|it| it.build().unwrap())
+        [simulating(&backend, &api), simulating(&backend, &api).variables(off)].map(|it| it.build().unwrap())
     };
     let handles = tracing::subscriber::with_default(heard.clone(), build);
     for handle in &handles {

@@ -326,7 +326,9 @@ impl Lane<CallLogs> {
         if waiting.is_some_and(|item| item.rewrite.is_some() && !item.is_held_back && !item.awaits_sound) {
             self.items.change(place, |PendingRequest { item, copy, .. }| {
                 let changes = item.write_again();
-                copy.iter_mut().for_each(|copy| copy.is_old |= changes);
+                if let Some(copy) = copy {
+                    copy.is_old |= changes;
+                }
             });
         }
     }
@@ -345,8 +347,9 @@ impl Lane<CallLogs> {
             let is_named = item.log.trace_id.is_some();
             // One of which the body is on disk only is named when that is read.
             item.log.name_trace();
-            let is_old = (is_named || changes) && !item.is_light();
-            copy.iter_mut().for_each(|copy| copy.is_old |= is_old);
+            if let Some(copy) = copy {
+                copy.is_old |= (is_named || changes) && !item.is_light();
+            }
         });
     }
 

@@ -25,12 +25,8 @@ fn server(answer: impl Fn(&mut TcpStream) + Send + 'static) -> (SocketAddr, thre
 }
 
 async fn ask(url: String, method: Method, json: Option<&'static str>) -> Response {
-    let mut builder = Builder::default()
-        .variables(|_| None)
-        .api_key("canary")
-        .agent(1)
-        .api_url(url)
-        .header("x-own", "own");
+    let mut builder =
+        Builder::default().variables(|_| None).api_key("canary").agent(1).api_url(url).header("x-own", "own");
     builder = builder.timings(crate::Timings { attempt: Duration::from_millis(300), ..Default::default() });
     let settings = resolve(builder).unwrap().unwrap();
     let api = Api::connect(&settings).unwrap();

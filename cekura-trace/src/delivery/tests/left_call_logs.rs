@@ -66,14 +66,14 @@ fn a_call_log_takes_the_same_memory_however_often_it_is_read_again() {
         item.refuses_audio = refuses_audio;
         item.reservation = Room::take(queue.clone(), Use::CallLog, PendingCallLog::LIGHT).unwrap();
         let body = format!(r#"{{"metadata":{{"audio_consent_granted":true}},"x":"{}"}}"#, "x".repeat(length));
-        let held = [0; 50].map(|_| {
+        let seen = [0; 50].map(|_| {
             item.set_body(Bytes::from(body.clone()));
             let whole = item.held();
             item.lighten();
             (whole, item.held(), queue.held())
         });
         let light = PendingCallLog::LIGHT;
-        assert!(held.iter().all(|held| *held == (held.0, light, light)), "{length}: {held:?}");
-        assert!(held.iter().all(|(whole, ..)| *whole == held[0].0), "{length}: {held:?}");
+        assert!(seen.iter().all(|seen| *seen == (seen.0, light, light)), "{length}: {seen:?}");
+        assert!(seen.iter().all(|(whole, ..)| *whole == seen[0].0), "{length}: {seen:?}");
     }
 }

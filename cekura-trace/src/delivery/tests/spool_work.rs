@@ -79,8 +79,10 @@ fn nothing_is_left_to_do_when_nobody_is_left_to_ask() {
     assert!(shared.next(Duration::from_secs(60)).is_none());
 }
 
+type Told = mpsc::Receiver<Vec<(Kind, Event)>>;
+
 /// A spool in a directory of its own, and what it says.
-fn opened(name: &str) -> (Arc<Spool>, mpsc::Receiver<Vec<(Kind, Event)>>, PathBuf) {
+fn opened(name: &str) -> (Arc<Spool>, Told, PathBuf) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp").join(name);
     drop(std::fs::remove_dir_all(&directory));
     let to = Spooling { directory: directory.clone(), setting: "", limits: SpoolLimits::default() };
