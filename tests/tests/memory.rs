@@ -104,6 +104,18 @@ fn so_do_300_call_logs_that_are_held_and_cost_no_span() {
 }
 
 #[test]
+fn so_do_600_call_logs_that_wait_on_disk() {
+    // What waits for the disk alone, and what is made of it there, is counted nowhere.
+    let more = 12 << 10;
+    within_with("call logs, spool", more, None);
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spool/slow_disk.c");
+    let Some(disk) = tools::preloaded(source, env!("CARGO_TARGET_TMPDIR")) else { return };
+    for wait in ["300", "1500"] {
+        within_with("call logs, spool", more, Some((&disk, wait)));
+    }
+}
+
+#[test]
 fn a_conversation_of_40_000_spans_is_drawn_within_the_limit() {
     let said = within("drawing");
     assert!(!said.contains(" 1 delivered"), "nothing of it was drawn: {said}");

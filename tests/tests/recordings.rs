@@ -125,6 +125,25 @@ fn both_sides_are_posted_with_the_call_log_each_where_it_was_heard() {
 }
 
 #[test]
+fn a_variable_turns_recordings_on_and_code_has_the_last_word() {
+    let of = |value: Option<&'static str>, code: Option<Audio>| {
+        let (backend, api) = (Backend::new(), Api::new());
+        let builder = observing(&backend, &api);
+        let builder =
+            builder.variables(move |name| value.filter(|_| name == "CEKURA_AUDIO").map(str::to_owned));
+        let handle = code.into_iter().fold(builder, cekura::Builder::audio).build().unwrap();
+        call(&handle, |line, _| line.user(&tone(0.1, 8_000), 8_000));
+        handle.shutdown_blocking(LONG);
+        let posts = posts(&api);
+        assert_eq!(posts.len(), 1);
+        posts[0].recording.is_some()
+    };
+    assert!(of(Some("true"), None) && of(Some("ON"), None));
+    assert!(!of(None, None) && !of(Some("false"), None));
+    assert!(of(Some("false"), Some(Audio::stereo())) && of(Some("canary"), Some(Audio::stereo())));
+}
+
+#[test]
 fn a_barge_in_ends_what_is_heard_of_the_agent() {
     let (backend, api) = (Backend::new(), Api::new());
     let handle = recorded(&backend, &api);

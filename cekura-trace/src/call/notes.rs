@@ -289,6 +289,12 @@ impl Notes {
         })
     }
 
+    /// The metadata that were told, while the conversation runs.
+    pub(crate) fn metadata_so_far(&self) -> Map<String, Value> {
+        let state = self.state();
+        if state.is_over { Map::new() } else { state.noted.metadata.clone() }
+    }
+
     /// Forgets everything, and keeps nothing any more.
     pub(super) fn erase(&self) {
         self.reads_spans.store(false, Ordering::Relaxed);

@@ -193,6 +193,8 @@ pub(crate) struct Spool {
     /// The most bytes that are known of what is on disk.
     most_known: usize,
     most_items: usize,
+    /// The most bytes that wait for the disk when a call log comes: one that waits there alone is counted nowhere else.
+    most_before_call_logs: usize,
     budget: Arc<dyn Budget>,
     shared: Arc<Shared>,
 }
@@ -220,7 +222,8 @@ impl Spool {
             disk::start(root, addresses(settings), limits, most_items, shared.clone(), tell)
         });
         started.map_err(|error| refused(to, &error))?;
-        Ok(Arc::new(Self { limits, most_known, most_items, budget, shared }))
+        let most_before_call_logs = MOST_WAITING.min(settings.memory_limit / 2);
+        Ok(Arc::new(Self { limits, most_known, most_items, most_before_call_logs, budget, shared }))
     }
 
     /// Has an item written under a new name, in place of `parts`; `None` while too much waits to be written.
@@ -235,8 +238,12 @@ impl Spool {
     }
 
     fn write(&self, name: Name, keep: Keep) -> bool {
-        // Spans must find room beside the starts of conversations.
-        let most = if keep.item == Item::Start { MOST_WAITING / 4 } else { MOST_WAITING };
+        let most = match keep.item.kind() {
+            Kind::CallLog => self.most_before_call_logs,
+            Kind::Spans => MOST_WAITING,
+            // Spans must find room beside the starts of conversations.
+            Kind::Start => MOST_WAITING / 4,
+        };
         let is_too_large = keep.body.len() > disk::LARGEST_ITEM;
         self.shared.ask(|waiting| {
             let fits = waiting.bytes <= most && !is_too_large;

@@ -5,6 +5,7 @@ use super::conversation::Conversation;
 use crate::call::Notes;
 use crate::transcript::{Entry, json};
 use serde::Serialize;
+use serde_json::Value;
 
 /// Notes for the call log, which is posted when the conversation ends, in whatever way it ends. They need
 /// `#[cekura::conversation(observe)]`, or [`observe`](crate::spans::Builder::observe) for a conversation by
@@ -58,6 +59,19 @@ impl Conversation {
         if let Some(notes) = self.notes() {
             notes.metadata(json(metadata));
         }
+    }
+
+    /// The tags that were added until now, as a JSON object. It is empty without a call log, and when the conversation is over.
+    ///
+    /// ```
+    /// # fn note(call: &cekura::Conversation) {
+    /// let attempts = call.metadata_so_far()["attempts"].as_u64().unwrap_or_default();
+    /// call.metadata(serde_json::json!({ "attempts": attempts + 1 }));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn metadata_so_far(&self) -> Value {
+        self.notes().map(Notes::metadata_so_far).unwrap_or_default().into()
     }
 
     /// Notes why the call ended, such as `user-hangup` or `agent-ended-call`. The last reason counts.

@@ -1,7 +1,7 @@
 //! An agent with a spool that is killed, or whose disk fails. Its arguments say what to do, and name the URLs
 //! of a backend and an API, and a directory. It prints what it has promised.
 
-use cekura::{Audio, Builder, Cekura, Protocol, SpoolLimits, Timings};
+use cekura::{Audio, Builder, Cekura, Hold, Protocol, SpoolLimits, Timings};
 use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::{LONG, SHORT, at, converse, quick};
 use std::fs::{self, File};
@@ -57,11 +57,12 @@ fn main() {
             say("ready");
             wait();
         }),
-        "observed" => {
-            observed(&handle);
+        "held" | "observed" => {
+            let hold = observed(&handle, run == "held");
             sleep(Duration::from_secs(1));
             say("ready");
             wait();
+            drop(hold);
         }
         _ => open(&handle),
     }
@@ -169,8 +170,11 @@ fn turn(number: u64) {
 }
 
 #[cekura::conversation(client = handle, call_id = "call 1", observe, skip_all)]
-fn observed(handle: &Cekura) {
-    cekura::current_conversation().unwrap().user("Hello?");
+fn observed(handle: &Cekura, is_held: bool) -> Option<Hold> {
+    let call = cekura::current_conversation().unwrap();
+    call.user("Hello?");
+    call.metadata(serde_json::json!({ "tier": "gold" }));
+    is_held.then(|| call.hold())
 }
 
 /// A call of more than a second in which both sides are heard.

@@ -28,8 +28,9 @@ fn main() {
         builder
     };
     let builder =
-        if load == "traces, spool" { builder.spool(Path::new(&directory).join("spool")) } else { builder };
-    let builder = if load == "held" { builder.api_key(KEY).agent(5).api_url(&url) } else { builder };
+        if load.ends_with(", spool") { builder.spool(Path::new(&directory).join("spool")) } else { builder };
+    let is_observed = ["held", "call logs, spool"].contains(&&*load);
+    let builder = if is_observed { builder.api_key(KEY).agent(5).api_url(&url) } else { builder };
     let handle = handle(builder);
     let before = if load == "sampled" { sample(&handle) } else { resident("VmRSS") };
     put(&load, &handle);
@@ -83,6 +84,7 @@ fn put(load: &str, handle: &Cekura) {
         "open spans" | "arguments" => keep_open(load, handle),
         "held" => hold(handle),
         "sampled" => {}
+        "call logs, spool" => observe(handle),
         "drawing" => {
             let call = spans::conversation().client(handle).start();
             for number in 0..40_000 {
@@ -189,6 +191,17 @@ fn keep_open(load: &str, handle: &Cekura) {
         drop((0..5_000).map(one).collect::<Vec<_>>());
     }
     drop(call);
+    handle.flush_blocking(Duration::from_secs(1));
+}
+
+/// Call logs that cannot be posted, of 128 KiB each, as fast as they come.
+fn observe(handle: &Cekura) {
+    for number in 0..600 {
+        let call = spans::conversation().client(handle).call_id(number.to_string()).observe().start();
+        call.in_scope(cekura::current_conversation).unwrap().user("x".repeat(128 << 10));
+        drop(call);
+        handle.flush_blocking(Duration::ZERO);
+    }
     handle.flush_blocking(Duration::from_secs(1));
 }
 

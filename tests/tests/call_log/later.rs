@@ -47,6 +47,44 @@ fn a_held_call_log_is_posted_once_with_what_came_after_the_end() {
 }
 
 #[test]
+fn the_metadata_so_far_are_those_of_this_call_until_its_end() {
+    #[cekura::conversation(client = handle, observe, skip_all)]
+    fn call(handle: &Cekura, tier: &str) -> (Conversation, Hold) {
+        let call = current_conversation().unwrap();
+        assert_eq!(call.metadata_so_far(), json!({}));
+        call.metadata(json!({ "tier": tier, "tries": 1 }));
+        let tries = call.metadata_so_far()["tries"].as_u64().unwrap();
+        // From any thread.
+        let other = call.clone();
+        thread::spawn(move || other.metadata(json!({ "tries": tries + 1, "deep": { "a": [null] } })))
+            .join()
+            .unwrap();
+        assert_eq!(call.metadata_so_far(), json!({ "tier": tier, "tries": 2, "deep": { "a": [null] } }));
+        let hold = call.hold();
+        (call, hold)
+    }
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = observing(&backend, &api).build().unwrap();
+    for tier in ["gold", "silver"] {
+        let (call, hold) = call(&handle, tier);
+        call.metadata(json!({ "late": true }));
+        assert_eq!(call.metadata_so_far(), json!({}), "it is over");
+        drop(hold);
+    }
+    handle.shutdown_blocking(LONG);
+    assert_eq!(posts(&api).len(), 2);
+    assert!(posts(&api).iter().all(|post| post.body["metadata"]["tries"] == 2));
+    assert_eq!(Conversation::default().metadata_so_far(), json!({}), "outside any");
+    #[cekura::conversation(client = handle, skip_all)]
+    fn unobserved(handle: &Cekura) {
+        let call = current_conversation().unwrap();
+        call.metadata(json!({ "tier": "gold" }));
+        assert_eq!(call.metadata_so_far(), json!({}), "without a call log");
+    }
+    unobserved(&handle);
+}
+
+#[test]
 fn every_hold_counts_and_dropping_one_releases_it() {
     let (backend, api) = (Backend::new(), Api::new());
     let handle = observing(&backend, &api).build().unwrap();

@@ -1,14 +1,14 @@
 //! Row 20: spans, call logs and changes of stored calls share one memory limit, and none of them takes what the others need.
 
 use super::{away, ids};
-use cekura::{Builder, CallLog, Cekura, Conversation, Hold, Update, current_conversation};
+use cekura::{Builder, CallLog, Cekura, Conversation, Hold, Timings, Update, current_conversation};
 use cekura_trace_tests::api::{Api, Reply as Said};
 use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::events::{heard, listen};
 use cekura_trace_tests::handles::{LONG, adds_up, converse, observing, quick, reasons};
 use cekura_trace_tests::spools::Spool;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,7 +86,7 @@ fn row_20_call_logs_that_wait_push_out_no_span() {
     listen();
     for reply in [Said::Reset, Said::Silence, Said::Body(503, String::new())] {
         let ((backend, is_up), (api, is_well)) = (away(Reply::Silence), api(reply.clone()));
-        let timings = cekura::Timings { attempt: Duration::from_millis(300), ..quick() };
+        let timings = Timings { attempt: Duration::from_millis(300), ..quick() };
         let handle = limited(&backend, &api).timings(timings).build().unwrap();
         calls(&handle, |id| call(&handle, id, false));
         spans_are_safe(&handle, &backend, &is_up, CALLS);
@@ -194,56 +194,103 @@ fn row_20_a_call_log_is_taken_while_spans_fill_the_memory() {
     assert_eq!(posted(&api).len(), 20);
 }
 
-#[test]
-fn row_20_above_the_memory_limit_with_a_spool_call_logs_wait_on_disk_and_none_goes_in_silence() {
+/// How calls come to their end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    /// At once.
+    Early,
+    /// When their drafts are on disk.
+    Late,
+    /// Early, and their call logs are held.
+    Held,
+}
+
+#[cekura::conversation(client = handle, call_id = id, observe, skip_all)]
+fn long_call(handle: &Cekura, id: String, wait: &dyn Fn()) -> (Conversation, Option<Hold>) {
+    let call = current_conversation().unwrap();
+    call.user("x".repeat(128 << 10));
+    wait();
+    (call, None)
+}
+
+/// None goes: with the disk, there is room for what came since it last had everything.
+fn none_goes(end: End) {
     listen();
-    for is_held in [false, true] {
-        let spool = Spool::new(env!("CARGO_TARGET_TMPDIR"), &format!("shares-{is_held}"));
-        let ((backend, is_up), (api, is_well)) = (away(Reply::Silence), api(Said::Reset));
-        let handle = limited(&backend, &api).spool(&spool.0).build().unwrap();
-        let size = |file| fs::metadata(file).map_or(0, |file| file.len());
-        let on_disk = || spool.files(".call_log").into_iter().map(size).sum::<u64>();
-        let one = |id| {
-            let (made, before, start) = (call(&handle, id, is_held), on_disk(), Instant::now());
-            // The disk keeps up, and the thread that delivers knows it.
-            while on_disk() < before + (128 << 10) && start.elapsed() < LONG {
+    let spool = Spool::new(env!("CARGO_TARGET_TMPDIR"), &format!("shares-{end:?}"));
+    let ((backend, is_up), (api, is_well)) = (away(Reply::Silence), api(Said::Reset));
+    // A busy machine takes its time for so many calls.
+    let timings = Timings { give_up: Timings::default().give_up, ..quick() };
+    let handle = limited(&backend, &api).timings(timings).spool(&spool.0).build().unwrap();
+    let size = |file| fs::metadata(file).map_or(0, |file| file.len());
+    let on_disk = || spool.files(".call_log").into_iter().map(size).sum::<u64>();
+    let one = |number: u64| {
+        let (id, start) = (format!("{end:?}-{number}"), Instant::now());
+        let wait = || {
+            while on_disk() < (number + 1) * (128 << 10) {
+                assert!(start.elapsed() < LONG, "the disk does not keep up");
                 thread::sleep(Duration::from_millis(2));
             }
-            thread::sleep(Duration::from_millis(50));
-            made
         };
-        // What is held keeps its notes beside what is on disk.
-        let count = if is_held { 10 } else { CALLS };
-        let held: Vec<_> = (0..count).map(|number| one(format!("call-{number}"))).collect();
-        (0..50).for_each(|_| converse(&handle, 1));
-        handle.flush_blocking(Duration::ZERO);
-        is_up.store(true, Ordering::Relaxed);
-        is_well.store(true, Ordering::Relaxed);
-        for (call, hold) in held {
-            call.metadata(json!({ "later": 1 }));
-            drop(hold);
-        }
-        let limit = Instant::now() + LONG;
-        let is_said = |number: usize| !heard(&format!("call_id=\"call-{number}\"")).is_empty();
-        let is_settled =
-            |posts: &BTreeSet<usize>| (0..count).all(|number| posts.contains(&number) || is_said(number));
-        while !is_settled(&posted(&api)) {
-            assert!(Instant::now() < limit, "{:?} of {count}; {}", posted(&api), handle.ledger());
-            thread::sleep(Duration::from_millis(20));
-        }
-        // A disk that is slow for a moment may cost some of them.
-        let (posts, ledger) = (posted(&api), handle.ledger());
-        let said = |number: usize| heard(&format!("call_id=\"call-{number}\""));
-        let lost: Vec<_> = (0..count)
-            .filter(|number| !posts.contains(number))
-            .map(|number| (number, said(number)))
-            .collect();
-        assert!(lost.is_empty(), "{lost:?} of {count}; {ledger}");
-        let report = handle.shutdown_blocking(LONG);
-        assert!(report.lost() <= 10 && report.delivered + report.lost() == report.accepted, "{report}");
-        let last = api.seen().into_iter().rfind(|seen| seen.method == "POST");
-        let body = last.unwrap().body;
-        assert_eq!(body["transcript_json"][0]["content"].as_str().unwrap().len(), 128 << 10);
-        assert_eq!(body["metadata"].get("later").is_some(), is_held, "{}", body["metadata"]);
+        let made = if end == End::Late {
+            long_call(&handle, id, &wait)
+        } else {
+            call(&handle, id, end == End::Held)
+        };
+        wait();
+        // The thread that delivers knows it when the span is on disk too.
+        handle.flush_blocking(LONG);
+        made
+    };
+    // What is held keeps its notes beside what is on disk.
+    let count = if end == End::Held { 10 } else { CALLS };
+    let held: Vec<_> = (0..count as u64).map(one).collect();
+    (0..50).for_each(|_| converse(&handle, 1));
+    handle.flush_blocking(Duration::ZERO);
+    let before = api.seen().len();
+    is_up.store(true, Ordering::Relaxed);
+    is_well.store(true, Ordering::Relaxed);
+    for (call, hold) in held {
+        call.metadata(json!({ "later": 1 }));
+        drop(hold);
     }
+    let posts = || {
+        let posts = api.seen().into_iter().skip(before).filter(|seen| seen.method == "POST");
+        posts
+            .map(|seen| (seen.body["call_id"].as_str().unwrap().to_owned(), seen.body))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let limit = Instant::now() + LONG;
+    while posts().len() < count {
+        let said = heard(&format!("call_id=\"{end:?}-"));
+        assert!(
+            said.is_empty() && Instant::now() < limit,
+            "{} of {count}: {said:?}; {}",
+            posts().len(),
+            handle.ledger()
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    for body in posts().values() {
+        let (words, metadata) = (body["transcript_json"][0]["content"].as_str(), &body["metadata"]);
+        assert_eq!(words.map(str::len), Some(128 << 10), "{metadata}");
+        assert_eq!(metadata.get("later").is_some(), end == End::Held, "{metadata}");
+        assert_eq!(metadata.get("incomplete"), None, "{metadata}");
+    }
+    let report = handle.shutdown_blocking(LONG);
+    assert!(report.lost() <= 10 && report.delivered + report.lost() == report.accepted, "{report}");
+}
+
+#[test]
+fn row_20_above_the_memory_limit_with_a_spool_call_logs_wait_on_disk_and_none_goes() {
+    none_goes(End::Early);
+}
+
+#[test]
+fn row_20_nor_does_one_of_a_long_call() {
+    none_goes(End::Late);
+}
+
+#[test]
+fn row_20_nor_does_one_that_is_held() {
+    none_goes(End::Held);
 }

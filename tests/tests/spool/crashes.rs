@@ -109,6 +109,29 @@ fn a_call_log_survives_a_crash() {
 }
 
 #[test]
+fn a_call_log_that_is_held_survives_a_crash_and_is_held_no_longer() {
+    for is_up in [true, false] {
+        let spool = Spool::new(TEMPORARY, &format!("crash-held-{is_up}"));
+        let api = Api::scripted(|seen, _| match seen.method.as_str() {
+            "GET" => Reply::json(200, &json!([])),
+            _ => Reply::stored(7),
+        });
+        let (backend, is_well) = falling();
+        is_well.store(is_up, Ordering::Relaxed);
+        killed_when_ready("held", &backend, &api.url(), &spool);
+        assert!(api.requests().is_empty(), "it is held");
+        is_well.store(true, Ordering::Relaxed);
+        let next = observing(&backend, &api).spool(&spool.0).spool_limits(limits()).build().unwrap();
+        api.await_requests(2);
+        next.shutdown_blocking(LONG);
+        let posted = &api.seen()[1].body;
+        assert_eq!(posted["metadata"], json!({ "tier": "gold" }), "as it was when the call ended");
+        assert_eq!(posted["transcript_json"][0]["content"], "Hello?");
+        assert!(spool.files("").is_empty());
+    }
+}
+
+#[test]
 fn nobody_takes_from_a_process_that_lives() {
     let spool = Spool::new(TEMPORARY, "two-processes");
     let ((backend, is_well), api) = (falling(), Api::new());

@@ -353,9 +353,8 @@ impl Lane<CallLogs> {
             let is_named = item.log.trace_id.is_some();
             // One of which the body is on disk only is named when that is read.
             item.log.name_trace();
-            let is_old = (is_named || changes) && !item.is_light();
             if let Some(copy) = copy {
-                copy.is_old |= is_old;
+                copy.is_old |= (is_named || changes) && !item.is_light();
             }
         });
     }

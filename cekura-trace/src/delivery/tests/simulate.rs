@@ -117,6 +117,30 @@ async fn a_call_that_is_held_is_posted_while_it_is_listened_for() {
     assert!(times.len() == 1 && (240..300).contains(&times[0].0), "{times:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_releases_is_posted_five_minutes_after_its_end() {
+    for (wait, second) in [(None, 300), (Some(7), 7), (Some(1_000), 1_000)] {
+        let (world, asked) = world(0, || ACCEPTED, |_, _| stored());
+        let (failed, ..) = world
+            .play(async |link| {
+                let call = call();
+                assert!(call.notes.hold());
+                if let Some(wait) = wait {
+                    call.notes.hold_for(Duration::from_secs(wait));
+                }
+                end(link, &call, now());
+                sleep(Duration::from_secs(2_000)).await;
+                link.lost_calls()
+            })
+            .await;
+        let times: Vec<_> = times(&asked).into_iter().map(|(at, _)| at).collect();
+        assert!(
+            failed == 0 && times.len() == 1 && (second..second + 3).contains(&times[0]),
+            "{wait:?}: {times:?}"
+        );
+    }
+}
+
 /// Sees the call logs that are shown.
 struct Page(Arc<Mutex<Vec<Value>>>);
 

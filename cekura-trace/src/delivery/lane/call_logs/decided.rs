@@ -49,7 +49,9 @@ impl Lane<CallLogs> {
             item.refuses_audio = item.is_light();
             // Otherwise it is written anew.
             let is_old = item.rewrite.is_none() && item.log.refuse_audio();
-            pending.copy.iter_mut().for_each(|copy| copy.is_old |= is_old);
+            if let Some(copy) = &mut pending.copy {
+                copy.is_old |= is_old;
+            }
         });
     }
 
