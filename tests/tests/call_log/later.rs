@@ -73,7 +73,8 @@ fn the_metadata_so_far_are_those_of_this_call_until_its_end() {
     }
     handle.shutdown_blocking(LONG);
     assert_eq!(posts(&api).len(), 2);
-    assert!(posts(&api).iter().all(|post| post.body["metadata"]["tries"] == 2));
+    let is_whole = |metadata: &Value| metadata["tries"] == 2 && metadata["late"] == true;
+    assert!(posts(&api).iter().all(|post| is_whole(&post.body["metadata"])), "{:?}", posts(&api));
     assert_eq!(Conversation::default().metadata_so_far(), json!({}), "outside any");
     #[cekura::conversation(client = handle, skip_all)]
     fn unobserved(handle: &Cekura) {
@@ -82,6 +83,23 @@ fn the_metadata_so_far_are_those_of_this_call_until_its_end() {
         assert_eq!(call.metadata_so_far(), json!({}), "without a call log");
     }
     unobserved(&handle);
+}
+
+#[test]
+fn what_is_told_in_a_hold_of_a_moment_is_posted_too() {
+    let (backend, api) = (Backend::new(), Api::new());
+    let handle = observing(&backend, &api).build().unwrap();
+    for number in 0..50 {
+        let (call, hold) = held(&handle);
+        call.metadata(json!({ "after": number }));
+        // The thread that delivers may not have looked yet.
+        hold.release();
+        call.metadata(json!({ "after": "too late" }));
+    }
+    handle.shutdown_blocking(LONG);
+    let after: Vec<_> = posts(&api).iter().map(|post| post.body["metadata"]["after"].as_u64()).collect();
+    assert_eq!(after.len(), 50);
+    assert!((0..50).all(|number| after.contains(&Some(number))), "{after:?}");
 }
 
 #[test]

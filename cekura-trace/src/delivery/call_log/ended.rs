@@ -144,6 +144,11 @@ impl EndedCall {
         }
     }
 
+    /// Takes what the metadata were told since the end. It is kept back no longer.
+    pub(crate) fn hear_late(&mut self) {
+        self.metadata.extend(self.call.notes.late_metadata());
+    }
+
     /// For how long after its end it is kept back, if it is.
     pub(crate) fn held_for(&self) -> Option<Duration> {
         self.call.notes.held_for()

@@ -30,9 +30,14 @@ const NOTHING: &str = "neither side was handed over, or the recording was erased
 
 impl Worker {
     /// Posts what was noted of a call that has ended.
-    pub(super) fn observe_ended(&mut self, ended: EndedCall, mut reservation: Room) {
+    pub(super) fn observe_ended(&mut self, mut ended: EndedCall, mut reservation: Room) {
         if is_erased(ended.call()) {
             return;
+        }
+        let held_for = ended.held_for();
+        if held_for.is_none() {
+            // A hold may have come and gone by now.
+            ended.hear_late();
         }
         let call_id = ended.id().to_owned();
         if let (Some(sampler), Some(wait)) = (&mut self.sampler, ended.held_for()) {
@@ -55,7 +60,7 @@ impl Worker {
                 {
                     self.taps.iter_mut().for_each(|tap| tap.call_log(&shown, false));
                 }
-                let (account, root, held_for) = (self.account.clone(), ended.root(), ended.held_for());
+                let (account, root) = (self.account.clone(), ended.root());
                 let recording = self.prepare(root, &ended);
                 let ended = Arc::new(ended);
                 #[cfg(all(feature = "audio", feature = "local"))]
