@@ -63,6 +63,12 @@ fn the_metadata_so_far_are_those_of_this_call_until_its_end() {
         let hold = call.hold();
         (call, hold)
     }
+    #[cekura::conversation(client = handle, skip_all)]
+    fn unobserved(handle: &Cekura) {
+        let call = current_conversation().unwrap();
+        call.metadata(json!({ "tier": "gold" }));
+        assert_eq!(call.metadata_so_far(), json!({}), "without a call log");
+    }
     let (backend, api) = (Backend::new(), Api::new());
     let handle = observing(&backend, &api).build().unwrap();
     for tier in ["gold", "silver"] {
@@ -76,12 +82,6 @@ fn the_metadata_so_far_are_those_of_this_call_until_its_end() {
     let is_whole = |metadata: &Value| metadata["tries"] == 2 && metadata["late"] == true;
     assert!(posts(&api).iter().all(|post| is_whole(&post.body["metadata"])), "{:?}", posts(&api));
     assert_eq!(Conversation::default().metadata_so_far(), json!({}), "outside any");
-    #[cekura::conversation(client = handle, skip_all)]
-    fn unobserved(handle: &Cekura) {
-        let call = current_conversation().unwrap();
-        call.metadata(json!({ "tier": "gold" }));
-        assert_eq!(call.metadata_so_far(), json!({}), "without a call log");
-    }
     unobserved(&handle);
 }
 
