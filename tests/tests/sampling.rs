@@ -375,7 +375,7 @@ fn every_call_log_is_posted_and_names_a_trace_only_where_that_is_sent() {
     for log in posted {
         let number: usize = log["call_id"].as_str().unwrap()["call-".len()..].parse().unwrap();
         let trace = log.get("trace_id").and_then(|trace| trace.as_str());
-        assert_eq!(trace.is_some(), number % 2 == 0, "{log}");
+        assert_eq!(trace.is_some(), number.is_multiple_of(2), "{log}");
         assert!(trace.is_none_or(|trace| sent.contains(trace)));
     }
 }

@@ -112,10 +112,10 @@ fn sample(handle: &Cekura) -> u64 {
         for _ in 0..count {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             // Some are much more frequent than others, as words are.
-            let places = [60, 56, 52].map(|at| (seed >> at) as usize % 16);
+            let places = [60, 56, 52].map(|at| usize::try_from((seed >> at) % 16).unwrap());
             let length = if seed >> 40 & 1 == 0 { 1 } else { 3 };
             places.iter().take(length).for_each(|place| text += PARTS[*place]);
-            text += if seed >> 41 & 7 == 0 { ". " } else { " " };
+            text += if (seed >> 41).is_multiple_of(8) { ". " } else { " " };
         }
         text
     };
@@ -124,7 +124,7 @@ fn sample(handle: &Cekura) -> u64 {
         .map(|number| {
             let mut messages = format!("You are the assistant of clinic {number}. {}", words(160));
             let ends = (0..30).map(|_| {
-                messages += &format!("user: {} assistant: {} ", words(25), words(60));
+                messages.extend(["user: ", &*words(25), " assistant: ", &*words(60), " "]);
                 messages.len()
             });
             let ends = ends.collect();

@@ -10,11 +10,16 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::process::Command;
 use tracing::info;
 
 fn hex(id: &[u8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in id {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }
 
 /// Runs the program with so many calls, and gives what it wrote and its spans.

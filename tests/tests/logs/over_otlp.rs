@@ -169,7 +169,7 @@ fn a_filter_of_the_layer_filters() {
         call(&handle, "call-1", || {
             info!("quiet");
             warn!("loud");
-        })
+        });
     };
     let outside = sent(|appender| cekura::logs::layer(appender).with_filter(LevelFilter::WARN), say);
     let inside = sent(|appender| cekura::logs::layer(appender.with_filter(LevelFilter::WARN)), say);
