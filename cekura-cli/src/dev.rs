@@ -8,6 +8,7 @@ mod form;
 mod guard;
 mod options;
 mod otlp;
+mod pages;
 mod server;
 mod stage;
 mod store;
@@ -36,6 +37,7 @@ struct Dev {
     store: Store,
     findings: Findings,
     folder: Arc<PathBuf>,
+    watchers: pages::Watchers,
 }
 
 /// Serves until it is told to end.
@@ -57,17 +59,27 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
     let ports = [server::Port::bind(options.port).await?, server::Port::bind(options.grpc_port).await?];
     let store = Store::open(&options.data, LIMITS)?;
     let findings = Findings::new(options.check);
-    let dev = Dev { store, findings: findings.clone(), folder: Arc::new(options.data.clone()) };
+    let dev = Dev {
+        store,
+        findings: findings.clone(),
+        folder: Arc::new(options.data.clone()),
+        watchers: pages::Watchers::new(),
+    };
     let [http, grpc] = [ports[0].number, ports[1].number];
     let places = Arc::new(Semaphore::new(PLACES as usize));
-    let routes = Router::new().merge(otlp::routes(dev.clone())).merge(api::routes(dev.clone()));
+    let routes = Router::new()
+        .merge(otlp::routes(dev.clone()))
+        .merge(api::routes(dev.clone()))
+        .merge(pages::routes(dev.clone()));
     let routes = routes.layer(middleware::from_fn_with_state(places.clone(), server::bounded));
-    // Told outside the bound, so that a wrong address costs nothing.
-    let routes = routes.fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here\n") });
+    // Outside the bound: who watches does so for long, and a wrong address costs nothing.
+    let routes = routes
+        .merge(pages::streams(dev.clone()))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here\n") });
     let mut end = Signals::new()?;
     server::serve(ports, routes);
     println!(
-        "Listening on this machine, calls are kept in {}. Start the agent with\n\
+        "The calls are shown at http://127.0.0.1:{http} and kept in {}. Start the agent with\n\
          \x20 CEKURA_OTEL_ENDPOINT=http://127.0.0.1:{grpc} CEKURA_API_URL=http://127.0.0.1:{http}\n\
          Another OpenTelemetry exporter sends to http://127.0.0.1:{http}/v1/traces. Ctrl+C ends.",
         options.data.display()

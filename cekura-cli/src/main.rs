@@ -8,6 +8,7 @@ mod slo;
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -30,25 +31,16 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     let words: Option<Vec<&str>> = arguments.iter().map(|argument| argument.to_str()).collect();
     match words.as_deref() {
-        Some(["--help" | "-h" | "help"] | ["dev" | "doctor" | "slo", .., "--help" | "-h"]) => {
-            print!("{USAGE}");
-            ExitCode::SUCCESS
-        }
+        Some(["--help" | "-h" | "help"] | ["dev" | "doctor" | "slo", .., "--help" | "-h"]) => answer(USAGE),
         Some(["doctor"]) => doctor(),
         Some(["doctor", ..]) => refuse("`cekura doctor` takes no arguments; it reads the environment"),
         #[cfg(unix)]
         Some(["dev", options @ ..]) => dev::run(options).unwrap_or_else(|mistake| refuse(&mistake)),
         Some(["slo", options @ ..]) => match slo::run(options) {
-            Ok(written) => {
-                print!("{written}");
-                ExitCode::SUCCESS
-            }
+            Ok(written) => answer(&written),
             Err(mistake) => refuse(&mistake),
         },
-        Some(["--version" | "-V"]) => {
-            println!("cekura {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
-        }
+        Some(["--version" | "-V"]) => answer(concat!("cekura ", env!("CARGO_PKG_VERSION"), "\n")),
         Some([]) => refuse(USAGE),
         Some([first, ..]) => refuse(&format!("there is no `cekura {first}`\n\n{USAGE}")),
         None => refuse("an argument is not UTF-8"),
@@ -57,11 +49,17 @@ fn main() -> ExitCode {
 
 fn doctor() -> ExitCode {
     let diagnosis = cekura::doctor();
-    println!("{diagnosis}");
+    answer(&format!("{diagnosis}\n"));
     if diagnosis.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Nobody needs to read it to its end: `cekura doctor | head -n 1` is no mistake.
+fn answer(text: &str) -> ExitCode {
+    let _ = io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
 fn refuse(mistake: &str) -> ExitCode {
-    eprintln!("{}", mistake.trim_end());
+    let _ = writeln!(io::stderr(), "{}", mistake.trim_end());
     ExitCode::from(2)
 }

@@ -129,6 +129,17 @@ fn help_and_version_are_answers() {
 }
 
 #[test]
+fn nobody_needs_to_read_an_answer() {
+    for (words, code) in [(&["--help"][..], 0), (&["--version"], 0), (&["doctor"], 1)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cekura"));
+        let output = command.args(words).env_clear().stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), text(&output)), (Some(code), String::new()), "{words:?}");
+    }
+}
+
+#[test]
 fn the_files_are_those_of_every_objective_and_are_the_same_each_time() {
     let (first, second) = (written("first"), written("second"));
     for name in

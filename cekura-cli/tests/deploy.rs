@@ -152,7 +152,7 @@ fn a_collector_takes_what_of_its_file_it_knows() {
 }
 
 #[test]
-fn data_sources_lead_to_each_other_and_what_nothing_judges_says_so() {
+fn data_sources_lead_to_each_other() {
     let sources = read("grafana/provisioning/datasources/datasources.yml");
     for uid in ["prometheus", "tempo", "loki"] {
         assert!(sources.contains(&format!("\n  uid: {uid}\n")), "{uid}");
@@ -160,15 +160,78 @@ fn data_sources_lead_to_each_other_and_what_nothing_judges_says_so() {
     for line in sources.lines().filter_map(|line| line.split_once("datasourceUid: ")) {
         assert!(["tempo", "loki"].contains(&line.1.trim_end_matches('}')), "{line:?}");
     }
-    for name in [
-        "tempo/tempo.yml",
-        "loki/loki.yml",
-        "grafana/provisioning/datasources/datasources.yml",
-        "grafana/provisioning/dashboards/dashboards.yml",
-    ] {
-        let head: Vec<_> = read(name).lines().take(2).map(str::to_owned).collect();
-        assert!(head.join(" ").contains("NOT CHECKED"), "{name}");
+}
+
+/// All files of the folder, by their paths in it.
+fn all() -> Vec<String> {
+    let (mut found, mut folders) = (Vec::new(), vec![deploy()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.strip_prefix(deploy()).unwrap().to_str().unwrap().to_owned());
+            }
+        }
     }
+    found.sort();
+    found
+}
+
+#[test]
+fn each_file_is_judged_whole_or_says_at_its_top_what_is_not_checked() {
+    const JUDGED: [&str; 7] = [
+        "alertmanager/alertmanager.yml",
+        "prometheus/prometheus.yml",
+        "slo/alertmanager-inhibit.yml",
+        "slo/dashboard.json",
+        "slo/openslo.yml",
+        "slo/prometheus-rules.yml",
+        "slo/sloth.yml",
+    ];
+    let table = read("README.md");
+    let mut says_so = Vec::new();
+    for name in all().iter().filter(|name| *name != "README.md") {
+        let is_in_table = table.contains(&format!("`{name}`"))
+            || (name.starts_with("grafana/provisioning/") && table.contains("`grafana/provisioning/`"));
+        assert!(is_in_table, "deploy/README.md does not say what checks {name}");
+        let text = read(name);
+        let mut top = text.lines().take_while(|line| line.starts_with('#'));
+        if top.any(|line| line.contains("NOT CHECKED")) {
+            says_so.push(name.clone());
+        }
+    }
+    let others: Vec<_> = all().into_iter().filter(|name| !says_so.contains(name)).collect();
+    assert_eq!(others, [&["README.md"], &JUDGED[..]].concat());
+}
+
+#[test]
+fn compose_mounts_what_there_is_and_no_file_names_a_service_that_it_lacks() {
+    let compose = read("compose.yml");
+    let services: Vec<_> =
+        compose.lines().filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':')).collect();
+    assert!(services.contains(&"grafana") && compose.matches("- ./").count() > 5, "{compose}");
+    for line in compose.lines().filter_map(|line| line.trim().strip_prefix("- ./")) {
+        let name = line.split(':').next().unwrap();
+        assert!(deploy().join(name).exists(), "{name} is not there");
+    }
+    // Yours: the agent, and who is told.
+    let yours = ["agent", "pager", "tracker"];
+    let is_known = |host: &str| services.contains(&host) || yours.contains(&host);
+    let mut named = 0;
+    for name in all().iter().filter(|name| *name != "README.md" && !name.starts_with("slo/")) {
+        for line in read(name).lines().filter(|line| !line.trim_start().starts_with('#')) {
+            let urls = line.split("http://").skip(1);
+            let targets = line.split("targets: [").skip(1);
+            for address in urls.chain(targets) {
+                let host = address.split(':').next().unwrap();
+                assert!(is_known(host) || host == "localhost", "{name}: {host}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 8, "{named}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use judges::{folder, judge, passes, text, written};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::slice;
 
 const PROMTOOLS: [&str; 2] = ["old/usr/bin/promtool", "new/usr/bin/promtool"];
 
@@ -84,7 +85,7 @@ fn what_slokit_makes_of_both_files_fires_when_the_rules_do() {
         let output = judged(&promtool, &rules, &alike, &at);
         assert!(output.status.success(), "{slo}: {}", text(&output));
         for case in guarded {
-            let said = text(&judged(&promtool, &rules, &[case.clone()], &at));
+            let said = text(&judged(&promtool, &rules, slice::from_ref(&case), &at));
             assert!(said.contains("exp:"), "{} of {slo}: {said}", case.name);
         }
     }
@@ -205,6 +206,9 @@ fn mutants_of_the_tracing() -> Vec<Mutant> {
     change("tracing", "dropped", "droped", lost);
     change("tracing", "aborted|", "", lost);
     change("tracing", "no_consent|", "", lost);
+    change("tracing", "|sampled_out", "", &["all calls are sampled out"]);
+    change("tracing", "> 0.5 * sum", "> 1.5 * sum", &["all calls are sampled out", "nobody agrees"]);
+    change("tracing", "> 0.5 * sum", "> 0.1 * sum", &["some are sampled out, and nothing is delivered"]);
     change("tracing", "[15m]", "[2h]", lost);
     change("tracing", "or sum by (job, reason)", "and sum by (job, reason)", lost);
     change("tracing", "offset 15m", "offset 1m", lost);

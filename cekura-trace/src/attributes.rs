@@ -5,10 +5,13 @@
 /// | argument | span attribute |
 /// | --- | --- |
 /// | `call_id = expr` | `call_id` and `conversation.id`; without it `conversation.id` is the carrier's call SID or the trace id |
+/// | `user_id = expr` | `user.id`: who calls, an id of your own |
+/// | `session_id = expr` | `session.id` and `gen_ai.conversation.id`: the session that the conversation is a part of |
 /// | `trace_id_from = expr` | the trace id is the first 16 bytes of the SHA-256 of this text, such as the carrier's call SID, which is also the call's id unless `call_id` is given |
 /// | `capture = CaptureContent::…` | the content policy of this conversation |
 /// | `link_headers = expr` | a link to the span named by W3C headers from the caller's process: a `HashMap<String, String>` or a reference to an `Extractor` |
 /// | `run = expr` | `cekura.run.id`, `cekura.scenario.id`, `cekura.result.id`: the simulation run that the call belongs to, a [`Run`](crate::Run) |
+/// | `operation = expr` | `gen_ai.operation.name`, such as `invoke_agent` |
 /// | `client = handle` | sends everything inside to this handle, made with `build`, for several agents in one process |
 /// | `observe` | posts a [call log](crate::CallLog) when the conversation ends, in whatever way it ends; its spans write the transcript |
 /// | `observe = manual` | the same, with a transcript of what the program notes only |
@@ -81,6 +84,7 @@ pub use cekura_trace_macros::turn;
 /// | `confidence = expr` | `stt.confidence`, 0 to 1 |
 /// | `language = expr` | `language` |
 /// | `is_final = expr` | `is_final` |
+/// | `operation = expr` | `gen_ai.operation.name` |
 ///
 /// A returned string is the transcript. In responses of Deepgram, Whisper and similar services, the transcript,
 /// confidence and language are found automatically. In a [stream](crate::guide::streams) of such responses, an interim
@@ -112,11 +116,11 @@ pub use cekura_trace_macros::stt;
 /// | `response_model = expr`, `response_id = expr` | `gen_ai.response.model`, `gen_ai.response.id` |
 /// | `finish_reason = expr` | `gen_ai.response.finish_reasons` |
 /// | `output = expr` | `output` |
+/// | `operation = expr` | `gen_ai.operation.name`; `chat` unless given |
 ///
 /// In responses of OpenAI, Anthropic, Gemini and Ollama, from any client crate, the tokens, model, id, finish
 /// reasons and text are found automatically if the type implements `Serialize`. Of any other return value, a
-/// string is the output, and so is the JSON of a value that implements `Serialize`. `gen_ai.operation.name` is
-/// `chat`.
+/// string is the output, and so is the JSON of a value that implements `Serialize`.
 ///
 /// ```
 /// struct Agent { model: String }
@@ -275,6 +279,7 @@ pub use cekura_trace_macros::llm;
 /// | `text = expr` | `text`, and its Unicode scalar values counted as `tts.characters` |
 /// | `characters = expr` | `tts.characters` |
 /// | `input_tokens = expr`, `output_tokens = expr` | `gen_ai.usage.*`, integers |
+/// | `operation = expr` | `gen_ai.operation.name` |
 ///
 /// Without `text`, the text is the function's only string argument. For returned audio, `output.len` is the
 /// number of elements in the buffer.
@@ -320,8 +325,8 @@ pub use cekura_trace_macros::tts;
 
 /// Speech to speech: a realtime model that hears and speaks.
 ///
-/// It takes the arguments of [`llm`] and finds the same values in a known response. It sets no
-/// `gen_ai.operation.name`.
+/// It takes the arguments of [`llm`] and finds the same values in a known response. Without
+/// `operation` there is no `gen_ai.operation.name`.
 ///
 /// ```
 /// #[cekura::s2s(provider = "openai", model = "gpt-realtime")]
@@ -341,6 +346,7 @@ pub use cekura_trace_macros::s2s;
 /// | --- | --- |
 /// | `name = expr` | `function.name`, `gen_ai.tool.name` (default: the function's name) |
 /// | `id = expr` | `gen_ai.tool.call.id` |
+/// | `operation = expr` | `gen_ai.operation.name`; `execute_tool` unless given |
 /// | `arguments = expr` | `function.input`, `gen_ai.tool.call.arguments`, in place of the function's own arguments |
 ///
 /// The function's arguments are recorded as `function.input` (and `gen_ai.tool.call.arguments`), one JSON
@@ -385,6 +391,7 @@ pub use cekura_trace_macros::tool_call;
 /// | argument | |
 /// | --- | --- |
 /// | `name = expr` | the span's name (default: the function's name) |
+/// | `operation = expr` | `gen_ai.operation.name`, such as `embeddings` or `retrieval` |
 ///
 /// ```
 /// #[cekura::span(record("guardrail.words" = text.split(' ').count()))]

@@ -8,6 +8,7 @@
 #[cfg(feature = "audio")]
 mod audio;
 pub(crate) mod call_log;
+pub(crate) mod causes;
 mod clock;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -28,6 +29,7 @@ mod parts;
 pub(crate) mod processor;
 pub(crate) mod queue;
 mod quiet;
+mod sampler;
 #[cfg(feature = "local")]
 mod show;
 mod side;

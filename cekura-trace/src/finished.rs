@@ -24,5 +24,6 @@ pub(crate) use entry::{Attributes, Entry, EntryOf, Marks, Value, ValueOf, last_o
 pub(crate) use owned::{Span, Tree};
 pub(crate) use reader::{Raw, Utf8};
 pub(crate) use record::{
-    Head, Record, Status, begin, draft, records, remove_content, remove_overwritten, seal,
+    Head, Record, Status, append, begin, draft, raw_records, records, remove_content, remove_overwritten,
+    seal, without_content,
 };

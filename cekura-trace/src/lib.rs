@@ -124,6 +124,9 @@ pub mod testing;
 mod transcript;
 mod watch;
 
+#[cfg(feature = "local")]
+#[doc(hidden)]
+pub mod __page;
 #[doc(hidden)]
 pub mod __private;
 
@@ -143,7 +146,7 @@ pub use cekura_trace_macros::{LLM, S2S, STT, TTS, tool, toolcall};
 pub use delivery::call_log::error::{ObserveError, Sent};
 pub use delivery::call_log::update::Update;
 pub use delivery::call_log::{CallLog, TranscriptType};
-pub use delivery::config::{Builder, Calls, Mode, Protocol};
+pub use delivery::config::{Builder, Calls, Compression, Mode, Protocol, Roots, Sampling};
 pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
 pub use delivery::ledger::{DropReason, FlushReport, Recordings};
@@ -223,7 +226,7 @@ pub mod spans {
 /// * [`capture`](logs::capture) puts lines into the call log of the call in which they were written.
 #[cfg(feature = "logs")]
 pub mod logs {
-    pub use crate::recording::logs::*;
+    pub use crate::recording::logs::{Capture, Json, WithCall, capture, capture_from, json, layer};
 }
 
 /// Carries the conversation and the current span into other tasks, threads and processes.

@@ -15,6 +15,8 @@ pub(crate) enum Use {
     Disk,
     /// What is drawn beside its delivery.
     Drawing,
+    /// Spans that have ended, of calls of which it is not known yet whether they are sent.
+    Held,
     /// What has not ended.
     Open,
     /// Changes of stored calls. None is given back before it is settled.

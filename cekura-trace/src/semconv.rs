@@ -50,6 +50,12 @@ keys! {
     CONVERSATION_ID = "conversation.id";
     /// Always `voice` (pipecat).
     CONVERSATION_TYPE = "conversation.type";
+    /// Who calls, an id of the program's own (OTel semantic conventions 1.41).
+    USER_ID = "user.id";
+    /// The session that the conversation is a part of (OTel semantic conventions 1.41).
+    SESSION_ID = "session.id";
+    /// The session, under the name by which messages are put together (OTel GenAI conventions 1.41).
+    GEN_AI_CONVERSATION_ID = "gen_ai.conversation.id";
     /// The simulation run that the call belongs to (Cekura docs, Custom Integration).
     CEKURA_RUN_ID = "cekura.run.id";
     /// The scenario of that run (Cekura docs, SIP headers).
@@ -62,7 +68,7 @@ keys! {
     /// Whether the turn, or an `llm`, `tts` or `s2s` in it, was dropped before its end, or an answer of a session was cut
     /// off while it was open, bool (pipecat).
     TURN_WAS_INTERRUPTED = "turn.was_interrupted";
-    /// From the moment the caller stopped speaking to the first audio of the answer, f64 seconds (pipecat).
+    /// Voice-to-voice latency: from the moment the caller stopped speaking to the first audio of the answer, f64 seconds (pipecat).
     TURN_USER_BOT_LATENCY_SECONDS = "turn.user_bot_latency_seconds";
     /// Of that, from the moment the caller stopped speaking to the final transcript, f64 seconds.
     TURN_LATENCY_TRANSCRIPT_SECONDS = "turn.latency.transcript_seconds";
@@ -147,6 +153,10 @@ keys! {
     CEKURA_INCOMPLETE = "cekura.incomplete";
     /// `true` on a span that had no room for more while it was open: what was set on it after that is missing.
     CEKURA_TRUNCATED = "cekura.truncated";
+    /// Which part of the calls is sent that are like this one, f64, where not all are: 1 for one that is sent in any case.
+    CEKURA_SAMPLE_RATE = "cekura.sample_rate";
+    /// `true` on a span whose content was given up because memory was short while it was held.
+    CEKURA_CONTENT_SHED = "cekura.content_shed";
     /// How many values were redacted in a span, i64.
     CEKURA_REDACTED = "cekura.redacted";
     /// `true` on a span that was open when its conversation was finished, and was ended by that.
@@ -160,7 +170,7 @@ keys! {
     /// Which guardrail it was, where the span's name does not say it; set by the program.
     GUARDRAIL_NAME = "guardrail.name";
 
-    /// `chat` or `execute_tool` (OTel GenAI conventions 1.41).
+    /// `chat`, `execute_tool`, or what the program says (OTel GenAI conventions 1.41).
     GEN_AI_OPERATION_NAME = "gen_ai.operation.name";
     /// The vendor (OTel GenAI conventions 1.41).
     GEN_AI_PROVIDER_NAME = "gen_ai.provider.name";
@@ -202,6 +212,18 @@ keys! {
     GEN_AI_TOOL_CALL_RESULT = "gen_ai.tool.call.result";
 }
 
+/// Keys of the resource, which is sent with all spans (OTel semantic conventions 1.41).
+pub mod resource {
+    names! {
+        /// Where the program runs, such as `prod`.
+        DEPLOYMENT_ENVIRONMENT_NAME = "deployment.environment.name";
+        /// The program.
+        SERVICE_NAME = "service.name";
+        /// Its release.
+        SERVICE_VERSION = "service.version";
+    }
+}
+
 /// The parts of a turn's voice-to-voice latency, in the order in which they usually come.
 pub(crate) const TURN_LATENCY_PARTS: [&str; 9] = [
     TURN_LATENCY_TRANSCRIPT_SECONDS,
@@ -221,7 +243,7 @@ pub mod metric {
     names! {
         /// How long a turn took, seconds.
         TURN_DURATION = "turn.duration";
-        /// From the caller's last word to the agent's first audio, seconds.
+        /// Voice-to-voice latency: from the caller's last word to the agent's first audio, seconds.
         TURN_USER_BOT_LATENCY = "turn.user_bot_latency";
         /// How long a recognition took, seconds.
         STT_DURATION = "stt.duration";

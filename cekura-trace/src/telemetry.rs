@@ -5,10 +5,11 @@ use crate::at_exit;
 use crate::delivery::call_log::CallLog;
 use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::call_log::update::Update;
+use crate::delivery::causes::LastCause;
 use crate::delivery::config::{self, Builder};
 use crate::delivery::error::Error;
 use crate::delivery::ledger::FlushReport;
-use crate::delivery::link::{GRACE, Link};
+use crate::delivery::link::{Causes, GRACE, Link};
 use crate::delivery::message::Message;
 use crate::delivery::metrics::Metrics;
 use crate::delivery::processor::{self, Processor};
@@ -357,7 +358,7 @@ impl Running {
         if report.pending > 0 {
             self.link.tell_pending(report.clone());
         }
-        tell_losses(&report, self.link.lost_calls());
+        tell_losses(&report, self.link.lost_calls(), &self.link.causes);
         report
     }
 }
@@ -385,13 +386,17 @@ impl fmt::Debug for Cekura {
 
 /// Prints the only line that this crate prints outside local mode. Without it, a program that has no `tracing`
 /// subscriber would never learn that spans or call logs were lost.
-fn tell_losses(report: &FlushReport, calls: u64) {
+fn tell_losses(report: &FlushReport, calls: u64, causes: &Causes) {
+    let because = |last: &LastCause| last.get().map(|cause| format!("; {cause}")).unwrap_or_default();
+    let cause = because(&causes.spans);
     let spans = match (report.lost_unmeant(), report.pending) {
         (0, 0) => None,
-        (_, 0) => Some(format!("spans were lost: {report}")),
-        _ => Some(format!("spans were not delivered in time: {report}")),
+        (_, 0) if cause.is_empty() => Some(format!("spans were lost: {report}")),
+        (_, 0) => Some(format!("spans were lost: {}{cause}", report.losses())),
+        _ => Some(format!("spans were not delivered in time: {report}{cause}")),
     };
-    let calls = (calls > 0).then(|| format!("call logs were not posted: {calls}"));
+    let calls =
+        (calls > 0).then(|| format!("call logs were not posted: {calls}{}", because(&causes.call_logs)));
     let lost: Vec<String> = spans.into_iter().chain(calls).collect();
     if lost.is_empty() {
         return;

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { logChecks } from './logs.mjs';
 import { soundChecks } from './sound.mjs';
+import { turnChecks } from './turns.mjs';
 
 const [folder, file, name] = process.argv.slice(2);
 const { chromium } = createRequire(join(folder, 'package.json'))('playwright-core');
@@ -76,13 +77,15 @@ const checks = {
   async says_what_happened(page) {
     assert.match(await page.title(), /^clinic-0931 · /);
     const totals = await page.locator('#totals').innerText();
-    for (const expected of ['Turns\n2', 'Tokens\n2408 → 62', 'Failed\n✗ 1', 'Interrupted\n■ 2', 'Longest stage', 'p95']) {
+    for (const expected of ['Turns\n2', 'Tokens\n2408 → 62', 'Failed\n✗ 1', 'Interrupted\n■ 1', 'Longest stage', 'Callers wait for']) {
       assert.ok(totals.includes(expected), `${expected} in ${totals}`);
     }
-    assert.match(totals, /Voice-to-voice\s+[\d.]+ m?s median\s+worst [\d.]+ m?s/);
+    assert.match(totals, /Voice-to-voice\s+[\d.]+ m?s median of 2\s+worst [\d.]+ m?s/);
+    assert.doesNotMatch(totals, /p95/, 'of two turns');
+    assert.match(await page.locator('#about').innerText(), /service clinic-agent\s+version 1\.4\.2\s+environment <b>staging<\/b>/);
     const stages = page.getByRole('table', { name: 'Time per stage' });
     assert.equal(await stages.getByRole('row').count(), 5);
-    assert.match(await stages.innerText(), /llm\s+2\s+.* ms\s+.* ms/);
+    assert.match(await stages.innerText(), /llm\s+2\s+.* ms\s+–\s+.* ms/);
     assert.equal(await page.locator('.bar.streamed').count(), 4, 'first chunks are marked');
     const firsts = (await page.locator('.row .first').allInnerTexts()).filter(Boolean);
     assert.ok(firsts.length === 4 && firsts.every((first) => /^[\d.]+ m?s$/.test(first)), `and said: ${firsts}`);
@@ -388,7 +391,7 @@ const checks = {
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
 try {
   const page = await open(browser);
-  await (checks[name] ?? logChecks[name] ?? soundChecks[name])(page);
+  await (checks[name] ?? logChecks[name] ?? soundChecks[name] ?? turnChecks[name])(page);
   assert.deepEqual(page.complaints, [], 'the page complains or asks for more');
 } finally {
   await browser.close();

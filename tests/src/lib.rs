@@ -17,6 +17,7 @@ pub mod polls;
 pub mod program;
 pub mod proxy;
 pub mod spools;
+pub mod strangers;
 pub mod tone;
 pub mod tools;
 pub mod tree;

@@ -2,8 +2,10 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::{Router, routing::any};
+use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
@@ -11,6 +13,7 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{Exemplar, Metric};
 use prost::Message;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -194,7 +197,13 @@ fn labels(attributes: &[KeyValue]) -> BTreeMap<String, String> {
 }
 
 async fn take(State(kept): State<Arc<Kept>>, uri: Uri, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let message = ExportMetricsServiceRequest::decode(&body[..]).unwrap();
+    let message = if headers.contains_key(CONTENT_ENCODING) {
+        let mut unpacked = Vec::new();
+        GzDecoder::new(&body[..]).read_to_end(&mut unpacked).unwrap();
+        ExportMetricsServiceRequest::decode(&*unpacked).unwrap()
+    } else {
+        ExportMetricsServiceRequest::decode(&body[..]).unwrap()
+    };
     let (path, bytes, at) = (uri.path().to_owned(), body.len(), Instant::now());
     let answer = {
         let mut sent = kept.sent.lock().unwrap();

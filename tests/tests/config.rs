@@ -1,7 +1,8 @@
 //! Every setting, good and bad, from code and from the environment, and that no error says a key.
 
 use cekura::{Builder, CaptureContent, Cekura, Error, Mode, Protocol};
-use cekura_trace_tests::backend::Backend;
+use cekura_trace_tests::backend::{Backend, Reply, text};
+use cekura_trace_tests::events::{heard, listen};
 use cekura_trace_tests::handles::{LONG, converse, quick};
 
 const CANARY: &str = "canary-key-123";
@@ -89,6 +90,151 @@ fn ids_are_whole_numbers() {
     for id in ["canary", "1.5", "-1", "1 ", "0x10", "99999999999999999999"] {
         bad(&[KEY, ("CEKURA_AGENT_ID", id)], "CEKURA_AGENT_ID must be a whole number");
         bad(&[KEY, ("CEKURA_PROJECT_ID", id), AGENT], "CEKURA_PROJECT_ID must be a whole number");
+    }
+}
+
+#[test]
+fn there_is_no_agent_0() {
+    let rule = "must be at least 1: copy it from Cekura's dashboard";
+    for id in ["0", "00"] {
+        bad(&[KEY, ("CEKURA_AGENT_ID", id)], &format!("CEKURA_AGENT_ID {rule}"));
+        bad(&[KEY, ("CEKURA_PROJECT_ID", id)], &format!("CEKURA_PROJECT_ID {rule}"));
+    }
+    assert_eq!(error(|| with(&[KEY]).agent(0)).to_string(), format!(".agent(…) {rule}"));
+    assert_eq!(error(|| with(&[KEY]).project(0)).to_string(), format!(".project(…) {rule}"));
+    good(&[KEY, ("CEKURA_AGENT_ID", "1")]);
+}
+
+/// As `docker run --env-file` leaves them.
+#[test]
+fn quotes_around_a_value_are_named() {
+    let collector = ("CEKURA_OTEL_ENDPOINT", "http://127.0.0.1:9");
+    for (variable, value) in [
+        ("CEKURA_API_KEY", CANARY),
+        ("CEKURA_AGENT_ID", "7"),
+        ("CEKURA_API_URL", "https://canary"),
+        ("CEKURA_OTEL_ENDPOINT", "http://127.0.0.1:9"),
+        ("CEKURA_PROTOCOL", "http"),
+        ("CEKURA_MODE", "cloud"),
+        ("CEKURA_CAPTURE_CONTENT", "false"),
+        ("CEKURA_SERVICE_NAME", "canary"),
+        ("CEKURA_RELEASE", "canary 1"),
+        ("CEKURA_ENVIRONMENT", "canary"),
+        ("CEKURA_SPOOL_DIR", "canary"),
+        ("CEKURA_METRICS_ENDPOINT", "https://canary"),
+    ] {
+        for quote in ["\"", "'"] {
+            let quoted = format!("{quote}{value}{quote}");
+            let mut variables = vec![(variable, quoted.as_str())];
+            variables.extend([KEY, AGENT, collector].into_iter().filter(|(name, _)| *name != variable));
+            bad(&variables, &format!("{variable} has quotes around its value: remove them"));
+        }
+    }
+    assert_eq!(
+        error(|| with(&[AGENT]).api_key(format!("\"{CANARY}\""))).to_string(),
+        ".api_key(…) has quotes around its value: remove them"
+    );
+    good(&[KEY, AGENT, ("CEKURA_SERVICE_NAME", "the \"new\" agent"), ("NO_COLOR", "\"\"")]);
+    bad(&[KEY, ("CEKURA_AGENT_ID", "\"\"")], "CEKURA_AGENT_ID has quotes around its value: remove them");
+}
+
+#[test]
+fn spaces_around_a_url_are_named() {
+    let rule = "has spaces or line breaks around it: remove them";
+    for url in [" https://collector", "https://collector ", "https://collector:4317\n", "\tcollector:4317"] {
+        bad(&[("CEKURA_OTEL_ENDPOINT", url)], &format!("CEKURA_OTEL_ENDPOINT {rule}"));
+        bad(&[KEY, AGENT, ("CEKURA_API_URL", url)], &format!("CEKURA_API_URL {rule}"));
+        assert_eq!(error(|| with(&[]).otel_endpoint(url)).to_string(), format!(".otel_endpoint(…) {rule}"));
+    }
+}
+
+#[test]
+fn a_host_of_cekuras_is_taken_for_what_it_is() {
+    let spans = |url, protocol, rule: &str| {
+        let variables = [KEY, AGENT, ("CEKURA_OTEL_ENDPOINT", url), ("CEKURA_PROTOCOL", protocol)];
+        bad(&variables, &format!("CEKURA_OTEL_ENDPOINT {rule}"));
+    };
+    let grpc = "is Cekura's host for gRPC: remove it, or set CEKURA_PROTOCOL=grpc";
+    for url in ["https://otel.cekura.ai:443", "OTEL.cekura.ai", "https://otel.cekura.ai/v1/traces"] {
+        spans(url, "http", grpc);
+    }
+    let http = "is Cekura's host for HTTP: remove it, or set CEKURA_PROTOCOL=http";
+    for url in
+        ["https://otel-http.cekura.ai", "otel-http.cekura.ai:443", "https://otel-http.cekura.ai/v1/traces"]
+    {
+        spans(url, "grpc", http);
+    }
+    for protocol in ["grpc", "http"] {
+        spans("https://api.cekura.ai", protocol, "is Cekura's API, which takes no spans: remove it");
+    }
+    let in_code = error(|| with(&[KEY, AGENT]).otel_endpoint("otel.cekura.ai").protocol(Protocol::Http));
+    assert_eq!(in_code.to_string(), format!(".otel_endpoint(…) {grpc}"));
+    for url in ["https://otel.cekura.ai", "https://otel-http.cekura.ai"] {
+        bad(&[KEY, AGENT, ("CEKURA_API_URL", url)], "CEKURA_API_URL is Cekura's host for spans: remove it");
+    }
+    for url in ["https://api.cekura.ai/observability/v1/observe/", "api.cekura.ai/v1"] {
+        let rule = "must not have a path: Cekura's API is `https://api.cekura.ai`";
+        bad(&[KEY, AGENT, ("CEKURA_API_URL", url)], &format!("CEKURA_API_URL {rule}"));
+    }
+    good(&[KEY, AGENT, ("CEKURA_OTEL_ENDPOINT", "https://otel-http.cekura.ai"), ("CEKURA_PROTOCOL", "http")]);
+    good(&[KEY, AGENT, ("CEKURA_OTEL_ENDPOINT", "https://otel.cekura.ai")]);
+    good(&[KEY, AGENT, ("CEKURA_API_URL", "https://api.cekura.ai/")]);
+}
+
+/// What a server says stays readable, and the program learns that its key is none.
+#[test]
+fn a_key_of_a_few_characters_is_said_and_not_searched_for() {
+    listen();
+    let backend = Backend::scripted(|_, _| Reply::Fail {
+        status: 401,
+        code: 16,
+        wait: None,
+        message: "a bad word about a key".to_owned(),
+    });
+    for key in ["a", "bad", "key"] {
+        let handle = with(&[]).api_key(key).agent(1).otel_endpoint(backend.url()).build().unwrap();
+        converse(&handle, 1);
+        handle.shutdown_blocking(LONG / 100);
+    }
+    assert!(heard("[REDACTED]").is_empty(), "{:?}", heard("[REDACTED]"));
+    assert!(!heard("a bad word about a key").is_empty());
+    assert_eq!(heard(".api_key(…) has only a few characters").len(), 3);
+    let diagnosis = with(&[("CEKURA_API_KEY", "abc"), AGENT, ("CEKURA_API_URL", &backend.url())]);
+    let diagnosis = diagnosis.otel_endpoint(backend.url()).doctor();
+    let said = "configuration: CEKURA_API_KEY has only a few characters, which no key has; copy the whole key from Cekura's dashboard";
+    assert!(diagnosis.problems().any(|problem| problem == said), "{diagnosis}");
+}
+
+/// The resource's values of these keys.
+fn resource(builder: Builder) -> [Option<String>; 3] {
+    let backend = Backend::new();
+    let handle = builder.otel_endpoint(backend.url()).build().unwrap();
+    converse(&handle, 1);
+    assert_eq!(handle.flush_blocking(LONG).delivered, 2);
+    let seen = &backend.seen()[0];
+    ["service.name", "service.version", "deployment.environment.name"]
+        .map(|key| text(&seen.resource().attributes, key).map(str::to_owned))
+}
+
+#[test]
+fn release_and_environment_are_in_the_resource() {
+    let set = [("CEKURA_SERVICE_NAME", "agent"), ("CEKURA_RELEASE", "1.4.2"), ("CEKURA_ENVIRONMENT", "prod")];
+    let expected = |values: [&str; 3]| values.map(|value| Some(value.to_owned()));
+    assert_eq!(resource(with(&set)), expected(["agent", "1.4.2", "prod"]));
+    let code = with(&set).service_name("other").release("abc").environment("staging");
+    assert_eq!(resource(code), expected(["other", "abc", "staging"]));
+    // What code says wins, whichever way it says it.
+    let by_key = with(&set).resource("service.version", "2").resource("service.name", "third");
+    assert_eq!(resource(by_key), expected(["third", "2", "prod"]));
+    assert_eq!(resource(with(&[]).release("1"))[2], None);
+    for (variable, method) in [("CEKURA_RELEASE", ".release(…)"), ("CEKURA_ENVIRONMENT", ".environment(…)")]
+    {
+        bad(&[KEY, AGENT, (variable, " ")], &format!("{variable} must not be blank"));
+        let blank = error(|| match method {
+            ".release(…)" => with(&[KEY, AGENT]).release(""),
+            _ => with(&[KEY, AGENT]).environment("\n"),
+        });
+        assert_eq!(blank.to_string(), format!("{method} must not be blank"));
     }
 }
 

@@ -392,3 +392,70 @@ fn what_debug_shows_of_a_call_are_its_ids() {
         });
     });
 }
+
+struct Caller {
+    user: Option<String>,
+    thread: u64,
+}
+
+#[cekura::conversation(user_id = caller.user, session_id = caller.thread, operation = "invoke_agent", skip_all)]
+fn known(caller: &Caller) {
+    embed();
+}
+
+#[cekura::conversation(user_id = |heard| heard.0, session_id = |heard| heard.1)]
+fn known_at_the_end() -> (&'static str, &'static str) {
+    ("ann", " ")
+}
+
+#[cekura::span(operation = "embeddings")]
+fn embed() {}
+
+#[cekura::llm(operation = kind)]
+fn complete(kind: Option<&str>) {}
+
+/// `user.id`, `session.id`, `gen_ai.conversation.id` and `gen_ai.operation.name`.
+fn ids(span: &Span) -> [Option<&str>; 4] {
+    ["user.id", "session.id", "gen_ai.conversation.id", "gen_ai.operation.name"].map(|key| span.text(key))
+}
+
+#[test]
+fn a_conversation_says_who_calls_and_in_which_session() {
+    let caller = |user: Option<&str>| Caller { user: user.map(str::to_owned), thread: 7 };
+    let trace = capture(|| known(&caller(Some("user-42"))));
+    let root = trace.span("conversation").unwrap();
+    assert_eq!(ids(root), [Some("user-42"), Some("7"), Some("7"), Some("invoke_agent")]);
+    assert_eq!(ids(trace.span("embed").unwrap()), [None, None, None, Some("embeddings")]);
+    // Who is not known is not made up, and nor is a session.
+    let trace = capture(|| known(&caller(None)));
+    assert_eq!(ids(trace.span("conversation").unwrap())[0], None);
+    let trace = capture(known_at_the_end);
+    assert_eq!(ids(trace.span("conversation").unwrap()), [Some("ann"), None, None, None]);
+    // They are the program's own words, so that no policy takes them back.
+    let policy = || capture_with(CaptureContent::Metadata, || known(&caller(Some("user-42"))));
+    assert_eq!(ids(policy().span("conversation").unwrap())[0], Some("user-42"));
+}
+
+#[test]
+fn a_conversation_by_hand_says_it_too() {
+    let trace = capture(|| {
+        let mut call = cekura::spans::conversation().user_id("first").session_id("s-1").start();
+        call.user_id("user-42");
+        call.end();
+        let mut call = cekura::spans::conversation().start();
+        call.session_id("s-2");
+        call.end();
+    });
+    let said: Vec<_> = trace.spans().iter().map(ids).collect();
+    assert!(said.contains(&[Some("user-42"), Some("s-1"), Some("s-1"), None]), "{said:?}");
+    assert!(said.contains(&[None, Some("s-2"), Some("s-2"), None]), "{said:?}");
+}
+
+#[test]
+fn an_operation_stands_in_place_of_the_usual_one() {
+    let operation = |trace: Trace| trace.spans()[0].text("gen_ai.operation.name").map(str::to_owned);
+    assert_eq!(operation(capture(|| complete(None))).as_deref(), Some("chat"));
+    assert_eq!(operation(capture(|| complete(Some("text_completion")))).as_deref(), Some("text_completion"));
+    let by_hand = || cekura::spans::s2s().operation("realtime").start().end();
+    assert_eq!(operation(capture(by_hand)).as_deref(), Some("realtime"));
+}

@@ -48,6 +48,31 @@ fn it_says_what_happened() {
 }
 
 #[test]
+fn it_lists_the_turns_by_latency() {
+    check("turns-20", "lists_the_turns");
+}
+
+#[test]
+fn it_reaches_each_of_many_turns_by_keyboard() {
+    check("turns-200", "reaches_each_turn");
+}
+
+#[test]
+fn it_draws_each_turn_on_an_axis_of_its_own() {
+    check("turns-20", "draws_each_turn_by_itself");
+}
+
+#[test]
+fn it_fits_every_window_with_many_turns() {
+    check("turns-20", "fits_every_window_with_turns");
+}
+
+#[test]
+fn its_list_has_all_calls() {
+    check("turns-4", "lists_all_calls");
+}
+
+#[test]
 fn it_obeys_keys() {
     check("clinic", "obeys_keys");
 }

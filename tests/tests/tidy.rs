@@ -328,7 +328,7 @@ fn every_file_that_a_page_links_to_is_there() {
 #[test]
 fn every_test_that_a_page_names_is_there() {
     let page = fs::read_to_string(root().join("docs/reliability.md")).unwrap();
-    let sources: String = ["cekura-trace/src", "tests/tests"]
+    let sources: String = ["cekura-cli/tests", "cekura-trace/src", "tests/tests"]
         .iter()
         .flat_map(|folder| files(folder, ".rs"))
         .map(|(_, text)| text)

@@ -43,7 +43,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn main() {
     // Nothing listens there: what is measured sends nothing.
     let build = |change: fn(Builder) -> Builder| {
-        let builder = Cekura::builder().environment(|_| None).otel_endpoint("http://127.0.0.1:9");
+        let builder = Cekura::builder().variables(|_| None).otel_endpoint("http://127.0.0.1:9");
         change(builder.protocol(cekura::Protocol::Http)).build().expect("a handle")
     };
     let (plain, redacts) = (build(|builder| builder), build(|builder| builder.redact(Redact::standard())));
@@ -66,7 +66,9 @@ fn main() {
             None => lines(subscriber),
         }));
     }
-    println!("ns a line, median of {ROUNDS} rounds of {LINES} lines; and beside stock json in the same round");
+    println!(
+        "ns a line, median of {ROUNDS} rounds of {LINES} lines; and beside stock json in the same round"
+    );
     for (at, (name, ..)) in rows.iter().enumerate() {
         let cost = median(rounds.iter().map(|round| round[at]).collect());
         let beside = median(rounds.iter().map(|round| round[at] - round[0]).collect());

@@ -35,7 +35,8 @@ pub const CONTENDERS: [Contender; 8] = [
     },
 ];
 
-const SPAN: Contender = Contender {
+/// A span with four span attributes.
+pub const SPAN: Contender = Contender {
     call: |tokens| span(INPUT, tokens),
     call_async: |tokens, pending| drive(span_async(INPUT, tokens, pending)),
     future: || size_of_val(&span_async(INPUT, 0, 0)),

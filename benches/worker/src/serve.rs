@@ -60,6 +60,8 @@ pub fn serve(contenders: &[Contender], counted: Option<Counted>) {
         let answer = match question {
             "allocations" => running.allocations(kind, counted.expect("a program that counts")),
             "background" => running.background(kind),
+            "bursts" => running.bursts(kind),
+            "flushed" => running.flushed(kind),
             "future" => (contender.future)() as f64,
             "instructions" => running.instructions(kind),
             "made" => running.made as f64,
@@ -114,6 +116,25 @@ impl Running<'_> {
         }
         self.flush();
         (thread::background() - start).as_nanos() as f64 / spans as f64
+    }
+
+    /// CPU nanoseconds a span on the other threads, where each burst is delivered before the next, so that none is lost.
+    fn flushed(&mut self, kind: Kind) -> f64 {
+        let start = thread::background();
+        let spans = self.bursts(kind);
+        (thread::background() - start).as_nanos() as f64 / spans
+    }
+
+    /// Makes so many spans as it answers, and waits until they are delivered.
+    fn bursts(&mut self, kind: Kind) -> f64 {
+        let spans: u64 = (0..10)
+            .map(|_| {
+                let spans = self.burst(kind, BURST);
+                self.flush();
+                spans
+            })
+            .sum();
+        spans as f64
     }
 
     fn allocations(&mut self, kind: Kind, counted: Counted) -> f64 {

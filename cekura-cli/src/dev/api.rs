@@ -121,6 +121,7 @@ async fn keep(dev: &Dev, mut posted: Posted) -> Result<i64, Failure> {
     let call_id = posted.call_id.clone();
     let id = dev.store.write(move |to| calls::post(to, &mut posted)).await?;
     dev.findings.logged(&call_id, trace);
+    dev.watchers.tell(id);
     Ok(id)
 }
 
@@ -218,6 +219,7 @@ async fn patch(
         posted(&fields)
     };
     let call = dev.store.write(move |to| calls::patch(to, id, change)).await?;
+    dev.watchers.tell(id);
     call.map(|call| Json(shown(&call))).ok_or_else(missing)
 }
 

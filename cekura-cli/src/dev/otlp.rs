@@ -128,7 +128,11 @@ async fn take(dev: &Dev, request: ExportTraceServiceRequest) -> Result<(), Refus
     let add = move |to: &rusqlite::Savepoint<'_>| {
         batches.iter().map(|batch| super::store::calls::add(to, batch)).collect::<Result<Vec<_>, _>>()
     };
-    dev.store.write(add).await.map(drop).map_err(Refusal::Unavailable)
+    let changed = dev.store.write(add).await.map_err(Refusal::Unavailable)?;
+    for call in changed {
+        dev.watchers.tell(call);
+    }
+    Ok(())
 }
 
 #[tonic::async_trait]

@@ -2,6 +2,7 @@
 //! was acknowledged outlives a process that is killed.
 
 pub(super) mod calls;
+pub(super) mod shown;
 
 use rusqlite::{Connection, OpenFlags, Savepoint, Transaction};
 use std::fs::{DirBuilder, OpenOptions, Permissions};

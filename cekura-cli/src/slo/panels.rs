@@ -93,7 +93,7 @@ pub(super) const ROWS: &[Row] = &[
             panel!(
                 Lines,
                 "s",
-                "From the caller's last word to the agent's first audio",
+                "Voice-to-voice latency: from the caller's last word to the agent's first audio",
                 "The objective counts these.",
                 [quantile!("0.5", "le", "turn_user_bot_latency_seconds"), "p50"],
                 [quantile!("0.95", "le", "turn_user_bot_latency_seconds"), "p95"]

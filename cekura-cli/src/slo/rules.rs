@@ -63,7 +63,8 @@ fn record(text: &mut String, objective: &Objective, name: &str, expression: &str
     put!(text, "    labels: {{slo: {}}}", objective.name);
 }
 
-/// On the tracing itself. A counter that begins above zero has no increase for Prometheus, so new ones are looked at too.
+/// On the tracing itself. A counter that begins above zero has no increase for Prometheus, so new ones are looked at too. Where most
+/// spans are dropped because they are to be, such as by sampling, none needs to be delivered for half an hour.
 const OURSELVES: &str = r#"# The tracing itself.
 - name: cekura-tracing
   rules:
@@ -80,6 +81,8 @@ const OURSELVES: &str = r#"# The tracing itself.
     expr: >-
       sum by (job) (increase(cekura_spans_accepted_total[30m])) > 0
       unless sum by (job) (increase(cekura_spans_delivered_total[30m])) > 0
+      unless sum by (job) (increase(cekura_spans_dropped_total{reason=~"aborted|no_consent|sampled_out"}[30m]))
+        > 0.5 * sum by (job) (increase(cekura_spans_accepted_total[30m]))
     for: 10m
     labels: {severity: ticket}
     annotations:

@@ -1,17 +1,24 @@
 //! `--check`: what Cekura would not take is said, with what to change, and the exit code is 1.
 
-use super::PROTOBUF;
 use super::server::{Dev, Said};
 use super::spans::{attribute, now, request, span};
+use super::{PROTOBUF, judges};
 use cekura::Protocol;
-use cekura_trace_tests::handles;
+use cekura_trace_tests::backend::deserted;
+use cekura_trace_tests::{handles, tools};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use serde_json::{Value, json};
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
 
 const OBSERVE: &str = "/observability/v1/observe/";
+/// As a vendor's keys are.
+const SECRET: &str = "sk-proj-4f9aA81bC77e0d22";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 fn trace(dev: &Dev, spans: Vec<Span>) {
@@ -186,7 +193,6 @@ fn spans_without_a_conversation_and_times_that_run_backwards_are_findings() {
 fn keys_in_spans_are_found_and_never_repeated() {
     let dev = Dev::start("keys", &["--check"]);
     assert_eq!(dev.post_json(OBSERVE, &json!({ "call_id": "a", "agent": 5 })).0, 201);
-    const SECRET: &str = "sk-proj-4f9aA81bC77e0d22";
     let list = ArrayValue { values: vec![AnyValue { value: Some(Any::StringValue(SECRET.to_owned())) }] };
     let mut nested = span(7, 2, 1, "llm", &[]);
     nested.attributes.push(attribute("settings", Any::ArrayValue(list)));
@@ -227,4 +233,44 @@ fn findings_are_safe_to_print_and_bounded() {
     found(&said, 1, &["password"]);
     let line = said.stdout.lines().last().unwrap();
     assert!(!line.contains(['\u{1b}', '\u{202e}']) && line.chars().count() < 450, "{line}");
+}
+
+/// Runs the steps of the job in docs/dev.md, whose agent does this.
+fn job(name: &str, agent: &str) -> Output {
+    let folder = judges::folder(&format!("dev-job-{name}"));
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/dev.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, steps) = page.split_once("    - run: |\n").unwrap();
+    let (steps, _) = steps.split_once("```").unwrap();
+    let (http, grpc) = (deserted().port(), deserted().port());
+    let own_ports = format!("cekura dev --port {http} --grpc-port {grpc} --check");
+    let steps = steps.replace("cekura dev --check", &own_ports).replace(":4318", &format!(":{http}"));
+    assert!(steps.contains(&own_ports) && steps.contains("./take-a-test-call") && steps.contains("wait $!"));
+    fs::write(folder.join("steps.sh"), steps).unwrap();
+    fs::write(
+        folder.join("take-a-test-call"),
+        format!("#!/bin/sh\nset -e\n{}", agent.replace("PORT", &http.to_string())),
+    )
+    .unwrap();
+    judges::passes(Command::new("chmod").arg("700").arg(folder.join("take-a-test-call")));
+    let binaries = Path::new(env!("CARGO_BIN_EXE_cekura")).parent().unwrap().to_str().unwrap();
+    let path = format!("{binaries}:{}", env::var("PATH").unwrap());
+    // As GitHub runs them.
+    let mut shell = Command::new("bash");
+    shell.args(["-e", "steps.sh"]).current_dir(&folder).env("PATH", path).env("RUNNER_TEMP", &folder);
+    shell.output().unwrap()
+}
+
+#[test]
+fn the_job_of_the_page_fails_exactly_when_something_is_wrong() {
+    if !tools::is_there("curl") {
+        return;
+    }
+    let post = "curl --silent --show-error --header 'content-type: application/json' --header 'x-cekura-api-key: any'";
+    let observe = format!("{post} http://127.0.0.1:PORT/observability/v1/observe/ --data");
+    let good = job("good", &format!("{observe} '{{\"call_id\":\"a\",\"agent\":1}}'"));
+    assert_eq!(good.status.code(), Some(0), "{}", judges::text(&good));
+    let bad = job("bad", &format!("{observe} '{{\"call_id\":\"a\",\"agent\":1,\"metadata\":null}}'"));
+    assert_eq!(bad.status.code(), Some(1), "{}", judges::text(&bad));
+    assert!(judges::text(&bad).contains("call a: metadata: is null"), "{}", judges::text(&bad));
 }

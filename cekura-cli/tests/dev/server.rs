@@ -136,8 +136,21 @@ pub(crate) fn send(to: SocketAddr, method: &str, path: &str, headers: &[&str], b
     let _ = stream.write_all(body);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let end = answer.windows(4).position(|part| part == b"\r\n\r\n").unwrap_or(answer.len());
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    (status, body.to_owned())
+    let body = answer.get(end + 4..).unwrap_or_default();
+    let body = if head.contains("transfer-encoding: chunked") { joined(body) } else { body.to_vec() };
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+/// A body without the marks between its chunks.
+fn joined(mut rest: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    while let Some(end) = rest.windows(2).position(|part| part == b"\r\n") {
+        let length = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        all.extend_from_slice(&rest[end + 2..end + 2 + length]);
+        rest = &rest[end + 4 + length..];
+    }
+    all
 }

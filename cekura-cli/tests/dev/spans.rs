@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 /// Nanoseconds since 1970, a while ago.
 pub(crate) fn now() -> u64 {
     let passed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    u64::try_from((passed - Duration::from_secs(60)).as_nanos()).unwrap()
+    u64::try_from(passed.checked_sub(Duration::from_secs(60)).unwrap().as_nanos()).unwrap()
 }
 
 /// A span of a second.

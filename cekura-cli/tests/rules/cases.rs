@@ -276,6 +276,25 @@ fn ourselves() -> Vec<Case> {
             .counter(&counter("delivered"), paced(&[(60, 5.0), (300, 0.0)]))
             .fires(60, &[])
             .fires(200, &[]),
+        // Of what is kept, every third call is; what is not is dropped at its end.
+        Case::new("all calls are sampled out")
+            .counter(&counter("accepted"), paced(&[(300, 6.0)]))
+            .counter(&counter("delivered"), paced(&[(60, 2.0), (240, 0.0)]))
+            .counter(&dropped("sampled_out"), paced(&[(60, 4.0), (240, 6.0)]))
+            .fires(80, &[])
+            .fires(120, &[])
+            .fires(200, &[]),
+        Case::new("nobody agrees")
+            .counter(&counter("accepted"), paced(&[(300, 6.0)]))
+            .counter(&dropped("no_consent"), paced(&[(300, 5.0)]))
+            .counter(&dropped("aborted"), paced(&[(300, 1.0)]))
+            .fires(120, &[]),
+        Case::new("some are sampled out, and nothing is delivered")
+            .counter(&counter("accepted"), paced(&[(300, 6.0)]))
+            .counter(&counter("delivered"), paced(&[(60, 4.0), (240, 0.0)]))
+            .counter(&dropped("sampled_out"), paced(&[(300, 2.0)]))
+            .fires(80, &[])
+            .fires(120, &[("CekuraNotDelivering", "")]),
         Case::new("an agent goes silent")
             .counter("cekura_queue_bytes{job=\"agent\"}", "7x60 stale _x60".to_owned())
             .counter("cekura_queue_bytes{job=\"other\"}", "7x120".to_owned())

@@ -88,6 +88,7 @@ const EVERY: &[SpanName] = &[Conversation, Turn, Stt, Llm, Tts, S2s, ToolCall, S
 const MODELS: &[SpanName] = &[Stt, Llm, Tts, S2s];
 const GENERATORS: &[SpanName] = &[Llm, S2s];
 const COUNTED: &[SpanName] = &[Llm, Tts, S2s];
+const OPERATIONS: &[SpanName] = &[Conversation, Stt, Llm, Tts, S2s, ToolCall, Span];
 
 /// Every argument; those that are `First` stand in the order in which the runtime needs them.
 const RULES: &[Rule] = &[
@@ -102,6 +103,8 @@ const RULES: &[Rule] = &[
     Rule { key: "trace_id_from", given: Value, when: First, of: &[Conversation] },
     Rule { key: "link_headers", given: Reference("the caller's headers"), when: First, of: &[Conversation] },
     Rule { key: "call_id", given: Value, when: Before, of: &[Conversation] },
+    Rule { key: "user_id", given: Value, when: Any, of: &[Conversation] },
+    Rule { key: "session_id", given: Value, when: Any, of: &[Conversation] },
     Rule { key: "run", given: Reference("a `cekura::Run`"), when: Before, of: &[Conversation] },
     Rule { key: "observe", given: Observe, when: Before, of: &[Conversation] },
     Rule { key: "number", given: Integer, when: Before, of: &[Turn] },
@@ -123,6 +126,7 @@ const RULES: &[Rule] = &[
     Rule { key: "max_tokens", given: Integer, when: Any, of: GENERATORS },
     Rule { key: "output", given: Value, when: Any, of: GENERATORS },
     Rule { key: "name", given: Value, when: Before, of: &[ToolCall, Span] },
+    Rule { key: "operation", given: Value, when: Any, of: OPERATIONS },
     Rule { key: "id", given: Value, when: Any, of: &[ToolCall] },
     Rule { key: "arguments", given: Value, when: Any, of: &[ToolCall] },
     Rule { key: "skip", given: Skip, when: Any, of: EVERY },

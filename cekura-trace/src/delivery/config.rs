@@ -10,6 +10,7 @@ mod metrics;
 mod origin;
 mod proxy;
 mod reader;
+mod sampling;
 mod secret;
 mod settings;
 
@@ -18,8 +19,9 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
-pub use settings::{Calls, Mode, Protocol};
-pub(crate) use settings::{Drawing, Identity, Settings, Spooling};
+pub use sampling::Sampling;
+pub use settings::{Calls, Compression, Mode, Protocol, Roots};
+pub(crate) use settings::{ClientCertificate, Drawing, Identity, Settings, Spooling};
 
 use super::error::Error;
 use super::parts;
@@ -31,17 +33,20 @@ use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::redact::Redact;
 use crate::redaction::Redaction;
 use origin::{API_KEY, MODE, OTEL_ENDPOINT, PROTOCOL, api_headers};
-use reader::{Given, Reader, Text};
+use reader::{Given, QUOTED, Reader, Text, unquoted};
+pub(crate) use secret::SHORTEST_SECRET;
 use secret::Secret;
-use settings::{AGENT, PROJECT};
+use settings::{AGENT, OWN_AGENT, OWN_PROJECT, PROJECT};
 use std::path::PathBuf;
 
 const MEMORY_LIMIT: usize = 32 << 20;
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
 const CALLS: &str = "CEKURA_CALLS";
+const COMPRESSION: &str = "CEKURA_COMPRESSION";
 const DRAW: &str = "CEKURA_DRAW";
 const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
+const NO_ID: &str = "must be at least 1: copy it from Cekura's dashboard";
 const AUDIO: &str = "CEKURA_AUDIO";
 const REDACT: &str = "CEKURA_REDACT";
 const INSECURE: &str = "CEKURA_ALLOW_INSECURE";
@@ -66,7 +71,7 @@ impl Reader<'_> {
     fn settings(&mut self, mut code: Builder) -> Settings {
         let redaction = self.redaction(&mut code);
         let key = self.text(code.api_key, API_KEY, Secret::new);
-        let (in_code, mode) = (code.mode.is_some(), code.mode.or_else(|| self.mode()));
+        let mode = self.mode(code.mode);
         #[cfg(not(feature = "audio"))]
         self.refuse_audio();
         let protocol = self.protocol(code.protocol);
@@ -75,12 +80,7 @@ impl Reader<'_> {
         let endpoint = self.text(code.otel_endpoint, OTEL_ENDPOINT, |text| text);
         let has_nowhere_to_send = key.is_none() && endpoint.is_none();
         let default = if code.local_without_key && has_nowhere_to_send { Mode::Local } else { Mode::Cloud };
-        let why_local = match mode {
-            Some(_) if in_code => ".mode(Mode::Local)",
-            Some(_) => "CEKURA_MODE=local",
-            None => "neither CEKURA_API_KEY nor CEKURA_OTEL_ENDPOINT is set",
-        };
-        let mode = mode.unwrap_or(default);
+        let (mode, why) = mode.unwrap_or((default, "neither CEKURA_API_KEY nor CEKURA_OTEL_ENDPOINT is set"));
         let endpoint = self.traces_endpoint(endpoint, protocol, insecure).unwrap_or_else(Given::nowhere);
         let api = self.api_endpoint(code.api_url);
         self.check_mode(mode, protocol);
@@ -91,14 +91,10 @@ impl Reader<'_> {
         let api_headers = api_headers(key.as_ref());
         let headers = self.headers(key, identity, code.headers, &endpoint);
         let metrics = self.metering(code.metrics, insecure, mode.sends());
-        let proxies = if mode.sends() {
-            // An endpoint that was refused is empty; without a key nothing goes to the API.
-            let known = |endpoint: &&Endpoint| **endpoint != Endpoint::default();
-            let api = Some(&api).filter(|_| !api_headers.is_empty()).filter(known);
-            self.proxies(code.proxy, [Some(&endpoint.value).filter(known), api, metrics.endpoint.as_ref()])
-        } else {
-            Proxies::default()
-        };
+        // Without a key nothing goes to the API.
+        let asked = Some(&api).filter(|_| !api_headers.is_empty());
+        let endpoints = [Some(&endpoint.value), asked, metrics.endpoint.as_ref()];
+        let proxies = if mode.sends() { self.proxies(code.proxy, endpoints) } else { Proxies::default() };
         let calls = self.calls(code.calls);
         Settings {
             mode,
@@ -109,29 +105,36 @@ impl Reader<'_> {
             api_headers,
             identity,
             proxies,
-            root_certificates: self.certificates(&code.root_certificates),
-            resource: self.resource(code.service_name, code.resource),
+            trusted: self.trusted(code.only_roots.as_deref(), &code.root_certificates),
+            client_certificate: self.client_certificate(code.client_certificate),
+            resource: self.resource([code.service_name, code.release, code.environment], code.resource),
             calls,
+            compression: self.compression(code.compression),
             capture: self.capture(code.capture),
             consent: code.consent,
             redaction,
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
             drawing: self.drawing(),
-            why_local: (mode == Mode::Local).then_some(why_local),
+            why_local: (mode == Mode::Local).then_some(why),
             // A convention of its own, no-color.org; whatever it is set to.
-            no_color: self.variable("NO_COLOR").is_some(),
+            no_color: self.given("NO_COLOR").is_some(),
             set_global: code.set_global,
             spool: self.spool(code.spool, code.spool_limits, mode),
             #[cfg(feature = "audio")]
             audio: self.audio(code.audio).filter(|_| calls == Calls::Observe),
             #[cfg(feature = "audio")]
-            temporary: (self.lookup)("TMPDIR")
-                .filter(|path| !path.is_empty())
-                .map_or("/tmp".into(), PathBuf::from),
+            temporary: self.temporary(),
             metrics,
+            // In local mode everything is shown.
+            sampling: self.sampling(code.sampling).filter(|_| mode.sends()),
             timings: code.timings,
         }
+    }
+
+    #[cfg(feature = "audio")]
+    fn temporary(&self) -> PathBuf {
+        (self.lookup)("TMPDIR").filter(|path| !path.is_empty()).map_or("/tmp".into(), PathBuf::from)
     }
 
     #[cfg(feature = "audio")]
@@ -165,7 +168,7 @@ impl Reader<'_> {
 
     #[cfg(not(feature = "redact"))]
     fn redaction(&mut self, _code: &mut Builder) -> Redaction {
-        if self.variable(REDACT).is_some() {
+        if self.given(REDACT).is_some() {
             self.refuse(REDACT, "is set, but this build lacks the feature `redact` of cekura-trace");
         }
         Redaction
@@ -184,8 +187,11 @@ impl Reader<'_> {
         }
     }
 
-    /// One mode, or both with a comma between them.
-    fn mode(&mut self) -> Option<Mode> {
+    /// One mode, or both with a comma between them, and what says so where that is the local one.
+    fn mode(&mut self, code: Option<Mode>) -> Option<(Mode, &'static str)> {
+        if let Some(mode) = code {
+            return Some((mode, ".mode(Mode::Local)"));
+        }
         let text = self.word(MODE)?;
         let modes = text.split(',').map(|word| match word.trim() {
             "cloud" => Some(Mode::Cloud),
@@ -200,7 +206,7 @@ impl Reader<'_> {
         if mode.is_none() {
             self.refuse(MODE, "must be `cloud`, `local` or `cloud,local`");
         }
-        mode
+        mode.map(|mode| (mode, "CEKURA_MODE=local"))
     }
 
     fn protocol(&mut self, code: Option<Protocol>) -> Protocol {
@@ -227,6 +233,17 @@ impl Reader<'_> {
         known.unwrap_or_default()
     }
 
+    fn compression(&mut self, code: Option<Compression>) -> Option<Compression> {
+        code.or_else(|| match self.word(COMPRESSION)?.as_str() {
+            "gzip" => Some(Compression::Gzip),
+            "none" => Some(Compression::None),
+            _ => {
+                self.refuse(COMPRESSION, "must be `gzip` or `none`");
+                None
+            }
+        })
+    }
+
     fn capture(&mut self, code: Option<CaptureContent>) -> CaptureContent {
         code.unwrap_or_else(|| match self.flag(None, CAPTURE) {
             Some(false) => CaptureContent::Metadata,
@@ -241,6 +258,9 @@ impl Reader<'_> {
         let found = || (self.lookup)(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
         let given = code.map(|path| (path, method)).or_else(|| Some((found()?, variable)));
         let (directory, setting) = given?;
+        if setting == variable && directory.to_str().is_some_and(|path| unquoted(path).is_some()) {
+            self.refuse(setting, QUOTED);
+        }
         if !parts::SPOOL {
             self.refuse(setting, "works on Unix systems only");
         }
@@ -255,14 +275,19 @@ impl Reader<'_> {
     }
 
     fn identity(&mut self, agent: Option<u64>, project: Option<u64>) -> Option<Identity> {
+        for (setting, id) in [(OWN_AGENT, agent), (OWN_PROJECT, project)] {
+            if id == Some(0) {
+                self.refuse(setting, NO_ID);
+            }
+        }
         match (agent, project) {
             (Some(_), Some(_)) => {
-                self.refuse(".agent(…)", "and .project(…) are both set: set only one of them");
+                self.refuse(OWN_AGENT, "and .project(…) are both set: set only one of them");
                 None
             }
             (Some(id), None) => Some(Identity::Agent(id)),
             (None, Some(id)) => Some(Identity::Project(id)),
-            (None, None) => match (self.number(AGENT), self.number(PROJECT)) {
+            (None, None) => match (self.id(AGENT), self.id(PROJECT)) {
                 (Some(agent), project) => {
                     if project.is_some() {
                         tracing::warn!(target: "cekura", "{AGENT} and {PROJECT} are both set: the agent is used");
@@ -272,5 +297,14 @@ impl Reader<'_> {
                 (None, project) => project.map(Identity::Project),
             },
         }
+    }
+
+    /// The number of an agent or a project.
+    fn id(&mut self, variable: &'static str) -> Option<u64> {
+        let id = self.number(variable);
+        if id == Some(0) {
+            self.refuse(variable, NO_ID);
+        }
+        id
     }
 }

@@ -4,6 +4,7 @@
 mod origin;
 mod questions;
 
+use super::causes::Cause;
 use super::config::{self, Builder, Mode, Protocol, Settings};
 use super::error::Error;
 use super::metrics::Listener;
@@ -157,6 +158,12 @@ impl Finding {
         Self { check, state: State::Failed, seen: wrong.into(), remedy: remedy.into() }
     }
 
+    fn of(check: Check, cause: &Cause) -> Self {
+        let Cause { wrong, said, remedy } = cause;
+        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+        Self::failed(check, format!("{wrong}{said}"), remedy)
+    }
+
     fn skipped(check: Check, why: impl Into<String>) -> Self {
         Self { check, state: State::Skipped, seen: why.into(), remedy: String::new() }
     }
@@ -250,6 +257,11 @@ fn listened(settings: &Settings) -> Option<Vec<Finding>> {
 }
 
 fn configured(settings: &Settings) -> Finding {
+    let key = settings.api_headers.get(config::KEY_HEADER);
+    if key.is_some_and(|key| key.len() < config::SHORTEST_SECRET) {
+        let wrong = "CEKURA_API_KEY has only a few characters, which no key has";
+        return Finding::failed(Check::Configuration, wrong, "copy the whole key from Cekura's dashboard");
+    }
     let account = settings.identity.map(|identity| format!("{identity}, ")).unwrap_or_default();
     let protocol = match settings.protocol {
         Protocol::Grpc => "gRPC",

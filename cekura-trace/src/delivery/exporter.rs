@@ -4,13 +4,13 @@
 //! The clients that the exporter brings along would send headers of `OTEL_*` variables, follow redirects with the key,
 //! and need a runtime of the program. A thread of our own has none of that.
 
+use super::causes::Place;
 use super::config::{self, Builder, Mode, Settings};
 use super::encode::framed;
 use super::error::{Error, Problem};
 use super::quiet;
 use super::transport::{self, Answer};
 use super::verdict::{Verdict, verdict};
-use super::warnings::tell_refusal;
 use http::header::{CONTENT_ENCODING, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use opentelemetry_http::{HttpClient, HttpError};
@@ -67,6 +67,7 @@ impl Builder {
             exporter = exporter
                 .with_endpoint(settings.endpoint.uri().to_string())
                 .with_timeout(settings.timings.attempt);
+            client.place = Some(Place::of_spans(&settings));
             client.requests = Some(employ(settings)?);
         }
         exporter.with_http_client(client).build().map_err(Error::start)
@@ -81,7 +82,7 @@ fn employ(settings: Settings) -> Result<UnboundedSender<ExportRequest>, Error> {
     let (requests, inbox) = unbounded_channel();
     quiet::start(
         "cekura-exporter",
-        move || transport::connect(&settings),
+        move || transport::connect_plain(&settings),
         move |transport, runtime: &Runtime| {
             let mut inbox: UnboundedReceiver<ExportRequest> = inbox;
             runtime.block_on(async {
@@ -100,6 +101,8 @@ fn employ(settings: Settings) -> Result<UnboundedSender<ExportRequest>, Error> {
 struct Client {
     /// `None` when tracing is switched off.
     requests: Option<UnboundedSender<ExportRequest>>,
+    /// Where they go.
+    place: Option<Place>,
     /// Whether an event has said that requests fail.
     is_failing: AtomicBool,
 }
@@ -114,22 +117,26 @@ impl Client {
         requests.send((frame, answer))?;
         let answer = answered.await?;
         let verdict = verdict(&answer, bytes);
-        self.tell(&answer, verdict);
+        self.tell(&answer, bytes, verdict);
         Ok(response(&answer, verdict))
     }
 
     /// Says that requests fail: once, until one succeeds. The exporter itself says little of what goes wrong.
-    fn tell(&self, answer: &Answer, verdict: Verdict) {
+    fn tell(&self, answer: &Answer, bytes: usize, verdict: Verdict) {
         let fails = !matches!(verdict, Verdict::Delivered { rejected: 0 });
         if self.is_failing.swap(fails, Ordering::Relaxed) || !fails {
             return;
         }
+        let cause = self.place.as_ref().map(|place| place.spans(answer, bytes, "spans").to_string());
+        let cause = cause.unwrap_or_default();
         match verdict {
-            Verdict::Stop => tell_refusal(answer),
+            Verdict::Stop => {
+                tracing::error!(target: "cekura", "spans of an exporter were not delivered: {cause}");
+            }
             Verdict::Delivered { rejected } => {
                 tracing::warn!(target: "cekura", "the endpoint rejected {rejected} spans of an exporter: {answer}");
             }
-            _ => tracing::warn!(target: "cekura", "spans of an exporter were not delivered: {answer}"),
+            _ => tracing::warn!(target: "cekura", "spans of an exporter were not delivered: {cause}"),
         }
     }
 }

@@ -196,6 +196,9 @@ impl<D: Delivery> Lane<D> {
 
     /// Gives everything up, but for what is safe on disk.
     pub(crate) fn abandon(&mut self, reason: DropReason) {
+        if self.items.in_flight() > 0 {
+            self.delivery.wait_in_vain();
+        }
         for pending in self.items.take_all() {
             if let Some(pending) = self.rest(pending) {
                 self.settle(pending, Err(reason));

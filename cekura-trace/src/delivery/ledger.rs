@@ -13,7 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What became of the spans of a handle since it was made.
 ///
-/// Always exactly: `accepted = delivered + spooled + pending + Σ dropped`.
+/// Always exactly: `accepted = delivered + spooled + pending + Σ dropped`. With [sampling](crate::Sampling), a part of what is
+/// pending is `held`, which no flush waits for.
 ///
 /// ```
 /// # fn log(report: cekura::FlushReport) {
@@ -33,6 +34,8 @@ pub struct FlushReport {
     pub spooled: u64,
     /// Spans that are still to be delivered.
     pub pending: u64,
+    /// How many of the pending spans are of calls of which it is not known yet whether they are sent.
+    pub held: u64,
     /// Whether the spool's disk is more than a second behind, or fails: pending spans may not survive a crash.
     pub spool_is_behind: bool,
     /// Recordings of calls.
@@ -48,9 +51,17 @@ impl FlushReport {
         self.dropped.values().sum()
     }
 
+    /// The spans that were lost, and of the reasons those that are no mere consequence: `3 dropped (rejected 1)`.
+    pub(crate) fn losses(&self) -> String {
+        let mut reasons = self.dropped.clone();
+        reasons.remove(&DropReason::Shutdown);
+        format!("{} dropped{}", self.lost(), Reasons(&reasons))
+    }
+
     /// How many of them the program did not mean to lose.
     pub(crate) fn lost_unmeant(&self) -> u64 {
-        self.lost() - self.dropped.get(&DropReason::Aborted).copied().unwrap_or_default()
+        let meant = [DropReason::Aborted, DropReason::SampledOut].map(|reason| self.dropped.get(&reason));
+        self.lost() - meant.into_iter().flatten().sum::<u64>()
     }
 }
 
@@ -62,15 +73,24 @@ impl fmt::Display for FlushReport {
             if count > 0 {
                 write!(f, ", {count} {what}")?;
             }
+            if what == "pending" && self.held > 0 {
+                write!(f, " ({} of them held)", self.held)?;
+            }
         }
-        for (at, (reason, count)) in self.dropped.iter().enumerate() {
+        write!(f, "{}{}", Reasons(&self.dropped), self.recordings)
+    }
+}
+
+/// As ` (queue_full 2, shutdown 1)`, or nothing where there is none.
+struct Reasons<'a>(&'a BTreeMap<DropReason, u64>);
+
+impl fmt::Display for Reasons<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (reason, count)) in self.0.iter().enumerate() {
             let before = if at == 0 { " (" } else { ", " };
             write!(f, "{before}{reason} {count}")?;
         }
-        if !self.dropped.is_empty() {
-            f.write_str(")")?;
-        }
-        write!(f, "{}", self.recordings)
+        if self.0.is_empty() { Ok(()) } else { f.write_str(")") }
     }
 }
 
@@ -120,6 +140,11 @@ pub enum DropReason {
     Refused,
     /// `rejected`: the backend rejected the span.
     Rejected,
+    /// `sampled_out`: its call has ended, and is none of those that [`Sampling`](crate::Sampling) sends.
+    SampledOut,
+    /// `sampling_memory`: its call was the largest when calls that were held for [`Sampling`](crate::Sampling) had more memory
+    /// than is theirs, and none had content to give up any more.
+    SamplingMemory,
     /// `server_error`: the backend reported an error of its own, also at the retry.
     ServerError,
     /// `shutdown`: the span ended after the shutdown, or was not delivered by its deadline.
@@ -158,6 +183,8 @@ impl DropReason {
             Self::QueueFull => "queue_full",
             Self::Refused => "refused",
             Self::Rejected => "rejected",
+            Self::SampledOut => "sampled_out",
+            Self::SamplingMemory => "sampling_memory",
             Self::ServerError => "server_error",
             Self::Shutdown => "shutdown",
             Self::SpoolDamaged => "spool_damaged",
@@ -224,6 +251,8 @@ struct Books {
     /// Spans that were never in the queue, but found on disk.
     adopted: u64,
     recordings: Recordings,
+    /// Pending spans that nobody waits for.
+    held: u64,
     spool_is_behind: bool,
     /// By the bytes of their ids. A hash map would double while it makes room.
     traces: BTreeMap<[u8; 16], TraceAccount>,
@@ -307,6 +336,11 @@ impl Ledger {
                 account.has_root |= has_root;
             }
         }
+    }
+
+    /// Says of how many pending spans it is not known yet whether they are sent.
+    pub(crate) fn hold(&self, spans: u64) {
+        self.books().held = spans;
     }
 
     /// Says whether the disk keeps up with what ends.
@@ -397,14 +431,17 @@ impl Ledger {
 
     /// The report over all traces. `accepted` is read after the fates, so that none is counted before its span.
     pub(crate) fn report(&self, accepted: impl FnOnce() -> u64) -> FlushReport {
-        let (total, dropped, adopted, spool_is_behind, recordings) = {
+        let (total, adopted, known) = {
             let books = self.books();
-            (books.total, books.dropped.clone(), books.adopted, books.spool_is_behind, books.recordings)
+            let Books { spool_is_behind, held, recordings, .. } = *books;
+            let dropped = books.dropped.clone();
+            let known = FlushReport { held, spool_is_behind, recordings, dropped, ..FlushReport::default() };
+            (books.total, books.adopted, known)
         };
         let Spans { delivered, spooled, lost, .. } = total;
         let accepted = accepted() + adopted;
         let pending = accepted.saturating_sub(delivered + spooled + lost);
-        FlushReport { accepted, delivered, spooled, pending, spool_is_behind, recordings, dropped }
+        FlushReport { accepted, delivered, spooled, pending, ..known }
     }
 
     /// What became of the spans of one trace that are not in the queue any more: delivered, pending, lost.

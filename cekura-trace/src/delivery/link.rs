@@ -7,6 +7,7 @@ use super::call_log::CallLog;
 use super::call_log::error::{ObserveError, Sent};
 use super::call_log::sealed::Account;
 use super::call_log::update::Update;
+use super::causes::LastCause;
 use super::clock::WaitClock;
 use super::ledger::{DropReason, FlushReport, Ledger};
 use super::message::{FlushReply, Message, ObserveAnswer, ObserveReply};
@@ -40,6 +41,13 @@ pub(crate) const GRACE: Duration = Duration::from_millis(100);
 /// Bytes of a change of a stored call beside what is changed.
 const UPDATE: usize = 2 << 10;
 
+/// Why what a handle sends does not arrive.
+#[derive(Clone, Default)]
+pub(crate) struct Causes {
+    pub(crate) spans: Arc<LastCause>,
+    pub(crate) call_logs: Arc<LastCause>,
+}
+
 /// The worker as the handle sees it.
 pub(crate) struct Link {
     pub(crate) queue: Arc<Queue>,
@@ -50,6 +58,7 @@ pub(crate) struct Link {
     pub(crate) calls: Arc<OpenCalls>,
     /// Counts call logs that were not posted.
     pub(super) failed: Arc<AtomicU64>,
+    pub(crate) causes: Causes,
     /// Where the worker is; a fork of that process has none.
     pub(super) process: u32,
     pub(super) clock: Arc<WaitClock>,
@@ -229,7 +238,7 @@ impl Sink for Link {
     }
 
     fn release(&self, call: &Call) {
-        self.tell(Message::Release(call.root.span_id()));
+        self.tell(Message::Release(call.root.clone()));
     }
 
     fn score(&self, call: &Call, name: &str, value: f64) {

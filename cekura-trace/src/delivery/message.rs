@@ -9,7 +9,9 @@ use super::spool::{Event, Kind};
 use super::tap::Drawn;
 use crate::call::Call;
 use crate::room::Room;
-use opentelemetry::trace::{SpanContext, SpanId};
+use opentelemetry::trace::SpanContext;
+#[cfg(feature = "audio")]
+use opentelemetry::trace::SpanId;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use tokio::sync::oneshot;
@@ -28,7 +30,7 @@ pub(crate) enum Message {
     /// Post a call log.
     Observe { log: SealedCallLog, reservation: Room, reply: ObserveReply },
     /// The call log of this conversation is kept back no longer.
-    Release(SpanId),
+    Release(SpanContext),
     /// Change a call that is stored.
     Update { changes: SealedCallLog, room: Room, reply: ObserveReply },
     /// What a call was worth whose root span is over.

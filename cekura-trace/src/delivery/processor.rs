@@ -77,7 +77,8 @@ pub(crate) fn provider(processor: Processor) -> SdkTracerProvider {
         .build()
 }
 
-fn record(mut span: SpanData, capture: CaptureContent) -> Vec<u8> {
+/// A host's span as a record.
+pub(crate) fn record(mut span: SpanData, capture: CaptureContent) -> Vec<u8> {
     if capture == CaptureContent::Metadata {
         for link in &mut span.links.links {
             link.attributes.retain(|attribute| !write::is_foreign_content(attribute));

@@ -35,6 +35,8 @@ pub(crate) struct Queue {
     held: AtomicUsize,
     /// Those of them that are of spans and calls which have not ended.
     open: AtomicUsize,
+    /// Those of them that are of spans of which it is not known yet whether they are sent.
+    held_back: AtomicUsize,
     /// Those of them that are of call logs, and of changes of stored calls.
     logs: AtomicUsize,
     /// Those of these that are of changes.
@@ -126,7 +128,7 @@ impl Queue {
         let full = (limit / 8 / shards).clamp(least, most);
         let shards = (0..shards).map(|_| Shard::default()).collect();
         let (calls, begun) = (Mutex::default(), None);
-        let [held, open, logs, updates, on_disk, refused] = [0; 6].map(AtomicUsize::new);
+        let [held, open, held_back, logs, updates, on_disk, refused] = [0; 7].map(AtomicUsize::new);
         let events = OwnEvents::here();
         Self {
             shards,
@@ -135,6 +137,7 @@ impl Queue {
             begun,
             held,
             open,
+            held_back,
             logs,
             updates,
             on_disk,
@@ -246,13 +249,27 @@ impl Queue {
         if refused == 0 && held <= crowded(self.share()) {
             return 0;
         }
-        let others = [&self.logs, &self.open, &self.on_disk].map(|bytes| bytes.load(Ordering::Relaxed));
+        let others = [&self.logs, &self.open, &self.held_back, &self.on_disk]
+            .map(|bytes| bytes.load(Ordering::Relaxed));
         let others = others.iter().sum();
         let (spans, share) = (held.saturating_sub(others), self.share().saturating_sub(others));
         if refused >= share || refused == 0 && spans <= crowded(share) {
             return 0;
         }
         spans.saturating_sub(low(share).min(share - refused))
+    }
+
+    /// Bytes that spans which are held back must give back: they may have half of the limit, and no more than five eighths
+    /// together with what is open.
+    pub(super) fn held_excess(&self) -> usize {
+        let open = self.open.load(Ordering::Relaxed);
+        let most = (self.limit / 2).min((self.limit / 8 * 5).saturating_sub(open));
+        self.held_back.load(Ordering::Relaxed).saturating_sub(most)
+    }
+
+    /// What they give back more than that, so that the next ones find room.
+    pub(super) fn held_spare(&self) -> usize {
+        self.limit / 32
     }
 
     /// Bytes of the limit that are taken.
@@ -303,6 +320,7 @@ impl Queue {
             Use::CallLog => [None, Some(&self.logs)],
             Use::Delivery | Use::Drawing => [None; 2],
             Use::Disk => [None, Some(&self.on_disk)],
+            Use::Held => [None, Some(&self.held_back)],
             Use::Open => [None, Some(&self.open)],
             Use::Update => [Some(&self.logs), Some(&self.updates)],
         };
@@ -335,7 +353,7 @@ impl Budget for Queue {
         let (most_of_part, most) = match what {
             Use::CallLog if of_part <= 2 * reserve => (usize::MAX, self.limit),
             Use::CallLog => (usize::MAX, share),
-            Use::Delivery | Use::Disk => (usize::MAX, self.limit),
+            Use::Delivery | Use::Disk | Use::Held => (usize::MAX, self.limit),
             // Only what spans and call logs leave is drawn.
             Use::Drawing => (usize::MAX, low(share)),
             // Half of the limit, so that what has ended has the other half.

@@ -9,6 +9,7 @@ use super::terminal::Show;
 use crate::finished::{Span, Tree, records};
 use crate::local::{self, Folder, Kept, SoundFile, Style};
 use crate::lock::locked;
+use crate::semconv::resource;
 use opentelemetry::trace::SpanId;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +30,11 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
     let (no_color, drawing) = (settings.no_color, settings.drawing);
     let why_local = settings.why_local.map(|why| local::line("local", format!("nothing was sent: {why}")));
     let why_local = Mutex::new(why_local);
-    let pages = Pages { folder: Folder::new(PAGES), events, told: AtomicBool::new(false) };
+    let pages = Pages {
+        folder: Folder::new(PAGES).of_program(program(settings)),
+        events,
+        told: AtomicBool::new(false),
+    };
     let limit = settings.memory_limit;
     let unrecorded = unrecorded(settings);
     Box::new(move |spans, call_log, sound, tell| {
@@ -64,6 +69,20 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
         }
         Ok(Seen { missing, is_heard: Some(is_heard) })
     })
+}
+
+/// The environment's key in older conventions.
+const OLD_ENVIRONMENT: &str = "deployment.environment";
+
+/// What is known of the program that takes the calls, each with its title.
+fn program(settings: &Settings) -> Vec<(&'static str, String)> {
+    let known = |keys: &[&str]| keys.iter().find_map(|key| settings.resource.get(*key)).cloned();
+    let all = [
+        ("service", known(&[resource::SERVICE_NAME])),
+        ("version", known(&[resource::SERVICE_VERSION])),
+        ("environment", known(&[resource::DEPLOYMENT_ENVIRONMENT_NAME, OLD_ENVIRONMENT])),
+    ];
+    all.into_iter().filter_map(|(title, value)| Some((title, value?))).collect()
 }
 
 /// Why a call has no recording of which nothing was told.

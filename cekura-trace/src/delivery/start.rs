@@ -4,18 +4,20 @@
 #[cfg(feature = "audio")]
 use super::audio::recorder::Recorder;
 use super::call_log::sealed::Account;
+use super::causes::Place;
 use super::config::Settings;
 use super::error::Error;
 use super::lane::Lane;
 use super::lane::call_logs::exchange;
 use super::lane::spans::Spans;
 use super::ledger::Ledger;
-use super::link::Link;
+use super::link::{Causes, Link};
 use super::message::Message;
 use super::metrics::{Counting, Export, Listener, Metrics};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Waker};
 use super::quiet;
+use super::sampler::Sampler;
 use super::spool::Spool;
 use super::spool::requests::SpooledRequests;
 use super::tap::Tap;
@@ -26,6 +28,7 @@ use super::worker::Worker;
 use crate::call::OpenCalls;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
+use crate::room::{Room, Use};
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -38,8 +41,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 /// When there is no thread to be had, or the transport cannot be set up.
 pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (inbox, messages) = unbounded_channel();
-    let timings = settings.timings;
-    let ledger = Arc::new(Ledger::default());
+    let (timings, ledger) = (settings.timings, Arc::<Ledger>::default());
     let queue = queue(&settings, ledger.clone(), inbox.clone());
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<OpenCalls>::default(), Arc::<AtomicU64>::default());
@@ -47,6 +49,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let recorder = recorder(&settings, inbox.clone());
     #[cfg(feature = "audio")]
     let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
+    let causes = Causes::default();
     let metrics = Metrics::new(&settings.metrics, ledger.clone(), queue.clone(), calls.clone());
     let link = Link {
         metrics: metrics.clone(),
@@ -56,14 +59,14 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         account: account.clone(),
         calls: calls.clone(),
         failed: failed.clone(),
+        causes: causes.clone(),
         process: process::id(),
         clock: Arc::default(),
         #[cfg(feature = "audio")]
         recorder: recorders.clone(),
         longest: timings.give_up + timings.longest_hint + timings.after_hint + timings.attempt,
     };
-    let events = queue.events.clone();
-    let listen = settings.metrics.listen;
+    let (events, listen) = (queue.events.clone(), settings.metrics.listen);
     let listener = listen.map(|listen| Listener::start(listen, metrics.clone())).transpose()?;
     let prepare = {
         let (queue, ledger, events) = (queue.clone(), ledger.clone(), events.clone());
@@ -73,26 +76,26 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             if let Some(spool) = &spool {
                 recalls.keep_in(spool.recordings());
             }
+            let room = Room::of(queue.clone(), Use::Delivery);
+            let sampler = Sampler::of(&settings, ledger.clone(), queue.clone(), calls.clone());
             let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             // The last one, for what is drawn may be all that has the records.
-            let (wake, meter) = (inbox.clone(), settings.metrics.meter.as_ref());
-            let wake = move || drop(wake.send(Message::Answered));
-            let export = Export::start(&settings, metrics.clone(), events.clone(), wake)?;
-            taps.push(Box::new(Counting::new(metrics, meter, events.clone(), export, listener)));
-            let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone())?;
-            let spooled = spool.clone().map(SpooledRequests::new);
+            taps.push(counting(&settings, metrics, events.clone(), inbox.clone(), listener)?);
+            let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone(), room)?;
+            let spans = spans.map(|spans| spans.telling(causes.spans));
+            let (known, spooled) = (calls.clone(), spool.clone().map(SpooledRequests::new));
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
-            let known = calls.clone();
             let is_open = Box::new(move |trace| known.is_open(trace));
-            let exchange = exchange(settings);
+            let (api, exchange) = (Place::of_api(&settings), exchange(settings));
             let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
+            let call_logs = call_logs.telling(api, causes.call_logs);
             #[cfg(feature = "audio")]
             let call_logs = call_logs.with_recorder(Some(recalls));
-            Ok((spans, taps, call_logs.with_spool(spooled), spool, calls))
+            Ok(((spans, sampler), taps, call_logs.with_spool(spooled), spool, calls))
         }
     };
-    quiet::start("cekura-trace", prepare, move |(spans, taps, call_logs, spool, calls), runtime| {
-        let worker = Worker::new(timings, queue, ledger, events, spans, account, call_logs);
+    quiet::start("cekura-trace", prepare, move |(lane, taps, call_logs, spool, calls), runtime| {
+        let worker = Worker::new(timings, queue, ledger, events, lane, account, call_logs);
         #[cfg(feature = "audio")]
         let worker = worker.with_recorder(recorders);
         worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
@@ -139,13 +142,27 @@ fn spans(
     events: OwnEvents,
     inbox: UnboundedSender<Message>,
     spool: Option<Arc<Spool>>,
+    room: Room,
 ) -> Result<Option<Lane<Spans>>, Error> {
     if !settings.mode.sends() {
         return Ok(None);
     }
-    let transport = transport::connect(settings)?;
+    let transport = transport::connect(settings, room)?;
     let wake = Box::new(move || drop(inbox.send(Message::Answered)));
     Ok(Some(Lane::of_spans(settings, transport, ledger, events, wake, spool)))
+}
+
+/// Counts all that is drained, for whoever reads the metrics.
+fn counting(
+    settings: &Settings,
+    metrics: Metrics,
+    events: OwnEvents,
+    inbox: UnboundedSender<Message>,
+    listener: Option<Listener>,
+) -> Result<Box<dyn Tap>, Error> {
+    let wake = move || drop(inbox.send(Message::Answered));
+    let export = Export::start(settings, metrics.clone(), events.clone(), wake)?;
+    Ok(Box::new(Counting::new(metrics, settings.metrics.meter.as_ref(), events, export, listener)))
 }
 
 /// Where conversations are to be drawn.

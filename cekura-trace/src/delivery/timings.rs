@@ -37,6 +37,12 @@ pub struct Timings {
     pub unread: Duration,
     /// How often metrics are sent.
     pub metrics: Duration,
+    /// How long a call is held at most until it is sent in any case.
+    pub held: Duration,
+    /// How long after its end the spans of a held call are waited for that are still open.
+    pub late: Duration,
+    /// How long nothing of a held call may come whose root is not of this process, until it is over.
+    pub quiet: Duration,
     /// How long a handle that is dropped without `shutdown` waits for the delivery.
     pub drop: Duration,
 }
@@ -59,6 +65,9 @@ impl Default for Timings {
             diagnosis: Duration::from_secs(15),
             unread: Duration::from_secs(60),
             metrics: Duration::from_secs(60),
+            held: Duration::from_secs(30 * 60),
+            late: Duration::from_secs(2),
+            quiet: Duration::from_secs(60),
             drop: Duration::from_secs(2),
         }
     }

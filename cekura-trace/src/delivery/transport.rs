@@ -3,13 +3,18 @@
 
 mod answer;
 mod body;
+#[cfg(any(feature = "grpc", feature = "http"))]
+mod chain;
 // The same names come from a file that has no transport when its feature is off.
 #[cfg_attr(not(feature = "http"), path = "transport/no_api.rs")]
 pub(super) mod api;
 #[cfg(feature = "http")]
 mod client;
+#[cfg(any(feature = "grpc", feature = "http"))]
+mod failures;
 #[cfg_attr(not(feature = "grpc"), path = "transport/absent.rs")]
 mod grpc;
+mod gzip;
 #[cfg_attr(not(feature = "http"), path = "transport/absent.rs")]
 mod http;
 #[cfg_attr(not(any(feature = "grpc", feature = "http")), path = "transport/absent.rs")]
@@ -25,7 +30,9 @@ mod upload;
 
 use super::config::{Endpoint, Protocol, Proxy, Settings};
 use super::error::Error;
+use crate::room::Room;
 use ::http::HeaderMap;
+use gzip::Gzip;
 use prost::bytes::Bytes;
 use std::io;
 use std::net::TcpStream;
@@ -48,6 +55,11 @@ pub(crate) trait Transport: Send + Sync {
     /// Sends an `ExportTraceServiceRequest`, or one of another kind, that stands behind the five bytes of gRPC's framing; the first of them says
     /// whether it is compressed, with gzip.
     fn send(&self, frame: Bytes) -> Sending;
+
+    /// Whether it compresses what it sends, as far as the server takes that.
+    fn compresses(&self) -> bool {
+        false
+    }
 }
 
 /// Bytes in front of the message in a frame.
@@ -57,12 +69,22 @@ fn is_compressed(frame: &Bytes) -> bool {
     frame.first() == Some(&1)
 }
 
-/// Prepares the connection; must run inside the runtime that will send.
+/// Prepares the connection; must run inside the runtime that will send. Where requests are compressed, these copies take more of
+/// the same as `room`.
 ///
 /// # Errors
 ///
 /// When a certificate cannot be used, or the transport is not part of this build.
-pub(crate) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> {
+pub(crate) fn connect(settings: &Settings, room: Room) -> Result<Arc<dyn Transport>, Error> {
+    Ok(compressing(connect_plain(settings)?, &settings.endpoint, settings, room))
+}
+
+/// The same, for requests that are compressed already where they are to be.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub(crate) fn connect_plain(settings: &Settings) -> Result<Arc<dyn Transport>, Error> {
     match settings.protocol {
         Protocol::Grpc => grpc::connect(settings),
         Protocol::Http => http::connect(settings),
@@ -75,7 +97,17 @@ pub(crate) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> 
 ///
 /// As [`connect`].
 pub(crate) fn connect_to(endpoint: &Endpoint, settings: &Settings) -> Result<Arc<dyn Transport>, Error> {
-    http::connect_to(endpoint, HeaderMap::new(), settings)
+    let transport = http::connect_to(endpoint, HeaderMap::new(), settings)?;
+    Ok(compressing(transport, endpoint, settings, Room::default()))
+}
+
+fn compressing(
+    transport: Arc<dyn Transport>,
+    endpoint: &Endpoint,
+    settings: &Settings,
+    room: Room,
+) -> Arc<dyn Transport> {
+    if settings.compresses(endpoint) { Arc::new(Gzip::new(transport, room)) } else { transport }
 }
 
 /// Does of a connection what comes before a request: the handshake, with the roots that the delivery trusts. Blocks.

@@ -86,9 +86,9 @@ fn http(status: u16, wait: Option<Duration>) -> Verdict {
 impl From<Failure> for DropReason {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Connection => Self::Unreachable,
             Failure::Timeout => Self::Timeout,
-            Failure::Tls => Self::Tls,
+            Failure::Tls(_) => Self::Tls,
+            _ => Self::Unreachable,
         }
     }
 }
@@ -96,6 +96,7 @@ impl From<Failure> for DropReason {
 #[cfg(test)]
 mod tests {
     use super::{Answer, DropReason, Duration, Failure, SMALL, Verdict, verdict};
+    use crate::delivery::transport::Flaw;
 
     const WAIT: Option<Duration> = Some(Duration::from_secs(7));
 
@@ -155,7 +156,8 @@ mod tests {
         for (failure, reason) in [
             (Failure::Connection, DropReason::Unreachable),
             (Failure::Timeout, DropReason::Timeout),
-            (Failure::Tls, DropReason::Tls),
+            (Failure::Tls(Flaw::Issuer), DropReason::Tls),
+            (Failure::Name, DropReason::Unreachable),
         ] {
             let answer = Answer::None { failure, message: String::new() };
             assert_eq!(verdict(&answer, SMALL), Verdict::Retry { reason, wait: None });

@@ -1,31 +1,17 @@
 //! The words of the events that tell what happens to spans. Each says what a person can do.
 
+use super::causes::Cause;
 use super::ledger::{DropReason, FlushReport};
-use super::transport::Answer;
 use std::io;
 
-/// Says that spans wait.
-pub(crate) fn tell_failure(reason: DropReason, answer: &Answer) {
+/// Says that spans wait, loudly where only a person can help.
+pub(crate) fn tell_failure(reason: DropReason, cause: &Cause) {
+    let what = "cannot be delivered at the moment; they are kept and retried";
     if reason == DropReason::Refused {
-        return tell_refusal(answer);
-    }
-    let then = "run cekura::doctor() to find the cause";
-    tracing::warn!(target: "cekura", "spans cannot be delivered at the moment; they are kept and retried: {answer}; {then}");
-}
-
-/// Says which settings a person must look at when an endpoint refuses.
-pub(crate) fn tell_refusal(answer: &Answer) {
-    if answer.is_of_proxy() {
-        let what =
-            "the proxy asks for a user and password; write them in HTTP_PROXY; spans are kept meanwhile";
-        return tracing::error!(target: "cekura", "{what}: {answer}");
-    }
-    let (fault, settings) = if answer.is_refusal() {
-        ("refuses", "CEKURA_API_KEY and CEKURA_AGENT_ID or CEKURA_PROJECT_ID")
+        tracing::error!(target: "cekura", "spans {what}: {cause}");
     } else {
-        ("does not accept", "CEKURA_OTEL_ENDPOINT and CEKURA_PROTOCOL")
-    };
-    tracing::error!(target: "cekura", "the endpoint {fault} spans; check {settings}: {answer}");
+        tracing::warn!(target: "cekura", "spans {what}: {cause}");
+    }
 }
 
 /// Says that the disk cannot be written.
@@ -45,12 +31,13 @@ pub(crate) fn tell_delay(is_behind: bool) {
     }
 }
 
-/// Says how many spans were lost so far.
-pub(crate) fn tell_losses(report: &FlushReport) {
+/// Says how many spans were lost so far, and why.
+pub(crate) fn tell_losses(report: &FlushReport, cause: Option<String>) {
     let is_full = report.dropped.contains_key(&DropReason::QueueFull);
     let why =
         if is_full { "; queue_full: the memory limit was reached, so raise .memory_limit(…)" } else { "" };
-    tracing::warn!(target: "cekura", "spans have been dropped: {report}{why}");
+    let cause = cause.map(|cause| format!("; {cause}")).unwrap_or_default();
+    tracing::warn!(target: "cekura", "spans have been dropped: {report}{why}{cause}");
 }
 
 /// Says how many spans the shutdown has not waited for.

@@ -20,6 +20,7 @@ use super::message::{Message, ObserveAnswer, ObserveReply};
 use super::own_events::OwnEvents;
 use super::queue::{Begun, Queue};
 use super::quiet::silence;
+use super::sampler::Sampler;
 use super::spool::{Event, Found, Kind, Spool};
 use super::tally::Tally;
 use super::tap::Tap;
@@ -51,6 +52,8 @@ pub(super) struct Worker {
     events: OwnEvents,
     /// Not in local mode.
     spans: Option<Lane<Spans>>,
+    /// Before them, where not all calls are sent.
+    sampler: Option<Sampler>,
     taps: Vec<Box<dyn Tap>>,
     account: Account,
     #[cfg(feature = "audio")]
@@ -89,7 +92,7 @@ impl Worker {
         queue: Arc<Queue>,
         ledger: Arc<Ledger>,
         events: OwnEvents,
-        spans: Option<Lane<Spans>>,
+        (spans, sampler): (Option<Lane<Spans>>, Option<Sampler>),
         account: Account,
         call_logs: Lane<CallLogs>,
     ) -> Self {
@@ -99,6 +102,7 @@ impl Worker {
             ledger,
             events,
             spans,
+            sampler,
             taps: Vec::new(),
             account,
             #[cfg(feature = "audio")]
@@ -160,6 +164,7 @@ impl Worker {
         }
         let mut held = Counts::new();
         let spans = self.spans.iter().flat_map(Lane::counts);
+        let spans = spans.chain(self.sampler.iter().flat_map(Sampler::counts));
         for (trace, count) in spans.chain(self.taps.iter().flat_map(|tap| tap.pending())) {
             *held.entry(trace).or_default() += count;
         }
@@ -240,8 +245,13 @@ impl Worker {
             Message::Recorded { root, prepared } => self.recorded(root, *prepared),
             Message::Score { root, name, value } => {
                 self.taps.iter_mut().for_each(|tap| tap.score(&root, &name, value));
+                self.sampler.iter_mut().for_each(|sampler| sampler.score(root.trace_id(), &name, value));
+                self.send_held();
             }
-            Message::Release(root) => self.call_logs.release(root),
+            Message::Release(root) => {
+                self.sampler.iter_mut().for_each(|sampler| sampler.release(root.trace_id()));
+                self.call_logs.release(root.span_id());
+            }
             Message::Spooled(events) => {
                 for (kind, event) in events {
                     self.spooled(kind, event);
@@ -253,6 +263,8 @@ impl Worker {
                 queue.close(|records, count| self.take(records, count));
                 queue.drain_kept_back(true, |records, count| self.take(records, count));
                 queue.close_calls(|ended, reservation| self.observe_ended(ended, reservation));
+                self.sampler.iter_mut().for_each(Sampler::finish);
+                self.send_held();
                 self.write_drafts(now);
                 if let Some(spans) = &mut self.spans {
                     spans.finish(now);
@@ -306,6 +318,10 @@ impl Worker {
         if self.taps.iter_mut().fold(false, |wants, tap| wants | tap.wants_more()) {
             self.drain();
         }
+        let now = Instant::now();
+        if self.sampler.as_mut().is_some_and(|sampler| sampler.look(now)) {
+            self.drain();
+        }
         // After the spans, so that most of those that have ended too are known to.
         let begun = std::mem::take(&mut self.begun);
         if let Some(spans) = &mut self.spans {
@@ -313,6 +329,8 @@ impl Worker {
         }
         // A call ends before its root, so that none is missing whose root was drained.
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
+        self.sampler.iter_mut().for_each(Sampler::decide);
+        self.send_held();
         // With the call log that has come just now.
         self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
     }
@@ -338,7 +356,16 @@ impl Worker {
             }
         }
         self.taps.iter_mut().for_each(|tap| tap.begun(&begun));
-        self.begun.roots.extend(begun.roots);
+        for root in begun.roots {
+            let known = match &mut self.sampler {
+                Some(sampler) => sampler.begin(root, Instant::now()),
+                None => Some(root),
+            };
+            self.begun.roots.extend(known);
+        }
+        for (trace, _) in &begun.forgotten {
+            self.sampler.iter_mut().for_each(|sampler| sampler.forget(*trace));
+        }
         self.begun.forgotten.extend(begun.forgotten);
     }
 
@@ -409,12 +436,35 @@ impl Worker {
         }
         let redacted = self.account.redaction.records(records);
         let mut reservation = Some(reservation);
-        if let Some(spans) = &mut self.spans {
+        if let Some(sampler) = &mut self.sampler {
+            let leaving = sampler.take(&redacted, Instant::now());
+            self.send_held();
+            self.send(&leaving);
+        } else if let Some(spans) = &mut self.spans {
             spans.take(&redacted, reservation.take().unwrap_or_default(), self.flushes.epoch);
         }
+        let is_sent = self.spans.is_some();
         for tap in &mut self.taps {
-            tap.take(if tap.takes_unredacted() { records } else { &redacted }, reservation.take());
+            let reservation = reservation.take().filter(|_| !is_sent);
+            tap.take(if tap.takes_unredacted() { records } else { &redacted }, reservation);
         }
+    }
+
+    /// Sends the calls that were held until now.
+    fn send_held(&mut self) {
+        while let Some(records) = self.sampler.as_mut().and_then(Sampler::next) {
+            // There may be many of them.
+            self.relieve();
+            self.send(&records);
+        }
+        self.begun.roots.extend(self.sampler.iter_mut().flat_map(Sampler::begun));
+    }
+
+    fn send(&mut self, records: &[u8]) {
+        let Some(spans) = self.spans.as_mut().filter(|_| !records.is_empty()) else { return };
+        let mut room = Room::of(self.queue.clone(), Use::Delivery);
+        room.resize_anyway(records.len());
+        spans.take(records, room, self.flushes.epoch);
     }
 
     /// Answers the flushes that are settled or late; true when the last one is.
@@ -456,6 +506,7 @@ impl Worker {
         if let Some(spans) = &mut self.spans {
             spans.abandon(reason);
         }
+        self.sampler.iter_mut().for_each(|sampler| sampler.abandon(reason));
         self.taps.iter_mut().for_each(|tap| tap.abandon(reason));
         self.call_logs.give_up(reason);
     }
@@ -471,7 +522,8 @@ impl Worker {
         let report = self.ledger.report(|| self.queue.accepted());
         if report.lost_unmeant() > self.told.0 {
             self.told = (report.lost_unmeant(), now);
-            self.events.emit(move || tell_losses(&report));
+            let cause = self.spans.as_ref().and_then(Lane::last_cause);
+            self.events.emit(move || tell_losses(&report, cause));
         }
     }
 }

@@ -191,17 +191,45 @@ impl<'a> Record<'a> {
 
 /// The records of a buffer, with the bytes each one takes in it, and those before it that are no record.
 pub(crate) fn records(buffer: &[u8]) -> impl Iterator<Item = (Record<'_>, usize)> {
+    each(buffer).map(|(record, passed, _)| (record, passed))
+}
+
+/// The same, with the bytes of each.
+pub(crate) fn raw_records(buffer: &[u8]) -> impl Iterator<Item = (Record<'_>, &[u8])> {
+    each(buffer).map(|(record, _, bytes)| (record, bytes))
+}
+
+fn each(buffer: &[u8]) -> impl Iterator<Item = (Record<'_>, usize, &[u8])> {
     let mut reader = Reader(buffer);
     std::iter::from_fn(move || {
         let mut passed = 0;
         loop {
+            let rest = reader.0;
             let bytes = reader.bytes()?;
             passed += bytes.len() + 4;
             if let Some(record) = Record::read(bytes) {
-                return Some((record, passed));
+                return Some((record, passed, rest.get(..bytes.len() + 4)?));
             }
         }
     })
+}
+
+/// Copies the bytes of a record to the end of a buffer, with the entries that `more` writes.
+pub(crate) fn append(record: &[u8], out: &mut Vec<u8>, more: impl FnOnce(&mut Vec<u8>)) {
+    let at = out.len();
+    out.extend_from_slice(record);
+    more(out);
+    let length = write::length((out.len() - at).saturating_sub(4));
+    if let Some(place) = out.get_mut(at..at + 4) {
+        place.copy_from_slice(&length);
+    }
+}
+
+/// The bytes of a record without its content, to be [appended](append); `None` where it has none.
+pub(crate) fn without_content(read: &Record<'_>, record: &[u8]) -> Option<Vec<u8>> {
+    let kept = entry::without_content(read.entries);
+    let head = record.len().checked_sub(read.entries.len()).filter(|_| kept.len() < read.entries.len())?;
+    Some([&record[..head], &kept].concat())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Writes pages as files with safe names into one folder that only this user reads. Invariant: only the newest pages stay.
 
-use super::page::{self, SoundFile};
+use super::page::{self, Program, SoundFile};
 use super::{axis, summary};
 use crate::finished::Tree;
 use crate::semconv as key;
@@ -22,6 +22,7 @@ pub(crate) struct Folder {
     /// From the root: the program may go to another directory.
     path: PathBuf,
     limits: Limits,
+    program: Vec<(&'static str, String)>,
 }
 
 /// What is kept of the pages in a folder.
@@ -36,7 +37,12 @@ impl Folder {
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         let given = path.into();
         let path = path::absolute(&given).unwrap_or(given);
-        Self { path, limits: Limits { files: 200, bytes: 256 << 20 } }
+        Self { path, limits: Limits { files: 200, bytes: 256 << 20 }, program: Vec::new() }
+    }
+
+    /// The same, whose pages say which program took the call.
+    pub(crate) fn of_program(self, program: Vec<(&'static str, String)>) -> Self {
+        Self { program, ..self }
     }
 
     /// Writes the page of a conversation, with its call log as it would be posted, and its recording, or why there is none; in
@@ -71,10 +77,12 @@ impl Folder {
             None => self.free(tree, &directory)?,
         };
         let unfinished = format!("{name}{UNFINISHED}");
-        let written = write(&mut file, tree, call_log, sound);
+        let written = write(&mut file, tree, call_log, sound, &self.program);
         let renamed = written.and_then(|is_heard| directory.rename(&unfinished, &name).map(|()| is_heard));
         let is_heard = renamed.inspect_err(|_| drop(directory.remove(&unfinished)))?;
-        self.prune(&name, &file);
+        let pages = self.prune(&name, &file);
+        // It is made anew with the next page.
+        drop(self.list(&directory, &unfinished, pages));
         Ok(Some(Kept { path: self.path.join(&name), name, is_heard }))
     }
 
@@ -97,8 +105,9 @@ impl Folder {
 
     /// Removes the oldest pages above the limits, and nothing that is not called like a page; the one that was just written
     /// stays. Pages are as old as their order says: where the clock was ahead once, a new page is dated behind the latest.
-    fn prune(&self, written: &str, file: &File) {
-        let Ok(files) = fs::read_dir(&self.path) else { return };
+    /// Gives the names of those that are left, the newest first.
+    fn prune(&self, written: &str, file: &File) -> Vec<String> {
+        let Ok(files) = fs::read_dir(&self.path) else { return vec![written.to_owned()] };
         let mut pages = Vec::new();
         let mut kept = 0;
         for page in files.flatten() {
@@ -121,12 +130,30 @@ impl Folder {
             // Some file systems do not allow it, and the next page may then take its place.
             drop(file.set_modified(next));
         }
+        let mut left = vec![written.to_owned()];
         for (at, (_, path, bytes)) in pages.iter().rev().enumerate() {
             kept += bytes;
             if at + 1 >= self.limits.files || kept > self.limits.bytes {
                 drop(fs::remove_file(path));
+            } else {
+                left.extend(path.file_name().and_then(|name| name.to_str()).map(str::to_owned));
             }
         }
+        left.retain(|name| !name.ends_with(UNFINISHED));
+        left
+    }
+
+    /// Writes the list of these pages, under a name that is free until it is whole.
+    fn list(&self, directory: &Directory, unfinished: &str, pages: Vec<String>) -> io::Result<()> {
+        let briefs = pages.into_iter().map(|name| {
+            let brief = File::open(self.path.join(&name)).ok().and_then(page::index::brief_of);
+            (name, brief)
+        });
+        let mut list = BufWriter::new(directory.create(unfinished)?);
+        let written =
+            page::index::write_index(&mut list, &briefs.collect::<Vec<_>>()).and_then(|()| list.flush());
+        let renamed = written.and_then(|()| directory.rename(unfinished, INDEX));
+        renamed.inspect_err(|_| drop(directory.remove(unfinished)))
     }
 }
 
@@ -145,11 +172,12 @@ fn write(
     tree: &Tree,
     call_log: Option<&[u8]>,
     sound: Result<SoundFile, &str>,
+    program: &Program,
 ) -> io::Result<bool> {
     let has_sound = sound.is_ok();
     let page = |file: &mut File, sound| {
         let mut buffered = BufWriter::new(file);
-        page::write(&mut buffered, tree, call_log, sound)?;
+        page::write(&mut buffered, tree, call_log, sound, program)?;
         buffered.flush()
     };
     match page(file, sound) {
@@ -177,6 +205,8 @@ pub(crate) fn line(heading: &str, what: impl fmt::Display) -> String {
 /// Dates of some file systems are whole seconds.
 const STEP: Duration = Duration::from_secs(1);
 
+/// The list of all pages.
+const INDEX: &str = "index.html";
 const PAGE: &str = ".html";
 const UNFINISHED: &str = ".tmp";
 

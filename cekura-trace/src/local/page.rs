@@ -12,6 +12,7 @@ use prost::bytes::Bytes;
 use std::io::{self, Write};
 
 mod data;
+pub(super) mod index;
 mod stages;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,8 @@ mod transcript;
 
 const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
+/// What both kinds of page need.
+const FORMAT: &str = include_str!("page/format.js");
 const SCRIPT: &str = concat!(
     include_str!("page/format.js"),
     include_str!("page/gradually.js"),
@@ -30,8 +33,12 @@ const SCRIPT: &str = concat!(
     include_str!("page/logs.js"),
     include_str!("page/sound.js"),
     include_str!("page/totals.js"),
+    include_str!("page/turns.js"),
     include_str!("page/page.js"),
 );
+
+/// The program that took a call: its service, version and environment, each with its title.
+pub(crate) type Program = [(&'static str, String)];
 
 /// The recording of a call as a file that a page takes in. What goes wrong in its parts is shown in its place.
 pub(crate) struct SoundFile {
@@ -45,15 +52,17 @@ pub(crate) struct SoundFile {
 /// # Errors
 ///
 /// When it cannot be written, or the recording cannot be read.
-pub(super) fn write(
+pub(crate) fn write(
     to: &mut impl Write,
     tree: &Tree,
     call_log: Option<&[u8]>,
     sound: Result<SoundFile, &str>,
+    program: &Program,
 ) -> io::Result<()> {
     let nonce = format!("{:032x}", rand::random::<u128>());
     let log = call_log.and_then(|log| serde_json::from_slice(log).ok()).unwrap_or_default();
-    let data = inert(&data::data(tree, log, sound.as_ref().err().copied()).to_string());
+    let data = inert(&data::data(tree, log, sound.as_ref().err().copied(), program).to_string());
+    let brief = index::brief(tree, program);
     let mut spans = String::new();
     for span in data::spans(tree) {
         spans.push_str(if spans.is_empty() { "" } else { "," });
@@ -61,8 +70,14 @@ pub(super) fn write(
     }
     // Two objects in one.
     let data = data.trim_start_matches('{');
-    let parts =
-        [("nonce", &*nonce), ("style", STYLE), ("spans", &*spans), ("data", data), ("script", SCRIPT)];
+    let parts = [
+        ("nonce", &*nonce),
+        ("brief", &*brief),
+        ("style", STYLE),
+        ("spans", &*spans),
+        ("data", data),
+        ("script", SCRIPT),
+    ];
     let (before, after) = TEMPLATE.split_once("{{sound}}").unwrap_or((TEMPLATE, ""));
     to.write_all(fill(before, &parts).as_bytes())?;
     if let Ok(SoundFile { media_type, parts }) = sound {
@@ -145,7 +160,9 @@ struct Stage<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Spread {
+    count: usize,
     p50: u64,
-    p95: u64,
+    /// Where there are enough of them.
+    p95: Option<u64>,
     most: u64,
 }

@@ -103,7 +103,7 @@ fn put_words(canvas: &mut Canvas, span: &Span, inside: &[&Span], width: usize) {
     let words = if said.is_some() { room / 3 } else { 0 };
     canvas.put_text(Paint::Dim, &parts, room - words);
     if let Some(said) = said {
-        canvas.to(canvas.used() + if parts.is_empty() { 0 } else { 1 });
+        canvas.to(canvas.used() + usize::from(!parts.is_empty()));
         let room = width.saturating_sub(canvas.used() + 2);
         if room > 3 {
             canvas.put(Paint::Plain, "“", 1);

@@ -21,7 +21,7 @@ const ERROR: &str = "exception.message";
 const EVENT: &str = "event";
 
 /// The keys of content among ours; what is written as content by us is marked besides.
-const CONTENT: [&str; 8] = [
+const CONTENT: [&str; 9] = [
     semconv::FUNCTION_INPUT,
     semconv::FUNCTION_OUTPUT,
     semconv::GEN_AI_TOOL_CALL_ARGUMENTS,
@@ -30,6 +30,7 @@ const CONTENT: [&str; 8] = [
     semconv::OUTPUT,
     semconv::STT_TRANSCRIPT,
     semconv::TEXT,
+    semconv::USER_ID,
 ];
 
 impl Redactor {

@@ -105,13 +105,15 @@ fn headers() -> impl Strategy<Value = HashMap<String, String>> {
     )
 }
 
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 11] = [
     "CEKURA_API_KEY",
     "CEKURA_AGENT_ID",
     "CEKURA_OTEL_ENDPOINT",
     "CEKURA_API_URL",
     "CEKURA_PROTOCOL",
     "CEKURA_SERVICE_NAME",
+    "CEKURA_RELEASE",
+    "CEKURA_ENVIRONMENT",
     "CEKURA_MODE",
     "CEKURA_CALLS",
     "CEKURA_CAPTURE_CONTENT",

@@ -3,7 +3,7 @@
 
 use cekura::opentelemetry::trace::TraceContextExt;
 use cekura::opentelemetry::{Context, KeyValue};
-use cekura::{Builder, Cekura, Entry, Mode, Protocol, spans};
+use cekura::{Builder, Cekura, Entry, Mode, Protocol, Sampling, spans};
 use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::at;
 use std::fs;
@@ -16,6 +16,11 @@ const LIMIT: usize = 8 << 20;
 fn main() {
     let [load, url, directory] = std::env::args().skip(1).collect::<Vec<_>>().try_into().unwrap();
     let builder = at(&url, Protocol::Http).memory_limit(LIMIT);
+    let builder = if load == "sampled" {
+        builder.memory_limit(4 * LIMIT).sampling(Sampling::keep(0.0).errors())
+    } else {
+        builder
+    };
     let builder = if load == "drawing" {
         std::env::set_current_dir(&directory).unwrap();
         builder.mode(Mode::Local)
@@ -27,7 +32,7 @@ fn main() {
     let is_observed = ["held", "call logs, spool"].contains(&&*load);
     let builder = if is_observed { builder.api_key(KEY).agent(5).api_url(&url) } else { builder };
     let handle = handle(builder);
-    let before = resident("VmRSS");
+    let before = if load == "sampled" { sample(&handle) } else { resident("VmRSS") };
     put(&load, &handle);
     println!("{} {} {}", before, resident("VmHWM"), handle.ledger());
     std::process::exit(0);
@@ -78,6 +83,7 @@ fn put(load: &str, handle: &Cekura) {
         }
         "open spans" | "arguments" => keep_open(load, handle),
         "held" => hold(handle),
+        "sampled" => {}
         "call logs, spool" => observe(handle),
         "drawing" => {
             let call = spans::conversation().client(handle).start();
@@ -92,6 +98,63 @@ fn put(load: &str, handle: &Cekura) {
         }
         other => panic!("no such load: {other}"),
     }
+}
+
+/// 1,000 calls of 30 turns at the same time, of which each records the messages of its model: 460 KB of records a call.
+fn sample(handle: &Cekura) -> u64 {
+    const PARTS: [&str; 16] = [
+        "ap", "point", "ment", "the", "is", "to", "mor", "row", "would", "you", "li", "ke", "ning", "doc",
+        "con", "firm",
+    ];
+    let mut seed = 1_u64;
+    let mut words = |count: usize| {
+        let mut text = String::new();
+        for _ in 0..count {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Some are much more frequent than others, as words are.
+            let places = [60, 56, 52].map(|at| (seed >> at) as usize % 16);
+            let length = if seed >> 40 & 1 == 0 { 1 } else { 3 };
+            places.iter().take(length).for_each(|place| text += PARTS[*place]);
+            text += if seed >> 41 & 7 == 0 { ". " } else { " " };
+        }
+        text
+    };
+    // What the program says is no part of what the library takes, and so made before.
+    let said: Vec<(String, Vec<usize>)> = (0..1_000)
+        .map(|number| {
+            let mut messages = format!("You are the assistant of clinic {number}. {}", words(160));
+            let ends = (0..30).map(|_| {
+                messages += &format!("user: {} assistant: {} ", words(25), words(60));
+                messages.len()
+            });
+            let ends = ends.collect();
+            (messages, ends)
+        })
+        .collect();
+    let before = resident("VmRSS");
+    let calls: Vec<_> = (0..1_000).map(|_| spans::conversation().client(handle).start()).collect();
+    for round in 0..30 {
+        for (number, (call, (messages, ends))) in calls.iter().zip(&said).enumerate() {
+            if number % 50 == 0 {
+                handle.flush_blocking(Duration::from_secs(60));
+            }
+            let messages = &messages[..ends[round]];
+            let (rest, answer) = messages.split_at(messages.rfind("assistant: ").unwrap());
+            let asked = &rest[rest.rfind("user: ").unwrap()..];
+            let turn = spans::turn().parent(call).start();
+            let mut heard = spans::stt().parent(&turn).start();
+            heard.transcript(asked);
+            heard.end();
+            let mut llm = spans::llm().parent(&turn).model("gpt-4o").input("messages", messages).start();
+            llm.output(answer);
+            llm.end();
+            spans::tts().parent(&turn).text(answer).start().end();
+            turn.end();
+        }
+    }
+    handle.flush_blocking(Duration::from_secs(60));
+    std::mem::forget(calls);
+    before
 }
 
 /// Calls whose notes go on without end.

@@ -29,6 +29,8 @@ async fn main() {
         }
         _ => builder,
     };
+    let builder = builder.service_name("clinic-agent").resource("service.version", "1.4.2");
+    let builder = builder.resource("deployment.environment.name", "<b>staging</b>");
     let builder = match kind.as_str() {
         "all-granted" | "all-undecided" => builder.audio(Audio::stereo()).consent(Consent::Everything),
         "audio-granted" | "audio-undecided" => builder.audio(Audio::stereo()).consent(Consent::Audio),
@@ -44,6 +46,9 @@ async fn main() {
         "huge" => huge(&handle, 600, noise),
         "logged" => logged(&handle),
         "long" => long(&handle, "long-call"),
+        "turns-4" | "turns-20" | "turns-200" => {
+            turns(&handle, kind.trim_start_matches("turns-").parse().unwrap());
+        }
         "observed" => observed(&handle, "observed-call"),
         "talkative" => talkative(&handle, "talkative-call"),
         "talking" => huge(&handle, 300, tone),
@@ -250,6 +255,47 @@ fn look(part: &str, limit: u32) -> Vec<String> {
 #[cekura::span]
 fn guardrail() -> bool {
     true
+}
+
+/// So many turns of nine seconds each, that were all taken before. In each fifth one a tool takes long, the third was cut off.
+fn turns(handle: &Cekura, count: u64) {
+    let began = Instant::now().checked_sub(Duration::from_secs(9 * count)).unwrap();
+    let call = spans::conversation().client(handle).call_id("many-turns").started_at(began).start();
+    call.in_scope(|| {
+        for number in 0..count {
+            one_of_many(began + Duration::from_secs(9 * number), number);
+        }
+    });
+    call.end();
+}
+
+fn one_of_many(began: Instant, number: u64) {
+    let at = |milliseconds: u64| began + Duration::from_millis(milliseconds);
+    let tools = if number % 5 == 4 { 1_500 + 50 * number } else { 0 };
+    let first = 2_700 + 10 * (number * 7 % 30) + tools;
+    let mut turn = spans::turn().started_at(began).start();
+    turn.in_scope(|| {
+        let now = cekura::current_turn().unwrap();
+        now.user_stopped_at(at(2_000));
+        let mut hears = spans::stt().provider("deepgram").model("nova-3").started_at(began).start();
+        hears.transcript(format!("This is what the caller says in turn {}, after a pause.", number + 1));
+        hears.end_at(at(2_180));
+        let mut model = spans::llm().provider("openai").model("gpt-4.1-mini").started_at(at(2_190)).start();
+        model.usage(1_204, 31);
+        model.end_at(at(2_480));
+        if tools > 0 {
+            spans::tool_call("find_slot").started_at(at(2_490)).start().end_at(at(2_490 + tools));
+        }
+        let mut voice = spans::tts().provider("elevenlabs").started_at(at(first - 180)).start();
+        voice.text("Then let us do it so.");
+        voice.end_at(at(first));
+        now.first_audio_at(at(first + 40));
+        if number == 2 {
+            spans::tts().text("Never heard to its end.").started_at(at(first + 100)).start().interrupt();
+        }
+    });
+    turn.record("quality", 0.9);
+    turn.end_at(at(8_000));
 }
 
 /// Samples a second of the recorded calls.

@@ -63,6 +63,12 @@ fn the_metadata_so_far_are_those_of_this_call_until_its_end() {
         let hold = call.hold();
         (call, hold)
     }
+    #[cekura::conversation(client = handle, skip_all)]
+    fn unobserved(handle: &Cekura) {
+        let call = current_conversation().unwrap();
+        call.metadata(json!({ "tier": "gold" }));
+        assert_eq!(call.metadata_so_far(), json!({}), "without a call log");
+    }
     let (backend, api) = (Backend::new(), Api::new());
     let handle = observing(&backend, &api).build().unwrap();
     for tier in ["gold", "silver"] {
@@ -70,12 +76,6 @@ fn the_metadata_so_far_are_those_of_this_call_until_its_end() {
         call.metadata(json!({ "late": true }));
         assert_eq!(call.metadata_so_far(), json!({}), "it is over");
         drop(hold);
-    }
-    #[cekura::conversation(client = handle, skip_all)]
-    fn unobserved(handle: &Cekura) {
-        let call = current_conversation().unwrap();
-        call.metadata(json!({ "tier": "gold" }));
-        assert_eq!(call.metadata_so_far(), json!({}), "without a call log");
     }
     unobserved(&handle);
     handle.shutdown_blocking(LONG);

@@ -28,16 +28,16 @@ fn add_up(turn: &Span) {
     assert!((sum - latency).abs() < 1e-9, "{parts:?} are {sum} and not {latency}");
 }
 
-/// The parts of the only turn that are longer than its own work takes, in milliseconds.
+/// The parts of the only turn, in milliseconds.
 #[track_caller]
-fn exact(trace: &Trace) -> Vec<(String, u64)> {
+fn exact(trace: &Trace) -> Vec<(String, u128)> {
     let turn = trace.span("turn").unwrap();
     add_up(turn);
-    let milliseconds = |part: f64| (part * 1_000.0).round() as u64;
+    let milliseconds = |part: f64| Duration::from_secs_f64(part + 0.000_5).as_millis();
     parts(turn).into_iter().map(|(part, seconds)| (part, milliseconds(seconds))).collect()
 }
 
-fn named(parts: &[(&str, u64)]) -> Vec<(String, u64)> {
+fn named(parts: &[(&str, u128)]) -> Vec<(String, u128)> {
     parts.iter().map(|(part, time)| ((*part).to_owned(), *time)).collect()
 }
 
@@ -55,6 +55,11 @@ fn look_up() -> u8 {
 #[cekura::tts(skip_all)]
 fn speak() -> BoxStream<'static, Vec<u8>> {
     stream::iter([vec![], vec![0; 320], vec![0; 320]]).inspect(|_| sleep(STEP)).boxed()
+}
+
+#[cekura::stt]
+fn listen(events: Vec<Json>) -> BoxStream<'static, Json> {
+    stream::iter(events).inspect(|_| sleep(STEP)).boxed()
 }
 
 #[test]
@@ -100,10 +105,6 @@ fn each_part_of_the_wait_is_an_attribute() {
 #[test]
 fn a_streaming_recogniser_counts_from_the_end_of_speech() {
     let event = |words: &str, is_final: bool| json!({ "type": "Results", "is_final": is_final, "channel": { "alternatives": [{ "transcript": words }] } });
-    #[cekura::stt]
-    fn listen(events: Vec<Json>) -> BoxStream<'static, Json> {
-        stream::iter(events).inspect(|_| sleep(STEP)).boxed()
-    }
     let events =
         vec![event("I need", false), event("I need a", false), event("I need an appointment.", true)];
     let mut stopped = None;
@@ -225,4 +226,16 @@ fn the_parts_are_no_content() {
         });
     });
     add_up(trace.span("turn").unwrap());
+}
+
+#[test]
+fn the_documentation_has_a_row_for_each_part() {
+    let page = include_str!("../../../docs/latency.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `turn.latency.")?.split_once("_seconds`"));
+    let rows: Vec<_> = rows.map(|(part, _)| part).collect();
+    let semconv = include_str!("../../../cekura-trace/src/semconv.rs");
+    let keys =
+        semconv.lines().filter_map(|line| line.split_once("\"turn.latency.")?.1.split_once("_seconds\""));
+    let keys: Vec<_> = keys.map(|(part, _)| part).collect();
+    assert!(keys.len() > 5 && rows == keys, "{rows:?} {keys:?}");
 }

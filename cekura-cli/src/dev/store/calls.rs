@@ -24,7 +24,8 @@ CREATE TABLE calls (
     interrupted INTEGER NOT NULL DEFAULT 0,
     input INTEGER NOT NULL DEFAULT 0,
     output INTEGER NOT NULL DEFAULT 0,
-    latency INTEGER
+    latency INTEGER,
+    revision INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX calls_by_call_id ON calls (call_id);
 CREATE TABLE batches (
@@ -77,7 +78,7 @@ fn of_trace(to: &Savepoint<'_>, trace: &[u8]) -> rusqlite::Result<i64> {
 fn count(to: &Savepoint<'_>, id: i64, facts: &Facts) -> rusqlite::Result<()> {
     to.execute(
         "UPDATE calls SET
-            call_id = coalesce(call_id, ?2), service = coalesce(?3, service), version = coalesce(?4, version),
+            revision = revision + 1, call_id = coalesce(call_id, ?2), service = coalesce(?3, service), version = coalesce(?4, version),
             began = min(coalesce(began, ?5), ?5), ended = max(coalesce(ended, ?6), ?6),
             is_over = max(is_over, ?7), spans = spans + ?8, turns = turns + ?9, failed = failed + ?10,
             interrupted = interrupted + ?11, input = input + ?12, output = output + ?13,
@@ -133,7 +134,7 @@ pub(in crate::dev) fn post(to: &Savepoint<'_>, posted: &mut Posted) -> rusqlite:
         to.last_insert_rowid()
     };
     to.execute(
-        "UPDATE calls SET call_id = ?2, log = ?3, began = coalesce(began, ?4) WHERE id = ?1",
+        "UPDATE calls SET revision = revision + 1, call_id = ?2, log = ?3, began = coalesce(began, ?4) WHERE id = ?1",
         params![id, posted.call_id, posted.log, posted.began],
     )?;
     say(to, id, &posted.words)?;
@@ -176,7 +177,7 @@ pub(in crate::dev) fn patch(
     let Some(known) = logged(to, id)? else { return Ok(None) };
     let posted = change(&known.log);
     to.execute(
-        "UPDATE calls SET call_id = ?2, log = ?3 WHERE id = ?1",
+        "UPDATE calls SET revision = revision + 1, call_id = ?2, log = ?3 WHERE id = ?1",
         params![id, posted.call_id, posted.log],
     )?;
     say(to, id, &posted.words)?;

@@ -1,3 +1,5 @@
+//! The parts of a wait: which there are, and that they add up. Invariant: moments are given, none is measured here.
+
 use super::*;
 use proptest::collection::vec;
 use proptest::option;

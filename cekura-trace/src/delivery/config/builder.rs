@@ -4,8 +4,9 @@
 use super::metrics::{OwnLabel, Wanted};
 use super::proxy::Own;
 use super::reader::Lookup;
+use super::sampling::Sampling;
 use super::secret::Secret;
-use super::settings::{Calls, Mode, Protocol};
+use super::settings::{Calls, Compression, Mode, Protocol, Roots};
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use crate::call::consent::Consent;
@@ -28,7 +29,8 @@ use std::path::PathBuf;
 ///     .api_key("…")
 ///     .agent(123)
 ///     .service_name("my-voice-agent")
-///     .resource("deployment.environment", "prod")
+///     .environment("prod")
+///     .release(env!("CARGO_PKG_VERSION"))
 ///     .install()?;
 /// # Ok(())
 /// # }
@@ -40,6 +42,8 @@ pub struct Builder {
     pub(super) agent: Option<u64>,
     pub(super) project: Option<u64>,
     pub(super) service_name: Option<String>,
+    pub(super) release: Option<String>,
+    pub(super) environment: Option<String>,
     pub(super) resource: Vec<(String, String)>,
     pub(super) protocol: Option<Protocol>,
     pub(super) otel_endpoint: Option<String>,
@@ -47,10 +51,13 @@ pub struct Builder {
     pub(super) headers: Vec<(String, Secret)>,
     pub(super) proxy: Own,
     pub(super) root_certificates: Vec<Vec<u8>>,
+    pub(super) only_roots: Option<Vec<u8>>,
+    pub(super) client_certificate: Option<(Vec<u8>, Vec<u8>)>,
     pub(super) allow_insecure: Option<bool>,
     pub(super) mode: Option<Mode>,
     pub(super) local_without_key: bool,
     pub(super) calls: Option<Calls>,
+    pub(super) compression: Option<Compression>,
     pub(super) capture: Option<CaptureContent>,
     pub(super) consent: Consent,
     #[cfg(feature = "redact")]
@@ -63,6 +70,7 @@ pub struct Builder {
     #[cfg(feature = "audio")]
     pub(super) audio: Option<Audio>,
     pub(super) metrics: Wanted,
+    pub(super) sampling: Option<Sampling>,
     pub(super) lookup: Option<Box<Lookup>>,
     pub(super) timings: Timings,
 }
@@ -72,7 +80,7 @@ impl Builder {
     ///
     /// It is sent over TLS, to Cekura's API and to Cekura's hosts. To another endpoint for spans it is sent
     /// only if code gives both the key and the endpoint: a key from the environment is never sent to a
-    /// collector that the environment names.
+    /// collector that the environment names. It is kept out of whatever a server says, if it has at least six characters.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(Secret::new(key));
         self
@@ -96,7 +104,21 @@ impl Builder {
         self
     }
 
-    /// Adds an attribute to the resource, which is sent with every span, such as `deployment.environment`.
+    /// The resource's `service.version` (`CEKURA_RELEASE`): the release of the program that runs, such as
+    /// `env!("CARGO_PKG_VERSION")` or a commit.
+    pub fn release(mut self, release: impl Into<String>) -> Self {
+        self.release = Some(release.into());
+        self
+    }
+
+    /// The resource's `deployment.environment.name` (`CEKURA_ENVIRONMENT`), such as `prod` or `staging`.
+    pub fn environment(mut self, name: impl Into<String>) -> Self {
+        self.environment = Some(name.into());
+        self
+    }
+
+    /// Adds an attribute to the resource, which is sent with every span, such as `host.name`. A key that has a setting of its
+    /// own, such as [`service_name`](Self::service_name), is better given there.
     pub fn resource(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.resource.push((key.into(), value.into()));
         self
@@ -163,6 +185,33 @@ impl Builder {
         self
     }
 
+    /// Trusts the certificates in a PEM file in place of the system's and Mozilla's. Those of
+    /// [`root_certificate`](Self::root_certificate) are trusted too.
+    ///
+    /// ```no_run
+    /// use cekura::{Cekura, Roots};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Cekura::builder()
+    ///     .otel_endpoint("https://collector.internal:4317")
+    ///     .roots(Roots::Only(std::fs::read("ca.pem")?))
+    ///     .client_certificate(std::fs::read("agent.pem")?, std::fs::read("agent.key")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn roots(mut self, roots: Roots<impl Into<Vec<u8>>>) -> Self {
+        let Roots::Only(pem) = roots;
+        self.only_roots = Some(pem.into());
+        self
+    }
+
+    /// Shows this certificate to every server that asks who connects (mutual TLS): a chain in PEM, the program's own
+    /// certificate first, and its private key in PEM, without a password. [`roots`](Self::roots) has an example.
+    pub fn client_certificate(mut self, pem: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.client_certificate = Some((pem.into(), key.into()));
+        self
+    }
+
     /// Allows plain http to another machine (`CEKURA_ALLOW_INSECURE`), such as a collector in the cluster. The
     /// API key is not sent over plain http.
     pub fn allow_insecure(mut self, allow: bool) -> Self {
@@ -187,6 +236,17 @@ impl Builder {
     /// unless set.
     pub fn calls(mut self, calls: Calls) -> Self {
         self.calls = Some(calls);
+        self
+    }
+
+    /// How requests for spans and metrics are compressed (`CEKURA_COMPRESSION` = `gzip` or `none`): with gzip unless set, but for
+    /// an endpoint on this machine.
+    ///
+    /// A server that answers a compressed request with the status 415 or 501, or over gRPC with `Unimplemented`, gets it as it
+    /// was, and all later ones too. So does one that finds fault with the first compressed request and accepts it then. The
+    /// exporter of `span_exporter` compresses as OpenTelemetry's own settings say.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
         self
     }
 
@@ -397,6 +457,16 @@ impl Builder {
         self
     }
 
+    /// Sends only a part of all calls, and those that went wrong (`CEKURA_SAMPLE`, such as `0.1`, which sends those too in which a
+    /// span failed or was interrupted); all calls unless set. [`Sampling`] has an example.
+    ///
+    /// Calls that wait for their verdict take at most half of the [memory limit](Self::memory_limit), and do not survive the
+    /// process, whatever the [spool](Self::spool) keeps. What is drawn and written in local mode is not sampled.
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = Some(sampling);
+        self
+    }
+
     /// Sets the limits of the spool.
     #[doc(hidden)]
     pub fn spool_limits(mut self, limits: SpoolLimits) -> Self {
@@ -425,6 +495,8 @@ impl fmt::Debug for Builder {
             .field("agent", &self.agent)
             .field("project", &self.project)
             .field("service_name", &self.service_name)
+            .field("release", &self.release)
+            .field("environment", &self.environment)
             .field("protocol", &self.protocol)
             .field("mode", &self.mode)
             .finish_non_exhaustive()

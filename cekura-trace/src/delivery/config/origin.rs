@@ -2,22 +2,33 @@
 //! Invariant: the key goes to no other origin.
 
 use super::endpoint::Endpoint;
-use super::reader::{Given, Reader, Text};
+use super::reader::{Given, QUOTED, Reader, Text, unquoted};
 use super::secret::Secret;
-use super::settings::{AGENT, Identity, Mode, PROJECT, Protocol};
+use super::settings::{
+    AGENT, ClientCertificate, Identity, Mode, OWN_AGENT, OWN_PROJECT, PROJECT, Protocol, Trusted,
+};
 use crate::delivery::parts;
+use crate::semconv::resource;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::BTreeMap;
 
 const GRPC_ENDPOINT: &str = "https://otel.cekura.ai:443";
 const HTTP_ENDPOINT: &str = "https://otel-http.cekura.ai/v1/traces";
+const GRPC_HOST: &str = "otel.cekura.ai";
+const HTTP_HOST: &str = "otel-http.cekura.ai";
+const API_HOST: &str = "api.cekura.ai";
 const TRACES_PATH: &str = "/v1/traces";
 const API_ENDPOINT: &str = "https://api.cekura.ai";
 
 const API_URL: Text = (".api_url(…)", "CEKURA_API_URL");
-const SERVICE_NAME: Text = (".service_name(…)", "CEKURA_SERVICE_NAME");
+/// What has a setting of its own in the resource.
+const NAMES: [(&str, Text); 3] = [
+    (resource::SERVICE_NAME, (".service_name(…)", "CEKURA_SERVICE_NAME")),
+    (resource::SERVICE_VERSION, (".release(…)", "CEKURA_RELEASE")),
+    (resource::DEPLOYMENT_ENVIRONMENT_NAME, (".environment(…)", "CEKURA_ENVIRONMENT")),
+];
 pub(super) const API_KEY: Text = (".api_key(…)", "CEKURA_API_KEY");
 pub(super) const OTEL_ENDPOINT: Text = (".otel_endpoint(…)", "CEKURA_OTEL_ENDPOINT");
 pub(super) const MODE: &str = "CEKURA_MODE";
@@ -53,6 +64,20 @@ impl Reader<'_> {
             given.unwrap_or(Given { value: default.to_owned(), setting: OTEL_ENDPOINT.1, in_code: false });
         let (setting, in_code) = (given.setting, given.in_code);
         let endpoint = self.endpoint(&given, insecure)?;
+        let mistaken = match endpoint.address().0.to_ascii_lowercase().as_str() {
+            API_HOST => Some("is Cekura's API, which takes no spans: remove it"),
+            GRPC_HOST if protocol == Protocol::Http => {
+                Some("is Cekura's host for gRPC: remove it, or set CEKURA_PROTOCOL=grpc")
+            }
+            HTTP_HOST if protocol == Protocol::Grpc => {
+                Some("is Cekura's host for HTTP: remove it, or set CEKURA_PROTOCOL=http")
+            }
+            _ => None,
+        };
+        if let Some(rule) = mistaken {
+            self.refuse(setting, rule);
+            return None;
+        }
         let value = match (protocol, endpoint.has_path()) {
             (Protocol::Grpc, true) => {
                 self.refuse(setting, "has a path, which only the protocol `http` uses: remove the path");
@@ -66,7 +91,7 @@ impl Reader<'_> {
 
     pub(super) fn endpoint(&mut self, given: &Given<String>, insecure: bool) -> Option<Endpoint> {
         let Some(endpoint) = Endpoint::parse(&given.value) else {
-            self.refuse(given.setting, "must be a URL such as `https://host:port`");
+            self.refuse(given.setting, url_rule(&given.value));
             return None;
         };
         if endpoint.is_private() {
@@ -89,9 +114,15 @@ impl Reader<'_> {
             return Endpoint::parse(API_ENDPOINT).unwrap_or_default();
         };
         match Endpoint::parse(&given.value) {
-            None => self.refuse(given.setting, "must be a URL such as `https://host:port`"),
+            None => self.refuse(given.setting, url_rule(&given.value)),
             Some(endpoint) if endpoint.uri().query().is_some() => {
                 self.refuse(given.setting, "must not have a query");
+            }
+            Some(endpoint) if endpoint.is_cekura() && endpoint.has_path() => {
+                self.refuse(given.setting, "must not have a path: Cekura's API is `https://api.cekura.ai`");
+            }
+            Some(endpoint) if [GRPC_HOST, HTTP_HOST].contains(&endpoint.address().0) => {
+                self.refuse(given.setting, "is Cekura's host for spans: remove it");
             }
             Some(endpoint) if endpoint.is_private() => return endpoint,
             Some(_) => self.refuse(given.setting, "must begin with https://: the API key is sent there"),
@@ -112,8 +143,15 @@ impl Reader<'_> {
     }
 
     pub(super) fn check_key(&mut self, key: Option<&Given<Secret>>) {
-        if let Some(key) = key.filter(|key| !key.value.is_key()) {
-            self.refuse(key.setting, "must be visible ASCII without spaces or line breaks");
+        let Some(Given { value: key, setting, .. }) = key else { return };
+        if unquoted(key.text()).is_some() {
+            self.refuse(setting, QUOTED);
+        } else if !key.is_key() {
+            self.refuse(setting, "must be visible ASCII without spaces or line breaks");
+        } else if key.is_short() {
+            let what =
+                "has only a few characters, which no key has: copy the whole key from Cekura's dashboard";
+            tracing::warn!(target: "cekura", "{setting} {what}");
         }
     }
 
@@ -121,8 +159,8 @@ impl Reader<'_> {
         if is_needed && !has_key {
             self.refuse(API_KEY.1, "is not set; Cekura's own endpoints need it (CEKURA_MODE=local does not)");
         }
-        let is_told =
-            self.problems.iter().any(|problem| [AGENT, PROJECT, ".agent(…)"].contains(&problem.setting));
+        let told = [AGENT, PROJECT, OWN_AGENT, OWN_PROJECT];
+        let is_told = self.problems.iter().any(|problem| told.contains(&problem.setting));
         if (is_needed || has_key) && !has_identity && !is_told {
             self.refuse(AGENT, "or CEKURA_PROJECT_ID must be set with an API key");
         }
@@ -167,26 +205,42 @@ impl Reader<'_> {
         headers.insert(name, value);
     }
 
-    pub(super) fn certificates(&mut self, files: &[Vec<u8>]) -> Vec<CertificateDer<'static>> {
-        let mut all = Vec::new();
-        for file in files {
-            let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(file).collect();
-            match read {
-                Ok(certificates) if !certificates.is_empty() => all.extend(certificates),
-                _ => self.refuse(".root_certificate(…)", "must contain certificates in PEM"),
+    /// Those of `only` in place of the ones that are trusted otherwise, and in any case `more`.
+    pub(super) fn trusted(&mut self, only: Option<&[u8]>, more: &[Vec<u8>]) -> Trusted {
+        let mut certificates = Vec::new();
+        let more = more.iter().map(|pem| (".root_certificate(…)", &**pem));
+        for (setting, pem) in only.map(|pem| (".roots(…)", pem)).into_iter().chain(more) {
+            match certificates_in(pem) {
+                Some(found) => certificates.extend(found),
+                None => self.refuse(setting, "must contain certificates in PEM"),
             }
         }
-        all
+        Trusted { certificates, are_all: only.is_some() }
+    }
+
+    pub(super) fn client_certificate(
+        &mut self,
+        given: Option<(Vec<u8>, Vec<u8>)>,
+    ) -> Option<ClientCertificate> {
+        const SETTING: &str = ".client_certificate(…)";
+        let (pem, key) = given?;
+        if certificates_in(&pem).is_none() {
+            self.refuse(SETTING, "must begin with certificates in PEM, the program's own first");
+        }
+        if PrivateKeyDer::from_pem_slice(&key).is_err() {
+            self.refuse(SETTING, "must end with a private key in PEM that has no password");
+        }
+        Some(ClientCertificate { pem, key })
     }
 
     pub(super) fn resource(
         &mut self,
-        name: Option<String>,
-        own: Vec<(String, String)>,
+        names: [Option<String>; 3],
+        mut own: Vec<(String, String)>,
     ) -> BTreeMap<String, String> {
         let mut resource = BTreeMap::from(
             [
-                ("service.name", executable()),
+                (resource::SERVICE_NAME, executable()),
                 ("telemetry.sdk.language", "rust".to_owned()),
                 ("telemetry.sdk.name", "cekura-trace".to_owned()),
                 ("telemetry.sdk.version", env!("CARGO_PKG_VERSION").to_owned()),
@@ -196,14 +250,35 @@ impl Reader<'_> {
         if own.iter().any(|(key, _)| key.is_empty()) {
             self.refuse(".resource(…)", "must have a key that is not empty");
         }
-        resource.extend(own);
-        if let Some(name) = self.text(name, SERVICE_NAME, |text| text) {
+        for ((key, setting), name) in NAMES.into_iter().zip(names) {
+            let Some(name) = self.text(name, setting, |text| text) else { continue };
             if name.value.trim().is_empty() {
                 self.refuse(name.setting, "must not be blank");
             }
-            resource.insert("service.name".to_owned(), name.value);
+            // What code says wins.
+            if name.in_code || own.iter().all(|(known, _)| known != key) {
+                own.push((key.to_owned(), name.value));
+            }
         }
+        resource.extend(own);
         resource
+    }
+}
+
+/// All that are in there, if there are any and each can be read.
+fn certificates_in(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    read.ok().filter(|certificates| !certificates.is_empty())
+}
+
+/// What is wrong with a text that is no URL.
+fn url_rule(text: &str) -> &'static str {
+    if unquoted(text).is_some() {
+        QUOTED
+    } else if Endpoint::parse(text.trim()).is_some() {
+        "has spaces or line breaks around it: remove them"
+    } else {
+        "must be a URL such as `https://host:port`"
     }
 }
 

@@ -64,7 +64,7 @@ fn is_direct(endpoint: &Endpoint, none: &[Exception]) -> bool {
 }
 
 impl Reader<'_> {
-    /// The proxies of these endpoints: those that requests go to.
+    /// The proxies of these endpoints: those that requests go to. One that was refused is empty.
     pub(super) fn proxies(&mut self, own: Own, endpoints: [Option<&Endpoint>; 3]) -> Proxies {
         match own {
             Own::None => Proxies::default(),
@@ -79,7 +79,7 @@ impl Reader<'_> {
                 let none = self.exceptions();
                 let of_http = if (self.lookup)(CGI).is_some() { [HTTP[0]; 2] } else { HTTP };
                 let asks = |is_encrypted| {
-                    let mut known = endpoints.into_iter().flatten();
+                    let mut known = endpoints.into_iter().flatten().filter(|to| **to != Endpoint::default());
                     known.any(|to| to.is_encrypted() == is_encrypted && !is_direct(to, &none))
                 };
                 let (http, https) = (self.named(of_http, asks(false)), self.named(HTTPS, asks(true)));
@@ -90,7 +90,8 @@ impl Reader<'_> {
 
     /// The first of the variables that says something.
     fn first(&self, names: impl IntoIterator<Item = &'static str>) -> Option<Given<String>> {
-        let variable = |name| self.variable(name).filter(|value| !value.trim().is_empty());
+        // Those of the machine may be nobody's concern.
+        let variable = |name| self.given(name).filter(|value| !value.trim().is_empty());
         let given = |setting| Some(Given { value: variable(setting)?, setting, in_code: false });
         names.into_iter().find_map(given)
     }

@@ -37,13 +37,25 @@ impl Reader<'_> {
         self.problems.push(Problem { setting, rule });
     }
 
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
+    /// What a variable is set to. Quotes around it, which files of variables may have and some readers of them leave,
+    /// are a mistake.
+    pub(super) fn variable(&mut self, name: &'static str) -> Option<String> {
+        let value = self.given(name)?;
+        let inner = unquoted(&value).map(str::to_owned);
+        if inner.is_some() {
+            self.refuse(name, QUOTED);
+        }
+        inner.or(Some(value)).filter(|value| !value.is_empty())
+    }
+
+    /// The same as it is.
+    pub(super) fn given(&self, name: &str) -> Option<String> {
         let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
         Some(value.to_string_lossy().into_owned())
     }
 
     /// A variable that has a fixed set of values, in any case.
-    pub(super) fn word(&self, name: &str) -> Option<String> {
+    pub(super) fn word(&mut self, name: &'static str) -> Option<String> {
         Some(self.variable(name)?.trim().to_ascii_lowercase())
     }
 
@@ -62,12 +74,12 @@ impl Reader<'_> {
         is_on
     }
 
-    pub(super) fn text<T>(&self, code: Option<T>, name: Text, from: fn(String) -> T) -> Option<Given<T>> {
+    pub(super) fn text<T>(&mut self, code: Option<T>, name: Text, from: fn(String) -> T) -> Option<Given<T>> {
         let (method, variable) = name;
         let said = code.map(|value| Given { value, setting: method, in_code: true });
-        let found =
-            || Some(Given { value: from(self.variable(variable)?), setting: variable, in_code: false });
-        said.or_else(found)
+        said.or_else(|| {
+            Some(Given { value: from(self.variable(variable)?), setting: variable, in_code: false })
+        })
     }
 
     pub(super) fn number(&mut self, variable: &'static str) -> Option<u64> {
@@ -77,4 +89,13 @@ impl Reader<'_> {
         }
         number
     }
+}
+
+/// What is said of a value in quotes.
+pub(super) const QUOTED: &str = "has quotes around its value: remove them";
+
+/// What stands between quotes, where a text begins and ends with them.
+pub(super) fn unquoted(text: &str) -> Option<&str> {
+    let inside = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    inside('"').or_else(|| inside('\''))
 }

@@ -3,6 +3,9 @@
 use http::HeaderValue;
 use std::fmt;
 
+/// What is shorter is found in harmless words too, and so not kept out of what servers say.
+pub(crate) const SHORTEST_SECRET: usize = 6;
+
 /// Text that appears in no log, error or `Debug` output.
 #[derive(Clone)]
 pub(crate) struct Secret(String);
@@ -15,6 +18,11 @@ impl Secret {
     /// Whether this can be an API key: visible ASCII and nothing else.
     pub(crate) fn is_key(&self) -> bool {
         !self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_graphic())
+    }
+
+    /// Whether it has so few characters that they are found in harmless words too.
+    pub(super) fn is_short(&self) -> bool {
+        self.0.len() < SHORTEST_SECRET
     }
 
     /// What nobody else may see.

@@ -3,6 +3,7 @@
 use super::endpoint::Endpoint;
 use super::metrics::Metering;
 use super::proxy::Proxies;
+use super::sampling::Sampling;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
 use crate::call::consent::Consent;
@@ -18,6 +19,9 @@ use std::path::PathBuf;
 
 pub(super) const AGENT: &str = "CEKURA_AGENT_ID";
 pub(super) const PROJECT: &str = "CEKURA_PROJECT_ID";
+/// The builder's methods for the same.
+pub(super) const OWN_AGENT: &str = ".agent(…)";
+pub(super) const OWN_PROJECT: &str = ".project(…)";
 
 /// Where spans go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -95,6 +99,16 @@ impl Protocol {
     }
 }
 
+/// How requests for spans and metrics are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compression {
+    /// With gzip, as far as the server takes that.
+    Gzip,
+    /// Not at all.
+    None,
+}
+
 /// Whose calls they are, and so where the call logs of conversations with `observe` go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -110,6 +124,20 @@ pub enum Calls {
     Simulate,
 }
 
+/// Whose certificates the delivery trusts, for [`Builder::roots`](crate::Builder::roots).
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Roots<Pem> {
+    /// Those that these authorities have signed, in PEM, and no others.
+    Only(Pem),
+}
+
+impl<Pem> fmt::Debug for Roots<Pem> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Only")
+    }
+}
+
 /// Everything that a handle needs to know.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -123,8 +151,11 @@ pub(crate) struct Settings {
     pub(crate) api_headers: HeaderMap,
     pub(crate) identity: Option<Identity>,
     pub(crate) calls: Calls,
+    /// Where it is set.
+    pub(crate) compression: Option<Compression>,
     pub(crate) proxies: Proxies,
-    pub(crate) root_certificates: Vec<CertificateDer<'static>>,
+    pub(crate) trusted: Trusted,
+    pub(crate) client_certificate: Option<ClientCertificate>,
     pub(crate) resource: BTreeMap<String, String>,
     pub(crate) capture: CaptureContent,
     pub(crate) consent: Consent,
@@ -148,7 +179,36 @@ pub(crate) struct Settings {
     #[cfg(feature = "audio")]
     pub(crate) temporary: PathBuf,
     pub(crate) metrics: Metering,
+    /// Where not all calls are sent.
+    pub(crate) sampling: Option<Sampling>,
     pub(crate) timings: Timings,
+}
+
+impl Settings {
+    /// Whether requests to this endpoint are compressed: also where nothing is set, unless they stay on this machine.
+    pub(crate) fn compresses(&self, endpoint: &Endpoint) -> bool {
+        self.compression.map_or_else(|| !endpoint.is_loopback(), |set| set == Compression::Gzip)
+    }
+}
+
+/// Whose signatures are trusted.
+#[derive(Debug, Default)]
+pub(crate) struct Trusted {
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
+    /// Neither the system's nor Mozilla's are trusted beside them.
+    pub(crate) are_all: bool,
+}
+
+/// What the program shows to a server that asks who it is: a chain, and the key of its first certificate, both in PEM.
+pub(crate) struct ClientCertificate {
+    pub(crate) pem: Vec<u8>,
+    pub(crate) key: Vec<u8>,
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[REDACTED]")
+    }
 }
 
 /// Where what is not delivered is kept.

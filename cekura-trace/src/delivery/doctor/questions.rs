@@ -3,15 +3,17 @@
 use super::origin::Origin;
 use super::{Check, Finding};
 use crate::call::nanoseconds;
-use crate::delivery::config::{Endpoint, Identity, KEY_HEADER, Settings};
+use crate::delivery::causes::Place;
+use crate::delivery::config::{Identity, Settings};
 use crate::delivery::encode::Encoder;
 use crate::delivery::error::Error;
 use crate::delivery::parts;
 use crate::delivery::transport::Payload;
 use crate::delivery::transport::api::Api;
-use crate::delivery::transport::{self, Answer, NO_ANSWER, Response, Transport};
+use crate::delivery::transport::{self, Answer, Failure, NO_ANSWER, Response, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
 use crate::one_line::one_line;
+use crate::room::Room;
 use crate::{finished, semconv};
 use http::Method;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
@@ -25,15 +27,10 @@ const EXCERPT: usize = 200;
 
 /// Every check but the first, of both origins at the same time.
 pub(super) async fn ask(settings: &Arc<Settings>, deadline: Instant) -> Result<Vec<Finding>, Error> {
-    let transport = transport::connect(settings)?;
-    let origin = |endpoint: &Endpoint, variable| Origin {
-        settings: settings.clone(),
-        endpoint: endpoint.clone(),
-        variable,
-        deadline,
-    };
-    let asked = tokio::spawn(validate(origin(&settings.api, "CEKURA_API_URL")));
-    let mut findings = send(&origin(&settings.endpoint, "CEKURA_OTEL_ENDPOINT"), transport).await;
+    let transport = transport::connect(settings, Room::default())?;
+    let origin = |place| Origin { settings: settings.clone(), place, deadline };
+    let asked = tokio::spawn(validate(origin(Place::of_api(settings))));
+    let mut findings = send(&origin(Place::of_spans(settings)), transport).await;
     findings.extend(asked.await.map_err(Error::start)?);
     Ok(findings)
 }
@@ -47,7 +44,7 @@ async fn send(origin: &Origin, transport: Arc<dyn Transport>) -> Vec<Finding> {
         let bytes = frame.len();
         let limit = origin.within(origin.settings.timings.attempt);
         let answer = timeout(limit, transport.send(frame)).await.unwrap_or_else(|_| Answer::late());
-        taken(origin, &answer, bytes)
+        taken(origin, &answer, bytes, transport.compresses())
     });
     findings
 }
@@ -70,45 +67,18 @@ fn record() -> Vec<u8> {
     record
 }
 
-fn taken(origin: &Origin, answer: &Answer, bytes: usize) -> Finding {
-    let shown = origin.shown();
-    if answer.is_of_proxy() {
-        let wrong = format!("the proxy asks for a user and password: {answer}");
-        let remedy = "write them in HTTP_PROXY: http://user:password@host:port";
-        return Finding::failed(Check::Span, wrong, remedy);
+fn taken(origin: &Origin, answer: &Answer, bytes: usize, is_compressed: bool) -> Finding {
+    if verdict(answer, bytes) != (Verdict::Delivered { rejected: 0 }) {
+        return Finding::of(Check::Span, &origin.place.spans(answer, bytes, "the span"));
     }
-    let has_key = origin.settings.headers.contains_key(KEY_HEADER);
-    let (wrong, remedy) = match verdict(answer, bytes) {
-        Verdict::Delivered { rejected: 0 } => {
-            let words = if answer.has_message() { format!(" and says: {answer}") } else { String::new() };
-            return Finding::good(
-                Check::Span,
-                format!("{shown} accepted the span `{}`{words}", semconv::span::DOCTOR),
-            );
-        }
-        Verdict::Delivered { .. } | Verdict::Isolate | Verdict::Shrink => {
-            ("rejects the span", "ask its operator what is wrong with the span")
-        }
-        Verdict::Stop if answer.is_refusal() && has_key => {
-            ("refuses the span", "check CEKURA_API_KEY, and CEKURA_AGENT_ID or CEKURA_PROJECT_ID")
-        }
-        Verdict::Stop if answer.is_refusal() => (
-            "refuses the span",
-            "set the credentials that it needs with .header(name, value); CEKURA_API_KEY is sent only to \
-             Cekura's hosts",
-        ),
-        Verdict::Stop | Verdict::Drop(_) => {
-            ("does not accept spans", "check CEKURA_OTEL_ENDPOINT (also its path) and CEKURA_PROTOCOL")
-        }
-        Verdict::Retry { .. } if matches!(answer, Answer::None { .. }) => {
-            ("does not answer", "check the port in CEKURA_OTEL_ENDPOINT, and CEKURA_PROTOCOL")
-        }
-        Verdict::Retry { .. } | Verdict::RetryOnce(_) => (
-            "accepts no spans at the moment",
-            "try again later; an agent keeps its spans and retries for some minutes",
-        ),
+    let words = if answer.has_message() { format!(" and says: {answer}") } else { String::new() };
+    let encoding = match (origin.settings.compresses(&origin.settings.endpoint), is_compressed) {
+        (false, _) => "",
+        (true, true) => ", compressed with gzip",
+        (true, false) => ", but not with gzip: it gets spans uncompressed",
     };
-    Finding::failed(Check::Span, format!("{shown} {wrong}: {answer}"), remedy)
+    let (shown, span) = (origin.place.shown(), semconv::span::DOCTOR);
+    Finding::good(Check::Span, format!("{shown} accepted the span `{span}`{encoding}{words}"))
 }
 
 async fn validate(origin: Origin) -> Vec<Finding> {
@@ -138,47 +108,22 @@ async fn ask_api(origin: &Origin, identity: Identity) -> Finding {
             return Finding::failed(Check::Credentials, format!("{error:?}"), "the API was not asked");
         }
     };
-    let message = match timeout(origin.within(origin.settings.timings.attempt), asking).await {
-        Ok(Response::Whole { status, body, .. }) => return judged(origin, status, &body, identity),
-        Ok(Response::None { message, .. }) => message,
-        Err(_) => NO_ANSWER.to_owned(),
-    };
-    let wrong = format!("{} does not answer: {message}", origin.shown());
-    Finding::failed(Check::Credentials, wrong, "check CEKURA_API_URL; if it is not set, try again later")
-}
-
-fn judged(origin: &Origin, status: u16, body: &str, identity: Identity) -> Finding {
-    let (account, variable) = (identity, identity.variable());
-    let shown = origin.shown();
-    let said = detail(body).map(|said| format!(": {said}")).unwrap_or_default();
-    let is_page = body.trim_start().starts_with('<');
-    let (wrong, remedy) = match status {
-        200..=299 if !is_page => {
-            return Finding::good(Check::Credentials, format!("the API key is valid for {account}"));
+    let answered = timeout(origin.within(origin.settings.timings.attempt), asking).await;
+    let cause = match answered {
+        Ok(Response::Whole { status: 200..=299, body, .. }) if !body.trim_start().starts_with('<') => {
+            return Finding::good(Check::Credentials, format!("the API key is valid for {identity}"));
         }
-        401 => (
-            format!("{shown} rejects the API key (status 401{said})"),
-            "copy it again from Cekura's dashboard into CEKURA_API_KEY".to_owned(),
-        ),
-        403 => (
-            format!("the API key is not valid for {account} (status 403{said})"),
-            format!("check {variable}, and that CEKURA_API_KEY belongs to the same account"),
-        ),
-        402 => (
-            format!("the Cekura account is out of credits (status 402{said})"),
-            "add credits on Cekura's dashboard".to_owned(),
-        ),
-        400 | 422 => (
-            format!("{shown} does not accept {account} (status {status}{said})"),
-            format!("check {variable}"),
-        ),
-        200..=399 | 404 | 405 => (
-            format!("{shown} is not Cekura's API (status {status}{said})"),
-            "unset CEKURA_API_URL, or check it if you were given one".to_owned(),
-        ),
-        _ => (format!("{shown} answers with status {status}{said}"), "try again later".to_owned()),
+        Ok(Response::Whole { status, body, .. }) => {
+            let mut cause = origin.place.api(status, &detail(&body).unwrap_or_default(), None);
+            if cause.said.starts_with("status") {
+                cause.wrong = format!("{} ({})", cause.wrong, std::mem::take(&mut cause.said));
+            }
+            cause
+        }
+        Ok(Response::None { failure, message, .. }) => origin.place.unanswered(failure, &message),
+        Err(_) => origin.place.unanswered(Failure::Timeout, NO_ANSWER),
     };
-    Finding::failed(Check::Credentials, wrong, remedy)
+    Finding::of(Check::Credentials, &cause)
 }
 
 /// What the API says to people.

@@ -3,6 +3,7 @@
 
 mod awaited;
 mod decided;
+mod failures;
 mod held;
 mod posted;
 mod question;
@@ -24,6 +25,7 @@ use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::call_log::form::form;
 use crate::delivery::call_log::sealed::SealedCallLog;
 use crate::delivery::call_log::webhook::LISTENS;
+use crate::delivery::causes::{LastCause, Place};
 use crate::delivery::config::Settings;
 use crate::delivery::error::Error;
 use crate::delivery::ledger::{Completeness, Ledger};
@@ -90,6 +92,8 @@ pub(crate) struct CallLogs {
     failed: Arc<AtomicU64>,
     /// Why the last attempt has come to nothing.
     trouble: Option<Trouble>,
+    place: Option<Place>,
+    last_cause: Arc<LastCause>,
     /// Those that wait for their traces.
     awaited: Awaited,
     /// Those that are kept back.
@@ -171,6 +175,8 @@ impl Lane<CallLogs> {
             ledger,
             failed,
             trouble: None,
+            place: None,
+            last_cause: Arc::default(),
             awaited,
             held_back,
             updates,
@@ -384,10 +390,6 @@ impl Lane<CallLogs> {
         (self.delivery.awaited, self.delivery.held_back) = (Awaited::default(), Held::default());
         self.abandon(reason);
     }
-
-    pub(crate) fn count_failure(&self) {
-        self.delivery.count_failure();
-    }
 }
 
 impl Delivery for CallLogs {
@@ -435,7 +437,7 @@ impl Delivery for CallLogs {
             Step::Post | Step::Trace if item.is_simulated() => (ruling::simulated(answer), 0),
             Step::Post | Step::Trace => (ruling::posted(answer), 0),
         };
-        match ruling {
+        match self.noted(ruling, answer) {
             Ruling::Ask(trouble) => {
                 item.step = Step::Ask(1);
                 self.retry(trouble)
@@ -516,8 +518,10 @@ impl Delivery for CallLogs {
             Err(DropReason::Shutdown) => Err(ObserveError::shutdown()),
             Err(_) => Err(self.trouble.clone().map_or_else(ObserveError::shutdown, ObserveError::from)),
         };
-        if result.is_err() && !is_left {
-            self.count_failure();
+        if let Err(error) = &result
+            && !is_left
+        {
+            self.count_failure(error);
         }
         let (call_id, events) = (item.log.id, events.clone());
         (item.reply)(ObserveAnswer::new(result, move |error| {
@@ -525,18 +529,24 @@ impl Delivery for CallLogs {
         }));
     }
 
+    fn wait_in_vain(&mut self) {
+        if let Some(place) = &self.place {
+            self.last_cause.wait(|| place.unanswered_at_the_end().to_string());
+        }
+    }
+
     fn tell(&self, change: Change<Response>, events: &OwnEvents) {
-        match (change, self.trouble.clone()) {
-            (Change::Fails(..), Some(trouble)) => events.emit(move || {
+        match change {
+            Change::Fails(_, answer) => {
+                let cause = self.cause(&answer).map(|cause| cause.to_string()).unwrap_or_default();
                 let what = "call logs cannot be posted at the moment; they are kept and retried";
-                let then = "run cekura::doctor() to find the cause";
-                tracing::warn!(target: "cekura", "{what}: {trouble}; {then}");
-            }),
-            (Change::Recovers, _) => {
+                events.emit(move || tracing::warn!(target: "cekura", "{what}: {cause}"));
+            }
+            Change::Recovers => {
                 events.emit(|| tracing::info!(target: "cekura", "call logs are posted again"));
             }
             // The lane of spans has told that the disk fails.
-            (Change::Fails(..) | Change::SpoolFails(_), _) => {}
+            Change::SpoolFails(_) => {}
         }
     }
 
@@ -557,12 +567,6 @@ fn until(log: &SealedCallLog, now: Instant) -> Option<Instant> {
 }
 
 impl CallLogs {
-    fn retry<I, O>(&mut self, trouble: Trouble) -> Judgement<I, O> {
-        let (reason, wait) = (trouble.reason, trouble.wait);
-        self.trouble = Some(trouble);
-        Judgement::Retry { reason, wait }
-    }
-
     /// From now on it is posted without its recording; false where it has none.
     #[cfg(feature = "audio")]
     fn leave_sound_out(&self, item: &mut PendingCallLog) -> bool {
@@ -577,10 +581,6 @@ impl CallLogs {
     #[expect(clippy::unused_self, reason = "there is no sound without the feature")]
     fn leave_sound_out(&self, _item: &PendingCallLog) -> bool {
         false
-    }
-
-    fn count_failure(&self) {
-        self.failed.fetch_add(1, Ordering::Relaxed);
     }
 }
 

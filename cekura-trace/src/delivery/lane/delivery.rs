@@ -59,6 +59,9 @@ pub(crate) trait Delivery {
     /// The disk has fallen behind what is promised, or has caught up.
     fn fall_behind(&mut self, _is_behind: bool, _events: &OwnEvents) {}
 
+    /// Requests are given up that were not answered yet.
+    fn wait_in_vain(&mut self);
+
     /// Tells the program of a change.
     fn tell(&self, change: Change<Self::Answer>, events: &OwnEvents);
 

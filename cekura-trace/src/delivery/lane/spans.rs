@@ -7,6 +7,7 @@ use super::answer_guard::FAILED;
 use super::delivery::{Change, Delivery, Judgement, Standing};
 use super::pending::PendingRequest;
 use super::{DropReason, Lane, Wake};
+use crate::delivery::causes::{LastCause, Place};
 use crate::delivery::config::Settings;
 use crate::delivery::encode::{Encoder, Request, root_record};
 use crate::delivery::ledger::{Counts, Ledger};
@@ -40,6 +41,8 @@ pub(crate) struct Spans {
     aborted: Aborted,
     /// The last reason for a loss that an event has told of.
     told: Option<DropReason>,
+    place: Place,
+    last_cause: Arc<LastCause>,
 }
 
 /// What an answer settles.
@@ -51,7 +54,6 @@ pub(crate) enum Outcome {
     },
     Lost {
         reason: DropReason,
-        words: String,
     },
 }
 
@@ -67,13 +69,25 @@ impl Lane<Spans> {
         let encoder = Encoder::new(&settings.resource).within(settings.memory_limit);
         let starts = spool.clone().map(Starts::new);
         let (arrived, aborted, told) = (HashSet::new(), Aborted::default(), None);
-        let spans = Spans { transport, encoder, ledger, starts, arrived, aborted, told };
+        let (place, last_cause) = (Place::of_spans(settings), Arc::default());
+        let spans = Spans { transport, encoder, ledger, starts, arrived, aborted, told, place, last_cause };
         let spooled = spool.map(SpooledRequests::new);
         Self::new(spans, settings.timings, events, wake).with_spool(spooled)
     }
 }
 
 impl Lane<Spans> {
+    /// Says in there why spans do not arrive.
+    pub(crate) fn telling(mut self, last_cause: Arc<LastCause>) -> Self {
+        self.delivery.last_cause = last_cause;
+        self
+    }
+
+    /// Why spans were lost, or do not arrive.
+    pub(crate) fn last_cause(&self) -> Option<String> {
+        self.delivery.last_cause.get()
+    }
+
     /// How many spans of which traces are here, but for what is safe on disk.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (TraceId, u64)> {
         let held = self.items.all().filter(|pending| !pending.is_safe());
@@ -157,7 +171,12 @@ impl Delivery for Spans {
         // It may be back.
         self.aborted.is_news = true;
         let verdict = verdict(answer, item.frame.len());
-        let lost = |reason| Judgement::End(Outcome::Lost { reason, words: answer.to_string() });
+        if verdict == (Verdict::Delivered { rejected: 0 }) {
+            self.last_cause.recover();
+        } else {
+            self.last_cause.fail(self.place.spans(answer, item.frame.len(), "spans").to_string());
+        }
+        let lost = |reason| Judgement::End(Outcome::Lost { reason });
         let mut divide = |reason: DropReason| {
             let parts = self.encoder.smaller(item, reason == DropReason::TooLarge);
             if parts.is_empty() { lost(reason) } else { Judgement::Parts(parts) }
@@ -210,6 +229,9 @@ impl Delivery for Spans {
         events: &OwnEvents,
     ) {
         let mut counts = item.counts;
+        if !matches!(end, Ok(Outcome::Delivered { rejected: 0, .. })) {
+            self.last_cause.lose(None);
+        }
         match end {
             Ok(Outcome::Delivered { rejected, words }) => {
                 if rejected > 0 {
@@ -225,13 +247,14 @@ impl Delivery for Spans {
                     );
                 }
             }
-            Ok(Outcome::Lost { reason, words }) => {
+            Ok(Outcome::Lost { reason }) => {
                 self.ledger.lose(&counts, reason);
                 // Each reason is told once, and again after another; the worker tells of the numbers.
                 if self.told.replace(reason) != Some(reason) {
                     let (spans, reason) = (counts.values().sum::<u64>(), reason.as_str());
+                    let cause = self.last_cause.get().unwrap_or_default();
                     let tell =
-                        move || tracing::error!(target: "cekura", spans, reason, "spans are lost: {words}");
+                        move || tracing::error!(target: "cekura", spans, reason, "spans are lost: {cause}");
                     events.emit(tell);
                 }
             }
@@ -244,9 +267,14 @@ impl Delivery for Spans {
         events.emit(move || tell_delay(is_behind));
     }
 
+    fn wait_in_vain(&mut self) {
+        self.last_cause.wait(|| self.place.unanswered_at_the_end().to_string());
+    }
+
     fn tell(&self, change: Change<Answer>, events: &OwnEvents) {
+        let place = self.place.clone();
         events.emit(move || match change {
-            Change::Fails(reason, answer) => tell_failure(reason, &answer),
+            Change::Fails(reason, answer) => tell_failure(reason, &place.spans(&answer, 0, "spans")),
             Change::Recovers => tracing::info!(target: "cekura", "spans are delivered again"),
             Change::SpoolFails(error) => tell_spool_failure(&error),
         });

@@ -192,7 +192,7 @@ instruments! {
     metric::TURN_DURATION, TIMES, Seconds, Spans(span::TURN), [Duration], [Outcome],
         "How long turns took.";
     metric::TURN_USER_BOT_LATENCY, TIMES, Seconds, Spans(span::TURN), [Latency], [],
-        "From the caller's last word to the agent's first audio.";
+        "Voice-to-voice latency: from the caller's last word to the agent's first audio.";
     metric::STT_DURATION, TIMES, Seconds, Spans(span::STT), [Duration], [Provider Model Outcome],
         "How long speech recognition took.";
     metric::LLM_DURATION, TIMES, Seconds, Spans(span::LLM), [Duration], [Provider Model Outcome],

@@ -73,7 +73,7 @@ fn none(response: &Response) -> (Failure, bool) {
 async fn what_may_have_arrived_is_told_from_what_has_not() {
     let deserted = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = ask(format!("http://{deserted}"), Method::POST, Some("{}")).await;
-    assert_eq!(none(&refused), (Failure::Connection, false));
+    assert_eq!(none(&refused), (Failure::Refused, false));
 
     let (address, _serving) = server(|_| {});
     let reset = ask(format!("http://{address}"), Method::POST, Some("{}")).await;

@@ -88,6 +88,8 @@ impl Delivery for Scripted {
         assert_eq!(standing, Standing::Settled, "there is no disk");
     }
 
+    fn wait_in_vain(&mut self) {}
+
     fn tell(&self, _: Change<u8>, _: &OwnEvents) {}
 }
 

@@ -25,6 +25,8 @@ fn sent(until: Option<SystemTime>) -> Result<Vec<String>, String> {
         ledger: Arc::default(),
         failed: Arc::default(),
         trouble: None,
+        place: None,
+        last_cause: Arc::default(),
         awaited: super::Awaited::default(),
         held_back: super::Held::default(),
         updates: Updates::new(Arc::default(), OwnEvents::here()),

@@ -35,7 +35,7 @@ fn an_endpoint_that_is_set_right_gets_what_waited_for_its_account() {
         spans("https://collector.example.test", agent(5)),
         spans("https://otel.example.test:4317", |builder| agent(5)(builder).protocol(Protocol::Grpc)),
         // The key itself goes only there.
-        spans("https://otel.cekura.ai", agent(5)),
+        spans("https://otel-http.cekura.ai", agent(5)),
     ] {
         assert_eq!(right.receiver, wrong.receiver, "{right:?}");
     }

@@ -4,7 +4,7 @@ use super::{Account, Arc, CallLogs, Duration, Lane, Ledger, Message, OwnEvents, 
 use crate::FlushReport;
 use crate::delivery::config::{Builder, Settings, resolve};
 use crate::delivery::lane::call_logs::Exchange;
-use crate::delivery::link::Link;
+use crate::delivery::link::{Causes, Link};
 use crate::delivery::metrics::Metrics;
 use crate::delivery::queue::{Queue, Waker};
 use crate::delivery::tests::end;
@@ -54,7 +54,7 @@ impl Transport for Scripted {
 /// A worker that is not running yet, and what is on its other side.
 pub(super) struct World {
     pub(super) link: Link,
-    pub(super) worker: Worker,
+    pub(super) worker: Box<Worker>,
     pub(super) messages: UnboundedReceiver<Message>,
     attempts: Arc<Mutex<Vec<u64>>>,
 }
@@ -118,6 +118,7 @@ impl World {
             metrics: Metrics::default(),
             account: account.clone(),
             calls,
+            causes: Causes::default(),
             failed,
             process,
             clock,
@@ -129,8 +130,9 @@ impl World {
         let outlet = make(&link, Arc::clone(&attempts));
         let call_logs = call_logs(&link, exchange);
         let (timings, events) = (Timings::default(), OwnEvents::here());
-        let worker = Worker::new(timings, queue_here, books, events, Some(outlet), account, call_logs);
-        Self { link, worker, messages, attempts }
+        let worker =
+            Worker::new(timings, queue_here, books, events, (Some(outlet), None), account, call_logs);
+        Self { link, worker: Box::new(worker), messages, attempts }
     }
 
     pub(super) fn scripted(script: impl Fn(usize, u64) -> (u64, Answer) + Send + Sync + 'static) -> Self {

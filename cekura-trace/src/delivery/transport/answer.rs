@@ -25,9 +25,22 @@ pub(crate) enum Answer {
 /// Why there was no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
+    /// The connection broke.
     Connection,
+    /// The host has no address.
+    Name,
+    /// The server speaks another protocol than it is asked in.
+    Protocol,
+    /// The proxy before it does not lead there; it may ask for a password.
+    Proxy {
+        wants_password: bool,
+    },
+    /// Nobody listens there.
+    Refused,
     Timeout,
-    Tls,
+    Tls(Flaw),
+    /// There is no way there, or nobody who takes the connection in time.
+    Unconnected,
 }
 
 /// `ExportTraceServiceResponse` (OpenTelemetry's `trace_service.proto`).
@@ -65,6 +78,16 @@ impl Answer {
     /// Whether the server knows what it is asked for and does not take it from this sender.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Http { status: 401..=403, .. } | Self::Grpc { code: 7 | 16, .. })
+    }
+
+    /// Whether the server does not take the encoding of a request, or, over gRPC and by HTTP's 501, perhaps the request at all.
+    pub(crate) fn refuses_encoding(&self) -> bool {
+        matches!(self, Self::Http { status: 415 | 501, .. } | Self::Grpc { code: 12, .. })
+    }
+
+    /// Whether the server cannot make sense of a request.
+    pub(crate) fn finds_fault(&self) -> bool {
+        matches!(self, Self::Http { status: 400 | 422, .. } | Self::Grpc { code: 3, .. })
     }
 
     /// Whether a proxy before the server wants to know who asks.
@@ -117,6 +140,10 @@ pub(crate) enum Response {
 /// What is wrong with a server as TLS sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
+    /// It asks for a client certificate, or does not trust the one that it gets.
+    Client,
+    /// It takes TLS only, and was asked without.
+    Encrypted,
     /// The certificate's time is over, or has not begun.
     Expired,
     /// Nobody who is trusted has signed the certificate.

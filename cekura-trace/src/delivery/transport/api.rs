@@ -73,7 +73,7 @@ impl Api {
                     Response::Whole { status, wait, body }
                 }
                 Some(Err(broken)) => {
-                    let (failure, message) = reader.failure(&*broken.cause);
+                    let (failure, message) = reader.failure(&*broken.cause, broken.heard);
                     Response::None { failure, was_sent: broken.was_sent, message }
                 }
                 None => {

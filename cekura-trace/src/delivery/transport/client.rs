@@ -3,8 +3,8 @@
 //!
 //! It is not reqwest, whose feature for our TLS would make clients that the program builds without TLS panic.
 
-use super::answer::blames_connection;
-use super::proxy::{Allowance, Connector};
+use super::answer::{Failure, Flaw, blames_connection};
+use super::proxy::{Allowance, Connector, Speech};
 use super::reply::Reader;
 use super::upload::Upload;
 use super::{Endpoint, Error, Settings, tls};
@@ -28,6 +28,8 @@ pub(super) struct Broken {
     pub(super) cause: Box<dyn std::error::Error + Send + Sync>,
     /// Whether the request may have arrived.
     pub(super) was_sent: bool,
+    /// What the server speaks instead, if it is known.
+    pub(super) heard: Option<Failure>,
 }
 
 impl Client {
@@ -70,8 +72,14 @@ impl Client {
         self.allowance.expect(longest);
         let connection = capture_connection(&mut request);
         let answered = self.pool.request(request);
+        let allowance = self.allowance.clone();
         async move {
-            let (head, mut body) = answered.await.map_err(Broken::before)?.into_parts();
+            let before = |error: legacy::Error| Broken {
+                was_sent: !error.is_connect(),
+                cause: error.into(),
+                heard: foreign(&allowance),
+            };
+            let (head, mut body) = answered.await.map_err(before)?.into_parts();
             if let Some(connection) = &*connection.connection_metadata()
                 && blames_connection(head.status.as_u16())
             {
@@ -82,7 +90,9 @@ impl Client {
             while whole.len() <= longest
                 && let Some(frame) = body.frame().await
             {
-                let frame = frame.map_err(|error| Broken { cause: error.into(), was_sent: true })?;
+                let broken =
+                    |error: hyper::Error| Broken { cause: error.into(), was_sent: true, heard: None };
+                let frame = frame.map_err(broken)?;
                 whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
             }
             Ok(Response::from_parts(head, whole))
@@ -90,8 +100,11 @@ impl Client {
     }
 }
 
-impl Broken {
-    fn before(error: legacy::Error) -> Self {
-        Self { was_sent: !error.is_connect(), cause: error.into() }
+/// What the server speaks instead, if it is known.
+fn foreign(allowance: &Allowance) -> Option<Failure> {
+    match allowance.heard() {
+        Speech::Http2 => Some(Failure::Protocol),
+        Speech::Tls => Some(Failure::Tls(Flaw::Encrypted)),
+        Speech::Http1 | Speech::Other => None,
     }
 }

@@ -4,9 +4,12 @@
 //! The exchange is spelled out rather than left to tonic's client: the request is sent as the bytes that are at hand,
 //! a reply that is not gRPC stays recognisable, and a malformed status cannot panic.
 
-use super::proxy::{Allowance, Connector};
+use super::proxy::{Allowance, Connector, Speech};
 use super::reply::{LONGEST, Reader, content_type};
-use super::{Answer, Arc, Bytes, Error, FRAMING, Sending, Settings, Transport, is_compressed, tls};
+use super::{
+    Answer, Arc, Bytes, Error, FRAMING, Failure, Flaw, Sending, Settings, Transport, is_compressed, tls,
+};
+use crate::delivery::config::ClientCertificate;
 use http::header::{CONTENT_TYPE, HeaderValue, TE};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -16,7 +19,7 @@ use std::time::Duration;
 use tonic::body::Body;
 use tonic::client::GrpcService;
 use tonic::metadata::MetadataMap;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Identity};
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
@@ -49,7 +52,12 @@ pub(super) fn connect(settings: &Settings) -> Result<Arc<dyn Transport>, Error> 
         // tonic takes the same one, and panics without any.
         tls::provider()?;
         let roots = tls::roots(&settings.endpoint, settings)?;
-        let tls = ClientTlsConfig::new().trust_anchors(roots.roots).timeout(settings.timings.tls);
+        let mut tls = ClientTlsConfig::new().trust_anchors(roots.roots).timeout(settings.timings.tls);
+        if let Some(ClientCertificate { pem, key }) = &settings.client_certificate {
+            // It says little of what is wrong with them.
+            tls::config(&settings.endpoint, settings)?;
+            tls = tls.identity(Identity::from_pem(pem, key));
+        }
         endpoint = endpoint.tls_config(tls).map_err(Error::start)?;
     }
     let mut headers = settings.headers.clone();
@@ -93,9 +101,11 @@ impl Transport for Grpc {
         }
         self.allowance.expect(LONGEST);
         let (connection, reader, attempt) = (self.connection.clone(), self.reader.clone(), self.attempt);
+        let allowance = self.allowance.clone();
         Box::pin(async move {
             let (number, channel) = connection.channel();
-            let answered = tokio::time::timeout(attempt, exchange(channel, request, &reader)).await;
+            let exchanged = exchange(channel, request, &reader, &allowance);
+            let answered = tokio::time::timeout(attempt, exchanged).await;
             let answer = answered.unwrap_or_else(|_| Answer::late());
             if answer.blames_connection() {
                 connection.replace(number);
@@ -105,7 +115,21 @@ impl Transport for Grpc {
     }
 }
 
-async fn exchange(mut channel: Channel, request: Request<Body>, reader: &Reader) -> Answer {
+/// What the server speaks instead, if it is known.
+fn foreign(allowance: &Allowance) -> Option<Failure> {
+    match allowance.heard() {
+        Speech::Http1 => Some(Failure::Protocol),
+        Speech::Tls => Some(Failure::Tls(Flaw::Encrypted)),
+        Speech::Http2 | Speech::Other => None,
+    }
+}
+
+async fn exchange(
+    mut channel: Channel,
+    request: Request<Body>,
+    reader: &Reader,
+    allowance: &Allowance,
+) -> Answer {
     let ready = poll_fn(|context| GrpcService::<Body>::poll_ready(&mut channel, context)).await;
     let response = match ready {
         Ok(()) => channel.call(request).await,
@@ -113,7 +137,7 @@ async fn exchange(mut channel: Channel, request: Request<Body>, reader: &Reader)
     };
     let (head, body) = match response {
         Ok(response) => response.into_parts(),
-        Err(error) => return reader.none(&error),
+        Err(error) => return reader.none(&error, foreign(allowance)),
     };
     if head.status.is_redirection() {
         return reader.unexpected(&format!("a redirect ({})", head.status));
@@ -129,7 +153,7 @@ async fn exchange(mut channel: Channel, request: Request<Body>, reader: &Reader)
         Err(error) if error.is::<LengthLimitError>() => {
             return reader.unexpected("an answer that is too long");
         }
-        Err(error) => return reader.none(&*error),
+        Err(error) => return reader.none(&*error, foreign(allowance)),
     };
     let trailers = whole.trailers().unwrap_or(&head.headers);
     match status(trailers) {

@@ -44,7 +44,7 @@ impl Transport for Http {
         Box::pin(async move {
             match tokio::time::timeout(attempt, answered).await {
                 Ok(Ok(response)) => answer(&response, &reader),
-                Ok(Err(broken)) => reader.none(&*broken.cause),
+                Ok(Err(broken)) => reader.none(&*broken.cause, broken.heard),
                 Err(_) => Answer::late(),
             }
         })

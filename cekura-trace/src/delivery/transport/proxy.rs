@@ -1,7 +1,7 @@
 //! Connections to an endpoint, through a proxy where one stands between. What is encrypted goes through a tunnel
 //! (`CONNECT`): of it the proxy gets the endpoint's host and port, and never a header of a request.
 
-use super::reply::deepest;
+use super::chain::deepest;
 use crate::delivery::config::{Endpoint, Proxy, Settings};
 use http::Uri;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
@@ -12,7 +12,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::net::TcpStream;
 use tower_service::Service;
@@ -29,13 +29,44 @@ pub(super) struct Connector {
     proxy: Option<Proxy>,
     /// Through a tunnel; else the proxy reads requests and sends them on.
     tunnels: bool,
+    /// Nothing is encrypted.
+    is_plain: bool,
     allowance: Allowance,
 }
 
 /// How many bytes an endpoint may still send, over all connections to it: a server that never stops must not keep the
-/// processor busy until the time for an answer is over.
+/// processor busy until the time for an answer is over. And what it began to say without TLS.
 #[derive(Clone, Default)]
-pub(super) struct Allowance(Arc<AtomicUsize>);
+pub(super) struct Allowance(Arc<(AtomicUsize, AtomicU8)>);
+
+/// What the first bytes of a server show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Speech {
+    Other,
+    Http1,
+    Http2,
+    /// It says that it waits for TLS: by an alert, or in words.
+    Tls,
+}
+
+impl Speech {
+    fn of(bytes: &[u8]) -> Self {
+        /// An alert, which every version of TLS begins alike.
+        const ALERT: &[u8] = &[0x15, 3];
+        /// The type of the frame that begins HTTP/2 (RFC 9113, 3.4), and where it stands.
+        const SETTINGS: (usize, u8) = (3, 4);
+        if bytes.starts_with(ALERT) {
+            Self::Tls
+        } else if bytes.starts_with(b"HTTP/") {
+            if bytes.windows(5).any(|words| words == b"HTTPS") { Self::Tls } else { Self::Http1 }
+        } else if bytes.starts_with(&[0]) && bytes.get(SETTINGS.0) == Some(&SETTINGS.1) {
+            Self::Http2
+        } else {
+            Self::Other
+        }
+    }
+}
 
 impl Allowance {
     /// What heads, certificates and a protocol's own frames may take beside an answer.
@@ -46,12 +77,24 @@ impl Allowance {
     /// An answer of at most so many bytes may come.
     pub(super) fn expect(&self, answer: usize) {
         let more = |left: usize| Some(left.min(Self::MOST_LEFT) + answer + Self::BESIDE);
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        let _ = self.0.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    }
+
+    /// What was heard first over the last connection that is not encrypted and over which something was heard: there may be
+    /// a new one by the time that an error of the old one is known.
+    pub(super) fn heard(&self) -> Speech {
+        let heard = self.0.1.load(Ordering::Relaxed);
+        let known = [Speech::Http1, Speech::Http2, Speech::Tls];
+        known.into_iter().find(|speech| *speech as u8 == heard).unwrap_or(Speech::Other)
+    }
+
+    fn hear(&self, speech: Speech) {
+        self.0.1.store(speech as u8, Ordering::Relaxed);
     }
 
     fn take(&self, bytes: usize) -> io::Result<()> {
         let less = |left: usize| left.checked_sub(bytes);
-        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        let taken = self.0.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         taken.map(drop).map_err(|_| io::Error::other("the server sends more than an answer"))
     }
 }
@@ -64,7 +107,8 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(settings.timings.connect));
-        Self { tcp, proxy: settings.proxies.to(to).cloned(), tunnels, allowance: Allowance::default() }
+        let (proxy, is_plain) = (settings.proxies.to(to).cloned(), !to.is_encrypted());
+        Self { tcp, proxy, tunnels, is_plain, allowance: Allowance::default() }
     }
 
     pub(super) fn allowance(&self) -> Allowance {
@@ -82,24 +126,24 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let allowance = self.allowance.clone();
+        let (allowance, is_new) = (self.allowance.clone(), self.is_plain);
         let Some(proxy) = self.proxy.clone() else {
             let connecting = self.tcp.call(uri);
-            return Box::pin(
-                async move { Ok(Stream { io: connecting.await?, is_proxied: false, allowance }) },
-            );
+            return Box::pin(async move {
+                Ok(Stream { io: connecting.await?, is_proxied: false, is_new, allowance })
+            });
         };
         let connecting = self.tcp.call(proxy.endpoint.uri().clone());
         let tunnels = self.tunnels;
         Box::pin(async move {
             let io = connecting.await.map_err(|error| Obstacle::unreachable(&proxy, &error))?;
             if !tunnels {
-                return Ok(Stream { io, is_proxied: true, allowance });
+                return Ok(Stream { io, is_proxied: true, is_new, allowance });
             }
             let stream = io.into_inner();
             let endpoint = Endpoint::parse(&uri.to_string()).unwrap_or_default();
             tunnel(&stream, &endpoint, &proxy).await?;
-            Ok(Stream { io: TokioIo::new(stream), is_proxied: false, allowance })
+            Ok(Stream { io: TokioIo::new(stream), is_proxied: false, is_new, allowance })
         })
     }
 }
@@ -215,6 +259,8 @@ impl Error for Obstacle {}
 pub(super) struct Stream {
     io: TokioIo<TcpStream>,
     is_proxied: bool,
+    /// Its first bytes are still to be looked at.
+    is_new: bool,
     allowance: Allowance,
 }
 
@@ -236,6 +282,9 @@ impl Read for Stream {
         let mut chunk = ReadBuf::new(&mut room[..length]);
         ready!(Pin::new(&mut self.io).poll_read(context, chunk.unfilled()))?;
         self.allowance.take(chunk.filled().len())?;
+        if std::mem::take(&mut self.is_new) {
+            self.allowance.hear(Speech::of(chunk.filled()));
+        }
         buffer.put_slice(chunk.filled());
         Poll::Ready(Ok(()))
     }

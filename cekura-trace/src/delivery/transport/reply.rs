@@ -2,6 +2,8 @@
 //! accepted.
 
 use super::answer::{Answer, Exported, Failure};
+use super::chain::deepest;
+use super::failures::failure;
 use super::secrets::Secrets;
 use crate::one_line::one_line;
 use http::HeaderMap;
@@ -111,31 +113,19 @@ impl Reader {
     }
 
     /// No reply, and why.
-    pub(super) fn none(&self, error: &(dyn Error + 'static)) -> Answer {
-        let (failure, message) = self.failure(error);
+    pub(super) fn none(&self, error: &(dyn Error + 'static), heard: Option<Failure>) -> Answer {
+        let (failure, message) = self.failure(error, heard);
         Answer::None { failure, message }
     }
 
-    pub(super) fn failure(&self, error: &(dyn Error + 'static)) -> (Failure, String) {
-        let is_tls = causes(error).any(<dyn Error>::is::<rustls::Error>);
-        let failure = if is_tls { Failure::Tls } else { Failure::Connection };
+    /// Why there is no reply. What the server was heard to say tells more than a connection that breaks.
+    pub(super) fn failure(&self, error: &(dyn Error + 'static), heard: Option<Failure>) -> (Failure, String) {
+        let failure = match failure(error) {
+            known @ (Failure::Connection | Failure::Protocol) => heard.unwrap_or(known),
+            known => known,
+        };
         (failure, self.text(&deepest(error)))
     }
-}
-
-/// What the deepest cause of an error says.
-pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
-    causes(error).last().unwrap_or(error).to_string()
-}
-
-fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| cause(*error))
-}
-
-/// What is inside an error; an I/O error skips what it wraps when it is asked for its source.
-pub(super) fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
-    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    wrapped.map(|wrapped| wrapped as &(dyn Error + 'static)).or_else(|| error.source())
 }
 
 pub(super) fn content_type(headers: &HeaderMap) -> &str {

@@ -1,5 +1,6 @@
 //! Finds what is secret in a server's text, however that spells it. Invariant: of a form that is found, nothing stays.
 
+use crate::delivery::config::SHORTEST_SECRET;
 use crate::one_line::is_invisible;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
@@ -7,8 +8,6 @@ use http::HeaderMap;
 use std::sync::Arc;
 
 const REDACTED: &str = "[REDACTED]";
-/// Shorter parts and encoded forms are found in harmless words too.
-const SHORTEST: usize = 6;
 /// The most backslashes or `%25` of one escape: texts are escaped again where they are put into others.
 const DEEPEST: usize = 8;
 /// The most bytes of `&#x0000061;` and its like.
@@ -60,7 +59,7 @@ fn parts(value: &str) -> Vec<String> {
     let pairs: Vec<_> = pairs.filter_map(|pair| String::from_utf8(pair).ok()).collect();
     let passwords = pairs.iter().filter_map(|pair| pair.split_once(':')).map(|(_, password)| password);
     let inner = words.chain(pairs.iter().map(String::as_str)).chain(passwords);
-    let inner = inner.filter(|part| part.len() >= SHORTEST).map(str::to_owned);
+    let inner = inner.filter(|part| part.len() >= SHORTEST_SECRET).map(str::to_owned);
     std::iter::once(value.to_owned()).chain(inner).collect()
 }
 
@@ -77,8 +76,8 @@ fn forms(secret: String) -> Vec<String> {
             forms.extend(encoded.get(letters.clone()).map(str::to_owned));
         }
     }
-    forms.retain(|form| form.len() >= SHORTEST);
     forms.push(secret);
+    forms.retain(|form| form.len() >= SHORTEST_SECRET);
     forms
 }
 

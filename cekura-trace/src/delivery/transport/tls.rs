@@ -1,11 +1,15 @@
 //! Reads the roots that a server's certificate is checked against, and says what is wrong with one.
 //! Invariant: no certificate goes unchecked.
 
-use super::reply::{Reader, cause};
+use super::chain::cause;
+use super::failures::flaw;
+use super::reply::Reader;
 use super::{Arc, Endpoint, Error, Flaw, Settings, TcpStream};
+use crate::delivery::config::ClientCertificate;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use std::io;
 
 #[cfg(feature = "ring")]
@@ -13,15 +17,18 @@ const BUILT_IN: Option<fn() -> CryptoProvider> = Some(rustls::crypto::ring::defa
 #[cfg(not(feature = "ring"))]
 const BUILT_IN: Option<fn() -> CryptoProvider> = None;
 
-/// The system's roots, Mozilla's and the user's; none where nothing is encrypted, for reading them takes a while. A
+/// The system's roots, Mozilla's and the user's, or these alone; none where nothing is encrypted, for reading them takes a while. A
 /// system without any (a bare container) is no error.
 pub(super) fn roots(endpoint: &Endpoint, settings: &Settings) -> Result<RootCertStore, Error> {
     if !endpoint.is_encrypted() {
         return Ok(RootCertStore::empty());
     }
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    for certificate in &settings.root_certificates {
+    let mut roots = RootCertStore::empty();
+    if !settings.trusted.are_all {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    for certificate in &settings.trusted.certificates {
         roots.add(certificate.clone()).map_err(Error::start)?;
     }
     Ok(roots)
@@ -42,7 +49,20 @@ pub(super) fn config(endpoint: &Endpoint, settings: &Settings) -> Result<ClientC
     let config = ClientConfig::builder_with_provider(provider()?)
         .with_safe_default_protocol_versions()
         .map_err(Error::start)?;
-    Ok(config.with_root_certificates(roots(endpoint, settings)?).with_no_client_auth())
+    let config = config.with_root_certificates(roots(endpoint, settings)?);
+    let Some(ClientCertificate { pem, key }) = &settings.client_certificate else {
+        return Ok(config.with_no_client_auth());
+    };
+    let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(Error::start)?;
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(Error::start)?;
+    config.with_client_auth_cert(chain, key).map_err(|error| Error::start(mismatch(&error)))
+}
+
+/// What is wrong with a client certificate and its key, each of which can be read.
+fn mismatch(error: &rustls::Error) -> String {
+    format!(
+        "the certificate and the key of .client_certificate(…) do not belong together, or cannot be used: {error}"
+    )
 }
 
 pub(super) fn shake_hands(
@@ -52,8 +72,8 @@ pub(super) fn shake_hands(
 ) -> Result<(), (Flaw, String)> {
     let config = config(endpoint, settings).map_err(|error| (Flaw::Other, error.to_string()))?;
     greet(endpoint, config, settings, stream).map_err(|error| {
-        let (_, message) = Reader::new(&settings.headers).failure(&error);
-        (flaw(&error), message)
+        let (_, message) = Reader::new(&settings.headers).failure(&error, None);
+        (flaw_of(&error), message)
     })
 }
 
@@ -70,19 +90,10 @@ fn greet(
     connection.complete_io(&mut stream).map(drop)
 }
 
-fn flaw(error: &io::Error) -> Flaw {
-    use CertificateError as Bad;
+/// What is wrong where a handshake fails.
+fn flaw_of(error: &io::Error) -> Flaw {
     match cause(error).and_then(|cause| cause.downcast_ref()) {
-        Some(rustls::Error::InvalidCertificate(bad)) => match bad {
-            Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
-                Flaw::Expired
-            }
-            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Flaw::Name,
-            Bad::BadSignature | Bad::UnknownIssuer => Flaw::Issuer,
-            _ => Flaw::Other,
-        },
-        Some(rustls::Error::InvalidMessage(_)) => Flaw::Plain,
-        Some(_) => Flaw::Other,
+        Some(error) => flaw(error),
         None => match error.kind() {
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Flaw::Silent,
             // Those that wait for a request and get a handshake often hang up.

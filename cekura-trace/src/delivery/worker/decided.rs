@@ -13,6 +13,7 @@ impl Worker {
         if fate == ConsentFate::Aborted {
             // Some of it may have begun to leave.
             self.taps.iter_mut().for_each(|tap| tap.abort(trace, root));
+            self.sampler.iter_mut().for_each(|sampler| sampler.abort(trace));
             self.spans.iter_mut().for_each(|spans| spans.forget(trace));
         }
         if is_erased(call) {

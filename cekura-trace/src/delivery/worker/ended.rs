@@ -1,8 +1,8 @@
 //! Calls that have ended: their call logs are sealed and handed on, with their recordings. Invariant: a call whose caller did
 //! not agree leaves nothing here.
 
-use super::Worker;
 use super::decided::is_erased;
+use super::{Instant, Worker};
 #[cfg(feature = "audio")]
 use crate::delivery::audio::place::Heard;
 #[cfg(feature = "audio")]
@@ -15,6 +15,7 @@ use crate::delivery::call_log::ended::Shown;
 use crate::delivery::call_log::error::ObserveError;
 use crate::delivery::lane::call_logs::{Rewrite, counted};
 use crate::delivery::spool::Recorded;
+use crate::delivery::timings::later;
 #[cfg(feature = "audio")]
 use crate::delivery::warnings::{tell_silent_agent, tell_silent_caller};
 use crate::room::{Room, Use};
@@ -39,6 +40,9 @@ impl Worker {
             ended.hear_late();
         }
         let call_id = ended.id().to_owned();
+        if let (Some(sampler), Some(wait)) = (&mut self.sampler, ended.held_for()) {
+            sampler.wait(ended.call().root.trace_id(), later(Instant::now(), wait));
+        }
         self.doubt(&ended);
         let sealed = ended.seal(&self.account).and_then(|log| {
             // Escapes may make it longer than what was noted.
@@ -69,7 +73,7 @@ impl Worker {
             }
             Err(error) => {
                 self.drafts.iter_mut().for_each(|drafts| drafts.remove(ended.root()));
-                self.call_logs.count_failure();
+                self.call_logs.count_failure(&error);
                 self.events.emit(move || tracing::error!(target: "cekura", call_id, "{error}"));
             }
         }

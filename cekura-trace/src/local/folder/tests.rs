@@ -1,10 +1,11 @@
 //! Which files the folder of pages gets, and which it loses.
 
-use super::{Folder, Limits, SoundFile, UNFINISHED, is_page, name, safe, utc};
+use super::{Folder, INDEX, Limits, SoundFile, UNFINISHED, is_page, name, safe, utc};
 use crate::finished::{Tree, write};
 use crate::local::tests::sample::{self, Sample};
 use crate::semconv as key;
 use opentelemetry::trace::SpanId;
+use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,61 @@ fn files(path: &PathBuf) -> Vec<String> {
     let names = fs::read_dir(path).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.collect();
     names.sort();
+    // The list of the pages is beside them.
+    assert_eq!(names.pop().as_deref(), Some(INDEX));
     names
+}
+
+/// What the list says of each page.
+fn listed(path: &Path) -> Vec<Value> {
+    let list = fs::read_to_string(path.join(INDEX)).unwrap();
+    let (_, rest) = list.split_once(r#"<script id="data" type="application/json">"#).unwrap();
+    let list: Value = serde_json::from_str(rest.split_once("</script").unwrap().0).unwrap();
+    list["calls"].as_array().unwrap().clone()
+}
+
+#[test]
+fn the_list_has_all_pages_and_what_they_say() {
+    let path = fresh("listed");
+    let folder = Folder::new(&path).of_program(vec![("service", "o'clock & <b>".to_owned())]);
+    let evil = "'\"><script>alert(1)</script>&lt;\u{2028}";
+    add(&folder, &call(evil)).unwrap();
+    fs::write(path.join("2026-11-20_09-31-00_older_4bf92f35.html"), "<!doctype html> of an older version")
+        .unwrap();
+    add(&folder, &sample::clinic()).unwrap();
+    let listed = listed(&path);
+    let page = |at: usize| listed[at]["page"].as_str().unwrap().to_owned();
+    assert!(page(0).contains("clinic") && page(1).contains("older") && listed.len() == 3, "{listed:?}");
+    let (clinic, other) = (&listed[0]["brief"], &listed[2]["brief"]);
+    assert_eq!(
+        (&clinic["turns"], &clinic["failed"], &clinic["interrupted"]),
+        (&json!(3), &json!(1), &json!(1))
+    );
+    assert_eq!((&clinic["latencies"], &clinic["worst"]), (&json!([1_090, 3_360, 3_690]), &json!("turn 2")));
+    assert_eq!((&other["call"], &other["program"]), (&json!(evil), &json!("o'clock & <b>")));
+    assert_eq!(listed[1]["brief"], Value::Null);
+    let list = fs::read_to_string(path.join(INDEX)).unwrap();
+    assert_eq!(list.matches("<script").count(), 2, "the data and the script");
+}
+
+#[test]
+fn a_call_of_thousands_of_turns_says_as_much_as_others() {
+    let mut long = Sample::new();
+    for number in 0..5_000 {
+        long.span(SpanId::INVALID, "turn", [number, number + 1], &|out| {
+            write::float(
+                out,
+                key::TURN_USER_BOT_LATENCY_SECONDS,
+                Duration::from_millis(number).as_secs_f64(),
+            );
+        });
+    }
+    let path = fresh("thousands");
+    add(&Folder::new(&path), &long.tree()).unwrap();
+    let brief = &listed(&path)[0]["brief"];
+    let latencies = brief["latencies"].as_array().unwrap();
+    assert_eq!((latencies.len(), &latencies[0], &latencies[199]), (200, &json!(0), &json!(4_999)));
+    assert_eq!(brief["measured"], 5_000);
 }
 
 #[test]

@@ -9,7 +9,8 @@ const LETTER = 8;
 /** Pixels after which a press is a drag. */
 const DRAG = 4;
 
-function makeAxis(length) {
+function makeAxis(whole) {
+  let length = whole;
   const timeline = byId('timeline');
   const ticks = byId('ticks');
   const lines = byId('lines');
@@ -65,6 +66,11 @@ function makeAxis(length) {
     drawn: () => {},
     show,
     all: () => show(0, length),
+    /** Makes it an axis of another length, and shows all of it. */
+    measure: (other) => {
+      length = other;
+      show(0, length);
+    },
     /** Zooms by a factor around a time, which stays where it is. */
     zoom: (factor, around = (shown.from + shown.to) / 2) => {
       const held = Math.min(Math.max(around, shown.from), shown.to);

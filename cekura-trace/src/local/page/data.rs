@@ -1,7 +1,7 @@
 //! Everything that a page shows, as JSON. Invariant: all times are nanoseconds from the start of the page's
 //! time axis.
 
-use super::{Entry, Spread, stages, transcript};
+use super::{Entry, Program, Spread, stages, transcript};
 use crate::finished::{Span, Tree};
 use crate::local::axis::{self, Shape};
 use crate::local::row::{self, Row, Streams};
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// Everything but the spans. `log` is the call log as it would be posted, or null; `unheard` says why there is no recording,
 /// where there is none.
-pub(super) fn data(tree: &Tree, mut log: Value, unheard: Option<&str>) -> Value {
+pub(super) fn data(tree: &Tree, mut log: Value, unheard: Option<&str>, program: &Program) -> Value {
     let entries = transcript::transcript(tree, &log);
     let mut lines = Value::Null;
     if let Some(fields) = log.as_object_mut() {
@@ -28,6 +28,7 @@ pub(super) fn data(tree: &Tree, mut log: Value, unheard: Option<&str>) -> Value 
     let totals = summary::Totals::of(tree);
     json!({
         "call": summary::call_id(tree),
+        "program": program,
         "traces": summary::traces(tree),
         "start": start / 1_000_000,
         "length": length,
@@ -46,12 +47,17 @@ pub(super) fn data(tree: &Tree, mut log: Value, unheard: Option<&str>) -> Value 
             "spread": spread(&stage.spread),
             "first": stage.first.as_ref().map(spread),
         })).collect::<Vec<_>>(),
+        "parts": (0..key::TURN_LATENCY_PARTS.len()).map(|place| json!({
+            "name": row::part(place),
+            "look": look(row::part_paint(place)),
+        })).collect::<Vec<_>>(),
+        "slow": row::SLOW,
+        "interruptions": summary::interruptions(tree),
         "latencies": stages::spread(latencies.collect()).as_ref().map(spread),
         "totals": {
             "turns": totals.turns,
             "tools": totals.tools,
             "failed": totals.failed,
-            "interrupted": totals.interrupted,
             "input": totals.input,
             "output": totals.output,
             "characters": totals.characters,
@@ -106,6 +112,7 @@ fn span(depth: usize, span: &Span, clock: Clock, streams: &Streams<'_>) -> Value
         "items": row::number(span, key::STREAM_ITEMS),
         "gap": row::time(span, key::STREAM_LONGEST_GAP_SECONDS),
         "latency": row::latency(span),
+        "parts": row::parts(span),
         "counts": row.counts,
         "words": words.collect::<Vec<_>>(),
         "failed": span.head.failed(),
@@ -157,7 +164,7 @@ fn shown(value: &ApiValue) -> String {
 }
 
 fn spread(spread: &Spread) -> Value {
-    json!({ "p50": spread.p50, "p95": spread.p95, "most": spread.most })
+    json!({ "count": spread.count, "p50": spread.p50, "p95": spread.p95, "most": spread.most })
 }
 
 /// Lines of the program's log, with their times in nanoseconds; `call` is when it began.

@@ -57,6 +57,11 @@ function count(number) {
   return `${Math.floor(number / 1_000_000)}M`;
 }
 
+/** Of fewer values, the 95th percentile is the longest one. */
+const ENOUGH = 20;
+/** The least value of a sorted list that so many per cent do not exceed. */
+const rank = (sorted, percent) => sorted[Math.max(Math.ceil((sorted.length * percent) / 100) - 1, 0)];
+
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const plural = (number, one) => `${number} ${one}${number === 1 ? '' : 's'}`;
 

@@ -7,6 +7,8 @@ const call = data.call ?? 'Conversation without a call id';
 document.title = `${call} · ${began.toLocaleString()}`;
 byId('title').replaceChildren(foreign(call));
 byId('about').replaceChildren(
+  element('a', { href: 'index.html', title: 'The list of the calls in the same folder' }, 'All calls'),
+  ...data.program.map(([title, value]) => element('span', {}, `${title} `, element('b', {}, foreign(value)))),
   element('time', { datetime: began.toISOString() }, began.toLocaleString(undefined, { dateStyle: 'full', timeStyle: 'long' })),
   ...data.traces.flatMap((trace) => {
     const id = element('code', {}, trace);
@@ -30,7 +32,8 @@ makeMarks(data.logs, data.length, axis, ({ at, start }, byKeyboard) => {
   logs.show(at);
   if (!byKeyboard) sound?.playFrom(start);
 });
-const tree = makeTree(data.spans, data.length, axis, {
+// A recording plays on the time of the call.
+const tree = makeTree(data.spans, axis, data.recording === null, {
   changed: (row) => {
     transcript.mark(row);
     if (details.isOpen()) details.fill(row);
@@ -43,6 +46,10 @@ const tree = makeTree(data.spans, data.length, axis, {
   spaced: sound?.toggle,
 });
 makeTotals(data, (row) => tree.focus(row));
+makeTurns(data, (row) => {
+  tree.open(row);
+  transcript.show(row);
+});
 const makings = [tree.making, transcript.making, logs.making];
 // Who prints or searches wants all of it.
 const makeAll = () => makings.forEach((making) => making.all());

@@ -73,7 +73,7 @@ function failedInside(spans, ends) {
 }
 
 /** `place` says which of its siblings it is, and of how many. */
-function row(span, at, length, inside, place, isParent) {
+function row(span, at, drawn, inside, place, isParent) {
   const ends = endings(span);
   const name = element(
     'span', { class: 'name', title: [span.name, span.service].filter(Boolean).join(' ') },
@@ -96,7 +96,7 @@ function row(span, at, length, inside, place, isParent) {
       'aria-expanded': isParent ? 'true' : null, 'aria-selected': 'false', 'aria-label': sentence(span, inside),
     },
     name,
-    element('span', { class: 'lane' }, element('span', { class: 'strip' }, bar(span, length))),
+    element('span', { class: 'lane' }, element('span', { class: 'strip' }, drawn)),
     element('span', { class: 'first', title: span.first?.name }, span.first ? duration(span.first.after) : ''),
     element('span', { class: 'time' }, duration(span.length)),
     element('span', { class: 'counts' }, span.counts),

@@ -23,7 +23,7 @@ function makeSound(from, unheard, length, axis, heard) {
   const show = () => {
     const now = time();
     byId('playhead').style.transform = `translateX(${(now / length) * 100}%)`;
-    if (!audio.paused && (now < axis.shown.from || now > axis.shown.to)) axis.pan((now - axis.shown.from) / (axis.shown.to - axis.shown.from));
+    if (isTimeOfCall() && !audio.paused && (now < axis.shown.from || now > axis.shown.to)) axis.pan((now - axis.shown.from) / (axis.shown.to - axis.shown.from));
     if (told !== now) heard(now);
     told = now;
     const text = `${moment(audio.currentTime * 1e9)} of ${moment(seconds() * 1e9)}`;
@@ -56,7 +56,8 @@ function makeSound(from, unheard, length, axis, heard) {
   for (const event of ['play', 'pause', 'ended']) audio.addEventListener(event, changed);
   for (const event of ['seeked', 'timeupdate', 'loadedmetadata']) audio.addEventListener(event, show);
   button.addEventListener('click', toggle);
-  for (const lane of [slider, byId('ticks')]) lane.addEventListener('click', (event) => seek(axis.time(event.clientX)));
+  const isTimeOfCall = () => !document.body.classList.contains('by-turn');
+  for (const lane of [slider, byId('ticks')]) lane.addEventListener('click', (event) => isTimeOfCall() && seek(axis.time(event.clientX)));
   listenToSoundKeys(slider, toggle, (to) => seek(to(audio.currentTime, seconds()) * 1e9 + from));
   makeSides(audio);
   show();

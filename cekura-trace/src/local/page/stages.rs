@@ -18,6 +18,9 @@ pub(super) fn stages(tree: &Tree) -> Vec<Stage<'_>> {
     names.into_iter().filter_map(|name| stage(tree, name)).collect()
 }
 
+/// Of fewer values, the 95th percentile is the longest one.
+pub(super) const ENOUGH: usize = 20;
+
 /// Names beside the known ones.
 const OTHERS: usize = 16;
 
@@ -39,5 +42,6 @@ pub(super) fn spread(mut times: Vec<u64>) -> Option<Spread> {
     times.sort_unstable();
     let most = *times.last()?;
     let at = |percent| times[summary::rank(times.len(), percent)];
-    Some(Spread { p50: at(50), p95: at(95), most })
+    let count = times.len();
+    Some(Spread { count, p50: at(50), p95: (count >= ENOUGH).then(|| at(95)), most })
 }

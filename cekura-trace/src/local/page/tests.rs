@@ -16,7 +16,7 @@ const EVIL: &str = "</script><script>alert(1)</script><!--<script>\u{2028}\u{202
 /// A page without a recording.
 fn page(tree: &Tree, call_log: Option<&[u8]>) -> String {
     let mut page = Vec::new();
-    write(&mut page, tree, call_log, Err("it was not recorded")).unwrap();
+    write(&mut page, tree, call_log, Err("it was not recorded"), &[("service", EVIL.to_owned())]).unwrap();
     String::from_utf8(page).unwrap()
 }
 
@@ -99,6 +99,7 @@ fn what_a_span_says_is_kept_whole() {
         "id": "0000000000000002",
         "trace": "4bf92f3577b34da6a3ce929d0e0e4736",
         "parent": "0000000000000001",
+        "parts": [],
         "depth": 1,
         "kind": "tool_call",
         "look": "tool",
@@ -224,12 +225,13 @@ fn percentiles_are_times_that_were_measured() {
     let found = stages(&tree);
     let names: Vec<_> = found.iter().map(|stage| (stage.name, stage.count)).collect();
     assert_eq!(names, [("llm", 40), ("playback", 1)]);
-    let spread = |p50, p95, most| {
-        let [p50, p95, most] = [p50, p95, most].map(|milliseconds: u64| milliseconds * 1_000_000);
-        Spread { p50, p95, most }
+    let spread = |count, p50, p95: Option<u64>, most| {
+        let [p50, most] = [p50, most].map(|milliseconds: u64| milliseconds * 1_000_000);
+        Spread { count, p50, p95: p95.map(|milliseconds| milliseconds * 1_000_000), most }
     };
-    assert_eq!((found[0].spread, found[0].first), (spread(20, 38, 40), None));
-    assert_eq!((found[1].spread, found[1].first), (spread(7, 7, 7), Some(spread(2, 2, 2))));
+    assert_eq!((found[0].spread, found[0].first), (spread(40, 20, Some(38), 40), None));
+    // Of one value there is no 95th percentile.
+    assert_eq!((found[1].spread, found[1].first), (spread(1, 7, None, 7), Some(spread(1, 2, None, 2))));
     assert_eq!(tree.rows[found[0].longest].1.head.span_id, SpanId::from(41));
 }
 
@@ -249,7 +251,7 @@ fn a_recording_and_log_lines_stand_where_the_conversation_does() {
         |ts: Value, level: &str| json!({ "ts": ts, "level": level, "logger": "agent", "message": EVIL });
     let log = json!({ "call_id": "1", "logs": [line(json!(0.25), "WARN"), line(Value::Null, "INFO")] });
     let mut page = Vec::new();
-    write(&mut page, &late_call(), Some(log.to_string().as_bytes()), Ok(sound)).unwrap();
+    write(&mut page, &late_call(), Some(log.to_string().as_bytes()), Ok(sound), &[]).unwrap();
     let page = String::from_utf8(page).unwrap();
     let (text, data) = data(&page);
     assert!(!text.contains('<'));

@@ -21,28 +21,36 @@ function finder(text, rows, chosen, label = null) {
   return button;
 }
 
-function tiles({ length, spans, totals, latencies, stages }, chosen) {
+function tiles({ length, spans, totals, latencies, stages, parts, interruptions }, chosen) {
   const rows = (wanted) => spans.flatMap((span, at) => (wanted(span) ? [at] : []));
   const note = (text) => element('span', { class: 'note' }, text);
-  const longest = stages.filter((stage) => stage.known).sort((a, b) => b.spread.p95 - a.spread.p95)[0];
+  const longest = stages.filter((stage) => stage.known).sort((a, b) => b.spread.p50 - a.spread.p50)[0];
+  const sums = parts.map((part) => ({ ...part, time: 0 }));
+  for (const span of spans) for (const [place, time] of span.parts) sums[place].time += time;
+  const waited = sums.reduce((sum, { time }) => sum + time, 0);
+  const largest = [...sums].sort((a, b) => b.time - a.time)[0];
   const late = rows((span) => span.latency !== null && span.latency === latencies?.most);
   const failed = rows((span) => span.failed);
-  const interrupted = rows((span) => span.interrupted);
   return [
     tile('Duration', duration(length), note(plural(spans.length, 'span'))),
     totals.turns > 0 ? tile('Turns', String(totals.turns), totals.tools > 0 ? note(plural(totals.tools, 'tool call')) : null) : null,
-    latencies ? tile('Voice-to-voice', element('span', {}, duration(latencies.p50), ' ', note('median')),
-      finder(`worst ${duration(latencies.most)}`, late, chosen),
+    latencies ? tile('Voice-to-voice', element('span', {}, duration(latencies.p50), ' ', note(`median of ${latencies.count}`)),
+      element('span', {}, finder(`worst ${duration(latencies.most)}`, late, chosen), latencies.p95 === null ? '' : note(`, p95 ${duration(latencies.p95)}`)),
       { title: "From the caller's last word to the first audio of the answer" }) : null,
-    longest ? tile('Longest stage', longest.name, finder(`p95 ${duration(longest.spread.p95)}`, [longest.longest], chosen),
-      { title: 'By whole spans: who hears may do so as long as the caller speaks, who speaks as long as it plays' }) : null,
-    totals.input + totals.output > 0 ? tile('Tokens', `${count(totals.input)} → ${count(totals.output)}`, note('in → out')) : null,
+    waited > 0 ? tile('Callers wait for', element('span', {}, element('i', { class: `swatch ${largest.look}` }), largest.name),
+      note(`${Math.round((largest.time / waited) * 100)} % of voice-to-voice`)) : null,
+    longest ? tile('Longest stage', longest.name, finder(`longest ${duration(longest.spread.most)}`, [longest.longest], chosen),
+      { title: 'By whole spans: who speaks may do so as long as it plays' }) : null,
+    totals.input + totals.output > 0 ? tile('Tokens', `${known(totals.input)} → ${known(totals.output)}`, note('in → out')) : null,
     totals.characters > 0 ? tile('Spoken', count(totals.characters), note('characters')) : null,
     failed.length > 0 ? tile('Failed', `${SIGNS.failed} ${failed.length}`, finder('show next', failed, chosen, 'Show the next failed span'), { class: 'failed' }) : null,
-    interrupted.length > 0 ? tile('Interrupted', `${SIGNS.interrupted} ${interrupted.length}`,
-      finder('show next', interrupted, chosen, 'Show the next interrupted span'), { class: 'interrupted' }) : null,
+    interruptions.length > 0 ? tile('Interrupted', `${SIGNS.interrupted} ${interruptions.length}`,
+      finder('show next', interruptions, chosen, 'Show the next interrupted span'), { class: 'interrupted' }) : null,
   ];
 }
+
+/** A count, where anybody has counted. */
+const known = (number) => (number === null ? '?' : count(number));
 
 function stageTable({ stages }, chosen) {
   const streamed = stages.some((stage) => stage.first);
@@ -55,13 +63,13 @@ function stageTable({ stages }, chosen) {
     cell(String(spans)),
     ...(hasFailed ? [element('td', {}, failed > 0 ? element('b', { class: 'sign failed' }, `${SIGNS.failed} ${failed}`) : '')] : []),
     cell(duration(spread.p50)),
-    cell(duration(spread.p95)),
+    cell(spread.p95 === null ? '–' : duration(spread.p95)),
     element('td', {}, finder(duration(spread.most), [longest], chosen, `Show the longest ${name}, ${duration(spread.most)}`)),
-    ...(streamed ? [cell(first ? duration(first.p50) : ''), cell(first ? duration(first.p95) : '')] : []),
+    ...(streamed ? [cell(first ? duration(first.p50) : ''), cell(!first ? '' : first.p95 === null ? '–' : duration(first.p95))] : []),
   ));
   return element(
     'table', {},
-    element('caption', {}, 'Time per stage'),
+    element('caption', {}, 'Time per stage ', element('span', { class: 'note' }, `p95 of ${ENOUGH} values or more`)),
     element('thead', {}, element('tr', {}, ...heads.map((head) => element('th', { scope: 'col' }, head)))),
     element('tbody', {}, ...lines),
   );

@@ -45,6 +45,15 @@ function makeTranscript(lines, log, spans, isHeard, chosen) {
   const head = element('i', { class: 'playhead', 'aria-hidden': 'true' });
   return {
     making,
+    /** Brings what was said in a turn to the top. */
+    show: (turn) => {
+      const at = lines.findIndex((line) => line.turn === turn);
+      if (at < 0) return;
+      making.upTo(at + 1);
+      const around = byId('transcript');
+      const heading = shown[at].closest('ol').previousElementSibling ?? shown[at];
+      if (getComputedStyle(around).overflowY === 'auto') around.scrollTop += heading.getBoundingClientRect().top - around.getBoundingClientRect().top;
+    },
     /** Marks the line of a row, or none. */
     mark: (row) => mark(byRow.get(row) ?? -1),
     /** Marks the line in which a time is, and the place in it. */

@@ -5,17 +5,23 @@ const ECHOES = 300;
 
 /**
  * `changed` is told which row has become current, `opened` which row is to be shown in detail and whether the
- * keyboard said so. `spaced` is told of the space bar, where that opens nothing.
+ * keyboard said so. `byTurn` says that each turn is drawn from its own begin at first. `spaced` is told of the space bar, where that opens nothing.
  */
-function makeTree(spans, length, axis, { changed, opened, spaced }) {
+function makeTree(spans, axis, byTurn, { changed, opened, spaced }) {
   const tree = byId('tree');
   const ends = endsOf(spans);
   const inside = failedInside(spans, ends);
   const places = placesOf(spans);
+  const { bases, longest } = basesOf(spans);
+  const call = axis.shown.to;
+  let isByTurn = byTurn && longest !== null;
+  let length = isByTurn ? longest : call;
+  /** A span where it is drawn: from the begin of the call, or of its turn. */
+  const drawn = (at) => (isByTurn ? { ...spans[at], start: spans[at].start - bases[at] } : spans[at]);
   const isParent = (at) => spans[at + 1]?.depth > spans[at].depth;
   const rows = [];
   const making = gradually(tree, spans.length, (at, group) => {
-    rows.push(row(spans[at], at, length, inside[at], places[at], isParent(at)));
+    rows.push(row(spans[at], at, bar(drawn(at), length), inside[at], places[at], isParent(at)));
     group.append(rows[at]);
   });
   const folded = new Set();
@@ -41,10 +47,29 @@ function makeTree(spans, length, axis, { changed, opened, spaced }) {
     const isShown = strip.childElementCount > 1;
     if (isShown === folded.has(at)) return;
     if (isShown) return strip.replaceChildren(strip.firstChild);
-    const below = spans.slice(at + 1, ends[at]).filter(({ look }) => look !== 'frame');
-    strip.append(...below.slice(0, ECHOES).map((span) => bar(span, length)));
+    const below = [];
+    for (let row = at + 1; row < ends[at] && below.length < ECHOES; row += 1) if (spans[row].look !== 'frame') below.push(row);
+    strip.append(...below.map((row) => bar(drawn(row), length)));
     [...strip.children].slice(1).forEach((echo) => echo.classList.add('echo'));
   };
+  /** Draws each turn from its own begin, or all from that of the call. */
+  const draw = () => {
+    isByTurn = !isByTurn;
+    length = isByTurn ? longest : call;
+    rows.forEach((each, at) => {
+      each.querySelector('.strip').replaceChildren(bar(drawn(at), length));
+      if (isParent(at)) showFold(at);
+    });
+    measure();
+  };
+  const measure = () => {
+    document.body.classList.toggle('by-turn', isByTurn);
+    byId('own').setAttribute('aria-pressed', String(isByTurn));
+    axis.measure(length);
+  };
+  byId('own').hidden = longest === null;
+  byId('own').addEventListener('click', draw);
+  if (isByTurn) measure();
   const fold = (at, isFolded) => {
     if (!isParent(at)) return;
     if (isFolded) folded.add(at); else folded.delete(at);
@@ -118,7 +143,7 @@ function makeTree(spans, length, axis, { changed, opened, spaced }) {
       making.all();
       return rows.findLastIndex((each) => !each.hidden);
     };
-    const middle = spans[at].start + spans[at].length / 2;
+    const middle = drawn(at).start + spans[at].length / 2;
     const inward = () => (folded.has(at) ? fold(at, false) : isParent(at) && focus(at + 1));
     const outward = () => (isParent(at) && !folded.has(at) ? fold(at, true) : spans[at].depth > 0 && focus(parents(at)[0]));
     const keys = {
@@ -134,15 +159,37 @@ function makeTree(spans, length, axis, { changed, opened, spaced }) {
       '=': () => axis.zoom(2, middle),
       '-': () => axis.zoom(1 / 2, middle),
       '0': () => axis.all(),
-      z: () => frame(spans[at], axis),
-      Z: () => frame(spans[at], axis),
+      z: () => frame(drawn(at), axis),
+      Z: () => frame(drawn(at), axis),
     };
     if (!keys[event.key]) return;
     event.preventDefault();
     keys[event.key]();
   });
   byId('fold').hidden = foldable().length === 0;
-  return { choose, focus, reveal, current: () => current, making };
+  /** Brings a row to the top, unfolded, and shows its time. */
+  const open = (at) => {
+    if (folded.has(at)) fold(at, false);
+    focus(at);
+    frame(drawn(at), axis);
+    rows[at].scrollIntoView({ block: 'start' });
+  };
+  return { choose, focus, open, reveal, current: () => current, making };
+}
+
+/** For each span the begin of its turn, or of what it is in beside the turns; and how long the longest turn is, where there are several. */
+function basesOf(spans) {
+  let [inside, base, longest, turns] = [null, 0, 1, 0];
+  const bases = spans.map(({ depth, kind, start, length }) => {
+    if (inside !== null && depth > inside) return base;
+    const isTurn = kind === 'turn';
+    inside = isTurn || depth > 0 ? depth : null;
+    base = start;
+    turns += Number(isTurn);
+    if (isTurn) longest = Math.max(longest, length);
+    return base;
+  });
+  return { bases, longest: turns > 1 ? longest : null };
 }
 
 /** Shows a span and a little of what is around it. */

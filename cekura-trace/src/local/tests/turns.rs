@@ -110,7 +110,7 @@ fn a_call_that_was_hung_up_between_its_turns_is_one() {
 fn tokens_that_nobody_counted_are_not_zero() {
     let mut call = Sample::new();
     call.span(SpanId::INVALID, "llm", [0, 10], &|out| {
-        write::integer(out, key::GEN_AI_USAGE_OUTPUT_TOKENS, 4)
+        write::integer(out, key::GEN_AI_USAGE_OUTPUT_TOKENS, 4);
     });
     let drawing = plain(&call.tree(), 100);
     assert!(drawing.contains(" · →4 tokens") && !drawing.contains("0→4"), "{drawing}");

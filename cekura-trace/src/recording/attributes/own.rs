@@ -78,6 +78,19 @@ impl Attributes {
         write::text(&mut self.entries, second, &provider);
     }
 
+    pub fn operation(&mut self, operation: Value<'_>) {
+        self.named(semconv::GEN_AI_OPERATION_NAME, &operation);
+    }
+
+    pub fn user_id(&mut self, id: Value<'_>) {
+        self.named(semconv::USER_ID, &id);
+    }
+
+    pub fn session_id(&mut self, id: Value<'_>) {
+        self.named(semconv::SESSION_ID, &id);
+        self.named(semconv::GEN_AI_CONVERSATION_ID, &id);
+    }
+
     pub fn model(&mut self, model: Value<'_>) {
         self.named(semconv::GEN_AI_REQUEST_MODEL, &model);
     }

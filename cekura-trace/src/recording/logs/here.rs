@@ -86,8 +86,8 @@ impl Here {
     }
 
     /// The same for a number, `true` or `false`.
-    pub(super) fn scalar(&self, key: &str, scalar: &str) -> Option<String> {
-        self.redaction.scalar(key, scalar)
+    pub(super) fn scalar(&self, key: &str, scalar: impl fmt::Display) -> Option<String> {
+        if self.redacts() { self.redaction.scalar(key, &scalar.to_string()) } else { None }
     }
 }
 

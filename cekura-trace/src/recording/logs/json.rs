@@ -2,7 +2,7 @@
 //! Invariant: code of the program's that panics while it shows a value costs that value only.
 
 use super::here::{Here, Known};
-use super::line::Line;
+use super::line::{Line, bare};
 use super::of_spans;
 use crate::clip::Text;
 use crate::date::rfc3339;
@@ -120,7 +120,7 @@ struct Values<'a, 'b> {
 impl Values<'_, '_> {
     fn scalar(&mut self, field: &Field, scalar: impl fmt::Display) {
         if let Some(name) = self.name(field) {
-            self.line.scalar(name, &scalar.to_string());
+            self.line.scalar(name, scalar);
         }
     }
 
@@ -178,11 +178,6 @@ impl Visit for Values<'_, '_> {
             self.line.text(name, &shown(value));
         }
     }
-}
-
-/// The name of a field that may be a word of Rust's.
-pub(super) fn bare(name: &'static str) -> &'static str {
-    name.strip_prefix("r#").unwrap_or(name)
 }
 
 /// A value as its own code shows it.

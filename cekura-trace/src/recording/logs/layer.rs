@@ -213,8 +213,7 @@ impl Values<'_> {
     }
 
     fn scalar(&mut self, field: &Field, value: impl Display, kept: Kept) {
-        let redacts = self.here.redacts();
-        let redacted = if redacts { self.here.scalar(field.name(), &value.to_string()) } else { None };
+        let redacted = self.here.scalar(field.name(), value);
         self.keep(field, redacted.map_or(kept, Kept::Text));
     }
 

@@ -3,6 +3,7 @@
 
 use super::here::Here;
 use std::borrow::Cow;
+use std::fmt;
 use std::io::Write;
 
 /// The keys of a line itself; a field of such a name stands under another.
@@ -48,10 +49,10 @@ impl<'a> Line<'a> {
     }
 
     /// A number, `true`, `false` or `null`, as JSON writes it.
-    pub(super) fn scalar(&mut self, name: impl Into<Cow<'static, str>>, scalar: &str) {
+    pub(super) fn scalar(&mut self, name: impl Into<Cow<'static, str>>, scalar: impl fmt::Display) {
         let name = self.key(name.into());
-        match self.here.scalar(&name, scalar) {
-            None => self.out.extend_from_slice(scalar.as_bytes()),
+        match self.here.scalar(&name, &scalar) {
+            None => self.write(format_args!("{scalar}")),
             Some(redacted) => self.string(&redacted),
         }
     }
@@ -88,9 +89,14 @@ impl<'a> Line<'a> {
         let _ = serde_json::to_writer(&mut self.out, text);
     }
 
-    fn write(&mut self, text: std::fmt::Arguments<'_>) {
+    fn write(&mut self, text: fmt::Arguments<'_>) {
         let _ = self.out.write_fmt(text);
     }
+}
+
+/// The name of a field that may be a word of Rust's.
+pub(super) fn bare(name: &'static str) -> &'static str {
+    name.strip_prefix("r#").unwrap_or(name)
 }
 
 /// A text without what makes a terminal change its colours (SGR sequences).

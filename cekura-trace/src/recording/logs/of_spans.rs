@@ -1,8 +1,7 @@
 //! The fields of a `tracing` span, which `tracing-subscriber` keeps as text, in a line. Invariant: only a name that the span has begins
 //! a field, so that no value brings a key of its own.
 
-use super::json::bare;
-use super::line::{Line, without_colours};
+use super::line::{Line, bare, without_colours};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use tracing::Metadata;
@@ -15,7 +14,7 @@ pub(super) fn write(fields: &str, span: &'static Metadata<'static>, line: &mut L
         for (name, value) in fields {
             match value {
                 Value::String(text) => line.text(name, &text),
-                Value::Bool(_) | Value::Null | Value::Number(_) => line.scalar(name, &value.to_string()),
+                Value::Bool(_) | Value::Null | Value::Number(_) => line.scalar(name, &value),
                 Value::Array(_) | Value::Object(_) => line.text(name, &value.to_string()),
             }
         }
@@ -48,8 +47,8 @@ fn entries<'a>(text: &'a str, names: &[&'static str], unnamed: &'static str) -> 
         if text.contains(ITALIC) { (ITALIC, "\u{1b}[0m\u{1b}[2m=\u{1b}[0m") } else { ("", "=") };
     let name_at = |at: usize| {
         let rest = text[at..].strip_prefix(before)?;
-        let named = |name: &&&str| rest.strip_prefix(**name).is_some_and(|rest| rest.starts_with(behind));
-        let name = names.iter().find(named)?;
+        let is_here = |name: &&&str| rest.strip_prefix(**name).is_some_and(|rest| rest.starts_with(behind));
+        let name = names.iter().find(is_here)?;
         Some((*name, at + before.len() + name.len() + behind.len()))
     };
     let (mut found, mut name, mut start, mut at) = (Vec::new(), unnamed, 0, 0);

@@ -35,6 +35,11 @@ impl Voice for S2s {}
 impl Voice for Tts {}
 
 impl<K: Model> Builder<K> {
+    /// What the model is asked to do, `gen_ai.operation.name`; `chat` on `llm` unless set.
+    pub fn operation(self, operation: impl AsRef<str>) -> Self {
+        self.set(|attributes| attributes.operation(Value::Str(operation.as_ref())))
+    }
+
     /// The vendor.
     pub fn provider(self, provider: impl AsRef<str>) -> Self {
         self.set(|attributes| attributes.provider(Value::Str(provider.as_ref())))
@@ -93,6 +98,16 @@ impl Builder<Conversation> {
     /// The id under which Cekura stores the call.
     pub fn call_id(self, id: impl AsRef<str>) -> Self {
         self.set(|attributes| attributes.call_id(Value::Str(id.as_ref())))
+    }
+
+    /// Who calls: an id of the program's own.
+    pub fn user_id(self, id: impl AsRef<str>) -> Self {
+        self.set(|attributes| attributes.user_id(Value::Str(id.as_ref())))
+    }
+
+    /// The session, or thread, that this conversation is a part of.
+    pub fn session_id(self, id: impl AsRef<str>) -> Self {
+        self.set(|attributes| attributes.session_id(Value::Str(id.as_ref())))
     }
 
     /// Posts the call log when the conversation ends, in whatever way it ends. Its transcript is what the spans
@@ -160,6 +175,16 @@ impl open::Conversation {
 }
 
 impl Guard<Conversation> {
+    /// Who calls, where that becomes known while the call runs. The last value counts.
+    pub fn user_id(&mut self, id: impl AsRef<str>) {
+        self.set(|attributes| attributes.user_id(Value::Str(id.as_ref())));
+    }
+
+    /// The session that the conversation is a part of, where that becomes known while the call runs. The last value counts.
+    pub fn session_id(&mut self, id: impl AsRef<str>) {
+        self.set(|attributes| attributes.session_id(Value::Str(id.as_ref())));
+    }
+
     /// Ends the conversation now and waits until its spans are delivered, at most 5 s. Dropping the future does
     /// not stop the delivery.
     ///

@@ -6,7 +6,7 @@ fn ask() -> (u8,) {
     (1,)
 }
 
-#[cekura::conversation(id = "1", call_sid = "2", environment = "production")]
+#[cekura::conversation(id = "1", call_sid = "2", environment = "production", session = 1)]
 fn answer() {}
 
 #[cekura::llm(Model = "gpt-4o", input = prompt, max_output_tokens = 3, finishReason = "stop", response = "")]

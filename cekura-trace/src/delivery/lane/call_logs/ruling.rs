@@ -181,7 +181,7 @@ fn calls(list: &Value) -> Option<&Vec<Value>> {
 const EXCERPT: usize = 500;
 
 /// What a server says of a request: the messages for each field, a sentence, or the beginning of a text.
-fn words(body: &str) -> String {
+pub(super) fn words(body: &str) -> String {
     let said = match serde_json::from_str(body) {
         Ok(Value::Object(fields)) => {
             let said = fields.iter().map(|(field, messages)| format!("{field}: {}", messages_of(messages)));

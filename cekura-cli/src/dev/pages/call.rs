@@ -1,0 +1,129 @@
+//! One call: the page that local mode writes, in a frame that has it made anew when the call changes. Invariant: that page is served
+//! under its own policy, as it is.
+
+use super::Failure;
+use super::convert;
+use super::html;
+use super::live::Received;
+use crate::dev::Dev;
+use crate::dev::check::hex;
+use crate::dev::store::Store;
+use crate::dev::store::shown::{self, Summary};
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use std::io::{self, BufWriter, Write};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+/// Bytes of a page that are sent at a time.
+const PART: usize = 256 << 10;
+
+async fn summary(dev: &Dev, id: i64) -> Result<Summary, Failure> {
+    dev.store.read(move |from| shown::one(from, id)).await?.ok_or(Failure::Missing)
+}
+
+pub(super) async fn frame(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<Response, Failure> {
+    let call = summary(&dev, id).await?;
+    let name = name(&call);
+    let (safe, revision) = (html::escape(&name), call.revision);
+    let state = if call.spans == 0 {
+        "No spans of this call have come."
+    } else if !dev.store.read(move |from| shown::is_whole(from, id)).await? {
+        "It has more spans than one page shows: these are the first 64 MiB."
+    } else if call.is_over {
+        ""
+    } else {
+        "The call goes on: its root span has not come yet."
+    };
+    let body = format!(
+        "<body class=\"call\" data-events=\"/calls/{id}/events\" data-revision=\"{revision}\">\n\
+         <nav aria-label=\"Calls\"><a href=\"/\">Calls</a> <span aria-hidden=\"true\">›</span> <bdi>{safe}</bdi>\
+         <span id=\"state\">{state}</span><span id=\"live\" role=\"status\"></span>\
+         <button id=\"update\" type=\"button\" hidden>Show what is new</button></nav>\n\
+         <main id=\"frames\"><iframe title=\"{safe}\" src=\"/calls/{id}/page\"></iframe></main>\n</body>"
+    );
+    Ok(html::page(&format!("{name} · cekura dev"), &body))
+}
+
+/// What a call is called.
+pub(super) fn name(call: &Summary) -> String {
+    let trace = || call.trace.as_ref().map(|trace| format!("trace {}", hex(&trace[..trace.len().min(4)])));
+    call.call_id.clone().or_else(trace).unwrap_or_else(|| format!("call {}", call.id))
+}
+
+pub(super) async fn page(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<Response, Failure> {
+    let call = summary(&dev, id).await?;
+    let (batches, log) =
+        dev.store.read(move |from| Ok((shown::batches(from, id)?, shown::log(from, id)?))).await?;
+    let (send, mut parts) = mpsc::channel(2);
+    let (store, runtime) = (dev.store.clone(), Handle::current());
+    tokio::task::spawn_blocking(move || {
+        let sound = call.media_type.as_deref().map_or(Err("none came with its call log"), |media_type| {
+            Ok((known(media_type), sound(store, runtime, id)))
+        });
+        let mut to = BufWriter::with_capacity(PART, Sent(send));
+        let spans = convert::spans(&batches);
+        let program = [("service", call.service), ("version", call.version)];
+        let program: Vec<_> = program.into_iter().filter_map(|(title, text)| Some((title, text?))).collect();
+        let log = log.as_deref().map(str::as_bytes);
+        let written = cekura::__page::write(&mut to, spans, log, sound, &program);
+        // Who asked may have gone.
+        drop(written.and_then(|()| to.flush()));
+    });
+    let first =
+        parts.recv().await.ok_or_else(|| Failure::Unavailable("the page cannot be made".to_owned()))?;
+    let policy = policy(&first).ok_or_else(|| Failure::Unavailable("the page has no policy".to_owned()))?;
+    let (again, rest) = mpsc::channel(2);
+    tokio::spawn(async move {
+        let mut next = Some(first);
+        while let Some(part) = next {
+            if again.send(Ok::<_, io::Error>(part)).await.is_err() {
+                return;
+            }
+            next = parts.recv().await;
+        }
+    });
+    let headers = [(CONTENT_TYPE, "text/html; charset=utf-8".to_owned()), (CONTENT_SECURITY_POLICY, policy)];
+    Ok((headers, Body::from_stream(Received(rest))).into_response())
+}
+
+/// The policy that the page itself names, and that only pages of this server may show it.
+fn policy(first: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(first.get(..first.len().min(4096))?).into_owned();
+    let (_, rest) = text.split_once("http-equiv=\"Content-Security-Policy\" content=\"")?;
+    let (policy, _) = rest.split_once('"')?;
+    policy.starts_with("default-src 'none'").then(|| format!("{policy}; frame-ancestors 'self'"))
+}
+
+/// A type that a browser plays; a page says nothing else of what it was sent.
+fn known(media_type: &str) -> &'static str {
+    let types =
+        ["audio/wav", "audio/flac", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/webm", "audio/aac"];
+    let given = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let given = given.replace("x-", "");
+    types.into_iter().find(|known| *known == given).unwrap_or("audio/wav")
+}
+
+/// The parts of a recording, each read when it is wanted, on a thread that may wait.
+fn sound(store: Store, runtime: Handle, id: i64) -> Box<dyn Iterator<Item = io::Result<Vec<u8>>> + Send> {
+    Box::new((0..).map_while(move |part| {
+        let read = runtime.block_on(store.read(move |from| shown::sound(from, id, part)));
+        read.map_err(io::Error::other).transpose()
+    }))
+}
+
+/// Where a page is written that is sent meanwhile.
+struct Sent(mpsc::Sender<Bytes>);
+
+impl Write for Sent {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.0.blocking_send(Bytes::copy_from_slice(bytes));
+        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

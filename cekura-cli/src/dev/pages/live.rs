@@ -1,0 +1,68 @@
+//! Tells a page that something has changed, as server-sent events. Invariant: the first event says how things stand, so that a page
+//! that was away knows what it has missed.
+
+use crate::dev::Dev;
+use crate::dev::store::shown;
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_core::Stream;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio::time;
+
+/// Changes within this time are one event.
+const GROUP: Duration = Duration::from_millis(100);
+
+/// What is received, as a stream.
+pub(super) struct Received<T>(pub(super) mpsc::Receiver<T>);
+
+impl<T> Stream for Received<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        self.0.poll_recv(context)
+    }
+}
+
+/// The revisions of one call or of all, from now on.
+pub(super) fn stream(dev: Dev, call: Option<i64>) -> Response {
+    let Ok(place) = dev.watchers.places.clone().try_acquire_owned() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many pages are open\n").into_response();
+    };
+    let mut changed = dev.watchers.changed.subscribe();
+    let (send, events) = mpsc::channel::<Result<Event, Infallible>>(4);
+    tokio::spawn(async move {
+        let _place = place;
+        loop {
+            let Ok(revision) = dev.store.read(move |from| shown::revision(from, call)).await else { return };
+            if send.send(Ok(Event::default().data(revision.to_string()))).await.is_err() {
+                return;
+            }
+            let next = async {
+                loop {
+                    match changed.recv().await {
+                        Ok(id) if call.is_none_or(|call| call == id) => return true,
+                        Ok(_) => {}
+                        Err(RecvError::Lagged(_)) => return true,
+                        Err(RecvError::Closed) => return false,
+                    }
+                }
+            };
+            let is_next = tokio::select! {
+                is_next = next => is_next,
+                () = send.closed() => false,
+            };
+            if !is_next {
+                return;
+            }
+            time::sleep(GROUP).await;
+            changed = changed.resubscribe();
+        }
+    });
+    Sse::new(Received(events)).keep_alive(KeepAlive::default()).into_response()
+}
