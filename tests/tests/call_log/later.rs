@@ -77,12 +77,12 @@ fn the_metadata_so_far_are_those_of_this_call_until_its_end() {
         assert_eq!(call.metadata_so_far(), json!({}), "it is over");
         drop(hold);
     }
+    unobserved(&handle);
     handle.shutdown_blocking(LONG);
     assert_eq!(posts(&api).len(), 2);
     let is_whole = |metadata: &Value| metadata["tries"] == 2 && metadata["late"] == true;
     assert!(posts(&api).iter().all(|post| is_whole(&post.body["metadata"])), "{:?}", posts(&api));
     assert_eq!(Conversation::default().metadata_so_far(), json!({}), "outside any");
-    unobserved(&handle);
 }
 
 #[test]
