@@ -9,7 +9,6 @@ use super::config::{Sampling, Settings};
 use super::ledger::{Counts, DropReason, Ledger};
 use super::queue::Queue;
 use super::tally::Tally;
-use super::timings::Timings;
 use crate::call::OpenCalls;
 use crate::finished::{self, write};
 use crate::room::{Room, Use};
@@ -18,8 +17,11 @@ use held::HeldCall;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
+/// How long nothing of a call may come whose root is not of this process, until it is over.
+const QUIET: Duration = Duration::from_secs(60);
 /// How many verdicts are remembered, the newest: as many as the ledger remembers traces.
 const REMEMBERED: usize = 16_384;
 /// How many of the oldest verdicts are looked at to forget one.
@@ -27,7 +29,8 @@ const TRIES: usize = 4;
 
 pub(super) struct Sampler {
     sampling: Sampling,
-    timings: Timings,
+    /// How long a call is held at most, and how long its late spans are waited for.
+    patience: [Duration; 2],
     ledger: Arc<Ledger>,
     queue: Arc<Queue>,
     calls: Arc<OpenCalls>,
@@ -65,11 +68,12 @@ impl Sampler {
         queue: Arc<Queue>,
         calls: Arc<OpenCalls>,
     ) -> Option<Self> {
-        let (sampling, timings) = (settings.sampling.clone()?, settings.timings);
+        let sampling = settings.sampling.clone()?;
+        let patience = [settings.timings.held, settings.timings.late];
         let room = Room::of(queue.clone(), Use::Held);
         Some(Self {
             sampling,
-            timings,
+            patience,
             ledger,
             queue,
             calls,
@@ -160,7 +164,7 @@ impl Sampler {
 
     /// Looks for calls that are over; true where the queue must be drained once more before they can be decided.
     pub(super) fn look(&mut self, now: Instant) -> bool {
-        let Timings { held, late, quiet, .. } = self.timings;
+        let [held, late] = self.patience;
         let too_long = self.held.iter().filter(|(_, call)| now >= call.since + held).map(|(trace, _)| *trace);
         for trace in too_long.collect::<Vec<_>>() {
             self.send(trace);
@@ -170,7 +174,7 @@ impl Sampler {
             let is_known = match call.ended {
                 Some(ended) => now >= ended + late || !is_open(),
                 // Its root is another process's, or was lost.
-                None => now >= call.last + quiet && !is_open(),
+                None => now >= call.last + QUIET && !is_open(),
             };
             is_known && call.waits_until.is_none_or(|until| now >= until)
         };

@@ -41,8 +41,6 @@ pub struct Timings {
     pub held: Duration,
     /// How long after its end the spans of a held call are waited for that are still open.
     pub late: Duration,
-    /// How long nothing of a held call may come whose root is not of this process, until it is over.
-    pub quiet: Duration,
     /// How long a handle that is dropped without `shutdown` waits for the delivery.
     pub drop: Duration,
 }
@@ -67,7 +65,6 @@ impl Default for Timings {
             metrics: Duration::from_secs(60),
             held: Duration::from_secs(30 * 60),
             late: Duration::from_secs(2),
-            quiet: Duration::from_secs(60),
             drop: Duration::from_secs(2),
         }
     }

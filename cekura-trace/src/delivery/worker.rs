@@ -53,7 +53,7 @@ pub(super) struct Worker {
     /// Not in local mode.
     spans: Option<Lane<Spans>>,
     /// Before them, where not all calls are sent.
-    sampler: Option<Sampler>,
+    sampler: Option<Box<Sampler>>,
     taps: Vec<Box<dyn Tap>>,
     account: Account,
     #[cfg(feature = "audio")]
@@ -92,7 +92,7 @@ impl Worker {
         queue: Arc<Queue>,
         ledger: Arc<Ledger>,
         events: OwnEvents,
-        (spans, sampler): (Option<Lane<Spans>>, Option<Sampler>),
+        (spans, sampler): (Option<Lane<Spans>>, Option<Box<Sampler>>),
         account: Account,
         call_logs: Lane<CallLogs>,
     ) -> Self {
@@ -164,7 +164,7 @@ impl Worker {
         }
         let mut held = Counts::new();
         let spans = self.spans.iter().flat_map(Lane::counts);
-        let spans = spans.chain(self.sampler.iter().flat_map(Sampler::counts));
+        let spans = spans.chain(self.sampler.iter().flat_map(|sampler| sampler.counts()));
         for (trace, count) in spans.chain(self.taps.iter().flat_map(|tap| tap.pending())) {
             *held.entry(trace).or_default() += count;
         }
@@ -263,7 +263,7 @@ impl Worker {
                 queue.close(|records, count| self.take(records, count));
                 queue.drain_kept_back(true, |records, count| self.take(records, count));
                 queue.close_calls(|ended, reservation| self.observe_ended(ended, reservation));
-                self.sampler.iter_mut().for_each(Sampler::finish);
+                self.sampler.iter_mut().for_each(|sampler| sampler.finish());
                 self.send_held();
                 self.write_drafts(now);
                 if let Some(spans) = &mut self.spans {
@@ -329,7 +329,7 @@ impl Worker {
         }
         // A call ends before its root, so that none is missing whose root was drained.
         queue.drain_calls(|ended, reservation| self.observe_ended(ended, reservation));
-        self.sampler.iter_mut().for_each(Sampler::decide);
+        self.sampler.iter_mut().for_each(|sampler| sampler.decide());
         self.send_held();
         // With the call log that has come just now.
         self.taps.iter_mut().for_each(|tap| tap.proceed(self.flushes.epoch));
@@ -452,12 +452,12 @@ impl Worker {
 
     /// Sends the calls that were held until now.
     fn send_held(&mut self) {
-        while let Some(records) = self.sampler.as_mut().and_then(Sampler::next) {
+        while let Some(records) = self.sampler.as_mut().and_then(|sampler| sampler.next()) {
             // There may be many of them.
             self.relieve();
             self.send(&records);
         }
-        self.begun.roots.extend(self.sampler.iter_mut().flat_map(Sampler::begun));
+        self.begun.roots.extend(self.sampler.iter_mut().flat_map(|sampler| sampler.begun()));
     }
 
     fn send(&mut self, records: &[u8]) {

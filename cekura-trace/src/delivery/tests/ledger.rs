@@ -37,6 +37,8 @@ fn a_reason_is_found_by_its_word() {
         QueueFull,
         Refused,
         Rejected,
+        SampledOut,
+        SamplingMemory,
         ServerError,
         Shutdown,
         SpoolDamaged,
