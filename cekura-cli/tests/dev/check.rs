@@ -89,11 +89,9 @@ fn what_the_library_sends_is_without_a_finding() {
 #[test]
 fn a_call_without_key_and_agent_is_told_what_to_set() {
     let dev = Dev::start("keyless", &["--check"]);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let handle = handles::at(&format!("http://{}", dev.grpc), Protocol::Grpc);
-    let handle = handle.api_url(format!("http://{}", dev.http)).build().unwrap();
-    call(&handle);
-    runtime.block_on(handle.shutdown(handles::LONG));
+    let (status, answer) =
+        dev.ask("POST", OBSERVE, &["Content-Type: application/json"], br#"{"call_id":"a"}"#);
+    assert_eq!(status, 401, "{answer}");
     found(&dev.end(), 1, &["X-CEKURA-API-KEY: set CEKURA_API_KEY"]);
 }
 

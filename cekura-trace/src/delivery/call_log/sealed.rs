@@ -167,8 +167,7 @@ impl Account {
     pub(crate) fn of(settings: &Settings) -> Self {
         Self {
             is_local: !settings.mode.sends(),
-            // What stands in for Cekura on this machine asks for none.
-            may_post: !settings.api_headers.is_empty() || settings.api.is_loopback(),
+            may_post: !settings.api_headers.is_empty(),
             identity: settings.identity,
             // Nothing is sent in local mode, which shows the calls of real callers.
             calls: if settings.mode.sends() { settings.calls } else { Calls::Observe },
