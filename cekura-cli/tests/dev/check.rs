@@ -3,7 +3,6 @@
 use super::server::{Dev, Said};
 use super::spans::{attribute, now, request, span};
 use super::{PROTOBUF, judges};
-use cekura::Protocol;
 use cekura_trace_tests::backend::deserted;
 use cekura_trace_tests::{handles, tools};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;

@@ -20,8 +20,10 @@ pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
 pub use sampling::Sampling;
+#[cfg(any(feature = "grpc", feature = "http"))]
+pub(crate) use settings::ClientCertificate;
 pub use settings::{Calls, Compression, Mode, Protocol, Roots};
-pub(crate) use settings::{ClientCertificate, Drawing, Identity, Settings, Spooling};
+pub(crate) use settings::{Drawing, Identity, Settings, Spooling};
 
 use super::error::Error;
 use super::parts;
