@@ -65,7 +65,7 @@ fn an_agent_needs_no_other_setting_than_the_two_addresses() {
     assert!(of_trace("spans") > 10 && of_trace("turns") > 1 && of_trace("is_over") == 1);
     let said = dev.end();
     assert_eq!(said.code, Some(0));
-    assert!(said.stdout.contains("in 1 trace, 1 call log: nothing is wrong"), "{}", said.stdout);
+    assert!(said.stdout.contains("in 1 trace, 1 call log: nothing was refused"), "{}", said.stdout);
 }
 
 #[test]

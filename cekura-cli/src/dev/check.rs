@@ -123,7 +123,7 @@ impl Findings {
         };
         for trace in without.iter().filter(|_| self.is_strict) {
             self.add(&format!(
-                "trace {}: its spans are in no conversation: begin them inside a span named `conversation`, and end that one too",
+                "trace {}: its spans are in no conversation: begin them inside a span named `conversation`, and end that one too; in Rust, start tasks with cekura::spawn",
                 hex(trace)
             ));
         }
@@ -139,7 +139,11 @@ impl Findings {
             plural(seen.spans, "span"),
             plural(seen.traces.len() as u64, "trace"),
             plural(seen.calls, "call log"),
-            if count == 0 { "nothing is wrong".to_owned() } else { plural(count, "finding") }
+            match (count, self.is_strict) {
+                (0, true) => "nothing is wrong".to_owned(),
+                (0, false) => "nothing was refused".to_owned(),
+                _ => plural(count, "finding"),
+            }
         );
         for (finding, count) in &seen.findings {
             // Nothing is written that can fail.

@@ -122,7 +122,8 @@ impl Facts {
         if let Some(id) = text(of, key::CALL_ID) {
             self.call_id = Some(id.to_owned());
         }
-        self.is_over |= span.name == key::span::CONVERSATION;
+        // What a check of the set-up sends is in no conversation.
+        self.is_over |= [key::span::CONVERSATION, key::span::DOCTOR].contains(&&*span.name);
         let said: &[&str] = match &*span.name {
             key::span::STT => &[key::STT_TRANSCRIPT],
             key::span::LLM | key::span::S2S => &[key::OUTPUT],

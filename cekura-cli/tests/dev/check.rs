@@ -70,17 +70,18 @@ fn what_the_library_sends_is_without_a_finding() {
     for protocol in handles::PROTOCOLS {
         let dev = Dev::start("clean", &["--check"]);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let handle = handles::at(&format!("http://{}", dev.grpc), protocol)
-            .api_url(format!("http://{}", dev.http))
-            .api_key("any-key-at-all")
-            .agent(5)
-            .build()
-            .unwrap();
+        let to = || {
+            let handle = handles::at(&format!("http://{}", dev.grpc), protocol);
+            handle.api_url(format!("http://{}", dev.http)).api_key("any-key-at-all").agent(5)
+        };
+        let said = to().doctor();
+        assert!(said.is_healthy(), "{said}");
+        let handle = to().build().unwrap();
         call(&handle);
         let report = runtime.block_on(handle.shutdown(handles::LONG));
         assert_eq!(report.delivered, report.accepted, "{report}");
         let said = dev.end();
-        assert_eq!(said.stdout, "5 spans in 1 trace, 1 call log: nothing is wrong\n", "{}", said.stderr);
+        assert_eq!(said.stdout, "6 spans in 2 traces, 1 call log: nothing is wrong\n", "{}", said.stderr);
         assert_eq!(said.code, Some(0));
     }
 }
