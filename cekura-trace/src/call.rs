@@ -19,7 +19,7 @@ use consent::{CallConsent, Consent, ConsentEvent, ConsentFate, ConsentState};
 use id::Id;
 pub(crate) use latency::{Work, Worked};
 #[cfg(feature = "logs")]
-pub(crate) use logs::{Line, Logs, capture as captured};
+pub(crate) use logs::{Line, Logs, used};
 pub(crate) use notes::{Noted, Notes};
 pub(crate) use run::NamesRun;
 pub use run::Run;

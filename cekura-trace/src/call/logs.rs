@@ -27,12 +27,12 @@ pub(crate) struct Line {
     pub(crate) raw: Map<String, Value>,
 }
 
-/// Whether a subscriber of the program's gives its events to calls.
-static IS_CAPTURED: AtomicBool = AtomicBool::new(false);
+/// Whether the program has made something of `cekura::logs`.
+static IS_USED: AtomicBool = AtomicBool::new(false);
 
-/// A subscriber gives its events to calls from now on.
-pub(crate) fn capture() {
-    IS_CAPTURED.store(true, Ordering::Relaxed);
+/// The program has use for the feature `logs`, for session logs or for the lines of its own log.
+pub(crate) fn used() {
+    IS_USED.store(true, Ordering::Relaxed);
 }
 
 /// The lines of a call.
@@ -90,7 +90,7 @@ impl Logs {
 
     /// All lines, and their bytes; none is taken after that.
     pub(crate) fn close(&self) -> (Vec<Value>, usize) {
-        tell_unless_captured();
+        tell_unless_used();
         let mut state = locked(&self.0);
         state.is_over = true;
         state.room = Room::default();
@@ -105,10 +105,10 @@ impl Logs {
     }
 }
 
-/// Says once that nothing is captured.
-fn tell_unless_captured() {
+/// Says once that the feature is on for nothing.
+fn tell_unless_used() {
     static IS_SAID: AtomicBool = AtomicBool::new(false);
-    if IS_CAPTURED.load(Ordering::Relaxed) {
+    if IS_USED.load(Ordering::Relaxed) {
         return;
     }
     say_once(&IS_SAID, || {

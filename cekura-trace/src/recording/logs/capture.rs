@@ -1,7 +1,7 @@
 //! The program's log → lines in the call log of the call in which they were written. Invariant: an event outside any call
 //! costs a look at the current context, and nothing is written of it.
 
-use crate::call::{Call, Line, captured};
+use crate::call::{Call, Line, used};
 use crate::clip::{Text, clip};
 use crate::recording::scope::Scope;
 use crate::recording::thread::look;
@@ -62,7 +62,7 @@ pub struct Capture {
 impl<S: Subscriber> Layer<S> for Capture {
     fn on_layer(&mut self, _subscriber: &mut S) {
         self.is_installed = true;
-        captured();
+        used();
     }
 
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {

@@ -4,6 +4,7 @@
 use super::here::{Here, Known};
 use super::line::{Line, bare};
 use super::of_spans;
+use crate::call::used;
 use crate::clip::Text;
 use crate::date::rfc3339;
 use crate::say::caught;
@@ -49,6 +50,7 @@ pub(super) const MOST: usize = 16 << 20;
 /// `tracing_subscriber::fmt().json().event_format(cekura::logs::json())` for fields of spans with their own types; that takes the
 /// feature `json` of `tracing-subscriber`.
 pub fn json() -> Json {
+    used();
     Json { known: Known::default() }
 }
 

@@ -3,6 +3,7 @@
 
 use super::here::{Here, Known};
 use super::json::shown;
+use crate::call::used;
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::{self, Debug, Display};
@@ -31,6 +32,7 @@ use tracing_subscriber::layer::{Context, Layer};
 /// this layer, as [`json`](super::json()) does. An event of more than 60 fields is passed on as it is. A filter of the layer goes around the result:
 /// `layer(appender).with_filter(…)`.
 pub fn layer<L>(layer: L) -> WithCall<L> {
+    used();
     WithCall { layer, known: Known::default() }
 }
 
