@@ -98,6 +98,8 @@ fn a_recording_is_kept_as_it_was_sent() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let handle = handles::at(&format!("http://{}", dev.grpc), Protocol::Grpc)
         .api_url(format!("http://{}", dev.http))
+        .api_key("any-key-at-all")
+        .agent(5)
         .audio(Audio::stereo())
         .build()
         .unwrap();

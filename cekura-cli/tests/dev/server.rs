@@ -48,7 +48,7 @@ impl Dev {
             errors.read_to_string(&mut text).unwrap();
             text
         });
-        let mut lines = [String::new(), String::new(), String::new()];
+        let mut lines = [const { String::new() }; 4];
         for line in &mut lines {
             stdout.read_line(line).unwrap();
         }
