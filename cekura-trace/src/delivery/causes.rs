@@ -44,6 +44,11 @@ impl Cause {
     fn new(wrong: String, said: impl fmt::Display, remedy: impl Into<String>) -> Self {
         Self { wrong, said: said.to_string(), remedy: remedy.into() }
     }
+
+    /// Without what the server says, for where that stands already.
+    fn brief(&self) -> String {
+        format!("{}: {}", self.wrong, self.remedy)
+    }
 }
 
 impl Place {

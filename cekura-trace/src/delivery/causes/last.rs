@@ -1,6 +1,7 @@
 //! Why what was sent last did not arrive: what a lane knows, for the last words of its handle. Invariant: a failure that is
 //! over is forgotten, unless something was lost by it.
 
+use super::Cause;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Shared between a lane and its handle.
@@ -10,19 +11,32 @@ pub(crate) struct LastCause(Mutex<Known>);
 #[derive(Debug, Default)]
 struct Known {
     /// Why the last attempt has failed.
-    now: Option<String>,
+    now: Option<Told>,
     /// Why something was lost.
-    of_loss: Option<String>,
+    of_loss: Option<Told>,
+}
+
+/// A cause in whole, and briefly.
+#[derive(Clone, Debug)]
+struct Told {
+    whole: String,
+    brief: String,
+}
+
+impl Told {
+    fn of(cause: &Cause) -> Self {
+        Self { whole: cause.to_string(), brief: cause.brief() }
+    }
 }
 
 impl LastCause {
-    pub(crate) fn fail(&self, cause: String) {
-        self.known().now = Some(cause);
+    pub(crate) fn fail(&self, cause: &Cause) {
+        self.known().now = Some(Told::of(cause));
     }
 
     /// Something is under way that was not answered; a failure that is known says more.
-    pub(crate) fn wait(&self, cause: impl FnOnce() -> String) {
-        self.known().now.get_or_insert_with(cause);
+    pub(crate) fn wait(&self, cause: impl FnOnce() -> Cause) {
+        self.known().now.get_or_insert_with(|| Told::of(&cause()));
     }
 
     pub(crate) fn recover(&self) {
@@ -32,6 +46,7 @@ impl LastCause {
     /// Something was lost, by what has failed last, or else by what is told here, if anything is.
     pub(crate) fn lose(&self, told: Option<String>) {
         let mut known = self.known();
+        let told = told.map(|whole| Told { brief: whole.clone(), whole });
         if let Some(cause) = known.now.clone().or(told) {
             known.of_loss = Some(cause);
         }
@@ -39,11 +54,21 @@ impl LastCause {
 
     /// Why something was lost, or else why it does not arrive.
     pub(crate) fn get(&self) -> Option<String> {
-        let known = self.known();
-        known.of_loss.as_ref().or(known.now.as_ref()).cloned()
+        self.known().last().map(|told| told.whole.clone())
+    }
+
+    /// The same without what a server says, which an event has told.
+    pub(crate) fn brief(&self) -> Option<String> {
+        self.known().last().map(|told| told.brief.clone())
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn last(&self) -> Option<&Told> {
+        self.of_loss.as_ref().or(self.now.as_ref())
     }
 }

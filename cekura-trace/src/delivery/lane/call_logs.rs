@@ -531,7 +531,7 @@ impl Delivery for CallLogs {
 
     fn wait_in_vain(&mut self) {
         if let Some(place) = &self.place {
-            self.last_cause.wait(|| place.unanswered_at_the_end().to_string());
+            self.last_cause.wait(|| place.unanswered_at_the_end());
         }
     }
 

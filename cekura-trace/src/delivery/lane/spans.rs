@@ -85,7 +85,7 @@ impl Lane<Spans> {
 
     /// Why spans were lost, or do not arrive.
     pub(crate) fn last_cause(&self) -> Option<String> {
-        self.delivery.last_cause.get()
+        self.delivery.last_cause.brief()
     }
 
     /// How many spans of which traces are here, but for what is safe on disk.
@@ -174,7 +174,7 @@ impl Delivery for Spans {
         if verdict == (Verdict::Delivered { rejected: 0 }) {
             self.last_cause.recover();
         } else {
-            self.last_cause.fail(self.place.spans(answer, item.frame.len(), "spans").to_string());
+            self.last_cause.fail(&self.place.spans(answer, item.frame.len(), "spans"));
         }
         let lost = |reason| Judgement::End(Outcome::Lost { reason });
         let mut divide = |reason: DropReason| {
@@ -268,7 +268,7 @@ impl Delivery for Spans {
     }
 
     fn wait_in_vain(&mut self) {
-        self.last_cause.wait(|| self.place.unanswered_at_the_end().to_string());
+        self.last_cause.wait(|| self.place.unanswered_at_the_end());
     }
 
     fn tell(&self, change: Change<Answer>, events: &OwnEvents) {

@@ -28,7 +28,7 @@ impl CallLogs {
         }
         let cause = self.cause(answer);
         if let Some(cause) = &cause {
-            self.last_cause.fail(cause.to_string());
+            self.last_cause.fail(cause);
         }
         if let Ruling::Ask(trouble) | Ruling::Retry(trouble) | Ruling::RetryTwice(trouble) = &mut ruling
             && trouble.status.is_none()
