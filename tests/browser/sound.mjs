@@ -261,7 +261,7 @@ export const soundChecks = {
     for (const line of ['button "Play"', 'text: Caller, left', 'button "Mute the caller"', 'text: Agent, right', 'button "Mute the agent"', 'slider "Position in the recording"']) {
       assert.ok(snapshot.includes(line), `${line} in\n${snapshot}`);
     }
-    const slider = page.getByRole('slider');
+    const slider = page.getByRole('slider', { name: 'Position in the recording' });
     assert.deepEqual(await Promise.all(['aria-valuemin', 'aria-valuemax', 'aria-valuenow', 'aria-valuetext'].map((name) => slider.getAttribute(name))),
       ['0', '3.0', '0.0', '0:00.0 of 0:03.0']);
   },

@@ -62,6 +62,7 @@ impl Gallery {
         self.debug("ConsentState", &ConsentState::ALL);
         self.debug("Calls", &[Calls::Observe, Calls::Simulate]);
         self.debug("Compression", &[cekura::Compression::Gzip, cekura::Compression::None]);
+        self.debug("Sampling", &cekura::Sampling::keep(0.1).errors());
         self.debug("Run", &Run::from_headers([("X-Run-Id", "1")]));
         self.debug("Mode", &[Mode::Cloud, Mode::Local]);
         self.debug("Audio", &cekura::Audio::stereo());

@@ -330,10 +330,9 @@ impl Lane<CallLogs> {
     fn write_again(&mut self, place: u64) {
         let waiting = self.items.waiting.get(&place).map(|pending| &pending.item);
         if waiting.is_some_and(|item| item.rewrite.is_some() && !item.is_held_back && !item.awaits_sound) {
-            self.items.change(place, |PendingRequest { item, copy, .. }| {
-                let changes = item.write_again();
-                if let Some(copy) = copy {
-                    copy.is_old |= changes;
+            self.items.change(place, |pending| {
+                if pending.item.write_again() {
+                    pending.outdate();
                 }
             });
         }
@@ -343,18 +342,19 @@ impl Lane<CallLogs> {
     fn get_ready(&mut self, place: u64) {
         let CallLogs { ledger, is_open, .. } = &self.delivery;
         let is_whole = |trace| !is_open(trace) && ledger.completeness(trace) == Completeness::Complete;
-        self.items.change(place, |PendingRequest { item, copy, is_ready, .. }| {
+        self.items.change(place, |pending| {
+            let item = &mut pending.item;
             if item.is_held_back || item.awaits_sound || item.step == Step::Trace {
                 return;
             }
-            *is_ready = true;
+            pending.is_ready = true;
             let changes = item.write_again();
             item.log.trace_id = item.log.trace_id.filter(|trace| !item.asks_again || is_whole(*trace));
             let is_named = item.log.trace_id.is_some();
             // One of which the body is on disk only is named when that is read.
             item.log.name_trace();
-            if let Some(copy) = copy {
-                copy.is_old |= (is_named || changes) && !item.is_light();
+            if (is_named || changes) && !item.is_light() {
+                pending.outdate();
             }
         });
     }

@@ -42,6 +42,14 @@ impl<I: Stored> PendingRequest<I> {
         self.copy.as_ref().is_none_or(|copy| copy.is_old)
     }
 
+    /// Has its copy on disk written anew, at once.
+    pub(super) fn outdate(&mut self) {
+        if let Some(copy) = &mut self.copy {
+            copy.is_old = true;
+            self.write_at = Instant::now();
+        }
+    }
+
     /// Asks the disk for a copy, or for it as it is now in place of its copy.
     pub(super) fn write(&mut self, spool: &mut SpooledRequests<I>, now: Instant) {
         match &mut self.copy {

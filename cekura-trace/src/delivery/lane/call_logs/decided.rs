@@ -48,9 +48,8 @@ impl Lane<CallLogs> {
             // Of what is on disk only when it is read again.
             item.refuses_audio = item.is_light();
             // Otherwise it is written anew.
-            let is_old = item.rewrite.is_none() && item.log.refuse_audio();
-            if let Some(copy) = &mut pending.copy {
-                copy.is_old |= is_old;
+            if item.rewrite.is_none() && item.log.refuse_audio() {
+                pending.outdate();
             }
         });
     }
