@@ -9,6 +9,7 @@ use super::verdict::{Verdict, verdict};
 use std::fmt;
 
 pub(crate) use last::LastCause;
+use last::Told;
 
 /// What is wrong, and what a person can do. It prints as one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +45,17 @@ impl Cause {
     fn new(wrong: String, said: impl fmt::Display, remedy: impl Into<String>) -> Self {
         Self { wrong, said: said.to_string(), remedy: remedy.into() }
     }
+}
 
-    /// Without what the server says, for where that stands already.
-    fn brief(&self) -> String {
-        format!("{}: {}", self.wrong, self.remedy)
+impl From<&Cause> for Told {
+    fn from(cause: &Cause) -> Self {
+        Self { whole: cause.to_string(), brief: format!("{}: {}", cause.wrong, cause.remedy) }
+    }
+}
+
+impl From<Cause> for Told {
+    fn from(cause: Cause) -> Self {
+        Self::from(&cause)
     }
 }
 

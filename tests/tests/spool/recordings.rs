@@ -101,6 +101,8 @@ fn a_kill_soon_after_the_end_of_a_call_leaves_both_or_none() {
         let child = ready("recorded", &backend, &api, &spool);
         thread::sleep(Duration::from_millis(wait));
         kill(child);
+        // What it had sent may not be read yet.
+        thread::sleep(Duration::from_millis(300));
         let (before, logs) = (posts(&api).len(), spool.files(".call_log").len());
         is_well.store(true, Ordering::Relaxed);
         let next = spooling(&backend, &api, &spool).build().unwrap();

@@ -1,7 +1,6 @@
 //! Why what was sent last did not arrive: what a lane knows, for the last words of its handle. Invariant: a failure that is
 //! over is forgotten, unless something was lost by it.
 
-use super::Cause;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Shared between a lane and its handle.
@@ -18,25 +17,19 @@ struct Known {
 
 /// A cause in whole, and briefly.
 #[derive(Clone, Debug)]
-struct Told {
-    whole: String,
-    brief: String,
-}
-
-impl Told {
-    fn of(cause: &Cause) -> Self {
-        Self { whole: cause.to_string(), brief: cause.brief() }
-    }
+pub(crate) struct Told {
+    pub(super) whole: String,
+    pub(super) brief: String,
 }
 
 impl LastCause {
-    pub(crate) fn fail(&self, cause: &Cause) {
-        self.known().now = Some(Told::of(cause));
+    pub(crate) fn fail(&self, cause: impl Into<Told>) {
+        self.known().now = Some(cause.into());
     }
 
     /// Something is under way that was not answered; a failure that is known says more.
-    pub(crate) fn wait(&self, cause: impl FnOnce() -> Cause) {
-        self.known().now.get_or_insert_with(|| Told::of(&cause()));
+    pub(crate) fn wait<C: Into<Told>>(&self, cause: impl FnOnce() -> C) {
+        self.known().now.get_or_insert_with(|| cause().into());
     }
 
     pub(crate) fn recover(&self) {

@@ -174,7 +174,7 @@ impl Delivery for Spans {
         if verdict == (Verdict::Delivered { rejected: 0 }) {
             self.last_cause.recover();
         } else {
-            self.last_cause.fail(&self.place.spans(answer, item.frame.len(), "spans"));
+            self.last_cause.fail(self.place.spans(answer, item.frame.len(), "spans"));
         }
         let lost = |reason| Judgement::End(Outcome::Lost { reason });
         let mut divide = |reason: DropReason| {
