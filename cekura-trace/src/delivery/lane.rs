@@ -88,6 +88,12 @@ impl<D: Delivery> Lane<D> {
     /// Sends what may go.
     pub(crate) fn proceed(&mut self, now: Instant) {
         self.items.wake(now);
+        // Before it is sent, so that the copy on disk is seldom older than what a server has seen.
+        while let Some((at, place)) = self.items.first_unwritten()
+            && at <= now
+        {
+            self.write(place, now);
+        }
         while self.gate.admits(self.items.in_flight(), now)
             && let Some((None, place)) = self.items.first_ready()
         {
@@ -99,11 +105,6 @@ impl<D: Delivery> Lane<D> {
             && self.gate.admits(self.items.in_flight() + spool.loading(), now)
             && spool.load_next(now)
         {}
-        while let Some((at, place)) = self.items.first_unwritten()
-            && at <= now
-        {
-            self.write(place, now);
-        }
         if let Some(spool) = &mut self.spool
             && let Some(is_behind) = spool.falls_behind(now, || self.items.first_unsafe().is_some())
         {
