@@ -396,7 +396,7 @@ fn read(stream: &mut impl Read, haste: &Haste) -> Option<Result<Seen, Reply>> {
 ///
 /// # Panics
 ///
-/// When the form is not as RFC 7578 says, when the API does not know a field of it, or when a part follows the recording.
+/// When the form breaks RFC 7578, has a field that the API does not know, or a part after the recording.
 fn form(body: &[u8], boundary: &str) -> (Value, Option<Recording>) {
     const TEXTS: [&str; 8] = [
         "call_id",

@@ -32,21 +32,23 @@ fn so(dev: &Dev, what: &str) -> i64 {
     dev.stored(&format!("SELECT count(*) FROM calls WHERE {what}"))
 }
 
+/// Both exporters have sent these words, and nothing was refused.
+fn found(dev: Dev, all: &[&str]) {
+    for words in all {
+        let count = format!("SELECT count(*) FROM words WHERE words MATCH '{words}'");
+        assert_eq!(dev.stored(&count), 2, "{words}");
+    }
+    let said = dev.end();
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+}
+
 #[test]
 fn spans_of_pipecat_are_read_as_stages() {
     let Some(dev) = took("pipecat") else { return };
     assert_eq!(so(&dev, "call_id = 'pipecat-1' AND service = 'pipecat' AND version = '1.2' AND is_over"), 2);
     assert_eq!(so(&dev, "spans = 5 AND turns = 1 AND interrupted = 1 AND latency = 750000000"), 2);
     assert_eq!(so(&dev, "input = 120 AND output = 8 AND failed = 0"), 2);
-    for words in ["sundays", "noon"] {
-        assert_eq!(
-            dev.stored(&format!("SELECT count(*) FROM words WHERE words MATCH '{words}'")),
-            2,
-            "{words}"
-        );
-    }
-    let said = dev.end();
-    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    found(dev, &["sundays", "noon"]);
 }
 
 #[test]
@@ -57,15 +59,7 @@ fn spans_of_livekit_are_read_as_stages() {
         2
     );
     assert_eq!(so(&dev, "input = 50 AND output = 5"), 2);
-    for words in ["parking", "behind", "find_parking", "house", "lot"] {
-        assert_eq!(
-            dev.stored(&format!("SELECT count(*) FROM words WHERE words MATCH '{words}'")),
-            2,
-            "{words}"
-        );
-    }
-    let said = dev.end();
-    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    found(dev, &["parking", "behind", "find_parking", "house", "lot"]);
 }
 
 #[test]

@@ -126,7 +126,7 @@ pub(super) fn latency(span: &Span) -> Option<u64> {
     time(span, key::TURN_USER_BOT_LATENCY_SECONDS)
 }
 
-/// The parts of that which were measured, with their places among `TURN_LATENCY_PARTS`, in nanoseconds.
+/// The measured parts of a turn's latency: the index in `TURN_LATENCY_PARTS`, and nanoseconds.
 pub(super) fn parts(span: &Span) -> Vec<(usize, u64)> {
     let all = key::TURN_LATENCY_PARTS.iter().enumerate();
     all.filter_map(|(place, key)| Some((place, time(span, key)?))).collect()

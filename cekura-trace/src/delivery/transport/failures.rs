@@ -38,7 +38,7 @@ pub(super) fn failure(error: &(dyn Error + 'static)) -> Failure {
     }
 }
 
-/// What a server says that does not know who asks.
+/// The TLS alerts with which a server refuses the client's certificate, or asks for one.
 const REFUSALS: [AlertDescription; 8] = [
     AlertDescription::AccessDenied,
     AlertDescription::BadCertificate,
