@@ -77,6 +77,7 @@ impl Gallery {
         self.debug("Redact", &cekura::Redact::standard().hashed(KEY).pattern("key", KEY));
         self.debug("Capture", &cekura::logs::capture::<tracing_subscriber::Registry>());
         self.debug("Json", &cekura::logs::json());
+        self.debug("TracingLayer", &cekura::layer());
         self.debug("WithCall", &cekura::logs::layer(tracing_subscriber::layer::Identity::new()));
         self.debug("Update", &Update::new().metadata(json!({ "a": 1 })));
         self.debug("CallLog", &CallLog::new("call-1").customer_number("+1").metadata(json!({ "a": 1 })));
