@@ -303,7 +303,7 @@ pub(crate) fn lose(site: Site) {
 /// No handle records this span. Says so once, where there is one that was not made the default.
 pub(crate) fn miss(site: Site) {
     if IS_BUILT.load(Ordering::Relaxed) && default().is_none() && IS_BUILT.swap(false, Ordering::Relaxed) {
-        absence::tell(site.function, site.at, Absence::NotDefault);
+        absence::tell(site.function, &site.at, Absence::NotDefault);
     }
 }
 
@@ -359,7 +359,7 @@ pub(crate) fn tell_absence(site: Site) {
     // Only one of the threads that come here says it.
     if open > MOST && OPEN.compare_exchange(open, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
         let absence = if open == NEVER { Absence::NoHandle } else { Absence::DroppedUnused };
-        absence::tell(site.function, site.at, absence);
+        absence::tell(site.function, &site.at, absence);
     }
 }
 
