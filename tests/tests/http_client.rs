@@ -7,7 +7,7 @@ use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::handles::{LONG, adds_up, at, converse, quick, reasons};
 use cekura_trace_tests::http_proxy::{HttpProxy, Manner};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::Policy;
+use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, ClientBuilder, Proxy};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +22,10 @@ fn client() -> ClientBuilder {
     // A program that switches TLS on in reqwest brings one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().redirect(Policy::none()).no_proxy().user_agent("ignored")
+}
+
+fn stop(attempt: Attempt<'_>) -> Action {
+    attempt.stop()
 }
 
 /// The port of a server on this machine.
@@ -180,7 +184,7 @@ fn what_a_client_cannot_do_is_refused_with_what_to_write() {
     let follows = [
         client().redirect(Policy::default()),
         client().redirect(Policy::limited(3)),
-        client().redirect(Policy::custom(reqwest::redirect::Attempt::stop)),
+        client().redirect(Policy::custom(stop)),
     ];
     for follows in follows {
         let said = refused(at(Protocol::Http).http_client(follows.build().unwrap()));
