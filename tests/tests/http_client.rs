@@ -67,6 +67,8 @@ fn observing(backend: &Backend, api: &Api) -> Builder {
 fn recorded_call(handle: &Cekura) {
     let line = current_conversation().unwrap_or_default().audio();
     line.user(&[1_000_i16; 8_000], 16_000);
+    // A call is recorded for as long as it lasts.
+    std::thread::sleep(Duration::from_millis(300));
 }
 
 #[test]

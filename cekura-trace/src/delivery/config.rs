@@ -18,6 +18,7 @@ mod settings;
 
 pub use builder::Builder;
 pub(crate) use endpoint::Endpoint;
+#[cfg(feature = "http")]
 pub(crate) use http_client::HttpClient;
 pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
