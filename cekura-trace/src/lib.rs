@@ -231,6 +231,20 @@ pub mod logs {
     pub use crate::recording::logs::{Capture, Json, WithCall, capture, capture_from, json, layer};
 }
 
+/// A layer for services of tower, such as axum's: the feature `tower`.
+///
+/// With `Router::new().route(…).layer(cekura::tower::layer())`, a conversation that a handler begins has a link to the span that
+/// the request names in `traceparent` and `tracestate`, as with `link_headers`, which wins where it is given. Nothing of the
+/// request or the response changes. The example `axum_sse` shows it.
+///
+/// The conversation must begin before the response is returned: a body that is a stream may go on in it, but not begin it. What
+/// axum runs after the upgrade to a WebSocket is a task of its own; there take `headers: HeaderMap` in the handler and write
+/// `#[cekura::conversation(link_headers = headers)]`.
+#[cfg(feature = "tower")]
+pub mod tower {
+    pub use crate::recording::tower::{Link, LinkFuture, LinkLayer, layer};
+}
+
 /// Carries the conversation and the current span into other tasks, threads and processes.
 pub mod context {
     pub use crate::recording::context::{Carried, carry, carry_fn, headers};

@@ -21,6 +21,8 @@ macro_rules! layer {
 pub(crate) mod attributes;
 #[cfg(feature = "audio")]
 pub(crate) mod audio;
+#[cfg_attr(not(feature = "tower"), path = "recording/no_caller.rs")]
+mod caller;
 pub(crate) mod callsite;
 mod consent;
 pub(crate) mod context;
@@ -59,6 +61,8 @@ mod spoken;
 pub(crate) mod stream;
 mod thread;
 mod told;
+#[cfg(feature = "tower")]
+pub(crate) mod tower;
 pub(crate) mod value;
 pub(crate) mod w3c;
 mod wav;

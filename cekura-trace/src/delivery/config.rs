@@ -6,6 +6,8 @@
 
 mod builder;
 mod endpoint;
+#[cfg_attr(not(feature = "reqwest"), path = "config/no_http_client.rs")]
+mod http_client;
 mod metrics;
 mod origin;
 mod proxy;
@@ -16,6 +18,8 @@ mod settings;
 
 pub use builder::Builder;
 pub(crate) use endpoint::Endpoint;
+#[cfg(feature = "http")]
+pub(crate) use http_client::HttpClient;
 pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
@@ -73,6 +77,7 @@ pub(crate) fn resolve(mut code: Builder) -> Result<Option<Settings>, Error> {
 impl Reader<'_> {
     fn settings(&mut self, mut code: Builder) -> Settings {
         let redaction = self.redaction(&mut code);
+        let connects_by_itself = code.says_how_to_connect();
         let key = self.text(code.api_key, API_KEY, Secret::new);
         let mode = self.mode(code.mode);
         #[cfg(not(feature = "audio"))]
@@ -89,6 +94,7 @@ impl Reader<'_> {
         self.check_mode(mode, protocol);
         self.check_key(key.as_ref());
         if mode.sends() {
+            self.check_client(code.http_client.as_ref(), connects_by_itself, protocol);
             self.check_account(key.is_some(), identity.is_some(), endpoint.value.is_cekura());
         }
         let api_headers = api_headers(key.as_ref());
@@ -97,11 +103,13 @@ impl Reader<'_> {
         // Without a key nothing goes to the API.
         let asked = Some(&api).filter(|_| !api_headers.is_empty());
         let endpoints = [Some(&endpoint.value), asked, metrics.endpoint.as_ref()];
-        let proxies = if mode.sends() { self.proxies(code.proxy, endpoints) } else { Proxies::default() };
+        let connects = mode.sends() && code.http_client.is_none();
+        let proxies = if connects { self.proxies(code.proxy, endpoints) } else { Proxies::default() };
         let calls = self.calls(code.calls);
         Settings {
             mode,
             protocol,
+            http_client: code.http_client,
             headers,
             endpoint: endpoint.value,
             api,

@@ -5,6 +5,7 @@
 //! Otherwise the nearest span of ours is the parent, so that no trace has a gap.
 
 use super::attributes::Attributes;
+use super::caller::Caller;
 use super::callsite::{Callsite, View};
 use super::home::Home;
 use super::scope::Scope;
@@ -261,6 +262,11 @@ impl Origin {
         }
         let context = self.context();
         link_to(context.span().span_context(), said);
+        // Who names the caller by hand knows better.
+        let caller = Caller::of(&context).filter(|_| wish.links.is_empty());
+        if let Some(caller) = caller.filter(|caller| *caller != context.span().span_context()) {
+            link_to(caller, said);
+        }
         self.parent = Parent::NONE;
         let start = wish.start.unwrap_or_else(Instant::now);
         span.start_at(start, wish.start.is_some());

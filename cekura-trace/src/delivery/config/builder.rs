@@ -1,6 +1,7 @@
 //! Holds what code says about a handle, one method per setting. Nothing is checked before `build`
 //! or `install`.
 
+use super::http_client::HttpClient;
 use super::metrics::{OwnLabel, Wanted};
 use super::proxy::Own;
 use super::reader::Lookup;
@@ -49,6 +50,7 @@ pub struct Builder {
     pub(super) otel_endpoint: Option<String>,
     pub(super) api_url: Option<String>,
     pub(super) headers: Vec<(String, Secret)>,
+    pub(super) http_client: Option<HttpClient>,
     pub(super) proxy: Own,
     pub(super) root_certificates: Vec<Vec<u8>>,
     pub(super) only_roots: Option<Vec<u8>>,
@@ -210,6 +212,39 @@ impl Builder {
     /// certificate first, and its private key in PEM, without a password. [`roots`](Self::roots) has an example.
     pub fn client_certificate(mut self, pem: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         self.client_certificate = Some((pem.into(), key.into()));
+        self
+    }
+
+    /// Sends everything with this client of the program's own: spans, call logs, recordings and metrics, by its proxies,
+    /// certificates and resolver. Needs the feature `reqwest`, which has `reqwest` 0.13 without any of its TLS features.
+    ///
+    /// The protocol must be `Http`, for the client cannot carry gRPC. It must follow no redirect: `reqwest` would take the API key
+    /// along to any host. It must be made with `redirect(Policy::none())`, then, even where the rest of the program follows
+    /// them; `build` and `install` refuse another one. They also refuse it beside [`proxy`](Self::proxy),
+    /// [`no_proxy`](Self::no_proxy), [`root_certificate`](Self::root_certificate), [`roots`](Self::roots) and
+    /// [`client_certificate`](Self::client_certificate), which would change nothing. `HTTPS_PROXY` and the like count as far as the
+    /// client reads them.
+    ///
+    /// What is retried, how long an answer may take and how many bytes of it are read stays as without it. Its own time limits
+    /// count where they are shorter. Where it speaks HTTP/2, set `http2_keep_alive_interval` too: without it a connection
+    /// whose other end has vanished is used on. Its proxies get requests to this machine too, if the client sends those there.
+    ///
+    /// ```no_run
+    /// use cekura::{Cekura, Protocol};
+    /// use reqwest::redirect::Policy;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = reqwest::Client::builder()
+    ///     .redirect(Policy::none())
+    ///     .proxy(reqwest::Proxy::all("http://proxy.internal:3128")?)
+    ///     .build()?;
+    /// let cekura = Cekura::builder().protocol(Protocol::Http).http_client(client).install()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "reqwest")]
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http_client = Some(HttpClient::new(client));
         self
     }
 
@@ -486,6 +521,14 @@ impl Builder {
     pub fn sampling(mut self, sampling: Sampling) -> Self {
         self.sampling = Some(sampling);
         self
+    }
+
+    /// Whether it says anything that a client of the program's own decides.
+    pub(super) fn says_how_to_connect(&self) -> bool {
+        !matches!(self.proxy, Own::Unsaid)
+            || !self.root_certificates.is_empty()
+            || self.only_roots.is_some()
+            || self.client_certificate.is_some()
     }
 
     /// Sets the limits of the spool.

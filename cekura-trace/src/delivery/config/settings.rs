@@ -1,6 +1,7 @@
 //! The settings of a handle when all of them are known. Invariant: every value can be used as it is.
 
 use super::endpoint::Endpoint;
+use super::http_client::HttpClient;
 use super::metrics::Metering;
 use super::proxy::Proxies;
 use super::sampling::Sampling;
@@ -153,6 +154,8 @@ pub(crate) struct Settings {
     pub(crate) calls: Calls,
     /// Where it is set.
     pub(crate) compression: Option<Compression>,
+    /// What sends over HTTP in place of a client of this library's. Proxies and certificates are its own then.
+    pub(crate) http_client: Option<HttpClient>,
     pub(crate) proxies: Proxies,
     pub(crate) trusted: Trusted,
     pub(crate) client_certificate: Option<ClientCertificate>,
