@@ -141,13 +141,13 @@ where
             return;
         }
         let named = event.parent().and_then(|parent| nearest(&context.span(parent)?));
-        match named {
-            Some(traced) => traced.live().inspect(|live| event::add(event, live, true)),
-            None if !is_in_conversation() => None,
-            None => current().into_live().as_ref().inspect(|live| {
-                event::add(event, live, entered::is_entered(live));
-            }),
-        };
+        if let Some(traced) = named {
+            traced.live().into_iter().for_each(|live| event::add(event, live, true));
+        } else if is_in_conversation()
+            && let Some(live) = current().into_live()
+        {
+            event::add(event, &live, entered::is_entered(&live));
+        }
     }
 
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {

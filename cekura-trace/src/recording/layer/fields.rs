@@ -5,6 +5,7 @@ use crate::recording::attributes::Attributes;
 use crate::recording::failure::described;
 use crate::recording::value::{Samples, Value, clipped};
 use opentelemetry::trace::Status;
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Debug;
 use tracing::field::{Field, Visit};
@@ -55,7 +56,7 @@ impl Visitor<'_> {
     fn field(&mut self, field: &Field, value: Value<'_>) {
         let name = field.name();
         let limit = self.said.limit;
-        let text = |value: &Value<'_>| clipped(value, limit.saturating_add(1)).map(|text| text.into_owned());
+        let text = |value: &Value<'_>| clipped(value, limit.saturating_add(1)).map(Cow::into_owned);
         // Those that tracing-opentelemetry knows.
         match name {
             "otel.kind" => {}

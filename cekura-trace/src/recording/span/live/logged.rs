@@ -9,6 +9,7 @@ use std::time::Instant;
 
 /// As many as OpenTelemetry's SDK keeps of a span.
 const MOST: u32 = 128;
+const FIRST_LEFT_OUT: u32 = MOST + 1;
 
 impl Live {
     /// Adds an event, unless it holds as many as it may.
@@ -19,7 +20,7 @@ impl Live {
             *events = events.saturating_add(1);
             match *events {
                 ..=MOST => write::event(&mut said.entries, name, time, attributes),
-                few if few == MOST + 1 => write::flag(&mut said.entries, semconv::CEKURA_TRUNCATED, true),
+                FIRST_LEFT_OUT => write::flag(&mut said.entries, semconv::CEKURA_TRUNCATED, true),
                 _ => {}
             }
         });
