@@ -22,7 +22,7 @@ const INSTRUCTIONS: [&str; 3] = ["instructions", "system", "system_prompt"];
 
 impl Messages {
     /// The records of a buffer, with messages.
-    pub(super) fn records<'a>(self, buffer: &'a [u8]) -> Cow<'a, [u8]> {
+    pub(super) fn records(self, buffer: &[u8]) -> Cow<'_, [u8]> {
         let (mut out, mut is_changed) = (Vec::new(), false);
         for (record, bytes) in finished::raw_records(buffer) {
             finished::append(bytes, &mut out, |out| {
@@ -34,13 +34,24 @@ impl Messages {
         if is_changed { out.into() } else { buffer.into() }
     }
 
-    /// Writes the messages of a span, where it is that of a model and does not have them yet.
+    /// Writes the messages of a span, where it is that of a model and does not have them yet; of recognisers and voices, what they
+    /// do.
     fn add(self, record: &Record<'_>, out: &mut Vec<u8>) {
-        if record.name != semconv::span::LLM && record.name != semconv::span::S2S {
-            return;
-        }
+        let operation = match record.name {
+            semconv::span::LLM | semconv::span::S2S => None,
+            semconv::span::STT => Some("speech_to_text"),
+            semconv::span::TTS => Some("text_to_speech"),
+            _ => return,
+        };
         let attributes = record.attributes();
         let is_known = |key: &str| attributes.iter().any(|(known, _)| *known == key);
+        if let Some(operation) = operation {
+            // As it is proposed for the conventions. What has a model and no operation is taken for a chat (Phoenix).
+            if !is_known(semconv::GEN_AI_OPERATION_NAME) {
+                write::marked_text(out, semconv::GEN_AI_OPERATION_NAME, operation, Marks::FOUND);
+            }
+            return;
+        }
         if !is_known(semconv::GEN_AI_INPUT_MESSAGES)
             && let Some((Chat { instructions, messages }, is_cut)) = given(&attributes)
         {
@@ -105,14 +116,14 @@ fn given(attributes: &Attributes<'_>) -> Option<(Chat, bool)> {
     let [(key, text)] = texts[..] else { return None };
     let is_cut = is_cut(attributes, key) || instructions.iter().any(|(key, _)| is_cut(attributes, key));
     let instructions = instructions.into_iter().map(|(_, text)| request::text(text)).collect();
-    Some((Chat { instructions, messages: vec![request::message("user", vec![request::text(text)])] }, is_cut))
+    Some((Chat { instructions, messages: vec![request::message("user", &[request::text(text)])] }, is_cut))
 }
 
 /// What a model answered: a text, or the tools that it asks for.
 fn answered(attributes: &Attributes<'_>) -> Option<(Json, bool)> {
     let output = text(attributes, semconv::OUTPUT)?;
     let parts = asked(output).unwrap_or_else(|| vec![request::text(output)]);
-    let mut message = request::message("assistant", parts);
+    let mut message = request::message("assistant", &parts);
     let reasons = attributes.iter().find(|(key, _)| *key == semconv::GEN_AI_RESPONSE_FINISH_REASONS);
     if let Some((_, Value::Array(reasons))) = reasons
         && let Some(Value::Str(reason)) = reasons.first()
@@ -144,7 +155,9 @@ fn fitting(mut list: Vec<Json>, limit: usize, is_cut: &mut bool) -> Option<Strin
     while json.len() > limit {
         *is_cut = true;
         if longest >= LEAST {
-            list.iter_mut().for_each(|item| shorten(item, longest));
+            for item in &mut list {
+                shorten(item, longest);
+            }
             longest /= 2;
         } else if list.len() > 1 {
             // The first says who the model is, the last what it is asked.

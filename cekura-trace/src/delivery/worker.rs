@@ -17,7 +17,6 @@ use super::lane::spans::Spans;
 use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
 use super::message::{Message, ObserveAnswer, ObserveReply};
-use super::messages::Messages;
 use super::own_events::OwnEvents;
 use super::queue::{Begun, Queue};
 use super::quiet::silence;
@@ -56,8 +55,6 @@ pub(super) struct Worker {
     /// Before them, where not all calls are sent.
     sampler: Option<Box<Sampler>>,
     taps: Vec<Box<dyn Tap>>,
-    /// Where they are asked for.
-    messages: Option<Messages>,
     account: Account,
     #[cfg(feature = "audio")]
     recorder: Option<Arc<Recorder>>,
@@ -107,7 +104,6 @@ impl Worker {
             spans,
             sampler,
             taps: Vec::new(),
-            messages: None,
             account,
             #[cfg(feature = "audio")]
             recorder: None,
@@ -142,10 +138,6 @@ impl Worker {
 
     pub(super) fn with_taps(self, taps: Vec<Box<dyn Tap>>) -> Self {
         Self { taps, ..self }
-    }
-
-    pub(super) fn with_messages(self, messages: Option<Messages>) -> Self {
-        Self { messages, ..self }
     }
 
     /// Ends the spool when it ends, and looks into the queue as often as that needs.
@@ -426,8 +418,8 @@ impl Worker {
 
     fn take(&mut self, records: &[u8], count: u64) {
         self.hear_begun();
-        let records = &*self.messages.map_or(records.into(), |messages| messages.records(records));
-        let reservation = Room::taken(self.queue.clone(), Use::Delivery, records.len());
+        let told = self.account.messages.map_or(Cow::Borrowed(records), |messages| messages.records(records));
+        let reservation = Room::taken(self.queue.clone(), Use::Delivery, told.len());
         let (mut tally, mut roots) = (Tally::default(), Vec::new());
         for (Record { head, .. }, _) in finished::records(records) {
             tally.add(head.trace_id);
@@ -443,7 +435,7 @@ impl Worker {
         for _ in counts.values().sum()..count {
             self.ledger.refuse(TraceId::INVALID, DropReason::Malformed);
         }
-        let redacted = self.account.redaction.records(records);
+        let redacted = self.account.redaction.records(&told);
         let mut reservation = Some(reservation);
         if let Some(sampler) = &mut self.sampler {
             let leaving = sampler.take(&redacted, Instant::now());

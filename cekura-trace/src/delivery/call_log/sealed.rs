@@ -4,6 +4,7 @@
 use super::error::ObserveError;
 use super::{CallLog, transcript};
 use crate::delivery::config::{Calls, Identity, Settings};
+use crate::delivery::messages::Messages;
 use crate::redaction::Redaction;
 use opentelemetry::trace::TraceId;
 use prost::bytes::Bytes;
@@ -161,6 +162,8 @@ pub(crate) struct Account {
     identity: Option<Identity>,
     pub(crate) calls: Calls,
     pub(crate) redaction: Redaction,
+    /// Where they are asked for.
+    pub(in crate::delivery) messages: Option<Messages>,
 }
 
 impl Account {
@@ -172,6 +175,7 @@ impl Account {
             // Nothing is sent in local mode, which shows the calls of real callers.
             calls: if settings.mode.sends() { settings.calls } else { Calls::Observe },
             redaction: settings.redaction.clone(),
+            messages: settings.messages.then_some(Messages { limit: settings.content_limit }),
         }
     }
 

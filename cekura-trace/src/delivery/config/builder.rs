@@ -332,6 +332,9 @@ impl Builder {
     /// Anthropic or Gemini take it, or else the only argument that is a text; and the answer. They are content, as these are. The
     /// delivery makes them, so a capture and the program's own exporters have none.
     ///
+    /// `stt` and `tts` get `gen_ai.operation.name` too, `speech_to_text` and `text_to_speech`, unless `operation = …` names one: some
+    /// backends take a span with a model and without an operation for a chat.
+    ///
     /// ```no_run
     /// # fn start() -> Result<(), cekura::Error> {
     /// let cekura = cekura::Cekura::builder().messages(true).install()?;

@@ -20,7 +20,7 @@ pub(super) fn chat(value: &Json) -> Option<Chat> {
     let beside = field(&["system", "instructions", "system_instruction", "systemInstruction"]);
     let beside = beside.map(|beside| beside.get("parts").unwrap_or(beside));
     let messages = match asked {
-        Json::String(prompt) => vec![message("user", vec![text(prompt)])],
+        Json::String(prompt) => vec![message("user", &[text(prompt)])],
         list => messages(list)?,
     };
     Some(Chat { instructions: beside.map(parts).unwrap_or_default(), messages })
@@ -37,17 +37,17 @@ fn one(item: &Map<String, Json>) -> Option<Json> {
     match item.get("type").and_then(Json::as_str) {
         Some("function_call") => {
             let call = tool_call(item.get("call_id"), item.get("name")?, item.get("arguments")?);
-            return Some(message("assistant", vec![call]));
+            return Some(message("assistant", &[call]));
         }
         Some("function_call_output") => {
-            return Some(message("tool", vec![tool_response(item.get("call_id"), item.get("output")?)]));
+            return Some(message("tool", &[tool_response(item.get("call_id"), item.get("output")?)]));
         }
         _ => {}
     }
     let role = item.get("role")?.as_str()?;
     let content = item.get("content").or_else(|| item.get("parts")).unwrap_or(&Json::Null);
     if role == "tool" {
-        return Some(message("tool", vec![tool_response(item.get("tool_call_id"), content)]));
+        return Some(message("tool", &[tool_response(item.get("tool_call_id"), content)]));
     }
     let mut parts = parts(content);
     let calls = item.get("tool_calls").and_then(Json::as_array);
@@ -65,7 +65,7 @@ fn one(item: &Map<String, Json>) -> Option<Json> {
         _ if !parts.is_empty() && parts.iter().all(answers) => "tool",
         role => role,
     };
-    Some(message(role, parts))
+    Some(message(role, &parts))
 }
 
 /// The parts of a content: a text, or a list of parts.
@@ -99,7 +99,7 @@ fn part(item: &Json) -> Option<Json> {
     }
 }
 
-pub(super) fn message(role: &str, parts: Vec<Json>) -> Json {
+pub(super) fn message(role: &str, parts: &[Json]) -> Json {
     json!({ "role": role, "parts": parts })
 }
 

@@ -190,7 +190,7 @@ fn answers() {
 fn what_has_none_stays_as_it_is() {
     let known = (semconv::GEN_AI_OUTPUT_MESSAGES, "[]");
     let plain = [
-        record("stt", &[("input.heard", "Tuesday?"), ("output", "At ten.")]),
+        record("guardrail", &[("input.heard", "Tuesday?"), ("output", "At ten.")]),
         record(semconv::span::LLM, &[]),
         record(semconv::span::LLM, &[known, (semconv::OUTPUT, "At ten.")]),
     ];
@@ -200,6 +200,19 @@ fn what_has_none_stays_as_it_is() {
     let told = messages.records(&[&*plain[0], &one, &plain[1]].concat()).into_owned();
     assert_eq!(finished::records(&told).count(), 3);
     assert!(told.starts_with(&plain[0]) && told.ends_with(&plain[1]));
+}
+
+#[test]
+fn recognisers_and_voices_are_no_chats() {
+    let key = semconv::GEN_AI_OPERATION_NAME;
+    for (name, operation) in [("stt", "speech_to_text"), ("tts", "text_to_speech")] {
+        let records = record(name, &[("input.heard", "Tuesday?"), ("text", "At ten.")]);
+        let told = Messages { limit: LIMIT }.records(&records).into_owned();
+        assert_eq!(text(&told, key).as_deref(), Some(operation));
+        assert_eq!(text(&told, semconv::GEN_AI_INPUT_MESSAGES), None);
+        let known = record(name, &[(key, "transcribe")]);
+        assert_eq!(text(&Messages { limit: LIMIT }.records(&known), key).as_deref(), Some("transcribe"));
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ impl Attributes {
                 return;
             }
             (View::ToolCall, semconv::FUNCTION_NAME | semconv::GEN_AI_TOOL_NAME) if is_new => {
-                self.name(value)
+                self.name(value);
             }
             // The arguments of an instrumented function.
             (View::ToolCall, _) if is_new && !is_ours => return self.argument(name, value),
