@@ -217,16 +217,16 @@ impl Builder {
     /// Sends everything with this client of the program's own: spans, call logs, recordings and metrics, by its proxies,
     /// certificates and resolver. Needs the feature `reqwest`, which has `reqwest` 0.13 without any of its TLS features.
     ///
-    /// The protocol must be `Http`, for the client cannot carry gRPC. It must follow no redirect: `reqwest` would take the API key
-    /// along to any host. It must be made with `redirect(Policy::none())`, then, even where the rest of the program follows
-    /// them; `build` and `install` refuse another one. They also refuse it beside [`proxy`](Self::proxy),
+    /// The protocol must be `Http`: the client cannot carry gRPC. It must not follow redirects, for `reqwest` would take the API key
+    /// along to any host: make it with `redirect(Policy::none())`, as a second client where the program's other requests follow
+    /// them. `build` and `install` refuse another one. They also refuse it beside [`proxy`](Self::proxy),
     /// [`no_proxy`](Self::no_proxy), [`root_certificate`](Self::root_certificate), [`roots`](Self::roots) and
     /// [`client_certificate`](Self::client_certificate), which would change nothing. `HTTPS_PROXY` and the like count as far as the
     /// client reads them.
     ///
-    /// What is retried, how long an answer may take and how many bytes of it are read stays as without it. Its own time limits
-    /// count where they are shorter. Where it speaks HTTP/2, set `http2_keep_alive_interval` too: without it a connection
-    /// whose other end has vanished is used on. Its proxies get requests to this machine too, if the client sends those there.
+    /// What is retried, how long an answer may take and how many bytes of it are read is as without it. The client's own time
+    /// limits count where they are shorter. If it speaks HTTP/2, set `http2_keep_alive_interval` too: otherwise a connection
+    /// whose other end has vanished stays in use. Its proxies get requests to this machine too, if the client says so.
     ///
     /// ```no_run
     /// use cekura::{Cekura, Protocol};
