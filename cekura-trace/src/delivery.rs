@@ -23,6 +23,7 @@ mod lane;
 pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod message;
+mod messages;
 pub(crate) mod metrics;
 mod own_events;
 mod parts;

@@ -54,6 +54,7 @@ const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
 const NO_ID: &str = "must be at least 1: copy it from Cekura's dashboard";
 const AUDIO: &str = "CEKURA_AUDIO";
+const MESSAGES: &str = "CEKURA_MESSAGES";
 const REDACT: &str = "CEKURA_REDACT";
 const INSECURE: &str = "CEKURA_ALLOW_INSECURE";
 
@@ -123,6 +124,7 @@ impl Reader<'_> {
             capture: self.capture(code.capture),
             consent: code.consent,
             redaction,
+            messages: self.flag(code.messages, MESSAGES).unwrap_or_default(),
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
             drawing: self.drawing(),

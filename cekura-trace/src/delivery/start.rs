@@ -13,6 +13,7 @@ use super::lane::spans::Spans;
 use super::ledger::Ledger;
 use super::link::{Causes, Link};
 use super::message::Message;
+use super::messages::Messages;
 use super::metrics::{Counting, Export, Listener, Metrics};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Waker};
@@ -66,6 +67,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         recorder: recorders.clone(),
         longest: timings.give_up + timings.longest_hint + timings.after_hint + timings.attempt,
     };
+    let chats = settings.messages.then_some(Messages { limit: settings.content_limit });
     let (events, listen) = (queue.events.clone(), settings.metrics.listen);
     let listener = listen.map(|listen| Listener::start(listen, metrics.clone())).transpose()?;
     let prepare = {
@@ -98,7 +100,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         let worker = Worker::new(timings, queue, ledger, events, lane, account, call_logs);
         #[cfg(feature = "audio")]
         let worker = worker.with_recorder(recorders);
-        worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
+        let worker = worker.with_calls(calls).with_messages(chats);
+        worker.with_taps(taps).with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
 }

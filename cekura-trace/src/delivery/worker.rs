@@ -17,6 +17,7 @@ use super::lane::spans::Spans;
 use super::ledger::{Counts, DropReason, Ledger};
 use super::link::GRACE;
 use super::message::{Message, ObserveAnswer, ObserveReply};
+use super::messages::Messages;
 use super::own_events::OwnEvents;
 use super::queue::{Begun, Queue};
 use super::quiet::silence;
@@ -55,6 +56,8 @@ pub(super) struct Worker {
     /// Before them, where not all calls are sent.
     sampler: Option<Box<Sampler>>,
     taps: Vec<Box<dyn Tap>>,
+    /// Where they are asked for.
+    messages: Option<Messages>,
     account: Account,
     #[cfg(feature = "audio")]
     recorder: Option<Arc<Recorder>>,
@@ -104,6 +107,7 @@ impl Worker {
             spans,
             sampler,
             taps: Vec::new(),
+            messages: None,
             account,
             #[cfg(feature = "audio")]
             recorder: None,
@@ -138,6 +142,10 @@ impl Worker {
 
     pub(super) fn with_taps(self, taps: Vec<Box<dyn Tap>>) -> Self {
         Self { taps, ..self }
+    }
+
+    pub(super) fn with_messages(self, messages: Option<Messages>) -> Self {
+        Self { messages, ..self }
     }
 
     /// Ends the spool when it ends, and looks into the queue as often as that needs.
@@ -418,6 +426,7 @@ impl Worker {
 
     fn take(&mut self, records: &[u8], count: u64) {
         self.hear_begun();
+        let records = &*self.messages.map_or(records.into(), |messages| messages.records(records));
         let reservation = Room::taken(self.queue.clone(), Use::Delivery, records.len());
         let (mut tally, mut roots) = (Tally::default(), Vec::new());
         for (Record { head, .. }, _) in finished::records(records) {

@@ -64,6 +64,7 @@ pub struct Builder {
     pub(super) consent: Consent,
     #[cfg(feature = "redact")]
     pub(super) redact: Option<Redact>,
+    pub(super) messages: Option<bool>,
     pub(super) content_limit: Option<usize>,
     pub(super) memory_limit: Option<usize>,
     pub(super) set_global: bool,
@@ -319,6 +320,26 @@ impl Builder {
     #[cfg(feature = "redact")]
     pub fn redact(mut self, redact: Redact) -> Self {
         self.redact = Some(redact);
+        self
+    }
+
+    /// Adds to spans of models what they were given and what they answered as messages, in the form of OpenTelemetry's GenAI
+    /// conventions (`CEKURA_MESSAGES`: `true` or `false`); off unless set. They are
+    /// [`gen_ai.input.messages`](crate::semconv::GEN_AI_INPUT_MESSAGES), `gen_ai.output.messages` and
+    /// `gen_ai.system_instructions`, which backends show as a chat.
+    ///
+    /// They are made of what is recorded anyway: the first argument that is a request or a list of messages as `OpenAI`,
+    /// Anthropic or Gemini take it, or else the only argument that is a text; and the answer. They are content, as these are. The
+    /// delivery makes them, so a capture and the program's own exporters have none.
+    ///
+    /// ```no_run
+    /// # fn start() -> Result<(), cekura::Error> {
+    /// let cekura = cekura::Cekura::builder().messages(true).install()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn messages(mut self, are_added: bool) -> Self {
+        self.messages = Some(are_added);
         self
     }
 
