@@ -10,6 +10,8 @@ mod bounds;
 #[path = "dev/check.rs"]
 mod check;
 mod judges;
+#[path = "dev/live.rs"]
+mod live;
 #[path = "dev/pages.rs"]
 mod pages;
 #[path = "dev/python.rs"]
@@ -29,7 +31,8 @@ use server::{Dev, stored};
 use std::env;
 use std::io::Write;
 use std::process::Command;
-use std::time::Duration;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const PROTOBUF: &str = "Content-Type: application/x-protobuf";
 const JSON: &str = "Content-Type: application/json";
@@ -150,7 +153,10 @@ fn a_request_that_comes_twice_counts_once() {
 #[test]
 fn what_was_acknowledged_outlives_kill_9() {
     let dev = Dev::start("killed", &[]);
+    // Enough to be killed amid.
+    let (enough, total) = (Barrier::new(2), AtomicU64::new(0));
     let acknowledged = std::thread::scope(|scope| {
+        let (enough, total) = (&enough, &total);
         let load = |writer: u64| {
             let dev = &dev;
             move || {
@@ -162,17 +168,20 @@ fn what_was_acknowledged_outlives_kill_9() {
                         return count;
                     }
                     count += 1;
+                    if total.fetch_add(1, Ordering::Relaxed) == 50 {
+                        enough.wait();
+                    }
                 }
                 count
             }
         };
         let writers: Vec<_> = (1..=3).map(|writer| scope.spawn(load(writer))).collect();
-        std::thread::sleep(Duration::from_millis(700));
+        enough.wait();
         dev.signal("-KILL");
         writers.into_iter().map(|writer| writer.join().unwrap()).sum::<i64>()
     });
     let data = dev.kill();
-    assert!(acknowledged > 20, "{acknowledged}");
+    assert!(acknowledged > 50, "{acknowledged}");
     let kept = stored(&data, "SELECT sum(spans) FROM calls");
     assert!(kept >= acknowledged, "{kept} of {acknowledged}");
     assert_eq!(stored(&data, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);

@@ -50,6 +50,8 @@ makeTurns(data, (row) => {
   tree.open(row);
   transcript.show(row);
 });
+keepGoing(data, tree);
+globalThis.view = makeView(tree, axis, details);
 const makings = [tree.making, transcript.making, logs.making];
 // Who prints or searches wants all of it.
 const makeAll = () => makings.forEach((making) => making.all());
