@@ -1,4 +1,3 @@
-
 // Draws what goes on up to this moment, where `cekura dev` shows a call that runs. Invariant: what a person has opened, chosen or
 // scrolled to stays so when the page is made anew.
 
