@@ -175,3 +175,7 @@ impl Sender {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests/notices.rs"]
+mod tests;

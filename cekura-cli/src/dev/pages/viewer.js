@@ -81,22 +81,33 @@ async function changed() {
     setTimeout(() => {
       isBusy = false;
       changed();
-    }, Math.max(100, 2 * (performance.now() - began)));
+    }, Math.min(Math.max(100, 2 * (performance.now() - began)), 2000));
   }
 }
 
 localTimes(document);
 byId('update')?.addEventListener('click', () => updateCall(latest));
-const events = new EventSource(body.dataset.events);
-events.addEventListener('open', () => {
-  byId('live').textContent = 'live';
-});
-events.addEventListener('error', () => {
-  byId('live').textContent = 'not live: the server does not answer';
-});
-events.addEventListener('message', (event) => {
-  const { state } = JSON.parse(event.data);
-  latest = event.lastEventId;
-  if (isCall) byId('state').textContent = state;
-  changed();
+
+function listen() {
+  const events = new EventSource(body.dataset.events);
+  events.addEventListener('open', () => {
+    byId('live').textContent = 'live';
+  });
+  events.addEventListener('error', () => {
+    byId('live').textContent = 'not live: the server does not answer';
+  });
+  events.addEventListener('message', (event) => {
+    const { state } = JSON.parse(event.data);
+    latest = event.lastEventId;
+    if (isCall) byId('state').textContent = state;
+    changed();
+  });
+  return events;
+}
+
+// A browser has six connections to one server, which are not for pages that nobody sees.
+let events = listen();
+document.addEventListener('visibilitychange', () => {
+  events.close();
+  if (!document.hidden) events = listen();
 });
