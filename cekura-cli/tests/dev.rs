@@ -10,6 +10,8 @@ mod bounds;
 #[path = "dev/check.rs"]
 mod check;
 mod judges;
+#[path = "dev/live.rs"]
+mod live;
 #[path = "dev/pages.rs"]
 mod pages;
 #[path = "dev/python.rs"]

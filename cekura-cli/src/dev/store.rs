@@ -2,6 +2,7 @@
 //! was acknowledged outlives a process that is killed.
 
 pub(super) mod calls;
+pub(super) mod retention;
 pub(super) mod shown;
 
 use rusqlite::{Connection, OpenFlags, Savepoint, Transaction};
@@ -59,6 +60,7 @@ impl Store {
             Ok(other) => return Err(at(&format!("its calls are of version {other}, not {VERSION}"))),
             Err(error) => return Err(at(&error)),
         }
+        writer.execute_batch(retention::SCHEMA).map_err(|error| at(&error))?;
         let reader = connect(&path).map_err(|error| at(&error))?;
         reader.pragma_update(None, "query_only", true).map_err(|error| at(&error))?;
         let (send, changes) = mpsc::channel(QUEUE);
@@ -135,6 +137,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // What is committed outlives this process; only a power cut may take the last commits, and never the database.
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // What is deleted is not to be found in the file.
+    connection.pragma_update(None, "secure_delete", true)?;
     Ok(connection)
 }
 
@@ -164,3 +168,6 @@ fn write(mut connection: Connection, mut changes: mpsc::Receiver<Change>, limits
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

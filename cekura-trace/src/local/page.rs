@@ -34,6 +34,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/sound.js"),
     include_str!("page/totals.js"),
     include_str!("page/turns.js"),
+    include_str!("page/live.js"),
     include_str!("page/page.js"),
 );
 

@@ -6,13 +6,13 @@ use super::convert;
 use super::html;
 use super::live::Received;
 use crate::dev::Dev;
-use crate::dev::check::hex;
+use crate::dev::check::{hex, trace_id};
 use crate::dev::store::Store;
 use crate::dev::store::shown::{self, Summary};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use std::io::{self, BufWriter, Write};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -27,24 +27,45 @@ async fn summary(dev: &Dev, id: i64) -> Result<Summary, Failure> {
 pub(super) async fn frame(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<Response, Failure> {
     let call = summary(&dev, id).await?;
     let name = name(&call);
-    let (safe, revision) = (html::escape(&name), call.revision);
-    let state = if call.spans == 0 {
-        "No spans of this call have come."
-    } else if !dev.store.read(move |from| shown::is_whole(from, id)).await? {
-        "It has more spans than one page shows: these are the first 64 MiB."
-    } else if call.is_over {
-        ""
-    } else {
-        "The call goes on: its root span has not come yet."
-    };
+    let Standing { revision, words } = standing(&dev, id).await?.ok_or(Failure::Missing)?;
+    let safe = html::escape(&name);
     let body = format!(
         "<body class=\"call\" data-events=\"/calls/{id}/events\" data-revision=\"{revision}\">\n\
          <nav aria-label=\"Calls\"><a href=\"/\">Calls</a> <span aria-hidden=\"true\">›</span> <bdi>{safe}</bdi>\
-         <span id=\"state\">{state}</span><span id=\"live\" role=\"status\"></span>\
+         <span id=\"state\">{words}</span><span id=\"live\" role=\"status\"></span>\
          <button id=\"update\" type=\"button\" hidden>Show what is new</button></nav>\n\
          <main id=\"frames\"><iframe title=\"{safe}\" src=\"/calls/{id}/page\"></iframe></main>\n</body>"
     );
     Ok(html::page(&format!("{name} · cekura dev"), &body))
+}
+
+/// The page of the call that a trace belongs to.
+pub(super) async fn of_trace(State(dev): State<Dev>, Path(trace): Path<String>) -> Result<Redirect, Failure> {
+    let trace = trace_id(&trace).ok_or(Failure::Missing)?;
+    let found = dev.store.read(move |from| shown::of_trace(from, &trace)).await?;
+    found.map(|id| Redirect::to(&format!("/calls/{id}"))).ok_or(Failure::Missing)
+}
+
+/// How a call stands.
+pub(super) struct Standing {
+    /// Another one when anything of it has changed.
+    pub(super) revision: String,
+    pub(super) words: &'static str,
+}
+
+/// How a call stands; `None` where there is none.
+pub(super) async fn standing(dev: &Dev, id: i64) -> Result<Option<Standing>, String> {
+    let read = move |from: &rusqlite::Connection| Ok((shown::one(from, id)?, shown::is_whole(from, id)?));
+    let (Some(call), is_whole) = dev.store.read(read).await? else { return Ok(None) };
+    let open = call.trace.as_deref().map_or(0, |trace| dev.open.version(trace));
+    let words = match (is_whole, open, call.spans) {
+        (false, ..) => "It has more spans than one page shows: these are the first 64 MiB.",
+        (_, 1.., _) => "The call goes on.",
+        (.., 0) => "No spans of this call have come.",
+        _ if call.is_over => "",
+        _ => "The call goes on: its root span has not come yet.",
+    };
+    Ok(Some(Standing { revision: format!("{}.{open}", call.revision), words }))
 }
 
 /// What a call is called.
@@ -55,6 +76,8 @@ pub(super) fn name(call: &Summary) -> String {
 
 pub(super) async fn page(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<Response, Failure> {
     let call = summary(&dev, id).await?;
+    // First of all, so that what ends meanwhile is there twice rather than not at all.
+    let begun = call.trace.as_deref().map(|trace| dev.open.of(trace)).unwrap_or_default();
     let (batches, log) =
         dev.store.read(move |from| Ok((shown::batches(from, id)?, shown::log(from, id)?))).await?;
     let (send, mut parts) = mpsc::channel(2);
@@ -64,11 +87,11 @@ pub(super) async fn page(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<
             Ok((known(media_type), sound(store, runtime, id)))
         });
         let mut to = BufWriter::with_capacity(PART, Sent(send));
-        let spans = convert::spans(&batches);
+        let (spans, open) = convert::spans(&batches, begun);
         let program = [("service", call.service), ("version", call.version)];
         let program: Vec<_> = program.into_iter().filter_map(|(title, text)| Some((title, text?))).collect();
         let log = log.as_deref().map(str::as_bytes);
-        let written = cekura::__page::write(&mut to, spans, log, sound, &program);
+        let written = cekura::__page::write(&mut to, spans, &open, log, sound, &program);
         // Who asked may have gone.
         drop(written.and_then(|()| to.flush()));
     });

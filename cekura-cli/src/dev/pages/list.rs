@@ -4,6 +4,7 @@ use super::Failure;
 use super::call::name;
 use super::html::{self, escape};
 use crate::dev::Dev;
+use crate::dev::open::OpenSpans;
 use crate::dev::store::shown::{self, Summary, Wanted};
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -21,7 +22,7 @@ pub(super) async fn show(
     let (calls, versions, revision) = dev
         .store
         .read(move |from| {
-            let revision = shown::revision(from, None)?;
+            let revision = shown::revision(from)?;
             Ok((shown::search(from, &asked, MOST + 1)?, shown::versions(from)?, revision))
         })
         .await?;
@@ -30,7 +31,7 @@ pub(super) async fn show(
     );
     body.push_str("<span id=\"live\" role=\"status\"></span></header>\n");
     body.push_str(&form(&wanted, &versions));
-    body.push_str(&table(&calls, &query));
+    body.push_str(&table(&calls, &query, &dev.open));
     body.push_str("</body>");
     Ok(html::page("Calls · cekura dev", &body))
 }
@@ -78,7 +79,7 @@ fn form(wanted: &Wanted, versions: &[String]) -> String {
     )
 }
 
-fn table(calls: &[Summary], query: &[(String, String)]) -> String {
+fn table(calls: &[Summary], query: &[(String, String)], open: &OpenSpans) -> String {
     if calls.is_empty() {
         let why = if query.iter().all(|(_, value)| value.is_empty()) {
             "No call has come yet. Start the agent with the addresses that <code>cekura dev</code> has printed."
@@ -96,7 +97,8 @@ fn table(calls: &[Summary], query: &[(String, String)]) -> String {
     html.push_str("</tr></thead>\n<tbody>\n");
     let most = usize::try_from(MOST).unwrap_or(usize::MAX);
     for call in calls.iter().take(most) {
-        row(&mut html, call);
+        let is_open = call.trace.as_deref().is_some_and(|trace| open.version(trace) > 0);
+        row(&mut html, call, is_open);
     }
     html.push_str("</tbody></table>\n");
     if let Some(last) = calls.get(most.wrapping_sub(1)).filter(|_| calls.len() > most) {
@@ -122,7 +124,7 @@ const HEADS: [(&str, &str); 10] = [
     ("", "What has come of it"),
 ];
 
-fn row(html: &mut String, call: &Summary) {
+fn row(html: &mut String, call: &Summary, is_open: bool) {
     let count = |number: i64| if number > 0 { number.to_string() } else { String::new() };
     let length =
         call.began.zip(call.ended).map(|(began, ended)| html::duration(ended.saturating_sub(began).max(0)));
@@ -135,8 +137,8 @@ fn row(html: &mut String, call: &Summary) {
     let service =
         [&call.service, &call.version].map(|text| text.as_deref().map(escape).unwrap_or_default()).join(" ");
     let state = match (call.spans, call.is_over) {
+        (_, false) if is_open || call.spans > 0 => "goes on",
         (0, _) => "no spans",
-        (_, false) => "goes on",
         _ if call.media_type.is_some() => "recorded",
         _ if call.has_log => "logged",
         _ => "",
