@@ -6,12 +6,15 @@ mod check;
 mod facts;
 mod form;
 mod guard;
+mod measure;
 mod options;
 mod otlp;
 mod pages;
 mod server;
 mod stage;
 mod store;
+mod times;
+mod turns;
 
 use axum::http::StatusCode;
 use axum::{Router, middleware};

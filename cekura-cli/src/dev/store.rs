@@ -3,6 +3,7 @@
 
 pub(super) mod calls;
 pub(super) mod shown;
+pub(super) mod stages;
 
 use rusqlite::{Connection, OpenFlags, Savepoint, Transaction};
 use std::fs::{DirBuilder, OpenOptions, Permissions};
@@ -28,7 +29,7 @@ const GROUP: Duration = Duration::from_millis(50);
 /// Changes that wait for the writer; whoever brings one more waits.
 const QUEUE: usize = 64;
 /// Of the schema. A file with another one is refused.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 const FILE: &str = "calls.sqlite";
 
 type Answer = Box<dyn FnOnce(Result<(), String>) + Send>;
@@ -141,6 +142,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     let all = connection.transaction()?;
     all.execute_batch(calls::SCHEMA)?;
+    all.execute_batch(stages::SCHEMA)?;
     all.pragma_update(None, "user_version", VERSION)?;
     all.commit()
 }

@@ -9,6 +9,7 @@ use crate::finished::Tree;
 use base64::engine::general_purpose::STANDARD;
 use base64::write::EncoderWriter;
 use prost::bytes::Bytes;
+use serde_json::Value;
 use std::io::{self, Write};
 
 mod data;
@@ -19,7 +20,9 @@ mod tests;
 mod transcript;
 
 const TEMPLATE: &str = include_str!("page/page.html");
-const STYLE: &str = include_str!("page/page.css");
+/// The colours of the stages, in both themes.
+pub(crate) const COLOURS: &str = include_str!("page/colours.css");
+const STYLE: &str = concat!(include_str!("page/colours.css"), include_str!("page/page.css"));
 /// What both kinds of page need.
 const FORMAT: &str = include_str!("page/format.js");
 const SCRIPT: &str = concat!(
@@ -60,8 +63,7 @@ pub(crate) fn write(
     program: &Program,
 ) -> io::Result<()> {
     let nonce = format!("{:032x}", rand::random::<u128>());
-    let log = call_log.and_then(|log| serde_json::from_slice(log).ok()).unwrap_or_default();
-    let data = inert(&data::data(tree, log, sound.as_ref().err().copied(), program).to_string());
+    let data = inert(&data::data(tree, parsed(call_log), sound.as_ref().err().copied(), program).to_string());
     let brief = index::brief(tree, program);
     let mut spans = String::new();
     for span in data::spans(tree) {
@@ -91,6 +93,17 @@ pub(crate) fn write(
         to.write_all(b"\"></audio>")?;
     }
     to.write_all(fill(after, &parts).as_bytes())
+}
+
+/// What a page shows, but for the recording: all of it, with the spans.
+pub(crate) fn json(tree: &Tree, call_log: Option<&[u8]>, program: &Program) -> Value {
+    let mut all = data::data(tree, parsed(call_log), None, program);
+    all["spans"] = data::spans(tree).collect();
+    all
+}
+
+fn parsed(call_log: Option<&[u8]>) -> Value {
+    call_log.and_then(|log| serde_json::from_slice(log).ok()).unwrap_or_default()
 }
 
 /// Puts each part where `{{its name}}` stands. What a part contains is not looked at again.

@@ -19,10 +19,16 @@ async function updateList(revision) {
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const calls = document.adoptNode(page.getElementById('calls'));
-  const focused = document.activeElement?.getAttribute('href');
+  const rows = (within) => new Set([...within.querySelectorAll('.choose input')].map(({ value }) => value));
+  const [before, now] = [rows(byId('calls')), rows(calls)];
+  const { href, value } = document.activeElement ?? {};
   localTimes(calls);
   byId('calls').replaceWith(calls);
-  calls.querySelector(`a[href="${CSS.escape(focused ?? '')}"]`)?.focus({ preventScroll: true });
+  const isSame = (element) => element.href ? element.href === href : element.value === value;
+  [...calls.querySelectorAll('a, input')].find(isSame)?.focus({ preventScroll: true });
+  showChosen();
+  const added = [...now].filter((call) => !before.has(call)).length;
+  byId('live').textContent = added === 0 ? 'live' : `live, ${added === 1 ? 'a new call' : `${added} new calls`}`;
   shown = revision;
 }
 
@@ -75,16 +81,21 @@ async function changed() {
   }
 }
 
+/** Hears of changes, on pages that have any. */
+function listen() {
+  const events = new EventSource(body.dataset.events);
+  events.addEventListener('open', () => {
+    byId('live').textContent = 'live';
+  });
+  events.addEventListener('error', () => {
+    byId('live').textContent = 'not live: the server does not answer';
+  });
+  events.addEventListener('message', (event) => {
+    latest = event.data;
+    changed();
+  });
+}
+
 localTimes(document);
 byId('update')?.addEventListener('click', () => updateCall(latest));
-const events = new EventSource(body.dataset.events);
-events.addEventListener('open', () => {
-  byId('live').textContent = 'live';
-});
-events.addEventListener('error', () => {
-  byId('live').textContent = 'not live: the server does not answer';
-});
-events.addEventListener('message', (event) => {
-  latest = event.data;
-  changed();
-});
+if (body.dataset.events) listen();
