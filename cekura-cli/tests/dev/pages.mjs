@@ -78,7 +78,7 @@ const checks = {
     const second = page.locator('tbody.turn').nth(1);
     const row = (title) => second.getByRole('row', { name: title });
     assert.equal(await page.locator('tbody.turn').count(), 2);
-    assert.deepEqual(await cells(row('Voice-to-voice')), ['750 ms', '1.5 s', '+750 ms +100 %']);
+    assert.deepEqual(await cells(row('Voice-to-voice')), ['750 ms', '1.50 s', '+750 ms +100 %']);
     assert.deepEqual(await cells(row('first token')), ['375 ms', '750 ms', '+375 ms +100 %']);
     assert.deepEqual(await cells(row('Caller')), ['please book it for two', 'please book it for three', 'differs']);
     assert.deepEqual(await row('Caller').locator('del, ins').allInnerTexts(), ['two', 'three']);
@@ -88,7 +88,7 @@ const checks = {
     assert.deepEqual(await cells(page.locator('tbody').first().getByRole('row', { name: 'Errors' })), ['0', '1', '+1']);
     await page.getByRole('link', { name: 'Change sides' }).click();
     await page.waitForURL(`${url}/compare?call=2&call=1`);
-    assert.deepEqual(await cells(row('Voice-to-voice')), ['1.5 s', '750 ms', '−750 ms −50 %']);
+    assert.deepEqual(await cells(row('Voice-to-voice')), ['1.50 s', '750 ms', '−750 ms −50 %']);
     for (const wrong of ['', '?call=1', '?call=1&call=x', '?call=1&call=2&call=1']) {
       const answer = await fetch(`${url}/compare${wrong}`);
       assert.equal(answer.status, 400, wrong);

@@ -69,15 +69,17 @@ async fn one(dev: &Dev, id: i64) -> Result<Side, Failure> {
 fn body(sides: [&Side; 2]) -> String {
     let [old, new] = sides.map(|side| side.summary.id);
     let mut html = format!(
-        "<body class=\"compare\">\n{}<main>\n<p class=\"note\">The difference is that of the second call to the first. \
-         <a href=\"/compare?call={new}&amp;call={old}\">Change sides</a></p>\n<table class=\"beside\">\n\
-         <caption class=\"heard\">Two calls, turn by turn</caption>\n<thead><tr><td></td>",
+        "<body class=\"compare\">\n{}<main>\n<p class=\"note\">A change is from the first call to the second. \
+         <a href=\"/compare?call={new}&amp;call={old}\">Change sides</a></p>\n<table role=\"table\" class=\"beside\">\n\
+         <caption class=\"heard\">Two calls, turn by turn</caption>\n<thead role=\"rowgroup\"><tr role=\"row\"><td role=\"cell\"></td>",
         filter::header("Compare", &[])
     );
     for side in sides {
         head(&mut html, &side.summary);
     }
-    html.push_str("<th scope=\"col\">Difference</th></tr></thead>\n<tbody>\n");
+    html.push_str(
+        "<th role=\"columnheader\" scope=\"col\">Change</th></tr></thead>\n<tbody role=\"rowgroup\">\n",
+    );
     totals(&mut html, sides);
     html.push_str("</tbody>\n");
     let calls = sides.map(|side| &side.call);
@@ -112,7 +114,7 @@ fn head(html: &mut String, call: &Summary) {
     let began = call.began.map(|began| format!("<time data-ms=\"{}\"></time>", began / 1_000_000));
     let _ = write!(
         html,
-        "<th scope=\"col\"><a href=\"/calls/{}\"><bdi>{}</bdi></a> <span class=\"note\"><bdi>{} {}</bdi> {}</span></th>",
+        "<th role=\"columnheader\" scope=\"col\"><a href=\"/calls/{}\"><bdi>{}</bdi></a> <span class=\"note\"><bdi>{} {}</bdi> {}</span></th>",
         call.id,
         escape(&call::name(call)),
         text(&call.service),
@@ -126,13 +128,14 @@ fn line(html: &mut String, class: &str, title: &str, values: [String; 2], differ
     let [old, new] = values;
     let _ = writeln!(
         html,
-        "<tr class=\"{class}\"><th scope=\"row\">{title}</th><td>{old}</td><td>{new}</td>{difference}</tr>"
+        "<tr role=\"row\" class=\"{class}\"><th role=\"rowheader\" scope=\"row\">{title}</th><td role=\"cell\">{old}</td>\
+         <td role=\"cell\">{new}</td>{difference}</tr>"
     );
 }
 
 fn times(html: &mut String, class: &str, title: &str, values: [Option<i64>; 2], shown: [String; 2]) {
     let difference = values[0].zip(values[1]).map(|(old, new)| html::difference(old, new));
-    line(html, class, title, shown, &difference.unwrap_or_else(|| "<td></td>".to_owned()));
+    line(html, class, title, shown, &difference.unwrap_or_else(|| "<td role=\"cell\"></td>".to_owned()));
 }
 
 fn shown(time: Option<i64>) -> String {
@@ -141,7 +144,7 @@ fn shown(time: Option<i64>) -> String {
 
 fn totals(html: &mut String, sides: [&Side; 2]) {
     let calls = sides.map(|side| &side.call);
-    for (title, at) in [("Voice-to-voice, half within", 50), ("Voice-to-voice, longest", 100)] {
+    for (title, at) in [("Voice-to-voice, p50", 50), ("Voice-to-voice, longest", 100)] {
         let of = calls.map(|call| latency(call, at));
         times(html, "", title, of, of.map(shown));
     }
@@ -175,13 +178,13 @@ fn latency(call: &Call, percent: usize) -> Option<i64> {
 /// The cell of a difference of counts.
 fn more(old: i64, new: i64, is_bad: bool) -> String {
     let class = match (new.cmp(&old), is_bad) {
-        (std::cmp::Ordering::Equal, _) => return "<td class=\"same\">same</td>".to_owned(),
+        (std::cmp::Ordering::Equal, _) => return "<td role=\"cell\" class=\"same\">same</td>".to_owned(),
         (std::cmp::Ordering::Greater, true) => "worse",
         (std::cmp::Ordering::Less, true) => "better",
         _ => "",
     };
     let sign = if new > old { '+' } else { '−' };
-    format!("<td class=\"{class}\">{sign}{}</td>", new.saturating_sub(old).saturating_abs())
+    format!("<td role=\"cell\" class=\"{class}\">{sign}{}</td>", new.saturating_sub(old).saturating_abs())
 }
 
 /// One turn of each call, where it has one.
@@ -190,7 +193,7 @@ fn group(html: &mut String, turns: [Option<&Turn>; 2], parts: &[(String, String)
     let is_outside = turns.into_iter().flatten().any(|turn| turn.is_outside);
     let _ = writeln!(
         html,
-        "<tbody class=\"turn\">\n<tr class=\"head\"><th scope=\"rowgroup\" colspan=\"4\"><bdi>{name}</bdi>{}</th></tr>",
+        "<tbody role=\"rowgroup\" class=\"turn\">\n<tr role=\"row\" class=\"head\"><th role=\"rowheader\" scope=\"rowgroup\" colspan=\"4\"><bdi>{name}</bdi>{}</th></tr>",
         missing(turns)
     );
     let of = turns.map(|turn| turn.and_then(|turn| turn.latency));
@@ -253,7 +256,12 @@ fn missing(turns: [Option<&Turn>; 2]) -> &'static str {
 }
 
 fn same(is_same: bool) -> String {
-    if is_same { "<td class=\"same\">same</td>" } else { "<td class=\"differs\">differs</td>" }.to_owned()
+    if is_same {
+        "<td role=\"cell\" class=\"same\">same</td>"
+    } else {
+        "<td role=\"cell\" class=\"differs\">differs</td>"
+    }
+    .to_owned()
 }
 
 fn said(html: &mut String, title: &str, [old, new]: [&str; 2]) {

@@ -56,13 +56,14 @@ pub(super) fn escape(text: &str) -> String {
     safe
 }
 
-/// Nanoseconds as a person reads them.
+/// Nanoseconds as the page of a call writes them: at most three digits and a unit, or minutes and seconds.
 pub(super) fn duration(ns: i64) -> String {
-    let milliseconds = ns / 1_000_000;
-    match milliseconds {
-        ..1_000 => format!("{milliseconds} ms"),
-        1_000..60_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
-        _ => format!("{}m{:02}s", milliseconds / 60_000, milliseconds % 60_000 / 1_000),
+    let rounded = |unit: i64| ns.saturating_add(unit / 2) / unit;
+    match ns {
+        ..999_500_000 => format!("{} ms", rounded(1_000_000)),
+        ..9_995_000_000 => format!("{}.{:02} s", rounded(10_000_000) / 100, rounded(10_000_000) % 100),
+        ..59_950_000_000 => format!("{}.{} s", rounded(100_000_000) / 10, rounded(100_000_000) % 10),
+        _ => format!("{}m{:02}s", rounded(1_000_000_000) / 60, rounded(1_000_000_000) % 60),
     }
 }
 
@@ -70,16 +71,16 @@ pub(super) fn duration(ns: i64) -> String {
 pub(super) fn difference(old: i64, new: i64) -> String {
     let change = new.saturating_sub(old);
     if change.abs() < 1_000_000 || change.saturating_abs() < old / 100 {
-        return "<td class=\"same\">same</td>".to_owned();
+        return "<td role=\"cell\" class=\"same\">same</td>".to_owned();
     }
     let (class, sign) = if change > 0 { ("worse", '+') } else { ("better", '−') };
-    let share = if old > 0 { change.saturating_mul(100) / old } else { 0 };
+    let share = if old > 0 { (change.saturating_mul(100) + change.signum() * old / 2) / old } else { 0 };
     let share = if (-999..=999).contains(&share) && share != 0 {
         format!(" <span class=\"note\">{sign}{} %</span>", share.abs())
     } else {
         String::new()
     };
-    format!("<td class=\"{class}\">{sign}{}{share}</td>", duration(change.saturating_abs()))
+    format!("<td role=\"cell\" class=\"{class}\">{sign}{}{share}</td>", duration(change.saturating_abs()))
 }
 
 /// `1 call`, `2 calls`.

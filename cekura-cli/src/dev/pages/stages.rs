@@ -62,7 +62,7 @@ fn table(mut versions: Vec<Version>, query: &Query) -> String {
         "<div class=\"scroll\" role=\"region\" aria-label=\"Stages\" tabindex=\"0\"><table class=\"measures\">\n\
          <caption class=\"heard\">How long each stage took, by version, the newest first</caption>\n<thead><tr>",
     );
-    for head in ["Version", "Count", "p50", "Difference", "p95", "Difference"] {
+    for head in ["Version", "Count", "p50", "Change", "p95", "Change"] {
         let _ = write!(html, "<th scope=\"col\">{head}</th>");
     }
     html.push_str("</tr></thead>\n");
