@@ -24,6 +24,7 @@ pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod message;
 pub(crate) mod metrics;
+mod notices;
 mod own_events;
 mod parts;
 pub(crate) mod processor;

@@ -125,8 +125,7 @@ impl Facts {
         if let Some(id) = text(of, key::CALL_ID) {
             self.call_id = Some(id.to_owned());
         }
-        // What a check of the set-up sends is in no conversation.
-        self.is_over |= [key::span::CONVERSATION, key::span::DOCTOR].contains(&&*span.name);
+        self.is_over |= ends_call(span);
         let said: &[&str] = match &*span.name {
             key::span::STT => &[key::STT_TRANSCRIPT],
             key::span::LLM | key::span::S2S => &[key::OUTPUT],
@@ -139,6 +138,11 @@ impl Facts {
             self.words.push('\n');
         }
     }
+}
+
+/// Whether it is the root of a call, or what a check of the set-up sends, which is in no conversation.
+pub(super) fn ends_call(span: &Span) -> bool {
+    [key::span::CONVERSATION, key::span::DOCTOR].contains(&&*span.name)
 }
 
 pub(super) fn is_failed(span: &Span) -> bool {

@@ -49,6 +49,7 @@ pub(super) fn routes(dev: Dev) -> Router {
     Router::new()
         .route("/", get(list::show))
         .route("/calls/{id}", get(call::frame))
+        .route("/traces/{trace}", get(call::of_trace))
         .route("/calls/{id}/page", get(call::page))
         .route("/calls/{id}/export.html", get(export::html))
         .route("/calls/{id}/export.json", get(export::json))

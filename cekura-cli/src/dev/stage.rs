@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use std::borrow::Cow;
 
 /// What a span was called before it was given the name of a stage.
-const ORIGINAL: &str = "original.name";
+pub(super) const ORIGINAL: &str = "original.name";
 
 /// A span's own name, the stage that it is, and which of its keys say what: the first that is there counts.
 type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)]);

@@ -2,6 +2,7 @@
 //! was acknowledged outlives a process that is killed.
 
 pub(super) mod calls;
+pub(super) mod retention;
 pub(super) mod shown;
 pub(super) mod stages;
 
@@ -29,7 +30,7 @@ const GROUP: Duration = Duration::from_millis(50);
 /// Changes that wait for the writer; whoever brings one more waits.
 const QUEUE: usize = 64;
 /// Of the schema. A file with another one is refused.
-const VERSION: i32 = 2;
+const VERSION: i32 = 1;
 const FILE: &str = "calls.sqlite";
 
 type Answer = Box<dyn FnOnce(Result<(), String>) + Send>;
@@ -59,6 +60,9 @@ impl Store {
             Ok(VERSION) => {}
             Ok(other) => return Err(at(&format!("its calls are of version {other}, not {VERSION}"))),
             Err(error) => return Err(at(&error)),
+        }
+        for schema in [retention::SCHEMA, stages::SCHEMA] {
+            writer.execute_batch(schema).map_err(|error| at(&error))?;
         }
         let reader = connect(&path).map_err(|error| at(&error))?;
         reader.pragma_update(None, "query_only", true).map_err(|error| at(&error))?;
@@ -136,13 +140,14 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // What is committed outlives this process; only a power cut may take the last commits, and never the database.
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // What is deleted is not to be found in the file.
+    connection.pragma_update(None, "secure_delete", true)?;
     Ok(connection)
 }
 
 fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     let all = connection.transaction()?;
     all.execute_batch(calls::SCHEMA)?;
-    all.execute_batch(stages::SCHEMA)?;
     all.pragma_update(None, "user_version", VERSION)?;
     all.commit()
 }
@@ -166,3 +171,6 @@ fn write(mut connection: Connection, mut changes: mpsc::Receiver<Change>, limits
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

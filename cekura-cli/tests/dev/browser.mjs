@@ -36,6 +36,14 @@ export async function send(spans, service = { 'service.name': 'clinic', 'service
   assert.equal(answer.status, 200, await answer.text());
 }
 
+/** Tells of spans that have begun, as an agent does. */
+export async function tell(spans) {
+  const scopeSpans = [{ scope: { name: 'cekura' }, spans: spans.map(({ endTimeUnixNano, ...begun }) => begun) }];
+  const body = JSON.stringify({ resourceSpans: [{ resource: { attributes: [] }, scopeSpans }] });
+  const answer = await fetch(`${url}/dev/begun`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  assert.equal(answer.status, 200, await answer.text());
+}
+
 export const FAILED = { status: { code: 2, message: 'no answer' } };
 
 /** A call of one turn; its root comes with `end`. */

@@ -40,6 +40,11 @@ fn a_call_is_seen_while_it_runs() {
 }
 
 #[test]
+fn what_goes_on_is_drawn_as_an_open_bar() {
+    browse("what_goes_on_is_drawn_as_an_open_bar");
+}
+
+#[test]
 fn a_list_is_live_and_keeps_the_focus() {
     browse("a_list_is_live_and_keeps_the_focus");
 }
@@ -193,13 +198,13 @@ fn a_change_is_told_at_once_and_whoever_was_away_learns_how_things_stand() {
     let next = |stream: &mut TcpStream| {
         let mut text = String::new();
         let limit = Instant::now() + Duration::from_secs(20);
-        while !text.contains("\n\n") || !text.contains("data: ") {
+        while !text.contains("data: ") {
             let mut bytes = [0; 4096];
             let count = stream.read(&mut bytes).unwrap();
             assert!(count > 0 && Instant::now() < limit, "{text}");
             text += &String::from_utf8_lossy(&bytes[..count]);
         }
-        text.split("data: ").nth(1).unwrap().lines().next().unwrap().to_owned()
+        text.split("id: ").nth(1).unwrap().lines().next().unwrap().to_owned()
     };
     let (mut one, mut all) = (listen("/calls/1/events"), listen("/events"));
     let (first, of_all) = (next(&mut one), next(&mut all));

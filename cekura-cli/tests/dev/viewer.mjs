@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { browser, end, FAILED, folder, inner, open, port, run, send, span, turn, url } from './browser.mjs';
+import { browser, end, FAILED, folder, inner, open, port, run, send, span, tell, turn, url } from './browser.mjs';
 
 const checks = {
   async a_call_is_seen_while_it_runs() {
@@ -22,19 +22,63 @@ const checks = {
     assert.equal(await page.evaluate(() => window.kept), true, 'the page itself stays');
     assert.equal(await page.locator('iframe').count(), 1);
 
-    // Who looks at something keeps it until he wants to see more.
+    // Who looks at something goes on looking at it.
     await inner(page).getByRole('treeitem', { name: /book_table/ }).click();
-    await inner(page).locator('#details').waitFor();
+    await inner(page).locator('#details', { hasText: 'no answer' }).waitFor();
+    await send([span(1, 8, 2, 'llm', [3.5, 4], { output: 'in between' })]);
+    await inner(page).getByRole('treeitem', { name: /llm/ }).nth(1).waitFor();
+    await inner(page).locator('#details', { hasText: 'no answer' }).waitFor();
+    assert.match(await inner(page).locator('[aria-selected=true]').innerText(), /book_table/);
+
+    // Who does something in it keeps it until he wants to see more.
+    await inner(page).getByRole('button', { name: 'Copy error' }).focus();
     await send(end(1, 'clinic-1'));
     const button = page.getByRole('button', { name: 'Show what is new' });
-    await button.waitFor({ timeout: 5000 });
-    await inner(page).locator('#details').waitFor();
+    await button.waitFor();
+    assert.equal(await page.locator('#state').innerText(), '');
     assert.equal(await inner(page).getByRole('treeitem', { name: /conversation/ }).count(), 0);
     await button.click();
-    await inner(page).getByRole('treeitem', { name: /conversation/ }).waitFor({ timeout: 5000 });
+    await inner(page).getByRole('treeitem', { name: /conversation/ }).waitFor();
     await button.waitFor({ state: 'hidden' });
     await page.getByRole('link', { name: 'Calls' }).click();
     await page.getByRole('row', { name: /clinic-1/ }).waitFor();
+  },
+
+  async what_goes_on_is_drawn_as_an_open_bar() {
+    const now = (Date.now() / 1000) - began;
+    const [root, first] = [span(1, 1, 0, 'conversation', [now, now]), span(1, 2, 1, 'turn', [now, now], { 'turn.number': 1 })];
+    await tell([root]);
+    const page = await open('/');
+    await page.getByRole('row', { name: /goes on/ }).getByRole('link').click();
+    await inner(page).getByRole('treeitem', { name: /conversation, goes on/ }).waitFor();
+    await tell([first, span(1, 3, 2, 'llm', [now, now], { 'gen_ai.request.model': 'gpt-4o' })]);
+    const row = inner(page).getByRole('treeitem', { name: /llm.*goes on/ });
+    await row.locator('.bar.open').waitFor();
+    const time = () => row.locator('.time').innerText();
+    const before = await time();
+    await page.waitForFunction((old) => {
+      const rows = [...document.querySelector('iframe:not(.next)').contentDocument.querySelectorAll('.row')];
+      return rows.at(-1).querySelector('.time').textContent !== old;
+    }, before);
+    const lane = await row.locator('.lane').boundingBox();
+    const drawn = await row.locator('.bar').boundingBox();
+    assert.ok(drawn.x + drawn.width <= lane.x + lane.width + 1, 'the axis grows with the bar');
+
+    // It is looked at while it goes on, and ends.
+    await row.click();
+    await inner(page).locator('#details', { hasText: 'goes on' }).waitFor();
+    await send([span(1, 3, 2, 'llm', [now, now + 0.5], { output: 'we open at noon' })]);
+    await inner(page).locator('#details', { hasText: 'we open at noon' }).waitFor();
+    assert.equal(await inner(page).locator('.bar.open').count(), 2);
+
+    // A page that was away catches up.
+    await page.context().setOffline(true);
+    await send([span(1, 2, 1, 'turn', [now, now + 1], { 'turn.number': 1 })]);
+    await send([span(1, 1, 0, 'conversation', [now, now + 1], { call_id: 'seen' })]);
+    await page.context().setOffline(false);
+    await inner(page).getByRole('treeitem', { name: /conversation, 1.00 s/ }).waitFor();
+    assert.equal(await inner(page).locator('.bar.open').count(), 0);
+    assert.equal(await page.locator('#state').innerText(), '');
   },
 
   async a_list_is_live_and_keeps_the_focus() {

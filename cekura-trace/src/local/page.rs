@@ -37,6 +37,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/sound.js"),
     include_str!("page/totals.js"),
     include_str!("page/turns.js"),
+    include_str!("page/live.js"),
     include_str!("page/page.js"),
 );
 
@@ -49,7 +50,8 @@ pub(crate) struct SoundFile {
     pub(crate) parts: Box<dyn Iterator<Item = io::Result<Bytes>> + Send>,
 }
 
-/// Writes a conversation as a page, with its call log, if there is one, and its recording, or why there is none. Its script and
+/// Writes a conversation as a page, with its call log, if there is one, and its recording, or why there is none; `has_list` says
+/// whether it is in a folder with a list of calls. Its script and
 /// style carry a number that nobody could know before, and a browser runs and applies nothing else.
 ///
 /// # Errors
@@ -61,9 +63,12 @@ pub(crate) fn write(
     call_log: Option<&[u8]>,
     sound: Result<SoundFile, &str>,
     program: &Program,
+    has_list: bool,
 ) -> io::Result<()> {
     let nonce = format!("{:032x}", rand::random::<u128>());
-    let data = inert(&data::data(tree, parsed(call_log), sound.as_ref().err().copied(), program).to_string());
+    let mut data = data::data(tree, parsed(call_log), sound.as_ref().err().copied(), program);
+    data["list"] = has_list.into();
+    let data = inert(&data.to_string());
     let brief = index::brief(tree, program);
     let mut spans = String::new();
     for span in data::spans(tree) {

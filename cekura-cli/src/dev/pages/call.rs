@@ -6,12 +6,12 @@ use super::convert;
 use super::html;
 use super::sent;
 use crate::dev::Dev;
-use crate::dev::check::hex;
+use crate::dev::check::{hex, trace_id};
 use crate::dev::store::Store;
 use crate::dev::store::shown::{self, Summary};
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use std::io;
 use tokio::runtime::Handle;
 
@@ -22,16 +22,8 @@ pub(super) async fn summary(dev: &Dev, id: i64) -> Result<Summary, Failure> {
 pub(super) async fn frame(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<Response, Failure> {
     let call = summary(&dev, id).await?;
     let name = name(&call);
-    let (safe, revision) = (html::escape(&name), call.revision);
-    let state = if call.spans == 0 {
-        "No spans of this call have come."
-    } else if !dev.store.read(move |from| shown::is_whole(from, id)).await? {
-        "It has more spans than one page shows: these are the first 64 MiB."
-    } else if call.is_over {
-        ""
-    } else {
-        "The call goes on: its root span has not come yet."
-    };
+    let Standing { revision, words } = standing(&dev, id).await?.ok_or(Failure::Missing)?;
+    let safe = html::escape(&name);
     let before = dev.store.read(move |from| shown::before(from, id)).await?;
     let before = before.map(|before| {
         format!("<a href=\"/compare?call={before}&amp;call={id}\">Compare with the call before</a>")
@@ -40,13 +32,42 @@ pub(super) async fn frame(State(dev): State<Dev>, Path(id): Path<i64>) -> Result
     let body = format!(
         "<body class=\"call\" data-events=\"/calls/{id}/events\" data-revision=\"{revision}\">\n\
          <nav aria-label=\"Calls\"><a href=\"/\">Calls</a> <span aria-hidden=\"true\">›</span> <bdi>{safe}</bdi>\
-         <span id=\"state\">{state}</span><span id=\"live\" role=\"status\"></span>\
+         <span id=\"state\">{words}</span><span id=\"live\" role=\"status\"></span>\
          <button id=\"update\" type=\"button\" hidden>Show what is new</button>\
          <span class=\"exports\">{before} Save as <a href=\"/calls/{id}/export.html\">HTML</a> \
          <a href=\"/calls/{id}/export.json\">JSON</a> <a href=\"/calls/{id}/export.otlp.json\">OTLP</a></span></nav>\n\
          <main id=\"frames\"><iframe title=\"{safe}\" src=\"/calls/{id}/page\"></iframe></main>\n</body>"
     );
     Ok(html::page(&format!("{name} · cekura dev"), &body))
+}
+
+/// The page of the call that a trace belongs to.
+pub(super) async fn of_trace(State(dev): State<Dev>, Path(trace): Path<String>) -> Result<Redirect, Failure> {
+    let trace = trace_id(&trace).ok_or(Failure::Missing)?;
+    let found = dev.store.read(move |from| shown::of_trace(from, &trace)).await?;
+    found.map(|id| Redirect::to(&format!("/calls/{id}"))).ok_or(Failure::Missing)
+}
+
+/// How a call stands.
+pub(super) struct Standing {
+    /// Another one when anything of it has changed.
+    pub(super) revision: String,
+    pub(super) words: &'static str,
+}
+
+/// How a call stands; `None` where there is none.
+pub(super) async fn standing(dev: &Dev, id: i64) -> Result<Option<Standing>, String> {
+    let read = move |from: &rusqlite::Connection| Ok((shown::one(from, id)?, shown::is_whole(from, id)?));
+    let (Some(call), is_whole) = dev.store.read(read).await? else { return Ok(None) };
+    let open = call.trace.as_deref().map_or(0, |trace| dev.open.version(trace));
+    let words = match (is_whole, open, call.spans) {
+        (false, ..) => "It has more spans than one page shows: these are the first 64 MiB.",
+        (_, 1.., _) => "The call goes on.",
+        (.., 0) => "No spans of this call have come.",
+        _ if call.is_over => "",
+        _ => "The call goes on: its root span has not come yet.",
+    };
+    Ok(Some(Standing { revision: format!("{}.{open}", call.revision), words }))
 }
 
 /// What a call is called.
@@ -62,6 +83,8 @@ pub(super) async fn page(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<
 /// The page of a call, sent while it is written.
 pub(super) async fn whole(dev: &Dev, call: &Summary) -> Result<Response, Failure> {
     let id = call.id;
+    // First of all, so that what ends meanwhile is there twice rather than not at all.
+    let begun = call.trace.as_deref().map(|trace| dev.open.of(trace)).unwrap_or_default();
     let (batches, log) =
         dev.store.read(move |from| Ok((shown::batches(from, id)?, shown::log(from, id)?))).await?;
     let (store, runtime) = (dev.store.clone(), Handle::current());
@@ -73,7 +96,8 @@ pub(super) async fn whole(dev: &Dev, call: &Summary) -> Result<Response, Failure
             Ok((media_type, self::sound(store, runtime, id)))
         });
         let log = log.as_deref().map(str::as_bytes);
-        cekura::__page::write(to, convert::spans(&batches), log, sound, &program)
+        let (spans, open) = convert::spans(&batches, begun);
+        cekura::__page::write(to, spans, &open, log, sound, &program)
     });
     let Some(Ok(first)) = parts.recv().await else {
         return Err(Failure::Unavailable("the page cannot be made".to_owned()));

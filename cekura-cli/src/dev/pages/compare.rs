@@ -59,7 +59,7 @@ async fn one(dev: &Dev, id: i64) -> Result<Side, Failure> {
         dev.store.read(move |from| Ok((shown::batches(from, id)?, shown::log(from, id)?))).await?;
     let read = move || {
         let log = log.as_deref().map(str::as_bytes);
-        turns::read(&cekura::__page::data(convert::spans(&batches), log, &[]))
+        turns::read(&cekura::__page::data(convert::spans(&batches, Vec::new()).0, log, &[]))
     };
     let call =
         tokio::task::spawn_blocking(read).await.map_err(|error| Failure::Unavailable(error.to_string()))?;

@@ -5,6 +5,7 @@ use super::call::name;
 use super::filter::{self, Query};
 use super::html::{self, escape};
 use crate::dev::Dev;
+use crate::dev::open::OpenSpans;
 use crate::dev::store::shown::{self, Summary};
 use axum::extract::{self, State};
 use axum::response::Response;
@@ -23,7 +24,7 @@ pub(super) async fn show(
     let (calls, choices, revision) = dev
         .store
         .read(move |from| {
-            let revision = shown::revision(from, None)?;
+            let revision = shown::revision(from)?;
             Ok((shown::search(from, &wanted, MOST + 1)?, shown::choices(from)?, revision))
         })
         .await?;
@@ -33,7 +34,7 @@ pub(super) async fn show(
     );
     body += &filter::form("/", &query, &choices);
     body += COMPARE;
-    body += &table(&calls, &query);
+    body += &table(&calls, &query, &dev.open);
     body.push_str("</body>");
     Ok(html::page("Calls · cekura dev", &body))
 }
@@ -44,7 +45,7 @@ const COMPARE: &str = "<form id=\"compare\" method=\"get\" action=\"/compare\"><
     <span class=\"keys\"><kbd>/</kbd> searches, <kbd>↑</kbd> <kbd>↓</kbd> go from call to call, <kbd>Enter</kbd> opens one, \
     <kbd>x</kbd> chooses it to be compared</span></form>\n";
 
-fn table(calls: &[Summary], query: &Query) -> String {
+fn table(calls: &[Summary], query: &Query, open: &OpenSpans) -> String {
     if calls.is_empty() {
         let why = if query.iter().all(|(_, value)| value.is_empty()) {
             "No call has come yet. Start the agent with the addresses that <code>cekura dev</code> has printed."
@@ -62,7 +63,8 @@ fn table(calls: &[Summary], query: &Query) -> String {
     html.push_str("</tr></thead>\n<tbody role=\"rowgroup\">\n");
     let most = usize::try_from(MOST).unwrap_or(usize::MAX);
     for call in calls.iter().take(most) {
-        row(&mut html, call);
+        let is_open = call.trace.as_deref().is_some_and(|trace| open.version(trace) > 0);
+        row(&mut html, call, is_open);
     }
     html.push_str("</tbody></table>\n");
     if let Some(last) = calls.get(most.wrapping_sub(1)).filter(|_| calls.len() > most) {
@@ -87,7 +89,7 @@ const HEADS: [(&str, &str); 12] = [
     ("State", "What has come of it"),
 ];
 
-fn row(html: &mut String, call: &Summary) {
+fn row(html: &mut String, call: &Summary, is_open: bool) {
     let count = |number: i64| if number > 0 { number.to_string() } else { String::new() };
     let length =
         call.began.zip(call.ended).map(|(began, ended)| html::duration(ended.saturating_sub(began).max(0)));
@@ -104,8 +106,8 @@ fn row(html: &mut String, call: &Summary) {
     });
     let foreign = |text: &Option<String>| text.as_deref().map(|text| format!("<bdi>{}</bdi>", escape(text)));
     let state = match (call.spans, call.is_over) {
+        (_, false) if is_open || call.spans > 0 => "goes on",
         (0, _) => "no spans",
-        (_, false) => "goes on",
         _ if call.media_type.is_some() => "recorded",
         _ if call.has_log => "logged",
         _ => "",

@@ -151,17 +151,19 @@ pub(in crate::dev) fn choices(from: &Connection) -> rusqlite::Result<Choices> {
     Ok(Choices { services: all("service")?, versions: all("version")? })
 }
 
+/// The number of the call of a trace.
+pub(in crate::dev) fn of_trace(from: &Connection, trace: &[u8]) -> rusqlite::Result<Option<i64>> {
+    from.query_row("SELECT id FROM calls WHERE trace = ?1", [trace], |row| row.get(0)).optional()
+}
+
 pub(in crate::dev) fn one(from: &Connection, id: i64) -> rusqlite::Result<Option<Summary>> {
     from.query_row(&format!("SELECT {COLUMNS} FROM calls WHERE id = ?1"), [id], summary).optional()
 }
 
-/// A number that is another one when a call has changed, or with `None` when any has.
-pub(in crate::dev) fn revision(from: &Connection, id: Option<i64>) -> rusqlite::Result<i64> {
-    let sql = match id {
-        Some(_) => "SELECT coalesce(sum(revision), 0) FROM calls WHERE id = ?1",
-        None => "SELECT coalesce(sum(revision), 0) + coalesce(max(id), 0) FROM calls WHERE ?1 IS NULL",
-    };
-    from.query_row(sql, params![id], |row| row.get(0))
+/// A number that is another one when any call has changed.
+pub(in crate::dev) fn revision(from: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT coalesce(sum(revision), 0) + coalesce(max(id), 0) FROM calls";
+    from.query_row(sql, [], |row| row.get(0))
 }
 
 /// The call before this one, of the same service.

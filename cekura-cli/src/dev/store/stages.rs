@@ -7,8 +7,9 @@ use crate::dev::times::Times;
 use rusqlite::{Connection, Savepoint, params, params_from_iter};
 use std::collections::BTreeMap;
 
+/// Beside the tables of all versions, so that an older database is as good; its older calls have no stages.
 pub(super) const SCHEMA: &str = "
-CREATE TABLE times (
+CREATE TABLE IF NOT EXISTS times (
     call INTEGER NOT NULL,
     stage TEXT NOT NULL,
     measure INTEGER NOT NULL,
