@@ -257,7 +257,7 @@ impl<'a> Run<'a> {
         if digits.len() != 9 {
             return false;
         }
-        let is_written = match *self.lengths[groups.clone()] {
+        let is_written = match self.lengths[groups.clone()] {
             [9] => cue() == Some(Cue::Social),
             [3, 2, 4] => self.is_even(groups) && matches!(self.between(groups.start + 1), "-" | " " | "."),
             _ => false,

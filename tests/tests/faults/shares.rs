@@ -232,7 +232,15 @@ fn none_goes(end: End) {
         let (id, start) = (format!("{end:?}-{number}"), Instant::now());
         let wait = || {
             while on_disk() < (number + 1) * (128 << 10) {
-                assert!(start.elapsed() < LONG, "the disk does not keep up");
+                assert!(
+                    start.elapsed() < LONG,
+                    "the disk does not keep up: {} of {} bytes, {:?}; {:?}; {}",
+                    on_disk(),
+                    (number + 1) * (128 << 10),
+                    spool.files(""),
+                    heard(""),
+                    handle.ledger()
+                );
                 thread::sleep(Duration::from_millis(2));
             }
         };
