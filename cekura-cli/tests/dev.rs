@@ -9,7 +9,11 @@ mod api;
 mod bounds;
 #[path = "dev/check.rs"]
 mod check;
+#[path = "dev/exports.rs"]
+mod exports;
 mod judges;
+#[path = "dev/live.rs"]
+mod live;
 #[path = "dev/pages.rs"]
 mod pages;
 #[path = "dev/python.rs"]
@@ -18,6 +22,8 @@ mod python;
 mod server;
 #[path = "dev/spans.rs"]
 mod spans;
+#[path = "dev/tables.rs"]
+mod tables;
 
 use cekura_trace_tests::handles;
 use cekura_trace_tests::tools::needs;
@@ -29,6 +35,7 @@ use server::{Dev, stored};
 use std::env;
 use std::io::Write;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const PROTOBUF: &str = "Content-Type: application/x-protobuf";
@@ -150,29 +157,28 @@ fn a_request_that_comes_twice_counts_once() {
 #[test]
 fn what_was_acknowledged_outlives_kill_9() {
     let dev = Dev::start("killed", &[]);
-    let acknowledged = std::thread::scope(|scope| {
+    let acknowledged = AtomicU64::new(0);
+    std::thread::scope(|scope| {
         let load = |writer: u64| {
-            let dev = &dev;
+            let (dev, acknowledged) = (&dev, &acknowledged);
             move || {
-                let mut count = 0;
                 for number in 1_u64.. {
                     let id = (writer << 32) + number;
                     let body = spans::request("any", vec![spans::span(id.into(), id, 0, "llm", &[])]);
                     if dev.ask("POST", "/v1/traces", &[PROTOBUF], &body.encode_to_vec()).0 != 200 {
-                        return count;
+                        return;
                     }
-                    count += 1;
+                    acknowledged.fetch_add(1, Ordering::Relaxed);
                 }
-                count
             }
         };
-        let writers: Vec<_> = (1..=3).map(|writer| scope.spawn(load(writer))).collect();
-        std::thread::sleep(Duration::from_millis(700));
+        (1..=3).for_each(|writer| drop(scope.spawn(load(writer))));
+        while acknowledged.load(Ordering::Relaxed) < 50 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         dev.signal("-KILL");
-        writers.into_iter().map(|writer| writer.join().unwrap()).sum::<i64>()
     });
-    let data = dev.kill();
-    assert!(acknowledged > 20, "{acknowledged}");
+    let (data, acknowledged) = (dev.kill(), i64::try_from(acknowledged.into_inner()).unwrap());
     let kept = stored(&data, "SELECT sum(spans) FROM calls");
     assert!(kept >= acknowledged, "{kept} of {acknowledged}");
     assert_eq!(stored(&data, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);

@@ -92,7 +92,7 @@
 //! # Guide
 //!
 //! [What a span records](guide::recorded) · [streams](guide::streams) · [tasks, threads, processes](guide::tasks) ·
-//! [your own OpenTelemetry](guide::opentelemetry) · [settings, and what leaves the process](guide::settings) ·
+//! [your own OpenTelemetry](guide::opentelemetry) · [`tracing`](guide::tracing) · [settings, and what leaves the process](guide::settings) ·
 //! [delivery](guide::delivery) · [troubleshooting](guide::troubleshooting)
 #![forbid(unsafe_code)]
 
@@ -164,6 +164,8 @@ pub use recording::conversation::{Conversation, Turn, current_conversation, curr
 pub use recording::current::{CurrentSpan, current, record};
 pub use recording::follow::{Follow, follow};
 pub use recording::hold::Hold;
+#[cfg(feature = "tracing")]
+pub use recording::layer::{TracingLayer, layer};
 pub use recording::moment::Moment;
 #[cfg(feature = "redact")]
 pub use redact::Redact;

@@ -35,6 +35,8 @@ pub(crate) mod future;
 pub(crate) mod hold;
 mod home;
 mod json;
+#[cfg(feature = "tracing")]
+pub(crate) mod layer;
 mod locks;
 #[cfg(feature = "logs")]
 pub(crate) mod logs;

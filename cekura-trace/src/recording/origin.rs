@@ -10,6 +10,7 @@ use super::callsite::{Callsite, View};
 use super::home::Home;
 use super::scope::Scope;
 use super::span::live::Live;
+use super::span::live::handle::by_hand;
 use super::thread::with_current;
 use super::wish::{Client, Wish};
 use crate::call::{self, Call, Run};
@@ -88,6 +89,8 @@ impl Origin {
     #[inline(never)]
     fn beside(live: Option<&Arc<Live>>) -> Self {
         Context::map_current(|context| {
+            let by_hand = by_hand(context);
+            let live = by_hand.as_ref().or(live);
             let seeks_turn = live.is_none_or(|live| live.holds_stages());
             let origin = Self::read(context, |here, scope| Parent::current(here, scope, live));
             Self { seeks_turn, ..origin }

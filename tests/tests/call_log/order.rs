@@ -118,7 +118,7 @@ fn a_backend_that_hangs_costs_the_trace_id_and_the_deadline() {
     let handle = observing(&backend, &api).build().unwrap();
     let (body, took) = post(&handle, &api, 300);
     assert_eq!(body.get("trace_id"), None);
-    assert!((300..3000).contains(&took.as_millis()), "{took:?}");
+    assert!((300..10_000).contains(&took.as_millis()), "{took:?}");
 }
 
 /// Held by a test whose handle is the process's default.

@@ -208,7 +208,7 @@ fn an_endpoint_that_hangs_or_fails_holds_up_neither_spans_nor_the_shutdown_for_l
         converse(&handle, 1);
         let begun = Instant::now();
         handle.flush_blocking(Duration::from_millis(500));
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 }
 

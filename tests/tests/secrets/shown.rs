@@ -81,6 +81,7 @@ impl Gallery {
         self.debug("Redact", &cekura::Redact::standard().hashed(KEY).pattern("key", KEY));
         self.debug("Capture", &cekura::logs::capture::<tracing_subscriber::Registry>());
         self.debug("Json", &cekura::logs::json());
+        self.debug("TracingLayer", &cekura::layer());
         self.debug("WithCall", &cekura::logs::layer(tracing_subscriber::layer::Identity::new()));
         let mut link = cekura::tower::layer().layer(Ready(()));
         self.debug("LinkLayer", &cekura::tower::layer());

@@ -303,10 +303,8 @@ fn times_are_those_that_a_reader_measures() {
     };
     let (ttfb, gap) = (seconds("metrics.ttfb"), seconds("stream.longest_gap_seconds"));
     let measured = first.unwrap().as_secs_f64();
-    assert!(
-        (measured - ttfb).abs() < 0.05 && ttfb >= PAUSE.as_secs_f64(),
-        "first item: {measured} measured, {ttfb} recorded"
-    );
+    // Measured from before the call until after the item.
+    assert!((PAUSE.as_secs_f64()..=measured).contains(&ttfb), "{measured} measured, {ttfb} recorded");
     assert!(gap >= 2.0 * PAUSE.as_secs_f64() && gap < llm.duration().as_secs_f64(), "longest gap {gap}");
     assert_eq!(llm.attribute("gen_ai.response.time_to_first_chunk"), llm.attribute("metrics.ttfb"));
     assert!((seconds("llm.first_token_ms") - ttfb * 1000.0).abs() < 1e-6);

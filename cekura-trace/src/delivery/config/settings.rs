@@ -163,6 +163,8 @@ pub(crate) struct Settings {
     pub(crate) capture: CaptureContent,
     pub(crate) consent: Consent,
     pub(crate) redaction: Redaction,
+    /// Spans of models have messages.
+    pub(crate) messages: bool,
     pub(crate) content_limit: usize,
     pub(crate) memory_limit: usize,
     #[cfg_attr(not(feature = "local"), expect(dead_code, reason = "nothing is drawn"))]
@@ -221,6 +223,8 @@ pub(crate) struct Spooling {
     /// The name to blame.
     pub(crate) setting: &'static str,
     pub(crate) limits: SpoolLimits,
+    /// Calls that are held by sampling are kept too.
+    pub(crate) keeps_held: bool,
 }
 
 /// Whose calls they are.
