@@ -77,8 +77,7 @@ pub(crate) fn resolve(mut code: Builder) -> Result<Option<Settings>, Error> {
 
 impl Reader<'_> {
     fn settings(&mut self, mut code: Builder) -> Settings {
-        let redaction = self.redaction(&mut code);
-        let connects_by_itself = code.says_how_to_connect();
+        let (redaction, http_client) = (self.redaction(&mut code), self.http_client(&mut code));
         let key = self.text(code.api_key, API_KEY, Secret::new);
         let mode = self.mode(code.mode);
         #[cfg(not(feature = "audio"))]
@@ -92,10 +91,9 @@ impl Reader<'_> {
         let (mode, why) = mode.unwrap_or((default, "neither CEKURA_API_KEY nor CEKURA_OTEL_ENDPOINT is set"));
         let endpoint = self.traces_endpoint(endpoint, protocol, insecure).unwrap_or_else(Given::nowhere);
         let api = self.api_endpoint(code.api_url);
-        self.check_mode(mode, protocol);
+        self.check_mode(mode, protocol, http_client.is_some());
         self.check_key(key.as_ref());
         if mode.sends() {
-            self.check_client(code.http_client.as_ref(), connects_by_itself, protocol);
             self.check_account(key.is_some(), identity.is_some(), endpoint.value.is_cekura());
         }
         let api_headers = api_headers(key.as_ref());
@@ -104,13 +102,12 @@ impl Reader<'_> {
         // Without a key nothing goes to the API.
         let asked = Some(&api).filter(|_| !api_headers.is_empty());
         let endpoints = [Some(&endpoint.value), asked, metrics.endpoint.as_ref()];
-        let connects = mode.sends() && code.http_client.is_none();
-        let proxies = if connects { self.proxies(code.proxy, endpoints) } else { Proxies::default() };
+        let proxies = if mode.sends() { self.proxies(code.proxy, endpoints) } else { Proxies::default() };
         let calls = self.calls(code.calls);
         Settings {
             mode,
             protocol,
-            http_client: code.http_client,
+            http_client,
             headers,
             endpoint: endpoint.value,
             api,
