@@ -27,6 +27,4 @@ END
 cd "$folder"
 # An option of the nightly toolchain; nothing is compiled with it.
 RUSTC_BOOTSTRAP=1 cargo generate-lockfile --quiet -Z direct-minimal-versions
-for features in '' --all-features; do
-  CARGO_TARGET_DIR="$target" cargo check --quiet --locked --package cekura-trace $features
-done
+CARGO_TARGET_DIR="$target" cargo check --quiet --locked --package cekura-trace --all-features

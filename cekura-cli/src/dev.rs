@@ -6,22 +6,27 @@ mod check;
 mod facts;
 mod form;
 mod guard;
+mod measure;
+mod open;
 mod options;
 mod otlp;
 mod pages;
 mod server;
 mod stage;
 mod store;
+mod times;
+mod turns;
 
 use axum::http::StatusCode;
 use axum::{Router, middleware};
 use check::Findings;
+use open::OpenSpans;
 use options::Options;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{LIMITS, Store, calls};
+use store::{LIMITS, Store, calls, retention};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::time;
@@ -30,6 +35,8 @@ use tokio::time;
 const PLACES: u32 = 16;
 /// How long the end waits for requests that have begun.
 const LAST: Duration = Duration::from_secs(10);
+/// How often it is looked for content that is too old.
+const BETWEEN: Duration = Duration::from_secs(60 * 60);
 
 /// What every request needs.
 #[derive(Clone)]
@@ -38,6 +45,7 @@ struct Dev {
     findings: Findings,
     folder: Arc<PathBuf>,
     watchers: pages::Watchers,
+    open: OpenSpans,
 }
 
 /// Serves until it is told to end.
@@ -64,6 +72,7 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
         findings: findings.clone(),
         folder: Arc::new(options.data.clone()),
         watchers: pages::Watchers::new(),
+        open: OpenSpans::default(),
     };
     let [http, grpc] = [ports[0].number, ports[1].number];
     let places = Arc::new(Semaphore::new(PLACES as usize));
@@ -76,6 +85,9 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
     let routes = routes
         .merge(pages::streams(dev.clone()))
         .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here\n") });
+    if let Some(age) = options.keep_content {
+        tokio::spawn(forget(dev.store.clone(), age));
+    }
     let mut end = Signals::new()?;
     server::serve(ports, routes);
     println!(
@@ -89,6 +101,16 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
     // Nothing new begins; what has begun ends first.
     let _all = time::timeout(LAST, places.acquire_many(PLACES)).await;
     finish(&dev).await
+}
+
+/// Takes content that is too old out of the database, now and then.
+async fn forget(store: Store, age: Duration) {
+    loop {
+        if let Err(why) = retention::forget(&store, age).await {
+            eprintln!("old content cannot be deleted, which is tried again in an hour: {why}");
+        }
+        time::sleep(BETWEEN).await;
+    }
 }
 
 /// What is only known at the end, the summary, and the exit code.

@@ -13,7 +13,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 Usage:
-  cekura dev [--port 4318] [--grpc-port 4317] [--data FOLDER] [--check]
+  cekura dev [--port 4318] [--grpc-port 4317] [--data FOLDER]
+             [--keep-content 7d] [--check]
       Takes what agents send to Cekura, on this machine: spans over OTLP, call
       logs and recordings. With --check it says what Cekura would not take, and
       exits with 1 where there was any of that.

@@ -25,6 +25,7 @@ pub(crate) mod link;
 pub(crate) mod message;
 mod messages;
 pub(crate) mod metrics;
+mod notices;
 mod own_events;
 mod parts;
 pub(crate) mod processor;

@@ -64,12 +64,21 @@ pub(crate) trait Sink: Budget {
     fn forget(&self, _trace_id: TraceId, _span_id: SpanId) {}
 }
 
-/// Hears of spans when they begin: a capture.
+/// Hears of spans when they begin: a capture, or what tells `cekura dev` of them.
 pub(crate) trait Watcher: Send + Sync {
-    fn begin(self: Arc<Self>, span: SpanId, is_in_conversation: bool, site: Site);
+    fn begin(self: Arc<Self>, begun: Begin<'_>);
 
     /// A span that began was never polled, and leaves nothing.
     fn forget(&self, span: SpanId);
+}
+
+/// A span that begins.
+pub(crate) struct Begin<'a> {
+    pub(crate) id: SpanId,
+    pub(crate) is_in_conversation: bool,
+    pub(crate) site: Site,
+    /// Gives its record as it is so far, which ends where it begins. `None` where it may not leave, or is over.
+    pub(crate) record: &'a dyn Fn() -> Option<Vec<u8>>,
 }
 
 /// A place in the code where spans begin, as a message names it.
@@ -127,7 +136,7 @@ pub struct Destination {
     /// What is replaced in log lines.
     #[cfg(feature = "logs")]
     pub(crate) redaction: Redaction,
-    /// Set where a test captures.
+    /// Set where a test captures, and where `cekura dev` may listen.
     watch: Option<Arc<dyn Watcher>>,
 }
 
@@ -185,16 +194,21 @@ impl Destination {
         Self { redaction, ..self }
     }
 
-    /// The same, of whose spans a capture hears when they begin.
+    /// The same, of whose spans this one hears when they begin.
     pub(crate) fn watched(self, watch: Arc<dyn Watcher>) -> Self {
         Self { watch: Some(watch), ..self }
     }
 
-    /// A span begins.
+    /// Whether anybody hears of spans when they begin.
     #[inline]
-    pub(crate) fn begin(&self, span: SpanId, is_in_conversation: bool, site: impl FnOnce() -> Site) {
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    /// A span begins.
+    pub(crate) fn begin(&self, begun: Begin<'_>) {
         if let Some(watch) = &self.watch {
-            watch.clone().begin(span, is_in_conversation, site());
+            watch.clone().begin(begun);
         }
     }
 

@@ -129,6 +129,10 @@ impl Cekura {
         #[cfg(feature = "logs")]
         let destination = destination.redacting(redaction);
         let destination = destination.asking(consent);
+        let destination = match &link.notices {
+            Some(notices) => destination.watched(notices.clone()),
+            None => destination,
+        };
         let opened = Opened::new(destination.counted_in(link.calls.clone()));
         let destination = opened.destination.clone();
         let running = Running { link, destination, opened: Mutex::new(Some(opened)), patience };

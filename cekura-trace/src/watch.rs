@@ -1,7 +1,7 @@
 //! What a capture learns of spans when they begin, to name those that lost their conversation or never ended.
 //! Invariant: a program that never captures never comes here.
 
-use crate::destination::{Site, Watcher, hear_of_lost};
+use crate::destination::{Begin, Site, Watcher, hear_of_lost};
 use crate::lock::locked;
 use opentelemetry::trace::SpanId;
 use std::collections::HashSet;
@@ -82,9 +82,9 @@ impl Watch {
 }
 
 impl Watcher for Watch {
-    fn begin(self: Arc<Self>, span: SpanId, is_in_conversation: bool, site: Site) {
+    fn begin(self: Arc<Self>, begun: Begin<'_>) {
         self.stand();
-        self.note(Some(span), site, is_in_conversation);
+        self.note(Some(begun.id), begun.site, begun.is_in_conversation);
     }
 
     fn forget(&self, span: SpanId) {

@@ -176,13 +176,12 @@ impl Api {
         let serving = state.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
-                serving.connections.fetch_add(1, Ordering::Relaxed);
                 let (state, tls, mut stream) = (serving.clone(), tls.clone(), stream.unwrap());
                 thread::spawn(move || match tls {
-                    None => while answer(&mut stream, &state).is_some() {},
+                    None => converse(&mut stream, &state),
                     Some(tls) => {
-                        let mut stream = StreamOwned::new(ServerConnection::new(tls).unwrap(), stream);
-                        while answer(&mut stream, &state).is_some() {}
+                        let tls = ServerConnection::new(tls).unwrap();
+                        converse(&mut StreamOwned::new(tls, stream), &state);
                     }
                 });
             }
@@ -212,7 +211,7 @@ impl Api {
         post.body.clone()
     }
 
-    /// How many connections were made.
+    /// How many connections were made to ask for something.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)
     }
@@ -323,9 +322,20 @@ fn has_null(value: &Value) -> bool {
     }
 }
 
+/// Answers all requests of a connection, which counts from its first one on.
+fn converse<S: Read + Write>(stream: &mut S, state: &State) {
+    let mut is_new = true;
+    let mut begun = || {
+        if std::mem::take(&mut is_new) {
+            state.connections.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    while answer(stream, state, &mut begun).is_some() {}
+}
+
 /// Reads one request and answers it; `None` when the connection is over.
-fn answer<S: Read + Write>(stream: &mut S, state: &State) -> Option<()> {
-    let seen = match read(stream, &*state.haste)? {
+fn answer<S: Read + Write>(stream: &mut S, state: &State, begun: impl FnOnce()) -> Option<()> {
+    let seen = match read(stream, &*state.haste, begun)? {
         Ok(seen) => seen,
         Err(Reply::Silence) => {
             thread::sleep(Duration::from_secs(60));
@@ -363,7 +373,7 @@ fn write<S: Read + Write>(stream: &mut S, reply: Reply) -> Option<()> {
 }
 
 /// A whole request, or what is to be answered to it before it is whole.
-fn read(stream: &mut impl Read, haste: &Haste) -> Option<Result<Seen, Reply>> {
+fn read(stream: &mut impl Read, haste: &Haste, begun: impl FnOnce()) -> Option<Result<Seen, Reply>> {
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();
@@ -372,6 +382,11 @@ fn read(stream: &mut impl Read, haste: &Haste) -> Option<Result<Seen, Reply>> {
     let first = line()?;
     let mut words = first.split(' ').map(str::to_owned);
     let (method, path) = (words.next()?, words.next()?);
+    // The question whether this is `cekura dev`, on a connection of its own: it is not.
+    let is_question = path == "/dev/begun";
+    if !is_question {
+        begun();
+    }
     let mut headers = HeaderMap::new();
     while let Some((name, value)) = line()?.split_once(": ") {
         headers.insert(name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?);
@@ -380,6 +395,9 @@ fn read(stream: &mut impl Read, haste: &Haste) -> Option<Result<Seen, Reply>> {
     let early = haste(&headers);
     let mut body = vec![0; early.as_ref().map_or(length, |(count, _)| length.min(*count))];
     reader.read_exact(&mut body).ok()?;
+    if is_question {
+        return Some(Err(Reply::Body(404, String::new())));
+    }
     if let Some((_, reply)) = early {
         return Some(Err(reply));
     }

@@ -2,7 +2,9 @@
 //! was acknowledged outlives a process that is killed.
 
 pub(super) mod calls;
+pub(super) mod retention;
 pub(super) mod shown;
+pub(super) mod stages;
 
 use rusqlite::{Connection, OpenFlags, Savepoint, Transaction};
 use std::fs::{DirBuilder, OpenOptions, Permissions};
@@ -58,6 +60,9 @@ impl Store {
             Ok(VERSION) => {}
             Ok(other) => return Err(at(&format!("its calls are of version {other}, not {VERSION}"))),
             Err(error) => return Err(at(&error)),
+        }
+        for schema in [retention::SCHEMA, stages::SCHEMA] {
+            writer.execute_batch(schema).map_err(|error| at(&error))?;
         }
         let reader = connect(&path).map_err(|error| at(&error))?;
         reader.pragma_update(None, "query_only", true).map_err(|error| at(&error))?;
@@ -135,6 +140,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // What is committed outlives this process; only a power cut may take the last commits, and never the database.
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // What is deleted is not to be found in the file.
+    connection.pragma_update(None, "secure_delete", true)?;
     Ok(connection)
 }
 
@@ -164,3 +171,6 @@ fn write(mut connection: Connection, mut changes: mpsc::Receiver<Change>, limits
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

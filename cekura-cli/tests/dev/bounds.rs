@@ -115,13 +115,16 @@ fn what_cannot_begin_says_why() {
     fs::write(folder.join("broken/calls.sqlite"), "this is no database, and long enough to be seen as none")
         .unwrap();
     let broken = folder.join("broken").to_str().unwrap().to_owned();
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 12] = [
         (&["--port", &port], "cannot be had"),
         (&["--port", "70000"], "--port is to be a port"),
         (&["--port", "5", "--grpc-port", "5"], "are the same"),
         (&["--check", "--check"], "--check is given twice"),
         (&["--check=yes"], "takes no value"),
         (&["--data"], "--data needs a value"),
+        (&["--keep-content", "7"], "7d, 12h or 30m"),
+        (&["--keep-content", "7w"], "7d, 12h or 30m"),
+        (&["--keep-content", "☎"], "7d, 12h or 30m"),
         (&["--prot", "1"], "there is no option `--prot`"),
         (&["--port", "0", "--grpc-port", "0", "--data", "/proc/none"], "/proc/none cannot be used"),
         (&["--port", "0", "--grpc-port", "0", "--data", &broken], "Choose another folder with --data"),

@@ -11,8 +11,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Runs a check of `viewer.mjs`.
 fn browse(check: &str) {
+    browse_with("viewer.mjs", check);
+}
+
+/// Runs a check of a script.
+pub(crate) fn browse_with(script: &str, check: &str) {
     let driver = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser");
     let has_driver = driver.join("node_modules/playwright-core").is_dir();
     let installed = tools::is_there("chromium") && tools::is_there("node");
@@ -21,7 +25,7 @@ fn browse(check: &str) {
     }
     let dev = Dev::start(check, &[]);
     let shots = judges::folder(&format!("dev-shots-{check}"));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dev/viewer.mjs");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dev").join(script);
     let mut node = Command::new("node");
     let url = format!("http://{}", dev.http);
     let output = node.arg(script).arg(driver).arg(url).arg(shots).arg(check).output().unwrap();
@@ -33,6 +37,11 @@ fn browse(check: &str) {
 #[test]
 fn a_call_is_seen_while_it_runs() {
     browse("a_call_is_seen_while_it_runs");
+}
+
+#[test]
+fn what_goes_on_is_drawn_as_an_open_bar() {
+    browse("what_goes_on_is_drawn_as_an_open_bar");
 }
 
 #[test]
@@ -66,7 +75,7 @@ fn send(dev: &Dev, trace: u128, id: u64, name: &str, attributes: &[(&str, &str)]
 }
 
 /// The head of an answer, and its body.
-fn whole(dev: &Dev, path: &str) -> (String, String) {
+pub(crate) fn whole(dev: &Dev, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(dev.http).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", dev.http).unwrap();
     let mut answer = String::new();
@@ -189,13 +198,13 @@ fn a_change_is_told_at_once_and_whoever_was_away_learns_how_things_stand() {
     let next = |stream: &mut TcpStream| {
         let mut text = String::new();
         let limit = Instant::now() + Duration::from_secs(20);
-        while !text.contains("\n\n") || !text.contains("data: ") {
+        while !text.contains("data: ") {
             let mut bytes = [0; 4096];
             let count = stream.read(&mut bytes).unwrap();
             assert!(count > 0 && Instant::now() < limit, "{text}");
             text += &String::from_utf8_lossy(&bytes[..count]);
         }
-        text.split("data: ").nth(1).unwrap().lines().next().unwrap().to_owned()
+        text.split("id: ").nth(1).unwrap().lines().next().unwrap().to_owned()
     };
     let (mut one, mut all) = (listen("/calls/1/events"), listen("/events"));
     let (first, of_all) = (next(&mut one), next(&mut all));

@@ -1,68 +1,8 @@
-// Drives the pages of `cekura dev` in Chromium: `viewer.mjs DRIVER URL FOLDER CHECK`. Each check fails on an error in the console and
-// on a request to anywhere else. Screenshots are in FOLDER.
+// Drives the pages of `cekura dev` in Chromium; browser.mjs says how it is run.
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-
-const [driver, url, folder, name] = process.argv.slice(2);
-const { chromium } = createRequire(`${driver}/node_modules/`)('playwright-core');
-const port = new URL(url).port;
-
-const hex = (number, digits) => number.toString(16).padStart(digits, '0');
-const seconds = (time) => String(BigInt(Math.round(time * 1000)) * 1_000_000n);
-const began = Date.now() / 1000 - 100;
-const attribute = ([key, value]) => ({
-  key,
-  value: typeof value === 'string' ? { stringValue: value }
-    : typeof value === 'boolean' ? { boolValue: value }
-      : Number.isInteger(value) ? { intValue: value } : { doubleValue: value },
-});
-
-function span(trace, id, parent, title, [from, to], attributes = {}, more = {}) {
-  return {
-    traceId: hex(trace, 32), spanId: hex(id, 16), parentSpanId: parent ? hex(parent, 16) : '', name: title,
-    startTimeUnixNano: seconds(began + from), endTimeUnixNano: seconds(began + to),
-    attributes: Object.entries(attributes).map(attribute), ...more,
-  };
-}
-
-/** Sends spans as an agent does; gives up when they are not taken. */
-async function send(spans, service = { 'service.name': 'clinic', 'service.version': '1.0' }) {
-  const resource = { attributes: Object.entries(service).map(attribute) };
-  const body = JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ scope: { name: 'cekura' }, spans }] }] });
-  const answer = await fetch(`${url}/v1/traces`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-  assert.equal(answer.status, 200, await answer.text());
-}
-
-const FAILED = { status: { code: 2, message: 'no answer' } };
-
-/** A call of one turn; its root comes with `end`. */
-const turn = (trace, said, answer, more = {}) => [
-  span(trace, 3, 2, 'stt', [0.1, 1], { 'stt.transcript': said, 'stt.provider': 'deepgram' }),
-  span(trace, 4, 2, 'llm', [1, 2], { output: answer, 'gen_ai.usage.input_tokens': 120, 'gen_ai.usage.output_tokens': 12 }),
-  span(trace, 5, 2, 'tts', [2, 3], { text: answer }),
-  span(trace, 2, 1, 'turn', [0, 3], { 'turn.number': 1, 'turn.user_bot_latency_seconds': 0.9, ...more }),
-];
-const end = (trace, id) => [span(trace, 1, 0, 'conversation', [0, 4], { call_id: id })];
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', `--host-resolver-rules=MAP evil.example 127.0.0.1`],
-});
-
-async function open(path, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
-  const page = await context.newPage();
-  page.on('console', (message) => message.type() === 'error' && assert.fail(`${message.text()} ${message.location().url}`));
-  page.on('pageerror', (error) => assert.fail(error));
-  page.on('dialog', (dialog) => assert.fail(dialog.message()));
-  page.on('request', (request) => assert.ok(request.url().startsWith(`${url}/`) || request.url().startsWith('data:'), request.url()));
-  await page.goto(url + path);
-  return page;
-}
-
-const inner = (page) => page.frameLocator('iframe:not(.next)');
+import { browser, end, FAILED, folder, inner, open, port, run, send, span, tell, turn, url } from './browser.mjs';
 
 const checks = {
   async a_call_is_seen_while_it_runs() {
@@ -72,7 +12,7 @@ const checks = {
     await send(turn(1, 'do you open on sundays', 'we open at noon'));
     const row = page.getByRole('row', { name: /trace 00000000/ });
     await row.waitFor({ timeout: 5000 });
-    assert.match(await row.innerText(), /900 ms.*120 → 12.*clinic 1\.0.*goes on/s);
+    assert.match(await row.innerText(), /900 ms.*120 → 12.*clinic\s+1\.0.*goes on/s);
     await row.getByRole('link').click();
     await page.getByText('The call goes on').waitFor();
     await inner(page).getByRole('treeitem', { name: /llm/ }).waitFor();
@@ -82,19 +22,63 @@ const checks = {
     assert.equal(await page.evaluate(() => window.kept), true, 'the page itself stays');
     assert.equal(await page.locator('iframe').count(), 1);
 
-    // Who looks at something keeps it until he wants to see more.
+    // Who looks at something goes on looking at it.
     await inner(page).getByRole('treeitem', { name: /book_table/ }).click();
-    await inner(page).locator('#details').waitFor();
+    await inner(page).locator('#details', { hasText: 'no answer' }).waitFor();
+    await send([span(1, 8, 2, 'llm', [3.5, 4], { output: 'in between' })]);
+    await inner(page).getByRole('treeitem', { name: /llm/ }).nth(1).waitFor();
+    await inner(page).locator('#details', { hasText: 'no answer' }).waitFor();
+    assert.match(await inner(page).locator('[aria-selected=true]').innerText(), /book_table/);
+
+    // Who does something in it keeps it until he wants to see more.
+    await inner(page).getByRole('button', { name: 'Copy error' }).focus();
     await send(end(1, 'clinic-1'));
     const button = page.getByRole('button', { name: 'Show what is new' });
-    await button.waitFor({ timeout: 5000 });
-    await inner(page).locator('#details').waitFor();
+    await button.waitFor();
+    assert.equal(await page.locator('#state').innerText(), '');
     assert.equal(await inner(page).getByRole('treeitem', { name: /conversation/ }).count(), 0);
     await button.click();
-    await inner(page).getByRole('treeitem', { name: /conversation/ }).waitFor({ timeout: 5000 });
+    await inner(page).getByRole('treeitem', { name: /conversation/ }).waitFor();
     await button.waitFor({ state: 'hidden' });
     await page.getByRole('link', { name: 'Calls' }).click();
     await page.getByRole('row', { name: /clinic-1/ }).waitFor();
+  },
+
+  async what_goes_on_is_drawn_as_an_open_bar() {
+    const now = (Date.now() / 1000) - began;
+    const [root, first] = [span(1, 1, 0, 'conversation', [now, now]), span(1, 2, 1, 'turn', [now, now], { 'turn.number': 1 })];
+    await tell([root]);
+    const page = await open('/');
+    await page.getByRole('row', { name: /goes on/ }).getByRole('link').click();
+    await inner(page).getByRole('treeitem', { name: /conversation, goes on/ }).waitFor();
+    await tell([first, span(1, 3, 2, 'llm', [now, now], { 'gen_ai.request.model': 'gpt-4o' })]);
+    const row = inner(page).getByRole('treeitem', { name: /llm.*goes on/ });
+    await row.locator('.bar.open').waitFor();
+    const time = () => row.locator('.time').innerText();
+    const before = await time();
+    await page.waitForFunction((old) => {
+      const rows = [...document.querySelector('iframe:not(.next)').contentDocument.querySelectorAll('.row')];
+      return rows.at(-1).querySelector('.time').textContent !== old;
+    }, before);
+    const lane = await row.locator('.lane').boundingBox();
+    const drawn = await row.locator('.bar').boundingBox();
+    assert.ok(drawn.x + drawn.width <= lane.x + lane.width + 1, 'the axis grows with the bar');
+
+    // It is looked at while it goes on, and ends.
+    await row.click();
+    await inner(page).locator('#details', { hasText: 'goes on' }).waitFor();
+    await send([span(1, 3, 2, 'llm', [now, now + 0.5], { output: 'we open at noon' })]);
+    await inner(page).locator('#details', { hasText: 'we open at noon' }).waitFor();
+    assert.equal(await inner(page).locator('.bar.open').count(), 2);
+
+    // A page that was away catches up.
+    await page.context().setOffline(true);
+    await send([span(1, 2, 1, 'turn', [now, now + 1], { 'turn.number': 1 })]);
+    await send([span(1, 1, 0, 'conversation', [now, now + 1], { call_id: 'seen' })]);
+    await page.context().setOffline(false);
+    await inner(page).getByRole('treeitem', { name: /conversation, 1.00 s/ }).waitFor();
+    assert.equal(await inner(page).locator('.bar.open').count(), 0);
+    assert.equal(await page.locator('#state').innerText(), '');
   },
 
   async a_list_is_live_and_keeps_the_focus() {
@@ -134,8 +118,12 @@ const checks = {
     await find(() => page.getByLabel('Said').fill('"quoted OR NEAR(* noon'), []);
     await find(() => page.getByLabel('Call or trace').fill('park'), ['parking']);
     await find(() => page.getByLabel('Version').selectOption('2.0'), ['parking']);
+    await find(() => page.getByLabel('Agent').selectOption('clinic'), ['table', 'parking', 'sunday']);
+    await find(() => page.getByLabel('Begun in').selectOption('the last hour'), ['table', 'parking', 'sunday']);
+    await page.goto(`${url}/?since=1`);
+    await page.getByText('No call is like that').waitFor();
     await find(() => page.getByLabel('Slower than').fill('1000'), ['table']);
-    await find(() => page.getByLabel('failed').check(), ['table']);
+    await find(() => page.getByLabel('with errors').check(), ['table']);
     await find(() => page.getByLabel('interrupted').check(), ['table']);
     assert.ok(await page.getByLabel('interrupted').isChecked(), 'what was asked stays in the form');
     // With the keyboard alone.
@@ -236,8 +224,4 @@ const checks = {
   },
 };
 
-try {
-  await checks[name]();
-} finally {
-  await browser.close();
-}
+await run(checks);

@@ -47,6 +47,7 @@ use std::path::PathBuf;
 
 const MEMORY_LIMIT: usize = 32 << 20;
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
+const SPOOL_HELD: Text = (".spool_held(…)", "CEKURA_SPOOL_HELD");
 const CALLS: &str = "CEKURA_CALLS";
 const COMPRESSION: &str = "CEKURA_COMPRESSION";
 const DRAW: &str = "CEKURA_DRAW";
@@ -76,8 +77,7 @@ pub(crate) fn resolve(mut code: Builder) -> Result<Option<Settings>, Error> {
 
 impl Reader<'_> {
     fn settings(&mut self, mut code: Builder) -> Settings {
-        let redaction = self.redaction(&mut code);
-        let connects_by_itself = code.says_how_to_connect();
+        let (redaction, http_client) = (self.redaction(&mut code), self.http_client(&mut code));
         let key = self.text(code.api_key, API_KEY, Secret::new);
         let mode = self.mode(code.mode);
         #[cfg(not(feature = "audio"))]
@@ -91,10 +91,9 @@ impl Reader<'_> {
         let (mode, why) = mode.unwrap_or((default, "neither CEKURA_API_KEY nor CEKURA_OTEL_ENDPOINT is set"));
         let endpoint = self.traces_endpoint(endpoint, protocol, insecure).unwrap_or_else(Given::nowhere);
         let api = self.api_endpoint(code.api_url);
-        self.check_mode(mode, protocol);
+        self.check_mode(mode, protocol, http_client.is_some());
         self.check_key(key.as_ref());
         if mode.sends() {
-            self.check_client(code.http_client.as_ref(), connects_by_itself, protocol);
             self.check_account(key.is_some(), identity.is_some(), endpoint.value.is_cekura());
         }
         let api_headers = api_headers(key.as_ref());
@@ -103,13 +102,12 @@ impl Reader<'_> {
         // Without a key nothing goes to the API.
         let asked = Some(&api).filter(|_| !api_headers.is_empty());
         let endpoints = [Some(&endpoint.value), asked, metrics.endpoint.as_ref()];
-        let connects = mode.sends() && code.http_client.is_none();
-        let proxies = if connects { self.proxies(code.proxy, endpoints) } else { Proxies::default() };
+        let proxies = if mode.sends() { self.proxies(code.proxy, endpoints) } else { Proxies::default() };
         let calls = self.calls(code.calls);
         Settings {
             mode,
             protocol,
-            http_client: code.http_client,
+            http_client,
             headers,
             endpoint: endpoint.value,
             api,
@@ -132,7 +130,7 @@ impl Reader<'_> {
             // A convention of its own, no-color.org; whatever it is set to.
             no_color: self.given("NO_COLOR").is_some(),
             set_global: code.set_global,
-            spool: self.spool(code.spool, code.spool_limits, mode),
+            spool: self.spool(code.spool, code.spool_limits, code.spool_held, mode),
             #[cfg(feature = "audio")]
             audio: self.audio(code.audio).filter(|_| calls == Calls::Observe),
             #[cfg(feature = "audio")]
@@ -264,11 +262,22 @@ impl Reader<'_> {
     }
 
     /// In local mode nothing waits for anybody.
-    fn spool(&mut self, code: Option<PathBuf>, limits: SpoolLimits, mode: Mode) -> Option<Spooling> {
+    fn spool(
+        &mut self,
+        code: Option<PathBuf>,
+        limits: SpoolLimits,
+        held: Option<bool>,
+        mode: Mode,
+    ) -> Option<Spooling> {
+        let keeps_held = self.flag(held, SPOOL_HELD.1).unwrap_or_default();
         let (method, variable) = SPOOL;
         // A path need not be text.
         let found = || (self.lookup)(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
         let given = code.map(|path| (path, method)).or_else(|| Some((found()?, variable)));
+        if keeps_held && given.is_none() {
+            let setting = if held.is_some() { SPOOL_HELD.0 } else { SPOOL_HELD.1 };
+            self.refuse(setting, "needs a spool: set .spool(…) or CEKURA_SPOOL_DIR too");
+        }
         let (directory, setting) = given?;
         if setting == variable && directory.to_str().is_some_and(|path| unquoted(path).is_some()) {
             self.refuse(setting, QUOTED);
@@ -276,7 +285,7 @@ impl Reader<'_> {
         if !parts::SPOOL {
             self.refuse(setting, "works on Unix systems only");
         }
-        mode.sends().then_some(Spooling { directory, setting, limits })
+        mode.sends().then_some(Spooling { directory, setting, limits, keeps_held })
     }
 
     fn limit(&mut self, code: Option<usize>, method: &'static str, default: usize) -> usize {

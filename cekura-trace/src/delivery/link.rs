@@ -19,7 +19,7 @@ use super::warnings::tell_pending;
 use crate::call::audio::Journal;
 use crate::call::consent::ConsentFate;
 use crate::call::{Call, Noted, OpenCalls};
-use crate::destination::Sink;
+use crate::destination::{Sink, Watcher};
 use crate::room::{Budget, Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
 use std::pin::Pin;
@@ -56,6 +56,8 @@ pub(crate) struct Link {
     pub(crate) metrics: Metrics,
     pub(super) account: Account,
     pub(crate) calls: Arc<OpenCalls>,
+    /// Where `cekura dev` may listen.
+    pub(crate) notices: Option<Arc<dyn Watcher>>,
     /// Counts call logs that were not posted.
     pub(super) failed: Arc<AtomicU64>,
     pub(crate) causes: Causes,

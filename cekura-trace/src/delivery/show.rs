@@ -3,7 +3,9 @@
 
 use super::config::{Drawing, Settings};
 use super::ledger::DropReason;
+use super::notices::Listening;
 use super::own_events::OwnEvents;
+use super::side::Side;
 use super::tap::Seen;
 use super::terminal::Show;
 use crate::finished::{Span, Tree, records};
@@ -69,6 +71,29 @@ pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
         }
         Ok(Seen { missing, is_heard: Some(is_heard) })
     })
+}
+
+/// Lines that wait for whoever reads standard error.
+const LINES: usize = 64;
+
+/// Says on standard error where `cekura dev` shows a call that has begun, where conversations are drawn there.
+pub(super) fn listening(settings: &Settings) -> impl Fn(Listening) + Send + Sync + use<> {
+    let is_silent = !settings.mode.draws() || settings.drawing == Drawing::Off;
+    let lines = Side::new("cekura-lines", |line: String| _ = local::print(&line));
+    move |listening| {
+        let line = match listening {
+            Listening::Shows(page) => local::line("live", page),
+            Listening::Unused(origin) => local::line(
+                "live",
+                format!(
+                    "cekura dev at {origin} is sent nothing: CEKURA_MODE=cloud,local shows calls there as they run"
+                ),
+            ),
+        };
+        if !is_silent {
+            lines.push(line, LINES);
+        }
+    }
 }
 
 /// The environment's key in older conventions.

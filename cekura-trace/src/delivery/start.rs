@@ -14,6 +14,7 @@ use super::ledger::Ledger;
 use super::link::{Causes, Link};
 use super::message::Message;
 use super::metrics::{Counting, Export, Listener, Metrics};
+use super::notices::{Listening, Notices};
 use super::own_events::OwnEvents;
 use super::queue::{Queue, Waker};
 use super::quiet;
@@ -28,6 +29,7 @@ use super::worker::Worker;
 use crate::call::OpenCalls;
 #[cfg(feature = "audio")]
 use crate::call::audio::form::Audio;
+use crate::destination::Watcher;
 use crate::room::{Room, Use};
 use std::process;
 use std::sync::Arc;
@@ -51,6 +53,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
     let causes = Causes::default();
     let metrics = Metrics::new(&settings.metrics, ledger.clone(), queue.clone(), calls.clone());
+    let notices = Notices::are_wanted(&settings).then(Arc::<Notices>::default);
     let link = Link {
         metrics: metrics.clone(),
         queue: queue.clone(),
@@ -58,6 +61,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         ledger: ledger.clone(),
         account: account.clone(),
         calls: calls.clone(),
+        notices: notices.clone().map(|notices| notices as Arc<dyn Watcher>),
         failed: failed.clone(),
         causes: causes.clone(),
         process: process::id(),
@@ -77,10 +81,16 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
                 recalls.keep_in(spool.recordings());
             }
             let room = Room::of(queue.clone(), Use::Delivery);
-            let sampler = Sampler::of(&settings, ledger.clone(), queue.clone(), calls.clone()).map(Box::new);
+            let (counts, kept) = (ledger.clone(), spool.clone());
+            let sampler = Sampler::of(&settings, counts, queue.clone(), calls.clone(), kept).map(Box::new);
             let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             // The last one, for what is drawn may be all that has the records.
             taps.push(counting(&settings, metrics, events.clone(), inbox.clone(), listener)?);
+            if let Some(notices) = notices {
+                let wake = inbox.clone();
+                let wake = move || drop(wake.send(Message::Wake));
+                notices.start(&settings, calls.clone(), listening(&settings), wake);
+            }
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone(), room)?;
             let spans = spans.map(|spans| spans.telling(causes.spans));
             let (known, spooled) = (calls.clone(), spool.clone().map(SpooledRequests::new));
@@ -163,6 +173,17 @@ fn counting(
     let wake = move || drop(inbox.send(Message::Answered));
     let export = Export::start(settings, metrics.clone(), events.clone(), wake)?;
     Ok(Box::new(Counting::new(metrics, settings.metrics.meter.as_ref(), events, export, listener)))
+}
+
+/// Says where calls are seen while they run, where conversations are drawn.
+#[cfg(feature = "local")]
+fn listening(settings: &Settings) -> impl Fn(Listening) + Send + Sync + use<> {
+    super::show::listening(settings)
+}
+
+#[cfg(not(feature = "local"))]
+fn listening(_: &Settings) -> impl Fn(Listening) + Send + Sync + use<> {
+    |_| {}
 }
 
 /// Where conversations are to be drawn.

@@ -16,6 +16,9 @@ pub(crate) struct Span {
     pub(crate) attributes: Vec<(String, ApiValue)>,
     pub(crate) events: Vec<Event>,
     pub(crate) links: Vec<Link>,
+    /// It goes on: its end is that of what is shown, and it counts for no measurement.
+    #[cfg_attr(not(feature = "local"), expect(dead_code, reason = "pages show it"))]
+    pub(crate) is_open: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -63,6 +66,7 @@ impl From<&Record<'_>> for Span {
             attributes: owned(record.attributes()),
             events,
             links,
+            is_open: false,
         }
     }
 }

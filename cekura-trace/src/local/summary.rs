@@ -117,7 +117,7 @@ pub(super) fn times(tree: &Tree, name: &str) -> Vec<(u64, usize)> {
         return transcripts;
     }
     let listens = |span: &Span| name == key::span::STT && row::is_stream(span);
-    let spans = rows().filter(|(_, span)| span.name == name && !listens(span));
+    let spans = rows().filter(|(_, span)| span.name == name && !span.is_open && !listens(span));
     spans.map(|(at, span)| (row::length(span), at)).collect()
 }
 

@@ -16,8 +16,8 @@ use serde_json::json;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-/// The spans of batches. What came again after an answer was lost is there once.
-pub(super) fn spans(batches: &[Vec<u8>]) -> Vec<SpanData> {
+/// The spans of batches, and those that have begun, up to now, with their ids. What came again after an answer was lost is there once.
+pub(super) fn spans(batches: &[Vec<u8>], begun: Vec<(String, Span)>) -> (Vec<SpanData>, HashSet<SpanId>) {
     let mut known = HashSet::new();
     let mut all = Vec::new();
     // They were encoded here.
@@ -28,7 +28,14 @@ pub(super) fn spans(batches: &[Vec<u8>]) -> Vec<SpanData> {
             all.extend(new.map(|span| convert(&stage::read(span, &scope), &scope)));
         }
     }
-    all
+    let now = SystemTime::now();
+    let mut open = HashSet::new();
+    for (scope, span) in begun.into_iter().filter(|(_, span)| known.insert(span.span_id.clone())) {
+        let span = convert(&stage::read(&span, &scope), &scope);
+        open.insert(span.span_context.span_id());
+        all.push(SpanData { end_time: span.start_time.max(now), ..span });
+    }
+    (all, open)
 }
 
 fn convert(span: &Span, scope: &str) -> SpanData {
@@ -119,7 +126,7 @@ fn texts(values: &[AnyValue]) -> Option<Vec<StringValue>> {
 /// Lists in lists that are shown.
 const DEEPEST: usize = 32;
 
-fn json(given: &AnyValue, depth: usize) -> serde_json::Value {
+pub(super) fn json(given: &AnyValue, depth: usize) -> serde_json::Value {
     match given.value.as_ref() {
         _ if depth > DEEPEST => json!("…"),
         Some(Given::BoolValue(value)) => json!(value),

@@ -1,12 +1,14 @@
-//! Tells a page that something has changed, as server-sent events. Invariant: the first event says how things stand, so that a page
-//! that was away knows what it has missed.
+//! Tells a page that something has changed, as server-sent events with the revision as their id. Invariant: the first event says how
+//! things stand, so that a page that was away knows what it has missed.
 
+use super::call::{Standing, standing};
 use crate::dev::Dev;
 use crate::dev::store::shown;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
+use serde_json::json;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time;
 
 /// Changes within this time are one event.
-const GROUP: Duration = Duration::from_millis(100);
+const GROUP: Duration = Duration::from_millis(50);
 
 /// What is received, as a stream.
 pub(super) struct Received<T>(pub(super) mpsc::Receiver<T>);
@@ -29,7 +31,7 @@ impl<T> Stream for Received<T> {
     }
 }
 
-/// The revisions of one call or of all, from now on.
+/// How one call or all of them stand, from now on.
 pub(super) fn stream(dev: Dev, call: Option<i64>) -> Response {
     let Ok(place) = dev.watchers.places.clone().try_acquire_owned() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many pages are open\n").into_response();
@@ -39,8 +41,8 @@ pub(super) fn stream(dev: Dev, call: Option<i64>) -> Response {
     tokio::spawn(async move {
         let _place = place;
         loop {
-            let Ok(revision) = dev.store.read(move |from| shown::revision(from, call)).await else { return };
-            if send.send(Ok(Event::default().data(revision.to_string()))).await.is_err() {
+            let Ok(event) = event(&dev, call).await else { return };
+            if send.send(Ok(event)).await.is_err() {
                 return;
             }
             let next = async {
@@ -65,4 +67,15 @@ pub(super) fn stream(dev: Dev, call: Option<i64>) -> Response {
         }
     });
     Sse::new(Received(events)).keep_alive(KeepAlive::default()).into_response()
+}
+
+async fn event(dev: &Dev, call: Option<i64>) -> Result<Event, String> {
+    let (revision, words) = match call {
+        None => (dev.store.read(shown::revision).await?.to_string(), ""),
+        Some(id) => match standing(dev, id).await? {
+            Some(Standing { revision, words }) => (revision, words),
+            None => ("gone".to_owned(), "This call was too old to keep."),
+        },
+    };
+    Ok(Event::default().id(revision).data(json!({ "state": words }).to_string()))
 }

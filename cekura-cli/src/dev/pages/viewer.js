@@ -19,37 +19,52 @@ async function updateList(revision) {
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const calls = document.adoptNode(page.getElementById('calls'));
-  const focused = document.activeElement?.getAttribute('href');
+  const rows = (within) => new Set([...within.querySelectorAll('.choose input')].map(({ value }) => value));
+  const [before, now] = [rows(byId('calls')), rows(calls)];
+  const { href, value } = byId('calls').contains(document.activeElement) ? document.activeElement : {};
   localTimes(calls);
   byId('calls').replaceWith(calls);
-  calls.querySelector(`a[href="${CSS.escape(focused ?? '')}"]`)?.focus({ preventScroll: true });
+  const isSame = (element) => element.href ? element.href === href : element.value === value;
+  [...calls.querySelectorAll('a, input')].find(isSame)?.focus({ preventScroll: true });
+  showChosen();
+  const added = [...now].filter((call) => !before.has(call)).length;
+  byId('live').textContent = added === 0 ? 'live' : `live, ${added === 1 ? 'a new call' : `${added} new calls`}`;
   shown = revision;
 }
 
-/** The page of the call again, in place of the one before when it is whole; it stays where it was scrolled to. */
+/** The page of the call again, in place of the one before when it is whole; it is seen as that one was. */
 function updateCall(revision) {
   const old = document.querySelector('iframe:not(.next)');
   document.querySelector('iframe.next')?.remove();
   const next = old.cloneNode();
   next.classList.add('next');
-  next.addEventListener('load', () => {
-    const { scrollX, scrollY } = old.contentWindow;
-    next.contentWindow.scrollTo(scrollX, scrollY);
-    next.classList.remove('next');
-    old.remove();
-    shown = revision;
-    byId('update').hidden = true;
-  }, { once: true });
-  byId('frames').append(next);
+  return new Promise((done) => {
+    next.addEventListener('load', () => {
+      // The server may be away, or have no such call any more.
+      if (!next.contentDocument?.getElementById('data')) {
+        next.remove();
+        setTimeout(done, 1000);
+        return;
+      }
+      const seen = old.contentWindow.view?.read();
+      next.classList.remove('next');
+      old.remove();
+      if (seen) next.contentWindow.view?.show(seen);
+      shown = revision;
+      byId('update').hidden = true;
+      done();
+    }, { once: true });
+    byId('frames').append(next);
+  });
 }
 
-/** Whether somebody is at something in the page of the call, which a new one would take away. */
+/** Whether somebody is at something in the page of the call that a new one would take away. */
 function isInUse() {
   const inner = document.querySelector('iframe:not(.next)')?.contentDocument;
   if (!inner) return false;
   const isPlaying = [...inner.querySelectorAll('audio')].some((sound) => !sound.paused);
-  const isOpen = inner.getElementById('details')?.hidden === false;
-  return isPlaying || isOpen || inner.activeElement !== inner.body;
+  const isSelecting = inner.getSelection()?.isCollapsed === false;
+  return isPlaying || isSelecting || !inner.activeElement?.matches('body, [role=treeitem], #details');
 }
 
 const isCall = body.classList.contains('call');
@@ -64,27 +79,42 @@ async function changed() {
   }
   isBusy = true;
   const revision = latest;
+  const began = performance.now();
   try {
     await (isCall ? updateCall(revision) : updateList(revision));
   } finally {
-    // Not more often than a person can read.
+    // A large page is not made all the time.
     setTimeout(() => {
       isBusy = false;
       changed();
-    }, isCall ? 500 : 200);
+    }, Math.min(Math.max(100, 2 * (performance.now() - began)), 2000));
   }
 }
 
 localTimes(document);
 byId('update')?.addEventListener('click', () => updateCall(latest));
-const events = new EventSource(body.dataset.events);
-events.addEventListener('open', () => {
-  byId('live').textContent = 'live';
-});
-events.addEventListener('error', () => {
-  byId('live').textContent = 'not live: the server does not answer';
-});
-events.addEventListener('message', (event) => {
-  latest = event.data;
-  changed();
+
+/** Hears of changes. */
+function listen() {
+  const events = new EventSource(body.dataset.events);
+  events.addEventListener('open', () => {
+    byId('live').textContent = 'live';
+  });
+  events.addEventListener('error', () => {
+    byId('live').textContent = 'not live: the server does not answer';
+  });
+  events.addEventListener('message', (event) => {
+    const { state } = JSON.parse(event.data);
+    latest = event.lastEventId;
+    if (isCall) byId('state').textContent = state;
+    changed();
+  });
+  return events;
+}
+
+// A browser has six connections to one server, which are not for pages that nobody sees.
+let events = body.dataset.events ? listen() : null;
+document.addEventListener('visibilitychange', () => {
+  events?.close();
+  if (events && !document.hidden) events = listen();
 });

@@ -1,7 +1,7 @@
 //! Calls in the database: their spans in batches as they came, their call log, their recording. Invariant: a batch that comes twice
 //! is kept once.
 
-use super::Limits;
+use super::{Limits, retention, stages};
 use crate::dev::facts::{Batch, Facts};
 use rusqlite::{Connection, OptionalExtension, Savepoint, Transaction, params};
 use std::io::Read;
@@ -11,7 +11,6 @@ CREATE TABLE calls (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     trace BLOB UNIQUE,
     call_id TEXT,
-    log TEXT,
     media_type TEXT,
     began INTEGER,
     ended INTEGER,
@@ -25,7 +24,9 @@ CREATE TABLE calls (
     input INTEGER NOT NULL DEFAULT 0,
     output INTEGER NOT NULL DEFAULT 0,
     latency INTEGER,
-    revision INTEGER NOT NULL DEFAULT 0
+    revision INTEGER NOT NULL DEFAULT 0,
+    -- The last one: it may be long, and a column behind it is only found by reading it.
+    log TEXT
 );
 CREATE INDEX calls_by_call_id ON calls (call_id);
 CREATE TABLE batches (
@@ -61,7 +62,23 @@ pub(in crate::dev) fn add(to: &Savepoint<'_>, batch: &Batch) -> rusqlite::Result
         )?;
     }
     count(to, id, &batch.facts)?;
+    stages::add(to, id, &batch.facts.stages)?;
+    retention::look_again(to, id)?;
     Ok(id)
+}
+
+/// Notes that spans of a call have begun; its number, unless it is over.
+pub(in crate::dev) fn begin(to: &Savepoint<'_>, batch: &Batch) -> rusqlite::Result<Option<i64>> {
+    let id = of_trace(to, &batch.trace)?;
+    let Facts { call_id, service, version, began, .. } = &batch.facts;
+    let changed = to.execute(
+        "UPDATE calls SET
+            revision = revision + 1, call_id = coalesce(call_id, ?2), service = coalesce(service, ?3), version = coalesce(version, ?4),
+            began = min(coalesce(began, ?5), ?5)
+         WHERE id = ?1 AND NOT is_over",
+        params![id, call_id, service, version, began],
+    )?;
+    Ok((changed > 0).then_some(id))
 }
 
 /// The call of a trace, a new one where there is none.
@@ -134,10 +151,12 @@ pub(in crate::dev) fn post(to: &Savepoint<'_>, posted: &mut Posted) -> rusqlite:
         to.last_insert_rowid()
     };
     to.execute(
-        "UPDATE calls SET revision = revision + 1, call_id = ?2, log = ?3, began = coalesce(began, ?4) WHERE id = ?1",
+        "UPDATE calls SET revision = revision + 1, call_id = ?2, log = ?3, began = coalesce(began, ?4, 1000000000 * unixepoch())
+         WHERE id = ?1",
         params![id, posted.call_id, posted.log, posted.began],
     )?;
     say(to, id, &posted.words)?;
+    retention::look_again(to, id)?;
     if let Some((media_type, file)) = &mut posted.recording {
         to.execute("UPDATE calls SET media_type = ?2 WHERE id = ?1", params![id, *media_type])?;
         to.execute("DELETE FROM sound WHERE call = ?1", [id])?;
@@ -181,6 +200,7 @@ pub(in crate::dev) fn patch(
         params![id, posted.call_id, posted.log],
     )?;
     say(to, id, &posted.words)?;
+    retention::look_again(to, id)?;
     logged(to, id)
 }
 
@@ -238,7 +258,7 @@ pub(super) fn trim(from: &Transaction<'_>, limits: Limits) -> rusqlite::Result<(
 }
 
 /// Bytes of the file that hold something.
-fn used(of: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn used(of: &Connection) -> rusqlite::Result<i64> {
     let number = |name| of.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     Ok((number("page_count")? - number("freelist_count")?) * number("page_size")?)
 }
@@ -248,7 +268,7 @@ fn delete(from: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
         "DELETE FROM words WHERE rowid = -?1 OR rowid IN (SELECT id FROM batches WHERE call = ?1)",
         [id],
     )?;
-    for table in ["batches", "sound"] {
+    for table in ["batches", "sound", "times", "without_content"] {
         from.execute(&format!("DELETE FROM {table} WHERE call = ?1"), [id])?;
     }
     from.execute("DELETE FROM calls WHERE id = ?1", [id])?;

@@ -69,6 +69,7 @@ pub struct Builder {
     pub(super) memory_limit: Option<usize>,
     pub(super) set_global: bool,
     pub(super) spool: Option<PathBuf>,
+    pub(super) spool_held: Option<bool>,
     pub(super) spool_limits: SpoolLimits,
     #[cfg(feature = "audio")]
     pub(super) audio: Option<Audio>,
@@ -218,16 +219,16 @@ impl Builder {
     /// Sends everything with this client of the program's own: spans, call logs, recordings and metrics, by its proxies,
     /// certificates and resolver. Needs the feature `reqwest`, which has `reqwest` 0.13 without any of its TLS features.
     ///
-    /// The protocol must be `Http`, for the client cannot carry gRPC. It must follow no redirect: `reqwest` would take the API key
-    /// along to any host. It must be made with `redirect(Policy::none())`, then, even where the rest of the program follows
-    /// them; `build` and `install` refuse another one. They also refuse it beside [`proxy`](Self::proxy),
+    /// The protocol must be `Http`: the client cannot carry gRPC. It must not follow redirects, for `reqwest` would take the API key
+    /// along to any host: make it with `redirect(Policy::none())`, as a second client where the program's other requests follow
+    /// them. `build` and `install` refuse another one. They also refuse it beside [`proxy`](Self::proxy),
     /// [`no_proxy`](Self::no_proxy), [`root_certificate`](Self::root_certificate), [`roots`](Self::roots) and
     /// [`client_certificate`](Self::client_certificate), which would change nothing. `HTTPS_PROXY` and the like count as far as the
     /// client reads them.
     ///
-    /// What is retried, how long an answer may take and how many bytes of it are read stays as without it. Its own time limits
-    /// count where they are shorter. Where it speaks HTTP/2, set `http2_keep_alive_interval` too: without it a connection
-    /// whose other end has vanished is used on. Its proxies get requests to this machine too, if the client sends those there.
+    /// What is retried, how long an answer may take and how many bytes of it are read is as without it. The client's own time
+    /// limits count where they are shorter. If it speaks HTTP/2, set `http2_keep_alive_interval` too: otherwise a connection
+    /// whose other end has vanished stays in use. Its proxies get requests to this machine too, if the client says so.
     ///
     /// ```no_run
     /// use cekura::{Cekura, Protocol};
@@ -448,6 +449,17 @@ impl Builder {
         self
     }
 
+    /// Keeps calls that wait for their verdict in the [`spool`](Self::spool) too, where there is [`sampling`](Self::sampling)
+    /// (`CEKURA_SPOOL_HELD`: `true` or `false`); not unless set. They then survive the process as other spans do. After a crash the next process
+    /// sends all of them, also those that would not have been sent: nobody knows how they would have ended.
+    ///
+    /// They take at most half of the spool's bytes, and a quarter of what may be known of it in memory. Where that is not enough,
+    /// an event says so, and [`FlushReport::spool_is_behind`](crate::FlushReport) is true. Without a spool it is an error.
+    pub fn spool_held(mut self, held: bool) -> Self {
+        self.spool_held = Some(held);
+        self
+    }
+
     /// Serves the metrics of this handle at `/metrics` of an address of this machine, such as `127.0.0.1:9464`
     /// (`CEKURA_METRICS_LISTEN`), for Prometheus. The page `docs/operate.md` lists them.
     ///
@@ -520,7 +532,7 @@ impl Builder {
     /// span failed or was interrupted); all calls unless set. [`Sampling`] has an example.
     ///
     /// Calls that wait for their verdict take at most half of the [memory limit](Self::memory_limit), and do not survive the
-    /// process, whatever the [spool](Self::spool) keeps. What is drawn and written in local mode is not sampled.
+    /// process, unless [`spool_held`](Self::spool_held) is set. What is drawn and written in local mode is not sampled.
     pub fn sampling(mut self, sampling: Sampling) -> Self {
         self.sampling = Some(sampling);
         self

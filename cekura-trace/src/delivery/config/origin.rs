@@ -1,8 +1,10 @@
 //! Collects what is sent to one endpoint beside spans: key, headers, certificates, resource.
 //! Invariant: the key goes to no other origin.
 
+use super::builder::Builder;
 use super::endpoint::Endpoint;
 use super::http_client::HttpClient;
+use super::proxy::Own;
 use super::reader::{Given, QUOTED, Reader, Text, unquoted};
 use super::secret::Secret;
 use super::settings::{
@@ -132,7 +134,13 @@ impl Reader<'_> {
         Endpoint::default()
     }
 
-    pub(super) fn check_mode(&mut self, mode: Mode, protocol: Protocol) {
+    pub(super) fn check_mode(&mut self, mode: Mode, protocol: Protocol, has_client: bool) {
+        if mode.sends() && has_client && protocol == Protocol::Grpc {
+            self.refuse(
+                HTTP_CLIENT,
+                "cannot carry gRPC: add .protocol(Protocol::Http), or set CEKURA_PROTOCOL=http",
+            );
+        }
         if mode.draws() && !parts::LOCAL {
             self.refuse(MODE, "contains `local`, but this build lacks the feature `local` of cekura-trace");
         }
@@ -144,33 +152,25 @@ impl Reader<'_> {
         }
     }
 
-    /// A client of the program's own takes all that goes over HTTP, in its own way.
-    pub(super) fn check_client(
-        &mut self,
-        client: Option<&HttpClient>,
-        connects_by_itself: bool,
-        protocol: Protocol,
-    ) {
-        let Some(client) = client else { return };
-        if protocol == Protocol::Grpc {
-            self.refuse(
-                HTTP_CLIENT,
-                "cannot carry gRPC: add .protocol(Protocol::Http), or set CEKURA_PROTOCOL=http",
-            );
-        }
+    /// A client of the program's own, which takes all that goes over HTTP in its own way: no other setting says how.
+    pub(super) fn http_client(&mut self, code: &mut Builder) -> Option<HttpClient> {
+        let client = code.http_client.take()?;
         if client.follows_redirects() {
             self.refuse(
                 HTTP_CLIENT,
                 "must not follow redirects, which may take the API key to another host: make it with .redirect(Policy::none())",
             );
         }
-        if connects_by_itself {
+        if code.says_how_to_connect() {
             self.refuse(
                 HTTP_CLIENT,
                 "has proxies and certificates of its own: remove .proxy(…), .no_proxy(), .root_certificate(…), .roots(…) and \
                  .client_certificate(…)",
             );
         }
+        // The environment's are not looked at.
+        code.proxy = Own::None;
+        Some(client)
     }
 
     pub(super) fn check_key(&mut self, key: Option<&Given<Secret>>) {

@@ -118,6 +118,7 @@ impl World {
             metrics: Metrics::default(),
             account: account.clone(),
             calls,
+            notices: None,
             causes: Causes::default(),
             failed,
             process,

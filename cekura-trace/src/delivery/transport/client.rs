@@ -28,7 +28,7 @@ pub(super) struct Client {
 
 /// What makes connections, and keeps them.
 enum Sender {
-    Own(Pool),
+    Own(Box<Pool>),
     Program(HttpClient),
 }
 
@@ -65,7 +65,7 @@ impl Client {
         if let Some(credentials) = reads.and_then(|proxy| proxy.credentials.clone()) {
             headers.insert(PROXY_AUTHORIZATION, credentials);
         }
-        Ok(Self { sender: Sender::Own(Pool::new(endpoint, settings)?), headers })
+        Ok(Self { sender: Sender::Own(Box::new(Pool::new(endpoint, settings)?)), headers })
     }
 
     /// Reads answers, without what is secret in the headers.

@@ -10,7 +10,9 @@ const LETTER = 8;
 const DRAG = 4;
 
 function makeAxis(whole) {
+  // What the places of bars are relative to, and what there is to see, which grows while a call runs.
   let length = whole;
+  let end = whole;
   const timeline = byId('timeline');
   const ticks = byId('ticks');
   const lines = byId('lines');
@@ -44,13 +46,13 @@ function makeAxis(whole) {
   };
 
   const show = (from, to) => {
-    const span = Math.min(Math.max(to - from, length / DEEPEST, 1), length);
-    shown.from = Math.min(Math.max(from + (to - from - span) / 2, 0), length - span);
+    const span = Math.min(Math.max(to - from, length / DEEPEST, 1), end);
+    shown.from = Math.min(Math.max(from + (to - from - span) / 2, 0), end - span);
     shown.to = shown.from + span;
     timeline.style.setProperty('--zoom', length / span);
     timeline.style.setProperty('--shift', -shown.from / span);
-    const isAll = span >= length;
-    byId('range').textContent = isAll ? '' : `${tick(Math.round(shown.from), span / 10)} to ${tick(shown.to, span / 10)} of ${duration(length)}`;
+    const isAll = span >= end;
+    byId('range').textContent = isAll ? '' : `${tick(Math.round(shown.from), span / 10)} to ${tick(shown.to, span / 10)} of ${duration(end)}`;
     for (const id of ['earlier', 'later', 'out', 'all']) byId(id).disabled = isAll;
     byId('in').disabled = span <= length / DEEPEST;
     redraw();
@@ -65,11 +67,18 @@ function makeAxis(whole) {
     /** Told when another part is shown, or in another size. */
     drawn: () => {},
     show,
-    all: () => show(0, length),
+    all: () => show(0, end),
+    isAll: () => shown.to - shown.from >= end,
+    /** There is more to see. */
+    grow: (to) => {
+      const wasAll = axis.isAll();
+      if (to > end) end = to;
+      if (wasAll) axis.all();
+    },
     /** Makes it an axis of another length, and shows all of it. */
     measure: (other) => {
-      length = other;
-      show(0, length);
+      length = end = other;
+      show(0, end);
     },
     /** Zooms by a factor around a time, which stays where it is. */
     zoom: (factor, around = (shown.from + shown.to) / 2) => {
@@ -79,7 +88,7 @@ function makeAxis(whole) {
     /** Moves by a share of what is shown. */
     pan: (share) => {
       const by = (shown.to - shown.from) * share;
-      const kept = Math.min(Math.max(by, -shown.from), length - shown.to);
+      const kept = Math.min(Math.max(by, -shown.from), end - shown.to);
       show(shown.from + kept, shown.to + kept);
     },
     /** The time at a place on the screen. */

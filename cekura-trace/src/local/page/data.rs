@@ -107,6 +107,7 @@ fn span(depth: usize, span: &Span, clock: Clock, streams: &Streams<'_>) -> Value
         "service": row.service.first(),
         "start": clock.passed(span.head.start),
         "length": row::length(span),
+        "open": span.is_open,
         "first": row::wait(span).map(|wait| json!({ "name": row::first(span).trim_end(), "after": wait })),
         "waited": row.bar.shape == Shape::Wait,
         "items": row::number(span, key::STREAM_ITEMS),

@@ -80,7 +80,7 @@ function facts(span, start) {
   const time = new Date(start + span.start / 1e6).toLocaleTimeString();
   return [
     ['Start', `${moment(span.start)} into the conversation, ${time}`],
-    ['Duration', duration(span.length)],
+    ['Duration', span.open ? 'goes on' : duration(span.length)],
     span.latency !== null ? ['Voice-to-voice', `${duration(span.latency)} from the caller's last word to the first audio`] : null,
     span.first ? [capital(span.first.name), `after ${duration(span.first.after)}`] : null,
     span.items !== null ? ['Items', `${span.items}${span.gap === null ? '' : `, ${duration(span.gap)} at most between two`}`] : null,
@@ -142,14 +142,21 @@ function makeDetails(spans, start, closed) {
     ].filter(Boolean));
     panel.scrollTop = 0;
   };
+  const open = (at, withFocus) => {
+    fill(at);
+    panel.hidden = false;
+    document.body.classList.add('with-details');
+    if (withFocus) panel.focus({ preventScroll: true });
+  };
   return {
     isOpen: () => !panel.hidden,
     fill,
-    open: (at, withFocus) => {
-      fill(at);
-      panel.hidden = false;
-      document.body.classList.add('with-details');
-      if (withFocus) panel.focus({ preventScroll: true });
+    open,
+    /** How they are seen, or `null`; and has them seen so. */
+    view: () => (panel.hidden ? null : { scrolled: panel.scrollTop, isFocused: document.activeElement === panel }),
+    see: (at, { scrolled, isFocused }) => {
+      open(at, isFocused);
+      panel.scrollTop = scrolled;
     },
   };
 }

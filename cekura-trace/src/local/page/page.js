@@ -7,7 +7,8 @@ const call = data.call ?? 'Conversation without a call id';
 document.title = `${call} · ${began.toLocaleString()}`;
 byId('title').replaceChildren(foreign(call));
 byId('about').replaceChildren(
-  element('a', { href: 'index.html', title: 'The list of the calls in the same folder' }, 'All calls'),
+  // `cekura dev` has its own above.
+  ...(data.list ? [element('a', { href: 'index.html', title: 'The list of the calls in the same folder' }, 'All calls')] : []),
   ...data.program.map(([title, value]) => element('span', {}, `${title} `, element('b', {}, foreign(value)))),
   element('time', { datetime: began.toISOString() }, began.toLocaleString(undefined, { dateStyle: 'full', timeStyle: 'long' })),
   ...data.traces.flatMap((trace) => {
@@ -50,6 +51,8 @@ makeTurns(data, (row) => {
   tree.open(row);
   transcript.show(row);
 });
+keepGoing(data, tree);
+globalThis.view = makeView(tree, axis, details);
 const makings = [tree.making, transcript.making, logs.making];
 // Who prints or searches wants all of it.
 const makeAll = () => makings.forEach((making) => making.all());

@@ -15,7 +15,7 @@ const waited = (span) => `voice-to-voice ${duration(span.latency)}`;
 function sentence(span, inside) {
   const said = [
     span.service ? `${span.name} ${span.service}` : span.name,
-    duration(span.length),
+    span.open ? 'goes on' : duration(span.length),
     `at ${moment(span.start)}`,
     span.first ? `${span.first.name} after ${duration(span.first.after)}` : null,
     span.waited ? 'nothing came' : null,
@@ -39,6 +39,7 @@ function bar(span, length) {
   const made = element('span', { class: `bar ${span.look}` }, ...signs(span));
   const from = Math.max(span.start, 0);
   const to = Math.min(span.start + span.length, length);
+  if (span.open) made.classList.add('open');
   if (span.start < 0) made.classList.add('earlier');
   if (span.start + span.length > length) made.classList.add('later');
   made.style.left = `${(Math.min(from, length) / length) * 100}%`;

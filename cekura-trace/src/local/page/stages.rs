@@ -25,7 +25,7 @@ pub(super) const ENOUGH: usize = 20;
 const OTHERS: usize = 16;
 
 fn stage<'a>(tree: &Tree, name: &'a str) -> Option<Stage<'a>> {
-    let spans = || tree.rows.iter().map(|(_, span)| span).filter(|span| span.name == name);
+    let spans = || tree.rows.iter().map(|(_, span)| span).filter(|span| span.name == name && !span.is_open);
     let times = summary::times(tree, name);
     let (_, longest) = *times.iter().max_by_key(|(time, row)| (*time, std::cmp::Reverse(*row)))?;
     Some(Stage {

@@ -174,7 +174,34 @@ function makeTree(spans, axis, byTurn, { changed, opened, spaced }) {
     frame(drawn(at), axis);
     rows[at].scrollIntoView({ block: 'start' });
   };
-  return { choose, focus, open, reveal, current: () => current, making };
+  /** Draws what goes on up to `now`. */
+  const grow = (now) => {
+    const going = [...spans.keys()].filter((at) => spans[at].open);
+    for (const at of going) {
+      spans[at].length = Math.max(now - spans[at].start, 0);
+      if (!rows[at]) continue;
+      rows[at].querySelector('.bar').style.width = `${(spans[at].length / length) * 100}%`;
+      rows[at].querySelector('.time').textContent = duration(spans[at].length);
+    }
+    const ends = going.filter((at) => !isByTurn || spans[at].kind === 'turn').map((at) => drawn(at).start + spans[at].length);
+    axis.grow(Math.max(0, ...ends));
+  };
+  const view = () => ({
+    isByTurn,
+    folded: [...folded].map((at) => spans[at].id),
+    row: spans[current]?.id ?? null,
+    isFocused: document.activeElement?.closest('.row') !== null && tree.contains(document.activeElement),
+  });
+  /** Has it seen like another one; gives the row that was chosen there. */
+  const see = (seen) => {
+    if (seen.isByTurn !== isByTurn && longest !== null) draw();
+    spans.forEach(({ id }, at) => seen.folded.includes(id) && isParent(at) && folded.add(at));
+    if (folded.size > 0) refresh();
+    const at = spans.findIndex(({ id }) => id === seen.row);
+    if (at >= 0) choose(at);
+    return at < 0 ? null : at;
+  };
+  return { choose, focus, open, reveal, current: () => current, making, grow, view, see };
 }
 
 /** For each span the begin of its turn, or of what it is in beside the turns; and how long the longest turn is, where there are several. */

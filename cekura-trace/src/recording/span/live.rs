@@ -3,6 +3,7 @@
 
 use super::twin::Twin;
 use crate::call::consent::ConsentFate;
+use crate::destination::Begin;
 use crate::finished::{self, seal, write};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
 use crate::recording::attributes::Attributes;
@@ -158,7 +159,9 @@ impl Live {
     #[inline]
     pub(super) fn begin(live: &Arc<Self>, callsite: &Callsite) {
         let Some(Home { destination, call, turn, .. }) = live.home.as_deref() else { return };
-        destination.begin(live.span_id(), call.is_some(), || callsite.site());
+        if destination.is_watched() {
+            live.tell_watcher(callsite);
+        }
         if let Some(call) = call {
             destination.calls.begin(call, live.span_id(), live);
         }
@@ -171,6 +174,20 @@ impl Live {
             }
             _ => {}
         }
+    }
+
+    /// Says that it begins to who hears of every span.
+    #[cold]
+    #[inline(never)]
+    fn tell_watcher(&self, callsite: &Callsite) {
+        let Some(Home { destination, call, .. }) = self.home().map(|home| &**home) else { return };
+        let may_leave = call.as_ref().is_some_and(|call| call.fate() == ConsentFate::Leaves);
+        destination.begin(Begin {
+            id: self.span_id(),
+            is_in_conversation: call.is_some(),
+            site: callsite.site(),
+            record: &|| self.record_so_far().filter(|_| may_leave),
+        });
     }
 
     /// Says that a conversation begins, to its call and to who wants to know.
@@ -187,16 +204,19 @@ impl Live {
 
     /// Says that its conversation has begun, with what its record holds so far, unless it is over.
     fn say_begin(&self, home: &Home) {
-        home.destination.announce(|| {
-            let state = self.state();
-            if state.stage != Stage::Open {
-                return None;
-            }
-            let mut record = state.said.entries.clone();
-            let start = self.at(state.start);
-            seal(&mut record, &self.head(start, start, finished::Status::Unset), state.is_renamed);
-            Some(record)
-        });
+        home.destination.announce(|| self.record_so_far());
+    }
+
+    /// Its record as it is so far, which ends where it begins; `None` where it is over.
+    fn record_so_far(&self) -> Option<Vec<u8>> {
+        let state = self.state();
+        if state.stage != Stage::Open {
+            return None;
+        }
+        let mut record = state.said.entries.clone();
+        let start = self.at(state.start);
+        seal(&mut record, &self.head(start, start, finished::Status::Unset), state.is_renamed);
+        Some(record)
     }
 
     /// Makes it one that stands nowhere again.

@@ -1,0 +1,184 @@
+//! The spans that have begun and not ended, as agents tell of them while calls run. Invariant: it holds a bounded number, and the end
+//! of a call's root ends all of them.
+
+use super::facts;
+use super::stage;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Spans at a time; the traces of which nothing was heard for longest go.
+const MOST: usize = 20_000;
+
+type TraceId = [u8; 16];
+
+#[derive(Clone, Default)]
+pub(super) struct OpenSpans(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    traces: HashMap<TraceId, Trace>,
+    spans: usize,
+    /// How often something has changed.
+    changes: u64,
+}
+
+struct Trace {
+    /// The number of its call.
+    call: i64,
+    /// By their ids, with their scopes.
+    spans: HashMap<Vec<u8>, (String, Span)>,
+    changed: u64,
+}
+
+/// The end of a span.
+pub(super) struct End {
+    trace: TraceId,
+    span: Vec<u8>,
+    ends_call: bool,
+}
+
+impl OpenSpans {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of the call of a trace of which something is open.
+    pub(super) fn call(&self, trace: &TraceId) -> Option<i64> {
+        self.known().traces.get(trace).map(|trace| trace.call)
+    }
+
+    /// Those of a trace, with their scopes.
+    pub(super) fn of(&self, trace: &[u8]) -> Vec<(String, Span)> {
+        let spans = |trace: &Trace| trace.spans.values().cloned().collect();
+        self.known().trace(trace).map(spans).unwrap_or_default()
+    }
+
+    /// A number that is another one when the open spans of a trace have changed; 0 where there are none.
+    pub(super) fn version(&self, trace: &[u8]) -> u64 {
+        self.known().trace(trace).map_or(0, |trace| trace.changed)
+    }
+
+    /// Spans have begun in traces of which the calls are known.
+    pub(super) fn begin(&self, begun: Vec<ResourceSpans>, calls: &HashMap<TraceId, i64>) {
+        let mut known = self.known();
+        for of_scope in begun.into_iter().flat_map(|from| from.scope_spans) {
+            let scope = of_scope.scope.map(|scope| scope.name).unwrap_or_default();
+            for span in of_scope.spans {
+                let Ok(trace) = <TraceId>::try_from(&*span.trace_id) else { continue };
+                if let Some(call) = calls.get(&trace) {
+                    known.begin(trace, *call, scope.clone(), span);
+                }
+            }
+        }
+    }
+
+    /// What these spans end, to be told when they are in the database: until then they are open.
+    pub(super) fn ends(&self, ended: &[ResourceSpans]) -> Vec<End> {
+        let known = self.known();
+        let mut ends = Vec::new();
+        if known.traces.is_empty() {
+            return ends;
+        }
+        for of_scope in ended.iter().flat_map(|from| &from.scope_spans) {
+            let scope = of_scope.scope.as_ref().map_or("", |scope| &scope.name);
+            for span in &of_scope.spans {
+                let trace = <TraceId>::try_from(&*span.trace_id);
+                if let Some(trace) = trace.ok().filter(|trace| known.traces.contains_key(trace)) {
+                    let ends_call = facts::ends_call(&stage::read(span, scope));
+                    ends.push(End { trace, span: span.span_id.clone(), ends_call });
+                }
+            }
+        }
+        ends
+    }
+
+    pub(super) fn end(&self, ends: Vec<End>) {
+        let mut known = self.known();
+        ends.iter().for_each(|end| known.end(end));
+    }
+}
+
+impl Known {
+    fn trace(&self, id: &[u8]) -> Option<&Trace> {
+        self.traces.get(&<TraceId>::try_from(id).ok()?)
+    }
+
+    fn begin(&mut self, id: TraceId, call: i64, scope: String, span: Span) {
+        self.changes += 1;
+        let trace =
+            self.traces.entry(id).or_insert_with(|| Trace { call, spans: HashMap::new(), changed: 0 });
+        trace.changed = self.changes;
+        if trace.spans.insert(span.span_id.clone(), (scope, span)).is_none() {
+            self.spans += 1;
+        }
+        while self.spans > MOST {
+            let oldest = self.traces.iter().min_by_key(|(_, trace)| trace.changed).map(|(id, _)| *id);
+            let Some(gone) = oldest.and_then(|oldest| self.traces.remove(&oldest)) else { return };
+            self.spans -= gone.spans.len();
+        }
+    }
+
+    fn end(&mut self, end: &End) {
+        let Some(trace) = self.traces.get_mut(&end.trace) else { return };
+        self.changes += 1;
+        trace.changed = self.changes;
+        if trace.spans.remove(&end.span).is_some() {
+            self.spans -= 1;
+        }
+        if end.ends_call || trace.spans.is_empty() {
+            self.spans -= trace.spans.len();
+            self.traces.remove(&end.trace);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, OpenSpans};
+    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+    use std::collections::HashMap;
+
+    fn spans(trace: u128, ids: impl Iterator<Item = u64>, name: &str) -> Vec<ResourceSpans> {
+        let span = |id: u64| Span {
+            trace_id: trace.to_be_bytes().to_vec(),
+            span_id: id.to_be_bytes().to_vec(),
+            name: name.to_owned(),
+            ..Span::default()
+        };
+        let scope_spans = vec![ScopeSpans { spans: ids.map(span).collect(), ..ScopeSpans::default() }];
+        vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }]
+    }
+
+    fn count(open: &OpenSpans, trace: u128) -> usize {
+        open.of(&trace.to_be_bytes()).len()
+    }
+
+    #[test]
+    fn of_too_many_the_oldest_traces_go() {
+        let (open, most) = (OpenSpans::default(), MOST as u64);
+        let calls = HashMap::from([1, 2, 3].map(|trace: u128| (trace.to_be_bytes(), 1)));
+        open.begin(spans(1, 0..most / 2, "llm"), &calls);
+        open.begin(spans(2, 0..most / 2, "llm"), &calls);
+        open.begin(spans(1, 0..1, "llm"), &calls);
+        assert_eq!((count(&open, 1), count(&open, 2)), (MOST / 2, MOST / 2));
+        open.begin(spans(3, 0..1, "llm"), &calls);
+        assert_eq!((count(&open, 1), count(&open, 2), count(&open, 3)), (MOST / 2, 0, 1));
+        open.begin(spans(4, 0..1, "llm"), &calls);
+        assert_eq!(count(&open, 4), 0, "its call is not known");
+    }
+
+    #[test]
+    fn the_end_of_a_root_ends_what_is_open_below_it() {
+        let open = OpenSpans::default();
+        let calls = HashMap::from([(1_u128.to_be_bytes(), 7)]);
+        open.begin(spans(1, 1..4, "llm"), &calls);
+        let before = open.version(&1_u128.to_be_bytes());
+        open.end(open.ends(&spans(1, 2..3, "llm")));
+        assert_eq!((count(&open, 1), open.call(&1_u128.to_be_bytes())), (2, Some(7)));
+        assert_ne!(open.version(&1_u128.to_be_bytes()), before);
+        open.end(open.ends(&spans(1, 9..10, "conversation")));
+        assert_eq!((count(&open, 1), open.call(&1_u128.to_be_bytes())), (0, None));
+        assert_eq!(open.0.lock().unwrap().spans, 0);
+    }
+}
