@@ -29,7 +29,7 @@ pub(crate) async fn call(service: SocketAddr, sid: &str) -> Result<usize, Error>
     let form = format!("CallSid={sid}&From=%2B15550100&CallStatus=ringing");
     let request = reqwest::Client::new().post(format!("http://{service}/voice")).body(form);
     let twiml = request.send().await?.error_for_status()?.text().await?;
-    let stream = twiml.split_once(r#"<Connect><Stream url=""#).and_then(|(_, rest)| rest.split_once(r#"""#));
+    let stream = twiml.split_once(r#"<Connect><Stream url=""#).and_then(|(_, rest)| rest.split_once('"'));
     let (url, _) = stream.ok_or("the instructions name no stream")?;
     let (mut socket, _) = connect_async(url).await?;
     let start = json!({"accountSid": "AC0", "streamSid": STREAM, "callSid": sid, "tracks": ["inbound"],
@@ -96,7 +96,7 @@ impl Player {
                 self.played += sound;
             }
             (Some("mark"), None, Some(name)) => {
-                self.marks.push_back((self.ends.max(Instant::now()), name.to_owned()))
+                self.marks.push_back((self.ends.max(Instant::now()), name.to_owned()));
             }
             _ => return Err(format!("Twilio does not take {message}").into()),
         }

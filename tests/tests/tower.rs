@@ -62,7 +62,7 @@ async fn call_of(handle: &Cekura, headers: HeaderMap) -> &'static str {
 
 async fn streamed(State(service): State<Service>) -> Response {
     let second = service.second.lock().unwrap().take().unwrap();
-    let answer = told(&service.handle, second).map(|part| Ok::<_, Infallible>(part));
+    let answer = told(&service.handle, second).map(Ok::<_, Infallible>);
     Response::builder().header("x-kept", "yes").body(Body::from_stream(answer)).unwrap()
 }
 
@@ -93,10 +93,11 @@ async fn served(is_layered: bool) -> Served {
         both: Arc::new(Barrier::new(2)),
         second: Arc::new(Mutex::new(Some(second))),
     };
-    let routes =
-        [("/", get(at_once)), ("/late", get(late)), ("/by-hand", get(by_hand)), ("/streamed", get(streamed))];
-    let mut router =
-        routes.into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
+    let mut router = Router::new()
+        .route("/", get(at_once))
+        .route("/late", get(late))
+        .route("/by-hand", get(by_hand))
+        .route("/streamed", get(streamed));
     if is_layered {
         router = router.layer(cekura::tower::layer());
     }

@@ -58,8 +58,8 @@ impl Client {
     ) -> Result<Self, Error> {
         let agent = concat!("cekura-trace/", env!("CARGO_PKG_VERSION"));
         headers.insert(USER_AGENT, HeaderValue::from_static(agent));
-        if let Some(client) = &settings.http_client {
-            return Ok(Self { sender: Sender::Program(client.clone()), headers });
+        if let Some(sender) = settings.http_client.clone().map(Sender::Program) {
+            return Ok(Self { sender, headers });
         }
         let reads = settings.proxies.to(endpoint).filter(|_| !endpoint.is_encrypted());
         if let Some(credentials) = reads.and_then(|proxy| proxy.credentials.clone()) {
