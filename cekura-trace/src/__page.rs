@@ -7,13 +7,12 @@ use crate::local::{SoundFile, write_page};
 use crate::policy::CaptureContent;
 use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::trace::SpanData;
-use std::collections::HashSet;
 use std::io::{self, Write};
 
 /// The recording of a call: its media type, and the parts of its file.
 pub type Sound = (&'static str, Box<dyn Iterator<Item = io::Result<Vec<u8>>> + Send>);
 
-/// Writes the page of a call with its spans, of which those with the ids `open` go on up to now, its call log, which is JSON, its recording, or why there is none, and the program that took it:
+/// Writes the page of a call with its spans, of which those that are open go on up to now, its call log, which is JSON, its recording, or why there is none, and the program that took it:
 /// its service, version and environment, each with its title.
 ///
 /// # Errors
@@ -22,7 +21,7 @@ pub type Sound = (&'static str, Box<dyn Iterator<Item = io::Result<Vec<u8>>> + S
 pub fn write(
     to: &mut impl Write,
     spans: Vec<SpanData>,
-    open: &HashSet<SpanId>,
+    is_open: impl Fn(SpanId) -> bool,
     call_log: Option<&[u8]>,
     sound: Result<Sound, &str>,
     program: &[(&'static str, String)],
@@ -31,7 +30,7 @@ pub fn write(
     for span in spans {
         let record = record(span, CaptureContent::Full);
         let spans = records(&record).map(|(record, _)| Span::from(&record));
-        tree.extend(spans.map(|span| Span { is_open: open.contains(&span.head.span_id), ..span }));
+        tree.extend(spans.map(|span| Span { is_open: is_open(span.head.span_id), ..span }));
     }
     let sound = sound.map(|(media_type, parts)| SoundFile {
         media_type,

@@ -91,7 +91,8 @@ pub(super) async fn page(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<
         let program = [("service", call.service), ("version", call.version)];
         let program: Vec<_> = program.into_iter().filter_map(|(title, text)| Some((title, text?))).collect();
         let log = log.as_deref().map(str::as_bytes);
-        let written = cekura::__page::write(&mut to, spans, &open, log, sound, &program);
+        let written =
+            cekura::__page::write(&mut to, spans, |span| open.contains(&span), log, sound, &program);
         // Who asked may have gone.
         drop(written.and_then(|()| to.flush()));
     });
