@@ -6,6 +6,7 @@ mod check;
 mod facts;
 mod form;
 mod guard;
+mod measure;
 mod open;
 mod options;
 mod otlp;
@@ -13,6 +14,8 @@ mod pages;
 mod server;
 mod stage;
 mod store;
+mod times;
+mod turns;
 
 use axum::http::StatusCode;
 use axum::{Router, middleware};

@@ -9,6 +9,8 @@ mod api;
 mod bounds;
 #[path = "dev/check.rs"]
 mod check;
+#[path = "dev/exports.rs"]
+mod exports;
 mod judges;
 #[path = "dev/live.rs"]
 mod live;
@@ -20,6 +22,8 @@ mod python;
 mod server;
 #[path = "dev/spans.rs"]
 mod spans;
+#[path = "dev/tables.rs"]
+mod tables;
 
 use cekura_trace_tests::handles;
 use cekura_trace_tests::tools::needs;

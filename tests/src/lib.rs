@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod polls;
 pub mod program;
 pub mod proxy;
+pub mod rotel;
 pub mod spools;
 pub mod strangers;
 pub mod tone;

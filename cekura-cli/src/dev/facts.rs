@@ -1,6 +1,7 @@
 //! The spans of a request → one batch for each trace, and what the list of calls says of it. Invariant: a batch is the spans as they
 //! came.
 
+use super::measure::{self, Stages};
 use super::stage;
 use cekura::semconv as key;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -43,6 +44,7 @@ pub(super) struct Facts {
     pub(super) latency: Option<i64>,
     /// What was said.
     pub(super) words: String,
+    pub(super) stages: Stages,
 }
 
 /// One batch for each trace.
@@ -119,6 +121,7 @@ impl Facts {
         self.output =
             self.output.saturating_add(number(of, key::GEN_AI_USAGE_OUTPUT_TOKENS).unwrap_or_default());
         self.latency = self.latency.max(seconds(of, key::TURN_USER_BOT_LATENCY_SECONDS));
+        measure::add(&mut self.stages, span);
         if let Some(id) = text(of, key::CALL_ID) {
             self.call_id = Some(id.to_owned());
         }
@@ -166,9 +169,13 @@ fn number(of: &[KeyValue], key: &str) -> Option<i64> {
 }
 
 /// In nanoseconds.
-fn seconds(of: &[KeyValue], key: &str) -> Option<i64> {
+pub(super) fn seconds(of: &[KeyValue], key: &str) -> Option<i64> {
     let Value::DoubleValue(seconds) = value(of, key)? else { return None };
-    let time = std::time::Duration::try_from_secs_f64(*seconds).ok()?;
+    nanoseconds(*seconds)
+}
+
+pub(super) fn nanoseconds(seconds: f64) -> Option<i64> {
+    let time = std::time::Duration::try_from_secs_f64(seconds).ok()?;
     i64::try_from(time.as_nanos()).ok()
 }
 

@@ -1,11 +1,17 @@
-//! The pages that a person looks at: the calls, and one call, live. Invariant: every page has a policy that runs and loads nothing but
+//! The pages that a person looks at: the calls, one call, two beside each other, their stages; and files of them. Invariant: every page has a policy that runs and loads nothing but
 //! its own.
 
 mod call;
+mod compare;
 mod convert;
+mod export;
+mod filter;
 mod html;
 mod list;
 mod live;
+mod sent;
+mod stages;
+mod words;
 
 use super::Dev;
 use axum::Router;
@@ -45,6 +51,11 @@ pub(super) fn routes(dev: Dev) -> Router {
         .route("/calls/{id}", get(call::frame))
         .route("/traces/{trace}", get(call::of_trace))
         .route("/calls/{id}/page", get(call::page))
+        .route("/calls/{id}/export.html", get(export::html))
+        .route("/calls/{id}/export.json", get(export::json))
+        .route("/calls/{id}/export.otlp.json", get(export::otlp))
+        .route("/compare", get(compare::show))
+        .route("/stages", get(stages::show))
         .with_state(dev)
 }
 

@@ -1,12 +1,13 @@
 //! Spans of pipecat and of LiveKit's agents → the stages of this library: their own names and keys beside ours. Invariant: what a
-//! span said before, it still says.
+//! span said before, it still says, but for an interruption that was none.
 //!
 //! Sources: pipecat's `utils/tracing`, LiveKit's `telemetry/trace_types`; both call some things as this library does.
 
-use super::facts::{attribute, value};
+use super::facts::{attribute, text, value};
 use cekura::semconv as key;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use std::borrow::Cow;
 
 /// What a span was called before it was given the name of a stage.
@@ -33,6 +34,8 @@ const LIVEKIT: &[Row] = &[
             ("lk.pii.user_transcript", key::STT_TRANSCRIPT),
             ("lk.user_transcript", key::STT_TRANSCRIPT),
             ("lk.transcript_confidence", key::STT_CONFIDENCE),
+            // From the end of the caller's speech, as `metrics.ttfb` of pipecat's is.
+            ("lk.transcription_delay", key::TURN_LATENCY_TRANSCRIPT_SECONDS),
         ],
     ),
     (
@@ -51,6 +54,7 @@ const LIVEKIT: &[Row] = &[
         key::span::TOOL_CALL,
         &[
             ("lk.function_tool.name", key::FUNCTION_NAME),
+            ("lk.function_tool.id", key::GEN_AI_TOOL_CALL_ID),
             ("lk.pii.function_tool.arguments", key::FUNCTION_INPUT),
             ("lk.function_tool.arguments", key::FUNCTION_INPUT),
             ("lk.pii.function_tool.output", key::FUNCTION_OUTPUT),
@@ -62,7 +66,12 @@ const LIVEKIT: &[Row] = &[
 /// By the scope `pipecat` and those below it. Most of its names and keys are ours.
 const PIPECAT: &[Row] = &[
     ("conversation", key::span::CONVERSATION, &[("conversation.id", key::CALL_ID)]),
-    ("stt", key::span::STT, &[("transcript", key::STT_TRANSCRIPT)]),
+    ("turn", key::span::TURN, &[]),
+    (
+        "stt",
+        key::span::STT,
+        &[("transcript", key::STT_TRANSCRIPT), ("metrics.ttfb", key::TURN_LATENCY_TRANSCRIPT_SECONDS)],
+    ),
     (
         "tts",
         key::span::TTS,
@@ -72,9 +81,21 @@ const PIPECAT: &[Row] = &[
     (
         "llm_tool_call",
         key::span::TOOL_CALL,
-        &[("tool.function_name", key::FUNCTION_NAME), ("tool.arguments", key::FUNCTION_INPUT)],
+        &[
+            ("tool.function_name", key::FUNCTION_NAME),
+            ("tool.call_id", key::GEN_AI_TOOL_CALL_ID),
+            ("tool.arguments", key::FUNCTION_INPUT),
+        ],
     ),
+    ("llm_tool_result", "llm_tool_result", &[("tool.result", key::OUTPUT)]),
 ];
+
+/// Set by pipecat with `turn.was_interrupted` on the last turn of each conversation: hanging up interrupts nobody.
+const ENDED_BY_END: &str = "turn.ended_by_conversation_end";
+
+fn is_true(span: &Span, key: &str) -> bool {
+    matches!(value(&span.attributes, key), Some(Value::BoolValue(true)))
+}
 
 /// The span as one of ours, if it is one of theirs.
 pub(super) fn read<'a>(span: &'a Span, scope: &str) -> Cow<'a, Span> {
@@ -96,6 +117,18 @@ pub(super) fn read<'a>(span: &'a Span, scope: &str) -> Cow<'a, Span> {
         {
             stage.attributes.push(attribute(to, value));
         }
+    }
+    if is_true(&stage, ENDED_BY_END) {
+        stage.attributes.retain(|has| has.key != key::TURN_WAS_INTERRUPTED);
+    }
+    let result = value(&stage.attributes, "tool.result_status");
+    let is_error = matches!(result, Some(Value::StringValue(status)) if status == "error");
+    if is_error || is_true(&stage, "lk.function_tool.is_error") {
+        // Neither sets the status of a span whose tool has failed.
+        let output =
+            [key::FUNCTION_OUTPUT, key::OUTPUT].into_iter().find_map(|key| text(&stage.attributes, key));
+        let message = output.unwrap_or_default().to_owned();
+        stage.status = Some(Status { code: StatusCode::Error as i32, message });
     }
     if theirs != ours {
         (*ours).clone_into(&mut stage.name);

@@ -4,6 +4,7 @@
 pub(super) mod calls;
 pub(super) mod retention;
 pub(super) mod shown;
+pub(super) mod stages;
 
 use rusqlite::{Connection, OpenFlags, Savepoint, Transaction};
 use std::fs::{DirBuilder, OpenOptions, Permissions};
@@ -60,7 +61,9 @@ impl Store {
             Ok(other) => return Err(at(&format!("its calls are of version {other}, not {VERSION}"))),
             Err(error) => return Err(at(&error)),
         }
-        writer.execute_batch(retention::SCHEMA).map_err(|error| at(&error))?;
+        for schema in [retention::SCHEMA, stages::SCHEMA] {
+            writer.execute_batch(schema).map_err(|error| at(&error))?;
+        }
         let reader = connect(&path).map_err(|error| at(&error))?;
         reader.pragma_update(None, "query_only", true).map_err(|error| at(&error))?;
         let (send, changes) = mpsc::channel(QUEUE);

@@ -11,8 +11,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Runs a check of `viewer.mjs`.
 fn browse(check: &str) {
+    browse_with("viewer.mjs", check);
+}
+
+/// Runs a check of a script.
+pub(crate) fn browse_with(script: &str, check: &str) {
     let driver = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser");
     let has_driver = driver.join("node_modules/playwright-core").is_dir();
     let installed = tools::is_there("chromium") && tools::is_there("node");
@@ -21,7 +25,7 @@ fn browse(check: &str) {
     }
     let dev = Dev::start(check, &[]);
     let shots = judges::folder(&format!("dev-shots-{check}"));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dev/viewer.mjs");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dev").join(script);
     let mut node = Command::new("node");
     let url = format!("http://{}", dev.http);
     let output = node.arg(script).arg(driver).arg(url).arg(shots).arg(check).output().unwrap();
@@ -71,7 +75,7 @@ fn send(dev: &Dev, trace: u128, id: u64, name: &str, attributes: &[(&str, &str)]
 }
 
 /// The head of an answer, and its body.
-fn whole(dev: &Dev, path: &str) -> (String, String) {
+pub(crate) fn whole(dev: &Dev, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(dev.http).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", dev.http).unwrap();
     let mut answer = String::new();

@@ -1,76 +1,8 @@
-// Drives the pages of `cekura dev` in Chromium: `viewer.mjs DRIVER URL FOLDER CHECK`. Each check fails on an error in the console and
-// on a request to anywhere else. Screenshots are in FOLDER.
+// Drives the pages of `cekura dev` in Chromium; browser.mjs says how it is run.
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-
-const [driver, url, folder, name] = process.argv.slice(2);
-const { chromium } = createRequire(`${driver}/node_modules/`)('playwright-core');
-const port = new URL(url).port;
-
-const hex = (number, digits) => number.toString(16).padStart(digits, '0');
-const seconds = (time) => String(BigInt(Math.round(time * 1000)) * 1_000_000n);
-const began = Date.now() / 1000 - 100;
-const attribute = ([key, value]) => ({
-  key,
-  value: typeof value === 'string' ? { stringValue: value }
-    : typeof value === 'boolean' ? { boolValue: value }
-      : Number.isInteger(value) ? { intValue: value } : { doubleValue: value },
-});
-
-function span(trace, id, parent, title, [from, to], attributes = {}, more = {}) {
-  return {
-    traceId: hex(trace, 32), spanId: hex(id, 16), parentSpanId: parent ? hex(parent, 16) : '', name: title,
-    startTimeUnixNano: seconds(began + from), endTimeUnixNano: seconds(began + to),
-    attributes: Object.entries(attributes).map(attribute), ...more,
-  };
-}
-
-/** Sends spans as an agent does; gives up when they are not taken. */
-async function send(spans, service = { 'service.name': 'clinic', 'service.version': '1.0' }) {
-  const resource = { attributes: Object.entries(service).map(attribute) };
-  const body = JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ scope: { name: 'cekura' }, spans }] }] });
-  const answer = await fetch(`${url}/v1/traces`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-  assert.equal(answer.status, 200, await answer.text());
-}
-
-const FAILED = { status: { code: 2, message: 'no answer' } };
-
-/** A call of one turn; its root comes with `end`. */
-const turn = (trace, said, answer, more = {}) => [
-  span(trace, 3, 2, 'stt', [0.1, 1], { 'stt.transcript': said, 'stt.provider': 'deepgram' }),
-  span(trace, 4, 2, 'llm', [1, 2], { output: answer, 'gen_ai.usage.input_tokens': 120, 'gen_ai.usage.output_tokens': 12 }),
-  span(trace, 5, 2, 'tts', [2, 3], { text: answer }),
-  span(trace, 2, 1, 'turn', [0, 3], { 'turn.number': 1, 'turn.user_bot_latency_seconds': 0.9, ...more }),
-];
-const end = (trace, id) => [span(trace, 1, 0, 'conversation', [0, 4], { call_id: id })];
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', `--host-resolver-rules=MAP evil.example 127.0.0.1`],
-});
-
-async function open(path, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
-  const page = await context.newPage();
-  page.on('console', (message) => message.type() === 'error' && assert.fail(`${message.text()} ${message.location().url}`));
-  page.on('pageerror', (error) => assert.fail(error));
-  page.on('dialog', (dialog) => assert.fail(dialog.message()));
-  page.on('request', (request) => assert.ok(request.url().startsWith(`${url}/`) || request.url().startsWith('data:'), request.url()));
-  await page.goto(url + path);
-  return page;
-}
-
-/** Tells of spans that have begun, as an agent does. */
-async function tell(spans) {
-  const scopeSpans = [{ scope: { name: 'cekura' }, spans: spans.map(({ endTimeUnixNano, ...begun }) => begun) }];
-  const body = JSON.stringify({ resourceSpans: [{ resource: { attributes: [] }, scopeSpans }] });
-  const answer = await fetch(`${url}/dev/begun`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-  assert.equal(answer.status, 200, await answer.text());
-}
-
-const inner = (page) => page.frameLocator('iframe:not(.next)');
+import { browser, end, FAILED, folder, inner, open, port, run, send, span, tell, turn, url } from './browser.mjs';
 
 const checks = {
   async a_call_is_seen_while_it_runs() {
@@ -80,7 +12,7 @@ const checks = {
     await send(turn(1, 'do you open on sundays', 'we open at noon'));
     const row = page.getByRole('row', { name: /trace 00000000/ });
     await row.waitFor({ timeout: 5000 });
-    assert.match(await row.innerText(), /900 ms.*120 → 12.*clinic 1\.0.*goes on/s);
+    assert.match(await row.innerText(), /900 ms.*120 → 12.*clinic\s+1\.0.*goes on/s);
     await row.getByRole('link').click();
     await page.getByText('The call goes on').waitFor();
     await inner(page).getByRole('treeitem', { name: /llm/ }).waitFor();
@@ -186,8 +118,12 @@ const checks = {
     await find(() => page.getByLabel('Said').fill('"quoted OR NEAR(* noon'), []);
     await find(() => page.getByLabel('Call or trace').fill('park'), ['parking']);
     await find(() => page.getByLabel('Version').selectOption('2.0'), ['parking']);
+    await find(() => page.getByLabel('Agent').selectOption('clinic'), ['table', 'parking', 'sunday']);
+    await find(() => page.getByLabel('Begun in').selectOption('the last hour'), ['table', 'parking', 'sunday']);
+    await page.goto(`${url}/?since=1`);
+    await page.getByText('No call is like that').waitFor();
     await find(() => page.getByLabel('Slower than').fill('1000'), ['table']);
-    await find(() => page.getByLabel('failed').check(), ['table']);
+    await find(() => page.getByLabel('with errors').check(), ['table']);
     await find(() => page.getByLabel('interrupted').check(), ['table']);
     assert.ok(await page.getByLabel('interrupted').isChecked(), 'what was asked stays in the form');
     // With the keyboard alone.
@@ -288,8 +224,4 @@ const checks = {
   },
 };
 
-try {
-  await checks[name]();
-} finally {
-  await browser.close();
-}
+await run(checks);

@@ -6,6 +6,8 @@
 
 mod builder;
 mod endpoint;
+#[cfg_attr(not(feature = "reqwest"), path = "config/no_http_client.rs")]
+mod http_client;
 mod metrics;
 mod origin;
 mod proxy;
@@ -16,6 +18,8 @@ mod settings;
 
 pub use builder::Builder;
 pub(crate) use endpoint::Endpoint;
+#[cfg(feature = "http")]
+pub(crate) use http_client::HttpClient;
 pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
@@ -43,6 +47,7 @@ use std::path::PathBuf;
 
 const MEMORY_LIMIT: usize = 32 << 20;
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
+const SPOOL_HELD: Text = (".spool_held(…)", "CEKURA_SPOOL_HELD");
 const CALLS: &str = "CEKURA_CALLS";
 const COMPRESSION: &str = "CEKURA_COMPRESSION";
 const DRAW: &str = "CEKURA_DRAW";
@@ -50,6 +55,7 @@ const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
 const NO_ID: &str = "must be at least 1: copy it from Cekura's dashboard";
 const AUDIO: &str = "CEKURA_AUDIO";
+const MESSAGES: &str = "CEKURA_MESSAGES";
 const REDACT: &str = "CEKURA_REDACT";
 const INSECURE: &str = "CEKURA_ALLOW_INSECURE";
 
@@ -71,7 +77,7 @@ pub(crate) fn resolve(mut code: Builder) -> Result<Option<Settings>, Error> {
 
 impl Reader<'_> {
     fn settings(&mut self, mut code: Builder) -> Settings {
-        let redaction = self.redaction(&mut code);
+        let (redaction, http_client) = (self.redaction(&mut code), self.http_client(&mut code));
         let key = self.text(code.api_key, API_KEY, Secret::new);
         let mode = self.mode(code.mode);
         #[cfg(not(feature = "audio"))]
@@ -85,7 +91,7 @@ impl Reader<'_> {
         let (mode, why) = mode.unwrap_or((default, "neither CEKURA_API_KEY nor CEKURA_OTEL_ENDPOINT is set"));
         let endpoint = self.traces_endpoint(endpoint, protocol, insecure).unwrap_or_else(Given::nowhere);
         let api = self.api_endpoint(code.api_url);
-        self.check_mode(mode, protocol);
+        self.check_mode(mode, protocol, http_client.is_some());
         self.check_key(key.as_ref());
         if mode.sends() {
             self.check_account(key.is_some(), identity.is_some(), endpoint.value.is_cekura());
@@ -101,6 +107,7 @@ impl Reader<'_> {
         Settings {
             mode,
             protocol,
+            http_client,
             headers,
             endpoint: endpoint.value,
             api,
@@ -115,6 +122,7 @@ impl Reader<'_> {
             capture: self.capture(code.capture),
             consent: code.consent,
             redaction,
+            messages: self.flag(code.messages, MESSAGES).unwrap_or_default(),
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
             drawing: self.drawing(),
@@ -122,7 +130,7 @@ impl Reader<'_> {
             // A convention of its own, no-color.org; whatever it is set to.
             no_color: self.given("NO_COLOR").is_some(),
             set_global: code.set_global,
-            spool: self.spool(code.spool, code.spool_limits, mode),
+            spool: self.spool(code.spool, code.spool_limits, code.spool_held, mode),
             #[cfg(feature = "audio")]
             audio: self.audio(code.audio).filter(|_| calls == Calls::Observe),
             #[cfg(feature = "audio")]
@@ -254,11 +262,22 @@ impl Reader<'_> {
     }
 
     /// In local mode nothing waits for anybody.
-    fn spool(&mut self, code: Option<PathBuf>, limits: SpoolLimits, mode: Mode) -> Option<Spooling> {
+    fn spool(
+        &mut self,
+        code: Option<PathBuf>,
+        limits: SpoolLimits,
+        held: Option<bool>,
+        mode: Mode,
+    ) -> Option<Spooling> {
+        let keeps_held = self.flag(held, SPOOL_HELD.1).unwrap_or_default();
         let (method, variable) = SPOOL;
         // A path need not be text.
         let found = || (self.lookup)(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
         let given = code.map(|path| (path, method)).or_else(|| Some((found()?, variable)));
+        if keeps_held && given.is_none() {
+            let setting = if held.is_some() { SPOOL_HELD.0 } else { SPOOL_HELD.1 };
+            self.refuse(setting, "needs a spool: set .spool(…) or CEKURA_SPOOL_DIR too");
+        }
         let (directory, setting) = given?;
         if setting == variable && directory.to_str().is_some_and(|path| unquoted(path).is_some()) {
             self.refuse(setting, QUOTED);
@@ -266,7 +285,7 @@ impl Reader<'_> {
         if !parts::SPOOL {
             self.refuse(setting, "works on Unix systems only");
         }
-        mode.sends().then_some(Spooling { directory, setting, limits })
+        mode.sends().then_some(Spooling { directory, setting, limits, keeps_held })
     }
 
     fn limit(&mut self, code: Option<usize>, method: &'static str, default: usize) -> usize {

@@ -9,6 +9,7 @@ use crate::finished::Tree;
 use base64::engine::general_purpose::STANDARD;
 use base64::write::EncoderWriter;
 use prost::bytes::Bytes;
+use serde_json::Value;
 use std::io::{self, Write};
 
 mod data;
@@ -19,7 +20,9 @@ mod tests;
 mod transcript;
 
 const TEMPLATE: &str = include_str!("page/page.html");
-const STYLE: &str = include_str!("page/page.css");
+/// The colours of the stages, in both themes.
+pub(crate) const COLOURS: &str = include_str!("page/colours.css");
+const STYLE: &str = concat!(include_str!("page/colours.css"), include_str!("page/page.css"));
 /// What both kinds of page need.
 const FORMAT: &str = include_str!("page/format.js");
 const SCRIPT: &str = concat!(
@@ -47,7 +50,8 @@ pub(crate) struct SoundFile {
     pub(crate) parts: Box<dyn Iterator<Item = io::Result<Bytes>> + Send>,
 }
 
-/// Writes a conversation as a page, with its call log, if there is one, and its recording, or why there is none. Its script and
+/// Writes a conversation as a page, with its call log, if there is one, and its recording, or why there is none; `has_list` says
+/// whether it is in a folder with a list of calls. Its script and
 /// style carry a number that nobody could know before, and a browser runs and applies nothing else.
 ///
 /// # Errors
@@ -59,10 +63,12 @@ pub(crate) fn write(
     call_log: Option<&[u8]>,
     sound: Result<SoundFile, &str>,
     program: &Program,
+    has_list: bool,
 ) -> io::Result<()> {
     let nonce = format!("{:032x}", rand::random::<u128>());
-    let log = call_log.and_then(|log| serde_json::from_slice(log).ok()).unwrap_or_default();
-    let data = inert(&data::data(tree, log, sound.as_ref().err().copied(), program).to_string());
+    let mut data = data::data(tree, parsed(call_log), sound.as_ref().err().copied(), program);
+    data["list"] = has_list.into();
+    let data = inert(&data.to_string());
     let brief = index::brief(tree, program);
     let mut spans = String::new();
     for span in data::spans(tree) {
@@ -92,6 +98,17 @@ pub(crate) fn write(
         to.write_all(b"\"></audio>")?;
     }
     to.write_all(fill(after, &parts).as_bytes())
+}
+
+/// What a page shows, but for the recording: all of it, with the spans.
+pub(crate) fn json(tree: &Tree, call_log: Option<&[u8]>, program: &Program) -> Value {
+    let mut all = data::data(tree, parsed(call_log), None, program);
+    all["spans"] = data::spans(tree).collect();
+    all
+}
+
+fn parsed(call_log: Option<&[u8]>) -> Value {
+    call_log.and_then(|log| serde_json::from_slice(log).ok()).unwrap_or_default()
 }
 
 /// Puts each part where `{{its name}}` stands. What a part contains is not looked at again.

@@ -4,23 +4,18 @@
 use super::Failure;
 use super::convert;
 use super::html;
-use super::live::Received;
+use super::sent;
 use crate::dev::Dev;
 use crate::dev::check::{hex, trace_id};
 use crate::dev::store::Store;
 use crate::dev::store::shown::{self, Summary};
-use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
 
-/// Bytes of a page that are sent at a time.
-const PART: usize = 256 << 10;
-
-async fn summary(dev: &Dev, id: i64) -> Result<Summary, Failure> {
+pub(super) async fn summary(dev: &Dev, id: i64) -> Result<Summary, Failure> {
     dev.store.read(move |from| shown::one(from, id)).await?.ok_or(Failure::Missing)
 }
 
@@ -29,11 +24,18 @@ pub(super) async fn frame(State(dev): State<Dev>, Path(id): Path<i64>) -> Result
     let name = name(&call);
     let Standing { revision, words } = standing(&dev, id).await?.ok_or(Failure::Missing)?;
     let safe = html::escape(&name);
+    let before = dev.store.read(move |from| shown::before(from, id)).await?;
+    let before = before.map(|before| {
+        format!("<a href=\"/compare?call={before}&amp;call={id}\">Compare with the call before</a>")
+    });
+    let before = before.unwrap_or_default();
     let body = format!(
         "<body class=\"call\" data-events=\"/calls/{id}/events\" data-revision=\"{revision}\">\n\
          <nav aria-label=\"Calls\"><a href=\"/\">Calls</a> <span aria-hidden=\"true\">›</span> <bdi>{safe}</bdi>\
          <span id=\"state\">{words}</span><span id=\"live\" role=\"status\"></span>\
-         <button id=\"update\" type=\"button\" hidden>Show what is new</button></nav>\n\
+         <button id=\"update\" type=\"button\" hidden>Show what is new</button>\
+         <span class=\"exports\">{before} Save as <a href=\"/calls/{id}/export.html\">HTML</a> \
+         <a href=\"/calls/{id}/export.json\">JSON</a> <a href=\"/calls/{id}/export.otlp.json\">OTLP</a></span></nav>\n\
          <main id=\"frames\"><iframe title=\"{safe}\" src=\"/calls/{id}/page\"></iframe></main>\n</body>"
     );
     Ok(html::page(&format!("{name} · cekura dev"), &body))
@@ -75,42 +77,34 @@ pub(super) fn name(call: &Summary) -> String {
 }
 
 pub(super) async fn page(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<Response, Failure> {
-    let call = summary(&dev, id).await?;
+    whole(&dev, &summary(&dev, id).await?).await
+}
+
+/// The page of a call, sent while it is written.
+pub(super) async fn whole(dev: &Dev, call: &Summary) -> Result<Response, Failure> {
+    let id = call.id;
     // First of all, so that what ends meanwhile is there twice rather than not at all.
     let begun = call.trace.as_deref().map(|trace| dev.open.of(trace)).unwrap_or_default();
     let (batches, log) =
         dev.store.read(move |from| Ok((shown::batches(from, id)?, shown::log(from, id)?))).await?;
-    let (send, mut parts) = mpsc::channel(2);
     let (store, runtime) = (dev.store.clone(), Handle::current());
-    tokio::task::spawn_blocking(move || {
-        let sound = call.media_type.as_deref().map_or(Err("none came with its call log"), |media_type| {
-            Ok((known(media_type), sound(store, runtime, id)))
+    let sound = call.media_type.as_deref().map(known);
+    let program = [("service", call.service.clone()), ("version", call.version.clone())];
+    let program: Vec<_> = program.into_iter().filter_map(|(title, text)| Some((title, text?))).collect();
+    let mut parts = sent::parts(move |to| {
+        let sound = sound.map_or(Err("none came with its call log"), |media_type| {
+            Ok((media_type, self::sound(store, runtime, id)))
         });
-        let mut to = BufWriter::with_capacity(PART, Sent(send));
-        let (spans, open) = convert::spans(&batches, begun);
-        let program = [("service", call.service), ("version", call.version)];
-        let program: Vec<_> = program.into_iter().filter_map(|(title, text)| Some((title, text?))).collect();
         let log = log.as_deref().map(str::as_bytes);
-        let written =
-            cekura::__page::write(&mut to, spans, |span| open.contains(&span), log, sound, &program);
-        // Who asked may have gone.
-        drop(written.and_then(|()| to.flush()));
+        let (spans, open) = convert::spans(&batches, begun);
+        cekura::__page::write(to, spans, |span| open.contains(&span), log, sound, &program)
     });
-    let first =
-        parts.recv().await.ok_or_else(|| Failure::Unavailable("the page cannot be made".to_owned()))?;
+    let Some(Ok(first)) = parts.recv().await else {
+        return Err(Failure::Unavailable("the page cannot be made".to_owned()));
+    };
     let policy = policy(&first).ok_or_else(|| Failure::Unavailable("the page has no policy".to_owned()))?;
-    let (again, rest) = mpsc::channel(2);
-    tokio::spawn(async move {
-        let mut next = Some(first);
-        while let Some(part) = next {
-            if again.send(Ok::<_, io::Error>(part)).await.is_err() {
-                return;
-            }
-            next = parts.recv().await;
-        }
-    });
     let headers = [(CONTENT_TYPE, "text/html; charset=utf-8".to_owned()), (CONTENT_SECURITY_POLICY, policy)];
-    Ok((headers, Body::from_stream(Received(rest))).into_response())
+    Ok((headers, sent::body(Some(first), parts)).into_response())
 }
 
 /// The policy that the page itself names, and that only pages of this server may show it.
@@ -136,18 +130,4 @@ fn sound(store: Store, runtime: Handle, id: i64) -> Box<dyn Iterator<Item = io::
         let read = runtime.block_on(store.read(move |from| shown::sound(from, id, part)));
         read.map_err(io::Error::other).transpose()
     }))
-}
-
-/// Where a page is written that is sent meanwhile.
-struct Sent(mpsc::Sender<Bytes>);
-
-impl Write for Sent {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let sent = self.0.blocking_send(Bytes::copy_from_slice(bytes));
-        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -126,7 +126,7 @@ fn texts(values: &[AnyValue]) -> Option<Vec<StringValue>> {
 /// Lists in lists that are shown.
 const DEEPEST: usize = 32;
 
-fn json(given: &AnyValue, depth: usize) -> serde_json::Value {
+pub(super) fn json(given: &AnyValue, depth: usize) -> serde_json::Value {
     match given.value.as_ref() {
         _ if depth > DEEPEST => json!("…"),
         Some(Given::BoolValue(value)) => json!(value),

@@ -2,84 +2,50 @@
 
 use super::Failure;
 use super::call::name;
+use super::filter::{self, Query};
 use super::html::{self, escape};
 use crate::dev::Dev;
 use crate::dev::open::OpenSpans;
-use crate::dev::store::shown::{self, Summary, Wanted};
-use axum::extract::{Query, State};
+use crate::dev::store::shown::{self, Summary};
+use axum::extract::{self, State};
 use axum::response::Response;
 use std::fmt::Write;
 
 /// Calls on one page.
 const MOST: i64 = 100;
+/// What callers notice, in nanoseconds, as in the page of a call.
+const SLOW: i64 = 1_200_000_000;
 
 pub(super) async fn show(
     State(dev): State<Dev>,
-    Query(query): Query<Vec<(String, String)>>,
+    extract::Query(query): extract::Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
-    let wanted = wanted(&query);
-    let asked = wanted.clone();
-    let (calls, versions, revision) = dev
+    let wanted = filter::wanted(&query);
+    let (calls, choices, revision) = dev
         .store
         .read(move |from| {
             let revision = shown::revision(from)?;
-            Ok((shown::search(from, &asked, MOST + 1)?, shown::versions(from)?, revision))
+            Ok((shown::search(from, &wanted, MOST + 1)?, shown::choices(from)?, revision))
         })
         .await?;
     let mut body = format!(
-        "<body class=\"calls\" data-events=\"/events\" data-revision=\"{revision}\">\n<header><h1>Calls</h1>"
+        "<body class=\"calls\" data-events=\"/events\" data-revision=\"{revision}\">\n{}",
+        filter::header("Calls", &query)
     );
-    body.push_str("<span id=\"live\" role=\"status\"></span></header>\n");
-    body.push_str(&form(&wanted, &versions));
-    body.push_str(&table(&calls, &query, &dev.open));
+    body += &filter::form("/", &query, &choices);
+    body += COMPARE;
+    body += &table(&calls, &query, &dev.open);
     body.push_str("</body>");
     Ok(html::page("Calls · cekura dev", &body))
 }
 
-fn wanted(query: &[(String, String)]) -> Wanted {
-    let text = |key: &str| {
-        let found = query.iter().find(|(name, _)| name == key);
-        found.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
-    };
-    let number = |key: &str| text(key).parse::<i64>().ok().filter(|number| *number >= 0);
-    Wanted {
-        words: text("said"),
-        id: text("id"),
-        version: text("version"),
-        failed: !text("failed").is_empty(),
-        interrupted: !text("interrupted").is_empty(),
-        slower: number("slower").map(|milliseconds| milliseconds.saturating_mul(1_000_000)),
-        before: number("before"),
-    }
-}
+/// The check boxes of calls belong to it.
+const COMPARE: &str = "<form id=\"compare\" method=\"get\" action=\"/compare\"><button>Compare two calls</button> \
+    <span id=\"chosen\" role=\"status\"></span>\
+    <span class=\"keys\"><kbd>/</kbd> searches, <kbd>↑</kbd> <kbd>↓</kbd> go from call to call, <kbd>Enter</kbd> opens one, \
+    <kbd>x</kbd> chooses it to be compared</span></form>\n";
 
-fn form(wanted: &Wanted, versions: &[String]) -> String {
-    let checked = |is: bool| if is { " checked" } else { "" };
-    let slower = wanted.slower.map(|ns| (ns / 1_000_000).to_string()).unwrap_or_default();
-    let mut options = "<option value=\"\">any</option>".to_owned();
-    for version in versions {
-        let selected = if *version == wanted.version { " selected" } else { "" };
-        let version = escape(version);
-        // Nothing is written that can fail.
-        let _ = write!(options, "<option value=\"{version}\"{selected}>{version}</option>");
-    }
-    format!(
-        "<form method=\"get\" action=\"/\" role=\"search\">\n\
-         <label>Said <input type=\"search\" name=\"said\" value=\"{}\"></label>\n\
-         <label>Call or trace <input name=\"id\" value=\"{}\"></label>\n\
-         <label>Version <select name=\"version\">{options}</select></label>\n\
-         <label>Slower than <input name=\"slower\" inputmode=\"numeric\" size=\"5\" value=\"{slower}\"> ms</label>\n\
-         <label><input type=\"checkbox\" name=\"failed\" value=\"1\"{}> failed</label>\n\
-         <label><input type=\"checkbox\" name=\"interrupted\" value=\"1\"{}> interrupted</label>\n\
-         <button>Show</button> <a href=\"/\">All</a>\n</form>\n",
-        escape(&wanted.words),
-        escape(&wanted.id),
-        checked(wanted.failed),
-        checked(wanted.interrupted),
-    )
-}
-
-fn table(calls: &[Summary], query: &[(String, String)], open: &OpenSpans) -> String {
+fn table(calls: &[Summary], query: &Query, open: &OpenSpans) -> String {
     if calls.is_empty() {
         let why = if query.iter().all(|(_, value)| value.is_empty()) {
             "No call has come yet. Start the agent with the addresses that <code>cekura dev</code> has printed."
@@ -88,13 +54,13 @@ fn table(calls: &[Summary], query: &[(String, String)], open: &OpenSpans) -> Str
         };
         return format!("<main id=\"calls\"><p>{why}</p></main>\n");
     }
-    let mut html =
-        "<main id=\"calls\"><table>\n<caption class=\"heard\">Calls, the newest first</caption>\n<thead><tr>"
-            .to_owned();
+    let mut html = "<main id=\"calls\"><table role=\"table\">\n<caption class=\"heard\">Calls, the newest first</caption>\n\
+                    <thead role=\"rowgroup\"><tr role=\"row\">"
+        .to_owned();
     for (head, title) in HEADS {
-        let _ = write!(html, "<th scope=\"col\" title=\"{title}\">{head}</th>");
+        let _ = write!(html, "<th role=\"columnheader\" scope=\"col\" title=\"{title}\">{head}</th>");
     }
-    html.push_str("</tr></thead>\n<tbody>\n");
+    html.push_str("</tr></thead>\n<tbody role=\"rowgroup\">\n");
     let most = usize::try_from(MOST).unwrap_or(usize::MAX);
     for call in calls.iter().take(most) {
         let is_open = call.trace.as_deref().is_some_and(|trace| open.version(trace) > 0);
@@ -102,26 +68,25 @@ fn table(calls: &[Summary], query: &[(String, String)], open: &OpenSpans) -> Str
     }
     html.push_str("</tbody></table>\n");
     if let Some(last) = calls.get(most.wrapping_sub(1)).filter(|_| calls.len() > most) {
-        let _ = write!(
-            html,
-            "<p><a rel=\"next\" href=\"{}\">Older calls</a></p>",
-            escape(&older(query, last.id))
-        );
+        let older = filter::address("/", query, "before", Some(&last.id.to_string()));
+        let _ = write!(html, "<p><a rel=\"next\" href=\"{}\">Older calls</a></p>", escape(&older));
     }
     html + "</main>\n"
 }
 
-const HEADS: [(&str, &str); 10] = [
+const HEADS: [(&str, &str); 12] = [
+    ("<span class=\"heard\">Compare</span>", ""),
     ("Call", "Its id, or the beginning of its trace id"),
     ("Answer", "The longest time from the caller's last word to the first audio of the answer"),
-    ("Failed", "Spans that failed"),
+    ("Errors", "Spans that failed"),
     ("Interrupted", "Spans that were interrupted"),
     ("Turns", ""),
     ("Length", ""),
     ("Tokens", "Read and written"),
     ("Began", ""),
-    ("Service", "With its version"),
-    ("", "What has come of it"),
+    ("Agent", "The name of the service"),
+    ("Version", "The version of the service"),
+    ("State", "What has come of it"),
 ];
 
 fn row(html: &mut String, call: &Summary, is_open: bool) {
@@ -129,13 +94,17 @@ fn row(html: &mut String, call: &Summary, is_open: bool) {
     let length =
         call.began.zip(call.ended).map(|(began, ended)| html::duration(ended.saturating_sub(began).max(0)));
     let began = call.began.map(|began| format!("<time data-ms=\"{}\"></time>", began / 1_000_000));
-    let tokens = if call.input + call.output > 0 {
+    let tokens = if call.input > 0 || call.output > 0 {
         format!("{} → {}", call.input, call.output)
     } else {
         String::new()
     };
-    let service =
-        [&call.service, &call.version].map(|text| text.as_deref().map(escape).unwrap_or_default()).join(" ");
+    let is_slow = call.latency.is_some_and(|latency| latency > SLOW);
+    let answer = call.latency.map(|latency| {
+        let slow = if is_slow { " <span class=\"slow\">slow</span>" } else { "" };
+        html::duration(latency) + slow
+    });
+    let foreign = |text: &Option<String>| text.as_deref().map(|text| format!("<bdi>{}</bdi>", escape(text)));
     let state = match (call.spans, call.is_over) {
         (_, false) if is_open || call.spans > 0 => "goes on",
         (0, _) => "no spans",
@@ -143,34 +112,27 @@ fn row(html: &mut String, call: &Summary, is_open: bool) {
         _ if call.has_log => "logged",
         _ => "",
     };
-    let _ = writeln!(
+    let (id, name) = (call.id, escape(&name(call)));
+    // On a narrow page each cell says what it is, for there are no heads.
+    let cells = [
+        ("", "Answer", answer.unwrap_or_default()),
+        ("bad", "Errors", count(call.failed)),
+        ("cut", "Interrupted", count(call.interrupted)),
+        ("", "Turns", count(call.turns)),
+        ("", "Length", length.unwrap_or_default()),
+        ("", "Tokens", tokens),
+        ("", "Began", began.unwrap_or_default()),
+        ("text", "Agent", foreign(&call.service).unwrap_or_default()),
+        ("text", "Version", foreign(&call.version).unwrap_or_default()),
+        ("text", "State", state.to_owned()),
+    ];
+    let _ = write!(
         html,
-        "<tr><th scope=\"row\"><a href=\"/calls/{}\"><bdi>{}</bdi></a></th><td>{}</td><td class=\"bad\">{}</td>\
-         <td class=\"cut\">{}</td><td>{}</td><td>{}</td><td>{tokens}</td><td>{}</td><td><bdi>{service}</bdi></td>\
-         <td>{state}</td></tr>",
-        call.id,
-        escape(&name(call)),
-        call.latency.map(html::duration).unwrap_or_default(),
-        count(call.failed),
-        count(call.interrupted),
-        count(call.turns),
-        length.unwrap_or_default(),
-        began.unwrap_or_default(),
+        "<tr role=\"row\"><td role=\"cell\" class=\"choose\"><input type=\"checkbox\" form=\"compare\" name=\"call\" value=\"{id}\" \
+         aria-label=\"Compare {name}\"></td><th role=\"rowheader\" scope=\"row\"><a href=\"/calls/{id}\"><bdi>{name}</bdi></a></th>"
     );
-}
-
-/// The same question for the calls before this one.
-fn older(query: &[(String, String)], before: i64) -> String {
-    let kept = query.iter().filter(|(key, _)| key != "before");
-    let escaped = |text: &str| {
-        text.bytes().fold(String::new(), |all, byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
-                all + &char::from(byte).to_string()
-            }
-            _ => all + &format!("%{byte:02X}"),
-        })
-    };
-    kept.fold(format!("/?before={before}"), |url, (key, value)| {
-        format!("{url}&{}={}", escaped(key), escaped(value))
-    })
+    for (class, head, text) in cells {
+        let _ = write!(html, "<td role=\"cell\" class=\"{class}\" data-head=\"{head}\">{text}</td>");
+    }
+    html.push_str("</tr>\n");
 }

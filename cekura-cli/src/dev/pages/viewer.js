@@ -19,10 +19,16 @@ async function updateList(revision) {
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const calls = document.adoptNode(page.getElementById('calls'));
-  const focused = document.activeElement?.getAttribute('href');
+  const rows = (within) => new Set([...within.querySelectorAll('.choose input')].map(({ value }) => value));
+  const [before, now] = [rows(byId('calls')), rows(calls)];
+  const { href, value } = byId('calls').contains(document.activeElement) ? document.activeElement : {};
   localTimes(calls);
   byId('calls').replaceWith(calls);
-  calls.querySelector(`a[href="${CSS.escape(focused ?? '')}"]`)?.focus({ preventScroll: true });
+  const isSame = (element) => element.href ? element.href === href : element.value === value;
+  [...calls.querySelectorAll('a, input')].find(isSame)?.focus({ preventScroll: true });
+  showChosen();
+  const added = [...now].filter((call) => !before.has(call)).length;
+  byId('live').textContent = added === 0 ? 'live' : `live, ${added === 1 ? 'a new call' : `${added} new calls`}`;
   shown = revision;
 }
 
@@ -88,6 +94,7 @@ async function changed() {
 localTimes(document);
 byId('update')?.addEventListener('click', () => updateCall(latest));
 
+/** Hears of changes. */
 function listen() {
   const events = new EventSource(body.dataset.events);
   events.addEventListener('open', () => {
@@ -106,8 +113,8 @@ function listen() {
 }
 
 // A browser has six connections to one server, which are not for pages that nobody sees.
-let events = listen();
+let events = body.dataset.events ? listen() : null;
 document.addEventListener('visibilitychange', () => {
-  events.close();
-  if (!document.hidden) events = listen();
+  events?.close();
+  if (events && !document.hidden) events = listen();
 });

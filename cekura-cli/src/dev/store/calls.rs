@@ -1,7 +1,7 @@
 //! Calls in the database: their spans in batches as they came, their call log, their recording. Invariant: a batch that comes twice
 //! is kept once.
 
-use super::{Limits, retention};
+use super::{Limits, retention, stages};
 use crate::dev::facts::{Batch, Facts};
 use rusqlite::{Connection, OptionalExtension, Savepoint, Transaction, params};
 use std::io::Read;
@@ -11,7 +11,6 @@ CREATE TABLE calls (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     trace BLOB UNIQUE,
     call_id TEXT,
-    log TEXT,
     media_type TEXT,
     began INTEGER,
     ended INTEGER,
@@ -25,7 +24,9 @@ CREATE TABLE calls (
     input INTEGER NOT NULL DEFAULT 0,
     output INTEGER NOT NULL DEFAULT 0,
     latency INTEGER,
-    revision INTEGER NOT NULL DEFAULT 0
+    revision INTEGER NOT NULL DEFAULT 0,
+    -- The last one: it may be long, and a column behind it is only found by reading it.
+    log TEXT
 );
 CREATE INDEX calls_by_call_id ON calls (call_id);
 CREATE TABLE batches (
@@ -61,6 +62,7 @@ pub(in crate::dev) fn add(to: &Savepoint<'_>, batch: &Batch) -> rusqlite::Result
         )?;
     }
     count(to, id, &batch.facts)?;
+    stages::add(to, id, &batch.facts.stages)?;
     retention::look_again(to, id)?;
     Ok(id)
 }
@@ -266,7 +268,7 @@ fn delete(from: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
         "DELETE FROM words WHERE rowid = -?1 OR rowid IN (SELECT id FROM batches WHERE call = ?1)",
         [id],
     )?;
-    for table in ["batches", "sound", "without_content"] {
+    for table in ["batches", "sound", "times", "without_content"] {
         from.execute(&format!("DELETE FROM {table} WHERE call = ?1"), [id])?;
     }
     from.execute("DELETE FROM calls WHERE id = ?1", [id])?;

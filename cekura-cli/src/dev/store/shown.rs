@@ -65,11 +65,14 @@ pub(in crate::dev) struct Wanted {
     pub(in crate::dev) words: String,
     /// The beginning of a call id or of a trace id.
     pub(in crate::dev) id: String,
+    pub(in crate::dev) service: String,
     pub(in crate::dev) version: String,
     pub(in crate::dev) failed: bool,
     pub(in crate::dev) interrupted: bool,
     /// The longest time to an answer is longer than this, in nanoseconds.
     pub(in crate::dev) slower: Option<i64>,
+    /// Begun at this time or later, in nanoseconds since the Unix epoch.
+    pub(in crate::dev) since: Option<i64>,
     /// Older than this one.
     pub(in crate::dev) before: Option<i64>,
 }
@@ -80,7 +83,16 @@ pub(in crate::dev) fn search(
     wanted: &Wanted,
     most: i64,
 ) -> rusqlite::Result<Vec<Summary>> {
-    let mut sql = format!("SELECT {COLUMNS} FROM calls WHERE true");
+    let (conditions, mut values) = conditions(wanted);
+    values.push(most.into());
+    let sql =
+        format!("SELECT {COLUMNS} FROM calls WHERE {conditions} ORDER BY id DESC LIMIT ?{}", values.len());
+    from.prepare(&sql)?.query_map(params_from_iter(values), summary)?.collect()
+}
+
+/// What calls must be like that are wanted, as SQL over `calls`, and its values.
+pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Value>) {
+    let mut sql = "true".to_owned();
     let mut values: Vec<Value> = Vec::new();
     let mut only = |condition: &str, value: Value| {
         values.push(value);
@@ -102,29 +114,41 @@ pub(in crate::dev) fn search(
             wanted.id.clone().into(),
         );
     }
-    if !wanted.version.is_empty() {
-        only("version = ?", wanted.version.clone().into());
+    for (text, column) in [(&wanted.service, "service"), (&wanted.version, "version")] {
+        if !text.is_empty() {
+            only(&format!("{column} = ?"), text.clone().into());
+        }
     }
     for (is_wanted, column) in [(wanted.failed, "failed"), (wanted.interrupted, "interrupted")] {
         if is_wanted {
             only(&format!("{column} > ?"), 0.into());
         }
     }
-    if let Some(slower) = wanted.slower {
-        only("latency > ?", slower.into());
+    for (number, condition) in
+        [(wanted.slower, "latency > ?"), (wanted.since, "began >= ?"), (wanted.before, "id < ?")]
+    {
+        if let Some(number) = number {
+            only(condition, number.into());
+        }
     }
-    if let Some(before) = wanted.before {
-        only("id < ?", before.into());
-    }
-    values.push(most.into());
-    let sql = format!("{sql} ORDER BY id DESC LIMIT ?{}", values.len());
-    from.prepare(&sql)?.query_map(params_from_iter(values), summary)?.collect()
+    (sql, values)
 }
 
-/// The versions of services, as far as one can choose among them.
-pub(in crate::dev) fn versions(from: &Connection) -> rusqlite::Result<Vec<String>> {
-    let sql = "SELECT DISTINCT version FROM calls WHERE version IS NOT NULL ORDER BY version LIMIT 200";
-    from.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+/// The services and their versions, as far as one can choose among them.
+#[derive(Clone, Debug, Default)]
+pub(in crate::dev) struct Choices {
+    pub(in crate::dev) services: Vec<String>,
+    pub(in crate::dev) versions: Vec<String>,
+}
+
+pub(in crate::dev) fn choices(from: &Connection) -> rusqlite::Result<Choices> {
+    let all = |column: &str| {
+        let sql = format!(
+            "SELECT DISTINCT {column} FROM calls WHERE {column} IS NOT NULL ORDER BY {column} LIMIT 200"
+        );
+        from.prepare(&sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()
+    };
+    Ok(Choices { services: all("service")?, versions: all("version")? })
 }
 
 /// The number of the call of a trace.
@@ -142,10 +166,28 @@ pub(in crate::dev) fn revision(from: &Connection) -> rusqlite::Result<i64> {
     from.query_row(sql, [], |row| row.get(0))
 }
 
+/// The call before this one, of the same service.
+pub(in crate::dev) fn before(from: &Connection, id: i64) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT max(id) FROM calls WHERE id < ?1 AND spans > 0 \
+               AND service IS (SELECT service FROM calls WHERE id = ?1)";
+    from.query_row(sql, [id], |row| row.get(0))
+}
+
 /// Whether one page shows all spans of a call.
 pub(in crate::dev) fn is_whole(from: &Connection, id: i64) -> rusqlite::Result<bool> {
     let sql = "SELECT coalesce(sum(length(data)), 0) <= ?2 FROM batches WHERE call = ?1";
     from.query_row(sql, [id, LARGEST], |row| row.get(0))
+}
+
+/// The numbers of a call's batches, in the order in which they came.
+pub(in crate::dev) fn batch_ids(from: &Connection, id: i64) -> rusqlite::Result<Vec<i64>> {
+    let mut select = from.prepare("SELECT id FROM batches WHERE call = ?1 ORDER BY id")?;
+    select.query_map([id], |row| row.get(0))?.collect()
+}
+
+/// One of them; `None` when it has gone meanwhile.
+pub(in crate::dev) fn batch(from: &Connection, id: i64) -> rusqlite::Result<Option<Vec<u8>>> {
+    from.query_row("SELECT data FROM batches WHERE id = ?1", [id], |row| row.get(0)).optional()
 }
 
 /// The spans of a call in batches, in the order in which they came, as far as one page shows them.

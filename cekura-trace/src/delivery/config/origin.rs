@@ -1,7 +1,10 @@
 //! Collects what is sent to one endpoint beside spans: key, headers, certificates, resource.
 //! Invariant: the key goes to no other origin.
 
+use super::builder::Builder;
 use super::endpoint::Endpoint;
+use super::http_client::HttpClient;
+use super::proxy::Own;
 use super::reader::{Given, QUOTED, Reader, Text, unquoted};
 use super::secret::Secret;
 use super::settings::{
@@ -31,6 +34,7 @@ const NAMES: [(&str, Text); 3] = [
 ];
 pub(super) const API_KEY: Text = (".api_key(…)", "CEKURA_API_KEY");
 pub(super) const OTEL_ENDPOINT: Text = (".otel_endpoint(…)", "CEKURA_OTEL_ENDPOINT");
+const HTTP_CLIENT: &str = ".http_client(…)";
 pub(super) const MODE: &str = "CEKURA_MODE";
 pub(super) const PROTOCOL: &str = "CEKURA_PROTOCOL";
 
@@ -130,7 +134,13 @@ impl Reader<'_> {
         Endpoint::default()
     }
 
-    pub(super) fn check_mode(&mut self, mode: Mode, protocol: Protocol) {
+    pub(super) fn check_mode(&mut self, mode: Mode, protocol: Protocol, has_client: bool) {
+        if mode.sends() && has_client && protocol == Protocol::Grpc {
+            self.refuse(
+                HTTP_CLIENT,
+                "cannot carry gRPC: add .protocol(Protocol::Http), or set CEKURA_PROTOCOL=http",
+            );
+        }
         if mode.draws() && !parts::LOCAL {
             self.refuse(MODE, "contains `local`, but this build lacks the feature `local` of cekura-trace");
         }
@@ -140,6 +150,27 @@ impl Reader<'_> {
                 "must be a protocol that this build has, with the feature `grpc` or `http` of cekura-trace (`grpc` unless set)",
             );
         }
+    }
+
+    /// A client of the program's own, which takes all that goes over HTTP in its own way: no other setting says how.
+    pub(super) fn http_client(&mut self, code: &mut Builder) -> Option<HttpClient> {
+        let client = code.http_client.take()?;
+        if client.follows_redirects() {
+            self.refuse(
+                HTTP_CLIENT,
+                "must not follow redirects, which may take the API key to another host: make it with .redirect(Policy::none())",
+            );
+        }
+        if code.says_how_to_connect() {
+            self.refuse(
+                HTTP_CLIENT,
+                "has proxies and certificates of its own: remove .proxy(…), .no_proxy(), .root_certificate(…), .roots(…) and \
+                 .client_certificate(…)",
+            );
+        }
+        // The environment's are not looked at.
+        code.proxy = Own::None;
+        Some(client)
     }
 
     pub(super) fn check_key(&mut self, key: Option<&Given<Secret>>) {

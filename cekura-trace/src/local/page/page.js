@@ -8,7 +8,7 @@ document.title = `${call} · ${began.toLocaleString()}`;
 byId('title').replaceChildren(foreign(call));
 byId('about').replaceChildren(
   // `cekura dev` has its own above.
-  ...(parent === window ? [element('a', { href: 'index.html', title: 'The list of the calls in the same folder' }, 'All calls')] : []),
+  ...(data.list ? [element('a', { href: 'index.html', title: 'The list of the calls in the same folder' }, 'All calls')] : []),
   ...data.program.map(([title, value]) => element('span', {}, `${title} `, element('b', {}, foreign(value)))),
   element('time', { datetime: began.toISOString() }, began.toLocaleString(undefined, { dateStyle: 'full', timeStyle: 'long' })),
   ...data.traces.flatMap((trace) => {

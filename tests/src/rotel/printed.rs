@@ -7,8 +7,9 @@ use std::fmt::Write;
 
 /// A span in a collector's words.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Printed {
-    pub(crate) trace_id: String,
+pub struct Printed {
+    /// In hexadecimal digits.
+    pub trace_id: String,
     id: String,
     parent: String,
     name: String,
@@ -19,7 +20,7 @@ pub(crate) struct Printed {
 }
 
 /// Reads everything that `rotel` has printed.
-pub(crate) fn read(text: &str) -> Vec<Printed> {
+pub fn read(text: &str) -> Vec<Printed> {
     let mut spans = Vec::new();
     let mut is_span = false;
     for line in text.lines() {
@@ -84,7 +85,7 @@ fn shown(value: Option<&AnyValue>) -> String {
 }
 
 /// Each span with its ancestors' names, status and attributes, without ids and times.
-pub(crate) fn describe(spans: &[Printed]) -> String {
+pub fn describe(spans: &[Printed]) -> String {
     let mut texts: Vec<_> = spans.iter().map(|span| description(span, spans)).collect();
     texts.sort();
     texts.concat()
