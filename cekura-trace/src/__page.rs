@@ -8,7 +8,6 @@ use crate::policy::CaptureContent;
 use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 use serde_json::Value;
-use std::collections::HashSet;
 use std::io::{self, Write};
 
 /// The colours of the stages, as properties of CSS for both themes.
@@ -17,7 +16,7 @@ pub const COLOURS: &str = local::COLOURS;
 /// The recording of a call: its media type, and the parts of its file.
 pub type Sound = (&'static str, Box<dyn Iterator<Item = io::Result<Vec<u8>>> + Send>);
 
-/// Writes the page of a call with its spans, of which those with the ids `open` go on up to now, its call log, which is JSON, its
+/// Writes the page of a call with its spans, of which those that are open go on up to now, its call log, which is JSON, its
 /// recording, or why there is none, and the program that took it: its service, version and environment, each with its title.
 ///
 /// # Errors
@@ -26,7 +25,7 @@ pub type Sound = (&'static str, Box<dyn Iterator<Item = io::Result<Vec<u8>>> + S
 pub fn write(
     to: &mut impl Write,
     spans: Vec<SpanData>,
-    open: &HashSet<SpanId>,
+    is_open: impl Fn(SpanId) -> bool,
     call_log: Option<&[u8]>,
     sound: Result<Sound, &str>,
     program: &[(&'static str, String)],
@@ -35,22 +34,22 @@ pub fn write(
         media_type,
         parts: Box::new(parts.map(|part| part.map(Into::into))),
     });
-    write_page(to, &tree(spans, open), call_log, sound, program, false)
+    write_page(to, &tree(spans, is_open), call_log, sound, program, false)
 }
 
 /// What the page of a call shows, as the JSON that its script reads: the spans in the order of the tree, who said what, how long
 /// each stage took. Times are nanoseconds since the first span began.
 #[must_use]
 pub fn data(spans: Vec<SpanData>, call_log: Option<&[u8]>, program: &[(&'static str, String)]) -> Value {
-    local::page_data(&tree(spans, &HashSet::new()), call_log, program)
+    local::page_data(&tree(spans, |_| false), call_log, program)
 }
 
-fn tree(spans: Vec<SpanData>, open: &HashSet<SpanId>) -> Tree {
+fn tree(spans: Vec<SpanData>, is_open: impl Fn(SpanId) -> bool) -> Tree {
     let mut tree = Vec::with_capacity(spans.len());
     for span in spans {
         let record = record(span, CaptureContent::Full);
         let spans = records(&record).map(|(record, _)| Span::from(&record));
-        tree.extend(spans.map(|span| Span { is_open: open.contains(&span.head.span_id), ..span }));
+        tree.extend(spans.map(|span| Span { is_open: is_open(span.head.span_id), ..span }));
     }
     Tree::from(tree)
 }

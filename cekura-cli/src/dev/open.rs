@@ -93,9 +93,11 @@ impl OpenSpans {
         ends
     }
 
-    pub(super) fn end(&self, ends: Vec<End>) {
+    pub(super) fn end(&self, ends: &[End]) {
         let mut known = self.known();
-        ends.iter().for_each(|end| known.end(end));
+        for end in ends {
+            known.end(end);
+        }
     }
 }
 
@@ -174,10 +176,10 @@ mod tests {
         let calls = HashMap::from([(1_u128.to_be_bytes(), 7)]);
         open.begin(spans(1, 1..4, "llm"), &calls);
         let before = open.version(&1_u128.to_be_bytes());
-        open.end(open.ends(&spans(1, 2..3, "llm")));
+        open.end(&open.ends(&spans(1, 2..3, "llm")));
         assert_eq!((count(&open, 1), open.call(&1_u128.to_be_bytes())), (2, Some(7)));
         assert_ne!(open.version(&1_u128.to_be_bytes()), before);
-        open.end(open.ends(&spans(1, 9..10, "conversation")));
+        open.end(&open.ends(&spans(1, 9..10, "conversation")));
         assert_eq!((count(&open, 1), open.call(&1_u128.to_be_bytes())), (0, None));
         assert_eq!(open.0.lock().unwrap().spans, 0);
     }

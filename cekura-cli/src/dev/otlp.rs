@@ -161,7 +161,9 @@ async fn begin(dev: &Dev, request: ExportTraceServiceRequest) -> Result<(), Refu
         calls.extend(begun.into_iter().filter_map(|(trace, call)| Some((trace, call?))));
     }
     dev.open.begin(spans, &calls);
-    calls.into_values().for_each(|call| dev.watchers.tell(call));
+    for call in calls.into_values() {
+        dev.watchers.tell(call);
+    }
     Ok(())
 }
 
@@ -181,7 +183,7 @@ async fn take(dev: &Dev, request: ExportTraceServiceRequest) -> Result<(), Refus
         batches.iter().map(|batch| super::store::calls::add(to, batch)).collect::<Result<Vec<_>, _>>()
     };
     let changed = dev.store.write(add).await.map_err(Refusal::Unavailable)?;
-    dev.open.end(ends);
+    dev.open.end(&ends);
     for call in changed {
         dev.watchers.tell(call);
     }

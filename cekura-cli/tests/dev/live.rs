@@ -89,8 +89,8 @@ fn a_span_is_seen_from_its_begin_to_its_end() {
 /// A server that says yes to everything; what it was sent.
 fn polite() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (address, heard) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<String>>>::default());
-    let all = heard.clone();
+    let (address, requests) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<String>>>::default());
+    let all = requests.clone();
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut text = Vec::new();
@@ -112,7 +112,7 @@ fn polite() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         }
     });
-    (address, heard)
+    (address, requests)
 }
 
 #[cekura::conversation(client = handle, skip_all)]

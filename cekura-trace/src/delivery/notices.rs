@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 /// Where notices are taken, and the words of each answer there (docs/dev.md).
 const PATH: &str = "/dev/begun";
@@ -25,8 +25,6 @@ const WORDS: &str = "cekura dev";
 const GROUP: Duration = Duration::from_millis(50);
 /// How long it is not asked again whether somebody listens.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How long an answer is waited for.
-const ANSWER: Duration = Duration::from_secs(2);
 /// Bytes of notices that wait. Those that find no room are lost.
 const MOST: usize = 64 << 10;
 
@@ -90,8 +88,12 @@ impl Notices {
         tokio::spawn(sender.run());
     }
 
-    /// Whether a handle with these settings has them.
-    pub(super) fn are_wanted(settings: &Settings) -> bool {
+    /// Those of a handle, where it has any.
+    pub(super) fn of(settings: &Settings) -> Option<Arc<Self>> {
+        Self::are_wanted(settings).then(Arc::default)
+    }
+
+    fn are_wanted(settings: &Settings) -> bool {
         // Which calls are sent is known at their end only where some are left out.
         let is_here =
             !settings.mode.sends() || settings.endpoint.is_loopback() && settings.sampling.is_none();
@@ -163,8 +165,8 @@ impl Sender {
 
     /// Whether `cekura dev` has taken it.
     async fn is_heard(&self, frame: Bytes) -> bool {
-        let answer = timeout(ANSWER, self.transport.send(frame)).await;
-        matches!(answer, Ok(Answer::Accepted { rejected: 0, message }) if message == WORDS)
+        let answer = self.transport.send(frame).await;
+        matches!(answer, Answer::Accepted { rejected: 0, message } if message == WORDS)
     }
 
     fn say_pages(&self, begun: &[u8]) {

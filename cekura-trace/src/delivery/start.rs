@@ -48,12 +48,9 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (account, calls, failed) =
         (Account::of(&settings), Arc::<OpenCalls>::default(), Arc::<AtomicU64>::default());
     #[cfg(feature = "audio")]
-    let recorder = recorder(&settings, inbox.clone());
-    #[cfg(feature = "audio")]
-    let (recorders, recalls) = (settings.audio.map(|_| recorder.clone()), recorder.clone());
-    let causes = Causes::default();
+    let (recorders, recalls) = recorders(&settings, inbox.clone());
+    let (causes, notices) = (Causes::default(), Notices::of(&settings));
     let metrics = Metrics::new(&settings.metrics, ledger.clone(), queue.clone(), calls.clone());
-    let notices = Notices::are_wanted(&settings).then(Arc::<Notices>::default);
     let link = Link {
         metrics: metrics.clone(),
         queue: queue.clone(),
@@ -86,11 +83,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             // The last one, for what is drawn may be all that has the records.
             taps.push(counting(&settings, metrics, events.clone(), inbox.clone(), listener)?);
-            if let Some(notices) = notices {
-                let wake = inbox.clone();
-                let wake = move || drop(wake.send(Message::Wake));
-                notices.start(&settings, calls.clone(), listening(&settings), wake);
-            }
+            start_notices(notices, &settings, &calls, inbox.clone());
             let spans = spans(&settings, ledger.clone(), events.clone(), inbox.clone(), spool.clone(), room)?;
             let spans = spans.map(|spans| spans.telling(causes.spans));
             let (known, spooled) = (calls.clone(), spool.clone().map(SpooledRequests::new));
@@ -122,9 +115,9 @@ fn queue(settings: &Settings, ledger: Arc<Ledger>, inbox: UnboundedSender<Messag
     Arc::new(if draws || settings.spool.is_some() { queue.with_beginnings() } else { queue })
 }
 
-/// Prepares recordings, also those that dead processes have left.
+/// What records calls, if they are, and what prepares recordings, also those that dead processes have left.
 #[cfg(feature = "audio")]
-fn recorder(settings: &Settings, inbox: UnboundedSender<Message>) -> Arc<Recorder> {
+fn recorders(settings: &Settings, inbox: UnboundedSender<Message>) -> (Option<Arc<Recorder>>, Arc<Recorder>) {
     let tell = move |root, prepared| {
         // The worker may have ended.
         drop(inbox.send(Message::Recorded { root, prepared: Box::new(prepared) }));
@@ -132,7 +125,8 @@ fn recorder(settings: &Settings, inbox: UnboundedSender<Message>) -> Arc<Recorde
     let audio = settings.audio.unwrap_or_else(Audio::stereo);
     // Only what is posted has to know its length, for which all of it is encoded.
     let audio = Audio { is_flac: audio.is_flac && settings.mode.sends(), ..audio };
-    Arc::new(Recorder::new(settings.temporary.clone(), audio, Arc::new(tell)))
+    let recorder = Arc::new(Recorder::new(settings.temporary.clone(), audio, Arc::new(tell)));
+    (settings.audio.map(|_| recorder.clone()), recorder)
 }
 
 /// Where there is to be one.
@@ -173,6 +167,19 @@ fn counting(
     let wake = move || drop(inbox.send(Message::Answered));
     let export = Export::start(settings, metrics.clone(), events.clone(), wake)?;
     Ok(Box::new(Counting::new(metrics, settings.metrics.meter.as_ref(), events, export, listener)))
+}
+
+/// Where `cekura dev` may listen.
+fn start_notices(
+    notices: Option<Arc<Notices>>,
+    settings: &Settings,
+    calls: &Arc<OpenCalls>,
+    inbox: UnboundedSender<Message>,
+) {
+    if let Some(notices) = notices {
+        let wake = move || drop(inbox.send(Message::Wake));
+        notices.start(settings, calls.clone(), listening(settings), wake);
+    }
 }
 
 /// Says where calls are seen while they run, where conversations are drawn.

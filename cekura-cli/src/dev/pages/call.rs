@@ -97,7 +97,7 @@ pub(super) async fn whole(dev: &Dev, call: &Summary) -> Result<Response, Failure
         });
         let log = log.as_deref().map(str::as_bytes);
         let (spans, open) = convert::spans(&batches, begun);
-        cekura::__page::write(to, spans, &open, log, sound, &program)
+        cekura::__page::write(to, spans, |span| open.contains(&span), log, sound, &program)
     });
     let Some(Ok(first)) = parts.recv().await else {
         return Err(Failure::Unavailable("the page cannot be made".to_owned()));
