@@ -1,7 +1,7 @@
 //! Says why spans are recorded by no handle. Invariant: each reason is said at most once in a process.
 
+use crate::destination::Place;
 use crate::say::say;
-use std::panic::Location;
 use std::sync::OnceLock;
 
 /// Why a span has no destination.
@@ -18,7 +18,7 @@ pub(crate) enum Absence {
 static FIRST: OnceLock<(String, &'static str)> = OnceLock::new();
 
 /// Tells the program's `tracing` subscriber that the function at this place is not recorded.
-pub(crate) fn tell(function: &'static str, at: &'static Location<'static>, absence: Absence) {
+pub(crate) fn tell(function: &'static str, at: Place, absence: Absence) {
     let (fault, instead) = absence.words();
     let _ = FIRST.set((format!("`{function}` ({at}) {fault}"), instead));
     say(|| {

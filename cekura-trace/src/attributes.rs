@@ -9,7 +9,7 @@
 /// | `session_id = expr` | `session.id` and `gen_ai.conversation.id`: the session that the conversation is a part of |
 /// | `trace_id_from = expr` | the trace id is the first 16 bytes of the SHA-256 of this text, such as the carrier's call SID, which is also the call's id unless `call_id` is given |
 /// | `capture = CaptureContent::…` | the content policy of this conversation |
-/// | `link_headers = expr` | a link to the span named by W3C headers from the caller's process: a `HashMap<String, String>` or a reference to an `Extractor` |
+/// | `link_headers = expr` | a link to the span named by W3C headers from the caller's process: a `HashMap<String, String>`, an `http::HeaderMap`, or a reference to an `Extractor` |
 /// | `run = expr` | `cekura.run.id`, `cekura.scenario.id`, `cekura.result.id`: the simulation run that the call belongs to, a [`Run`](crate::Run) |
 /// | `operation = expr` | `gen_ai.operation.name`, such as `invoke_agent` |
 /// | `client = handle` | sends everything inside to this handle, made with `build`, for several agents in one process |

@@ -23,6 +23,7 @@ mod lane;
 pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod message;
+mod messages;
 pub(crate) mod metrics;
 mod notices;
 mod own_events;

@@ -90,7 +90,29 @@ pub(crate) struct Site {
     pub(crate) seeks_conversation: bool,
     /// The function's name.
     pub(crate) function: &'static str,
-    pub(crate) at: &'static Location<'static>,
+    pub(crate) at: Place,
+}
+
+/// A line of the program's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    At(&'static Location<'static>),
+    /// As `tracing` knows it.
+    #[cfg(feature = "tracing")]
+    In {
+        file: &'static str,
+        line: u32,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) => at.fmt(f),
+            #[cfg(feature = "tracing")]
+            Self::In { file, line } => write!(f, "{file}:{line}"),
+        }
+    }
 }
 
 /// Where the spans of one handle go.

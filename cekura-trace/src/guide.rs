@@ -12,6 +12,9 @@ pub mod tasks {}
 #[doc = include_str!("guide/opentelemetry.md")]
 pub mod opentelemetry {}
 
+#[doc = include_str!("guide/tracing.md")]
+pub mod tracing {}
+
 #[doc = include_str!("guide/settings.md")]
 pub mod settings {}
 

@@ -92,7 +92,7 @@
 //! # Guide
 //!
 //! [What a span records](guide::recorded) · [streams](guide::streams) · [tasks, threads, processes](guide::tasks) ·
-//! [your own OpenTelemetry](guide::opentelemetry) · [settings, and what leaves the process](guide::settings) ·
+//! [your own OpenTelemetry](guide::opentelemetry) · [`tracing`](guide::tracing) · [settings, and what leaves the process](guide::settings) ·
 //! [delivery](guide::delivery) · [troubleshooting](guide::troubleshooting)
 #![forbid(unsafe_code)]
 
@@ -164,6 +164,8 @@ pub use recording::conversation::{Conversation, Turn, current_conversation, curr
 pub use recording::current::{CurrentSpan, current, record};
 pub use recording::follow::{Follow, follow};
 pub use recording::hold::Hold;
+#[cfg(feature = "tracing")]
+pub use recording::layer::{TracingLayer, layer};
 pub use recording::moment::Moment;
 #[cfg(feature = "redact")]
 pub use redact::Redact;
@@ -227,6 +229,20 @@ pub mod spans {
 #[cfg(feature = "logs")]
 pub mod logs {
     pub use crate::recording::logs::{Capture, Json, WithCall, capture, capture_from, json, layer};
+}
+
+/// A layer for services of tower, such as axum's: the feature `tower`.
+///
+/// With `Router::new().route(…).layer(cekura::tower::layer())`, a conversation that a handler begins has a link to the span that
+/// the request names in `traceparent` and `tracestate`, as with `link_headers`, which wins where it is given. Nothing of the
+/// request or the response changes. The example `axum_sse` shows it.
+///
+/// The conversation must begin before the response is returned: a body that is a stream may go on in it, but not begin it. What
+/// axum runs after the upgrade to a WebSocket is a task of its own; there take `headers: HeaderMap` in the handler and write
+/// `#[cekura::conversation(link_headers = headers)]`.
+#[cfg(feature = "tower")]
+pub mod tower {
+    pub use crate::recording::tower::{Link, LinkFuture, LinkLayer, layer};
 }
 
 /// Carries the conversation and the current span into other tasks, threads and processes.

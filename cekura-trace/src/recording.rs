@@ -21,6 +21,8 @@ macro_rules! layer {
 pub(crate) mod attributes;
 #[cfg(feature = "audio")]
 pub(crate) mod audio;
+#[cfg_attr(not(feature = "tower"), path = "recording/no_caller.rs")]
+mod caller;
 pub(crate) mod callsite;
 mod consent;
 pub(crate) mod context;
@@ -33,6 +35,8 @@ pub(crate) mod future;
 pub(crate) mod hold;
 mod home;
 mod json;
+#[cfg(feature = "tracing")]
+pub(crate) mod layer;
 mod locks;
 #[cfg(feature = "logs")]
 pub(crate) mod logs;
@@ -57,6 +61,8 @@ mod spoken;
 pub(crate) mod stream;
 mod thread;
 mod told;
+#[cfg(feature = "tower")]
+pub(crate) mod tower;
 pub(crate) mod value;
 pub(crate) mod w3c;
 mod wav;

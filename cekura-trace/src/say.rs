@@ -22,6 +22,12 @@ pub(crate) fn say_once(is_said: &AtomicBool, event: impl FnOnce()) {
     }
 }
 
+/// Whether an event or a span of `tracing` is this crate's own.
+#[cfg(any(feature = "logs", feature = "tracing"))]
+pub(crate) fn is_own(target: &str) -> bool {
+    target.split("::").next() == Some("cekura")
+}
+
 /// Says something; true unless whoever hears it panics.
 pub(crate) fn say(event: impl FnOnce()) -> bool {
     caught(event).is_some()

@@ -16,7 +16,7 @@ macro_rules! keys {
     ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {
         names! { $($(#[$doc])* $name = $value;)* }
 
-        #[cfg(feature = "redact")]
+        #[cfg(any(feature = "redact", feature = "tracing"))]
         pub(crate) const KEYS: &[&str] = &[$($name),*];
     };
 }
@@ -131,6 +131,10 @@ keys! {
 
     /// The annotated function, `crate::module::function` (OTel semantic conventions 1.41).
     CODE_FUNCTION_NAME = "code.function.name";
+    /// The file in which a `tracing` span begins (OTel semantic conventions 1.41).
+    CODE_FILE_PATH = "code.file.path";
+    /// The line in which a `tracing` span begins, i64 (OTel semantic conventions 1.41).
+    CODE_LINE_NUMBER = "code.line.number";
 
     /// From the span's start to the first chunk that says something, f64 seconds (pipecat).
     METRICS_TTFB = "metrics.ttfb";
@@ -186,6 +190,12 @@ keys! {
     GEN_AI_RESPONSE_MODEL = "gen_ai.response.model";
     /// Id of the answer (OTel GenAI conventions 1.41).
     GEN_AI_RESPONSE_ID = "gen_ai.response.id";
+    /// What the model was given, JSON, where messages are asked for (OTel GenAI conventions 1.41).
+    GEN_AI_INPUT_MESSAGES = "gen_ai.input.messages";
+    /// What the model answered, JSON, where messages are asked for (OTel GenAI conventions 1.41).
+    GEN_AI_OUTPUT_MESSAGES = "gen_ai.output.messages";
+    /// The instructions that a request holds beside its messages, JSON (OTel GenAI conventions 1.41).
+    GEN_AI_SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions";
     /// Why the model stopped, array of strings (OTel GenAI conventions 1.41).
     GEN_AI_RESPONSE_FINISH_REASONS = "gen_ai.response.finish_reasons";
     /// Tokens read, cached ones included, i64 (OTel GenAI conventions 1.41).
@@ -210,6 +220,38 @@ keys! {
     GEN_AI_TOOL_CALL_ARGUMENTS = "gen_ai.tool.call.arguments";
     /// What the tool gave, JSON (OTel GenAI conventions 1.41).
     GEN_AI_TOOL_CALL_RESULT = "gen_ai.tool.call.result";
+}
+
+/// Those of the keys that hold content.
+#[cfg(any(feature = "redact", feature = "tracing"))]
+pub(crate) const CONTENT: &[&str] = &[
+    FUNCTION_INPUT,
+    FUNCTION_OUTPUT,
+    GEN_AI_INPUT_MESSAGES,
+    GEN_AI_OUTPUT_MESSAGES,
+    GEN_AI_SYSTEM_INSTRUCTIONS,
+    GEN_AI_TOOL_CALL_ARGUMENTS,
+    GEN_AI_TOOL_CALL_RESULT,
+    INPUT_PREFIX,
+    OUTPUT,
+    STT_TRANSCRIPT,
+    TEXT,
+];
+
+/// Names of span events, and of their attributes.
+pub(crate) mod event {
+    /// The text of an error (OTel semantic conventions 1.41).
+    #[cfg(any(feature = "redact", feature = "tracing"))]
+    pub(crate) const EXCEPTION_MESSAGE: &str = "exception.message";
+    /// An error (OTel semantic conventions 1.41).
+    #[cfg(feature = "tracing")]
+    pub(crate) const EXCEPTION: &str = "exception";
+    /// The level of an event (tracing-opentelemetry).
+    #[cfg(feature = "tracing")]
+    pub(crate) const LEVEL: &str = "level";
+    /// The target of an event (tracing-opentelemetry).
+    #[cfg(feature = "tracing")]
+    pub(crate) const TARGET: &str = "target";
 }
 
 /// Keys of the resource, which is sent with all spans (OTel semantic conventions 1.41).

@@ -173,6 +173,42 @@ fn start_and_end_may_lie_in_the_past() {
 }
 
 #[test]
+fn the_first_chunk_may_have_come_before_it_is_told_of() {
+    let now = Instant::now();
+    let ago = |seconds| now.checked_sub(Duration::from_secs(seconds)).unwrap();
+    #[cekura::llm]
+    fn answer(at: Instant) {
+        cekura::current().first_chunk_at(at);
+    }
+    let trace = capture(|| {
+        let call = Conversation::start("call-1");
+        call.in_scope(|| {
+            let turn = spans::turn().started_at(ago(9)).start();
+            turn.user_stopped_at(ago(8));
+            let mut llm = spans::llm().parent(&turn).started_at(ago(7)).start();
+            llm.first_chunk_at(ago(5));
+            // Too late: the first chunk is known.
+            llm.first_chunk_at(ago(6));
+            llm.item(&json!("At ten."));
+            llm.end();
+            let mut tts = spans::tts().parent(&turn).started_at(ago(5)).start();
+            tts.first_chunk_at(SystemTime::now() - Duration::from_secs(4));
+            tts.end_at(ago(1));
+            turn.end();
+        });
+        answer(Instant::now());
+        call.end();
+    });
+    let llm = trace.named("llm").next().unwrap();
+    assert!((seconds(llm, "metrics.ttfb") - 2.0).abs() < 1e-6);
+    assert!((seconds(llm, "gen_ai.response.time_to_first_chunk") - 2.0).abs() < 1e-6);
+    // Four seconds, as far as the wall clock is exact.
+    let latency = seconds(trace.span("turn").unwrap(), "turn.user_bot_latency_seconds");
+    assert!((3.0..5.0).contains(&latency), "{latency}");
+    assert!(trace.named("llm").nth(1).unwrap().attribute("metrics.ttfb").is_some());
+}
+
+#[test]
 fn items_are_known_by_their_shape() {
     let trace = capture(|| {
         let mut s2s = spans::s2s().start();

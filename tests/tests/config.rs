@@ -245,10 +245,11 @@ fn choices_are_what_they_may_be() {
     let flags = [ON, OFF].concat();
     let no_flags = ["maybe", "canary", "2", "-1", "y", "enabled", "tru", " "];
     let rule = "must be `true`, `1`, `yes` or `on`, or `false`, `0`, `no` or `off`";
-    let table: [(&str, &[&str], &[&str], &str); 9] = [
+    let table: [(&str, &[&str], &[&str], &str); 10] = [
         ("CEKURA_TRACER_ENABLED", &flags, &no_flags, rule),
         ("CEKURA_CAPTURE_CONTENT", &flags, &no_flags, rule),
         ("CEKURA_AUDIO", &flags, &no_flags, rule),
+        ("CEKURA_MESSAGES", &flags, &no_flags, rule),
         ("CEKURA_ALLOW_INSECURE", &flags, &no_flags, rule),
         ("CEKURA_METRICS_PUBLIC", &flags, &no_flags, rule),
         (

@@ -4,6 +4,7 @@ use cekura::opentelemetry::trace::{FutureExt, TraceContextExt};
 use cekura::opentelemetry::{Context, Value};
 use cekura::testing::{Span, Trace, capture, capture_async, capture_with};
 use cekura::{CaptureContent, TraceId};
+use http::HeaderMap;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::mpsc;
@@ -166,6 +167,18 @@ fn link_headers_become_a_link() {
     assert_eq!(links("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), 0);
     assert_eq!(links("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01"), 0);
     assert_eq!(links("nonsense"), 0);
+}
+
+#[test]
+fn link_headers_may_be_those_of_an_http_request() {
+    #[cekura::conversation(link_headers = headers)]
+    fn call(headers: HeaderMap) {}
+    let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let links = |parents: &[&str]| {
+        let headers = parents.iter().map(|parent| ("traceparent".parse().unwrap(), parent.parse().unwrap()));
+        capture(|| call(headers.collect())).spans()[0].links()
+    };
+    assert_eq!([links(&[]), links(&[valid]), links(&[valid, valid]), links(&["nonsense"])], [0, 1, 0, 0]);
 }
 
 #[test]

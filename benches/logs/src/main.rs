@@ -1,5 +1,5 @@
 //! What a line of the log costs with `cekura::logs`, beside the stock JSON of `tracing-subscriber`: each round measures all of them, and
-//! a difference is that within a round. `cargo run --release -p logs`, half a minute.
+//! a difference is that within a round. And what spans of `tracing` cost with `cekura::layer()`. `cargo run --release -p logs`, half a minute.
 
 use cekura::{Builder, Cekura, Redact};
 use std::hint::black_box;
@@ -23,6 +23,32 @@ fn lines(subscriber: &Dispatch) -> f64 {
         }
         start.elapsed().as_secs_f64() * 1e9 / f64::from(LINES)
     })
+}
+
+/// Nanoseconds a span of `tracing` with one event.
+fn spans(subscriber: &Dispatch) -> f64 {
+    dispatcher::with_default(subscriber, || {
+        let start = Instant::now();
+        for number in 0..LINES {
+            info_span!("slot", day = black_box("tuesday")).in_scope(|| info!(number, "booked"));
+        }
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(LINES)
+    })
+}
+
+/// What spans of `tracing` cost with `cekura::layer()`, beside a registry without it.
+fn measure_spans(handle: &Cekura) {
+    let alone = Dispatch::new(tracing_subscriber::registry());
+    let ours = Dispatch::new(tracing_subscriber::registry().with(cekura::layer()));
+    let rounds: Vec<_> =
+        (0..ROUNDS).map(|_| [spans(&alone), spans(&ours), call(handle, || spans(&ours))]).collect();
+    println!("ns a span with an event, median of {ROUNDS} rounds of {LINES}; and beside the registry alone");
+    for (at, name) in ["registry alone", "layer(), outside any call", "layer(), in a call"].iter().enumerate()
+    {
+        let cost = median(rounds.iter().map(|round| round[at]).collect());
+        let beside = median(rounds.iter().map(|round| round[at] - round[0]).collect());
+        println!("{name:26} {cost:6.0}  {beside:+6.0}");
+    }
 }
 
 #[cekura::turn(skip_all)]
@@ -75,6 +101,7 @@ fn main() {
         let ratio = median(rounds.iter().map(|round| round[at] / round[0]).collect());
         println!("{name:26} {cost:6.0}  {beside:+6.0}  x {ratio:.2}");
     }
+    measure_spans(&plain);
     for handle in [plain, redacts] {
         handle.shutdown_blocking(Duration::from_millis(1));
     }

@@ -27,6 +27,8 @@ pub(crate) struct Place {
     /// Which setting names it.
     pub(crate) variable: &'static str,
     proxy: Option<Proxy>,
+    /// The program's own client connects to it.
+    is_programs: bool,
     protocol: Protocol,
     /// The key is sent there.
     has_key: bool,
@@ -75,6 +77,7 @@ impl Place {
             endpoint: endpoint.clone(),
             variable: if is_api { "CEKURA_API_URL" } else { "CEKURA_OTEL_ENDPOINT" },
             proxy: settings.proxies.to(endpoint).cloned(),
+            is_programs: settings.http_client.is_some(),
             protocol: settings.protocol,
             has_key: is_api || settings.headers.contains_key(KEY_HEADER),
             identity: settings.identity,
@@ -85,6 +88,11 @@ impl Place {
     /// Host and port.
     pub(crate) fn shown(&self) -> String {
         self.endpoint.shown()
+    }
+
+    /// Whether the program's own client connects to it.
+    pub(crate) fn is_programs(&self) -> bool {
+        self.is_programs
     }
 
     /// The proxy on the way there.
@@ -99,6 +107,18 @@ impl Place {
 
     /// What is wrong where nothing comes back.
     pub(crate) fn unanswered(&self, failure: Failure, said: &str) -> Cause {
+        let mut cause = self.unanswered_by_own(failure, said);
+        if self.is_programs && !matches!(failure, Failure::Connection | Failure::Protocol | Failure::Timeout)
+        {
+            cause.remedy = format!(
+                "check the client of .http_client(…): its resolver, proxies and certificates, and {}",
+                self.variable
+            );
+        }
+        cause
+    }
+
+    fn unanswered_by_own(&self, failure: Failure, said: &str) -> Cause {
         let shown = self.shown();
         let (wrong, remedy) = match failure {
             Failure::Name => return self.nameless(said),

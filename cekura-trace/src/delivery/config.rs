@@ -6,6 +6,8 @@
 
 mod builder;
 mod endpoint;
+#[cfg_attr(not(feature = "reqwest"), path = "config/no_http_client.rs")]
+mod http_client;
 mod metrics;
 mod origin;
 mod proxy;
@@ -16,6 +18,8 @@ mod settings;
 
 pub use builder::Builder;
 pub(crate) use endpoint::Endpoint;
+#[cfg(feature = "http")]
+pub(crate) use http_client::HttpClient;
 pub(crate) use metrics::{LONGEST_LABEL, Listen, Metering, OwnLabel};
 pub(crate) use origin::KEY_HEADER;
 pub(crate) use proxy::{Proxies, Proxy};
@@ -43,6 +47,7 @@ use std::path::PathBuf;
 
 const MEMORY_LIMIT: usize = 32 << 20;
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
+const SPOOL_HELD: Text = (".spool_held(…)", "CEKURA_SPOOL_HELD");
 const CALLS: &str = "CEKURA_CALLS";
 const COMPRESSION: &str = "CEKURA_COMPRESSION";
 const DRAW: &str = "CEKURA_DRAW";
@@ -50,6 +55,7 @@ const CAPTURE: &str = "CEKURA_CAPTURE_CONTENT";
 const ENABLED: &str = "CEKURA_TRACER_ENABLED";
 const NO_ID: &str = "must be at least 1: copy it from Cekura's dashboard";
 const AUDIO: &str = "CEKURA_AUDIO";
+const MESSAGES: &str = "CEKURA_MESSAGES";
 const REDACT: &str = "CEKURA_REDACT";
 const INSECURE: &str = "CEKURA_ALLOW_INSECURE";
 
@@ -72,6 +78,7 @@ pub(crate) fn resolve(mut code: Builder) -> Result<Option<Settings>, Error> {
 impl Reader<'_> {
     fn settings(&mut self, mut code: Builder) -> Settings {
         let redaction = self.redaction(&mut code);
+        let connects_by_itself = code.says_how_to_connect();
         let key = self.text(code.api_key, API_KEY, Secret::new);
         let mode = self.mode(code.mode);
         #[cfg(not(feature = "audio"))]
@@ -88,6 +95,7 @@ impl Reader<'_> {
         self.check_mode(mode, protocol);
         self.check_key(key.as_ref());
         if mode.sends() {
+            self.check_client(code.http_client.as_ref(), connects_by_itself, protocol);
             self.check_account(key.is_some(), identity.is_some(), endpoint.value.is_cekura());
         }
         let api_headers = api_headers(key.as_ref());
@@ -96,11 +104,13 @@ impl Reader<'_> {
         // Without a key nothing goes to the API.
         let asked = Some(&api).filter(|_| !api_headers.is_empty());
         let endpoints = [Some(&endpoint.value), asked, metrics.endpoint.as_ref()];
-        let proxies = if mode.sends() { self.proxies(code.proxy, endpoints) } else { Proxies::default() };
+        let connects = mode.sends() && code.http_client.is_none();
+        let proxies = if connects { self.proxies(code.proxy, endpoints) } else { Proxies::default() };
         let calls = self.calls(code.calls);
         Settings {
             mode,
             protocol,
+            http_client: code.http_client,
             headers,
             endpoint: endpoint.value,
             api,
@@ -115,6 +125,7 @@ impl Reader<'_> {
             capture: self.capture(code.capture),
             consent: code.consent,
             redaction,
+            messages: self.flag(code.messages, MESSAGES).unwrap_or_default(),
             content_limit: self.limit(code.content_limit, ".content_limit(…)", CONTENT_LIMIT),
             memory_limit: self.limit(code.memory_limit, ".memory_limit(…)", MEMORY_LIMIT),
             drawing: self.drawing(),
@@ -122,7 +133,7 @@ impl Reader<'_> {
             // A convention of its own, no-color.org; whatever it is set to.
             no_color: self.given("NO_COLOR").is_some(),
             set_global: code.set_global,
-            spool: self.spool(code.spool, code.spool_limits, mode),
+            spool: self.spool(code.spool, code.spool_limits, code.spool_held, mode),
             #[cfg(feature = "audio")]
             audio: self.audio(code.audio).filter(|_| calls == Calls::Observe),
             #[cfg(feature = "audio")]
@@ -254,11 +265,22 @@ impl Reader<'_> {
     }
 
     /// In local mode nothing waits for anybody.
-    fn spool(&mut self, code: Option<PathBuf>, limits: SpoolLimits, mode: Mode) -> Option<Spooling> {
+    fn spool(
+        &mut self,
+        code: Option<PathBuf>,
+        limits: SpoolLimits,
+        held: Option<bool>,
+        mode: Mode,
+    ) -> Option<Spooling> {
+        let keeps_held = self.flag(held, SPOOL_HELD.1).unwrap_or_default();
         let (method, variable) = SPOOL;
         // A path need not be text.
         let found = || (self.lookup)(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
         let given = code.map(|path| (path, method)).or_else(|| Some((found()?, variable)));
+        if keeps_held && given.is_none() {
+            let setting = if held.is_some() { SPOOL_HELD.0 } else { SPOOL_HELD.1 };
+            self.refuse(setting, "needs a spool: set .spool(…) or CEKURA_SPOOL_DIR too");
+        }
         let (directory, setting) = given?;
         if setting == variable && directory.to_str().is_some_and(|path| unquoted(path).is_some()) {
             self.refuse(setting, QUOTED);
@@ -266,7 +288,7 @@ impl Reader<'_> {
         if !parts::SPOOL {
             self.refuse(setting, "works on Unix systems only");
         }
-        mode.sends().then_some(Spooling { directory, setting, limits })
+        mode.sends().then_some(Spooling { directory, setting, limits, keeps_held })
     }
 
     fn limit(&mut self, code: Option<usize>, method: &'static str, default: usize) -> usize {

@@ -277,6 +277,7 @@ fn configured(settings: &Settings) -> Finding {
     let through = settings.proxies.to(&settings.endpoint);
     let through = through.map(|proxy| format!(" through the proxy {}", proxy.endpoint.shown()));
     let through = through.unwrap_or_default();
+    let through = if settings.http_client.is_some() { " with the program's own client" } else { &through };
     let seen = format!("{account}{key}; spans are sent over {protocol} to {origin}{through}{kept}");
     Finding::good(Check::Configuration, seen)
 }

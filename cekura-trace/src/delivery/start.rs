@@ -13,6 +13,7 @@ use super::lane::spans::Spans;
 use super::ledger::Ledger;
 use super::link::{Causes, Link};
 use super::message::Message;
+use super::messages::Messages;
 use super::metrics::{Counting, Export, Listener, Metrics};
 use super::notices::{Listening, Notices};
 use super::own_events::OwnEvents;
@@ -70,6 +71,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         recorder: recorders.clone(),
         longest: timings.give_up + timings.longest_hint + timings.after_hint + timings.attempt,
     };
+    let chats = settings.messages.then_some(Messages { limit: settings.content_limit });
     let (events, listen) = (queue.events.clone(), settings.metrics.listen);
     let listener = listen.map(|listen| Listener::start(listen, metrics.clone())).transpose()?;
     let prepare = {
@@ -81,7 +83,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
                 recalls.keep_in(spool.recordings());
             }
             let room = Room::of(queue.clone(), Use::Delivery);
-            let sampler = Sampler::of(&settings, ledger.clone(), queue.clone(), calls.clone()).map(Box::new);
+            let (counts, kept) = (ledger.clone(), spool.clone());
+            let sampler = Sampler::of(&settings, counts, queue.clone(), calls.clone(), kept).map(Box::new);
             let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             // The last one, for what is drawn may be all that has the records.
             taps.push(counting(&settings, metrics, events.clone(), inbox.clone(), listener)?);
@@ -107,7 +110,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         let worker = Worker::new(timings, queue, ledger, events, lane, account, call_logs);
         #[cfg(feature = "audio")]
         let worker = worker.with_recorder(recorders);
-        worker.with_calls(calls).with_taps(taps).with_spool(spool).live(messages, runtime);
+        let worker = worker.with_calls(calls).with_messages(chats);
+        worker.with_taps(taps).with_spool(spool).live(messages, runtime);
     })?;
     Ok(link)
 }

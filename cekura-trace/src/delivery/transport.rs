@@ -17,6 +17,9 @@ mod grpc;
 mod gzip;
 #[cfg_attr(not(feature = "http"), path = "transport/absent.rs")]
 mod http;
+#[cfg(feature = "http")]
+#[cfg_attr(not(feature = "reqwest"), path = "transport/no_program.rs")]
+mod program;
 #[cfg_attr(not(any(feature = "grpc", feature = "http")), path = "transport/absent.rs")]
 mod proxy;
 #[cfg(any(feature = "grpc", feature = "http"))]

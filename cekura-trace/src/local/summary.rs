@@ -6,6 +6,7 @@ use super::text;
 use crate::finished::{Span, Tree};
 use crate::semconv as key;
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 /// How long the caller waited in each turn that says so, in nanoseconds, and the turn's place among the rows; the
@@ -139,27 +140,23 @@ fn stages(tree: &Tree) -> Line {
 }
 
 fn longest(tree: &Tree) -> Option<String> {
-    let mut turn = None;
-    let mut longest: Option<(&Span, Option<&Span>)> = None;
-    for (_, span) in &tree.rows {
-        if span.name == key::span::TURN {
-            turn = Some(span);
-        }
-        let longer = longest.is_none_or(|(other, _)| row::length(span) > row::length(other));
-        let listens = span.name == key::span::STT && row::is_stream(span);
-        if longer && !listens && STAGES.contains(&span.name.as_str()) {
-            longest = Some((span, turn));
-        }
-    }
-    let (span, turn) = longest?;
-    let detail = match span.name.as_str() {
+    let stage = |name| times(tree, name).into_iter().map(move |(time, at)| (time, Reverse(at), name));
+    let (time, Reverse(at), name) = STAGES.into_iter().flat_map(stage).max()?;
+    let (_, span) = &tree.rows[at];
+    // What a turn waited for its transcript is told by the turn itself.
+    let is_of_turn = span.name == key::span::TURN;
+    let detail = match name {
         key::span::TOOL_CALL => None,
+        _ if is_of_turn => None,
         _ => row::service(span).pop(),
     };
-    let name = [Some(row::name(span)), detail].into_iter().flatten().collect::<Vec<Cow<'_, str>>>().join(" ");
+    let name = if is_of_turn { name.into() } else { row::name(span) };
+    let name = [Some(name), detail].into_iter().flatten().collect::<Vec<Cow<'_, str>>>().join(" ");
     let (name, _) = text::clip(&name, LONGEST_NAME);
+    let mut earlier = tree.rows[..=at].iter().rev().map(|(_, span)| span);
+    let turn = earlier.find(|span| span.name == key::span::TURN);
     let place = turn.map(|turn| format!(" in {}", row::name(turn))).unwrap_or_default();
-    Some(format!("longest: {name} {}{place}", text::duration(row::length(span))))
+    Some(format!("longest: {name} {}{place}", text::duration(time)))
 }
 
 /// Columns that the name of the longest span, or an id, may take.

@@ -20,6 +20,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 mod arguments;
+#[cfg(feature = "tracing")]
+mod field;
 mod found;
 mod gathered;
 mod own;
@@ -67,6 +69,9 @@ pub(super) struct Growth {
     /// The bytes of entries at which more room is taken.
     pub(super) limit: usize,
     pub(super) is_full: bool,
+    /// Of `tracing`, which are not added without end.
+    #[cfg(feature = "tracing")]
+    pub(super) events: u32,
 }
 
 /// The audio that an `stt` function is given whole.

@@ -1,7 +1,7 @@
 //! One place in the user's code where spans begin: its span name, its kind, and its warnings.
 //! Invariant: it is plain data and never changes.
 
-use crate::destination::{self, Site};
+use crate::destination::{self, Place, Site};
 use crate::finished::begin;
 use crate::say::say;
 use crate::semconv::span as names;
@@ -56,7 +56,7 @@ pub struct Callsite {
     pub(crate) function: &'static str,
     /// Its path, `crate::module::function`; empty where there is no function.
     path: &'static str,
-    pub(crate) at: &'static Location<'static>,
+    pub(crate) at: Place,
 }
 
 macro_rules! constructors {
@@ -64,13 +64,23 @@ macro_rules! constructors {
         $(#[track_caller]
         pub const fn $name(function: &'static str, path: &'static str) -> Self {
             let view = View::$view;
-            Self { view, span_name: view.span_name(function), function, path, at: Location::caller() }
+            Self { view, span_name: view.span_name(function), function, path, at: Place::At(Location::caller()) }
         })*
     };
 }
 
 impl Callsite {
     constructors!(conversation => Conversation, llm => Llm, s2s => S2s, span => Span, stt => Stt, tool_call => ToolCall, tts => Tts, turn => Turn);
+
+    /// Where a `tracing` span begins. Its name says which view it has.
+    #[cfg(feature = "tracing")]
+    pub(super) fn of_tracing(metadata: &'static tracing::Metadata<'static>) -> Self {
+        const VIEWS: [View; 6] = [View::Llm, View::S2s, View::Stt, View::ToolCall, View::Tts, View::Turn];
+        let name = metadata.name();
+        let view = VIEWS.into_iter().find(|view| view.span_name("") == name).unwrap_or(View::Span);
+        let (file, line) = (metadata.file().unwrap_or_default(), metadata.line().unwrap_or_default());
+        Self { view, span_name: name, function: name, path: "", at: Place::In { file, line } }
+    }
 
     /// Begins the record of a span of this function.
     #[inline]
@@ -134,7 +144,7 @@ impl Callsite {
 }
 
 /// Says once per place that a function returns its answer in a form that is not followed by itself, and whether it does.
-pub(super) fn warn_unfollowed(view: View, type_name: &'static str, at: &'static Location<'static>) -> bool {
+pub(super) fn warn_unfollowed(view: View, type_name: &'static str, at: Place) -> bool {
     let may_be_read_later = ["Receiver<", "Stream", "::Receiver"];
     let is_unfollowed = may_be_read_later.iter().any(|word| type_name.contains(word));
     if is_unfollowed && is_first(type_name, at) {
@@ -154,8 +164,8 @@ pub(super) fn warn_unfollowed(view: View, type_name: &'static str, at: &'static 
 }
 
 /// Whether this was never asked of the name at the place before.
-fn is_first(name: &'static str, at: &'static Location<'static>) -> bool {
-    static KNOWN: RwLock<BTreeSet<(&str, &Location<'_>)>> = RwLock::new(BTreeSet::new());
+fn is_first(name: &'static str, at: Place) -> bool {
+    static KNOWN: RwLock<BTreeSet<(&str, Place)>> = RwLock::new(BTreeSet::new());
     let is_known = KNOWN.read().unwrap_or_else(PoisonError::into_inner).contains(&(name, at));
     !is_known && KNOWN.write().unwrap_or_else(PoisonError::into_inner).insert((name, at))
 }

@@ -1,11 +1,12 @@
 //! The innermost current span, for code inside a function that adds to it. Invariant: once the span has ended,
 //! nothing changes it.
 
+use super::moment::Moment;
 use super::recorded::Recorded;
 use super::scope::Scope;
 use super::seen::{Seen, show};
 use super::span::live::Live;
-use super::span::live::handle::live_of;
+use super::span::live::handle::{by_hand, live_of};
 use super::thread::{look, with_current};
 use super::value::{Integer, Value};
 use opentelemetry::trace::TraceContextExt;
@@ -63,6 +64,9 @@ pub struct CurrentSpan {
 /// The innermost current span of this crate: of an annotated function, or by hand.
 pub fn current() -> CurrentSpan {
     let live = look(|context| {
+        if let Some(live) = by_hand(context) {
+            return Some(Some(live));
+        }
         let scope = context.get::<Scope>();
         let here = context.span().span_context().trace_id();
         let call = scope.and_then(Scope::call);
@@ -114,6 +118,12 @@ impl CurrentSpan {
     /// counts.
     pub fn first_chunk(&self) {
         self.tell(|live| live.first_chunk(Instant::now()));
+    }
+
+    /// The first chunk of the answer was here at that moment, an `Instant` or a `SystemTime`. Only the first time that a chunk
+    /// is told of counts.
+    pub fn first_chunk_at(&self, at: impl Moment) {
+        self.tell(|live| live.first_chunk(at.instant()));
     }
 
     /// The next part of the answer; it is appended to the parts before it. It is not counted as an item or as

@@ -83,6 +83,17 @@ impl<'a> Failure<'a> {
     }
 }
 
+/// The text of an error and of its sources; empty where its own code panics.
+#[cfg(feature = "tracing")]
+pub(super) fn described(error: &(dyn Error + 'static), limit: usize) -> String {
+    let describe = || {
+        let mut text = String::new();
+        Failure { declared: DYN_ERROR, text: FailureText::Error(error) }.describe(limit, &mut text);
+        text
+    };
+    caught(describe).unwrap_or_default()
+}
+
 fn sources<'a>(error: &'a (dyn Error + 'a)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     iter::successors(error.source(), |error| Error::source(*error)).take(MOST_SOURCES)
 }

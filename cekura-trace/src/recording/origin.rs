@@ -5,10 +5,12 @@
 //! Otherwise the nearest span of ours is the parent, so that no trace has a gap.
 
 use super::attributes::Attributes;
+use super::caller::Caller;
 use super::callsite::{Callsite, View};
 use super::home::Home;
 use super::scope::Scope;
 use super::span::live::Live;
+use super::span::live::handle::by_hand;
 use super::thread::with_current;
 use super::wish::{Client, Wish};
 use crate::call::{self, Call, Run};
@@ -87,6 +89,8 @@ impl Origin {
     #[inline(never)]
     fn beside(live: Option<&Arc<Live>>) -> Self {
         Context::map_current(|context| {
+            let by_hand = by_hand(context);
+            let live = by_hand.as_ref().or(live);
             let seeks_turn = live.is_none_or(|live| live.holds_stages());
             let origin = Self::read(context, |here, scope| Parent::current(here, scope, live));
             Self { seeks_turn, ..origin }
@@ -258,6 +262,11 @@ impl Origin {
         }
         let context = self.context();
         link_to(context.span().span_context(), said);
+        // Who names the caller by hand knows better.
+        let caller = Caller::of(&context).filter(|_| wish.links.is_empty());
+        if let Some(caller) = caller.filter(|caller| *caller != context.span().span_context()) {
+            link_to(caller, said);
+        }
         self.parent = Parent::NONE;
         let start = wish.start.unwrap_or_else(Instant::now);
         span.start_at(start, wish.start.is_some());

@@ -11,6 +11,7 @@ use super::outcome::{InnerResult, Outcome, outcome};
 use super::seen::Item;
 use super::span::ending::{Ending, Wait};
 use super::stream::{Each, Slot};
+use crate::destination::Place;
 use crate::say::caught;
 use std::any::type_name;
 use std::cell::Cell;
@@ -146,7 +147,7 @@ impl<T> Ended<'_, T> {
     /// Ends the span, with what `record` sets of the value inside.
     #[track_caller]
     fn record(&self, record: impl FnOnce(&mut Attributes, &T)) {
-        let at = Location::caller();
+        let at = Place::At(Location::caller());
         let Some((mut ending, outcome)) = self.0.take() else { return };
         ending.tells = outcome.value.is_some();
         // Only what was returned as it should can bring more.

@@ -56,6 +56,12 @@ pub(super) fn attach(
     if is_thread_ending { None } else { attach() }
 }
 
+/// Makes a context the thread's current one. The innermost span of ours that is lent to the thread stays.
+#[cfg(feature = "tracing")]
+pub(super) fn attach_context(context: impl FnOnce() -> Context) -> Option<ContextGuard> {
+    if is_thread_ending() { None } else { caught(|| context().attach()) }
+}
+
 /// The current context and cekura span, until it is dropped.
 pub(super) struct Entered<'a> {
     /// What was current before.

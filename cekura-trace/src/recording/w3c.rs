@@ -1,6 +1,7 @@
 //! Reads the W3C trace context headers of another process. Invariant: headers that are not as the specification says
 //! name no span.
 
+use http::{HeaderMap, HeaderName};
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use std::collections::HashMap;
@@ -9,7 +10,7 @@ use std::hash::BuildHasher;
 /// W3C trace context headers, for `link_headers`.
 #[diagnostic::on_unimplemented(
     message = "`link_headers` takes W3C trace context headers, found `{Self}`",
-    label = "expected a `HashMap<String, String>`, or a reference to an `opentelemetry::propagation::Extractor`"
+    label = "expected a `HashMap<String, String>`, an `http::HeaderMap`, or a reference to an `opentelemetry::propagation::Extractor`"
 )]
 pub trait LinkHeaders {
     /// The span that the headers name, if they are valid.
@@ -31,6 +32,29 @@ where
 {
     fn span_context(&self) -> Option<SpanContext> {
         (&self).span_context()
+    }
+}
+
+impl LinkHeaders for HeaderMap {
+    fn span_context(&self) -> Option<SpanContext> {
+        (&Headers(self)).span_context()
+    }
+}
+
+struct Headers<'h>(&'h HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
+
+    fn get_all(&self, key: &str) -> Option<Vec<&str>> {
+        let values: Option<Vec<_>> = self.0.get_all(key).iter().map(|value| value.to_str().ok()).collect();
+        values.filter(|values| !values.is_empty())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Place, REDACTED, Redactor, find};
 use crate::finished::{self, EntryOf, Marks, Raw, Record, ValueOf, rewrite, write};
 use crate::semconv;
+use crate::semconv::event::EXCEPTION_MESSAGE;
 use std::borrow::Cow;
 
 type Entry<'a> = EntryOf<Raw<'a>>;
@@ -15,23 +16,8 @@ const MOST: f64 = 9e15;
 
 /// Names have no key. They are of the program's code, so no closure sees them.
 const NAME: Place<'_> = Place { path: "", is_cut: false, depth: 0 };
-/// The text of an error, as OpenTelemetry calls that of an exception.
-const ERROR: &str = "exception.message";
 /// The name of an event, which is often a message.
 const EVENT: &str = "event";
-
-/// The keys of content among ours; what is written as content by us is marked besides.
-const CONTENT: [&str; 9] = [
-    semconv::FUNCTION_INPUT,
-    semconv::FUNCTION_OUTPUT,
-    semconv::GEN_AI_TOOL_CALL_ARGUMENTS,
-    semconv::GEN_AI_TOOL_CALL_RESULT,
-    semconv::INPUT_PREFIX,
-    semconv::OUTPUT,
-    semconv::STT_TRANSCRIPT,
-    semconv::TEXT,
-    semconv::USER_ID,
-];
 
 impl Redactor {
     /// The records of a buffer.
@@ -72,7 +58,7 @@ impl Redactor {
                 rewrite::attribute(&mut out, key.as_str(), &value, Marks::of(*found, *content));
             }
             Entry::Description(text) => {
-                let place = Place { path: ERROR, ..NAME };
+                let place = Place { path: EXCEPTION_MESSAGE, ..NAME };
                 write::description(&mut out, &self.text(place, text.as_str(), count)?);
             }
             // Counted as the name of the record.
@@ -196,7 +182,8 @@ fn may_hold(value: &Value<'_>) -> bool {
 
 /// Whether a key is one of ours that holds no content: an id, a model, a number.
 fn is_ours(key: &str) -> bool {
-    let is_known = semconv::KEYS.contains(&key) && !CONTENT.contains(&key);
+    let is_content = semconv::CONTENT.contains(&key) || key == semconv::USER_ID;
+    let is_known = semconv::KEYS.contains(&key) && !is_content;
     let beside = [semconv::LEN_SUFFIX, semconv::TRUNCATED_SUFFIX];
     is_known || beside.iter().any(|suffix| key.ends_with(suffix)) || key.starts_with(semconv::SCORE_PREFIX)
 }

@@ -11,11 +11,15 @@ use cekura_trace_tests::api::{Api, Reply};
 use cekura_trace_tests::backend::Backend;
 use cekura_trace_tests::events::listen;
 use cekura_trace_tests::handles::{LONG, PROTOCOLS, converse};
+use http::Request;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};
 use std::fs;
+use std::task::{Context, Poll};
+use tower_layer::Layer;
+use tower_service::Service;
 
 /// What cannot be shown: they have neither `Debug` nor `Display`, or no value at all, or are attributes by a wrong name.
 const NEVER_SHOWN: [&str; 18] = [
@@ -77,7 +81,12 @@ impl Gallery {
         self.debug("Redact", &cekura::Redact::standard().hashed(KEY).pattern("key", KEY));
         self.debug("Capture", &cekura::logs::capture::<tracing_subscriber::Registry>());
         self.debug("Json", &cekura::logs::json());
+        self.debug("TracingLayer", &cekura::layer());
         self.debug("WithCall", &cekura::logs::layer(tracing_subscriber::layer::Identity::new()));
+        let mut link = cekura::tower::layer().layer(Ready(()));
+        self.debug("LinkLayer", &cekura::tower::layer());
+        self.debug("Link", &link);
+        self.debug("LinkFuture", &link.call(Request::new(())));
         self.debug("Update", &Update::new().metadata(json!({ "a": 1 })));
         self.debug("CallLog", &CallLog::new("call-1").customer_number("+1").metadata(json!({ "a": 1 })));
     }
@@ -189,4 +198,22 @@ fn every_public_type_is_shown_without_the_key() {
     let shown = gallery.0.iter().map(|name| name.trim_start_matches("spans::").to_owned());
     let known: BTreeSet<_> = shown.chain(NEVER_SHOWN.map(str::to_owned)).collect();
     assert_eq!(known, public(), "the types shown here beside those that the crate has");
+}
+
+/// A service that does nothing.
+#[derive(Clone, Debug)]
+struct Ready(());
+
+impl Service<Request<()>> for Ready {
+    type Response = ();
+    type Error = ();
+    type Future = std::future::Ready<Result<(), ()>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        std::future::ready(Ok(self.0))
+    }
 }

@@ -1,6 +1,7 @@
 //! Holds what code says about a handle, one method per setting. Nothing is checked before `build`
 //! or `install`.
 
+use super::http_client::HttpClient;
 use super::metrics::{OwnLabel, Wanted};
 use super::proxy::Own;
 use super::reader::Lookup;
@@ -49,6 +50,7 @@ pub struct Builder {
     pub(super) otel_endpoint: Option<String>,
     pub(super) api_url: Option<String>,
     pub(super) headers: Vec<(String, Secret)>,
+    pub(super) http_client: Option<HttpClient>,
     pub(super) proxy: Own,
     pub(super) root_certificates: Vec<Vec<u8>>,
     pub(super) only_roots: Option<Vec<u8>>,
@@ -62,10 +64,12 @@ pub struct Builder {
     pub(super) consent: Consent,
     #[cfg(feature = "redact")]
     pub(super) redact: Option<Redact>,
+    pub(super) messages: Option<bool>,
     pub(super) content_limit: Option<usize>,
     pub(super) memory_limit: Option<usize>,
     pub(super) set_global: bool,
     pub(super) spool: Option<PathBuf>,
+    pub(super) spool_held: Option<bool>,
     pub(super) spool_limits: SpoolLimits,
     #[cfg(feature = "audio")]
     pub(super) audio: Option<Audio>,
@@ -212,6 +216,39 @@ impl Builder {
         self
     }
 
+    /// Sends everything with this client of the program's own: spans, call logs, recordings and metrics, by its proxies,
+    /// certificates and resolver. Needs the feature `reqwest`, which has `reqwest` 0.13 without any of its TLS features.
+    ///
+    /// The protocol must be `Http`, for the client cannot carry gRPC. It must follow no redirect: `reqwest` would take the API key
+    /// along to any host. It must be made with `redirect(Policy::none())`, then, even where the rest of the program follows
+    /// them; `build` and `install` refuse another one. They also refuse it beside [`proxy`](Self::proxy),
+    /// [`no_proxy`](Self::no_proxy), [`root_certificate`](Self::root_certificate), [`roots`](Self::roots) and
+    /// [`client_certificate`](Self::client_certificate), which would change nothing. `HTTPS_PROXY` and the like count as far as the
+    /// client reads them.
+    ///
+    /// What is retried, how long an answer may take and how many bytes of it are read stays as without it. Its own time limits
+    /// count where they are shorter. Where it speaks HTTP/2, set `http2_keep_alive_interval` too: without it a connection
+    /// whose other end has vanished is used on. Its proxies get requests to this machine too, if the client sends those there.
+    ///
+    /// ```no_run
+    /// use cekura::{Cekura, Protocol};
+    /// use reqwest::redirect::Policy;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = reqwest::Client::builder()
+    ///     .redirect(Policy::none())
+    ///     .proxy(reqwest::Proxy::all("http://proxy.internal:3128")?)
+    ///     .build()?;
+    /// let cekura = Cekura::builder().protocol(Protocol::Http).http_client(client).install()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "reqwest")]
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http_client = Some(HttpClient::new(client));
+        self
+    }
+
     /// Allows plain http to another machine (`CEKURA_ALLOW_INSECURE`), such as a collector in the cluster. The
     /// API key is not sent over plain http.
     pub fn allow_insecure(mut self, allow: bool) -> Self {
@@ -284,6 +321,26 @@ impl Builder {
     #[cfg(feature = "redact")]
     pub fn redact(mut self, redact: Redact) -> Self {
         self.redact = Some(redact);
+        self
+    }
+
+    /// Adds to spans of models what they were given and what they answered as messages, in the form of OpenTelemetry's GenAI
+    /// conventions (`CEKURA_MESSAGES`: `true` or `false`); off unless set. They are
+    /// [`gen_ai.input.messages`](crate::semconv::GEN_AI_INPUT_MESSAGES), `gen_ai.output.messages` and
+    /// `gen_ai.system_instructions`, which backends show as a chat.
+    ///
+    /// They are made of what is recorded anyway: the first argument that is a request or a list of messages as `OpenAI`,
+    /// Anthropic or Gemini take it, or else the only argument that is a text; and the answer. They are content, as these are. The
+    /// delivery makes them, so a capture and the program's own exporters have none.
+    ///
+    /// ```no_run
+    /// # fn start() -> Result<(), cekura::Error> {
+    /// let cekura = cekura::Cekura::builder().messages(true).install()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn messages(mut self, are_added: bool) -> Self {
+        self.messages = Some(are_added);
         self
     }
 
@@ -389,6 +446,17 @@ impl Builder {
         self
     }
 
+    /// Keeps calls that wait for their verdict in the [`spool`](Self::spool) too, where there is [`sampling`](Self::sampling)
+    /// (`CEKURA_SPOOL_HELD`: `true` or `false`); not unless set. They then survive the process as other spans do. After a crash the next process
+    /// sends all of them, also those that would not have been sent: nobody knows how they would have ended.
+    ///
+    /// They take at most half of the spool's bytes, and a quarter of what may be known of it in memory. Where that is not enough,
+    /// an event says so, and [`FlushReport::spool_is_behind`](crate::FlushReport) is true. Without a spool it is an error.
+    pub fn spool_held(mut self, held: bool) -> Self {
+        self.spool_held = Some(held);
+        self
+    }
+
     /// Serves the metrics of this handle at `/metrics` of an address of this machine, such as `127.0.0.1:9464`
     /// (`CEKURA_METRICS_LISTEN`), for Prometheus. The page `docs/operate.md` lists them.
     ///
@@ -461,10 +529,18 @@ impl Builder {
     /// span failed or was interrupted); all calls unless set. [`Sampling`] has an example.
     ///
     /// Calls that wait for their verdict take at most half of the [memory limit](Self::memory_limit), and do not survive the
-    /// process, whatever the [spool](Self::spool) keeps. What is drawn and written in local mode is not sampled.
+    /// process, unless [`spool_held`](Self::spool_held) is set. What is drawn and written in local mode is not sampled.
     pub fn sampling(mut self, sampling: Sampling) -> Self {
         self.sampling = Some(sampling);
         self
+    }
+
+    /// Whether it says anything that a client of the program's own decides.
+    pub(super) fn says_how_to_connect(&self) -> bool {
+        !matches!(self.proxy, Own::Unsaid)
+            || !self.root_certificates.is_empty()
+            || self.only_roots.is_some()
+            || self.client_certificate.is_some()
     }
 
     /// Sets the limits of the spool.

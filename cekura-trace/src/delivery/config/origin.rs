@@ -2,6 +2,7 @@
 //! Invariant: the key goes to no other origin.
 
 use super::endpoint::Endpoint;
+use super::http_client::HttpClient;
 use super::reader::{Given, QUOTED, Reader, Text, unquoted};
 use super::secret::Secret;
 use super::settings::{
@@ -31,6 +32,7 @@ const NAMES: [(&str, Text); 3] = [
 ];
 pub(super) const API_KEY: Text = (".api_key(…)", "CEKURA_API_KEY");
 pub(super) const OTEL_ENDPOINT: Text = (".otel_endpoint(…)", "CEKURA_OTEL_ENDPOINT");
+const HTTP_CLIENT: &str = ".http_client(…)";
 pub(super) const MODE: &str = "CEKURA_MODE";
 pub(super) const PROTOCOL: &str = "CEKURA_PROTOCOL";
 
@@ -138,6 +140,35 @@ impl Reader<'_> {
             self.refuse(
                 PROTOCOL,
                 "must be a protocol that this build has, with the feature `grpc` or `http` of cekura-trace (`grpc` unless set)",
+            );
+        }
+    }
+
+    /// A client of the program's own takes all that goes over HTTP, in its own way.
+    pub(super) fn check_client(
+        &mut self,
+        client: Option<&HttpClient>,
+        connects_by_itself: bool,
+        protocol: Protocol,
+    ) {
+        let Some(client) = client else { return };
+        if protocol == Protocol::Grpc {
+            self.refuse(
+                HTTP_CLIENT,
+                "cannot carry gRPC: add .protocol(Protocol::Http), or set CEKURA_PROTOCOL=http",
+            );
+        }
+        if client.follows_redirects() {
+            self.refuse(
+                HTTP_CLIENT,
+                "must not follow redirects, which may take the API key to another host: make it with .redirect(Policy::none())",
+            );
+        }
+        if connects_by_itself {
+            self.refuse(
+                HTTP_CLIENT,
+                "has proxies and certificates of its own: remove .proxy(…), .no_proxy(), .root_certificate(…), .roots(…) and \
+                 .client_certificate(…)",
             );
         }
     }

@@ -1,6 +1,7 @@
 //! The settings of a handle when all of them are known. Invariant: every value can be used as it is.
 
 use super::endpoint::Endpoint;
+use super::http_client::HttpClient;
 use super::metrics::Metering;
 use super::proxy::Proxies;
 use super::sampling::Sampling;
@@ -153,6 +154,8 @@ pub(crate) struct Settings {
     pub(crate) calls: Calls,
     /// Where it is set.
     pub(crate) compression: Option<Compression>,
+    /// What sends over HTTP in place of a client of this library's. Proxies and certificates are its own then.
+    pub(crate) http_client: Option<HttpClient>,
     pub(crate) proxies: Proxies,
     pub(crate) trusted: Trusted,
     pub(crate) client_certificate: Option<ClientCertificate>,
@@ -160,6 +163,8 @@ pub(crate) struct Settings {
     pub(crate) capture: CaptureContent,
     pub(crate) consent: Consent,
     pub(crate) redaction: Redaction,
+    /// Spans of models have messages.
+    pub(crate) messages: bool,
     pub(crate) content_limit: usize,
     pub(crate) memory_limit: usize,
     #[cfg_attr(not(feature = "local"), expect(dead_code, reason = "nothing is drawn"))]
@@ -218,6 +223,8 @@ pub(crate) struct Spooling {
     /// The name to blame.
     pub(crate) setting: &'static str,
     pub(crate) limits: SpoolLimits,
+    /// Calls that are held by sampling are kept too.
+    pub(crate) keeps_held: bool,
 }
 
 /// Whose calls they are.

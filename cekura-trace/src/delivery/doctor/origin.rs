@@ -21,6 +21,10 @@ pub(super) struct Origin {
 impl Origin {
     /// Looks at one layer after the other; what comes after a failure is skipped.
     pub(super) async fn examine(&self) -> Vec<Finding> {
+        if self.place.is_programs() {
+            let why = format!("to {}: left to the client of .http_client(…)", self.place.shown());
+            return vec![Finding::skipped(Check::Connection, why)];
+        }
         let (addresses, name) = self.name().await;
         let mut findings = vec![name];
         if !addresses.is_empty() {

@@ -130,3 +130,21 @@ fn a_recogniser_that_streams_counts_from_the_end_of_speech() {
     assert!(!plain(&call.tree(), 120).contains("stt 8"), "{}", plain(&call.tree(), 120));
     assert!(call.tree().rows[0].1.head.start == START);
 }
+
+/// A recogniser that gets all of the speech is at work while the caller talks.
+#[test]
+fn the_longest_part_is_none_of_the_callers_own_talking() {
+    for (transcript, longest) in
+        [(0.15, "longest: llm 850 ms in turn 1"), (1.2, "longest: stt 1.20 s in turn 1")]
+    {
+        let mut call = Sample::new();
+        let turn = call.span(SpanId::INVALID, "turn", [0, 9_000], &|out| {
+            write::integer(out, key::TURN_NUMBER, 1);
+            write::float(out, key::TURN_LATENCY_TRANSCRIPT_SECONDS, transcript);
+        });
+        call.span(turn, "stt", [0, 4_000], &|_| {});
+        call.span(turn, "llm", [4_150, 5_000], &|_| {});
+        let drawing = plain(&call.tree(), 80);
+        assert!(drawing.contains(longest), "{drawing}");
+    }
+}

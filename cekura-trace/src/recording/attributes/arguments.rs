@@ -45,6 +45,14 @@ impl Attributes {
         let _ = as_walk(&arguments, |arguments| self.tool_arguments(arguments));
     }
 
+    /// Records what a tool gave as a text, which may be JSON already.
+    #[cfg(feature = "tracing")]
+    pub(super) fn tool_result(&mut self, text: &str) {
+        let limit = self.limit;
+        let keys = [semconv::FUNCTION_OUTPUT, semconv::GEN_AI_TOOL_CALL_RESULT];
+        self.content_json(keys, |json| Some(write_text(text, json, limit)));
+    }
+
     pub(in crate::recording) fn tool_arguments(&mut self, arguments: &dyn Walk) {
         let limit = self.limit;
         self.content_json(KEYS, |json| {

@@ -4,12 +4,12 @@
 
 use super::{Attributes, Marks, Root, Target, Value, clipped, walk, write, write_value};
 use crate::clip::clip;
+use crate::destination::Place;
 use crate::policy::CaptureContent;
 use crate::recording::callsite::{View, warn_unfollowed};
 use crate::recording::shapes::{Failed, Found, Shapes, ToolCalls};
 use crate::semconv;
 use std::any::type_name;
-use std::panic::Location;
 
 impl Attributes {
     /// As [`returned`](Self::returned), but for the content: sizes, tokens and names only.
@@ -93,11 +93,7 @@ impl Attributes {
     /// Of what nobody can see into, the type may say that the answer is read later: in a channel, or in a stream that is
     /// part of something.
     #[inline]
-    pub(in crate::recording) fn look_at_type(
-        &mut self,
-        name: fn() -> &'static str,
-        at: &'static Location<'static>,
-    ) {
+    pub(in crate::recording) fn look_at_type(&mut self, name: fn() -> &'static str, at: Place) {
         let may_be_read_later = matches!(self.view, View::Llm | View::S2s | View::Tts);
         if self.told.is_opaque && may_be_read_later && warn_unfollowed(self.view, name(), at) {
             self.told.speech = Some(false);

@@ -231,6 +231,15 @@ impl Attributes {
         }
     }
 
+    /// Forgets the parts of texts that came so far.
+    #[cfg(feature = "tracing")]
+    pub(super) fn forget_parts(&mut self) {
+        if let Some(gathered) = gathered(&mut self.extras) {
+            (gathered.output, gathered.transcript, gathered.spoken) = (None, None, None);
+            gathered.characters = 0;
+        }
+    }
+
     /// One part of a spoken text.
     pub(super) fn say_part(&mut self, part: &str) {
         let limit = self.limit;

@@ -5,7 +5,7 @@ use crate::call::{Call, Line, used};
 use crate::clip::{Text, clip};
 use crate::recording::scope::Scope;
 use crate::recording::thread::look;
-use crate::say::caught;
+use crate::say::{caught, is_own};
 use crate::transcript::text_bytes;
 use serde_json::{Map, Value};
 use std::fmt::Debug;
@@ -66,7 +66,7 @@ impl<S: Subscriber> Layer<S> for Capture {
     }
 
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        if event.metadata().target().split("::").next() == Some("cekura") {
+        if is_own(event.metadata().target()) {
             return;
         }
         let call = look(|context| context.get::<Scope>()?.call().cloned()).flatten();

@@ -135,6 +135,18 @@ impl Open {
         self.ending_at(at).finish(Wait::Tellers, |_| {});
     }
 
+    /// Ends a span that was left at that moment, by a panic or not.
+    #[cfg(feature = "tracing")]
+    pub(in crate::recording) fn close(self, at: Instant, by_panic: bool) {
+        if !by_panic {
+            return self.end(at);
+        }
+        if let Some(live) = &self.live {
+            live.close_turn(true);
+        }
+        self.ending_at(at).finish(Wait::Tellers, |attributes| attributes.panic(None));
+    }
+
     /// Ends the span of an answer that is dropped: when it was over, if that was said.
     pub(in crate::recording) fn let_go(self) {
         match self.live.as_ref().and_then(|live| live.answer_over()) {

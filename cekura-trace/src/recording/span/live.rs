@@ -21,6 +21,8 @@ use std::time::Instant;
 pub(super) mod closing;
 pub(super) mod growth;
 pub(in crate::recording) mod handle;
+#[cfg(feature = "tracing")]
+mod logged;
 mod parts;
 mod stand;
 

@@ -88,6 +88,12 @@ impl Open {
         }
     }
 
+    /// The same span, for who ends it where somebody else still has this.
+    #[cfg(feature = "tracing")]
+    pub(in crate::recording) fn shared(&self) -> Self {
+        Self { context: self.context.clone(), live: self.live.clone() }
+    }
+
     /// Starts the span's time again, at the first poll of its future.
     pub(in crate::recording) fn restart(&self) {
         self.live.as_ref().inspect(|live| live.restart());

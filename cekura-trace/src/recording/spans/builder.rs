@@ -251,12 +251,6 @@ impl<K: Kind> Guard<K> {
             live.item(Instant::now(), record);
         }
     }
-
-    pub(super) fn first_chunk_at(&mut self, at: Instant) {
-        if let Some(live) = self.live() {
-            live.first_chunk(at);
-        }
-    }
 }
 
 impl Held {

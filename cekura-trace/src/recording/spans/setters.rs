@@ -8,6 +8,7 @@ use crate::destination::Client;
 use crate::policy::CaptureContent;
 use crate::recording::attributes::Attributes;
 use crate::recording::conversation as open;
+use crate::recording::moment::Moment;
 use crate::recording::value::{Float, Form, Integer, Len, Value};
 use crate::recording::w3c::LinkHeaders;
 use opentelemetry::trace::TraceContextExt;
@@ -222,6 +223,14 @@ impl<K: Model> Guard<K> {
     /// first time counts.
     pub fn first_chunk(&mut self) {
         self.first_chunk_at(Instant::now());
+    }
+
+    /// The first chunk of the answer was here at that moment, an `Instant` or a `SystemTime`. Only the first time that a chunk
+    /// is told of counts, by this, [`first_chunk`](Self::first_chunk), `item` or `audio`.
+    pub fn first_chunk_at(&mut self, at: impl Moment) {
+        if let Some(live) = self.live() {
+            live.first_chunk(at.instant());
+        }
     }
 
     /// One item of the answer, as the provider sent it. It is counted. What a known response says in it is

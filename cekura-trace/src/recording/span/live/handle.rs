@@ -4,8 +4,10 @@ use super::{Live, Stage};
 use crate::call::nanoseconds;
 use crate::clip::clip;
 use crate::finished::write;
-use opentelemetry::KeyValue;
+use crate::recording::scope::Scope;
+use opentelemetry::trace::TraceContextExt;
 use opentelemetry::trace::{Span, SpanContext, SpanRef, Status};
+use opentelemetry::{Context, KeyValue};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -81,6 +83,13 @@ thread_local! {
     /// Whether the span of a context is asked which one of ours it is.
     static IS_ASKED: Cell<bool> = const { Cell::new(false) };
     static ANSWER: Cell<Option<Arc<Live>>> = const { Cell::new(None) };
+}
+
+/// The span of a context that is marked as one of ours: one that was begun by hand, or by `tracing`. Most often there is none.
+pub(in crate::recording) fn by_hand(context: &Context) -> Option<Arc<Live>> {
+    let marked = context.get::<Scope>()?.by_hand?;
+    let span = context.span();
+    if span.span_context().span_id() == marked { live_of(&span) } else { None }
 }
 
 /// Which one of ours a context's span is. The API has no way to ask; but to set `Unset` changes no span, ours

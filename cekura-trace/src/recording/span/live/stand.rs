@@ -68,7 +68,7 @@ impl Stand {
     }
 
     /// Whether the content policy lets its content pass.
-    pub(super) fn keeps_content(&self) -> bool {
+    pub(in crate::recording) fn keeps_content(&self) -> bool {
         self.capture() == CaptureContent::Full
     }
 
