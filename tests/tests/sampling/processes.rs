@@ -174,9 +174,12 @@ fn a_held_call_is_on_disk_span_by_span_and_once_whatever_its_verdict() {
     for verdict in [Verdict::Dropped, Verdict::Sent, Verdict::SentWhileTheBackendIsAway] {
         let is_up = Arc::new(AtomicBool::new(verdict != Verdict::SentWhileTheBackendIsAway));
         let looked_at = is_up.clone();
-        let backend = Backend::scripted(move |_, _| {
-            if looked_at.load(Ordering::Relaxed) { Reply::Accept } else { Reply::Reset }
-        });
+        let backend =
+            Backend::scripted(
+                move |_, _| {
+                    if looked_at.load(Ordering::Relaxed) { Reply::Accept } else { Reply::Reset }
+                },
+            );
         let spool = Spool::new(TEMPORARY, &format!("kept-{verdict:?}"));
         let limits = SpoolLimits { deposit: Duration::from_millis(10), ..SpoolLimits::default() };
         let begin = || {
