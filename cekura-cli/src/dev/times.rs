@@ -54,10 +54,7 @@ impl Times {
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let pair = |(range, count): (&u16, &u32)| {
-            let ([a, b], [c, d, e, f]) = (range.to_le_bytes(), count.to_le_bytes());
-            [a, b, c, d, e, f]
-        };
+        let pair = |(range, count): (&u16, &u32)| range.to_le_bytes().into_iter().chain(count.to_le_bytes());
         self.0.iter().flat_map(pair).collect()
     }
 
@@ -94,7 +91,9 @@ mod tests {
         for seed in [1, 7, 1_000, 300_000, 900_000_000, 70_000_000_000, u64::MAX / 5000] {
             let mut all: Vec<u64> = (1..=2000_u64).map(|at| seed * (1 + at * at % 1999)).collect();
             let mut times = Times::default();
-            all.iter().for_each(|time| times.add(*time));
+            for time in &all {
+                times.add(*time);
+            }
             all.sort_unstable();
             for (exact, found) in [(all[999], times.p50()), (all[1899], times.p95())] {
                 assert!(found.unwrap().abs_diff(exact) <= exact / 100, "{found:?} is not {exact}");

@@ -98,7 +98,9 @@ pub(super) fn read(data: &Value) -> Call {
     if turns.is_empty() || says_something {
         turns.insert(0, outside);
     }
-    turns.iter_mut().for_each(|turn| turn.parts.sort_unstable());
+    for turn in &mut turns {
+        turn.parts.sort_unstable();
+    }
     let totals = &data["totals"];
     let tokens = [&totals["input"], &totals["output"]].map(Value::as_i64);
     Call {

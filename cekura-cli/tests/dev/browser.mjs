@@ -12,7 +12,7 @@ export const { port } = new URL(url);
 
 const hex = (number, digits) => number.toString(16).padStart(digits, '0');
 const seconds = (time) => String(BigInt(Math.round(time * 1000)) * 1_000_000n);
-const began = Date.now() / 1000 - 100;
+export const began = Date.now() / 1000 - 100;
 const attribute = ([key, value]) => ({
   key,
   value: typeof value === 'string' ? { stringValue: value }

@@ -40,7 +40,7 @@ fn call() -> Vec<Span> {
     let mut tool = span(7, 3, 2, "tool_call", &[("function.name", "book"), ("function.output", "no")]);
     tool.status = Some(Status { code: 2, message: "the table is taken".to_owned() });
     tool.kind = 3;
-    tool.trace_state = "a=b".to_owned();
+    "a=b".clone_into(&mut tool.trace_state);
     tool.events.push(Event {
         name: "exception".to_owned(),
         time_unix_nano: tool.start_time_unix_nano,

@@ -1,6 +1,6 @@
 //! Two calls beside each other, and how long stages took by version.
 
-use super::pages::browse_with;
+use super::pages::{browse_with, whole};
 use super::server::Dev;
 use super::spans::{attribute, request, span};
 use super::{PROTOBUF, spans};
@@ -131,5 +131,108 @@ fn a_call_whose_spans_all_have_names_of_their_own_is_bounded() {
     assert_eq!(dev.ask("POST", "/v1/traces", &[PROTOBUF], &request("any", all).encode_to_vec()).0, 200);
     assert!(dev.stored("SELECT count(*) FROM times") <= 64);
     assert!(dev.stored("SELECT max(length(stage)) FROM times") <= 64);
+    assert_eq!(dev.ask("GET", "/stages", &[], &[]).0, 200);
+}
+
+/// The pages and files that take a question or the number of a call.
+const PATHS: [&str; 6] = [
+    "/stages",
+    "/compare?call=1&call=2",
+    "/calls/1/export.html",
+    "/calls/1/export.json",
+    "/calls/1/export.otlp.json",
+    "/?service=agent",
+];
+
+#[test]
+fn no_other_machine_and_no_other_page_reads_tables_or_files() {
+    let dev = Dev::start("tables-guard", &[]);
+    let all = [1, 2].map(|call| span(call, 1, 0, "conversation", &[("call_id", "private")]));
+    assert_eq!(
+        dev.ask("POST", "/v1/traces", &[PROTOBUF], &request("any", all.into()).encode_to_vec()).0,
+        200
+    );
+    for path in PATHS {
+        let (head, body) = whole(&dev, path);
+        assert!(head.starts_with("HTTP/1.1 200") && !body.is_empty(), "{path}: {head}");
+        let policy =
+            head.lines().find_map(|line| line.strip_prefix("content-security-policy: ")).expect(path);
+        assert!(
+            policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors"),
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("unsafe") && !policy.contains('*'), "{path}: {policy}");
+        for header in [
+            "x-content-type-options: nosniff",
+            "cross-origin-resource-policy: same-origin",
+            "cache-control: no-store",
+        ] {
+            assert!(head.contains(header), "{path}: {head}");
+        }
+        assert!(!head.contains("access-control"), "{path}: {head}");
+        let evil = format!("Host: evil.example:{}", dev.http.port());
+        assert_eq!(dev.ask("GET", path, &[&evil], &[]).0, 403, "{path}");
+        let origin = ["Origin: https://evil.example"];
+        assert!(matches!(dev.ask("POST", path, &origin, &[]).0, 403 | 405), "{path}");
+        assert_eq!(dev.ask("POST", path, &[], &[]).0, 405, "{path}");
+    }
+}
+
+#[test]
+fn no_question_breaks_a_page() {
+    let dev = Dev::start("questions", &[]);
+    let body = request("any", vec![span(1, 1, 0, "conversation", &[]), span(1, 2, 1, "llm", &[])]);
+    assert_eq!(dev.ask("POST", "/v1/traces", &[PROTOBUF], &body.encode_to_vec()).0, 200);
+    let long = "x".repeat(50_000);
+    let values = [
+        "%27%3B%20DROP%20TABLE%20calls%3B%20--",
+        "%22%20OR%201%3D1",
+        "%25%5F%00",
+        "%ff%fe",
+        "%zz",
+        "-1",
+        "9223372036854775807",
+        "99999999999999999999999999",
+        "1e9",
+        "NaN",
+        "NEAR(a%20b)*^",
+        &long,
+    ];
+    for key in [
+        "said",
+        "id",
+        "service",
+        "version",
+        "failed",
+        "interrupted",
+        "slower",
+        "since",
+        "before",
+        "base",
+        "call",
+    ] {
+        for value in values {
+            for page in ["/", "/stages", "/compare"] {
+                let (status, answer) =
+                    dev.ask("GET", &format!("{page}?{key}={value}&call={value}"), &[], &[]);
+                let text: String = answer.chars().take(300).collect();
+                assert!(
+                    matches!(status, 200 | 400 | 404 | 414 | 431),
+                    "{page} {key}={value}: {status} {text}"
+                );
+            }
+        }
+    }
+    for id in
+        ["0", "-1", "9223372036854775807", "99999999999999999999", "1%00", "..%2f..%2fetc%2fpasswd", "1'--"]
+    {
+        for file in
+            ["page", "export.html", "export.json", "export.otlp.json", "export.sqlite", "../../calls.sqlite"]
+        {
+            let (status, _) = dev.ask("GET", &format!("/calls/{id}/{file}"), &[], &[]);
+            assert!(matches!(status, 400 | 404), "{id} {file}: {status}");
+        }
+    }
+    assert_eq!(dev.stored("SELECT count(*) FROM calls"), 1);
     assert_eq!(dev.ask("GET", "/stages", &[], &[]).0, 200);
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { browser, end, FAILED, folder, inner, open, port, run, send, span, tell, turn, url } from './browser.mjs';
+import { began, browser, end, FAILED, folder, inner, open, port, run, send, span, tell, turn, url } from './browser.mjs';
 
 const checks = {
   async a_call_is_seen_while_it_runs() {

@@ -95,7 +95,7 @@ fn body(sides: [&Side; 2]) -> String {
     }
     html.push_str("</table>\n");
     if count > MOST {
-        let _ = write!(html, "<p class=\"note\">The first {MOST} of {count} turns are shown.</p>\n");
+        let _ = writeln!(html, "<p class=\"note\">The first {MOST} of {count} turns are shown.</p>");
     }
     html + "</main>\n</body>"
 }
@@ -231,10 +231,9 @@ fn group(html: &mut String, turns: [Option<&Turn>; 2], parts: &[(String, String)
     let errors = turns.map(|turn| turn.map_or(&[][..], |turn| &turn.errors));
     if !(errors[0].is_empty() && errors[1].is_empty()) {
         let list = |errors: &[String]| {
-            errors
-                .iter()
-                .map(|why| format!("<div class=\"bad\"><bdi>{}</bdi></div>", escape(words::clipped(why))))
-                .collect()
+            errors.iter().fold(String::new(), |html, why| {
+                html + "<div class=\"bad\"><bdi>" + &escape(words::clipped(why)) + "</bdi></div>"
+            })
         };
         line(html, "words", "Errors", errors.map(list), &same(errors[0] == errors[1]));
     }

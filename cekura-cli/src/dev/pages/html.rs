@@ -60,9 +60,13 @@ pub(super) fn escape(text: &str) -> String {
 pub(super) fn duration(ns: i64) -> String {
     let rounded = |unit: i64| ns.saturating_add(unit / 2) / unit;
     match ns {
-        ..999_500_000 => format!("{} ms", rounded(1_000_000)),
-        ..9_995_000_000 => format!("{}.{:02} s", rounded(10_000_000) / 100, rounded(10_000_000) % 100),
-        ..59_950_000_000 => format!("{}.{} s", rounded(100_000_000) / 10, rounded(100_000_000) % 10),
+        i64::MIN..999_500_000 => format!("{} ms", rounded(1_000_000)),
+        999_500_000..9_995_000_000 => {
+            format!("{}.{:02} s", rounded(10_000_000) / 100, rounded(10_000_000) % 100)
+        }
+        9_995_000_000..59_950_000_000 => {
+            format!("{}.{} s", rounded(100_000_000) / 10, rounded(100_000_000) % 10)
+        }
         _ => format!("{}m{:02}s", rounded(1_000_000_000) / 60, rounded(1_000_000_000) % 60),
     }
 }

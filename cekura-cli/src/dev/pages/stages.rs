@@ -50,9 +50,9 @@ fn table(mut versions: Vec<Version>, query: &Query) -> String {
     let base = filter::text(query, "base");
     let all = versions.iter().enumerate().map(|(at, version)| {
         let same = |other: &&Version| other.service == version.service;
-        let chosen = versions.iter().find(|other| same(other) && other.version == base && !base.is_empty());
+        let chosen = versions.iter().find(|other| same(other) && other.name == base && !base.is_empty());
         let before = chosen.or_else(|| versions[..at].iter().rev().find(same));
-        let before = before.filter(|before| before.version != version.version);
+        let before = before.filter(|before| before.name != version.name);
         Compared { version, before, name: name(version, has_services) }
     });
     let all: Vec<_> = all.collect();
@@ -78,14 +78,14 @@ fn table(mut versions: Vec<Version>, query: &Query) -> String {
 
 fn name(version: &Version, has_services: bool) -> String {
     let text = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
-    let of = text(&version.version, "no version");
+    let of = text(&version.name, "no version");
     if has_services { format!("{} {of}", text(&version.service, "no name")) } else { of }
 }
 
 /// The form that says which version the others are compared with.
 fn basis(versions: &[Version], query: &Query) -> String {
     let names: BTreeSet<_> =
-        versions.iter().map(|version| &version.version).filter(|name| !name.is_empty()).collect();
+        versions.iter().map(|version| &version.name).filter(|name| !name.is_empty()).collect();
     if names.len() < 2 {
         return String::new();
     }

@@ -75,19 +75,19 @@ fn html(words: &[&str], common: &[usize], element: &str) -> String {
     for (at, word) in words.iter().enumerate() {
         let is_common = common.binary_search(&at).is_ok();
         if is_open && is_common {
-            html += &format!("</{element}>");
+            html.extend(["</", element, ">"]);
         }
         if at > 0 {
             html.push(' ');
         }
         if !is_open && !is_common {
-            html += &format!("<{element}>");
+            html.extend(["<", element, ">"]);
         }
         is_open = !is_common;
         html += &escape(word);
     }
     if is_open {
-        html += &format!("</{element}>");
+        html.extend(["</", element, ">"]);
     }
     html + "</bdi>"
 }

@@ -99,7 +99,9 @@ pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Value>) {
         sql.push_str(" AND ");
         sql.push_str(&condition.replace('?', &format!("?{}", values.len())));
     };
-    for word in wanted.words.split_whitespace().take(WORDS) {
+    // A question ends at a zero byte, wherever it stands.
+    let words = wanted.words.split(|c: char| c.is_whitespace() || c == '\0').filter(|word| !word.is_empty());
+    for word in words.take(WORDS) {
         // In quotes it is a word, whatever it looks like.
         let word = format!("\"{}\"*", word.replace('"', "\"\""));
         only(

@@ -49,7 +49,7 @@ pub(super) fn add(to: &Savepoint<'_>, call: i64, stages: &Stages) -> rusqlite::R
 #[derive(Debug, Default)]
 pub(in crate::dev) struct Version {
     pub(in crate::dev) service: String,
-    pub(in crate::dev) version: String,
+    pub(in crate::dev) name: String,
     pub(in crate::dev) calls: i64,
     pub(in crate::dev) stages: Stages,
 }
@@ -71,9 +71,9 @@ pub(in crate::dev) fn stages(from: &Connection, wanted: &Wanted) -> rusqlite::Re
         if current.as_ref().is_none_or(|(call, ..)| *call != id) {
             finish(&mut versions, current.take());
             let key: (String, String) = (row.get(1)?, row.get(2)?);
-            let place = *places.entry(key).or_insert_with_key(|(service, version)| {
-                let (service, version) = (service.clone(), version.clone());
-                versions.push(Version { service, version, ..Version::default() });
+            let place = *places.entry(key).or_insert_with_key(|(service, name)| {
+                let (service, name) = (service.clone(), name.clone());
+                versions.push(Version { service, name, ..Version::default() });
                 versions.len() - 1
             });
             current = Some((id, place, Stages::new()));
