@@ -58,7 +58,8 @@ pub(super) fn find(text: &str, at: usize, path: &Path<'_>) -> Next {
 fn groups(bytes: &[u8], at: usize) -> Vec<Range<usize>> {
     let digits = |from: usize| from + bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut end = digits(at);
-    let mut groups = vec![at..end];
+    let mut groups = Vec::new();
+    groups.push(at..end);
     while groups.len() < MOST {
         let is_between = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'-' | b'.' | b'/' | b'(' | b')' | b',');
         let mut next = end + bytes[end..].iter().take(4).take_while(is_between).count();
@@ -241,10 +242,10 @@ impl<'a> Run<'a> {
         if !(LEAST..=19).contains(&digits.len()) || !is_end() {
             return None;
         }
-        if self.is_social(groups, &digits, cue) {
+        if self.is_social(groups, digits, cue) {
             return Some(SSN);
         }
-        self.is_phone(groups, &digits, cue).then_some(PHONE)
+        self.is_phone(groups, digits, cue).then_some(PHONE)
     }
 
     /// Whether the same stands between all groups.

@@ -52,7 +52,7 @@ pub(super) struct OwnCopies {
 }
 
 struct Copy {
-    copy: DiskCopy,
+    on_disk: DiskCopy,
     spans: u64,
     bytes: u64,
     /// Held until it is written.
@@ -145,7 +145,7 @@ impl Copies {
             let (spans, bytes) = (request.spans(), request.frame.len() as u64);
             self.calls.insert(copy.name, trace);
             self.bytes += bytes;
-            call.copies.list.push_back(Copy { copy, spans, bytes, room: request.reservation });
+            call.copies.list.push_back(Copy { on_disk: copy, spans, bytes, room: request.reservation });
         }
         true
     }
@@ -154,13 +154,13 @@ impl Copies {
     fn replace(&mut self, own: &mut OwnCopies) {
         for copy in std::mem::take(&mut own.list) {
             self.let_go(&copy);
-            own.replaced.push(copy.copy.name);
+            own.replaced.push(copy.on_disk.name);
         }
     }
 
     fn let_go(&mut self, copy: &Copy) {
-        self.spooled.let_go(&copy.copy);
-        self.calls.remove(&copy.copy.name);
+        self.spooled.let_go(&copy.on_disk);
+        self.calls.remove(&copy.on_disk.name);
         self.bytes -= copy.bytes;
     }
 
@@ -178,10 +178,10 @@ impl Copies {
             let Some(call) = self.calls.get(name).and_then(|trace| calls.get_mut(trace)) else { continue };
             let own = &mut call.copies;
             if is_kept {
-                if let Some(copy) = own.list.iter_mut().find(|copy| copy.copy.name == *name) {
-                    (copy.copy.is_safe, copy.room) = (true, Room::default());
+                if let Some(copy) = own.list.iter_mut().find(|copy| copy.on_disk.name == *name) {
+                    (copy.on_disk.is_safe, copy.room) = (true, Room::default());
                 }
-                if own.list.iter().all(|copy| copy.copy.is_safe) {
+                if own.list.iter().all(|copy| copy.on_disk.is_safe) {
                     own.replaced.clear();
                 }
             } else {
@@ -198,7 +198,7 @@ impl Copies {
         for name in own.replaced.drain(..) {
             self.spooled.remove_name(name);
         }
-        Some(copy.copy)
+        Some(copy.on_disk)
     }
 
     /// A call is dropped.
