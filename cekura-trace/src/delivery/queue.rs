@@ -351,6 +351,8 @@ impl Budget for Queue {
         // The last of them is its own.
         let of_part = self.parts(what).map(add).last().unwrap_or_default();
         let (most_of_part, most) = match what {
+            // Requests may take more than the records that they are made of, so that spans hold more than their share.
+            Use::CallLog if of_part <= reserve => (usize::MAX, usize::MAX),
             Use::CallLog if of_part <= 2 * reserve => (usize::MAX, self.limit),
             Use::CallLog => (usize::MAX, share),
             Use::Delivery | Use::Disk | Use::Held => (usize::MAX, self.limit),

@@ -103,6 +103,18 @@ fn spans_leave_room_for_call_logs() {
 }
 
 #[test]
+fn requests_that_take_more_than_their_records_do_not_take_the_room_of_call_logs() {
+    let (queue, _) = queue(8000, false);
+    let mut requests = Room::of(queue.clone(), Use::Delivery);
+    requests.resize_anyway(9000);
+    let log = Room::take(queue.clone(), Use::CallLog, 1000);
+    assert!(log.is_some(), "an eighth is theirs");
+    assert!(Room::take(queue.clone(), Use::CallLog, 1).is_none());
+    drop((requests, log));
+    assert_eq!(queue.held.load(Ordering::Relaxed), 0);
+}
+
+#[test]
 fn the_bell_rings_once_until_somebody_looks() {
     let (queue, rung) = queue(1 << 30, false);
     end(&queue, 1, 1, 0, 10);
