@@ -1,5 +1,7 @@
 //! What the words before a number, or the key of its value, say that it is. Invariant: the nearest word that says something decides.
 
+use std::cell::OnceCell;
+
 /// What a number is said to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cue {
@@ -165,18 +167,60 @@ const NUMBER: &[&str] = &["nr", "number", "numbers", "numer", "numero", "nummer"
 /// What comes before a number that somebody tells.
 const TELLS: &[&str] = &["c'est", "est", "está", "is", "ist", "it's", "that's", "är", "è", "é"];
 
-/// What the text before a number says, or where that says nothing, its path.
-pub(super) fn cue(before: &str, path: &str) -> Option<Cue> {
-    let mut from = before.len().saturating_sub(BYTES);
-    while !before.is_char_boundary(from) {
-        from += 1;
+/// Where a text stands, and what that says of the numbers in it.
+pub(super) struct Path<'a> {
+    path: &'a str,
+    says: OnceCell<Option<Cue>>,
+}
+
+impl<'a> Path<'a> {
+    pub(super) fn new(path: &'a str) -> Self {
+        Self { path, says: OnceCell::new() }
     }
-    let before = before[from..].to_lowercase();
+
+    /// Its last part.
+    pub(super) fn last(&self) -> Option<&'a str> {
+        self.path.rsplit('.').next()
+    }
+
+    /// What the text before a number says, or where that says nothing, its path.
+    pub(super) fn cue(&self, before: &str) -> Option<Cue> {
+        let mut from = before.len().saturating_sub(BYTES);
+        while !before.is_char_boundary(from) {
+            from += 1;
+        }
+        let before = &before[from..];
+        let said = if before.is_ascii() { in_ascii(before.as_bytes()) } else { in_any(before) };
+        said.or_else(|| *self.says.get_or_init(|| of_path(self.path)))
+    }
+}
+
+/// What a text of ASCII says before a number. It is the usual one, and there may be hundreds of numbers.
+fn in_ascii(before: &[u8]) -> Option<Cue> {
+    // No word that says something is as long.
+    let mut lower = [0; 16];
+    let words = before.rsplit(|byte| !byte.is_ascii_alphanumeric() && *byte != b'\'');
+    let mut weak = None;
+    for word in words.filter(|word| !word.is_empty()).take(WORDS) {
+        let Some(lower) = lower.get_mut(..word.len()).filter(|_| !word[0].is_ascii_digit()) else { continue };
+        lower.copy_from_slice(word);
+        lower.make_ascii_lowercase();
+        match str::from_utf8(lower).ok().and_then(|word| of_word(word, PHONE, TELLS)) {
+            Some(Cue::Weak) => weak = Some(Cue::Weak),
+            None => {}
+            said => return said,
+        }
+    }
+    weak
+}
+
+fn in_any(before: &str) -> Option<Cue> {
+    let before = before.to_lowercase();
     // Where words are not parted, one is looked for.
-    let is_of_phone = before.chars().rev().take(6).collect::<String>().contains("話電");
-    let words = before.rsplit(|char: char| !char.is_alphanumeric() && char != '\'');
-    let said = if is_of_phone { Some(Cue::Phone) } else { nearest(words, PHONE, TELLS) };
-    said.or_else(|| of_path(path))
+    if before.chars().rev().take(6).collect::<String>().contains("話電") {
+        return Some(Cue::Phone);
+    }
+    nearest(before.rsplit(|char: char| !char.is_alphanumeric() && char != '\''), PHONE, TELLS)
 }
 
 /// What a key says: its last two parts count.
@@ -200,21 +244,27 @@ fn of_path(path: &str) -> Option<Cue> {
 fn nearest<'a>(words: impl Iterator<Item = &'a str>, phone: &[&str], tells: &[&str]) -> Option<Cue> {
     let mut weak = None;
     for word in words.filter(|word| !word.is_empty()).take(WORDS) {
-        let known = [
-            (CARD, Cue::Card),
-            (SOCIAL, Cue::Social),
-            (phone, Cue::Phone),
-            (ID, Cue::Id),
-            (VERSION, Cue::Version),
-        ];
-        if let Some((_, cue)) = known.into_iter().find(|(words, _)| words.binary_search(&word).is_ok()) {
-            return Some(cue);
-        }
-        if NUMBER.binary_search(&word).is_ok() || tells.binary_search(&word).is_ok() {
-            weak = Some(Cue::Weak);
+        match of_word(word, phone, tells) {
+            Some(Cue::Weak) => weak = Some(Cue::Weak),
+            None => {}
+            said => return said,
         }
     }
     weak
+}
+
+/// What a word says by itself; of one that says little, another may say more.
+fn of_word(word: &str, phone: &[&str], tells: &[&str]) -> Option<Cue> {
+    let known = [
+        (CARD, Cue::Card),
+        (SOCIAL, Cue::Social),
+        (phone, Cue::Phone),
+        (ID, Cue::Id),
+        (VERSION, Cue::Version),
+        (NUMBER, Cue::Weak),
+        (tells, Cue::Weak),
+    ];
+    known.into_iter().find(|(words, _)| words.binary_search(&word).is_ok()).map(|(_, cue)| cue)
 }
 
 #[cfg(test)]

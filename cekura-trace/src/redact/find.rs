@@ -1,7 +1,7 @@
 //! Personal values in a text: e-mail addresses, IP addresses, IBANs, and what `numbers` finds. Invariant: what is found lies in the
 //! text in order, and nothing of it twice.
 
-use super::cue::{Cue, cue};
+use super::cue::{Cue, Path};
 use super::numbers;
 use super::words::{Found, Next, begins_word, ends_word, is_escape};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -42,6 +42,7 @@ pub(super) fn may_hold(text: &[u8]) -> bool {
 
 /// All of it. `path` is where the text stands.
 pub(super) fn find(text: &str, path: &str) -> Vec<Found> {
+    let path = &Path::new(path);
     if text.is_ascii() {
         return find_in_ascii(text, path);
     }
@@ -80,7 +81,7 @@ fn as_ascii(char: char) -> Option<char> {
 }
 
 /// In a text whose digits, spaces and hyphens are those of ASCII.
-fn find_in_ascii(text: &str, path: &str) -> Vec<Found> {
+fn find_in_ascii(text: &str, path: &Path<'_>) -> Vec<Found> {
     let bytes = text.as_bytes();
     let (mut found, mut at) = (Vec::<Found>::new(), 0);
     while let Some(byte) = bytes.get(at) {
@@ -140,7 +141,7 @@ fn uuid(bytes: &[u8], at: usize) -> Option<Next> {
 }
 
 /// An address of a machine; that of this machine names nobody.
-fn ip(text: &str, at: usize, path: &str) -> Option<Next> {
+fn ip(text: &str, at: usize, path: &Path<'_>) -> Option<Next> {
     let bytes = text.as_bytes();
     let is_part = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
     let start = at - bytes[..at].iter().rev().take(45).take_while(is_part).count();
@@ -175,7 +176,7 @@ fn ip(text: &str, at: usize, path: &str) -> Option<Next> {
         return None;
     }
     let names_nobody = address.is_loopback() || address.is_unspecified() || address == Ipv4Addr::BROADCAST;
-    let is_version = || address.is_ipv4() && cue(&text[..range.start], path) == Some(Cue::Version);
+    let is_version = || address.is_ipv4() && path.cue(&text[..range.start]) == Some(Cue::Version);
     if names_nobody || is_version() {
         return Some((Vec::new(), range.end));
     }

@@ -1,8 +1,9 @@
 //! Numbers of cards, of phones and of the US social security, in whatever groups they are written. Invariant: dates, times, amounts and
 //! ids are none, unless a word says so.
 
-use super::cue::{Cue, cue};
+use super::cue::{Cue, Path};
 use super::words::{Found, Next, begins_word, ends_word, is_word};
+use std::cell::OnceCell;
 use std::ops::Range;
 
 const CARD: &str = "card";
@@ -11,19 +12,34 @@ const SSN: &str = "ssn";
 
 /// The most groups of digits that are looked at together.
 const MOST: usize = 48;
+/// The fewest digits of what is found.
+const LEAST: usize = 7;
 
 /// Groups of digits with little between them.
 struct Run<'a> {
     text: &'a str,
-    path: &'a str,
+    path: &'a Path<'a>,
     /// At least one.
     groups: Vec<Range<usize>>,
+    /// How many digits each has.
+    lengths: Vec<usize>,
+    /// The digits of all.
+    digits: Vec<u8>,
+    /// Where those of each group begin, and where the last one's end.
+    begins: Vec<usize>,
 }
 
+/// Finds out what is said of a number.
+type Said<'a> = dyn Fn() -> Option<Cue> + 'a;
+
 /// What is found in the digits that begin at `at`.
-pub(super) fn find(text: &str, at: usize, path: &str) -> Next {
-    let run = Run::read(text, at, path);
-    let end = run.groups.last().map_or(at + 1, |last| last.end);
+pub(super) fn find(text: &str, at: usize, path: &Path<'_>) -> Next {
+    let groups = groups(text.as_bytes(), at);
+    let end = groups.last().map_or(at + 1, |last| last.end);
+    if groups.iter().map(Range::len).sum::<usize>() < LEAST {
+        return (Vec::new(), end);
+    }
+    let run = Run::new(text, path, groups);
     let Some(free) = run.free() else { return (Vec::new(), end) };
     let mut found = Vec::new();
     let mut from = free.start;
@@ -38,28 +54,37 @@ pub(super) fn find(text: &str, at: usize, path: &str) -> Next {
     (found, end)
 }
 
-impl<'a> Run<'a> {
-    fn read(text: &'a str, at: usize, path: &'a str) -> Self {
-        let bytes = text.as_bytes();
-        let digits =
-            |from: usize| from + bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let mut end = digits(at);
-        let mut groups: Vec<_> = std::iter::once(at..end).collect();
-        while groups.len() < MOST {
-            let is_between =
-                |byte: &&u8| matches!(byte, b' ' | b'\t' | b'-' | b'.' | b'/' | b'(' | b')' | b',');
-            let mut next = end + bytes[end..].iter().take(4).take_while(is_between).count();
-            // As a form of HTML sends a space.
-            if next == end && bytes[end..].starts_with(b"%20") {
-                next = end + 3;
-            }
-            if next == end || !bytes.get(next).is_some_and(u8::is_ascii_digit) {
-                break;
-            }
-            end = digits(next);
-            groups.push(next..end);
+/// The groups of digits that begin at `at`.
+fn groups(bytes: &[u8], at: usize) -> Vec<Range<usize>> {
+    let digits = |from: usize| from + bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut end = digits(at);
+    let mut groups = vec![at..end];
+    while groups.len() < MOST {
+        let is_between = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'-' | b'.' | b'/' | b'(' | b')' | b',');
+        let mut next = end + bytes[end..].iter().take(4).take_while(is_between).count();
+        // As a form of HTML sends a space.
+        if next == end && bytes[end..].starts_with(b"%20") {
+            next = end + 3;
         }
-        Self { text, path, groups }
+        if next == end || !bytes.get(next).is_some_and(u8::is_ascii_digit) {
+            break;
+        }
+        end = digits(next);
+        groups.push(next..end);
+    }
+    groups
+}
+
+impl<'a> Run<'a> {
+    fn new(text: &'a str, path: &'a Path<'a>, groups: Vec<Range<usize>>) -> Self {
+        let bytes = text.as_bytes();
+        let lengths: Vec<_> = groups.iter().map(Range::len).collect();
+        let (mut digits, mut begins) = (Vec::with_capacity(lengths.iter().sum()), vec![0]);
+        for group in &groups {
+            digits.extend(bytes[group.clone()].iter().map(|byte| byte - b'0'));
+            begins.push(digits.len());
+        }
+        Self { text, path, groups, lengths, digits, begins }
     }
 
     /// The groups that are in no word, such as the name of a model.
@@ -92,33 +117,28 @@ impl<'a> Run<'a> {
         &self.text[self.groups[group - 1].end..self.groups[group].start]
     }
 
-    fn length(&self, group: usize) -> usize {
-        self.groups[group].len()
-    }
-
     fn range(&self, groups: &Range<usize>) -> Range<usize> {
         self.groups[groups.start].start..self.groups[groups.end - 1].end
     }
 
-    fn digits(&self, groups: &Range<usize>) -> Vec<u8> {
-        let all = self.groups[groups.clone()].iter();
-        all.flat_map(|group| self.text[group.clone()].bytes().map(|byte| byte - b'0')).collect()
+    fn digits(&self, groups: &Range<usize>) -> &[u8] {
+        &self.digits[self.begins[groups.start]..self.begins[groups.end]]
     }
 
     fn cue(&self, group: usize) -> Option<Cue> {
-        cue(&self.text[..self.groups[group].start], self.path)
+        self.path.cue(&self.text[..self.groups[group].start])
     }
 
     /// The groups from `first` on that are the number of a card: as many as there can be.
     fn card(&self, first: usize, end: usize) -> Option<Range<usize>> {
         let (mut length, mut card) = (0, None);
         for last in first..end {
-            length += self.length(last);
+            length += self.lengths[last];
             if length > 19 || last > first && self.between(last).contains('/') {
                 break;
             }
             let groups = first..last + 1;
-            if length >= 12 && is_card(&self.digits(&groups)) && self.is_meant(&groups) {
+            if length >= 12 && is_card(self.digits(&groups)) && self.is_meant(&groups) {
                 card = Some(groups);
             }
         }
@@ -127,10 +147,10 @@ impl<'a> Run<'a> {
 
     /// Whether digits that may be a card's are no id by chance.
     fn is_meant(&self, groups: &Range<usize>) -> bool {
-        let lengths: Vec<usize> = groups.clone().map(|group| self.length(group)).collect();
+        let lengths = &self.lengths[groups.clone()];
         let is_grouped = matches!(*lengths, [4, 4, 4, 4] | [4, 4, 4, 4, 3] | [4, 6, 4 | 5]);
         let is_even = self.is_even(groups) || lengths.iter().all(|length| *length == 1);
-        let is_issued = has_issuer(&self.digits(groups)) && is_even;
+        let is_issued = has_issuer(self.digits(groups)) && is_even;
         match self.cue(groups.start) {
             Some(Cue::Card) => true,
             Some(Cue::Id | Cue::Version) => is_grouped && is_issued,
@@ -164,11 +184,14 @@ impl<'a> Run<'a> {
         }
         let sign = self.between(first + 1);
         let is_one = matches!(sign, "-" | "/" | "." | " ") && self.between(first + 2) == sign;
+        if !is_one {
+            return None;
+        }
         let goes_on = end < groups.end && self.between(end) == sign && sign != " "
             || first > groups.start && self.between(first) == sign && sign != " ";
         let numbers =
             [0, 1, 2].map(|part| self.text[self.groups[first + part].clone()].parse().unwrap_or(9_999));
-        let lengths = [0, 1, 2].map(|part| self.length(first + part));
+        let lengths = [0, 1, 2].map(|part| self.lengths[first + part]);
         let is_day = |day: u32, month: u32| {
             (1..=31).contains(&day) && (1..=12).contains(&month)
                 || (1..=12).contains(&day) && (1..=31).contains(&month)
@@ -179,17 +202,18 @@ impl<'a> Run<'a> {
             [2, 2, 2] => sign != " " && (is_day(numbers[0], numbers[1]) || is_day(numbers[1], numbers[2])),
             _ => false,
         };
-        (is_one && !goes_on && is_date).then_some(end)
+        (!goes_on && is_date).then_some(end)
     }
 
     /// The longest number first, wherever one may begin.
     fn find_in_piece(&self, piece: Range<usize>, found: &mut Vec<Found>) {
         let mut first = piece.start;
-        while first < piece.end && self.range(&(first..piece.end)).len() >= 7 {
-            let cue = self.cue(first);
+        while first < piece.end && self.range(&(first..piece.end)).len() >= LEAST {
             let is_start = first == piece.start || self.between(first).contains([' ', '\t', '%']);
+            let known = OnceCell::new();
+            let cue = || *known.get_or_init(|| self.cue(first));
             let mut ends = (first + 1..=piece.end).rev().filter(|_| is_start);
-            let kind = |end| Some((self.kind(&(first..end), &piece, cue)?, end));
+            let kind = |end| Some((self.kind(&(first..end), &piece, &cue)?, end));
             let Some((kind, end)) = ends.find_map(kind) else {
                 first += 1;
                 continue;
@@ -211,10 +235,10 @@ impl<'a> Run<'a> {
     }
 
     /// What these groups are, if they are one number.
-    fn kind(&self, groups: &Range<usize>, piece: &Range<usize>, cue: Option<Cue>) -> Option<&'static str> {
-        let is_end = groups.end == piece.end || self.between(groups.end).contains([' ', '\t', '%']);
+    fn kind(&self, groups: &Range<usize>, piece: &Range<usize>, cue: &Said<'_>) -> Option<&'static str> {
         let digits = self.digits(groups);
-        if !is_end || !(7..=19).contains(&digits.len()) {
+        let is_end = || groups.end == piece.end || self.between(groups.end).contains([' ', '\t', '%']);
+        if !(LEAST..=19).contains(&digits.len()) || !is_end() {
             return None;
         }
         if self.is_social(groups, &digits, cue) {
@@ -223,22 +247,18 @@ impl<'a> Run<'a> {
         self.is_phone(groups, &digits, cue).then_some(PHONE)
     }
 
-    fn lengths(&self, groups: &Range<usize>) -> Vec<usize> {
-        groups.clone().map(|group| self.length(group)).collect()
-    }
-
     /// Whether the same stands between all groups.
     fn is_even(&self, groups: &Range<usize>) -> bool {
         (groups.start + 2..groups.end).all(|group| self.between(group) == self.between(groups.start + 1))
     }
 
     /// A number of the US social security, or of its tax office for those who have none.
-    fn is_social(&self, groups: &Range<usize>, digits: &[u8], cue: Option<Cue>) -> bool {
+    fn is_social(&self, groups: &Range<usize>, digits: &[u8], cue: &Said<'_>) -> bool {
         if digits.len() != 9 {
             return false;
         }
-        let is_written = match *self.lengths(groups) {
-            [9] => cue == Some(Cue::Social),
+        let is_written = match self.lengths[groups.clone()] {
+            [9] => cue() == Some(Cue::Social),
             [3, 2, 4] => self.is_even(groups) && matches!(self.between(groups.start + 1), "-" | " " | "."),
             _ => false,
         };
@@ -246,15 +266,15 @@ impl<'a> Run<'a> {
         is_written && area != [0; 3] && area != [6; 3] && digits[3..5] != [0; 2] && digits[5..] != [0; 4]
     }
 
-    fn is_phone(&self, groups: &Range<usize>, digits: &[u8], cue: Option<Cue>) -> bool {
+    fn is_phone(&self, groups: &Range<usize>, digits: &[u8], cue: &Said<'_>) -> bool {
         let (bytes, range) = (self.text.as_bytes(), self.range(groups));
         let sign = |back: usize| range.start.checked_sub(back).map(|at| bytes[at]);
         let is_open = sign(1) == Some(b'(');
         let before = if is_open { 2 } else { 1 };
         let has_plus =
             sign(before) == Some(b'+') && !sign(before + 1).is_some_and(|byte| byte.is_ascii_digit());
-        let has_plus =
-            has_plus || range.start >= 3 && self.text[..range.start].to_ascii_lowercase().ends_with("%2b");
+        let three = range.start.checked_sub(3).map(|at| &bytes[at..range.start]);
+        let has_plus = has_plus || three.is_some_and(|three| three.eq_ignore_ascii_case(b"%2b"));
         let most = if has_plus || digits.starts_with(&[0, 0]) { 17 } else { 15 };
         if digits.len() > most || self.is_beside_number(&range) {
             return false;
@@ -262,29 +282,32 @@ impl<'a> Run<'a> {
         if has_plus || self.is_amount(groups, &range) {
             return has_plus && digits[0] != 0;
         }
-        let lengths = self.lengths(groups);
+        let lengths = &self.lengths[groups.clone()];
         let is_book = digits.len() == 13 && digits[0] == 9 && digits[1] == 7 && digits[2] >= 8;
-        match cue {
+        if is_book {
+            return false;
+        }
+        match cue() {
             Some(Cue::Card | Cue::Id | Cue::Social | Cue::Version) => false,
-            _ if is_book => false,
             Some(Cue::Phone) => true,
             Some(Cue::Weak) if lengths.len() == 1 => {
                 (9..=13).contains(&digits.len()) && !digits.ends_with(&[0; 4])
             }
             // The expiry of a card is none.
             Some(Cue::Weak) if lengths.len() < 6 && !self.text[range.clone()].contains('/') => true,
-            _ => is_shaped(&lengths, digits, is_open) || lengths.len() < 5 && self.is_spoken(digits, &range),
+            _ => is_shaped(lengths, digits, is_open) || lengths.len() < 5 && self.is_spoken(digits, &range),
         }
     }
 
     /// Whether somebody says nothing but a number.
     fn is_spoken(&self, digits: &[u8], range: &Range<usize>) -> bool {
         const SPEECH: [&str; 5] = ["transcript", "text", "output", "content", "message"];
-        let rest = [&self.text[..range.start], &self.text[range.end..]].concat();
-        let is_alone = !rest.contains(char::is_alphanumeric) && rest.len() < 8;
+        let rest = [&self.text[..range.start], &self.text[range.end..]];
+        let is_alone = rest[0].len() + rest[1].len() < 8
+            && !rest.iter().any(|rest| rest.contains(char::is_alphanumeric));
         let is_time = digits[0] == 1 && digits.len() == 10;
-        let is_speech = self.path.rsplit('.').next().is_some_and(|last| SPEECH.contains(&last));
-        is_alone && is_speech && matches!(digits.len(), 10 | 11) && !is_time
+        let is_speech = || self.path.last().is_some_and(|last| SPEECH.contains(&last));
+        is_alone && matches!(digits.len(), 10 | 11) && !is_time && is_speech()
     }
 
     /// Whether it is part of a time, or of a range of numbers.
@@ -308,7 +331,7 @@ impl<'a> Run<'a> {
         let ends = |rest: &str| !rest.starts_with(char::is_alphanumeric);
         let has_unit = BEFORE.iter().any(|unit| before.ends_with(unit))
             || BEHIND.iter().any(|unit| behind.strip_prefix(unit).is_some_and(ends));
-        let lengths = self.lengths(groups);
+        let lengths = &self.lengths[groups.clone()];
         let has_zero = self.text[range.clone()].starts_with('0');
         let signs = || (groups.start + 1..groups.end).map(|group| self.between(group));
         let dots = signs().filter(|sign| *sign == ".").count();
