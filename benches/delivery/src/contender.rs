@@ -46,10 +46,15 @@ pub trait Contender {
 
 pub fn contender(name: &str, protocol: &str, port: &str) -> Box<dyn Contender> {
     match name {
-        "cekura" => Box::new(Cekura::new(protocol, port)),
+        "cekura" => Box::new(Cekura::new(protocol, port, false, false)),
+        "cekura_sampled" => Box::new(Cekura::new(protocol, port, true, false)),
+        "cekura_gzip" => Box::new(Cekura::new(protocol, port, false, true)),
+        "cekura_sampled_gzip" => Box::new(Cekura::new(protocol, port, true, true)),
         "stock" => Box::new(Stock::new(protocol, port, 2048)),
         "stock_64k" => Box::new(Stock::new(protocol, port, 65_536)),
-        other => panic!("{other} is none of cekura, stock, stock_64k"),
+        other => panic!(
+            "{other} is none of cekura, cekura_sampled, cekura_gzip, cekura_sampled_gzip, stock, stock_64k"
+        ),
     }
 }
 
@@ -62,9 +67,15 @@ fn body(prompt: &str, tokens: i64) -> i64 {
 struct Cekura(cekura::Cekura);
 
 impl Cekura {
-    fn new(protocol: &str, port: &str) -> Self {
+    fn new(protocol: &str, port: &str, is_sampled: bool, is_compressed: bool) -> Self {
         let protocol = if protocol == "grpc" { cekura::Protocol::Grpc } else { cekura::Protocol::Http };
-        let builder = cekura::Cekura::builder().service_name("bench").protocol(protocol);
+        let compression = if is_compressed { cekura::Compression::Gzip } else { cekura::Compression::None };
+        let mut builder = cekura::Cekura::builder().service_name("bench").protocol(protocol);
+        builder = builder.compression(compression);
+        if is_sampled {
+            // As `CEKURA_SAMPLE=0.1`.
+            builder = builder.sampling(cekura::Sampling::keep(0.1).errors().interrupted());
+        }
         Self(builder.otel_endpoint(format!("http://127.0.0.1:{port}")).install().expect("a valid set-up"))
     }
 }

@@ -2,10 +2,11 @@
 //! end. It only counts spans.
 
 use crate::meter;
+use flate2::read::GzDecoder;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -58,9 +59,13 @@ async fn answer(
     delay: Duration,
 ) -> Result<Response<BoxBody<Bytes, Infallible>>, Infallible> {
     let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/grpc");
+    let is_encoded = request.headers().contains_key(CONTENT_ENCODING);
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let message = if is_grpc { body.get(5..).unwrap_or_default() } else { &body };
     seen.requests.fetch_add(1, Relaxed);
+    // Of gRPC the first byte says it.
+    let is_compressed = if is_grpc { body.first() == Some(&1) } else { is_encoded };
+    let message = if is_compressed { &inflated(message) } else { message };
     seen.spans.fetch_add(spans(message).unwrap_or_default(), Relaxed);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -76,6 +81,12 @@ async fn answer(
         ("application/x-protobuf", Full::default().boxed())
     };
     Ok(Response::builder().header(CONTENT_TYPE, kind).body(body).expect("a response"))
+}
+
+/// Nothing where it cannot be decompressed.
+fn inflated(message: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    GzDecoder::new(message).read_to_end(&mut whole).map(|_| whole).unwrap_or_default()
 }
 
 /// How many spans a request holds: requests hold resources (field 1), these hold scopes (2), these hold spans (2).

@@ -30,6 +30,54 @@ pub fn print(topics: &[&str]) {
     if topics.is_empty() || topics.contains(&"open") {
         compare_open(rounds);
     }
+    if topics.is_empty() || topics.contains(&"parts") {
+        compare_parts(rounds);
+    }
+}
+
+/// What sampling and compression cost, beside the same without: each is off and on in every round.
+fn compare_parts(rounds: usize) {
+    const PARTS: [(&str, &str); 4] = [
+        ("neither", "cekura"),
+        ("sampling", "cekura_sampled"),
+        ("gzip", "cekura_gzip"),
+        ("both", "cekura_sampled_gzip"),
+    ];
+    let program = std::env::current_exe().expect("a program");
+    let contestants =
+        PARTS.map(|(label, name)| Contestant { label: label.to_owned(), program: program.clone(), name });
+    println!(
+        "\nCPU time of the background threads in nanoseconds a span that was made, at 20,000 a second in calls of 50 spans;"
+    );
+    println!(
+        "and what is added to it, paired in each of {rounds} rounds: median (10–90 %); how many spans arrived.\n"
+    );
+    println!("| protocol | on | ns | added, ns | arrived |\n| --- | --- | ---: | ---: | ---: |");
+    for protocol in PROTOCOLS {
+        let outcomes =
+            interleaved(&contestants, rounds, |contestant| contestant.run(protocol, 0, "paced 3 20000"));
+        for (contestant, of) in contestants.iter().zip(&outcomes) {
+            let added = of.iter().zip(&outcomes[0]).map(|(on, off)| on.each() - off.each());
+            let [low, middle, high] = spread(added);
+            let (made, arrived) = of.iter().fold((0, 0), |(made, arrived), outcome| {
+                (made + outcome.cost.made, arrived + outcome.arrived)
+            });
+            println!(
+                "| {protocol} | {} | {:.0} | {middle:.0} ({low:.0}–{high:.0}) | {:.1} % |",
+                contestant.label,
+                median(of.iter().map(Outcome::each)),
+                arrived as f64 / made as f64 * 100.0
+            );
+        }
+    }
+}
+
+/// The 10th, the 50th and the 90th percentile.
+fn spread(figures: impl Iterator<Item = f64>) -> [f64; 3] {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    let last = figures.len().saturating_sub(1) as f64;
+    [0.1, 0.5, 0.9].map(|part| figures.get((last * part).round() as usize).copied().unwrap_or_default())
 }
 
 fn contestants() -> Vec<Contestant> {

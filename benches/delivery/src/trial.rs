@@ -22,6 +22,13 @@ pub struct Outcome {
     pub receiver: u64,
 }
 
+impl Outcome {
+    /// Nanoseconds of CPU time of the threads beside the caller's, for each span that was made.
+    pub fn each(&self) -> f64 {
+        (self.cost.process - self.cost.caller) as f64 / self.cost.made.max(1) as f64
+    }
+}
+
 impl Contestant {
     pub fn run(&self, protocol: &str, delay: u64, load: &str) -> Outcome {
         let receiver = Receiver::start(delay);
