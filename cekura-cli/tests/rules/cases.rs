@@ -7,6 +7,9 @@ use std::fmt::Write;
 const DAYS: u32 = 3 * DAY;
 const DAY: u32 = 1_440;
 
+/// The case that each objective has for every judge.
+pub(crate) const TWO_HOURS: &str = "two hours of failures";
+
 #[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -182,6 +185,14 @@ fn outage(counters: &Counters) -> Case {
     case
 }
 
+/// All windows fire after two hours of it, and none before. It is short, for a judge that takes long for each evaluation.
+fn two_hours(counters: &Counters) -> Case {
+    const BEFORE: u32 = 400;
+    let pace = [(BEFORE, 10.0, 0.0), (131, 10.0, counters.outage())];
+    let all = ["1h", "6h", "1d", "3d"].map(|window| (counters.alert, window));
+    Case::new(TWO_HOURS).with(counters, &pace).fires(BEFORE, &[]).fires(BEFORE + 130, &all)
+}
+
 /// For three days, a few events an hour, all of which fail.
 fn few(counters: &Counters) -> [Case; 2] {
     let case = |name, each_hour: f64| Case::slow(name).with(counters, &[(DAYS, each_hour / 60.0, 1.0)]);
@@ -312,6 +323,7 @@ pub(crate) fn all() -> Vec<Case> {
     for counters in &COUNTERS {
         cases.extend([
             outage(counters),
+            two_hours(counters),
             three_night_calls(counters),
             no_traffic(counters),
             restart(counters),
