@@ -43,6 +43,7 @@ use std::path::PathBuf;
 
 const MEMORY_LIMIT: usize = 32 << 20;
 const SPOOL: Text = (".spool(…)", "CEKURA_SPOOL_DIR");
+const SPOOL_HELD: Text = (".spool_held(…)", "CEKURA_SPOOL_HELD");
 const CALLS: &str = "CEKURA_CALLS";
 const COMPRESSION: &str = "CEKURA_COMPRESSION";
 const DRAW: &str = "CEKURA_DRAW";
@@ -122,7 +123,7 @@ impl Reader<'_> {
             // A convention of its own, no-color.org; whatever it is set to.
             no_color: self.given("NO_COLOR").is_some(),
             set_global: code.set_global,
-            spool: self.spool(code.spool, code.spool_limits, mode),
+            spool: self.spool(code.spool, code.spool_limits, code.spool_held, mode),
             #[cfg(feature = "audio")]
             audio: self.audio(code.audio).filter(|_| calls == Calls::Observe),
             #[cfg(feature = "audio")]
@@ -254,11 +255,22 @@ impl Reader<'_> {
     }
 
     /// In local mode nothing waits for anybody.
-    fn spool(&mut self, code: Option<PathBuf>, limits: SpoolLimits, mode: Mode) -> Option<Spooling> {
+    fn spool(
+        &mut self,
+        code: Option<PathBuf>,
+        limits: SpoolLimits,
+        held: Option<bool>,
+        mode: Mode,
+    ) -> Option<Spooling> {
+        let keeps_held = self.flag(held, SPOOL_HELD.1).unwrap_or_default();
         let (method, variable) = SPOOL;
         // A path need not be text.
         let found = || (self.lookup)(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
         let given = code.map(|path| (path, method)).or_else(|| Some((found()?, variable)));
+        if keeps_held && given.is_none() {
+            let setting = if held.is_some() { SPOOL_HELD.0 } else { SPOOL_HELD.1 };
+            self.refuse(setting, "needs a spool: set .spool(…) or CEKURA_SPOOL_DIR too");
+        }
         let (directory, setting) = given?;
         if setting == variable && directory.to_str().is_some_and(|path| unquoted(path).is_some()) {
             self.refuse(setting, QUOTED);
@@ -266,7 +278,7 @@ impl Reader<'_> {
         if !parts::SPOOL {
             self.refuse(setting, "works on Unix systems only");
         }
-        mode.sends().then_some(Spooling { directory, setting, limits })
+        mode.sends().then_some(Spooling { directory, setting, limits, keeps_held })
     }
 
     fn limit(&mut self, code: Option<usize>, method: &'static str, default: usize) -> usize {

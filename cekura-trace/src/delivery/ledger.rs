@@ -253,7 +253,8 @@ struct Books {
     recordings: Recordings,
     /// Pending spans that nobody waits for.
     held: u64,
-    spool_is_behind: bool,
+    /// With what is to be sent, and with what is held.
+    spool_is_behind: [bool; 2],
     /// By the bytes of their ids. A hash map would double while it makes room.
     traces: BTreeMap<[u8; 16], TraceAccount>,
     /// The known traces, oldest first.
@@ -345,7 +346,12 @@ impl Ledger {
 
     /// Says whether the disk keeps up with what ends.
     pub(crate) fn fall_behind(&self, is_behind: bool) {
-        self.books().spool_is_behind = is_behind;
+        self.books().spool_is_behind[0] = is_behind;
+    }
+
+    /// The same of the calls that are held.
+    pub(crate) fn fall_behind_with_held(&self, is_behind: bool) {
+        self.books().spool_is_behind[1] = is_behind;
     }
 
     pub(crate) fn lose(&self, spans: &Counts, reason: DropReason) {
@@ -434,7 +440,7 @@ impl Ledger {
         let (total, adopted, known) = {
             let books = self.books();
             let Books { spool_is_behind, held, recordings, .. } = *books;
-            let dropped = books.dropped.clone();
+            let (spool_is_behind, dropped) = (spool_is_behind.contains(&true), books.dropped.clone());
             let known = FlushReport { held, spool_is_behind, recordings, dropped, ..FlushReport::default() };
             (books.total, books.adopted, known)
         };

@@ -3,16 +3,20 @@
 //!
 //! It stands before the lane of spans. What counts or draws spans sees all of them.
 
+mod copies;
 mod held;
 
 use super::config::{Sampling, Settings};
 use super::ledger::{Counts, DropReason, Ledger};
 use super::queue::Queue;
+use super::spool::requests::DiskCopy;
+use super::spool::{Event, Spool};
 use super::tally::Tally;
 use crate::call::OpenCalls;
 use crate::finished::{self, write};
 use crate::room::{Room, Use};
 use crate::semconv;
+use copies::Copies;
 use held::HeldCall;
 use opentelemetry::trace::{SpanId, TraceId};
 use std::collections::{HashMap, VecDeque};
@@ -48,6 +52,8 @@ pub(super) struct Sampler {
     begun: Vec<Start>,
     /// Calls that were over when they were looked for.
     over: Vec<TraceId>,
+    /// Where held calls are to survive the process.
+    copies: Option<Copies>,
 }
 
 /// The root of a conversation that has begun, as a record.
@@ -67,10 +73,13 @@ impl Sampler {
         ledger: Arc<Ledger>,
         queue: Arc<Queue>,
         calls: Arc<OpenCalls>,
+        spool: Option<Arc<Spool>>,
     ) -> Option<Self> {
         let sampling = settings.sampling.clone()?;
         let patience = [settings.timings.held, settings.timings.late];
         let room = Room::of(queue.clone(), Use::Held);
+        let spool = spool.filter(|_| settings.spool.as_ref().is_some_and(|to| to.keeps_held));
+        let copies = spool.map(|spool| Copies::new(settings, spool, queue.clone()));
         Some(Self {
             sampling,
             patience,
@@ -85,6 +94,7 @@ impl Sampler {
             leaving: VecDeque::new(),
             begun: Vec::new(),
             over: Vec::new(),
+            copies,
         })
     }
 
@@ -130,19 +140,46 @@ impl Sampler {
         match self.verdicts.get(&trace) {
             Some(Verdict::Dropped(_)) => None,
             None if !self.sampling.is_lucky(trace) => {
-                held(&mut self.held, &mut self.room, trace, now).starts.push((record, room));
+                let (call, start) = (held(&mut self.held, &mut self.room, trace, now), (record, room));
+                if self.copies.is_some() {
+                    Copies::begin(call, &start);
+                    return Some(start);
+                }
+                call.starts.push(start);
                 None
             }
             _ => Some((record, room)),
         }
     }
 
-    /// The next records of calls that are sent from their beginning.
-    pub(super) fn next(&mut self) -> Option<Vec<u8>> {
+    /// Whether held calls are to survive the process.
+    pub(super) fn is_spooled(&self) -> bool {
+        self.copies.is_some()
+    }
+
+    /// Writes to disk what is held and to survive the process. Whether not all of it can be, where that has changed.
+    pub(super) fn write(&mut self, now: Instant) -> Option<bool> {
+        let before: usize = self.held.values().map(|call| call.copies.memory()).sum();
+        let is_behind = self.copies.as_mut()?.write(&mut self.held, now);
+        let after: usize = self.held.values().map(|call| call.copies.memory()).sum();
+        self.room.resize_anyway(self.room.bytes() + after - before);
+        is_behind
+    }
+
+    /// What the disk has to say of spans, perhaps of others.
+    pub(super) fn spooled(&mut self, event: &Event, now: Instant) {
+        if let Some(copies) = &mut self.copies {
+            copies.spooled(event, &mut self.held, now);
+        }
+    }
+
+    /// The next records of calls that are sent from their beginning, and their copy on disk if they have one.
+    pub(super) fn next(&mut self) -> Option<(Vec<u8>, Option<DiskCopy>)> {
         loop {
             let (_, call) = self.leaving.front_mut()?;
             let before = call.bytes();
             if let Some(records) = call.next() {
+                let copy = self.copies.as_mut().and_then(|copies| copies.take_first(&mut call.copies));
                 let mut rated_records = Vec::with_capacity(records.len() + records.len() / 4);
                 for (_, bytes) in finished::raw_records(&records) {
                     rated(bytes, 1.0, &mut rated_records);
@@ -150,7 +187,7 @@ impl Sampler {
                 }
                 let after = call.bytes();
                 self.room.resize_anyway(self.room.bytes() + after - before);
-                return Some(rated_records);
+                return Some((rated_records, copy));
             }
             self.room.resize_anyway(self.room.bytes() - before);
             self.leaving.pop_front();
@@ -160,6 +197,11 @@ impl Sampler {
     /// The starts of conversations that are sent although they were kept before.
     pub(super) fn begun(&mut self) -> Vec<Start> {
         std::mem::take(&mut self.begun)
+    }
+
+    /// Conversations whose starts are on disk, of calls that are not sent.
+    pub(super) fn forgotten(&mut self) -> Vec<(TraceId, SpanId)> {
+        self.copies.as_mut().map(|copies| std::mem::take(&mut copies.forgotten)).unwrap_or_default()
     }
 
     /// Looks for calls that are over; true where the queue must be drained once more before they can be decided.
@@ -215,7 +257,7 @@ impl Sampler {
     pub(super) fn abort(&mut self, trace: TraceId) {
         // What leaves is in the lane by now, which is asked too.
         if let Some(call) = self.take_out(trace) {
-            self.lose(trace, &call, DropReason::Aborted);
+            self.lose(trace, call, DropReason::Aborted);
         }
         self.count();
     }
@@ -247,7 +289,7 @@ impl Sampler {
             self.drop_call(trace, reason);
         }
         for (trace, call) in std::mem::take(&mut self.leaving) {
-            self.lose(trace, &call, reason);
+            self.lose(trace, call, reason);
         }
         self.count();
     }
@@ -269,7 +311,7 @@ impl Sampler {
 
     fn drop_call(&mut self, trace: TraceId, reason: DropReason) {
         let Some(call) = self.take_out(trace) else { return };
-        self.lose(trace, &call, reason);
+        self.lose(trace, call, reason);
         self.decided(trace, Verdict::Dropped(reason));
     }
 
@@ -279,8 +321,11 @@ impl Sampler {
         Some(call)
     }
 
-    fn lose(&mut self, trace: TraceId, call: &HeldCall, reason: DropReason) {
+    fn lose(&mut self, trace: TraceId, mut call: HeldCall, reason: DropReason) {
         self.room.resize_anyway(self.room.bytes() - call.bytes());
+        if let Some(copies) = &mut self.copies {
+            copies.remove(trace, &mut call.copies);
+        }
         if call.count > 0 {
             self.ledger.lose(&Counts::from([(trace, call.count)]), reason);
         }

@@ -260,6 +260,11 @@ impl Spool {
         waiting.work.keeps.contains_key(&name) || waiting.written.contains_key(&name)
     }
 
+    /// Whether so much waits to be written that only what is to be sent may be added.
+    pub(crate) fn is_busy(&self) -> bool {
+        locked(&self.shared.waiting).bytes > MOST_WAITING / 4
+    }
+
     /// How many drafts there may be, so that they push nothing out that waits to be sent.
     pub(crate) fn most_drafts(&self) -> usize {
         self.most_items / 4

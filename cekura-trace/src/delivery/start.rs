@@ -77,7 +77,8 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
                 recalls.keep_in(spool.recordings());
             }
             let room = Room::of(queue.clone(), Use::Delivery);
-            let sampler = Sampler::of(&settings, ledger.clone(), queue.clone(), calls.clone()).map(Box::new);
+            let (counts, kept) = (ledger.clone(), spool.clone());
+            let sampler = Sampler::of(&settings, counts, queue.clone(), calls.clone(), kept).map(Box::new);
             let mut taps = taps(&settings, queue, &ledger, events.clone(), inbox.clone());
             // The last one, for what is drawn may be all that has the records.
             taps.push(counting(&settings, metrics, events.clone(), inbox.clone(), listener)?);

@@ -31,6 +31,17 @@ pub(crate) fn tell_delay(is_behind: bool) {
     }
 }
 
+/// The same of calls that are held.
+pub(crate) fn tell_delay_of_held(is_behind: bool) {
+    if is_behind {
+        let what = "the spool does not have all of the calls that sampling holds, for its disk is behind or they are too many; a crash may \
+                    lose some of them";
+        tracing::warn!(target: "cekura", "{what}");
+    } else {
+        tracing::info!(target: "cekura", "the spool has all of the calls that sampling holds again");
+    }
+}
+
 /// Says how many spans were lost so far, and why.
 pub(crate) fn tell_losses(report: &FlushReport, cause: Option<String>) {
     let is_full = report.dropped.contains_key(&DropReason::QueueFull);

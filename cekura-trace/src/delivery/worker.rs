@@ -21,6 +21,7 @@ use super::own_events::OwnEvents;
 use super::queue::{Begun, Queue};
 use super::quiet::silence;
 use super::sampler::Sampler;
+use super::spool::requests::DiskCopy;
 use super::spool::{Event, Found, Kind, Spool};
 use super::tally::Tally;
 use super::tap::Tap;
@@ -178,6 +179,7 @@ impl Worker {
             if now >= self.next_tick {
                 self.next_tick = now + self.timings.tick;
                 self.collect();
+                self.write_held(now);
                 if self.drafts.as_ref().is_some_and(|drafts| now >= drafts.next) {
                     self.write_drafts(now);
                 }
@@ -265,6 +267,7 @@ impl Worker {
                 queue.close_calls(|ended, reservation| self.observe_ended(ended, reservation));
                 self.sampler.iter_mut().for_each(|sampler| sampler.finish());
                 self.send_held();
+                self.forget_dropped();
                 self.write_drafts(now);
                 if let Some(spans) = &mut self.spans {
                     spans.finish(now);
@@ -279,6 +282,9 @@ impl Worker {
 
     fn spooled(&mut self, kind: Kind, event: Event) {
         let now = Instant::now();
+        if kind == Kind::Spans {
+            self.sampler.iter_mut().for_each(|sampler| sampler.spooled(&event, now));
+        }
         let Some(spans) = &mut self.spans else { return };
         match (kind, event) {
             (_, Event::Notice(notice)) => {
@@ -437,9 +443,12 @@ impl Worker {
         let redacted = self.account.redaction.records(records);
         let mut reservation = Some(reservation);
         if let Some(sampler) = &mut self.sampler {
+            if let Some(spans) = self.spans.as_mut().filter(|_| sampler.is_spooled()) {
+                spans.look(&redacted);
+            }
             let leaving = sampler.take(&redacted, Instant::now());
             self.send_held();
-            self.send(&leaving);
+            self.send(&leaving, None);
         } else if let Some(spans) = &mut self.spans {
             spans.take(&redacted, reservation.take().unwrap_or_default(), self.flushes.epoch);
         }
@@ -452,19 +461,23 @@ impl Worker {
 
     /// Sends the calls that were held until now.
     fn send_held(&mut self) {
-        while let Some(records) = self.sampler.as_mut().and_then(|sampler| sampler.next()) {
+        while let Some((records, copy)) = self.sampler.as_mut().and_then(|sampler| sampler.next()) {
             // There may be many of them.
             self.relieve();
-            self.send(&records);
+            self.send(&records, copy);
         }
         self.begun.roots.extend(self.sampler.iter_mut().flat_map(|sampler| sampler.begun()));
+        self.begun.forgotten.extend(self.sampler.iter_mut().flat_map(|sampler| sampler.forgotten()));
     }
 
-    fn send(&mut self, records: &[u8]) {
+    fn send(&mut self, records: &[u8], copy: Option<DiskCopy>) {
         let Some(spans) = self.spans.as_mut().filter(|_| !records.is_empty()) else { return };
         let mut room = Room::of(self.queue.clone(), Use::Delivery);
         room.resize_anyway(records.len());
-        spans.take(records, room, self.flushes.epoch);
+        match copy {
+            Some(copy) => spans.take_copied(records, room, self.flushes.epoch, copy),
+            None => spans.take(records, room, self.flushes.epoch),
+        }
     }
 
     /// Answers the flushes that are settled or late; true when the last one is.

@@ -66,6 +66,7 @@ pub struct Builder {
     pub(super) memory_limit: Option<usize>,
     pub(super) set_global: bool,
     pub(super) spool: Option<PathBuf>,
+    pub(super) spool_held: Option<bool>,
     pub(super) spool_limits: SpoolLimits,
     #[cfg(feature = "audio")]
     pub(super) audio: Option<Audio>,
@@ -389,6 +390,17 @@ impl Builder {
         self
     }
 
+    /// Keeps calls that wait for their verdict in the [`spool`](Self::spool) too, where there is [`sampling`](Self::sampling)
+    /// (`CEKURA_SPOOL_HELD`: `true` or `false`); not unless set. They then survive the process as other spans do. After a crash the next process
+    /// sends all of them, also those that would not have been sent: nobody knows how they would have ended.
+    ///
+    /// They take at most half of the spool's bytes, and a quarter of what may be known of it in memory. Where that is not enough,
+    /// an event says so, and [`FlushReport::spool_is_behind`](crate::FlushReport) is true. Without a spool it is an error.
+    pub fn spool_held(mut self, held: bool) -> Self {
+        self.spool_held = Some(held);
+        self
+    }
+
     /// Serves the metrics of this handle at `/metrics` of an address of this machine, such as `127.0.0.1:9464`
     /// (`CEKURA_METRICS_LISTEN`), for Prometheus. The page `docs/operate.md` lists them.
     ///
@@ -461,7 +473,7 @@ impl Builder {
     /// span failed or was interrupted); all calls unless set. [`Sampling`] has an example.
     ///
     /// Calls that wait for their verdict take at most half of the [memory limit](Self::memory_limit), and do not survive the
-    /// process, whatever the [spool](Self::spool) keeps. What is drawn and written in local mode is not sampled.
+    /// process, unless [`spool_held`](Self::spool_held) is set. What is drawn and written in local mode is not sampled.
     pub fn sampling(mut self, sampling: Sampling) -> Self {
         self.sampling = Some(sampling);
         self

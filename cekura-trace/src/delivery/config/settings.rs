@@ -218,6 +218,8 @@ pub(crate) struct Spooling {
     /// The name to blame.
     pub(crate) setting: &'static str,
     pub(crate) limits: SpoolLimits,
+    /// Calls that are held by sampling are kept too.
+    pub(crate) keeps_held: bool,
 }
 
 /// Whose calls they are.

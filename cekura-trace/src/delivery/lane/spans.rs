@@ -13,7 +13,7 @@ use crate::delivery::encode::{Encoder, Request, root_record};
 use crate::delivery::ledger::{Counts, Ledger};
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::queue::Begun;
-use crate::delivery::spool::requests::{SpooledRequests, Stored};
+use crate::delivery::spool::requests::{DiskCopy, SpooledRequests, Stored};
 use crate::delivery::spool::starts::Starts;
 use crate::delivery::spool::{Item, Kind, Name, Spool};
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
@@ -96,9 +96,7 @@ impl Lane<Spans> {
 
     /// Takes a buffer of records, which the ledger has taken already. `epoch` is the flush that waits for it.
     pub(crate) fn take(&mut self, records: &[u8], reservation: Room, epoch: u64) {
-        if let Some(starts) = &mut self.delivery.starts {
-            starts.look(records);
-        }
+        self.look(records);
         let patience = self.spool.as_ref().map(SpooledRequests::patience).unwrap_or_default();
         let write_at = Instant::now() + patience;
         // A wait makes requests larger rather than more.
@@ -113,6 +111,38 @@ impl Lane<Spans> {
             self.made += 1;
             let pending = PendingRequest::new(request, epoch, write_at);
             self.items.push(PendingRequest { order: self.made, is_new: true, ..pending });
+        }
+    }
+
+    /// Looks at records for what they say of conversations whose starts are on disk.
+    pub(crate) fn look(&mut self, records: &[u8]) {
+        if let Some(starts) = &mut self.delivery.starts {
+            starts.look(records);
+        }
+    }
+
+    /// As [`take`](Self::take), of records that have a copy on disk, or will have one.
+    pub(crate) fn take_copied(&mut self, records: &[u8], reservation: Room, epoch: u64, copy: DiskCopy) {
+        let (now, mut copy) = (Instant::now(), Some(copy));
+        self.look(records);
+        let requests = self.delivery.encoder.requests(records, reservation, None);
+        let is_one = requests.len() == 1;
+        for request in requests {
+            self.made += 1;
+            // Several were made of what was one: each is written before that is removed.
+            let spool = self.spool.as_mut().filter(|_| !is_one);
+            let copy = copy.take_if(|_| is_one).or_else(|| spool?.write(&request, now));
+            if let (Some(spool), Some(copy)) = (&mut self.spool, &copy) {
+                spool.take_over(copy, now);
+                if copy.is_safe {
+                    self.delivery.note(&request, Standing::Written);
+                }
+            }
+            let pending = PendingRequest::new(request, epoch, now);
+            self.items.push(PendingRequest { order: self.made, copy, ..pending });
+        }
+        if let (Some(spool), Some(copy)) = (&mut self.spool, copy) {
+            spool.remove(&copy);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The records of one call that waits for its verdict. Invariant: each record is in it once, whole or without its content.
 
+use super::copies::OwnCopies;
 use crate::finished::{self, write};
 use crate::room::Room;
 use crate::semconv;
@@ -28,6 +29,8 @@ pub(super) struct HeldCall {
     blocks: Vec<Block>,
     /// Those that came last.
     tail: Vec<u8>,
+    /// How many these are.
+    in_tail: u64,
     /// How many records these are.
     pub(super) count: u64,
     /// Whether they have lost their content, as those will that come.
@@ -41,12 +44,16 @@ pub(super) struct HeldCall {
     pub(super) starts: Vec<(Vec<u8>, Room)>,
     /// Until when its scores may still come, where that is known.
     pub(super) waits_until: Option<Instant>,
+    /// What it has on disk.
+    pub(super) copies: OwnCopies,
 }
 
 struct Block {
     pages: Vec<Box<[u8]>>,
     /// Its length before.
     length: usize,
+    /// How many records it has.
+    count: u64,
 }
 
 impl HeldCall {
@@ -54,6 +61,7 @@ impl HeldCall {
         Self {
             blocks: Vec::new(),
             tail: Vec::new(),
+            in_tail: 0,
             count: 0,
             has_shed: false,
             since: now,
@@ -61,13 +69,14 @@ impl HeldCall {
             ended: None,
             starts: Vec::new(),
             waits_until: None,
+            copies: OwnCopies::default(),
         }
     }
 
     /// The bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
         let blocks = self.blocks.iter().map(|block| block.bytes() + size_of::<Block>());
-        PER_CALL + self.tail.capacity() + blocks.sum::<usize>()
+        PER_CALL + self.tail.capacity() + self.copies.memory() + blocks.sum::<usize>()
     }
 
     /// Takes the record with these bytes.
@@ -79,6 +88,7 @@ impl HeldCall {
         }
         self.tail.extend_from_slice(&record);
         self.count += 1;
+        self.in_tail += 1;
         self.last = now;
         if is_root {
             self.ended.get_or_insert(now);
@@ -92,8 +102,8 @@ impl HeldCall {
 
     /// Deflates what came last.
     pub(super) fn deflate(&mut self) {
-        let tail = std::mem::take(&mut self.tail);
-        self.blocks.extend((!tail.is_empty()).then(|| Block::of(&tail)));
+        let (tail, count) = (std::mem::take(&mut self.tail), std::mem::take(&mut self.in_tail));
+        self.blocks.extend((!tail.is_empty()).then(|| Block::of(&tail, count)));
     }
 
     /// How much could become smaller without a loss when its blocks become one: those after the first, which repeat much of it,
@@ -106,23 +116,30 @@ impl HeldCall {
 
     /// Makes one block of all.
     pub(super) fn unite(&mut self) {
-        let all = self.whole();
-        self.blocks = vec![Block::of(&all)];
+        let (all, count) = self.whole();
+        self.blocks = vec![Block::of(&all, count)];
     }
 
     /// Takes its content out, and does not take that of what comes.
     pub(super) fn shed(&mut self) {
-        let (all, mut rest) = (self.whole(), Vec::new());
+        let ((all, count), mut rest) = (self.whole(), Vec::new());
         for (_, record) in finished::raw_records(&all) {
             rest.extend_from_slice(&shed(record));
         }
         self.has_shed = true;
-        self.blocks = vec![Block::of(&rest)];
+        self.blocks = vec![Block::of(&rest, count)];
     }
 
-    /// Gives out its next records in the order in which they came, in a part that is not large.
+    /// Gives out its next records in the order in which they came: those of its first copy, or a part that is not large.
     pub(super) fn next(&mut self) -> Option<Vec<u8>> {
+        if let Some(spans) = self.copies.first() {
+            let (mut records, count) = self.whole();
+            (self.tail, self.in_tail) =
+                (records.split_off(end(&records, spans)), count.saturating_sub(spans));
+            return Some(records);
+        }
         if self.blocks.is_empty() {
+            self.in_tail = 0;
             return Some(std::mem::take(&mut self.tail)).filter(|tail| !tail.is_empty());
         }
         let mut records = Vec::new();
@@ -130,22 +147,45 @@ impl HeldCall {
         Some(records)
     }
 
-    /// All records; nothing is left.
-    fn whole(&mut self) -> Vec<u8> {
+    /// Its records without the first `passed` ones.
+    pub(super) fn since(&self, passed: u64) -> Vec<u8> {
+        let (mut records, mut passed) = (Vec::new(), passed);
+        for block in &self.blocks {
+            if block.count <= passed && records.is_empty() {
+                passed -= block.count;
+            } else {
+                block.inflate(&mut records);
+            }
+        }
+        records.extend_from_slice(&self.tail);
+        records.drain(..end(&records, passed));
+        records
+    }
+
+    /// All records, and how many they are; nothing is left.
+    fn whole(&mut self) -> (Vec<u8>, u64) {
         let length = self.blocks.iter().map(|block| block.length).sum::<usize>() + self.tail.len();
+        let count =
+            self.blocks.iter().map(|block| block.count).sum::<u64>() + std::mem::take(&mut self.in_tail);
         let mut all = Vec::with_capacity(length);
         self.blocks.drain(..).for_each(|block| block.inflate(&mut all));
         all.append(&mut std::mem::take(&mut self.tail));
-        all
+        (all, count)
     }
 }
 
+/// Where so many records end.
+fn end(records: &[u8], count: u64) -> usize {
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    finished::raw_records(records).take(count).map(|(_, bytes)| bytes.len()).sum()
+}
+
 impl Block {
-    fn of(records: &[u8]) -> Self {
+    fn of(records: &[u8], count: u64) -> Self {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(LEVEL));
         // Writing into memory does not fail.
         let deflated = encoder.write_all(records).and_then(|()| encoder.finish()).unwrap_or_default();
-        Self { pages: deflated.chunks(PAGE).map(Box::from).collect(), length: records.len() }
+        Self { pages: deflated.chunks(PAGE).map(Box::from).collect(), length: records.len(), count }
     }
 
     fn bytes(&self) -> usize {

@@ -152,9 +152,42 @@ impl<I: Stored> SpooledRequests<I> {
 
     /// Asks for an item to be written; `None` while the disk has too much to do.
     pub(crate) fn write(&mut self, item: &I, now: Instant) -> Option<DiskCopy> {
-        let name = self.spool.keep(item.head(), item.body(), Vec::new())?;
+        self.write_in_place(item, Vec::new(), now)
+    }
+
+    /// The same in place of `parts`.
+    pub(crate) fn write_in_place(&mut self, item: &I, parts: Vec<Name>, now: Instant) -> Option<DiskCopy> {
+        let name = self.spool.keep(item.head(), item.body(), parts)?;
         self.ask(name, now);
         Some(DiskCopy { name, is_safe: false, is_old: false })
+    }
+
+    /// The item of a copy goes to another lane, and is not heard of here any more.
+    pub(crate) fn let_go(&mut self, copy: &DiskCopy) {
+        self.asked.remove(&copy.name);
+    }
+
+    /// The item of a copy comes from another lane.
+    pub(crate) fn take_over(&mut self, copy: &DiskCopy, now: Instant) {
+        if !copy.is_safe {
+            self.ask(copy.name, now);
+        }
+    }
+
+    /// Removes a copy that was let go.
+    pub(crate) fn remove_name(&self, name: Name) {
+        self.spool.remove(name);
+    }
+
+    /// How many copies there may be of what is held, and how many bytes they may have, so that they push nothing out that waits
+    /// to be sent.
+    pub(crate) fn share_of_held(&self) -> (usize, u64) {
+        (self.spool.most_drafts(), self.spool.limits.bytes / 2)
+    }
+
+    /// Whether so much waits for the disk that only what is to be sent may be added.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.spool.is_busy()
     }
 
     /// Asks for an item to be written as it is now, in place of its copy.

@@ -310,7 +310,7 @@ fn what_goes_is_not_left_on_disk() {
     let (tell, told) = mpsc::channel();
     let open = |queue: Arc<Queue>| {
         let (tell, limits) = (tell.clone(), SpoolLimits::default());
-        let to = Spooling { directory: directory.clone(), setting: "", limits };
+        let to = Spooling { directory: directory.clone(), setting: "", limits, keeps_held: false };
         let tell = Arc::new(move |event| drop(tell.send(event)));
         Spool::open(&settings(), &to, queue, tell).unwrap()
     };

@@ -20,7 +20,7 @@ fn world(test: &str, run: impl FnOnce(&Arc<Queue>, &mut Starts, &Encoder)) {
     drop(std::fs::remove_dir_all(&directory));
     let queue = Queue::new(1 << 20, Arc::default(), Waker::new(|| {}), false).with_beginnings();
     let queue = Arc::new(queue);
-    let to = Spooling { directory: directory.clone(), setting: "", limits: SpoolLimits::default() };
+    let to = Spooling { directory: directory.clone(), setting: "", limits: SpoolLimits::default(), keeps_held: false };
     let builder = Builder::default().variables(|_| None).otel_endpoint("http://127.0.0.1:1");
     let settings = resolve(builder).unwrap().unwrap();
     let spool = Spool::open(&settings, &to, queue.clone(), Arc::new(|_| {})).unwrap();

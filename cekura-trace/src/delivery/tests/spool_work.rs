@@ -85,7 +85,12 @@ type Told = mpsc::Receiver<Vec<(Kind, Event)>>;
 fn opened(name: &str) -> (Arc<Spool>, Told, PathBuf) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp").join(name);
     drop(std::fs::remove_dir_all(&directory));
-    let to = Spooling { directory: directory.clone(), setting: "", limits: SpoolLimits::default() };
+    let to = Spooling {
+        directory: directory.clone(),
+        setting: "",
+        limits: SpoolLimits::default(),
+        keeps_held: false,
+    };
     let settings = resolve(Builder::default().variables(|_| None).otel_endpoint("http://127.0.0.1:1"));
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
