@@ -221,7 +221,8 @@ fn long_calls(handle: &Cekura, ids: &[String], await_disk: impl Fn()) -> Vec<(Co
         let call = spans::conversation().call_id(id).observe().client(handle).start();
         let conversation = call.in_scope(|| current_conversation().unwrap());
         conversation.user("x".repeat(128 << 10));
-        handle.flush_blocking(Duration::ZERO);
+        // By then the thread that delivers has made room for the next one.
+        handle.flush_blocking(LONG);
         (call, conversation)
     };
     let calls: Vec<_> = ids.iter().map(begin).collect();
