@@ -52,7 +52,9 @@ pub fn contender(name: &str, protocol: &str, port: &str) -> Box<dyn Contender> {
         "cekura_sampled_gzip" => Box::new(Cekura::new(protocol, port, true, true)),
         "stock" => Box::new(Stock::new(protocol, port, 2048)),
         "stock_64k" => Box::new(Stock::new(protocol, port, 65_536)),
-        other => panic!("{other} is none of cekura, cekura_sampled, cekura_gzip, cekura_sampled_gzip, stock, stock_64k"),
+        other => panic!(
+            "{other} is none of cekura, cekura_sampled, cekura_gzip, cekura_sampled_gzip, stock, stock_64k"
+        ),
     }
 }
 
@@ -67,8 +69,7 @@ struct Cekura(cekura::Cekura);
 impl Cekura {
     fn new(protocol: &str, port: &str, is_sampled: bool, is_compressed: bool) -> Self {
         let protocol = if protocol == "grpc" { cekura::Protocol::Grpc } else { cekura::Protocol::Http };
-        let compression =
-            if is_compressed { cekura::Compression::Gzip } else { cekura::Compression::None };
+        let compression = if is_compressed { cekura::Compression::Gzip } else { cekura::Compression::None };
         let mut builder = cekura::Cekura::builder().service_name("bench").protocol(protocol);
         builder = builder.compression(compression);
         if is_sampled {

@@ -44,16 +44,18 @@ fn compare_parts(rounds: usize) {
         ("both", "cekura_sampled_gzip"),
     ];
     let program = std::env::current_exe().expect("a program");
-    let contestants = PARTS.map(|(label, name)| Contestant {
-        label: label.to_owned(),
-        program: program.clone(),
-        name,
-    });
-    println!("\nCPU time of the background threads in nanoseconds a span that was made, at 20,000 a second in calls of 50 spans;");
-    println!("and what is added to it, paired in each of {rounds} rounds: median (10–90 %); how many spans arrived.\n");
+    let contestants =
+        PARTS.map(|(label, name)| Contestant { label: label.to_owned(), program: program.clone(), name });
+    println!(
+        "\nCPU time of the background threads in nanoseconds a span that was made, at 20,000 a second in calls of 50 spans;"
+    );
+    println!(
+        "and what is added to it, paired in each of {rounds} rounds: median (10–90 %); how many spans arrived.\n"
+    );
     println!("| protocol | on | ns | added, ns | arrived |\n| --- | --- | ---: | ---: | ---: |");
     for protocol in PROTOCOLS {
-        let outcomes = interleaved(&contestants, rounds, |contestant| contestant.run(protocol, 0, "paced 3 20000"));
+        let outcomes =
+            interleaved(&contestants, rounds, |contestant| contestant.run(protocol, 0, "paced 3 20000"));
         for (contestant, of) in contestants.iter().zip(&outcomes) {
             let added = of.iter().zip(&outcomes[0]).map(|(on, off)| on.each() - off.each());
             let [low, middle, high] = spread(added);

@@ -3,12 +3,12 @@
 
 use super::call_log::ended::EndedCall;
 use super::call_log::sealed::Account;
-use super::spool::{Item, Name, Recorded, Spool};
+use super::spool::{Event, Item, Name, Recorded, Spool};
 use crate::call::consent::ConsentFate;
 use crate::call::{Call, Version};
 use crate::room::{Budget, Room, Use};
 use opentelemetry::trace::SpanId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,6 +17,8 @@ use tokio::time::Instant;
 /// more of the disk than so many bytes in that time.
 const OFTEN: Duration = Duration::from_millis(500);
 const BYTES: usize = 64 << 10;
+/// How long one rests that the disk could not write, or does not have any more.
+const REST: Duration = Duration::from_secs(5);
 
 /// The drafts of one handle.
 pub(super) struct Drafts {
@@ -30,8 +32,8 @@ pub(super) struct Drafts {
 struct Draft {
     name: Name,
     call: Arc<Call>,
-    /// What it says.
-    version: Version,
+    /// What it says on disk, unless it has to be written again in any case.
+    version: Option<Version>,
     not_before: Instant,
     /// Its bytes, until they are on disk.
     room: Room,
@@ -47,7 +49,7 @@ impl Drafts {
     /// Writes those of which the calls have something new to say. `recorded` says how a call is recorded.
     pub(super) fn write(
         &mut self,
-        calls: Vec<Arc<Call>>,
+        mut calls: Vec<Arc<Call>>,
         account: &Account,
         recorded: impl Fn(&Call) -> Option<Recorded>,
         now: Instant,
@@ -62,8 +64,19 @@ impl Drafts {
             .open
             .extract_if(|_, draft| draft.call.is_over() && std::mem::replace(&mut draft.is_left, true));
         left.for_each(|(_, draft)| self.spool.remove(draft.name));
+        // Those first that were not written for the longest time: there may not be room for all.
+        calls.sort_by_cached_key(|call| self.open.get(&call.root.span_id()).map(|draft| draft.not_before));
         for call in calls {
             self.write_one(&call, account, &recorded, now);
+        }
+    }
+
+    /// What the disk has to say of call logs, perhaps of others. A draft that is not there is written again.
+    pub(super) fn spooled(&mut self, event: &Event, now: Instant) {
+        let (Event::Gone { names, .. } | Event::Kept { names, result: Err(_) }) = event else { return };
+        let names: HashSet<_> = names.iter().collect();
+        for draft in self.open.values_mut().filter(|draft| names.contains(&draft.name)) {
+            (draft.version, draft.not_before) = (None, now + REST);
         }
     }
 
@@ -80,14 +93,14 @@ impl Drafts {
             return;
         }
         let version = call.version();
-        if known.is_none_or(|draft| draft.version != version)
+        if known.is_none_or(|draft| draft.version != Some(version))
             && let Some(noted) = call.noted_so_far()
             && let Ok(log) = EndedCall::new(call, noted).seal_draft(account)
         {
             let item =
                 Item::CallLog { id: log.id, owner: log.owner, until: log.until, recording: recorded(call) };
             let bytes = log.body.len();
-            let Some(taken) = Room::take(self.budget.clone(), Use::Open, bytes) else { return };
+            let Some(room) = self.room(bytes) else { return };
             let name = match known {
                 Some(Draft { name, .. }) => self.spool.keep_as(*name, item, &log.body).then_some(*name),
                 None if self.open.len() >= self.spool.most_drafts() => None,
@@ -96,10 +109,23 @@ impl Drafts {
             let wait = OFTEN * u32::try_from(bytes / BYTES).unwrap_or(u32::MAX).min(1 << 10);
             if let Some(name) = name {
                 let (call, not_before) = (call.clone(), now + wait);
-                let draft = Draft { name, call, version, not_before, room: taken, is_left: false };
+                let draft = Draft { name, call, version: Some(version), not_before, room, is_left: false };
                 self.open.insert(root, draft);
             }
         }
+    }
+
+    /// Room for the bytes of one. There is always some for one at a time: calls that fill what is open keep theirs until they end,
+    /// and would have no drafts till then.
+    fn room(&self, bytes: usize) -> Option<Room> {
+        Room::take(self.budget.clone(), Use::Open, bytes).or_else(|| {
+            let is_alone = self.open.values().all(|draft| draft.room.bytes() == 0);
+            is_alone.then(|| {
+                let mut room = Room::of(self.budget.clone(), Use::Disk);
+                room.resize_anyway(bytes);
+                room
+            })
+        })
     }
 
     /// The name under which the draft of an ended call is, for its call log.
@@ -114,3 +140,7 @@ impl Drafts {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests/drafts.rs"]
+mod tests;

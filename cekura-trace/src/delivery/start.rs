@@ -45,11 +45,10 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (inbox, messages) = unbounded_channel();
     let (timings, ledger) = (settings.timings, Arc::<Ledger>::default());
     let queue = queue(&settings, ledger.clone(), inbox.clone());
-    let (account, calls, failed) =
-        (Account::of(&settings), Arc::<OpenCalls>::default(), Arc::<AtomicU64>::default());
+    let (account, calls) = (Account::of(&settings), Arc::<OpenCalls>::default());
     #[cfg(feature = "audio")]
     let (recorders, recalls) = recorders(&settings, inbox.clone());
-    let (causes, notices) = (Causes::default(), Notices::of(&settings));
+    let (causes, failed, notices) = (Causes::default(), Arc::<AtomicU64>::default(), Notices::of(&settings));
     let metrics = Metrics::new(&settings.metrics, ledger.clone(), queue.clone(), calls.clone());
     let link = Link {
         metrics: metrics.clone(),

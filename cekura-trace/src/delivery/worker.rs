@@ -287,7 +287,10 @@ impl Worker {
             (_, Event::Notice(notice)) => {
                 self.events.emit(move || tracing::warn!(target: "cekura", "{notice}"));
             }
-            (Kind::CallLog, event) => self.call_logs.spooled(event, now),
+            (Kind::CallLog, event) => {
+                self.drafts.iter_mut().for_each(|drafts| drafts.spooled(&event, now));
+                self.call_logs.spooled(event, now);
+            }
             (Kind::Spans, event) => spans.spooled(event, now),
             (Kind::Start, Event::Found(found)) => {
                 for Found { name, body, last_seen, .. } in found {
@@ -296,8 +299,7 @@ impl Worker {
                     }
                 }
             }
-            // Nobody waits for them.
-            (Kind::Start, _) => {}
+            (Kind::Start, event) => spans.spooled_starts(&event, now),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Row 20: spans, call logs and changes of stored calls share one memory limit, and none of them takes what the others need.
 
 use super::{away, ids};
-use cekura::{Builder, CallLog, Cekura, Conversation, Hold, Timings, Update, current_conversation};
+use cekura::{Builder, CallLog, Cekura, Conversation, Hold, Timings, Update, current_conversation, spans};
 use cekura_trace_tests::api::{Api, Reply as Said};
 use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::events::{heard, listen};
@@ -154,17 +154,22 @@ fn row_20_changes_of_stored_calls_push_out_neither_spans_nor_call_logs() {
     let ((backend, is_up), (api, is_well)) = (away(Reply::Silence), api(Said::Reset));
     let handle = Arc::new(limited(&backend, &api).build().unwrap());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-    let refused: usize = (0..CALLS)
+    let changes: Vec<_> = (0..CALLS)
         .map(|number| {
             let handle = handle.clone();
             let update = Update::new().metadata(json!({ "notes": "x".repeat(64 << 10) }));
-            let changed = async move { handle.update(format!("call-{number}"), update).await };
-            let changed = runtime.spawn(changed);
-            thread::sleep(Duration::from_millis(10));
-            usize::from(changed.is_finished() && runtime.block_on(changed).unwrap().is_err())
+            runtime.spawn(async move { handle.update(format!("call-{number}"), update).await })
         })
-        .sum();
-    assert!(refused > CALLS - 8, "{refused} of {CALLS} changes were refused");
+        .collect();
+    // Those that are not refused wait for the API.
+    let limit = Instant::now() + LONG;
+    while changes.iter().filter(|change| change.is_finished()).count() <= CALLS - 8 {
+        assert!(Instant::now() < limit, "more than 8 of {CALLS} changes wait");
+        thread::sleep(Duration::from_millis(5));
+    }
+    for change in changes.into_iter().filter(tokio::task::JoinHandle::is_finished) {
+        assert!(runtime.block_on(change).unwrap().is_err());
+    }
     drop(call(&handle, "call-1".to_owned(), false));
     spans_are_safe(&handle, &backend, &is_up, 1);
     is_well.store(true, Ordering::Relaxed);
@@ -210,12 +215,24 @@ enum End {
     Held,
 }
 
-#[cekura::conversation(client = handle, call_id = id, observe, skip_all)]
-fn long_call(handle: &Cekura, id: String, wait: &dyn Fn()) -> (Conversation, Option<Hold>) {
-    let call = current_conversation().unwrap();
-    call.user("x".repeat(128 << 10));
-    wait();
-    (call, None)
+/// Three calls at a time fill what may be open, so that their drafts are written one after the other. They end when all are on disk.
+fn long_calls(handle: &Cekura, ids: &[String], await_disk: impl Fn()) -> Vec<(Conversation, Option<Hold>)> {
+    let begin = |id: &String| {
+        let call = spans::conversation().call_id(id).observe().client(handle).start();
+        let conversation = call.in_scope(|| current_conversation().unwrap());
+        conversation.user("x".repeat(128 << 10));
+        // By then the thread that delivers has made room for the next one.
+        handle.flush_blocking(LONG);
+        (call, conversation)
+    };
+    let calls: Vec<_> = ids.iter().map(begin).collect();
+    await_disk();
+    let end = |(call, conversation): (spans::Guard<spans::Conversation>, _)| {
+        call.end();
+        handle.flush_blocking(LONG);
+        (conversation, None)
+    };
+    calls.into_iter().map(end).collect()
 }
 
 /// None goes: with the disk, there is room for what came since it last had everything.
@@ -225,38 +242,37 @@ fn none_goes(end: End) {
     let ((backend, is_up), (api, is_well)) = (away(Reply::Silence), api(Said::Reset));
     // A busy machine takes its time for so many calls.
     let timings = Timings { give_up: Timings::default().give_up, ..quick() };
-    let handle = limited(&backend, &api).timings(timings).spool(&spool.0).build().unwrap();
+    // What is held keeps its notes beside what is on disk; of those that run, three fill the half of the limit.
+    let (count, abreast, limit) = match end {
+        End::Early => (CALLS, 1, LIMIT),
+        End::Held => (10, 1, LIMIT),
+        End::Late => (15, 3, LIMIT / 4),
+    };
+    let builder = limited(&backend, &api).timings(timings).memory_limit(limit);
+    let handle = builder.spool(&spool.0).build().unwrap();
     let size = |file| fs::metadata(file).map_or(0, |file| file.len());
     let on_disk = || spool.files(".call_log").into_iter().map(size).sum::<u64>();
-    let one = |number: u64| {
-        let (id, start) = (format!("{end:?}-{number}"), Instant::now());
-        let wait = || {
-            while on_disk() < (number + 1) * (128 << 10) {
-                assert!(
-                    start.elapsed() < LONG,
-                    "the disk does not keep up: {} of {} bytes, {:?}; {:?}; {}",
-                    on_disk(),
-                    (number + 1) * (128 << 10),
-                    spool.files(""),
-                    heard(""),
-                    handle.ledger()
-                );
+    let some = |first: usize| {
+        let await_disk = || {
+            let start = Instant::now();
+            while on_disk() < (first + abreast) as u64 * (128 << 10) {
+                let said = heard(&format!("call_id=\"{end:?}-"));
+                let has_all = said.is_empty() && start.elapsed() < LONG;
+                assert!(has_all, "call {first}: {} bytes, {said:?}, {}", on_disk(), handle.ledger());
                 thread::sleep(Duration::from_millis(2));
             }
         };
-        let made = if end == End::Late {
-            long_call(&handle, id, &wait)
-        } else {
-            call(&handle, id, end == End::Held)
-        };
-        wait();
+        let ids: Vec<_> = (first..first + abreast).map(|number| format!("{end:?}-{number}")).collect();
+        if end == End::Late {
+            return long_calls(&handle, &ids, await_disk);
+        }
+        let made = call(&handle, ids[0].clone(), end == End::Held);
+        await_disk();
         // The thread that delivers knows it when the span is on disk too.
         handle.flush_blocking(LONG);
-        made
+        vec![made]
     };
-    // What is held keeps its notes beside what is on disk.
-    let count = if end == End::Held { 10 } else { CALLS };
-    let held: Vec<_> = (0..count as u64).map(one).collect();
+    let held: Vec<_> = (0..count).step_by(abreast).flat_map(some).collect();
     (0..50).for_each(|_| converse(&handle, 1));
     handle.flush_blocking(Duration::ZERO);
     let before = api.seen().len();

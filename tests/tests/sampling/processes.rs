@@ -174,10 +174,11 @@ fn a_held_call_is_on_disk_span_by_span_and_once_whatever_its_verdict() {
     for verdict in [Verdict::Dropped, Verdict::Sent, Verdict::SentWhileTheBackendIsAway] {
         let is_up = Arc::new(AtomicBool::new(verdict != Verdict::SentWhileTheBackendIsAway));
         let looked_at = is_up.clone();
+        let busy = Reply::Fail { status: 503, code: 14, wait: None, message: String::new() };
         let backend =
             Backend::scripted(
                 move |_, _| {
-                    if looked_at.load(Ordering::Relaxed) { Reply::Accept } else { Reply::Reset }
+                    if looked_at.load(Ordering::Relaxed) { Reply::Accept } else { busy.clone() }
                 },
             );
         let spool = Spool::new(TEMPORARY, &format!("kept-{verdict:?}"));

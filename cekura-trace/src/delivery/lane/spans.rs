@@ -15,7 +15,7 @@ use crate::delivery::own_events::OwnEvents;
 use crate::delivery::queue::Begun;
 use crate::delivery::spool::requests::{DiskCopy, SpooledRequests, Stored};
 use crate::delivery::spool::starts::Starts;
-use crate::delivery::spool::{Item, Kind, Name, Spool};
+use crate::delivery::spool::{Event, Item, Kind, Name, Spool};
 use crate::delivery::transport::{Answer, Failure, Sending, Transport};
 use crate::delivery::verdict::{Verdict, verdict};
 use crate::delivery::warnings::{tell_delay, tell_failure, tell_spool_failure};
@@ -150,6 +150,13 @@ impl Lane<Spans> {
     pub(crate) fn begin(&mut self, begun: Begun) {
         if let Some(starts) = &mut self.delivery.starts {
             starts.begin(begun, &self.delivery.encoder);
+        }
+    }
+
+    /// What the disk has to say of them.
+    pub(crate) fn spooled_starts(&mut self, event: &Event, now: Instant) {
+        if let Some(starts) = &mut self.delivery.starts {
+            starts.spooled(event, now);
         }
     }
 

@@ -3,12 +3,13 @@
 use super::Starts;
 use crate::delivery::config::{Builder, Spooling, resolve};
 use crate::delivery::encode::Encoder;
-use crate::delivery::queue::{Queue, Waker};
-use crate::delivery::spool::Spool;
+use crate::delivery::queue::{Begun, Queue, Waker};
+use crate::delivery::spool::{Event, MOST_WAITING, Spool};
 use crate::delivery::tests::record;
 use crate::delivery::timings::SpoolLimits;
 use crate::destination::Sink;
 use opentelemetry::trace::{SpanId, TraceId};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -80,5 +81,32 @@ fn an_open_conversation_holds_its_room_until_its_root_is_safe() {
         starts.begin(queue.drain_begun(), encoder);
         assert_eq!(open(starts), 0);
         await_held(queue, |now| now == 0);
+    });
+}
+
+#[test]
+fn a_start_that_the_disk_has_no_time_for_or_cannot_write_is_asked_for_again() {
+    world("again", |queue, starts, encoder| {
+        let name = |starts: &Starts| starts.open[&TraceId::from(7)][0].name;
+        let spool = starts.spool.clone();
+        spool.shared.ask(|waiting| waiting.bytes += MOST_WAITING);
+        queue.begin(record(7, 1, 0, 10));
+        starts.begin(queue.drain_begun(), encoder);
+        starts.begin(Begun::default(), encoder);
+        assert_eq!(name(starts), None, "it has no time yet");
+        spool.shared.ask(|waiting| waiting.bytes -= MOST_WAITING);
+        starts.begin(Begun::default(), encoder);
+        let first = name(starts).expect("it has");
+        let kept = |result| Event::Kept { names: vec![first], result };
+        starts.spooled(&kept(Err(io::ErrorKind::StorageFull.into())), tokio::time::Instant::now());
+        starts.begin(Begun::default(), encoder);
+        assert_eq!(name(starts), None, "not at once");
+        starts.again = Some(tokio::time::Instant::now());
+        starts.begin(Begun::default(), encoder);
+        let second = name(starts).expect("but later");
+        assert!(second > first);
+        let kept = Event::Kept { names: vec![second], result: Ok(()) };
+        starts.spooled(&kept, tokio::time::Instant::now());
+        assert_eq!((starts.open[&TraceId::from(7)][0].record.as_ref(), starts.again), (None, None));
     });
 }
