@@ -174,12 +174,12 @@ fn start_and_end_may_lie_in_the_past() {
 
 #[test]
 fn the_first_chunk_may_have_come_before_it_is_told_of() {
-    let now = Instant::now();
-    let ago = |seconds| now.checked_sub(Duration::from_secs(seconds)).unwrap();
     #[cekura::llm]
     fn answer(at: Instant) {
         cekura::current().first_chunk_at(at);
     }
+    let now = Instant::now();
+    let ago = |seconds| now.checked_sub(Duration::from_secs(seconds)).unwrap();
     let trace = capture(|| {
         let call = Conversation::start("call-1");
         call.in_scope(|| {

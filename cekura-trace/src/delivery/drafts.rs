@@ -87,8 +87,8 @@ impl Drafts {
         recorded: &impl Fn(&Call) -> Option<Recorded>,
         now: Instant,
     ) {
-        let root = call.root.span_id();
-        let known = self.open.get(&root);
+        let conversation = call.root.span_id();
+        let known = self.open.get(&conversation);
         if call.fate() != ConsentFate::Leaves || known.is_some_and(|draft| now < draft.not_before) {
             return;
         }
@@ -110,7 +110,7 @@ impl Drafts {
             if let Some(name) = name {
                 let (call, not_before) = (call.clone(), now + wait);
                 let draft = Draft { name, call, version: Some(version), not_before, room, is_left: false };
-                self.open.insert(root, draft);
+                self.open.insert(conversation, draft);
             }
         }
     }

@@ -235,6 +235,12 @@ fn long_calls(handle: &Cekura, ids: &[String], await_disk: impl Fn()) -> Vec<(Co
     calls.into_iter().map(end).collect()
 }
 
+/// What was posted of each call after so many requests.
+fn posted_after(api: &Api, before: usize) -> BTreeMap<String, serde_json::Value> {
+    let posts = api.seen().into_iter().skip(before).filter(|seen| seen.method == "POST");
+    posts.map(|seen| (seen.body["call_id"].as_str().unwrap().to_owned(), seen.body)).collect()
+}
+
 /// None goes: with the disk, there is room for what came since it last had everything.
 fn none_goes(end: End) {
     listen();
@@ -282,21 +288,12 @@ fn none_goes(end: End) {
         call.metadata(json!({ "later": 1 }));
         drop(hold);
     }
-    let posts = || {
-        let posts = api.seen().into_iter().skip(before).filter(|seen| seen.method == "POST");
-        posts
-            .map(|seen| (seen.body["call_id"].as_str().unwrap().to_owned(), seen.body))
-            .collect::<BTreeMap<_, _>>()
-    };
+    let posts = || posted_after(&api, before);
     let limit = Instant::now() + LONG;
     while posts().len() < count {
         let said = heard(&format!("call_id=\"{end:?}-"));
-        assert!(
-            said.is_empty() && Instant::now() < limit,
-            "{} of {count}: {said:?}; {}",
-            posts().len(),
-            handle.ledger()
-        );
+        let has_time = said.is_empty() && Instant::now() < limit;
+        assert!(has_time, "{} of {count}: {said:?}; {}", posts().len(), handle.ledger());
         thread::sleep(Duration::from_millis(20));
     }
     for body in posts().values() {

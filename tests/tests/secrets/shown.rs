@@ -83,7 +83,7 @@ impl Gallery {
         self.debug("Json", &cekura::logs::json());
         self.debug("TracingLayer", &cekura::layer());
         self.debug("WithCall", &cekura::logs::layer(tracing_subscriber::layer::Identity::new()));
-        let mut link = cekura::tower::layer().layer(Ready(()));
+        let mut link = cekura::tower::layer().layer(Ready);
         self.debug("LinkLayer", &cekura::tower::layer());
         self.debug("Link", &link);
         self.debug("LinkFuture", &link.call(Request::new(())));
@@ -202,7 +202,7 @@ fn every_public_type_is_shown_without_the_key() {
 
 /// A service that does nothing.
 #[derive(Clone, Debug)]
-struct Ready(());
+struct Ready;
 
 impl Service<Request<()>> for Ready {
     type Response = ();
@@ -214,6 +214,6 @@ impl Service<Request<()>> for Ready {
     }
 
     fn call(&mut self, _: Request<()>) -> Self::Future {
-        std::future::ready(Ok(self.0))
+        std::future::ready(Ok(()))
     }
 }

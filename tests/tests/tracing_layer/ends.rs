@@ -139,13 +139,13 @@ fn it_ends_where_it_was_left_last() {
 
 #[test]
 fn it_is_closed_after_its_conversation_has_ended() {
-    let beside = Beside::new(|builder| builder);
     #[cekura::conversation(client = handle, skip_all)]
     fn call(handle: &cekura::Cekura) -> tracing::Span {
         let span = info_span!("outlives");
         span.in_scope(|| {});
         span
     }
+    let beside = Beside::new(|builder| builder);
     with_default(Registry::default().with(cekura::layer()), || {
         let span = call(&beside.handle);
         span.record("late", 1);
@@ -195,11 +195,11 @@ fn it_follows_from_another() {
 
 #[test]
 fn a_handle_that_is_gone_does_not_disturb() {
-    let beside = Beside::new(|builder| builder);
     #[cekura::conversation(client = handle, skip_all)]
     fn call(handle: &cekura::Cekura) -> tracing::Span {
         info_span!("outlives")
     }
+    let beside = Beside::new(|builder| builder);
     with_default(Registry::default().with(cekura::layer()), || {
         let span = call(&beside.handle);
         drop(beside);

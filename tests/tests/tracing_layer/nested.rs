@@ -248,7 +248,7 @@ conversation
         .with(None::<cekura::TracingLayer>);
     assert_eq!(with_default(before, || capture(body)).to_string(), expected);
     assert_eq!(with_default(after, || capture(body)).to_string(), expected);
-    let events_only = cekura::layer().with_filter(filter_fn(|metadata| metadata.is_event()));
+    let events_only = cekura::layer().with_filter(filter_fn(|metadata| !metadata.is_span()));
     let events_only = Registry::default().with(events_only).with(fmt::layer().with_writer(sink()));
     assert_eq!(with_default(events_only, || capture(body)).to_string(), "conversation\n  stage\n");
     // Of a named parent that is left out, the next one above it counts.

@@ -2,7 +2,7 @@
 
 use super::{MOST, Notices};
 use crate::delivery::config::{Builder, resolve};
-use crate::destination::{Begin, Site, Watcher};
+use crate::destination::{Begin, Place, Site, Watcher};
 use crate::finished::{Head, Marks, Status, write};
 use crate::lock::locked;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
@@ -50,7 +50,8 @@ fn what_is_not_told_yet_is_bounded_and_without_content() {
             write::marked_text(&mut entries, "input.prompt", &"secret".repeat(10_000), Marks::CONTENT);
             Some(head.record("llm", "", &entries))
         };
-        let site = Site { span: "llm", seeks_conversation: true, function: "f", at: Location::caller() };
+        let site =
+            Site { span: "llm", seeks_conversation: true, function: "f", at: Place::At(Location::caller()) };
         notices.clone().begin(Begin {
             id: SpanId::from(id),
             is_in_conversation: true,
