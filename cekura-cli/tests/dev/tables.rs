@@ -183,7 +183,8 @@ fn no_question_breaks_a_page() {
     let dev = Dev::start("questions", &[]);
     let body = request("any", vec![span(1, 1, 0, "conversation", &[]), span(1, 2, 1, "llm", &[])]);
     assert_eq!(dev.ask("POST", "/v1/traces", &[PROTOBUF], &body.encode_to_vec()).0, 200);
-    let long = "x".repeat(50_000);
+    // Twice as much would be more than an address may have: the server then closes while the rest is being written.
+    let long = "x".repeat(30_000);
     let values = [
         "%27%3B%20DROP%20TABLE%20calls%3B%20--",
         "%22%20OR%201%3D1",
