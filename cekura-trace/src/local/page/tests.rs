@@ -108,6 +108,7 @@ fn what_a_span_says_is_kept_whole() {
         "service": null,
         "start": 1_000_000_000,
         "length": 1_500_000_000,
+        "open": false,
         "first": { "name": "first chunk", "after": 250_000_000 },
         "waited": false,
         "items": 7,
