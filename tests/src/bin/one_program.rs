@@ -155,6 +155,8 @@ impl<S: tracing::Subscriber> Layer<S> for Bridge {
 fn bridge(program: impl FnOnce() -> Program) {
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Bridge)).unwrap();
     let program = BRIDGED.get_or_init(program);
+    // The thread that delivers has looked for spans when it began.
+    program.flush(LONG);
     tracing::debug!("one of the program's own");
     for _ in 0..5 {
         program.calls(1);
