@@ -30,11 +30,12 @@ fn main() {
 }
 
 async fn call(handle: &Cekura, seconds: u64) -> Duration {
+    // To make the tones takes longer than any pause may.
+    let (packets, speech) = (mulaw(&tone(440.0, 1.0, 8_000)), tone(700.0, 1.0, 24_000));
     let mut beat = Beat::new();
     let began = Instant::now();
     let call = spans::conversation().call_id("a long call").observe().client(handle).start();
     let line = call.audio();
-    let (packets, speech) = (mulaw(&tone(440.0, 1.0, 8_000)), tone(700.0, 1.0, 24_000));
     for second in 0..seconds {
         beat.next().await;
         for (packet, frame) in packets.chunks(160).zip(0..) {
