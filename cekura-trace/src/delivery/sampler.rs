@@ -5,6 +5,7 @@
 
 mod copies;
 mod held;
+mod own_copies;
 
 use super::config::{Sampling, Settings};
 use super::ledger::{Counts, DropReason, Ledger};

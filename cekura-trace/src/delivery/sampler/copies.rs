@@ -2,6 +2,7 @@
 //! one that is sent hands each of its copies to the lane once.
 
 use super::held::HeldCall;
+use super::own_copies::{Copy, OwnCopies};
 use super::{Start, rated};
 use crate::delivery::config::Settings;
 use crate::delivery::encode::{Encoder, Request};
@@ -11,15 +12,13 @@ use crate::delivery::spool::{Event, Name, Spool};
 use crate::finished;
 use crate::room::{Room, Use};
 use opentelemetry::trace::{SpanId, TraceId};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// The most copies of one call; when there would be more, all of it is written as one. Fewer where many calls are held.
 const MOST: usize = 16;
-/// What a copy takes in memory.
-const PER_COPY: usize = 256;
 
 /// The copies of all calls.
 pub(super) struct Copies {
@@ -36,48 +35,6 @@ pub(super) struct Copies {
     is_behind: bool,
     /// Conversations whose starts are on disk, and not needed any more.
     pub(super) forgotten: Vec<(TraceId, SpanId)>,
-}
-
-/// The copies of one call, in the order of its records.
-#[derive(Default)]
-pub(super) struct OwnCopies {
-    list: VecDeque<Copy>,
-    /// What they stand in place of, until they are on disk.
-    replaced: Vec<Name>,
-    not_before: Option<Instant>,
-    /// The spool has no room for them.
-    is_given_up: bool,
-    /// The conversations in it whose starts are on disk.
-    roots: Vec<SpanId>,
-}
-
-struct Copy {
-    on_disk: DiskCopy,
-    spans: u64,
-    bytes: u64,
-    /// Held until it is written.
-    room: Room,
-}
-
-impl OwnCopies {
-    /// How many spans they have.
-    fn spans(&self) -> u64 {
-        self.list.iter().map(|copy| copy.spans).sum()
-    }
-
-    /// What they take in memory.
-    pub(super) fn memory(&self) -> usize {
-        (self.list.len() + self.replaced.len()) * PER_COPY
-    }
-
-    /// How many spans the first one has, if there is one.
-    pub(super) fn first(&self) -> Option<u64> {
-        self.list.front().map(|copy| copy.spans)
-    }
-
-    fn is_due(&self, spans: u64, now: Instant) -> bool {
-        !self.is_given_up && self.not_before.is_none_or(|at| at <= now) && self.spans() < spans
-    }
 }
 
 impl Copies {

@@ -1,6 +1,6 @@
 //! The records of one call that waits for its verdict. Invariant: each record is in it once, whole or without its content.
 
-use super::copies::OwnCopies;
+use super::own_copies::OwnCopies;
 use crate::finished::{self, write};
 use crate::room::Room;
 use crate::semconv;
