@@ -160,8 +160,9 @@ impl Sampler {
 
     /// Writes to disk what is held and to survive the process. Whether not all of it can be, where that has changed.
     pub(super) fn write(&mut self, now: Instant) -> Option<bool> {
+        let copies = self.copies.as_mut()?;
         let before: usize = self.held.values().map(|call| call.copies.memory()).sum();
-        let is_behind = self.copies.as_mut()?.write(&mut self.held, now);
+        let is_behind = copies.write(&mut self.held, now);
         let after: usize = self.held.values().map(|call| call.copies.memory()).sum();
         self.room.resize_anyway(self.room.bytes() + after - before);
         is_behind
@@ -170,7 +171,8 @@ impl Sampler {
     /// What the disk has to say of spans, perhaps of others.
     pub(super) fn spooled(&mut self, event: &Event, now: Instant) {
         if let Some(copies) = &mut self.copies {
-            copies.spooled(event, &mut self.held, now);
+            let freed = copies.spooled(event, &mut self.held, now);
+            self.room.resize_anyway(self.room.bytes() - freed);
         }
     }
 
@@ -411,3 +413,7 @@ fn content(call: &HeldCall) -> usize {
 fn rated(record: &[u8], rate: f64, out: &mut Vec<u8>) {
     finished::append(record, out, |out| write::float(out, semconv::CEKURA_SAMPLE_RATE, rate));
 }
+
+#[cfg(test)]
+#[path = "tests/sampler.rs"]
+mod tests;

@@ -121,16 +121,22 @@ impl Copies {
         self.bytes -= copy.bytes;
     }
 
-    /// The disk has something to say of spans, perhaps of others.
-    pub(super) fn spooled(&mut self, event: &Event, calls: &mut HashMap<TraceId, HeldCall>, now: Instant) {
+    /// The disk has something to say of spans, perhaps of others. How many bytes less the calls take in memory then.
+    pub(super) fn spooled(
+        &mut self,
+        event: &Event,
+        calls: &mut HashMap<TraceId, HeldCall>,
+        now: Instant,
+    ) -> usize {
         let (names, is_kept, is_gone) = match event {
             Event::Gone { names, .. } => (names, false, true),
             Event::Kept { names, result } => (names, result.is_ok(), false),
-            _ => return,
+            _ => return 0,
         };
         if !is_gone {
             self.spooled.written(names, is_kept);
         }
+        let mut freed = 0;
         for name in names {
             let Some(call) = self.calls.get(name).and_then(|trace| calls.get_mut(trace)) else { continue };
             let own = &mut call.copies;
@@ -139,13 +145,16 @@ impl Copies {
                     (copy.on_disk.is_safe, copy.room) = (true, Room::default());
                 }
                 if own.list.iter().all(|copy| copy.on_disk.is_safe) {
+                    let before = own.memory();
                     own.replaced.clear();
+                    freed += before - own.memory();
                 }
             } else {
                 self.replace(own);
                 (own.not_before, own.is_given_up) = (Some(now + self.rest), own.is_given_up || is_gone);
             }
         }
+        freed
     }
 
     /// Hands over the first copy of a call that is sent.
