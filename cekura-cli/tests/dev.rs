@@ -165,15 +165,16 @@ fn what_was_acknowledged_outlives_kill_9() {
                 for number in 1_u64.. {
                     let id = (writer << 32) + number;
                     let body = spans::request("any", vec![spans::span(id.into(), id, 0, "llm", &[])]);
-                    if dev.ask("POST", "/v1/traces", &[PROTOBUF], &body.encode_to_vec()).0 != 200 {
+                    if !dev.accepts(&body.encode_to_vec()) {
                         return;
                     }
                     acknowledged.fetch_add(1, Ordering::Relaxed);
                 }
             }
         };
-        (1..=3).for_each(|writer| drop(scope.spawn(load(writer))));
+        let writers: Vec<_> = (1..=3).map(|writer| scope.spawn(load(writer))).collect();
         while acknowledged.load(Ordering::Relaxed) < 50 {
+            assert!(writers.iter().all(|writer| !writer.is_finished()), "nothing is killed yet");
             std::thread::sleep(Duration::from_millis(10));
         }
         dev.signal("-KILL");

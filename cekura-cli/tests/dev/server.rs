@@ -3,7 +3,7 @@
 use super::judges::folder;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -81,6 +81,12 @@ impl Dev {
         self.data.clone()
     }
 
+    /// Whether spans are accepted. `false` also where the server is gone, or goes while it is asked.
+    pub(crate) fn accepts(&self, spans: &[u8]) -> bool {
+        let headers = [&*format!("Host: {}", self.http), "Content-Type: application/x-protobuf"];
+        try_send(self.http, "POST", "/v1/traces", &headers, spans).is_ok_and(|(status, _)| status == 200)
+    }
+
     /// The status and the body of the answer to a request.
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> (u16, String) {
         let host = format!("Host: {}", self.http);
@@ -128,10 +134,15 @@ impl Drop for Dev {
 }
 
 pub(crate) fn send(to: SocketAddr, method: &str, path: &str, headers: &[&str], body: &[u8]) -> (u16, String) {
-    let mut stream = TcpStream::connect(to).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    try_send(to, method, path, headers, body).unwrap()
+}
+
+/// An error where nothing listens, or where the connection ends before the head is sent.
+fn try_send(to: SocketAddr, method: &str, path: &str, headers: &[&str], body: &[u8]) -> io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(to)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let head = format!("{method} {path} HTTP/1.1\r\n{}\r\nConnection: close\r\n", headers.join("\r\n"));
-    write!(stream, "{head}Content-Length: {}\r\n\r\n", body.len()).unwrap();
+    write!(stream, "{head}Content-Length: {}\r\n\r\n", body.len())?;
     // It may answer before it has read everything.
     let _ = stream.write_all(body);
     let mut answer = Vec::new();
@@ -141,7 +152,7 @@ pub(crate) fn send(to: SocketAddr, method: &str, path: &str, headers: &[&str], b
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
     let body = answer.get(end + 4..).unwrap_or_default();
     let body = if head.contains("transfer-encoding: chunked") { joined(body) } else { body.to_vec() };
-    (status, String::from_utf8_lossy(&body).into_owned())
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
 /// A body without the marks between its chunks.
