@@ -138,7 +138,13 @@ pub(crate) fn send(to: SocketAddr, method: &str, path: &str, headers: &[&str], b
 }
 
 /// An error where nothing listens, or where the connection ends before the head is sent.
-fn try_send(to: SocketAddr, method: &str, path: &str, headers: &[&str], body: &[u8]) -> io::Result<(u16, String)> {
+fn try_send(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &[u8],
+) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let head = format!("{method} {path} HTTP/1.1\r\n{}\r\nConnection: close\r\n", headers.join("\r\n"));

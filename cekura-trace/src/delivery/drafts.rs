@@ -41,6 +41,15 @@ struct Draft {
     is_left: bool,
 }
 
+impl Draft {
+    /// Gives its memory back unless it has yet to be written.
+    fn give_back(&mut self, spool: &Spool) {
+        if !spool.is_waiting(self.name) {
+            self.room.resize_anyway(0);
+        }
+    }
+}
+
 impl Drafts {
     pub(super) fn new(spool: Arc<Spool>, budget: Arc<dyn Budget>) -> Self {
         Self { spool, budget, open: HashMap::new(), next: Instant::now() }
@@ -55,10 +64,7 @@ impl Drafts {
         now: Instant,
     ) {
         self.next = now + OFTEN;
-        for draft in self.open.values_mut().filter(|draft| !self.spool.is_waiting(draft.name)) {
-            // It becomes smaller.
-            let _ = draft.room.resize(0);
-        }
+        self.open.values_mut().for_each(|draft| draft.give_back(&self.spool));
         // A call log that has found no room has ended its call too.
         let left = self
             .open
@@ -73,10 +79,17 @@ impl Drafts {
 
     /// What the disk has to say of call logs, perhaps of others. A draft that is not there is written again.
     pub(super) fn spooled(&mut self, event: &Event, now: Instant) {
-        let (Event::Gone { names, .. } | Event::Kept { names, result: Err(_) }) = event else { return };
+        let (names, is_there) = match event {
+            Event::Gone { names, .. } => (names, false),
+            Event::Kept { names, result } => (names, result.is_ok()),
+            _ => return,
+        };
         let names: HashSet<_> = names.iter().collect();
         for draft in self.open.values_mut().filter(|draft| names.contains(&draft.name)) {
-            (draft.version, draft.not_before) = (None, now + REST);
+            if !is_there {
+                (draft.version, draft.not_before) = (None, now + REST);
+            }
+            draft.give_back(&self.spool);
         }
     }
 
@@ -100,7 +113,7 @@ impl Drafts {
             let item =
                 Item::CallLog { id: log.id, owner: log.owner, until: log.until, recording: recorded(call) };
             let bytes = log.body.len();
-            let Some(room) = self.room(bytes) else { return };
+            let Some(room) = self.room(conversation, bytes) else { return };
             let name = match known {
                 Some(Draft { name, .. }) => self.spool.keep_as(*name, item, &log.body).then_some(*name),
                 None if self.open.len() >= self.spool.most_drafts() => None,
@@ -115,16 +128,16 @@ impl Drafts {
         }
     }
 
-    /// Room for the bytes of one. There is always some for one at a time: calls that fill what is open keep theirs until they end,
-    /// and would have no drafts till then.
-    fn room(&self, bytes: usize) -> Option<Room> {
-        Room::take(self.budget.clone(), Use::Open, bytes).or_else(|| {
-            let is_alone = self.open.values().all(|draft| draft.room.bytes() == 0);
-            is_alone.then(|| {
-                let mut room = Room::of(self.budget.clone(), Use::Disk);
-                room.resize_anyway(bytes);
-                room
-            })
+    /// Memory for the draft of a conversation until it is on disk; none while others take it. It is not of what open calls may take,
+    /// so that no draft keeps a call from noting what is said.
+    fn room(&self, conversation: SpanId, bytes: usize) -> Option<Room> {
+        let others = self.open.iter().filter(|(other, _)| **other != conversation);
+        let others: usize = others.map(|(_, draft)| draft.room.bytes()).sum();
+        // One that is larger than all may take goes alone.
+        (others == 0 || others + bytes <= self.spool.most_in_drafts()).then(|| {
+            let mut room = Room::of(self.budget.clone(), Use::Disk);
+            room.resize_anyway(bytes);
+            room
         })
     }
 

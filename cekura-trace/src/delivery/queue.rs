@@ -230,16 +230,20 @@ impl Queue {
         self.shards.iter().map(|shard| shard.lock().accepted).sum::<u64>() + self.kept_back.accepted()
     }
 
-    /// Bytes that call logs must give back of what they have borrowed, before others need it, and whether these do.
-    pub(crate) fn borrowed(&self) -> (usize, bool) {
+    /// Bytes that call logs have borrowed.
+    pub(crate) fn borrowed(&self) -> usize {
+        self.logs.load(Ordering::Relaxed).saturating_sub(2 * self.reserve())
+    }
+
+    /// Those of them that they must give back before others need them, and whether these do.
+    pub(crate) fn wanted_back(&self) -> (usize, bool) {
         let (held, low) = (self.held.load(Ordering::Relaxed), low(self.share()));
         // Well before spans give some back: a call log may be large.
         let is_urgent = held > low + low / 8 || self.refused.load(Ordering::Relaxed) > 0;
         if held <= low && !is_urgent {
             return (0, false);
         }
-        let borrowed = self.logs.load(Ordering::Relaxed).saturating_sub(2 * self.reserve());
-        (borrowed.min(held.saturating_sub(low - low / 8)), is_urgent)
+        (self.borrowed().min(held.saturating_sub(low - low / 8)), is_urgent)
     }
 
     /// Bytes that spans must give back so that new ones find room; none while there is enough.

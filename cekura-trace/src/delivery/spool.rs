@@ -270,6 +270,11 @@ impl Spool {
         self.most_items / 4
     }
 
+    /// The most bytes of them that are on their way to the disk.
+    pub(crate) fn most_in_drafts(&self) -> usize {
+        self.most_known
+    }
+
     /// Has an item of this kind read again.
     pub(crate) fn load(&self, kind: Kind, name: Name) {
         self.shared.ask(|waiting| waiting.work.loads.push((kind, name)));

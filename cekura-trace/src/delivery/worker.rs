@@ -385,15 +385,24 @@ impl Worker {
         }
     }
 
-    /// The same for what call logs have above their share, and do not send at once; when to ask again. Not often, unless urgent.
+    /// The same for what call logs have borrowed, and do not send at once; when to ask again. Not often, unless urgent.
     fn relieve_of_logs(&mut self, now: Instant) -> Option<Instant> {
-        let (borrowed, is_urgent) = self.queue.borrowed();
-        if borrowed > 0 && (is_urgent || now >= self.next_relief) {
-            self.next_relief = now + BETWEEN_RELIEFS;
-            let given = self.relieve_taps(borrowed);
-            self.call_logs.relieve(borrowed.saturating_sub(given), is_urgent, now);
+        let (borrowed, (wanted, is_urgent)) = (self.queue.borrowed(), self.queue.wanted_back());
+        if borrowed == 0 {
+            return None;
         }
-        (borrowed > 0).then_some(self.next_relief)
+        if !is_urgent && now < self.next_relief {
+            return Some(self.next_relief);
+        }
+        self.next_relief = now + BETWEEN_RELIEFS;
+        // The next call log finds room when it comes, or is refused.
+        self.call_logs.rest_safe(borrowed);
+        if wanted == 0 {
+            return None;
+        }
+        let given = self.relieve_taps(wanted);
+        self.call_logs.relieve(wanted.saturating_sub(given), is_urgent, now);
+        Some(self.next_relief)
     }
 
     fn relieve_taps(&mut self, bytes: usize) -> usize {

@@ -1,7 +1,7 @@
 //! Row 20: spans, call logs and changes of stored calls share one memory limit, and none of them takes what the others need.
 
 use super::{away, ids};
-use cekura::{Builder, CallLog, Cekura, Conversation, Hold, Timings, Update, current_conversation};
+use cekura::{Builder, CallLog, Cekura, Conversation, Hold, Timings, Update, current_conversation, spans};
 use cekura_trace_tests::api::{Api, Reply as Said};
 use cekura_trace_tests::backend::{Backend, Reply};
 use cekura_trace_tests::events::{heard, listen};
@@ -209,8 +209,30 @@ fn row_20_a_call_log_is_taken_while_spans_fill_the_memory() {
 enum End {
     /// At once.
     Early,
+    /// When their drafts are on disk.
+    Late,
     /// Early, and their call logs are held.
     Held,
+}
+
+/// Three calls at a time fill what may be open, so that their drafts are written one after the other. They end when all are on disk.
+fn long_calls(handle: &Cekura, ids: &[String], await_disk: impl Fn()) -> Vec<(Conversation, Option<Hold>)> {
+    let begin = |id: &String| {
+        let call = spans::conversation().call_id(id).observe().client(handle).start();
+        let conversation = call.in_scope(|| current_conversation().unwrap());
+        conversation.user("x".repeat(128 << 10));
+        // By then the thread that delivers has made room for the next one.
+        handle.flush_blocking(LONG);
+        (call, conversation)
+    };
+    let calls: Vec<_> = ids.iter().map(begin).collect();
+    await_disk();
+    let end = |(call, conversation): (spans::Guard<spans::Conversation>, _)| {
+        call.end();
+        handle.flush_blocking(LONG);
+        (conversation, None)
+    };
+    calls.into_iter().map(end).collect()
 }
 
 /// What was posted of each call after so many requests.
@@ -226,25 +248,37 @@ fn none_goes(end: End) {
     let ((backend, is_up), (api, is_well)) = (away(Reply::Silence), api(Said::Reset));
     // A busy machine takes its time for so many calls.
     let timings = Timings { give_up: Timings::default().give_up, ..quick() };
-    // What is held keeps its notes beside what is on disk.
-    let count = if end == End::Held { 10 } else { CALLS };
-    let handle = limited(&backend, &api).timings(timings).spool(&spool.0).build().unwrap();
+    // What is held keeps its notes beside what is on disk; of those that run, three fill the half of the limit.
+    let (count, abreast, limit) = match end {
+        End::Early => (CALLS, 1, LIMIT),
+        End::Held => (10, 1, LIMIT),
+        End::Late => (15, 3, LIMIT / 4),
+    };
+    let builder = limited(&backend, &api).timings(timings).memory_limit(limit);
+    let handle = builder.spool(&spool.0).build().unwrap();
     let size = |file| fs::metadata(file).map_or(0, |file| file.len());
     let on_disk = || spool.files(".call_log").into_iter().map(size).sum::<u64>();
-    let some = |number: usize| {
-        let made = call(&handle, format!("{end:?}-{number}"), end == End::Held);
-        let start = Instant::now();
-        while on_disk() < (number + 1) as u64 * (128 << 10) {
-            let said = heard(&format!("call_id=\"{end:?}-"));
-            let has_all = said.is_empty() && start.elapsed() < LONG;
-            assert!(has_all, "call {number}: {} bytes, {said:?}, {}", on_disk(), handle.ledger());
-            thread::sleep(Duration::from_millis(2));
+    let some = |first: usize| {
+        let await_disk = || {
+            let start = Instant::now();
+            while on_disk() < (first + abreast) as u64 * (128 << 10) {
+                let said = heard(&format!("call_id=\"{end:?}-"));
+                let has_all = said.is_empty() && start.elapsed() < LONG;
+                assert!(has_all, "call {first}: {} bytes, {said:?}, {}", on_disk(), handle.ledger());
+                thread::sleep(Duration::from_millis(2));
+            }
+        };
+        let ids: Vec<_> = (first..first + abreast).map(|number| format!("{end:?}-{number}")).collect();
+        if end == End::Late {
+            return long_calls(&handle, &ids, await_disk);
         }
+        let made = call(&handle, ids[0].clone(), end == End::Held);
+        await_disk();
         // The thread that delivers knows it when the span is on disk too.
         handle.flush_blocking(LONG);
-        made
+        vec![made]
     };
-    let held: Vec<_> = (0..count).map(some).collect();
+    let held: Vec<_> = (0..count).step_by(abreast).flat_map(some).collect();
     (0..50).for_each(|_| converse(&handle, 1));
     handle.flush_blocking(Duration::ZERO);
     let before = api.seen().len();
@@ -275,6 +309,11 @@ fn none_goes(end: End) {
 #[test]
 fn row_20_above_the_memory_limit_with_a_spool_call_logs_wait_on_disk_and_none_goes() {
     none_goes(End::Early);
+}
+
+#[test]
+fn row_20_nor_does_one_of_a_long_call() {
+    none_goes(End::Late);
 }
 
 #[test]

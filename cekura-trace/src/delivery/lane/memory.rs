@@ -15,17 +15,21 @@ impl<D: Delivery> Lane<D> {
         if missing == 0 || may_wait() {
             return;
         }
-        // What takes next to nothing goes last.
-        let age = |(place, pending): (&u64, &PendingRequest<D::Item>)| {
-            (pending.item.held() <= D::Item::LIGHT, pending.order, *place)
+        // What takes next to nothing goes last, and only what there is too much of.
+        let place = |(place, pending): (&u64, &PendingRequest<D::Item>)| {
+            let held = pending.item.held();
+            (held <= D::Item::LIGHT, pending.order, *place, held)
         };
-        let may_go = self.items.waiting.iter().filter(|(_, pending)| pending.item.held() > 0);
-        let mut places: Vec<_> = may_go.map(age).collect();
+        let mut places: Vec<_> =
+            self.items.waiting.iter().map(place).filter(|(.., held)| *held > 0).collect();
         places.sort_unstable();
-        for (.., place) in places {
-            if missing == 0 {
+        let small: usize = places.iter().filter(|(is_small, ..)| *is_small).map(|(.., held)| held).sum();
+        let mut too_much = small.saturating_sub(self.spool.as_ref().map_or(0, SpooledRequests::most_known));
+        for (is_small, _, place, held) in places {
+            if missing == 0 || is_small && too_much == 0 {
                 return;
             }
+            too_much = too_much.saturating_sub(if is_small { held } else { 0 });
             // The disk has what it was asked to write, and gives it back when it is to be sent.
             let given = self.items.change(place, |PendingRequest { item, copy, .. }| {
                 let is_asked = copy.as_ref().is_some_and(|copy| !copy.is_old) && !item.is_light();
@@ -41,8 +45,8 @@ impl<D: Delivery> Lane<D> {
         }
     }
 
-    /// Lets what is safe wait on disk only; what is missing then.
-    fn rest_safe(&mut self, bytes: usize) -> usize {
+    /// Lets what is safe wait on disk only, until so many bytes are given back; what is missing then.
+    pub(crate) fn rest_safe(&mut self, bytes: usize) -> usize {
         let small = self.spool.as_mut().map_or(0, SpooledRequests::rest_small);
         let mut missing = bytes.saturating_sub(small);
         let may_rest = |pending: &PendingRequest<D::Item>| {

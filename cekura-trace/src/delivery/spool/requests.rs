@@ -185,6 +185,11 @@ impl<I: Stored> SpooledRequests<I> {
         (self.spool.most_drafts(), self.spool.limits.bytes / 2)
     }
 
+    /// The most bytes that are known of what is on disk.
+    pub(crate) fn most_known(&self) -> usize {
+        self.spool.most_known
+    }
+
     /// Whether so much waits for the disk that only what is to be sent may be added.
     pub(crate) fn is_busy(&self) -> bool {
         self.spool.is_busy()

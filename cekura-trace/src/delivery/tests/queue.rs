@@ -202,12 +202,12 @@ fn what_is_wanted_back_makes_room_for_new_spans_and_is_asked_of_call_logs_above_
     assert_eq!(queue.excess(), 0, "no span would fit");
     let low = share * 3 / 4;
     hold(low);
-    assert_eq!(queue.borrowed(), (0, false));
+    assert_eq!(queue.wanted_back(), (0, false));
     hold(low + 1);
-    assert_eq!(queue.borrowed(), (low / 8 + 1, false), "before spans need it");
+    assert_eq!(queue.wanted_back(), (low / 8 + 1, false), "before spans need it");
     logs((4 << 10) + 100);
     hold(share);
-    assert_eq!(queue.borrowed(), (100, true));
+    assert_eq!(queue.wanted_back(), (100, true));
     hold(share / 2);
     logs(0);
     hold(share / 2);

@@ -42,7 +42,9 @@ impl Stored for PendingCallLog {
     const LIGHT: usize = 1 << 10;
 
     fn lighten(&mut self) {
-        let rest = self.reservation.bytes().saturating_sub(counted(&self.log));
+        // What was noted is there for as long as it can be written once more.
+        let noted = self.reservation.bytes().saturating_sub(counted(&self.log));
+        let rest = if self.rewrite.is_some() { noted } else { 0 };
         self.reservation.resize_anyway(rest.max(Self::LIGHT));
         self.log.body = Bytes::new();
     }
