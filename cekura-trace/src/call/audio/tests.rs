@@ -70,6 +70,18 @@ fn every_form_of_sound_is_kept_as_it_is_and_of_silence_its_length() {
 }
 
 #[test]
+fn a_float_becomes_the_nearest_sample() {
+    // In steps of half a sample, from below -1 to above 1.
+    let floats: Vec<_> = (-70_000_i32..=70_000).map(|half| half as f32 / 65_536.0).collect();
+    let mut bytes = Vec::new();
+    Samples::Float(&floats).write(&mut bytes);
+    for (float, sample) in floats.iter().zip(bytes.as_chunks().0) {
+        let expected = (float * 32_768.0).round_ties_even() as i16;
+        assert_eq!(i16::from_le_bytes(*sample), expected, "{float}");
+    }
+}
+
+#[test]
 fn mulaw_means_what_the_standard_says() {
     let known = [(0x00, -32_124), (0x80, 32_124), (0xFF, 0), (0x7F, 0), (0xFE, 8), (0x7E, -8), (0xC0, 1_884)];
     for (byte, sample) in known {
