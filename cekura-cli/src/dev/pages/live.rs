@@ -15,9 +15,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
-use tokio::time;
+use tokio::time::{self, Instant};
 
-/// Changes within this time are one event.
+/// There is no more than one event in this time.
 const GROUP: Duration = Duration::from_millis(50);
 
 /// What is received, as a stream.
@@ -41,6 +41,7 @@ pub(super) fn stream(dev: Dev, call: Option<i64>) -> Response {
     tokio::spawn(async move {
         let _place = place;
         loop {
+            let told = Instant::now();
             let Ok(event) = event(&dev, call).await else { return };
             if send.send(Ok(event)).await.is_err() {
                 return;
@@ -62,7 +63,7 @@ pub(super) fn stream(dev: Dev, call: Option<i64>) -> Response {
             if !is_next {
                 return;
             }
-            time::sleep(GROUP).await;
+            time::sleep_until(told + GROUP).await;
             changed = changed.resubscribe();
         }
     });

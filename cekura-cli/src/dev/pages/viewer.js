@@ -83,11 +83,11 @@ async function changed() {
   try {
     await (isCall ? updateCall(revision) : updateList(revision));
   } finally {
-    // A large page is not made all the time.
+    // Making a page, which may be large, takes no more than half of the time.
     setTimeout(() => {
       isBusy = false;
       changed();
-    }, Math.min(Math.max(100, 2 * (performance.now() - began)), 2000));
+    }, Math.min(performance.now() - began, 2000));
   }
 }
 

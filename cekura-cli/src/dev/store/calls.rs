@@ -1,7 +1,7 @@
 //! Calls in the database: their spans in batches as they came, their call log, their recording. Invariant: a batch that comes twice
 //! is kept once.
 
-use super::{Limits, retention, stages};
+use super::{Limits, execute, retention, stages};
 use crate::dev::facts::{Batch, Facts};
 use rusqlite::{Connection, OptionalExtension, Savepoint, Transaction, params};
 use std::io::Read;
@@ -47,7 +47,8 @@ const PART: usize = 1 << 20;
 /// Keeps the spans of one trace that came in one request; the number of their call.
 pub(in crate::dev) fn add(to: &Savepoint<'_>, batch: &Batch) -> rusqlite::Result<i64> {
     let id = of_trace(to, &batch.trace)?;
-    let added = to.execute(
+    let added = execute(
+        to,
         "INSERT OR IGNORE INTO batches (call, digest, data) VALUES (?1, ?2, ?3)",
         params![id, batch.digest, batch.data],
     )?;
@@ -56,7 +57,8 @@ pub(in crate::dev) fn add(to: &Savepoint<'_>, batch: &Batch) -> rusqlite::Result
     }
     let Facts { words, .. } = &batch.facts;
     if !words.is_empty() {
-        to.execute(
+        execute(
+            to,
             "INSERT INTO words (rowid, text) VALUES (?1, ?2)",
             params![to.last_insert_rowid(), words],
         )?;
@@ -83,17 +85,18 @@ pub(in crate::dev) fn begin(to: &Savepoint<'_>, batch: &Batch) -> rusqlite::Resu
 
 /// The call of a trace, a new one where there is none.
 fn of_trace(to: &Savepoint<'_>, trace: &[u8]) -> rusqlite::Result<i64> {
-    let known =
-        to.query_row("SELECT id FROM calls WHERE trace = ?1", [trace], |row| row.get(0)).optional()?;
+    let mut select = to.prepare_cached("SELECT id FROM calls WHERE trace = ?1")?;
+    let known = select.query_row([trace], |row| row.get(0)).optional()?;
     if let Some(id) = known {
         return Ok(id);
     }
-    to.execute("INSERT INTO calls (trace) VALUES (?1)", [trace])?;
+    execute(to, "INSERT INTO calls (trace) VALUES (?1)", [trace])?;
     Ok(to.last_insert_rowid())
 }
 
 fn count(to: &Savepoint<'_>, id: i64, facts: &Facts) -> rusqlite::Result<()> {
-    to.execute(
+    execute(
+        to,
         "UPDATE calls SET
             revision = revision + 1, call_id = coalesce(call_id, ?2), service = coalesce(?3, service), version = coalesce(?4, version),
             began = min(coalesce(began, ?5), ?5), ended = max(coalesce(ended, ?6), ?6),

@@ -1,7 +1,7 @@
 //! Takes what was said out of calls that are older than their content is kept. Invariant: what stays says when what happened and how it
 //! ended, in nobody's words.
 
-use super::Store;
+use super::{Store, execute};
 use cekura::semconv as key;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -70,7 +70,7 @@ pub(in crate::dev) async fn forget(store: &Store, age: Duration) -> Result<usize
 
 /// Something of a call has come, perhaps with content.
 pub(super) fn look_again(to: &Connection, call: i64) -> rusqlite::Result<()> {
-    to.execute("DELETE FROM without_content WHERE call = ?1", [call]).map(drop)
+    execute(to, "DELETE FROM without_content WHERE call = ?1", [call]).map(drop)
 }
 
 fn forget_some(to: &Savepoint<'_>, before: i64) -> rusqlite::Result<usize> {

@@ -25,14 +25,15 @@ pub(super) fn add(to: &Savepoint<'_>, call: i64, stages: &Stages) -> rusqlite::R
     if stages.is_empty() {
         return Ok(());
     }
-    let mut select = to.prepare("SELECT stage, measure, data FROM times WHERE call = ?1")?;
+    let mut select = to.prepare_cached("SELECT stage, measure, data FROM times WHERE call = ?1")?;
     let mut rows = select.query([call])?;
     let mut known = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let key: (String, i64) = (row.get(0)?, row.get(1)?);
         known.insert(key, Times::from_bytes(row.get_ref(2)?.as_blob()?));
     }
-    let mut put = to.prepare("REPLACE INTO times (call, stage, measure, data) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut put =
+        to.prepare_cached("REPLACE INTO times (call, stage, measure, data) VALUES (?1, ?2, ?3, ?4)")?;
     for ((stage, measure), times) in stages {
         let key = (stage.clone(), *measure as i64);
         if known.len() >= MOST && !known.contains_key(&key) {
