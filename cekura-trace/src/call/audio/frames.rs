@@ -97,13 +97,12 @@ fn append<S>(bytes: &mut Vec<u8>, samples: &[S], linear: impl Fn(&S) -> i16) {
 /// A sample between -1 and 1 with 16 bits; what is beyond is clipped, and NaN is silence.
 #[expect(clippy::cast_possible_truncation, reason = "the low bits are the number")]
 fn linear(sample: f32) -> i16 {
-    // The last bit of a number of this size is worth one, so that the sum is rounded, and its low bits are the rounded sample in two's
+    // 1.5 · 2²³: the last bit of a number of this size is worth one, so that the sum is rounded, and its low bits are the rounded sample in two's
     // complement. `as i16` says the same, but the compiler makes no vector instructions of it: it takes three times as long.
-    const WHOLE: f32 = 1.5 * (1 << 23) as f32;
-    const ENDS: [f32; 2] = [i16::MIN as f32, i16::MAX as f32];
+    const WHOLE: f32 = 12_582_912.0;
     let scaled = sample * 32_768.0;
-    let scaled = if scaled > ENDS[1] { ENDS[1] } else { scaled };
-    let scaled = if scaled < ENDS[0] { ENDS[0] } else { scaled };
+    let scaled = if scaled > 32_767.0 { 32_767.0 } else { scaled };
+    let scaled = if scaled < -32_768.0 { -32_768.0 } else { scaled };
     let scaled = if scaled.is_nan() { 0.0 } else { scaled };
     (scaled + WHOLE).to_bits() as i16
 }
