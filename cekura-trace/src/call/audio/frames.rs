@@ -97,8 +97,9 @@ fn append<S>(bytes: &mut Vec<u8>, samples: &[S], linear: impl Fn(&S) -> i16) {
 /// A sample between -1 and 1 with 16 bits; what is beyond is clipped, and NaN is silence.
 #[expect(clippy::cast_possible_truncation, reason = "the low bits are the number")]
 fn linear(sample: f32) -> i16 {
-    // 1.5 · 2²³: the last bit of a number of this size is worth one, so that the sum is rounded, and its low bits are the rounded sample in two's
-    // complement. `as i16` says the same, but the compiler makes no vector instructions of it: it takes three times as long.
+    // 1.5 · 2²³: the last bit of a number of this size is worth one, so that the sum is rounded, and its low bits are the rounded
+    // sample in two's complement. `as i16` says the same, but the compiler makes no vector instructions of it: it takes three times
+    // as long.
     const WHOLE: f32 = 12_582_912.0;
     let scaled = sample * 32_768.0;
     let scaled = if scaled > 32_767.0 { 32_767.0 } else { scaled };
