@@ -91,9 +91,9 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
     let mut end = Signals::new()?;
     server::serve(ports, routes);
     println!(
-        "The calls are shown at http://127.0.0.1:{http} and kept in {}. Start the agent with\n\
-         \x20 CEKURA_OTEL_ENDPOINT=http://127.0.0.1:{grpc} CEKURA_API_URL=http://127.0.0.1:{http}\n\
-         \x20 CEKURA_API_KEY=any-key CEKURA_AGENT_ID=1\n\
+        "The calls are shown at http://127.0.0.1:{http} and kept in {}. Start the agent after\n\
+         \x20 export CEKURA_OTEL_ENDPOINT=http://127.0.0.1:{grpc} CEKURA_API_URL=http://127.0.0.1:{http}\n\
+         \x20 export CEKURA_API_KEY=any-key CEKURA_AGENT_ID=1\n\
          Another OpenTelemetry exporter sends to http://127.0.0.1:{http}/v1/traces. Ctrl+C ends.",
         options.data.display()
     );

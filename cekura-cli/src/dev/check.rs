@@ -140,6 +140,7 @@ impl Findings {
             plural(seen.traces.len() as u64, "trace"),
             plural(seen.calls, "call log"),
             match (count, self.is_strict) {
+                (0, true) if seen.calls == 0 && !seen.traces.is_empty() => WITHOUT_CALL_LOGS.to_owned(),
                 (0, true) => "nothing is wrong".to_owned(),
                 (0, false) => "nothing was refused".to_owned(),
                 _ => plural(count, "finding"),
@@ -155,6 +156,10 @@ impl Findings {
         (text, count > 0)
     }
 }
+
+/// The traces themselves are as they should be.
+const WITHOUT_CALL_LOGS: &str = "nothing is wrong, but Cekura shows a trace on the page of a call log that names it: \
+    write #[cekura::conversation(call_id = …, observe)], and set CEKURA_API_KEY and CEKURA_AGENT_ID";
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, PartialEq)]

@@ -188,6 +188,20 @@ fn spans_without_a_conversation_and_times_that_run_backwards_are_findings() {
 }
 
 #[test]
+fn traces_without_any_call_log_are_said_to_be_shown_nowhere() {
+    let dev = Dev::start("unlogged", &["--check"]);
+    trace(&dev, vec![span(7, 1, 0, "conversation", &[])]);
+    let said = dev.end();
+    assert_eq!(said.code, Some(0));
+    assert!(
+        said.stdout.starts_with("1 span in 1 trace, 0 call logs: nothing is wrong, but "),
+        "{}",
+        said.stdout
+    );
+    assert!(said.stdout.contains("observe)]"), "{}", said.stdout);
+}
+
+#[test]
 fn keys_in_spans_are_found_and_never_repeated() {
     let dev = Dev::start("keys", &["--check"]);
     assert_eq!(dev.post_json(OBSERVE, &json!({ "call_id": "a", "agent": 5 })).0, 201);
