@@ -97,8 +97,13 @@ impl<D: Delivery> Lane<D> {
         while self.gate.admits(self.items.in_flight(), now)
             && let Some((None, place)) = self.items.first_ready()
         {
-            if !self.fetch(place) {
+            if !self.is_light(place) {
                 self.launch(place, now);
+            } else if self.gate.admits(self.items.in_flight() + self.loading(), now) {
+                self.fetch(place);
+            } else {
+                // Those that are being read take memory too, and are sent first.
+                break;
             }
         }
         while let Some(spool) = &mut self.spool
@@ -121,7 +126,7 @@ impl<D: Delivery> Lane<D> {
     /// When to proceed although nothing has happened.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let write = self.items.first_unwritten().map(|(at, _)| at);
-        let busy = self.items.in_flight() + self.spool.as_ref().map_or(0, SpooledRequests::loading);
+        let busy = self.items.in_flight() + self.loading();
         if busy > 0 && !self.gate.admits(busy, now) {
             // An answer comes first.
             return write;
@@ -242,15 +247,23 @@ impl<D: Delivery> Lane<D> {
         }
     }
 
-    /// Has an item read again of which the body is on disk only; false for others.
-    fn fetch(&mut self, place: u64) -> bool {
-        let is_light = self.items.waiting.get(&place).is_some_and(|pending| pending.item.is_light());
-        let Some(spool) = self.spool.as_mut().filter(|_| is_light) else { return false };
+    /// Whether the body of an item is on disk only.
+    fn is_light(&self, place: u64) -> bool {
+        self.spool.is_some() && self.items.waiting.get(&place).is_some_and(|pending| pending.item.is_light())
+    }
+
+    /// How many are being read.
+    fn loading(&self) -> usize {
+        self.spool.as_ref().map_or(0, SpooledRequests::loading)
+    }
+
+    /// Has an item read again of which the body is on disk only.
+    fn fetch(&mut self, place: u64) {
+        let Some(spool) = &mut self.spool else { return };
         self.items.change(place, |pending| {
             pending.is_ready = false;
             pending.copy.iter().for_each(|copy| spool.fetch(copy.name));
         });
-        true
     }
 
     fn fetched(&mut self, name: Name, read: io::Result<(Item, Bytes)>, now: Instant) {
