@@ -206,10 +206,12 @@ export const soundChecks = {
 
   async lists_log_lines(page) {
     assert.equal(await page.locator('#logs summary').innerText(), '2 log lines');
-    assert.deepEqual(await page.locator('.line.log').allInnerTexts().then((all) => all.map((line) => line.replaceAll(/\s+/g, ' ').trim())), [
-      '0:00.5 INFO the caller speaks page_calls {"caller":"+49 30 <b>"}',
-      '0:01.5 WARN the calendar is slow page_calls',
-    ]);
+    const lines = (await page.locator('.line.log').allInnerTexts()).map((line) => line.replaceAll(/\s+/g, ' ').trim());
+    const words = lines.map((line) => line.slice(line.indexOf(' ') + 1));
+    assert.deepEqual(words, ['INFO the caller speaks page_calls {"caller":"+49 30 <b>"}', 'WARN the calendar is slow page_calls']);
+    // A busy machine writes them later, and before the call ends after 3 s.
+    const [first, second] = lines.map((line) => Number(/^0:0(\d\.\d) /.exec(line)?.[1]));
+    assert.ok(first >= 0.5 && second >= 1.5 && second < 9, lines.join('; '));
     await page.getByText('Call log', { exact: true }).click();
     assert.doesNotMatch(await page.locator('#transcript pre').innerText(), /calendar is slow/, 'each is shown once');
   },
