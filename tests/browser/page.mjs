@@ -271,7 +271,8 @@ const checks = {
     const opened = [];
     while (opened.length < 10 && !(opened.at(-1) < 1000)) {
       await page.reload();
-      await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
+      await page.waitForFunction(() => document.documentElement.dataset.ready !== undefined
+        && performance.getEntriesByName('first-contentful-paint').length > 0);
       opened.push(await page.evaluate(() => Math.round(
         Math.max(Number(document.documentElement.dataset.ready), performance.getEntriesByName('first-contentful-paint')[0].startTime))));
     }
