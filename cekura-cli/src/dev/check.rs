@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// The traces themselves are as they should be.
+const WITHOUT_CALL_LOGS: &str = "nothing is wrong, but Cekura shows a trace on the page of a call log that names it: \
+    write #[cekura::conversation(call_id = …, observe)], and set CEKURA_API_KEY and CEKURA_AGENT_ID";
 /// Findings, traces and keys that are kept; what comes later is counted only.
 const MOST: usize = 10_000;
 /// Characters of one finding.
@@ -156,10 +159,6 @@ impl Findings {
         (text, count > 0)
     }
 }
-
-/// The traces themselves are as they should be.
-const WITHOUT_CALL_LOGS: &str = "nothing is wrong, but Cekura shows a trace on the page of a call log that names it: \
-    write #[cekura::conversation(call_id = …, observe)], and set CEKURA_API_KEY and CEKURA_AGENT_ID";
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, PartialEq)]

@@ -72,8 +72,9 @@ impl Drafts {
         left.for_each(|(_, draft)| self.spool.remove(draft.name));
         // Those first that were not written for the longest time: there may not be room for all.
         calls.sort_by_cached_key(|call| self.open.get(&call.root.span_id()).map(|draft| draft.not_before));
+        let mut on_the_way = self.open.values().map(|draft| draft.room.bytes()).sum();
         for call in calls {
-            self.write_one(&call, account, &recorded, now);
+            self.write_one(&call, account, &recorded, &mut on_the_way, now);
         }
     }
 
@@ -98,6 +99,7 @@ impl Drafts {
         call: &Arc<Call>,
         account: &Account,
         recorded: &impl Fn(&Call) -> Option<Recorded>,
+        on_the_way: &mut usize,
         now: Instant,
     ) {
         let conversation = call.root.span_id();
@@ -113,7 +115,9 @@ impl Drafts {
             let item =
                 Item::CallLog { id: log.id, owner: log.owner, until: log.until, recording: recorded(call) };
             let bytes = log.body.len();
-            let Some(room) = self.room(conversation, bytes) else { return };
+            // The one before is replaced.
+            let others = on_the_way.saturating_sub(known.map_or(0, |draft| draft.room.bytes()));
+            let Some(room) = self.room(bytes, others) else { return };
             let name = match known {
                 Some(Draft { name, .. }) => self.spool.keep_as(*name, item, &log.body).then_some(*name),
                 None if self.open.len() >= self.spool.most_drafts() => None,
@@ -121,6 +125,7 @@ impl Drafts {
             };
             let wait = OFTEN * u32::try_from(bytes / BYTES).unwrap_or(u32::MAX).min(1 << 10);
             if let Some(name) = name {
+                *on_the_way = others + bytes;
                 let (call, not_before) = (call.clone(), now + wait);
                 let draft = Draft { name, call, version: Some(version), not_before, room, is_left: false };
                 self.open.insert(conversation, draft);
@@ -128,11 +133,9 @@ impl Drafts {
         }
     }
 
-    /// Memory for the draft of a conversation until it is on disk; none while others take it. It is not of what open calls may take,
-    /// so that no draft keeps a call from noting what is said.
-    fn room(&self, conversation: SpanId, bytes: usize) -> Option<Room> {
-        let others = self.open.iter().filter(|(other, _)| **other != conversation);
-        let others: usize = others.map(|(_, draft)| draft.room.bytes()).sum();
+    /// Memory for a draft until it is on disk; none while `others` take too much. It is not of what open calls may take, so that no
+    /// draft keeps a call from noting what is said.
+    fn room(&self, bytes: usize, others: usize) -> Option<Room> {
         // One that is larger than all may take goes alone.
         (others == 0 || others + bytes <= self.spool.most_in_drafts()).then(|| {
             let mut room = Room::of(self.budget.clone(), Use::Disk);

@@ -83,11 +83,11 @@ async function changed() {
   try {
     await (isCall ? updateCall(revision) : updateList(revision));
   } finally {
-    // Making a page, which may be large, takes no more than half of the time.
+    // Making a page, which may be large, takes no more than half of the time. A server that is away is not asked all the time.
     setTimeout(() => {
       isBusy = false;
       changed();
-    }, Math.min(performance.now() - began, 2000));
+    }, Math.min(Math.max(100, performance.now() - began), 2000));
   }
 }
 
