@@ -3,7 +3,8 @@
 
 use cekura::opentelemetry::trace::TraceContextExt;
 use cekura::opentelemetry::{Context, KeyValue};
-use cekura::{Builder, Cekura, Entry, Mode, Protocol, Sampling, spans};
+use cekura::spans::{self, Conversation, Guard};
+use cekura::{Builder, Cekura, Entry, Mode, Protocol, Sampling};
 use cekura_trace_tests::api::KEY;
 use cekura_trace_tests::handles::at;
 use std::fs;
@@ -32,9 +33,16 @@ fn main() {
     let is_observed = ["held", "call logs, spool"].contains(&&*load);
     let builder = if is_observed { builder.api_key(KEY).agent(5).api_url(&url) } else { builder };
     let handle = handle(builder);
-    let before = if load == "sampled" { sample(&handle) } else { resident("VmRSS") };
+    let (before, mut calls) =
+        if load == "sampled" { sample(&handle) } else { (resident("VmRSS"), Vec::new()) };
     put(&load, &handle);
     println!("{} {} {}", before, resident("VmHWM"), handle.ledger());
+    // A tenth of them fails, and so is sent as it was held.
+    calls.iter_mut().step_by(10).for_each(|call| call.fail("it fails in the end"));
+    if load == "sampled" {
+        drop(calls);
+        handle.shutdown_blocking(Duration::from_secs(60));
+    }
     std::process::exit(0);
 }
 
@@ -101,7 +109,7 @@ fn put(load: &str, handle: &Cekura) {
 }
 
 /// 1,000 calls of 30 turns at the same time, of which each records the messages of its model: 460 KB of records a call.
-fn sample(handle: &Cekura) -> u64 {
+fn sample(handle: &Cekura) -> (u64, Vec<Guard<Conversation>>) {
     const PARTS: [&str; 16] = [
         "ap", "point", "ment", "the", "is", "to", "mor", "row", "would", "you", "li", "ke", "ning", "doc",
         "con", "firm",
@@ -153,8 +161,7 @@ fn sample(handle: &Cekura) -> u64 {
         }
     }
     handle.flush_blocking(Duration::from_secs(60));
-    std::mem::forget(calls);
-    before
+    (before, calls)
 }
 
 /// Calls whose notes go on without end.

@@ -120,9 +120,10 @@ fn held_calls_leave_room_for_those_that_are_sent() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_thousand_held_calls_of_30_turns_stay_within_32_mib() {
-    let url = format!("http://{}", cekura_trace_tests::backend::deserted());
+    let backend = Backend::new();
     let mut program = Command::new(env!("CARGO_BIN_EXE_memory"));
-    let output = program.args(["sampled", &url, env!("CARGO_TARGET_TMPDIR")]).env_clear().output().unwrap();
+    let output =
+        program.args(["sampled", &backend.url(), env!("CARGO_TARGET_TMPDIR")]).env_clear().output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     println!("{said}");
     let mut words = said.splitn(3, ' ');
@@ -132,4 +133,21 @@ fn a_thousand_held_calls_of_30_turns_stay_within_32_mib() {
     assert!(most - before < (32 + 12) << 10, "{before} to {most} KiB");
     assert!(ledger.contains("(120000 of them held)"), "{ledger}");
     assert!(!ledger.contains("sampling_memory"), "{ledger}");
+    let calls = traces(&backend);
+    assert_eq!(calls.values().map(Vec::len).collect::<Vec<_>>(), [121; 100]);
+    let models = |call: &Vec<Span>| {
+        let is_model = |span: &&Span| span.name == "llm";
+        (
+            call.iter().filter(is_model).count(),
+            call.iter().filter(is_model).filter(|span| is_shed(span)).count(),
+        )
+    };
+    let seen: Vec<_> = calls.values().map(models).collect();
+    println!(
+        "{} of {} calls have lost their content",
+        seen.iter().filter(|(_, shed)| *shed > 0).count(),
+        seen.len()
+    );
+    // A call loses all of it or nothing.
+    assert!(seen.iter().all(|(models, shed)| *models == 30 && [0, 30].contains(shed)), "{seen:?}");
 }
