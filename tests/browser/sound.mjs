@@ -8,6 +8,9 @@ const isPaused = (page) => page.evaluate(() => document.getElementById('recordin
 const data = (page) => page.evaluate(() => JSON.parse(document.getElementById('data').textContent));
 const past = (page, seconds) => page.waitForFunction((least) => document.getElementById('recording').currentTime > least, seconds);
 
+/** Plays so much slower that a recording of seconds does not end while a busy machine looks at it. */
+const playAt = (page, rate) => page.evaluate((times) => { document.getElementById('recording').playbackRate = times; }, rate);
+
 /** What is heard and where the playhead stands, at one moment: the distance in pixels, and how many pixels a second has. */
 const distance = (page) => page.evaluate(() => {
   const { length, recording } = JSON.parse(document.getElementById('data').textContent);
@@ -68,6 +71,7 @@ const near = (found, expected, tolerance, what) => assert.ok(Math.abs(found - ex
 
 export const soundChecks = {
   async plays_on_the_axis(page) {
+    await playAt(page, 0.2);
     await page.getByRole('button', { name: 'Play', exact: true }).click();
     await past(page, 0.2);
     for (let look = 0; look < 20 && !await isPaused(page); look += 1) {
@@ -80,6 +84,7 @@ export const soundChecks = {
     const stopped = await now(page);
     await page.waitForTimeout(200);
     assert.equal(await now(page), stopped);
+    await playAt(page, 1);
     await page.getByRole('button', { name: 'Play', exact: true }).click();
     await page.waitForFunction(() => document.getElementById('recording').ended);
     await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
@@ -146,6 +151,7 @@ export const soundChecks = {
   async plays_a_span_or_a_line_from_its_start(page) {
     const { spans, transcript } = await data(page);
     const lines = page.locator('.line:not(.log)');
+    await playAt(page, 0.2);
     await item(page, /^tts/).click();
     assert.ok(!await isPaused(page));
     await page.keyboard.press('Escape');
@@ -192,6 +198,7 @@ export const soundChecks = {
       return loudest >= from && loudest <= to;
     }, [least, most]);
     const [caller, agent] = ['caller', 'agent'].map((side) => page.getByRole('button', { name: `Mute the ${side}` }));
+    await playAt(page, 0.5);
     await page.getByRole('button', { name: 'Play', exact: true }).click();
     await past(page, 0.1);
     await agent.click();
@@ -231,6 +238,7 @@ export const soundChecks = {
       new PerformanceObserver((list) => window.shifts.push(...list.getEntries().map(({ value, sources }) => [value, ...sources.map(({ node }) => node?.id || node?.className || node?.nodeName)]))).observe({ type: 'layout-shift' });
     });
     await hasWaves(page);
+    await playAt(page, 0.2);
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme });
       for (const width of [400, 640, 900, 1280, 2000]) {

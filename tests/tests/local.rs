@@ -113,12 +113,20 @@ fn a_long_call_is_drawn_as_is_asked_for() {
 #[test]
 fn one_line_says_why_nothing_was_sent() {
     let (shown, _) = run(&fresh("why-code"), &[]);
-    assert_eq!(shown.matches("\nlocal    nothing was sent: .mode(Mode::Local)\n").count(), 1, "{shown}");
+    assert_eq!(
+        shown.matches("\nlocal    all stays on this machine: .mode(Mode::Local)\n").count(),
+        1,
+        "{shown}"
+    );
     let (shown, _) = run(&fresh("why-variable"), &["local"]);
-    assert_eq!(shown.matches("\nlocal    nothing was sent: CEKURA_MODE=local\n").count(), 1, "{shown}");
+    assert_eq!(
+        shown.matches("\nlocal    all stays on this machine: CEKURA_MODE=local\n").count(),
+        1,
+        "{shown}"
+    );
     let backend = Backend::new();
     let (shown, _) = run(&fresh("why-both"), &["cloud,local", &backend.url()]);
-    assert!(!shown.contains("nothing was sent"), "{shown}");
+    assert!(!shown.contains("all stays on this machine"), "{shown}");
 }
 
 #[test]

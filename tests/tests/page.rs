@@ -1,5 +1,6 @@
 //! The page of a conversation in headless Chromium: what it shows, and what it does with clicks and keys. What is
-//! checked stands in `tests/browser/page.mjs`, for its recording in `sound.mjs` and for what was logged in `logs.mjs` there.
+//! checked stands in `tests/browser/page.mjs`, and beside it in `sound.mjs` (its recording), `logs.mjs` (what was logged), `turns.mjs`
+//! and `speed.mjs`.
 //!
 //! `tests/browser/install.sh` installs what this needs. Without it these tests are skipped.
 

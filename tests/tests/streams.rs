@@ -7,4 +7,5 @@ mod streams {
     mod gathered;
     mod matrix;
     mod unfollowed;
+    mod unread;
 }

@@ -306,6 +306,24 @@ fn settings_and_features_are_on_the_page_of_settings() {
 }
 
 #[test]
+fn arguments_of_the_attributes_are_in_the_readme() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, section) = readme.split_once("## Arguments\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let table = fs::read_to_string(root().join("cekura-trace-macros/src/args/table.rs")).unwrap();
+    let keys = table.split("key: \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let missing: Vec<_> = keys
+        .clone()
+        .filter(|key| {
+            ![format!("`{key}`"), format!("`{key}("), format!("`{key} =")]
+                .iter()
+                .any(|word| section.contains(word))
+        })
+        .collect();
+    assert!(keys.count() > 30 && missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn every_file_that_a_page_links_to_is_there() {
     const HERE: &str = "https://github.com/cekura-ai/cekura-trace-rust/";
     let pages = [".", "docs", "deploy", "cekura-trace/src/guide", "examples"].into_iter();

@@ -249,14 +249,10 @@ impl Queue {
     /// Bytes that spans must give back so that new ones find room; none while there is enough.
     pub(crate) fn excess(&self) -> usize {
         let refused = self.refused.swap(0, Ordering::Relaxed);
-        let held = self.held.load(Ordering::Relaxed);
-        if refused == 0 && held <= crowded(self.share()) {
+        if refused == 0 && self.held() <= crowded(self.share()) {
             return 0;
         }
-        let others = [&self.logs, &self.open, &self.held_back, &self.on_disk]
-            .map(|bytes| bytes.load(Ordering::Relaxed));
-        let others = others.iter().sum();
-        let (spans, share) = (held.saturating_sub(others), self.share().saturating_sub(others));
+        let (spans, share) = self.spans();
         if refused >= share || refused == 0 && spans <= crowded(share) {
             return 0;
         }
@@ -274,6 +270,20 @@ impl Queue {
     /// What they give back more than that, so that the next ones find room.
     pub(super) fn held_spare(&self) -> usize {
         self.limit / 32
+    }
+
+    /// Whether what is sent takes so little that more of it can be made of what is held: half of what it may.
+    pub(super) fn has_room_to_send(&self) -> bool {
+        let (spans, share) = self.spans();
+        spans <= crowded(share) / 2
+    }
+
+    /// The bytes of spans that are sent, and what they may take.
+    fn spans(&self) -> (usize, usize) {
+        let others = [&self.logs, &self.open, &self.held_back, &self.on_disk]
+            .map(|bytes| bytes.load(Ordering::Relaxed));
+        let others = others.iter().sum();
+        (self.held().saturating_sub(others), self.share().saturating_sub(others))
     }
 
     /// Bytes of the limit that are taken.

@@ -352,8 +352,13 @@ impl Sampler {
         }
     }
 
+    /// Whether calls are still to be sent that were held.
+    pub(super) fn is_sending(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
     /// Makes what is held smaller until it is within its share: what repeats itself first, then the content of the largest
-    /// call, then the largest call.
+    /// call, then the largest call; those that are to be sent go last.
     fn relieve(&mut self) {
         let mut excess = self.queue.held_excess();
         if excess == 0 {
@@ -368,8 +373,15 @@ impl Sampler {
                 && !self.shrink(content, HeldCall::shed)
             {
                 let largest = self.held.iter().max_by_key(|(_, call)| call.bytes());
-                let Some((trace, _)) = largest else { return };
-                self.drop_call(*trace, DropReason::SamplingMemory);
+                if let Some((trace, _)) = largest {
+                    self.drop_call(*trace, DropReason::SamplingMemory);
+                } else if let Some((trace, call)) = self.leaving.pop_back() {
+                    // The last one, of which least was sent.
+                    self.lose(trace, call, DropReason::SamplingMemory);
+                    self.decided(trace, Verdict::Dropped(DropReason::SamplingMemory));
+                } else {
+                    return;
+                }
             }
             excess = excess.saturating_sub(before.saturating_sub(self.room.bytes()));
         }
@@ -377,7 +389,8 @@ impl Sampler {
 
     /// Makes the call smaller that has most of something; false where none has any.
     fn shrink(&mut self, amount: fn(&HeldCall) -> usize, shrink: fn(&mut HeldCall)) -> bool {
-        let most = self.held.values_mut().max_by_key(|call| amount(call)).filter(|call| amount(call) > 0);
+        let calls = self.held.values_mut().chain(self.leaving.iter_mut().map(|(_, call)| call));
+        let most = calls.max_by_key(|call| amount(call)).filter(|call| amount(call) > 0);
         let Some(call) = most else { return false };
         let before = call.bytes();
         shrink(call);

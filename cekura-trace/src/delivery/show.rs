@@ -30,7 +30,8 @@ const SPARE: usize = 4 << 20;
 /// Shows conversations as local mode does.
 pub(super) fn show(settings: &Settings, events: OwnEvents) -> Box<Show> {
     let (no_color, drawing) = (settings.no_color, settings.drawing);
-    let why_local = settings.why_local.map(|why| local::line("local", format!("nothing was sent: {why}")));
+    let why_local =
+        settings.why_local.map(|why| local::line("local", format!("all stays on this machine: {why}")));
     let why_local = Mutex::new(why_local);
     let pages = Pages {
         folder: Folder::new(PAGES).of_program(program(settings)),

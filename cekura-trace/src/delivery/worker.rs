@@ -55,6 +55,8 @@ pub(super) struct Worker {
     spans: Option<Lane<Spans>>,
     /// Before them, where not all calls are sent.
     sampler: Option<Box<Sampler>>,
+    /// The first flush that waits for calls that were held and are still to be sent.
+    sending: Option<u64>,
     taps: Vec<Box<dyn Tap>>,
     account: Account,
     #[cfg(feature = "audio")]
@@ -104,6 +106,7 @@ impl Worker {
             events,
             spans,
             sampler,
+            sending: None,
             taps: Vec::new(),
             account,
             #[cfg(feature = "audio")]
@@ -194,6 +197,7 @@ impl Worker {
             if self.call_logs.wants_spans(now) {
                 self.collect();
             }
+            self.send_held();
             self.relieve();
             self.hurry(now);
             if let Some(spans) = &mut self.spans {
@@ -457,7 +461,7 @@ impl Worker {
             }
             let leaving = sampler.take(&redacted, Instant::now());
             self.send_held();
-            self.send(&leaving, None);
+            self.send(&leaving, self.flushes.epoch, None);
         } else if let Some(spans) = &mut self.spans {
             spans.take(&redacted, reservation.take().unwrap_or_default(), self.flushes.epoch);
         }
@@ -468,24 +472,27 @@ impl Worker {
         }
     }
 
-    /// Sends the calls that were held until now.
+    /// Sends calls that were held until now, as long as there is room: they take much less while they are held.
     fn send_held(&mut self) {
-        while let Some((records, copy)) = self.sampler.as_mut().and_then(|sampler| sampler.next()) {
-            // There may be many of them.
-            self.relieve();
-            self.send(&records, copy);
+        let epoch = self.sending.unwrap_or(self.flushes.epoch);
+        while self.queue.has_room_to_send()
+            && let Some((records, copy)) = self.sampler.as_mut().and_then(|sampler| sampler.next())
+        {
+            self.send(&records, epoch, copy);
         }
+        let is_sending = self.sampler.as_ref().is_some_and(|sampler| sampler.is_sending());
+        self.sending = is_sending.then_some(epoch);
         self.begun.roots.extend(self.sampler.iter_mut().flat_map(|sampler| sampler.begun()));
         self.begun.forgotten.extend(self.sampler.iter_mut().flat_map(|sampler| sampler.forgotten()));
     }
 
-    fn send(&mut self, records: &[u8], copy: Option<DiskCopy>) {
+    fn send(&mut self, records: &[u8], epoch: u64, copy: Option<DiskCopy>) {
         let Some(spans) = self.spans.as_mut().filter(|_| !records.is_empty()) else { return };
         let mut room = Room::of(self.queue.clone(), Use::Delivery);
         room.resize_anyway(records.len());
         match copy {
-            Some(copy) => spans.take_copied(records, room, self.flushes.epoch, copy),
-            None => spans.take(records, room, self.flushes.epoch),
+            Some(copy) => spans.take_copied(records, room, epoch, copy),
+            None => spans.take(records, room, epoch),
         }
     }
 
@@ -496,7 +503,7 @@ impl Worker {
         }
         let spans = self.spans.as_ref().and_then(Lane::oldest);
         let taps = self.taps.iter().filter_map(|tap| tap.oldest());
-        let oldest = spans.into_iter().chain(taps).min();
+        let oldest = spans.into_iter().chain(taps).chain(self.sending).min();
         let is_posted = self.call_logs.is_at_rest() && self.call_logs.has_no_update();
         let is_idle = is_posted && self.spans.as_ref().is_none_or(Lane::is_at_rest);
         let is_over = |flush: &mut Flush| {

@@ -190,7 +190,10 @@ impl Attributes {
                 self.length(&[semconv::OUTPUT_LEN], length);
             }
             (View::Tts, value) => self.found_audio(value),
-            (_, Value::Nothing) => self.told.is_opaque = true,
+            (_, Value::Nothing) => {
+                self.told.is_opaque = true;
+                self.note_unread();
+            }
             (View::Stt, value) => self.found_transcript(value),
             (View::Llm | View::S2s, value) => self.found_answer(value),
             (View::ToolCall, value) => self.tool_output(&value),

@@ -2,13 +2,14 @@
 //! Invariant: it is plain data and never changes.
 
 use crate::destination::{self, Place, Site};
-use crate::finished::begin;
+use crate::finished::{Entry, Value, begin, draft};
+use crate::lock::locked;
 use crate::say::say;
-use crate::semconv::span as names;
+use crate::semconv::{self, span as names};
 use opentelemetry::trace::SpanKind;
 use std::collections::BTreeSet;
 use std::panic::Location;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 /// How a backend shows a span: one view per attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +162,40 @@ pub(super) fn warn_unfollowed(view: View, type_name: &'static str, at: Place) ->
         });
     }
     is_unfollowed
+}
+
+/// Says once per function that what it returns cannot be read, where its record has the words from nowhere else.
+#[cold]
+#[inline(never)]
+pub(super) fn warn_unread(view: View, record: &[u8]) {
+    static KNOWN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let (key, what, example) = match view {
+        View::Stt => (semconv::STT_TRANSCRIPT, "transcript", "transcript = |heard| &heard.text"),
+        _ => (semconv::OUTPUT, "output", "output = |answer| &answer.text"),
+    };
+    let mut has_words = false;
+    let Some(record) = draft(record) else { return };
+    record.pick(|it| (it == key.as_bytes()).then_some(()), |(), _, _| has_words = true);
+    if has_words {
+        return;
+    }
+    let path = |entry| match entry {
+        Entry::Attribute { key: semconv::CODE_FUNCTION_NAME, value: Value::Str(path), .. } => Some(path),
+        _ => None,
+    };
+    let Some(function) = record.entries().find_map(path) else { return };
+    if locked(&KNOWN).insert(function.to_owned()) {
+        let name = view.span_name("");
+        say(|| {
+            tracing::warn!(
+                target: "cekura",
+                function,
+                "this `{name}` span has no {what}: the type that the function returns, or that the items of its stream have, is \
+                 no string and does not implement serde::Serialize. Derive Serialize for it, or name the text in the attribute: \
+                 {example}. This warning appears once for each function",
+            );
+        });
+    }
 }
 
 /// Whether this was never asked of the name at the place before.

@@ -41,7 +41,7 @@ fn main() {
     calls.iter_mut().step_by(10).for_each(|call| call.fail("it fails in the end"));
     if load == "sampled" {
         drop(calls);
-        handle.shutdown_blocking(Duration::from_secs(60));
+        println!("{}", handle.shutdown_blocking(Duration::from_secs(60)));
     }
     std::process::exit(0);
 }

@@ -2,12 +2,14 @@
 
 use super::{call, sampling, sid, traces};
 use cekura::spans::{self, Conversation, Guard};
-use cekura::{Cekura, Sampling};
-use cekura_trace_tests::backend::{Backend, text};
-use cekura_trace_tests::handles::{LONG, adds_up, reasons};
+use cekura::{Cekura, Protocol, Sampling};
+use cekura_trace_tests::backend::{Backend, Reply, text};
+use cekura_trace_tests::handles::{LONG, adds_up, at, reasons};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use rand::distr::{Alphanumeric, SampleString};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 /// Text that cannot be made smaller by much.
 fn noise(length: usize) -> String {
@@ -94,6 +96,87 @@ fn under_memory_pressure_whole_calls_go_when_there_is_no_content_left() {
     assert!(!traces.is_empty() && traces.len() < 40, "{} calls", traces.len());
     assert!(traces.values().all(|spans| spans.len() == 42), "a call arrived in part");
     assert_eq!(report.delivered, 42 * traces.len() as u64);
+}
+
+/// A model's provider goes down and all calls fail at once: what is held is small, and what is sent of it is not.
+#[test]
+fn calls_that_are_all_sent_at_once_arrive_whole_although_they_take_more_than_the_limit() {
+    const CALLS: usize = 40;
+    const TURNS: usize = 20;
+    let said = "The next free appointment is tomorrow at ten. ".repeat(600);
+    for fails in [true, false] {
+        let backend = Backend::scripted(|_, _| {
+            // Not so fast that nothing waits.
+            thread::sleep(Duration::from_millis(5));
+            Reply::Accept
+        });
+        let sampling = sampling(&backend, Sampling::keep(0.0).errors());
+        let handle = sampling.memory_limit(8 << 20).build().unwrap();
+        let calls: Vec<_> = (0..CALLS).map(|_| spans::conversation().client(&handle).start()).collect();
+        for number in (1..).take(TURNS) {
+            for call in &calls {
+                turn(call, number, &said);
+            }
+            handle.flush_blocking(LONG);
+        }
+        let before = handle.flush_blocking(LONG);
+        let turns = (CALLS * TURNS) as u64;
+        assert_eq!((before.held, before.lost()), (turns, 0), "{before}");
+        let spans = if fails {
+            for call in &calls {
+                let mut failed = spans::turn().parent(call).number(99).start();
+                failed.fail("no answer");
+                failed.end();
+            }
+            calls.into_iter().for_each(Guard::end);
+            let report = handle.flush_blocking(LONG);
+            assert_eq!(
+                (report.delivered, report.held, report.lost()),
+                (turns + 2 * CALLS as u64, 0, 0),
+                "{report}"
+            );
+            report.delivered
+        } else {
+            // They run still, and so are sent.
+            let report = handle.shutdown_blocking(LONG);
+            assert_eq!((report.delivered, report.lost()), (turns, 0), "{report}");
+            report.delivered
+        };
+        let traces = traces(&backend);
+        assert_eq!(traces.len(), CALLS);
+        assert!(traces.values().all(|spans| spans.len() >= TURNS && !spans.iter().any(is_shed)));
+        assert_eq!(backend.spans().len() as u64, spans);
+    }
+}
+
+/// The same while nothing can be sent.
+#[test]
+fn calls_that_are_all_sent_at_once_stay_within_the_limit_while_the_backend_is_away() {
+    let url = format!("http://{}", cekura_trace_tests::backend::deserted());
+    let builder = at(&url, Protocol::Http).sampling(Sampling::keep(0.0).errors());
+    let handle = builder.memory_limit(4 << 20).build().unwrap();
+    let calls: Vec<_> = (0..60).map(|_| spans::conversation().client(&handle).start()).collect();
+    for number in 1..=20 {
+        for call in &calls {
+            turn(call, number, &noise(4_000));
+        }
+        handle.flush_blocking(Duration::from_millis(1));
+    }
+    for call in &calls {
+        let mut failed = spans::turn().parent(call).number(99).start();
+        failed.fail("no answer");
+        failed.end();
+    }
+    calls.into_iter().for_each(Guard::end);
+    let report = handle.flush_blocking(Duration::from_millis(500));
+    assert!(report.pending > 0 && report.held == 0, "{report}");
+    // A call that comes then is held as any other.
+    let late = spans::conversation().client(&handle).start();
+    turn(&late, 1, "hello");
+    assert_eq!(handle.flush_blocking(Duration::from_millis(200)).held, 1);
+    drop(late);
+    let report = handle.shutdown_blocking(Duration::from_secs(1));
+    assert!(report.delivered == 0 && adds_up(&report), "{report}");
 }
 
 /// What is held is no obstacle for the others.

@@ -103,7 +103,8 @@ fn a_kill_soon_after_the_end_of_a_call_leaves_both_or_none() {
         kill(child);
         // What it had sent may not be read yet.
         thread::sleep(Duration::from_millis(300));
-        let (before, logs) = (posts(&api).len(), spool.files(".call_log").len());
+        // It has one call, of which a draft may be there too.
+        let (before, logs) = (posts(&api).len(), usize::from(!spool.files(".call_log").is_empty()));
         is_well.store(true, Ordering::Relaxed);
         let next = spooling(&backend, &api, &spool).build().unwrap();
         await_posts(&api, before + logs);

@@ -94,14 +94,21 @@ impl Attributes {
     /// part of something.
     #[inline]
     pub(in crate::recording) fn look_at_type(&mut self, name: fn() -> &'static str, at: Place) {
-        let may_be_read_later = matches!(self.view, View::Llm | View::S2s | View::Tts);
+        let may_be_read_later = matches!(self.view, View::Llm | View::S2s | View::Stt | View::Tts);
         if self.told.is_opaque && may_be_read_later && warn_unfollowed(self.view, name(), at) {
             self.told.speech = Some(false);
+            // This is what to mend.
+            self.told.is_unread = false;
         }
         // Of a recogniser that gives `()` the transcript is an argument, or was said by `cekura::current()`.
         if self.view == View::Stt && self.told.speech == Some(false) && name() == type_name::<()>() {
             self.told.speech = None;
         }
+    }
+
+    /// The value is no text, and has no `Serialize`.
+    pub(super) fn note_unread(&mut self) {
+        self.told.is_unread = matches!(self.view, View::Llm | View::Stt) && self.keeps_content();
     }
 
     pub(super) fn write_transcript(&mut self, found: &Found) {

@@ -144,6 +144,7 @@ impl Attributes {
     /// Takes what other items of the same stream said.
     pub(in crate::recording) fn add_items(&mut self, other: Self) {
         self.entries.extend_from_slice(&other.entries);
+        self.told.is_unread |= other.told.is_unread;
         let (view, limit) = (self.view, self.limit);
         let Some(extras) = other.extras.map(|extras| *extras) else { return };
         let Extras { gathered: Some(other), failure, skips_output, .. } = extras else { return };
@@ -173,6 +174,7 @@ impl Attributes {
 
     /// Writes what the items said where the span's own end is written.
     pub(in crate::recording) fn write_items(self, end: &mut Self) {
+        end.told.is_unread |= self.told.is_unread;
         let Some(extras) = self.extras else { return };
         let Extras { gathered: Some(gathered), failure, skips_output, .. } = *extras else { return };
         end.entries.extend_from_slice(&last_of_each(&self.entries));
@@ -289,7 +291,7 @@ impl Attributes {
                 }
             }
             (_, Value::Str(text)) => gathered.judge(!text.is_empty()),
-            (_, Value::Debug(_) | Value::Nothing) => {}
+            (_, Value::Debug(_) | Value::Nothing) => self.note_unread(),
             _ => gathered.says = Some(true),
         }
     }

@@ -28,6 +28,8 @@ pub(super) struct Closed {
     pub(super) first: Option<Instant>,
     pub(super) status: finished::Status,
     pub(super) is_renamed: bool,
+    /// What was returned has words that its type does not say.
+    pub(super) is_unread: bool,
     pub(super) twin: Option<Box<Twin>>,
 }
 
@@ -73,7 +75,8 @@ impl State {
             (None, Status::Error { description }) => failed(record, description),
         };
         let Self { start, is_renamed, .. } = *self;
-        Some(Closed { start, first, status, is_renamed, twin: self.twin.take() })
+        let is_unread = self.said.told.is_unread;
+        Some(Closed { start, first, status, is_renamed, is_unread, twin: self.twin.take() })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::call::consent::ConsentFate;
 use crate::call::{Call, Said, Stage, Work, Worked};
 use crate::finished::{self, Head, seal, write};
 use crate::policy::{CONTENT_LIMIT, CaptureContent};
-use crate::recording::callsite::View;
+use crate::recording::callsite::{View, warn_unread};
 use crate::recording::home::Home;
 use crate::recording::sentences::{Ready, Sentence};
 use crate::recording::told::Told;
@@ -142,7 +142,10 @@ impl Stand {
     #[inline(always)]
     pub(super) fn hand_over(&self, at: Instant, record: &mut Vec<u8>, closed: Closed, wait: Wait) {
         let Some(home) = self.home.as_deref() else { return };
-        let Closed { start, first, status, is_renamed, twin } = closed;
+        let Closed { start, first, status, is_renamed, is_unread, twin } = closed;
+        if is_unread {
+            warn_unread(self.view, record);
+        }
         if home.turn.is_some() && wait != Wait::Nobody {
             if self.view == View::Turn {
                 self.write_turn(at.saturating_duration_since(start), record);
