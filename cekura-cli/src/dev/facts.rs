@@ -11,8 +11,8 @@ use opentelemetry_proto::tonic::trace::v1::{
     ResourceSpans, ScopeSpans, Span, TracesData, status::StatusCode,
 };
 use prost::Message;
-use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 /// Spans of one trace that came in one request.
@@ -37,7 +37,8 @@ pub(super) struct Facts {
     pub(super) spans: i64,
     pub(super) turns: i64,
     pub(super) failed: i64,
-    pub(super) interrupted: i64,
+    /// Turns that were interrupted, and other spans whose parent was not.
+    pub(super) interrupted: [i64; 2],
     pub(super) input: i64,
     pub(super) output: i64,
     /// The longest time from the caller's last word to the first audio, in nanoseconds.
@@ -64,8 +65,11 @@ pub(super) fn batches(all: Vec<ResourceSpans>) -> Result<Vec<Batch>, String> {
                 let (data, facts) = traces.entry(trace).or_default();
                 facts.add_resource(resource.as_ref());
                 let from = scope.as_ref().map_or("", |scope| &scope.name);
-                for span in &spans {
-                    facts.add(&stage::read(span, from));
+                let read: Vec<_> = spans.iter().map(|span| stage::read(span, from)).collect();
+                let cut = read.iter().filter(|span| is_interrupted(span)).map(|span| &*span.span_id);
+                let cut: HashSet<&[u8]> = cut.collect();
+                for span in &read {
+                    facts.add(span, cut.contains(&*span.parent_span_id));
                 }
                 let scope_spans =
                     vec![ScopeSpans { scope: scope.clone(), spans, schema_url: of_scope.clone() }];
@@ -103,7 +107,8 @@ impl Facts {
         self.version = text("service.version").or_else(|| self.version.take());
     }
 
-    fn add(&mut self, span: &Span) {
+    /// `is_cut` says whether its parent was interrupted.
+    fn add(&mut self, span: &Span, is_cut: bool) {
         let of = &*span.attributes;
         let [start, end] = [span.start_time_unix_nano, span.end_time_unix_nano]
             .map(|time| i64::try_from(time).unwrap_or(i64::MAX));
@@ -112,10 +117,10 @@ impl Facts {
         self.spans += 1;
         self.turns += i64::from(span.name == key::span::TURN);
         self.failed += i64::from(is_failed(span));
-        let is_interrupted = [key::CEKURA_INTERRUPTED, key::TURN_WAS_INTERRUPTED]
-            .iter()
-            .any(|key| matches!(value(of, key), Some(Value::BoolValue(true))));
-        self.interrupted += i64::from(is_interrupted);
+        if is_interrupted(span) {
+            let is_turn = span.name == key::span::TURN;
+            self.interrupted[usize::from(!is_turn)] += i64::from(is_turn || !is_cut);
+        }
         self.input =
             self.input.saturating_add(number(of, key::GEN_AI_USAGE_INPUT_TOKENS).unwrap_or_default());
         self.output =
@@ -143,6 +148,11 @@ impl Facts {
 /// Whether it is the root of a call, or what a check of the set-up sends, which is in no conversation.
 pub(super) fn ends_call(span: &Span) -> bool {
     [key::span::CONVERSATION, key::span::DOCTOR].contains(&&*span.name)
+}
+
+fn is_interrupted(span: &Span) -> bool {
+    let says = |key: &&str| matches!(value(&span.attributes, key), Some(Value::BoolValue(true)));
+    [key::CEKURA_INTERRUPTED, key::TURN_WAS_INTERRUPTED].iter().any(says)
 }
 
 pub(super) fn is_failed(span: &Span) -> bool {

@@ -79,7 +79,7 @@ const HEADS: [(&str, &str); 12] = [
     ("Call", "Its id, or the beginning of its trace id"),
     ("Answer", "The longest time from the caller's last word to the first audio of the answer"),
     ("Errors", "Spans that failed"),
-    ("Interrupted", "Spans that were interrupted"),
+    ("Interrupted", "Turns in which the caller cut in"),
     ("Turns", ""),
     ("Length", ""),
     ("Tokens", "Read and written"),

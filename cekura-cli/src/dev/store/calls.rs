@@ -20,6 +20,7 @@ CREATE TABLE calls (
     spans INTEGER NOT NULL DEFAULT 0,
     turns INTEGER NOT NULL DEFAULT 0,
     failed INTEGER NOT NULL DEFAULT 0,
+    -- How many turns were; as long as none is known, below zero how many other spans were.
     interrupted INTEGER NOT NULL DEFAULT 0,
     input INTEGER NOT NULL DEFAULT 0,
     output INTEGER NOT NULL DEFAULT 0,
@@ -101,7 +102,11 @@ fn count(to: &Savepoint<'_>, id: i64, facts: &Facts) -> rusqlite::Result<()> {
             revision = revision + 1, call_id = coalesce(call_id, ?2), service = coalesce(?3, service), version = coalesce(?4, version),
             began = min(coalesce(began, ?5), ?5), ended = max(coalesce(ended, ?6), ?6),
             is_over = max(is_over, ?7), spans = spans + ?8, turns = turns + ?9, failed = failed + ?10,
-            interrupted = interrupted + ?11, input = input + ?12, output = output + ?13,
+            interrupted = CASE
+                WHEN ?11 > 0 THEN max(interrupted, 0) + ?11
+                WHEN interrupted > 0 THEN interrupted
+                ELSE interrupted - ?15
+            END, input = input + ?12, output = output + ?13,
             latency = nullif(max(coalesce(latency, -1), coalesce(?14, -1)), -1)
          WHERE id = ?1",
         params![
@@ -115,10 +120,11 @@ fn count(to: &Savepoint<'_>, id: i64, facts: &Facts) -> rusqlite::Result<()> {
             facts.spans,
             facts.turns,
             facts.failed,
-            facts.interrupted,
+            facts.interrupted[0],
             facts.input,
             facts.output,
             facts.latency,
+            facts.interrupted[1],
         ],
     )?;
     Ok(())

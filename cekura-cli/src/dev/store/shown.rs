@@ -33,7 +33,7 @@ pub(in crate::dev) struct Summary {
 }
 
 const COLUMNS: &str = "id, trace, call_id, log IS NOT NULL, media_type, began, ended, is_over, service, version, spans, turns, \
-                       failed, interrupted, input, output, latency, revision";
+                       failed, abs(interrupted), input, output, latency, revision";
 
 fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
     Ok(Summary {
@@ -123,7 +123,7 @@ pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Value>) {
     }
     for (is_wanted, column) in [(wanted.failed, "failed"), (wanted.interrupted, "interrupted")] {
         if is_wanted {
-            only(&format!("{column} > ?"), 0.into());
+            only(&format!("{column} <> ?"), 0.into());
         }
     }
     for (number, condition) in

@@ -67,6 +67,50 @@ async fn ids(store: &Store) -> Vec<i64> {
     store.read(read).await.unwrap()
 }
 
+/// Spans of a call as parent, id and name, each of them interrupted.
+fn interrupted(trace: u128, spans: &[(u64, u64, &str)]) -> Vec<ResourceSpans> {
+    let span = |(parent, id, name): &(u64, u64, &str)| Span {
+        trace_id: trace.to_be_bytes().to_vec(),
+        span_id: id.to_be_bytes().to_vec(),
+        parent_span_id: parent.to_be_bytes().to_vec(),
+        name: (*name).to_owned(),
+        attributes: vec![facts::attribute("cekura.interrupted", Value::BoolValue(true))],
+        ..Span::default()
+    };
+    let spans = spans.iter().map(span).collect();
+    vec![ResourceSpans {
+        scope_spans: vec![ScopeSpans { spans, ..ScopeSpans::default() }],
+        ..ResourceSpans::default()
+    }]
+}
+
+/// Each time that the caller cuts in counts once, as on the page of the call, in whatever order its spans come.
+#[tokio::test]
+async fn an_interruption_counts_once() {
+    type Requests<'a> = &'a [&'a [(u64, u64, &'a str)]];
+    let folder = Folder::new("interrupted");
+    let store = Store::open(&folder.0, WIDE).unwrap();
+    let calls: &[(Requests<'_>, i64)] = &[
+        (&[&[(2, 3, "llm")], &[(1, 2, "turn")]], 1),
+        (&[&[(1, 2, "turn")], &[(2, 3, "llm"), (2, 4, "tts")]], 1),
+        (&[&[(2, 3, "tts"), (1, 2, "turn")], &[(1, 4, "turn"), (4, 5, "llm")], &[(0, 1, "conversation")]], 2),
+        (&[&[(1, 3, "llm"), (3, 4, "tool_call"), (4, 5, "search")]], 1),
+        (&[&[(1, 3, "llm")], &[(1, 4, "tts")]], 2),
+        (&[&[(0, 1, "conversation"), (1, 3, "llm")]], 1),
+    ];
+    for (trace, (requests, _)) in (1..).zip(calls) {
+        for spans in *requests {
+            let batches = facts::batches(interrupted(trace, spans)).unwrap();
+            store.write(move |to| calls::add(to, &batches[0])).await.unwrap();
+        }
+    }
+    add(&store, 99, "nothing was interrupted").await;
+    let wanted = shown::Wanted { interrupted: true, ..shown::Wanted::default() };
+    let seen = store.read(move |from| shown::search(from, &wanted, 100)).await.unwrap();
+    let counts: Vec<_> = seen.iter().rev().map(|call| call.interrupted).collect();
+    assert_eq!(counts, calls.iter().map(|(_, count)| *count).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn above_a_number_the_oldest_calls_go() {
     let folder = Folder::new("number");
