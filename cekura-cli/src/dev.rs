@@ -46,6 +46,8 @@ struct Dev {
     folder: Arc<PathBuf>,
     watchers: pages::Watchers,
     open: OpenSpans,
+    /// What an agent sends here with, for a shell.
+    settings: Arc<str>,
 }
 
 /// Serves until it is told to end.
@@ -67,14 +69,15 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
     let ports = [server::Port::bind(options.port).await?, server::Port::bind(options.grpc_port).await?];
     let store = Store::open(&options.data, LIMITS)?;
     let findings = Findings::new(options.check);
+    let [http, grpc] = [ports[0].number, ports[1].number];
     let dev = Dev {
         store,
         findings: findings.clone(),
         folder: Arc::new(options.data.clone()),
         watchers: pages::Watchers::new(),
         open: OpenSpans::default(),
+        settings: settings(http, grpc).into(),
     };
-    let [http, grpc] = [ports[0].number, ports[1].number];
     let places = Arc::new(Semaphore::new(PLACES as usize));
     let routes = Router::new()
         .merge(otlp::routes(dev.clone()))
@@ -91,16 +94,23 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
     let mut end = Signals::new()?;
     server::serve(ports, routes);
     println!(
-        "The calls are shown at http://127.0.0.1:{http} and kept in {}. Start the agent after\n\
-         \x20 export CEKURA_OTEL_ENDPOINT=http://127.0.0.1:{grpc} CEKURA_API_URL=http://127.0.0.1:{http}\n\
-         \x20 export CEKURA_API_KEY=any-key CEKURA_AGENT_ID=1\n\
+        "The calls are shown at http://127.0.0.1:{http} and kept in {}. Start the agent after\n{}\n\
          Another OpenTelemetry exporter sends to http://127.0.0.1:{http}/v1/traces. Ctrl+C ends.",
-        options.data.display()
+        options.data.display(),
+        settings(http, grpc)
     );
     end.wait().await;
     // Nothing new begins; what has begun ends first.
     let _all = time::timeout(LAST, places.acquire_many(PLACES)).await;
     finish(&dev).await
+}
+
+/// What an agent sends here with, for a shell.
+fn settings(http: u16, grpc: u16) -> String {
+    format!(
+        "\x20 export CEKURA_OTEL_ENDPOINT=http://127.0.0.1:{grpc} CEKURA_API_URL=http://127.0.0.1:{http}\n\
+         \x20 export CEKURA_API_KEY=any-key CEKURA_AGENT_ID=1"
+    )
 }
 
 /// Takes content that is too old out of the database, now and then.

@@ -103,17 +103,16 @@ fn a_kill_soon_after_the_end_of_a_call_leaves_both_or_none() {
         kill(child);
         // What it had sent may not be read yet.
         thread::sleep(Duration::from_millis(300));
-        // It has one call, of which a draft may be there too.
-        let (before, logs) = (posts(&api).len(), usize::from(!spool.files(".call_log").is_empty()));
+        let (before, is_kept) = (posts(&api).len(), !spool.files(".call_log").is_empty());
         is_well.store(true, Ordering::Relaxed);
         let next = spooling(&backend, &api, &spool).build().unwrap();
-        await_posts(&api, before + logs);
-        for ending in [ENDING, ".start", ".spans"] {
+        for ending in [ENDING, ".call_log", ".start", ".spans"] {
             spool.await_files(ending, 0);
         }
         next.shutdown_blocking(LONG);
         let posts = posts(&api);
-        assert_eq!(posts.len(), before + logs, "after {wait} ms");
+        // It is one call. A server that has not answered gets it again, and may read the first one late.
+        assert!((before.max(is_kept.into())..=2).contains(&posts.len()), "{} after {wait} ms", posts.len());
         for post in &posts {
             // A second of sound may have been in memory only.
             let (_, [_, agent]) = post.recording.as_ref().expect("a recording").wav();

@@ -56,10 +56,11 @@ pub(super) fn escape(text: &str) -> String {
     safe
 }
 
-/// Nanoseconds as the page of a call writes them: at most three digits and a unit, or minutes and seconds.
+/// Nanoseconds as the page of a call writes them: at most three digits and a unit, or minutes and seconds, or hours and minutes.
 pub(super) fn duration(ns: i64) -> String {
     let rounded = |unit: i64| ns.saturating_add(unit / 2) / unit;
     match ns {
+        1..999_500 => format!("{} µs", rounded(1_000)),
         i64::MIN..999_500_000 => format!("{} ms", rounded(1_000_000)),
         999_500_000..9_995_000_000 => {
             format!("{}.{:02} s", rounded(10_000_000) / 100, rounded(10_000_000) % 100)
@@ -67,7 +68,10 @@ pub(super) fn duration(ns: i64) -> String {
         9_995_000_000..59_950_000_000 => {
             format!("{}.{} s", rounded(100_000_000) / 10, rounded(100_000_000) % 10)
         }
-        _ => format!("{}m{:02}s", rounded(1_000_000_000) / 60, rounded(1_000_000_000) % 60),
+        59_950_000_000..3_599_500_000_000 => {
+            format!("{}m{:02}s", rounded(1_000_000_000) / 60, rounded(1_000_000_000) % 60)
+        }
+        _ => format!("{}h{:02}m", rounded(1_000_000_000) / 3_600, rounded(1_000_000_000) / 60 % 60),
     }
 }
 

@@ -5,7 +5,6 @@ use super::call::name;
 use super::filter::{self, Query};
 use super::html::{self, escape};
 use crate::dev::Dev;
-use crate::dev::open::OpenSpans;
 use crate::dev::store::shown::{self, Summary};
 use axum::extract::{self, State};
 use axum::response::Response;
@@ -34,7 +33,7 @@ pub(super) async fn show(
     );
     body += &filter::form("/", &query, &choices);
     body += COMPARE;
-    body += &table(&calls, &query, &dev.open);
+    body += &table(&calls, &query, &dev);
     body.push_str("</body>");
     Ok(html::page("Calls · cekura dev", &body))
 }
@@ -45,14 +44,14 @@ const COMPARE: &str = "<form id=\"compare\" method=\"get\" action=\"/compare\"><
     <span class=\"keys\"><kbd>/</kbd> searches, <kbd>↑</kbd> <kbd>↓</kbd> go from call to call, <kbd>Enter</kbd> opens one, \
     <kbd>x</kbd> chooses it to be compared</span></form>\n";
 
-fn table(calls: &[Summary], query: &Query, open: &OpenSpans) -> String {
+fn table(calls: &[Summary], query: &Query, dev: &Dev) -> String {
     if calls.is_empty() {
         let why = if query.iter().all(|(_, value)| value.is_empty()) {
-            "No call has come yet. Start the agent with the addresses that <code>cekura dev</code> has printed."
+            format!("<p>No call has come yet. Start the agent after</p><pre>{}</pre>", dev.settings)
         } else {
-            "No call is like that."
+            "<p>No call is like that.</p>".to_owned()
         };
-        return format!("<main id=\"calls\"><p>{why}</p></main>\n");
+        return format!("<main id=\"calls\">{why}</main>\n");
     }
     let mut html = "<main id=\"calls\"><table role=\"table\">\n<caption class=\"heard\">Calls, the newest first</caption>\n\
                     <thead role=\"rowgroup\"><tr role=\"row\">"
@@ -63,7 +62,7 @@ fn table(calls: &[Summary], query: &Query, open: &OpenSpans) -> String {
     html.push_str("</tr></thead>\n<tbody role=\"rowgroup\">\n");
     let most = usize::try_from(MOST).unwrap_or(usize::MAX);
     for call in calls.iter().take(most) {
-        let is_open = call.trace.as_deref().is_some_and(|trace| open.version(trace) > 0);
+        let is_open = call.trace.as_deref().is_some_and(|trace| dev.open.version(trace) > 0);
         row(&mut html, call, is_open);
     }
     html.push_str("</tbody></table>\n");

@@ -97,16 +97,19 @@ byId('update')?.addEventListener('click', () => updateCall(latest));
 /** Hears of changes. */
 function listen() {
   const events = new EventSource(body.dataset.events);
-  events.addEventListener('open', () => {
-    byId('live').textContent = 'live';
-  });
+  const isOver = () => isCall && byId('state').textContent === '';
+  const showLive = () => { byId('live').textContent = isOver() ? 'live; the call has ended' : 'live'; };
+  events.addEventListener('open', showLive);
   events.addEventListener('error', () => {
     byId('live').textContent = 'not live: the server does not answer';
   });
   events.addEventListener('message', (event) => {
     const { state } = JSON.parse(event.data);
     latest = event.lastEventId;
-    if (isCall) byId('state').textContent = state;
+    if (isCall) {
+      byId('state').textContent = state;
+      showLive();
+    }
     changed();
   });
   return events;
