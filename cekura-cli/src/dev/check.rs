@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// An agent that sends elsewhere, or not at all, is no good one.
+const NOTHING: &str = "nothing came, so nothing was checked: start the agent with the addresses above";
 /// The traces themselves are as they should be.
 const WITHOUT_CALL_LOGS: &str = "nothing is wrong, but Cekura shows a trace on the page of a call log that names it: \
     write #[cekura::conversation(call_id = …, observe)], and set CEKURA_API_KEY and CEKURA_AGENT_ID";
@@ -137,6 +139,7 @@ impl Findings {
         let seen = self.seen();
         let plural = |count: u64, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
         let count = seen.findings.values().sum::<u64>() + seen.more;
+        let has_nothing = seen.spans == 0 && seen.calls == 0;
         let mut text = format!(
             "{} in {}, {}: {}\n",
             plural(seen.spans, "span"),
@@ -144,6 +147,7 @@ impl Findings {
             plural(seen.calls, "call log"),
             match (count, self.is_strict) {
                 (0, true) if seen.calls == 0 && !seen.traces.is_empty() => WITHOUT_CALL_LOGS.to_owned(),
+                (0, true) if has_nothing => NOTHING.to_owned(),
                 (0, true) => "nothing is wrong".to_owned(),
                 (0, false) => "nothing was refused".to_owned(),
                 _ => plural(count, "finding"),
@@ -156,7 +160,7 @@ impl Findings {
                 count => writeln!(text, "  {finding} ({count} times)"),
             };
         }
-        (text, count > 0)
+        (text, count > 0 || has_nothing)
     }
 }
 

@@ -202,6 +202,14 @@ fn traces_without_any_call_log_are_said_to_be_shown_nowhere() {
 }
 
 #[test]
+fn a_run_in_which_nothing_came_is_no_success() {
+    let said = Dev::start("nothing", &["--check"]).end();
+    assert_eq!(said.code, Some(1));
+    assert!(said.stdout.starts_with("0 spans in 0 traces, 0 call logs: nothing came"), "{}", said.stdout);
+    assert_eq!(Dev::start("nothing-unchecked", &[]).end().code, Some(0));
+}
+
+#[test]
 fn keys_in_spans_are_found_and_never_repeated() {
     let dev = Dev::start("keys", &["--check"]);
     assert_eq!(dev.post_json(OBSERVE, &json!({ "call_id": "a", "agent": 5 })).0, 201);

@@ -164,7 +164,7 @@ pub(super) fn warn_unfollowed(view: View, type_name: &'static str, at: Place) ->
     is_unfollowed
 }
 
-/// Says once per function that what it returns cannot be read, where its record has the words from nowhere else.
+/// Says once per function that no words were found in what it returns, where its record has them from nowhere else.
 #[cold]
 #[inline(never)]
 pub(super) fn warn_unread(view: View, record: &[u8]) {
@@ -190,9 +190,11 @@ pub(super) fn warn_unread(view: View, record: &[u8]) {
             tracing::warn!(
                 target: "cekura",
                 function,
-                "this `{name}` span has no {what}: the type that the function returns, or that the items of its stream have, is \
-                 no string and does not implement serde::Serialize. Derive Serialize for it, or name the text in the attribute: \
-                 {example}. This warning appears once for each function",
+                "this `{name}` span has no {what}: none was found in what the function returns. Strings are read, and types with \
+                 serde::Serialize that have the form of a known provider's response. Of any other type, name it in the \
+                 attribute: {example}. Of a stream, the closure runs for each item; a stream of a type of your own is \
+                 followed if it is boxed (BoxStream) or wrapped in cekura::follow(…). This warning appears once for each \
+                 function",
             );
         });
     }

@@ -182,8 +182,9 @@ impl Origin {
         // Around it the clock may have been read long ago.
         let outside = |home: &Home| Home::outside(home.destination.clone()).with_turn(home.turn.clone());
         self.home = self.home.as_deref().map(outside);
-        callsite.warn_outside_conversation();
+        // What is inside of a span that stands outside is in its trace, and nobody need mend it too.
         if self.parent.is_none() {
+            callsite.warn_outside_conversation();
             link_to(self.context().span().span_context(), said);
         }
     }

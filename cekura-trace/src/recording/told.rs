@@ -10,6 +10,6 @@ pub(super) struct Told {
     pub(super) was_cut_off: bool,
     /// Nothing can be seen of it but its type.
     pub(super) is_opaque: bool,
-    /// Its words are wanted, and its type says none.
+    /// Its words are wanted, and it has no form in which they would be found.
     pub(super) is_unread: bool,
 }

@@ -1,5 +1,5 @@
-//! An answer whose words cannot be read, for its type is no string and has no `Serialize`: it is said, once per function, what to
-//! write.
+//! An answer in which no words are found, for it is no string and no response of a known form: it is said, once per function, what
+//! to write.
 
 use cekura::CaptureContent;
 use cekura::testing::{Trace, capture};
@@ -47,6 +47,43 @@ fn of_items() -> BoxStream<'static, Heard> {
 #[cekura::stt]
 fn of_results() -> BoxStream<'static, Result<Heard, String>> {
     stream::iter([Ok(hear()), Ok(hear())]).boxed()
+}
+
+#[derive(serde::Serialize)]
+struct Hypothesis {
+    words: String,
+    score: f32,
+}
+
+fn hypothesis() -> Hypothesis {
+    Hypothesis { words: "book me in".to_owned(), score: 0.5 }
+}
+
+#[cekura::stt]
+fn of_another_form() -> Result<Hypothesis, String> {
+    Ok(hypothesis())
+}
+
+#[cekura::stt]
+fn of_items_of_another_form() -> BoxStream<'static, Hypothesis> {
+    stream::iter([hypothesis(), hypothesis()]).boxed()
+}
+
+#[cekura::llm]
+fn of_chunks_of_another_form() -> BoxStream<'static, Hypothesis> {
+    stream::iter([hypothesis(), hypothesis()]).boxed()
+}
+
+#[cekura::llm]
+fn of_another_form_as_json() -> Hypothesis {
+    hypothesis()
+}
+
+#[cekura::stt]
+fn silent() -> BoxStream<'static, serde_json::Value> {
+    let interim =
+        serde_json::json!({ "channel": { "alternatives": [{ "transcript": "" }] }, "is_final": true });
+    stream::iter([serde_json::json!({ "type": "Metadata", "request_id": "1" }), interim]).boxed()
 }
 
 #[cekura::stt(transcript = |heard| &heard.text)]
@@ -132,8 +169,9 @@ fn of_a_private_call() -> Heard {
 /// What was said of a function of this file.
 fn said(function: &str) -> Vec<String> {
     let path = format!("unread::{function}\"");
-    let of_it = |text: &String| text.contains(&path) && text.contains("implement serde::Serialize");
-    let heard = heard("implement serde::Serialize");
+    let of_it =
+        |text: &String| text.contains(&path) && text.contains("none was found in what the function returns");
+    let heard = heard("none was found in what the function returns");
     assert!(heard.iter().all(|heard| heard.level == Level::WARN && heard.target == "cekura"));
     heard.into_iter().map(|heard| heard.text).filter(of_it).collect()
 }
@@ -148,6 +186,9 @@ fn words_that_cannot_be_read_are_told_once_with_what_to_write() {
             assert_eq!(of_a_box()().text, "book me in");
             assert_eq!(block_on(of_items().count()), 2);
             assert_eq!(block_on(of_results().count()), 2);
+            assert!(of_another_form().is_ok());
+            assert_eq!(block_on(of_items_of_another_form().count()), 2);
+            assert_eq!(block_on(of_chunks_of_another_form().count()), 2);
         });
     }
     for (function, lacks, example) in [
@@ -156,6 +197,9 @@ fn words_that_cannot_be_read_are_told_once_with_what_to_write() {
         ("of_a_box", "`llm` span has no output", "output = |answer| &answer.text"),
         ("of_items", "`llm` span has no output", "output = |answer| &answer.text"),
         ("of_results", "`stt` span has no transcript", "transcript = |heard| &heard.text"),
+        ("of_another_form", "`stt` span has no transcript", "transcript = |heard| &heard.text"),
+        ("of_items_of_another_form", "`stt` span has no transcript", "transcript = |heard| &heard.text"),
+        ("of_chunks_of_another_form", "`llm` span has no output", "output = |answer| &answer.text"),
     ] {
         let said = said(function);
         assert_eq!(said.len(), 1, "{function}: {said:#?}");
@@ -169,6 +213,8 @@ fn words_that_are_there_or_not_wanted_are_no_reason_to_say_something() {
     let trace = capture(|| {
         drop((named(), given("book me in"), told(), recorded(), serialized(), in_words(), failed().is_ok()));
         assert_eq!(block_on(named_items().count()), 2);
+        assert_eq!(block_on(silent().count()), 2);
+        drop(of_another_form_as_json());
         nothing();
         drop((in_a_channel(), heard_in_a_channel(), tool(), voice("At nine."), stage()));
         private();
@@ -178,6 +224,8 @@ fn words_that_are_there_or_not_wanted_are_no_reason_to_say_something() {
         4
     );
     let quiet = [
+        "silent",
+        "of_another_form_as_json",
         "named",
         "given",
         "told",

@@ -22,7 +22,10 @@ const LATENCIES: usize = 200;
 /// What the list says of a call, as JSON that may stand in an attribute.
 pub(super) fn brief(tree: &Tree, program: &Program) -> String {
     let (start, length) = axis::time_shown(tree);
-    let times: Vec<_> = summary::latencies(tree).into_iter().map(|(time, _)| time / 1_000_000).collect();
+    let times: Vec<_> = summary::latencies(tree)
+        .into_iter()
+        .map(|(time, _)| time.saturating_add(500_000) / 1_000_000)
+        .collect();
     let count = times.len().min(LATENCIES);
     let latencies: Vec<_> = (0..count).map(|at| times[at * (times.len() - 1) / (count - 1).max(1)]).collect();
     let worst = summary::latencies(tree).last().map(|(_, at)| row::name(&tree.rows[*at].1));

@@ -53,6 +53,9 @@ impl Attributes {
         if let Some(failed) = found.failure() {
             self.fail_found(failed);
         }
+        if found.heard().is_none() && walked.root == Root::Json {
+            self.note_unread();
+        }
         self.told.speech = found.heard().or(self.told.speech);
         self.write_transcript(&found);
     }
@@ -106,7 +109,7 @@ impl Attributes {
         }
     }
 
-    /// The value is no text, and has no `Serialize`.
+    /// The value is no text, and has not the form of a response that is known.
     pub(super) fn note_unread(&mut self) {
         self.told.is_unread = matches!(self.view, View::Llm | View::Stt) && self.keeps_content();
     }

@@ -174,9 +174,10 @@ impl Attributes {
 
     /// Writes what the items said where the span's own end is written.
     pub(in crate::recording) fn write_items(self, end: &mut Self) {
-        end.told.is_unread |= self.told.is_unread;
         let Some(extras) = self.extras else { return };
         let Extras { gathered: Some(gathered), failure, skips_output, .. } = *extras else { return };
+        // Where one of them has a known form, the others are what comes beside it.
+        end.told.is_unread |= self.told.is_unread && !gathered.was_judged;
         end.entries.extend_from_slice(&last_of_each(&self.entries));
         if failure.is_some() {
             end.extras().failure = failure;
@@ -287,7 +288,12 @@ impl Attributes {
                     }
                     // A name without anything is an event that brings nothing.
                     Root::Name | Root::Null => gathered.judge(false),
-                    _ => gathered.take(self.view, shapes.found(), self.limit),
+                    _ => {
+                        gathered.take(self.view, shapes.found(), self.limit);
+                        if !gathered.was_judged {
+                            self.note_unread();
+                        }
+                    }
                 }
             }
             (_, Value::Str(text)) => gathered.judge(!text.is_empty()),

@@ -28,7 +28,7 @@ pub(super) struct Closed {
     pub(super) first: Option<Instant>,
     pub(super) status: finished::Status,
     pub(super) is_renamed: bool,
-    /// What was returned has words that its type does not say.
+    /// What was returned has no form in which its words would be found.
     pub(super) is_unread: bool,
     pub(super) twin: Option<Box<Twin>>,
 }
