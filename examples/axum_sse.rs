@@ -42,6 +42,8 @@ fn think(question: String) -> impl Stream<Item = String> + Send + use<> {
 /// Another program, which has a call of its own. It sends the headers of its current span, and prints each word as it comes.
 #[cekura::conversation(call_id = "front-desk", skip_all)]
 async fn front_desk(service: SocketAddr) -> Result<String, reqwest::Error> {
+    // `async-openai` has this client built without a TLS provider. An error means that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut request = reqwest::Client::new().get(format!("http://{service}/answers/back-office"));
     for (name, value) in cekura::context::headers() {
         request = request.header(name, value);

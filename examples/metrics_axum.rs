@@ -35,6 +35,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(async move { server.await });
 
     // A service would run from here on; this one takes three calls and is scraped once.
+    // `async-openai` has this client built without a TLS provider. An error means that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::new();
     for _ in 0..3 {
         client.post(format!("http://{address}/calls")).send().await?.error_for_status()?;
