@@ -102,6 +102,25 @@ fn told() -> Heard {
     hear()
 }
 
+fn silence() -> Heard {
+    Heard { text: String::new() }
+}
+
+#[cekura::stt(transcript = |heard| &heard.text)]
+fn named_and_empty() -> Heard {
+    silence()
+}
+
+#[cekura::llm(output = |heard| (!heard.text.is_empty()).then_some(&heard.text))]
+fn named_and_none() -> Heard {
+    silence()
+}
+
+#[cekura::stt(transcript = |heard| &heard.text)]
+fn named_and_empty_items() -> BoxStream<'static, Heard> {
+    stream::iter([silence(), silence()]).boxed()
+}
+
 #[cekura::llm(output = |heard| &heard.text)]
 fn named_items() -> BoxStream<'static, Heard> {
     stream::iter([hear(), hear()]).boxed()
@@ -214,6 +233,8 @@ fn words_that_are_there_or_not_wanted_are_no_reason_to_say_something() {
         drop((named(), given("book me in"), told(), recorded(), serialized(), in_words(), failed().is_ok()));
         assert_eq!(block_on(named_items().count()), 2);
         assert_eq!(block_on(silent().count()), 2);
+        drop((named_and_empty(), named_and_none()));
+        assert_eq!(block_on(named_and_empty_items().count()), 2);
         drop(of_another_form_as_json());
         nothing();
         drop((in_a_channel(), heard_in_a_channel(), tool(), voice("At nine."), stage()));
@@ -225,6 +246,9 @@ fn words_that_are_there_or_not_wanted_are_no_reason_to_say_something() {
     );
     let quiet = [
         "silent",
+        "named_and_empty",
+        "named_and_none",
+        "named_and_empty_items",
         "of_another_form_as_json",
         "named",
         "given",

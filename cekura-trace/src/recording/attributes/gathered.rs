@@ -212,6 +212,8 @@ impl Attributes {
 
     /// Writes a text; of the items of a stream, one part of it.
     pub(super) fn part(&mut self, key: &str, value: Value<'_>) {
+        // The program names it, even where it is empty.
+        self.told.is_unread = false;
         let Some(gathered) = gathered(&mut self.extras) else {
             let is_empty = match value {
                 Value::Str(text) => text.is_empty(),
