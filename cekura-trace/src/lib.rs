@@ -149,7 +149,7 @@ pub use delivery::call_log::{CallLog, TranscriptType};
 pub use delivery::config::{Builder, Calls, Compression, Mode, Protocol, Roots, Sampling};
 pub use delivery::doctor::{Diagnosis, doctor};
 pub use delivery::error::Error;
-pub use delivery::ledger::{DropReason, FlushReport, Recordings};
+pub use delivery::ledger::{CallLogs, DropReason, FlushReport, Recordings};
 pub use delivery::metrics::Metrics;
 pub use delivery::processor::Processor;
 #[doc(hidden)]

@@ -8,7 +8,7 @@ use crate::delivery::call_log::update::Update;
 use crate::delivery::causes::LastCause;
 use crate::delivery::config::{self, Builder};
 use crate::delivery::error::Error;
-use crate::delivery::ledger::FlushReport;
+use crate::delivery::ledger::{CallLogs, FlushReport};
 use crate::delivery::link::{Causes, GRACE, Link};
 use crate::delivery::message::Message;
 use crate::delivery::metrics::Metrics;
@@ -362,7 +362,7 @@ impl Running {
         if report.pending > 0 {
             self.link.tell_pending(report.clone());
         }
-        tell_losses(&report, self.link.lost_calls(), &self.link.causes);
+        tell_losses(&report, &self.link.causes);
         report
     }
 }
@@ -390,7 +390,9 @@ impl fmt::Debug for Cekura {
 
 /// Prints the only line that this crate prints outside local mode. Without it, a program that has no `tracing`
 /// subscriber would never learn that spans or call logs were lost.
-fn tell_losses(report: &FlushReport, calls: u64, causes: &Causes) {
+fn tell_losses(report: &FlushReport, causes: &Causes) {
+    let calls = report.call_logs.dropped;
+    let report = FlushReport { call_logs: CallLogs::default(), ..report.clone() };
     let because = |last: &LastCause| last.get().map(|cause| format!("; {cause}")).unwrap_or_default();
     let cause = because(&causes.spans);
     let spans = match (report.lost_unmeant(), report.pending) {

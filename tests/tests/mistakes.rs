@@ -235,7 +235,7 @@ fn agent(variables: &[(&str, &str)]) -> Command {
 fn said(seen: &Seen) -> String {
     match seen {
         Compiler(file) => {
-            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ui");
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/ui/tests/ui");
             fs::read_to_string(format!("{folder}/{file}.stderr")).unwrap()
         }
         End(protocol, server) => server.run(protocol),

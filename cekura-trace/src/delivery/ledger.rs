@@ -38,6 +38,8 @@ pub struct FlushReport {
     pub held: u64,
     /// Whether the spool's disk is more than a second behind, or fails: pending spans may not survive a crash.
     pub spool_is_behind: bool,
+    /// Call logs, also those that `observe` posts. The report is shown with them only where some were lost.
+    pub call_logs: CallLogs,
     /// Recordings of calls.
     pub recordings: Recordings,
     /// Spans that were lost: reason → count. A reason can be given by its word too: `report.dropped.get("queue_full")`.
@@ -77,7 +79,7 @@ impl fmt::Display for FlushReport {
                 write!(f, " ({} of them held)", self.held)?;
             }
         }
-        write!(f, "{}{}", Reasons(&self.dropped), self.recordings)
+        write!(f, "{}{}{}", Reasons(&self.dropped), self.call_logs, self.recordings)
     }
 }
 
@@ -91,6 +93,28 @@ impl fmt::Display for Reasons<'_> {
             write!(f, "{before}{reason} {count}")?;
         }
         if self.0.is_empty() { Ok(()) } else { f.write_str(")") }
+    }
+}
+
+/// What became of call logs. Those that are in neither count are on their way, or in the spool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallLogs {
+    /// Call logs that Cekura has stored.
+    pub delivered: u64,
+    /// Call logs that were lost, and changes of stored calls that were.
+    pub dropped: u64,
+}
+
+/// As `; call logs: 2 delivered, 1 dropped`, or nothing where none was lost.
+impl fmt::Display for CallLogs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { delivered, dropped } = self;
+        if *dropped == 0 {
+            Ok(())
+        } else {
+            write!(f, "; call logs: {delivered} delivered, {dropped} dropped")
+        }
     }
 }
 
@@ -250,6 +274,7 @@ struct Books {
     dropped: BTreeMap<DropReason, u64>,
     /// Spans that were never in the queue, but found on disk.
     adopted: u64,
+    call_logs: CallLogs,
     recordings: Recordings,
     /// Pending spans that nobody waits for.
     held: u64,
@@ -429,6 +454,11 @@ impl Ledger {
         }
     }
 
+    /// Counts what became of a call log.
+    pub(crate) fn count_call_log(&self, count: impl FnOnce(&mut CallLogs)) {
+        count(&mut self.books().call_logs);
+    }
+
     /// Counts what became of a recording.
     #[cfg(any(feature = "audio", feature = "local"))]
     pub(crate) fn count_recording(&self, count: impl FnOnce(&mut Recordings)) {
@@ -439,9 +469,16 @@ impl Ledger {
     pub(crate) fn report(&self, accepted: impl FnOnce() -> u64) -> FlushReport {
         let (total, adopted, known) = {
             let books = self.books();
-            let Books { spool_is_behind, held, recordings, .. } = *books;
+            let Books { spool_is_behind, held, call_logs, recordings, .. } = *books;
             let (spool_is_behind, dropped) = (spool_is_behind.contains(&true), books.dropped.clone());
-            let known = FlushReport { held, spool_is_behind, recordings, dropped, ..FlushReport::default() };
+            let known = FlushReport {
+                held,
+                spool_is_behind,
+                call_logs,
+                recordings,
+                dropped,
+                ..FlushReport::default()
+            };
             (books.total, books.adopted, known)
         };
         let Spans { delivered, spooled, lost, .. } = total;

@@ -25,7 +25,6 @@ use opentelemetry::trace::{SpanId, TraceId};
 use std::pin::Pin;
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
@@ -58,8 +57,6 @@ pub(crate) struct Link {
     pub(crate) calls: Arc<OpenCalls>,
     /// Where `cekura dev` may listen.
     pub(crate) notices: Option<Arc<dyn Watcher>>,
-    /// Counts call logs that were not posted.
-    pub(super) failed: Arc<AtomicU64>,
     pub(crate) causes: Causes,
     /// Where the worker is; a fork of that process has none.
     pub(super) process: u32,
@@ -75,11 +72,6 @@ impl Link {
     /// The counts of this moment.
     pub(crate) fn report(&self) -> FlushReport {
         self.ledger.report(|| self.queue.accepted())
-    }
-
-    /// How many call logs were not posted.
-    pub(crate) fn lost_calls(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed) + self.queue.refused_calls()
     }
 
     /// Says that spans are left at the end of a shutdown.
@@ -191,9 +183,7 @@ impl Link {
         };
         self.queue.close(refuse);
         self.queue.drain_kept_back(true, refuse);
-        self.queue.close_calls(|_, _| {
-            self.failed.fetch_add(1, Ordering::Relaxed);
-        });
+        self.queue.close_calls(|_, _| self.ledger.count_call_log(|count| count.dropped += 1));
         self.ledger.lose_pending(DropReason::Shutdown);
     }
 }

@@ -98,8 +98,6 @@ pub(crate) const START: usize = 1 << 10;
 struct EndedCalls {
     /// With the bytes that each of them holds.
     logs: Vec<(EndedCall, usize)>,
-    /// Those that came after the end, or did not fit.
-    refused: u64,
     closed: bool,
 }
 
@@ -214,11 +212,6 @@ impl Queue {
     pub(crate) fn close_calls(self: &Arc<Self>, take: impl FnMut(EndedCall, Room)) {
         self.calls().closed = true;
         self.drain_calls(take);
-    }
-
-    /// Call logs that were not taken.
-    pub(crate) fn refused_calls(&self) -> u64 {
-        self.calls().refused
     }
 
     fn calls(&self) -> MutexGuard<'_, EndedCalls> {
@@ -451,13 +444,13 @@ impl Sink for Queue {
                 calls.logs.push((ended, bytes));
                 None
             } else {
-                calls.refused += 1;
                 Some(if calls.closed { ObserveError::shutdown() } else { ObserveError::full() })
             }
         };
         match obstacle {
             None => self.waker.wake(),
             Some(error) => {
+                self.ledger.count_call_log(|count| count.dropped += 1);
                 if fits {
                     self.give_back(Use::CallLog, bytes);
                 }

@@ -33,7 +33,6 @@ use crate::destination::Watcher;
 use crate::room::{Room, Use};
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Starts the thread.
@@ -48,7 +47,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
     let (account, calls) = (Account::of(&settings), Arc::<OpenCalls>::default());
     #[cfg(feature = "audio")]
     let (recorders, recalls) = recorders(&settings, inbox.clone());
-    let (causes, failed, notices) = (Causes::default(), Arc::<AtomicU64>::default(), Notices::of(&settings));
+    let (causes, notices) = (Causes::default(), Notices::of(&settings));
     let metrics = Metrics::new(&settings.metrics, ledger.clone(), queue.clone(), calls.clone());
     let link = Link {
         metrics: metrics.clone(),
@@ -58,7 +57,6 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
         account: account.clone(),
         calls: calls.clone(),
         notices: notices.clone().map(|notices| notices as Arc<dyn Watcher>),
-        failed: failed.clone(),
         causes: causes.clone(),
         process: process::id(),
         clock: Arc::default(),
@@ -89,7 +87,7 @@ pub(crate) fn start(settings: Settings) -> Result<Link, Error> {
             let wake = Box::new(move || drop(inbox.send(Message::Answered)));
             let is_open = Box::new(move |trace| known.is_open(trace));
             let (api, exchange) = (Place::of_api(&settings), exchange(settings));
-            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
+            let call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake);
             let call_logs = call_logs.telling(api, causes.call_logs);
             #[cfg(feature = "audio")]
             let call_logs = call_logs.with_recorder(Some(recalls));

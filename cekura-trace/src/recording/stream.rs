@@ -21,7 +21,8 @@ pub(super) type Each<T> = Box<dyn Fn(&mut Attributes, &T) + Send + Sync>;
     message = "no span can follow `{Self}` to its end",
     label = "`stream` needs a stream that can be wrapped",
     note = "return `impl Stream<Item = …>`, `BoxStream<'_, …>`, `LocalBoxStream<'_, …>` or \
-            `Pin<Box<dyn Stream<Item = …>>>`, or a `Result` or an `Option` of one of these"
+            `Pin<Box<dyn Stream<Item = …>>>`, or a `Result` or an `Option` of one of these",
+    note = "to keep a stream of another type, leave `stream` out and read it through `cekura::follow(…)`"
 )]
 pub trait Slot {
     type Item;

@@ -40,7 +40,8 @@ async fn posted(ending: &str) -> Value {
     let call = answer_call(&handle, "call-1", ending);
     let call = futures::FutureExt::catch_unwind(AssertUnwindSafe(call));
     drop(tokio::time::timeout(Duration::from_millis(500), call).await);
-    handle.shutdown(LONG).await;
+    let report = handle.shutdown(LONG).await;
+    assert_eq!((report.call_logs.delivered, report.call_logs.dropped), (1, 0), "{report}");
     assert_eq!(backend.names(), ["conversation"]);
     api.posted()
 }

@@ -110,6 +110,7 @@ impl Gallery {
         converse(&handle, 1);
         let report = handle.flush_blocking(LONG);
         self.both("FlushReport", &report);
+        self.both("CallLogs", &report.call_logs);
         self.both("Recordings", &report.recordings);
         self.debug("Sent", &handle.observe_blocking(CallLog::new("call-1")).unwrap());
 

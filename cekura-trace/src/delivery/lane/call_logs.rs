@@ -44,7 +44,6 @@ use opentelemetry::trace::{SpanId, TraceId};
 use question::search;
 use ruling::{Ruling, Trouble};
 use std::error::Error as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
@@ -88,8 +87,6 @@ pub(crate) struct CallLogs {
     exchange: Exchange,
     is_open: IsOpen,
     ledger: Arc<Ledger>,
-    /// Counts call logs that were not posted.
-    failed: Arc<AtomicU64>,
     /// Why the last attempt has come to nothing.
     trouble: Option<Trouble>,
     place: Option<Place>,
@@ -165,15 +162,13 @@ impl Lane<CallLogs> {
         ledger: Arc<Ledger>,
         events: OwnEvents,
         wake: Wake,
-        failed: Arc<AtomicU64>,
     ) -> Self {
         let (awaited, held_back) = (Awaited::default(), Held::default());
-        let updates = Updates::new(failed.clone(), events.clone());
+        let updates = Updates::new(ledger.clone(), events.clone());
         let call_logs = CallLogs {
             exchange,
             is_open,
             ledger,
-            failed,
             trouble: None,
             place: None,
             last_cause: Arc::default(),
@@ -518,10 +513,10 @@ impl Delivery for CallLogs {
             Err(DropReason::Shutdown) => Err(ObserveError::shutdown()),
             Err(_) => Err(self.trouble.clone().map_or_else(ObserveError::shutdown, ObserveError::from)),
         };
-        if let Err(error) = &result
-            && !is_left
-        {
-            self.count_failure(error);
+        match &result {
+            Err(error) if !is_left => self.count_failure(error),
+            Ok(Sent { posted: true, .. }) => self.ledger.count_call_log(|count| count.delivered += 1),
+            _ => {}
         }
         let (call_id, events) = (item.log.id, events.clone());
         (item.reply)(ObserveAnswer::new(result, move |error| {

@@ -123,15 +123,20 @@ async fn a_shutdown_posts_the_call_log_of_an_api_that_comes_back_before_its_dead
     for _ in 0..ROUNDS {
         let (world, asked) = world(0, || ACCEPTED, |_, now| if now < 101 { none(false) } else { stored() });
         let failed = Arc::new(Mutex::new(0));
-        let (lost, ..) = world
+        let (ledger, ..) = world
             .play_until(5, async |link| {
                 ask_for(link, failed.clone());
                 sleep(Duration::from_secs(100)).await;
-                link.failed.clone()
+                link.ledger.clone()
             })
             .await;
-        let lost = lost.load(std::sync::atomic::Ordering::Relaxed);
-        assert_eq!((lost, *failed.lock().unwrap()), (0, 0), "{:?}", times(&asked));
+        let posted = ledger.report(|| 0).call_logs;
+        assert_eq!(
+            (posted.delivered, posted.dropped, *failed.lock().unwrap()),
+            (1, 0, 0),
+            "{:?}",
+            times(&asked)
+        );
     }
 }
 

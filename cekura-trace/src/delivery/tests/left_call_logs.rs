@@ -24,7 +24,6 @@ fn call_logs(exchange: super::Exchange) -> CallLogs {
         recorder: None,
         is_open: Box::new(|_| false),
         ledger: Arc::default(),
-        failed: Arc::default(),
         trouble: None,
         place: None,
         last_cause: Arc::default(),

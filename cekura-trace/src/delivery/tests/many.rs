@@ -103,10 +103,10 @@ async fn those_that_wait_for_one_trace_are_posted_when_it_is_delivered() {
             end(&link.queue, 1_000_001, 1, 0, 10);
             let start = Instant::now();
             flush(link, 10).await;
-            while link.lost_calls() == 0 && start.elapsed() < Duration::from_secs(5) {
+            while link.report().call_logs.dropped == 0 && start.elapsed() < Duration::from_secs(5) {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
-            link.lost_calls()
+            link.report().call_logs.dropped
         })
         .await;
     assert_eq!(posted, 0);

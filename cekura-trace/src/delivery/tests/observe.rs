@@ -204,7 +204,7 @@ async fn several_wait_for_the_same_api_and_one_tries() {
                 link.observe(CallLog::new(format!("c{number}")), Box::new(drop)).unwrap();
             }
             sleep(Duration::from_secs(60)).await;
-            assert_eq!(link.lost_calls(), 0);
+            assert_eq!(link.report().call_logs.dropped, 0);
         })
         .await;
     assert_eq!(times(&asked).len(), 14);
@@ -341,18 +341,18 @@ async fn a_shutdown_posts_what_waits_for_its_trace() {
 async fn what_is_not_posted_by_the_end_is_counted() {
     let (world, _) = world(0, || ACCEPTED, |_, _| none(false));
     let lost = Arc::new(Mutex::new(0));
-    let (failed, ..) = world
+    let (ledger, ..) = world
         .play_until(20, async |link| {
             let told = lost.clone();
             let hear = move |answer: ObserveAnswer| {
                 *told.lock().unwrap() += u32::from(answer.take().is_err_and(|error| error.is_shutdown()));
             };
             link.observe(log(), Box::new(hear)).unwrap();
-            link.failed.clone()
+            link.ledger.clone()
         })
         .await;
     assert_eq!(*lost.lock().unwrap(), 1);
-    assert_eq!(failed.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(ledger.report(|| 0).call_logs.dropped, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -385,7 +385,7 @@ async fn an_ended_calls_log_takes_the_room_of_its_json() {
                 link.queue.observe(&call, call.close(u64::MAX).unwrap());
             }
             sleep(Duration::from_secs(10)).await;
-            let lost = link.lost_calls();
+            let lost = link.report().call_logs.dropped;
             assert!((3..=8).contains(&lost), "{lost} of 12");
         })
         .await;

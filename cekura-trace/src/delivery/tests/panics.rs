@@ -39,11 +39,11 @@ pub(super) fn with_call_logs(
     is_open: IsOpen,
 ) -> World {
     let mut world = World::with_api(make, Arc::new(|_, _, _| panic!("it is replaced")));
-    let Link { inbox, ledger, failed, .. } = &world.link;
-    let (inbox, ledger, failed) = (inbox.clone(), ledger.clone(), failed.clone());
+    let Link { inbox, ledger, .. } = &world.link;
+    let (inbox, ledger) = (inbox.clone(), ledger.clone());
     let wake = Box::new(move || drop(inbox.send(Message::Answered)));
     let (timings, events) = (Timings::default(), OwnEvents::here());
-    world.worker.call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake, failed);
+    world.worker.call_logs = Lane::of_call_logs(exchange, is_open, timings, ledger, events, wake);
     world
 }
 
@@ -76,11 +76,11 @@ fn a_panic_over_one_call_log_costs_that_one_and_no_span() {
         let first = observe(link, None);
         assert!(!first.recv().unwrap(), "it is told of");
         assert!(observe(link, None).recv().unwrap());
-        assert_eq!(link.lost_calls(), 1);
+        assert_eq!(link.report().call_logs.dropped, 1);
     });
     assert_eq!(
         (report.to_string(), posted.load(Ordering::Relaxed)),
-        ("1 accepted, 1 delivered".to_owned(), 1)
+        ("1 accepted, 1 delivered; call logs: 1 delivered, 1 dropped".to_owned(), 1)
     );
 }
 
@@ -119,6 +119,9 @@ fn a_panic_that_comes_again_each_time_costs_what_waits_and_is_survived() {
         end(&link.queue, 2, 1, 0, 10);
         assert!(observe(link, Some(2)).recv().unwrap());
     });
-    assert_eq!(report.to_string(), "2 accepted, 1 delivered, 1 dropped (panicked 1)");
+    assert_eq!(
+        report.to_string(),
+        "2 accepted, 1 delivered, 1 dropped (panicked 1); call logs: 1 delivered, 1 dropped"
+    );
     assert_eq!(posted.load(Ordering::Relaxed), 1);
 }

@@ -255,7 +255,7 @@ fn a_slow_subscriber_does_not_hold_up_whose_call_log_is_refused() {
         let root = SpanContext::new(1.into(), SpanId::from(1), TraceFlags::SAMPLED, false, TraceState::NONE);
         let call = Arc::new(Call::new(root, None, CaptureContent::Full, Clock::read()));
         (0..3).for_each(|_| queue.observe(&call, Noted::default()));
-        end.send(queue.refused_calls()).unwrap();
+        end.send(queue.ledger.report(|| 0).call_logs.dropped).unwrap();
     };
     let slow = Slow(Mutex::new(wait), hear);
     std::thread::spawn(|| tracing::subscriber::with_default(slow, hang_up));

@@ -60,7 +60,7 @@ async fn a_simulated_call_is_not_posted_later_than_five_minutes_after_its_end() 
             .play(async |link| {
                 end(link, &call(), now());
                 sleep(Duration::from_secs(700)).await;
-                link.lost_calls()
+                link.report().call_logs.dropped
             })
             .await;
         assert_eq!(failed, 1);
@@ -76,7 +76,7 @@ async fn a_webhook_that_comes_back_in_time_gets_the_call_once() {
         .play(async |link| {
             end(link, &call(), now());
             sleep(Duration::from_secs(700)).await;
-            link.lost_calls()
+            link.report().call_logs.dropped
         })
         .await;
     assert_eq!(failed, 0);
@@ -94,7 +94,7 @@ async fn a_call_that_ended_more_than_five_minutes_ago_is_not_posted() {
             // One whose clock is ahead.
             end(link, &call(), now() + 3_000_000_000_000);
             sleep(Duration::from_secs(30)).await;
-            link.lost_calls()
+            link.report().call_logs.dropped
         })
         .await;
     assert_eq!((failed, times(&asked).len()), (1, 2));
@@ -109,7 +109,7 @@ async fn a_call_that_is_held_is_posted_while_it_is_listened_for() {
             assert!(call.notes.hold());
             end(link, &call, now());
             sleep(Duration::from_secs(400)).await;
-            link.lost_calls()
+            link.report().call_logs.dropped
         })
         .await;
     assert_eq!(failed, 0);
@@ -130,7 +130,7 @@ async fn a_call_that_nobody_releases_is_posted_five_minutes_after_its_end() {
                 }
                 end(link, &call, now());
                 sleep(Duration::from_secs(2_000)).await;
-                link.lost_calls()
+                link.report().call_logs.dropped
             })
             .await;
         let times: Vec<_> = times(&asked).into_iter().map(|(at, _)| at).collect();
@@ -176,7 +176,7 @@ async fn an_error_of_the_webhooks_own_is_repeated_without_a_question() {
         .play(async |link| {
             end(link, &call(), now());
             sleep(Duration::from_secs(60)).await;
-            link.lost_calls()
+            link.report().call_logs.dropped
         })
         .await;
     let requests: Vec<_> = times(&asked).into_iter().map(|(_, request)| request).collect();

@@ -68,8 +68,8 @@ fn call_logs(link: &Link, exchange: Exchange) -> Lane<CallLogs> {
     let (inbox, calls) = (link.inbox.clone(), link.calls.clone());
     let wake = Box::new(move || drop(inbox.send(Message::Answered)));
     let is_open = Box::new(move |trace| calls.is_open(trace));
-    let (ledger, failed) = (link.ledger.clone(), link.failed.clone());
-    Lane::of_call_logs(exchange, is_open, Timings::default(), ledger, OwnEvents::here(), wake, failed)
+    let ledger = link.ledger.clone();
+    Lane::of_call_logs(exchange, is_open, Timings::default(), ledger, OwnEvents::here(), wake)
 }
 
 pub(super) fn outlet(link: &Link, script: Box<Script>, attempts: Arc<Mutex<Vec<u64>>>) -> Lane<Spans> {
@@ -107,7 +107,7 @@ impl World {
         let wake = inbox.clone();
         let waker = Waker::new(move || drop(wake.send(Message::Wake)));
         let queue = Arc::new(Queue::new(limit, ledger.clone(), waker, false));
-        let (account, calls, failed) = (Account::of(&settings()), Arc::default(), Arc::default());
+        let (account, calls) = (Account::of(&settings()), Arc::default());
         let process = std::process::id();
         let (clock, longest) = (Arc::default(), Duration::MAX);
         let (queue_here, books) = (queue.clone(), ledger.clone());
@@ -120,7 +120,6 @@ impl World {
             calls,
             notices: None,
             causes: Causes::default(),
-            failed,
             process,
             clock,
             #[cfg(feature = "audio")]

@@ -2,7 +2,7 @@
 //! events and the last line of the handle say the same.
 
 use super::ruling::{self, Ruling, Trouble};
-use super::{Arc, CallLogs, Judgement, Lane, LastCause, ObserveError, Ordering, Place, Response};
+use super::{Arc, CallLogs, Judgement, Lane, LastCause, ObserveError, Place, Response};
 use crate::delivery::causes::Cause;
 
 impl Lane<CallLogs> {
@@ -58,6 +58,6 @@ impl CallLogs {
 
     pub(super) fn count_failure(&self, error: &ObserveError) {
         self.last_cause.lose(Some(error.to_string()));
-        self.failed.fetch_add(1, Ordering::Relaxed);
+        self.ledger.count_call_log(|count| count.dropped += 1);
     }
 }

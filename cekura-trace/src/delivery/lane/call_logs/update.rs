@@ -7,7 +7,7 @@ use crate::delivery::call_log::error::{ObserveError, Sent};
 use crate::delivery::call_log::sealed::SealedCallLog;
 use crate::delivery::lane::Lane;
 use crate::delivery::lane::delivery::Delivery;
-use crate::delivery::ledger::DropReason;
+use crate::delivery::ledger::{DropReason, Ledger};
 use crate::delivery::message::{ObserveAnswer, ObserveReply};
 use crate::delivery::own_events::OwnEvents;
 use crate::delivery::timings::Timings;
@@ -57,15 +57,15 @@ struct Shared {
     /// By their numbers, with the ids of the calls.
     open: Mutex<HashMap<u64, (String, ObserveReply)>>,
     /// Counts those that came to nothing, with the call logs that did.
-    failed: Arc<AtomicU64>,
+    ledger: Arc<Ledger>,
     events: OwnEvents,
 }
 
 impl Updates {
-    pub(super) fn new(failed: Arc<AtomicU64>, events: OwnEvents) -> Self {
+    pub(super) fn new(ledger: Arc<Ledger>, events: OwnEvents) -> Self {
         let (turns, hurry) = (Semaphore::new(AT_ONCE), Notify::new());
         let (numbers, open) = (AtomicU64::new(0), Mutex::default());
-        Self(Arc::new(Shared { turns, hurry, numbers, open, failed, events }))
+        Self(Arc::new(Shared { turns, hurry, numbers, open, ledger, events }))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -111,7 +111,7 @@ impl Updates {
     pub(super) fn settle(&self, number: u64, result: Result<Sent, ObserveError>) {
         let Some((call_id, reply)) = locked(&self.0.open).remove(&number) else { return };
         if result.is_err() {
-            self.0.failed.fetch_add(1, Ordering::Relaxed);
+            self.0.ledger.count_call_log(|count| count.dropped += 1);
         }
         let events = self.0.events.clone();
         reply(ObserveAnswer::new(result, move |error| {
