@@ -154,7 +154,7 @@ impl Case {
 
 /// An hour of it pages, half a day of it makes a ticket, and each ends soon after its cause.
 fn outage(counters: &Counters) -> Case {
-    const BEFORE: u32 = 2_000;
+    const BEFORE: u32 = 1_500;
     const OUTAGE: u32 = 250;
     let (begin, end) = (BEFORE, BEFORE + OUTAGE);
     let pace = [(BEFORE, 10.0, 0.0), (OUTAGE, 10.0, counters.outage()), (400, 10.0, 0.0)];
@@ -164,8 +164,9 @@ fn outage(counters: &Counters) -> Case {
         (begin, &[][..]),
         (begin + 40, &[]),
         (begin + 45, &["1h"]),
-        (begin + 100, &["1h"]),
-        (begin + 105, &["1h"]),
+        (begin + 75, &["1h"]),
+        (begin + 80, &["1h", "3d"]),
+        (begin + 105, &["1h", "3d"]),
         (begin + 110, &["1h", "6h", "3d"]),
         (begin + 215, &["1h", "6h", "3d"]),
         (begin + 220, &["1h", "6h", "1d", "3d"]),
