@@ -89,6 +89,7 @@ pub use cekura_trace_macros::turn;
 /// A returned string is the transcript. In responses of Deepgram, Whisper and similar services, the transcript,
 /// confidence and language are found automatically. In a [stream](crate::guide::streams) of such responses, an interim
 /// transcript is replaced by the next one, and final ones are joined. Plain strings are joined as they come.
+/// So is `transcript = |event| …`, unless `is_final = |event| …` says of each item which of the two it is.
 ///
 /// ```
 /// struct Heard { text: String, sure: f32 }

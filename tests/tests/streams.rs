@@ -6,6 +6,7 @@ mod streams {
     mod forms;
     mod gathered;
     mod matrix;
+    mod named;
     mod unfollowed;
     mod unread;
 }

@@ -63,7 +63,9 @@ impl Progress {
         *self.items.get_or_insert(0) += 1;
         let gap = self.last.replace(at).map(|last| at.saturating_duration_since(last));
         self.longest_gap = self.longest_gap.max(gap);
-        self.record(record);
+        self.attributes.guarded(record);
+        self.attributes.close_item(true);
+        self.attributes.tidy();
         let says = self.attributes.take_says();
         if let Some(sentences) = &mut self.sentences {
             sentences.item(at, says == Some(true), &mut self.attributes);
@@ -83,6 +85,7 @@ impl Progress {
     /// Sets what is known of the answer.
     pub(super) fn record(&mut self, record: impl FnOnce(&mut Attributes)) {
         self.attributes.guarded(record);
+        self.attributes.close_item(false);
         self.attributes.tidy();
     }
 

@@ -22,8 +22,12 @@ pub(super) struct Gathered {
     /// What `text = …` gave, part behind part, and how many characters that were.
     spoken: Option<String>,
     characters: i64,
-    /// What the items themselves say.
+    /// What the items say, as recognisers and models do: by their own form, or as the program names it.
     said: Together,
+    /// Its transcript is the program's.
+    is_named: bool,
+    /// What is known of the item at hand.
+    item: Item,
     elements: Option<i64>,
     bytes: Option<i64>,
     /// Whether the item that was taken last is a sentence that the recogniser will not change, or audio.
@@ -46,6 +50,17 @@ pub(super) struct Gathered {
 }
 
 const ROOM: usize = 4 << 10;
+
+/// What is known of one item, until all of it is.
+#[derive(Default)]
+struct Item {
+    /// What it says by itself.
+    found: Option<Found>,
+    /// What `transcript = …` gave.
+    transcript: Option<String>,
+    /// What `is_final = …` gave.
+    is_final: Option<bool>,
+}
 
 impl Attributes {
     /// For what the items of a stream say together.
@@ -95,7 +110,8 @@ impl Attributes {
         let gathered = self.extras.as_ref().and_then(|extras| extras.gathered.as_ref());
         // What the program says of it is believed, at the end.
         let by_shape = |gathered: &&Gathered| gathered.output.is_none() && gathered.transcript.is_none();
-        let text = match gathered.filter(by_shape).filter(|_| !self.skips_output()) {
+        let is_shown = |gathered: &&Gathered| gathered.is_named || !self.skips_output();
+        let text = match gathered.filter(by_shape).filter(is_shown) {
             Some(gathered) if is_of_agent => gathered.said.answers(),
             Some(gathered) if self.view == View::Stt => gathered.said.sentences().get(..gathered.complete),
             _ => None,
@@ -162,6 +178,7 @@ impl Attributes {
         other.spoken.inspect(|more| append(&mut gathered.spoken, more, limit));
         gathered.characters = gathered.characters.saturating_add(other.characters);
         gathered.was_judged |= other.was_judged;
+        gathered.is_named |= other.is_named;
         gathered.has_audio |= other.has_audio;
         gathered.has_ended |= other.has_ended;
         let found = other.said.found(limit);
@@ -182,7 +199,8 @@ impl Attributes {
         if failure.is_some() {
             end.extras().failure = failure;
         }
-        let Gathered { output, transcript, spoken, characters, said, elements, bytes, .. } = gathered;
+        let Gathered { output, transcript, spoken, characters, said, is_named, elements, bytes, .. } =
+            gathered;
         if let Some(spoken) = spoken {
             end.say_of(characters, &spoken);
         }
@@ -190,7 +208,7 @@ impl Attributes {
             end.content(key, text.as_deref().map_or(Value::Nothing, Value::Str));
         }
         let capture = end.capture;
-        if skips_output {
+        if skips_output && !is_named {
             end.capture = CaptureContent::Metadata;
         }
         if let Some(failed) = said.failure() {
@@ -229,10 +247,48 @@ impl Attributes {
             }
             return;
         };
-        let text = if key == semconv::OUTPUT { &mut gathered.output } else { &mut gathered.transcript };
         let part = clipped(&value, self.limit.saturating_add(1));
-        if let Some(part) = part.filter(|part| !part.is_empty()) {
-            append(text, &part, self.limit);
+        let Some(part) = part.filter(|part| !part.is_empty()) else { return };
+        if key == semconv::OUTPUT {
+            append(&mut gathered.output, &part, self.limit);
+        } else {
+            append(&mut gathered.item.transcript, &part, self.limit);
+        }
+    }
+
+    /// Whether the recogniser will change the transcript of an item no more, as the program says.
+    pub(super) fn part_is_final(&mut self, is_final: bool) {
+        if let Some(gathered) = gathered(&mut self.extras) {
+            gathered.item.is_final = Some(is_final);
+        }
+    }
+
+    /// All is known of the item at hand. What is set beside the items `is_item` not: parts of a text.
+    pub(in crate::recording) fn close_item(&mut self, is_item: bool) {
+        let (view, limit) = (self.view, self.limit);
+        let Some(gathered) = gathered(&mut self.extras) else { return };
+        let Item { found, transcript, is_final } = std::mem::take(&mut gathered.item);
+        let is_final = is_final.or(found.as_ref().and_then(|found| found.is_final));
+        let is_sentence = is_item && view == View::Stt && (gathered.is_named || is_final.is_some());
+        let found = match transcript {
+            Some(transcript) if is_sentence => {
+                gathered.name_sentences(limit);
+                Some(found.unwrap_or_default().named(transcript, is_final))
+            }
+            Some(part) => {
+                append(&mut gathered.transcript, &part, limit);
+                found
+            }
+            None => found.map(|mut found| {
+                found.is_final = is_final;
+                found
+            }),
+        };
+        if let Some(found) = found {
+            gathered.take(view, found, limit);
+            if !gathered.was_judged {
+                self.note_unread();
+            }
         }
     }
 
@@ -290,12 +346,7 @@ impl Attributes {
                     }
                     // A name without anything is an event that brings nothing.
                     Root::Name | Root::Null => gathered.judge(false),
-                    _ => {
-                        gathered.take(self.view, shapes.found(), self.limit);
-                        if !gathered.was_judged {
-                            self.note_unread();
-                        }
-                    }
+                    _ => gathered.item.found = Some(shapes.found()),
                 }
             }
             (_, Value::Str(text)) => gathered.judge(!text.is_empty()),
@@ -315,6 +366,14 @@ impl Gathered {
     fn judge(&mut self, says: bool) {
         self.says = Some(says);
         self.was_judged = true;
+    }
+
+    /// From here on the program says of each transcript whether it is final: what it gave before is the first of them.
+    fn name_sentences(&mut self, limit: usize) {
+        self.is_named = true;
+        if let Some(transcript) = self.transcript.take() {
+            self.said.transcript(Found::default().named(transcript, None), limit);
+        }
     }
 
     /// Takes what an item says that may have a known shape.

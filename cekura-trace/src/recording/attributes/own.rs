@@ -182,6 +182,7 @@ impl Attributes {
     pub fn is_final(&mut self, is_final: &impl Flag) {
         if let Some(is_final) = is_final.flag() {
             write::flag(&mut self.entries, semconv::IS_FINAL, is_final);
+            self.part_is_final(is_final);
         }
     }
 

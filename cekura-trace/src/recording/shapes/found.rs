@@ -162,6 +162,15 @@ impl Found {
         self.is_final == Some(true) && is_said(self.transcript.as_ref())
     }
 
+    /// With the transcript that the program names, whatever else it says of words.
+    pub(crate) fn named(mut self, transcript: String, is_final: Option<bool>) -> Self {
+        (self.text, self.transcript, self.piece, self.is_final) = (None, Some(transcript), None, is_final);
+        if let Some(rare) = &mut self.rare {
+            (rare.changing, rare.turn) = (None, None);
+        }
+        self
+    }
+
     /// What a model answers is the transcript where it was asked to transcribe.
     pub(crate) fn transcribed(mut self) -> Self {
         if self.known && self.transcript.is_none() {
