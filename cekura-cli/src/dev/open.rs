@@ -1,14 +1,17 @@
 //! The spans that have begun and not ended, as agents tell of them while calls run. Invariant: it holds a bounded number, and the end
-//! of a call's root ends all of them.
+//! of a call's root ends all of them; of a call that nobody tells of any more it is known since when.
 
 use super::facts;
 use super::stage;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 /// Spans at a time; the traces of which nothing was heard for longest go.
 const MOST: usize = 20_000;
+/// An agent tells of an open call again every 3 s, whatever happens in it. One that does not for so long has ended, or hangs.
+const SILENCE: Duration = Duration::from_secs(10);
 
 type TraceId = [u8; 16];
 
@@ -29,6 +32,9 @@ struct Trace {
     /// By their ids, with their scopes.
     spans: HashMap<Vec<u8>, (String, Span)>,
     changed: u64,
+    /// The last time that anything was heard of it.
+    heard: SystemTime,
+    is_silent: bool,
 }
 
 /// The end of a span.
@@ -59,7 +65,33 @@ impl OpenSpans {
         self.known().trace(trace).map_or(0, |trace| trace.changed)
     }
 
-    /// Spans have begun in traces of which the calls are known.
+    /// Since when nothing was heard of a trace, where that is too long.
+    pub(super) fn silent_since(&self, trace: &[u8]) -> Option<SystemTime> {
+        self.known().trace(trace).filter(|trace| trace.is_silent).map(|trace| trace.heard)
+    }
+
+    /// How many traces are like that.
+    pub(super) fn silent(&self) -> usize {
+        self.known().traces.values().filter(|trace| trace.is_silent).count()
+    }
+
+    /// Finds the traces of which nothing was heard for too long by now, and gives their calls once.
+    pub(super) fn fall_silent(&self, now: SystemTime) -> Vec<i64> {
+        let mut known = self.known();
+        let Known { traces, changes, .. } = &mut *known;
+        let is_new = |trace: &&mut Trace| {
+            let passed = now.duration_since(trace.heard).unwrap_or_default();
+            !trace.is_silent && passed > SILENCE
+        };
+        let silent = traces.values_mut().filter(is_new).map(|trace| {
+            *changes += 1;
+            (trace.changed, trace.is_silent) = (*changes, true);
+            trace.call
+        });
+        silent.collect()
+    }
+
+    /// Spans have begun in traces of which the calls are known, or go on as they were told of before.
     pub(super) fn begin(&self, begun: Vec<ResourceSpans>, calls: &HashMap<TraceId, i64>) {
         let mut known = self.known();
         for of_scope in begun.into_iter().flat_map(|from| from.scope_spans) {
@@ -108,10 +140,21 @@ impl Known {
 
     fn begin(&mut self, id: TraceId, call: i64, scope: String, span: Span) {
         self.changes += 1;
-        let trace =
-            self.traces.entry(id).or_insert_with(|| Trace { call, spans: HashMap::new(), changed: 0 });
+        let trace = self.traces.entry(id).or_insert_with(|| Trace {
+            call,
+            spans: HashMap::new(),
+            changed: 0,
+            heard: SystemTime::UNIX_EPOCH,
+            is_silent: true,
+        });
+        let was_silent = trace.hear();
+        let is_known = trace.spans.contains_key(&span.span_id);
+        if is_known && !was_silent {
+            return;
+        }
         trace.changed = self.changes;
-        if trace.spans.insert(span.span_id.clone(), (scope, span)).is_none() {
+        if !is_known {
+            trace.spans.insert(span.span_id.clone(), (scope, span));
             self.spans += 1;
         }
         while self.spans > MOST {
@@ -125,6 +168,7 @@ impl Known {
         let Some(trace) = self.traces.get_mut(&end.trace) else { return };
         self.changes += 1;
         trace.changed = self.changes;
+        trace.hear();
         if trace.spans.remove(&end.span).is_some() {
             self.spans -= 1;
         }
@@ -135,11 +179,20 @@ impl Known {
     }
 }
 
+impl Trace {
+    /// Something is heard of it; whether nothing was for too long.
+    fn hear(&mut self) -> bool {
+        self.heard = SystemTime::now();
+        std::mem::take(&mut self.is_silent)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{MOST, OpenSpans};
+    use super::{MOST, OpenSpans, SILENCE};
     use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
     use std::collections::HashMap;
+    use std::time::{Duration, SystemTime};
 
     fn spans(trace: u128, ids: impl Iterator<Item = u64>, name: &str) -> Vec<ResourceSpans> {
         let span = |id: u64| Span {
@@ -182,5 +235,31 @@ mod tests {
         open.end(&open.ends(&spans(1, 9..10, "conversation")));
         assert_eq!((count(&open, 1), open.call(&1_u128.to_be_bytes())), (0, None));
         assert_eq!(open.0.lock().unwrap().spans, 0);
+    }
+
+    #[test]
+    fn a_call_that_nobody_tells_of_is_silent_until_somebody_does() {
+        let (open, trace) = (OpenSpans::default(), 1_u128.to_be_bytes());
+        let calls = HashMap::from([(trace, 7), (2_u128.to_be_bytes(), 8)]);
+        let (second, soon) = (Duration::from_secs(1), SystemTime::now());
+        open.begin(spans(1, 1..3, "llm"), &calls);
+        assert!(open.fall_silent(soon + SILENCE - second).is_empty());
+        let before = open.version(&trace);
+        open.begin(spans(1, 1..2, "llm"), &calls);
+        assert_eq!(open.version(&trace), before, "nothing is new");
+        let late = soon + SILENCE + 5 * second;
+        assert_eq!(open.fall_silent(late), [7]);
+        assert!(open.fall_silent(late).is_empty(), "it is said once");
+        assert!(open.version(&trace) != before && open.silent_since(&trace) >= Some(soon));
+        // Told of again, or by an end.
+        open.begin(spans(1, 1..2, "llm"), &calls);
+        assert_eq!((open.silent_since(&trace), count(&open, 1)), (None, 2));
+        open.begin(spans(2, 1..2, "llm"), &calls);
+        let mut both = open.fall_silent(late);
+        both.sort_unstable();
+        assert_eq!(both, [7, 8]);
+        open.end(&open.ends(&spans(1, 2..3, "llm")));
+        assert_eq!((open.silent_since(&trace), open.call(&trace)), (None, Some(7)));
+        assert!(open.silent_since(&2_u128.to_be_bytes()).is_some());
     }
 }

@@ -7,7 +7,7 @@ use cekura_trace_tests::tools;
 use prost::Message;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -17,13 +17,19 @@ fn browse(check: &str) {
 
 /// Runs a check of a script.
 pub(crate) fn browse_with(script: &str, check: &str) {
+    browse_at(&Dev::start(check, &[]), script, check);
+}
+
+fn driver() -> Option<PathBuf> {
     let driver = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser");
     let has_driver = driver.join("node_modules/playwright-core").is_dir();
     let installed = tools::is_there("chromium") && tools::is_there("node");
-    if !installed || !tools::needs("playwright-core (tests/browser/install.sh)", has_driver) {
-        return;
-    }
-    let dev = Dev::start(check, &[]);
+    (installed && tools::needs("playwright-core (tests/browser/install.sh)", has_driver)).then_some(driver)
+}
+
+/// Runs a check of a script in the pages of a server.
+pub(crate) fn browse_at(dev: &Dev, script: &str, check: &str) {
+    let Some(driver) = driver() else { return };
     let shots = judges::folder(&format!("dev-shots-{check}"));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dev").join(script);
     let mut node = Command::new("node");
@@ -47,6 +53,21 @@ fn what_goes_on_is_drawn_as_an_open_bar() {
 #[test]
 fn a_list_is_live_and_keeps_the_focus() {
     browse("a_list_is_live_and_keeps_the_focus");
+}
+
+#[test]
+fn numbers_grow_with_a_call_and_stop_with_it() {
+    browse_with("going.mjs", "numbers_grow_with_a_call_and_stop_with_it");
+}
+
+#[test]
+fn an_end_is_drawn_while_all_clocks_stand_still() {
+    browse_with("going.mjs", "an_end_is_drawn_while_all_clocks_stand_still");
+}
+
+#[test]
+fn what_may_come_later_is_not_said_to_be_missing() {
+    browse_with("going.mjs", "what_may_come_later_is_not_said_to_be_missing");
 }
 
 #[test]

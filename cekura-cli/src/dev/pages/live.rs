@@ -2,8 +2,8 @@
 //! things stand, so that a page that was away knows what it has missed.
 
 use super::call::{Standing, standing};
+use super::list;
 use crate::dev::Dev;
-use crate::dev::store::shown;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::{self, Instant};
 
 /// There is no more than one event in this time.
-const GROUP: Duration = Duration::from_millis(50);
+const GROUP: Duration = Duration::from_millis(20);
 
 /// What is received, as a stream.
 pub(super) struct Received<T>(pub(super) mpsc::Receiver<T>);
@@ -71,12 +71,12 @@ pub(super) fn stream(dev: Dev, call: Option<i64>) -> Response {
 }
 
 async fn event(dev: &Dev, call: Option<i64>) -> Result<Event, String> {
-    let (revision, words) = match call {
-        None => (dev.store.read(shown::revision).await?.to_string(), ""),
-        Some(id) => match standing(dev, id).await? {
-            Some(Standing { revision, words }) => (revision, words),
-            None => ("gone".to_owned(), "This call was too old to keep."),
-        },
+    let standing = match call {
+        None => Some(Standing { revision: list::revision(dev).await?, words: "", until: None }),
+        Some(id) => standing(dev, id).await?,
     };
-    Ok(Event::default().id(revision).data(json!({ "state": words }).to_string()))
+    let gone =
+        || Standing { revision: "gone".to_owned(), words: "This call was too old to keep.", until: None };
+    let Standing { revision, words, until } = standing.unwrap_or_else(gone);
+    Ok(Event::default().id(revision).data(json!({ "state": words, "until": until }).to_string()))
 }

@@ -174,7 +174,7 @@ function makeTree(spans, axis, byTurn, { changed, opened, spaced }) {
     frame(drawn(at), axis);
     rows[at].scrollIntoView({ block: 'start' });
   };
-  /** Draws what goes on up to `now`. */
+  /** Draws what goes on up to `now`; gives when the last span of all ends by then. */
   const grow = (now) => {
     const going = [...spans.keys()].filter((at) => spans[at].open);
     for (const at of going) {
@@ -185,6 +185,7 @@ function makeTree(spans, axis, byTurn, { changed, opened, spaced }) {
     }
     const ends = going.filter((at) => !isByTurn || spans[at].kind === 'turn').map((at) => drawn(at).start + spans[at].length);
     axis.grow(Math.max(0, ...ends));
+    return spans.reduce((last, { start, length: passed }) => Math.max(last, start + passed), 0);
   };
   const view = () => ({
     isByTurn,
