@@ -19,9 +19,8 @@ pub const FORMAT: &str = local::FORMAT;
 /// The recording of a call: its media type, and the parts of its file.
 pub type Sound = (&'static str, Box<dyn Iterator<Item = io::Result<Vec<u8>>> + Send>);
 
-/// Writes the page of a call with its spans, of which those that are open go on unless nobody tells of them any more, its call log,
-/// which is JSON, its recording, or why there is none, and the program that took it: its service, version and environment, each with
-/// its title.
+/// Writes the page of a call with its spans, of which those that are open grow where it is live, its call log, which is JSON, its
+/// recording, or why there is none, and the program that took it: its service, version and environment, each with its title.
 ///
 /// # Errors
 ///
@@ -30,7 +29,7 @@ pub fn write(
     to: &mut impl Write,
     spans: Vec<SpanData>,
     is_open: impl Fn(SpanId) -> bool,
-    is_silent: bool,
+    is_live: bool,
     call_log: Option<&[u8]>,
     sound: Result<Sound, &str>,
     program: &[(&'static str, String)],
@@ -45,7 +44,7 @@ pub fn write(
         call_log,
         sound,
         program,
-        if is_silent { Around::Silence } else { Around::Viewer },
+        if is_live { Around::Live } else { Around::Still },
     )
 }
 

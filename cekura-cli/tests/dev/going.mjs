@@ -1,7 +1,7 @@
 // Watches calls that run in Chromium: what grows, what stops, what comes later; browser.mjs says how it is run.
 
 import assert from 'node:assert/strict';
-import { began, folder, inner, open, run, send, span, tell, url, wav } from './browser.mjs';
+import { began, browser, folder, inner, open, run, send, span, tell, url, wav } from './browser.mjs';
 
 const passed = () => Date.now() / 1000 - began;
 const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
@@ -42,6 +42,15 @@ const checks = {
     const cell = list.locator('[data-since]');
     const listed = await cell.innerText();
     await until(() => cell.innerText(), (now) => now !== listed, 'and the duration in the list');
+
+    // What is saved stands still.
+    const saved = await (await fetch(`${url}/calls/1/export.html`)).text();
+    const alone = await (await browser.newContext()).newPage();
+    await alone.setContent(saved);
+    const still = () => alone.locator('#duration').innerText();
+    const then = await still();
+    await pause(500);
+    assert.equal(await still(), then);
 
     // Whoever is at a button keeps the page, in which nothing goes on any more.
     await send([turn, root]);

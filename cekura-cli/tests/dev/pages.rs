@@ -5,10 +5,12 @@ use super::spans::{request, span};
 use super::{PROTOBUF, judges};
 use cekura_trace_tests::tools;
 use prost::Message;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 fn browse(check: &str) {
@@ -239,4 +241,55 @@ fn a_change_is_told_at_once_and_whoever_was_away_learns_how_things_stand() {
     let origin = ["Origin: https://evil.example"];
     assert_eq!(dev.ask("GET", "/events", &origin, &[]).0, 403);
     assert_eq!(dev.ask("GET", "/calls/1/events", &origin, &[]).0, 403);
+}
+
+#[test]
+fn a_change_is_told_without_a_pause() {
+    let dev = Dev::start("no-pause", &[]);
+    send(&dev, 7, 1, "turn", &[]);
+    let mut stream = TcpStream::connect(dev.http).unwrap();
+    write!(stream, "GET /calls/1/events HTTP/1.1\r\nHost: {}\r\n\r\n", dev.http).unwrap();
+    let (told, heard) = mpsc::channel();
+    thread::spawn(move || {
+        let lines = BufReader::new(stream).lines().map_while(Result::ok);
+        lines.filter(|line| line.starts_with("data: ")).all(|_| told.send(()).is_ok())
+    });
+    let limit = Duration::from_secs(20);
+    heard.recv_timeout(limit).unwrap();
+    // Beside the shortest questions that the same machine can ask one after the other, so it may be as slow as it is.
+    let mut questions: Vec<_> = (2..30)
+        .map(|id| {
+            // Changes that follow each other go together.
+            thread::sleep(Duration::from_millis(40));
+            send(&dev, 7, id, "llm", &[]);
+            let began = Instant::now();
+            let asked = (0..).take_while(|_| {
+                assert!(began.elapsed() < limit);
+                dev.ask("GET", "/nowhere", &[], &[]);
+                heard.try_recv().is_err()
+            });
+            asked.count()
+        })
+        .collect();
+    questions.sort_unstable();
+    println!("heard after so many questions: {questions:?}");
+    assert!(questions[questions.len() / 2] <= 8, "{questions:?}");
+}
+
+#[test]
+fn a_span_of_any_size_is_text() {
+    let dev = Dev::start("large", &[]);
+    let evil = "</script><script>alert(1)</script><!--<b>".repeat(100_000);
+    send(&dev, 7, 1, "conversation", &[("call_id", &evil[..50_000])]);
+    send(&dev, 7, 2, &evil[..200_000], &[("output", &evil), (&evil[..1_000_000], "x")]);
+    let count = |path: &str| {
+        let (status, page) = dev.ask("GET", path, &[], &[]);
+        assert_eq!(status, 200, "{path}");
+        ["<script", "</script", "<!--", "<b>"].map(|text| page.matches(text).count())
+    };
+    assert_eq!(count("/"), [1, 1, 0, 0]);
+    assert_eq!(count("/calls/1"), [1, 1, 0, 0]);
+    assert_eq!(count("/compare?call=1&call=1"), [1, 1, 0, 0]);
+    assert_eq!(count("/stages"), [1, 1, 0, 0]);
+    assert_eq!(count("/calls/1/page"), [2, 2, 0, 0], "the data and the script");
 }

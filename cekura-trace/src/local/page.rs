@@ -49,10 +49,10 @@ pub(crate) type Program = [(&'static str, String)];
 pub(crate) enum Around {
     /// In a folder with a list of calls.
     Folder,
-    /// In `cekura dev`, where nobody tells of the call any more.
-    Silence,
-    /// In `cekura dev`.
-    Viewer,
+    /// In `cekura dev`, which has it grow while its call goes on.
+    Live,
+    /// Saved by `cekura dev`, or in it where nobody tells of the call any more.
+    Still,
 }
 
 /// The recording of a call as a file that a page takes in. What goes wrong in its parts is shown in its place.
@@ -78,7 +78,7 @@ pub(crate) fn write(
     let nonce = format!("{:032x}", rand::random::<u128>());
     let mut data = data::data(tree, parsed(call_log), sound.as_ref().err().copied(), program);
     data["list"] = (around == Around::Folder).into();
-    data["silent"] = (around == Around::Silence).into();
+    data["live"] = (around == Around::Live).into();
     let data = inert(&data.to_string());
     let brief = index::brief(tree, program);
     let mut spans = String::new();

@@ -23,8 +23,8 @@ pub(super) async fn summary(dev: &Dev, id: i64) -> Result<Summary, Failure> {
 pub(super) async fn frame(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<Response, Failure> {
     let call = summary(&dev, id).await?;
     let name = name(&call);
-    let Standing { revision, words, until } = standing(&dev, id).await?.ok_or(Failure::Missing)?;
-    let since = until.filter(|_| !words.is_empty()).map(html::clock).unwrap_or_default();
+    let standing = standing(&dev, id).await?.ok_or(Failure::Missing)?;
+    let (revision, state) = (&standing.revision, standing.html());
     let safe = html::escape(&name);
     let before = dev.store.read(move |from| shown::before(from, id)).await?;
     let before = before.map(|before| {
@@ -34,7 +34,7 @@ pub(super) async fn frame(State(dev): State<Dev>, Path(id): Path<i64>) -> Result
     let body = format!(
         "<body class=\"call\" data-events=\"/calls/{id}/events\" data-revision=\"{revision}\">\n\
          <nav aria-label=\"Calls\"><a href=\"/\">Calls</a> <span aria-hidden=\"true\">›</span> <bdi>{safe}</bdi>\
-         <span id=\"state\">{words} {since}</span><span id=\"live\" role=\"status\"></span>\
+         <span id=\"state\">{state}</span><span id=\"live\" role=\"status\"></span>\
          <button id=\"update\" type=\"button\" hidden>Show what is new</button>\
          <span class=\"exports\">{before} Save as <a href=\"/calls/{id}/export.html\">HTML</a> \
          <a href=\"/calls/{id}/export.json\">JSON</a> <a href=\"/calls/{id}/export.otlp.json\">OTLP</a></span></nav>\n\
@@ -57,6 +57,14 @@ pub(super) struct Standing {
     pub(super) words: &'static str,
     /// When it has ended, or since when nobody tells of it, in milliseconds since the Unix epoch; `None` while it goes on.
     pub(super) until: Option<i64>,
+}
+
+impl Standing {
+    /// The words, with their time.
+    pub(super) fn html(&self) -> String {
+        let since = self.until.filter(|_| !self.words.is_empty()).map(html::clock);
+        format!("{} {}", self.words, since.unwrap_or_default()).trim_end().to_owned()
+    }
 }
 
 /// Milliseconds since the Unix epoch since when nobody tells of a call that goes on.
@@ -90,17 +98,18 @@ pub(super) fn name(call: &Summary) -> String {
 }
 
 pub(super) async fn page(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<Response, Failure> {
-    whole(&dev, &summary(&dev, id).await?).await
+    whole(&dev, &summary(&dev, id).await?, true).await
 }
 
-/// The page of a call, sent while it is written.
-pub(super) async fn whole(dev: &Dev, call: &Summary) -> Result<Response, Failure> {
+/// The page of a call, sent while it is written. One that is saved stands still.
+pub(super) async fn whole(dev: &Dev, call: &Summary, is_live: bool) -> Result<Response, Failure> {
     let id = call.id;
     // First of all, so that what ends meanwhile is there twice rather than not at all.
     let begun = call.trace.as_deref().map(|trace| dev.open.of(trace)).unwrap_or_default();
     let silent = call.trace.as_deref().and_then(|trace| dev.open.silent_since(trace));
     let (batches, log) =
         dev.store.read(move |from| Ok((shown::batches(from, id)?, shown::log(from, id)?))).await?;
+    let is_live = is_live && silent.is_none();
     let (store, runtime) = (dev.store.clone(), Handle::current());
     let sound = call.media_type.as_deref().map(known);
     // It comes with the call log, after the call.
@@ -116,7 +125,7 @@ pub(super) async fn whole(dev: &Dev, call: &Summary) -> Result<Response, Failure
             sound.map_or(Err(unheard), |media_type| Ok((media_type, self::sound(store, runtime, id))));
         let log = log.as_deref().map(str::as_bytes);
         let (spans, open) = convert::spans(&batches, begun, silent.unwrap_or_else(SystemTime::now));
-        cekura::__page::write(to, spans, |span| open.contains(&span), silent.is_some(), log, sound, &program)
+        cekura::__page::write(to, spans, |span| open.contains(&span), is_live, log, sound, &program)
     });
     let Some(Ok(first)) = parts.recv().await else {
         return Err(Failure::Unavailable("the page cannot be made".to_owned()));

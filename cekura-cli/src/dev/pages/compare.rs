@@ -50,11 +50,14 @@ fn choose() -> Response {
 
 struct Side {
     summary: Summary,
+    /// How it stands, in HTML; empty where it has ended.
+    state: String,
     call: Call,
 }
 
 async fn one(dev: &Dev, id: i64) -> Result<Side, Failure> {
     let summary = call::summary(dev, id).await?;
+    let state = call::standing(dev, id).await?.ok_or(Failure::Missing)?.html();
     let (batches, log) =
         dev.store.read(move |from| Ok((shown::batches(from, id)?, shown::log(from, id)?))).await?;
     let read = move || {
@@ -63,7 +66,7 @@ async fn one(dev: &Dev, id: i64) -> Result<Side, Failure> {
     };
     let call =
         tokio::task::spawn_blocking(read).await.map_err(|error| Failure::Unavailable(error.to_string()))?;
-    Ok(Side { summary, call })
+    Ok(Side { summary, state, call })
 }
 
 fn body(sides: [&Side; 2]) -> String {
@@ -75,7 +78,7 @@ fn body(sides: [&Side; 2]) -> String {
         filter::header("Compare", &[])
     );
     for side in sides {
-        head(&mut html, &side.summary);
+        head(&mut html, side);
     }
     html.push_str(
         "<th role=\"columnheader\" scope=\"col\">Change</th></tr></thead>\n<tbody role=\"rowgroup\">\n",
@@ -109,17 +112,19 @@ fn placed(calls: [&Call; 2]) -> ([usize; 2], usize) {
     (starts, ends[0].max(ends[1]))
 }
 
-fn head(html: &mut String, call: &Summary) {
+fn head(html: &mut String, side: &Side) {
+    let call = &side.summary;
     let text = |text: &Option<String>| text.as_deref().map(escape).unwrap_or_default();
     let began = call.began.map(|began| format!("<time data-ms=\"{}\"></time>", began / 1_000_000));
     let _ = write!(
         html,
-        "<th role=\"columnheader\" scope=\"col\"><a href=\"/calls/{}\"><bdi>{}</bdi></a> <span class=\"note\"><bdi>{} {}</bdi> {}</span></th>",
+        "<th role=\"columnheader\" scope=\"col\"><a href=\"/calls/{}\"><bdi>{}</bdi></a> <span class=\"note\"><bdi>{} {}</bdi> {}</span> <span class=\"note\">{}</span></th>",
         call.id,
         escape(&call::name(call)),
         text(&call.service),
         text(&call.version),
         began.unwrap_or_default(),
+        side.state,
     );
 }
 

@@ -29,7 +29,7 @@ const LONGEST: usize = 80;
 
 pub(super) async fn html(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<Response, Failure> {
     let call = call::summary(&dev, id).await?;
-    let page = call::whole(&dev, &call).await?;
+    let page = call::whole(&dev, &call, false).await?;
     Ok(file(page, &call, "html"))
 }
 

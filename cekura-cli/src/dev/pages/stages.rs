@@ -65,7 +65,7 @@ fn table(mut versions: Vec<Version>, query: &Query) -> String {
     for head in ["Version", "Count", "p50", "Change", "p95", "Change"] {
         let _ = write!(html, "<th scope=\"col\">{head}</th>");
     }
-    html.push_str("<td class=\"drawn note\" aria-hidden=\"true\">up to p50, and to p95</td></tr></thead>\n");
+    html.push_str("<td class=\"drawn note\" aria-hidden=\"true\">to p50, pale to p95</td></tr></thead>\n");
     for (stage, measure) in ordered(&versions) {
         group(&mut html, &stage, measure, &all);
     }

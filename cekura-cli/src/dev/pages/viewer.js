@@ -97,7 +97,7 @@ setInterval(() => {
 /** Hears of changes. */
 function listen() {
   const events = new EventSource(body.dataset.events);
-  const isOver = () => isCall && byId('state').textContent.trim() === '';
+  const isOver = () => isCall && byId('state').textContent === '';
   const showLive = () => { byId('live').textContent = isOver() ? 'live; the call has ended' : 'live'; };
   events.addEventListener('open', showLive);
   events.addEventListener('error', () => {

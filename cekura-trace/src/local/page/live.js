@@ -5,8 +5,8 @@
 const BEAT = 200;
 
 /** Has bars and the duration grow; gives what stops them at a time. Whoever hears the page is told nothing of each change. */
-function keepGoing({ spans, start, silent }, tree) {
-  const goesOn = !silent && spans.some(({ open }) => open);
+function keepGoing({ spans, start, live }, tree) {
+  const goesOn = live && spans.some(({ open }) => open);
   const grow = (now) => {
     byId('duration').textContent = duration(tree.grow((now - start) * 1e6));
   };

@@ -129,7 +129,7 @@ async function makeWaves(audio, from, axis) {
     }
   });
   axis.drawn = draw;
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw, { signal: listening.signal });
   draw();
 }
 

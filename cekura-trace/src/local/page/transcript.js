@@ -27,7 +27,8 @@ function makeTranscript(lines, log, spans, isHeard, chosen) {
     list.append(element('li', {}, shown[at]));
   });
   if (lines.every(({ role }) => role === 'tool')) {
-    box.prepend(element('p', { class: 'note' }, 'No words were recorded: nothing was said, or content is not captured.'));
+    const isOpen = spans.some(({ open }) => open);
+    box.prepend(element('p', { class: 'note' }, isOpen ? 'No words have come yet.' : 'No words were recorded: nothing was said, or content is not captured.'));
   }
   if (log !== null) {
     const json = element('pre', { class: 'json' }, indented(log));
