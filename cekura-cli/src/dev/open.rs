@@ -158,7 +158,7 @@ impl Known {
             self.spans += 1;
         }
         while self.spans > MOST {
-            let oldest = self.traces.iter().min_by_key(|(_, trace)| trace.changed).map(|(id, _)| *id);
+            let oldest = self.traces.iter().min_by_key(|(_, trace)| trace.heard).map(|(id, _)| *id);
             let Some(gone) = oldest.and_then(|oldest| self.traces.remove(&oldest)) else { return };
             self.spans -= gone.spans.len();
         }
