@@ -41,7 +41,19 @@ struct Trace {
 pub(super) struct End {
     trace: TraceId,
     span: Vec<u8>,
+    /// In nanoseconds.
+    length: u64,
     ends_call: bool,
+}
+
+/// A span that was open until now.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ended {
+    /// The number of its call.
+    pub(super) call: i64,
+    pub(super) span: Vec<u8>,
+    /// In nanoseconds.
+    pub(super) length: u64,
 }
 
 impl OpenSpans {
@@ -118,18 +130,18 @@ impl OpenSpans {
                 let trace = <TraceId>::try_from(&*span.trace_id);
                 if let Some(trace) = trace.ok().filter(|trace| known.traces.contains_key(trace)) {
                     let ends_call = facts::ends_call(&stage::read(span, scope));
-                    ends.push(End { trace, span: span.span_id.clone(), ends_call });
+                    let length = span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano);
+                    ends.push(End { trace, span: span.span_id.clone(), length, ends_call });
                 }
             }
         }
         ends
     }
 
-    pub(super) fn end(&self, ends: &[End]) {
+    /// Those that were open.
+    pub(super) fn end(&self, ends: Vec<End>) -> Vec<Ended> {
         let mut known = self.known();
-        for end in ends {
-            known.end(end);
-        }
+        ends.into_iter().filter_map(|end| known.end(end)).collect()
     }
 }
 
@@ -164,18 +176,18 @@ impl Known {
         }
     }
 
-    fn end(&mut self, end: &End) {
-        let Some(trace) = self.traces.get_mut(&end.trace) else { return };
+    fn end(&mut self, end: End) -> Option<Ended> {
+        let trace = self.traces.get_mut(&end.trace)?;
         self.changes += 1;
         trace.changed = self.changes;
         trace.hear();
-        if trace.spans.remove(&end.span).is_some() {
-            self.spans -= 1;
-        }
+        let (call, was_open) = (trace.call, trace.spans.remove(&end.span).is_some());
+        self.spans -= usize::from(was_open);
         if end.ends_call || trace.spans.is_empty() {
             self.spans -= trace.spans.len();
             self.traces.remove(&end.trace);
         }
+        was_open.then_some(Ended { call, span: end.span, length: end.length })
     }
 }
 
@@ -189,7 +201,7 @@ impl Trace {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST, OpenSpans, SILENCE};
+    use super::{Ended, MOST, OpenSpans, SILENCE};
     use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
     use std::collections::HashMap;
     use std::time::{Duration, SystemTime};
@@ -229,10 +241,12 @@ mod tests {
         let calls = HashMap::from([(1_u128.to_be_bytes(), 7)]);
         open.begin(spans(1, 1..4, "llm"), &calls);
         let before = open.version(&1_u128.to_be_bytes());
-        open.end(&open.ends(&spans(1, 2..3, "llm")));
+        let ended = open.end(open.ends(&spans(1, 2..3, "llm")));
+        assert_eq!(ended, [Ended { call: 7, span: 2_u64.to_be_bytes().into(), length: 0 }]);
+        assert!(open.end(open.ends(&spans(1, 2..3, "llm"))).is_empty(), "it comes again");
         assert_eq!((count(&open, 1), open.call(&1_u128.to_be_bytes())), (2, Some(7)));
         assert_ne!(open.version(&1_u128.to_be_bytes()), before);
-        open.end(&open.ends(&spans(1, 9..10, "conversation")));
+        open.end(open.ends(&spans(1, 9..10, "conversation")));
         assert_eq!((count(&open, 1), open.call(&1_u128.to_be_bytes())), (0, None));
         assert_eq!(open.0.lock().unwrap().spans, 0);
     }
@@ -258,7 +272,7 @@ mod tests {
         let mut both = open.fall_silent(late);
         both.sort_unstable();
         assert_eq!(both, [7, 8]);
-        open.end(&open.ends(&spans(1, 2..3, "llm")));
+        open.end(open.ends(&spans(1, 2..3, "llm")));
         assert_eq!((open.silent_since(&trace), open.call(&trace)), (None, Some(7)));
         assert!(open.silent_since(&2_u128.to_be_bytes()).is_some());
     }

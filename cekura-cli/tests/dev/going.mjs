@@ -57,6 +57,7 @@ const checks = {
     await page.getByRole('button', { name: 'Show what is new' }).waitFor();
     const exact = (now) => now === '12.3 s';
     await until(text, exact, 'it stops at the end');
+    await until(() => inner(page).locator('.bar.open').count(), (count) => count === 0, 'its bars are closed');
     await pause(500);
     assert.equal(await text(), '12.3 s');
     await page.getByRole('button', { name: 'Show what is new' }).click();
@@ -76,8 +77,10 @@ const checks = {
     await page.clock.install();
     await page.clock.pauseAt(Date.now() + 1000);
     await page.evaluate(() => setTimeout(() => { window.late = true; }, 0));
-    await send([span(1, 3, 2, 'llm', [start, start + 0.25])]);
+    await send([span(1, 3, 2, 'llm', [start, start + 0.25], { output: 'we open at noon' })]);
     await inner(page).getByRole('treeitem', { name: /llm, 250 ms/ }).waitFor({ timeout: 20_000 });
+    assert.equal(await inner(page).locator('.bar.open').count(), 2);
+    await inner(page).locator('.line.agent', { hasText: 'noon' }).waitFor({ timeout: 20_000 });
     assert.equal(await page.evaluate(() => window.late), undefined, 'they stood still');
   },
 

@@ -104,10 +104,11 @@ function listen() {
     byId('live').textContent = 'not live: the server does not answer';
   });
   events.addEventListener('message', (event) => {
-    const { state, until } = JSON.parse(event.data);
+    const { state, until, ended } = JSON.parse(event.data);
     latest = event.lastEventId;
     if (isCall) {
       showState(state, until);
+      document.querySelector('iframe').contentWindow.view?.end(ended);
       showLive();
     }
     changed();

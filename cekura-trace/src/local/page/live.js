@@ -25,6 +25,7 @@ function makeView(tree, axis, details, stop) {
   const isAtEnd = (box) => box.scrollTop > 0 && box.scrollTop + box.clientHeight >= box.scrollHeight - 2;
   return {
     stop,
+    end: (ended) => ended.forEach(([id, length]) => tree.end(id, length)),
     read: () => ({
       ...tree.view(),
       shown: axis.isAll() ? null : { ...axis.shown },

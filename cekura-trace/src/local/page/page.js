@@ -76,6 +76,8 @@ makePage();
 globalThis.view = {
   /** What goes on has gone on until then, in milliseconds since the Unix epoch. */
   stop: (until) => view.stop(until),
+  /** These spans have ended, each with its id and its length in nanoseconds. All that is new comes soon. */
+  end: (ended) => view.end(ended),
   /** Becomes the page that is written here, and is seen as it was. It runs nothing of it: the script is this one. */
   renew: (html) => {
     // The style in its head has another nonce.
