@@ -6,7 +6,10 @@ const LEAP = 5;
 const WAVE_RATE = 8_000;
 const WAVE_BLOCK = 20;
 
-/** `from` is where the recording begins on the axis, or `null` where there is none, for which `unheard` is the reason; `heard` is told the time that is heard. */
+/**
+ * `from` is where the recording begins on the axis, or `null` where there is none, for which `unheard` is the reason; `heard` is told the
+ * time that is heard.
+ */
 function makeSound(from, unheard, length, axis, heard) {
   byId('unheard').hidden = !unheard;
   byId('unheard').textContent = unheard ? `No recording: ${unheard}.` : '';
