@@ -99,10 +99,11 @@ function beginning(text) {
 function sayer(line, spans, isHeard) {
   const isButton = isHeard || line.row !== null;
   const span = line.row === null ? null : spans[line.row];
+  const isOpen = spans[line.turn]?.open;
   const notes = [
     span?.interrupted ? element('span', { class: 'interrupted' }, `${SIGNS.interrupted} interrupted`) : null,
-    line.role === 'agent' && span?.kind === 'llm' ? element('span', { class: 'note' }, 'written by the model, no voice recorded') : null,
-    line.role === 'agent' && spans[line.turn]?.open ? element('span', { class: 'note' }, 'the turn goes on: not all of it may be heard') : null,
+    line.role === 'agent' && span?.kind === 'llm' && !isOpen ? element('span', { class: 'note' }, 'written by the model, no voice recorded') : null,
+    line.role === 'agent' && isOpen ? element('span', { class: 'note' }, 'the turn goes on: not all of it may be heard') : null,
     line.truncated ? element('span', { class: 'note' }, '✂ cut at the content limit') : null,
   ];
   const failed = span?.failed ? element('span', { class: 'error' }, `${SIGNS.failed} `, foreign(span.description || 'failed')) : null;
