@@ -25,7 +25,7 @@ use options::Options;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use store::{LIMITS, Store, calls, retention};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -37,6 +37,8 @@ const PLACES: u32 = 16;
 const LAST: Duration = Duration::from_secs(10);
 /// How often it is looked for content that is too old.
 const BETWEEN: Duration = Duration::from_secs(60 * 60);
+/// How often it is looked for calls that nobody tells of any more.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What every request needs.
 #[derive(Clone)]
@@ -91,6 +93,7 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
     if let Some(age) = options.keep_content {
         tokio::spawn(forget(dev.store.clone(), age));
     }
+    tokio::spawn(listen_for_silence(dev.clone()));
     let mut end = Signals::new()?;
     server::serve(ports, routes);
     println!(
@@ -120,6 +123,16 @@ async fn forget(store: Store, age: Duration) {
             eprintln!("old content cannot be deleted, which is tried again in an hour: {why}");
         }
         time::sleep(BETWEEN).await;
+    }
+}
+
+/// Says which calls nobody tells of any more, for their agent was killed or hangs.
+async fn listen_for_silence(dev: Dev) {
+    loop {
+        time::sleep(LOOK).await;
+        for call in dev.open.fall_silent(SystemTime::now()) {
+            dev.watchers.tell(call);
+        }
     }
 }
 

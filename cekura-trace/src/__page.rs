@@ -3,7 +3,7 @@
 
 use crate::delivery::processor::record;
 use crate::finished::{Span, Tree, records};
-use crate::local::{self, SoundFile, write_page};
+use crate::local::{self, Around, SoundFile, write_page};
 use crate::policy::CaptureContent;
 use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::trace::SpanData;
@@ -13,10 +13,13 @@ use std::io::{self, Write};
 /// The colours of the stages, as properties of CSS for both themes.
 pub const COLOURS: &str = local::COLOURS;
 
+/// A script's functions that write numbers and make elements.
+pub const FORMAT: &str = local::FORMAT;
+
 /// The recording of a call: its media type, and the parts of its file.
 pub type Sound = (&'static str, Box<dyn Iterator<Item = io::Result<Vec<u8>>> + Send>);
 
-/// Writes the page of a call with its spans, of which those that are open go on up to now, its call log, which is JSON, its
+/// Writes the page of a call with its spans, of which those that are open grow where it is live, its call log, which is JSON, its
 /// recording, or why there is none, and the program that took it: its service, version and environment, each with its title.
 ///
 /// # Errors
@@ -26,6 +29,7 @@ pub fn write(
     to: &mut impl Write,
     spans: Vec<SpanData>,
     is_open: impl Fn(SpanId) -> bool,
+    is_live: bool,
     call_log: Option<&[u8]>,
     sound: Result<Sound, &str>,
     program: &[(&'static str, String)],
@@ -34,7 +38,14 @@ pub fn write(
         media_type,
         parts: Box::new(parts.map(|part| part.map(Into::into))),
     });
-    write_page(to, &tree(spans, is_open), call_log, sound, program, false)
+    write_page(
+        to,
+        &tree(spans, is_open),
+        call_log,
+        sound,
+        program,
+        if is_live { Around::Live } else { Around::Still },
+    )
 }
 
 /// What the page of a call shows, as the JSON that its script reads: the spans in the order of the tree, who said what, how long

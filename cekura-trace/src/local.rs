@@ -30,7 +30,7 @@ mod turns;
 mod waterfall;
 
 pub(crate) use folder::{Folder, Kept, line};
-pub(crate) use page::{COLOURS, SoundFile, json as page_data, write as write_page};
+pub(crate) use page::{Around, COLOURS, FORMAT, SoundFile, json as page_data, write as write_page};
 pub(crate) use style::Style;
 pub(crate) use waterfall::draw;
 

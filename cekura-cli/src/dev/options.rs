@@ -74,3 +74,14 @@ fn time(name: &str, text: &str) -> Result<Duration, String> {
     };
     read().ok_or_else(|| format!("{name} is to be a time such as 7d, 12h or 30m"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn without_options_the_ports_are_those_of_opentelemetry() {
+        let options = read(&[]).unwrap();
+        assert_eq!((options.port, options.grpc_port, options.check), (4318, 4317, false));
+    }
+}

@@ -21,6 +21,7 @@ use prost::Message;
 use serde_json::json;
 use std::collections::HashMap;
 use std::io::Read;
+use std::sync::Arc;
 use tonic::codec::CompressionEncoding;
 
 /// Bytes of a request as it comes.
@@ -183,9 +184,9 @@ async fn take(dev: &Dev, request: ExportTraceServiceRequest) -> Result<(), Refus
         batches.iter().map(|batch| super::store::calls::add(to, batch)).collect::<Result<Vec<_>, _>>()
     };
     let changed = dev.store.write(add).await.map_err(Refusal::Unavailable)?;
-    dev.open.end(&ends);
+    let ended: Arc<[_]> = dev.open.end(ends).into();
     for call in changed {
-        dev.watchers.tell(call);
+        dev.watchers.tell_ends(call, ended.clone());
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ mod stages;
 mod words;
 
 use super::Dev;
+use super::open::Ended;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -28,9 +29,12 @@ const WATCHERS: usize = 64;
 /// What changes are told to.
 #[derive(Clone)]
 pub(super) struct Watchers {
-    changed: broadcast::Sender<i64>,
+    changed: broadcast::Sender<Change>,
     places: Arc<Semaphore>,
 }
+
+/// A call has changed. Spans of it have ended, and perhaps spans of others.
+type Change = (i64, Arc<[Ended]>);
 
 impl Watchers {
     pub(super) fn new() -> Self {
@@ -39,8 +43,13 @@ impl Watchers {
 
     /// Says that a call has changed.
     pub(super) fn tell(&self, call: i64) {
+        self.tell_ends(call, Arc::default());
+    }
+
+    /// Says that a call has changed, and which open spans have ended.
+    pub(super) fn tell_ends(&self, call: i64, ended: Arc<[Ended]>) {
         // Nobody may be watching.
-        drop(self.changed.send(call));
+        drop(self.changed.send((call, ended)));
     }
 }
 

@@ -63,7 +63,9 @@ export const browser = await chromium.launch({
 export async function open(path, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
   const page = await context.newPage();
-  page.on('console', (message) => message.type() === 'error' && assert.fail(`${message.text()} ${message.location().url}`));
+  // A check may take the network away.
+  const isWrong = (message) => message.type() === 'error' && !message.text().includes('ERR_INTERNET_DISCONNECTED');
+  page.on('console', (message) => isWrong(message) && assert.fail(`${message.text()} ${message.location().url}`));
   page.on('pageerror', (error) => assert.fail(error));
   page.on('dialog', (dialog) => assert.fail(dialog.message()));
   page.on('request', (request) => assert.ok(request.url().startsWith(`${url}/`) || request.url().startsWith('data:'), request.url()));
@@ -71,7 +73,18 @@ export async function open(path, options = {}) {
   return page;
 }
 
-export const inner = (page) => page.frameLocator('iframe:not(.next)');
+export const inner = (page) => page.frameLocator('iframe');
+
+/** A WAV file of so many seconds of silence, in two channels. */
+export function wav(length) {
+  const [rate, head] = [8_000, Buffer.alloc(44)];
+  head.write('RIFF\0\0\0\0WAVEfmt ', 'latin1');
+  head.writeUInt32LE(16, 16);
+  [[1, 20], [2, 22], [4, 32], [16, 34]].forEach(([number, at]) => head.writeUInt16LE(number, at));
+  [[rate, 24], [rate * 4, 28], [length * rate * 4, 40], [36 + length * rate * 4, 4]].forEach(([number, at]) => head.writeUInt32LE(number, at));
+  head.write('data', 36, 'latin1');
+  return Buffer.concat([head, Buffer.alloc(length * rate * 4)]);
+}
 
 /** Runs the check that the command names. */
 export async function run(checks) {

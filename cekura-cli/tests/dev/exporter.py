@@ -21,9 +21,10 @@ if protocol == "http":
 
     exporter = OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", compression=Compression.Gzip)
 else:
+    import grpc
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=True)
+    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=True, compression=grpc.Compression.Gzip)
 
 provider = TracerProvider(resource=Resource({"service.name": framework, "service.version": "1.2"}))
 provider.add_span_processor(BatchSpanProcessor(exporter))

@@ -1,5 +1,6 @@
 //! Calls as they run: what an agent tells of spans that begin, and what is seen of them.
 
+use super::pages::browse_at;
 use super::server::{Dev, send};
 use super::spans::{request, span};
 use super::{JSON, PROTOBUF};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -144,10 +145,46 @@ fn who_is_not_cekura_dev_is_told_of_no_span() {
 /// Says where a call is seen, as a program of its own.
 const CHILD: &str = "CEKURA_TEST_LINK";
 
-#[cekura::conversation(client = handle, skip_all)]
+#[cekura::conversation(client = handle, call_id = "killed", skip_all)]
 fn until_told(handle: &Cekura) {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
+}
+
+/// A program with a call that ends when it is told to, and what it says of where the call is seen.
+fn agent(dev: &Dev, mode: &str) -> (Child, String) {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "live::local_mode_says_where_a_call_is_seen_while_it_runs", "--nocapture"])
+        .env(CHILD, format!("{} {} {mode}", dev.grpc, dev.http))
+        .current_dir(super::judges::folder(&format!("dev-link-{}-{mode}", dev.http.port())))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let line = said.by_ref().find(|line| line.starts_with("live ")).unwrap();
+    thread::spawn(move || said.for_each(drop));
+    (child, line)
+}
+
+#[cekura::conversation(client = handle, call_id = "silent", skip_all)]
+fn silent(handle: &Cekura, until: impl FnOnce()) {
+    until();
+}
+
+#[test]
+fn a_killed_agent_is_told_from_a_silent_one() {
+    let dev = Dev::start("killed-agent", &[]);
+    let (mut child, _) = agent(&dev, "both");
+    let handle = handle(dev.grpc, dev.http).build().unwrap();
+    silent(&handle, || {
+        child.kill().unwrap();
+        child.wait().unwrap();
+        browse_at(&dev, "going.mjs", "a_killed_agent_is_told_from_a_silent_one");
+    });
+    handle.shutdown_blocking(handles::LONG);
+    assert_eq!(dev.stored("SELECT count(*) FROM calls WHERE is_over AND call_id = 'silent'"), 1);
 }
 
 #[test]
@@ -162,21 +199,10 @@ fn local_mode_says_where_a_call_is_seen_while_it_runs() {
     }
     let dev = Dev::start("link", &[]);
     let line = |mode: &str| {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "live::local_mode_says_where_a_call_is_seen_while_it_runs", "--nocapture"])
-            .env(CHILD, format!("{} {} {mode}", dev.grpc, dev.http))
-            .current_dir(super::judges::folder(&format!("dev-link-{mode}")))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let line = said.by_ref().find(|line| line.starts_with("live "));
+        let (mut child, line) = agent(&dev, mode);
         writeln!(child.stdin.take().unwrap()).unwrap();
-        said.for_each(drop);
         assert!(child.wait().unwrap().success());
-        line.unwrap()
+        line
     };
     let shows = line("both");
     let page = shows.strip_prefix("live     ").unwrap();

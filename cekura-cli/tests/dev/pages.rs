@@ -5,10 +5,12 @@ use super::spans::{request, span};
 use super::{PROTOBUF, judges};
 use cekura_trace_tests::tools;
 use prost::Message;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 fn browse(check: &str) {
@@ -17,13 +19,19 @@ fn browse(check: &str) {
 
 /// Runs a check of a script.
 pub(crate) fn browse_with(script: &str, check: &str) {
+    browse_at(&Dev::start(check, &[]), script, check);
+}
+
+fn driver() -> Option<PathBuf> {
     let driver = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser");
     let has_driver = driver.join("node_modules/playwright-core").is_dir();
     let installed = tools::is_there("chromium") && tools::is_there("node");
-    if !installed || !tools::needs("playwright-core (tests/browser/install.sh)", has_driver) {
-        return;
-    }
-    let dev = Dev::start(check, &[]);
+    (installed && tools::needs("playwright-core (tests/browser/install.sh)", has_driver)).then_some(driver)
+}
+
+/// Runs a check of a script in the pages of a server.
+pub(crate) fn browse_at(dev: &Dev, script: &str, check: &str) {
+    let Some(driver) = driver() else { return };
     let shots = judges::folder(&format!("dev-shots-{check}"));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dev").join(script);
     let mut node = Command::new("node");
@@ -47,6 +55,21 @@ fn what_goes_on_is_drawn_as_an_open_bar() {
 #[test]
 fn a_list_is_live_and_keeps_the_focus() {
     browse("a_list_is_live_and_keeps_the_focus");
+}
+
+#[test]
+fn numbers_grow_with_a_call_and_stop_with_it() {
+    browse_with("going.mjs", "numbers_grow_with_a_call_and_stop_with_it");
+}
+
+#[test]
+fn an_end_is_drawn_while_all_clocks_stand_still() {
+    browse_with("going.mjs", "an_end_is_drawn_while_all_clocks_stand_still");
+}
+
+#[test]
+fn what_may_come_later_is_not_said_to_be_missing() {
+    browse_with("going.mjs", "what_may_come_later_is_not_said_to_be_missing");
 }
 
 #[test]
@@ -218,4 +241,55 @@ fn a_change_is_told_at_once_and_whoever_was_away_learns_how_things_stand() {
     let origin = ["Origin: https://evil.example"];
     assert_eq!(dev.ask("GET", "/events", &origin, &[]).0, 403);
     assert_eq!(dev.ask("GET", "/calls/1/events", &origin, &[]).0, 403);
+}
+
+#[test]
+fn a_change_is_told_without_a_pause() {
+    let dev = Dev::start("no-pause", &[]);
+    send(&dev, 7, 1, "turn", &[]);
+    let mut stream = TcpStream::connect(dev.http).unwrap();
+    write!(stream, "GET /calls/1/events HTTP/1.1\r\nHost: {}\r\n\r\n", dev.http).unwrap();
+    let (told, heard) = mpsc::channel();
+    thread::spawn(move || {
+        let lines = BufReader::new(stream).lines().map_while(Result::ok);
+        lines.filter(|line| line.starts_with("data: ")).all(|_| told.send(()).is_ok())
+    });
+    let limit = Duration::from_secs(20);
+    heard.recv_timeout(limit).unwrap();
+    // Beside the shortest questions that the same machine can ask one after the other, so it may be as slow as it is.
+    let mut questions: Vec<_> = (2..30)
+        .map(|id| {
+            // Changes that follow each other go together.
+            thread::sleep(Duration::from_millis(40));
+            send(&dev, 7, id, "llm", &[]);
+            let began = Instant::now();
+            let asked = (0..).take_while(|_| {
+                assert!(began.elapsed() < limit);
+                dev.ask("GET", "/nowhere", &[], &[]);
+                heard.try_recv().is_err()
+            });
+            asked.count()
+        })
+        .collect();
+    questions.sort_unstable();
+    println!("heard after so many questions: {questions:?}");
+    assert!(questions[questions.len() / 2] <= 8, "{questions:?}");
+}
+
+#[test]
+fn a_span_of_any_size_is_text() {
+    let dev = Dev::start("large", &[]);
+    let evil = "</script><script>alert(1)</script><!--<b>".repeat(100_000);
+    send(&dev, 7, 1, "conversation", &[("call_id", &evil[..50_000])]);
+    send(&dev, 7, 2, &evil[..200_000], &[("output", &evil), (&evil[..1_000_000], "x")]);
+    let count = |path: &str| {
+        let (status, page) = dev.ask("GET", path, &[], &[]);
+        assert_eq!(status, 200, "{path}");
+        ["<script", "</script", "<!--", "<b>"].map(|text| page.matches(text).count())
+    };
+    assert_eq!(count("/"), [1, 1, 0, 0]);
+    assert_eq!(count("/calls/1"), [1, 1, 0, 0]);
+    assert_eq!(count("/compare?call=1&call=1"), [1, 1, 0, 0]);
+    assert_eq!(count("/stages"), [1, 1, 0, 0]);
+    assert_eq!(count("/calls/1/page"), [2, 2, 0, 0], "the data and the script");
 }

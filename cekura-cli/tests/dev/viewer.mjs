@@ -12,9 +12,9 @@ const checks = {
     await send(turn(1, 'do you open on sundays', 'we open at noon'));
     const row = page.getByRole('row', { name: /trace 00000000/ });
     await row.waitFor({ timeout: 5000 });
-    assert.match(await row.innerText(), /900 ms.*120 → 12.*clinic\s+1\.0.*goes on/s);
+    assert.match(await row.innerText(), /900 ms.*120 → 12.*clinic\s+1\.0.*no end yet/s);
     await row.getByRole('link').click();
-    await page.getByText('The call goes on').waitFor();
+    await page.getByText('Its end is not known').waitFor();
     await inner(page).getByRole('treeitem', { name: /llm/ }).waitFor();
     await page.evaluate(() => { window.kept = true; });
     await send([span(1, 7, 2, 'tool_call', [3, 3.5], { 'function.name': 'book_table' }, FAILED)]);
@@ -57,7 +57,7 @@ const checks = {
     const time = () => row.locator('.time').innerText();
     const before = await time();
     await page.waitForFunction((old) => {
-      const rows = [...document.querySelector('iframe:not(.next)').contentDocument.querySelectorAll('.row')];
+      const rows = [...document.querySelector('iframe').contentDocument.querySelectorAll('.row')];
       return rows.at(-1).querySelector('.time').textContent !== old;
     }, before);
     const lane = await row.locator('.lane').boundingBox();
@@ -118,12 +118,12 @@ const checks = {
     await find(() => page.getByLabel('Said').fill('"quoted OR NEAR(* noon'), []);
     await find(() => page.getByLabel('Call or trace').fill('park'), ['parking']);
     await find(() => page.getByLabel('Version').selectOption('2.0'), ['parking']);
-    await find(() => page.getByLabel('Agent').selectOption('clinic'), ['table', 'parking', 'sunday']);
+    await find(() => page.getByLabel('Service').selectOption('clinic'), ['table', 'parking', 'sunday']);
     await find(() => page.getByLabel('Begun in').selectOption('the last hour'), ['table', 'parking', 'sunday']);
     await page.goto(`${url}/?since=1`);
     await page.getByText('No call is like that').waitFor();
     await find(() => page.getByLabel('Slower than').fill('1000'), ['table']);
-    await find(() => page.getByLabel('with errors').check(), ['table']);
+    await find(() => page.getByLabel('failed').check(), ['table']);
     await find(() => page.getByLabel('interrupted').check(), ['table']);
     assert.ok(await page.getByLabel('interrupted').isChecked(), 'what was asked stays in the form');
     // With the keyboard alone.

@@ -6,7 +6,7 @@ use super::encode::Encoder;
 use super::transport::{Answer, Transport, connect_to};
 use crate::call::OpenCalls;
 use crate::destination::{Begin, Watcher};
-use crate::finished::{append, records, without_content};
+use crate::finished::{append, raw_records, records, without_content};
 use crate::lock::locked;
 use crate::redaction::Redaction;
 use crate::semconv::span::CONVERSATION;
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// Where notices are taken, and the words of each answer there (docs/dev.md).
 const PATH: &str = "/dev/begun";
@@ -25,7 +25,9 @@ const WORDS: &str = "cekura dev";
 const GROUP: Duration = Duration::from_millis(50);
 /// How long it is not asked again whether somebody listens.
 const PAUSE: Duration = Duration::from_secs(5);
-/// Bytes of notices that wait. Those that find no room are lost.
+/// How often it is told of what goes on again. Who hears nothing for three times as long shows that the agent has ended or hangs.
+const BEAT: Duration = Duration::from_secs(3);
+/// Bytes of notices that wait, and of those that are told again. Those that find no room are lost.
 const MOST: usize = 64 << 10;
 
 /// The spans that have begun and were not told of yet.
@@ -56,6 +58,8 @@ struct Sender {
     /// Whether it gets the spans too.
     has_spans: bool,
     say: Box<dyn Fn(Listening) + Send + Sync>,
+    /// Of each trace that goes on what was told first, which is the begin of its conversation.
+    going: Vec<u8>,
     /// Has the worker send what has ended.
     wake: Box<dyn Fn() + Send + Sync>,
 }
@@ -83,6 +87,7 @@ impl Notices {
             origin: endpoint.origin(),
             has_spans: settings.mode.sends(),
             say: Box::new(say),
+            going: Vec::new(),
             wake: Box::new(wake),
         };
         tokio::spawn(sender.run());
@@ -128,7 +133,7 @@ impl Watcher for Notices {
 }
 
 impl Sender {
-    async fn run(self) {
+    async fn run(mut self) {
         loop {
             self.notices.begun.notified().await;
             if self.is_heard(self.encoder.uncounted(&[])).await {
@@ -144,21 +149,45 @@ impl Sender {
         }
     }
 
-    /// Tells of all that begins until nobody listens any more.
-    async fn tell(&self) {
+    /// Tells of all that begins, and again of what goes on, until nobody listens any more.
+    async fn tell(&mut self) {
+        let mut told = Instant::now();
         loop {
             let is_idle = self.calls.is_empty();
             sleep(GROUP).await;
             (self.wake)();
-            let waiting = std::mem::take(&mut *locked(&self.notices.waiting));
-            if waiting.is_empty() {
+            let new = std::mem::take(&mut *locked(&self.notices.waiting));
+            let mut all = if told.elapsed() < BEAT { Vec::new() } else { self.going() };
+            all.extend_from_slice(&new);
+            if all.is_empty() {
                 if is_idle {
                     self.notices.begun.notified().await;
                 }
-            } else if !self.is_heard(self.encoder.uncounted(&self.redaction.records(&waiting))).await {
+                continue;
+            }
+            if all.len() > new.len() {
+                told = Instant::now();
+            }
+            if !self.is_heard(self.encoder.uncounted(&self.redaction.records(&all))).await {
                 return;
-            } else {
-                self.say_pages(&waiting);
+            }
+            self.say_pages(&new);
+            self.keep(&new);
+        }
+    }
+
+    /// What still goes on.
+    fn going(&mut self) -> Vec<u8> {
+        let all = raw_records(&self.going).filter(|(record, _)| self.calls.is_open(record.head.trace_id));
+        self.going = all.flat_map(|(_, bytes)| bytes).copied().collect();
+        self.going.clone()
+    }
+
+    fn keep(&mut self, new: &[u8]) {
+        for (begun, bytes) in raw_records(new) {
+            let is_known = records(&self.going).any(|(known, _)| known.head.trace_id == begun.head.trace_id);
+            if !is_known && self.going.len() + bytes.len() <= MOST {
+                self.going.extend_from_slice(bytes);
             }
         }
     }

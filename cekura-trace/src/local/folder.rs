@@ -177,7 +177,7 @@ fn write(
     let has_sound = sound.is_ok();
     let page = |file: &mut File, sound| {
         let mut buffered = BufWriter::new(file);
-        page::write(&mut buffered, tree, call_log, sound, program, true)?;
+        page::write(&mut buffered, tree, call_log, sound, program, page::Around::Folder)?;
         buffered.flush()
     };
     match page(file, sound) {

@@ -24,7 +24,7 @@ const TEMPLATE: &str = include_str!("page/page.html");
 pub(crate) const COLOURS: &str = include_str!("page/colours.css");
 const STYLE: &str = concat!(include_str!("page/colours.css"), include_str!("page/page.css"));
 /// What both kinds of page need.
-const FORMAT: &str = include_str!("page/format.js");
+pub(crate) const FORMAT: &str = include_str!("page/format.js");
 const SCRIPT: &str = concat!(
     include_str!("page/format.js"),
     include_str!("page/gradually.js"),
@@ -44,15 +44,25 @@ const SCRIPT: &str = concat!(
 /// The program that took a call: its service, version and environment, each with its title.
 pub(crate) type Program = [(&'static str, String)];
 
+/// Where a page is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Around {
+    /// In a folder with a list of calls.
+    Folder,
+    /// In `cekura dev`, which has it grow while its call goes on.
+    Live,
+    /// Saved by `cekura dev`, or in it where nobody tells of the call any more.
+    Still,
+}
+
 /// The recording of a call as a file that a page takes in. What goes wrong in its parts is shown in its place.
 pub(crate) struct SoundFile {
     pub(crate) media_type: &'static str,
     pub(crate) parts: Box<dyn Iterator<Item = io::Result<Bytes>> + Send>,
 }
 
-/// Writes a conversation as a page, with its call log, if there is one, and its recording, or why there is none; `has_list` says
-/// whether it is in a folder with a list of calls. Its script and
-/// style carry a number that nobody could know before, and a browser runs and applies nothing else.
+/// Writes a conversation as a page, with its call log, if there is one, and its recording, or why there is none. Its script
+/// and style carry a number that nobody could know before, and a browser runs and applies nothing else.
 ///
 /// # Errors
 ///
@@ -63,11 +73,12 @@ pub(crate) fn write(
     call_log: Option<&[u8]>,
     sound: Result<SoundFile, &str>,
     program: &Program,
-    has_list: bool,
+    around: Around,
 ) -> io::Result<()> {
     let nonce = format!("{:032x}", rand::random::<u128>());
     let mut data = data::data(tree, parsed(call_log), sound.as_ref().err().copied(), program);
-    data["list"] = has_list.into();
+    data["list"] = (around == Around::Folder).into();
+    data["live"] = (around == Around::Live).into();
     let data = inert(&data.to_string());
     let brief = index::brief(tree, program);
     let mut spans = String::new();

@@ -13,6 +13,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::io;
+use std::time::SystemTime;
 use tokio::runtime::Handle;
 
 pub(super) async fn summary(dev: &Dev, id: i64) -> Result<Summary, Failure> {
@@ -22,7 +23,8 @@ pub(super) async fn summary(dev: &Dev, id: i64) -> Result<Summary, Failure> {
 pub(super) async fn frame(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<Response, Failure> {
     let call = summary(&dev, id).await?;
     let name = name(&call);
-    let Standing { revision, words } = standing(&dev, id).await?.ok_or(Failure::Missing)?;
+    let standing = standing(&dev, id).await?.ok_or(Failure::Missing)?;
+    let (revision, state) = (&standing.revision, standing.html());
     let safe = html::escape(&name);
     let before = dev.store.read(move |from| shown::before(from, id)).await?;
     let before = before.map(|before| {
@@ -32,7 +34,7 @@ pub(super) async fn frame(State(dev): State<Dev>, Path(id): Path<i64>) -> Result
     let body = format!(
         "<body class=\"call\" data-events=\"/calls/{id}/events\" data-revision=\"{revision}\">\n\
          <nav aria-label=\"Calls\"><a href=\"/\">Calls</a> <span aria-hidden=\"true\">›</span> <bdi>{safe}</bdi>\
-         <span id=\"state\">{words}</span><span id=\"live\" role=\"status\"></span>\
+         <span id=\"state\">{state}</span><span id=\"live\" role=\"status\"></span>\
          <button id=\"update\" type=\"button\" hidden>Show what is new</button>\
          <span class=\"exports\">{before} Save as <a href=\"/calls/{id}/export.html\">HTML</a> \
          <a href=\"/calls/{id}/export.json\">JSON</a> <a href=\"/calls/{id}/export.otlp.json\">OTLP</a></span></nav>\n\
@@ -53,6 +55,22 @@ pub(super) struct Standing {
     /// Another one when anything of it has changed.
     pub(super) revision: String,
     pub(super) words: &'static str,
+    /// When it has ended, or since when nobody tells of it, in milliseconds since the Unix epoch; `None` while it goes on.
+    pub(super) until: Option<i64>,
+}
+
+impl Standing {
+    /// The words, with their time.
+    pub(super) fn html(&self) -> String {
+        let since = self.until.filter(|_| !self.words.is_empty()).map(html::clock);
+        format!("{} {}", self.words, since.unwrap_or_default()).trim_end().to_owned()
+    }
+}
+
+/// Milliseconds since the Unix epoch since when nobody tells of a call that goes on.
+pub(super) fn silent(dev: &Dev, call: &Summary) -> Option<i64> {
+    let since = dev.open.silent_since(call.trace.as_deref()?)?;
+    i64::try_from(since.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 
 /// How a call stands; `None` where there is none.
@@ -60,14 +78,17 @@ pub(super) async fn standing(dev: &Dev, id: i64) -> Result<Option<Standing>, Str
     let read = move |from: &rusqlite::Connection| Ok((shown::one(from, id)?, shown::is_whole(from, id)?));
     let (Some(call), is_whole) = dev.store.read(read).await? else { return Ok(None) };
     let open = call.trace.as_deref().map_or(0, |trace| dev.open.version(trace));
+    let silent = silent(dev, &call);
     let words = match (is_whole, open, call.spans) {
         (false, ..) => "It has more spans than one page shows: these are the first 64 MiB.",
+        _ if silent.is_some() => "The agent has ended or hangs: no news since",
         (_, 1.., _) => "The call goes on.",
         (.., 0) => "No spans of this call have come.",
         _ if call.is_over => "",
-        _ => "The call goes on: its root span has not come yet.",
+        _ => "Its end is not known: the root span has not come yet.",
     };
-    Ok(Some(Standing { revision: format!("{}.{open}", call.revision), words }))
+    let ended = call.ended.filter(|_| call.is_over).map(|ns| ns / 1_000_000);
+    Ok(Some(Standing { revision: format!("{}.{open}", call.revision), words, until: silent.or(ended) }))
 }
 
 /// What a call is called.
@@ -77,27 +98,34 @@ pub(super) fn name(call: &Summary) -> String {
 }
 
 pub(super) async fn page(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<Response, Failure> {
-    whole(&dev, &summary(&dev, id).await?).await
+    whole(&dev, &summary(&dev, id).await?, true).await
 }
 
-/// The page of a call, sent while it is written.
-pub(super) async fn whole(dev: &Dev, call: &Summary) -> Result<Response, Failure> {
+/// The page of a call, sent while it is written. One that is saved stands still.
+pub(super) async fn whole(dev: &Dev, call: &Summary, is_live: bool) -> Result<Response, Failure> {
     let id = call.id;
     // First of all, so that what ends meanwhile is there twice rather than not at all.
     let begun = call.trace.as_deref().map(|trace| dev.open.of(trace)).unwrap_or_default();
+    let silent = call.trace.as_deref().and_then(|trace| dev.open.silent_since(trace));
     let (batches, log) =
         dev.store.read(move |from| Ok((shown::batches(from, id)?, shown::log(from, id)?))).await?;
+    let is_live = is_live && silent.is_none();
     let (store, runtime) = (dev.store.clone(), Handle::current());
     let sound = call.media_type.as_deref().map(known);
+    // It comes with the call log, after the call.
+    let unheard = match (call.has_log, call.is_over) {
+        (true, _) => "none came with the call log",
+        (false, true) => "it comes with the call log, which has not come",
+        (false, false) => "",
+    };
     let program = [("service", call.service.clone()), ("version", call.version.clone())];
     let program: Vec<_> = program.into_iter().filter_map(|(title, text)| Some((title, text?))).collect();
     let mut parts = sent::parts(move |to| {
-        let sound = sound.map_or(Err("none came with its call log"), |media_type| {
-            Ok((media_type, self::sound(store, runtime, id)))
-        });
+        let sound =
+            sound.map_or(Err(unheard), |media_type| Ok((media_type, self::sound(store, runtime, id))));
         let log = log.as_deref().map(str::as_bytes);
-        let (spans, open) = convert::spans(&batches, begun);
-        cekura::__page::write(to, spans, |span| open.contains(&span), log, sound, &program)
+        let (spans, open) = convert::spans(&batches, begun, silent.unwrap_or_else(SystemTime::now));
+        cekura::__page::write(to, spans, |span| open.contains(&span), is_live, log, sound, &program)
     });
     let Some(Ok(first)) = parts.recv().await else {
         return Err(Failure::Unavailable("the page cannot be made".to_owned()));

@@ -50,20 +50,23 @@ fn choose() -> Response {
 
 struct Side {
     summary: Summary,
+    /// How it stands, in HTML; empty where it has ended.
+    state: String,
     call: Call,
 }
 
 async fn one(dev: &Dev, id: i64) -> Result<Side, Failure> {
     let summary = call::summary(dev, id).await?;
+    let state = call::standing(dev, id).await?.ok_or(Failure::Missing)?.html();
     let (batches, log) =
         dev.store.read(move |from| Ok((shown::batches(from, id)?, shown::log(from, id)?))).await?;
     let read = move || {
         let log = log.as_deref().map(str::as_bytes);
-        turns::read(&cekura::__page::data(convert::spans(&batches, Vec::new()).0, log, &[]))
+        turns::read(&cekura::__page::data(convert::ended(&batches), log, &[]))
     };
     let call =
         tokio::task::spawn_blocking(read).await.map_err(|error| Failure::Unavailable(error.to_string()))?;
-    Ok(Side { summary, call })
+    Ok(Side { summary, state, call })
 }
 
 fn body(sides: [&Side; 2]) -> String {
@@ -75,7 +78,7 @@ fn body(sides: [&Side; 2]) -> String {
         filter::header("Compare", &[])
     );
     for side in sides {
-        head(&mut html, &side.summary);
+        head(&mut html, side);
     }
     html.push_str(
         "<th role=\"columnheader\" scope=\"col\">Change</th></tr></thead>\n<tbody role=\"rowgroup\">\n",
@@ -109,17 +112,19 @@ fn placed(calls: [&Call; 2]) -> ([usize; 2], usize) {
     (starts, ends[0].max(ends[1]))
 }
 
-fn head(html: &mut String, call: &Summary) {
+fn head(html: &mut String, side: &Side) {
+    let call = &side.summary;
     let text = |text: &Option<String>| text.as_deref().map(escape).unwrap_or_default();
     let began = call.began.map(|began| format!("<time data-ms=\"{}\"></time>", began / 1_000_000));
     let _ = write!(
         html,
-        "<th role=\"columnheader\" scope=\"col\"><a href=\"/calls/{}\"><bdi>{}</bdi></a> <span class=\"note\"><bdi>{} {}</bdi> {}</span></th>",
+        "<th role=\"columnheader\" scope=\"col\"><a href=\"/calls/{}\"><bdi>{}</bdi></a> <span class=\"note\"><bdi>{} {}</bdi> {}</span> <span class=\"note\">{}</span></th>",
         call.id,
         escape(&call::name(call)),
         text(&call.service),
         text(&call.version),
         began.unwrap_or_default(),
+        side.state,
     );
 }
 
@@ -144,17 +149,17 @@ fn shown(time: Option<i64>) -> String {
 
 fn totals(html: &mut String, sides: [&Side; 2]) {
     let calls = sides.map(|side| &side.call);
-    for (title, at) in [("Voice-to-voice, p50", 50), ("Voice-to-voice, longest", 100)] {
+    for (title, at) in [("Voice-to-voice, median", 50), ("Voice-to-voice, worst", 100)] {
         let of = calls.map(|call| latency(call, at));
         times(html, "", title, of, of.map(shown));
     }
     let length = calls.map(|call| Some(call.length));
-    times(html, "", "Length", length, length.map(shown));
+    times(html, "", "Duration", length, length.map(shown));
     let turns = |call: &Call| call.turns.iter().filter(|turn| !turn.is_outside).count();
     let counts: [(&str, [i64; 2], bool); 4] = [
         ("Turns", calls.map(|call| i64::try_from(turns(call)).unwrap_or(i64::MAX)), false),
         ("Tools", calls.map(|call| call.tools), false),
-        ("Errors", calls.map(|call| call.failed), true),
+        ("Failed", calls.map(|call| call.failed), true),
         ("Interrupted", calls.map(|call| call.interruptions), true),
     ];
     for (title, [old, new], is_bad) in counts {
@@ -235,7 +240,7 @@ fn group(html: &mut String, turns: [Option<&Turn>; 2], parts: &[(String, String)
                 html + "<div class=\"bad\"><bdi>" + &escape(words::clipped(why)) + "</bdi></div>"
             })
         };
-        line(html, "words", "Errors", errors.map(list), &same(errors[0] == errors[1]));
+        line(html, "words", "Failed", errors.map(list), &same(errors[0] == errors[1]));
     }
     let cut = turns.map(|turn| turn.is_some_and(|turn| turn.is_interrupted));
     if cut != [false, false] {

@@ -16,8 +16,13 @@ use serde_json::json;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-/// The spans of batches, and those that have begun, up to now, with their ids. What came again after an answer was lost is there once.
-pub(super) fn spans(batches: &[Vec<u8>], begun: Vec<(String, Span)>) -> (Vec<SpanData>, HashSet<SpanId>) {
+/// The spans of batches, and those that have begun, up to this time, with their ids. What came again after an answer was lost is
+/// there once.
+pub(super) fn spans(
+    batches: &[Vec<u8>],
+    begun: Vec<(String, Span)>,
+    now: SystemTime,
+) -> (Vec<SpanData>, HashSet<SpanId>) {
     let mut known = HashSet::new();
     let mut all = Vec::new();
     // They were encoded here.
@@ -28,7 +33,6 @@ pub(super) fn spans(batches: &[Vec<u8>], begun: Vec<(String, Span)>) -> (Vec<Spa
             all.extend(new.map(|span| convert(&stage::read(span, &scope), &scope)));
         }
     }
-    let now = SystemTime::now();
     let mut open = HashSet::new();
     for (scope, span) in begun.into_iter().filter(|(_, span)| known.insert(span.span_id.clone())) {
         let span = convert(&stage::read(&span, &scope), &scope);
@@ -121,6 +125,11 @@ fn texts(values: &[AnyValue]) -> Option<Vec<StringValue>> {
         _ => None,
     };
     values.iter().map(text).collect()
+}
+
+/// The spans of batches that have ended.
+pub(super) fn ended(batches: &[Vec<u8>]) -> Vec<SpanData> {
+    spans(batches, Vec::new(), SystemTime::UNIX_EPOCH).0
 }
 
 /// Lists in lists that are shown.

@@ -29,7 +29,7 @@ const LONGEST: usize = 80;
 
 pub(super) async fn html(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<Response, Failure> {
     let call = call::summary(&dev, id).await?;
-    let page = call::whole(&dev, &call).await?;
+    let page = call::whole(&dev, &call, false).await?;
     Ok(file(page, &call, "html"))
 }
 
@@ -108,11 +108,7 @@ pub(super) async fn json(State(dev): State<Dev>, Path(id): Path<i64>) -> Result<
     let batches = batches(&dev, ids);
     let summary = call.clone();
     Ok(streamed(&call, "json", move |to| {
-        let data = cekura::__page::data(
-            convert::spans(&shown, Vec::new()).0,
-            log.as_deref().map(str::as_bytes),
-            &[],
-        );
+        let data = cekura::__page::data(convert::ended(&shown), log.as_deref().map(str::as_bytes), &[]);
         drop(shown);
         let call = turns::read(&data);
         drop(data);

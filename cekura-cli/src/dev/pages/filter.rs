@@ -71,7 +71,7 @@ pub(super) fn form(action: &str, query: &Query, choices: &Choices) -> String {
         value("said"),
         value("id"),
     );
-    form += &select("Agent", "service", query, &any(&choices.services));
+    form += &select("Service", "service", query, &any(&choices.services));
     form += &select("Version", "version", query, &any(&choices.versions));
     let since = SINCE.map(|(value, title)| (value.to_owned(), title.to_owned()));
     form += &select("Begun in", "since", query, &since);
@@ -81,7 +81,7 @@ pub(super) fn form(action: &str, query: &Query, choices: &Choices) -> String {
         "<label>Slower than <input name=\"slower\" inputmode=\"numeric\" size=\"5\" value=\"{}\"> ms</label>\n{}{}\
          <span class=\"do\"><button>Show</button> <a href=\"{action}\">All</a></span>\n</form>\n",
         value("slower"),
-        check("failed", "with errors"),
+        check("failed", "failed"),
         check("interrupted", "interrupted"),
     );
     form

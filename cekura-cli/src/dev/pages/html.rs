@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
-const SCRIPT: &str = concat!(include_str!("viewer.js"), include_str!("choose.js"));
+/// Numbers are written as in the page of a call.
+static SCRIPT: LazyLock<String> =
+    LazyLock::new(|| [cekura::__page::FORMAT, include_str!("viewer.js"), include_str!("choose.js")].concat());
 
 /// The stages have the colours that they have in the page of a call.
 static STYLE: LazyLock<String> = LazyLock::new(|| {
@@ -20,7 +22,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     format!(
         "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; frame-src 'self'; form-action 'self'; \
          frame-ancestors 'none'; base-uri 'none'",
-        hash(SCRIPT),
+        hash(&SCRIPT),
         hash(&STYLE)
     )
 });
@@ -28,12 +30,12 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 /// A page with this title and this body, which is HTML.
 pub(super) fn page(title: &str, body: &str) -> Response {
     let title = escape(title);
-    let style = &*STYLE;
+    let (style, script) = (&*STYLE, &*SCRIPT);
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>{style}</style>\n</head>\n\
-         {body}\n<script type=\"module\">{SCRIPT}</script>\n</html>\n"
+         {body}\n<script type=\"module\">{script}</script>\n</html>\n"
     );
     let headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, &POLICY)];
     (headers, page).into_response()
@@ -54,6 +56,11 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     safe
+}
+
+/// A time of today, which a script writes in the reader's own zone, in milliseconds since the Unix epoch.
+pub(super) fn clock(ms: i64) -> String {
+    format!("<time class=\"clock\" data-ms=\"{ms}\"></time>")
 }
 
 /// Nanoseconds as the page of a call writes them: at most three digits and a unit, or minutes and seconds, or hours and minutes.

@@ -1,7 +1,7 @@
 //! The calls: what one wants to see of them, and a table. Invariant: it works without a script; with it, it is live.
 
 use super::Failure;
-use super::call::name;
+use super::call::{name, silent};
 use super::filter::{self, Query};
 use super::html::{self, escape};
 use crate::dev::Dev;
@@ -9,6 +9,7 @@ use crate::dev::store::shown::{self, Summary};
 use axum::extract::{self, State};
 use axum::response::Response;
 use std::fmt::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Calls on one page.
 const MOST: i64 = 100;
@@ -20,12 +21,11 @@ pub(super) async fn show(
     extract::Query(query): extract::Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
     let wanted = filter::wanted(&query);
-    let (calls, choices, revision) = dev
+    // First of all, so that what changes meanwhile is shown twice rather than not at all.
+    let revision = revision(&dev).await?;
+    let (calls, choices) = dev
         .store
-        .read(move |from| {
-            let revision = shown::revision(from)?;
-            Ok((shown::search(from, &wanted, MOST + 1)?, shown::choices(from)?, revision))
-        })
+        .read(move |from| Ok((shown::search(from, &wanted, MOST + 1)?, shown::choices(from)?)))
         .await?;
     let mut body = format!(
         "<body class=\"calls\" data-events=\"/events\" data-revision=\"{revision}\">\n{}",
@@ -36,6 +36,12 @@ pub(super) async fn show(
     body += &table(&calls, &query, &dev);
     body.push_str("</body>");
     Ok(html::page("Calls · cekura dev", &body))
+}
+
+/// Another one when the list is.
+pub(super) async fn revision(dev: &Dev) -> Result<String, String> {
+    let revision = dev.store.read(shown::revision).await?;
+    Ok(format!("{revision}.{}", dev.open.silent()))
 }
 
 /// The check boxes of calls belong to it.
@@ -62,8 +68,7 @@ fn table(calls: &[Summary], query: &Query, dev: &Dev) -> String {
     html.push_str("</tr></thead>\n<tbody role=\"rowgroup\">\n");
     let most = usize::try_from(MOST).unwrap_or(usize::MAX);
     for call in calls.iter().take(most) {
-        let is_open = call.trace.as_deref().is_some_and(|trace| dev.open.version(trace) > 0);
-        row(&mut html, call, is_open);
+        row(&mut html, call, dev);
     }
     html.push_str("</tbody></table>\n");
     if let Some(last) = calls.get(most.wrapping_sub(1)).filter(|_| calls.len() > most) {
@@ -76,22 +81,22 @@ fn table(calls: &[Summary], query: &Query, dev: &Dev) -> String {
 const HEADS: [(&str, &str); 12] = [
     ("<span class=\"heard\">Compare</span>", ""),
     ("Call", "Its id, or the beginning of its trace id"),
-    ("Answer", "The longest time from the caller's last word to the first audio of the answer"),
-    ("Errors", "Spans that failed"),
+    ("Voice-to-voice, worst", "From the caller's last word to the first audio of the answer"),
+    ("Failed", "Spans that failed"),
     ("Interrupted", "Turns in which the caller cut in"),
     ("Turns", ""),
-    ("Length", ""),
-    ("Tokens", "Read and written"),
+    ("Duration", ""),
+    ("Tokens", "In → out"),
     ("Began", ""),
-    ("Agent", "The name of the service"),
+    ("Service", "The name of the agent's service"),
     ("Version", "The version of the service"),
     ("State", "What has come of it"),
 ];
 
-fn row(html: &mut String, call: &Summary, is_open: bool) {
+fn row(html: &mut String, call: &Summary, dev: &Dev) {
     let count = |number: i64| if number > 0 { number.to_string() } else { String::new() };
-    let length =
-        call.began.zip(call.ended).map(|(began, ended)| html::duration(ended.saturating_sub(began).max(0)));
+    let is_open = call.trace.as_deref().is_some_and(|trace| dev.open.version(trace) > 0);
+    let silent = silent(dev, call);
     let began = call.began.map(|began| format!("<time data-ms=\"{}\"></time>", began / 1_000_000));
     let tokens = if call.input > 0 || call.output > 0 {
         format!("{} → {}", call.input, call.output)
@@ -99,31 +104,34 @@ fn row(html: &mut String, call: &Summary, is_open: bool) {
         String::new()
     };
     let is_slow = call.latency.is_some_and(|latency| latency > SLOW);
-    let answer = call.latency.map(|latency| {
+    let latency = call.latency.map(|latency| {
         let slow = if is_slow { " <span class=\"slow\">slow</span>" } else { "" };
         html::duration(latency) + slow
     });
     let foreign = |text: &Option<String>| text.as_deref().map(|text| format!("<bdi>{}</bdi>", escape(text)));
     let state = match (call.spans, call.is_over) {
-        (_, false) if is_open || call.spans > 0 => "goes on",
-        (0, _) => "no spans",
-        _ if call.media_type.is_some() => "recorded",
-        _ if call.has_log => "logged",
-        _ => "",
+        (_, false) if is_open => {
+            silent.map_or("goes on".to_owned(), |ms| format!("no news since {}", html::clock(ms)))
+        }
+        (1.., false) => "no end yet".to_owned(),
+        (0, _) => "no spans".to_owned(),
+        _ if call.media_type.is_some() => "recorded".to_owned(),
+        _ if call.has_log => "logged".to_owned(),
+        _ => String::new(),
     };
     let (id, name) = (call.id, escape(&name(call)));
     // On a narrow page each cell says what it is, for there are no heads.
     let cells = [
-        ("", "Answer", answer.unwrap_or_default()),
-        ("bad", "Errors", count(call.failed)),
+        ("", "Voice-to-voice, worst", latency.unwrap_or_default()),
+        ("bad", "Failed", count(call.failed)),
         ("cut", "Interrupted", count(call.interrupted)),
         ("", "Turns", count(call.turns)),
-        ("", "Length", length.unwrap_or_default()),
+        ("", "Duration", duration(call, is_open && silent.is_none())),
         ("", "Tokens", tokens),
         ("", "Began", began.unwrap_or_default()),
-        ("text", "Agent", foreign(&call.service).unwrap_or_default()),
+        ("text", "Service", foreign(&call.service).unwrap_or_default()),
         ("text", "Version", foreign(&call.version).unwrap_or_default()),
-        ("text", "State", state.to_owned()),
+        ("text", "State", state),
     ];
     let _ = write!(
         html,
@@ -134,4 +142,18 @@ fn row(html: &mut String, call: &Summary, is_open: bool) {
         let _ = write!(html, "<td role=\"cell\" class=\"{class}\" data-head=\"{head}\">{text}</td>");
     }
     html.push_str("</tr>\n");
+}
+
+/// How long a call was, or is up to now, which a script goes on with.
+fn duration(call: &Summary, is_open: bool) -> String {
+    let Some(began) = call.began else { return String::new() };
+    if !is_open {
+        return call
+            .ended
+            .map(|ended| html::duration(ended.saturating_sub(began).max(0)))
+            .unwrap_or_default();
+    }
+    let passed = SystemTime::now().duration_since(UNIX_EPOCH + Duration::from_nanos(began.unsigned_abs()));
+    let passed = passed.map_or(0, |passed| i64::try_from(passed.as_nanos()).unwrap_or(i64::MAX));
+    format!("<span data-since=\"{}\">{}</span>", began / 1_000_000, html::duration(passed))
 }

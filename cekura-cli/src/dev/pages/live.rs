@@ -1,9 +1,12 @@
-//! Tells a page that something has changed, as server-sent events with the revision as their id. Invariant: the first event says how
+//! Tells a page that something has changed, as server-sent events with the revision as their id, and at once which open spans have
+//! ended. Invariant: the first event says how
 //! things stand, so that a page that was away knows what it has missed.
 
 use super::call::{Standing, standing};
+use super::list;
 use crate::dev::Dev;
-use crate::dev::store::shown;
+use crate::dev::check::hex;
+use crate::dev::open::Ended;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +21,10 @@ use tokio::sync::mpsc;
 use tokio::time::{self, Instant};
 
 /// There is no more than one event in this time.
-const GROUP: Duration = Duration::from_millis(50);
+const GROUP: Duration = Duration::from_millis(20);
+
+/// Ends that one event tells of.
+const MOST: usize = 1000;
 
 /// What is received, as a stream.
 pub(super) struct Received<T>(pub(super) mpsc::Receiver<T>);
@@ -40,16 +46,20 @@ pub(super) fn stream(dev: Dev, call: Option<i64>) -> Response {
     let (send, events) = mpsc::channel::<Result<Event, Infallible>>(4);
     tokio::spawn(async move {
         let _place = place;
+        let mut ended = Vec::new();
         loop {
             let told = Instant::now();
-            let Ok(event) = event(&dev, call).await else { return };
+            let Ok(event) = event(&dev, call, std::mem::take(&mut ended)).await else { return };
             if send.send(Ok(event)).await.is_err() {
                 return;
             }
             let next = async {
                 loop {
                     match changed.recv().await {
-                        Ok(id) if call.is_none_or(|call| call == id) => return true,
+                        Ok((id, now)) if call.is_none_or(|call| call == id) => {
+                            ended.extend_from_slice(&now);
+                            return true;
+                        }
                         Ok(_) => {}
                         Err(RecvError::Lagged(_)) => return true,
                         Err(RecvError::Closed) => return false,
@@ -64,19 +74,25 @@ pub(super) fn stream(dev: Dev, call: Option<i64>) -> Response {
                 return;
             }
             time::sleep_until(told + GROUP).await;
-            changed = changed.resubscribe();
+            // What has been missed comes with all that is new.
+            while let Ok((_, now)) = changed.try_recv() {
+                ended.extend_from_slice(&now);
+            }
         }
     });
     Sse::new(Received(events)).keep_alive(KeepAlive::default()).into_response()
 }
 
-async fn event(dev: &Dev, call: Option<i64>) -> Result<Event, String> {
-    let (revision, words) = match call {
-        None => (dev.store.read(shown::revision).await?.to_string(), ""),
-        Some(id) => match standing(dev, id).await? {
-            Some(Standing { revision, words }) => (revision, words),
-            None => ("gone".to_owned(), "This call was too old to keep."),
-        },
+async fn event(dev: &Dev, call: Option<i64>, ended: Vec<Ended>) -> Result<Event, String> {
+    let standing = match call {
+        None => Some(Standing { revision: list::revision(dev).await?, words: "", until: None }),
+        Some(id) => standing(dev, id).await?,
     };
-    Ok(Event::default().id(revision).data(json!({ "state": words }).to_string()))
+    let gone =
+        || Standing { revision: "gone".to_owned(), words: "This call was too old to keep.", until: None };
+    let Standing { revision, words, until } = standing.unwrap_or_else(gone);
+    let ended = ended.iter().filter(|ended| Some(ended.call) == call).take(MOST);
+    let ended: Vec<_> = ended.map(|ended| (hex(&ended.span), ended.length)).collect();
+    let data = json!({ "state": words, "until": until, "ended": ended });
+    Ok(Event::default().id(revision).data(data.to_string()))
 }

@@ -65,7 +65,7 @@ fn table(mut versions: Vec<Version>, query: &Query) -> String {
     for head in ["Version", "Count", "p50", "Change", "p95", "Change"] {
         let _ = write!(html, "<th scope=\"col\">{head}</th>");
     }
-    html.push_str("</tr></thead>\n");
+    html.push_str("<td class=\"drawn note\" aria-hidden=\"true\">to p50, pale to p95</td></tr></thead>\n");
     for (stage, measure) in ordered(&versions) {
         group(&mut html, &stage, measure, &all);
     }
@@ -138,10 +138,15 @@ fn group(html: &mut String, stage: &str, measure: Measure, all: &[Compared<'_>])
     let title = escape(&title(stage, measure));
     let _ = writeln!(
         html,
-        "<tbody><tr class=\"head\"><th scope=\"rowgroup\" colspan=\"6\"><svg class=\"swatch\" aria-hidden=\"true\">\
+        "<tbody><tr class=\"head\"><th scope=\"rowgroup\" colspan=\"7\"><svg class=\"swatch\" aria-hidden=\"true\">\
          <rect class=\"{}\" width=\"100%\" height=\"100%\"/></svg> <bdi>{title}</bdi></th></tr>",
         look(stage)
     );
+    let longest = all
+        .iter()
+        .filter_map(|compared| of(compared.version))
+        .filter_map(|times| ends(&times).into_iter().max())
+        .max();
     for compared in all.iter().rev() {
         let Some(times) = of(compared.version) else { continue };
         let before = compared.before.and_then(of);
@@ -154,13 +159,31 @@ fn group(html: &mut String, stage: &str, measure: Measure, all: &[Compared<'_>])
         };
         let _ = writeln!(
             html,
-            "<tr><th scope=\"row\"><bdi>{}</bdi> <span class=\"note\">{}</span></th><td>{}</td>{}{}</tr>",
+            "<tr><th scope=\"row\"><bdi>{}</bdi> <span class=\"note\">{}</span></th><td>{}</td>{}{}{}</tr>",
             escape(&compared.name),
             html::plural(compared.version.calls, "call"),
             times.count(),
             cells(Times::p50),
             cells(Times::p95),
+            drawn(ends(&times), longest.unwrap_or(1), look(stage)),
         );
     }
     html.push_str("</tbody>\n");
+}
+
+/// p50, and p95 where there is one.
+fn ends(times: &Times) -> [u64; 2] {
+    let p50 = times.p50().unwrap_or_default();
+    [p50, times.p95().unwrap_or(p50)]
+}
+
+/// Both beside those of the other versions, whose longest one is as long as the cell.
+fn drawn([p50, p95]: [u64; 2], longest: u64, look: &str) -> String {
+    let scaled = |ns: u64| u128::from(ns) * 1000 / u128::from(longest.max(1));
+    format!(
+        "<td class=\"drawn\" aria-hidden=\"true\"><svg class=\"wait {look}\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\">\
+         <rect width=\"{}\" height=\"10\" opacity=\".4\"/><rect width=\"{}\" height=\"10\"/></svg></td>",
+        scaled(p95),
+        scaled(p50)
+    )
 }

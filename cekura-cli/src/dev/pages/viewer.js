@@ -1,6 +1,5 @@
 // Keeps a page up to date. Invariant: what comes from the server is put in place as it is and never run.
 
-const byId = (id) => document.getElementById(id);
 const body = document.body;
 let shown = body.dataset.revision;
 
@@ -9,7 +8,7 @@ function localTimes(within) {
   for (const time of within.querySelectorAll('time[data-ms]')) {
     const date = new Date(Number(time.dataset.ms));
     time.dateTime = date.toISOString();
-    time.textContent = date.toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'medium' });
+    time.textContent = time.matches('.clock') ? date.toLocaleTimeString() : date.toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'medium' });
   }
 }
 
@@ -32,35 +31,25 @@ async function updateList(revision) {
   shown = revision;
 }
 
-/** The page of the call again, in place of the one before when it is whole; it is seen as that one was. */
-function updateCall(revision) {
-  const old = document.querySelector('iframe:not(.next)');
-  document.querySelector('iframe.next')?.remove();
-  const next = old.cloneNode();
-  next.classList.add('next');
-  return new Promise((done) => {
-    next.addEventListener('load', () => {
-      // The server may be away, or have no such call any more.
-      if (!next.contentDocument?.getElementById('data')) {
-        next.remove();
-        setTimeout(done, 1000);
-        return;
-      }
-      const seen = old.contentWindow.view?.read();
-      next.classList.remove('next');
-      old.remove();
-      if (seen) next.contentWindow.view?.show(seen);
-      shown = revision;
-      byId('update').hidden = true;
-      done();
-    }, { once: true });
-    byId('frames').append(next);
+/** What is new of the call, put into its page, which is seen as it was. */
+async function updateCall(revision) {
+  const frame = document.querySelector('iframe');
+  // The server may be away, or have no such call any more.
+  const answer = await fetch(frame.src);
+  if (!answer.ok) return;
+  const page = await answer.text();
+  if (frame.contentWindow.view) frame.contentWindow.view.renew(page);
+  else await new Promise((done) => {
+    frame.addEventListener('load', done, { once: true });
+    frame.contentWindow.location.replace(frame.src);
   });
+  shown = revision;
+  byId('update').hidden = true;
 }
 
 /** Whether somebody is at something in the page of the call that a new one would take away. */
 function isInUse() {
-  const inner = document.querySelector('iframe:not(.next)')?.contentDocument;
+  const inner = document.querySelector('iframe').contentDocument;
   if (!inner) return false;
   const isPlaying = [...inner.querySelectorAll('audio')].some((sound) => !sound.paused);
   const isSelecting = inner.getSelection()?.isCollapsed === false;
@@ -80,19 +69,30 @@ async function changed() {
   isBusy = true;
   const revision = latest;
   const began = performance.now();
-  try {
-    await (isCall ? updateCall(revision) : updateList(revision));
-  } finally {
-    // Making a page, which may be large, takes no more than half of the time. A server that is away is not asked all the time.
-    setTimeout(() => {
-      isBusy = false;
-      changed();
-    }, Math.min(Math.max(100, performance.now() - began), 2000));
-  }
+  await (isCall ? updateCall(revision) : updateList(revision)).catch(() => {});
+  // A page, which may be large, is made for no more than half of the time. A server that is away is not asked all the time.
+  const passed = performance.now() - began;
+  setTimeout(() => {
+    isBusy = false;
+    changed();
+  }, shown === revision ? Math.min(passed, 2000) : 1000);
 }
 
 localTimes(document);
 byId('update')?.addEventListener('click', () => updateCall(latest));
+
+/** How the call stands, and until when it went on, where it does no more. */
+function showState(state, until) {
+  const time = element('time', { class: 'clock', 'data-ms': until });
+  byId('state').replaceChildren(state, ...(state === '' || until === null ? [] : [' ', time]));
+  localTimes(byId('state'));
+  if (until !== null) document.querySelector('iframe').contentWindow.view?.stop(until);
+}
+
+/** Calls go on in the list too. */
+setInterval(() => {
+  for (const time of document.querySelectorAll('[data-since]')) time.textContent = duration((Date.now() - time.dataset.since) * 1e6);
+}, 1000);
 
 /** Hears of changes. */
 function listen() {
@@ -104,10 +104,11 @@ function listen() {
     byId('live').textContent = 'not live: the server does not answer';
   });
   events.addEventListener('message', (event) => {
-    const { state } = JSON.parse(event.data);
+    const { state, until, ended } = JSON.parse(event.data);
     latest = event.lastEventId;
     if (isCall) {
-      byId('state').textContent = state;
+      showState(state, until);
+      document.querySelector('iframe').contentWindow.view?.end(ended);
       showLive();
     }
     changed();

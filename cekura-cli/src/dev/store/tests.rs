@@ -1,7 +1,7 @@
 //! How much is kept, and for how long.
 
 use super::calls::{self, Posted};
-use super::{FILE, Limits, Store, retention, shown};
+use super::{FILE, LIMITS, Limits, Store, retention, shown};
 use crate::dev::facts;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
@@ -123,6 +123,27 @@ async fn above_a_number_the_oldest_calls_go() {
     add(&store, 3, "y").await;
     add(&store, 6, "x").await;
     assert_eq!(ids(&store).await, [4, 5, 6]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn above_a_number_the_oldest_calls_go_under_load_too() {
+    let folder = Folder::new("load");
+    let store = Store::open(&folder.0, Limits { calls: 20, ..WIDE }).unwrap();
+    let writers = (0..8).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for call in 1..=100 {
+                add(&store, writer * 1000 + call, "x").await;
+                let kept = ids(&store).await;
+                assert!(kept.len() <= 20 && kept.windows(2).all(|pair| pair[1] == pair[0] + 1), "{kept:?}");
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    assert_eq!(ids(&store).await, (781..=800).collect::<Vec<_>>());
+    assert_eq!((LIMITS.calls, LIMITS.bytes), (10_000, 2 << 30));
 }
 
 #[tokio::test]

@@ -51,11 +51,17 @@ function makeAxis(whole) {
     shown.to = shown.from + span;
     timeline.style.setProperty('--zoom', length / span);
     timeline.style.setProperty('--shift', -shown.from / span);
+    byId('in').disabled = span <= length / DEEPEST;
+    say('polite');
+    redraw();
+  };
+  /** Which part is shown; `live` says whether that is to be heard. */
+  const say = (live) => {
+    byId('range').ariaLive = live;
+    const span = shown.to - shown.from;
     const isAll = span >= end;
     byId('range').textContent = isAll ? '' : `${tick(Math.round(shown.from), span / 10)} to ${tick(shown.to, span / 10)} of ${duration(end)}`;
     for (const id of ['earlier', 'later', 'out', 'all']) byId(id).disabled = isAll;
-    byId('in').disabled = span <= length / DEEPEST;
-    redraw();
   };
   const redraw = () => {
     rule();
@@ -74,6 +80,7 @@ function makeAxis(whole) {
       const wasAll = axis.isAll();
       if (to > end) end = to;
       if (wasAll) axis.all();
+      else say('off');
     },
     /** Makes it an axis of another length, and shows all of it. */
     measure: (other) => {
@@ -137,7 +144,7 @@ function listenToDrag(axis, timeline, lines) {
     const isMine = event.button === 0 && event.pointerType !== 'touch' && event.target.closest('.lane');
     pressed = isMine ? event.clientX : null;
   });
-  addEventListener('pointermove', (event) => {
+  onWindow('pointermove', (event) => {
     if (!isDrag(event)) return;
     const [from, to] = [axis.time(pressed), axis.time(event.clientX)].sort((a, b) => a - b);
     const span = axis.shown.to - axis.shown.from;
@@ -146,7 +153,7 @@ function listenToDrag(axis, timeline, lines) {
     lines.append(mark);
     timeline.classList.add('dragging');
   });
-  addEventListener('pointerup', (event) => {
+  onWindow('pointerup', (event) => {
     const ends = isDrag(event) ? [axis.time(pressed), axis.time(event.clientX)].sort((a, b) => a - b) : null;
     pressed = null;
     mark.remove();

@@ -118,7 +118,7 @@ function makeDetails(spans, start, closed) {
     document.body.classList.remove('with-details');
     closed(wasInside);
   };
-  addEventListener('keydown', (event) => {
+  onWindow('keydown', (event) => {
     if (event.key === 'Escape') close();
   });
   const fill = (at) => {

@@ -12,6 +12,14 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** Listens to the window until the page is made anew. */
+let listening = new AbortController();
+const onWindow = (event, handler) => addEventListener(event, handler, { signal: listening.signal });
+function stopListening() {
+  listening.abort();
+  listening = new AbortController();
+}
+
 /** Anybody's text, which may run from right to left. */
 const foreign = (text) => element('bdi', {}, text);
 

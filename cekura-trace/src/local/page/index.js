@@ -21,7 +21,7 @@ byId('totals').append(...[
 /** The columns: title, what a row is sorted by, what it shows. */
 const COLUMNS = [
   ['Call', (call) => call.page, ({ page, brief }) => element('a', { href: page }, foreign(brief?.call ?? page))],
-  ['Date', ({ brief }) => brief?.start ?? 0, ({ brief }) => (brief ? new Date(brief.start).toLocaleString() : '')],
+  ['Began', ({ brief }) => brief?.start ?? 0, ({ brief }) => (brief ? new Date(brief.start).toLocaleString() : '')],
   ['Duration', ({ brief }) => brief?.length ?? -1, ({ brief }) => (brief ? duration(brief.length) : '')],
   ['Turns', ({ brief }) => brief?.turns ?? -1, ({ brief }) => String(brief?.turns ?? '')],
   ['Voice-to-voice, median', ({ brief }) => rank(brief?.latencies ?? [], 50) ?? -1,

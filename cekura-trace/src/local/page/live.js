@@ -4,15 +4,28 @@
 /** Milliseconds between two drawings. */
 const BEAT = 200;
 
-function keepGoing({ spans, start }, tree) {
-  if (spans.some(({ open }) => open)) setInterval(() => tree.grow((Date.now() - start) * 1e6), BEAT);
+/** Has bars and the duration grow; gives what stops them at a time. Whoever hears the page is told nothing of each change. */
+function keepGoing({ spans, start, live }, tree) {
+  const goesOn = live && spans.some(({ open }) => open);
+  const grow = (now) => {
+    byId('duration').textContent = duration(tree.grow((now - start) * 1e6));
+  };
+  const beat = goesOn ? setInterval(() => grow(Date.now()), BEAT) : null;
+  const stop = () => clearInterval(beat);
+  listening.signal.addEventListener('abort', stop);
+  return (until) => {
+    stop();
+    if (goesOn) grow(until);
+  };
 }
 
 /** Gives how a person sees the page, and has it seen like that. */
-function makeView(tree, axis, details) {
+function makeView(tree, axis, details, stop) {
   const transcript = byId('transcript');
   const isAtEnd = (box) => box.scrollTop > 0 && box.scrollTop + box.clientHeight >= box.scrollHeight - 2;
   return {
+    stop,
+    end: (ended) => ended.forEach(([id, length]) => tree.end(id, length)),
     read: () => ({
       ...tree.view(),
       shown: axis.isAll() ? null : { ...axis.shown },

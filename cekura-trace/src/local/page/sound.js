@@ -6,10 +6,13 @@ const LEAP = 5;
 const WAVE_RATE = 8_000;
 const WAVE_BLOCK = 20;
 
-/** `from` is where the recording begins on the axis, or `null` where there is none; `heard` is told the time that is heard. */
+/**
+ * `from` is where the recording begins on the axis, or `null` where there is none, for which `unheard` is the reason; `heard` is told the
+ * time that is heard.
+ */
 function makeSound(from, unheard, length, axis, heard) {
-  byId('unheard').hidden = from !== null;
-  byId('unheard').textContent = from === null ? `No recording: ${unheard}.` : '';
+  byId('unheard').hidden = !unheard;
+  byId('unheard').textContent = unheard ? `No recording: ${unheard}.` : '';
   if (from === null) return null;
   const audio = byId('recording');
   const [button, slider] = [byId('play'), byId('waves')];
@@ -66,7 +69,7 @@ function makeSound(from, unheard, length, axis, heard) {
 
 /** The space bar and the arrows, wherever they mean nothing else. */
 function listenToSoundKeys(slider, toggle, seek) {
-  addEventListener('keydown', (event) => {
+  onWindow('keydown', (event) => {
     const { target } = event;
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     const keys = {
@@ -129,7 +132,7 @@ async function makeWaves(audio, from, axis) {
     }
   });
   axis.drawn = draw;
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw, { signal: listening.signal });
   draw();
 }
 

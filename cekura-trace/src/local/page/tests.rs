@@ -2,7 +2,7 @@
 
 use super::stages::stages;
 use super::transcript::transcript;
-use super::{Bytes, Role, SCRIPT, STYLE, SoundFile, Spread, TEMPLATE, fill, write};
+use super::{Around, Bytes, Role, SCRIPT, STYLE, SoundFile, Spread, TEMPLATE, fill, write};
 use crate::finished::{Tree, write as record};
 use crate::local::tests::sample::{self, Sample};
 use crate::semconv as key;
@@ -16,8 +16,15 @@ const EVIL: &str = "</script><script>alert(1)</script><!--<script>\u{2028}\u{202
 /// A page without a recording.
 fn page(tree: &Tree, call_log: Option<&[u8]>) -> String {
     let mut page = Vec::new();
-    write(&mut page, tree, call_log, Err("it was not recorded"), &[("service", EVIL.to_owned())], true)
-        .unwrap();
+    write(
+        &mut page,
+        tree,
+        call_log,
+        Err("it was not recorded"),
+        &[("service", EVIL.to_owned())],
+        Around::Folder,
+    )
+    .unwrap();
     String::from_utf8(page).unwrap()
 }
 
@@ -253,7 +260,7 @@ fn a_recording_and_log_lines_stand_where_the_conversation_does() {
         |ts: Value, level: &str| json!({ "ts": ts, "level": level, "logger": "agent", "message": EVIL });
     let log = json!({ "call_id": "1", "logs": [line(json!(0.25), "WARN"), line(Value::Null, "INFO")] });
     let mut page = Vec::new();
-    write(&mut page, &late_call(), Some(log.to_string().as_bytes()), Ok(sound), &[], true).unwrap();
+    write(&mut page, &late_call(), Some(log.to_string().as_bytes()), Ok(sound), &[], Around::Folder).unwrap();
     let page = String::from_utf8(page).unwrap();
     let (text, data) = data(&page);
     assert!(!text.contains('<'));

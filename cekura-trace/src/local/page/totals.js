@@ -1,8 +1,18 @@
 // Makes the summary above the timeline from counts and percentiles.
 
+/** Pixels that a tile wants. */
+const TILE = 185;
+
 /** `chosen` is told which row a person wants to see. */
 function makeTotals(data, chosen) {
-  byId('totals').replaceChildren(...tiles(data, chosen).filter(Boolean));
+  const box = byId('totals');
+  box.replaceChildren(...tiles(data, chosen).filter(Boolean));
+  // As many in each row: none stands alone in the last one.
+  const count = box.childElementCount;
+  new ResizeObserver(() => {
+    const rows = Math.ceil(count / Math.max(Math.floor(box.clientWidth / TILE), 1));
+    box.style.setProperty('--tiles', Math.ceil(count / rows));
+  }).observe(box);
   if (data.stages.length > 0) byId('stages').replaceChildren(stageTable(data, chosen));
 }
 
@@ -32,7 +42,7 @@ function tiles({ length, spans, totals, latencies, stages, parts, interruptions 
   const late = rows((span) => span.latency !== null && span.latency === latencies?.most);
   const failed = rows((span) => span.failed);
   return [
-    tile('Duration', duration(length), note(plural(spans.length, 'span'))),
+    tile('Duration', element('span', { id: 'duration' }, duration(length)), note(plural(spans.length, 'span'))),
     totals.turns > 0 ? tile('Turns', String(totals.turns), totals.tools > 0 ? note(plural(totals.tools, 'tool call')) : null) : null,
     latencies ? tile('Voice-to-voice', element('span', {}, duration(latencies.p50), ' ', note(`median of ${latencies.count}`)),
       element('span', {}, finder(`worst ${duration(latencies.most)}`, late, chosen), latencies.p95 === null ? '' : note(`, p95 ${duration(latencies.p95)}`)),

@@ -27,7 +27,8 @@ function makeTranscript(lines, log, spans, isHeard, chosen) {
     list.append(element('li', {}, shown[at]));
   });
   if (lines.every(({ role }) => role === 'tool')) {
-    box.prepend(element('p', { class: 'note' }, 'No words were recorded: nothing was said, or content is not captured.'));
+    const isOpen = spans.some(({ open }) => open);
+    box.prepend(element('p', { class: 'note' }, isOpen ? 'No words have come yet.' : 'No words were recorded: nothing was said, or content is not captured.'));
   }
   if (log !== null) {
     const json = element('pre', { class: 'json' }, indented(log));
@@ -98,9 +99,11 @@ function beginning(text) {
 function sayer(line, spans, isHeard) {
   const isButton = isHeard || line.row !== null;
   const span = line.row === null ? null : spans[line.row];
+  const isOpen = spans[line.turn]?.open;
   const notes = [
     span?.interrupted ? element('span', { class: 'interrupted' }, `${SIGNS.interrupted} interrupted`) : null,
-    line.role === 'agent' && span?.kind === 'llm' ? element('span', { class: 'note' }, 'written by the model, no voice recorded') : null,
+    line.role === 'agent' && span?.kind === 'llm' && !isOpen ? element('span', { class: 'note' }, 'written by the model, no voice recorded') : null,
+    line.role === 'agent' && isOpen ? element('span', { class: 'note' }, 'the turn goes on: not all of it may be heard') : null,
     line.truncated ? element('span', { class: 'note' }, '✂ cut at the content limit') : null,
   ];
   const failed = span?.failed ? element('span', { class: 'error' }, `${SIGNS.failed} `, foreign(span.description || 'failed')) : null;

@@ -174,7 +174,7 @@ function makeTree(spans, axis, byTurn, { changed, opened, spaced }) {
     frame(drawn(at), axis);
     rows[at].scrollIntoView({ block: 'start' });
   };
-  /** Draws what goes on up to `now`. */
+  /** Draws what goes on up to `now`; gives when the last span of all ends by then. */
   const grow = (now) => {
     const going = [...spans.keys()].filter((at) => spans[at].open);
     for (const at of going) {
@@ -185,6 +185,16 @@ function makeTree(spans, axis, byTurn, { changed, opened, spaced }) {
     }
     const ends = going.filter((at) => !isByTurn || spans[at].kind === 'turn').map((at) => drawn(at).start + spans[at].length);
     axis.grow(Math.max(0, ...ends));
+    return spans.reduce((last, { start, length: passed }) => Math.max(last, start + passed), 0);
+  };
+  /** A span that was open has ended. */
+  const end = (id, passed) => {
+    const at = spans.findIndex((span) => span.open && span.id === id);
+    if (!rows[at]) return;
+    Object.assign(spans[at], { open: false, length: passed });
+    rows[at].querySelector('.bar').replaceWith(bar(drawn(at), length));
+    rows[at].querySelector('.time').textContent = duration(passed);
+    rows[at].ariaLabel = sentence(spans[at], inside[at]);
   };
   const view = () => ({
     isByTurn,
@@ -201,7 +211,7 @@ function makeTree(spans, axis, byTurn, { changed, opened, spaced }) {
     if (at >= 0) choose(at);
     return at < 0 ? null : at;
   };
-  return { choose, focus, open, reveal, current: () => current, making, grow, view, see };
+  return { choose, focus, open, reveal, current: () => current, making, grow, end, view, see };
 }
 
 /** For each span the begin of its turn, or of what it is in beside the turns; and how long the longest turn is, where there are several. */
