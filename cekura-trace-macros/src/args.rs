@@ -330,7 +330,14 @@ impl Reader<'_> {
 /// One name in `skip(a, b)` or `debug(a, b)`.
 fn argument_name(input: ParseStream<'_>, list: &str) -> syn::Result<Ident> {
     let message = format!("`{list}` takes names of arguments: `{list}(a, b)`");
-    input.call(Ident::parse_any).map_err(|error| syn::Error::new(error.span(), message))
+    let name = input.call(Ident::parse_any).map_err(|error| syn::Error::new(error.span(), message))?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(name);
+    }
+    Err(input.error(format!(
+        "`{list}` takes whole arguments: `{list}({name})`; to record a part of one, name it: \
+         `record(\"my.key\" = {name}.…)`, on a `tool_call` also `arguments = &{name}.…`"
+    )))
 }
 
 /// `"my.key"` or `my.key`.

@@ -72,7 +72,7 @@ const checks = {
   async says_what_happened(page) {
     assert.match(await page.title(), /^clinic-0931 · /);
     const totals = await page.locator('#totals').innerText();
-    for (const expected of ['Turns\n2', 'Tokens\n2408 → 62', 'Failed\n✗ 1', 'Interrupted\n■ 1', 'Longest stage', 'Callers wait for']) {
+    for (const expected of ['Turns\n2', 'Tokens\n2408 → 62', 'Failed\n✗ 1', 'Interrupted\n■ 1', 'Longest span', 'Callers wait for']) {
       assert.ok(totals.includes(expected), `${expected} in ${totals}`);
     }
     assert.match(totals, /Voice-to-voice\s+[\d.]+ m?s median of 2\s+worst [\d.]+ m?s/);

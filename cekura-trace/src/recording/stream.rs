@@ -22,7 +22,7 @@ pub(super) type Each<T> = Box<dyn Fn(&mut Attributes, &T) + Send + Sync>;
     label = "`stream` needs a stream that can be wrapped",
     note = "return `impl Stream<Item = …>`, `BoxStream<'_, …>`, `LocalBoxStream<'_, …>` or \
             `Pin<Box<dyn Stream<Item = …>>>`, or a `Result` or an `Option` of one of these",
-    note = "to keep a stream of another type, leave `stream` out and read it through `cekura::follow(…)`"
+    note = "to keep a stream of another type, leave `stream` out and return `cekura::follow(…)` of it, or read it through that (items with `Serialize`)"
 )]
 pub trait Slot {
     type Item;

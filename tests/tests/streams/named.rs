@@ -70,8 +70,9 @@ fn whoever_drops_it_behind_a_final_transcript_interrupts_nothing() {
     assert_eq!(transcript(&trace), Some("Hello."));
     let trace = capture(|| drop(listen(vec![Partial("hell")])));
     assert!(is_interrupted(trace.span("stt").unwrap()), "{trace}");
-    let trace =
-        capture(|| drop(block_on_stream(listen(vec![Final("Hello."), Partial("what"), Began])).nth(1)));
+    let trace = capture(|| {
+        assert!(block_on_stream(listen(vec![Final("Hello."), Partial("what"), Began])).nth(1).is_some())
+    });
     assert!(is_interrupted(trace.span("stt").unwrap()), "the next sentence has begun: {trace}");
 }
 
@@ -96,11 +97,11 @@ fn results_options_and_what_is_skipped_change_nothing_of_what_is_named() {
 struct Words {
     transcript: &'static str,
     is_final: bool,
-    words: &'static str,
+    spoken: &'static str,
 }
 
 /// The form is known; the program names its own words, or says itself what is final.
-#[cekura::stt(skip_all, transcript = |event| event.words)]
+#[cekura::stt(skip_all, transcript = |event| event.spoken)]
 fn in_other_words(events: Vec<Words>) -> BoxStream<'static, Words> {
     stream::iter(events).boxed()
 }
@@ -113,7 +114,7 @@ fn the_other_way(events: Vec<Words>) -> BoxStream<'static, Words> {
 #[test]
 fn what_is_not_named_is_read_from_the_item() {
     let events = || {
-        let item = |transcript, is_final, words| Words { transcript, is_final, words };
+        let item = |transcript, is_final, spoken| Words { transcript, is_final, spoken };
         vec![item("a", false, "hell"), item("b", true, "Hello."), item("c", true, "Bye.")]
     };
     let trace = capture(|| block_on_stream(in_other_words(events())).for_each(drop));

@@ -34,7 +34,7 @@ function finder(text, rows, chosen, label = null) {
 function tiles({ length, spans, totals, latencies, stages, parts, interruptions }, chosen) {
   const rows = (wanted) => spans.flatMap((span, at) => (wanted(span) ? [at] : []));
   const note = (text) => element('span', { class: 'note' }, text);
-  const longest = stages.filter((stage) => stage.known).sort((a, b) => b.spread.p50 - a.spread.p50)[0];
+  const longest = stages.filter((stage) => stage.known).sort((a, b) => b.spread.most - a.spread.most)[0];
   const sums = parts.map((part) => ({ ...part, time: 0 }));
   for (const span of spans) for (const [place, time] of span.parts) sums[place].time += time;
   const waited = sums.reduce((sum, { time }) => sum + time, 0);
@@ -49,7 +49,7 @@ function tiles({ length, spans, totals, latencies, stages, parts, interruptions 
       { title: "From the caller's last word to the first audio of the answer" }) : null,
     waited > 0 ? tile('Callers wait for', element('span', {}, element('i', { class: `swatch ${largest.look}` }), largest.name),
       note(`${Math.round((largest.time / waited) * 100)} % of voice-to-voice`)) : null,
-    longest ? tile('Longest stage', longest.name, finder(`longest ${duration(longest.spread.most)}`, [longest.longest], chosen),
+    longest ? tile('Longest span', longest.name, finder(duration(longest.spread.most), [longest.longest], chosen),
       { title: 'By whole spans: who speaks may do so as long as it plays' }) : null,
     totals.input + totals.output > 0 ? tile('Tokens', `${known(totals.input)} → ${known(totals.output)}`, note('in → out')) : null,
     totals.characters > 0 ? tile('Spoken', count(totals.characters), note('characters')) : null,
