@@ -71,7 +71,7 @@ fn whoever_drops_it_behind_a_final_transcript_interrupts_nothing() {
     let trace = capture(|| drop(listen(vec![Partial("hell")])));
     assert!(is_interrupted(trace.span("stt").unwrap()), "{trace}");
     let trace = capture(|| {
-        assert!(block_on_stream(listen(vec![Final("Hello."), Partial("what"), Began])).nth(1).is_some())
+        assert!(block_on_stream(listen(vec![Final("Hello."), Partial("what"), Began])).nth(1).is_some());
     });
     assert!(is_interrupted(trace.span("stt").unwrap()), "the next sentence has begun: {trace}");
 }

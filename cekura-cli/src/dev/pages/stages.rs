@@ -66,8 +66,11 @@ fn table(mut versions: Vec<Version>, query: &Query) -> String {
         let _ = write!(html, "<th scope=\"col\">{head}</th>");
     }
     html.push_str("<td class=\"drawn note\" aria-hidden=\"true\">to p50, pale to p95</td></tr></thead>\n");
+    // Of one version alone, its stages are beside each other.
+    let all_ends = || versions.iter().flat_map(|version| version.stages.values().flat_map(ends));
+    let common = all_ends().max().filter(|_| versions.len() == 1);
     for (stage, measure) in ordered(&versions) {
-        group(&mut html, &stage, measure, &all);
+        group(&mut html, &stage, measure, &all, common);
     }
     html.push_str("</table></div>\n<p class=\"note\">");
     if left_out > 0 {
@@ -133,7 +136,8 @@ fn look(stage: &str) -> &'static str {
     }
 }
 
-fn group(html: &mut String, stage: &str, measure: Measure, all: &[Compared<'_>]) {
+/// The rows of one stage. The longest of them is as long as the cell, or what takes the time `common` is.
+fn group(html: &mut String, stage: &str, measure: Measure, all: &[Compared<'_>], common: Option<u64>) {
     let of = |version: &Version| version.stages.get(&(stage.to_owned(), measure)).cloned();
     let title = escape(&title(stage, measure));
     let _ = writeln!(
@@ -142,11 +146,8 @@ fn group(html: &mut String, stage: &str, measure: Measure, all: &[Compared<'_>])
          <rect class=\"{}\" width=\"100%\" height=\"100%\"/></svg> <bdi>{title}</bdi></th></tr>",
         look(stage)
     );
-    let longest = all
-        .iter()
-        .filter_map(|compared| of(compared.version))
-        .filter_map(|times| ends(&times).into_iter().max())
-        .max();
+    let longest = all.iter().filter_map(|compared| of(compared.version)).flat_map(|times| ends(&times)).max();
+    let longest = common.or(longest);
     for compared in all.iter().rev() {
         let Some(times) = of(compared.version) else { continue };
         let before = compared.before.and_then(of);
@@ -177,7 +178,7 @@ fn ends(times: &Times) -> [u64; 2] {
     [p50, times.p95().unwrap_or(p50)]
 }
 
-/// Both beside those of the other versions, whose longest one is as long as the cell.
+/// Both, where what takes the time `longest` is as long as the cell.
 fn drawn([p50, p95]: [u64; 2], longest: u64, look: &str) -> String {
     let scaled = |ns: u64| u128::from(ns) * 1000 / u128::from(longest.max(1));
     format!(

@@ -79,7 +79,7 @@ function stageTable({ stages }, chosen) {
   ));
   return element(
     'table', {},
-    element('caption', {}, 'Time per stage ', element('span', { class: 'note' }, `p95 of ${ENOUGH} values or more`)),
+    element('caption', {}, 'Time per stage ', element('span', { class: 'note' }, `${stages.some(({ name }) => name === 'stt') ? "stt from the caller's last word on, where that is known; " : ''}p95 of ${ENOUGH} values or more`)),
     element('thead', {}, element('tr', {}, ...heads.map((head) => element('th', { scope: 'col' }, head)))),
     element('tbody', {}, ...lines),
   );
