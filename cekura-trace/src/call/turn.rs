@@ -48,6 +48,8 @@ struct Speech {
     first_byte: Option<Instant>,
     /// What spans did before that, at most [`KEPT_WORK`] of them.
     worked: Vec<Worked>,
+    /// When the text of voices began to come that were opened before it was there, at most [`KEPT_WORK`] times.
+    asked: Vec<(SpanId, Instant)>,
 }
 
 /// What the caller of a call, or of a turn outside any, said since the agent's last audio that was an answer.
@@ -117,6 +119,11 @@ impl Turn {
     /// A span of the turn has its first token or audio, or is over without; the first time counts.
     pub(crate) fn work(&self, worked: Worked) {
         self.around().for_each(|turn| locked(&turn.speech).work(worked));
+    }
+
+    /// The text of a voice comes in parts; the first time counts.
+    pub(crate) fn asked(&self, voice: SpanId, at: Instant) {
+        self.around().for_each(|turn| locked(&turn.speech).asked(voice, at));
     }
 
     /// From the caller's last word before the first audio to that audio, where both are known; and the parts of it.
@@ -232,7 +239,19 @@ impl Speech {
         self.first_byte = Some(self.first_byte.map_or(at, |first| first.min(at)));
     }
 
-    fn work(&mut self, worked: Worked) {
+    fn asked(&mut self, voice: SpanId, at: Instant) {
+        if self.audio.is_none()
+            && self.asked.len() < KEPT_WORK
+            && !self.asked.iter().any(|(known, _)| *known == voice)
+        {
+            self.asked.push((voice, at));
+        }
+    }
+
+    fn work(&mut self, mut worked: Worked) {
+        // Until it has words to say, a voice is not what the caller waits for.
+        let asked = self.asked.iter().find(|(voice, _)| *voice == worked.span).map(|(_, at)| *at);
+        worked.start = asked.filter(|at| (worked.start..worked.until).contains(at)).unwrap_or(worked.start);
         let is_late = self.audio.is_some_and(|(_, audio)| worked.start > audio);
         if is_late || self.worked.iter().any(|known| known.span == worked.span) {
             return;

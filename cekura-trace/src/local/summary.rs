@@ -188,7 +188,11 @@ fn largest(tree: &Tree) -> Option<String> {
     let (place, most) =
         sums.iter().copied().enumerate().max_by_key(|(_, time)| *time).filter(|(_, time)| *time > 0)?;
     let all = sums.iter().copied().fold(0, u64::saturating_add);
-    Some(format!("largest part {} ({} %)", row::part(place), most.saturating_mul(100) / all))
+    Some(format!(
+        "largest part {} ({} %)",
+        row::part(place),
+        most.saturating_mul(100).saturating_add(all / 2) / all
+    ))
 }
 
 pub(super) const BARS: &str = "bars";

@@ -20,6 +20,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 /// A part of a text.
 pub trait Part {
@@ -176,6 +177,7 @@ for_boxed_streams!(boxed);
 impl Live {
     /// The next part of the spoken text is here.
     pub(super) fn text(&self, part: &str) {
+        self.tell_asked(Instant::now());
         self.say(|attributes| attributes.text(Value::Str(part)));
     }
 }

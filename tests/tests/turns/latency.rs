@@ -126,6 +126,56 @@ fn a_streaming_recogniser_counts_from_the_end_of_speech() {
     assert!((STEP.as_secs_f64()..=most).contains(heard), "{heard} of {most}");
 }
 
+#[cekura::tts]
+fn speak_as_it_comes(sentences: BoxStream<'static, String>) -> BoxStream<'static, Vec<u8>> {
+    sentences.map(|_| vec![0; 320]).inspect(|_| sleep(STEP)).boxed()
+}
+
+#[cekura::tts(skip_all)]
+fn speak_as_it_is_told(sentences: std::sync::mpsc::Receiver<String>) -> Vec<u8> {
+    for sentence in sentences {
+        cekura::current().text(&sentence);
+        sleep(STEP);
+    }
+    vec![0; 320]
+}
+
+#[test]
+fn a_voice_that_is_opened_before_its_text_is_asked_when_the_text_is_there() {
+    for is_whole in [false, true] {
+        let trace = capture(|| {
+            turn(|turn| {
+                turn.user_stopped();
+                if is_whole {
+                    let (sender, sentences) = std::sync::mpsc::channel();
+                    let voice = cekura::context::carry(sentences);
+                    let voice = std::thread::spawn(move || voice.in_scope(speak_as_it_is_told));
+                    // It is open.
+                    sleep(STEP);
+                    look_up();
+                    sender.send("Tuesday.".to_owned()).unwrap();
+                    drop(sender);
+                    assert_eq!(voice.join().unwrap().len(), 320);
+                } else {
+                    let sentences = stream::once(async {
+                        look_up();
+                        "Tuesday.".to_owned()
+                    });
+                    assert_eq!(block_on_stream(speak_as_it_comes(sentences.boxed())).count(), 1);
+                }
+            });
+        });
+        let turn = trace.span("turn").unwrap();
+        add_up(turn);
+        let time =
+            |wanted: &str| parts(turn).iter().find(|(name, _)| name == wanted).map_or(0.0, |(_, time)| *time);
+        assert!(time("tools") >= STEP.as_secs_f64(), "{trace:?}");
+        assert!(time("first_byte") >= STEP.as_secs_f64(), "{trace:?}");
+        let most = trace.span("tts").unwrap().duration().saturating_sub(STEP).as_secs_f64();
+        assert!(time("first_byte") <= most, "the tool is not the voice's: {:?}", parts(turn));
+    }
+}
+
 #[test]
 fn what_is_told_by_hand_is_exact() {
     let start = Instant::now();

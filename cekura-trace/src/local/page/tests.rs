@@ -327,6 +327,32 @@ fn a_call_logs_own_words_win_and_find_their_spans() {
     assert_eq!(roles, [Role::Agent, user, tool, user, tool, user], "whom the log leaves out the spans name");
 }
 
+#[test]
+fn what_the_caller_says_before_a_turn_stands_in_the_turn_that_answers_it() {
+    let mut call = Sample::new();
+    let root = call.span(SpanId::INVALID, "conversation", [0, 9_000], &|_| {});
+    let rows = [[1_000, 3_000], [5_000, 8_000]].map(|[begin, end]| {
+        let turn = call.span(root, "turn", [begin, end], &|_| {});
+        call.span(turn, "tts", [begin + 100, end], &|out| record::text(out, key::TEXT, "Answer."));
+        turn
+    });
+    assert_ne!(rows[0], rows[1]);
+    let entry = |role: &str, start: f64| json!({ "role": role, "content": "words", "start_time": start });
+    let log = json!({ "transcript_json": [
+        entry("Testing Agent", 0.2),
+        entry("Main Agent", 1.1),
+        // He goes on while he is answered, and cuts in.
+        entry("Testing Agent", 1.5),
+        entry("Main Agent", 2.0),
+        entry("Testing Agent", 2.8),
+        entry("Testing Agent", 4.2),
+        entry("Main Agent", 5.1),
+        entry("Testing Agent", 8.5),
+    ] });
+    let turns: Vec<_> = transcript(&call.tree(), &log).iter().map(|line| line.turn).collect();
+    assert_eq!(turns, [1, 1, 1, 1, 3, 3, 3, 3].map(Some));
+}
+
 /// How long it takes to read a call in which so much was said, once by spans and once by its call log.
 fn time_for(spans: &[(&str, &str)], log: impl Fn(u64) -> Value) -> Duration {
     const LINES: u64 = 100_000;

@@ -24,6 +24,16 @@ pub(super) fn transcript(tree: &Tree, log: &Value) -> Vec<Entry> {
     for entry in &mut entries {
         entry.turn = entry.row.map_or_else(|| begun(entry.start), |row| turns[row]);
     }
+    // What the caller says before a turn begins is what that turn answers.
+    let mut next = None;
+    for entry in entries.iter_mut().rev() {
+        let is_inside = entry.row.is_some_and(|row| turns[row].is_some());
+        let answer: Option<usize> = next.filter(|turn: &usize| tree.rows[*turn].1.head.start >= entry.start);
+        if entry.role == Role::User && !is_inside && answer.is_some() {
+            entry.turn = answer;
+        }
+        next = entry.turn;
+    }
     entries
 }
 

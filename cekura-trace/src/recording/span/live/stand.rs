@@ -117,6 +117,15 @@ impl Stand {
         }
     }
 
+    /// A part of the text that it speaks is here.
+    pub(in crate::recording) fn tell_asked(&self, at: Instant) {
+        if let View::Tts = self.view
+            && let Some(turn) = self.home().and_then(|home| home.turn.as_ref())
+        {
+            turn.asked(self.span_id(), at);
+        }
+    }
+
     /// What speaks or is spoken in the turn was cut off.
     pub(in crate::recording::span) fn interrupt_turn(&self) {
         if let View::Llm | View::S2s | View::Tts | View::Turn = self.view
