@@ -48,7 +48,7 @@ struct Speech {
     first_byte: Option<Instant>,
     /// What spans did before that, at most [`KEPT_WORK`] of them.
     worked: Vec<Worked>,
-    /// When the text of voices began to come that were opened before it was there, at most [`KEPT_WORK`] times.
+    /// When the first part of a voice's text came, for at most [`KEPT_WORK`] voices.
     asked: Vec<(SpanId, Instant)>,
 }
 

@@ -121,6 +121,16 @@ fn named_and_empty_items() -> BoxStream<'static, Heard> {
     stream::iter([silence(), silence()]).boxed()
 }
 
+#[cekura::stt(transcript = |heard| &heard.words, is_final = |heard| heard.score > 0.4)]
+fn named_and_empty_items_of_another_form() -> BoxStream<'static, Hypothesis> {
+    stream::iter([Hypothesis { words: String::new(), score: 0.5 }]).boxed()
+}
+
+#[cekura::llm(output = |heard| &heard.words)]
+fn named_and_empty_chunks_of_another_form() -> BoxStream<'static, Hypothesis> {
+    stream::iter([Hypothesis { words: String::new(), score: 0.5 }]).boxed()
+}
+
 #[cekura::llm(output = |heard| &heard.text)]
 fn named_items() -> BoxStream<'static, Heard> {
     stream::iter([hear(), hear()]).boxed()
@@ -235,6 +245,8 @@ fn words_that_are_there_or_not_wanted_are_no_reason_to_say_something() {
         assert_eq!(block_on(silent().count()), 2);
         drop((named_and_empty(), named_and_none()));
         assert_eq!(block_on(named_and_empty_items().count()), 2);
+        assert_eq!(block_on(named_and_empty_items_of_another_form().count()), 1);
+        assert_eq!(block_on(named_and_empty_chunks_of_another_form().count()), 1);
         drop(of_another_form_as_json());
         nothing();
         drop((in_a_channel(), heard_in_a_channel(), tool(), voice("At nine."), stage()));
@@ -249,6 +261,8 @@ fn words_that_are_there_or_not_wanted_are_no_reason_to_say_something() {
         "named_and_empty",
         "named_and_none",
         "named_and_empty_items",
+        "named_and_empty_items_of_another_form",
+        "named_and_empty_chunks_of_another_form",
         "of_another_form_as_json",
         "named",
         "given",

@@ -60,6 +60,8 @@ struct Item {
     transcript: Option<String>,
     /// What `is_final = …` gave.
     is_final: Option<bool>,
+    /// The program has named its words, even where they are empty.
+    is_named: bool,
 }
 
 impl Attributes {
@@ -247,6 +249,7 @@ impl Attributes {
             }
             return;
         };
+        gathered.item.is_named = true;
         let part = clipped(&value, self.limit.saturating_add(1));
         let Some(part) = part.filter(|part| !part.is_empty()) else { return };
         if key == semconv::OUTPUT {
@@ -263,11 +266,11 @@ impl Attributes {
         }
     }
 
-    /// All is known of the item at hand. What is set beside the items `is_item` not: parts of a text.
+    /// Takes what is known of the item at hand, where it `is_item`. A transcript that is set beside the items is a part of the text.
     pub(in crate::recording) fn close_item(&mut self, is_item: bool) {
         let (view, limit) = (self.view, self.limit);
         let Some(gathered) = gathered(&mut self.extras) else { return };
-        let Item { found, transcript, is_final } = std::mem::take(&mut gathered.item);
+        let Item { found, transcript, is_final, is_named } = std::mem::take(&mut gathered.item);
         let is_final = is_final.or(found.as_ref().and_then(|found| found.is_final));
         let is_sentence = is_item && view == View::Stt && (gathered.is_named || is_final.is_some());
         let found = match transcript {
@@ -286,7 +289,7 @@ impl Attributes {
         };
         if let Some(found) = found {
             gathered.take(view, found, limit);
-            if !gathered.was_judged {
+            if !gathered.was_judged && !is_named {
                 self.note_unread();
             }
         }
